@@ -1,0 +1,1 @@
+"""Qt meets asyncio."""

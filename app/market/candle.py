@@ -1,0 +1,86 @@
+"""A candle, and how candles of parts make the candle of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class CandleSource(StrEnum):
+    """Where a candle's figures come from."""
+
+    TRADES = "trades"  # every figure was folded from trades
+    KLINE = "kline"  # published by the exchange
+    MIXED = "mixed"  # klines for its first part, trades from there on: an open candle joined at start
+
+
+class Candle(NamedTuple):
+    """
+    One candle of ``[open_time_us, next candle's open_time_us)``, UTC microseconds, by the exchange's trade time.
+
+    Prices are in the quote asset (1e-8 units); ``volume_e8`` and ``taker_buy_volume_e8`` in the base asset (1e-8);
+    ``quote_volume_e16`` and ``taker_buy_quote_volume_e16`` in the quote asset (1e-16). ``trades`` counts them.
+    ``first_trade_id`` and ``last_trade_id`` are None where the source gives none, and in an empty candle (``trades`` 0,
+    all four prices the close before it).
+
+    ``closed``: no further trade can fall into it. ``complete``: no trade between the last of the candle before and the
+    first of the candle after is missing.
+    """
+
+    open_time_us: int
+    open_e8: int
+    high_e8: int
+    low_e8: int
+    close_e8: int
+    volume_e8: int
+    quote_volume_e16: int
+    trades: int
+    taker_buy_volume_e8: int
+    taker_buy_quote_volume_e16: int
+    first_trade_id: int | None = None
+    last_trade_id: int | None = None
+    closed: bool = True
+    complete: bool = True
+    source: CandleSource = CandleSource.TRADES
+
+
+def empty_candle(open_time_us: int, previous_close_e8: int, *, closed: bool = True, complete: bool = True) -> Candle:
+    """Return the candle of an interval without a trade, as the exchange publishes it."""
+    price = previous_close_e8
+    return Candle(open_time_us, price, price, price, price, 0, 0, 0, 0, 0, None, None, closed, complete)
+
+
+def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
+    """
+    Return the one candle that ``parts`` add up to.
+
+    ``parts``: candles of disjoint times inside it, oldest first, at least one. Empty parts count only where all are
+    empty. ``closed`` is that of the last part; ``complete`` holds when it holds for all.
+
+    Raises:
+        ValueError: If there are no parts.
+    """
+    parts = list(parts)
+    if not parts:
+        raise ValueError("a candle is made of at least one part")
+    traded = [part for part in parts if part.trades] or parts[:1]
+    first, last = traded[0], traded[-1]
+    sources = {part.source for part in traded}
+    return Candle(
+        open_time_us=open_time_us,
+        open_e8=first.open_e8,
+        high_e8=max(part.high_e8 for part in traded),
+        low_e8=min(part.low_e8 for part in traded),
+        close_e8=last.close_e8,
+        volume_e8=sum(part.volume_e8 for part in traded),
+        quote_volume_e16=sum(part.quote_volume_e16 for part in traded),
+        trades=sum(part.trades for part in traded),
+        taker_buy_volume_e8=sum(part.taker_buy_volume_e8 for part in traded),
+        taker_buy_quote_volume_e16=sum(part.taker_buy_quote_volume_e16 for part in traded),
+        first_trade_id=first.first_trade_id,
+        last_trade_id=last.last_trade_id,
+        closed=parts[-1].closed,
+        complete=all(part.complete for part in parts),
+        source=sources.pop() if len(sources) == 1 else CandleSource.MIXED,
+    )

@@ -1,0 +1,180 @@
+"""
+Which trades are held: disjoint ranges of ids.
+
+Binance numbers a symbol's spot trades consecutively, so the ids alone prove what is missing. A hole between two ranges
+is a gap; what lies before the first or after the last range is not known to exist.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from app.market.trade import Trade
+
+
+class TradeGap(NamedTuple):
+    """Trades of one symbol that are known to exist and are not held; both ids belong to the gap."""
+
+    symbol: str
+    first_trade_id: int
+    last_trade_id: int
+
+    @property
+    def missing(self) -> int:
+        """How many trades that is."""
+        return self.last_trade_id - self.first_trade_id + 1
+
+
+class IdRanges:
+    """A set of trade ids, kept as disjoint, non-touching inclusive ranges in rising order."""
+
+    __slots__ = ("_firsts", "_lasts")
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        for first, last in ranges:
+            self.add_range(first, last)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges as (first, last), both inclusive, in rising order."""
+        return iter(list(zip(self._firsts, self._lasts, strict=True)))
+
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IdRanges) and self._firsts == other._firsts and self._lasts == other._lasts
+
+    __hash__ = None  # type: ignore[assignment]  # because a set that changes has no hash
+
+    def __repr__(self) -> str:
+        return f"IdRanges({list(self)})"
+
+    def __contains__(self, trade_id: int) -> bool:
+        return self.range_of(trade_id) is not None
+
+    @property
+    def first(self) -> int | None:
+        """The lowest id held, or None."""
+        return self._firsts[0] if self._firsts else None
+
+    @property
+    def last(self) -> int | None:
+        """The highest id held, or None."""
+        return self._lasts[-1] if self._lasts else None
+
+    def count(self) -> int:
+        """How many ids are held."""
+        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+
+    def range_of(self, trade_id: int) -> tuple[int, int] | None:
+        """Return the range (first, last) that holds the id, or None."""
+        at = bisect_right(self._firsts, trade_id) - 1
+        if at >= 0 and trade_id <= self._lasts[at]:
+            return self._firsts[at], self._lasts[at]
+        return None
+
+    def add(self, trade_id: int) -> bool:
+        """Add one id; return False where it was held already. Constant time for the id after the last."""
+        lasts = self._lasts
+        if lasts and trade_id == lasts[-1] + 1:
+            lasts[-1] = trade_id
+            return True
+        if trade_id in self:
+            return False
+        self.add_range(trade_id, trade_id)
+        return True
+
+    def add_range(self, first: int, last: int) -> None:
+        """
+        Add every id from ``first`` to ``last``, joining what touches.
+
+        Raises:
+            ValueError: If ``last`` is below ``first``.
+        """
+        if last < first:
+            raise ValueError(f"a range cannot end before it begins: {first}..{last}")
+        # Ranges low..high-1 overlap or touch the new one and become one with it.
+        low = bisect_right(self._firsts, first - 1)
+        if low and self._lasts[low - 1] >= first - 1:
+            low -= 1
+        high = bisect_right(self._firsts, last + 1)
+        if low < high:
+            first = min(first, self._firsts[low])
+            last = max(last, self._lasts[high - 1])
+        self._firsts[low:high] = [first]
+        self._lasts[low:high] = [last]
+
+    def remove_range(self, first: int, last: int) -> None:
+        """Take out every id from ``first`` to ``last``; ids not held are no error."""
+        kept = []
+        for low, high in self:
+            if low < first:
+                kept.append((low, min(high, first - 1)))
+            if high > last:
+                kept.append((max(low, last + 1), high))
+        pieces = [(low, high) for low, high in kept if low <= high]
+        self._firsts = [low for low, _ in pieces]
+        self._lasts = [high for _, high in pieces]
+
+    def missing(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the ranges of ``first``..``last`` that are not held, in rising order."""
+        holes = []
+        expected = first
+        start = max(bisect_right(self._firsts, first) - 1, 0)
+        for low, high in zip(self._firsts[start:], self._lasts[start:], strict=True):
+            if low > last:
+                break
+            if high < expected:
+                continue
+            if low > expected:
+                holes.append((expected, low - 1))
+            expected = high + 1
+        if expected <= last:
+            holes.append((expected, last))
+        return holes
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """Return the holes between the ranges held, in rising order."""
+        return [(last + 1, first - 1) for last, first in zip(self._lasts, self._firsts[1:], strict=False)]
+
+
+class SymbolCoverage:
+    """The trades of one symbol received so far, and the gaps between them."""
+
+    def __init__(self, symbol: str, held: IdRanges | None = None) -> None:
+        self.symbol = symbol
+        self.held = held if held is not None else IdRanges()
+
+    def missing_before(self, trade: Trade) -> TradeGap | None:
+        """
+        Return the trades skipped just before ``trade``, or None. Changes nothing.
+
+        Call before `add`. A trade at or below the highest id held returns None, and so does the first of all.
+
+        Raises:
+            ValueError: If ``trade`` is for another symbol.
+
+        Source: Binance spot "Trade Streams", field ``t``.
+        """
+        if trade.symbol != self.symbol:
+            raise ValueError(f"{trade.symbol} trade given to the coverage of {self.symbol}")
+        last = self.held.last
+        if last is None or trade.trade_id <= last + 1:
+            return None
+        return TradeGap(self.symbol, last + 1, trade.trade_id - 1)
+
+    def add(self, trade: Trade) -> bool:
+        """Note ``trade`` as held; return False for a repeat."""
+        return self.held.add(trade.trade_id)
+
+    def gaps(self) -> list[TradeGap]:
+        """Return every gap between the trades held, oldest first."""
+        return [TradeGap(self.symbol, first, last) for first, last in self.held.gaps()]
+
+    def missing(self) -> int:
+        """How many trades all gaps are missing."""
+        return sum(last - first + 1 for first, last in self.held.gaps())

@@ -1,0 +1,77 @@
+"""
+Every error that crosses a module's border, as one tree.
+
+    CryptopipeError
+    ├── FeedError
+    │   ├── FeedDisconnected      retry
+    │   ├── FeedRejected          fatal until the user changes something
+    │   └── MalformedMessage      skip, count, show
+    ├── StoreError
+    │   ├── StoreUnavailable      retry
+    │   └── StoreSchemaMismatch   fatal
+    ├── SettingsError             fatal; wrong usage
+    └── UsageError                wrong usage: an unknown symbol, interval or file
+
+``str(error)`` is always one sentence for the user that says what to do. Adapters translate foreign errors at their edge
+and chain the original with ``raise … from``.
+"""
+
+from __future__ import annotations
+
+
+class CryptopipeError(Exception):
+    """Root of all errors a caller is expected to handle."""
+
+
+class FeedError(CryptopipeError):
+    """The exchange could not be used as asked."""
+
+
+class FeedDisconnected(FeedError):
+    """The exchange could not be reached or went away; trying again later may help.
+
+    ``retry_after_s`` is how long the exchange asked us to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class FeedRejected(FeedError):
+    """The exchange refused the request itself; the same request will be refused again.
+
+    ``code`` is the exchange's error code, or None.
+    """
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MalformedMessage(FeedError):
+    """A message of the exchange that cannot be read. ``sample`` holds its first bytes."""
+
+    def __init__(self, message: str, *, sample: bytes = b"") -> None:
+        super().__init__(message)
+        self.sample = sample
+
+
+class StoreError(CryptopipeError):
+    """The database could not be used as asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached, is starting, full or shutting down; trying again later may help."""
+
+
+class StoreSchemaMismatch(StoreError):
+    """The database was written by a newer cryptopipe, or is not ours. Nothing was changed."""
+
+
+class SettingsError(CryptopipeError):
+    """A setting is unknown or has a value it cannot have. Nothing was changed."""
+
+
+class UsageError(CryptopipeError):
+    """The request names something that does not exist or cannot be. Nothing was changed."""

@@ -1,0 +1,136 @@
+"""
+Candle intervals and where their candles begin.
+
+An interval is a count of seconds, minutes, hours, days, weeks or months, as the exchange offers it or as the user types
+it (13m, 181m, 90s). Candles of a fixed length are aligned to 2000-01-03T00:00Z, a Monday: for every interval of the
+exchange that is the exchange's own alignment (UTC, weeks from Monday), and for all others it is ours, on every path.
+Months follow the calendar, counted from January 2000.
+
+Candles are numbered by *slots*: slot 0 opens at that origin, and the slot of a time is a whole number that grows by one
+per candle. Charts use slots as their horizontal axis, so a candle keeps its place whatever is prepended, and trades
+that were never received leave visible room.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from app.market.errors import UsageError
+
+SECOND_US = 1_000_000
+ORIGIN_US = 946_857_600 * SECOND_US  # 2000-01-03T00:00:00Z
+
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_PATTERN = re.compile(r"\s*([0-9]{1,6})\s*([smhdwMHDWS])\s*")
+_LONGEST_SECONDS = 53 * _UNIT_SECONDS["w"]
+_LONGEST_MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """
+    A candle length. Make one with `Interval.parse`.
+
+    Equal lengths are equal intervals: ``parse("60m") == parse("1h")``. ``seconds`` is 0 for months, and ``months`` is 0
+    for everything else.
+    """
+
+    seconds: int
+    months: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Interval:
+        """
+        Return the interval that ``text`` names: a whole number and one of s, m, h, d, w, M.
+
+        Raises:
+            UsageError: If the text names none, or one longer than 53 weeks or 12 months.
+        """
+        match = _PATTERN.fullmatch(text)
+        if match is None or int(match[1]) == 0:
+            raise UsageError(
+                f"“{text[:20]}” is not an interval: type a number and s, m, h, d, w or M (months), such as 13m or 4h."
+            )
+        count, unit = int(match[1]), match[2]
+        interval = cls(0, count) if unit == "M" else cls(count * _UNIT_SECONDS[unit.lower()])
+        if interval.seconds > _LONGEST_SECONDS or interval.months > _LONGEST_MONTHS:
+            raise UsageError(f"“{text[:20]}” is too long: the longest intervals are 53w and 12M.")
+        return interval
+
+    @property
+    def name(self) -> str:
+        """The shortest usual name, ``"1h"`` rather than ``"60m"``; `parse` reads it back."""
+        if self.months:
+            return f"{self.months}M"
+        for unit in ("w", "d", "h", "m"):
+            if self.seconds % _UNIT_SECONDS[unit] == 0:
+                return f"{self.seconds // _UNIT_SECONDS[unit]}{unit}"
+        return f"{self.seconds}s"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def length_us(self) -> int:
+        """The length in microseconds; for months, that of 30 days each (a measure, not an alignment)."""
+        return (self.seconds or self.months * 30 * _UNIT_SECONDS["d"]) * SECOND_US
+
+    def slot(self, time_us: int) -> int:
+        """Return the number of the candle that holds ``time_us`` (UTC microseconds)."""
+        if self.months:
+            return _months_since_2000(time_us) // self.months
+        return (time_us - ORIGIN_US) // (self.seconds * SECOND_US)
+
+    def slot_open_us(self, slot: int) -> int:
+        """Return when the candle of that number opens, in UTC microseconds."""
+        if self.months:
+            return _month_open_us(slot * self.months)
+        return ORIGIN_US + slot * self.seconds * SECOND_US
+
+    def open_time_us(self, time_us: int) -> int:
+        """Return when the candle that holds ``time_us`` opens, in UTC microseconds."""
+        if self.months:
+            return self.slot_open_us(self.slot(time_us))
+        return time_us - (time_us - ORIGIN_US) % (self.seconds * SECOND_US)
+
+    def next_open_us(self, time_us: int) -> int:
+        """Return when the candle after the one that holds ``time_us`` opens: that one's end, exclusive."""
+        return self.slot_open_us(self.slot(time_us) + 1)
+
+    def tiles(self, longer: Interval) -> bool:
+        """Whether every candle of ``longer`` is made of whole candles of this interval."""
+        if longer.months:
+            return longer.months % self.months == 0 if self.months else _UNIT_SECONDS["d"] % self.seconds == 0
+        return bool(self.seconds) and longer.seconds % self.seconds == 0
+
+
+@lru_cache(maxsize=1024)
+def _month_open_us(months: int) -> int:
+    year, month = divmod(months, 12)
+    return int(datetime(2000 + year, month + 1, 1, tzinfo=UTC).timestamp()) * SECOND_US
+
+
+def _months_since_2000(time_us: int) -> int:
+    moment = datetime.fromtimestamp(time_us // SECOND_US, UTC)
+    return (moment.year - 2000) * 12 + moment.month - 1
+
+
+EXCHANGE_INTERVALS = tuple(
+    Interval.parse(name) for name in "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split()
+)
+"""The intervals Binance publishes klines of, shortest first."""
+
+MENU_INTERVALS = tuple(
+    Interval.parse(name) for name in "1s 5s 15s 30s 1m 3m 5m 10m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M".split()
+)
+"""The intervals offered without typing, shortest first."""
+
+
+def kline_interval_for(interval: Interval) -> Interval:
+    """Return the longest interval of the exchange whose klines add up to whole candles of ``interval``."""
+    return max(
+        (offered for offered in EXCHANGE_INTERVALS if offered.tiles(interval)), key=lambda offered: offered.length_us
+    )

@@ -1,0 +1,212 @@
+"""
+The Protocols by which siblings meet: the exchange, the store and what happens between them.
+
+``app.binance`` implements `TradeFeed` and `TradeHistory`, ``storage`` implements `TradeWriter` and `CandleStore`, and
+``app.live`` uses all four without knowing either. ``app.main`` passes the implementations in. All times are UTC
+microseconds; symbols are the exchange's upper-case names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from app.market.trade import DayTicker, MarketEvent, Trade
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests can set it."""
+
+    def now_us(self) -> int:
+        """The time of day, UTC microseconds; may jump."""
+
+    def monotonic_s(self) -> float:
+        """Seconds from an arbitrary start; never jumps."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+
+
+class FeedState(StrEnum):
+    """What the connection to the exchange is doing."""
+
+    IDLE = "idle"  # nothing asked for yet
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALE = "stale"  # connected, but silent for too long; being replaced
+    BACKING_OFF = "backing off"  # waiting before the next attempt
+    REFUSED = "refused"  # the exchange rejected us, or attempts ran out; only the user can change that
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """
+    The feed's state as of now. ``reason`` is one sentence for the user, empty while all is well; ``retry_in_s`` counts
+    from when the state began, None unless backing off; ``attempt`` counts failed attempts in a row.
+    """
+
+    state: FeedState = FeedState.IDLE
+    reason: str = ""
+    attempt: int = 0
+    retry_in_s: float | None = None
+
+
+@dataclass(slots=True)
+class FeedCounters:
+    """Totals since the start: messages received, those that could not be read, connections after the first."""
+
+    messages: int = 0
+    malformed: int = 0
+    reconnects: int = 0
+    last_malformed: str = ""
+
+
+EventHandler = Callable[[MarketEvent, int], Awaitable[None] | None]
+"""
+Called on the loop with each event in arrival order and the local receive time (UTC microseconds). Where it returns an
+awaitable, the feed awaits it before it reads on: that is how a full queue slows the reading down.
+"""
+
+
+class TradeFeed(Protocol):
+    """Live events of the chosen symbols: trades, best bid and ask, rolling day."""
+
+    @property
+    def status(self) -> FeedStatus: ...
+
+    @property
+    def counters(self) -> FeedCounters: ...
+
+    def on_status(self, listener: Callable[[FeedStatus], None]) -> None:
+        """Call ``listener`` on the loop at each change of state. The newest status, not each one, is what counts."""
+
+    def set_symbols(self, symbols: Collection[str]) -> None:
+        """Make these the symbols received; (un)subscribes on the open connection, within the exchange's limits."""
+
+    async def run(self, handler: EventHandler) -> None:
+        """
+        Receive until cancelled, reconnecting for ever (or to the configured maximum).
+
+        Raises:
+            FeedRejected: If the exchange refuses for good.
+        """
+
+    def retry_now(self) -> None:
+        """End a wait between attempts at once."""
+
+
+class TradeHistory(Protocol):
+    """
+    What the exchange remembers. Every call may raise FeedDisconnected (try later) or FeedRejected (never will).
+    """
+
+    async def symbols(self) -> list[Symbol]:
+        """Return all symbols, also those not trading, by name."""
+
+    async def server_time_us(self) -> int:
+        """Return the exchange's time."""
+
+    async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
+        """Return the rolling day of each symbol."""
+
+    async def klines(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+    ) -> list[Candle]:
+        """
+        Return up to 1000 klines of an interval the exchange offers, oldest first, source KLINE.
+
+        Open times in ``[start_us, end_us)``. With ``start_us`` the oldest of them, else the newest. The last may be
+        unfinished: ``closed`` False.
+        """
+
+    async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
+        """Return up to 1000 trades with ids from ``first_trade_id`` up, in rising order (historicalTrades)."""
+
+    async def recent_trades(self, symbol: str, *, limit: int = 1000) -> list[Trade]:
+        """Return the newest trades, in rising order."""
+
+    async def first_trade_id_since(self, symbol: str, time_us: int) -> int | None:
+        """Return the id of the first trade at or after ``time_us`` within an hour of it, or None (aggTrades)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStatus:
+    """
+    What the writer is doing. ``reason``: one sentence while the database cannot be written, else empty.
+    ``queued``: trades not yet committed. ``stored``: trades committed since the start, repeats not counted.
+    ``dropped``: trades given up because the queue was full while the database was away; each is a gap to repair.
+    """
+
+    reason: str = ""
+    queued: int = 0
+    stored: int = 0
+    dropped: int = 0
+
+
+class TradeWriter(Protocol):
+    """Stores trades in a thread of its own. All methods return at once unless they say otherwise."""
+
+    @property
+    def status(self) -> WriterStatus: ...
+
+    def put(self, trades: Sequence[Trade]) -> bool:
+        """
+        Queue trades of any symbols, each exactly once stored however often it is put.
+
+        Returns False, and takes none of them, where the queue is full.
+        """
+
+    async def wait_for_room(self, timeout_s: float) -> bool:
+        """Wait until the queue has room; False where it still has none after ``timeout_s``."""
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Commit everything put so far; False where that took longer than ``timeout_s``."""
+
+
+class CandleStore(Protocol):
+    """Reads what is stored. Methods block: call them from a worker thread. They raise StoreUnavailable."""
+
+    def candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int | None = None,
+        now_us: int | None = None,
+    ) -> list[Candle]:
+        """
+        Return stored candles with open times in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of
+        them. Built from trades where those are complete, else stored klines, else incomplete ones marked as such;
+        finished by `app.market.builder.finish`. An unknown symbol has none.
+        """
+
+    def save_klines(self, symbol: str, interval: Interval, klines: Sequence[Candle]) -> None:
+        """Keep closed klines of the exchange; open ones are passed over."""
+
+    def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
+        """Return the stored trades with ids in that inclusive range, in rising order."""
+
+    def coverage(self, symbol: str) -> IdRanges:
+        """Return the ids held of the symbol."""
+
+    def save_symbols(self, symbols: Sequence[Symbol]) -> None:
+        """Remember the exchange's symbols, for a start without the exchange."""
+
+    def symbols(self) -> list[Symbol]:
+        """Return the remembered symbols, by name."""
