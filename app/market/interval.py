@@ -2,9 +2,9 @@
 Candle intervals and where their candles begin.
 
 An interval is a count of seconds, minutes, hours, days, weeks or months, as the exchange offers it or as the user types
-it (13m, 181m, 90s). Candles of a fixed length are aligned to 2000-01-03T00:00Z, a Monday: for every interval of the
-exchange that is the exchange's own alignment (UTC, weeks from Monday), and for all others it is ours, on every path.
-Months follow the calendar, counted from January 2000.
+it (13m, 181m, 90s). Candles of a fixed length are aligned to 2000-01-03T00:00Z, a Monday: that is the exchange's own
+alignment (UTC, weeks from Monday), and for intervals it does not have it is ours, on every path. One exception: the
+exchange's 3d candles open a day later than that. Months follow the calendar, counted from January 2000.
 
 Candles are numbered by *slots*: slot 0 opens at that origin, and the slot of a time is a whole number that grows by one
 per candle. Charts use slots as their horizontal axis, so a candle keeps its place whatever is prepended, and trades
@@ -22,6 +22,7 @@ from app.market.errors import UsageError
 
 SECOND_US = 1_000_000
 ORIGIN_US = 946_857_600 * SECOND_US  # 2000-01-03T00:00:00Z
+_THREE_DAYS_S = 3 * 86_400
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _PATTERN = re.compile(r"\s*([0-9]{1,6})\s*([smhdwMHDWS])\s*")
@@ -74,6 +75,12 @@ class Interval:
         return self.name
 
     @property
+    def origin_us(self) -> int:
+        """When slot 0 of a fixed-length interval opens, in UTC microseconds."""
+        # Recorded 3d klines open on 2017-11-30, 2017-12-03 …: Binance counts those from another day.
+        return ORIGIN_US + 86_400 * SECOND_US if self.seconds == _THREE_DAYS_S else ORIGIN_US
+
+    @property
     def length_us(self) -> int:
         """The length in microseconds; for months, that of 30 days each (a measure, not an alignment)."""
         return (self.seconds or self.months * 30 * _UNIT_SECONDS["d"]) * SECOND_US
@@ -82,19 +89,19 @@ class Interval:
         """Return the number of the candle that holds ``time_us`` (UTC microseconds)."""
         if self.months:
             return _months_since_2000(time_us) // self.months
-        return (time_us - ORIGIN_US) // (self.seconds * SECOND_US)
+        return (time_us - self.origin_us) // (self.seconds * SECOND_US)
 
     def slot_open_us(self, slot: int) -> int:
         """Return when the candle of that number opens, in UTC microseconds."""
         if self.months:
             return _month_open_us(slot * self.months)
-        return ORIGIN_US + slot * self.seconds * SECOND_US
+        return self.origin_us + slot * self.seconds * SECOND_US
 
     def open_time_us(self, time_us: int) -> int:
         """Return when the candle that holds ``time_us`` opens, in UTC microseconds."""
         if self.months:
             return self.slot_open_us(self.slot(time_us))
-        return time_us - (time_us - ORIGIN_US) % (self.seconds * SECOND_US)
+        return time_us - (time_us - self.origin_us) % (self.seconds * SECOND_US)
 
     def next_open_us(self, time_us: int) -> int:
         """Return when the candle after the one that holds ``time_us`` opens: that one's end, exclusive."""
@@ -104,7 +111,9 @@ class Interval:
         """Whether every candle of ``longer`` is made of whole candles of this interval."""
         if longer.months:
             return longer.months % self.months == 0 if self.months else _UNIT_SECONDS["d"] % self.seconds == 0
-        return bool(self.seconds) and longer.seconds % self.seconds == 0
+        if self.months:
+            return False
+        return longer.seconds % self.seconds == 0 and (longer.origin_us - self.origin_us) % self.seconds == 0
 
 
 @lru_cache(maxsize=1024)
