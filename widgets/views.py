@@ -1,0 +1,77 @@
+"""
+What the panels show, as plain values.
+
+The bridge makes new ones at the panels' slow pace (a few times a second) and hands them over; widgets compare and
+redraw what differs. Prices and quantities are whole units, for display; None means not known yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.market.ports import FeedState
+from app.market.symbol import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """One line of the watchlist. ``change_percent`` is over the rolling 24 hours."""
+
+    symbol: Symbol
+    last: float | None = None
+    change_percent: float | None = None
+    bid: float | None = None
+    ask: float | None = None
+    trades_per_minute: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteView:
+    """
+    The chosen symbol: top bar and quote panel. Bid and ask quantities are None where the spread is a setting rather
+    than the exchange's book. ``volume`` is the base asset's over 24 hours. ``repairing``: missing trades are being
+    fetched now.
+    """
+
+    symbol: Symbol
+    last: float | None = None
+    change_percent: float | None = None
+    bid: float | None = None
+    bid_quantity: float | None = None
+    ask: float | None = None
+    ask_quantity: float | None = None
+    high: float | None = None
+    low: float | None = None
+    volume: float | None = None
+    stored_trades: int | None = None
+    missing_trades: int = 0
+    repairing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The status bar. ``feed_reason`` and ``database_reason`` are one sentence each, empty while all is well."""
+
+    feed_state: FeedState = FeedState.IDLE
+    feed_reason: str = ""
+    delay_ms: float | None = None
+    trades_per_s: float = 0.0
+    database: str = ""
+    database_reason: str = ""
+    rows_per_s: float = 0.0
+    queued: int = 0
+    missing_trades: int = 0
+    repairing: bool = False
+    malformed: int = 0
+    exchange_time_us: int | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GapBand:
+    """Missing trades on the chart: between these two times (UTC microseconds) ``missing`` trades are not held."""
+
+    start_us: int
+    end_us: int
+    missing: int
+    repairing: bool = False
