@@ -1,4 +1,4 @@
-"""The colours of the window, as data. Colour carries meaning only: rising, falling, selected, missing; the rest is grey."""
+"""The window's colours, as data. Colour means rising, falling, selected or missing; the rest is grey."""
 
 from __future__ import annotations
 
