@@ -1,1 +1,165 @@
-"""Configuration."""
+"""
+Every setting, declared once: type, default and a sentence.
+
+A value is read from, in rising order: the default, ``config.toml`` in the user's configuration directory, the
+environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). Whatever cannot be
+used raises `SettingsError` with one sentence that names the place it came from.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_type_hints
+
+import msgspec
+import platformdirs
+
+from app.market.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
+_NOT_SETTINGS = ("CRYPTOPIPE_TEST_", "CRYPTOPIPE_SHARED_DATA")  # the tests' own variables
+DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT", "XRPUSDT")
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["plain", "json"]
+Theme = Literal["dark", "light"]
+
+
+def _setting(default: Any, sentence: str, *, at_least: float | None = None) -> Any:
+    return field(default=default, metadata={"sentence": sentence, "at_least": at_least})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run; see `load`."""
+
+    data_dir: Path = field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("cryptopipe", appauthor=False)),
+        metadata={"sentence": "Folder of the embedded database, the log and the window's layout.", "at_least": None},
+    )
+    database_url: str = _setting("", "PostgreSQL or TimescaleDB to use instead of the embedded one (postgresql://…).")
+    postgres_bin: str = _setting("", "Folder with the PostgreSQL programs to run the embedded database from.")
+    binance_ws_url: str = _setting("wss://stream.binance.com:9443", "Base of the exchange's WebSocket streams.")
+    binance_rest_url: str = _setting("https://api.binance.com", "Base of the exchange's REST interface.")
+    symbols: tuple[str, ...] = _setting(DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.")
+    interval: str = _setting("1m", "Interval the chart opens with.")
+    theme: Theme = _setting("dark", "Colours of the window: dark or light.")
+    spread_percent: float = _setting(
+        0.0, "Show bid and ask as last price ± this percentage; 0 shows the exchange's own.", at_least=0
+    )
+    batch_trades: int = _setting(100, "Trades that make a batch for the database.", at_least=1)
+    batch_seconds: float = _setting(1.0, "Seconds after which a smaller batch is stored.", at_least=0.01)
+    queue_trades: int = _setting(200_000, "Trades kept waiting for the database at most.", at_least=1_000)
+    repair_trades: int = _setting(50_000, "Largest hole, in trades, that is fetched from the exchange.", at_least=0)
+    reconnect_attempts: int = _setting(0, "Failed connections in a row after which to give up; 0: never.", at_least=0)
+    stall_seconds: float = _setting(20.0, "Seconds without data after which a connection is replaced.", at_least=1)
+    log_level: LogLevel = _setting("info", "Least important level logged: debug, info, warning or error.")
+    log_format: LogFormat = _setting("plain", "Format of the log file: plain or json.")
+
+
+class Declaration(NamedTuple):
+    """One setting as declared, for help texts and documents."""
+
+    name: str
+    default: Any
+    sentence: str
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+def declarations() -> Iterator[Declaration]:
+    """Yield every setting in the order declared."""
+    for declared in fields(Settings):
+        default = declared.default if declared.default is not MISSING else None
+        yield Declaration(declared.name, default, declared.metadata["sentence"])
+
+
+def config_file() -> Path:
+    """Return where the user's settings file is looked for."""
+    return Path(platformdirs.user_config_dir("cryptopipe", appauthor=False)) / "config.toml"
+
+
+def load(
+    options: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """
+    Return the settings in force.
+
+    ``options``: those named on the command line, by setting name; None values count as absent. ``environment`` and
+    ``file`` default to the process's and the user's; a file that does not exist is no error.
+
+    Raises:
+        SettingsError: If a setting is unknown or a value cannot be used.
+    """
+    file = config_file() if file is None else file
+    environment = os.environ if environment is None else environment
+    values: dict[str, tuple[str, Any]] = {}
+    for name, value in _read_file(file).items():
+        values[name] = (f"in {file}", value)
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NOT_SETTINGS):
+            values[variable.removeprefix(ENVIRONMENT_PREFIX).lower()] = (f"({variable} in the environment)", text)
+    for name, value in (options or {}).items():
+        if value is not None:
+            values[name] = ("on the command line", value)
+    return Settings(**{name: _convert(name, value, place) for name, (place, value) in values.items()})
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The settings file {file} cannot be read: {error}. Correct it or move it away.") from error
+
+
+def _convert(name: str, value: Any, place: str) -> Any:
+    declared = {declared.name: declared for declared in fields(Settings)}.get(name)
+    if declared is None:
+        known = ", ".join(sorted(one.name for one in fields(Settings)))
+        raise SettingsError(f"There is no setting “{name}” {place}; the settings are {known}.")
+    kind = get_type_hints(Settings)[name]
+    if name == "symbols":
+        return _symbols(value, place)
+    try:
+        converted = msgspec.convert(
+            value.strip() if isinstance(value, str) else value, str if kind is Path else kind, strict=False
+        )
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            f"The setting {name} {place} cannot be “{value}”: {declared.metadata['sentence']}"
+        ) from error
+    least = declared.metadata["at_least"]
+    if least is not None and not converted >= least:
+        raise SettingsError(f"The setting {name} {place} cannot be {value}: it must be at least {least:g}.")
+    if kind is Path:
+        if not converted:
+            raise SettingsError(f"The setting {name} {place} is empty: name a folder.")
+        return Path(converted).expanduser().absolute()
+    return converted
+
+
+def _symbols(value: Any, place: str) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(f"The setting symbols {place} must name symbols, such as BTCUSDT,ETHUSDT.")
+    wanted = tuple(dict.fromkeys(name.strip().upper().replace("/", "") for name in names if name.strip()))
+    if not wanted:
+        raise SettingsError(f"The setting symbols {place} names none: give at least one, such as BTCUSDT.")
+    return wanted

@@ -1,0 +1,1 @@
+"""What happens, without Qt: recording, repairing, the session behind a chart, export. Runs headless as it is."""

@@ -17,6 +17,9 @@ from app.market.interval import Interval
 from app.market.trade import Trade
 
 
+_ABOVE_ALL = 1 << 63
+
+
 class _Bucket:
     """The running figures of one candle."""
 
@@ -36,10 +39,11 @@ class _Bucket:
         "volume_e8",
     )
 
-    def __init__(self, open_us: int, trade: Trade) -> None:
+    def __init__(self, open_us: int) -> None:
         self.open_us = open_us
-        self.open_e8 = self.high_e8 = self.low_e8 = self.close_e8 = trade.price_e8
-        self.first_id = self.last_id = trade.trade_id
+        self.open_e8 = self.high_e8 = self.close_e8 = 0
+        self.low_e8 = self.first_id = _ABOVE_ALL
+        self.last_id = -1
         self.volume_e8 = self.quote_e16 = self.trades = self.taker_e8 = self.taker_quote_e16 = 0
         self.seed: Candle | None = None
 
@@ -87,17 +91,16 @@ class CandleBuilder:
 
     def seed(self, candle: Candle) -> None:
         """
-        Begin a candle with what is known of its earlier part.
+        Begin a candle with what is known of other trades in it.
 
-        ``candle`` must hold none of the trades given to `add`, all of them later than it. An empty one changes nothing.
+        ``candle`` must hold none of the trades given to `add`; where it has no ids, those are all later than it. An
+        empty one changes nothing. A second seed for the same candle replaces the first.
         """
         if not candle.trades:
             return
         bucket = self._buckets.get(candle.open_time_us)
         if bucket is None:
-            price_e8 = candle.close_e8
-            bucket = _Bucket(candle.open_time_us, Trade("", -1, candle.open_time_us, price_e8, 0, True))
-            self._buckets[candle.open_time_us] = bucket
+            bucket = self._buckets[candle.open_time_us] = _Bucket(candle.open_time_us)
         bucket.seed = candle
 
     def candle(self, open_time_us: int) -> Candle | None:
@@ -120,7 +123,7 @@ class CandleBuilder:
         open_us = self.interval.open_time_us(trade.time_us)
         bucket = self._buckets.get(open_us)
         if bucket is None:
-            bucket = self._buckets[open_us] = _Bucket(open_us, trade)
+            bucket = self._buckets[open_us] = _Bucket(open_us)
         if self._current is None or open_us >= self._current.open_us:
             self._current = bucket
             self._current_end_us = self.interval.next_open_us(open_us)
@@ -145,24 +148,36 @@ def _candle_of(bucket: _Bucket) -> Candle:
         complete=True,
         source=CandleSource.TRADES,
     )
-    seed = bucket.seed
-    if seed is None:
-        return candle
-    if not bucket.trades:
+    return candle if bucket.seed is None else _merged(bucket.seed, candle)
+
+
+def _merged(seed: Candle, candle: Candle) -> Candle:
+    """Return both as one; by trade id where the seed has ids, else the seed came first."""
+    if not candle.trades:
         return seed._replace(closed=False)
-    return candle._replace(
-        open_e8=seed.open_e8,
+    opens_later = seed.first_trade_id is not None and _id(candle.first_trade_id) < seed.first_trade_id
+    closes_earlier = _id(candle.last_trade_id) < _id(seed.last_trade_id)
+    return Candle(
+        open_time_us=candle.open_time_us,
+        open_e8=candle.open_e8 if opens_later else seed.open_e8,
         high_e8=max(seed.high_e8, candle.high_e8),
         low_e8=min(seed.low_e8, candle.low_e8),
+        close_e8=seed.close_e8 if closes_earlier else candle.close_e8,
         volume_e8=seed.volume_e8 + candle.volume_e8,
         quote_volume_e16=seed.quote_volume_e16 + candle.quote_volume_e16,
         trades=seed.trades + candle.trades,
         taker_buy_volume_e8=seed.taker_buy_volume_e8 + candle.taker_buy_volume_e8,
         taker_buy_quote_volume_e16=seed.taker_buy_quote_volume_e16 + candle.taker_buy_quote_volume_e16,
-        first_trade_id=seed.first_trade_id,
+        first_trade_id=candle.first_trade_id if opens_later else seed.first_trade_id,
+        last_trade_id=seed.last_trade_id if closes_earlier else candle.last_trade_id,
+        closed=False,
         complete=seed.complete,
-        source=seed.source if seed.source is CandleSource.TRADES else CandleSource.MIXED,
+        source=CandleSource.TRADES if seed.source is CandleSource.TRADES else CandleSource.MIXED,
     )
+
+
+def _id(trade_id: int | None) -> int:
+    return -1 if trade_id is None else trade_id
 
 
 def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now_us: int | None = None) -> list[Candle]:

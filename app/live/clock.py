@@ -1,0 +1,51 @@
+"""The system's clock, and the exchange's time as seen through it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from app.market.ports import Clock
+
+
+class SystemClock:
+    """The real `Clock`."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1_000
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class ExchangeClock:
+    """
+    The exchange's time of day: ours plus the measured skew, and never before the newest trade seen.
+
+    Candles open and close by this time alone. ``skew_us`` is the exchange's clock minus ours, None until measured.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._latest_us = 0
+        self.skew_us: int | None = None
+
+    def measured(self, server_time_us: int, asked_at_us: int, answered_at_us: int) -> None:
+        """Take in an answer of the exchange to “what time is it”; the two others are local times around it."""
+        self.skew_us = server_time_us - (asked_at_us + answered_at_us) // 2
+
+    def seen(self, time_us: int) -> None:
+        """Take in the exchange time of something that has happened."""
+        if time_us > self._latest_us:
+            self._latest_us = time_us
+
+    def now_us(self) -> int:
+        """The exchange's time now, UTC microseconds."""
+        return max(self._clock.now_us() + (self.skew_us or 0), self._latest_us)
+
+    def delay_us(self, event_time_us: int, received_us: int) -> int | None:
+        """How long something took from the exchange to us, corrected for skew; None until the skew is measured."""
+        return None if self.skew_us is None else max(received_us + self.skew_us - event_time_us, 0)
