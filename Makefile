@@ -1,0 +1,67 @@
+# cryptopipe: one command per intention. `make help` lists them.
+# Variables: PYTHON names the interpreter to build .venv from, ARGS goes to the program or to pytest.
+
+BIN := .venv/bin
+RUN_READY := .venv/ready-run
+DEV_READY := .venv/ready-dev
+SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
+
+.PHONY: help setup setup-dev run demo test lint types bench screenshot package requirements clean moved
+.DEFAULT_GOAL := help
+
+# A clone that was moved holds scripts with the old address: .venv/ready-* remember where they were made.
+ifneq ($(strip $(shell cat $(RUN_READY) 2>/dev/null)),$(CURDIR))
+$(RUN_READY): moved
+endif
+ifneq ($(strip $(shell cat $(DEV_READY) 2>/dev/null)),$(CURDIR))
+$(DEV_READY): moved
+endif
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+setup: $(RUN_READY) ## make .venv with the pinned packages and check the system libraries
+
+run: setup ## open the window on the live feed, with the embedded database
+	@$(BIN)/cryptopipe $(ARGS)
+
+demo: setup ## open the window on the simulated market: no internet needed
+	@$(BIN)/cryptopipe --demo $(ARGS)
+
+test: setup-dev ## run all tests, without a display
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not benchmark" $(ARGS)
+
+lint: setup-dev ## check the format, the code and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: setup-dev ## check the types
+	$(BIN)/mypy
+
+bench: setup-dev ## print what each benchmark measures
+	@set -e; for script in tests/benchmarks/bench_*.py; do \
+	    echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script"; done
+
+screenshot: setup-dev ## draw the window in each of its states into build/screenshots
+	QT_QPA_PLATFORM=offscreen $(BIN)/python tests/screenshots.py $(ARGS)
+
+package: setup-dev ## build dist/cryptopipe, a folder that runs without Python, and start it once
+	$(BIN)/pyinstaller --noconfirm --log-level WARN --distpath dist --workpath build/pyinstaller build_spec/cryptopipe.spec
+	$(BIN)/python build_spec/smoke.py dist/cryptopipe
+
+requirements: ## pin the newest packages that pyproject.toml allows, with their hashes
+	sh build_spec/pin.sh
+
+clean: ## remove what was built, and .venv
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+setup-dev: $(DEV_READY)
+
+$(RUN_READY): requirements.txt $(SETUP_INPUTS)
+	@sh build_spec/setup.sh run
+	@echo "$(CURDIR)" > $@
+
+$(DEV_READY): requirements-dev.txt requirements.txt $(SETUP_INPUTS)
+	@sh build_spec/setup.sh dev
+	@echo "$(CURDIR)" | tee $(RUN_READY) > $@
