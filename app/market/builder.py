@@ -16,7 +16,6 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
 
-
 _ABOVE_ALL = 1 << 63
 
 
@@ -108,9 +107,14 @@ class CandleBuilder:
         bucket = self._buckets.get(open_time_us)
         return None if bucket is None else _candle_of(bucket)
 
-    def candles(self) -> list[Candle]:
-        """Return every candle with a trade, oldest first, as `candle` does; see `finish` for the rest."""
-        return [_candle_of(self._buckets[open_us]) for open_us in sorted(self._buckets)]
+    def candles(self, since_us: int | None = None) -> list[Candle]:
+        """
+        Return every candle with a trade that opens at or after ``since_us``, oldest first, as `candle` does.
+
+        See `finish` for what the neighbours tell.
+        """
+        opens = sorted(self._buckets if since_us is None else (at for at in self._buckets if at >= since_us))
+        return [_candle_of(self._buckets[open_us]) for open_us in opens]
 
     def forget_before(self, time_us: int) -> None:
         """Drop the candles that open before ``time_us``, to bound memory."""

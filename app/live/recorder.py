@@ -1,0 +1,136 @@
+"""
+Recording: every live trade to the database once, and to the charts that listen.
+
+The recorder takes events from the feed, keeps a `SymbolTracker` a symbol, hands fresh trades to the outbox and asks the
+repairer for what was skipped. Quotes and day tickers go to the `MarketBoard`. It runs on the loop and waits for nobody
+but a full database queue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Collection
+
+from app.live.board import MarketBoard
+from app.live.clock import ExchangeClock
+from app.live.outbox import TradeOutbox
+from app.live.rates import Smoothed
+from app.live.tracker import SymbolTracker
+from app.market.coverage import IdRanges, TradeGap
+from app.market.ports import TradeWriter
+from app.market.trade import MarketEvent, Trade
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """
+    Records the chosen symbols.
+
+    Give `receive` to `TradeFeed.run`. ``gaps_wanted`` collects gaps to repair until `take_gaps` is called.
+    ``repair_trades``: larger gaps are only counted.
+    """
+
+    def __init__(self, exchange_clock: ExchangeClock, board: MarketBoard, *, queue_trades: int, repair_trades: int):
+        self.outbox = TradeOutbox(queue_trades, on_lost=self._on_lost, on_recovered=self._on_recovered)
+        self.delay = Smoothed()
+        self.trades_received = 0
+        self._exchange_clock = exchange_clock
+        self._board = board
+        self._repair_trades = repair_trades
+        self._trackers: dict[str, SymbolTracker] = {}
+        self._gaps_wanted: list[TradeGap] = []
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols recorded, in the order they were added."""
+        return list(self._trackers)
+
+    def set_symbols(self, symbols: Collection[str]) -> None:
+        """Record these from now on; what is known of the others is forgotten."""
+        for symbol in [symbol for symbol in self._trackers if symbol not in symbols]:
+            del self._trackers[symbol]
+        for symbol in symbols:
+            if symbol not in self._trackers:
+                self._trackers[symbol] = SymbolTracker(symbol)
+
+    def tracker(self, symbol: str) -> SymbolTracker | None:
+        """Return what is known of a recorded symbol."""
+        return self._trackers.get(symbol)
+
+    def attach(self, writer: TradeWriter | None) -> None:
+        """Store through this writer from now on; None while there is no database."""
+        self.outbox.attach(writer)
+
+    def stored(self, symbol: str, ranges: IdRanges) -> None:
+        """Note what the database held of a symbol, and want the gap up to now where it is small enough."""
+        tracker = self._trackers.get(symbol)
+        if tracker is not None:
+            tracker.stored(ranges)
+            for gap in tracker.gaps():
+                self._want(gap)
+
+    def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
+        """Take one event from the feed (an `EventHandler`)."""
+        if type(event) is Trade:
+            return self._receive_trade(event, received_us)
+        self._board.note(event)
+        return None
+
+    async def ingest(self, trades: Collection[Trade]) -> int:
+        """Take in trades fetched from the exchange; return how many were new."""
+        new = 0
+        for trade in trades:
+            tracker = self._trackers.get(trade.symbol)
+            if tracker is not None and (tracker.add(trade) or tracker.regain(trade.trade_id)):
+                new += 1
+                if not self.outbox.put(trade):
+                    await self.outbox.make_room()
+        return new
+
+    def take_gaps(self) -> list[TradeGap]:
+        """Return the gaps found since the last call, oldest first."""
+        wanted, self._gaps_wanted = self._gaps_wanted, []
+        return wanted
+
+    def missing(self) -> int:
+        """How many trades of all symbols are known to be missing."""
+        return sum(tracker.missing() for tracker in self._trackers.values())
+
+    def _receive_trade(self, trade: Trade, received_us: int) -> Awaitable[None] | None:
+        tracker = self._trackers.get(trade.symbol)
+        if tracker is None:
+            return None
+        gap = tracker.received.missing_before(trade)
+        if not tracker.add(trade):
+            return None
+        if gap is not None:
+            self._on_gap(tracker, gap, trade)
+        self.trades_received += 1
+        self._exchange_clock.seen(trade.time_us)
+        delay_us = self._exchange_clock.delay_us(trade.time_us, received_us)
+        if delay_us is not None:
+            self.delay.add(delay_us / 1_000)
+        self._board.note(trade)
+        return None if self.outbox.put(trade) else self.outbox.make_room()
+
+    def _on_gap(self, tracker: SymbolTracker, gap: TradeGap, trade: Trade) -> None:
+        logger.warning("%s: %d trades missing before id %d", gap.symbol, gap.missing, trade.trade_id)
+        if gap.missing > self._repair_trades:
+            tracker.restart_window(trade)
+        self._want(gap)
+
+    def _want(self, gap: TradeGap) -> None:
+        if gap.missing <= self._repair_trades:
+            self._gaps_wanted.append(gap)
+
+    def _on_lost(self, trades: list[Trade]) -> None:
+        for trade in trades:
+            tracker = self._trackers.get(trade.symbol)
+            if tracker is not None:
+                tracker.lose(trade.trade_id)
+
+    def _on_recovered(self) -> None:
+        for tracker in self._trackers.values():
+            for first, last in tracker.lost:
+                self._want(TradeGap(tracker.symbol, first, last))

@@ -1,0 +1,115 @@
+"""What is known of one recorded symbol while the program runs: the ids it has, and its last hours by second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.market.builder import CandleBuilder
+from app.market.coverage import IdRanges, SymbolCoverage, TradeGap
+from app.market.interval import SECOND_US, Interval
+from app.market.trade import Trade
+
+ONE_SECOND = Interval.parse("1s")
+_KEPT_US = 2 * 3_600 * SECOND_US
+_PRUNE_EVERY = 50_000
+
+TradeListener = Callable[[Trade], None]
+
+
+class SymbolTracker:
+    """
+    Follows the trades of one symbol.
+
+    From ``window_start_us`` (a whole second, UTC microseconds; None before the first trade) on, ``recent`` holds 1 s
+    candles of every trade received, for charts to join: what is older a chart takes from klines and the database. A
+    hole that is too large to be fetched moves the window behind it (`restart_window`) and raises ``generation``.
+    ``lost`` are trades received that could not be stored.
+    """
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.received = SymbolCoverage(symbol)
+        self.stored_before = IdRanges()
+        self.lost = IdRanges()
+        self.generation = 0
+        self.recent = CandleBuilder(ONE_SECOND)
+        self.window_start_us: int | None = None
+        self.listeners: list[TradeListener] = []
+        self.last_trade: Trade | None = None
+        self.total = 0
+        self._gaps: tuple[TradeGap, ...] = ()
+        self._gaps_stale = True
+
+    def add(self, trade: Trade) -> bool:
+        """Take in one trade; False for a repeat."""
+        held = self.received.held
+        last = held.last
+        if not held.add(trade.trade_id):
+            return False
+        if last is None or trade.trade_id != last + 1:
+            self._gaps_stale = True
+        self.total += 1
+        if self.last_trade is None or trade.trade_id > self.last_trade.trade_id:
+            self.last_trade = trade
+        if self.window_start_us is None:
+            # The second in which listening began is known only in part; the next one is known whole.
+            self.window_start_us = trade.time_us // SECOND_US * SECOND_US + SECOND_US
+        if trade.time_us >= self.window_start_us:
+            self.recent.add(trade)
+            for listener in self.listeners:
+                listener(trade)
+        if self.total % _PRUNE_EVERY == 0:
+            self._prune(trade.time_us - _KEPT_US)
+        return True
+
+    def restart_window(self, trade: Trade) -> None:
+        """Let the window begin after ``trade``: there are holes before it that will not be filled soon."""
+        self.window_start_us = trade.time_us // SECOND_US * SECOND_US + SECOND_US
+        self.recent = CandleBuilder(ONE_SECOND)
+        self.generation += 1
+
+    def stored(self, ranges: IdRanges) -> None:
+        """Note what the database held before this run."""
+        self.stored_before = ranges
+        self._gaps_stale = True
+
+    def lose(self, trade_id: int) -> None:
+        """Note that a received trade could not be stored."""
+        self.lost.add(trade_id)
+        self._gaps_stale = True
+
+    def regain(self, trade_id: int) -> bool:
+        """Note that a trade is about to be stored after all; False where it was not lost."""
+        if trade_id not in self.lost:
+            return False
+        self.lost.remove_range(trade_id, trade_id)
+        self._gaps_stale = True
+        return True
+
+    def note_absent(self, first: int, last: int) -> None:
+        """Remember that the exchange itself has no trades with these ids."""
+        self.received.held.add_range(first, last)
+        self._gaps_stale = True
+
+    def held(self) -> IdRanges:
+        """Return the ids stored before, received and not lost, or known not to exist, as one set."""
+        held = IdRanges([*self.received.held, *self.stored_before])
+        for first, last in self.lost:
+            held.remove_range(first, last)
+        return held
+
+    def gaps(self) -> tuple[TradeGap, ...]:
+        """Return every gap from the first trade stored to the last received, oldest first."""
+        if self._gaps_stale:
+            self._gaps_stale = False
+            self._gaps = tuple(TradeGap(self.symbol, first, last) for first, last in self.held().gaps())
+        return self._gaps
+
+    def missing(self) -> int:
+        """How many trades all gaps are missing."""
+        return sum(gap.missing for gap in self.gaps())
+
+    def _prune(self, before_us: int) -> None:
+        if self.window_start_us is not None and before_us > self.window_start_us:
+            self.window_start_us = before_us // SECOND_US * SECOND_US
+            self.recent.forget_before(self.window_start_us)
