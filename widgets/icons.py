@@ -1,0 +1,49 @@
+"""The program's own icons: SVG files of resources/icons, drawn in a colour of the palette."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+_RATIOS = (1.0, 1.5, 2.0, 3.0)
+_APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)
+
+
+def icon(name: str, color: str, size: int = 16) -> QIcon:
+    """Return the icon of resources/icons/``name``.svg in that colour, sharp at the usual device pixel ratios."""
+    made = QIcon()
+    for ratio in _RATIOS:
+        made.addPixmap(pixmap(name, color, size, ratio))
+    return made
+
+
+def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap:
+    """Return the icon as a pixmap of ``size`` logical pixels."""
+    return _draw(_svg(name).replace(b"currentColor", color.encode()), size, ratio)
+
+
+def application_icon() -> QIcon:
+    """Return the program's icon, for windows and the task bar."""
+    made = QIcon()
+    for size in _APPLICATION_SIZES:
+        made.addPixmap(_draw(_svg("cryptopipe"), size, 1.0))
+    return made
+
+
+@lru_cache(maxsize=64)
+def _svg(name: str) -> bytes:
+    return resources.files("resources").joinpath("icons", f"{name}.svg").read_bytes()
+
+
+def _draw(svg: bytes, size: int, ratio: float) -> QPixmap:
+    made = QPixmap(round(size * ratio), round(size * ratio))
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    QSvgRenderer(QByteArray(svg)).render(painter, QRectF(made.rect()))
+    painter.end()
+    made.setDevicePixelRatio(ratio)
+    return made

@@ -1,0 +1,169 @@
+"""
+The interval bar: the usual intervals as buttons, the rest in a menu, and any other by typing it.
+
+What is highlighted is what `IntervalBar.set_interval` was told last, not what was clicked: a click is a request.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+
+from app.market.errors import UsageError
+from app.market.interval import MENU_INTERVALS, Interval
+from widgets import icons, style
+from widgets.labels import label
+from widgets.numbers import spelled
+from widgets.overlay import Overlay
+from widgets.theme import Palette
+
+SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "30s 1m 5m 15m 1h 4h 1d".split())
+
+
+class IntervalBar(QWidget):
+    """
+    Buttons for the candle's length.
+
+    Signals:
+        interval_requested: The user chose one; carries the `Interval`.
+        entry_requested: The user wants to type one.
+    """
+
+    interval_requested = Signal(object)
+    entry_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._interval: Interval | None = None
+        self._buttons = {interval: self._button(interval) for interval in SHOWN_INTERVALS}
+        self._extra = _interval_button()
+        self._extra.clicked.connect(self._show_chosen)
+        self._extra.hide()
+        self._more = QToolButton()
+        self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._more.setAccessibleName("More intervals")
+        self._more.setToolTip("More intervals, or type one: 13m")
+        self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._actions: dict[Interval, QAction] = {}
+        self._more.setMenu(self._make_menu())
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        for button in (*self._buttons.values(), self._extra, self._more):
+            layout.addWidget(button)
+
+    def set_interval(self, interval: Interval) -> None:
+        """Highlight the interval that the chart shows; one that has no button gets one for now."""
+        self._interval = interval
+        self._extra.setText(interval.name)
+        self._extra.setAccessibleName(spelled(interval))
+        self._extra.setToolTip(spelled(interval))
+        self._extra.setVisible(interval not in self._buttons)
+        self._show_chosen()
+
+    def set_palette(self, palette: Palette) -> None:
+        self._more.setIcon(icons.icon("chevron-down", palette.dim))
+
+    def _button(self, interval: Interval) -> QToolButton:
+        button = _interval_button()
+        button.setText(interval.name)
+        button.setAccessibleName(spelled(interval))
+        button.setToolTip(spelled(interval))
+        button.clicked.connect(lambda: self._request(interval))
+        return button
+
+    def _make_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setFont(style.font())
+        for interval in MENU_INTERVALS:
+            if interval not in self._buttons:
+                action = menu.addAction(f"{interval.name}\t{spelled(interval)}")
+                action.setCheckable(True)
+                action.triggered.connect(lambda _=False, chosen=interval: self._request(chosen))
+                self._actions[interval] = action
+        menu.addSeparator()
+        menu.addAction("Type an interval…", self.entry_requested.emit)
+        return menu
+
+    def _request(self, interval: Interval) -> None:
+        self._show_chosen()
+        self.interval_requested.emit(interval)
+
+    def _show_chosen(self) -> None:
+        for interval, button in self._buttons.items():
+            button.setChecked(interval == self._interval)
+        for interval, action in self._actions.items():
+            action.setChecked(interval == self._interval)
+        self._extra.setChecked(True)
+
+
+class IntervalEntry(Overlay):
+    """
+    A line to type an interval into, with the reason under it where it is none.
+
+    Signals:
+        interval_requested: Enter on a valid interval; carries the `Interval`.
+    """
+
+    interval_requested = Signal(object)
+
+    _WIDTH = 280
+    _HINT = "A number and s, m, h, d, w or M: 90s, 13m, 4h."
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.setAccessibleName("Type an interval")
+        self.edit = QLineEdit()
+        self.edit.setAccessibleName("Interval")
+        self.edit.setPlaceholderText("13m")
+        self.edit.setMaxLength(12)
+        self.message = label(self._HINT, "dim", style.font(12))
+        self.message.setWordWrap(True)
+        self._layout = layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setSpacing(8)
+        layout.addWidget(label("Interval", "faint", style.head_font()))
+        layout.addWidget(self.edit)
+        layout.addWidget(self.message)
+        self.edit.textChanged.connect(self._describe)
+        self.edit.returnPressed.connect(self._enter)
+
+    def open_with(self, text: str, top_left: QPoint) -> None:
+        """Open with ``text`` already typed."""
+        self.edit.setText(text)
+        self._describe(text)
+        self.open_at(top_left, self.edit)
+        self.edit.end(False)
+
+    def sizeHint(self) -> QSize:
+        height = self._layout.heightForWidth(self._WIDTH)
+        return QSize(self._WIDTH, height if height > 0 else super().sizeHint().height())
+
+    def _describe(self, text: str) -> None:
+        # While typing, what is not an interval yet is no mistake yet: that is said on Enter.
+        try:
+            self._say(f"{spelled(Interval.parse(text))} · Enter to show", "dim")
+        except UsageError:
+            self._say(self._HINT, "dim")
+
+    def _enter(self) -> None:
+        try:
+            interval = Interval.parse(self.edit.text())
+        except UsageError as error:
+            self._say(str(error), "warning")
+            return
+        self.dismiss()
+        self.interval_requested.emit(interval)
+
+    def _say(self, text: str, tone: str) -> None:
+        self.message.setText(text)
+        style.set_tone(self.message, tone)
+        self.adjustSize()
+
+
+def _interval_button() -> QToolButton:
+    button = QToolButton()
+    button.setCheckable(True)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

@@ -1,0 +1,201 @@
+"""
+The main window: it arranges the panels around the chart, keeps its geometry and passes requests up.
+
+It decides nothing. What the user wants leaves as a signal; what is so comes in through the ``set_`` methods. Closing is
+a request too: the program stops the feed and flushes the writer first, then calls `MainWindow.allow_close`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from widgets import layout_state, style
+from widgets.interval_bar import IntervalEntry
+from widgets.notice_bar import NoticeAction, NoticeBar
+from widgets.numbers import price
+from widgets.side_panel import SidePanel
+from widgets.status_bar import StatusBar
+from widgets.symbol_picker import SymbolPicker
+from widgets.theme import DARK, Palette
+from widgets.top_bar import HEIGHT as TOP_BAR_HEIGHT
+from widgets.top_bar import TopBar
+from widgets.views import QuoteView, StatusView, WatchRow
+
+
+class MainWindow(QMainWindow):
+    """
+    The window around ``chart``.
+
+    Signals:
+        symbol_requested: The user chose a symbol; carries its name.
+        interval_requested: The user chose or typed an interval; carries the `Interval`.
+        export_requested: The user wants to export.
+        watch_add_requested, watch_remove_requested: A symbol is to join or leave the watchlist; carry its name.
+        theme_requested: The user wants another theme; carries the name of the `Palette`.
+        retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
+        close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
+    """
+
+    symbol_requested = Signal(str)
+    interval_requested = Signal(object)
+    export_requested = Signal()
+    watch_add_requested = Signal(str)
+    watch_remove_requested = Signal(str)
+    theme_requested = Signal(str)
+    retry_database_requested = Signal()
+    retry_feed_requested = Signal()
+    simulated_market_requested = Signal()
+    close_requested = Signal()
+
+    def __init__(self, chart: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._symbol: Symbol | None = None
+        self._may_close = False
+        self.chart = chart
+        self.top_bar = TopBar()
+        self.notice_bar = NoticeBar()
+        self.side_panel = SidePanel(self)
+        self.watchlist = self.side_panel.watchlist
+        self.quote_panel = self.side_panel.quote_panel
+        self.status_bar = StatusBar()
+        self.symbol_picker = SymbolPicker(self)
+        self.interval_entry = IntervalEntry(self)
+        self._arrange()
+        self._connect_signals()
+        self.set_palette(DARK)
+
+    # What the program tells the window.
+
+    def set_symbols(self, symbols: Sequence[Symbol]) -> None:
+        """Offer these in the symbol picker."""
+        self.symbol_picker.set_symbols(symbols)
+
+    def set_symbol(self, symbol: Symbol) -> None:
+        """Name the symbol the chart shows. The figures of the one before go at once."""
+        self._symbol = symbol
+        self.top_bar.set_symbol(symbol)
+        self.watchlist.set_symbol(symbol)
+        self.set_quote(QuoteView(symbol))
+
+    def set_interval(self, interval: Interval) -> None:
+        self.top_bar.set_interval(interval)
+
+    def set_watchlist(self, rows: Sequence[WatchRow]) -> None:
+        self.watchlist.set_rows(rows)
+        self.symbol_picker.set_watched([row.symbol.name for row in rows])
+
+    def set_quote(self, quote: QuoteView) -> None:
+        """Show the chosen symbol's figures. Those of another symbol came too late and are passed over."""
+        if self._symbol is None or quote.symbol.name != self._symbol.name:
+            return
+        self.top_bar.set_quote(quote)
+        self.quote_panel.set_quote(quote)
+        last = "" if quote.last is None else f"{price(quote.last, quote.symbol)} "
+        self.setWindowTitle(f"{last}{quote.symbol.display_name} · cryptopipe")
+
+    def set_status(self, status: StatusView) -> None:
+        self.status_bar.set_status(status)
+
+    def set_notice(self, text: str, actions: Sequence[NoticeAction] = ()) -> None:
+        """Show one sentence under the top bar, and what can be done about it."""
+        self.notice_bar.set_notice(text, actions)
+
+    def clear_notice(self) -> None:
+        self.notice_bar.clear_notice()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Change the colours of everything but the chart, which has its own method."""
+        self.setPalette(style.qt_palette(palette))
+        self.setStyleSheet(style.stylesheet(palette))
+        for part in (self.top_bar, self.notice_bar, self.watchlist, self.symbol_picker):
+            part.set_palette(palette)
+
+    def layout_bytes(self) -> bytes:
+        """Return geometry and docks, to be given to `restore_layout` at the next start."""
+        return layout_state.pack(self)
+
+    def restore_layout(self, state: bytes) -> bool:
+        """Restore what `layout_bytes` returned. Anything else changes nothing and returns False."""
+        return layout_state.restore(self, state)
+
+    def allow_close(self) -> None:
+        """Let the next close happen: everything is stopped."""
+        self._may_close = True
+
+    # What the user does.
+
+    def open_symbol_picker(self, text: str = "", *, adding: bool = False) -> None:
+        """Open the picker under the top bar; ``adding``: for the watchlist, at its side."""
+        x = self.width() if adding else self.top_bar.symbol.x()
+        self.symbol_picker.open_for(text, QPoint(x, TOP_BAR_HEIGHT + 4), adding=adding)
+
+    def open_interval_entry(self, text: str = "") -> None:
+        """Open the line to type an interval into."""
+        self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), TOP_BAR_HEIGHT + 4))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        text = event.text()
+        with_command = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+        if not with_command and text.isdigit():
+            self.open_interval_entry(text)
+        elif not with_command and text.isalpha():
+            self.open_symbol_picker(text.upper())
+        else:
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._may_close:
+            super().closeEvent(event)
+            return
+        event.ignore()
+        self.close_requested.emit()
+
+    def _arrange(self) -> None:
+        self.setWindowTitle("cryptopipe")
+        self.setFont(style.font())
+        self.setMinimumSize(880, 520)
+        self.resize(1440, 900)
+        top = QWidget()
+        layout = QVBoxLayout(top)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.top_bar)
+        layout.addWidget(self.notice_bar)
+        self.setMenuWidget(top)
+        self.setCentralWidget(self.chart)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
+        self.resizeDocks([self.side_panel], [SidePanel.WIDTH], Qt.Orientation.Horizontal)
+        self.setStatusBar(self.status_bar)
+
+    def _connect_signals(self) -> None:
+        self.top_bar.picker_requested.connect(self.open_symbol_picker)
+        self.top_bar.export_requested.connect(self.export_requested)
+        self.top_bar.theme_requested.connect(self.theme_requested)
+        self.top_bar.intervals.interval_requested.connect(self.interval_requested)
+        self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
+        self.interval_entry.interval_requested.connect(self.interval_requested)
+        self.symbol_picker.symbol_requested.connect(self.symbol_requested)
+        self.symbol_picker.watch_add_requested.connect(self.watch_add_requested)
+        self.watchlist.symbol_requested.connect(self.symbol_requested)
+        self.watchlist.remove_requested.connect(self.watch_remove_requested)
+        self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
+        self.notice_bar.action_requested.connect(self._take_action)
+        QShortcut(QKeySequence("Ctrl+K"), self, lambda: self.open_symbol_picker())
+        QShortcut(QKeySequence("Ctrl+E"), self, self.export_requested.emit)
+
+    def _take_action(self, action: NoticeAction) -> None:
+        match action:
+            case NoticeAction.RETRY_DATABASE:
+                self.retry_database_requested.emit()
+            case NoticeAction.RETRY_FEED:
+                self.retry_feed_requested.emit()
+            case NoticeAction.OPEN_SIMULATED_MARKET:
+                self.simulated_market_requested.emit()
+            case NoticeAction.DISMISS:
+                self.clear_notice()

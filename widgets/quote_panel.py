@@ -1,0 +1,96 @@
+"""The quote panel: best bid and ask, the rolling day, and what of the symbol is stored and missing."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from app.market.symbol import Symbol
+from widgets import style
+from widgets.labels import ElidedLabel, label
+from widgets.numbers import UNKNOWN, count, price, quantity
+from widgets.views import QuoteView
+
+_FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Stored trades", "Missing trades")
+
+
+class QuoteCard(QFrame):
+    """One side of the book: caption, price, quantity."""
+
+    def __init__(self, caption: str, tone: str) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._caption, self._tone = caption, tone
+        self.price = ElidedLabel(UNKNOWN, "faint", style.font(style.TITLE_PX, QFont.Weight.DemiBold))
+        self.quantity = ElidedLabel("", "faint", style.font(style.SMALL_PX))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 8, 8)
+        layout.setSpacing(2)
+        layout.addWidget(label(caption, "faint", style.font(style.SMALL_PX)))
+        layout.addWidget(self.price)
+        layout.addWidget(self.quantity)
+
+    def show_side(self, symbol: Symbol, value: float | None, amount: float | None) -> None:
+        """Show a price and the quantity offered there; without a quantity its line says the price is a setting's."""
+        self.price.setText(price(value, symbol))
+        style.set_tone(self.price, self._tone if value is not None else "faint")
+        unknown = UNKNOWN if value is None else "by spread setting"
+        self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
+        self.setAccessibleName(f"{self._caption} {self.price.text()}, {self.quantity.text()}")
+
+
+class QuotePanel(QWidget):
+    """Shows a `QuoteView`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("quotePanel")
+        self.setAccessibleName("Quote")
+        self.bid = QuoteCard("Bid", "falling")
+        self.ask = QuoteCard("Ask", "rising")
+        self.figures = {name: label(UNKNOWN) for name in _FIGURES}
+        cards = QHBoxLayout()
+        cards.setSpacing(8)
+        cards.addWidget(self.bid, 1)
+        cards.addWidget(self.ask, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setSpacing(12)
+        layout.addWidget(label("Quote", "faint", style.head_font()))
+        layout.addLayout(cards)
+        layout.addLayout(self._make_table())
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def set_quote(self, quote: QuoteView) -> None:
+        """Show these values."""
+        symbol = quote.symbol
+        self.bid.show_side(symbol, quote.bid, quote.bid_quantity)
+        self.ask.show_side(symbol, quote.ask, quote.ask_quantity)
+        spread = quote.ask - quote.bid if quote.ask is not None and quote.bid is not None else None
+        volume = quantity(quote.volume, symbol)
+        missing = count(quote.missing_trades) + (" · repairing" if quote.missing_trades and quote.repairing else "")
+        texts = (
+            price(spread, symbol),
+            price(quote.high, symbol),
+            price(quote.low, symbol),
+            volume if quote.volume is None else f"{volume} {symbol.base}",
+            count(quote.stored_trades),
+            missing,
+        )
+        for name, text in zip(_FIGURES, texts, strict=True):
+            self.figures[name].setText(text)
+            style.set_tone(self.figures[name], "faint" if text == UNKNOWN else "")
+        if quote.missing_trades:
+            style.set_tone(self.figures["Missing trades"], "warning")
+
+    def _make_table(self) -> QGridLayout:
+        table = QGridLayout()
+        table.setVerticalSpacing(6)
+        table.setColumnStretch(1, 1)
+        for number, (name, figure) in enumerate(self.figures.items()):
+            caption = label(name, "dim")
+            caption.setBuddy(figure)
+            table.addWidget(caption, number, 0)
+            figure.setAccessibleName(name)
+            table.addWidget(figure, number, 1)
+        return table

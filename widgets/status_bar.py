@@ -1,0 +1,122 @@
+"""
+The status bar: what the feed and the database are doing, in one line.
+
+While all is well it shows figures; where something is not, the sentence that says why takes their place, shortened to
+fit, with all of it in the tool tip.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
+
+from app.market.ports import FeedState
+from widgets import style
+from widgets.labels import ElidedLabel, SteadyLabel, label
+from widgets.numbers import THIN, compact, count, utc_time
+from widgets.views import StatusView
+
+HEIGHT = 28
+
+_FEED = {
+    FeedState.IDLE: ("Idle", "faint"),
+    FeedState.CONNECTING: ("Connecting", "warning"),
+    FeedState.LIVE: ("Live", "rising"),
+    FeedState.STALE: ("Silent, reconnecting", "warning"),
+    FeedState.BACKING_OFF: ("Waiting to reconnect", "warning"),
+    FeedState.REFUSED: ("Refused", "falling"),
+    FeedState.CLOSING: ("Closing", "faint"),
+    FeedState.CLOSED: ("Closed", "faint"),
+}
+
+
+class StatusBar(QStatusBar):
+    """Shows a `StatusView`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName("Status")
+        small = style.font(12)
+        self.dot = QLabel()
+        self.dot.setObjectName("dot")
+        self.dot.setFixedSize(8, 8)
+        self.feed = ElidedLabel("", "dim", small)
+        self.rate = SteadyLabel("", "dim", small)
+        self.database = ElidedLabel("", "dim", small)
+        self.queue = SteadyLabel("", "dim", small)
+        self.missing = label("", "warning", small)
+        self.malformed = label("", "warning", small)
+        self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
+        self.badge.setObjectName("badge")
+        self.time = SteadyLabel("", "dim", small)
+        self.addWidget(self._arrange(), 1)
+        self._name_parts()
+        self.set_status(StatusView())
+
+    def set_status(self, status: StatusView) -> None:
+        """Show these values."""
+        self._show_feed(status)
+        self._show_database(status)
+        self.rate.setText(f"{compact(status.trades_per_s)} trades/s")
+        self.queue.setText(f"Queue {count(status.queued)}")
+        repairing = " · repairing" if status.repairing else ""
+        self.missing.setText(f"{_counted(status.missing_trades, 'trade')} missing{repairing}")
+        self.missing.setVisible(status.missing_trades > 0)
+        self.malformed.setText(f"{_counted(status.malformed, 'message')} unreadable")
+        self.malformed.setVisible(status.malformed > 0)
+        self.badge.setVisible(status.simulated)
+        self.time.setText("" if status.exchange_time_us is None else utc_time(status.exchange_time_us))
+
+    def _show_feed(self, status: StatusView) -> None:
+        word, tone = _FEED[status.feed_state]
+        if status.feed_reason:
+            text = f"{word} · {status.feed_reason}"
+        elif status.feed_state is FeedState.LIVE and status.delay_ms is not None:
+            text = f"{word} · {count(round(status.delay_ms))}{THIN}ms"
+        else:
+            text = word
+        self.feed.setText(text)
+        self.feed.setToolTip(status.feed_reason or "How old the exchange's messages are when they arrive")
+        style.set_tone(self.feed, tone if status.feed_reason else "dim")
+        style.set_tone(self.dot, tone)
+
+    def _show_database(self, status: StatusView) -> None:
+        after = status.database_reason or f"{compact(status.rows_per_s)} rows/s"
+        self.database.setText(f"{status.database} · {after}" if status.database else status.database_reason)
+        self.database.setToolTip(status.database_reason or "Trades written to the database each second")
+        style.set_tone(self.database, "warning" if status.database_reason else "dim")
+
+    def _arrange(self) -> QWidget:
+        inside = QWidget()
+        layout = QHBoxLayout(inside)
+        layout.setContentsMargins(12, 0, 12, 0)
+        layout.setSpacing(20)
+        state = QHBoxLayout()
+        state.setSpacing(7)
+        state.addWidget(self.dot)
+        state.addWidget(self.feed)
+        layout.addLayout(state)
+        for part in (self.rate, self.database, self.queue, self.missing, self.malformed):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        layout.addWidget(self.badge)
+        layout.addWidget(self.time)
+        return inside
+
+    def _name_parts(self) -> None:
+        self.feed.setAccessibleName("Feed")
+        self.rate.setAccessibleName("Trades a second")
+        self.database.setAccessibleName("Database")
+        self.queue.setAccessibleName("Trades waiting to be written")
+        self.queue.setToolTip("Trades waiting to be written")
+        self.missing.setAccessibleName("Missing trades")
+        self.malformed.setAccessibleName("Unreadable messages")
+        self.malformed.setToolTip("Messages of the exchange that could not be read and were skipped; see the log file")
+        self.badge.setToolTip("Invented prices, kept in a data directory of their own")
+        self.time.setAccessibleName("Exchange time")
+        self.time.setToolTip("The exchange's clock")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"

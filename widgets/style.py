@@ -1,0 +1,184 @@
+"""
+How the window looks: fonts, Qt's colours and the stylesheet, all from one `Palette`.
+
+Widgets name what they are (an object name, a *tone*) and this module says how that looks, so that a theme is one value
+and changing it while the program runs is one call. Fonts are set on widgets, not in the stylesheet: only `QFont` can
+ask for tabular figures, without which prices shift sideways as their digits change.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtWidgets import QApplication, QToolTip, QWidget
+
+from widgets.theme import Palette
+
+BODY_PX = 13
+SMALL_PX = 11
+TITLE_PX = 16
+
+_TABULAR_FIGURES = QFont.Tag("tnum")
+
+
+def prepare_application(application: QApplication) -> None:
+    """Set what is the application's rather than a window's: base style, font, icon. Call once, before any window."""
+    from widgets.icons import application_icon
+
+    application.setStyle("Fusion")  # the one style that follows our colours on every platform
+    application.setFont(font())
+    QToolTip.setFont(font(12))
+    application.setWindowIcon(application_icon())
+    application.setDesktopFileName("cryptopipe")
+
+
+def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Return the interface font with tabular figures."""
+    made = QFont(_family())
+    made.setPixelSize(pixels)
+    made.setWeight(weight)
+    made.setFeature(_TABULAR_FIGURES, 1)
+    return made
+
+
+def head_font() -> QFont:
+    """Return the font of section heads: small capitals-only text with a little air."""
+    made = font(SMALL_PX, QFont.Weight.DemiBold)
+    made.setCapitalization(QFont.Capitalization.AllUppercase)
+    made.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 0.6)
+    return made
+
+
+@lru_cache(maxsize=1)
+def _family() -> str:
+    # macOS and Windows have a good interface font with tabular figures; elsewhere it may be anything.
+    if sys.platform not in ("darwin", "win32") and "Inter" in QFontDatabase.families():
+        return "Inter"
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
+
+
+def set_tone(widget: QWidget, tone: str) -> None:
+    """
+    Colour a label: ``"dim"``, ``"faint"``, ``"rising"``, ``"falling"``, ``"warning"``, or ``""`` for plain text.
+
+    Costs nothing where the tone is the same as before.
+    """
+    if (widget.property("tone") or "") != tone:
+        widget.setProperty("tone", tone)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+        widget.update()
+
+
+def qt_palette(palette: Palette) -> QPalette:
+    """Return Qt's own colours, for the parts the stylesheet leaves to the base style."""
+    roles = {
+        QPalette.ColorRole.Window: palette.panel,
+        QPalette.ColorRole.WindowText: palette.text,
+        QPalette.ColorRole.Base: palette.background,
+        QPalette.ColorRole.AlternateBase: palette.panel,
+        QPalette.ColorRole.Text: palette.text,
+        QPalette.ColorRole.PlaceholderText: palette.faint,
+        QPalette.ColorRole.Button: palette.raised,
+        QPalette.ColorRole.ButtonText: palette.text,
+        QPalette.ColorRole.BrightText: palette.falling,
+        QPalette.ColorRole.ToolTipBase: palette.raised,
+        QPalette.ColorRole.ToolTipText: palette.text,
+        QPalette.ColorRole.Highlight: palette.accent,
+        QPalette.ColorRole.HighlightedText: palette.on_accent,
+        QPalette.ColorRole.Accent: palette.accent,
+        QPalette.ColorRole.Link: palette.accent,
+    }
+    made = QPalette()
+    for role, color in roles.items():
+        made.setColor(role, QColor(color))
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, role, QColor(palette.faint))
+    return made
+
+
+def stylesheet(palette: Palette) -> str:
+    """Return the stylesheet of the window and everything in it."""
+    p = palette
+    return f"""
+QMainWindow {{ background: {p.background}; }}
+QMainWindow::separator {{ background: {p.panel}; border-left: 1px solid {p.line}; width: 4px; }}
+QToolTip {{ background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; padding: 4px 6px; }}
+
+QLabel {{ color: {p.text}; background: transparent; }}
+QLabel[tone="dim"] {{ color: {p.dim}; }}
+QLabel[tone="faint"] {{ color: {p.faint}; }}
+QLabel[tone="rising"] {{ color: {p.rising}; }}
+QLabel[tone="falling"] {{ color: {p.falling}; }}
+QLabel[tone="warning"] {{ color: {p.warning}; }}
+
+#topBar {{ background: {p.panel}; border-bottom: 1px solid {p.line}; }}
+#divider {{ background: {p.line}; }}
+#sidePanel, #watchlist, #watchlistView, #quotePanel {{ background: {p.panel}; border: 0; }}
+#rule {{ background: {p.line}; }}
+#card {{ background: transparent; border: 1px solid {p.line}; border-radius: 8px; }}
+
+QStatusBar {{ background: {p.panel}; border-top: 1px solid {p.line}; }}
+QStatusBar::item {{ border: 0; }}
+#badge {{ color: {p.warning}; border: 1px solid {p.warning}; border-radius: 6px; padding: 0 7px; }}
+#dot {{ border-radius: 4px; background: {p.faint}; }}
+#dot[tone="rising"] {{ background: {p.rising}; }}
+#dot[tone="warning"] {{ background: {p.warning}; }}
+#dot[tone="falling"] {{ background: {p.falling}; }}
+
+#notice {{ background: {p.raised}; border-bottom: 1px solid {p.line}; }}
+
+QToolButton, #symbolButton {{
+    background: transparent; color: {p.dim}; border: 1px solid transparent; border-radius: 6px; padding: 4px 8px;
+}}
+QToolButton:hover, #symbolButton:hover {{ background: {p.raised}; color: {p.text}; }}
+QToolButton:pressed, #symbolButton:pressed {{ background: {p.line}; }}
+QToolButton:focus, #symbolButton:focus {{ border-color: {p.accent}; }}
+QToolButton:checked {{ background: {p.accent}; color: {p.on_accent}; }}
+QToolButton:checked:focus {{ border-color: {p.text}; }}
+QToolButton::menu-indicator {{ image: none; }}
+#symbolButton {{ padding: 0; }}
+
+QPushButton {{
+    background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; border-radius: 6px; padding: 5px 14px;
+}}
+QPushButton:hover {{ border-color: {p.faint}; }}
+QPushButton:pressed {{ background: {p.line}; }}
+QPushButton:focus {{ border-color: {p.accent}; }}
+QPushButton:disabled {{ color: {p.faint}; }}
+QPushButton:default {{ background: {p.accent}; border-color: {p.accent}; color: {p.on_accent}; }}
+QPushButton:default:focus {{ border-color: {p.text}; }}
+QPushButton:default:disabled {{ background: {p.raised}; border-color: {p.line}; color: {p.faint}; }}
+#exportButton {{ background: transparent; padding: 5px 10px; }}
+#exportButton:hover {{ background: {p.raised}; }}
+
+QLineEdit {{
+    background: {p.background}; color: {p.text}; border: 1px solid {p.line}; border-radius: 6px; padding: 5px 8px;
+    selection-background-color: {p.accent}; selection-color: {p.on_accent};
+}}
+QLineEdit:focus {{ border-color: {p.accent}; }}
+QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: 0; padding: 0; background: transparent; }}
+
+#overlay {{ background: {p.raised}; border: 1px solid {p.line}; border-radius: 8px; }}
+#pickerList {{ background: {p.raised}; border: 0; outline: 0; }}
+
+QMenu {{ background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; padding: 4px; }}
+QMenu::item {{ padding: 5px 20px 5px 12px; border-radius: 4px; }}
+QMenu::item:selected {{ background: {p.line}; }}
+QMenu::item:checked {{ color: {p.accent}; }}
+QMenu::indicator {{ width: 0; }}
+QMenu::separator {{ height: 1px; background: {p.line}; margin: 4px 8px; }}
+
+QDialog {{ background: {p.panel}; }}
+QProgressBar {{ background: {p.background}; border: 1px solid {p.line}; border-radius: 4px; }}
+QProgressBar::chunk {{ background: {p.accent}; border-radius: 3px; }}
+
+QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+QScrollBar::handle:vertical {{ background: {p.line}; border-radius: 3px; min-height: 32px; margin: 2px; }}
+QScrollBar::handle:vertical:hover {{ background: {p.faint}; }}
+QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
+    background: transparent; height: 0;
+}}
+"""

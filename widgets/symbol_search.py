@@ -1,0 +1,57 @@
+"""
+Finding a symbol among thousands: what is typed against each symbol's base asset and name.
+
+Case, “/”, spaces and dashes do not matter. Best first: the name itself, the base asset itself, bases that begin with
+the text, names that begin with it, names that contain it; within each, markets in the most common quote asset first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from app.market.symbol import Symbol
+
+
+class SymbolSearch:
+    """The TRADING symbols of the exchange, ready to be searched; others are left out."""
+
+    def __init__(self, symbols: Sequence[Symbol], *, first: Collection[str] = ()) -> None:
+        """``first``: names that lead the list while nothing is typed."""
+        trading = [symbol for symbol in symbols if symbol.is_trading]
+        markets = Counter(symbol.quote for symbol in trading)
+        trading.sort(key=lambda symbol: (-markets[symbol.quote], symbol.quote, len(symbol.base), symbol.name))
+        self._entries = [(folded(symbol.base), folded(symbol.name), symbol) for symbol in trading]
+        self._unfiltered = sorted(trading, key=lambda symbol: symbol.name not in first)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def matches(self, text: str) -> list[Symbol]:
+        """Return the symbols that match ``text``, best first; all of them where it is empty."""
+        wanted = folded(text)
+        if not wanted:
+            return [] if text.strip() else list(self._unfiltered)
+        ranked: list[list[Symbol]] = [[], [], [], [], []]
+        for base, name, symbol in self._entries:
+            rank = _rank(wanted, base, name)
+            if rank is not None:
+                ranked[rank].append(symbol)
+        return [symbol for group in ranked for symbol in group]
+
+
+def folded(text: str) -> str:
+    """Return the letters and digits of ``text`` in upper case."""
+    return "".join(character for character in text.upper() if character.isalnum())
+
+
+def _rank(wanted: str, base: str, name: str) -> int | None:
+    if name == wanted:
+        return 0
+    if base == wanted:
+        return 1
+    if base.startswith(wanted):
+        return 2
+    if name.startswith(wanted):
+        return 3
+    return 4 if wanted in name else None

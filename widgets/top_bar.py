@@ -1,0 +1,150 @@
+"""The top bar: the symbol and its price, the interval bar, and the window's few commands."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from widgets import icons, style
+from widgets.interval_bar import IntervalBar
+from widgets.labels import SteadyLabel, label
+from widgets.numbers import direction, percent, price
+from widgets.theme import DARK, PALETTES, Palette
+from widgets.views import QuoteView
+
+HEIGHT = 48
+
+
+class SymbolButton(QPushButton):
+    """The symbol's name and market; pressing it opens the picker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("symbolButton")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setToolTip("Choose a symbol (Ctrl+K)")
+        self.setAccessibleName("Choose a symbol")
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.name = label("", font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
+        self.market = label("Binance spot", "dim", style.font(12))
+        self.chevron = QLabel()
+        self._layout = layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 4, 6, 4)
+        layout.setSpacing(8)
+        layout.addWidget(self.name)
+        layout.addWidget(self.market)
+        layout.setSpacing(6)
+        layout.addWidget(self.chevron)
+        for part in (self.name, self.market, self.chevron):
+            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def set_symbol(self, symbol: Symbol) -> None:
+        self.name.setText(symbol.display_name)
+        self.setAccessibleName(f"{symbol.display_name}, choose another symbol")
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        return self._layout.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+class TopBar(QFrame):
+    """
+    The bar across the window's top.
+
+    Signals:
+        picker_requested: The symbol's button or the search hint was pressed.
+        export_requested: Export… was pressed.
+        theme_requested: The theme button was pressed; carries the name of the palette to change to.
+    """
+
+    picker_requested = Signal()
+    export_requested = Signal()
+    theme_requested = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("topBar")
+        self.setFixedHeight(HEIGHT)
+        self.symbol = SymbolButton()
+        self.price = SteadyLabel(font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
+        self.price.setAccessibleName("Last price")
+        self.change = SteadyLabel()
+        self.change.setAccessibleName("24 h change")
+        self.change.setToolTip("Change over the last 24 hours")
+        self.intervals = IntervalBar()
+        self.search = _tool("Search symbols", "Search symbols (Ctrl+K, or just type)")
+        self.search.setText("Ctrl K")
+        self.theme = _tool("Change theme", "")
+        self.export_button = QPushButton("Export…")
+        self.export_button.setObjectName("exportButton")
+        self.export_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.export_button.setToolTip("Write candles to a file (Ctrl+E)")
+        self._symbol: Symbol | None = None
+        self._other_theme = ""
+        self._arrange()
+        self.set_palette(DARK)
+        self.symbol.clicked.connect(lambda: self.picker_requested.emit())
+        self.search.clicked.connect(lambda: self.picker_requested.emit())
+        self.export_button.clicked.connect(lambda: self.export_requested.emit())
+        self.theme.clicked.connect(lambda: self.theme_requested.emit(self._other_theme))
+
+    def set_symbol(self, symbol: Symbol) -> None:
+        """Name the symbol; its price is not known until the next quote."""
+        self._symbol = symbol
+        self.symbol.set_symbol(symbol)
+        for figure in (self.price, self.change):
+            figure.setText("")
+            figure.forget_width()
+
+    def set_quote(self, quote: QuoteView) -> None:
+        """Show the last price and its 24 h change, coloured by direction."""
+        tone = direction(quote.change_percent)
+        self.price.setText("" if quote.last is None else price(quote.last, quote.symbol))
+        self.change.setText("" if quote.change_percent is None else percent(quote.change_percent))
+        style.set_tone(self.price, tone)
+        style.set_tone(self.change, tone or "dim")
+
+    def set_interval(self, interval: Interval) -> None:
+        self.intervals.set_interval(interval)
+
+    def set_palette(self, palette: Palette) -> None:
+        self._other_theme = next(name for name in PALETTES if name != palette.name)
+        self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
+        self.theme.setToolTip(f"Change to the {self._other_theme} theme")
+        self.symbol.chevron.setPixmap(icons.pixmap("chevron-down", palette.dim, 12, self.devicePixelRatioF()))
+        self.search.setIcon(icons.icon("search", palette.dim))
+        self.intervals.set_palette(palette)
+
+    def _arrange(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 0, 16, 0)
+        layout.setSpacing(8)
+        left: tuple[QWidget, ...] = (self.symbol, self.price, self.change, _divider(), self.intervals)
+        right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button)
+        for part in left:
+            layout.addWidget(part)
+        layout.addStretch(1)
+        for part in right:
+            layout.addWidget(part)
+
+
+def _tool(name: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setAccessibleName(name)
+    button.setToolTip(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    return button
+
+
+def _divider() -> QFrame:
+    line = QFrame()
+    line.setObjectName("divider")
+    line.setFixedSize(1, 24)
+    return line
