@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> int:
 
 def try_package(program: Path, home: Path) -> None:
     """Run each part once; raise SmokeError at the first that fails."""
+    if not program.is_file():
+        raise SmokeError(f"“{program}” cannot be started: there is no such file")
     environment = bare_environment(home)
     with running_sandbox(program, environment) as address:
         environment |= {
@@ -88,10 +91,15 @@ def running_sandbox(program: Path, environment: dict[str, str]) -> Iterator[str]
 def address_of(process: subprocess.Popen[bytes]) -> str:
     """Return the ``host:port`` that the sandbox prints once it listens."""
     assert process.stdout is not None
-    # A sandbox that never prints is ended by the parent of this script; one that fails closes its output.
-    for line in process.stdout:
-        if found := re.search(rb"(?:127\.0\.0\.1|localhost):\d+", line):
-            return found.group().decode()
+    # Reading blocks for as long as the sandbox says nothing, so it is ended where that takes too long.
+    too_late = threading.Timer(STEP_TIMEOUT_S, process.terminate)
+    too_late.start()
+    try:
+        for line in process.stdout:
+            if found := re.search(rb"(?:127\.0\.0\.1|localhost):\d+", line):
+                return found.group().decode()
+    finally:
+        too_late.cancel()
     raise SmokeError(f"the sandbox ended with exit code {process.wait()} before it listened")
 
 
@@ -109,8 +117,6 @@ def run(program: Path, arguments: list[str], environment: dict[str, str]) -> str
         )
     except subprocess.TimeoutExpired as error:
         raise SmokeError(f"“cryptopipe {words}” did not end within {STEP_TIMEOUT_S} s") from error
-    except OSError as error:
-        raise SmokeError(f"“{program}” cannot be started: {error}") from error
     if ended.returncode:
         raise SmokeError(f"“cryptopipe {words}” ended with exit code {ended.returncode}: {ended.stderr.strip()}")
     return ended.stdout
