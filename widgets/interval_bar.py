@@ -137,7 +137,7 @@ class IntervalEntry(Overlay):
         self.edit.end(False)
 
     def sizeHint(self) -> QSize:
-        height = self._layout.heightForWidth(self._WIDTH)
+        height = self._layout.totalHeightForWidth(self._WIDTH)
         return QSize(self._WIDTH, height if height > 0 else super().sizeHint().height())
 
     def _describe(self, text: str) -> None:

@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.notice_bar)
         self.setMenuWidget(top)
         self.setCentralWidget(self.chart)
+        self.chart.setFocus()
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
         self.resizeDocks([self.side_panel], [SidePanel.WIDTH], Qt.Orientation.Horizontal)
         self.setStatusBar(self.status_bar)

@@ -1,7 +1,7 @@
 """
 Numbers and times as the panels write them.
 
-One way everywhere: thousands separated by commas, a real minus sign, a narrow no-break space before units, and a dash
+One way everywhere: thousands separated by commas, a real minus sign, no line break before a unit, and a dash
 for what is not known yet. Nothing here depends on the machine's locale, so a screenshot reads the same for everyone.
 """
 
@@ -15,8 +15,9 @@ from app.market.symbol import Symbol
 
 UNKNOWN = "–"
 MINUS = "−"
-THIN = "\u202f"
-"""A narrow no-break space: between a number and its unit."""
+SPACE = "\u00a0"
+"""Between a number and its unit, which stay on one line."""
+_THIN = "\u202f"
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LARGE = ((1e12, "tn"), (1e9, "bn"))
@@ -45,7 +46,7 @@ def quantity(value: float | None, symbol: Symbol) -> str:
         return fixed(value, 0)
     for size, unit in _LARGE:
         if abs(value) >= size:
-            return f"{fixed(value / size, 2)}{THIN}{unit}"
+            return f"{fixed(value / size, 2)}{SPACE}{unit}"
     digits_before_the_point = math.floor(math.log10(abs(value))) + 1
     return fixed(value, max(0, min(symbol.quantity_decimals, 4 - digits_before_the_point)))
 
@@ -56,13 +57,18 @@ def count(value: int | None) -> str:
 
 
 def compact(value: float | None) -> str:
-    """Return a rate in about three digits: ``"340"``, ``"1.19 k"``."""
+    """Return an amount in about three digits: ``"340"``, ``"1.19 k"``."""
     if value is None:
         return UNKNOWN
     for size, unit in _RATES:
         if abs(value) >= size:
-            return f"{_three_digits(value / size)}{THIN}{unit}"
-    return fixed(value, 0 if abs(value) >= 10 or value == round(value) else 1)
+            return f"{_three_digits(value / size)}{SPACE}{unit}"
+    return rate(value)
+
+
+def rate(value: float | None) -> str:
+    """Return so many a second or a minute: ``"1,204"``, ``"0.4"``."""
+    return fixed(value, 0 if value is None or abs(value) >= 9.95 or value == round(value) else 1)
 
 
 def percent(value: float | None) -> str:
@@ -71,7 +77,7 @@ def percent(value: float | None) -> str:
         return UNKNOWN
     text = _three_digits(value)
     sign = "+" if value > 0 and text.strip("0.,") else ""
-    return f"{sign}{text}{THIN}%"
+    return f"{sign}{text}{_THIN}%"
 
 
 def direction(change: float | None) -> str:

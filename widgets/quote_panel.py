@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -92,5 +93,6 @@ class QuotePanel(QWidget):
             caption.setBuddy(figure)
             table.addWidget(caption, number, 0)
             figure.setAccessibleName(name)
+            figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             table.addWidget(figure, number, 1)
         return table

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 from app.market.ports import FeedState
 from widgets import style
 from widgets.labels import ElidedLabel, SteadyLabel, label
-from widgets.numbers import THIN, compact, count, utc_time
+from widgets.numbers import SPACE, count, rate, utc_time
 from widgets.views import StatusView
 
 HEIGHT = 28
@@ -58,7 +58,7 @@ class StatusBar(QStatusBar):
         """Show these values."""
         self._show_feed(status)
         self._show_database(status)
-        self.rate.setText(f"{compact(status.trades_per_s)} trades/s")
+        self.rate.setText(f"{rate(status.trades_per_s)} trades/s")
         self.queue.setText(f"Queue {count(status.queued)}")
         repairing = " · repairing" if status.repairing else ""
         self.missing.setText(f"{_counted(status.missing_trades, 'trade')} missing{repairing}")
@@ -73,7 +73,7 @@ class StatusBar(QStatusBar):
         if status.feed_reason:
             text = f"{word} · {status.feed_reason}"
         elif status.feed_state is FeedState.LIVE and status.delay_ms is not None:
-            text = f"{word} · {count(round(status.delay_ms))}{THIN}ms"
+            text = f"{word} · {count(round(status.delay_ms))}{SPACE}ms"
         else:
             text = word
         self.feed.setText(text)
@@ -82,7 +82,7 @@ class StatusBar(QStatusBar):
         style.set_tone(self.dot, tone)
 
     def _show_database(self, status: StatusView) -> None:
-        after = status.database_reason or f"{compact(status.rows_per_s)} rows/s"
+        after = status.database_reason or f"{rate(status.rows_per_s)} rows/s"
         self.database.setText(f"{status.database} · {after}" if status.database else status.database_reason)
         self.database.setToolTip(status.database_reason or "Trades written to the database each second")
         style.set_tone(self.database, "warning" if status.database_reason else "dim")

@@ -104,7 +104,7 @@ def stylesheet(palette: Palette) -> str:
     p = palette
     return f"""
 QMainWindow {{ background: {p.background}; }}
-QMainWindow::separator {{ background: {p.panel}; border-left: 1px solid {p.line}; width: 4px; }}
+QMainWindow::separator {{ background: {p.background}; border-right: 1px solid {p.line}; width: 4px; }}
 QToolTip {{ background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; padding: 4px 6px; }}
 
 QLabel {{ color: {p.text}; background: transparent; }}
@@ -175,8 +175,8 @@ QDialog {{ background: {p.panel}; }}
 QProgressBar {{ background: {p.background}; border: 1px solid {p.line}; border-radius: 4px; }}
 QProgressBar::chunk {{ background: {p.accent}; border-radius: 3px; }}
 
-QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
-QScrollBar::handle:vertical {{ background: {p.line}; border-radius: 3px; min-height: 32px; margin: 2px; }}
+QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
+QScrollBar::handle:vertical {{ background: {p.line}; border-radius: 2px; min-height: 32px; margin: 2px; }}
 QScrollBar::handle:vertical:hover {{ background: {p.faint}; }}
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
     background: transparent; height: 0;

@@ -91,6 +91,7 @@ class SymbolPicker(Overlay):
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.message.setWordWrap(True)
         self.footer = label("", "faint", style.font(style.SMALL_PX))
+        self.hint = label("", "faint", style.font(style.SMALL_PX))
         self._arrange()
         self.edit.textChanged.connect(self._refresh)
         self.edit.returnPressed.connect(self._choose)
@@ -115,6 +116,7 @@ class SymbolPicker(Overlay):
         """Open with ``text`` already typed, to show a symbol or, with ``adding``, to add one to the watchlist."""
         self._adding = adding
         self.edit.setPlaceholderText("Add a symbol to the watchlist" if adding else "Search symbols: btc, eth/btc …")
+        self.hint.setText(f"↑ ↓ choose   Enter {'add' if adding else 'open'}   Esc close")
         self.edit.setText(text)
         self._refresh()
         self.open_at(top_left, self.edit)
@@ -155,7 +157,7 @@ class SymbolPicker(Overlay):
         foot.setContentsMargins(4, 0, 4, 0)
         foot.addWidget(self.footer)
         foot.addStretch(1)
-        foot.addWidget(label("↑ ↓ choose   Enter open   Esc close", "faint", style.font(style.SMALL_PX)))
+        foot.addWidget(self.hint)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
@@ -217,9 +219,13 @@ class SymbolDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
-            selected = bool(state & QStyle.StateFlag.State_Selected)
+            color = QColor(palette.dim)
+            color.setAlphaF(0.10)
+            if state & QStyle.StateFlag.State_Selected:
+                color = QColor(palette.accent)
+                color.setAlphaF(0.22)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(palette.line if selected else palette.grid))
+            painter.setBrush(color)
             painter.drawRoundedRect(rect, 6, 6)
         inner = rect.adjusted(12, 0, -12, 0)
         middle = Qt.AlignmentFlag.AlignVCenter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -79,7 +79,9 @@ class TopBar(QFrame):
         self.change.setToolTip("Change over the last 24 hours")
         self.intervals = IntervalBar()
         self.search = _tool("Search symbols", "Search symbols (Ctrl+K, or just type)")
-        self.search.setText("Ctrl K")
+        self.search.setText(
+            " " + QKeySequence("Ctrl+K").toString(QKeySequence.SequenceFormat.NativeText).replace("+", " ")
+        )
         self.theme = _tool("Change theme", "")
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("exportButton")
@@ -124,7 +126,7 @@ class TopBar(QFrame):
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 16, 0)
-        layout.setSpacing(8)
+        layout.setSpacing(12)
         left: tuple[QWidget, ...] = (self.symbol, self.price, self.change, _divider(), self.intervals)
         right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button)
         for part in left:

@@ -174,6 +174,9 @@ class Watchlist(QWidget):
     def set_symbol(self, symbol: Symbol) -> None:
         """Highlight the symbol that the chart shows."""
         self.model.set_chosen(symbol.name)
+        row = self.model.row_of(symbol.name)
+        if row >= 0:
+            self.view.scrollTo(self.model.index(row))
 
     def set_palette(self, palette: Palette) -> None:
         self.delegate.set_palette(palette)

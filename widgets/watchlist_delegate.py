@@ -16,7 +16,7 @@ CHOSEN_ROLE = Qt.ItemDataRole.UserRole + 1
 ROW_HEIGHT = 46
 
 _PADDING = 16
-_GAP = 12
+_GAP = 8
 _EDGE = 2
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
