@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.scripts import ROOT, load_script, write_program
+from tests.build_spec.scripts import ROOT, load_script, write_program
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the set-up is make's and the shell's")
 bootstrap = load_script("bootstrap")

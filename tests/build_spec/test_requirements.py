@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.build.scripts import ROOT
+from tests.build_spec.scripts import ROOT
 
 RUN, DEV = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.scripts import load_script, write_program
+from tests.build_spec.scripts import load_script, write_program
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script plays the package")
 smoke = load_script("smoke")
