@@ -1,0 +1,263 @@
+"""
+The life of the connection, as a table and three rules without I/O.
+
+`TRANSITIONS` says what can follow what; `explain` alone decides whether an error is worth another attempt; `backoff_s`
+says how long to wait for it. The stream client (`stream`) does what they say and decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+import ssl
+from enum import Enum
+
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    ProxyError,
+)
+
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected
+from app.market.ports import FeedState
+
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 30.0
+LONGEST_SILENCE_S = 600.0
+
+
+class ConnectionEvent(Enum):
+    """What can happen to the connection."""
+
+    STARTED = "started"
+    OPENED = "opened"
+    FAILED = "failed"  # an attempt, or the connection itself
+    SILENT = "silent"  # connected, subscribed, and no data for too long
+    REPLACED = "replaced"  # a new connection took over
+    RETRIED = "retried"
+    REJECTED = "rejected"  # for good, or attempts ran out
+    STOPPED = "stopped"
+    ENDED = "ended"
+
+
+_E = ConnectionEvent
+_S = FeedState
+
+TRANSITIONS: dict[FeedState, dict[ConnectionEvent, FeedState]] = {
+    _S.IDLE: {_E.STARTED: _S.CONNECTING},
+    _S.CONNECTING: {
+        _E.OPENED: _S.LIVE,
+        _E.FAILED: _S.BACKING_OFF,
+        _E.REJECTED: _S.REFUSED,
+        _E.STOPPED: _S.CLOSING,
+    },
+    _S.LIVE: {
+        _E.SILENT: _S.STALE,
+        _E.REPLACED: _S.LIVE,
+        _E.FAILED: _S.BACKING_OFF,
+        _E.REJECTED: _S.REFUSED,
+        _E.STOPPED: _S.CLOSING,
+    },
+    _S.STALE: {
+        _E.REPLACED: _S.LIVE,
+        _E.FAILED: _S.BACKING_OFF,
+        _E.REJECTED: _S.REFUSED,
+        _E.STOPPED: _S.CLOSING,
+    },
+    _S.BACKING_OFF: {_E.RETRIED: _S.CONNECTING, _E.STOPPED: _S.CLOSING},
+    _S.REFUSED: {_E.STARTED: _S.CONNECTING},
+    _S.CLOSING: {_E.ENDED: _S.CLOSED},
+    _S.CLOSED: {_E.STARTED: _S.CONNECTING},
+}
+
+
+def next_state(state: FeedState, event: ConnectionEvent) -> FeedState:
+    """
+    Return the state that follows ``event``.
+
+    Raises:
+        ValueError: If ``event`` cannot happen in ``state``: a bug of ours.
+    """
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError:
+        raise ValueError(f"a connection that is {state} cannot be {event.value}") from None
+
+
+def diagram() -> str:
+    """Return `TRANSITIONS` as a Mermaid state diagram, as ARCHITECTURE.md shows it."""
+    lines = ["stateDiagram-v2", f"    [*] --> {_S.IDLE.name}"]
+    for state, events in TRANSITIONS.items():
+        lines += [f"    {state.name} --> {after.name}: {event.value}" for event, after in events.items()]
+    return "\n".join(lines) + "\n"
+
+
+def backoff_s(attempt: int, retry_after_s: float | None = None, *, chance: random.Random) -> float:
+    """
+    Return how long to wait before the next attempt when ``attempt`` (from 1) have failed in a row.
+
+    Doubles from half a second to 30 s, of which half is left to ``chance``, so that a thousand programs do not come
+    back in step. ``retry_after_s``, what the exchange asked for, is never undercut.
+    """
+    ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * float(2 ** min(attempt - 1, 16)))
+    delay = ceiling * (0.5 + 0.5 * chance.random())
+    return delay if retry_after_s is None else max(delay, retry_after_s)
+
+
+class Watchdog:
+    """
+    Tells a stream that stalled from one that is merely slow.
+
+    A symbol that is not traded at all is silent for good. So each silence that follows one without a message between
+    is given twice the time, up to ten minutes.
+    """
+
+    def __init__(self, stall_after_s: float) -> None:
+        self._stall_after_s = stall_after_s
+        self._silences = 0
+        self._heard = False
+        self._received = 0
+        self._quiet_since_s = 0.0
+
+    @property
+    def limit_s(self) -> float:
+        """How long a connection may now be silent."""
+        longest_s = max(LONGEST_SILENCE_S, self._stall_after_s)
+        return min(self._stall_after_s * float(2 ** min(self._silences, 16)), longest_s)
+
+    def watch(self, now_s: float) -> None:
+        """Begin with a new connection at ``now_s`` (monotonic)."""
+        self._heard = False
+        self._received = 0
+        self._quiet_since_s = now_s
+
+    def is_silent(self, received: int, now_s: float, *, excused: bool) -> bool:
+        """
+        Return whether the connection has been silent for too long.
+
+        ``received``: messages of data since `watch`. ``excused``: nothing can be expected, because nothing is
+        subscribed or because we ourselves do not read on. After True, call `watch` for the connection that replaces it.
+        """
+        if received != self._received:
+            self._received = received
+            self._heard = True
+            self._silences = 0
+        elif not excused:
+            if now_s - self._quiet_since_s < self.limit_s:
+                return False
+            self._silences = 0 if self._heard else self._silences + 1
+            return True
+        self._quiet_since_s = now_s
+        return False
+
+
+def explain(error: BaseException, host: str) -> FeedError | None:
+    """
+    Return what ``error`` means for the connection to ``host``; the one place where retrying is decided.
+
+    FeedDisconnected: try again, not before its ``retry_after_s``. FeedRejected: trying again is useless. None: no fault
+    of the network, but a bug; let it rise.
+    """
+    if isinstance(error, FeedError):
+        return error
+    if isinstance(error, ConnectionClosed):
+        return FeedDisconnected(_why_closed(error, host))
+    if isinstance(error, InvalidStatus):
+        return http_error(error.response.status_code, error.response.headers.get("Retry-After"), host)
+    if isinstance(error, ProxyError):
+        return FeedDisconnected(f"The proxy on the way to {host} does not answer as one ({error}).")
+    if isinstance(error, InvalidProxy):
+        return FeedRejected(f"The proxy that is set cannot be used ({error}); correct or remove it.")
+    if isinstance(error, InvalidMessage):
+        return FeedDisconnected(f"{host} ended the connection before answering.")
+    if isinstance(error, InvalidHandshake):
+        return FeedRejected(f"{host} does not answer as a stream of the exchange ({error}); check the address.")
+    if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are among them
+        return FeedDisconnected(f"Cannot reach {host} ({network_reason(error)}).")
+    return None
+
+
+def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
+    """
+    Return what an HTTP status other than success means.
+
+    ``retry_after``: the header of that name in seconds, or None. Bans without it are taken for two minutes, the
+    shortest there is.
+    """
+    if status == 418:
+        return FeedDisconnected(
+            f"{host} has banned this address for asking too much (HTTP 418).",
+            retry_after_s=_seconds(retry_after, 120.0),
+        )
+    if status == 429:
+        return FeedDisconnected(
+            f"{host} was asked too much too fast (HTTP 429).", retry_after_s=_seconds(retry_after, 60.0)
+        )
+    if status == 403:
+        return FeedDisconnected(
+            f"The firewall of {host} turned us away (HTTP 403).", retry_after_s=_seconds(retry_after, 60.0)
+        )
+    if status == 451:
+        return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
+    if status >= 500 or status == 408:
+        after = None if retry_after is None else _seconds(retry_after, 0.0)
+        return FeedDisconnected(f"{host} has a fault of its own (HTTP {status}).", retry_after_s=after)
+    return FeedRejected(f"{host} refused the connection (HTTP {status}); check the address of the exchange.")
+
+
+def network_reason(error: OSError) -> str:
+    """Return what kept a connection from the network, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be verified: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return "no secure connection could be made"
+    if isinstance(error, socket.gaierror):
+        return "the name is not known here, or there is no network"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    # With several addresses of one host asyncio joins their errors into one text and drops the number.
+    if error.errno == errno.ECONNREFUSED or f"[Errno {errno.ECONNREFUSED}]" in str(error):
+        return "connection refused"
+    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
+        return "there is no way to it on the network"
+    if isinstance(error, ConnectionError):
+        return "the connection broke"
+    return error.strerror or "the connection failed"
+
+
+def with_retry(error: FeedError, delay_s: float) -> str:
+    """Return the error's sentence, and when the next attempt is."""
+    return f"{str(error).rstrip('.')}; trying again {_in_words(delay_s)}."
+
+
+def _in_words(delay_s: float) -> str:
+    if delay_s < 1:
+        return "at once"
+    return f"in {delay_s:.0f} s" if delay_s < 120 else f"in {delay_s / 60:.0f} min"
+
+
+def _seconds(text: str | None, otherwise: float) -> float:
+    if text is None or not (text.isascii() and text.strip().isdigit()):
+        return otherwise
+    # The longest ban is three days; more is no answer of the exchange.
+    return min(float(text), 3 * 86_400.0)
+
+
+def _why_closed(error: ConnectionClosed, host: str) -> str:
+    if error.sent is not None and error.sent.code == 1009:
+        return f"{host} sent a message too large to be one of its own."
+    if error.rcvd is None:
+        return f"The connection to {host} broke."
+    words = {
+        1000: "ended the connection",
+        1001: "is going away",
+        1008: "closed the connection for breaking its rules",
+        1011: "met a fault of its own",
+        1012: "is restarting",
+        1013: "is too busy",
+    }.get(error.rcvd.code, "ended the connection")
+    return f"{host} {words} (code {error.rcvd.code})."

@@ -1,0 +1,199 @@
+"""
+One WebSocket connection: frames in, events out, wishes for streams in, paced requests out.
+
+A link lives until its connection ends and never reconnects; that is the feed's part (`stream`). It keeps no data: an
+event is delivered before the next frame is read, so that whoever takes long slows down the reading. What the exchange
+sends meanwhile waits in the connection's queue of `QUEUE_FRAMES` frames, then in the buffers of the operating system,
+and where those overflow too, the exchange ends the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+
+from app.binance.decode import OtherEvent, ServerShutdown, SubscriptionAnswer, SubscriptionError, decode
+from app.binance.endpoints import REQUEST_SPACING_S
+from app.binance.subscriptions import Pacer, Subscriptions
+from app.market.errors import MalformedMessage
+from app.market.ports import Clock, FeedCounters
+from app.market.trade import MarketEvent
+
+MAX_FRAME_BYTES = 2**20
+QUEUE_FRAMES = 1024
+CLOSE_TIMEOUT_S = 1.0
+# A full queue is read without a pause, which would keep the loop from everything else.
+_FRAMES_PER_TURN = 256
+
+_NOT_DATA = (SubscriptionAnswer, SubscriptionError, ServerShutdown, OtherEvent)
+
+Deliver = Callable[[MarketEvent], Awaitable[None] | None]
+
+
+class Link:
+    """
+    An open connection. Make one with `Link.open`; `close` it in any case.
+
+    ``received`` counts the events of data. ``is_blocked`` while the receiver of an event holds up the reading.
+    ``stirred`` is set when something happened that the owner should look at: the connection ended, the exchange
+    announced its shutdown, or the requests were answered.
+    """
+
+    def __init__(self, socket: ClientConnection, deliver: Deliver, counters: FeedCounters, clock: Clock) -> None:
+        self._socket = socket
+        self._deliver = deliver
+        self._counters = counters
+        self._clock = clock
+        self._subscriptions = Subscriptions()
+        self._wishes = asyncio.Event()
+        self._closed: ConnectionClosed | None = None
+        self.opened_at_s = clock.monotonic_s()
+        self.received = 0
+        self.is_blocked = False
+        self.is_shutting_down = False
+        self.stirred = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._request())]
+        self._tasks[0].add_done_callback(lambda _: self.stirred.set())
+        self._tasks[1].add_done_callback(lambda _: self.stirred.set())
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        deliver: Deliver,
+        counters: FeedCounters,
+        clock: Clock,
+        *,
+        timeout_s: float,
+        proxy: str | Literal[True] | None,
+    ) -> Link:
+        """
+        Connect to ``url``; nothing is subscribed yet.
+
+        ``proxy``: its address, True for that of the system, or None.
+
+        Raises:
+            OSError, InvalidHandshake: as `websockets.asyncio.client.connect`; `connection.explain` reads them.
+        """
+        socket = await connect(
+            url,
+            compression=None,  # trades are small, and inflating them costs more than receiving them
+            proxy=proxy,
+            open_timeout=timeout_s,
+            close_timeout=CLOSE_TIMEOUT_S,
+            # The exchange pings us. Our own keepalive would time out behind a flood of trades and close a
+            # connection that is perfectly well (python-binance #948); the watchdog sees to the dead ones.
+            ping_interval=None,
+            max_size=MAX_FRAME_BYTES,
+            max_queue=QUEUE_FRAMES,
+        )
+        return cls(socket, deliver, counters, clock)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every wish has been asked for and answered."""
+        return self._subscriptions.is_settled
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether the exchange has been asked for any stream."""
+        return len(self._subscriptions) > 0
+
+    def want(self, streams: Iterable[str]) -> None:
+        """Make these the streams received; requests follow as fast as the exchange allows."""
+        self._subscriptions.want(streams)
+        self._wishes.set()
+
+    def ended(self) -> ConnectionClosed | None:
+        """
+        Return how the connection ended, once all it brought has been delivered; None before.
+
+        Raises:
+            Exception: Whatever the receiver of an event raised, as it was.
+        """
+        for task in self._tasks:
+            if task.done():
+                task.result()
+        return self._closed
+
+    async def close(self) -> None:
+        """Close the connection, politely for `CLOSE_TIMEOUT_S` and then at once."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._socket.close()
+        finally:
+            self._socket.transport.abort()
+
+    async def _read(self) -> None:
+        frames = 0
+        while True:
+            try:
+                frame = await self._socket.recv(decode=False)
+            except ConnectionClosed as closed:
+                self._note_closed(closed)
+                return
+            frames += 1
+            if frames % _FRAMES_PER_TURN == 0:
+                await asyncio.sleep(0)
+            self._counters.messages += 1
+            try:
+                message = decode(frame)
+            except MalformedMessage as error:
+                self._note_malformed(str(error))
+                continue
+            if isinstance(message, _NOT_DATA):
+                self._note(message)
+                continue
+            self.received += 1
+            delivery = self._deliver(message)
+            if delivery is not None:
+                await self._wait_for(delivery)
+
+    async def _wait_for(self, delivery: Awaitable[None]) -> None:
+        self.is_blocked = True
+        try:
+            await delivery
+        finally:
+            self.is_blocked = False
+
+    def _note_closed(self, closed: ConnectionClosed) -> None:
+        if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
+            self._note_malformed(f"A message of the exchange was larger than {MAX_FRAME_BYTES} bytes.")
+        self._closed = closed
+
+    def _note_malformed(self, what: str) -> None:
+        self._counters.malformed += 1
+        self._counters.last_malformed = what
+
+    def _note(self, message: SubscriptionAnswer | SubscriptionError | ServerShutdown | OtherEvent) -> None:
+        if isinstance(message, ServerShutdown):
+            self.is_shutting_down = True
+            self.stirred.set()
+        elif isinstance(message, SubscriptionAnswer | SubscriptionError):
+            self._subscriptions.answered(message)
+            self.stirred.set()
+
+    async def _request(self) -> None:
+        pacer = Pacer(1, REQUEST_SPACING_S)
+        while True:
+            await self._wishes.wait()
+            if (delay_s := pacer.delay_s(self._clock.monotonic_s())) > 0:
+                await self._clock.sleep(delay_s)
+                continue
+            request = self._subscriptions.next_request()
+            if request is None:
+                self._wishes.clear()
+                self.stirred.set()
+                continue
+            pacer.note(self._clock.monotonic_s())
+            try:
+                await self._socket.send(request)
+            except ConnectionClosed:
+                return  # the reader says why

@@ -1,0 +1,90 @@
+"""
+What one connection is subscribed to, what it should be, and how soon the next request may go. No I/O.
+
+The exchange closes a connection that sends it more than five messages a second. So wishes are only noted, and each
+request carries all that has changed since the one before: a storm of wishes becomes a few requests. The queue of
+wishes cannot overflow: it is the difference of two sets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from app.binance.decode import SubscriptionAnswer, SubscriptionError
+from app.binance.endpoints import STREAMS_PER_REQUEST
+
+log = logging.getLogger(__name__)
+
+
+class Pacer:
+    """Lets at most ``limit`` things happen in any ``period_s``."""
+
+    def __init__(self, limit: int, period_s: float) -> None:
+        self._period_s = period_s
+        self._times: deque[float] = deque(maxlen=limit)
+
+    def delay_s(self, now_s: float) -> float:
+        """Return how long to wait from ``now_s`` (monotonic) for the next one; 0 where it may happen now."""
+        if len(self._times) < (self._times.maxlen or 0):
+            return 0.0
+        return max(0.0, self._times[0] + self._period_s - now_s)
+
+    def note(self, now_s: float) -> None:
+        """Count one that happens at ``now_s``."""
+        self._times.append(now_s)
+
+
+class Subscriptions:
+    """The streams of one connection."""
+
+    def __init__(self) -> None:
+        self._wanted: set[str] = set()
+        self._asked: set[str] = set()
+        self._unanswered: dict[int, tuple[str, ...]] = {}
+        self._last_id = 0
+
+    def __len__(self) -> int:
+        """How many streams the exchange has been asked for."""
+        return len(self._asked)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every wish has been asked for and every request answered."""
+        return not self._unanswered and self._wanted == self._asked
+
+    def want(self, streams: Iterable[str]) -> None:
+        """Make these the streams wanted; `next_request` then says how."""
+        self._wanted = set(streams)
+
+    def next_request(self) -> str | None:
+        """
+        Return the next request to send, or None where nothing has changed.
+
+        Drops before it adds, so that the limit of streams a connection may have is never passed on the way.
+        """
+        for adds, streams in ((False, self._asked - self._wanted), (True, self._wanted - self._asked)):
+            if streams:
+                return self._request(adds, tuple(sorted(streams)[:STREAMS_PER_REQUEST]))
+        return None
+
+    def answered(self, answer: SubscriptionAnswer | SubscriptionError) -> None:
+        """Note the exchange's answer. What it refused is not asked for again on this connection."""
+        # Only an unreadable request is answered without its id: the oldest one open.
+        oldest = next(iter(self._unanswered), 0)
+        streams = self._unanswered.pop(oldest if answer.request_id is None else answer.request_id, ())
+        if isinstance(answer, SubscriptionError):
+            log.warning("The exchange refused a request (%d %s): %s", answer.code, answer.message, ", ".join(streams))
+
+    def _request(self, adds: bool, streams: tuple[str, ...]) -> str:
+        self._last_id += 1
+        self._unanswered[self._last_id] = streams
+        if adds:
+            self._asked.update(streams)
+        else:
+            self._asked.difference_update(streams)
+        method = "SUBSCRIBE" if adds else "UNSUBSCRIBE"
+        return msgspec.json.encode({"method": method, "params": streams, "id": self._last_id}).decode()
