@@ -54,7 +54,7 @@ def try_package(program: Path, home: Path) -> None:
     run(program, ["export", SYMBOL, "1m", "--out", str(candles)], environment)
     print(f"smoke test: {count_trades(candles)} trades recorded into the package's own database, and exported")
     started = time.monotonic()
-    printed = run(program, ["--demo"], environment | {"CRYPTOPIPE_QUIT_AFTER_FIRST_PAINT": "1"})
+    printed = run(program, ["--demo", "--quit-after-first-paint"], environment)
     print(f"smoke test: window opened and closed in {time.monotonic() - started:.1f} s; {printed.strip()}")
 
 

@@ -47,7 +47,7 @@ def test_a_working_package_passes_and_its_sandbox_is_ended(tmp_path, capsys):
     [
         ({"collect": 1}, "collect --symbols BTCUSDT --for 5s” ended with exit code 1"),
         ({"trades": 0}, "nothing was recorded"),
-        ({"window": 1}, "cryptopipe --demo” ended with exit code 1"),
+        ({"window": 1}, "cryptopipe --demo --quit-after-first-paint” ended with exit code 1"),
     ],
     ids=["recording fails", "nothing recorded", "window fails"],
 )
