@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> int:
     program = Path(arguments[0]).resolve() / ("cryptopipe.exe" if os.name == "nt" else "cryptopipe")
     try:
         with tempfile.TemporaryDirectory(prefix="cryptopipe-smoke-", ignore_cleanup_errors=True) as home:
+            # As root the database runs as another user; where he cannot enter, it would be put elsewhere, and stay.
+            Path(home).chmod(0o711)
             try_package(program, Path(home))
     except SmokeError as error:
         print(f"smoke test: {error}", file=sys.stderr)
