@@ -1,0 +1,230 @@
+"""
+What can be made to go wrong, while the server runs.
+
+`Faults` belongs to a server: its ``handshakes`` and ``rest`` act on what comes next, and ``streams`` is the pattern of
+every new connection's own `StreamFaults`. Rules on frames act on whole events and are deterministic for their seed;
+what breaks the connection itself (cut, close, shutdown) is a method of `Connection`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+_HUGE_BYTES = 10 * 1024 * 1024
+
+
+class Garbage(StrEnum):
+    """Messages that no client can use."""
+
+    INVALID_JSON = "invalid json"
+    TRUNCATED_JSON = "truncated json"
+    UNKNOWN_EVENT = "unknown event"
+    WRONG_TYPES = "wrong types"
+    HUGE = "huge"
+
+
+class Message(NamedTuple):
+    """One text message about to be sent; ``stream`` is "" for what is no event of a stream."""
+
+    stream: str
+    text: bytes
+
+
+class _Act(StrEnum):
+    DROP = "drop"
+    DUPLICATE = "duplicate"
+    REORDER = "reorder"
+    GARBAGE = "garbage"
+
+
+@dataclass(slots=True)
+class _Rule:
+    act: _Act
+    stream: str
+    share: float
+    times: int | None
+    garbage: Garbage = Garbage.INVALID_JSON
+
+
+@dataclass(slots=True)
+class StreamFaults:
+    """
+    What happens to the events of one connection.
+
+    ``stalled``: events are lost, pings go on. ``silent``: nothing at all is sent, answers and pongs included, as when
+    the other end of a TCP connection has vanished.
+    """
+
+    seed: int = 0
+    stalled: bool = False
+    silent: bool = False
+    _rules: list[_Rule] = field(default_factory=list)
+    _held: Message | None = None
+    _dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dice = random.Random(self.seed)
+
+    def drop(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
+        """Lose that share of the events, at most ``times``, of streams whose name ends in ``stream``."""
+        self._rules.append(_Rule(_Act.DROP, stream, share, times))
+
+    def duplicate(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
+        """Send that share of the events twice."""
+        self._rules.append(_Rule(_Act.DUPLICATE, stream, share, times))
+
+    def reorder(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
+        """Send that share of the events after the event that follows them."""
+        self._rules.append(_Rule(_Act.REORDER, stream, share, times))
+
+    def garble(self, kind: Garbage, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
+        """Send garbage before that share of the events; the events themselves follow whole."""
+        self._rules.append(_Rule(_Act.GARBAGE, stream, share, times, kind))
+
+    def clear(self) -> None:
+        """Work as it should from now on."""
+        self._rules.clear()
+        self.stalled = self.silent = False
+
+    def applied(self, messages: list[Message]) -> list[Message]:
+        """Return what goes out instead of these messages."""
+        if self.stalled or self.silent:
+            return []
+        if not self._rules and self._held is None:
+            return messages
+        sent: list[Message] = []
+        for message in messages:
+            held, self._held = self._held, None
+            sent += self._one(message)
+            if held is not None:
+                sent.append(held)
+        return sent
+
+    def copied(self) -> StreamFaults:
+        """Return faults of the same rules for another connection."""
+        return copy.deepcopy(self)
+
+    def _one(self, message: Message) -> list[Message]:
+        sent = [message]
+        for rule in self._rules:
+            if rule.times == 0 or not message.stream.endswith(rule.stream) or self._dice.random() >= rule.share:
+                continue
+            if rule.times is not None:
+                rule.times -= 1
+            if rule.act is _Act.DROP:
+                return []
+            if rule.act is _Act.REORDER:
+                self._held = message
+                return []
+            sent.insert(0, message if rule.act is _Act.DUPLICATE else garbage_for(message, rule.garbage))
+        return sent
+
+
+@dataclass(slots=True)
+class HandshakeFaults:
+    """What happens to WebSocket handshakes: the next ``refusals`` get ``status``, all wait for ``delay_s``."""
+
+    refusals: int = 0
+    status: int = 503
+    delay_s: float = 0.0
+
+    def refuse_next(self, status: int = 503, *, times: int = 1) -> None:
+        """Answer the next handshakes with that HTTP status."""
+        self.status, self.refusals = status, times
+
+    def take(self) -> int | None:
+        """Return the status to refuse this handshake with, or None."""
+        if not self.refusals:
+            return None
+        self.refusals -= 1
+        return self.status
+
+
+@dataclass(slots=True)
+class RestFault:
+    """One way to answer wrongly: wait for ``hang_s``, then answer ``body`` with ``status`` and ``headers``."""
+
+    path: str
+    times: int | None
+    status: int = 200
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    hang_s: float = 0.0
+
+
+@dataclass(slots=True)
+class RestFaults:
+    """What happens to the next REST requests; the oldest rule whose path fits counts."""
+
+    _faults: list[RestFault] = field(default_factory=list)
+
+    def fail_next(
+        self,
+        status: int,
+        *,
+        times: int | None = 1,
+        path: str = "",
+        retry_after_s: int | None = None,
+        code: int = -1000,
+        message: str = "An unknown error occurred while processing the request.",
+    ) -> None:
+        """Answer requests of paths that end in ``path`` with an error; ``times`` None: until `clear`."""
+        headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        body = json.dumps({"code": code, "msg": message}).encode()
+        self._faults.append(RestFault(path, times, status, body, headers))
+
+    def answer_next(self, body: bytes, *, status: int = 200, times: int | None = 1, path: str = "") -> None:
+        """Answer with that body, whatever was asked."""
+        self._faults.append(RestFault(path, times, status, body))
+
+    def hang_next(self, seconds: float, *, times: int | None = 1, path: str = "") -> None:
+        """Answer rightly, but only after that many seconds."""
+        self._faults.append(RestFault(path, times, hang_s=seconds))
+
+    def clear(self) -> None:
+        """Answer as it should from now on."""
+        self._faults.clear()
+
+    def take(self, path: str) -> RestFault | None:
+        """Return the fault for a request of that path, used up once."""
+        for fault in self._faults:
+            if path.endswith(fault.path):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._faults.remove(fault)
+                return fault
+        return None
+
+
+@dataclass(slots=True)
+class Faults:
+    """Everything that can be made to go wrong with one server; without changes, nothing does."""
+
+    streams: StreamFaults = field(default_factory=StreamFaults)
+    handshakes: HandshakeFaults = field(default_factory=HandshakeFaults)
+    rest: RestFaults = field(default_factory=RestFaults)
+
+
+def garbage_for(message: Message, kind: Garbage) -> Message:
+    """Return garbage that takes after ``message``."""
+    match kind:
+        case Garbage.INVALID_JSON:
+            text = b"\xe2\x82\xac not json {]"
+        case Garbage.TRUNCATED_JSON:
+            text = message.text[: len(message.text) * 2 // 3]
+        case Garbage.UNKNOWN_EVENT:
+            text = b'{"stream":"btcusdt@riddle","data":{"e":"riddle","E":1,"s":"BTCUSDT"}}'
+        case Garbage.WRONG_TYPES:
+            text = (
+                b'{"stream":"btcusdt@trade","data":'
+                b'{"e":"trade","E":"soon","s":7,"t":"x","p":null,"q":[],"T":{},"m":"no","M":0}}'
+            )
+        case Garbage.HUGE:
+            text = b'{"e":"huge","x":"' + b"x" * _HUGE_BYTES + b'"}'
+    return Message("", text)

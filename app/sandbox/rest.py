@@ -1,0 +1,244 @@
+"""
+The REST endpoints: parameters checked as the exchange checks them, answers read from the source.
+
+No HTTP here: a path and its parameters in, a JSON value out, or an `ApiError` with the exchange's code and words.
+
+Source: binance-spot-api-docs, rest-api.md and errors.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from app.market.interval import EXCHANGE_INTERVALS, Interval
+from app.market.symbol import Symbol
+from app.sandbox import wire
+from app.sandbox.source import MarketSource
+
+_MAX_ROWS, _DEFAULT_ROWS = 1000, 500
+_HOUR_US = 3_600_000_000
+_INTERVALS = {interval.name: interval for interval in EXCHANGE_INTERVALS}
+_SYMBOL = re.compile(r"[^\Wa-z]{1,50}")
+_NUMBER = re.compile(r"[0-9]{1,20}")
+
+
+class ApiError(Exception):
+    """The request is refused with that HTTP status and the exchange's own code and words."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+    @property
+    def body(self) -> bytes:
+        """The JSON body."""
+        return wire.encode({"code": self.code, "msg": str(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, its parameters as sent."""
+
+    parameters: Mapping[str, str]
+    microseconds: bool
+
+    def text(self, name: str) -> str:
+        """Return a parameter that must be there."""
+        value = self.parameters.get(name, "")
+        if not value:
+            raise ApiError(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+        return value
+
+    def number(self, name: str) -> int | None:
+        """Return a whole number, or None where it was not sent."""
+        value = self.parameters.get(name)
+        if value is None:
+            return None
+        if not _NUMBER.fullmatch(value):
+            raise ApiError(
+                400, -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+            )
+        return int(value)
+
+    def time_us(self, name: str) -> int | None:
+        """Return a time as UTC microseconds; the exchange tells milliseconds from microseconds by their size."""
+        value = self.number(name)
+        return value * 1000 if value is not None and value < 100_000_000_000_000 else value
+
+    def limit(self) -> int:
+        """Return how many rows are wanted."""
+        limit = self.number("limit")
+        if limit == 0:
+            raise ApiError(400, -1130, "Data sent for parameter 'limit' is not valid.")
+        return min(limit or _DEFAULT_ROWS, _MAX_ROWS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    answer: Callable[[Request], Awaitable[object]]
+    weight: int
+    parameters: frozenset[str]
+
+
+class RestApi:
+    """Answers requests from one source."""
+
+    def __init__(self, source: MarketSource) -> None:
+        self._source = source
+        window = "symbol startTime endTime limit"
+        kline_parameters = f"{window} interval timeZone"
+        self._endpoints = {
+            "ping": _endpoint(self._ping, 1, ""),
+            "time": _endpoint(self._time, 1, ""),
+            "exchangeInfo": _endpoint(
+                self._exchange_info, 20, "symbol symbols permissions showPermissionSets symbolStatus"
+            ),
+            "klines": _endpoint(self._klines, 2, kline_parameters),
+            "uiKlines": _endpoint(self._klines, 2, kline_parameters),
+            "trades": _endpoint(self._trades, 25, "symbol limit"),
+            "historicalTrades": _endpoint(self._historical_trades, 25, "symbol limit fromId"),
+            "aggTrades": _endpoint(self._aggregates, 4, f"{window} fromId"),
+            "ticker/24hr": _endpoint(self._days, 2, "symbol symbols type"),
+        }
+
+    def weight(self, path: str, parameters: Mapping[str, str]) -> int:
+        """Return what the request costs of the minute's budget."""
+        name = path.removeprefix("/api/v3/")
+        if name == "ticker/24hr" and "symbol" not in parameters:
+            count = parameters.get("symbols", "," * 100).count(",") + 1
+            return 2 if count <= 20 else 40 if count <= 100 else 80
+        endpoint = self._endpoints.get(name)
+        return 1 if endpoint is None else endpoint.weight
+
+    async def answer(self, path: str, parameters: Mapping[str, str], *, microseconds: bool) -> object:
+        """
+        Return the JSON value of one GET.
+
+        Raises:
+            ApiError: If the exchange would refuse it.
+        """
+        endpoint = self._endpoints.get(path.removeprefix("/api/v3/")) if path.startswith("/api/v3/") else None
+        if endpoint is None:
+            raise ApiError(404, -1000, "Path not found.")
+        read = endpoint.parameters & parameters.keys()
+        if len(read) < len(parameters):
+            raise ApiError(
+                400,
+                -1104,
+                f"Not all sent parameters were read; read '{len(read)}' parameter(s) but was sent '{len(parameters)}'.",
+            )
+        return await endpoint.answer(Request(parameters, microseconds))
+
+    async def _ping(self, request: Request) -> object:
+        return {}
+
+    async def _time(self, request: Request) -> object:
+        return {"serverTime": wire.exchange_time(self._source.now_us(), microseconds=request.microseconds)}
+
+    async def _exchange_info(self, request: Request) -> object:
+        symbols = self._wanted_symbols(request)
+        status = request.parameters.get("symbolStatus")
+        chosen = [symbol for symbol in symbols if status is None or symbol.status == status]
+        return wire.exchange_info(chosen, self._source.now_us(), microseconds=request.microseconds)
+
+    async def _klines(self, request: Request) -> object:
+        symbol = self._symbol(request)
+        interval = self._interval(request)
+        if request.parameters.get("timeZone", "0") not in ("0", "00:00", "+0", "+00:00"):
+            raise ApiError(400, -1000, "The sandbox only has the time zone 0.")
+        candles = await self._source.klines(
+            symbol.name,
+            interval,
+            start_us=request.time_us("startTime"),
+            end_us=request.time_us("endTime"),
+            limit=request.limit(),
+        )
+        return [wire.kline_row(candle, interval, microseconds=request.microseconds) for candle in candles]
+
+    async def _trades(self, request: Request) -> object:
+        symbol = self._symbol(request).name
+        ids = self._source.trade_ids(symbol)
+        limit = request.limit()
+        trades = self._source.trades(symbol, ids[1] - limit + 1, limit) if ids else []
+        return [wire.trade_row(trade, microseconds=request.microseconds) for trade in trades]
+
+    async def _historical_trades(self, request: Request) -> object:
+        first_id = request.number("fromId")
+        if first_id is None:
+            return await self._trades(request)
+        trades = self._source.trades(self._symbol(request).name, first_id, request.limit())
+        return [wire.trade_row(trade, microseconds=request.microseconds) for trade in trades]
+
+    async def _aggregates(self, request: Request) -> object:
+        symbol, limit = self._symbol(request).name, request.limit()
+        first_id = request.number("fromId")
+        start_us, end_us = request.time_us("startTime"), request.time_us("endTime")
+        if first_id is not None and (start_us is not None or end_us is not None):
+            raise ApiError(400, -1128, "Combination of optional parameters invalid.")
+        ids = self._source.trade_ids(symbol)
+        if ids is None:
+            return []
+        end_id = ids[1] + 1 if end_us is None else self._source.first_id_from(symbol, end_us + 1)
+        if start_us is not None:
+            first_id = self._source.first_id_from(symbol, start_us)
+        elif first_id is None:
+            first_id = max(ids[0], end_id - limit)
+        trades = self._source.trades(symbol, first_id, min(limit, end_id - first_id)) if first_id < end_id else []
+        return [wire.aggregate_row(trade, microseconds=request.microseconds) for trade in trades]
+
+    async def _days(self, request: Request) -> object:
+        kind = request.parameters.get("type", "FULL")
+        if kind not in ("FULL", "MINI"):
+            raise ApiError(400, -1139, "Invalid ticker type.")
+        rows = []
+        for symbol in self._wanted_symbols(request):
+            day = await self._source.day(symbol.name)
+            if day is not None:
+                quote = self._source.quote(symbol.name)
+                rows.append(wire.day_row(day, quote, mini=kind == "MINI", microseconds=request.microseconds))
+        return rows[0] if rows and "symbol" in request.parameters else rows
+
+    def _symbol(self, request: Request) -> Symbol:
+        return self._known(request.text("symbol"))
+
+    def _known(self, name: str) -> Symbol:
+        if not _SYMBOL.fullmatch(name):
+            raise ApiError(
+                400,
+                -1100,
+                "Illegal characters found in parameter 'symbol'; legal range is '^[\\w\\-._&&[^a-z]]{1,50}$'.",
+            )
+        for symbol in self._source.symbols():
+            if symbol.name == name:
+                return symbol
+        raise ApiError(400, -1121, "Invalid symbol.")
+
+    def _interval(self, request: Request) -> Interval:
+        interval = _INTERVALS.get(request.text("interval"))
+        if interval is None:
+            raise ApiError(400, -1120, "Invalid interval.")
+        return interval
+
+    def _wanted_symbols(self, request: Request) -> list[Symbol]:
+        parameters = request.parameters
+        if "symbol" in parameters and "symbols" in parameters:
+            raise ApiError(400, -1128, "Combination of optional parameters invalid.")
+        if "symbol" in parameters:
+            return [self._symbol(request)]
+        if "symbols" not in parameters:
+            return list(self._source.symbols())
+        try:
+            names = json.loads(request.text("symbols"))
+        except ValueError:
+            names = None
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise ApiError(400, -1100, "Illegal characters found in parameter 'symbols'.")
+        return [self._known(name) for name in names]
+
+
+def _endpoint(answer: Callable[[Request], Awaitable[object]], weight: int, parameters: str) -> _Endpoint:
+    return _Endpoint(answer, weight, frozenset(parameters.split()))

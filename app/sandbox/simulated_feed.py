@@ -1,0 +1,74 @@
+"""The streams of the simulated market, for one connection: what the clock has passed since it last asked."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from app.market.interval import SECOND_US
+from app.market.ports import Clock
+from app.market.trade import Trade
+from app.sandbox.source import Frame
+from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
+
+if TYPE_CHECKING:
+    from app.sandbox.simulated import SimulatedMarket
+
+_TICK_S = 0.05
+
+
+class PublishedSecond:
+    """The trades of one symbol and second, with their events as text, shared by all connections."""
+
+    def __init__(self, trades: Sequence[Trade]) -> None:
+        self.trades = trades
+        self.times_us = [trade.time_us for trade in trades]
+        self._events: dict[tuple[str, bool], list[bytes]] = {}
+
+    def events(self, kind: str, *, microseconds: bool) -> list[bytes]:
+        """Return the ``trade`` or ``aggTrade`` event of each trade."""
+        events = self._events.get((kind, microseconds))
+        if events is None:
+            event = trade_event if kind == "trade" else aggregate_event
+            events = [event(trade, microseconds=microseconds) for trade in self.trades]
+            self._events[kind, microseconds] = events
+        return events
+
+
+class SimulatedFeed:
+    """A `Feed` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
+
+    def __init__(self, market: SimulatedMarket, clock: Clock) -> None:
+        self._market = market
+        self._clock = clock
+        self._until_us = clock.now_us()
+
+    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+        if self._until_us + _TICK_S * SECOND_US > self._clock.now_us():
+            await self._clock.sleep(_TICK_S)
+        after_us = self._until_us
+        second_us = (after_us + 1) // SECOND_US * SECOND_US
+        until_us = max(min(self._clock.now_us(), second_us + SECOND_US - 1), after_us)
+        self._until_us = until_us
+        ends_second = (until_us + 1) // SECOND_US > second_us // SECOND_US
+        frames: list[Frame] = []
+        for stream in streams:
+            name, _, kind = stream.partition("@")
+            symbol = name.upper()
+            if kind == "miniTicker":
+                day = await self._market.day(symbol) if ends_second else None
+                if day is not None:
+                    frames.append(Frame(stream, day_event(day, microseconds=microseconds)))
+                continue
+            second = self._market.second(symbol, second_us)
+            first, end = bisect_right(second.times_us, after_us), bisect_right(second.times_us, until_us)
+            if first == end:
+                continue
+            if kind == "bookTicker":
+                quote = self._market.quote_after(second.trades[end - 1], until_us)
+                frames.append(Frame(stream, quote_event(quote)))
+            elif kind in ("trade", "aggTrade"):
+                events = second.events(kind, microseconds=microseconds)
+                frames += [Frame(stream, event) for event in events[first:end]]
+        return frames

@@ -1,0 +1,242 @@
+"""
+Binance's JSON, written from values.
+
+Pure. Times go out in milliseconds, or in microseconds where the client asked for them; amounts as strings of eight
+places. Quote volumes of more than eight places are cut there, as the exchange does.
+
+Source: binance-spot-api-docs, web-socket-streams.md and rest-api.md.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.market.candle import Candle
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from app.market.trade import Quote, Trade
+from app.market.units import E8, format_e8
+from app.sandbox.source import RollingDay
+
+_ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+WEIGHT_PER_MINUTE = 6000
+
+
+def encode(value: object) -> bytes:
+    """Return the JSON text as the exchange writes it: no spaces, UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def exchange_time(time_us: int, *, microseconds: bool) -> int:
+    """Return the time in the unit the client asked for."""
+    return time_us if microseconds else time_us // 1000
+
+
+def trade_event(trade: Trade, *, microseconds: bool) -> bytes:
+    """Return the raw event of ``<symbol>@trade``."""
+    symbol, trade_id, time_us, price, quantity, maker = trade
+    at = time_us if microseconds else time_us // 1000
+    return (
+        f'{{"e":"trade","E":{at},"s":"{symbol}","t":{trade_id},"p":"{price // E8}.{price % E8:08d}",'
+        f'"q":"{quantity // E8}.{quantity % E8:08d}","T":{at},"m":{"true" if maker else "false"},"M":true}}'
+    ).encode()
+
+
+def aggregate_event(trade: Trade, *, microseconds: bool) -> bytes:
+    """Return the raw event of ``<symbol>@aggTrade``: here every trade is an aggregate of its own, of the same id."""
+    row = {"e": "aggTrade", "E": exchange_time(trade.time_us, microseconds=microseconds), "s": trade.symbol}
+    return encode(row | aggregate_row(trade, microseconds=microseconds))
+
+
+def quote_event(quote: Quote) -> bytes:
+    """Return the raw event of ``<symbol>@bookTicker``."""
+    return encode(
+        {
+            "u": quote.update_id,
+            "s": quote.symbol,
+            "b": format_e8(quote.bid_e8),
+            "B": format_e8(quote.bid_quantity_e8),
+            "a": format_e8(quote.ask_e8),
+            "A": format_e8(quote.ask_quantity_e8),
+        }
+    )
+
+
+def day_event(day: RollingDay, *, microseconds: bool) -> bytes:
+    """Return the raw event of ``<symbol>@miniTicker``."""
+    ticker = day.ticker
+    return encode(
+        {
+            "e": "24hrMiniTicker",
+            "E": exchange_time(ticker.time_us, microseconds=microseconds),
+            "s": ticker.symbol,
+            "c": format_e8(ticker.close_e8),
+            "o": format_e8(ticker.open_e8),
+            "h": format_e8(ticker.high_e8),
+            "l": format_e8(ticker.low_e8),
+            "v": format_e8(ticker.volume_e8),
+            "q": format_e8(ticker.quote_volume_e8),
+        }
+    )
+
+
+def kline_event(symbol: str, interval: Interval, candle: Candle, now_us: int, *, microseconds: bool) -> bytes:
+    """Return the raw event of ``<symbol>@kline_<interval>``."""
+    row = kline_row(candle, interval, microseconds=microseconds)
+    kline = {
+        "t": row[0],
+        "T": row[6],
+        "s": symbol,
+        "i": interval.name,
+        "f": -1 if candle.first_trade_id is None else candle.first_trade_id,
+        "L": -1 if candle.last_trade_id is None else candle.last_trade_id,
+        "o": row[1],
+        "c": row[4],
+        "h": row[2],
+        "l": row[3],
+        "v": row[5],
+        "n": row[8],
+        "x": candle.closed,
+        "q": row[7],
+        "V": row[9],
+        "Q": row[10],
+        "B": "0",
+    }
+    return encode({"e": "kline", "E": exchange_time(now_us, microseconds=microseconds), "s": symbol, "k": kline})
+
+
+def shutdown_event(now_us: int, *, microseconds: bool) -> bytes:
+    """Return the event that announces the end of the connection."""
+    return encode({"e": "serverShutdown", "E": exchange_time(now_us, microseconds=microseconds)})
+
+
+def kline_row(candle: Candle, interval: Interval, *, microseconds: bool) -> list[Any]:
+    """Return one row of /api/v3/klines."""
+    unit_us = 1 if microseconds else 1000
+    return [
+        candle.open_time_us // unit_us,
+        format_e8(candle.open_e8),
+        format_e8(candle.high_e8),
+        format_e8(candle.low_e8),
+        format_e8(candle.close_e8),
+        format_e8(candle.volume_e8),
+        interval.next_open_us(candle.open_time_us) // unit_us - 1,
+        format_e8(candle.quote_volume_e16 // E8),
+        candle.trades,
+        format_e8(candle.taker_buy_volume_e8),
+        format_e8(candle.taker_buy_quote_volume_e16 // E8),
+        "0",
+    ]
+
+
+def trade_row(trade: Trade, *, microseconds: bool) -> dict[str, Any]:
+    """Return one row of /api/v3/trades and /api/v3/historicalTrades."""
+    return {
+        "id": trade.trade_id,
+        "price": format_e8(trade.price_e8),
+        "qty": format_e8(trade.quantity_e8),
+        "quoteQty": format_e8(trade.price_e8 * trade.quantity_e8 // E8),
+        "time": exchange_time(trade.time_us, microseconds=microseconds),
+        "isBuyerMaker": trade.is_buyer_maker,
+        "isBestMatch": True,
+    }
+
+
+def aggregate_row(trade: Trade, *, microseconds: bool) -> dict[str, Any]:
+    """Return one row of /api/v3/aggTrades."""
+    return {
+        "a": trade.trade_id,
+        "p": format_e8(trade.price_e8),
+        "q": format_e8(trade.quantity_e8),
+        "f": trade.trade_id,
+        "l": trade.trade_id,
+        "T": exchange_time(trade.time_us, microseconds=microseconds),
+        "m": trade.is_buyer_maker,
+        "M": True,
+    }
+
+
+def day_row(day: RollingDay, quote: Quote | None, *, mini: bool, microseconds: bool) -> dict[str, Any]:
+    """Return the object of /api/v3/ticker/24hr, type MINI or FULL."""
+    ticker = day.ticker
+    figures = {
+        "openPrice": format_e8(ticker.open_e8),
+        "highPrice": format_e8(ticker.high_e8),
+        "lowPrice": format_e8(ticker.low_e8),
+        "lastPrice": format_e8(ticker.close_e8),
+        "volume": format_e8(ticker.volume_e8),
+        "quoteVolume": format_e8(ticker.quote_volume_e8),
+        "openTime": exchange_time(day.open_time_us, microseconds=microseconds),
+        "closeTime": exchange_time(ticker.time_us, microseconds=microseconds),
+        "firstId": day.first_trade_id,
+        "lastId": day.last_trade_id,
+        "count": day.trades,
+    }
+    if mini:
+        return {"symbol": ticker.symbol} | figures
+    average = ticker.quote_volume_e8 * E8 // ticker.volume_e8 if ticker.volume_e8 else ticker.close_e8
+    full = {
+        "symbol": ticker.symbol,
+        "priceChange": format_e8(ticker.close_e8 - ticker.open_e8),
+        "priceChangePercent": f"{ticker.change_percent:.3f}",
+        "weightedAvgPrice": format_e8(average),
+        "prevClosePrice": format_e8(day.previous_close_e8),
+        "lastQty": format_e8(day.last_quantity_e8),
+    }
+    if quote is not None:
+        full |= {
+            "bidPrice": format_e8(quote.bid_e8),
+            "bidQty": format_e8(quote.bid_quantity_e8),
+            "askPrice": format_e8(quote.ask_e8),
+            "askQty": format_e8(quote.ask_quantity_e8),
+        }
+    return full | figures
+
+
+def symbol_row(symbol: Symbol) -> dict[str, Any]:
+    """Return one symbol of /api/v3/exchangeInfo."""
+    tick, step = format_e8(symbol.tick_size_e8), format_e8(symbol.step_size_e8)
+    return {
+        "symbol": symbol.name,
+        "status": symbol.status,
+        "baseAsset": symbol.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": symbol.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": _ORDER_TYPES,
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "isSpotTradingAllowed": symbol.is_trading,
+        "isMarginTradingAllowed": False,
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
+            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "90000000.00000000", "stepSize": step},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True, "avgPriceMins": 5},
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+    }
+
+
+def exchange_info(symbols: list[Symbol], now_us: int, *, microseconds: bool) -> dict[str, Any]:
+    """Return the body of /api/v3/exchangeInfo."""
+    return {
+        "timezone": "UTC",
+        "serverTime": exchange_time(now_us, microseconds=microseconds),
+        "rateLimits": [
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": "MINUTE",
+                "intervalNum": 1,
+                "limit": WEIGHT_PER_MINUTE,
+            },
+            {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
+        ],
+        "exchangeFilters": [],
+        "symbols": [symbol_row(symbol) for symbol in symbols],
+    }
