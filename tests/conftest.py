@@ -12,6 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no reason to fail: pytest's own timeout tells what hangs.
+settings.register_profile("cryptopipe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cryptopipe")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 

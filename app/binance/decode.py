@@ -144,6 +144,9 @@ def decode(frame: bytes) -> Message:
             return _trade(_read_trade_frame(frame).data)
         if frame.find(b'@bookTicker"', 0, 80) > 0:
             return _quote(_read_book_ticker_frame(frame).data)
+    except UNREADABLE:
+        pass  # perhaps it only looked like one
+    try:
         return _decode_any(frame)
     except UNREADABLE as error:
         raise malformed(error, frame) from error

@@ -1,0 +1,194 @@
+"""The life of the connection: the table, when to try again, and when the silence is too long."""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidUpgrade,
+    ProxyError,
+)
+from websockets.frames import Close
+from websockets.http11 import Response
+
+from app.binance.connection import (
+    TRANSITIONS,
+    ConnectionEvent,
+    Watchdog,
+    backoff_s,
+    diagram,
+    explain,
+    http_error,
+    next_state,
+    with_retry,
+)
+from app.market.errors import FeedDisconnected, FeedRejected
+from app.market.ports import FeedState
+
+HOST = "stream.binance.com:9443"
+
+
+def status(code: int, headers: dict[str, str] | None = None) -> InvalidStatus:
+    return InvalidStatus(Response(code, "", Headers(headers or {})))
+
+
+def test_every_state_is_in_the_table_and_can_be_reached() -> None:
+    assert set(TRANSITIONS) == set(FeedState)
+    reached = {FeedState.IDLE}
+    for _ in FeedState:
+        reached |= {after for state in reached for after in TRANSITIONS[state].values()}
+    assert reached == set(FeedState)
+    assert {event for events in TRANSITIONS.values() for event in events} == set(ConnectionEvent)
+
+
+def test_a_running_feed_can_be_stopped_in_every_state() -> None:
+    running = {FeedState.CONNECTING, FeedState.LIVE, FeedState.STALE, FeedState.BACKING_OFF}
+    assert {next_state(state, ConnectionEvent.STOPPED) for state in running} == {FeedState.CLOSING}
+
+
+def test_an_event_that_cannot_happen_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="a connection that is idle cannot be opened"):
+        next_state(FeedState.IDLE, ConnectionEvent.OPENED)
+
+
+def test_the_diagram_shows_every_transition_once() -> None:
+    lines = diagram().splitlines()
+    assert lines[0] == "stateDiagram-v2"
+    assert "    BACKING_OFF --> CONNECTING: retried" in lines
+    assert len(lines) == 2 + sum(len(events) for events in TRANSITIONS.values())
+    assert len(set(lines)) == len(lines)
+
+
+@given(st.integers(1, 10_000), st.none() | st.floats(0, 1e6), st.integers())
+def test_a_wait_is_bounded_and_never_shorter_than_the_exchange_asked(
+    attempt: int, retry_after_s: float | None, seed: int
+) -> None:
+    delay = backoff_s(attempt, retry_after_s, chance=random.Random(seed))
+    assert delay >= (retry_after_s or 0)
+    if retry_after_s is None:
+        assert 0.25 <= delay <= 30
+        if attempt == 1:
+            assert delay <= 1
+        if attempt >= 7:
+            assert delay >= 15
+
+
+def test_waits_grow_and_are_spread() -> None:
+    chance = random.Random(5)
+    first = [backoff_s(1, chance=chance) for _ in range(50)]
+    assert len(set(first)) == 50
+    assert max(first) < min(backoff_s(3, chance=chance) for _ in range(50))
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), f"Cannot reach {HOST} (connection refused)."),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed"), f"Cannot reach {HOST} (connection refused)."),
+        (
+            socket.gaierror(socket.EAI_NONAME, "x"),
+            f"Cannot reach {HOST} (the name is not known here, or there is no network).",
+        ),
+        (TimeoutError("timed out"), f"Cannot reach {HOST} (no answer in time)."),
+        (OSError(errno.ENETUNREACH, "x"), f"Cannot reach {HOST} (there is no way to it on the network)."),
+        (ConnectionResetError(errno.ECONNRESET, "x"), f"Cannot reach {HOST} (the connection broke)."),
+        (ssl.SSLError(1, "x"), f"Cannot reach {HOST} (no secure connection could be made)."),
+        (ConnectionClosedError(None, None), f"The connection to {HOST} broke."),
+        (
+            ConnectionClosedError(Close(1008, ""), None),
+            f"{HOST} closed the connection for breaking its rules (code 1008).",
+        ),
+        (ConnectionClosedOK(Close(1000, ""), None), f"{HOST} ended the connection (code 1000)."),
+        (InvalidMessage("x"), f"{HOST} ended the connection before answering."),
+        (status(502), f"{HOST} has a fault of its own (HTTP 502)."),
+        (ProxyError("x"), f"The proxy on the way to {HOST} does not answer as one (x)."),
+    ],
+)
+def test_faults_of_the_network_are_tried_again(error: Exception, sentence: str) -> None:
+    meaning = explain(error, HOST)
+    assert isinstance(meaning, FeedDisconnected)
+    assert str(meaning) == sentence
+    assert meaning.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    "error", [status(400), status(404), status(451), InvalidUpgrade("Upgrade", "x"), InvalidProxy("x", "y")]
+)
+def test_refusals_are_final(error: Exception) -> None:
+    meaning = explain(error, HOST)
+    assert isinstance(meaning, FeedRejected)
+    assert str(meaning).endswith(".")
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), RuntimeError("x"), AssertionError(), MemoryError()])
+def test_a_bug_is_no_fault_of_the_network(error: Exception) -> None:
+    assert explain(error, HOST) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "header", "wait_s"),
+    [
+        (418, "17", 17),
+        (418, None, 120),
+        (429, "5", 5),
+        (429, "soon", 60),
+        (403, None, 60),
+        (503, "9", 9),
+        (503, None, None),
+        (418, "99999999999", 259_200),
+    ],
+)
+def test_the_wait_the_exchange_asks_for_is_kept(code: int, header: str | None, wait_s: float | None) -> None:
+    error = http_error(code, header, HOST)
+    assert isinstance(error, FeedDisconnected)
+    assert error.retry_after_s == wait_s
+
+
+def test_a_sentence_says_when_the_next_attempt_is() -> None:
+    error = FeedDisconnected("Cannot reach x (connection refused).")
+    assert with_retry(error, 0.4) == "Cannot reach x (connection refused); trying again at once."
+    assert with_retry(error, 2.2) == "Cannot reach x (connection refused); trying again in 2 s."
+    assert with_retry(error, 7200) == "Cannot reach x (connection refused); trying again in 120 min."
+
+
+def test_silence_counts_from_the_last_message() -> None:
+    watchdog = Watchdog(10)
+    watchdog.watch(0)
+    assert not watchdog.is_silent(5, 9, excused=False)
+    assert not watchdog.is_silent(5, 18.9, excused=False)
+    assert watchdog.is_silent(5, 19, excused=False)
+
+
+def test_silence_does_not_count_while_nothing_can_be_expected() -> None:
+    watchdog = Watchdog(10)
+    watchdog.watch(0)
+    assert not watchdog.is_silent(0, 100, excused=True)
+    assert not watchdog.is_silent(0, 109, excused=False)
+    assert watchdog.is_silent(0, 110, excused=False)
+
+
+def test_connections_that_never_spoke_are_given_more_time_each_until_one_speaks() -> None:
+    watchdog = Watchdog(10)
+    limits = []
+    now_s = 0.0
+    for _ in range(9):
+        watchdog.watch(now_s)
+        limits.append(watchdog.limit_s)
+        now_s += watchdog.limit_s
+        assert watchdog.is_silent(0, now_s, excused=False)
+    assert limits == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    watchdog.watch(now_s)
+    assert not watchdog.is_silent(1, now_s + 1, excused=False)
+    assert watchdog.limit_s == 10
