@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QFileDialog, QMessageBox, QWidget
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.symbol import Symbol
+from widgets import style
 from widgets.export_form import ExportForm
 from widgets.numbers import count
 
@@ -70,9 +71,8 @@ class ExportDialog(QDialog):
         range, if it has one; ``folder`` where the file goes unless told otherwise.
         """
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_WindowPropagation)  # the window's font and colours
+        self.setFont(style.font())
         self.setWindowTitle("Export candles")
-        self.setMinimumWidth(480)
         self.state = ExportState.EDITING
         self.form = ExportForm(symbols, symbol, interval, visible_us, folder or Path.home(), self)
         self.form.browse_button.clicked.connect(self._browse)

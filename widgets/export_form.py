@@ -67,6 +67,7 @@ class ExportForm:
         self.end = _time_edit(until_us, "To")
         self.path = QLineEdit()
         self.path.setAccessibleName("File")
+        self.path.setMinimumWidth(360)
         self.browse_button = QPushButton("Browse…")
         self.browse_button.setAutoDefault(False)
         self.progress = QProgressBar()
@@ -224,6 +225,9 @@ def _combo(texts: Sequence[str], current: str, name: str) -> QComboBox:
     completer = QCompleter(list(texts), combo)
     completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
     completer.setFilterMode(Qt.MatchFlag.MatchStartsWith)
+    popup = completer.popup()
+    assert popup is not None
+    popup.setObjectName("completions")
     combo.setCompleter(completer)
     return combo
 
@@ -236,6 +240,7 @@ def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
     edit.setAccessibleName(name)
     edit.setEnabled(False)
+    edit.setMinimumWidth(196)
     return edit
 
 

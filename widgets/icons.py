@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
@@ -34,9 +36,18 @@ def application_icon() -> QIcon:
     return made
 
 
+def path(name: str) -> str:
+    """Return where the icon's file is, as stylesheets write it; they show it in its own colours."""
+    return Path(str(_file(name))).as_posix()
+
+
+def _file(name: str) -> Traversable:
+    return resources.files("resources").joinpath("icons", f"{name}.svg")
+
+
 @lru_cache(maxsize=64)
 def _svg(name: str) -> bytes:
-    return resources.files("resources").joinpath("icons", f"{name}.svg").read_bytes()
+    return _file(name).read_bytes()
 
 
 def _draw(svg: bytes, size: int, ratio: float) -> QPixmap:

@@ -46,7 +46,8 @@ class IntervalBar(QWidget):
         self._more.setToolTip("More intervals, or type one: 13m")
         self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._actions: dict[Interval, QAction] = {}
-        self._more.setMenu(self._make_menu())
+        self.menu = self._make_menu()
+        self._more.setMenu(self.menu)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

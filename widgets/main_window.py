@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
@@ -111,7 +111,8 @@ class MainWindow(QMainWindow):
 
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has its own method."""
-        self.setPalette(style.qt_palette(palette))
+        # The application's, so that dialogs and message boxes have them too.
+        QApplication.setPalette(style.qt_palette(palette))
         self.setStyleSheet(style.stylesheet(palette))
         for part in (self.top_bar, self.notice_bar, self.watchlist, self.symbol_picker):
             part.set_palette(palette)

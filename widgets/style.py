@@ -14,6 +14,7 @@ from functools import lru_cache
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
+from widgets import icons
 from widgets.theme import Palette
 
 BODY_PX = 13
@@ -25,12 +26,10 @@ _TABULAR_FIGURES = QFont.Tag("tnum")
 
 def prepare_application(application: QApplication) -> None:
     """Set what is the application's rather than a window's: base style, font, icon. Call once, before any window."""
-    from widgets.icons import application_icon
-
     application.setStyle("Fusion")  # the one style that follows our colours on every platform
     application.setFont(font())
     QToolTip.setFont(font(12))
-    application.setWindowIcon(application_icon())
+    application.setWindowIcon(icons.application_icon())
     application.setDesktopFileName("cryptopipe")
 
 
@@ -102,6 +101,7 @@ def qt_palette(palette: Palette) -> QPalette:
 def stylesheet(palette: Palette) -> str:
     """Return the stylesheet of the window and everything in it."""
     p = palette
+    arrow = icons.path("field-arrow")
     return f"""
 QMainWindow {{ background: {p.background}; }}
 QMainWindow::separator {{ background: {p.background}; border-right: 1px solid {p.line}; width: 4px; }}
@@ -159,7 +159,31 @@ QLineEdit {{
     selection-background-color: {p.accent}; selection-color: {p.on_accent};
 }}
 QLineEdit:focus {{ border-color: {p.accent}; }}
-QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: 0; padding: 0; background: transparent; }}
+QLineEdit:disabled {{ color: {p.faint}; }}
+QComboBox, QDateTimeEdit {{
+    min-height: 18px;
+    background: {p.background}; color: {p.text}; border: 1px solid {p.line}; border-radius: 6px; padding: 5px 8px;
+    selection-background-color: {p.accent}; selection-color: {p.on_accent};
+}}
+QComboBox:focus, QDateTimeEdit:focus {{ border-color: {p.accent}; }}
+QComboBox:disabled, QDateTimeEdit:disabled {{ color: {p.faint}; }}
+QComboBox::drop-down, QDateTimeEdit::drop-down {{ border: 0; width: 24px; }}
+QComboBox::down-arrow, QDateTimeEdit::down-arrow {{ image: url({arrow}); width: 16px; height: 16px; }}
+QComboBox QLineEdit, QDateTimeEdit QLineEdit {{ border: 0; padding: 0; background: transparent; }}
+QComboBox QAbstractItemView, QListView#completions {{
+    background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; outline: 0;
+    selection-background-color: {p.accent}; selection-color: {p.on_accent};
+}}
+QRadioButton {{ color: {p.text}; spacing: 8px; }}
+QRadioButton:disabled {{ color: {p.faint}; }}
+QRadioButton::indicator {{
+    width: 12px; height: 12px; border: 1px solid {p.faint}; border-radius: 7px; background: {p.background};
+}}
+QRadioButton::indicator:checked {{
+    width: 6px; height: 6px; border: 4px solid {p.accent}; background: {p.on_accent};
+}}
+QRadioButton::indicator:focus {{ border-color: {p.accent}; }}
+QRadioButton::indicator:checked:disabled {{ border-color: {p.faint}; }}
 
 #overlay {{ background: {p.raised}; border: 1px solid {p.line}; border-radius: 8px; }}
 #pickerList {{ background: {p.raised}; border: 0; outline: 0; }}

@@ -16,7 +16,8 @@ CHOSEN_ROLE = Qt.ItemDataRole.UserRole + 1
 ROW_HEIGHT = 46
 
 _PADDING = 16
-_GAP = 8
+_GAP = 14
+_TIGHT_GAP = 8  # where a long name meets a long price
 _EDGE = 2
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -30,6 +31,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         self._palette = DARK
         self._font = style.font()
         self._strong = style.font(weight=QFont.Weight.Medium)
+        self._strong_metrics = QFontMetrics(self._strong)
         self._small = style.font(style.SMALL_PX)
         self._change_width = QFontMetrics(self._font).horizontalAdvance(percent(-88.8))
 
@@ -69,14 +71,18 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.setPen(QColor(getattr(self._palette, tone) if tone else self._palette.dim))
         painter.drawText(line, _RIGHT, change)
         # A change of hundreds of percent needs more than its column.
-        taken = max(self._change_width, painter.fontMetrics().horizontalAdvance(change)) + _GAP
+        change_width = max(self._change_width, painter.fontMetrics().horizontalAdvance(change))
         last = price(row.last, row.symbol)
+        last_width = painter.fontMetrics().horizontalAdvance(last)
+        name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
+        fits = name_width + last_width + change_width + 2 * _GAP <= line.width()
+        gap = _GAP if fits else _TIGHT_GAP
         painter.setPen(QColor(self._palette.text if row.last is not None else self._palette.faint))
-        painter.drawText(line.adjusted(0, 0, -taken, 0), _RIGHT, last)
-        taken += painter.fontMetrics().horizontalAdvance(last) + _GAP
+        painter.drawText(line.adjusted(0, 0, -change_width - gap, 0), _RIGHT, last)
         painter.setFont(self._strong)
         painter.setPen(QColor(self._palette.text))
-        _draw_elided(painter, line.adjusted(0, 0, -taken, 0), _LEFT, row.symbol.display_name)
+        room = line.adjusted(0, 0, -change_width - last_width - 2 * gap, 0)
+        _draw_elided(painter, room, _LEFT, row.symbol.display_name)
 
     def _paint_second_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
         painter.setFont(self._small)

@@ -1,0 +1,76 @@
+"""The widgets' helpers: symbols, rows and a window around a stand-in for the chart."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from app.market.units import parse_e8
+from widgets import style
+from widgets.main_window import MainWindow
+from widgets.views import WatchRow
+
+BTCUSDT = Symbol("BTCUSDT", "BTC", "USDT", tick_size_e8=1_000_000, step_size_e8=1_000)
+ETHUSDT = Symbol("ETHUSDT", "ETH", "USDT", tick_size_e8=1_000_000, step_size_e8=10_000)
+SATS = Symbol("1000SATSUSDT", "1000SATS", "USDT", tick_size_e8=1, step_size_e8=100_000_000)
+IDRT = Symbol("BTCIDRT", "BTC", "IDRT", tick_size_e8=1_000_000)
+DELISTED = Symbol("VENUSDT", "VEN", "USDT", status="BREAK")
+
+
+@pytest.fixture(scope="session")
+def prepared(qapp: QApplication) -> QApplication:
+    """The application with the program's base style and font."""
+    style.prepare_application(qapp)
+    return qapp
+
+
+@pytest.fixture
+def window(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
+    """A shown window with a few symbols, on BTC/USDT 1m; the chart is an empty widget that takes the focus."""
+    chart = QWidget()
+    chart.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    made = MainWindow(chart)
+    made.resize(1280, 720)
+    made.set_symbols([BTCUSDT, ETHUSDT, SATS, IDRT, DELISTED])
+    made.set_symbol(BTCUSDT)
+    made.set_interval(Interval.parse("1m"))
+    made.set_watchlist([WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(ETHUSDT, 2683.25, 14.1)])
+    made.show()
+    qtbot.waitExposed(made)
+    made.activateWindow()
+    chart.setFocus()
+    yield made
+    made.allow_close()
+    made.close()
+    made.deleteLater()
+    QApplication.processEvents()
+
+
+@pytest.fixture(scope="session")
+def exchange_symbols(shared_data: Callable[[str], Path]) -> list[Symbol]:
+    """The 1,695 symbols of the exchangeInfo recorded on 2021-10-12."""
+    with gzip.open(shared_data("rest/cryptofeed_BINANCE.0.gz"), "rt") as recording:
+        text = recording.read()
+    answer, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+    return [_symbol(entry) for entry in answer["symbols"]]
+
+
+def _symbol(entry: dict) -> Symbol:
+    filters = {one["filterType"]: one for one in entry["filters"]}
+    return Symbol(
+        entry["symbol"],
+        entry["baseAsset"],
+        entry["quoteAsset"],
+        parse_e8(filters["PRICE_FILTER"]["tickSize"]) or 1,
+        parse_e8(filters["LOT_SIZE"]["stepSize"]) or 1,
+        entry["status"],
+    )
