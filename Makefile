@@ -38,6 +38,7 @@ lint: setup-dev ## check the format, the code and the direction of imports
 
 types: setup-dev ## check the types
 	$(BIN)/mypy
+	$(BIN)/mypy build_spec/bootstrap.py build_spec/smoke.py
 
 bench: setup-dev ## print what each benchmark measures
 	@set -e; for script in tests/benchmarks/bench_*.py; do \
