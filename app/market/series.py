@@ -173,7 +173,7 @@ class CandleSeries:
         slot = self.interval.slot(candle.open_time_us)
         self._write(columns.start + at, slot, candle)
         self._pyramid.touch(slot, slot)
-        self._changed(shape=at < length - 1)
+        self._changed(shape=at < len(columns) - 1)
 
     def _changed(self, *, shape: bool) -> None:
         self.revision += 1

@@ -1,0 +1,157 @@
+"""
+The axes, painted directly: a hairline, the grid's labels, and over those the last price and the crosshair.
+
+pyqtgraph's AxisItem lays its text out anew on every change of range; here each text is laid out once. A grid label that
+a live label would cover is left out rather than cut.
+"""
+
+from __future__ import annotations
+
+from pyqtgraph import GraphicsObject
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from widgets.chart.pixels import DevicePixels
+from widgets.chart.scene import Scene
+
+LABEL_PADDING_PX = 10.0
+_LABEL_MARGIN_PX = 3.0
+
+
+def last_label_rect(scene: Scene) -> QRectF:
+    """Return where the last price stands on its axis: at its height, or at the edge beyond which that is."""
+    axis, styles = scene.layout.price_axis, scene.styles
+    if scene.last is None or not scene.last_text:
+        return QRectF()
+    height = styles.small_bold.height + 2 * _LABEL_MARGIN_PX
+    above = height / 2
+    if scene.countdown:
+        height += styles.tiny.height
+    pane = scene.layout.price
+    top = min(max(scene.price_y(scene.last.close) - above, pane.top()), pane.bottom() - height)
+    return QRectF(axis.left(), top, axis.width(), height)
+
+
+def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
+    """Return where the crosshair's value and time stand on the axes; empty without a crosshair."""
+    cross, styles, layout = scene.crosshair, scene.styles, scene.layout
+    if cross is None:
+        return QRectF(), QRectF()
+    height = styles.small.height + 2 * _LABEL_MARGIN_PX
+    value = QRectF(layout.price_axis.left(), cross.y - height / 2, layout.price_axis.width(), height)
+    width = styles.small.width(cross.time_text) + 2 * LABEL_PADDING_PX
+    x = scene.time.x_of(cross.slot)
+    left = max(0.0, min(x - width / 2, layout.panes.width() - width))
+    return value, QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
+
+
+class _Axis(GraphicsObject):  # type: ignore[misc]
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+
+    @property
+    def _rect(self) -> QRectF:
+        raise NotImplementedError
+
+    def boundingRect(self) -> QRectF:
+        return self._rect
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        if self._rect.isEmpty():
+            return
+        pixels = DevicePixels(painter)
+        painter.setClipRect(pixels.rect(self._rect))
+        self._paint_line(painter, pixels)
+        self._paint_labels(painter, pixels)
+        pixels.logical()
+
+    def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
+        raise NotImplementedError
+
+    def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        raise NotImplementedError
+
+
+def _fill(painter: QPainter, pixels: DevicePixels, rect: QRectF, colour: QColor) -> None:
+    pixels.device()
+    painter.fillRect(pixels.rect(rect), colour)
+    pixels.logical()
+
+
+class PriceAxis(_Axis):
+    """Prices at the right."""
+
+    @property
+    def _rect(self) -> QRectF:
+        return self._scene.layout.price_axis
+
+    def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
+        rect = pixels.rect(self._rect)
+        painter.fillRect(rect.left(), rect.top(), pixels.line, rect.height(), self._scene.colours.line)
+
+    def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene = self._scene
+        last, (cross, _) = last_label_rect(scene), crosshair_label_rects(scene)
+        style, pane = scene.styles.small, scene.layout.price
+        pixels.logical()
+        for tick in scene.price_ticks:
+            y = scene.price_y(tick.price)
+            place = QRectF(self._rect.left(), y - style.height / 2, self._rect.width(), style.height)
+            inside = place.top() >= pane.top() and place.bottom() <= pane.bottom()
+            if inside and not place.intersects(last) and not place.intersects(cross):
+                self._draw_right(painter, pixels, tick.text, y, scene.colours.dim)
+        if not last.isEmpty():
+            self._paint_last(painter, pixels, last)
+        if scene.crosshair is not None:
+            _fill(painter, pixels, cross, scene.colours.label)
+            self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
+
+    def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
+        scene = self._scene
+        colours, styles = scene.colours, scene.styles
+        _fill(painter, pixels, rect, colours.rising if scene.last_is_rising else colours.falling)
+        y = rect.top() + _LABEL_MARGIN_PX + styles.small_bold.height / 2
+        self._draw_right(painter, pixels, scene.last_text, y, colours.on_label, bold=True)
+        if scene.countdown:
+            y += (styles.small_bold.height + styles.tiny.height) / 2
+            x = self._rect.right() - LABEL_PADDING_PX - styles.tiny.width(scene.countdown)
+            styles.tiny.draw(painter, pixels, scene.countdown, x, y, colours.on_label)
+
+    def _draw_right(
+        self, painter: QPainter, pixels: DevicePixels, text: str, y: float, colour: QColor, *, bold: bool = False
+    ) -> None:
+        style = self._scene.styles.small_bold if bold else self._scene.styles.small
+        style.draw(painter, pixels, text, self._rect.right() - LABEL_PADDING_PX - style.width(text), y, colour)
+
+
+class TimeAxis(_Axis):
+    """Times below."""
+
+    @property
+    def _rect(self) -> QRectF:
+        return self._scene.layout.time_axis
+
+    def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
+        rect, panes = pixels.rect(self._rect), self._scene.layout.panes
+        colour, line = self._scene.colours.line, pixels.line
+        painter.fillRect(rect.left(), rect.top(), rect.width(), line, colour)
+        painter.fillRect(pixels.x(panes.right()), rect.top(), line, rect.height(), colour)
+
+    def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene, styles = self._scene, self._scene.styles
+        _, cross = crosshair_label_rects(scene)
+        middle, right = self._rect.center().y(), scene.layout.panes.right()
+        pixels.logical()
+        for tick in scene.time_ticks:
+            style = styles.small_bold if tick.bold else styles.small
+            width = style.width(tick.text)
+            place = QRectF(scene.time.x_of(tick.slot) - width / 2, self._rect.top(), width, self._rect.height())
+            if place.left() >= 0 and place.right() <= right and not place.intersects(cross):
+                colour = scene.colours.text if tick.bold else scene.colours.dim
+                style.draw(painter, pixels, tick.text, place.left(), middle, colour)
+        if scene.crosshair is not None:
+            _fill(painter, pixels, cross, scene.colours.label)
+            x = cross.left() + LABEL_PADDING_PX
+            styles.small.draw(painter, pixels, scene.crosshair.time_text, x, middle, scene.colours.text)

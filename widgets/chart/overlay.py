@@ -1,0 +1,187 @@
+"""What lies over the bars: bands of missing trades, the last price's line, the crosshair, the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pyqtgraph import GraphicsObject
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from widgets.chart.legend import Piece, Tone
+from widgets.chart.pixels import DevicePixels, RectBuffer
+from widgets.chart.scene import PADDING_PX, GapMark, Scene
+from widgets.chart.text import TextStyle, TextStyles
+
+LEGEND_MIDDLE_PX = 20.0
+_GAP_TEXT_MIDDLE_PX = 42.0
+_VOLUME_TEXT_MIDDLE_PX = 10.0
+_FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
+_HATCH_PX = 7
+_NARROWEST_GAP_PX = 3.0
+
+
+def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
+    """Return how wide the legend is in logical pixels."""
+    width, field = 0.0, None
+    for piece in pieces:
+        width += _space_before(piece, field) + _style_of(styles, piece).width(piece.text)
+        field = piece.field
+    return width
+
+
+def legend_rect(scene: Scene) -> QRectF:
+    """Return the row of the legend, in the view's logical pixels."""
+    height = scene.styles.body.height + 4
+    return QRectF(0, LEGEND_MIDDLE_PX - height / 2, scene.layout.price.width(), height)
+
+
+def _space_before(piece: Piece, field: str | None) -> float:
+    if field is None:
+        return 0.0
+    return _VALUE_SPACE_PX if piece.field == field else _FIELD_SPACE_PX
+
+
+def _style_of(styles: TextStyles, piece: Piece) -> TextStyle:
+    return styles.bold if piece.tone is Tone.TITLE else styles.body
+
+
+class Overlay(GraphicsObject):  # type: ignore[misc]
+    """One item over both panes."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+        self._buffer = RectBuffer()
+        self._hatch: tuple[tuple[float, str], QPixmap] | None = None
+
+    def boundingRect(self) -> QRectF:
+        return self._scene.layout.panes
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        panes = self._scene.layout.panes
+        if panes.isEmpty():
+            return
+        pixels = DevicePixels(painter)
+        area = pixels.rect(panes)
+        painter.setClipRect(area)
+        for gap in self._scene.gaps:
+            self._paint_gap(painter, pixels, area, gap)
+        self._paint_last_line(painter, pixels, area)
+        self._paint_crosshair(painter, pixels, area)
+        pixels.logical()
+        self._paint_gap_texts(painter, pixels)
+        self._paint_legend(painter, pixels)
+        self._paint_volume_text(painter, pixels)
+
+    def _paint_gap(self, painter: QPainter, pixels: DevicePixels, area: QRect, gap: GapMark) -> None:
+        left, right = (area.left() + x * pixels.scale for x in self._gap_span(gap))
+        if right <= area.left() or left >= area.left() + area.width():
+            return
+        hatch = self._hatch_tile(pixels.scale)
+        # The pattern moves with the candles.
+        shift = max(0, round(area.left() - left)) % hatch.width()
+        first = max(round(left), area.left())
+        last = min(round(right), area.left() + area.width())
+        painter.drawTiledPixmap(QRect(first, area.top(), last - first, area.height()), hatch, QPoint(shift, 0))
+
+    def _gap_span(self, gap: GapMark) -> tuple[float, float]:
+        left, right = self._scene.time.x_of(gap.left), self._scene.time.x_of(gap.right)
+        widen = max(0.0, _NARROWEST_GAP_PX - (right - left)) / 2
+        return left - widen, right + widen
+
+    def _hatch_tile(self, scale: float) -> QPixmap:
+        key = scale, self._scene.palette.warning
+        if self._hatch is None or self._hatch[0] != key:
+            self._hatch = key, _hatch_tile(round(_HATCH_PX * scale), scale, self._scene.colours.warning)
+        return self._hatch[1]
+
+    def _paint_last_line(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
+        scene = self._scene
+        if scene.last is None:
+            return
+        y = scene.price_y(scene.last.close)
+        if scene.layout.price.top() <= y <= scene.layout.price.bottom():
+            row, line = pixels.hairline(y * pixels.scale + pixels.dy), pixels.line
+            colour = scene.colours.rising if scene.last_is_rising else scene.colours.falling
+            starts = np.arange(area.left(), area.left() + area.width(), 4 * line, dtype=np.int32)
+            self._buffer.draw(painter, colour, starts, row, starts + (2 * line - 1), row + line - 1, len(starts))
+
+    def _paint_crosshair(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
+        scene, cross, line = self._scene, self._scene.crosshair, pixels.line
+        if cross is None:
+            return
+        on, step = 4 * line, 7 * line
+        row = pixels.hairline(cross.y * pixels.scale + pixels.dy)
+        starts = np.arange(area.left(), area.left() + area.width(), step, dtype=np.int32)
+        colour = scene.colours.crosshair
+        self._buffer.draw(painter, colour, starts, row, starts + (on - 1), row + line - 1, len(starts))
+        column = pixels.hairline(area.left() + scene.time.x_of(cross.slot) * pixels.scale)
+        starts = np.arange(area.top(), area.top() + area.height(), step, dtype=np.int32)
+        self._buffer.draw(painter, colour, column, starts, column + line - 1, starts + (on - 1), len(starts))
+
+    def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene, style = self._scene, self._scene.styles.small
+        pane, free_from = scene.layout.price, 0.0
+        for gap in scene.gaps:
+            left, right = self._gap_span(gap)
+            width = style.width(gap.text)
+            if right < 0 or left > pane.width() or width + 2 * PADDING_PX > pane.width():
+                continue
+            x = min(max((left + right - width) / 2, PADDING_PX), pane.width() - width - PADDING_PX)
+            if x >= free_from:
+                self._chip(painter, x, _GAP_TEXT_MIDDLE_PX, width, style)
+                style.draw(painter, pixels, gap.text, x, _GAP_TEXT_MIDDLE_PX, scene.colours.warning)
+                free_from = x + width + PADDING_PX
+
+    def _paint_legend(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene, x, field = self._scene, PADDING_PX, None
+        if not scene.legend:
+            return
+        self._chip(painter, x, LEGEND_MIDDLE_PX, legend_width(scene.styles, scene.legend), scene.styles.body)
+        for piece in scene.legend:
+            style = _style_of(scene.styles, piece)
+            x += _space_before(piece, field)
+            style.draw(painter, pixels, piece.text, x, LEGEND_MIDDLE_PX, self._tone(piece.tone))
+            x += style.width(piece.text)
+            field = piece.field
+
+    def _tone(self, tone: Tone) -> QColor:
+        colours = self._scene.colours
+        return {
+            Tone.TITLE: colours.text,
+            Tone.LABEL: colours.dim,
+            Tone.VALUE: colours.text,
+            Tone.RISING: colours.rising,
+            Tone.FALLING: colours.falling,
+            Tone.WARNING: colours.warning,
+            Tone.FAINT: colours.dim,
+        }[tone]
+
+    def _paint_volume_text(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene, pane = self._scene, self._scene.layout.volume
+        if scene.volume_text and pane.height() > 40:
+            style, y = scene.styles.small, pane.top() + _VOLUME_TEXT_MIDDLE_PX
+            self._chip(painter, PADDING_PX, y, style.width(scene.volume_text), style)
+            style.draw(painter, pixels, scene.volume_text, PADDING_PX, y, scene.colours.dim)
+
+    def _chip(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> None:
+        """Clear the ground under a text, so that no line runs through its letters."""
+        rect = QRectF(x - 4, middle - style.height / 2, width + 8, style.height)
+        painter.fillRect(rect, self._scene.colours.background)
+
+
+def _hatch_tile(size: int, scale: float, colour: QColor) -> QPixmap:
+    tile = QPixmap(size, size)
+    tile.fill(Qt.GlobalColor.transparent)
+    faint = QColor(colour)
+    faint.setAlphaF(0.45)
+    painter = QPainter(tile)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(faint, scale))
+    for shift in (-size, 0, size):
+        painter.drawLine(shift - 1, size + 1, shift + size + 1, -1)
+    painter.end()
+    return tile

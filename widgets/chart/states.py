@@ -1,0 +1,76 @@
+"""What stands in the chart's place while there is nothing to show: loading, empty, or what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from widgets.theme import Palette
+
+RETRY, SIMULATED_MARKET = "Retry", "Use the simulated market"
+_TITLES = {"loading": "Loading candles …", "empty": "No candles yet", "error": "The chart cannot be shown"}
+_WIDEST_TEXT_PX = 420
+
+
+class StatePanel(QWidget):
+    """
+    A title, a sentence and buttons, in the middle of the chart.
+
+    Signals:
+        action_chosen(str): a button was pressed; carries its text.
+    """
+
+    action_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title, self._text = QLabel(), QLabel()
+        self._title.setObjectName("title")
+        self._text.setObjectName("text")
+        for label in (self._title, self._text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
+            label.setMaximumWidth(_WIDEST_TEXT_PX)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(8)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(8)
+        column.addStretch(1)
+        column.addWidget(self._title, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._text, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addSpacing(8)
+        column.addLayout(self._buttons)
+        column.addStretch(1)
+        self.hide()
+
+    def show_state(self, state: str, text: str, actions: Sequence[str]) -> None:
+        """Show that state, with a button for each action; ``"ready"`` hides the panel."""
+        self.setVisible(state != "ready")
+        self._title.setText(_TITLES.get(state, ""))
+        self._text.setText(text)
+        self._text.setVisible(bool(text))
+        self._put_buttons(actions if state == "error" else ())
+
+    def set_palette(self, palette: Palette) -> None:
+        self.setStyleSheet(
+            f"QLabel#title {{ color: {palette.text}; font-weight: 600; }}"
+            f"QLabel#text {{ color: {palette.dim}; }}"
+            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
+            " border-radius: 6px; padding: 6px 14px; }"
+            f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
+        )
+
+    def _put_buttons(self, actions: Sequence[str]) -> None:
+        while (item := self._buttons.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        self._buttons.addStretch(1)
+        for action in actions:
+            button = QPushButton(action)
+            button.clicked.connect(lambda _=False, action=action: self.action_chosen.emit(action))
+            self._buttons.addWidget(button)
+        self._buttons.addStretch(1)

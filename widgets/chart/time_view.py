@@ -1,0 +1,101 @@
+"""
+Which slots are in view, and how moving about changes that. Pure: no Qt, no pixels of its own.
+
+The horizontal axis counts slots (see `app.market.interval`): the candle of slot s stands from s - 0.5 to s + 0.5. A
+view is a width in pixels, pixels per slot, and the position at its right edge; a resize keeps the right edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.market.interval import Interval
+
+DEFAULT_BAR_PX = 7.0
+WIDEST_BAR_PX = 120.0
+RIGHT_MARGIN_PX = 48.0
+_FEWEST_IN_VIEW = 3  # candles that stay in view however far one drags
+_SLACK_SLOTS = 300  # that many slots can always be seen at once, however few candles there are
+
+
+@dataclass(slots=True)
+class TimeView:
+    """
+    ``right`` is the slot position at the right edge; ``bar_px`` the width of one slot in logical pixels.
+
+    ``first`` and ``last`` are the series' first and last slot: moving about stays near them.
+    """
+
+    width_px: float = 800.0
+    bar_px: float = DEFAULT_BAR_PX
+    right: float = 0.0
+    first: int = 0
+    last: int = 0
+
+    @property
+    def span(self) -> float:
+        """How many slots are in view."""
+        return self.width_px / self.bar_px
+
+    @property
+    def left(self) -> float:
+        return self.right - self.span
+
+    @property
+    def centre(self) -> float:
+        return self.right - self.span / 2
+
+    def x_of(self, position: float) -> float:
+        """Return the distance of a slot position from the left edge, in logical pixels."""
+        return (position - self.left) * self.bar_px
+
+    def position_at(self, x: float) -> float:
+        """Return the slot position that far from the left edge."""
+        return self.left + x / self.bar_px
+
+    def shows_last(self) -> bool:
+        """Whether the last candle's middle is in view."""
+        return self.left <= self.last <= self.right
+
+    def centre_on(self, position: float) -> None:
+        self.right = position + self.span / 2
+
+    def show_latest(self) -> None:
+        """Put the last candle near the right edge, with room beside it."""
+        self.right = self.last + 0.5 + min(RIGHT_MARGIN_PX, self.width_px / 4) / self.bar_px
+
+    def show_first(self) -> None:
+        """Put the first candle near the left edge."""
+        self.right = self.first - 0.5 + self.span - min(RIGHT_MARGIN_PX, self.width_px / 4) / self.bar_px
+        self._stay_near()
+
+    def pan(self, pixels: float) -> None:
+        """Move the candles to the right by that many pixels; some stay in view."""
+        self.right -= pixels / self.bar_px
+        self._stay_near()
+
+    def zoom(self, factor: float, x: float) -> None:
+        """Make candles ``factor`` times as wide, within limits; what is ``x`` pixels from the left edge stays there."""
+        anchor = self.position_at(x)
+        narrowest = self.width_px / max(_SLACK_SLOTS, 1.5 * (self.last - self.first + 1))
+        self.bar_px = min(max(self.bar_px * factor, narrowest), WIDEST_BAR_PX)
+        self.right = anchor + (self.width_px - x) / self.bar_px
+        self._stay_near()
+
+    def _stay_near(self) -> None:
+        keep = min(_FEWEST_IN_VIEW, self.last - self.first + 1)
+        self.right = min(max(self.right, self.first - 0.5 + keep), self.last + 0.5 - keep + self.span)
+
+
+def position_of(interval: Interval, time_us: float) -> float:
+    """Return the slot position of a moment: a candle's open is half a slot before its number."""
+    slot = interval.slot(int(time_us))
+    opened = interval.slot_open_us(slot)
+    return slot - 0.5 + (time_us - opened) / (interval.slot_open_us(slot + 1) - opened)
+
+
+def time_at(interval: Interval, position: float) -> int:
+    """Return the moment at a slot position, UTC microseconds: the inverse of `position_of`."""
+    slot = int((position + 0.5) // 1)
+    opened = interval.slot_open_us(slot)
+    return opened + round((position + 0.5 - slot) * (interval.slot_open_us(slot + 1) - opened))
