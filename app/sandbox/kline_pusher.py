@@ -9,6 +9,7 @@ from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
 from app.sandbox.source import Frame, MarketSource
 from app.sandbox.wire import kline_event
 
+_ROWS = 1000
 _INTERVALS = {f"kline_{interval.name}": interval for interval in EXCHANGE_INTERVALS}
 
 
@@ -47,7 +48,7 @@ class KlinePusher:
     async def _due(self, stream: str, symbol: str, interval: Interval) -> list[Candle]:
         sent = self._sent.get(stream)
         newest = await self._source.klines(
-            symbol, interval, start_us=None if sent is None else sent.open_time_us, end_us=None, limit=3
+            symbol, interval, start_us=None if sent is None else sent.open_time_us, end_us=None, limit=_ROWS
         )
         if sent is None:
             newest = newest[-1:]
