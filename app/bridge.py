@@ -1,1 +1,360 @@
-"""Qt meets asyncio."""
+"""
+Qt meets asyncio: the window's requests become work of the engine, and the engine's changes reach the window.
+
+Nothing here touches Qt per message. A frame timer brings changed candles into the series and tells the chart; a slower
+timer renews the panels. Every task has a done callback, so that no error is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.exporting import Exporting
+from app.live.engine import Engine
+from app.live.gaps import GapTimes
+from app.live.session import ChartSession, SessionState
+from app.market.errors import StoreError
+from app.market.interval import Interval
+from app.market.ports import FeedState, FeedStatus
+from app.market.symbol import Symbol
+from app.panels import PanelMaker, feed_status, gap_band
+from app.window_state import WindowState
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.states import RETRY, SIMULATED_MARKET
+from widgets.main_window import MainWindow
+from widgets.notice_bar import NoticeAction
+from widgets.theme import PALETTES
+
+logger = logging.getLogger(__name__)
+
+_FRAME_MS = 16
+_PANELS_MS = 250
+_TICKS_A_SECOND = 4
+_FAILING_ATTEMPTS = 2
+
+
+class WindowBridge(QObject):
+    """
+    Connects one engine with one window until `stop`.
+
+    Signals:
+        close_requested: The user wants to close the window.
+        simulated_market_requested: The user wants the simulated market instead of this one.
+        first_painted: Candles were painted for the first time.
+    """
+
+    close_requested = Signal()
+    simulated_market_requested = Signal()
+    first_painted = Signal()
+
+    def __init__(
+        self,
+        engine: Engine,
+        window: MainWindow,
+        chart: ChartWidget,
+        state: WindowState,
+        *,
+        spread_percent: float,
+        simulated: bool,
+    ) -> None:
+        super().__init__(window)
+        self._engine = engine
+        self._window = window
+        self._chart = chart
+        self._state = state
+        self._simulated = simulated
+        self._panels = PanelMaker(engine, spread_percent=spread_percent, simulated=simulated)
+        self._exporting = Exporting(engine, window)
+        self._gap_times = GapTimes()
+        self._session: ChartSession | None = None
+        self._session_work: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = False
+        self._paints_before: int | None = None  # when the first candles were given to the chart
+        self._has_painted = False
+        self._ticks = 0
+        self._gaps_shown: tuple[object, ...] = ()
+        self._frame_timer = self._timer(_FRAME_MS, self._on_frame)
+        self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
+        self._connect_signals()
+
+    @property
+    def session(self) -> ChartSession | None:
+        """The session behind the chart."""
+        return self._session
+
+    def start(self) -> None:
+        """Show the symbol and interval of the window's state and begin to keep everything up to date."""
+        self._window.set_palette(PALETTES[self._state.theme])
+        self._chart.set_palette(PALETTES[self._state.theme])
+        self._engine.start(self._recorded())
+        self._show(self._state.symbol, self._state.interval)
+        self._on_panels()
+        self._frame_timer.start()
+        self._panel_timer.start()
+
+    async def stop(self) -> None:
+        """Stop timers and tasks; the window shows what it showed last."""
+        self._frame_timer.stop()
+        self._panel_timer.stop()
+        if self._session is not None:
+            self._session.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._exporting.stop()
+
+    def _connect_signals(self) -> None:
+        window, chart, engine = self._window, self._chart, self._engine
+        window.symbol_requested.connect(self._on_symbol_requested)
+        window.interval_requested.connect(self._on_interval_requested)
+        window.watch_add_requested.connect(self._on_watch_add)
+        window.watch_remove_requested.connect(self._on_watch_remove)
+        window.theme_requested.connect(self._on_theme)
+        window.retry_database_requested.connect(engine.retry_database)
+        window.retry_feed_requested.connect(self._on_retry)
+        window.simulated_market_requested.connect(self.simulated_market_requested)
+        window.close_requested.connect(self.close_requested)
+        window.export_requested.connect(self._on_export)
+        chart.retry_requested.connect(self._on_retry)
+        chart.simulated_market_requested.connect(self.simulated_market_requested)
+        chart.older_history_requested.connect(self._on_older)
+        chart.visible_range_changed.connect(self._on_visible_range)
+        engine.feed.on_status(self._on_feed_status)
+        engine.on_database = self._on_database
+        engine.on_symbols = self._on_symbols
+
+    # Requests of the user
+
+    def _on_symbol_requested(self, name: str) -> None:
+        if name != self._state.symbol:
+            self._show(name, self._state.interval)
+            self._engine.set_symbols(self._recorded())
+
+    def _on_interval_requested(self, interval: Interval) -> None:
+        if interval != self._state.interval:
+            self._show(self._state.symbol, interval)
+
+    def _on_watch_add(self, name: str) -> None:
+        if name not in self._state.watchlist:
+            self._state.watchlist.append(name)
+            self._engine.set_symbols(self._recorded())
+            self._on_panels()
+
+    def _on_watch_remove(self, name: str) -> None:
+        if name in self._state.watchlist:
+            self._state.watchlist.remove(name)
+            self._engine.set_symbols(self._recorded())
+            self._on_panels()
+
+    def _on_theme(self, name: str) -> None:
+        self._state.theme = name
+        self._window.set_palette(PALETTES[name])
+        self._chart.set_palette(PALETTES[name])
+
+    def _on_retry(self) -> None:
+        self._engine.retry_exchange()
+        if self._session is not None:
+            self._work_on_session(self._session.reload())
+
+    def _on_export(self) -> None:
+        self._exporting.open(
+            list(self._engine.symbols.values()) or [self._symbol(self._state.symbol)],
+            self._symbol(self._state.symbol),
+            self._state.interval,
+            self._chart.visible_range_us(),
+        )
+
+    def _on_older(self, before_us: int) -> None:
+        del before_us  # the session knows its first candle
+        if self._session is not None:
+            self._begin(_discard(self._session.load_older()))
+
+    def _on_visible_range(self) -> None:
+        visible = self._chart.visible_range_us()
+        session = self._session
+        if session is not None and visible is not None and not self._chart.is_following and len(session.series):
+            self._begin(session.ensure(*visible))
+
+    # The chart's session
+
+    def _show(self, name: str, interval: Interval) -> None:
+        """Make this the chart's symbol and interval; the old candles are gone at once."""
+        if self._session is not None:
+            self._session.close()
+        symbol = self._symbol(name)
+        self._state.symbol, self._state.interval = name, interval
+        if name not in self._engine.recorder.symbols:
+            self._engine.set_symbols(self._recorded())
+        self._window.set_symbol(symbol)
+        self._window.set_interval(interval)
+        self._chart.set_series(None, symbol)
+        self._session = ChartSession(
+            name,
+            interval,
+            history=self._engine.history,
+            tracker=self._engine.recorder.tracker(name),
+            exchange_clock=self._engine.exchange_clock,
+            clock=self._engine.clock,
+            on_state=self._on_session_state,
+            on_change=self._on_session_change,
+        )
+        self._gaps_shown = ()
+        self._on_session_state()
+        self._work_on_session(self._run_session(self._session))
+
+    async def _run_session(self, session: ChartSession) -> None:
+        await self._engine.clock_measured()
+        await session.run()
+
+    def _work_on_session(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._session_work is not None:
+            self._session_work.cancel()
+        self._session_work = self._begin(work)
+
+    def _on_session_change(self) -> None:
+        self._changed = True
+
+    def _on_session_state(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        title = f"{self._symbol(session.symbol).display_name} {session.interval}"
+        match session.state:
+            case SessionState.LOADING:
+                self._chart.set_state("loading", f"Loading {title}…")
+            case SessionState.READY:
+                self._changed = True
+                if self._paints_before is None:
+                    self._paints_before = self._chart.paint_count
+                self._chart.set_series(session.series, self._symbol(session.symbol))
+                self._chart.set_state("ready")
+                self._on_visible_range()
+            case SessionState.EMPTY:
+                self._chart.set_series(session.series, self._symbol(session.symbol))
+                self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")
+            case SessionState.FAILED:
+                actions = (RETRY,) if self._simulated else (RETRY, SIMULATED_MARKET)
+                self._chart.set_state("error", session.reason, actions)
+
+    # Changes of the engine
+
+    def _on_feed_status(self, status: FeedStatus) -> None:
+        session = self._session
+        if status.state is FeedState.LIVE and session is not None and session.state is SessionState.FAILED:
+            self._work_on_session(session.reload())
+        self._renew_notice()
+
+    def _on_database(self) -> None:
+        session = self._session
+        if self._engine.database is not None and session is not None and session.state is not SessionState.LOADING:
+            self._work_on_session(session.reload())
+        self._renew_notice()
+
+    def _on_symbols(self) -> None:
+        self._window.set_symbols(list(self._engine.symbols.values()))
+        symbol = self._symbol(self._state.symbol)
+        self._window.set_symbol(symbol)
+        if self._session is not None and self._session.state is SessionState.READY:
+            self._chart.set_series(self._session.series, symbol)
+        self._on_panels()
+
+    def _renew_notice(self) -> None:
+        engine = self._engine
+        status = feed_status(engine)
+        away = status.state is FeedState.REFUSED or status.attempt >= _FAILING_ATTEMPTS
+        if engine.database is None and engine.database_failed:
+            self._window.set_notice(engine.database_reason, (NoticeAction.RETRY_DATABASE,))
+        elif away and status.state is not FeedState.LIVE and status.reason:
+            simulated = () if self._simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
+            self._window.set_notice(status.reason, (NoticeAction.RETRY_FEED, *simulated))
+        else:
+            self._window.clear_notice()
+
+    # Timers
+
+    def _on_frame(self) -> None:
+        if not self._has_painted and self._paints_before is not None:
+            self._has_painted = self._chart.paint_count > self._paints_before
+            if self._has_painted:
+                self.first_painted.emit()
+        if self._changed and self._session is not None:
+            self._changed = False
+            self._session.refresh()
+            self._chart.series_changed()
+
+    def _on_panels(self) -> None:
+        self._window.set_watchlist([self._panels.watch_row(self._symbol(name)) for name in self._state.watchlist])
+        self._window.set_quote(self._panels.quote(self._symbol(self._state.symbol)))
+        status = self._panels.status()
+        self._window.set_status(status)
+        if status.exchange_time_us is not None:
+            self._chart.set_now(status.exchange_time_us)
+        self._ticks += 1
+        if self._ticks % _TICKS_A_SECOND == 0:
+            self._on_second()
+
+    def _on_second(self) -> None:
+        session = self._session
+        self._renew_notice()
+        if session is None:
+            return
+        if self._engine.feed.status.state is FeedState.LIVE and session.tick():
+            self._chart.series_changed()
+        if session.is_stale:
+            self._work_on_session(session.reload())
+        tracker = self._engine.recorder.tracker(session.symbol)
+        gaps = tracker.gaps() if tracker is not None else ()
+        if gaps != self._gaps_shown and self._engine.database is not None:
+            self._begin(self._show_gaps(session))
+
+    async def _show_gaps(self, session: ChartSession) -> None:
+        tracker = self._engine.recorder.tracker(session.symbol)
+        database = self._engine.database
+        if tracker is None or database is None:
+            return
+        gaps = tracker.gaps()
+        try:
+            timed = await self._gap_times.of(tracker, database.store)
+        except StoreError as error:
+            logger.info("gaps not shown: %s", error)
+            return
+        if session is self._session:
+            repairing = session.symbol in self._engine.repairer.repairing
+            self._chart.set_gaps([gap_band(one, repairing=repairing) for one in timed])
+            if len(timed) == len(gaps):
+                self._gaps_shown = gaps
+
+    # Small things
+
+    def _recorded(self) -> list[str]:
+        return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
+
+    def _symbol(self, name: str) -> Symbol:
+        return self._engine.symbols.get(name) or Symbol(name, "", "", tick_size_e8=1_000_000)
+
+    def _timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(interval_ms)
+        timer.timeout.connect(call)
+        return timer
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_event_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.critical("a task of the window failed", exc_info=error)
+
+
+async def _discard(work: Coroutine[Any, Any, object]) -> None:
+    await work

@@ -1,1 +1,122 @@
-"""The commands."""
+"""
+The command line: what can be typed, and what each exit code means.
+
+0 done, 1 failed (one line on standard error says what and what to do), 2 wrong usage. The window itself is opened by
+``app.main``, so that nothing here needs Qt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from app import commands, doctor
+from app.logs import start_logging
+from app.market.errors import CryptopipeError, SettingsError, UsageError
+from app.settings import Settings, declarations, load
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+VERSION = "0.1.0"
+
+logger = logging.getLogger(__name__)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    settings = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    group = settings.add_argument_group("settings", "each also as CRYPTOPIPE_… in the environment and in config.toml")
+    for declared in declarations():
+        if declared.name != "symbols":
+            group.add_argument(declared.option, metavar="VALUE", help=declared.sentence.replace("%", "%%"))
+    top = _Parser(
+        prog="cryptopipe",
+        description="Live Binance candles on a desktop chart, with every trade in a database of your own.",
+        epilog="Without a command the window opens.",
+        parents=[settings],
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"cryptopipe {VERSION}")
+    top.add_argument("--demo", action="store_true", help="open the window on a simulated market, with data of its own")
+    top.add_argument("--symbols", metavar="LIST", default=argparse.SUPPRESS, help="symbols to watch and record")
+    top.add_argument(
+        "--quit-after-first-paint", action="store_true", help="print the time to the first painted candles and quit"
+    )
+    command = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, sentence: str) -> argparse.ArgumentParser:
+        return command.add_parser(name, help=sentence, description=sentence, parents=[settings], allow_abbrev=False)
+
+    collect = add("collect", "Record trades without a window, until Ctrl-C.")
+    collect.add_argument("--symbols", metavar="LIST", default=argparse.SUPPRESS, help="symbols to record: BTCUSDT,…")
+    collect.add_argument("--for", dest="duration", metavar="TIME", help="stop after that long: 60s, 10m, 8h")
+
+    export = add("export", "Write stored candles to a CSV file.")
+    export.add_argument("symbol", metavar="SYMBOL")
+    export.add_argument("interval", metavar="INTERVAL", help="1m, 4h, 13m …")
+    export.add_argument("--from", dest="start", metavar="TIME", help="first open time, UTC: 2024-08-08 or …T23:55")
+    export.add_argument("--to", dest="end", metavar="TIME", help="open times before this, UTC")
+    export.add_argument("--out", dest="path", metavar="FILE", type=Path, required=True, help="ends in .csv")
+
+    sandbox = add("sandbox", "Serve a simulated or recorded market on this machine, in the exchange's protocol.")
+    sandbox.add_argument("--port", type=int, default=9443, help="port on 127.0.0.1; 0 picks a free one")
+    sandbox.add_argument("--replay", nargs="+", metavar="FILE", type=Path, help="recordings instead of the simulation")
+    sandbox.add_argument("--speed", default="1", help="pace of a recording: 1, 10 … or max")
+    sandbox.add_argument("--seed", type=int, default=1, help="the simulated market's seed")
+    sandbox.add_argument("--rate", type=float, metavar="N", help="simulated trades per second, all symbols together")
+    sandbox.add_argument("--history", default="90d", metavar="TIME", help="depth of the simulated past: 90d, 52w")
+    sandbox.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
+
+    check = add("doctor", "Check database, exchange, clock, disk and versions, and say what to do.")
+    check.add_argument("--symbols", metavar="LIST", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    check.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    return top
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """Return the settings in force with these options."""
+    names = {declared.name for declared in declarations()}
+    named: dict[str, Any] = {name: value for name, value in vars(options).items() if name in names}
+    return load(named)
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Run the headless command that ``options`` name and return the exit code."""
+    settings = settings_from(options)
+    if options.command == "sandbox":
+        return commands.sandbox(options)
+    start_logging(settings.data_dir, settings.log_level, settings.log_format)
+    if options.command == "collect":
+        return commands.collect(settings, options.duration)
+    if options.command == "export":
+        return commands.export(settings, options)
+    return doctor.report(settings, as_json=options.as_json)
+
+
+def guarded(work: Any, arguments: Sequence[str]) -> int:
+    """Call ``work(options)`` and turn what it raises into an exit code and one line on standard error."""
+    try:
+        return int(work(parser().parse_args(arguments)))
+    except (UsageError, SettingsError) as error:
+        return _say(error, WRONG_USAGE)
+    except CryptopipeError as error:
+        logger.info("failed", exc_info=error)
+        return _say(error, FAILED)
+    except KeyboardInterrupt:
+        return FAILED
+    except Exception as error:  # because no traceback may reach a user; the log file gets it
+        logger.critical("uncaught", exc_info=error)
+        return _say(f"something went wrong inside ({type(error).__name__}); the log file tells more.", FAILED)
+
+
+def _say(sentence: object, code: int) -> int:
+    print(f"cryptopipe: {sentence}", file=sys.stderr)
+    return code

@@ -22,6 +22,7 @@ from app.market.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
 _NOT_SETTINGS = ("CRYPTOPIPE_TEST_", "CRYPTOPIPE_SHARED_DATA")  # the tests' own variables
+DEFAULT_INTERVAL = "1m"
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT", "XRPUSDT")
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -46,7 +47,7 @@ class Settings:
     binance_ws_url: str = _setting("wss://stream.binance.com:9443", "Base of the exchange's WebSocket streams.")
     binance_rest_url: str = _setting("https://api.binance.com", "Base of the exchange's REST interface.")
     symbols: tuple[str, ...] = _setting(DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.")
-    interval: str = _setting("1m", "Interval the chart opens with.")
+    interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.")
     theme: Theme = _setting("dark", "Colours of the window: dark or light.")
     spread_percent: float = _setting(
         0.0, "Show bid and ask as last price ± this percentage; 0 shows the exchange's own.", at_least=0

@@ -25,7 +25,8 @@ class ExchangeClock:
     """
     The exchange's time of day: ours plus the measured skew, and never before the newest trade seen.
 
-    Candles open and close by this time alone. ``skew_us`` is the exchange's clock minus ours, None until measured.
+    A `Clock` of its own. Candles open and close by this time alone. ``skew_us`` is the exchange's clock minus ours,
+    None until measured.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -45,6 +46,12 @@ class ExchangeClock:
     def now_us(self) -> int:
         """The exchange's time now, UTC microseconds."""
         return max(self._clock.now_us() + (self.skew_us or 0), self._latest_us)
+
+    def monotonic_s(self) -> float:
+        return self._clock.monotonic_s()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
 
     def delay_us(self, event_time_us: int, received_us: int) -> int | None:
         """How long something took from the exchange to us, corrected for skew; None until the skew is measured."""

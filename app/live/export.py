@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -109,11 +109,11 @@ def write_csv(
     """
     check_target(path)
     written = 0
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another folder.") from error
-    temporary = Path(name)
     try:
         with open(handle, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -127,7 +127,6 @@ def write_csv(
                     raise ExportCancelled
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_default_mode())
         temporary.replace(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Nothing was left behind.") from error
@@ -150,10 +149,3 @@ def parse_time(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1_000_000)
-
-
-def _default_mode() -> int:
-    """What a newly made file gets: mkstemp makes its own owner-only."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

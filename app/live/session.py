@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from itertools import groupby
 
+import numpy as np
+
 from app.live.clock import ExchangeClock
 from app.live.history import CandleHistory, better
 from app.live.tracker import SymbolTracker
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 PAGE = 1000
 _JOIN_RETRY_S = 0.25
 _BUILDER_KEEPS = 10_000
+_MOST_PAGES = 4
 
 
 class SessionState(StrEnum):
@@ -84,6 +87,7 @@ class ChartSession:
         self._dirty_us: int | None = None
         self._beginning_reached = False
         self._loading_older = False
+        self._tried: set[int] = set()
         self._closed = False
 
     @property
@@ -124,6 +128,28 @@ class ChartSession:
         if added:
             self._on_change()
         return added
+
+    async def ensure(self, start_us: int, end_us: int) -> None:
+        """
+        Load what the series lacks of ``[start_us, end_us)``, as after a jump far back.
+
+        A page at a time, each tried once; what lies between the pages stays a hole until it is asked for.
+        """
+        first = self.interval.slot(start_us)
+        last = min(self.interval.slot(end_us), self.interval.slot(self._exchange_clock.now_us()))
+        for _ in range(_MOST_PAGES):
+            missing = np.setdiff1d(np.arange(first, last + 1), self.series.slots)
+            if self._loading_older or not len(missing) or int(missing[-1]) in self._tried:
+                return
+            self._tried.add(int(missing[-1]))
+            self._loading_older = True
+            try:
+                page, _ = await self._page(self.interval.slot_open_us(int(missing[-1]) + 1))
+            finally:
+                self._loading_older = False
+            if self._closed:
+                return
+            self._insert(page)
 
     def refresh(self) -> bool:
         """Bring what trades changed into the series; True where anything did. Costs nothing otherwise."""
@@ -167,6 +193,7 @@ class ChartSession:
         if self._closed:
             return
         self._beginning_reached = False
+        self._tried.clear()
         self._show(candles)
         if not candles:
             self._set_state(SessionState.FAILED if failure else SessionState.EMPTY, failure)
@@ -197,6 +224,15 @@ class ChartSession:
             elif result is not None:
                 raise result
         return _in_order(merged), failure
+
+    def _insert(self, page: list[Candle]) -> None:
+        """Add the candles of a page that the series lacks."""
+        if not self.series.prepend(page):
+            known = set(self.series.slots.tolist())
+            for candle in page:
+                if self.interval.slot(candle.open_time_us) not in known:
+                    self.series.upsert(candle)
+        self._on_change()
 
     def _show(self, candles: list[Candle]) -> None:
         self.series.replace(candles)

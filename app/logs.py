@@ -1,0 +1,76 @@
+"""
+Where log lines go: a rotating file in the data directory, and nowhere else.
+
+One line a change of state; payloads only at debug. Standard error stays for what a user must read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from app.market.errors import SettingsError
+from app.settings import LogFormat, LogLevel
+
+_FILE_BYTES = 5_000_000
+_FILES_KEPT = 5
+
+logger = logging.getLogger(__name__)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat) -> Path:
+    """
+    Log to ``data_dir/logs/cryptopipe.log`` from now on, uncaught exceptions too; return that path.
+
+    Raises:
+        SettingsError: If the folder cannot be made or written.
+    """
+    path = data_dir / "logs" / "cryptopipe.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"The data directory {data_dir} cannot be written ({error.strerror}): name another with --data-dir."
+        ) from error
+    if log_format == "json":
+        formatter: logging.Formatter = _JsonFormatter()
+    else:
+        formatter = logging.Formatter(
+            "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("qasync").setLevel(max(logging.WARNING, root.level))
+    sys.excepthook = _log_uncaught
+    return path
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logger.critical("uncaught %s", kind.__name__, exc_info=(kind, error, trace))
+    if sys.stderr is not None:
+        sys.stderr.write(f"cryptopipe: something went wrong inside ({kind.__name__}); the log file tells more.\n")

@@ -1,0 +1,101 @@
+"""Makes the values that the window's panels show out of what the engine knows."""
+
+from __future__ import annotations
+
+from app.live.board import Latest
+from app.live.engine import Engine
+from app.live.gaps import TimedGap
+from app.live.rates import Rate
+from app.market.ports import FeedState, FeedStatus
+from app.market.symbol import Symbol
+from app.market.units import E8
+from widgets.views import GapBand, QuoteView, StatusView, WatchRow
+
+
+class PanelMaker:
+    """Reads one engine. ``spread_percent``: see the setting. ``simulated``: the market is invented."""
+
+    def __init__(self, engine: Engine, *, spread_percent: float, simulated: bool) -> None:
+        self._engine = engine
+        self._spread_percent = spread_percent
+        self._simulated = simulated
+        self._trade_rate = Rate()
+        self._row_rate = Rate()
+
+    def watch_row(self, symbol: Symbol) -> WatchRow:
+        """Return a watchlist line."""
+        latest = self._engine.board.latest(symbol.name)
+        bid, ask = latest.bid_ask_e8(self._spread_percent)
+        return WatchRow(
+            symbol=symbol,
+            last=_whole(latest.last_price_e8),
+            change_percent=latest.change_percent,
+            bid=_whole(bid),
+            ask=_whole(ask),
+            trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
+        )
+
+    def quote(self, symbol: Symbol) -> QuoteView:
+        """Return the chosen symbol's figures."""
+        latest = self._engine.board.latest(symbol.name)
+        tracker = self._engine.recorder.tracker(symbol.name)
+        bid, ask = latest.bid_ask_e8(self._spread_percent)
+        book = latest.quote if self._spread_percent == 0 else None
+        day = latest.day
+        return QuoteView(
+            symbol=symbol,
+            last=_whole(latest.last_price_e8),
+            change_percent=latest.change_percent,
+            bid=_whole(bid),
+            bid_quantity=_whole(book.bid_quantity_e8) if book else None,
+            ask=_whole(ask),
+            ask_quantity=_whole(book.ask_quantity_e8) if book else None,
+            high=_whole(day.high_e8) if day else None,
+            low=_whole(day.low_e8) if day else None,
+            volume=_whole(day.volume_e8) if day else None,
+            stored_trades=tracker.held().count() if tracker and self._engine.database else None,
+            missing_trades=tracker.missing() if tracker else 0,
+            repairing=symbol.name in self._engine.repairer.repairing,
+        )
+
+    def status(self) -> StatusView:
+        """Return the status bar; call it at a steady pace, for the rates."""
+        engine = self._engine
+        now_s = engine.clock.monotonic_s()
+        status = feed_status(engine)
+        writer = engine.database.writer.status if engine.database else None
+        return StatusView(
+            feed_state=status.state,
+            feed_reason=status.reason,
+            delay_ms=engine.recorder.delay.value,
+            trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
+            database=engine.database.label if engine.database else "",
+            database_reason=writer.reason if writer else engine.database_reason,
+            rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
+            queued=(writer.queued if writer else 0) + engine.recorder.outbox.waiting,
+            missing_trades=engine.recorder.missing(),
+            repairing=bool(engine.repairer.repairing),
+            malformed=engine.feed.counters.malformed,
+            exchange_time_us=engine.exchange_clock.now_us(),
+            simulated=self._simulated,
+        )
+
+
+def gap_band(timed: TimedGap, *, repairing: bool) -> GapBand:
+    """Return the band that marks a gap on the chart."""
+    return GapBand(timed.start_us, timed.end_us, timed.gap.missing, repairing)
+
+
+def feed_status(engine: Engine) -> FeedStatus:
+    """Return the feed's status, also after it ended for good."""
+    if engine.feed_reason:
+        return FeedStatus(FeedState.REFUSED, engine.feed_reason)
+    return engine.feed.status
+
+
+def _whole(amount_e8: int | None) -> float | None:
+    return None if amount_e8 is None else amount_e8 / E8
+
+
+def _per_minute(latest: Latest, now_us: int) -> float | None:
+    return float(latest.trades_per_minute(now_us)) if latest.per_second else None

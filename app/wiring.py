@@ -1,0 +1,70 @@
+"""Builds the parts of the program from the settings; used by the window and by the commands alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from storage.database import Database
+
+from app.binance.rest import BinanceRest
+from app.binance.stream import BinanceFeed
+from app.live.clock import ExchangeClock, SystemClock
+from app.live.engine import Engine
+from app.settings import Settings
+
+
+def open_database(settings: Settings) -> Database:
+    """
+    Open the database the settings name. Blocks.
+
+    Raises:
+        StoreError: If it cannot be used; the sentence says why.
+    """
+    return Database.open(
+        url=settings.database_url or None,
+        data_dir=settings.data_dir,
+        postgres_bin=Path(settings.postgres_bin) if settings.postgres_bin else None,
+        batch_trades=settings.batch_trades,
+        batch_seconds=settings.batch_seconds,
+        queue_trades=settings.queue_trades,
+    )
+
+
+@asynccontextmanager
+async def exchange_rest(settings: Settings, exchange_clock: ExchangeClock) -> AsyncIterator[BinanceRest]:
+    """Yield the exchange's REST client on the running loop; closed afterwards."""
+    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock)
+    try:
+        yield rest
+    finally:
+        await rest.close()
+
+
+@asynccontextmanager
+async def engine_for(settings: Settings) -> AsyncIterator[Engine]:
+    """
+    Yield an engine that is not started yet; its REST client is closed afterwards.
+
+    Raises:
+        SettingsError: If an address of the exchange cannot be one.
+    """
+    clock = SystemClock()
+    exchange_clock = ExchangeClock(clock)
+    feed = BinanceFeed(
+        settings.binance_ws_url,
+        clock=clock,
+        stall_after_s=settings.stall_seconds,
+        max_attempts=settings.reconnect_attempts,
+    )
+    async with exchange_rest(settings, exchange_clock) as rest:
+        yield Engine(
+            feed=feed,
+            exchange=rest,
+            open_database=lambda: open_database(settings),
+            clock=clock,
+            exchange_clock=exchange_clock,
+            queue_trades=settings.queue_trades,
+            repair_trades=settings.repair_trades,
+        )
