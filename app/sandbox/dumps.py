@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -35,6 +36,7 @@ _DUMP_HEAD = re.compile(rb"wss?://\S+ <-> ")
 _SYMBOL_IN_NAME = re.compile(r"([^\W_]{2,30})-")
 _EVENT_TIME = re.compile(rb'"E":([0-9]{13,16})[,}]')
 _FIRST_MICROSECONDS = 100_000_000_000_000
+_NAME_EXAMPLE = "such as BTCUSDT-trades-2024-08-08.csv"
 _TRADE_COLUMNS, _AGGREGATE_COLUMNS, _KLINE_COLUMNS = 7, 8, 12
 
 
@@ -137,9 +139,7 @@ def _read(path: Path, file: IO[bytes]) -> RecordedFile:
         raise _unknown(path)
     name = _SYMBOL_IN_NAME.match(path.name)
     if name is None:
-        raise UsageError(
-            f"{path} does not say its symbol: name it as Binance does, such as BTCUSDT-trades-2024-08-08.csv."
-        )
+        raise UsageError(f"{path} does not say its symbol: name it as Binance does, {_NAME_EXAMPLE}.")
     symbol = name[1].upper()
     rows = _csv_rows(path, lines, columns)
     try:
@@ -210,9 +210,7 @@ def _csv_rows(path: Path, lines: Iterator[bytes], columns: int) -> Iterator[list
             continue
         row = line.decode("ascii", "replace").strip().split(",")
         if len(row) != columns:
-            raise UsageError(
-                f"{path}, line {number}: {len(row)} columns instead of {columns}; the file is cut or damaged."
-            )
+            raise UsageError(f"The recording {path} is cut or damaged in line {number}: get it again.")
         yield row
 
 
@@ -244,7 +242,7 @@ def _interval_of(path: Path, klines: list[Candle]) -> Interval:
     for interval in EXCHANGE_INTERVALS:
         if f"-{interval.name}-" in path.name or f"-{interval.name}." in path.name:
             return interval
-    distances = {later.open_time_us - earlier.open_time_us for earlier, later in zip(klines, klines[1:], strict=False)}
+    distances = {later.open_time_us - earlier.open_time_us for earlier, later in pairwise(klines)}
     for interval in EXCHANGE_INTERVALS:
         if interval.length_us in distances:
             return interval
@@ -253,5 +251,5 @@ def _interval_of(path: Path, klines: list[Candle]) -> Interval:
 
 def _unknown(path: Path) -> UsageError:
     return UsageError(
-        f"{path} is no recording: give a dump of stream frames, or an archive CSV of trades or klines (.gz and .zip too)."
+        f"{path} is no recording: give a dump of stream frames, or an archive CSV of trades or klines (also .gz, .zip)."
     )

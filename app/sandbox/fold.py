@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.market.candle import Candle, empty_candle
 from app.market.interval import SECOND_US, Interval
@@ -56,6 +57,31 @@ class FoldedHistory:
         Only trades up to ``now_us`` count.
         """
         rows = self.rows(interval, begin_us, min(end_us, now_us + 1))
+        return [
+            candle._replace(closed=interval.next_open_us(candle.open_time_us) <= now_us)
+            for candle in self._as_candles(rows)
+        ]
+
+    def whole(self, begin_us: int, end_us: int) -> Candle | None:
+        """Return the one candle of all trades in ``[begin_us, end_us)``, or None; it begins with a whole minute."""
+        rows = self.rows(Interval(_MINUTE_S), begin_us, end_us)
+        candles = self._as_candles(_joined(rows, np.zeros(1, np.intp))) if rows.shape[1] else []
+        return candles[0] if candles else None
+
+    def rows(self, interval: Interval, begin_us: int, end_us: int) -> Ints:
+        """
+        Return one column of figures for each candle with trades in ``[begin_us, end_us)``; the end may cut the last.
+
+        ``begin_us`` is a whole second.
+        """
+        begin = max(begin_us - LISTED_US, 0) // SECOND_US
+        end, rest_us = divmod(max(end_us - LISTED_US, 0), SECOND_US)
+        parts = [self._whole(interval, begin, end)] if begin < end else []
+        if rest_us and begin <= end:
+            parts.append(folded_trades(self._pair.trades_of_seconds(end, end + 1), end_us))
+        return _grouped(np.concatenate(parts, axis=1), interval) if parts else _no_rows()
+
+    def _as_candles(self, rows: Ints) -> list[Candle]:
         symbol = self._pair.symbol
         price, quantity = symbol.tick_size_e8, symbol.step_size_e8
         amount = price * quantity
@@ -73,23 +99,9 @@ class FoldedHistory:
                 row[TAKER_QUOTE] * amount,
                 row[FIRST_ID],
                 row[FIRST_ID] + row[COUNT] - 1,
-                closed=interval.next_open_us(row[OPEN_US]) <= now_us,
             )
             for row in rows.T.tolist()
         ]
-
-    def rows(self, interval: Interval, begin_us: int, end_us: int) -> Ints:
-        """
-        Return one column of figures for each candle with trades in ``[begin_us, end_us)``; the end may cut the last.
-
-        ``begin_us`` is a whole second.
-        """
-        begin = max(begin_us - LISTED_US, 0) // SECOND_US
-        end, rest_us = divmod(max(end_us - LISTED_US, 0), SECOND_US)
-        parts = [self._whole(interval, begin, end)] if begin < end else []
-        if rest_us and begin <= end:
-            parts.append(folded_trades(self._pair.trades_of_seconds(end, end + 1), end_us))
-        return _grouped(np.concatenate(parts, axis=1), interval) if parts else _no_rows()
 
     def _whole(self, interval: Interval, begin: int, end: int) -> Ints:
         """Return rows that tile the interval's candles and make up the seconds ``[begin, end)``."""
@@ -164,9 +176,16 @@ def _grouped(rows: Ints, interval: Interval) -> Ints:
         return rows
     opens = _open_times(rows[OPEN_US], interval)
     starts = np.flatnonzero(np.concatenate(([True], opens[1:] != opens[:-1])))
+    grouped = _joined(rows, starts)
+    grouped[OPEN_US] = opens[starts]
+    return grouped
+
+
+def _joined(rows: Ints, starts: NDArray[np.intp]) -> Ints:
+    """Return one row for each stretch of rows that begins at ``starts``."""
     ends = np.append(starts[1:], rows.shape[1]) - 1
     grouped = np.empty((FIGURES, len(starts)), np.int64)
-    grouped[OPEN_US] = opens[starts]
+    grouped[OPEN_US] = rows[OPEN_US, starts]
     grouped[OPEN], grouped[CLOSE] = rows[OPEN, starts], rows[CLOSE, ends]
     grouped[HIGH] = np.maximum.reduceat(rows[HIGH], starts)
     grouped[LOW] = np.minimum.reduceat(rows[LOW], starts)

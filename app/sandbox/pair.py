@@ -38,6 +38,7 @@ _WINDOWS = 240
 _GROUPS_A_DAY = DAY_S // _WINDOWS
 _LEVELS = ((0.35, 108), (0.9, 162), (1.6, 72), (3.5, 18))  # activity, and how many groups of a day have it
 _PROFILES = 16
+_RESTLESS_PER_S = 50.0
 _COPRIME = np.array([step for step in range(1, _WINDOWS) if math.gcd(step, _WINDOWS) == 1], np.int64)
 _NODE_LOG2 = 6
 _FINEST, _COARSEST = 1, 25
@@ -67,10 +68,7 @@ class SimulatedPair:
         # The tape's quantities are around 700; a lot is worth about ten cents.
         self.lot = max(1, round(10_000_000 * 100_000_000 / (price_e8 * symbol.step_size_e8)))
         self._spread = self._price * 3 >> 20
-        counts = [
-            spread_counts(self._subkey(f"counts {level}"), _WINDOWS * trades_per_s * activity, _WINDOWS)
-            for level, (activity, _) in enumerate(_LEVELS)
-        ]
+        counts = self._level_counts(trades_per_s)
         self._counts = np.concatenate(counts)
         if self._counts.max() > LONGEST_WINDOW:
             raise UsageError(f"{trades_per_s:,.0f} trades a second of one symbol are too many: ask for a lower rate.")
@@ -152,6 +150,17 @@ class SimulatedPair:
 
     def _offsets(self, at: Ints) -> Ints:
         return ((self._tape.wander[at] * self._spread) >> 10) + self._tape.ticks[at]
+
+    def _level_counts(self, trades_per_s: float) -> list[Ints]:
+        """Return for each level of activity the trades of its 240 windows; what trades a lot trades more evenly."""
+        unrest = min(1.0, (_RESTLESS_PER_S / trades_per_s) ** 0.35)
+        activities = [activity**unrest for activity, _ in _LEVELS]
+        mean = sum(of * groups for of, (_, groups) in zip(activities, _LEVELS, strict=True)) / _GROUPS_A_DAY
+        totals = [_WINDOWS * trades_per_s * activity / mean for activity in activities]
+        return [
+            spread_counts(self._subkey(f"counts {level}"), total, _WINDOWS, 1.1 * unrest)
+            for level, total in enumerate(totals)
+        ]
 
     def _summed(self, starts: Ints) -> Ints:
         """Return the folds of the windows that begin there, at price 0 and factor 1, one column each."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.market.candle import Candle, combine
+from app.market.candle import Candle
 from app.market.errors import UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports import Clock
@@ -204,12 +204,10 @@ class SimulatedMarket:
         now_us = self.now_us()
         # The window moves by whole minutes, so that its minutes can be kept.
         begin_us = max((now_us - _DAY_US) // _MINUTE_US * _MINUTE_US + _MINUTE_US, self._begin_us)
-        minutes = self._histories[symbol].candles(Interval(60), begin_us, now_us + 1, now_us)
-        if not minutes:
+        whole = self._histories[symbol].whole(begin_us, now_us + 1)
+        if whole is None or whole.first_trade_id is None or whole.last_trade_id is None:
             return None
-        whole = combine(begin_us, minutes)
-        first, last = minutes[0].first_trade_id or 0, minutes[-1].last_trade_id or 0
-        (newest,) = self.trades(symbol, last, 1)
+        (newest,) = self.trades(symbol, whole.last_trade_id, 1)
         ticker = DayTicker(
             symbol,
             now_us,
@@ -221,7 +219,8 @@ class SimulatedMarket:
             whole.quote_volume_e16 // E8,
         )
         previous_e8 = self._close_before(symbol, begin_us) or whole.open_e8
-        return RollingDay(ticker, begin_us, whole.trades, first, last, previous_e8, newest.quantity_e8)
+        ids = whole.first_trade_id, whole.last_trade_id
+        return RollingDay(ticker, begin_us, whole.trades, *ids, previous_e8, newest.quantity_e8)
 
     def _first_trade_us(self, symbol: str) -> int:
         ids = self.trade_ids(symbol)

@@ -26,14 +26,13 @@ class PublishedSecond:
         self.times_us = [trade.time_us for trade in trades]
         self._events: dict[tuple[str, bool], list[bytes]] = {}
 
-    def events(self, kind: str, *, microseconds: bool) -> list[bytes]:
-        """Return the ``trade`` or ``aggTrade`` event of each trade."""
-        events = self._events.get((kind, microseconds))
-        if events is None:
-            event = trade_event if kind == "trade" else aggregate_event
-            events = [event(trade, microseconds=microseconds) for trade in self.trades]
-            self._events[kind, microseconds] = events
-        return events
+    def events(self, kind: str, first: int, end: int, *, microseconds: bool) -> list[bytes]:
+        """Return the ``trade`` or ``aggTrade`` events of the second's trades ``first`` to ``end``, exclusive."""
+        events = self._events.setdefault((kind, microseconds), [])
+        # Written as they are due: a whole busy second at once would hold up the loop.
+        event = trade_event if kind == "trade" else aggregate_event
+        events += [event(trade, microseconds=microseconds) for trade in self.trades[len(events) : end]]
+        return events[first:end]
 
 
 class SimulatedFeed:
@@ -69,6 +68,6 @@ class SimulatedFeed:
                 quote = self._market.quote_after(second.trades[end - 1], until_us)
                 frames.append(Frame(stream, quote_event(quote)))
             elif kind in ("trade", "aggTrade"):
-                events = second.events(kind, microseconds=microseconds)
-                frames += [Frame(stream, event) for event in events[first:end]]
+                events = second.events(kind, first, end, microseconds=microseconds)
+                frames += [Frame(stream, event) for event in events]
         return frames

@@ -43,8 +43,10 @@ def hashed(key: int, counters: Ints) -> NDArray[np.uint64]:
 
 def uniform(key: int, counters: Ints, below: int) -> Ints:
     """Return a whole number in ``[0, below)`` for each counter; ``below`` at most 2**31."""
-    wide: Ints = (hashed(key, counters) >> np.uint64(33)).astype(np.int64) * below
-    return wide >> 31
+    bits: Ints = (hashed(key, counters) >> np.uint64(33)).astype(np.int64)
+    bits *= below
+    bits >>= 31
+    return bits
 
 
 def value_noise(key: int, counters: Ints, log2_period: int) -> Ints:
@@ -59,7 +61,7 @@ def value_noise(key: int, counters: Ints, log2_period: int) -> Ints:
     first = int(cells[0])
     nodes = uniform(key, np.arange(first, int(cells[-1]) + 2, dtype=np.int64), 2 * ONE - 1) - ONE
     cells -= first
-    begin = nodes[cells]
+    begin: Ints = nodes[cells]
     begin += ((nodes[cells + 1] - begin) * (moved & (period - 1))) >> log2_period
     return begin
 
@@ -70,9 +72,9 @@ def heavy_tailed(key: int, counters: Ints, median: float, sigma: float) -> Ints:
     return table[uniform(key, counters, _QUANTILES)]
 
 
-def spread_counts(key: int, total: float, places: int) -> Ints:
-    """Return ``places`` whole counts, heavy-tailed, shuffled, that add up to ``total`` rounded."""
-    weights = np.array([math.exp(1.1 * NormalDist().inv_cdf((place + 0.5) / places)) for place in range(places)])
+def spread_counts(key: int, total: float, places: int, sigma: float) -> Ints:
+    """Return ``places`` whole counts, log-normal and shuffled, that add up to ``total`` rounded."""
+    weights = np.array([math.exp(sigma * NormalDist().inv_cdf((place + 0.5) / places)) for place in range(places)])
     order = np.argsort(hashed(key, np.arange(places, dtype=np.int64)), kind="stable")
     bounds = np.floor(np.concatenate(([0.0], np.cumsum(weights[order] / weights.sum()))) * round(total) + 1e-6)
     return np.diff(bounds).astype(np.int64)
