@@ -36,6 +36,7 @@ PAGE = 1000
 _JOIN_RETRY_S = 0.25
 _BUILDER_KEEPS = 10_000
 _MOST_PAGES = 4
+_MOST_UNSETTLED = 100
 
 
 class SessionState(StrEnum):
@@ -81,6 +82,7 @@ class ChartSession:
         self._on_change = on_change
         self._builder = CandleBuilder(interval)
         self._newest: Candle | None = None  # the last candle of the series
+        self._loaded_us = 0  # the exchange's time when the past was asked for
         self._seam_us = 0
         self._first_id: int | None = None  # the lowest id folded since the seam
         self._generation = 0
@@ -188,7 +190,8 @@ class ChartSession:
     # Loading
 
     async def _load(self, *, show_early: bool) -> None:
-        end_us = self._exchange_clock.now_us() + self.interval.length_us
+        self._loaded_us = self._exchange_clock.now_us()
+        end_us = self._loaded_us + self.interval.length_us
         candles, failure = await self._page(end_us, self._show if show_early else None)
         if self._closed:
             return
@@ -255,7 +258,7 @@ class ChartSession:
             seam_us = tracker.window_start_us
             if seam_us is not None and self._exchange_clock.now_us() >= seam_us:
                 try:
-                    parts = await self._history.parts(self.symbol, self.interval.open_time_us(seam_us), seam_us)
+                    parts = await self._history.parts(self.symbol, self._settled_until_us(seam_us), seam_us)
                 except CryptopipeError as error:
                     logger.info("%s %s: joined without its beginning: %s", self.symbol, self.interval, error)
                     self._take_over(tracker, seam_us, [], beginning_known=False)
@@ -264,6 +267,14 @@ class ChartSession:
                     self._take_over(tracker, seam_us, parts, beginning_known=True)
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
+
+    def _settled_until_us(self, seam_us: int) -> int:
+        """Return until when the loaded candles are final; candles open at loading may have ended before the seam."""
+        open_us = self.interval.open_time_us(seam_us)
+        settled_us = self.interval.open_time_us(self._loaded_us)
+        if self._newest is not None and not self._newest.closed:
+            settled_us = min(settled_us, self._newest.open_time_us)
+        return settled_us if 0 < open_us - settled_us <= _MOST_UNSETTLED * self.interval.length_us else open_us
 
     def _take_over(self, tracker: SymbolTracker, seam_us: int, parts: list[Candle], *, beginning_known: bool) -> None:
         """Build from ``parts``, the seconds tracked since the seam, and every trade from now on, without a pause."""
@@ -281,7 +292,7 @@ class ChartSession:
         self._generation = tracker.generation
         tracker.listeners.append(self._on_trade)
         self.joined = True
-        self._mark_dirty(self.interval.open_time_us(seam_us))
+        self._mark_dirty(min(self._settled_until_us(seam_us), self.interval.open_time_us(seam_us)))
 
     def _leave(self) -> None:
         self.joined = False
