@@ -111,18 +111,16 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[MarketEvent] = []
+        self.ids: list[int] = []
+        self.quotes: list[Quote] = []
         self.statuses: list[FeedStatus] = []
 
     def __call__(self, event: MarketEvent, received_us: int) -> None:
         self.events.append(event)
-
-    @property
-    def ids(self) -> list[int]:
-        return [event.trade_id for event in self.events if isinstance(event, Trade)]
-
-    @property
-    def quotes(self) -> list[Quote]:
-        return [event for event in self.events if isinstance(event, Quote)]
+        if isinstance(event, Trade):
+            self.ids.append(event.trade_id)
+        elif isinstance(event, Quote):
+            self.quotes.append(event)
 
     @property
     def states(self) -> list[FeedState]:

@@ -1,0 +1,275 @@
+"""
+The clients against the sandbox exchange over real sockets, with its faults switched on.
+
+Each case ends with the ids received equal to the ids published, or with exactly those missing that were taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.binance.rest import BinanceRest
+from app.binance.stream import BinanceFeed
+from app.market.builder import CandleBuilder
+from app.market.coverage import IdRanges
+from app.market.errors import FeedDisconnected, FeedRejected
+from app.market.interval import EXCHANGE_INTERVALS, Interval
+from app.market.ports import FeedState
+from app.market.trade import Quote, Trade
+from app.sandbox.faults import Garbage
+from app.sandbox.recording import RecordingSource
+from app.sandbox.server import SandboxServer
+from app.sandbox.simulated import LISTINGS, SimulatedMarket
+from app.sandbox.source import MarketSource
+from tests.binance.helpers import FastClock, Recorder, until
+
+FindData = Callable[[str], Path]
+
+FIRST_ID, LAST_ID = 3735683259, 3735703162
+
+
+@contextlib.asynccontextmanager
+async def serving(source: MarketSource, **options: object) -> AsyncIterator[SandboxServer]:
+    server = SandboxServer(source, **options)  # type: ignore[arg-type]
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def receiving(
+    server: SandboxServer, handler: object, symbols: tuple[str, ...] = ("BTCUSDT",), **options: object
+) -> AsyncIterator[BinanceFeed]:
+    feed = BinanceFeed(server.ws_url, clock=FastClock(), chance=random.Random(1), **options)  # type: ignore[arg-type]
+    feed.set_symbols(symbols)
+    task = asyncio.create_task(feed.run(handler))  # type: ignore[arg-type]
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        async with asyncio.timeout(2):
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def recording(shared_data: FindData) -> RecordingSource:
+    days = ("08", "09")
+    return RecordingSource(
+        [shared_data(f"ws_raw/examples_spot_btcusdt_202408{day}.gz") for day in days], speed=math.inf
+    )
+
+
+def busy_market() -> SimulatedMarket:
+    return SimulatedMarket(seed=7, symbols=LISTINGS[:2], history=timedelta(hours=1), rate=2_000)
+
+
+async def test_the_recording_arrives_whole_and_in_order(shared_data: FindData) -> None:
+    recorder = Recorder()
+    async with serving(recording(shared_data)) as server, receiving(server, recorder) as feed:
+        await until(lambda: recorder.events and len(recorder.ids) == LAST_ID - FIRST_ID + 1)
+        assert recorder.ids == list(range(FIRST_ID, LAST_ID + 1))
+        await until(lambda: len(recorder.quotes) == 73_174)
+        assert feed.counters.malformed == 0
+        assert feed.status.state is FeedState.LIVE
+
+
+async def test_a_receiver_that_holds_the_feed_up_loses_nothing(shared_data: FindData) -> None:
+    ids: list[int] = []
+
+    def handler(event: object, _: int) -> Awaitable[None] | None:
+        if not isinstance(event, Trade):
+            return None
+        ids.append(event.trade_id)
+        return asyncio.sleep(0.02) if event.trade_id % 1000 == 0 else None
+
+    async with serving(recording(shared_data)) as server, receiving(server, handler):
+        await until(lambda: len(ids) == LAST_ID - FIRST_ID + 1)
+    assert ids == list(range(FIRST_ID, LAST_ID + 1))
+
+
+async def test_garbage_between_the_frames_costs_no_frame(shared_data: FindData) -> None:
+    recorder = Recorder()
+    async with serving(recording(shared_data)) as server:
+        for kind in (Garbage.INVALID_JSON, Garbage.TRUNCATED_JSON, Garbage.WRONG_TYPES, Garbage.UNKNOWN_EVENT):
+            server.faults.streams.garble(kind, times=300, share=0.05, stream="@trade")
+        async with receiving(server, recorder) as feed:
+            await until(lambda: len(recorder.ids) == LAST_ID - FIRST_ID + 1)
+            assert recorder.ids == list(range(FIRST_ID, LAST_ID + 1))
+            # An event of a kind nobody knows is readable.
+            assert feed.counters.malformed == 900
+
+
+async def test_repeats_and_another_order_pass_through_for_the_receiver_to_sort_out(shared_data: FindData) -> None:
+    recorder = Recorder()
+    async with serving(recording(shared_data)) as server:
+        server.faults.streams.duplicate(share=0.1, stream="@trade")
+        server.faults.streams.reorder(share=0.1, stream="@trade")
+        async with receiving(server, recorder):
+            held = IdRanges()
+            await until(lambda: LAST_ID - 1 in recorder.ids[-5:])
+            for trade_id in recorder.ids:
+                held.add(trade_id)
+    # The very last is held back for good where the dice will it: nothing follows it.
+    assert held.missing(FIRST_ID, LAST_ID - 2) == []
+    assert len(recorder.ids) > held.count()
+
+
+async def test_holes_are_exactly_what_the_stream_left_out(shared_data: FindData) -> None:
+    recorder = Recorder()
+    async with serving(recording(shared_data)) as server:
+        server.faults.streams.drop(share=0.01, times=50, stream="@trade")
+        async with receiving(server, recorder):
+            await until(lambda: recorder.ids and recorder.ids[-1] == LAST_ID)
+    held = IdRanges((trade_id, trade_id) for trade_id in recorder.ids)
+    assert sum(last - first + 1 for first, last in held.missing(FIRST_ID, LAST_ID)) == 50
+
+
+async def test_every_way_to_lose_a_connection_ends_live_again() -> None:
+    recorder = Recorder()
+    async with serving(busy_market()) as server, receiving(server, recorder, stall_after_s=10) as feed:
+        feed.on_status(recorder.statuses.append)
+
+        async def lives_again(break_it: Callable[[], object]) -> None:
+            await until(lambda: server.connections and server.connections[-1].messages_sent > 20, "a connection in use")
+            await until(lambda: feed.status.state is FeedState.LIVE)
+            broken = server.connections[-1]
+            received = len(recorder.events)
+            outcome = break_it()
+            if asyncio.iscoroutine(outcome):
+                await outcome
+            await until(lambda: broken not in server.connections or server.connections[-1] is not broken, "another one")
+            await until(lambda: feed.status.state is FeedState.LIVE, "live")
+            await until(lambda: len(recorder.events) > received + 20, "events")
+
+        def newest() -> object:
+            return server.connections[-1]
+
+        await lives_again(lambda: newest().cut())  # type: ignore[attr-defined]
+        await lives_again(lambda: newest().cut(mid_frame=True))  # type: ignore[attr-defined]
+        for code in (1006, 1008, 1011, 1012):
+            await lives_again(lambda code=code: newest().close(code))  # type: ignore[attr-defined,misc]
+        await lives_again(lambda: setattr(newest().faults, "stalled", True))  # type: ignore[attr-defined]
+        await lives_again(lambda: setattr(newest().faults, "silent", True))  # type: ignore[attr-defined]
+        await lives_again(lambda: newest().announce_shutdown())  # type: ignore[attr-defined]
+        await lives_again(lambda: newest().send(b"x" * 3_000_000))  # type: ignore[attr-defined]
+        server.faults.handshakes.refuse_next(503, times=2)
+        await lives_again(lambda: newest().cut())  # type: ignore[attr-defined]
+        assert feed.counters.malformed == 1
+        assert recorder.states.count(FeedState.STALE) == 2
+
+
+async def test_no_trade_is_missing_over_a_planned_replacement() -> None:
+    recorder = Recorder()
+    async with serving(busy_market()) as server, receiving(server, recorder, max_age_s=10) as feed:
+        feed.on_status(recorder.statuses.append)
+        await until(lambda: feed.counters.reconnects >= 3)
+        received = len(recorder.ids)
+        await until(lambda: len(recorder.ids) > received + 500)
+    held = IdRanges((trade_id, trade_id) for trade_id in recorder.ids)
+    assert held.gaps() == []
+    assert FeedState.BACKING_OFF not in recorder.states
+
+
+async def test_hundreds_of_changes_of_mind_keep_within_the_exchanges_limit() -> None:
+    recorder = Recorder()
+    market = SimulatedMarket(seed=3, history=timedelta(hours=1), rate=500)
+    names = [symbol.name for symbol in market.symbols() if symbol.is_trading]
+    async with serving(market) as server:
+        # The pace of requests is held by the feed's own clock, which must not run fast here.
+        feed = BinanceFeed(server.ws_url, clock=FastClock(speed=1), chance=random.Random(1))
+        feed.set_symbols(names[:3])
+        feed.on_status(recorder.statuses.append)
+        task = asyncio.create_task(feed.run(recorder))
+        dice = random.Random(2)
+        for _ in range(400):
+            feed.set_symbols(dice.sample(names, dice.randint(0, len(names))))
+            await asyncio.sleep(0.004)
+        feed.set_symbols(["币安人生USDT", "BTCUSDT"])
+        await until(lambda: any(isinstance(event, Quote) for event in recorder.events[-5:]))
+        await until(lambda: {event.symbol for event in recorder.events[-50:]} == {"币安人生USDT", "BTCUSDT"})
+        assert len(server.connections) == 1
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert FeedState.BACKING_OFF not in recorder.states
+
+
+@pytest.fixture
+async def rest_server() -> AsyncIterator[SandboxServer]:
+    async with serving(SimulatedMarket(seed=5, symbols=LISTINGS[:20], history=timedelta(days=2), rate=40)) as server:
+        yield server
+
+
+@pytest.fixture
+async def rest(rest_server: SandboxServer) -> AsyncIterator[BinanceRest]:
+    rest = BinanceRest(rest_server.rest_url, clock=FastClock(speed=1))
+    yield rest
+    await rest.close()
+
+
+async def test_every_endpoint_is_understood_by_another_implementation(rest: BinanceRest) -> None:
+    symbols = {symbol.name: symbol for symbol in await rest.symbols()}
+    assert not symbols["LUNAUSDT"].is_trading
+    now_us = await rest.server_time_us()
+    newest = await rest.recent_trades("币安人生USDT", limit=10)
+    assert len(newest) == 10
+    again = await rest.trades_from("币安人生USDT", newest[0].trade_id, limit=10)
+    assert again[:10] == newest
+    first = await rest.first_trade_id_since("BTCUSDT", now_us - 600_000_000)
+    assert first is not None
+    trades = await rest.trades_from("BTCUSDT", first - 1, limit=2)
+    assert trades[0].time_us < now_us - 600_000_000 <= trades[1].time_us
+    days = {ticker.symbol: ticker for ticker in await rest.day_tickers(["BTCUSDT", "币安人生USDT"])}
+    assert set(days) == {"BTCUSDT", "币安人生USDT"}
+    for interval in EXCHANGE_INTERVALS:
+        klines = await rest.klines("BTCUSDT", interval, limit=3)
+        assert [candle.open_time_us for candle in klines] == [
+            interval.open_time_us(candle.open_time_us) for candle in klines
+        ]
+
+
+async def test_klines_equal_the_candles_of_their_trades(rest: BinanceRest) -> None:
+    minute = Interval.parse("1m")
+    start_us = minute.open_time_us(await rest.server_time_us()) - 5 * minute.length_us
+    first = await rest.first_trade_id_since("ETHUSDT", start_us)
+    assert first is not None
+    builder = CandleBuilder(minute)
+    while trades := await rest.trades_from("ETHUSDT", first):
+        for trade in trades:
+            builder.add(trade)
+        first = trades[-1].trade_id + 1
+        if len(trades) < 1000:
+            break
+    klines = await rest.klines("ETHUSDT", minute, start_us=start_us, end_us=start_us + 5 * minute.length_us)
+    assert len(klines) == 5
+    assert all(kline.closed for kline in klines)
+    for kline in klines:
+        if kline.trades:
+            built = builder.candle(kline.open_time_us)
+            assert built is not None
+            assert kline[:5] == built[:5]
+            assert (kline.volume_e8, kline.trades) == (built.volume_e8, built.trades)
+            assert kline.quote_volume_e16 // 10**8 == built.quote_volume_e16 // 10**8
+
+
+async def test_the_exchanges_errors_become_sentences(rest: BinanceRest, rest_server: SandboxServer) -> None:
+    with pytest.raises(FeedRejected, match="“BTCUSDX” is not a symbol of the exchange"):
+        await rest.klines("BTCUSDX", Interval.parse("1m"))
+    with pytest.raises(FeedRejected, match="“a b” is not a symbol of the exchange"):
+        await rest.recent_trades("a b")
+    rest_server.rest_faults.fail_next(418, retry_after_s=120)
+    with pytest.raises(FeedDisconnected) as caught:
+        await rest.recent_trades("BTCUSDT")
+    assert caught.value.retry_after_s == 120
+    with pytest.raises(FeedDisconnected, match="answers again in"):
+        await rest.recent_trades("BTCUSDT")
