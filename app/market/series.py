@@ -206,7 +206,7 @@ class CandleSeries:
 
 
 def _flags(candle: Candle) -> int:
-    from_kline = candle.source is not CandleSource.TRADES
+    from_kline = candle.source is CandleSource.KLINE
     return CLOSED * candle.closed + COMPLETE * candle.complete + FROM_KLINE * from_kline
 
 
