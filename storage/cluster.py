@@ -127,8 +127,8 @@ def choose_postgres(home: Home, installed: list[Postgres]) -> Postgres:
         if postgres.major == major:
             return postgres
     raise StoreSchemaMismatch(
-        f"The database in {home.cluster} was made by PostgreSQL {major} and this is PostgreSQL {installed[0].major}: set "
-        f"postgres_bin to the programs of PostgreSQL {major}, or move the folder away to begin with an empty one."
+        f"The database in {home.cluster} was made by PostgreSQL {major}, and this is PostgreSQL {installed[0].major}: "
+        f"set postgres_bin to the programs of PostgreSQL {major}, or move the folder away to begin with an empty one."
     )
 
 

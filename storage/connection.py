@@ -129,9 +129,9 @@ def store_error(error: psycopg.Error, doing: str) -> StoreError:
         return StoreSchemaMismatch(
             f"Could not {doing}: its tables are not those of this version; choose a database of cryptopipe's own."
         )
-    if state[:2] in {"22", "23", "42"}:
+    if state[:2] in {"22", "23", "42"} or isinstance(error, psycopg.ProgrammingError | psycopg.NotSupportedError):
         return StoreError(f"Could not {doing}: the database refused it ({_first_line(error)}).")
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) or not state:
+    if not state:
         return StoreUnavailable(f"Could not {doing}: {_connection_advice(str(error))}.")
     return StoreUnavailable(f"Could not {doing}: {_first_line(error)}.")
 

@@ -209,7 +209,7 @@ def _is_of(process: psutil.Process, home: Home) -> bool:
 
 
 def _wait_ready(home: Home, process: psutil.Process, deadline: float) -> bool:
-    """Wait until that server takes connections; False where it ends instead. Raises StoreUnavailable past ``deadline``."""
+    """Wait until that server takes connections; False where it ends. Raises StoreUnavailable past ``deadline``."""
     while process.is_running() and _is_of(process, home):
         with contextlib.suppress(OSError, IndexError):
             lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()

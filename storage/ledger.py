@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from psycopg import sql
@@ -144,14 +145,14 @@ class Ledger:
         with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.write(packing.COPY_HEADER)
             for start in range(0, len(fresh), _ROWS_PER_WRITE):
-                copy.write(packing.copy_rows(fresh[start : start + _ROWS_PER_WRITE]))
+                copy.write(packing.copy_rows(fresh.take(slice(start, start + _ROWS_PER_WRITE))))
             copy.write(packing.COPY_TRAILER)
 
     def _extend_coverage(self, fresh: Columns, held: dict[int, list[tuple[int, int]]]) -> None:
         gone: list[tuple[int, int]] = []
         grown: list[tuple[int, int, int]] = []
         bounds = [*_symbol_starts(fresh).tolist(), len(fresh)]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in pairwise(bounds):
             symbol_id = int(fresh.symbol_id[start])
             before = held[symbol_id]
             after = IdRanges([*before, *packing.runs(fresh.trade_id[start:end])])
@@ -173,10 +174,10 @@ def _not_held(batch: Columns, held: dict[int, list[tuple[int, int]]]) -> Columns
     bounds = [*_symbol_starts(batch).tolist(), len(batch)]
     known = [
         packing.held_already(batch.trade_id[start:end], held[int(batch.symbol_id[start])])
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in pairwise(bounds)
     ]
     repeated = np.concatenate(known)
-    return batch[~repeated] if repeated.any() else batch
+    return batch.take(~repeated) if repeated.any() else batch
 
 
 def _symbol_starts(batch: Columns) -> packing.Ints:

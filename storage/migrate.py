@@ -12,10 +12,9 @@ import logging
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import LiteralString, NamedTuple, cast
+from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
 
 from app.market.errors import StoreError, StoreSchemaMismatch
 from storage.connection import Connection, translated
@@ -77,7 +76,7 @@ def _run(connection: Connection, steps: Sequence[Migration]) -> None:
         try:
             with connection.transaction():
                 # The script is our own file, not anyone's input.
-                connection.execute(sql.SQL(cast(LiteralString, step.script)))
+                connection.execute(step.script.encode())
                 connection.execute("INSERT INTO schema_version (version, name) VALUES (%s, %s)", step[:2])
         except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
             raise StoreSchemaMismatch(

@@ -9,7 +9,8 @@ halves whose products and sums fit 64 bits, and only the group totals become Pyt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ COPY_TRAILER = b"\xff\xff"
 _DIVISORS = np.array([10**16, 10**12, 10**8, 10**4, 1], dtype=np.int64)
 
 
-class Columns(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Columns:
     """Trades by rising symbol id and trade id, each trade once; amounts in 1e-8 units, times in UTC microseconds."""
 
     symbol_id: Ints
@@ -58,11 +60,19 @@ class Columns(NamedTuple):
     quantity: Ints
     maker: NDArray[np.bool_]
 
-    def __getitem__(self, rows: Any) -> Columns:  # type: ignore[override]  # rows of all columns, as arrays have it
-        return Columns(*(column[rows] for column in self))
-
     def __len__(self) -> int:
         return len(self.symbol_id)
+
+    def take(self, rows: Ints | NDArray[np.bool_] | slice) -> Columns:
+        """Return some of the rows: their numbers, a mask, or a slice."""
+        return Columns(
+            self.symbol_id[rows],
+            self.trade_id[rows],
+            self.time_us[rows],
+            self.price[rows],
+            self.quantity[rows],
+            self.maker[rows],
+        )
 
 
 class RollupRow(NamedTuple):
@@ -103,15 +113,18 @@ def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> Columns:
 
     ``trades``: at least one, each of them fit (see `unfit`). ``symbol_ids`` knows all their symbols.
     """
-    names, *numbers, makers = zip(*trades, strict=True)
+    names, trade_ids, times_us, prices, quantities, makers = zip(*trades, strict=True)
     unsorted = Columns(
         np.array([symbol_ids[name] for name in names], dtype=np.int64),
-        *(np.array(column, dtype=np.int64) for column in numbers),
+        np.array(trade_ids, dtype=np.int64),
+        np.array(times_us, dtype=np.int64),
+        np.array(prices, dtype=np.int64),
+        np.array(quantities, dtype=np.int64),
         np.array(makers, dtype=np.bool_),
     )
-    ordered = unsorted[np.lexsort((unsorted.trade_id, unsorted.symbol_id))]
+    ordered = unsorted.take(np.lexsort((unsorted.trade_id, unsorted.symbol_id)))
     repeat = (ordered.symbol_id[1:] == ordered.symbol_id[:-1]) & (ordered.trade_id[1:] == ordered.trade_id[:-1])
-    return ordered[np.concatenate(([True], ~repeat))] if repeat.any() else ordered
+    return ordered.take(np.concatenate(([True], ~repeat))) if repeat.any() else ordered
 
 
 def runs(ids: Ints) -> list[tuple[int, int]]:
@@ -161,7 +174,7 @@ def rollup(trades: Columns, length_us: int) -> list[RollupRow]:
     slot = trades.time_us // length_us
     # Stable, so that the rows of a candle stay in the order of their trade ids.
     order = np.lexsort((slot, trades.symbol_id))
-    trades, slot = trades[order], slot[order]
+    trades, slot = trades.take(order), slot[order]
     changed = (np.diff(trades.symbol_id) != 0) | (np.diff(slot) != 0)
     starts = np.concatenate(([0], np.flatnonzero(changed) + 1))
     ends = np.concatenate((starts[1:], [len(trades)])) - 1
