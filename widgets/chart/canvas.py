@@ -47,6 +47,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         self.paint_count = 0
         self._drawn = scene
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -82,12 +83,13 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         for rect in rects:
             if not rect.isEmpty():
                 region += rect.toAlignedRect()
-        region &= QRect(QRect(0, 0, self.width(), self.height()))
+        region &= QRect(0, 0, self.width(), self.height())
         if not region.isEmpty():
             self.viewport().update(region)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paint_count += 1
+        self._drawn.exposed = event.region()
         super().paintEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

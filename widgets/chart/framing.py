@@ -16,7 +16,7 @@ from widgets.chart.scene import NO_BARS, Crosshair, GapMark, Scene
 from widgets.chart.ticks import format_price, full_time, price_ticks, time_ticks
 from widgets.views import GapBand
 
-_PRICE_TICK_PX = 64.0
+_PRICE_TICK_PX = 56.0
 _TIME_TICK_PX = 96.0
 _UNKNOWN_DECIMALS = 2
 

@@ -132,52 +132,43 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
                 continue
             x = min(max((left + right - width) / 2, PADDING_PX), pane.width() - width - PADDING_PX)
             if x >= free_from:
-                self._chip(painter, x, _GAP_TEXT_MIDDLE_PX, width, style)
-                style.draw(painter, pixels, gap.text, x, _GAP_TEXT_MIDDLE_PX, scene.colours.warning)
+                if self._chip(painter, x, _GAP_TEXT_MIDDLE_PX, width, style):
+                    style.draw(painter, pixels, gap.text, x, _GAP_TEXT_MIDDLE_PX, scene.colours.warning)
                 free_from = x + width + PADDING_PX
 
     def _paint_legend(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, x, field = self._scene, PADDING_PX, None
-        if not scene.legend:
+        width = legend_width(scene.styles, scene.legend)
+        if not self._chip(painter, x, LEGEND_MIDDLE_PX, width, scene.styles.body):
             return
-        self._chip(painter, x, LEGEND_MIDDLE_PX, legend_width(scene.styles, scene.legend), scene.styles.body)
         for piece in scene.legend:
             style = _style_of(scene.styles, piece)
             x += _space_before(piece, field)
-            style.draw(painter, pixels, piece.text, x, LEGEND_MIDDLE_PX, self._tone(piece.tone))
+            style.draw(painter, pixels, piece.text, x, LEGEND_MIDDLE_PX, scene.colours.tones[piece.tone])
             x += style.width(piece.text)
             field = piece.field
-
-    def _tone(self, tone: Tone) -> QColor:
-        colours = self._scene.colours
-        return {
-            Tone.TITLE: colours.text,
-            Tone.LABEL: colours.dim,
-            Tone.VALUE: colours.text,
-            Tone.RISING: colours.rising,
-            Tone.FALLING: colours.falling,
-            Tone.WARNING: colours.warning,
-            Tone.FAINT: colours.dim,
-        }[tone]
 
     def _paint_volume_text(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, pane = self._scene, self._scene.layout.volume
         if scene.volume_text and pane.height() > 40:
             style, y = scene.styles.small, pane.top() + _VOLUME_TEXT_MIDDLE_PX
-            self._chip(painter, PADDING_PX, y, style.width(scene.volume_text), style)
-            style.draw(painter, pixels, scene.volume_text, PADDING_PX, y, scene.colours.dim)
+            if self._chip(painter, PADDING_PX, y, style.width(scene.volume_text), style):
+                style.draw(painter, pixels, scene.volume_text, PADDING_PX, y, scene.colours.dim)
 
-    def _chip(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> None:
-        """Clear the ground under a text, so that no line runs through its letters."""
+    def _chip(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> bool:
+        """Clear the ground under a text, so that no line runs through its letters; False where it need not be drawn."""
         rect = QRectF(x - 4, middle - style.height / 2, width + 8, style.height)
+        if width <= 0 or not self._scene.is_exposed(rect):
+            return False
         painter.fillRect(rect, self._scene.colours.background)
+        return True
 
 
 def _hatch_tile(size: int, scale: float, colour: QColor) -> QPixmap:
     tile = QPixmap(size, size)
     tile.fill(Qt.GlobalColor.transparent)
     faint = QColor(colour)
-    faint.setAlphaF(0.45)
+    faint.setAlphaF(0.38)
     painter = QPainter(tile)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(faint, scale))

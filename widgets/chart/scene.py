@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QRegion
 
 from app.market.series import Bar, BarColumns
 from app.market.symbol import Symbol
-from widgets.chart.legend import Piece
+from widgets.chart.legend import Piece, Tone
 from widgets.chart.pixels import mixed
 from widgets.chart.price_view import PriceView
 from widgets.chart.text import TextStyles
@@ -37,6 +37,15 @@ class Colours:
         self.rising, self.falling = QColor(palette.rising), QColor(palette.falling)
         self.warning, self.on_label = QColor(palette.warning), QColor("#ffffff")
         self.label = mixed(palette.background, palette.text, 0.16)
+        self.tones = {
+            Tone.TITLE: self.text,
+            Tone.LABEL: self.dim,
+            Tone.VALUE: self.text,
+            Tone.RISING: self.rising,
+            Tone.FALLING: self.falling,
+            Tone.WARNING: self.warning,
+            Tone.FAINT: self.dim,
+        }
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         # Falling or rising, complete or not: index with [rising][complete].
         self.candles = _faded(palette, 1.0, 0.4)
@@ -97,7 +106,7 @@ class Crosshair:
 
 @dataclass(slots=True)
 class Scene:
-    """One frame of the chart."""
+    """One frame of the chart; ``exposed`` is the part of the view being painted."""
 
     styles: TextStyles
     palette: Palette = DARK
@@ -117,9 +126,14 @@ class Scene:
     volume_text: str = ""
     last_text: str = ""
     countdown: str = ""
+    exposed: QRegion = field(default_factory=QRegion)
 
     def set_palette(self, palette: Palette) -> None:
         self.palette, self.colours = palette, Colours(palette)
+
+    def is_exposed(self, rect: QRectF) -> bool:
+        """Whether any of that rectangle, in the view's logical pixels, is being painted."""
+        return self.exposed.intersects(rect.toAlignedRect())
 
     def price_y(self, price: float) -> float:
         """Return a price's height in the view; far outside of the pane it is only outside."""

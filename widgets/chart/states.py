@@ -11,7 +11,7 @@ from widgets.theme import Palette
 
 RETRY, SIMULATED_MARKET = "Retry", "Use the simulated market"
 _TITLES = {"loading": "Loading candles …", "empty": "No candles yet", "error": "The chart cannot be shown"}
-_WIDEST_TEXT_PX = 420
+_WIDEST_PX = 440
 
 
 class StatePanel(QWidget):
@@ -32,18 +32,23 @@ class StatePanel(QWidget):
         for label in (self._title, self._text):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             label.setWordWrap(True)
-            label.setMaximumWidth(_WIDEST_TEXT_PX)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
+        # A widget of its own for the column: labels that wrap get their height only where nothing aligns them.
+        middle = QWidget()
+        middle.setMaximumWidth(_WIDEST_PX)
+        column = QVBoxLayout(middle)
         column.setSpacing(8)
         column.addStretch(1)
-        column.addWidget(self._title, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self._text, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._title)
+        column.addWidget(self._text)
         column.addSpacing(8)
         column.addLayout(self._buttons)
         column.addStretch(1)
+        row = QHBoxLayout(self)
+        row.addStretch(1)
+        row.addWidget(middle, 1000)
+        row.addStretch(1)
         self.hide()
 
     def show_state(self, state: str, text: str, actions: Sequence[str]) -> None:
@@ -55,6 +60,8 @@ class StatePanel(QWidget):
         self._put_buttons(actions if state == "error" else ())
 
     def set_palette(self, palette: Palette) -> None:
+        # Qt 6.11 goes on using the sheet set before where a widget was never polished in between.
+        self.ensurePolished()
         self.setStyleSheet(
             f"QLabel#title {{ color: {palette.text}; font-weight: 600; }}"
             f"QLabel#text {{ color: {palette.dim}; }}"
