@@ -1,7 +1,7 @@
 # cryptopipe: one command per intention. `make help` lists them.
 # Variables: PYTHON names the interpreter to build .venv from, ARGS goes to the program or to pytest.
 
-BIN := .venv/bin
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh

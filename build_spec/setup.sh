@@ -12,7 +12,7 @@ find_python() {
         if supported "$PYTHON"; then echo "$PYTHON"; fi
         return
     fi
-    for name in python3 python3.13 python3.12 python3.11; do
+    for name in python3 python3.13 python3.12 python3.11 python; do
         if supported "$name"; then
             echo "$name"
             return
