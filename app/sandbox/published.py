@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -20,7 +21,31 @@ from app.sandbox.source import RollingDay
 
 _MINUTE = Interval(60)
 _DAY_US = 86_400_000_000
+_NEVER_US = 1 << 62
 _QUOTES = "FDUSD USDT USDC TUSD BUSD BIDR USD1 BTC ETH BNB EUR TRY BRL GBP AUD JPY DAI XRP TRX USD".split()
+
+
+class KlineHistory:
+    """Klines of one interval that the exchange published, by rising open time, the last given of equals."""
+
+    def __init__(self, interval: Interval, klines: Iterable[Candle]) -> None:
+        by_open_time = {kline.open_time_us: kline for kline in klines}
+        self.interval = interval
+        self.klines = [by_open_time[open_us] for open_us in sorted(by_open_time)]
+        self._combined: dict[Interval, list[Candle]] = {}
+
+    def ended(self, begin_us: int, now_us: int) -> list[Candle]:
+        """Return the klines that open at or after ``begin_us`` and have ended by ``now_us``."""
+        first = bisect_left(self.klines, begin_us, key=_open_time)
+        end = bisect_left(self.klines, self.interval.open_time_us(now_us), key=_open_time)
+        return self.klines[first:end]
+
+    def combined(self, interval: Interval, begin_us: int, end_us: int) -> list[Candle]:
+        """Return candles of the interval with open times in ``[begin_us, end_us)``, added up from all klines."""
+        if interval not in self._combined:
+            self._combined[interval] = _combined(self.klines, interval)
+        candles = self._combined[interval]
+        return candles[bisect_left(candles, begin_us, key=_open_time) : bisect_left(candles, end_us, key=_open_time)]
 
 
 class PublishedSymbol:
@@ -33,15 +58,18 @@ class PublishedSymbol:
         self._by_id: list[tuple[int, Trade]] = []
         self._held = IdRanges()
         self._builders: dict[Interval, tuple[CandleBuilder, int]] = {}
-        self._history: dict[Interval, dict[int, Candle]] = {}
+        self._earliest_us = _NEVER_US
+        self._history: dict[Interval, KlineHistory] = {}
 
     def add_history(self, interval: Interval, klines: Iterable[Candle]) -> None:
         """Know these klines of the exchange; each is published once it has ended."""
-        self._history.setdefault(interval, {}).update((kline.open_time_us, kline) for kline in klines)
+        known = self._history[interval].klines if interval in self._history else []
+        self._history[interval] = KlineHistory(interval, [*known, *klines])
 
     def add(self, trade: Trade) -> None:
         """Publish a trade."""
         self._arrived.append(trade)
+        self._earliest_us = min(self._earliest_us, trade.time_us)
         self._held.add(trade.trade_id)
         insort(self._by_id, (trade.trade_id, trade))
 
@@ -61,36 +89,40 @@ class PublishedSymbol:
             return self._by_id[at][0]
         return self._by_id[-1][0] + 1 if self._by_id else 0
 
-    def candles(self, interval: Interval, now_us: int) -> list[Candle]:
+    def candles(self, interval: Interval, now_us: int, since_us: int = 0) -> list[Candle]:
         """
-        Return every candle, oldest first.
+        Return every candle that ends after ``since_us``, oldest first.
 
         From trades where they are complete, else from klines that were given; of several that add up to the interval
         the longest.
         """
         given = [shorter for shorter in self._history if shorter.tiles(interval)]
         if not given:
-            return self._from_trades(interval, now_us)
-        part = max(given, key=lambda shorter: shorter.length_us)
-        parts = {
-            open_us: kline for open_us, kline in self._history[part].items() if part.next_open_us(open_us) <= now_us
-        }
-        for candle in self._from_trades(part, now_us):
-            if candle.complete or candle.open_time_us not in parts:
+            candles = self._from_trades(interval, now_us)
+            return candles[bisect_left(candles, interval.open_time_us(since_us), key=_open_time) :]
+        history = self._history[max(given, key=lambda shorter: shorter.length_us)]
+        begin_us = interval.open_time_us(max(since_us, 0))
+        # Before the first trade nothing changes, so those candles are added up once.
+        border_us = max(interval.open_time_us(min(self._earliest_us, now_us)), begin_us)
+        candles = history.combined(interval, begin_us, border_us)
+        parts = {kline.open_time_us: kline for kline in history.ended(border_us, now_us)}
+        for candle in self._from_trades(history.interval, now_us):
+            if candle.open_time_us >= border_us and (candle.complete or candle.open_time_us not in parts):
                 parts[candle.open_time_us] = candle
-        groups: dict[int, list[Candle]] = {}
-        for open_us in sorted(parts):
-            groups.setdefault(interval.open_time_us(open_us), []).append(parts[open_us])
+        ordered = [parts[open_us] for open_us in sorted(parts)]
         return [
-            combine(open_us, group)._replace(closed=interval.next_open_us(open_us) <= now_us)
-            for open_us, group in groups.items()
+            *candles,
+            *(
+                candle._replace(closed=interval.next_open_us(candle.open_time_us) <= now_us)
+                for candle in _combined(ordered, interval)
+            ),
         ]
 
     def day(self, now_us: int) -> RollingDay | None:
         """Return the rolling day from what is known of it."""
         part = min([_MINUTE, *self._history], key=lambda interval: interval in self._history and -interval.length_us)
         since_us = now_us - _DAY_US
-        parts = [candle for candle in self.candles(part, now_us) if candle.open_time_us > since_us]
+        parts = [candle for candle in self.candles(part, now_us, since_us) if candle.open_time_us > since_us]
         if not parts:
             return None
         whole = combine(parts[0].open_time_us, parts)
@@ -140,6 +172,15 @@ def described(frames: Sequence[RecordedFrame], files: Iterable[RecordedFile]) ->
         Symbol(name, *_assets(name), _step(prices.get(name, 0)), _step(quantities.get(name, 0)))
         for name in sorted(names - {""})
     ]
+
+
+def _combined(parts: Iterable[Candle], interval: Interval) -> list[Candle]:
+    groups = groupby(parts, key=lambda part: interval.open_time_us(part.open_time_us))
+    return [combine(open_us, group) for open_us, group in groups]
+
+
+def _open_time(candle: Candle) -> int:
+    return candle.open_time_us
 
 
 def _assets(name: str) -> tuple[str, str]:

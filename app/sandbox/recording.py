@@ -56,7 +56,8 @@ class RecordingSource:
         self.log, self._times_us = _with_tickers(frames)
         self._receive_us = [frame.receive_us for frame in self.log]
         self._computed: dict[int, bytes] = {}
-        self._rest_us = max((file.klines[-1].open_time_us for file in recorded if file.klines), default=0)
+        ends_us = [file.interval.next_open_us(file.klines[-1].open_time_us) for file in recorded if file.interval]
+        self._rest_us = max(ends_us, default=0)
         self.streams = {frame.stream for frame in self.log}
         self.position = 0
         self._began_s: float | None = None

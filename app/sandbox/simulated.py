@@ -62,7 +62,7 @@ LISTINGS = (
     Listing("UNI", "7.2", "0.001", "0.01", 1.0),
     Listing("ATOM", "4.8", "0.001", "0.01", 0.8),
     Listing("SHIB", "0.00001400", "0.00000001", "1", 4.0),
-    Listing("ETH", "0.043", "0.00001", "0.0001", 2.0, quote="BTC"),
+    Listing("ETH", "0.043", "0.00001", "0.001", 2.0, quote="BTC"),
     Listing("ADA", "0.00000590", "0.00000001", "1", 0.15, quote="BTC"),
     Listing("NKN", "0.08", "0.0001", "1", 0.05),
     Listing("币安人生", "0.12", "0.0001", "0.1", 1.0),
@@ -109,6 +109,7 @@ class SimulatedMarket:
             if symbol.is_trading
         }
         self._histories = {name: FoldedHistory(pair) for name, pair in self._pairs.items()}
+        self._first_ids: dict[str, int] = {}
         self._seconds: OrderedDict[tuple[str, int], PublishedSecond] = OrderedDict()
 
     def now_us(self) -> int:
@@ -121,7 +122,9 @@ class SimulatedMarket:
         pair = self._pairs.get(symbol)
         if pair is None:
             return None
-        first, end = pair.first_id_from(self._begin_us), pair.first_id_from(self.now_us() + 1)
+        if symbol not in self._first_ids:
+            self._first_ids[symbol] = pair.first_id_from(self._begin_us)
+        first, end = self._first_ids[symbol], pair.first_id_from(self.now_us() + 1)
         return (first, end - 1) if end > first else None
 
     def first_id_from(self, symbol: str, time_us: int) -> int:

@@ -54,6 +54,8 @@ class SimulatedFeed:
         frames: list[Frame] = []
         for stream in streams:
             name, _, kind = stream.partition("@")
+            if name != name.lower():
+                continue  # the exchange's stream names are lower case; others stay silent
             symbol = name.upper()
             if kind == "miniTicker":
                 day = await self._market.day(symbol) if ends_second else None
