@@ -91,9 +91,10 @@ def settings_from(options: argparse.Namespace) -> Settings:
 def run_command(options: argparse.Namespace) -> int:
     """Run the headless command that ``options`` name and return the exit code."""
     settings = settings_from(options)
+    name = "sandbox" if options.command == "sandbox" else "cryptopipe"
+    start_logging(settings.data_dir, settings.log_level, settings.log_format, name=name)
     if options.command == "sandbox":
         return commands.sandbox(options)
-    start_logging(settings.data_dir, settings.log_level, settings.log_format)
     if options.command == "collect":
         return commands.collect(settings, options.duration)
     if options.command == "export":

@@ -36,14 +36,14 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat) -> Path:
+def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, name: str = "cryptopipe") -> Path:
     """
-    Log to ``data_dir/logs/cryptopipe.log`` from now on, uncaught exceptions too; return that path.
+    Log to ``data_dir/logs/<name>.log`` from now on, uncaught exceptions too; return that path.
 
     Raises:
         SettingsError: If the folder cannot be made or written.
     """
-    path = data_dir / "logs" / "cryptopipe.log"
+    path = data_dir / "logs" / f"{name}.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from storage.database import Database
-
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
 from app.settings import Settings
+from storage.database import Database
 
 
 def open_database(settings: Settings) -> Database:
@@ -28,7 +27,7 @@ def open_database(settings: Settings) -> Database:
         postgres_bin=Path(settings.postgres_bin) if settings.postgres_bin else None,
         batch_trades=settings.batch_trades,
         batch_seconds=settings.batch_seconds,
-        queue_trades=settings.queue_trades,
+        queue_limit=settings.queue_trades,
     )
 
 

@@ -48,8 +48,8 @@ class Database(Protocol):
     def label(self) -> str:
         """``"Embedded PostgreSQL 18.4"``."""
 
-    def close(self, timeout_s: float) -> None:
-        """Close connections and stop an embedded server; blocks at most about ``timeout_s``."""
+    def close(self, timeout_s: float = ...) -> bool:
+        """Commit what is queued, close, leave an embedded server; about ``timeout_s`` at most. False: trades left."""
 
 
 class Engine:
