@@ -26,12 +26,14 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
     ``paint_count`` counts the paints of the viewport.
 
     Signals:
+        painted(QRegion): that part of the viewport was painted.
         resized(): the viewport has another size.
         pressed(QPointF, buttons), dragged(QPointF), released(), hovered(QPointF), left(): the mouse.
         double_clicked(QPointF): with the left button.
         wheel_turned(QWheelEvent), key_pressed(QKeyEvent): accepted by the receiver, or passed on.
     """
 
+    painted = Signal(QRegion)
     resized = Signal()
     pressed = Signal(QPointF)
     dragged = Signal(QPointF)
@@ -91,6 +93,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         self.paint_count += 1
         self._drawn.exposed = event.region()
         super().paintEvent(event)
+        self.painted.emit(event.region())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -120,9 +120,10 @@ class ChartWidget(QWidget):
             self._set_following(follow)
         if symbol != self._scene.symbol:
             self._gaps, self._axis_px = [], 0.0
+        if series is not self._series:
+            self._scene.price.auto = True
         self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
         self._asked_before = self._last_slot = None
-        self._scene.price.auto = True
         self._scene.countdown = ""
         if series is not None and not self._following and centre_us is not None:
             self._scene.time.centre_on(position_of(series.interval, centre_us))
@@ -183,6 +184,16 @@ class ChartWidget(QWidget):
     def paint_count(self) -> int:
         """How often the chart has painted, parts included."""
         return self._canvas.paint_count
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether all that arrived is marked for painting: no frame and no text is due."""
+        return not self._frame_due and not self._text_timer.isActive()
+
+    @property
+    def legend_text(self) -> str:
+        """What the legend says, as one line."""
+        return " ".join(piece.text for piece in self._scene.legend)
 
     def visible_range_us(self) -> tuple[int, int] | None:
         """Return the times at the left and right edge, UTC microseconds; None without a series."""

@@ -21,6 +21,9 @@ _DAY_S = 86_400
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 _STEPS_DAYS = (1, 2, 4, 7, 14)
 _STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
+# Not strftime's: Qt sets the C locale to the user's, and the rest of the window writes English.
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _FIRST_YEAR, _LAST_YEAR = 1971, 2200
 
 
@@ -135,18 +138,19 @@ def _label(open_us: int, begins: str, least_s: float) -> tuple[str, bool]:
     if begins == "year" and least_s > 12 * 3600:
         return str(moment.year), True
     if begins == "month" and least_s > 12 * 3600:
-        return f"{moment:%b}", True
+        return _MONTHS[moment.month - 1], True
     if begins:
-        return f"{moment.day} {moment:%b}", least_s <= 12 * 3600
+        return f"{moment.day} {_MONTHS[moment.month - 1]}", least_s <= 12 * 3600
     return (f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"), False
 
 
 def full_time(open_us: int, interval: Interval) -> str:
     """Return a candle's open time in full, as the crosshair says it."""
     moment = datetime.fromtimestamp(open_us / SECOND_US, UTC)
+    date = f"{moment:%d} {_MONTHS[moment.month - 1]} {moment.year}"
     if interval.months or interval.seconds % _DAY_S == 0:
-        return f"{moment:%a %d %b %Y}"
-    return f"{moment:%d %b %Y %H:%M:%S}" if interval.seconds % 60 else f"{moment:%d %b %Y %H:%M}"
+        return f"{_WEEKDAYS[moment.weekday()]} {date}"
+    return f"{date} {moment:%H:%M:%S}" if interval.seconds % 60 else f"{date} {moment:%H:%M}"
 
 
 def countdown(left_us: int) -> str:

@@ -1,0 +1,99 @@
+"""Words in which the chart's tests speak: candles, series, a picture of the chart and what is where in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.market.candle import Candle
+from app.market.interval import Interval
+from app.market.series import CandleSeries
+from app.market.symbol import Symbol
+from app.market.units import E8
+from widgets.chart.canvas import ChartCanvas
+from widgets.chart.chart_widget import ChartWidget
+
+MINUTE = Interval.parse("1m")
+BTC = Symbol("BTCUSDT", "BTC", "USDT", tick_size_e8=1_000_000, step_size_e8=1_000)
+ETH = Symbol("ETHUSDT", "ETH", "USDT", tick_size_e8=1_000_000, step_size_e8=10_000)
+FIRST_SLOT = 12_000_000
+
+
+def candle(slot: int, open_: float, close: float, *, interval: Interval = MINUTE, **fields: Any) -> Candle:
+    """A candle whose wicks reach 2 beyond its body."""
+    o, c = round(open_ * E8), round(close * E8)
+    high, low = max(o, c) + 2 * E8, min(o, c) - 2 * E8
+    usual = Candle(interval.slot_open_us(slot), o, high, low, c, 5 * E8, 500 * E8 * E8, 42, 2 * E8, 200 * E8 * E8)
+    return usual._replace(**fields)
+
+
+def zigzag(count: int, first: int = FIRST_SLOT, interval: Interval = MINUTE) -> list[Candle]:
+    """Candles that rise by 10 and fall by 10 in turn."""
+    return [
+        candle(slot, *((100.0, 110.0) if slot % 2 else (110.0, 100.0)), interval=interval)
+        for slot in range(first, first + count)
+    ]
+
+
+def series_of(candles: Iterable[Candle], interval: Interval = MINUTE) -> CandleSeries:
+    series = CandleSeries("BTCUSDT", interval)
+    series.replace(list(candles))
+    return series
+
+
+def canvas_of(chart: ChartWidget) -> ChartCanvas:
+    return chart.findChild(ChartCanvas)
+
+
+def settle(qtbot: QtBot, chart: ChartWidget) -> None:
+    """Let every frame that is due be painted."""
+    qtbot.waitUntil(lambda: chart.is_up_to_date)
+    QApplication.processEvents()
+
+
+def place(chart: ChartWidget, slot: float, price: float) -> QPointF:
+    """Where a slot and price are in the chart, as its ViewBox says."""
+    return canvas_of(chart).price_box.mapViewToScene(QPointF(slot, price))
+
+
+def slot_at(chart: ChartWidget, x: float) -> float:
+    return canvas_of(chart).price_box.mapSceneToView(QPointF(x, 10.0)).x()
+
+
+def picture(chart: ChartWidget, scale: float = 1.0) -> QImage:
+    """The chart painted anew at a device pixel ratio."""
+    pixmap = QPixmap(round(chart.width() * scale), round(chart.height() * scale))
+    pixmap.setDevicePixelRatio(scale)
+    chart.render(pixmap, QPoint())
+    return pixmap.toImage().convertToFormat(QImage.Format.Format_RGB32)
+
+
+def colour_at(image: QImage, point: QPointF) -> str:
+    scale = image.devicePixelRatio()
+    return image.pixelColor(int(point.x() * scale), int(point.y() * scale)).name()
+
+
+def run_of(image: QImage, x: int, y: int) -> tuple[int, int]:
+    """The first and last pixel of the row that have the colour of pixel ``x``, without a break."""
+    colour, first, last = image.pixel(x, y), x, x
+    while first > 0 and image.pixel(first - 1, y) == colour:
+        first -= 1
+    while last < image.width() - 1 and image.pixel(last + 1, y) == colour:
+        last += 1
+    return first, last
+
+
+def count_of(image: QImage, colour: str) -> int:
+    """How many pixels have exactly that colour."""
+    data = image.constBits().tobytes()
+    red, green, blue = (bytes.fromhex(colour[at : at + 2]) for at in (1, 3, 5))
+    pixel = blue + green + red + b"\xff"
+    return sum(data[at : at + 4] == pixel for at in range(0, len(data), 4))
+
+
+LEFT_BUTTON, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton

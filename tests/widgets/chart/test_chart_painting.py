@@ -1,0 +1,211 @@
+"""What is on the picture: colours, pixels, and that painting never fails."""
+
+from __future__ import annotations
+
+import pytest
+from charts import (
+    BTC,
+    FIRST_SLOT,
+    MINUTE,
+    candle,
+    canvas_of,
+    colour_at,
+    count_of,
+    picture,
+    place,
+    run_of,
+    series_of,
+    settle,
+    zigzag,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QPointF
+from pytestqt.exceptions import capture_exceptions
+from pytestqt.qtbot import QtBot
+
+from app.market.candle import Candle
+from app.market.interval import Interval
+from app.market.series import CandleSeries
+from app.market.symbol import Symbol
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.pixels import mixed
+from widgets.theme import DARK, LIGHT, Palette
+from widgets.views import GapBand
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
+def test_bodies_and_wicks_have_the_colour_of_their_direction(
+    qtbot: QtBot, chart: ChartWidget, palette: Palette
+) -> None:
+    chart.set_palette(palette)
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+    image = picture(chart)
+    rising, falling = FIRST_SLOT + 31, FIRST_SLOT + 30
+    for slot, colour in ((rising, palette.rising), (falling, palette.falling)):
+        assert colour_at(image, place(chart, slot, 103)) == colour
+        assert colour_at(image, place(chart, slot, 111)) == colour
+    assert colour_at(image, place(chart, rising, 113)) in (palette.background, palette.grid)
+    assert colour_at(image, place(chart, rising + 0.5, 103)) in (palette.background, palette.grid)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
+@pytest.mark.parametrize("zoom", [1.0, 1.31, 2.3])
+def test_wicks_are_a_pixel_wide_and_centred_on_even_bodies(
+    qtbot: QtBot, chart: ChartWidget, scale: float, zoom: float
+) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    chart.zoom(zoom)
+    settle(qtbot, chart)
+    image = picture(chart, scale)
+    widths = set()
+    for slot in range(FIRST_SLOT + 20, FIRST_SLOT + 39):
+        body_y, wick_y = (int(place(chart, slot, price).y() * scale) for price in (103, 111))
+        x = int(place(chart, slot, 103).x() * scale)
+        body, wick = run_of(image, x, body_y), run_of(image, x, wick_y)
+        assert wick[1] - wick[0] + 1 == int(scale)
+        assert wick[0] - body[0] == body[1] - wick[1]
+        widths.add(body[1] - body[0])
+    assert len(widths) == 1
+
+
+def test_incomplete_candles_are_faded_under_a_band_that_says_how_many_are_missing(
+    qtbot: QtBot, chart: ChartWidget
+) -> None:
+    candles = zigzag(40)
+    holed = FIRST_SLOT + 31
+    candles[31] = candles[31]._replace(complete=False)
+    chart.set_series(series_of(candles), BTC)
+    settle(qtbot, chart)
+    faded = mixed(DARK.background, DARK.rising, 0.4).name()
+    assert count_of(picture(chart), faded) > 50
+    before = count_of(picture(chart), DARK.warning)
+    start_us = MINUTE.slot_open_us(holed)
+    chart.set_gaps([GapBand(start_us, start_us + 30_000_000, 204, repairing=True)])
+    settle(qtbot, chart)
+    assert count_of(picture(chart), DARK.warning) > before
+    point = place(chart, holed, 105)
+    chart.point_at(point)
+    settle(qtbot, chart)
+    assert chart.legend_text.endswith("204 missing")
+
+
+def test_no_old_candle_is_left_once_the_series_is_gone(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+    assert count_of(picture(chart), DARK.rising) > 100
+    chart.set_series(None, BTC)
+    image = picture(chart)
+    assert count_of(image, DARK.rising) == count_of(image, DARK.falling) == 0
+    assert chart.legend_text == ""
+
+
+def test_a_tick_repaints_a_small_region_that_leaves_what_a_full_paint_would(qtbot: QtBot, chart: ChartWidget) -> None:
+    series = series_of(zigzag(200))
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    viewport = canvas_of(chart).viewport()
+    for close in (104.0, 101.5, 109.0, 106.25):
+        series.upsert(candle(FIRST_SLOT + 199, 100.0, close))
+        series.upsert(candle(FIRST_SLOT + 199, 100.0, close, high_e8=112 * 10**8, low_e8=98 * 10**8))
+        with qtbot.waitSignal(canvas_of(chart).painted, timeout=5000) as painted:
+            chart.series_changed()
+        area = sum(rect.width() * rect.height() for rect in painted.args[0])
+        assert area < 0.1 * viewport.width() * viewport.height()
+    settle(qtbot, chart)
+    shown = chart.screen().grabWindow(chart.winId()).toImage()
+    fresh = picture(chart)
+    assert shown.size() == fresh.size()
+    assert shown.convertToFormat(fresh.format()) == fresh
+
+
+def test_nothing_is_painted_when_nothing_changed(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(50)), BTC)
+    chart.set_now(MINUTE.slot_open_us(FIRST_SLOT + 49))
+    settle(qtbot, chart)
+    paints = chart.paint_count
+    chart.series_changed()
+    chart.set_gaps([])
+    chart.set_now(MINUTE.slot_open_us(FIRST_SLOT + 49) + 100)
+    settle(qtbot, chart)
+    assert chart.paint_count == paints
+
+
+def test_many_changes_make_one_paint(qtbot: QtBot, chart: ChartWidget) -> None:
+    series = series_of(zigzag(50))
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    paints = chart.paint_count
+    for close in range(100, 108):
+        series.upsert(candle(FIRST_SLOT + 49, 100, close))
+        chart.series_changed()
+    with qtbot.waitSignal(canvas_of(chart).painted):
+        pass
+    assert chart.paint_count == paints + 1
+
+
+def test_a_hidden_chart_does_nothing_and_is_right_when_shown_again(qtbot: QtBot, chart: ChartWidget) -> None:
+    series = series_of(zigzag(50))
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    chart.hide()
+    paints = chart.paint_count
+    series.upsert(candle(FIRST_SLOT + 50, 100, 123))
+    chart.series_changed()
+    assert chart.is_up_to_date
+    assert chart.paint_count == paints
+    chart.show()
+    settle(qtbot, chart)
+    assert "C 123.00" in chart.legend_text
+    assert colour_at(picture(chart), place(chart, FIRST_SLOT + 50, 115)) == DARK.rising
+
+
+prices = st.sampled_from([1, 3, 10**8, 6_170_000_000_000, 10**16])
+shapes = st.lists(
+    st.tuples(st.integers(0, 5000), prices, st.integers(0, 3), st.booleans()), max_size=30, unique_by=lambda row: row[0]
+)
+
+
+@settings(max_examples=40)
+@given(
+    shapes,
+    st.tuples(st.integers(1, 900), st.integers(1, 600)),
+    st.sampled_from(["1s", "1m", "13m", "1d", "1M"]),
+    st.floats(-60, 60),
+    st.floats(-9000, 9000),
+    st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0]),
+)
+def test_painting_never_fails(
+    qapp: object,
+    rows: list[tuple[int, int, int, bool]],
+    size: tuple[int, int],
+    interval_name: str,
+    zoom: float,
+    pan: float,
+    scale: float,
+) -> None:
+    interval = Interval.parse(interval_name)
+    first = 300 if interval.months else interval.slot(1_500_000_000_000_000)
+    candles = [
+        Candle(interval.slot_open_us(first + at % 300), p, p + up, max(p - up, 1), p, up, up, up, 0, 0, complete=whole)
+        for at, p, up, whole in sorted(rows, key=lambda row: row[0] % 300)
+    ]
+    series = CandleSeries("X", interval)
+    for each in candles:
+        series.upsert(each)
+    with capture_exceptions() as failures:
+        chart = ChartWidget()
+        chart.resize(*size)
+        chart.set_series(series, Symbol("X", "X", "Y", tick_size_e8=1))
+        chart.show()
+        chart.set_gaps([GapBand(each.open_time_us, each.open_time_us, 3) for each in candles[:2]])
+        chart.set_now(interval.slot_open_us(first + 30))
+        for act in (lambda: chart.zoom(2**zoom, size[0] / 3), lambda: chart.pan(pan), lambda: chart.stretch_price(40)):
+            act()
+            chart.point_at(QPointF(size[0] / 2, size[1] / 3))
+            picture(chart, scale)
+            chart.resize(size[1], size[0])
+        chart.close()
+        chart.deleteLater()
+    assert not failures
