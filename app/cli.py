@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from app import commands, doctor
 from app.logs import start_logging
 from app.market.errors import CryptopipeError, SettingsError, UsageError
 from app.settings import Settings, declarations, load
@@ -93,13 +92,20 @@ def run_command(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     name = "sandbox" if options.command == "sandbox" else "cryptopipe"
     start_logging(settings.data_dir, settings.log_level, settings.log_format, name=name)
+    # Imported where they are used: the window and the sandbox start without the others' packages.
     if options.command == "sandbox":
-        return commands.sandbox(options)
+        from app.serve import sandbox
+
+        return sandbox(options)
+    if options.command == "doctor":
+        from app.doctor import report
+
+        return report(settings, as_json=options.as_json)
+    from app import commands
+
     if options.command == "collect":
         return commands.collect(settings, options.duration)
-    if options.command == "export":
-        return commands.export(settings, options)
-    return doctor.report(settings, as_json=options.as_json)
+    return commands.export(settings, options)
 
 
 def guarded(work: Any, arguments: Sequence[str]) -> int:

@@ -1,0 +1,53 @@
+"""The parts of the documents that are derived from the code. ``python -m tests.docs`` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from app.binance.connection import diagram
+from app.settings import declarations
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings_table() -> str:
+    """Return README's table of the settings."""
+    rows = ["| variable | default | what |", "|---|---|---|"]
+    for declared in declarations():
+        default = ",".join(declared.default) if isinstance(declared.default, tuple) else declared.default
+        shown = "the user's data directory" if default is None else f"`{default}`" if default != "" else "none"
+        rows.append(f"| `{declared.variable}` | {shown} | {declared.sentence} |")
+    return "\n".join(rows)
+
+
+def connection_diagram() -> str:
+    """Return ARCHITECTURE's diagram of the connection's states."""
+    return f"```mermaid\n{diagram().strip()}\n```"
+
+
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "settings"): settings_table,
+    ("ARCHITECTURE.md", "connection"): connection_diagram,
+}
+
+
+def renewed(text: str, name: str, part: str) -> str:
+    """Return the document with what stands between the marks of ``name`` replaced by ``part``."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    made, found = pattern.subn(lambda _: f"{begin}\n\n{part}\n\n{end}", text)
+    if found != 1:
+        raise ValueError(f"the marks of {name} stand {found} times")
+    return made
+
+
+def main() -> None:
+    for (document, name), make in PARTS.items():
+        path = ROOT / document
+        path.write_text(renewed(path.read_text(encoding="utf-8"), name, make()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Documents say what the code says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs import PARTS, ROOT, renewed
+
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize(("document", "name"), PARTS)
+def test_derived_part_is_current(document, name):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert renewed(text, name, PARTS[document, name]()) == text, "run python -m tests.docs"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_a_document_links_to_exists(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+def test_every_module_named_in_the_architecture_exists():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(app/[a-z_/]+\.py)`", text)) | {
+        name.replace(".", "/") for name in re.findall(r"\b(app\.[a-z_]+)\b", text)
+    }
+    assert named
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
