@@ -40,6 +40,7 @@ class ExportState(Enum):
 
     EDITING = auto()
     RUNNING = auto()
+    CANCELLING = auto()
     DONE = auto()
 
 
@@ -80,7 +81,9 @@ class ExportDialog(QDialog):
         self.form.cancel_button.clicked.connect(self.reject)
 
     def set_progress(self, done_candles: int, fraction: float | None = None) -> None:
-        """Show how far the writing is; ``fraction`` is None while the end is not known."""
+        """Show how far the writing is; ``fraction`` is None while the end is not known. Late news is passed over."""
+        if self.state is not ExportState.RUNNING:
+            return
         self.form.show_progress(f"{_candles(done_candles)} written", fraction)
 
     def completed(self, path: Path, candles: int) -> None:
@@ -102,7 +105,10 @@ class ExportDialog(QDialog):
 
     def reject(self) -> None:
         """Esc, Cancel or the window's own button: stop the running export first, then close."""
+        if self.state is ExportState.CANCELLING:
+            return
         if self.state is ExportState.RUNNING:
+            self.state = ExportState.CANCELLING
             self.form.cancel_button.setEnabled(False)
             self.form.show_progress("Cancelling…", None)
             self.cancel_requested.emit()

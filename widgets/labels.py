@@ -47,7 +47,7 @@ class SteadyLabel(QLabel):
 class ElidedLabel(QLabel):
     """A one-line label that gives way: where its text does not fit it ends in “…” and the tool tip has all of it."""
 
-    _LEAST_WIDTH = 48
+    _LEAST_WIDTH = 72
 
     def __init__(self, text: str = "", tone: str = "", font: QFont | None = None) -> None:
         super().__init__(text)

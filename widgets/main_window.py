@@ -160,7 +160,7 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
-        self.setMinimumSize(880, 520)
+        self.setMinimumSize(960, 560)
         self.resize(1440, 900)
         top = QWidget()
         layout = QVBoxLayout(top)

@@ -7,15 +7,19 @@ fit, with all of it in the tool tip.
 
 from __future__ import annotations
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
 from app.market.ports import FeedState
 from widgets import style
+from widgets.folding import fold
 from widgets.labels import ElidedLabel, SteadyLabel, label
 from widgets.numbers import SPACE, count, rate, utc_time
 from widgets.views import StatusView
 
 HEIGHT = 28
+_SPACING = 20
+_FRAME = 8  # what Qt keeps free around the inside of a status bar
 
 _FEED = {
     FeedState.IDLE: ("Idle", "faint"),
@@ -50,7 +54,8 @@ class StatusBar(QStatusBar):
         self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
         self.badge.setObjectName("badge")
         self.time = SteadyLabel("", "dim", small)
-        self.addWidget(self._arrange(), 1)
+        self._inside = self._arrange()
+        self.addWidget(self._inside, 1)
         self._name_parts()
         self.set_status(StatusView())
 
@@ -67,6 +72,15 @@ class StatusBar(QStatusBar):
         self.malformed.setVisible(status.malformed > 0)
         self.badge.setVisible(status.simulated)
         self.time.setText("" if status.exchange_time_us is None else utc_time(status.exchange_time_us))
+        self._fold()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fold()
+
+    def _fold(self) -> None:
+        # The width inside will not do: it is never less than its parts need, and then hangs over the edge.
+        fold(self._inside, self.width() - _FRAME, (self.queue, self.rate, self.time), _SPACING)
 
     def _show_feed(self, status: StatusView) -> None:
         word, tone = _FEED[status.feed_state]
@@ -91,7 +105,7 @@ class StatusBar(QStatusBar):
         inside = QWidget()
         layout = QHBoxLayout(inside)
         layout.setContentsMargins(12, 0, 12, 0)
-        layout.setSpacing(20)
+        layout.setSpacing(_SPACING)
         state = QHBoxLayout()
         state.setSpacing(7)
         state.addWidget(self.dot)

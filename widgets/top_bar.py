@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFont, QKeySequence
+from PySide6.QtGui import QFont, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets import icons, style
+from widgets.folding import fold
 from widgets.interval_bar import IntervalBar
 from widgets.labels import SteadyLabel, label
 from widgets.numbers import direction, percent, price
@@ -16,6 +17,7 @@ from widgets.theme import DARK, PALETTES, Palette
 from widgets.views import QuoteView
 
 HEIGHT = 48
+_SPACING = 12
 
 
 class SymbolButton(QPushButton):
@@ -103,6 +105,7 @@ class TopBar(QFrame):
         for figure in (self.price, self.change):
             figure.setText("")
             figure.forget_width()
+        self._fold()
 
     def set_quote(self, quote: QuoteView) -> None:
         """Show the last price and its 24 h change, coloured by direction."""
@@ -111,9 +114,12 @@ class TopBar(QFrame):
         self.change.setText("" if quote.change_percent is None else percent(quote.change_percent))
         style.set_tone(self.price, tone)
         style.set_tone(self.change, tone or "dim")
+        if self.minimumSizeHint().width() > self.width():
+            self._fold()  # a longer price
 
     def set_interval(self, interval: Interval) -> None:
         self.intervals.set_interval(interval)
+        self._fold()
 
     def set_palette(self, palette: Palette) -> None:
         self._other_theme = next(name for name in PALETTES if name != palette.name)
@@ -123,10 +129,17 @@ class TopBar(QFrame):
         self.search.setIcon(icons.icon("search", palette.dim))
         self.intervals.set_palette(palette)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fold()
+
+    def _fold(self) -> None:
+        fold(self, self.width(), (self.symbol.market, self.search, self.change), _SPACING)
+
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 16, 0)
-        layout.setSpacing(12)
+        layout.setSpacing(_SPACING)
         left: tuple[QWidget, ...] = (self.symbol, self.price, self.change, _divider(), self.intervals)
         right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button)
         for part in left:

@@ -107,6 +107,11 @@ class WatchlistView(QListView):
         else:
             super().keyPressEvent(event)
 
+    def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
+        # QListView's own lays out and repaints every row, in case one has changed its height. Ours never do.
+        for row in range(first.row(), last.row() + 1):
+            self.viewport().update(self.visualRect(self.model().index(row, 0)))
+
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if self.model().rowCount() == 0:

@@ -1,0 +1,149 @@
+"""Quote panel, top bar, status bar and notice: what they say."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.market.ports import FeedState
+from tests.widgets.conftest import BTCUSDT, ETHUSDT
+from widgets.main_window import MainWindow
+from widgets.notice_bar import NoticeAction
+from widgets.views import QuoteView, StatusView
+
+QUOTE = QuoteView(
+    BTCUSDT, 61693.94, -0.53, 61693.93, 3.78826, 61693.94, 1.54698, 62745.14, 54730.0, 45298.1, 19904, 204, True
+)
+STATUS = StatusView(
+    FeedState.LIVE, "", 23.4, 312, "Embedded PostgreSQL 18.4", "", 1204, 0, 204, False, 0, 1_723_162_523_000_000
+)
+
+
+def tone(widget: object) -> str:
+    return widget.property("tone") or ""  # type: ignore[attr-defined]
+
+
+def test_the_quote_panel_shows_the_book_the_day_and_what_is_stored(window: MainWindow) -> None:
+    window.set_quote(QUOTE)
+    panel = window.quote_panel
+    assert (panel.bid.price.text(), panel.bid.quantity.text()) == ("61,693.93", "3.788 BTC")
+    assert (panel.ask.price.text(), panel.ask.quantity.text()) == ("61,693.94", "1.547 BTC")
+    assert [label.text() for label in panel.figures.values()] == [
+        "0.01",
+        "62,745.14",
+        "54,730.00",
+        "45,298 BTC",
+        "19,904",
+        "204 · repairing",
+    ]
+    assert tone(panel.figures["Missing trades"]) == "warning"
+
+
+def test_nothing_missing_is_no_warning(window: MainWindow) -> None:
+    window.set_quote(QUOTE)
+    window.set_quote(QuoteView(BTCUSDT))
+    assert window.quote_panel.figures["Missing trades"].text() == "0"
+    assert tone(window.quote_panel.figures["Missing trades"]) == ""
+    assert window.quote_panel.figures["24 h high"].text() == "–"
+
+
+def test_a_spread_that_is_a_setting_has_no_quantities(window: MainWindow) -> None:
+    window.set_quote(QuoteView(BTCUSDT, bid=61690.0, ask=61700.0))
+    assert window.quote_panel.bid.quantity.text() == "by spread setting"
+
+
+def test_another_symbol_takes_the_old_figures_away_at_once(window: MainWindow) -> None:
+    window.set_quote(QUOTE)
+    window.set_symbol(ETHUSDT)
+    assert window.top_bar.price.text() == ""
+    assert window.quote_panel.bid.price.text() == "–"
+    assert window.windowTitle() == "ETH/USDT · cryptopipe"
+    window.set_quote(QUOTE)
+    assert window.top_bar.price.text() == ""
+
+
+@pytest.mark.parametrize(("change", "expected"), [(-0.53, "falling"), (0.53, "rising"), (0.0, ""), (None, "")])
+def test_the_price_is_coloured_by_direction(window: MainWindow, change: float | None, expected: str) -> None:
+    window.set_quote(QuoteView(BTCUSDT, 61693.94, change))
+    assert window.top_bar.price.text() == "61,693.94"
+    assert tone(window.top_bar.price) == expected
+
+
+def test_a_shorter_price_does_not_move_the_interval_bar(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_quote(QuoteView(BTCUSDT, 100000.01, -10.5))
+    qtbot.waitUntil(lambda: window.top_bar.price.width() >= window.top_bar.price.sizeHint().width())
+    place = window.top_bar.intervals.x()
+    window.set_quote(QuoteView(BTCUSDT, 99999.0, -9.1))
+    window.top_bar.layout().activate()
+    assert window.top_bar.intervals.x() == place
+
+
+def test_while_all_is_well_the_status_bar_shows_figures(window: MainWindow) -> None:
+    window.set_status(STATUS)
+    bar = window.status_bar
+    assert bar.feed.text() == "Live · 23\u00a0ms"
+    assert bar.rate.text() == "312 trades/s"
+    assert bar.database.text() == "Embedded PostgreSQL 18.4 · 1,204 rows/s"
+    assert bar.queue.text() == "Queue 0"
+    assert bar.missing.text() == "204 trades missing"
+    assert bar.time.text() == "09 Aug 2024 00:15:23 UTC"
+    assert (bar.missing.isVisible(), bar.malformed.isVisible(), bar.badge.isVisible()) == (True, False, False)
+    assert tone(bar.dot) == "rising"
+
+
+def test_what_is_wrong_is_said_and_coloured(window: MainWindow) -> None:
+    window.set_status(
+        StatusView(
+            FeedState.BACKING_OFF,
+            "The exchange cannot be reached; check the network.",
+            database="PostgreSQL 18.4",
+            database_reason="The disk is full: free some space.",
+            malformed=1,
+            simulated=True,
+        )
+    )
+    bar = window.status_bar
+    assert "The exchange cannot be reached; check the network." in bar.feed.text()
+    assert bar.feed.toolTip() == "The exchange cannot be reached; check the network."
+    assert bar.database.text() == "PostgreSQL 18.4 · The disk is full: free some space."
+    assert bar.malformed.text() == "1 message unreadable"
+    assert bar.badge.isVisible()
+    assert (tone(bar.dot), tone(bar.feed), tone(bar.database)) == ("warning", "warning", "warning")
+
+
+@pytest.mark.parametrize("state", FeedState)
+def test_every_state_of_the_feed_has_a_word(window: MainWindow, state: FeedState) -> None:
+    window.set_status(StatusView(state))
+    assert window.status_bar.feed.text()
+
+
+@pytest.mark.parametrize(
+    ("action", "signal"),
+    [
+        (NoticeAction.RETRY_DATABASE, "retry_database_requested"),
+        (NoticeAction.RETRY_FEED, "retry_feed_requested"),
+        (NoticeAction.OPEN_SIMULATED_MARKET, "simulated_market_requested"),
+    ],
+)
+def test_a_notice_offers_what_can_be_done(window: MainWindow, qtbot: QtBot, action: NoticeAction, signal: str) -> None:
+    assert window.notice_bar.isHidden()
+    window.set_notice("The database cannot start: its port is taken. Close the other program.", [action])
+    assert window.notice_bar.isVisible()
+    with qtbot.waitSignal(getattr(window, signal), timeout=1000):
+        qtbot.mouseClick(window.notice_bar.buttons[action], Qt.MouseButton.LeftButton)
+    window.clear_notice()
+    assert window.notice_bar.isHidden()
+
+
+def test_the_same_notice_again_keeps_its_buttons(window: MainWindow) -> None:
+    window.set_notice("The disk is full.", [NoticeAction.RETRY_DATABASE])
+    button = window.notice_bar.buttons[NoticeAction.RETRY_DATABASE]
+    window.set_notice("The disk is full.", [NoticeAction.RETRY_DATABASE])
+    assert window.notice_bar.buttons[NoticeAction.RETRY_DATABASE] is button
+
+
+def test_a_notice_can_be_dismissed(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_notice("Saved.", [NoticeAction.DISMISS])
+    qtbot.mouseClick(window.notice_bar.buttons[NoticeAction.DISMISS], Qt.MouseButton.LeftButton)
+    assert window.notice_bar.isHidden()

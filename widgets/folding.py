@@ -1,0 +1,23 @@
+"""What a bar leaves out when the window is narrow: its least important parts, whole, rather than a bit of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QWidget
+
+
+def fold(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: int) -> None:
+    """
+    Hide as many of ``parts`` (least important first) as it takes for the rest of ``bar`` to fit ``room``
+    pixels.
+
+    Every one of ``parts`` is shown again as soon as there is room.
+    """
+    missing = bar.minimumSizeHint().width() - room
+    hidden = [part for part in parts if part.isHidden()]
+    missing += sum(part.sizeHint().width() + spacing for part in hidden)
+    for part in parts:
+        part.setHidden(missing > 0)
+        if missing > 0:
+            missing -= part.sizeHint().width() + spacing
