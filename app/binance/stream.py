@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from app.binance.connection import ConnectionEvent, Watchdog, backoff_s, explain, next_state, with_retry
@@ -88,6 +89,7 @@ class BinanceFeed:
         self._retiring: set[asyncio.Task[None]] = set()
         self._retry = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._waiting = 0
         self._handler: EventHandler | None = None
 
     @property
@@ -241,20 +243,30 @@ class BinanceFeed:
         if event.symbol not in self._symbols or self._handler is None:
             return None
         received_us = self._clock.now_us()
-        if self._turn.locked():  # the other link's event is still being taken
+        if self._waiting:  # an event of the other link is still being taken
             return self._deliver_in_turn(event, received_us)
         taken = self._handler(event, received_us)
         return None if taken is None else self._wait_in_turn(taken)
 
     async def _wait_in_turn(self, taken: Awaitable[None]) -> None:
-        async with self._turn:
+        async with self._my_turn():
             await taken
 
     async def _deliver_in_turn(self, event: MarketEvent, received_us: int) -> None:
-        async with self._turn:
+        async with self._my_turn():
             taken = self._handler(event, received_us) if self._handler is not None else None
             if taken is not None:
                 await taken
+
+    @asynccontextmanager
+    async def _my_turn(self) -> AsyncIterator[None]:
+        # Counted apart from the lock, which is not locked for a moment while it passes from one to the next.
+        self._waiting += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._waiting -= 1
 
     def _streams(self) -> list[str]:
         return [stream for symbol in sorted(self._symbols) for stream in streams_of(symbol)]

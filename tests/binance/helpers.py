@@ -48,13 +48,17 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Let that much time pass, waking each sleeper at its own time."""
         end_s = self._elapsed_s + seconds
+        await self._let_others_run()
         while self._sleepers and self._sleepers[0][0] <= end_s:
             self._elapsed_s, _, future = heapq.heappop(self._sleepers)
             if not future.done():
                 future.set_result(None)
-                for _ in range(20):
-                    await asyncio.sleep(0)
+                await self._let_others_run()
         self._elapsed_s = end_s
+
+    async def _let_others_run(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
 
 
 class FastClock:
@@ -186,6 +190,15 @@ class StreamServer:
             for frame in frames:
                 await socket.send(frame)
 
+    async def answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
+        """Do as a request says, and say so."""
+        change = set(request["params"])
+        if request["method"] == "SUBSCRIBE":
+            self.subscribed[socket] |= change
+        else:
+            self.subscribed[socket] -= change
+        await socket.send(json.dumps({"result": None, "id": request["id"]}))
+
     async def settled(self, streams: Iterable[str], connections: int = 1) -> None:
         """Wait until that many connections have been made and the newest has exactly these streams."""
         expected = set(streams)
@@ -214,12 +227,7 @@ class StreamServer:
                 request = json.loads(text)
                 requests.append((time.monotonic(), request))
                 if self.answers:
-                    change = set(request["params"])
-                    if request["method"] == "SUBSCRIBE":
-                        self.subscribed[socket] |= change
-                    else:
-                        self.subscribed[socket] -= change
-                    await socket.send(json.dumps({"result": None, "id": request["id"]}))
+                    await self.answer(socket, request)
         except Exception:  # noqa: BLE001  # how the connection ended is what the tests of the client look at
             pass
         finally:

@@ -213,6 +213,100 @@ async def test_an_announced_shutdown_brings_a_new_connection_before_the_old_one_
     assert FeedState.BACKING_OFF not in recorder.states
 
 
+async def test_the_old_connection_serves_until_the_new_one_is_subscribed(server: StreamServer) -> None:
+    feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), max_age_s=100, stall_after_s=1000)
+    async with running(feed, recorder):
+        await server.settled(BTC)
+        server.answers = False
+        await until(lambda: clock.sleepers)
+        await clock.advance(100)
+        await until(lambda: clock.sleepers)
+        await clock.advance(1)
+        await until(lambda: len(server.requests) == 2 and server.requests[1], "a second connection that asks")
+        await clock.advance(5)
+        await server.sockets[0].send(trade_frame(1))
+        await until(lambda: recorder.ids == [1])
+        assert len(server.open) == 2
+        await server.answer(server.sockets[1], server.requests[1][0][1])
+        await until(lambda: feed.counters.reconnects == 1 and clock.sleepers >= 2)
+        await clock.advance(5)
+        await until(lambda: server.open == [server.sockets[1]])
+
+
+async def test_two_connections_never_deliver_at_once(server: StreamServer) -> None:
+    active = most = 0
+    ids: list[int] = []
+
+    def handler(event: MarketEvent, _: int) -> Awaitable[None]:
+        nonlocal active, most
+        active += 1
+        most = max(most, active)
+
+        async def take() -> None:
+            nonlocal active
+            await asyncio.sleep(0.001)
+            ids.append(event.trade_id)  # type: ignore[union-attr]
+            active -= 1
+
+        return take()
+
+    feed = make_feed(server.url, FastClock(speed=2), Recorder())
+    async with running(feed, handler):
+        await server.settled(BTC)
+        await server.publish('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161255343000}}')
+        await server.settled(BTC, connections=2)
+        for number in range(1, 51):
+            await server.publish(trade_frame(number))
+        await until(lambda: len(ids) == 100)
+    assert sorted(ids) == sorted([*range(1, 51), *range(1, 51)])
+    assert most == 1
+
+
+async def test_a_full_queue_is_read_without_holding_up_the_loop(server: StreamServer) -> None:
+    release = asyncio.Event()
+    turns = 0
+    taken_in_turn: dict[int, int] = {}
+
+    def handler(event: MarketEvent, _: int) -> Awaitable[bool] | None:
+        if not release.is_set():
+            return release.wait()
+        taken_in_turn[turns] = taken_in_turn.get(turns, 0) + 1
+        return None
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    feed = make_feed(server.url, FastClock(), Recorder())
+    async with running(feed, handler):
+        await server.settled(BTC)
+        await server.publish(*(trade_frame(number) for number in range(3000)))
+        counting = asyncio.create_task(count_turns())
+        await until(lambda: turns > 500)
+        release.set()
+        await until(lambda: sum(taken_in_turn.values()) == 2999)
+        counting.cancel()
+    assert max(taken_in_turn.values()) <= 512
+
+
+async def test_attempts_are_counted_in_a_row_only(server: StreamServer) -> None:
+    feed = make_feed(server.url, FastClock(), recorder := Recorder())
+    async with running(feed, recorder):
+        for connection in range(3):
+            await server.settled(BTC, connections=connection + 1)
+            await server.publish(trade_frame(connection))
+            await until(lambda: len(recorder.ids) == len(server.sockets))
+            await server.sockets[-1].close(1011)
+        for connection in range(3, 5):
+            await server.settled(BTC, connections=connection + 1)
+            await server.sockets[-1].close(1011)
+        await server.settled(BTC, connections=6)
+    attempts = [status.attempt for status in recorder.statuses if status.state is FeedState.BACKING_OFF]
+    assert attempts == [1, 1, 1, 2, 3]
+
+
 async def test_unreadable_frames_are_counted_and_their_neighbours_kept(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     bad = [
