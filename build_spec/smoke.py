@@ -52,6 +52,7 @@ def try_package(program: Path, home: Path) -> None:
             "CRYPTOPIPE_BINANCE_REST_URL": f"http://{address}",
         }
         run(program, ["collect", "--symbols", SYMBOL, "--for", "5s"], environment)
+        run(program, ["doctor"], environment)
     candles = home / "candles.csv"
     run(program, ["export", SYMBOL, "1m", "--out", str(candles)], environment)
     print(f"smoke test: {count_trades(candles)} trades recorded into the package's own database, and exported")

@@ -22,6 +22,7 @@ def write_package(folder: Path, *, trades: int = 3, collect: int = 0, window: in
         SANDBOX.format(folder=folder),
         f'collect) [ "$CRYPTOPIPE_BINANCE_WS_URL" = ws://127.0.0.1:9 ] || exit 7; exit {collect};;',
         EXPORT.format(trades=trades),
+        "doctor) exit 0;;",
         f'--demo) echo "first candles after 900 ms"; exit {window};;',
     ]
     write_program(folder / "cryptopipe", "\n".join(['case "$1" in', *cases, "esac"]))
