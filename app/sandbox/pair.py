@@ -38,6 +38,7 @@ _WINDOWS = 240
 _GROUPS_A_DAY = DAY_S // _WINDOWS
 _LEVELS = ((0.35, 108), (0.9, 162), (1.6, 72), (3.5, 18))  # activity, and how many groups of a day have it
 _PROFILES = 16
+_SUMMED_AT_ONCE = 64  # windows, which hold tens of thousands of trades in a very busy market
 _RESTLESS_PER_S = 50.0
 _COPRIME = np.array([step for step in range(1, _WINDOWS) if math.gcd(step, _WINDOWS) == 1], np.int64)
 _NODE_LOG2 = 6
@@ -164,24 +165,32 @@ class SimulatedPair:
 
     def _summed(self, starts: Ints) -> Ints:
         """Return the folds of the windows that begin there, at price 0 and factor 1, one column each."""
-        counts = self._counts
-        windows = np.zeros((FIGURES, len(counts)), np.int64)
-        windows[COUNT] = counts
-        for column in np.flatnonzero(counts):
-            at = np.arange(starts[column], starts[column] + counts[column])
-            offsets, quantities = self._offsets(at), self._tape.quantity[at] * self.lot
-            bought = quantities * ~self._tape.sells[at]
-            windows[OPEN:COUNT, column] = (
-                offsets[0],
-                offsets.max(),
-                offsets.min(),
-                offsets[-1],
-                quantities.sum(),
-                (quantities * offsets).sum(),
-                bought.sum(),
-                (bought * offsets).sum(),
-            )
+        windows = np.zeros((FIGURES, len(starts)), np.int64)
+        busy = np.flatnonzero(self._counts)
+        for begin in range(0, len(busy), _SUMMED_AT_ONCE):
+            columns = busy[begin : begin + _SUMMED_AT_ONCE]
+            windows[:, columns] = self._sums(starts[columns], self._counts[columns])
         return windows
+
+    def _sums(self, starts: Ints, counts: Ints) -> Ints:
+        ends = np.cumsum(counts)
+        firsts = ends - counts
+        at = np.arange(ends[-1]) + np.repeat(starts - firsts, counts)
+        offsets, quantities = self._offsets(at), self._tape.quantity[at] * self.lot
+        bought = quantities * ~self._tape.sells[at]
+        sums = np.zeros((FIGURES, len(counts)), np.int64)
+        sums[OPEN], sums[CLOSE] = offsets[firsts], offsets[ends - 1]
+        sums[HIGH], sums[LOW] = np.maximum.reduceat(offsets, firsts), np.minimum.reduceat(offsets, firsts)
+        figures = (
+            (VOLUME, quantities),
+            (QUOTE, quantities * offsets),
+            (TAKER, bought),
+            (TAKER_QUOTE, bought * offsets),
+        )
+        for figure, values in figures:
+            sums[figure] = np.add.reduceat(values, firsts)
+        sums[COUNT] = counts
+        return sums
 
     def _moments(self, first: int, end: int) -> tuple[Ints, NDArray[np.bool_], Ints]:
         """Return for the seconds ``[first, end)`` the price in ticks, whether it falls, and the quantities' factor."""

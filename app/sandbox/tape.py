@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 ONE = 1 << 30  # noise and its factors count 2**-30
+_ALL_BITS = (1 << 64) - 1
 _HALF_TAPE = 1 << 16
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _QUANTILES = 1 << 12
@@ -30,9 +31,9 @@ def key_of(*parts: int | str) -> int:
     """Return a 64-bit key that differs with every part."""
     key = 0
     for part in parts:
-        numbers = part.encode() if isinstance(part, str) else (part & (2**64 - 1)).to_bytes(8, "little")
+        numbers = part.encode() if isinstance(part, str) else (part & _ALL_BITS).to_bytes(8, "little")
         for number in numbers:
-            key = int(_mixed(np.array([key * 257 + number + 1 & 2**64 - 1], np.uint64))[0])
+            key = _mixed_one((key * 257 + number + 1) & _ALL_BITS)
     return key
 
 
@@ -68,13 +69,13 @@ def value_noise(key: int, counters: Ints, log2_period: int) -> Ints:
 
 def heavy_tailed(key: int, counters: Ints, median: float, sigma: float) -> Ints:
     """Return log-normal whole numbers, at least 1."""
-    table = np.array([max(1, round(median * math.exp(sigma * z))) for z in _normal_quantiles()], np.int64)
+    table = np.array([max(1, round(median * math.exp(sigma * z))) for z in _normal_quantiles(_QUANTILES)], np.int64)
     return table[uniform(key, counters, _QUANTILES)]
 
 
 def spread_counts(key: int, total: float, places: int, sigma: float) -> Ints:
     """Return ``places`` whole counts, log-normal and shuffled, that add up to ``total`` rounded."""
-    weights = np.array([math.exp(sigma * NormalDist().inv_cdf((place + 0.5) / places)) for place in range(places)])
+    weights = np.array([math.exp(sigma * z) for z in _normal_quantiles(places)])
     order = np.argsort(hashed(key, np.arange(places, dtype=np.int64)), kind="stable")
     bounds = np.floor(np.concatenate(([0.0], np.cumsum(weights[order] / weights.sum()))) * round(total) + 1e-6)
     return np.diff(bounds).astype(np.int64)
@@ -134,7 +135,14 @@ def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return bits
 
 
-@lru_cache(maxsize=1)
-def _normal_quantiles() -> tuple[float, ...]:
+def _mixed_one(bits: int) -> int:
+    """Return what `_mixed` does of one number; for a single one numpy is slow."""
+    bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & _ALL_BITS
+    bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & _ALL_BITS
+    return bits ^ (bits >> 31)
+
+
+@lru_cache(maxsize=2)
+def _normal_quantiles(places: int) -> tuple[float, ...]:
     normal = NormalDist()
-    return tuple(normal.inv_cdf((place + 0.5) / _QUANTILES) for place in range(_QUANTILES))
+    return tuple(normal.inv_cdf((place + 0.5) / places) for place in range(places))
