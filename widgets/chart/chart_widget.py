@@ -87,6 +87,7 @@ class ChartWidget(QWidget):
         self._states = StatePanel(self)
         self._states.action_chosen.connect(self._act)
         self._latest = QPushButton("→ latest", self)
+        self._latest.setObjectName("latest")
         self._latest.setToolTip("Follow the latest candle (End)")
         self._latest.clicked.connect(self.follow_latest)
         self._latest.hide()

@@ -80,4 +80,5 @@ class StatePanel(QWidget):
             button = QPushButton(action)
             button.clicked.connect(lambda _=False, action=action: self.action_chosen.emit(action))
             self._buttons.addWidget(button)
+            button.show()
         self._buttons.addStretch(1)

@@ -1,13 +1,20 @@
-"""A shown chart."""
+"""A shown chart, and the exchange's recorded candles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.market.candle import Candle, CandleSource
+from app.market.interval import Interval
+from app.market.series import CandleSeries
+from app.market.units import parse_e8
 from widgets.chart.chart_widget import ChartWidget
 
 
@@ -22,3 +29,24 @@ def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
     made.close()
     made.deleteLater()
     QApplication.processEvents()
+
+
+@pytest.fixture
+def recorded(shared_data: Callable[[str], Path]) -> Callable[[], CandleSeries]:
+    """Return a reader of the exchange's 1m candles of BTCUSDT, July and August 2024."""
+
+    def read() -> CandleSeries:
+        with gzip.open(shared_data("klines/derived_BTCUSDT-1m_20240726-20240825.csv.gz"), "rt") as rows:
+            candles = [_kline(row) for row in csv.DictReader(rows)]
+        series = CandleSeries("BTCUSDT", Interval.parse("1m"))
+        series.replace(candles)
+        return series
+
+    return read
+
+
+def _kline(row: dict[str, str]) -> Candle:
+    prices = (parse_e8(row[name]) for name in ("open", "high", "low", "close"))
+    return Candle(
+        int(row["open_time_ms"]) * 1000, *prices, parse_e8(row["volume"]), 0, 1, 0, 0, source=CandleSource.KLINE
+    )
