@@ -109,7 +109,7 @@ class IntervalEntry(Overlay):
 
     interval_requested = Signal(object)
 
-    _WIDTH = 280
+    _WIDTH = 320
     _HINT = "A number and s, m, h, d, w or M: 90s, 13m, 4h."
 
     def __init__(self, window: QWidget) -> None:

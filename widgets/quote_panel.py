@@ -49,7 +49,7 @@ class QuotePanel(QWidget):
         self.setAccessibleName("Quote")
         self.bid = QuoteCard("Bid", "falling")
         self.ask = QuoteCard("Ask", "rising")
-        self.figures = {name: label(UNKNOWN) for name in _FIGURES}
+        self.figures = {name: label(UNKNOWN, "faint") for name in _FIGURES}
         cards = QHBoxLayout()
         cards.setSpacing(8)
         cards.addWidget(self.bid, 1)
@@ -69,14 +69,13 @@ class QuotePanel(QWidget):
         self.ask.show_side(symbol, quote.ask, quote.ask_quantity)
         spread = quote.ask - quote.bid if quote.ask is not None and quote.bid is not None else None
         volume = quantity(quote.volume, symbol)
-        missing = count(quote.missing_trades) + (" · repairing" if quote.missing_trades and quote.repairing else "")
         texts = (
             price(spread, symbol),
             price(quote.high, symbol),
             price(quote.low, symbol),
             volume if quote.volume is None else f"{volume} {symbol.base}",
             count(quote.stored_trades),
-            missing,
+            _missing(quote),
         )
         for name, text in zip(_FIGURES, texts, strict=True):
             self.figures[name].setText(text)
@@ -96,3 +95,10 @@ class QuotePanel(QWidget):
             figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             table.addWidget(figure, number, 1)
         return table
+
+
+def _missing(quote: QuoteView) -> str:
+    if not quote.missing_trades:
+        # Before it is known what is stored, nothing can be said to be there.
+        return UNKNOWN if quote.stored_trades is None else count(0)
+    return count(quote.missing_trades) + (" · repairing" if quote.repairing else "")

@@ -98,6 +98,7 @@ class StatusBar(QStatusBar):
     def _show_database(self, status: StatusView) -> None:
         after = status.database_reason or f"{rate(status.rows_per_s)} rows/s"
         self.database.setText(f"{status.database} · {after}" if status.database else status.database_reason)
+        self.database.setVisible(bool(self.database.text()))
         self.database.setToolTip(status.database_reason or "Trades written to the database each second")
         style.set_tone(self.database, "warning" if status.database_reason else "dim")
 

@@ -104,7 +104,7 @@ def stylesheet(palette: Palette) -> str:
     arrow = icons.path("field-arrow")
     return f"""
 QMainWindow {{ background: {p.background}; }}
-QMainWindow::separator {{ background: {p.background}; border-right: 1px solid {p.line}; width: 4px; }}
+QMainWindow::separator {{ background: {p.background}; border-right: 1px solid {p.line}; width: 3px; }}
 QToolTip {{ background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; padding: 4px 6px; }}
 
 QLabel {{ color: {p.text}; background: transparent; }}
@@ -185,10 +185,10 @@ QRadioButton::indicator:checked {{
 QRadioButton::indicator:focus {{ border-color: {p.accent}; }}
 QRadioButton::indicator:checked:disabled {{ border-color: {p.faint}; }}
 
-#overlay {{ background: {p.raised}; border: 1px solid {p.line}; border-radius: 8px; }}
+#overlay {{ background: {p.raised}; border: 1px solid {_half(p.faint)}; border-radius: 8px; }}
 #pickerList {{ background: {p.raised}; border: 0; outline: 0; }}
 
-QMenu {{ background: {p.raised}; color: {p.text}; border: 1px solid {p.line}; padding: 4px; }}
+QMenu {{ background: {p.raised}; color: {p.text}; border: 1px solid {_half(p.faint)}; padding: 4px; }}
 QMenu::item {{ padding: 5px 20px 5px 12px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {p.line}; }}
 QMenu::item:checked {{ color: {p.accent}; }}
@@ -206,3 +206,9 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
     background: transparent; height: 0;
 }}
 """
+
+
+def _half(color: str) -> str:
+    """Return the colour half transparent: an edge that shows on any ground."""
+    made = QColor(color)
+    return f"rgba({made.red()}, {made.green()}, {made.blue()}, 128)"

@@ -93,6 +93,9 @@ class WatchlistView(QListView):
 
     remove_requested = Signal()
 
+    says_empty = False
+    """Whether an empty list says so: not before its rows are known."""
+
     def sizeHint(self) -> QSize:
         return QSize(296, max(1, self.model().rowCount()) * ROW_HEIGHT)
 
@@ -114,7 +117,7 @@ class WatchlistView(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self.model().rowCount() == 0:
+        if self.says_empty and self.model().rowCount() == 0:
             painter = QPainter(self.viewport())
             painter.setPen(self.palette().placeholderText().color())
             painter.drawText(
@@ -169,6 +172,7 @@ class Watchlist(QWidget):
         current = self._name_at(self.view.currentIndex())
         place, length = self.view.currentIndex().row(), self.model.rowCount()
         self.model.set_rows(rows)
+        self.view.says_empty = True
         if not self.view.currentIndex().isValid() and place >= 0:
             # The list was rebuilt: the keyboard stays on its symbol, or where that one was.
             row = self.model.row_of(current)

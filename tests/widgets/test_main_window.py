@@ -14,6 +14,7 @@ from app.market.interval import Interval
 from app.market.ports import FeedState
 from tests.widgets.conftest import BTCUSDT, IDRT, SATS
 from widgets import watchlist_delegate
+from widgets.chart.chart_widget import ChartWidget
 from widgets.labels import ElidedLabel
 from widgets.main_window import MainWindow
 from widgets.theme import LIGHT, PALETTES
@@ -76,6 +77,24 @@ def test_letters_typed_on_the_chart_search_for_a_symbol(window: MainWindow, qtbo
     with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
     assert request.args == ["ETHUSDT"]
+
+
+def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: QApplication) -> None:
+    window = MainWindow(ChartWidget())
+    window.set_symbols([BTCUSDT])
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    qtbot.waitUntil(lambda: window.chart.isAncestorOf(QApplication.focusWidget() or window))
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_9)
+    assert window.interval_entry.edit.text() == "9"
+    window.interval_entry.dismiss()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_B)
+    assert window.symbol_picker.edit.text() == "B"
+    window.allow_close()
+    window.close()
+    window.deleteLater()
+    QApplication.processEvents()
 
 
 def test_the_buttons_of_the_top_bar_request(window: MainWindow, qtbot: QtBot) -> None:

@@ -42,10 +42,14 @@ def test_the_quote_panel_shows_the_book_the_day_and_what_is_stored(window: MainW
 
 def test_nothing_missing_is_no_warning(window: MainWindow) -> None:
     window.set_quote(QUOTE)
-    window.set_quote(QuoteView(BTCUSDT))
+    window.set_quote(QuoteView(BTCUSDT, stored_trades=19904))
     assert window.quote_panel.figures["Missing trades"].text() == "0"
     assert tone(window.quote_panel.figures["Missing trades"]) == ""
-    assert window.quote_panel.figures["24 h high"].text() == "–"
+
+
+def test_nothing_is_claimed_before_it_is_known(window: MainWindow) -> None:
+    window.set_quote(QuoteView(BTCUSDT))
+    assert {figure.text() for figure in window.quote_panel.figures.values()} == {"–"}
 
 
 def test_a_spread_that_is_a_setting_has_no_quantities(window: MainWindow) -> None:
