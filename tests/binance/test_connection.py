@@ -6,6 +6,7 @@ import errno
 import random
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,13 @@ def test_the_diagram_shows_every_transition_once() -> None:
     assert "    BACKING_OFF --> CONNECTING: retried" in lines
     assert len(lines) == 2 + sum(len(events) for events in TRANSITIONS.values())
     assert len(set(lines)) == len(lines)
+
+
+def test_the_architecture_page_shows_the_table_as_it_is() -> None:
+    page = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
+    if not page.exists():
+        pytest.skip("there is no ARCHITECTURE.md yet")
+    assert f"```mermaid\n{diagram()}```" in page.read_text(encoding="utf-8")
 
 
 @given(st.integers(1, 10_000), st.none() | st.floats(0, 1e6), st.integers())
