@@ -222,9 +222,14 @@ class _CandleReader:
         size, end, found = limit, last, list[Candle]()
         while end >= first and len(found) < limit:
             begin = max(first, end - size + 1)
-            found = self._window(begin, end, now_us) + found
-            # A hole, where trades are missing, may be of any length: on to what lies before it.
-            end, size = self._last_slot_before(begin), size * _WINDOW_GROWTH
+            window = self._window(begin, end, now_us)
+            found = window + found
+            if window and window[0].open_time_us == self._interval.slot_open_us(begin):
+                end = begin - 1
+            else:
+                # A hole, where trades are missing, may be of any length: on to what lies before it.
+                end = self._last_slot_before(begin)
+            size *= _WINDOW_GROWTH
         return found[-limit:]
 
     def parts(self, start_us: int | None, end_us: int | None, now_us: int | None, size: int) -> Iterator[list[Candle]]:

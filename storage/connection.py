@@ -71,8 +71,13 @@ def connect(
     defaults: dict[str, Any] = {"application_name": application_name, "connect_timeout": connect_timeout_s, **_PATIENCE}
     if not _is_local(parameters):
         defaults["sslmode"] = "require"
-    with translated("connect to the database"):
+    try:
         connection = psycopg.connect(**(defaults | parameters), autocommit=True)
+    except psycopg.Error as error:
+        password = parameters.get("password")
+        # The driver may repeat a part of the URL that it could not make sense of.
+        cause = None if password and password in str(error) else error
+        raise store_error(error, "connect to the database") from cause
     try:
         with translated("set the database session up"):
             connection.execute(

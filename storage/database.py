@@ -76,6 +76,11 @@ class Database:
         )
         return cls(address, facts, writer, PostgresStore(_connector(address, server, "cryptopipe reader")), server)
 
+    @property
+    def label(self) -> str:
+        """The server in words, as ``"Embedded PostgreSQL 18.4"``."""
+        return self.facts.label
+
     def close(self, timeout_s: float = 20.0) -> bool:
         """
         Commit what is queued, close the connections, leave the embedded server; blocks for ``timeout_s`` at most, and

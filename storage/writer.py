@@ -21,7 +21,7 @@ from itertools import islice
 
 import psycopg
 
-from app.market.errors import StoreError, StoreUnavailable
+from app.market.errors import StoreError
 from app.market.ports import WriterStatus
 from app.market.trade import Trade
 from storage.connection import Connection, store_error
@@ -88,6 +88,11 @@ class BatchWriter:
     @property
     def status(self) -> WriterStatus:
         return WriterStatus(reason=self._reason, queued=self._taken - self._settled, stored=self._stored)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread still runs."""
+        return self._thread.is_alive()
 
     @property
     def refused(self) -> int:
@@ -227,36 +232,35 @@ class BatchWriter:
         """Store the batch in hand; raises StoreError where trying again may help."""
         bad = [(trade, reason) for trade in self._in_hand if (reason := unfit(trade))]
         if bad:
+            self._in_hand = [trade for trade, _ in bad] + [trade for trade in self._in_hand if not unfit(trade)]
             self._set_aside(bad)
-            self._settle([trade for trade in self._in_hand if not unfit(trade)], stored=0)
-        while self._in_hand:
-            stored = self._store(self._in_hand)
-            self._settle([], stored=stored)
+            self._settle(len(bad), stored=0)
+        parts = [self._in_hand]
+        while parts:
+            part = parts.pop()
+            half = len(part) // 2
+            try:
+                stored = self._open_ledger().store(part) if part else 0
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                # One trade of these is to blame: ever smaller parts, in their order, until it stands alone.
+                if half:
+                    parts += [part[half:], part[:half]]
+                    continue
+                self._set_aside([(part[0], str(store_error(error, "store the trade")))])
+                stored = 0
+            except psycopg.Error as error:
+                raise store_error(error, "store trades") from error
+            self._settle(len(part), stored=stored)
         if self._reason:
             logger.info("Trades are being stored again")
             self._reason = ""
 
-    def _store(self, trades: list[Trade]) -> int:
-        """Store the trades, in ever smaller parts where the database refuses them; return how many were new."""
-        try:
-            return self._open_ledger().store(trades)
-        except psycopg.Error as error:
-            translated = store_error(error, "store trades")
-            if isinstance(translated, StoreUnavailable) or not isinstance(
-                error, psycopg.DataError | psycopg.IntegrityError
-            ):
-                raise translated from error
-            if len(trades) == 1:
-                self._set_aside([(trades[0], str(translated))])
-                return 0
-        half = len(trades) // 2
-        return self._store(trades[:half]) + self._store(trades[half:])
-
-    def _settle(self, remaining: list[Trade], *, stored: int) -> None:
+    def _settle(self, count: int, *, stored: int) -> None:
+        """Note that the first ``count`` trades in hand are done with."""
         with self._changed:
-            self._settled += len(self._in_hand) - len(remaining)
+            self._in_hand = self._in_hand[count:]
+            self._settled += count
             self._stored += stored
-            self._in_hand = remaining
             ready = [waiter for waiter in self._waiters if waiter.ready()]
             self._changed.notify_all()
         for waiter in ready:
