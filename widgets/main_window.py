@@ -23,7 +23,6 @@ from widgets.side_panel import SidePanel
 from widgets.status_bar import StatusBar
 from widgets.symbol_picker import SymbolPicker
 from widgets.theme import DARK, Palette
-from widgets.top_bar import HEIGHT as TOP_BAR_HEIGHT
 from widgets.top_bar import TopBar
 from widgets.views import QuoteView, StatusView, WatchRow
 
@@ -111,8 +110,7 @@ class MainWindow(QMainWindow):
 
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has its own method."""
-        # The application's, so that dialogs and message boxes have them too.
-        QApplication.setPalette(style.qt_palette(palette))
+        QApplication.setPalette(style.qt_palette(palette))  # dialogs and message boxes have it too
         self.setStyleSheet(style.stylesheet(palette))
         for part in (self.top_bar, self.notice_bar, self.watchlist, self.symbol_picker):
             part.set_palette(palette)
@@ -134,11 +132,11 @@ class MainWindow(QMainWindow):
     def open_symbol_picker(self, text: str = "", *, adding: bool = False) -> None:
         """Open the picker under the top bar; ``adding``: for the watchlist, at its side."""
         x = self.width() if adding else self.top_bar.symbol.x()
-        self.symbol_picker.open_for(text, QPoint(x, TOP_BAR_HEIGHT + 4), adding=adding)
+        self.symbol_picker.open_for(text, QPoint(x, self.top_bar.height() + 4), adding=adding)
 
     def open_interval_entry(self, text: str = "") -> None:
         """Open the line to type an interval into."""
-        self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), TOP_BAR_HEIGHT + 4))
+        self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), self.top_bar.height() + 4))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         text = event.text()
@@ -160,7 +158,7 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
-        self.setMinimumSize(960, 560)
+        self.setMinimumSize(1000, 560)
         self.resize(1440, 900)
         top = QWidget()
         layout = QVBoxLayout(top)
@@ -192,12 +190,10 @@ class MainWindow(QMainWindow):
         QShortcut(QKeySequence("Ctrl+E"), self, self.export_requested.emit)
 
     def _take_action(self, action: NoticeAction) -> None:
-        match action:
-            case NoticeAction.RETRY_DATABASE:
-                self.retry_database_requested.emit()
-            case NoticeAction.RETRY_FEED:
-                self.retry_feed_requested.emit()
-            case NoticeAction.OPEN_SIMULATED_MARKET:
-                self.simulated_market_requested.emit()
-            case NoticeAction.DISMISS:
-                self.clear_notice()
+        offers = {
+            NoticeAction.RETRY_DATABASE: self.retry_database_requested.emit,
+            NoticeAction.RETRY_FEED: self.retry_feed_requested.emit,
+            NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
+            NoticeAction.DISMISS: self.clear_notice,
+        }
+        offers[action]()

@@ -151,7 +151,7 @@ def test_a_damaged_layout_changes_nothing(window: MainWindow, data: st.DataObjec
     assert (window.geometry(), window.side_panel.isVisible()) == before
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (960, 560)])
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1000, 560)])
 def test_the_longest_texts_are_not_cut_off(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
@@ -210,7 +210,7 @@ def elided_in_the_watchlist(window: MainWindow, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_narrow_bar_leaves_parts_out_and_brings_them_back(window: MainWindow) -> None:
     fill_with_long_texts(window)
-    window.resize(960, 560)
+    window.resize(1000, 560)
     QApplication.processEvents()
     assert window.top_bar.symbol.market.isHidden()
     window.resize(1600, 720)

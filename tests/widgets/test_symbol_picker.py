@@ -92,7 +92,7 @@ def test_the_plus_of_the_watchlist_asks_for_a_symbol_to_add(window: MainWindow, 
     assert request.args == ["1000SATSUSDT"]
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (960, 560)])
+@pytest.mark.parametrize("size", [(1280, 720), (1000, 560)])
 def test_it_stays_inside_the_window(window: MainWindow, size: tuple[int, int]) -> None:
     window.resize(*size)
     QApplication.processEvents()
