@@ -73,6 +73,7 @@ class Connection:
         # A limit of 0 makes every send wait while the client's buffer is full.
         self._socket = web.WebSocketResponse(autoping=False, compress=False, timeout=_CLOSE_WAIT_S, writer_limit=0)
         self._incoming: deque[float] = deque(maxlen=limits.messages_per_s + 1)
+        self._unanswered: set[bytes] = set()
         self._pong_due_s: float | None = None
 
     async def run(self) -> web.WebSocketResponse:
@@ -131,7 +132,7 @@ class Connection:
             if message.type is WSMsgType.PING:
                 await self._socket.pong(message.data)
             elif message.type is WSMsgType.PONG:
-                self._pong_due_s = None
+                self._on_pong(bytes(message.data))
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 await self._write([Message("", self.subscriptions.answer(message.data))])
 
@@ -167,9 +168,17 @@ class Connection:
     async def _ping(self, now_s: float) -> None:
         if self.faults.silent:
             return
-        await self._socket.ping(str(self._source.now_us() // 1000).encode())
+        payload = str(self._source.now_us() // 1000).encode()
+        self._unanswered.add(payload)
+        await self._socket.ping(payload)
         if self._pong_due_s is None:
             self._pong_due_s = now_s + self._limits.pong_within_s
+
+    def _on_pong(self, payload: bytes) -> None:
+        # Pongs nobody asked for do not count.
+        if payload in self._unanswered:
+            self._unanswered.clear()
+            self._pong_due_s = None
 
     def _message(self, frame: Frame) -> Message:
         stream, payload = frame

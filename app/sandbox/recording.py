@@ -68,28 +68,31 @@ class RecordingSource:
         return self.position == len(self.log)
 
     def now_us(self) -> int:
-        if not self._times_us:
-            return self._rest_us
-        return self._times_us[max(self.position - 1, 0)]
+        self.advance()
+        return self._reached_us()
 
     def symbols(self) -> Sequence[Symbol]:
         return self._symbols
 
     def trade_ids(self, symbol: str) -> tuple[int, int] | None:
+        self.advance()
         return self._published[symbol].trade_ids()
 
     def first_id_from(self, symbol: str, time_us: int) -> int:
+        self.advance()
         return self._published[symbol].first_id_from(time_us)
 
     def trades(self, symbol: str, first_id: int, limit: int) -> list[Trade]:
+        self.advance()
         return self._published[symbol].trades(first_id, limit)
 
     async def klines(
         self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Candle]:
-        candles = self._published[symbol].candles(interval, self.now_us())
+        now_us = self.now_us()
         low = 0 if start_us is None else start_us
-        high = self.now_us() if end_us is None else end_us
+        high = now_us if end_us is None else end_us
+        candles = self._published[symbol].candles(interval, now_us, low)
         chosen = [candle for candle in candles if low <= candle.open_time_us <= high]
         return chosen[-limit:] if start_us is None else chosen[:limit]
 
@@ -97,6 +100,7 @@ class RecordingSource:
         return self._published[symbol].day(self.now_us())
 
     def quote(self, symbol: str) -> Quote | None:
+        self.advance()
         return self._published[symbol].quote()
 
     def open_feed(self) -> Feed:
@@ -115,7 +119,7 @@ class RecordingSource:
             self._began_s = self.clock.monotonic_s()
 
     def advance(self) -> None:
-        """Publish what is due by the recorded pace."""
+        """Publish what is due by the recorded pace, whether anyone listens or not."""
         if self._began_s is None or math.isinf(self.speed) or self.finished:
             return
         elapsed_us = (self.clock.monotonic_s() - self._began_s) * self.speed * SECOND_US
@@ -141,8 +145,12 @@ class RecordingSource:
             elif frame.payload is not None and frame.stream.endswith("@bookTicker"):
                 symbol.book = frame.payload
             elif frame.payload is None:
-                day = symbol.day(self.now_us())
+                day = symbol.day(self._reached_us())
                 self._computed[at] = b"" if day is None else day_event(day, microseconds=False)
+
+    def _reached_us(self) -> int:
+        """The exchange's time at the position."""
+        return self._times_us[max(self.position - 1, 0)] if self._times_us else self._rest_us
 
     def second_end(self, position: int) -> int:
         """Return the position after the last frame of the exchange's second that holds the one at ``position``."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.symbol import Symbol
+from app.market.trade import DayTicker
 from app.sandbox import wire
-from app.sandbox.source import MarketSource
+from app.sandbox.source import MarketSource, RollingDay
 
 _MAX_ROWS, _DEFAULT_ROWS = 1000, 500
 _HOUR_US = 3_600_000_000
@@ -196,11 +197,10 @@ class RestApi:
             raise ApiError(400, -1139, "Invalid ticker type.")
         rows = []
         for symbol in self._wanted_symbols(request):
-            day = await self._source.day(symbol.name)
-            if day is not None:
-                quote = self._source.quote(symbol.name)
-                rows.append(wire.day_row(day, quote, mini=kind == "MINI", microseconds=request.microseconds))
-        return rows[0] if rows and "symbol" in request.parameters else rows
+            day = await self._source.day(symbol.name) or _day_without_trades(symbol.name, self._source.now_us())
+            quote = self._source.quote(symbol.name)
+            rows.append(wire.day_row(day, quote, mini=kind == "MINI", microseconds=request.microseconds))
+        return rows[0] if "symbol" in request.parameters else rows
 
     def _symbol(self, request: Request) -> Symbol:
         return self._known(request.text("symbol"))
@@ -238,6 +238,10 @@ class RestApi:
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise ApiError(400, -1100, "Illegal characters found in parameter 'symbols'.")
         return [self._known(name) for name in names]
+
+
+def _day_without_trades(symbol: str, now_us: int) -> RollingDay:
+    return RollingDay(DayTicker(symbol, now_us, 0, 0, 0, 0, 0, 0), now_us - 24 * _HOUR_US, 0, -1, -1, 0, 0)
 
 
 def _endpoint(answer: Callable[[Request], Awaitable[object]], weight: int, parameters: str) -> _Endpoint:

@@ -89,7 +89,7 @@ class SandboxServer:
         application.router.add_get("/ws/{streams:.*}", self._on_raw)
         application.router.add_get("/stream", self._on_combined)
         application.router.add_get("/api/{path:.*}", self._on_rest)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()

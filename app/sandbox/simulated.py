@@ -147,9 +147,7 @@ class SimulatedMarket:
         return await asyncio.to_thread(self._klines, symbol, interval, start_us, end_us, limit)
 
     async def day(self, symbol: str) -> RollingDay | None:
-        if symbol not in self._pairs:
-            return None
-        return await asyncio.to_thread(self._day, symbol)
+        return await asyncio.to_thread(self.day_now, symbol)
 
     def quote(self, symbol: str) -> Quote | None:
         ids = self.trade_ids(symbol)
@@ -203,7 +201,10 @@ class SimulatedMarket:
         close_e8 = self._close_before(symbol, from_us)
         return fill_empty(candles, interval, begin_us, end_us, close_e8=close_e8, now_us=now_us)
 
-    def _day(self, symbol: str) -> RollingDay | None:
+    def day_now(self, symbol: str) -> RollingDay | None:
+        """Return what `day` does; blocks."""
+        if symbol not in self._pairs:
+            return None
         now_us = self.now_us()
         # The window moves by whole minutes, so that its minutes can be kept.
         begin_us = max((now_us - _DAY_US) // _MINUTE_US * _MINUTE_US + _MINUTE_US, self._begin_us)

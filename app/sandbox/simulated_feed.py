@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.market.interval import SECOND_US
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from app.sandbox.simulated import SimulatedMarket
 
 _TICK_S = 0.05
+_TICKER = "@miniTicker"
+_TICKER_WAIT_S = 0.02
 
 
 class PublishedSecond:
@@ -42,6 +46,7 @@ class SimulatedFeed:
         self._market = market
         self._clock = clock
         self._until_us = clock.now_us()
+        self._days: asyncio.Future[list[Frame]] | None = None
 
     async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         if self._until_us + _TICK_S * SECOND_US > self._clock.now_us():
@@ -51,17 +56,12 @@ class SimulatedFeed:
         until_us = max(min(self._clock.now_us(), second_us + SECOND_US - 1), after_us)
         self._until_us = until_us
         ends_second = (until_us + 1) // SECOND_US > second_us // SECOND_US
-        frames: list[Frame] = []
+        frames = await self._tickers(streams, begin=ends_second, microseconds=microseconds)
         for stream in streams:
             name, _, kind = stream.partition("@")
             if name != name.lower():
                 continue  # the exchange's stream names are lower case; others stay silent
             symbol = name.upper()
-            if kind == "miniTicker":
-                day = await self._market.day(symbol) if ends_second else None
-                if day is not None:
-                    frames.append(Frame(stream, day_event(day, microseconds=microseconds)))
-                continue
             second = self._market.second(symbol, second_us)
             first, end = bisect_right(second.times_us, after_us), bisect_right(second.times_us, until_us)
             if first == end:
@@ -72,4 +72,28 @@ class SimulatedFeed:
             elif kind in ("trade", "aggTrade"):
                 events = second.events(kind, first, end, microseconds=microseconds)
                 frames += [Frame(stream, event) for event in events]
+        return frames
+
+    async def _tickers(self, streams: Collection[str], *, begin: bool, microseconds: bool) -> list[Frame]:
+        """Return the rolling days begun before, once they are there; a trade never waits for them."""
+        wanted = [stream for stream in streams if stream.endswith(_TICKER)]
+        if begin and wanted and self._days is None:
+            compute = partial(self._day_frames, wanted, microseconds=microseconds)
+            self._days = asyncio.get_running_loop().run_in_executor(None, compute)
+        if self._days is None:
+            return []
+        await asyncio.wait([self._days], timeout=_TICKER_WAIT_S)
+        if not self._days.done():
+            return []
+        frames, self._days = self._days.result(), None
+        return frames
+
+    def _day_frames(self, streams: Sequence[str], *, microseconds: bool) -> list[Frame]:
+        """Blocks: a day that nobody has asked for yet takes a while."""
+        frames = []
+        for stream in streams:
+            name = stream.removesuffix(_TICKER)
+            day = self._market.day_now(name.upper()) if name == name.lower() else None
+            if day is not None:
+                frames.append(Frame(stream, day_event(day, microseconds=microseconds)))
         return frames

@@ -133,6 +133,15 @@ async def test_rest_knows_what_has_been_published_and_no_more(tmp_path):
     assert 4 < len(received) < 400
 
 
+async def test_a_replay_goes_on_while_nobody_listens(tmp_path):
+    clock = ManualClock()
+    source = RecordingSource([trade_dump(tmp_path / "dump", 40)], clock=clock)
+    await source.open_feed().frames(["abcusdt@trade"], microseconds=False)
+    clock.time_us += 5_000_000
+    assert source.trade_ids("ABCUSDT") == (FIRST_ID, FIRST_ID + 20)
+    assert ids(await source.open_feed().frames(["abcusdt@trade"], microseconds=False)) == []
+
+
 async def test_a_later_client_joins_the_replay_where_it_is(tmp_path):
     source = RecordingSource([trade_dump(tmp_path / "dump", 100)], speed=math.inf, clock=ManualClock())
     first, second = source.open_feed(), source.open_feed()

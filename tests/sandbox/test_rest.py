@@ -123,7 +123,9 @@ async def test_the_rolling_day_comes_for_one_some_or_all_symbols_full_or_mini():
     assert mini.items() <= one.items()
     assert "bidPrice" not in mini
     every = await asked("ticker/24hr")
-    assert [row["symbol"] for row in every] == ["BTCUSDT", "ADAUSDT", "币安人生USDT"]
+    assert [row["symbol"] for row in every] == ["BTCUSDT", "ADAUSDT", "币安人生USDT", "LUNAUSDT"]
+    assert await asked("ticker/24hr", symbol="LUNAUSDT") == every[3]
+    assert (every[3]["count"], every[3]["lastPrice"]) == (0, "0.00000000")
     assert await asked("ticker/24hr", symbols='["ADAUSDT"]') == every[1:2]
 
 

@@ -176,6 +176,22 @@ async def test_who_answers_pings_stays_and_who_does_not_is_closed(live):
         assert await ask(polite, method="LIST_SUBSCRIPTIONS", id=1) == {"result": [], "id": 1}
 
 
+async def test_a_pong_that_answers_no_ping_does_not_count(live):
+    limits = Limits(ping_every_s=0.05, pong_within_s=0.2, messages_per_s=100)
+    async with serving(live, limits=limits) as server, unanswering(server, "/ws") as client:
+        while (await client.receive()).type is aiohttp.WSMsgType.PING:
+            await client.pong(b"hello")
+        assert client.close_code == 1008
+
+
+async def test_symbols_beyond_ascii_have_streams_too(live):
+    async with serving(live) as server, connect(server, "/stream") as client:
+        await client.send(json.dumps({"method": "SUBSCRIBE", "params": ["币安人生usdt@trade"], "id": 1}))
+        assert json.loads(await client.recv()) == {"result": None, "id": 1}
+        frame = json.loads(await client.recv())
+    assert (frame["stream"], frame["data"]["s"]) == ("币安人生usdt@trade", "币安人生USDT")
+
+
 async def test_a_connection_is_told_before_its_time_is_over(live):
     limits = Limits(lifetime_s=0.3, shutdown_notice_s=0.2)
     async with serving(live, limits=limits) as server, connect(server, "/stream") as client:
