@@ -2,8 +2,9 @@
 The view that holds the chart's items, and repaints what it is told to.
 
 Two ViewBoxes, one a pane, carry the ranges (x: slots; y: price, volume), so that any pyqtgraph item can be added to
-them; both are set explicitly and never range themselves. The chart's own items stand beside them in the view's logical
-pixels. Nothing repaints by itself (NoViewportUpdate): the frame timer says what is dirty, once per frame.
+them; both are set explicitly and never range themselves. While nothing was added to one, it is not painted, and brought
+up to date only when asked for: that alone is a third of a frame. The chart's own items stand beside them in the view's
+logical pixels. Nothing repaints by itself (NoViewportUpdate): the frame timer says what is dirty, once per frame.
 """
 
 from __future__ import annotations
@@ -54,27 +55,50 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
-        self.price_box, self.volume_box = _view_box(), _view_box()
-        items = (CandlePane(scene), VolumePane(scene), Overlay(scene), PriceAxis(scene), TimeAxis(scene))
-        self._items = [self.price_box, self.volume_box, *items]
-        for depth, item in enumerate(self._items):
+        self._price_box, self._volume_box = _view_box(), _view_box()
+        self._ranges_stale = True
+        bars, above = (CandlePane(scene), VolumePane(scene)), (Overlay(scene), PriceAxis(scene), TimeAxis(scene))
+        self._items = (*bars, *above)
+        for depth, item in enumerate((*bars, self._price_box, self._volume_box, *above)):
             item.setZValue(depth)
             self.scene().addItem(item)
 
     def place_items(self) -> None:
         """Follow a change of the scene's layout."""
         layout = self._drawn.layout
-        for item in self._items[2:]:
+        for item in self._items:
             item.prepareGeometryChange()
-        self.price_box.setGeometry(layout.price)
-        self.volume_box.setGeometry(layout.volume)
+        self._price_box.setGeometry(layout.price)
+        self._volume_box.setGeometry(layout.volume)
+
+    @property
+    def price_box(self) -> pg.ViewBox:
+        """The upper pane's ViewBox, with the ranges of the last frame."""
+        self._bring_ranges()
+        return self._price_box
+
+    @property
+    def volume_box(self) -> pg.ViewBox:
+        """The lower pane's ViewBox, with the ranges of the last frame."""
+        self._bring_ranges()
+        return self._volume_box
 
     def show_ranges(self) -> None:
-        """Take the scene's ranges over into the ViewBoxes."""
+        """Take note that the scene's ranges have changed."""
+        self._ranges_stale = True
+        for box in (self._price_box, self._volume_box):
+            box.setVisible(bool(box.addedItems))
+            if box.addedItems:
+                self._bring_ranges()
+
+    def _bring_ranges(self) -> None:
+        if not self._ranges_stale:
+            return
+        self._ranges_stale = False
         scene = self._drawn
         x_range = scene.time.left, scene.time.right
-        self.price_box.setRange(xRange=x_range, yRange=(scene.price.low, scene.price.high), padding=0)
-        self.volume_box.setRange(xRange=x_range, yRange=(0.0, scene.volume_high), padding=0)
+        self._price_box.setRange(xRange=x_range, yRange=(scene.price.low, scene.price.high), padding=0)
+        self._volume_box.setRange(xRange=x_range, yRange=(0.0, scene.volume_high), padding=0)
 
     def repaint_all(self) -> None:
         self.viewport().update()

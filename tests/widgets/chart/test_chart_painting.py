@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyqtgraph as pg
 import pytest
 from charts import (
     BTC,
@@ -209,3 +210,15 @@ def test_painting_never_fails(
         chart.close()
         chart.deleteLater()
     assert not failures
+
+
+def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    level = pg.InfiniteLine(pos=105.0, angle=0, pen=pg.mkPen("#ff00ff", width=3))
+    canvas_of(chart).price_box.addItem(level, ignoreBounds=True)
+    chart.pan(40)
+    settle(qtbot, chart)
+    assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"
+    chart.stretch_price(2)
+    settle(qtbot, chart)
+    assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"
