@@ -124,9 +124,11 @@ def write_csv(
                 if progress is not None and batch:
                     progress(written, batch[-1].open_time_us)
                 if cancelled is not None and cancelled.is_set():
-                    raise ExportCancelled
+                    break
             file.flush()
             os.fsync(file.fileno())
+        if cancelled is not None and cancelled.is_set():
+            raise ExportCancelled
         temporary.replace(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Nothing was left behind.") from error

@@ -49,15 +49,18 @@ class CandleHistory:
         self._exchange = exchange
         self.store = store
 
-    async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int, now_us: int) -> list[Candle]:
-        """Return up to ``limit`` newest stored candles that open before ``end_us``, oldest first; none without a store.
+    async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> list[Candle]:
+        """
+        Return up to ``limit`` newest stored candles that open before ``end_us``, oldest first; none without a store.
+
+        The newest of all is not closed: nobody recorded what came after it.
 
         Raises:
             StoreError: If the database cannot be read.
         """
         if self.store is None:
             return []
-        return await asyncio.to_thread(self.store.candles, symbol, interval, end_us=end_us, limit=limit, now_us=now_us)
+        return await asyncio.to_thread(self.store.candles, symbol, interval, end_us=end_us, limit=limit)
 
     async def published(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> list[Candle]:
         """
@@ -72,7 +75,8 @@ class CandleHistory:
         offered = kline_interval_for(interval)
         per_candle = max(1, round(interval.length_us / offered.length_us))
         limit = max(1, min(limit, _MOST_PAGES * _PAGE // per_candle))
-        start_us = interval.slot_open_us(interval.slot(end_us - 1) - limit + 1)
+        # The exchange refuses times before 1970, which a thousand weeks or months reach.
+        start_us = max(interval.slot_open_us(interval.slot(end_us - 1) - limit + 1), 0)
         klines = await self._klines(symbol, offered, start_us, end_us)
         return join_parts(klines, offered, interval)
 

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 _COLLECT_S = 0.005
 _COLLECT_TRADES = 512
 _ROOM_WAIT_S = 2.0
+_RETRY_S = 0.25
 
 
 class TradeOutbox:
@@ -85,8 +86,11 @@ class TradeOutbox:
 
     def _on_timer(self) -> None:
         self._timer = None
-        if self._waiting and not self._hand_over() and self._writer is not None and self._writer.status.reason:
-            self._trim()
+        if self._waiting and self._writer is not None and not self._hand_over():
+            if self._writer.status.reason:
+                self._trim()
+            # A quiet market brings no trade that would try again.
+            self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self._on_timer)
 
     def _hand_over(self) -> bool:
         if self._writer is None:

@@ -82,7 +82,7 @@ class Recorder:
         new = 0
         for trade in trades:
             tracker = self._trackers.get(trade.symbol)
-            if tracker is not None and (tracker.add(trade) or tracker.regain(trade.trade_id)):
+            if tracker is not None and (tracker.add(trade, live=False) or tracker.regain(trade.trade_id)):
                 new += 1
                 if not self.outbox.put(trade):
                     await self.outbox.make_room()
@@ -101,9 +101,12 @@ class Recorder:
         tracker = self._trackers.get(trade.symbol)
         if tracker is None:
             return None
+        begins = tracker.window_start_us is None
         gap = tracker.received.missing_before(trade)
         if not tracker.add(trade):
             return None
+        if begins:
+            gap = _gap_before(tracker, trade)
         if gap is not None:
             self._on_gap(tracker, gap, trade)
         self.trades_received += 1
@@ -134,3 +137,8 @@ class Recorder:
         for tracker in self._trackers.values():
             for first, last in tracker.lost:
                 self._want(TradeGap(tracker.symbol, first, last))
+
+
+def _gap_before(tracker: SymbolTracker, trade: Trade) -> TradeGap | None:
+    """Return what is missing between the trades stored before and ``trade``, the first from the feed."""
+    return next((gap for gap in reversed(tracker.gaps()) if gap.last_trade_id == trade.trade_id - 1), None)

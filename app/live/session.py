@@ -24,6 +24,7 @@ from app.live.history import CandleHistory, better
 from app.live.tracker import SymbolTracker
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle, combine, empty_candle
+from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval
 from app.market.ports import Clock
@@ -85,6 +86,8 @@ class ChartSession:
         self._loaded_us = 0  # the exchange's time when the past was asked for
         self._seam_us = 0
         self._first_id: int | None = None  # the lowest id folded since the seam
+        self._last_id: int | None = None  # the id folded last
+        self._out_of_order = False  # ids were skipped, or came late, since the last refresh
         self._generation = 0
         self._dirty_us: int | None = None
         self._beginning_reached = False
@@ -137,8 +140,11 @@ class ChartSession:
 
         A page at a time, each tried once; what lies between the pages stays a hole until it is asked for.
         """
+        if self._newest is None:
+            return
         first = self.interval.slot(start_us)
-        last = min(self.interval.slot(end_us), self.interval.slot(self._exchange_clock.now_us()))
+        # What is younger than the newest candle comes from trades alone.
+        last = min(self.interval.slot(end_us - 1), self.interval.slot(self._newest.open_time_us))
         for _ in range(_MOST_PAGES):
             missing = np.setdiff1d(np.arange(first, last + 1), self.series.slots)
             if self._loading_older or not len(missing) or int(missing[-1]) in self._tried:
@@ -159,14 +165,21 @@ class ChartSession:
         if self._dirty_us is None or tracker is None or not self.joined:
             return False
         since_us, self._dirty_us = self._dirty_us, None
+        if self._out_of_order:
+            # What was missing after the candle before, or no longer is, changes that one, too.
+            since_us, self._out_of_order = self._traded_before(since_us), False
         held = tracker.received.held
-        for candle in finish(self._builder.candles(since_us), self.interval, held):
+        candles = finish(self._builder.candles(since_us), self.interval, held)
+        for candle in candles:
             if candle.first_trade_id is None and candle.last_trade_id is not None:
                 # Its beginning came from klines, which have no ids: judge the part since the seam.
                 stretch = held.range_of(candle.last_trade_id)
-                whole = stretch is not None and self._first_id is not None and stretch[0] <= self._first_id
+                # The trade before the first since the seam is held, too, or some since the seam may be missing.
+                whole = stretch is not None and self._first_id is not None and stretch[0] < self._first_id
                 candle = candle._replace(complete=candle.complete and whole)
-            self._put(candle)
+            self._put(candle, follows=_follows(candle, held))
+        if candles:
+            self._carry_on(candles[-1])
         return True
 
     def tick(self) -> bool:
@@ -178,13 +191,13 @@ class ChartSession:
         newest = self._newest
         if not self.joined or newest is None:
             return False
-        self.refresh()
+        changed = self.refresh()
         self._forget_old()
+        newest = self._newest or newest
         open_us = self.interval.open_time_us(self._exchange_clock.now_us())
         if open_us <= newest.open_time_us or not self._fill_before(open_us):
-            return False
-        assert self._newest is not None
-        self._put(empty_candle(open_us, self._newest.close_e8, closed=False))
+            return changed
+        self._put(empty_candle(open_us, newest.close_e8, closed=False))
         return True
 
     # Loading
@@ -197,6 +210,8 @@ class ChartSession:
             return
         self._beginning_reached = False
         self._tried.clear()
+        if failure and not candles and len(self.series):
+            return  # what was shown is better than nothing
         self._show(candles)
         if not candles:
             self._set_state(SessionState.FAILED if failure else SessionState.EMPTY, failure)
@@ -212,10 +227,9 @@ class ChartSession:
             if show is not None and merged and not self._closed:
                 show(_in_order(merged))
 
-        now_us = self._exchange_clock.now_us()
         history, symbol, interval = self._history, self.symbol, self.interval
         results = await asyncio.gather(
-            take(history.stored(symbol, interval, end_us=end_us, limit=PAGE, now_us=now_us)),
+            take(history.stored(symbol, interval, end_us=end_us, limit=PAGE)),
             take(history.published(symbol, interval, end_us=end_us, limit=PAGE)),
             return_exceptions=True,
         )
@@ -230,11 +244,11 @@ class ChartSession:
 
     def _insert(self, page: list[Candle]) -> None:
         """Add the candles of a page that the series lacks."""
-        if not self.series.prepend(page):
-            known = set(self.series.slots.tolist())
-            for candle in page:
-                if self.interval.slot(candle.open_time_us) not in known:
-                    self.series.upsert(candle)
+        self.series.prepend(page)
+        known = set(self.series.slots.tolist())
+        for candle in page:
+            if self.interval.slot(candle.open_time_us) not in known:
+                self.series.upsert(candle)
         self._on_change()
 
     def _show(self, candles: list[Candle]) -> None:
@@ -257,14 +271,15 @@ class ChartSession:
         while tracker is not None and not self._closed:
             seam_us = tracker.window_start_us
             if seam_us is not None and self._exchange_clock.now_us() >= seam_us:
+                parts: list[Candle] | None
                 try:
                     parts = await self._history.parts(self.symbol, self._settled_until_us(seam_us), seam_us)
+                    beginning_known = True
                 except CryptopipeError as error:
                     logger.info("%s %s: joined without its beginning: %s", self.symbol, self.interval, error)
-                    self._take_over(tracker, seam_us, [], beginning_known=False)
-                    return
+                    parts, beginning_known = [], False
                 if parts is not None and tracker.window_start_us == seam_us:
-                    self._take_over(tracker, seam_us, parts, beginning_known=True)
+                    self._take_over(tracker, seam_us, parts, beginning_known=beginning_known)
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
 
@@ -288,6 +303,7 @@ class ChartSession:
             known = beginning_known or open_us >= seam_us
             self._builder.seed(combine(open_us, group)._replace(complete=known))
         self._first_id = recent[0].first_trade_id if recent else None
+        self._last_id = recent[-1].last_trade_id if recent else None
         self._seam_us = seam_us
         self._generation = tracker.generation
         tracker.listeners.append(self._on_trade)
@@ -304,6 +320,9 @@ class ChartSession:
             return
         if self._first_id is None or trade.trade_id < self._first_id:
             self._first_id = trade.trade_id
+        if self._last_id is not None and trade.trade_id != self._last_id + 1:
+            self._out_of_order = True
+        self._last_id = trade.trade_id
         self._mark_dirty(self._builder.add(trade))
 
     def _mark_dirty(self, open_us: int) -> None:
@@ -315,10 +334,15 @@ class ChartSession:
 
     # Bringing candles into the series
 
-    def _put(self, candle: Candle) -> None:
+    def _put(self, candle: Candle, *, follows: bool = True) -> None:
+        """Bring in a candle; ``follows``: no trade is missing between the one before and this one."""
         newest = self._newest
         if newest is not None and candle.open_time_us > newest.open_time_us:
-            self._fill_before(candle.open_time_us)
+            self._close_newest()
+            if follows:
+                self._fill_before(candle.open_time_us)
+        elif newest is not None and candle.open_time_us < newest.open_time_us:
+            candle = candle._replace(closed=True)
         self.series.upsert(candle)
         if self._newest is None or candle.open_time_us >= self._newest.open_time_us:
             self._newest = candle
@@ -335,13 +359,37 @@ class ChartSession:
         slot = self.interval.slot(newest.open_time_us)
         if slot < self.interval.slot(self._seam_us) - 1:
             return False
-        if not newest.closed:
-            self._newest = newest._replace(closed=True)
-            self.series.upsert(self._newest)
+        self._close_newest()
         while (open_us := self.interval.slot_open_us(slot := slot + 1)) < end_us:
             self._newest = empty_candle(open_us, newest.close_e8)
             self.series.upsert(self._newest)
         return True
+
+    def _traded_before(self, time_us: int) -> int:
+        """Return when the last candle with trades before that time opens; that time where there is none."""
+        end = self.series.index_at_slot(self.interval.slot(time_us) - 1) + 1
+        traded = np.flatnonzero(self.series.column("trades")[:end])
+        return int(self.series.column("open_time_us")[traded[-1]]) if len(traded) else time_us
+
+    def _close_newest(self) -> None:
+        if self._newest is not None and not self._newest.closed:
+            self._newest = self._newest._replace(closed=True)
+            self.series.upsert(self._newest)
+
+    def _carry_on(self, last: Candle) -> None:
+        """Give the empty candles after ``last``, the last with a trade, its price: it may have come late."""
+        newest = self._newest
+        if newest is None or newest.trades or newest.open_time_us <= last.open_time_us:
+            return
+        slot = self.interval.slot(last.open_time_us)
+        at = self.series.index_at_slot(slot) + 1
+        while at < len(self.series) and not self.series.bar(at).trades:
+            bar = self.series.bar(at)
+            empty = empty_candle(bar.open_time_us, last.close_e8, closed=bar.closed, complete=bar.complete)
+            self.series.upsert(empty)
+            if bar.open_time_us == newest.open_time_us:
+                self._newest = empty
+            at += 1
 
     def _forget_old(self) -> None:
         """Bound the builder; what changes in a candle that old shows at the next reload."""
@@ -349,6 +397,12 @@ class ChartSession:
             slot = self.interval.slot(self._newest.open_time_us) - _BUILDER_KEEPS
             self._seam_us = self.interval.slot_open_us(slot)
             self._builder.forget_before(self._seam_us)
+
+
+def _follows(candle: Candle, held: IdRanges) -> bool:
+    """Whether the trade before the candle's first is held, so that nothing can be missing just before it."""
+    first = candle.first_trade_id
+    return first is None or first <= 1 or first - 1 in held
 
 
 def _in_order(candles: dict[int, Candle]) -> list[Candle]:

@@ -40,8 +40,8 @@ class SymbolTracker:
         self._gaps: tuple[TradeGap, ...] = ()
         self._gaps_stale = True
 
-    def add(self, trade: Trade) -> bool:
-        """Take in one trade; False for a repeat."""
+    def add(self, trade: Trade, *, live: bool = True) -> bool:
+        """Take in one trade, from the feed or (``live`` False) fetched to fill a gap; False for a repeat."""
         held = self.received.held
         last = held.last
         if not held.add(trade.trade_id):
@@ -52,6 +52,9 @@ class SymbolTracker:
         if self.last_trade is None or trade.trade_id > self.last_trade.trade_id:
             self.last_trade = trade
         if self.window_start_us is None:
+            if not live:
+                # An old gap filled before the feed began: what follows it was never listened to.
+                return True
             # The second in which listening began is known only in part; the next one is known whole.
             self.window_start_us = trade.time_us // SECOND_US * SECOND_US + SECOND_US
         if trade.time_us >= self.window_start_us:

@@ -193,7 +193,8 @@ class CandleStore(Protocol):
         """
         Return stored candles with open times in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of
         them. Built from trades where those are complete, else stored klines, else incomplete ones marked as such;
-        finished by `app.market.builder.finish`. An unknown symbol has none.
+        finished by `app.market.builder.finish`. An unknown symbol has none. Give ``now_us`` only where the recording
+        goes on until then: candles without a trade are empty up to it.
         """
 
     def save_klines(self, symbol: str, interval: Interval, klines: Sequence[Candle]) -> None:

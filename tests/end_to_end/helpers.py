@@ -1,0 +1,142 @@
+"""The program as tests and screenshots run it: against the sandbox, in a window off screen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import qasync
+from PySide6.QtWidgets import QApplication
+
+from app.bridge import WindowBridge
+from app.live.engine import Engine
+from app.sandbox.recording import RecordingSource
+from app.sandbox.server import SandboxServer
+from app.sandbox.source import MarketSource
+from app.settings import Settings
+from app.window_state import load_state
+from app.wiring import engine_for
+from widgets.chart.chart_widget import ChartWidget
+from widgets.main_window import MainWindow
+from widgets.style import prepare_application
+
+PROGRAM = [sys.executable, "-m", "app.main"]
+RECORDING = ("ws_raw/examples_spot_btcusdt_20240808.gz", "ws_raw/examples_spot_btcusdt_20240809.gz")
+RECORDED_TRADES = 19_904
+
+
+@dataclass(frozen=True)
+class Running:
+    """The parts of a running window."""
+
+    window: MainWindow
+    chart: ChartWidget
+    bridge: WindowBridge
+    engine: Engine
+
+
+@contextlib.asynccontextmanager
+async def serving(source: MarketSource) -> AsyncIterator[SandboxServer]:
+    """A sandbox exchange on this loop."""
+    server = SandboxServer(source)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def replay(files: Sequence[Path], speed: float = math.inf) -> RecordingSource:
+    return RecordingSource(files, speed=speed)
+
+
+@contextlib.asynccontextmanager
+async def open_window(settings: Settings, *, simulated: bool = False) -> AsyncIterator[Running]:
+    """The program's window, stopped in the program's order afterwards."""
+    async with engine_for(settings) as engine:
+        chart = ChartWidget()
+        window = MainWindow(chart)
+        window.show()
+        bridge = WindowBridge(
+            engine,
+            window,
+            chart,
+            load_state(settings),
+            spread_percent=settings.spread_percent,
+            simulated=simulated,
+        )
+        bridge.start()
+        try:
+            yield Running(window, chart, bridge, engine)
+        finally:
+            await bridge.stop()
+            await engine.close()
+            window.allow_close()
+            window.close()
+            window.deleteLater()
+
+
+def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on the loop the window runs on."""
+    application = QApplication.instance() or QApplication(["cryptopipe"])
+    assert isinstance(application, QApplication)
+    application.setQuitOnLastWindowClosed(False)
+    prepare_application(application)
+    loop = qasync.QEventLoop(application)
+    with loop:
+        loop.run_until_complete(work())
+
+
+async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+    """Wait until the condition holds; fail where it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # because conditions are of any kind
+            await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def sandbox_process(*arguments: str) -> Iterator[dict[str, str]]:
+    """``cryptopipe sandbox`` in a process of its own; yields the environment that points to it."""
+    process = subprocess.Popen(
+        [*PROGRAM, "sandbox", "--port", "0", "--until-stdin-closes", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        addresses = re.findall(r"\w+://[\d.]+:\d+", process.stdout.readline())
+        assert len(addresses) == 2
+        yield {**os.environ, "CRYPTOPIPE_BINANCE_WS_URL": addresses[0], "CRYPTOPIPE_BINANCE_REST_URL": addresses[1]}
+    finally:
+        process.stdin.close()
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def run_program(environment: dict[str, str], *arguments: str, seconds: float = 60.0) -> str:
+    """Run a command to its end and return what it printed; it must succeed and say nothing on standard error."""
+    done = subprocess.run(
+        [*PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+    """Wait, in a test without a loop, until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)

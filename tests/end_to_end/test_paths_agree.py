@@ -1,0 +1,86 @@
+"""Live builder, SQL and export agree exactly, on random trades and every interval."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.live.export import candle_row, write_csv
+from app.market.builder import CandleBuilder, finish
+from app.market.coverage import IdRanges
+from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
+from app.market.trade import Trade
+from storage.database import Database
+
+INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]
+START_US = Interval.parse("1d").open_time_us(1_709_200_000 * SECOND_US)  # 2024-02-29, a month of its own kind
+
+# Mostly bursts and seconds, sometimes minutes, hours and days between trades.
+STEPS_US = st.one_of(
+    st.integers(0, 2_000),
+    st.integers(0, 90 * SECOND_US),
+    st.integers(0, 3 * 3_600 * SECOND_US),
+    st.just(40 * 86_400 * SECOND_US),
+)
+AMOUNTS = st.one_of(st.integers(1, 10**12), st.sampled_from([1, 10**8, 9_200_000_000 * 10**8]))
+
+
+NUMBERS = itertools.count()
+
+
+@st.composite
+def markets(draw):
+    """Trades of one symbol with consecutive ids, a few missing, in some order of arrival."""
+    symbol = f"S{next(NUMBERS)}USDT"  # examples repeat what is drawn; the database must not
+    time_us, trades = START_US, []
+    rows = draw(st.lists(st.tuples(STEPS_US, AMOUNTS, AMOUNTS, st.booleans(), st.booleans()), min_size=1, max_size=30))
+    for trade_id, (step_us, price, quantity, side, missing) in enumerate(rows, start=draw(st.integers(1, 10**9))):
+        time_us += step_us
+        if not missing or draw(st.booleans()):
+            trades.append(Trade(symbol, trade_id, time_us, price, quantity, side))
+    return symbol, trades, draw(st.permutations(trades))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    opened = Database.open(None, tmp_path_factory.mktemp("agree") / "data")
+    yield opened
+    assert opened.close()
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(market=markets())
+def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market):
+    symbol, trades, arrivals = market
+    store_all(database, arrivals)
+    held = IdRanges((trade.trade_id, trade.trade_id) for trade in trades)
+    assert database.store.coverage(symbol) == held
+    for interval in INTERVALS:
+        if interval.seconds and interval.seconds < 60 and spans_days(trades):
+            continue  # two million empty seconds would only take time
+        builder = CandleBuilder(interval)
+        for trade in arrivals:
+            builder.add(trade)
+        live = finish(builder.candles(), interval, held)
+        assert database.store.candles(symbol, interval) == live
+        path = tmp_path / "candles.csv"
+        write_csv(database.store.iter_candles(symbol, interval), path)
+        with path.open(newline="") as file:
+            header, *written = csv.reader(file)
+        assert [tuple(row) for row in written] == [candle_row(candle) for candle in live]
+        assert header[0] == "open_time"
+
+
+def store_all(database, trades) -> None:
+    """Put the trades in two lots and wait until they are committed, as the recorder's loop would."""
+    for lot in (trades[::2], trades[1::2]):
+        assert database.writer.put(lot)
+    assert database.writer.drain(20.0)
+
+
+def spans_days(trades) -> bool:
+    return bool(trades) and trades[-1].time_us - trades[0].time_us > 3 * 86_400 * SECOND_US
