@@ -41,7 +41,7 @@ types: setup-dev ## check the types
 	$(BIN)/mypy build_spec/bootstrap.py build_spec/smoke.py
 
 bench: setup-dev ## print what each benchmark measures
-	@set -e; for script in tests/benchmarks/bench_*.py; do \
+	@set -e; for script in tests/benchmarks/[!_]*.py; do \
 	    echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script"; done
 
 screenshot: setup-dev ## draw the window in each of its states into build/screenshots
