@@ -87,8 +87,10 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         """Take note that the scene's ranges have changed."""
         self._ranges_stale = True
         for box in (self._price_box, self._volume_box):
-            box.setVisible(bool(box.addedItems))
-            if box.addedItems:
+            # Not addedItems: those leave out what was added with ignoreBounds.
+            in_use = bool(box.childGroup.childItems())
+            box.setVisible(in_use)
+            if in_use:
                 self._bring_ranges()
 
     def _bring_ranges(self) -> None:

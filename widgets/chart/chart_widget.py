@@ -8,6 +8,7 @@ view or only the last bars' strip is repainted. Texts that must be readable foll
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -19,14 +20,23 @@ from app.market.series import Bar, CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.axes import LABEL_PADDING_PX, last_label_rect
 from widgets.chart.canvas import ChartCanvas
-from widgets.chart.framing import bar_at, frame_scene, gap_marks, mark_axes, missing_in, read_crosshair, view_key
+from widgets.chart.framing import (
+    bar_at,
+    decimals_of,
+    frame_scene,
+    gap_marks,
+    mark_axes,
+    missing_in,
+    read_crosshair,
+    view_key,
+)
 from widgets.chart.gestures import Gestures
 from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
 from widgets.chart.overlay import legend_rect, legend_width
 from widgets.chart.scene import PADDING_PX, Crosshair, Layout, Scene
 from widgets.chart.states import RETRY, SIMULATED_MARKET, StatePanel
 from widgets.chart.text import TextStyles
-from widgets.chart.ticks import countdown
+from widgets.chart.ticks import countdown, format_price
 from widgets.chart.time_view import DEFAULT_BAR_PX, position_of, time_at
 from widgets.theme import DARK, Palette
 from widgets.views import GapBand
@@ -343,10 +353,10 @@ class ChartWidget(QWidget):
         frame_scene(scene, self._series, self.devicePixelRatioF())
         scene.countdown = self._countdown()
         if scene.last is not None:
-            texts = (scene.last_text, *(f"{price:,.{_decimals(scene.symbol)}f}" for price in (scene.price.high,)))
-            needed = max(scene.styles.small_bold.width(text) for text in texts) + 2 * LABEL_PADDING_PX
+            widest = max(scene.last_text, format_price(scene.price.high, decimals_of(scene)), key=len)
+            needed = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
             if needed > self._axis_px:
-                self._axis_px = needed + 4
+                self._axis_px = float(math.ceil(needed) + 4)
                 self._lay_out()
                 frame_scene(scene, self._series, self.devicePixelRatioF())
 
@@ -490,7 +500,3 @@ def _single_shot(parent: QWidget, call: Callable[[], object]) -> QTimer:
     timer.setSingleShot(True)
     timer.timeout.connect(call)
     return timer
-
-
-def _decimals(symbol: Symbol | None) -> int:
-    return symbol.price_decimals if symbol else 2
