@@ -100,7 +100,7 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     """Wait until the condition holds; fail where it does not in time."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # because conditions are of any kind
+        while not condition():
             await asyncio.sleep(0.01)
 
 
