@@ -32,6 +32,7 @@ from app.sandbox.tape import hashed, tape_for
 _DAY_US = DAY_S * SECOND_US
 _MINUTE_US = 60 * SECOND_US
 _SECONDS_KEPT = 4
+_NOTHING = PublishedSecond(())
 
 
 class Listing(NamedTuple):
@@ -171,13 +172,14 @@ class SimulatedMarket:
 
     def second(self, symbol: str, second_us: int) -> PublishedSecond:
         """Return the trades of the second that begins then, its future included; none for what does not trade."""
-        key = symbol, second_us
+        pair, key = self._pairs.get(symbol), (symbol, second_us)
+        if pair is None:
+            return _NOTHING
         kept = self._seconds.get(key)
         if kept is None:
-            pair = self._pairs.get(symbol)
             second = (second_us - LISTED_US) // SECOND_US
-            trades = [] if pair is None else pair.as_trades(pair.trades_of_seconds(second, second + 1))
-            kept = self._seconds[key] = PublishedSecond(trades)
+            kept = PublishedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
+            self._seconds[key] = kept
             while len(self._seconds) > _SECONDS_KEPT * len(self._symbols):
                 self._seconds.popitem(last=False)
         return kept

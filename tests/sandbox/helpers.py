@@ -110,6 +110,6 @@ async def get_all(
 
 async def newest_connection(server: SandboxServer) -> Connection:
     """Return the server's side of the connection just made."""
-    while not server.connections:  # noqa: ASYNC110  # the server needs no event for it
+    while not server.connections:  # the server needs no event for it
         await asyncio.sleep(0.001)
     return server.connections[-1]

@@ -176,6 +176,18 @@ async def test_who_answers_pings_stays_and_who_does_not_is_closed(live):
         assert await ask(polite, method="LIST_SUBSCRIPTIONS", id=1) == {"result": [], "id": 1}
 
 
+async def test_who_stops_reading_is_dropped_when_its_pong_is_late(shared_data):
+    source = RecordingSource([shared_data("ws_raw/examples_spot_btcusdt_20240809.gz")], speed=math.inf)
+    limits = Limits(ping_every_s=0.1, pong_within_s=0.3)
+    async with serving(source, limits=limits) as server:
+        client = await websockets.connect(server.ws_url + "/ws/btcusdt@bookTicker", max_queue=1, close_timeout=0.1)
+        connection = await newest_connection(server)
+        while connection in server.connections:  # the server needs no event for it
+            await asyncio.sleep(0.01)
+        assert not source.finished
+        client.transport.abort()
+
+
 async def test_a_pong_that_answers_no_ping_does_not_count(live):
     limits = Limits(ping_every_s=0.05, pong_within_s=0.2, messages_per_s=100)
     async with serving(live, limits=limits) as server, unanswering(server, "/ws") as client:
