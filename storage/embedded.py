@@ -138,14 +138,22 @@ class EmbeddedServer:
         make_cluster(home, postgres)
         self._join()
         deadline = time.monotonic() + self._start_timeout_s
-        running = _find_server(home)
-        if running is not None and _wait_ready(home, running, deadline):
-            logger.info("Using the database server that runs already, pid %d", running.pid)
-        else:
-            _launch(home, postgres, deadline)
-        conninfo = _conninfo(home)
-        _make_database(conninfo, home)
-        return conninfo
+        while True:
+            running = _find_server(home)
+            if running is None or not _wait_ready(home, running, deadline):
+                _launch(home, postgres, deadline)
+            conninfo = _conninfo(home)
+            try:
+                _make_database(conninfo)
+            except psycopg.OperationalError as error:
+                # A server that is being killed looks ready until it is gone.
+                if time.monotonic() >= deadline:
+                    raise StoreUnavailable(
+                        f"The embedded database runs but does not answer: retry; {home.log} says what it does."
+                    ) from error
+                time.sleep(_POLL_S)
+            else:
+                return conninfo
 
     def _stop(self, home: Home, timeout_s: float) -> bool:
         process = _find_server(home)
@@ -299,18 +307,13 @@ def _conninfo(home: Home) -> str:
     return make_conninfo(host="127.0.0.1", port=port, user=USER, dbname=DATABASE, password=password)
 
 
-def _make_database(conninfo: str, home: Home) -> None:
-    try:
-        with psycopg.connect(
-            conninfo, dbname="postgres", autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S
-        ) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
-            if known is None:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
-    except psycopg.Error as error:
-        raise StoreUnavailable(
-            f"The embedded database runs but does not answer; retry, and look into {home.log} if that does not help."
-        ) from error
+def _make_database(conninfo: str) -> None:
+    with psycopg.connect(
+        conninfo, dbname="postgres", autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S
+    ) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if known is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
 def _last_words(home: Home) -> str:

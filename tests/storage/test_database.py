@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app.market.errors import StoreSchemaMismatch, StoreUnavailable
+from app.market.interval import Interval
+from storage.connection import connect
+from storage.database import Database
+from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
+
+
+def kill_server(database: Database) -> None:
+    assert database._server is not None
+    assert database._server.home is not None
+    pid_file = database._server.home / "cluster" / "postmaster.pid"
+    os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
+
+
+def test_what_was_written_is_there_after_a_restart(data_dir: Path) -> None:
+    trades = some_trades(250)
+    database = Database.open(None, data_dir)
+    assert database.facts.label.startswith("Embedded PostgreSQL ")
+    assert database.writer.put(trades)
+    assert database.close()
+    database = Database.open("", data_dir)
+    assert stored(database.store) == trades
+    assert database.close()
+
+
+def test_a_server_killed_again_and_again_loses_nothing_that_was_acknowledged(data_dir: Path) -> None:
+    trades = some_trades(30_000)
+    database = Database.open(None, data_dir)
+    try:
+        done = threading.Event()
+
+        def feed() -> None:
+            for start in range(0, len(trades), 50):
+                assert database.writer.put(trades[start : start + 50])
+                time.sleep(0.002)
+            done.set()
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        for _ in range(3):
+            before = database.writer.status.stored
+            deadline = time.monotonic() + PATIENCE_S
+            while database.writer.status.stored <= before and time.monotonic() < deadline:
+                time.sleep(0.01)
+            kill_server(database)
+            acknowledged = database.writer.status.stored
+            assert len(stored(database.store)) >= acknowledged > before
+        feeder.join()
+        assert database.writer.drain(PATIENCE_S)
+        assert stored(database.store) == trades
+        assert database.store.coverage("BTCUSDT") == held_of(trades)
+        minute = Interval.parse("1m")
+        assert database.store.candles("BTCUSDT", minute) == folded(trades, minute)
+    finally:
+        assert database.close()
+
+
+def test_opening_fails_with_a_sentence_and_can_be_tried_again(data_dir: Path) -> None:
+    data_dir.parent.mkdir(exist_ok=True)
+    data_dir.write_text("a file where the folder should be")
+    with pytest.raises(StoreUnavailable):
+        Database.open(None, data_dir)
+    data_dir.unlink()
+    database = Database.open(None, data_dir)
+    with connect(database.url) as connection:
+        connection.execute("INSERT INTO schema_version (version, name) VALUES (999, 'of the future')")
+    assert database.close()
+    with pytest.raises(StoreSchemaMismatch, match="newer"):
+        Database.open(None, data_dir)
+    users = list((data_dir / "database" / "users").iterdir())
+    assert users == []
+
+
+def test_a_url_opens_a_database_elsewhere(empty_url: str, tmp_path: Path) -> None:
+    database = Database.open(empty_url, tmp_path)
+    assert database.facts.label.startswith("PostgreSQL ")
+    assert database.writer.put(some_trades(10))
+    assert database.close()
+    assert list(tmp_path.iterdir()) == []
