@@ -12,7 +12,7 @@ from app.market.series import Bar, CandleSeries
 from app.market.units import E8
 from widgets.chart.legend import format_quantity
 from widgets.chart.price_view import volume_top
-from widgets.chart.scene import NO_BARS, Crosshair, GapMark, Scene
+from widgets.chart.scene import NO_BARS, VOLUME_TEXT_PX, Crosshair, GapMark, Scene
 from widgets.chart.ticks import format_price, full_time, price_ticks, time_ticks
 from widgets.views import GapBand
 
@@ -32,7 +32,11 @@ def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -
     time.first, time.last = int(series.slots[0]), int(series.slots[-1])
     scene.bars = series.bars_between(math.floor(time.left), math.ceil(time.right), level_for(time.bar_px * pixel_ratio))
     scene.price.fit(scene.bars, scene.layout.price.height(), scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
-    scene.volume_high = volume_top(scene.bars)
+    height = scene.layout.volume.height()
+    # The tallest bar ends below the pane's text.
+    scene.volume_high = volume_top(scene.bars) * (
+        height / (height - VOLUME_TEXT_PX) if height > 2 * VOLUME_TEXT_PX else 1.0
+    )
     scene.last = series.bar(-1)
     scene.last_text = format_price(scene.last.close, decimals_of(scene))
 

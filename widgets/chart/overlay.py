@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.legend import Piece, Tone
 from widgets.chart.pixels import DevicePixels, RectBuffer
-from widgets.chart.scene import PADDING_PX, GapMark, Scene
+from widgets.chart.scene import PADDING_PX, VOLUME_TEXT_PX, GapMark, Scene
 from widgets.chart.text import TextStyle, TextStyles
 
 LEGEND_MIDDLE_PX = 20.0
@@ -150,7 +150,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
 
     def _paint_volume_text(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, pane = self._scene, self._scene.layout.volume
-        if scene.volume_text and pane.height() > 40:
+        if scene.volume_text and pane.height() > 2 * VOLUME_TEXT_PX:
             style, y = scene.styles.small, pane.top() + _VOLUME_TEXT_MIDDLE_PX
             if self._chip(painter, PADDING_PX, y, style.width(scene.volume_text), style):
                 style.draw(painter, pixels, scene.volume_text, PADDING_PX, y, scene.colours.dim)

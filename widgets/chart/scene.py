@@ -24,6 +24,7 @@ from widgets.theme import DARK, Palette
 _NONE = np.empty(0)
 NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8))
 PADDING_PX = 16.0
+VOLUME_TEXT_PX = 24.0  # the room that the volume pane keeps for its text
 _VOLUME_SHARE = 1 / 6
 
 

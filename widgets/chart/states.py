@@ -54,7 +54,8 @@ class StatePanel(QWidget):
     def show_state(self, state: str, text: str, actions: Sequence[str]) -> None:
         """Show that state, with a button for each action; ``"ready"`` hides the panel."""
         self.setVisible(state != "ready")
-        self._title.setText(_TITLES.get(state, ""))
+        title, text = (text, "") if state == "loading" and text else (_TITLES.get(state, ""), text)
+        self._title.setText(title)
         self._text.setText(text)
         self._text.setVisible(bool(text))
         self._put_buttons(actions if state == "error" else ())

@@ -24,12 +24,13 @@ from charts import (
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.series import CandleSeries
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.states import StatePanel
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 MINUTE_US = 60_000_000
@@ -309,3 +310,66 @@ def test_the_recorded_candles_are_in_the_legend_to_the_digit(
     assert chart.legend_text.startswith(
         f"BTC/USDT · 1m O {bar.open:,.2f} H {bar.high:,.2f} L {bar.low:,.2f} C {bar.close:,.2f}"
     )
+
+
+def test_loading_is_said_only_where_it_takes_a_moment(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_state("loading", "Loading ETH/USDT 1h…")
+    panel = chart.findChild(StatePanel)
+    assert not panel.isVisible()
+    qtbot.waitUntil(panel.isVisible)
+    assert [label.text() for label in panel.findChildren(QLabel) if label.isVisible()] == ["Loading ETH/USDT 1h…"]
+    chart.set_state("loading")
+    chart.set_state("ready")
+    qtbot.wait(200)  # longer than the moment
+    assert not panel.isVisible()
+
+
+def test_zoomed_out_over_all_bars_a_tick_and_older_bars_still_show(qtbot: QtBot, chart: ChartWidget) -> None:
+    series = series_of(zigzag(20_000))
+    chart.set_series(series, BTC)
+    chart.zoom(1e-9)
+    chart.follow_latest()
+    settle(qtbot, chart)
+    assert chart.visible_range_us()[0] < MINUTE.slot_open_us(FIRST_SLOT)
+    series.upsert(candle(FIRST_SLOT + 19_999, 100, 150))
+    series.prepend(zigzag(30, FIRST_SLOT - 30))
+    chart.series_changed()
+    settle(qtbot, chart)
+    low, high = price_range(chart)
+    assert high > 152
+    ticked = picture(chart)
+    chart.set_series(series_of([*zigzag(20_029, FIRST_SLOT - 30), candle(FIRST_SLOT + 19_999, 100, 150)]), BTC)
+    settle(qtbot, chart)
+    assert price_range(chart) == (low, high)
+    chart.follow_latest()
+    settle(qtbot, chart)
+    assert picture(chart) == ticked
+
+
+def test_a_minimised_window_paints_nothing(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    chart.showMinimized()
+    QApplication.processEvents()
+    paints = chart.paint_count
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 123))
+    chart.series_changed()
+    qtbot.wait(60)  # some frames
+    assert chart.paint_count == paints
+    chart.showNormal()
+    settle(qtbot, chart)
+    assert "C 123.00" in chart.legend_text
+
+
+def test_the_countdown_repaints_only_when_its_text_changes(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 105, closed=False))
+    chart.series_changed()
+    settle(qtbot, chart)
+    opened = MINUTE.slot_open_us(FIRST_SLOT + 1000)
+    paints = []
+    for now_us in (opened + 20_000_000, opened + 20_900_000, opened + 21_000_000):
+        before = chart.paint_count
+        chart.set_now(now_us)
+        settle(qtbot, chart)
+        paints.append(chart.paint_count - before)
+    assert paints == [1, 0, 1]
