@@ -1,0 +1,179 @@
+"""
+Draws the window in each of its states, for looking at: ``make screenshot``.
+
+Everything shown is real: the recording replayed over a socket with the archive's candles before it, an exchange that
+does not answer, a market without a trade, a server that cannot be reached. Pictures go to ``build/screenshots``, or the
+folder named; each at 1280x720, and the recording also at 2x and in the light theme. ``--docs`` renews README's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+
+from app.live.session import SessionState
+from app.market.interval import Interval
+from app.settings import Settings, load
+from tests.conftest import SHARED_DATA
+from tests.end_to_end.helpers import (
+    RECORDED_TRADES,
+    RECORDING,
+    Running,
+    open_window,
+    replay,
+    run_on_qt_loop,
+    serving,
+    until,
+)
+
+ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
+QUIET = "ws_raw/cryptofeed_BINANCE.ws.1.0"  # quotes and depth, not one trade
+SMALL, LARGE = (1280, 720), (1440, 900)
+
+Scene = Callable[["Shooting"], Coroutine[Any, Any, None]]
+
+
+class Shooting:
+    """One process's work: a folder for data, one for pictures, the theme and the size."""
+
+    def __init__(self, data_dir: Path, pictures: Path, theme: str, size: tuple[int, int], suffix: str) -> None:
+        self.data_dir, self.pictures, self.theme, self.size, self.suffix = data_dir, pictures, theme, size, suffix
+
+    def settings(self, **named: Any) -> Settings:
+        options = {"data_dir": str(self.data_dir), "theme": self.theme, "symbols": "BTCUSDT", **named}
+        return load(options, environment={}, file=self.data_dir / "none.toml")
+
+    async def take(self, running: Running, name: str) -> None:
+        running.window.resize(*self.size)
+        await asyncio.sleep(1.2)  # the panels' pace, and the loading state's own delay
+        picture: QImage = running.window.grab().toImage()
+        path = self.pictures / f"{name}{self.suffix}.png"
+        assert picture.save(str(path)), path
+        print(f"{path.relative_to(self.pictures.parent)}  {picture.width()}x{picture.height()}")
+
+
+async def recording(shooting: Shooting) -> None:
+    files = [SHARED_DATA / name for name in (*RECORDING, *ARCHIVE)]
+    async with serving(replay(files)) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
+        )
+        async with open_window(settings) as running:
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            await until(lambda: running.engine.database.writer.status.queued == 0)
+            await shooting.take(running, "recording-5m")
+            point(running, 0.62, 0.4)
+            await shooting.take(running, "recording-crosshair")
+            running.window.interval_requested.emit(Interval.parse("30s"))
+            await until(lambda: running.bridge.session.joined)
+            await shooting.take(running, "recording-30s")
+            running.window.open_symbol_picker("b")
+            await shooting.take(running, "symbol-picker")
+            running.window.symbol_picker.hide()
+            running.window.open_interval_entry("13x")
+            QTest.keyClick(running.window.interval_entry.edit, Qt.Key.Key_Return)
+            await shooting.take(running, "interval-entry")
+
+
+async def loading(shooting: Shooting) -> None:
+    files = [SHARED_DATA / name for name in RECORDING]
+    async with serving(replay(files, 1.0)) as server:
+        server.faults.rest.hang_next(3.0, times=None)
+        settings = shooting.settings(binance_ws_url=server.ws_url, binance_rest_url=server.rest_url)
+        async with open_window(settings) as running:
+            await shooting.take(running, "loading")
+
+
+async def empty(shooting: Shooting) -> None:
+    async with serving(replay([SHARED_DATA / QUIET], 1.0)) as server:
+        settings = shooting.settings(binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, symbols="NKNUSDT")
+        async with open_window(settings) as running:
+            await until(lambda: running.bridge.session.state is SessionState.EMPTY)
+            await shooting.take(running, "empty")
+
+
+async def error(shooting: Shooting) -> None:
+    away = "127.0.0.1:9"
+    settings = shooting.settings(
+        binance_ws_url=f"ws://{away}", binance_rest_url=f"http://{away}", postgres_bin=str(shooting.data_dir / "none")
+    )
+    async with open_window(settings) as running:
+        await until(lambda: running.engine.feed.status.attempt >= 2)
+        await shooting.take(running, "error")
+
+
+def point(running: Running, x: float, y: float) -> None:
+    """Hold the crosshair there, as shares of the chart."""
+    chart = running.chart
+    chart.point_at(QPointF(chart.width() * x, chart.height() * y))
+
+
+SCENES: dict[str, Scene] = {"recording": recording, "loading": loading, "empty": empty, "error": error}
+RUNS = [  # theme, scale, size, scenes
+    ("dark", "1", SMALL, ("recording", "loading", "empty", "error")),
+    ("dark", "2", SMALL, ("recording", "error")),
+    ("light", "1", LARGE, ("recording", "empty")),
+    ("light", "2", SMALL, ("recording",)),
+    ("dark", "1.5", SMALL, ("recording",)),
+    ("dark", "1", LARGE, ("recording",)),
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots")
+    parser.add_argument("--docs", action="store_true", help="renew the picture in README")
+    parser.add_argument("--run", nargs=5, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.run:
+        return shoot(options.out, *options.run)
+    missing = [name for name in (*RECORDING, *ARCHIVE, QUIET) if not (SHARED_DATA / name).exists()]
+    if missing:
+        print(f"skipped: the recordings {', '.join(missing)} are not at {SHARED_DATA}")
+        return 0
+    for theme, scale, (width, height), scenes in RUNS:
+        for scene in scenes:
+            command = [sys.executable, __file__, "--out", str(options.out), "--run"]
+            subprocess.run(
+                [*command, scene, theme, str(width), str(height), scale],
+                env={**os.environ, "QT_SCALE_FACTOR": scale},
+                check=True,
+                timeout=120,
+            )
+    if options.docs:
+        for theme in ("dark", "light"):
+            taken = options.out / f"recording-crosshair-{theme}-1440x900@1.png"
+            (ROOT / "docs").mkdir(exist_ok=True)
+            (ROOT / "docs" / f"window-{theme}.png").write_bytes(taken.read_bytes())
+    return 0
+
+
+def shoot(pictures: Path, scene: str, theme: str, width: str, height: str, scale: str) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        shooting = Shooting(
+            Path(folder) / "data", pictures, theme, (int(width), int(height)), f"-{theme}-{width}x{height}@{scale}"
+        )
+        run_on_qt_loop(lambda: SCENES[scene](shooting))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
