@@ -65,7 +65,7 @@ class Repairer:
         self._short_answers += 1
         if self._short_answers < _TRIES:
             return True
-        logger.warning("repair of %d %s trades given up: the exchange does not answer with them", *_counted(gap))
+        logger.warning("repair of %d %s trades given up: the answers end before them", gap.missing, gap.symbol)
         return False
 
     async def _repair(self, gap: TradeGap) -> bool:
@@ -90,7 +90,3 @@ class Repairer:
                 next_id = max(reached, next_id) + 1
         logger.info("%s: trades %d to %d repaired", gap.symbol, gap.first_trade_id, gap.last_trade_id)
         return True
-
-
-def _counted(gap: TradeGap) -> tuple[int, str]:
-    return gap.missing, gap.symbol

@@ -105,12 +105,17 @@ class SymbolTracker:
         """Return every gap from the first trade stored to the last received, oldest first."""
         if self._gaps_stale:
             self._gaps_stale = False
-            self._gaps = tuple(TradeGap(self.symbol, first, last) for first, last in self.held().gaps())
+            self._gaps = tuple(TradeGap(self.symbol, first, last) for first, last in self._missing())
         return self._gaps
 
     def missing(self) -> int:
         """How many trades all gaps are missing."""
         return sum(gap.missing for gap in self.gaps())
+
+    def _missing(self) -> list[tuple[int, int]]:
+        known = IdRanges([*self.received.held, *self.stored_before])
+        # What was received last may be lost, and is missing although nothing stored follows it.
+        return [] if known.first is None or known.last is None else self.held().missing(known.first, known.last)
 
     def _prune(self, before_us: int) -> None:
         if self.window_start_us is not None and before_us > self.window_start_us:

@@ -1,0 +1,262 @@
+"""A clock that tests set, an exchange and a store in memory, and the slow and obvious way to fold candles."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from app.live.board import MarketBoard
+from app.live.clock import ExchangeClock
+from app.live.recorder import Recorder
+from app.market.builder import CandleBuilder, finish
+from app.market.candle import Candle, CandleSource
+from app.market.coverage import IdRanges
+from app.market.errors import FeedDisconnected, FeedError, StoreUnavailable
+from app.market.interval import SECOND_US, Interval
+from app.market.ports import WriterStatus
+from app.market.symbol import Symbol
+from app.market.trade import DayTicker, Trade
+from app.market.units import E8
+
+SYMBOL = "BTCUSDT"
+START_US = 1_723_161_600 * SECOND_US  # 2024-08-09T00:00:00Z
+PATIENCE_S = 20.0
+
+
+def trade(
+    trade_id: int, seconds: float | None = None, price: int = 100, quantity: int = 1, *, symbol: str = SYMBOL
+) -> Trade:
+    """Return a trade so many seconds after `START_US`; by default one a second, counted by its id."""
+    time_us = START_US + round((trade_id if seconds is None else seconds) * SECOND_US)
+    return Trade(symbol, trade_id, time_us, price * E8, quantity * E8, trade_id % 3 == 0)
+
+
+def folded(trades: Iterable[Trade], interval: Interval, *, now_us: int | None = None) -> list[Candle]:
+    """Return the finished candles of trades, as if they were all that ever happened."""
+    builder, held = CandleBuilder(interval), IdRanges()
+    for one in trades:
+        builder.add(one)
+        held.add(one.trade_id)
+    return finish(builder.candles(), interval, held, now_us=now_us)
+
+
+def figures(candle: Candle) -> tuple[int, ...]:
+    """Return open time, prices, volumes and count: what klines and trades have in common."""
+    return tuple(candle[:10])
+
+
+class HandClock:
+    """A clock that stands still but while someone sleeps by it."""
+
+    def __init__(self, now_us: int = START_US) -> None:
+        self.time_us = now_us
+        self.slept: list[float] = []
+        self.on_sleep: Callable[[float], None] = lambda _: None
+
+    def now_us(self) -> int:
+        return self.time_us
+
+    def monotonic_s(self) -> float:
+        return self.time_us / SECOND_US
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.on_sleep(seconds)
+        self.time_us += round(seconds * SECOND_US)
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Return as soon as ``condition`` holds; fail after `PATIENCE_S`."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end_s, f"waited in vain for {what}"
+        await asyncio.sleep(0.002)
+
+
+class FakeWriter:
+    """A `TradeWriter` that keeps what it is given; ``room`` is how many more trades it takes."""
+
+    def __init__(self, room: int = 1 << 60) -> None:
+        self.room = room
+        self.reason = ""
+        self.trades: list[Trade] = []
+        self.waits = 0
+        self.on_wait: Callable[[], None] = lambda: None
+
+    @property
+    def ids(self) -> list[int]:
+        return [one.trade_id for one in self.trades]
+
+    @property
+    def status(self) -> WriterStatus:
+        return WriterStatus(self.reason, 0, len(self.trades))
+
+    def put(self, trades: Sequence[Trade]) -> bool:
+        if len(trades) > self.room:
+            return False
+        self.trades += trades
+        self.room -= len(trades)
+        return True
+
+    async def wait_for_room(self, timeout_s: float) -> bool:
+        self.waits += 1
+        await asyncio.sleep(0)
+        self.on_wait()
+        return self.room > 0
+
+    async def flush(self, timeout_s: float) -> bool:
+        return True
+
+
+class FakeExchange:
+    """A `TradeHistory` over a list of trades, as of a clock; ``failure`` is raised by every call while it is set."""
+
+    def __init__(self, trades: Sequence[Trade], clock: HandClock) -> None:
+        self.trades = list(trades)
+        self.clock = clock
+        self.failure: FeedError | None = None
+        self.kline_calls: list[tuple[Interval, int | None, int | None]] = []
+        self.trade_calls: list[tuple[int, int]] = []
+        self.published_until: int | None = None  # the newest id the REST side knows; None: all
+
+    def known(self, symbol: str = SYMBOL) -> list[Trade]:
+        return [one for one in self.trades if one.symbol == symbol and one.time_us <= self.clock.now_us()]
+
+    async def symbols(self) -> list[Symbol]:
+        await self._answer()
+        return [Symbol(SYMBOL, "BTC", "USDT", 10**6, 10**3)]
+
+    async def server_time_us(self) -> int:
+        await self._answer()
+        return self.clock.now_us()
+
+    async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
+        await self._answer()
+        return []
+
+    async def klines(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+    ) -> list[Candle]:
+        self.kline_calls.append((interval, start_us, end_us))
+        await self._answer()
+        now_us = self.clock.now_us()
+        candles = [
+            candle._replace(
+                first_trade_id=None,
+                last_trade_id=None,
+                closed=interval.next_open_us(candle.open_time_us) <= now_us,
+                complete=True,
+                source=CandleSource.KLINE,
+            )
+            for candle in _all_empty_filled(self.known(symbol), interval, now_us)
+            if (start_us is None or candle.open_time_us >= start_us)
+            and (end_us is None or candle.open_time_us < end_us)
+        ]
+        return candles[:limit] if start_us is not None else candles[-limit:]
+
+    async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
+        self.trade_calls.append((first_trade_id, limit))
+        await self._answer()
+        until_id = self.published_until
+        found = [
+            one
+            for one in self.known(symbol)
+            if one.trade_id >= first_trade_id and (until_id is None or one.trade_id <= until_id)
+        ]
+        return sorted(found, key=lambda one: one.trade_id)[: min(limit, 1000)]
+
+    async def recent_trades(self, symbol: str, *, limit: int = 1000) -> list[Trade]:
+        await self._answer()
+        return self.known(symbol)[-limit:]
+
+    async def first_trade_id_since(self, symbol: str, time_us: int) -> int | None:
+        await self._answer()
+        return next((one.trade_id for one in self.known(symbol) if one.time_us >= time_us), None)
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
+
+
+def _all_empty_filled(trades: Sequence[Trade], interval: Interval, now_us: int) -> list[Candle]:
+    """Fold trades whose ids may have holes that mean nothing: the exchange knows it has them all."""
+    ordered = sorted(trades, key=lambda one: one.trade_id)
+    return folded([one._replace(trade_id=number) for number, one in enumerate(ordered, 1)], interval, now_us=now_us)
+
+
+class FakeStore:
+    """A `CandleStore` over trades in memory; ``failure`` is raised while it is set."""
+
+    def __init__(self, trades: Iterable[Trade] = ()) -> None:
+        self.stored = {one.trade_id: one for one in trades}
+        self.kept: dict[Interval, dict[int, Candle]] = {}
+        self.failure: StoreUnavailable | None = None
+        self.trade_calls = 0
+
+    def candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int | None = None,
+        now_us: int | None = None,
+    ) -> list[Candle]:
+        self._answer()
+        found = [
+            candle
+            for candle in folded(self.stored.values(), interval, now_us=now_us)
+            if (start_us is None or candle.open_time_us >= start_us)
+            and (end_us is None or candle.open_time_us < end_us)
+        ]
+        return found if limit is None else found[-limit:]
+
+    def save_klines(self, symbol: str, interval: Interval, klines: Sequence[Candle]) -> None:
+        self._answer()
+        self.kept.setdefault(interval, {}).update({kline.open_time_us: kline for kline in klines})
+
+    def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
+        self._answer()
+        self.trade_calls += 1
+        return [one for key, one in sorted(self.stored.items()) if first_trade_id <= key <= last_trade_id]
+
+    def coverage(self, symbol: str) -> IdRanges:
+        self._answer()
+        return IdRanges((key, key) for key in self.stored)
+
+    def save_symbols(self, symbols: Sequence[Symbol]) -> None:
+        self._answer()
+
+    def symbols(self) -> list[Symbol]:
+        self._answer()
+        return []
+
+    def _answer(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def recorder_for(
+    *symbols: str, clock: HandClock | None = None, repair_trades: int = 1000, queue_trades: int = 10_000
+) -> Recorder:
+    """Return a recorder of these symbols, `SYMBOL` where none is named."""
+    made = Recorder(
+        ExchangeClock(clock or HandClock()), MarketBoard(), queue_trades=queue_trades, repair_trades=repair_trades
+    )
+    made.set_symbols(symbols or (SYMBOL,))
+    return made
+
+
+def away(sentence: str = "The exchange cannot be reached: check the connection.") -> FeedDisconnected:
+    """Return the error of an exchange that is away."""
+    return FeedDisconnected(sentence)

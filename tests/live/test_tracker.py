@@ -1,0 +1,141 @@
+"""What is known of one symbol while the program runs."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.live import tracker as tracker_module
+from app.live.tracker import SymbolTracker
+from app.market.coverage import IdRanges, TradeGap
+from app.market.interval import SECOND_US
+from tests.live.helpers import START_US, SYMBOL, trade
+
+
+def test_a_repeated_trade_is_told_apart_and_reaches_no_listener_twice() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    heard: list[int] = []
+    tracker.listeners.append(lambda one: heard.append(one.trade_id))
+    assert tracker.add(trade(1, 0.5))
+    assert tracker.add(trade(2, 1.5))
+    assert not tracker.add(trade(2, 1.5))
+    assert heard == [2]
+    assert tracker.total == 2
+
+
+def test_the_window_begins_at_the_next_whole_second_and_leaves_out_what_is_older() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    tracker.add(trade(1, 0.25))
+    assert tracker.window_start_us == START_US + SECOND_US
+    assert tracker.recent.candles() == []
+    tracker.add(trade(2, 0.999_999))
+    assert tracker.recent.candles() == []
+    tracker.add(trade(3, 1.0))
+    assert [candle.open_time_us for candle in tracker.recent.candles()] == [START_US + SECOND_US]
+
+
+def test_a_first_trade_on_a_whole_second_does_not_make_that_second_known() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    tracker.add(trade(1, 3.0))
+    assert tracker.window_start_us == START_US + 4 * SECOND_US
+
+
+def test_a_restarted_window_forgets_what_it_held_and_raises_the_generation() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    for number in range(5):
+        tracker.add(trade(number + 1, number))
+    tracker.restart_window(trade(5, 4))
+    assert tracker.generation == 1
+    assert tracker.window_start_us == START_US + 5 * SECOND_US
+    assert len(tracker.recent) == 0
+    assert tracker.received.held == IdRanges([(1, 5)])
+
+
+def test_a_trade_fetched_before_the_feed_began_opens_no_window() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    assert tracker.add(trade(7, 7), live=False)
+    assert tracker.window_start_us is None
+    assert len(tracker.recent) == 0
+    assert 7 in tracker.held()
+    tracker.add(trade(90, 90.5))
+    assert tracker.window_start_us == START_US + 91 * SECOND_US
+
+
+def test_a_gap_reaches_from_what_was_stored_before_to_the_first_live_trade() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    tracker.stored(IdRanges([(1, 10), (12, 20)]))
+    assert tracker.gaps() == (TradeGap(SYMBOL, 11, 11),)
+    tracker.add(trade(31))
+    assert tracker.gaps() == (TradeGap(SYMBOL, 11, 11), TradeGap(SYMBOL, 21, 30))
+    assert tracker.missing() == 11
+
+
+def test_a_lost_trade_is_missing_until_it_is_regained() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    for number in range(1, 6):
+        tracker.add(trade(number))
+    tracker.lose(3)
+    assert tracker.gaps() == (TradeGap(SYMBOL, 3, 3),)
+    assert not tracker.regain(4)
+    assert tracker.regain(3)
+    assert not tracker.regain(3)
+    assert tracker.gaps() == ()
+
+
+def test_ids_the_exchange_does_not_have_are_no_gap_and_late_ids_close_one() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    tracker.add(trade(1))
+    tracker.add(trade(10))
+    assert tracker.missing() == 8
+    tracker.note_absent(2, 5)
+    assert tracker.gaps() == (TradeGap(SYMBOL, 6, 9),)
+    tracker.add(trade(6))
+    assert tracker.missing() == 3
+
+
+def test_seconds_older_than_the_kept_hours_are_forgotten() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    kept_s = tracker_module._KEPT_US // SECOND_US
+    every = tracker_module._PRUNE_EVERY
+    for number in range(every):
+        tracker.add(trade(number + 1, number * 2 * kept_s / every))
+    first_kept_us = tracker.recent.candles()[0].open_time_us
+    assert tracker.window_start_us is not None
+    assert first_kept_us >= tracker.window_start_us > START_US + (kept_s - 2) * SECOND_US
+    assert len(tracker.recent) <= kept_s + 2
+
+
+@given(
+    stored=st.sets(st.integers(1, 40)),
+    steps=st.lists(st.tuples(st.sampled_from(["add", "fetch", "lose", "regain", "absent"]), st.integers(1, 40))),
+)
+def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[str, int]]) -> None:
+    tracker = SymbolTracker(SYMBOL)
+    tracker.stored(IdRanges((number, number) for number in stored))
+    received: set[int] = set()
+    lost: set[int] = set()
+    for act, number in steps:
+        match act:
+            case "add" | "fetch":
+                assert tracker.add(trade(number), live=act == "add") == (number not in received)
+                received.add(number)
+            case "lose":
+                tracker.lose(number)
+                lost.add(number)
+            case "regain":
+                assert tracker.regain(number) == (number in lost)
+                lost.discard(number)
+            case "absent":
+                tracker.note_absent(number, number + 2)
+                received |= {number, number + 1, number + 2}
+        # Asked at any moment, because the answer is kept between changes.
+        if random.Random(number).random() < 0.5:
+            tracker.gaps()
+    held = (stored | received) - lost
+    known = stored | received
+    missing = set(range(min(known), max(known) + 1)) - held if known else set()
+    assert {one for gap in tracker.gaps() for one in range(gap.first_trade_id, gap.last_trade_id + 1)} == missing
+    assert tracker.missing() == len(missing)
+    assert tracker.held().count() == len(held)
