@@ -34,9 +34,8 @@ def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -
     scene.price.fit(scene.bars, scene.layout.price.height(), scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
     height = scene.layout.volume.height()
     # The tallest bar ends below the pane's text.
-    scene.volume_high = volume_top(scene.bars) * (
-        height / (height - VOLUME_TEXT_PX) if height > 2 * VOLUME_TEXT_PX else 1.0
-    )
+    room = height - VOLUME_TEXT_PX
+    scene.volume_high = volume_top(scene.bars) * (height / room if room > VOLUME_TEXT_PX else 1.0)
     scene.last = series.bar(-1)
     scene.last_text = format_price(scene.last.close, decimals_of(scene))
 

@@ -206,8 +206,8 @@ def test_older_history_is_asked_for_once_until_it_came(qtbot: QtBot, chart: Char
     chart.pan(2000)
     settle(qtbot, chart)
     assert asked == []
-    for _ in range(6):
-        chart.pan(700)
+    for _ in range(12):
+        chart.pan(400)
         settle(qtbot, chart)
     assert asked == [MINUTE.slot_open_us(FIRST_SLOT)]
     series.prepend(zigzag(20, FIRST_SLOT - 20))

@@ -72,6 +72,23 @@ def test_wicks_are_a_pixel_wide_and_centred_on_even_bodies(
     assert len(widths) == 1
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
+def test_the_crosshair_stands_on_the_wick(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    chart.zoom(1.31)
+    settle(qtbot, chart)
+    colour = mixed(DARK.background, DARK.text, 0.45).rgb()
+    for slot in range(FIRST_SLOT + 25, FIRST_SLOT + 35):
+        chart.point_at(place(chart, slot, 99) + QPointF(1, 0))
+        settle(qtbot, chart)
+        image = picture(chart, scale)
+        body = run_of(image, int(place(chart, slot, 103).x() * scale), int(place(chart, slot, 103).y() * scale))
+        rows = range(int(place(chart, slot, 113.5).y() * scale), int(place(chart, slot, 112.2).y() * scale))
+        drawn = {x for y in rows for x in range(body[0] - 3, body[1] + 4) if image.pixel(x, y) == colour}
+        assert len(drawn) == int(scale)
+        assert sum(drawn) / len(drawn) == sum(body) / 2
+
+
 def test_incomplete_candles_are_faded_under_a_band_that_says_how_many_are_missing(
     qtbot: QtBot, chart: ChartWidget
 ) -> None:
