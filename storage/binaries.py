@@ -113,7 +113,8 @@ def within_reach(postgres: Postgres, account: Account | None) -> Postgres:
     target = shared_home() / f"postgresql-{postgres.version}-{key}"
     if not target.exists():
         _copy_whole(source, target)
-    return Postgres(target / postgres.bin_dir.name, postgres.version, postgres.major)
+    bin_dir = target / source.parent.name / source.name / postgres.bin_dir.name
+    return Postgres(bin_dir, postgres.version, postgres.major)
 
 
 def shared_home() -> Path:
@@ -195,10 +196,17 @@ def _version_of(program: Path) -> tuple[str, int] | None:
 
 
 def _copy_whole(source: Path, target: Path) -> None:
+    # The wheel's programs look for their libraries beside their package, so both keep their places.
+    package = source.parent
+    libraries = package.with_name(f"{package.name}.libs")
     partial = Path(tempfile.mkdtemp(prefix="copying-", dir=target.parent))
     try:
-        shutil.copytree(source, partial, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("include"))
-        partial.chmod(0o755)
+        installed = partial / package.name / source.name
+        shutil.copytree(source, installed, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        if libraries.is_dir():
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        for folder in (partial, installed.parent):
+            folder.chmod(0o755)
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
