@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetricsF, QShowEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.market.series import Bar, CandleSeries
@@ -31,9 +31,9 @@ from widgets.chart.framing import (
     view_key,
 )
 from widgets.chart.gestures import Gestures
-from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
-from widgets.chart.overlay import legend_rect, legend_width
-from widgets.chart.scene import PADDING_PX, Crosshair, Layout, Scene
+from widgets.chart.legend import Piece, format_quantity, legend_pieces
+from widgets.chart.overlay import fitted_legend, legend_rect
+from widgets.chart.scene import Crosshair, Layout, Scene
 from widgets.chart.states import RETRY, SIMULATED_MARKET, StatePanel
 from widgets.chart.text import TextStyles
 from widgets.chart.ticks import countdown, format_price
@@ -425,7 +425,7 @@ class ChartWidget(QWidget):
         volume_text = ""
         if scene.symbol is not None and self._series is not None:
             missing = missing_in(self._gaps, bar, self._series.interval) if bar else 0
-            legend = self._fitted(legend_pieces(scene.symbol, self._series.interval, bar, missing))
+            legend = fitted_legend(scene, legend_pieces(scene.symbol, self._series.interval, bar, missing))
             if bar is not None:
                 quantity = format_quantity(bar.volume, scene.symbol.quantity_decimals)
                 volume_text = f"Volume  {quantity} {scene.symbol.base}"
@@ -435,15 +435,6 @@ class ChartWidget(QWidget):
             self._canvas.repaint_rects(
                 [legend_rect(scene), QRectF(volume.left(), volume.top() - 4, volume.width(), 28)]
             )
-
-    def _fitted(self, pieces: list[Piece]) -> list[Piece]:
-        styles, room = self._scene.styles, self._scene.layout.price.width() - 2 * PADDING_PX
-        kept = fitting(pieces, room, lambda some: legend_width(styles, some))
-        if len(kept) == 1 and styles.bold.width(kept[0].text) > room:
-            metrics = QFontMetricsF(styles.bold.font)
-            text = metrics.elidedText(kept[0].text, Qt.TextElideMode.ElideRight, max(room, 0.0))
-            return [kept[0]._replace(text=text)]
-        return kept
 
     def _countdown(self) -> str:
         last, series = self._scene.last, self._series

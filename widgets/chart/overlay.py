@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from pyqtgraph import GraphicsObject
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from widgets.chart.legend import Piece, Tone
+from widgets.chart.legend import Piece, Tone, fitting
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import PADDING_PX, VOLUME_TEXT_PX, GapMark, Scene
 from widgets.chart.text import TextStyle, TextStyles
@@ -30,6 +30,16 @@ def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
         width += _space_before(piece, field) + _style_of(styles, piece).width(piece.text)
         field = piece.field
     return width
+
+
+def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
+    """Return what of the legend has room in the pane; the title, cut short, at the least."""
+    styles, room = scene.styles, scene.layout.price.width() - 2 * PADDING_PX
+    kept = fitting(pieces, room, lambda some: legend_width(styles, some))
+    if len(kept) == 1 and styles.bold.width(kept[0].text) > room:
+        metrics = QFontMetricsF(styles.bold.font)
+        return [kept[0]._replace(text=metrics.elidedText(kept[0].text, Qt.TextElideMode.ElideRight, max(room, 0.0)))]
+    return kept
 
 
 def legend_rect(scene: Scene) -> QRectF:
