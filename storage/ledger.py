@@ -99,9 +99,10 @@ class Ledger:
             fresh = _not_held(batch, held)
             if len(fresh):
                 self._copy(fresh)
-                self._extend_coverage(fresh, held)
-                self._add_to_rollup("rollup_1m", packing.rollup(fresh, packing.MINUTE_US))
-                self._add_to_rollup("rollup_1h", packing.rollup(fresh, packing.HOUR_US))
+                with self.connection.pipeline():  # one wait for all, which small batches feel
+                    self._extend_coverage(fresh, held)
+                    self._add_to_rollup("rollup_1m", packing.rollup(fresh, packing.MINUTE_US))
+                    self._add_to_rollup("rollup_1h", packing.rollup(fresh, packing.HOUR_US))
         return len(fresh)
 
     def _learn_symbols(self, names: set[str]) -> None:
@@ -133,9 +134,10 @@ class Ledger:
         symbol_ids = batch.symbol_id[starts].tolist()
         lows = batch.trade_id[starts].tolist()
         highs = batch.trade_id[[*(starts[1:] - 1), len(batch) - 1]].tolist()
-        self.connection.execute(_LOCK, (_SYMBOL_LOCKS, symbol_ids))
-        # A statement of its own: it must see what the holder of the lock before us committed.
-        rows = self.connection.execute(_READ_COVERAGE, (symbol_ids, lows, highs)).fetchall()
+        with self.connection.pipeline():
+            self.connection.execute(_LOCK, (_SYMBOL_LOCKS, symbol_ids))
+            # A statement of its own: it must see what the holder of the lock before us committed.
+            rows = self.connection.execute(_READ_COVERAGE, (symbol_ids, lows, highs)).fetchall()
         held: dict[int, list[tuple[int, int]]] = {symbol_id: [] for symbol_id in symbol_ids}
         for symbol_id, first, last in rows:
             held[symbol_id].append((first, last))
