@@ -8,7 +8,9 @@ one asks for ``shared_data`` and is skipped, saying so, where they are absent.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,20 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def reachable_folder() -> Iterator[Path]:
+    """A folder for data directories that also the user may enter whom root starts the database as."""
+    folder = Path(tempfile.mkdtemp(prefix="cryptopipe-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def data_dir(reachable_folder: Path) -> Path:
+    """A data directory of the test's own, not made yet."""
+    parent = Path(tempfile.mkdtemp(dir=reachable_folder))
+    parent.chmod(0o711)
+    return parent / "data"

@@ -46,8 +46,8 @@ def markets(draw):
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    opened = Database.open(None, tmp_path_factory.mktemp("agree") / "data")
+def database(reachable_folder):
+    opened = Database.open(None, reachable_folder / "agree")
     yield opened
     assert opened.close()
 

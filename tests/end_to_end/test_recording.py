@@ -95,14 +95,16 @@ def exported(path):
         return {parse_time(row["open_time"]): row for row in csv.DictReader(file)}
 
 
-def test_collect_stores_every_trade_and_export_equals_the_exchange(recording, full_minutes, archived_5m, tmp_path):
+def test_collect_stores_every_trade_and_export_equals_the_exchange(
+    recording, full_minutes, archived_5m, data_dir, tmp_path
+):
     with sandbox_process("--replay", *map(str, recording), "--speed", "max") as environment:
-        environment["CRYPTOPIPE_DATA_DIR"] = str(tmp_path / "data")
+        environment["CRYPTOPIPE_DATA_DIR"] = str(data_dir)
         collector = subprocess.Popen(
             [*PROGRAM, "collect", "--symbols", "BTCUSDT"], env=environment, stdout=subprocess.PIPE, text=True
         )
         try:
-            wait_for(lambda: stored_trades(tmp_path / "data") == RECORDED_TRADES)
+            wait_for(lambda: stored_trades(data_dir) == RECORDED_TRADES)
         finally:
             collector.send_signal(signal.SIGTERM)
             said, _ = collector.communicate(timeout=30)
@@ -114,7 +116,7 @@ def test_collect_stores_every_trade_and_export_equals_the_exchange(recording, fu
             written = exported(path)
             for open_us, row in published.items():
                 assert shared_columns(written[open_us]) == shared_columns(row)
-    assert all_stored_trades(tmp_path / "data") == recorded_trades(recording)
+    assert all_stored_trades(data_dir) == recorded_trades(recording)
 
 
 def stored_trades(data_dir: Path) -> int:
@@ -150,12 +152,14 @@ def recorded_trades(files: list[Path]) -> list[Trade]:
     return trades
 
 
-def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, full_minutes, archived_5m, tmp_path):
+def test_the_window_shows_the_exchanges_candles_after_every_interval(
+    recording, full_minutes, archived_5m, data_dir, tmp_path
+):
     async def scenario() -> None:
         async with serving(replay(recording)) as server:
             settings = load(
                 {
-                    "data_dir": str(tmp_path / "data"),
+                    "data_dir": str(data_dir),
                     "binance_ws_url": server.ws_url,
                     "binance_rest_url": server.rest_url,
                     "symbols": "BTCUSDT",
