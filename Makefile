@@ -42,7 +42,7 @@ types: setup-dev ## check the types
 
 bench: setup-dev ## print what each benchmark measures
 	@set -e; for script in tests/benchmarks/[!_]*.py; do \
-	    echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script"; done
+	    echo "== $$script"; PYTHONPATH=. QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script"; done
 
 screenshot: setup-dev ## draw the window in each of its states into build/screenshots
 	QT_QPA_PLATFORM=offscreen $(BIN)/python tests/screenshots.py $(ARGS)

@@ -1,7 +1,7 @@
 """
 How long the chart takes to draw, beside an empty pyqtgraph plot drawn in the same run.
 
-Run it: ``python tests/benchmarks/chart_draw.py 10000 100000``. Every timing is from the change to the end of a paint
+Run it: ``python tests/benchmarks/bench_chart.py 10000 100000``. Every timing is from the change to the end of a paint
 that really happened, and fails where none did. Milliseconds, median / 99th percentile; the ratio compares medians with
 panning the empty plot (no grid). A replace includes what the chart does, not the filling of the series.
 """
