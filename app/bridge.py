@@ -77,6 +77,7 @@ class WindowBridge(QObject):
         self._changed = False
         self._paints_before: int | None = None  # when the first candles were given to the chart
         self._has_painted = False
+        self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
         self._gaps_shown: tuple[object, ...] = ()
         self._frame_timer = self._timer(_FRAME_MS, self._on_frame)
@@ -241,6 +242,9 @@ class WindowBridge(QObject):
             case SessionState.FAILED:
                 actions = (RETRY,) if self._simulated else (RETRY, SIMULATED_MARKET)
                 self._chart.set_state("error", session.reason, actions)
+        if self._reload_due and session.state is not SessionState.LOADING:
+            self._reload_due = False
+            self._work_on_session(session.reload())
 
     # Changes of the engine
 
@@ -252,8 +256,11 @@ class WindowBridge(QObject):
 
     def _on_database(self) -> None:
         session = self._session
-        if self._engine.database is not None and session is not None and session.state is not SessionState.LOADING:
-            self._work_on_session(session.reload())
+        if self._engine.database is not None and session is not None:
+            if session.state is SessionState.LOADING:
+                self._reload_due = True
+            else:
+                self._work_on_session(session.reload())
         self._renew_notice()
 
     def _on_symbols(self) -> None:
