@@ -1,7 +1,7 @@
 """
 How fast trades are stored: rows/s, and the ratio to psql's ``\\copy`` of the same rows into the same table.
 
-    python -m tests.benchmarks.storage_write [rows]
+    python -m tests.benchmarks.bench_storage [rows]
 
 Every figure is a run of its own on the embedded server, with the ledger of ids, both rollups and synchronous commit.
 """
