@@ -85,6 +85,7 @@ class ChartSession:
         self._newest: Candle | None = None  # the last candle of the series
         self._loaded_us = 0  # the exchange's time when the past was asked for
         self._seam_us = 0
+        self._beginning_known = True  # whether the part of the seam's candle before the seam was found
         self._first_id: int | None = None  # the lowest id folded since the seam
         self._last_id: int | None = None  # the id folded last
         self._out_of_order = False  # ids were skipped, or came late, since the last refresh
@@ -177,6 +178,8 @@ class ChartSession:
                 # The trade before the first since the seam is held, too, or some since the seam may be missing.
                 whole = stretch is not None and self._first_id is not None and stretch[0] < self._first_id
                 candle = candle._replace(complete=candle.complete and whole)
+            if candle.open_time_us < self._seam_us and not self._beginning_known:
+                candle = candle._replace(complete=False)
             self._put(candle, follows=_follows(candle, held))
         if candles:
             self._carry_on(candles[-1])
@@ -188,12 +191,13 @@ class ChartSession:
 
         Call about once a second, and only while the feed is live: otherwise nobody knows that there was no trade.
         """
-        newest = self._newest
-        if not self.joined or newest is None:
+        if not self.joined:
             return False
         changed = self.refresh()
         self._forget_old()
-        newest = self._newest or newest
+        newest = self._newest
+        if newest is None:
+            return changed
         open_us = self.interval.open_time_us(self._exchange_clock.now_us())
         if open_us <= newest.open_time_us or not self._fill_before(open_us):
             return changed
@@ -300,8 +304,8 @@ class ChartSession:
         for open_us, group in groupby(
             [*parts, *recent], key=lambda part: self.interval.open_time_us(part.open_time_us)
         ):
-            known = beginning_known or open_us >= seam_us
-            self._builder.seed(combine(open_us, group)._replace(complete=known))
+            self._builder.seed(combine(open_us, group))
+        self._beginning_known = beginning_known
         self._first_id = recent[0].first_trade_id if recent else None
         self._last_id = recent[-1].last_trade_id if recent else None
         self._seam_us = seam_us

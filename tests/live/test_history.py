@@ -83,7 +83,7 @@ def test_joining_parts_of_the_same_length_changes_nothing() -> None:
 trade_gaps_s = st.lists(st.sampled_from([0, 0.2, 1, 7, 63, 700, 4000, 90_000]), min_size=1, max_size=30)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(trade_gaps_s, st.integers(-200_000, 100_000), st.integers(0, 250_000), st.booleans())
 def test_parts_cover_exactly_the_time_asked_for(gaps_s: list[float], start_s: int, length_s: int, align: bool) -> None:
     if align:  # the borders where one length takes over from another

@@ -1,0 +1,494 @@
+"""One chart's candles, from the past up to now, against an exchange in memory whose clock the test sets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.live.clock import ExchangeClock
+from app.live.recorder import Recorder
+from app.live.session import SessionState
+from app.live.tracker import SymbolTracker
+from app.market.candle import Candle
+from app.market.errors import StoreUnavailable
+from app.market.interval import SECOND_US, Interval
+from app.market.trade import Trade
+from tests.live.charts import Chart, assert_shows
+from tests.live.helpers import (
+    START_US,
+    SYMBOL,
+    FakeExchange,
+    FakeStore,
+    HandClock,
+    away,
+    folded,
+    recorder_for,
+    trade,
+)
+
+
+class Market:
+    """An exchange with trades, a recorder that hears them when told to, and the clocks of both."""
+
+    def __init__(self, trades: Sequence[Trade], *, repair_trades: int = 10_000, now: int = 0) -> None:
+        self.trades = list(trades)
+        self.clock = HandClock(self.trades[now].time_us)
+        self.exchange = FakeExchange(self.trades, self.clock)
+        self.exchange_clock = ExchangeClock(self.clock)
+        self.recorder: Recorder = recorder_for(clock=self.clock, repair_trades=repair_trades)
+        self.recorder._exchange_clock = self.exchange_clock
+        self.store: FakeStore | None = None
+
+    @property
+    def tracker(self) -> SymbolTracker:
+        tracker = self.recorder.tracker(SYMBOL)
+        assert tracker is not None
+        return tracker
+
+    def chart(self, name: str, **changes: object) -> Chart:
+        return Chart(name, self.exchange, self.tracker, self.exchange_clock, self.clock, self.store, **changes)  # type: ignore[arg-type]
+
+    def hear(self, *trades: Trade) -> None:
+        for one in trades:
+            self.clock.time_us = max(self.clock.time_us, one.time_us)
+            self.recorder.receive(one, self.clock.time_us)
+
+    def expected(self, interval: Interval, first_us: int = 0) -> list[Candle]:
+        return [
+            candle
+            for candle in folded(self.exchange.known(), interval, now_us=self.clock.time_us)
+            if candle.open_time_us >= first_us
+        ]
+
+    def assert_right(self, chart: Chart, *, complete: bool = True) -> None:
+        assert len(chart.series)
+        expected = self.expected(chart.session.interval, chart.bars[0].open_time_us)
+        assert_shows(chart.series, expected, complete=complete)
+
+    def close(self) -> None:
+        self.recorder.outbox.close()
+
+
+def every_second(count: int) -> list[Trade]:
+    return [trade(number, number, 100 + number % 7) for number in range(1, count + 1)]
+
+
+async def test_history_and_live_trades_join_without_a_seam() -> None:
+    market = Market(every_second(400), now=200)
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    assert chart.session.joined
+    market.hear(*market.trades[201:])
+    assert chart.session.refresh()
+    market.assert_right(chart)
+    assert not chart.session.refresh()
+    market.close()
+
+
+async def test_loading_is_said_first_and_then_that_it_is_ready() -> None:
+    market = Market(every_second(400), now=200)
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    assert chart.session.state is SessionState.LOADING
+    await chart.session.run()
+    assert chart.states == [("ready", "")]
+    market.close()
+
+
+async def test_a_late_trade_changes_its_own_candle_and_the_price_of_the_empty_ones_after_it() -> None:
+    trades = [trade(1, 0.1, 10), trade(2, 0.5, 11), trade(3, 2.2, 12), trade(4, 2.9, 13)]
+    market = Market(trades, now=1)
+    chart = market.chart("1s")
+    market.hear(*trades[:2])
+    await chart.session.run()
+    market.hear(trades[2])
+    chart.session.refresh()
+    market.clock.time_us = START_US + 5_500_000
+    assert chart.session.tick()
+    assert [bar.close for bar in chart.bars[-3:]] == [12, 12, 12]
+    market.hear(trades[3])  # it was on its way
+    chart.session.refresh()
+    market.assert_right(chart)
+    assert [bar.close for bar in chart.bars[-4:]] == [13, 13, 13, 13]
+    market.close()
+
+
+async def test_time_opens_empty_candles_and_only_time() -> None:
+    market = Market([trade(0, 0), *every_second(3), trade(4, 100)], now=2)
+    chart = market.chart("5s")
+    market.hear(*market.trades[1:4])
+    await chart.session.run()
+    chart.session.refresh()
+    count = len(chart.series)
+    assert not chart.session.tick()
+    assert len(chart.series) == count
+    market.clock.time_us = START_US + 14 * SECOND_US
+    assert chart.session.tick()
+    assert not chart.session.tick()
+    market.assert_right(chart)
+    assert [(bar.trades, bar.closed) for bar in chart.bars[-2:]] == [(0, True), (0, False)]
+    market.close()
+
+
+async def test_across_missing_trades_nothing_is_taken_for_empty_until_they_came() -> None:
+    trades = [trade(number, number * 10) for number in range(1, 21)]
+    market = Market(trades, now=3)
+    chart = market.chart("5s")
+    market.hear(*trades[2:4])
+    await chart.session.run()
+    market.hear(trades[4], trades[10])  # 6 to 10 are missing
+    chart.session.refresh()
+    times = [(bar.open_time_us - START_US) // SECOND_US for bar in chart.bars]
+    assert times[-3:] == [45, 50, 110]
+    assert [bar.complete for bar in chart.bars[-2:]] == [False, False]
+    await market.recorder.ingest(trades[5:10])
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_a_hole_too_large_makes_the_session_stale_and_reloading_makes_it_right() -> None:
+    market = Market(every_second(900), now=200, repair_trades=50)
+    chart = market.chart("30s")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    market.hear(*market.trades[201:250])
+    assert not chart.session.is_stale
+    market.hear(*market.trades[600:640])
+    assert chart.session.is_stale
+    await chart.session.reload()
+    assert not chart.session.is_stale
+    market.hear(*market.trades[640:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    assert len(market.tracker.listeners) == 1
+    market.close()
+
+
+async def test_a_closed_session_changes_nothing_any_more_and_leaves_nothing_behind() -> None:
+    market = Market(every_second(400), now=100)
+    chart, other = market.chart("1m"), market.chart("5s")
+    market.hear(market.trades[100])
+    await chart.session.run()
+    market.hear(*market.trades[101:150])
+    chart.session.refresh()
+    chart.session.close()
+    assert market.tracker.listeners == []
+    before, changes, states = chart.bars, chart.changes, list(chart.states)
+    await other.session.run()
+    market.hear(*market.trades[150:])
+    other.session.refresh()
+    assert not chart.session.refresh()
+    assert not chart.session.tick()
+    assert await chart.session.load_older() == 0
+    await chart.session.ensure(START_US - 10**9, START_US)
+    assert (chart.bars, chart.changes, chart.states) == (before, changes, states)
+    market.assert_right(other)
+    market.close()
+
+
+async def test_a_session_closed_while_it_loads_shows_nothing_later() -> None:
+    market = Market(every_second(400), now=100)
+    chart = market.chart("1m")
+    market.hear(market.trades[100])
+    running = asyncio.ensure_future(chart.session.run())
+    await asyncio.sleep(0)
+    chart.session.close()
+    await running
+    assert len(chart.series) == 0
+    assert chart.states == []
+    assert market.tracker.listeners == []
+    market.close()
+
+
+async def test_a_session_closed_while_it_waits_for_the_seam_ends() -> None:
+    market = Market(every_second(400), now=100)
+    chart = market.chart("1m")
+    running = asyncio.ensure_future(chart.session.run())  # no trade has been heard, so there is no seam yet
+    while not market.clock.slept:
+        await asyncio.sleep(0)
+    chart.session.close()
+    await running
+    assert not chart.session.joined
+    market.close()
+
+
+async def test_older_pages_are_contiguous_and_end_at_the_beginning() -> None:
+    market = Market([trade(number, number * 1.7) for number in range(1, 2000)], now=1990)
+    chart = market.chart("1s")
+    market.hear(market.trades[1990])
+    await chart.session.run()
+    added = [await chart.session.load_older() for _ in range(6)]
+    assert added[:2] == [1000, 1000]
+    assert sum(added) + 1000 >= 3380
+    assert added[-1] == 0
+    slots = chart.series.slots
+    assert list(slots) == list(range(int(slots[0]), int(slots[-1]) + 1))
+    assert chart.bars[0].open_time_us == START_US + SECOND_US
+    calls = len(market.exchange.kline_calls)
+    assert await chart.session.load_older() == 0
+    assert len(market.exchange.kline_calls) == calls
+    market.close()
+
+
+async def test_two_requests_for_older_candles_at_once_load_them_once() -> None:
+    market = Market([trade(number, number * 1.7) for number in range(1, 2000)], now=1990)
+    chart = market.chart("1s")
+    market.hear(market.trades[1990])
+    await chart.session.run()
+    assert sorted(await asyncio.gather(chart.session.load_older(), chart.session.load_older())) == [0, 1000]
+    market.close()
+
+
+async def test_a_failure_does_not_pass_for_the_beginning_of_history() -> None:
+    market = Market([trade(number, number * 1.7) for number in range(1, 2000)], now=1990)
+    chart = market.chart("1s")
+    market.hear(market.trades[1990])
+    await chart.session.run()
+    market.exchange.failure = away()
+    assert await chart.session.load_older() == 0
+    market.exchange.failure = None
+    assert await chart.session.load_older() == 1000
+    market.close()
+
+
+async def test_a_jump_far_back_is_loaded_and_the_hole_between_when_it_is_asked_for() -> None:
+    market = Market([trade(number, number * 2) for number in range(1, 4000)], now=3990)
+    chart = market.chart("1s")
+    market.hear(market.trades[3990])
+    await chart.session.run()
+    await chart.session.ensure(START_US + 1000 * SECOND_US, START_US + 1300 * SECOND_US)
+    slots = chart.series.slots - chart.session.interval.slot(START_US)
+    assert set(range(1000, 1300)) <= set(slots.tolist())
+    assert 4000 not in slots
+    calls = len(market.exchange.kline_calls)
+    await chart.session.ensure(START_US + 1000 * SECOND_US, START_US + 1300 * SECOND_US)
+    assert len(market.exchange.kline_calls) == calls
+    for _ in range(2):
+        await chart.session.ensure(START_US + 200 * SECOND_US, START_US + 7000 * SECOND_US)
+    chart.session.tick()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_a_hole_is_filled_by_a_page_that_reaches_beyond_the_first_candle() -> None:
+    market = Market([trade(number, number * 10) for number in range(1, 800)], now=700)
+    chart = market.chart("5s")
+    market.hear(market.trades[700])
+    await chart.session.run()
+    chart.series.replace([candle for candle in market.expected(Interval.parse("5s")) if _far_or_new(candle)])
+    await chart.session.ensure(START_US + 6000 * SECOND_US, START_US + 7000 * SECOND_US)
+    market.assert_right(chart)
+    market.close()
+
+
+def _far_or_new(candle: Candle) -> bool:
+    seconds = (candle.open_time_us - START_US) / SECOND_US
+    return 5500 < seconds < 6000 or seconds > 6500
+
+
+async def test_what_cannot_be_loaded_is_asked_for_once() -> None:
+    market = Market([trade(number, number * 10) for number in range(1, 800)], now=700)
+    chart = market.chart("5s")
+    market.hear(market.trades[700])
+    await chart.session.run()
+    await chart.session.ensure(START_US - 9000 * SECOND_US, START_US - 8000 * SECOND_US)
+    calls = len(market.exchange.kline_calls)
+    await chart.session.ensure(START_US - 9000 * SECOND_US, START_US - 8000 * SECOND_US)
+    assert len(market.exchange.kline_calls) == calls
+    market.close()
+
+
+async def test_the_live_edge_is_left_to_the_trades() -> None:
+    market = Market(every_second(100), now=50)
+    chart = market.chart("1s")
+    market.hear(market.trades[50])
+    await chart.session.run()
+    market.clock.time_us += 20 * SECOND_US
+    calls = len(market.exchange.kline_calls)
+    await chart.session.ensure(market.clock.time_us - 30 * SECOND_US, market.clock.time_us + 30 * SECOND_US)
+    assert len(market.exchange.kline_calls) == calls
+    market.close()
+
+
+async def test_an_exchange_that_is_away_fails_with_its_reason_and_reloading_helps_when_it_is_back() -> None:
+    market = Market(every_second(400), now=200)
+    market.exchange.failure = away("The exchange cannot be reached: check the connection.")
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    assert chart.states == [("failed", "The exchange cannot be reached: check the connection.")]
+    market.exchange.failure = None
+    await chart.session.reload()
+    assert chart.states[-2:] == [("loading", ""), ("ready", "")]
+    market.hear(*market.trades[201:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    assert len(market.tracker.listeners) == 1
+    market.close()
+
+
+async def test_without_the_exchange_a_chart_shows_what_is_stored() -> None:
+    market = Market(every_second(400), now=200)
+    market.exchange.failure = away()
+    market.store = FakeStore(market.trades[:200])
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    assert chart.states == [("ready", "")]
+    assert sum(bar.trades for bar in chart.bars) >= 180
+    market.close()
+
+
+async def test_without_the_database_a_chart_shows_what_is_published() -> None:
+    market = Market(every_second(400), now=200)
+    market.store = FakeStore()
+    market.store.failure = StoreUnavailable("The database is away.")
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    assert chart.states == [("ready", "")]
+    market.hear(*market.trades[201:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_a_reload_that_fails_keeps_what_is_shown() -> None:
+    market = Market(every_second(400), now=200)
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    before = [bar.open_time_us for bar in chart.bars]
+    market.exchange.failure = away()
+    await chart.session.reload()
+    assert [bar.open_time_us for bar in chart.bars] == before
+    assert chart.states == [("ready", "")]
+    market.close()
+
+
+async def test_joined_without_its_beginning_the_first_candle_is_not_called_complete() -> None:
+    market = Market(every_second(400), now=200)
+    market.exchange.failure = away()
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    market.hear(*market.trades[201:])
+    chart.session.refresh()
+    assert chart.session.state is SessionState.READY
+    assert [bar.complete for bar in chart.bars] == [False, True, True, True]
+    expected = market.expected(Interval.parse("1m"))
+    assert [bar.trades for bar in chart.bars[1:]] == [candle.trades for candle in expected[-3:]]
+    market.close()
+
+
+async def test_trades_missing_just_after_the_seam_make_its_candle_incomplete() -> None:
+    market = Market(every_second(400), now=200)
+    chart = market.chart("1m")
+    market.hear(market.trades[200], *market.trades[203:210])
+    await chart.session.run()
+    chart.session.refresh()
+    assert not chart.bars[-1].complete
+    await market.recorder.ingest(market.trades[201:203])
+    market.hear(*market.trades[210:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_a_symbol_without_any_trade_is_empty_until_its_first() -> None:
+    trades = [trade(1, 50, 10), trade(2, 52, 11), trade(3, 54, 12)]
+    market = Market(trades)
+    market.clock.time_us = START_US
+    chart = market.chart("1s")
+    running = asyncio.ensure_future(chart.session.run())
+    while not chart.states:
+        await asyncio.sleep(0)
+    assert chart.states == [("empty", "")]
+    market.hear(trades[0])
+    await running
+    market.hear(*trades[1:])
+    chart.session.refresh()
+    assert chart.session.state is SessionState.READY
+    assert chart.bars[-1].close == 12
+    market.close()
+
+
+async def test_a_symbol_that_is_not_recorded_shows_its_past() -> None:
+    market = Market(every_second(400), now=399)
+    chart = Chart("1m", market.exchange, None, market.exchange_clock, market.clock)
+    await chart.session.run()
+    market.assert_right(chart)
+    assert not chart.session.joined
+    assert not chart.session.is_stale
+    market.close()
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[list[Trade], int, int]:
+    """Draw trades with bursts and quiet spells, how many are past at the start, and a seed for the rest."""
+    at_s = 0.0
+    trades = []
+    for number in range(1, draw(st.integers(8, 60))):
+        at_s += draw(st.sampled_from([0.0, 0.0, 0.1, 0.3, 0.9, 1.0, 2.5, 7.0, 61.0, 400.0]))
+        trades.append(trade(number, at_s, draw(st.integers(1, 9)), draw(st.integers(1, 5))))
+    return trades, draw(st.integers(2, len(trades) - 3)), draw(st.integers(0, 1000))
+
+
+@settings(max_examples=150)
+@given(deliveries(), st.sampled_from("1s 5s 30s 1m 90s 3m 13m 181m 1d 1w 1M".split()))
+def test_whatever_comes_late_twice_or_by_repair_the_series_is_all_trades_folded(
+    delivery: tuple[list[Trade], int, int], name: str
+) -> None:
+    trades, past, seed = delivery
+    dice = random.Random(seed)
+
+    async def play() -> None:
+        market = Market(trades, now=past)
+        chart = market.chart(name)
+        market.hear(trades[past])
+        # Each trade arrives up to three places late; some do not arrive, and are fetched at the end.
+        coming = sorted(trades[past + 1 :], key=lambda one: one.trade_id + dice.choice([0, 0, 0, 0, 1, 3]))
+        dropped = {one.trade_id for one in coming[:-1] if dice.random() < 0.2}
+        join_at = dice.randrange(len(coming))
+        for at, one in enumerate(coming):
+            if at == join_at:
+                await chart.session.run()
+            if one.trade_id not in dropped:
+                market.hear(one)
+                if dice.random() < 0.3:
+                    market.hear(one)
+            if dice.random() < 0.5:
+                chart.session.refresh()
+            if dice.random() < 0.3:
+                chart.session.tick()
+        market.clock.time_us = max(market.clock.time_us, trades[-1].time_us)
+        await market.recorder.ingest([one for one in coming if one.trade_id in dropped])
+        chart.session.tick()
+        market.assert_right(chart)
+        chart.session.close()
+        assert market.tracker.listeners == []
+        market.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("name", ["1s", "1m"])
+async def test_what_a_chart_remembers_of_a_long_run_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.live.session._BUILDER_KEEPS", 20)
+    market = Market([trade(number, number * 61) for number in range(1, 300)], now=5)
+    chart = market.chart(name)
+    market.hear(market.trades[5])
+    await chart.session.run()
+    for one in market.trades[6:]:
+        market.hear(one)
+        chart.session.tick()
+        assert len(chart.session._builder) <= 42
+    market.assert_right(chart)
+    market.close()
