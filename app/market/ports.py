@@ -148,13 +148,11 @@ class WriterStatus:
     """
     What the writer is doing. ``reason``: one sentence while the database cannot be written, else empty.
     ``queued``: trades not yet committed. ``stored``: trades committed since the start, repeats not counted.
-    ``dropped``: trades given up because the queue was full while the database was away; each is a gap to repair.
     """
 
     reason: str = ""
     queued: int = 0
     stored: int = 0
-    dropped: int = 0
 
 
 class TradeWriter(Protocol):
