@@ -82,7 +82,7 @@ async def until(condition: Callable[[], object], what: str = "the condition") ->
     """Return as soon as ``condition`` holds; fail after `PATIENCE_S`."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():  # noqa: ASYNC110  # any condition at all, which no event announces
+            while not condition():  # any condition at all, which no event announces
                 await asyncio.sleep(0.002)
     except TimeoutError:
         raise AssertionError(f"waited in vain for {what}") from None
