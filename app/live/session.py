@@ -28,8 +28,9 @@ from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval
 from app.market.ports import Clock
-from app.market.series import CandleSeries
+from app.market.series import COMPLETE, CandleSeries
 from app.market.trade import Trade
+from app.market.units import E8
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class ChartSession:
         self._last_id: int | None = None  # the id folded last
         self._out_of_order = False  # ids were skipped, or came late, since the last refresh
         self._generation = 0
+        self._filled = 0
         self._dirty_us: int | None = None
         self._beginning_reached = False
         self._loading_older = False
@@ -193,6 +195,7 @@ class ChartSession:
         """
         if not self.joined:
             return False
+        self._judge_again()
         changed = self.refresh()
         self._forget_old()
         newest = self._newest
@@ -310,6 +313,7 @@ class ChartSession:
         self._last_id = recent[-1].last_trade_id if recent else None
         self._seam_us = seam_us
         self._generation = tracker.generation
+        self._filled = tracker.filled
         tracker.listeners.append(self._on_trade)
         self.joined = True
         self._mark_dirty(min(self._settled_until_us(seam_us), self.interval.open_time_us(seam_us)))
@@ -336,6 +340,17 @@ class ChartSession:
         elif open_us < self._dirty_us:
             self._dirty_us = open_us
 
+    def _judge_again(self) -> None:
+        """Let `refresh` look again at what is incomplete, where missing trades came or turned out not to exist."""
+        if self._tracker is None or self._tracker.filled == self._filled:
+            return
+        self._filled = self._tracker.filled
+        incomplete = np.flatnonzero(self.series.column("flags") & COMPLETE == 0)
+        times_us = self.series.column("open_time_us")[incomplete]
+        times_us = times_us[times_us >= self.interval.open_time_us(self._seam_us)]
+        if len(times_us):
+            self._mark_dirty(int(times_us[0]))
+
     # Bringing candles into the series
 
     def _put(self, candle: Candle, *, follows: bool = True) -> None:
@@ -345,8 +360,10 @@ class ChartSession:
             self._close_newest()
             if follows:
                 self._fill_before(candle.open_time_us)
-        elif newest is not None and candle.open_time_us < newest.open_time_us:
-            candle = candle._replace(closed=True)
+        elif newest is not None:
+            candle = candle._replace(closed=candle.closed or candle.open_time_us < newest.open_time_us)
+            if follows:
+                self._fill_hole_before(candle)
         self.series.upsert(candle)
         if self._newest is None or candle.open_time_us >= self._newest.open_time_us:
             self._newest = candle
@@ -368,6 +385,17 @@ class ChartSession:
             self._newest = empty_candle(open_us, newest.close_e8)
             self.series.upsert(self._newest)
         return True
+
+    def _fill_hole_before(self, candle: Candle) -> None:
+        """Add the empty candles just before ``candle`` that were left out while trades were missing there."""
+        slot = self.interval.slot(candle.open_time_us)
+        at = self.series.index_at_slot(slot - 1)
+        if at < 0:
+            return
+        before = self.series.bar(at)
+        if self.interval.slot(self._seam_us) - 1 <= before.slot < slot - 1:
+            for empty in range(before.slot + 1, slot):
+                self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
 
     def _traded_before(self, time_us: int) -> int:
         """Return when the last candle with trades before that time opens; that time where there is none."""

@@ -23,7 +23,8 @@ class SymbolTracker:
     From ``window_start_us`` (a whole second, UTC microseconds; None before the first trade) on, ``recent`` holds 1 s
     candles of every trade received, for charts to join: what is older a chart takes from klines and the database. A
     hole that is too large to be fetched moves the window behind it (`restart_window`) and raises ``generation``.
-    ``lost`` are trades received that could not be stored.
+    ``lost`` are trades received that could not be stored. ``filled`` grows with every id that came out of order, or
+    turned out not to exist: what was incomplete may be complete now.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -32,6 +33,7 @@ class SymbolTracker:
         self.stored_before = IdRanges()
         self.lost = IdRanges()
         self.generation = 0
+        self.filled = 0
         self.recent = CandleBuilder(ONE_SECOND)
         self.window_start_us: int | None = None
         self.listeners: list[TradeListener] = []
@@ -48,6 +50,7 @@ class SymbolTracker:
             return False
         if last is None or trade.trade_id != last + 1:
             self._gaps_stale = True
+            self.filled += 1
         self.total += 1
         if self.last_trade is None or trade.trade_id > self.last_trade.trade_id:
             self.last_trade = trade
@@ -92,6 +95,7 @@ class SymbolTracker:
     def note_absent(self, first: int, last: int) -> None:
         """Remember that the exchange itself has no trades with these ids."""
         self.received.held.add_range(first, last)
+        self.filled += 1
         self._gaps_stale = True
 
     def held(self) -> IdRanges:

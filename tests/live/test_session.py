@@ -402,6 +402,22 @@ async def test_trades_missing_just_after_the_seam_make_its_candle_incomplete() -
     market.close()
 
 
+async def test_candles_beside_trades_that_do_not_exist_become_complete() -> None:
+    trades = [one for one in every_second(400) if one.trade_id not in range(250, 330)]
+    market = Market(trades, now=200)
+    chart = market.chart("1m")
+    market.hear(market.trades[200])
+    await chart.session.run()
+    market.hear(*market.trades[201:])
+    chart.session.refresh()
+    assert [bar.complete for bar in chart.bars[-3:]] == [False, False, True]
+    market.tracker.note_absent(250, 329)
+    assert chart.session.tick()
+    assert all(bar.complete for bar in chart.bars)
+    assert not chart.session.tick()
+    market.close()
+
+
 async def test_a_symbol_without_any_trade_is_empty_until_its_first() -> None:
     trades = [trade(1, 50, 10), trade(2, 52, 11), trade(3, 54, 12)]
     market = Market(trades)
