@@ -28,10 +28,10 @@ class PanelMaker:
         bid, ask = latest.bid_ask_e8(self._spread_percent)
         return WatchRow(
             symbol=symbol,
-            last=_whole(latest.last_price_e8),
+            last=_price(latest.last_price_e8),
             change_percent=latest.change_percent,
-            bid=_whole(bid),
-            ask=_whole(ask),
+            bid=_price(bid),
+            ask=_price(ask),
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
         )
 
@@ -44,14 +44,14 @@ class PanelMaker:
         day = latest.day
         return QuoteView(
             symbol=symbol,
-            last=_whole(latest.last_price_e8),
+            last=_price(latest.last_price_e8),
             change_percent=latest.change_percent,
-            bid=_whole(bid),
+            bid=_price(bid),
             bid_quantity=_whole(book.bid_quantity_e8) if book else None,
-            ask=_whole(ask),
+            ask=_price(ask),
             ask_quantity=_whole(book.ask_quantity_e8) if book else None,
-            high=_whole(day.high_e8) if day else None,
-            low=_whole(day.low_e8) if day else None,
+            high=_price(day.high_e8) if day else None,
+            low=_price(day.low_e8) if day else None,
             volume=_whole(day.volume_e8) if day else None,
             stored_trades=tracker.held().count() if tracker and self._engine.database else None,
             missing_trades=tracker.missing() if tracker else 0,
@@ -95,6 +95,11 @@ def feed_status(engine: Engine) -> FeedStatus:
 
 def _whole(amount_e8: int | None) -> float | None:
     return None if amount_e8 is None else amount_e8 / E8
+
+
+def _price(amount_e8: int | None) -> float | None:
+    """A price of zero is the exchange's way to say that there was none."""
+    return _whole(amount_e8 or None)
 
 
 def _per_minute(latest: Latest, now_us: int) -> float | None:
