@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -64,8 +65,16 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
     root.setLevel(level.upper())
     logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("qasync").setLevel(max(logging.WARNING, root.level))
+    # A disk that is full must not fill standard error with tracebacks.
+    logging.raiseExceptions = False
     sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
     return path
+
+
+def _log_uncaught_in_thread(uncaught: threading.ExceptHookArgs) -> None:
+    if uncaught.exc_value is not None and not issubclass(uncaught.exc_type, SystemExit):
+        _log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -8,6 +8,7 @@ used raises `SettingsError` with one sentence that names the place it came from.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,8 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 import platformdirs
 
-from app.market.errors import SettingsError
+from app.market.errors import SettingsError, UsageError
+from app.market.interval import Interval
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
 _NOT_SETTINGS = ("CRYPTOPIPE_TEST_", "CRYPTOPIPE_SHARED_DATA")  # the tests' own variables
@@ -146,14 +148,32 @@ def _convert(name: str, value: Any, place: str) -> Any:
         raise SettingsError(
             f"The setting {name} {place} cannot be “{value}”: {declared.metadata['sentence']}"
         ) from error
+    if name == "interval":
+        _check_interval(converted, place)
     least = declared.metadata["at_least"]
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise SettingsError(f"The setting {name} {place} cannot be {value}: give a plain number.")
     if least is not None and not converted >= least:
         raise SettingsError(f"The setting {name} {place} cannot be {value}: it must be at least {least:g}.")
     if kind is Path:
         if not converted:
             raise SettingsError(f"The setting {name} {place} is empty: name a folder.")
-        return Path(converted).expanduser().absolute()
+        return _folder(name, converted, place)
     return converted
+
+
+def _folder(name: str, text: str, place: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError(f"The setting {name} {place} cannot be “{text}”: there is no such home folder.") from error
+
+
+def _check_interval(text: str, place: str) -> None:
+    try:
+        Interval.parse(text)
+    except UsageError as error:
+        raise SettingsError(f"The setting interval {place} cannot be used: {error}") from error
 
 
 def _symbols(value: Any, place: str) -> tuple[str, ...]:

@@ -84,9 +84,10 @@ def check_target(path: Path) -> None:
     """
     if path.suffix.lower() != ".csv":
         raise UsageError(f"“{path.name}” is not a CSV file name: let it end in .csv.")
-    if not path.parent.is_dir():
+    # os.path, because Path.is_dir raises where a name is too long.
+    if not os.path.isdir(path.parent):
         raise UsageError(f"The folder {path.parent} does not exist: make it first, or choose another.")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder: give a file name.")
 
 

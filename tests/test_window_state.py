@@ -1,0 +1,76 @@
+"""What the window remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.market.interval import Interval
+from app.settings import Settings, load
+from app.window_state import WindowState, load_state, save_state
+
+STATE = WindowState("ETHUSDT", Interval.parse("13m"), ["ETHUSDT", "ADAUSDT"], "light", bytes(range(256)))
+
+
+def settings_in(folder: Path, **options: Any) -> Settings:
+    return load({"data_dir": str(folder), **options}, environment={}, file=folder / "none.toml")
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path)
+    assert load_state(settings_in(tmp_path)) == STATE
+    assert [path.name for path in tmp_path.iterdir()] == ["window.json"]
+
+
+def test_the_first_time_the_settings_count(tmp_path: Path) -> None:
+    state = load_state(settings_in(tmp_path, symbols="XRPUSDT,BNBUSDT", interval="4h", theme="light"))
+    assert state == WindowState("XRPUSDT", Interval.parse("4h"), ["XRPUSDT", "BNBUSDT"], "light")
+
+
+def test_symbols_and_interval_that_were_set_win_over_what_is_remembered(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path)
+    state = load_state(settings_in(tmp_path, symbols="XRPUSDT", interval="4h"))
+    assert (state.symbol, state.watchlist, state.interval) == ("XRPUSDT", ["XRPUSDT"], Interval.parse("4h"))
+    assert state.layout == STATE.layout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\xff\x00garbage",
+        b"[]",
+        b"{}",
+        b'{"symbol": 5, "interval": "1m", "watchlist": [], "theme": "dark"}',
+        b'{"symbol": "X", "interval": "1m", "watchlist": "X", "theme": "dark"}',
+    ],
+)
+def test_a_file_of_garbage_is_passed_over(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "window.json").write_bytes(text)
+    assert load_state(settings_in(tmp_path)) == load_state(settings_in(tmp_path / "new"))
+
+
+def test_parts_that_make_no_sense_are_passed_over_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "window.json").write_text(
+        '{"symbol": "ETHUSDT", "interval": "5x", "watchlist": ["ETHUSDT"], "theme": "pink", "layout": "%%€"}'
+    )
+    state = load_state(settings_in(tmp_path))
+    assert state == WindowState("ETHUSDT", Interval.parse("1m"), ["ETHUSDT"], "dark", b"")
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path / "no" / "such" / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crash_while_saving_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_state(STATE, tmp_path)
+
+    def crash(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.window_state.os.replace", crash)
+    save_state(WindowState("X", Interval.parse("1m"), [], "dark"), tmp_path)
+    assert load_state(settings_in(tmp_path)) == STATE
