@@ -61,7 +61,10 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    before, root.handlers[:] = root.handlers[:], [handler]
+    for one in before:
+        if isinstance(one, RotatingFileHandler):
+            one.close()
     root.setLevel(level.upper())
     logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("qasync").setLevel(max(logging.WARNING, root.level))

@@ -36,6 +36,7 @@ class InstanceLock:
                 "name another with --data-dir."
             ) from error
         if not taken:
+            self._lock.lockfile.close()
             raise UsageError(
                 f"Another cryptopipe already records into {self._data_dir}: close it, or name another --data-dir."
             )

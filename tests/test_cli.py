@@ -1,0 +1,302 @@
+"""The commands as a user types them: exit codes, one sentence on standard error, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.main import main
+from app.sandbox.server import SandboxServer
+from app.sandbox.simulated import Listing, SimulatedMarket
+
+PROGRAM = [sys.executable, "-m", "app.main"]
+NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens there
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Let no setting of this machine's user count, and undo what a command changes in its process."""
+    for name in list(os.environ):
+        if name.startswith("CRYPTOPIPE_") and name != "CRYPTOPIPE_SHARED_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://{NOWHERE}")
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{NOWHERE}")
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook, threading.excepthook, logging.raiseExceptions
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for handler in root.handlers:
+        if handler not in before[0]:
+            handler.close()
+    root.handlers[:], level, sys.excepthook, threading.excepthook, logging.raiseExceptions = before
+    root.setLevel(level)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+
+
+@contextmanager
+def exchange() -> Iterator[SandboxServer]:
+    """A sandbox exchange in a thread of its own, so that commands can run their own loop."""
+    listings = [
+        Listing("BTC", "60000", "0.01", "0.00001", 1.0),
+        Listing("LUNA", "80", "0.01", "0.01", 0.0, status="BREAK"),
+    ]
+    server = SandboxServer(SimulatedMarket(3, listings, rate=40.0))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="exchange")
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    with exchange() as made:
+        monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", made.ws_url)
+        monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", made.rest_url)
+        yield made
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return ``refused(*arguments, code)``: the one sentence a refused command says, nothing on standard output."""
+
+    def run(*arguments: str, code: int = 2) -> str:
+        assert main(list(arguments)) == code
+        told = capsys.readouterr()
+        assert told.out == ""
+        lines = told.err.splitlines()
+        assert len(lines) == 1, told.err
+        assert lines[0].startswith("cryptopipe: ")
+        assert lines[0].endswith(".")
+        return lines[0].removeprefix("cryptopipe: ")
+
+    return run
+
+
+def files_in(folder: Path) -> list[str]:
+    """Every file below, but for logs."""
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"
+    )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The program as a process of its own; ended at the latest with the test."""
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["collekt"], "invalid choice"),
+        (["--colour=red"], "--colour"),
+        (["export"], "required"),
+        (["collect", "--for", "soon"], "“soon” is not a length of time"),
+        (["collect", "--for", "0s"], "“0s” is not a length of time"),
+        (["collect", "--symbols", ","], "names none"),
+        (["collect", "--batch-trades", "0"], "at least 1"),
+        (["collect", "--theme", "pink"], "dark or light"),
+        (["collect", "--binance-ws-url", "example"], "is no address of the exchange"),
+        (["collect", "--binance-rest-url", "ftp://x"], "is no address of the exchange"),
+        (["sandbox", "--replay", "no-such-file.gz"], "does not exist"),
+        (["sandbox", "--speed", "fast", "--replay", "x"], "--speed cannot be “fast”"),
+        (["sandbox", "--rate", "0"], "--rate"),
+        (["sandbox", "--rate", "nan"], "--rate"),
+        (["sandbox", "--history", "long"], "“long” is not a length of time"),
+        (["sandbox", "--port", "70000"], "--port"),
+        (["export", "BTCUSDT", "5x", "--out", "a.csv"], "“5x” is not an interval"),
+        (["export", "BTCUSDT", "1m", "--out", "a.txt"], "let it end in .csv"),
+        (["export", "BTCUSDT", "1m", "--out", "no-such-folder/a.csv"], "does not exist"),
+        (["export", "BTCUSDT", "1m", "--from", "noon", "--out", "a.csv"], "“noon” is not a time"),
+        (["export", "BTCUSDT", "1m", "--from", "2024-02-02", "--to", "2024-02-01", "--out", "a.csv"], "later than"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_changes_nothing(
+    refused: Callable[..., str],
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(*arguments)
+    assert [name for name in files_in(tmp_path) if name != "data/recording.lock"] == []
+
+
+def test_an_unknown_setting_in_the_environment_is_refused(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_COLOUR", "red")
+    assert "“colour”" in refused("doctor")
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("symbols", "says"), [("BTCUSDT,NOSUCH", "“NOSUCH” is not a symbol"), ("LUNAUSDT", "is not trading now")]
+)
+def test_a_symbol_that_cannot_be_recorded_is_refused_before_anything_is_stored(
+    refused: Callable[..., str], tmp_path: Path, symbols: str, says: str
+) -> None:
+    assert says in refused("collect", "--symbols", symbols)
+    assert files_in(tmp_path) == ["data/recording.lock"]
+
+
+def test_an_exchange_that_is_away_is_one_sentence(refused: Callable[..., str]) -> None:
+    assert NOWHERE in refused("collect", code=1)
+
+
+def test_a_data_directory_that_cannot_be_written_is_one_sentence(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "name another with --data-dir" in refused("collect", "--data-dir", str(tmp_path / "file"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+def test_without_a_display_the_headless_ways_are_named(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    sentence = refused()
+    assert "collect" in sentence
+    assert "export" in sentence
+    assert files_in(tmp_path) == []
+
+
+def test_a_bug_is_one_sentence_and_its_traceback_goes_to_the_log(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("app.doctor.report", fail)
+    assert "(ZeroDivisionError); the log file tells more" in refused("doctor", code=1)
+    assert "Traceback" in (tmp_path / "data" / "logs" / "cryptopipe.log").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["collect", "--help"]])
+def test_help_and_version_are_no_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_sandbox_prints_its_addresses_and_stops_when_standard_input_closes() -> None:
+    with started("sandbox", "--port", "0", "--until-stdin-closes") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert re.search(r"ws://127\.0\.0\.1:(\d+) and http://127\.0\.0\.1:\1\.$", line.strip())
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_the_sandbox_stops_on_sigterm_and_says_when_its_port_is_taken() -> None:
+    with started("sandbox", "--port", "0") as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().rstrip(".\n").rpartition(":")[2]
+        second = subprocess.run(
+            [*PROGRAM, "sandbox", "--port", port], capture_output=True, text=True, encoding="utf-8", timeout=30
+        )
+        assert second.returncode == 2
+        assert second.stderr.splitlines() == [
+            f"cryptopipe: Port {port} on 127.0.0.1 is in use: choose another with --port, or 0 for any free one."
+        ]
+        process.terminate()
+        assert process.communicate(timeout=20)[1] == ""
+        assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_find_it(
+    server: SandboxServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+) -> None:
+    log = tmp_path / "data" / "logs" / "cryptopipe.log"
+    with started("collect", "--symbols", "BTCUSDT") as process:
+        wait_for(lambda: log.exists() and "database open" in log.read_text(), process)
+        assert "Another cryptopipe already records" in refused("collect", "--symbols", "BTCUSDT")
+        market = server._source
+        wait_for(lambda: server.connections, process)
+        first = market.trade_ids("BTCUSDT")[1]  # type: ignore[index]
+        wait_for(lambda: market.trade_ids("BTCUSDT")[1] > first + 60, process)  # type: ignore[index]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=40)
+    assert (process.returncode, err) == (0, "")
+    match = re.fullmatch(r"(\d+) trades of BTCUSDT received and stored\.\n", out)
+    assert match is not None
+
+    path = tmp_path / "candles.csv"
+    assert main(["export", "btcusdt", "1s", "--out", str(path)]) == 0
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["trades"]) for row in rows) >= int(match[1]) > 20
+    assert "candles of BTCUSDT 1s written" in capsys.readouterr().out
+
+    before = path.read_bytes()
+    assert "is not in the database" in refused("export", "NOSUCH", "1m", "--out", str(path))
+    assert path.read_bytes() == before
+
+    assert main(["doctor", "--json", "--symbols", "BTCUSDT"]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    findings = {one["name"]: one for one in json.loads(told.out)}
+    assert set(findings) == {"versions", "disk", "database", "exchange", "clock", "feed"}
+    assert {name for name, one in findings.items() if one["level"] == "failed"} == set()
+    assert re.search(r"[1-9]\d* trades of your symbols", findings["database"]["sentence"])
+
+
+def test_doctor_says_what_is_wrong_of_each_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments: Sequence[str] = ["doctor", "--json", "--database-url", "postgresql://nobody@127.0.0.1:9/none"]
+    assert main(list(arguments)) == 1
+    told = capsys.readouterr()
+    assert told.err == ""
+    failed = {one["name"]: one["sentence"] for one in json.loads(told.out) if one["level"] == "failed"}
+    assert {"database", "exchange", "clock", "feed"} <= set(failed)
+    assert all("\n" not in sentence and sentence.endswith(".") for sentence in failed.values())
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Return once it holds, while the process runs."""
+    end_s = time.monotonic() + 40
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end_s
+        time.sleep(0.05)

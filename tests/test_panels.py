@@ -1,0 +1,155 @@
+"""What the window's panels say, made from a real engine whose database and exchange are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+
+import pytest
+
+from app.live.clock import ExchangeClock
+from app.live.engine import Engine
+from app.live.gaps import TimedGap
+from app.market.coverage import IdRanges, TradeGap
+from app.market.interval import SECOND_US
+from app.market.ports import EventHandler, FeedCounters, FeedState, FeedStatus
+from app.market.symbol import Symbol
+from app.market.trade import DayTicker, Quote
+from app.market.units import E8
+from app.panels import PanelMaker, feed_status, gap_band
+from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, trade
+
+BTC = Symbol(SYMBOL, "BTC", "USDT")
+
+
+class SilentFeed:
+    """A `TradeFeed` that receives nothing; its status is set."""
+
+    def __init__(self) -> None:
+        self.status = FeedStatus(FeedState.LIVE)
+        self.counters = FeedCounters(malformed=3)
+
+    def on_status(self, listener: Callable[[FeedStatus], None]) -> None: ...
+
+    def set_symbols(self, symbols: Collection[str]) -> None: ...
+
+    async def run(self, handler: EventHandler) -> None: ...
+
+    def retry_now(self) -> None: ...
+
+
+class MemoryDatabase:
+    """A `Database` in memory."""
+
+    label = "Embedded PostgreSQL 18.4"
+
+    def __init__(self) -> None:
+        self.writer = FakeWriter()
+        self.store = FakeStore()
+
+    def close(self, timeout_s: float = 0.0) -> bool:
+        return True
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    clock = HandClock()
+    exchange_clock = ExchangeClock(clock)
+    made = Engine(
+        feed=SilentFeed(),
+        exchange=FakeExchange([], clock),
+        open_database=MemoryDatabase,  # type: ignore[arg-type]
+        clock=clock,
+        exchange_clock=exchange_clock,
+        queue_trades=10_000,
+        repair_trades=100,
+    )
+    made.set_symbols([SYMBOL])
+    yield made
+    made.recorder.outbox.close()
+
+
+def maker(engine: Engine, *, spread_percent: float = 0.0, simulated: bool = False) -> PanelMaker:
+    return PanelMaker(engine, spread_percent=spread_percent, simulated=simulated)
+
+
+def fill(engine: Engine) -> None:
+    for number in (1, 2, 6):
+        engine.recorder.receive(trade(number, price=100 + number), START_US)
+    engine.recorder.receive(Quote(SYMBOL, 1, 105 * E8, 2 * E8, 107 * E8, 3 * E8), START_US)
+    engine.recorder.receive(DayTicker(SYMBOL, START_US, 53 * E8, 120 * E8, 50 * E8, 90 * E8, 7 * E8, E8), START_US)
+
+
+async def test_before_anything_came_nothing_is_made_up(engine: Engine) -> None:
+    row, quote = maker(engine).watch_row(BTC), maker(engine).quote(BTC)
+    assert (row.last, row.change_percent, row.bid, row.ask, row.trades_per_minute) == (None,) * 5
+    assert (quote.last, quote.bid, quote.bid_quantity, quote.high, quote.volume, quote.stored_trades) == (None,) * 6
+    assert quote.missing_trades == 0
+
+
+async def test_a_watchlist_row_shows_the_latest(engine: Engine) -> None:
+    fill(engine)
+    row = maker(engine).watch_row(BTC)
+    assert (row.last, row.bid, row.ask) == (106.0, 105.0, 107.0)
+    assert row.change_percent == pytest.approx(100.0)
+    assert row.trades_per_minute == 3.0
+
+
+async def test_with_a_spread_bid_and_ask_are_made_of_the_last_price_and_have_no_quantity(engine: Engine) -> None:
+    fill(engine)
+    quote = maker(engine, spread_percent=1.0).quote(BTC)
+    assert (quote.bid, quote.ask) == (pytest.approx(104.94), pytest.approx(107.06))
+    assert (quote.bid_quantity, quote.ask_quantity) == (None, None)
+
+
+async def test_the_quote_panel_counts_what_is_stored_and_what_is_missing(engine: Engine) -> None:
+    fill(engine)
+    quote = maker(engine).quote(BTC)
+    assert (quote.bid_quantity, quote.ask_quantity) == (2.0, 3.0)
+    assert (quote.high, quote.low, quote.volume) == (120.0, 50.0, 7.0)
+    assert quote.missing_trades == 3
+    assert quote.stored_trades is None  # without a database nothing is
+    engine.database = MemoryDatabase()  # type: ignore[assignment]
+    engine.recorder.stored(SYMBOL, IdRanges([(-5, 0)]))
+    assert maker(engine).quote(BTC).stored_trades == 9
+
+
+async def test_a_symbol_that_is_not_recorded_has_figures_all_the_same(engine: Engine) -> None:
+    quote = maker(engine).quote(Symbol("ETHUSDT", "ETH", "USDT"))
+    assert (quote.stored_trades, quote.missing_trades, quote.repairing) == (None, 0, False)
+
+
+async def test_the_status_says_why_there_is_no_database(engine: Engine) -> None:
+    status = maker(engine, simulated=True).status()
+    assert (status.database, status.database_reason) == ("", "The database is starting.")
+    assert status.simulated
+    assert status.malformed == 3
+    assert status.exchange_time_us == START_US
+
+
+async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engine) -> None:
+    panel = maker(engine)
+    panel.status()
+    fill(engine)
+    engine.database = database = MemoryDatabase()  # type: ignore[assignment]
+    assert isinstance(engine.clock, HandClock)
+    engine.clock.time_us += SECOND_US
+    status = panel.status()
+    assert status.trades_per_s == pytest.approx(1.5)  # half of the way to 3, smoothed
+    assert status.queued == 3
+    assert status.missing_trades == 3
+    assert (status.database, status.database_reason) == ("Embedded PostgreSQL 18.4", "")
+    database.writer.reason = "The disk is full: free some space."
+    assert panel.status().database_reason == "The disk is full: free some space."
+
+
+async def test_a_feed_that_ended_for_good_is_said_to_be_refused(engine: Engine) -> None:
+    assert feed_status(engine) == FeedStatus(FeedState.LIVE)
+    engine.feed_reason = "The exchange refuses this computer: use another network."
+    assert feed_status(engine) == FeedStatus(FeedState.REFUSED, engine.feed_reason)
+    status = maker(engine).status()
+    assert (status.feed_state, status.feed_reason) == (FeedState.REFUSED, engine.feed_reason)
+
+
+def test_a_gap_becomes_a_band_between_its_neighbours() -> None:
+    band = gap_band(TimedGap(TradeGap(SYMBOL, 3, 5), 10, 20), repairing=True)
+    assert (band.start_us, band.end_us, band.missing, band.repairing) == (10, 20, 3, True)
