@@ -39,7 +39,7 @@ class _JsonFormatter(logging.Formatter):
 
 def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, name: str = "cryptopipe") -> Path:
     """
-    Log to ``data_dir/logs/<name>.log`` from now on, uncaught exceptions too; return that path.
+    Log to ``data_dir/logs/<name>.log`` from now on, uncaught exceptions and Python's warnings too; return that path.
 
     Raises:
         SettingsError: If the folder cannot be made or written.
@@ -70,6 +70,7 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
     logging.getLogger("qasync").setLevel(max(logging.WARNING, root.level))
     # A disk that is full must not fill standard error with tracebacks.
     logging.raiseExceptions = False
+    logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
     return path

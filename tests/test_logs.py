@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,10 @@ def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook, threading.excepthook, logging.raiseExceptions
     levels = {name: logging.getLogger(name).level for name in ("websockets", "qasync")}
-    yield
+    logging.captureWarnings(False)
+    with warnings.catch_warnings():
+        yield
+    logging.captureWarnings(False)
     for handler in root.handlers:
         if handler not in before[0]:
             handler.close()
@@ -98,6 +102,16 @@ def test_an_uncaught_exception_of_a_thread_goes_the_same_way(
         hook(threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread())))
     assert "Traceback" not in capsys.readouterr().err
     assert "in a thread" in path.read_text()
+
+
+def test_a_warning_of_python_goes_to_the_log_and_not_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = start_logging(tmp_path, "info", "plain")
+    warnings.simplefilter("always")
+    warnings.warn("coroutine 'x' was never awaited", RuntimeWarning, stacklevel=1)
+    assert capsys.readouterr().err == ""
+    assert "never awaited" in path.read_text()
 
 
 def test_an_interrupt_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
