@@ -19,7 +19,9 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidProxy,
     InvalidStatus,
+    InvalidURI,
     ProxyError,
+    SecurityError,
 )
 
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected
@@ -167,7 +169,12 @@ def explain(error: BaseException, host: str) -> FeedError | None:
     if isinstance(error, ConnectionClosed):
         return FeedDisconnected(_why_closed(error, host))
     if isinstance(error, InvalidStatus):
-        return http_error(error.response.status_code, error.response.headers.get("Retry-After"), host)
+        status = error.response.status_code
+        if status < 400 or status == 404:
+            return _not_the_exchange(f"HTTP {status}", host)
+        return http_error(status, error.response.headers.get("Retry-After"), host)
+    if isinstance(error, (InvalidURI, SecurityError)):  # where a redirection leads
+        return _not_the_exchange("a redirection", host)
     if isinstance(error, ProxyError):
         return FeedDisconnected(f"The proxy on the way to {host} does not answer as one ({error}).")
     if isinstance(error, InvalidProxy):
@@ -207,6 +214,13 @@ def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
         after = None if retry_after is None else _seconds(retry_after, 0.0)
         return FeedDisconnected(f"{host} has a fault of its own (HTTP {status}).", retry_after_s=after)
     return FeedRejected(f"{host} refused the connection (HTTP {status}); check the address of the exchange.")
+
+
+def _not_the_exchange(answer: str, host: str) -> FeedDisconnected:
+    """Networks of hotels and trains answer in the exchange's place until their page has been visited."""
+    return FeedDisconnected(
+        f"Something other than the exchange answers at {host} ({answer}); check the address and the network's sign-in."
+    )
 
 
 def network_reason(error: OSError) -> str:

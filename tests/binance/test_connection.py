@@ -19,7 +19,9 @@ from websockets.exceptions import (
     InvalidProxy,
     InvalidStatus,
     InvalidUpgrade,
+    InvalidURI,
     ProxyError,
+    SecurityError,
 )
 from websockets.frames import Close
 from websockets.http11 import Response
@@ -121,6 +123,20 @@ def test_waits_grow_and_are_spread() -> None:
         (ConnectionClosedOK(Close(1000, ""), None), f"{HOST} ended the connection (code 1000)."),
         (InvalidMessage("x"), f"{HOST} ended the connection before answering."),
         (status(502), f"{HOST} has a fault of its own (HTTP 502)."),
+        *(
+            (
+                error,
+                f"Something other than the exchange answers at {HOST} ({what}); check the address and the network's "
+                "sign-in.",
+            )
+            for error, what in [
+                (status(200), "HTTP 200"),
+                (status(302, {"Location": "http://portal/"}), "HTTP 302"),
+                (status(404), "HTTP 404"),
+                (InvalidURI("http://portal/", "x"), "a redirection"),
+                (SecurityError("x"), "a redirection"),
+            ]
+        ),
         (ProxyError("x"), f"The proxy on the way to {HOST} does not answer as one (x)."),
     ],
 )
@@ -131,9 +147,7 @@ def test_faults_of_the_network_are_tried_again(error: Exception, sentence: str) 
     assert meaning.retry_after_s is None
 
 
-@pytest.mark.parametrize(
-    "error", [status(400), status(404), status(451), InvalidUpgrade("Upgrade", "x"), InvalidProxy("x", "y")]
-)
+@pytest.mark.parametrize("error", [status(400), status(451), InvalidUpgrade("Upgrade", "x"), InvalidProxy("x", "y")])
 def test_refusals_are_final(error: Exception) -> None:
     meaning = explain(error, HOST)
     assert isinstance(meaning, FeedRejected)
