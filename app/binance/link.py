@@ -10,6 +10,7 @@ and where those overflow too, the exchange ends the connection.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
@@ -24,11 +25,15 @@ from app.market.errors import MalformedMessage
 from app.market.ports import Clock, FeedCounters
 from app.market.trade import MarketEvent
 
+logger = logging.getLogger(__name__)
+
 MAX_FRAME_BYTES = 2**20
 QUEUE_FRAMES = 1024
 CLOSE_TIMEOUT_S = 1.0
 # A full queue is read without a pause, which would keep the loop from everything else.
 _FRAMES_PER_TURN = 256
+
+_SAY_MALFORMED_EVERY_S = 60.0
 
 _NOT_DATA = (SubscriptionAnswer, SubscriptionError, ServerShutdown, OtherEvent)
 
@@ -52,6 +57,7 @@ class Link:
         self._subscriptions = Subscriptions()
         self._wishes = asyncio.Event()
         self._closed: ConnectionClosed | None = None
+        self._said_malformed_at_s: float | None = None
         self.opened_at_s = clock.monotonic_s()
         self.received = 0
         self.is_blocked = False
@@ -146,7 +152,7 @@ class Link:
             try:
                 message = decode(frame)
             except MalformedMessage as error:
-                self._note_malformed(str(error))
+                self._note_malformed(str(error), error.sample)
                 continue
             if isinstance(message, _NOT_DATA):
                 self._note(message)
@@ -168,9 +174,14 @@ class Link:
             self._note_malformed(f"A message of the exchange was larger than {MAX_FRAME_BYTES} bytes.")
         self._closed = closed
 
-    def _note_malformed(self, what: str) -> None:
+    def _note_malformed(self, what: str, sample: bytes = b"") -> None:
         self._counters.malformed += 1
         self._counters.last_malformed = what
+        now_s = self._clock.monotonic_s()
+        if self._said_malformed_at_s is None or now_s - self._said_malformed_at_s >= _SAY_MALFORMED_EVERY_S:
+            self._said_malformed_at_s = now_s
+            logger.warning("Unreadable messages so far: %d; the last one: %s", self._counters.malformed, what)
+            logger.debug("It begins: %r", sample)
 
     def _note(self, message: SubscriptionAnswer | SubscriptionError | ServerShutdown | OtherEvent) -> None:
         if isinstance(message, ServerShutdown):
