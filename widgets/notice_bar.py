@@ -29,7 +29,7 @@ class NoticeAction(Enum):
 _LABELS = {
     NoticeAction.RETRY_DATABASE: "Retry",
     NoticeAction.RETRY_FEED: "Retry",
-    NoticeAction.OPEN_SIMULATED_MARKET: "Open the simulated market",
+    NoticeAction.OPEN_SIMULATED_MARKET: "Use the simulated market",
     NoticeAction.DISMISS: "Dismiss",
 }
 

@@ -103,7 +103,7 @@ class SymbolPicker(Overlay):
         self._rebuild()
 
     def set_watched(self, names: Collection[str]) -> None:
-        """List these first while nothing is typed."""
+        """List these first while nothing is typed; they cannot be added once more."""
         if names != self._watched:
             self._watched = names
             self._rebuild()
@@ -173,7 +173,7 @@ class SymbolPicker(Overlay):
 
     def _refresh(self) -> None:
         text = self.edit.text()
-        found = self._search.matches(text)
+        found = self._offered(text)
         self.model.set_symbols(found)
         self._select(0)
         self._pages.setCurrentIndex(0 if found else 1)
@@ -181,10 +181,17 @@ class SymbolPicker(Overlay):
             self.message.setText("Loading the exchange's symbols…")
             self.footer.setText("")
             return
-        self.message.setText(
-            f"No symbol matches “{text.strip()}”." if text.strip() else "The exchange lists no symbols."
-        )
+        self.message.setText(self._nothing_found(text.strip()))
         self.footer.setText(f"{count(len(found))} of {count(len(self._search))}")
+
+    def _offered(self, text: str) -> list[Symbol]:
+        found = self._search.matches(text)
+        return [symbol for symbol in found if symbol.name not in self._watched] if self._adding else found
+
+    def _nothing_found(self, text: str) -> str:
+        if self._adding and self._search.matches(text):
+            return "What matches is in the watchlist already."
+        return f"No symbol matches “{text}”." if text else "The exchange lists no symbols."
 
     def _select(self, row: int) -> None:
         self.list.setCurrentIndex(self.model.index(row))

@@ -106,3 +106,15 @@ def test_thousands_of_symbols_open_at_once(window: MainWindow, exchange_symbols:
     window.set_symbols(exchange_symbols)
     window.open_symbol_picker("usdt")
     assert window.symbol_picker.footer.text().endswith("of 1,262")
+
+
+def test_what_is_watched_already_is_not_offered_for_the_watchlist(window: MainWindow, qtbot: QtBot) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker(adding=True)
+    offered = {picker.model.index(row).data() for row in range(picker.model.rowCount())}
+    assert offered == {"1000SATS/USDT", "BTC/IDRT"}
+    qtbot.keyClicks(picker.edit, "eth")
+    assert picker.model.rowCount() == 0
+    assert picker.message.text() == "What matches is in the watchlist already."
+    window.open_symbol_picker("eth")
+    assert picker.model.rowCount() == 1

@@ -67,18 +67,28 @@ def decimals_of(scene: Scene) -> int:
 
 
 def gap_marks(gaps: Iterable[GapBand], interval: Interval) -> list[GapMark]:
-    """Return where the gaps' bands stand: over every candle that they touch."""
-    marks = []
-    for gap in gaps:
-        count = "1 trade missing" if gap.missing == 1 else f"{gap.missing:,} trades missing"
-        marks.append(
-            GapMark(
-                interval.slot(gap.start_us) - 0.5,
-                interval.slot(gap.end_us) + 0.5,
-                f"{count} · repairing" if gap.repairing else count,
-            )
-        )
-    return marks
+    """
+    Return where the gaps' bands stand: over every candle that they touch.
+
+    Bands that share a candle are one, with one count: two on top of each other could not be read.
+    """
+    bands: list[tuple[int, int, int, bool]] = []  # first and last slot, trades missing, whether being repaired
+    for gap in sorted(gaps, key=lambda one: one.start_us):
+        first, last = interval.slot(gap.start_us), interval.slot(gap.end_us)
+        if bands and first <= bands[-1][1]:
+            first_before, last_before, missing, repairing = bands.pop()
+            bands.append((first_before, max(last_before, last), missing + gap.missing, repairing or gap.repairing))
+        else:
+            bands.append((first, last, gap.missing, gap.repairing))
+    return [
+        GapMark(first - 0.5, last + 0.5, _missing(missing, repairing=repairing))
+        for first, last, missing, repairing in bands
+    ]
+
+
+def _missing(count: int, *, repairing: bool) -> str:
+    text = "1 trade missing" if count == 1 else f"{count:,} trades missing"
+    return f"{text} · repairing" if repairing else text
 
 
 def missing_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> int:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from app.market.candle import CandleSource
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series import Bar
+from widgets.chart.framing import gap_marks
 from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
 from widgets.chart.price_view import PriceView, volume_top
-from widgets.chart.scene import NO_BARS
+from widgets.chart.scene import NO_BARS, GapMark
 from widgets.chart.ticks import countdown, full_time, price_ticks, time_ticks
 from widgets.chart.time_view import TimeView, position_of, time_at
+from widgets.views import GapBand
 
 INTERVALS = [*MENU_INTERVALS, Interval.parse("13m"), Interval.parse("181m"), Interval.parse("90s")]
 
@@ -175,3 +177,17 @@ def test_full_times_and_quantities() -> None:
     assert full_time(us(2024, 8, 8), Interval.parse("1d")) == "Thu 08 Aug 2024"
     assert format_quantity(15.0774, 5) == "15.077"
     assert format_quantity(1_234_567.0, 0) == "1.235 M"
+
+
+def test_gaps_that_share_a_candle_are_one_band_with_one_count() -> None:
+    minute, minute_us = Interval.parse("1m"), 60_000_000
+    gaps = [
+        GapBand(30 * minute_us + 1, 30 * minute_us + 9, 126, repairing=True),
+        GapBand(29 * minute_us, 30 * minute_us, 368),
+        GapBand(31 * minute_us, 31 * minute_us, 1),
+    ]
+    assert gap_marks(gaps, minute) == [
+        GapMark(28.5, 30.5, "494 trades missing · repairing"),
+        GapMark(30.5, 31.5, "1 trade missing"),
+    ]
+    assert [mark.text for mark in gap_marks(gaps, Interval.parse("1h"))] == ["495 trades missing · repairing"]
