@@ -152,7 +152,8 @@ class Link:
             try:
                 message = decode(frame)
             except MalformedMessage as error:
-                self._note_malformed(str(error), error.sample)
+                self._note_malformed(str(error))
+                self._say_malformed(error.__cause__ or "it is none of the exchange's", error.sample)
                 continue
             if isinstance(message, _NOT_DATA):
                 self._note(message)
@@ -171,16 +172,20 @@ class Link:
 
     def _note_closed(self, closed: ConnectionClosed) -> None:
         if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
-            self._note_malformed(f"A message of the exchange was larger than {MAX_FRAME_BYTES} bytes.")
+            what = f"A message of the exchange was larger than {MAX_FRAME_BYTES} bytes."
+            self._note_malformed(what)
+            self._say_malformed(what, b"")
         self._closed = closed
 
-    def _note_malformed(self, what: str, sample: bytes = b"") -> None:
+    def _note_malformed(self, what: str) -> None:
         self._counters.malformed += 1
         self._counters.last_malformed = what
+
+    def _say_malformed(self, reason: object, sample: bytes) -> None:
         now_s = self._clock.monotonic_s()
         if self._said_malformed_at_s is None or now_s - self._said_malformed_at_s >= _SAY_MALFORMED_EVERY_S:
             self._said_malformed_at_s = now_s
-            logger.warning("Unreadable messages so far: %d; the last one: %s", self._counters.malformed, what)
+            logger.warning("Unreadable messages so far: %d; the last one: %s", self._counters.malformed, reason)
             logger.debug("It begins: %r", sample)
 
     def _note(self, message: SubscriptionAnswer | SubscriptionError | ServerShutdown | OtherEvent) -> None:
