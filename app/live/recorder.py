@@ -28,7 +28,8 @@ class Recorder:
     Records the chosen symbols.
 
     Give `receive` to `TradeFeed.run`. ``gaps_wanted`` collects gaps to repair until `take_gaps` is called.
-    ``repair_trades``: larger gaps are only counted.
+    ``repair_trades``: larger gaps are only counted, but for those of trades that we received and had to give up, which
+    are wanted in pieces of that size; 0: none is wanted.
     """
 
     def __init__(self, exchange_clock: ExchangeClock, board: MarketBoard, *, queue_trades: int, repair_trades: int):
@@ -97,6 +98,11 @@ class Recorder:
         """How many trades of all symbols are known to be missing."""
         return sum(tracker.missing() for tracker in self._trackers.values())
 
+    def unstored(self) -> int:
+        """How many trades taken in have not been handed to a database: those that wait, and those given up."""
+        lost = sum(last - first + 1 for tracker in self._trackers.values() for first, last in tracker.lost)
+        return lost + self.outbox.waiting
+
     def _receive_trade(self, trade: Trade, received_us: int) -> Awaitable[None] | None:
         tracker = self._trackers.get(trade.symbol)
         if tracker is None:
@@ -127,6 +133,12 @@ class Recorder:
         if gap.missing <= self._repair_trades:
             self._gaps_wanted.append(gap)
 
+    def _want_in_pieces(self, gap: TradeGap) -> None:
+        if not self._repair_trades:
+            return
+        for first in range(gap.first_trade_id, gap.last_trade_id + 1, self._repair_trades):
+            self._want(TradeGap(gap.symbol, first, min(first + self._repair_trades - 1, gap.last_trade_id)))
+
     def _on_lost(self, trades: list[Trade]) -> None:
         for trade in trades:
             tracker = self._trackers.get(trade.symbol)
@@ -136,7 +148,7 @@ class Recorder:
     def _on_recovered(self) -> None:
         for tracker in self._trackers.values():
             for first, last in tracker.lost:
-                self._want(TradeGap(tracker.symbol, first, last))
+                self._want_in_pieces(TradeGap(tracker.symbol, first, last))
 
 
 def _gap_before(tracker: SymbolTracker, trade: Trade) -> TradeGap | None:

@@ -111,6 +111,35 @@ async def test_trades_given_up_are_missing_and_wanted_again_when_the_database_is
     assert writer.ids == list(range(1, 1301))
 
 
+async def test_more_trades_given_up_than_a_repair_may_fetch_are_wanted_in_pieces() -> None:
+    recorder = recorder_for(repair_trades=200, queue_trades=1000)
+    for number in range(1, 1501):
+        waiting = recorder.receive(trade(number), 0)
+        if waiting is not None:
+            await waiting
+    assert recorder.unstored() == 1500
+    recorder.attach(FakeWriter())
+    assert [(gap.first_trade_id, gap.last_trade_id) for gap in recorder.take_gaps()] == [
+        (1001, 1200),
+        (1201, 1400),
+        (1401, 1500),
+    ]
+    assert recorder.unstored() == 500
+    recorder.outbox.close()
+
+
+async def test_where_repairs_are_switched_off_not_even_what_was_given_up_is_wanted() -> None:
+    recorder = recorder_for(repair_trades=0, queue_trades=1000)
+    for number in range(1, 1301):
+        waiting = recorder.receive(trade(number), 0)
+        if waiting is not None:
+            await waiting
+    recorder.attach(FakeWriter())
+    assert recorder.take_gaps() == []
+    assert recorder.missing() == 300
+    recorder.outbox.close()
+
+
 async def test_removing_a_symbol_forgets_it_and_keeps_the_others() -> None:
     recorder = recorder_for(SYMBOL, "ETHUSDT")
     receive(recorder, 1)
