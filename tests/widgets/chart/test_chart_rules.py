@@ -180,14 +180,14 @@ def test_full_times_and_quantities() -> None:
 
 
 def test_gaps_that_share_a_candle_are_one_band_with_one_count() -> None:
-    minute, minute_us = Interval.parse("1m"), 60_000_000
+    first, second, third = (MINUTE.slot_open_us(slot) for slot in (60_029, 60_030, 60_031))  # of one hour
     gaps = [
-        GapBand(30 * minute_us + 1, 30 * minute_us + 9, 126, repairing=True),
-        GapBand(29 * minute_us, 30 * minute_us, 368),
-        GapBand(31 * minute_us, 31 * minute_us, 1),
+        GapBand(second + 1, second + 9, 126, repairing=True),
+        GapBand(first, second, 368),
+        GapBand(third, third, 1),
     ]
-    assert gap_marks(gaps, minute) == [
-        GapMark(28.5, 30.5, "494 trades missing · repairing"),
-        GapMark(30.5, 31.5, "1 trade missing"),
+    assert gap_marks(gaps, MINUTE) == [
+        GapMark(60_028.5, 60_030.5, "494 trades missing · repairing"),
+        GapMark(60_030.5, 60_031.5, "1 trade missing"),
     ]
     assert [mark.text for mark in gap_marks(gaps, Interval.parse("1h"))] == ["495 trades missing · repairing"]
