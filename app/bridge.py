@@ -91,8 +91,7 @@ class WindowBridge(QObject):
 
     def start(self) -> None:
         """Show the symbol and interval of the window's state and begin to keep everything up to date."""
-        self._window.set_palette(PALETTES[self._state.theme])
-        self._chart.set_palette(PALETTES[self._state.theme])
+        show_state(self._window, self._chart, self._state)
         self._engine.start(self._recorded())
         self._show(self._state.symbol, self._state.interval)
         self._on_panels()
@@ -168,8 +167,17 @@ class WindowBridge(QObject):
             list(self._engine.symbols.values()) or [self._symbol(self._state.symbol)],
             self._symbol(self._state.symbol),
             self._state.interval,
-            self._chart.visible_range_us(),
+            self._visible_past_us(),
         )
+
+    def _visible_past_us(self) -> tuple[int, int] | None:
+        """The chart's range without the empty time to come; None where nothing of the past is in view."""
+        visible = self._chart.visible_range_us()
+        if visible is None:
+            return None
+        start_us, end_us = visible
+        end_us = min(end_us, self._state.interval.next_open_us(self._engine.exchange_clock.now_us()))
+        return (start_us, end_us) if start_us < end_us else None
 
     def _on_older(self, before_us: int) -> None:
         del before_us  # the session knows its first candle
@@ -193,6 +201,7 @@ class WindowBridge(QObject):
         if name not in self._engine.recorder.symbols:
             self._engine.set_symbols(self._recorded())
         self._window.set_symbol(symbol)
+        self._window.set_quote(self._panels.quote(symbol))  # what is known of it, at once: no flash of dashes
         self._window.set_interval(interval)
         self._chart.set_series(None, symbol)
         self._session = ChartSession(
@@ -343,7 +352,7 @@ class WindowBridge(QObject):
         return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
 
     def _symbol(self, name: str) -> Symbol:
-        return self._engine.symbols.get(name) or Symbol(name, "", "", tick_size_e8=1_000_000)
+        return self._engine.symbols.get(name) or unknown_symbol(name)
 
     def _timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -361,6 +370,19 @@ class WindowBridge(QObject):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.critical("a task of the window failed", exc_info=error)
+
+
+def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
+    """Give the window theme, symbol and interval before anything is known of the market."""
+    window.set_palette(PALETTES[state.theme])
+    chart.set_palette(PALETTES[state.theme])
+    window.set_symbol(unknown_symbol(state.symbol))
+    window.set_interval(state.interval)
+
+
+def unknown_symbol(name: str) -> Symbol:
+    """Return a symbol that the exchange has not described yet."""
+    return Symbol(name, "", "", tick_size_e8=1_000_000)
 
 
 async def _discard(work: Coroutine[Any, Any, object]) -> None:
