@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -90,26 +91,34 @@ def settings_from(options: argparse.Namespace) -> Settings:
 def run_command(options: argparse.Namespace) -> int:
     """Run the headless command that ``options`` name and return the exit code."""
     settings = settings_from(options)
+    run = _prepared(settings, options)  # before there is a log, because a refused command makes no files
     name = "sandbox" if options.command == "sandbox" else "cryptopipe"
     start_logging(settings.data_dir, settings.log_level, settings.log_format, name=name)
+    return run()
+
+
+def _prepared(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
     # Imported where they are used: the window and the sandbox start without the others' packages.
     if options.command == "sandbox":
-        from app.serve import sandbox
+        from app import serve
 
-        return sandbox(options)
+        return serve.prepare(options)
     if options.command == "doctor":
-        from app.doctor import report
+        from app import doctor
 
-        return report(settings, as_json=options.as_json)
+        return partial(doctor.report, settings, as_json=options.as_json)
     from app import commands
 
     if options.command == "collect":
-        return commands.collect(settings, options.duration)
-    return commands.export(settings, options)
+        return commands.prepare_collect(settings, options.duration)
+    return commands.prepare_export(settings, options)
 
 
 def guarded(work: Any, arguments: Sequence[str]) -> int:
     """Call ``work(options)`` and turn what it raises into an exit code and one line on standard error."""
+    root = logging.getLogger()
+    if not root.handlers:  # or Python would write log lines to standard error as long as there is no log
+        root.addHandler(logging.NullHandler())
     try:
         return int(work(parser().parse_args(arguments)))
     except (UsageError, SettingsError) as error:

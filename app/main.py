@@ -7,33 +7,29 @@ import asyncio
 import contextlib
 import dataclasses
 import faulthandler
-import logging
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from app.cli import FAILED, guarded, run_command, settings_from
+from app.cli import guarded, run_command, settings_from
 from app.live.instance import InstanceLock
 from app.logs import start_logging
 from app.market.errors import FeedDisconnected, UsageError
 from app.settings import Settings
+from app.stopping import bounded_ending, on_signals
 from app.window_state import load_state, save_state
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-logger = logging.getLogger(__name__)
-
 _SANDBOX_START_S = 20.0
-_CLOSE_S = 30.0
+_HEAR_SIGNALS_MS = 100
 
 
 class Outcome(Enum):
@@ -60,21 +56,25 @@ def _open_windows(options: argparse.Namespace) -> int:
     _need_display()
     demo = options.demo
     while True:
-        chosen = dataclasses.replace(settings, data_dir=settings.data_dir / "demo") if demo else settings
+        chosen = demo_settings(settings) if demo else settings
+        if not demo:
+            _check_addresses(settings)
         with contextlib.ExitStack() as stack:
             log_file = start_logging(chosen.data_dir, chosen.log_level, chosen.log_format)
             stack.enter_context(_crash_log(log_file.with_name("crash.log")))
             lock = InstanceLock(chosen.data_dir)
             lock.acquire()
             stack.callback(lock.release)
-            if demo:
-                sandbox = stack.enter_context(_sandbox())
-                outcome = _run_window(chosen, options, sandbox)
-            else:
-                outcome = _run_window(chosen, options, None)
+            sandbox = stack.enter_context(_sandbox()) if demo else None
+            outcome = _run_window(chosen, options, sandbox)
         if outcome is Outcome.QUIT:
             return 0
         demo = True
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """Return the settings of the simulated market, whose invented trades go to an embedded database of their own."""
+    return dataclasses.replace(settings, data_dir=settings.data_dir / "demo", database_url="")
 
 
 def _run_window(settings: Settings, options: argparse.Namespace, sandbox: subprocess.Popen[bytes] | None) -> Outcome:
@@ -82,8 +82,12 @@ def _run_window(settings: Settings, options: argparse.Namespace, sandbox: subpro
 
     application = _application()
     loop = qasync.QEventLoop(application)
-    with loop:
-        outcome: Outcome = loop.run_until_complete(_window(settings, options, sandbox))
+    # Leaving the loop waits for its worker threads, which is a part of the ending.
+    with bounded_ending() as begin_ending, loop:
+        try:
+            outcome: Outcome = loop.run_until_complete(_show_window(settings, options, sandbox, begin_ending))
+        finally:
+            begin_ending()
     return outcome
 
 
@@ -100,54 +104,95 @@ def _application() -> QApplication:
     return application
 
 
-async def _window(settings: Settings, options: argparse.Namespace, sandbox: subprocess.Popen[bytes] | None) -> Outcome:
+class _Window:
+    """One window from its first moment to its last; `close` it from wherever that is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        from widgets.chart.chart_widget import ChartWidget
+        from widgets.main_window import MainWindow
+
+        self.state = load_state(settings)
+        self.chart = ChartWidget()
+        self.window = MainWindow(self.chart)
+        self.window.restore_layout(self.state.layout)
+        self.window.close_requested.connect(self.close)
+        self.closing: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.window.show()
+
+    def close(self, outcome: Outcome = Outcome.QUIT) -> None:
+        """Let the window end; the first outcome counts."""
+        if not self.closing.done():
+            self.closing.set_result(outcome)
+
+    def gone(self) -> None:
+        """Take the window off the screen."""
+        self.window.allow_close()
+        self.window.close()
+        self.window.deleteLater()
+
+
+async def _show_window(
+    settings: Settings,
+    options: argparse.Namespace,
+    sandbox: subprocess.Popen[bytes] | None,
+    begin_ending: Callable[[], None],
+) -> Outcome:
+    loop = asyncio.get_running_loop()
+    shown = _Window(settings)
+    with on_signals(lambda: loop.call_soon_threadsafe(shown.close)), _hearing_signals():
+        if sandbox is not None:
+            shown.chart.set_state("loading", "Starting the simulated market…")
+            settings = await _at_sandbox(settings, sandbox, shown.closing)
+        if not shown.closing.done():
+            await _run_engine(settings, options, shown, begin_ending, simulated=sandbox is not None)
+    shown.gone()
+    return shown.closing.result()
+
+
+async def _run_engine(
+    settings: Settings,
+    options: argparse.Namespace,
+    shown: _Window,
+    begin_ending: Callable[[], None],
+    *,
+    simulated: bool,
+) -> None:
+    """Run the engine behind the window until that is to close, and end it."""
     from app.bridge import WindowBridge
     from app.wiring import engine_for
-    from widgets.chart.chart_widget import ChartWidget
-    from widgets.main_window import MainWindow
 
-    closing: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def close(outcome: Outcome = Outcome.QUIT) -> None:
-        if not closing.done():
-            closing.set_result(outcome)
-
-    state = load_state(settings)
-    chart = ChartWidget()
-    window = MainWindow(chart)
-    window.restore_layout(state.layout)
-    window.show()
-    if sandbox is not None:
-        chart.set_state("loading", "Starting the simulated market…")
-        settings = await _at_sandbox(settings, sandbox)
     async with engine_for(settings) as engine:
         bridge = WindowBridge(
-            engine, window, chart, state, spread_percent=settings.spread_percent, simulated=sandbox is not None
+            engine,
+            shown.window,
+            shown.chart,
+            shown.state,
+            spread_percent=settings.spread_percent,
+            simulated=simulated,
         )
-        bridge.close_requested.connect(close)
-        bridge.simulated_market_requested.connect(lambda: close(Outcome.SIMULATED_MARKET))
+        bridge.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
         if options.quit_after_first_paint:
-            bridge.first_painted.connect(lambda: _report_first_paint(close))
-        with _signals(close):
-            bridge.start()
-            outcome = await closing
-            window.setEnabled(False)
-            state.layout = window.layout_bytes()
-            save_state(state, settings.data_dir)
-            with _no_hanging():
-                await bridge.stop()
-                await engine.close()
-    window.allow_close()
-    window.close()
-    window.deleteLater()
-    return outcome
+            bridge.first_painted.connect(lambda: _report_first_paint(shown))
+        bridge.start()
+        await shown.closing
+        begin_ending()
+        shown.window.setEnabled(False)
+        shown.state.layout = shown.window.layout_bytes()
+        save_state(shown.state, settings.data_dir)
+        await bridge.stop()
+        await engine.close()
 
 
-def _report_first_paint(close: object) -> None:
+def _report_first_paint(shown: _Window) -> None:
     started_s = psutil.Process().create_time()
     print(f"first painted candles after {(time.time() - started_s) * 1000:.0f} ms", flush=True)  # noqa: T201  # because it was asked for
-    assert callable(close)
-    close()
+    shown.close()
+
+
+def _check_addresses(settings: Settings) -> None:
+    from app.wiring import check_addresses  # not before the sandbox starts in its own process
+
+    check_addresses(settings)
 
 
 def _need_display() -> None:
@@ -185,61 +230,37 @@ def _sandbox() -> Iterator[subprocess.Popen[bytes]]:
         process.stdout.close()
 
 
-async def _at_sandbox(settings: Settings, sandbox: subprocess.Popen[bytes]) -> Settings:
-    """Return the settings with the sandbox's addresses, once it serves."""
+async def _at_sandbox(
+    settings: Settings, sandbox: subprocess.Popen[bytes], closing: asyncio.Future[Outcome]
+) -> Settings:
+    """Return the settings with the sandbox's addresses once it serves; the same settings where the window closes."""
     assert sandbox.stdout is not None
-    try:
-        async with asyncio.timeout(_SANDBOX_START_S):
-            line = (await asyncio.to_thread(sandbox.stdout.readline)).decode()
-    except TimeoutError:
-        line = ""
+    reading = asyncio.ensure_future(asyncio.to_thread(sandbox.stdout.readline))
+    either: list[asyncio.Future[Any]] = [reading, closing]
+    await asyncio.wait(either, timeout=_SANDBOX_START_S, return_when=asyncio.FIRST_COMPLETED)
+    if not reading.done():
+        sandbox.kill()  # or the reading would not end, and leaving the loop would wait for it
+    line = (await reading).decode()
+    if closing.done():
+        return settings
     addresses = [word.rstrip(".") for word in line.split() if "://" in word]
     if len(addresses) != 2:
         raise FeedDisconnected("The simulated market did not start: run “cryptopipe sandbox” to see why.")
     return dataclasses.replace(settings, binance_ws_url=addresses[0], binance_rest_url=addresses[1])
 
 
-# Ending
-
-
 @contextlib.contextmanager
-def _signals(close: object) -> Iterator[None]:
-    """Close on the first SIGINT or SIGTERM, leave at once on the second."""
-    assert callable(close)
-    loop = asyncio.get_running_loop()
-    seen = threading.Event()
+def _hearing_signals() -> Iterator[None]:
+    """Let Python run now and then while Qt waits; it hears of signals only while it runs."""
+    from PySide6.QtCore import QTimer
 
-    def on_signal(number: int, frame: object) -> None:
-        del frame
-        if seen.is_set():
-            logger.warning("left without waiting, on a second signal %d", number)
-            os._exit(FAILED)
-        seen.set()
-        loop.call_soon_threadsafe(close)
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    timer = QTimer()
+    timer.timeout.connect(lambda: None)
+    timer.start(_HEAR_SIGNALS_MS)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _no_hanging() -> Iterator[None]:
-    """End the process where closing takes too long, as with a database that hangs."""
-
-    def give_up() -> None:
-        logger.error("closing took more than %.0f s; left", _CLOSE_S)
-        os._exit(FAILED)
-
-    timer = threading.Timer(_CLOSE_S, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+        timer.stop()
 
 
 @contextlib.contextmanager

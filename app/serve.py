@@ -1,4 +1,4 @@
-"""The command ``sandbox``: serves a simulated or recorded market on this machine. Returns its exit code.
+"""The command ``sandbox``: serves a simulated or recorded market on this machine.
 
 Apart from the other commands, because ``--demo`` waits for it: it loads nothing it does not need.
 """
@@ -10,7 +10,9 @@ import asyncio
 import math
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from app.market.errors import UsageError
@@ -18,13 +20,20 @@ from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import SimulatedMarket
 from app.sandbox.source import MarketSource
-from app.stopping import parse_duration, stop_on_signals
+from app.stopping import StopEvent, on_signals, parse_duration
 
 
-def sandbox(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, SIGTERM or, when asked to, the end of standard input."""
+def prepare(options: argparse.Namespace) -> Callable[[], int]:
+    """
+    Return what serves until Ctrl-C, SIGTERM or, when asked to, the end of standard input; it returns the exit code.
+
+    Raises:
+        UsageError: If the options cannot be. Nothing was made.
+    """
+    if not 0 <= options.port <= 65_535:
+        raise UsageError("--port must be a number from 0 to 65535; 0 picks a free one.")
     source = _sandbox_source(options)
-    return asyncio.run(_serve(source, options.port, until_stdin_closes=options.until_stdin_closes))
+    return partial(_run, source, options.port, until_stdin_closes=options.until_stdin_closes)
 
 
 def _sandbox_source(options: argparse.Namespace) -> MarketSource:
@@ -43,8 +52,13 @@ def _sandbox_source(options: argparse.Namespace) -> MarketSource:
     return RecordingSource([Path(file) for file in options.replay], speed=speed)
 
 
-async def _serve(source: MarketSource, port: int, *, until_stdin_closes: bool) -> int:
-    stop = stop_on_signals()
+def _run(source: MarketSource, port: int, *, until_stdin_closes: bool) -> int:
+    stop = StopEvent()
+    with on_signals(stop.set):
+        return asyncio.run(_serve(source, port, stop, until_stdin_closes=until_stdin_closes))
+
+
+async def _serve(source: MarketSource, port: int, stop: StopEvent, *, until_stdin_closes: bool) -> int:
     server = SandboxServer(source, port=port)
     await server.start()
     try:
@@ -57,12 +71,10 @@ async def _serve(source: MarketSource, port: int, *, until_stdin_closes: bool) -
     return 0
 
 
-def _stop_with_stdin(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
+def _stop_with_stdin(stop: StopEvent) -> None:
     def wait() -> None:
         while sys.stdin.buffer.read(4096):
             pass
-        loop.call_soon_threadsafe(stop.set)
+        stop.set()
 
     threading.Thread(target=wait, name="stdin", daemon=True).start()

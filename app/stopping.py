@@ -1,38 +1,135 @@
-"""When a command ends: on Ctrl-C and SIGTERM, or after a length of time."""
+"""
+When a command ends: on Ctrl-C and SIGTERM, after a length of time, and at the latest some time after it began to end.
+
+Whatever hangs (a database that does not answer, a thread that Python would wait for at the end of the process) is left
+behind by `leave`: nobody should need to kill the program.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import os
 import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NoReturn, TypeVar
 
 from app.market.errors import UsageError
 
+logger = logging.getLogger(__name__)
 
-def stop_on_signals() -> asyncio.Event:
-    """Return an event of the running loop that is set by SIGINT or SIGTERM."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        _on_signal(number, stop)
-    return stop
+ENDING_S = 30.0
+LONGEST_DAYS = 3_650
+_FAILED = 1
+
+Result = TypeVar("Result")
 
 
-def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
+def leave(why: str) -> NoReturn:
+    """End the process at once, as failed; ``why`` is said on standard error and logged."""
+    logger.warning("left: %s", why)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"cryptopipe: {why}\n")
+            sys.stderr.flush()
+    os._exit(_FAILED)
+
+
+@contextlib.contextmanager
+def on_signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Call ``stop`` on the first SIGINT or SIGTERM, `leave` on the second. In the main thread only."""
+    seen = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        del number, frame
+        if seen.is_set():
+            leave("Left at once, on the second signal.")
+        seen.set()
+        stop()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        loop.add_signal_handler(number, stop.set)
-    except NotImplementedError:  # Windows
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def bounded_ending(seconds: float = ENDING_S) -> Iterator[Callable[[], None]]:
+    """
+    Yield ``begin_ending``: once called, what is inside has ``seconds`` to be left, or the process ends. Call it once
+    or more.
+    """
+    timer = threading.Timer(
+        seconds, leave, [f"Ending took more than {seconds:.0f} s and was given up; what is not stored will be missing."]
+    )
+    timer.daemon = True
+
+    def begin() -> None:
+        if timer.ident is None:
+            timer.start()
+
+    try:
+        yield begin
+    finally:
+        timer.cancel()
+
+
+class StopEvent:
+    """An event that a signal handler or any thread may set and one loop waits for."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_set = False
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it has been set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set it for good."""
+        self._is_set = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # its loop has been closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self) -> None:
+        """Return once it is set."""
+        self._loop = asyncio.get_running_loop()
+        if not self._is_set:
+            await self._event.wait()
+
+
+async def unless_stopped(work: Coroutine[Any, Any, Result], stop: StopEvent) -> Result | None:
+    """Return what ``work`` returns; None where ``stop`` was set first: the work has been cancelled."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 def parse_duration(text: str) -> float:
     """
-    Return ``60s``, ``10m``, ``8h``, ``90d`` or ``3650d`` as seconds.
+    Return ``60s``, ``10m``, ``8h``, ``90d`` or ``52w`` as seconds; ten years (`LONGEST_DAYS`) at most.
 
     Raises:
         UsageError: If it is none of these.
     """
     units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-    number, unit = text.strip()[:-1], text.strip()[-1:].lower()
-    if unit not in units or not number.isascii() or not number.isdigit() or int(number) == 0:
-        raise UsageError(f"“{text}” is not a length of time: write it like 60s, 10m, 8h or 90d.")
+    number, unit = text.strip()[:-1].lstrip("0"), text.strip()[-1:].lower()
+    if unit not in units or not number.isascii() or not number.isdigit():
+        raise UsageError(f"“{text[:80]}” is not a length of time: write it like 60s, 10m, 8h or 90d.")
+    # Python itself refuses to read a number of thousands of digits.
+    if len(number) > 10 or int(number) * units[unit] > LONGEST_DAYS * units["d"]:
+        raise UsageError(f"“{text[:80]}” is too long: {LONGEST_DAYS}d is the longest there is.")
     return float(int(number) * units[unit])

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from app.binance.endpoints import check_rest_base, check_ws_base
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
 from app.settings import Settings
 from storage.database import Database
+from storage.embedded import EmbeddedServer
 
 
 def open_database(settings: Settings) -> Database:
@@ -29,6 +31,22 @@ def open_database(settings: Settings) -> Database:
         batch_seconds=settings.batch_seconds,
         queue_limit=settings.queue_trades,
     )
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is a database to read: one that is named, or an embedded one that has been made."""
+    return bool(settings.database_url) or EmbeddedServer.exists(settings.data_dir)
+
+
+def check_addresses(settings: Settings) -> None:
+    """
+    Look at the exchange's addresses without using them.
+
+    Raises:
+        SettingsError: If one cannot be an address of the exchange.
+    """
+    check_ws_base(settings.binance_ws_url)
+    check_rest_base(settings.binance_rest_url)
 
 
 @asynccontextmanager

@@ -87,6 +87,16 @@ class Home:
         return path
 
 
+def has_cluster(base: Path) -> bool:
+    """Whether there is a cluster for ``base``, the data directory's `database/`; changes nothing."""
+    location = base / "location"
+    try:
+        path = Path(location.read_text(encoding="utf-8").strip()) if location.exists() else base
+        return Home(path, None).cluster.exists()
+    except OSError:
+        return True  # whoever opens it says what is wrong with it
+
+
 def find_home(base: Path, account: Account | None) -> Home:
     """Return the server's home for ``base``, the data directory's `database/`; make it at the first time."""
     location = base / "location"

@@ -37,6 +37,7 @@ from storage.cluster import (
     choose_postgres,
     find_home,
     forget_socket_folder,
+    has_cluster,
     make_cluster,
     socket_folder,
     write_settings,
@@ -65,6 +66,11 @@ class EmbeddedServer:
         self._user: FileLock | None = None
         self._postgres: Postgres | None = None
         self._home: Home | None = None
+
+    @staticmethod
+    def exists(data_dir: Path) -> bool:
+        """Whether a database was ever made in ``data_dir``; changes nothing."""
+        return has_cluster(data_dir.resolve() / "database")
 
     @property
     def version(self) -> str:

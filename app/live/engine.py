@@ -21,6 +21,7 @@ from app.live.repair import Repairer
 from app.market.errors import FeedError, FeedRejected, StoreError, StoreSchemaMismatch, UsageError
 from app.market.ports import CandleStore, Clock, TradeFeed, TradeHistory, TradeWriter
 from app.market.symbol import Symbol
+from app.market.trade import Trade
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +36,22 @@ class Store(CandleStore, CandleReader, Protocol):
     """What the engine reads through."""
 
 
+class Writer(TradeWriter, Protocol):
+    """What the engine writes through, and asks at the end what it could not write."""
+
+    @property
+    def refused(self) -> int:
+        """Trades that the database would not take as they are."""
+
+    def unwritten(self) -> list[Trade]:
+        """Return the trades put and not committed, once the database is closed."""
+
+
 class Database(Protocol):
     """An open database, as `storage.database` gives it."""
 
     @property
-    def writer(self) -> TradeWriter: ...
+    def writer(self) -> Writer: ...
 
     @property
     def store(self) -> Store: ...
@@ -58,7 +70,8 @@ class Engine:
 
     ``open_database`` blocks and raises StoreError. ``database_reason`` is one sentence while there is no database,
     ``database_failed`` whether that is a failure rather than a beginning. ``on_database`` and ``on_symbols`` are called
-    on the loop when a database opened or failed to, and when the list of symbols arrived.
+    on the loop when a database opened or failed to, and when the list of symbols arrived. ``feed_reason`` is one
+    sentence once receiving has ended for good; `retry_exchange` begins it anew.
     """
 
     def __init__(
@@ -92,13 +105,14 @@ class Engine:
         self._clock_measured = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._opening: asyncio.Future[Database] | None = None
+        self._receiving: asyncio.Task[None] | None = None
 
     def start(self, symbols: Iterable[str]) -> None:
         """Begin to receive these symbols, to open the database and to learn about the exchange."""
         self.set_symbols(list(symbols))
-        for work in (self._measure_clock(), self._learn_symbols(), self._keep_database(), self._receive()):
+        for work in (self._measure_clock(), self._learn_symbols(), self._keep_database(), self.repairer.run()):
             self._begin(work)
-        self._begin(self.repairer.run())
+        self._receiving = self._begin(self._receive())
 
     def set_symbols(self, symbols: Sequence[str]) -> None:
         """Receive and record these symbols from now on."""
@@ -114,41 +128,46 @@ class Engine:
         self._retry_database.set()
 
     def retry_exchange(self) -> None:
-        """Try to reach the exchange now instead of later."""
-        self.feed.retry_now()
+        """Try to reach the exchange now: instead of later, or again where it refused."""
+        if self._receiving is not None and self._receiving.done():
+            self.feed_reason = ""
+            self._receiving = self._begin(self._receive())
+        else:
+            self.feed.retry_now()
 
     async def clock_measured(self) -> None:
         """Return when the exchange's clock has been compared with ours, or could not be."""
         await self._clock_measured.wait()
 
-    async def close(self) -> bool:
+    async def close(self) -> int:
         """
         Stop the feed, write what was received, close the database. Bounded in time.
 
-        Returns False where trades received could not be stored; they will show as missing.
+        Returns how many trades received are not stored; they will show as missing.
         """
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        return await self._close_database()
+        unstored = await self._close_database()
+        if unstored:
+            logger.error("%d trades received could not be stored", unstored)
+        return unstored
 
-    async def _close_database(self) -> bool:
+    async def _close_database(self) -> int:
         self.recorder.outbox.close()
         database = self.database or await self._opened_late()
         self.database = None
         if database is None:
-            return self.recorder.outbox.waiting == 0
+            return self.recorder.unstored()
         self.recorder.attach(database.writer)
         try:
             async with asyncio.timeout(_FLUSH_S):
                 await self.recorder.outbox.drain()
-            flushed = await database.writer.flush(_FLUSH_S)
+            await database.writer.flush(_FLUSH_S)
         except TimeoutError:
-            flushed = False
-        if not flushed:
-            logger.error("%d trades could not be stored in time", database.writer.status.queued)
+            logger.warning("the database takes too long to store what waits")
         await asyncio.to_thread(database.close, _CLOSE_S)
-        return flushed and not self.recorder.outbox.waiting
+        return self.recorder.unstored() + len(database.writer.unwritten()) + database.writer.refused
 
     async def _opened_late(self) -> Database | None:
         if self._opening is None:
@@ -156,15 +175,17 @@ class Engine:
         try:
             async with asyncio.timeout(_CLOSE_S):
                 return await self._opening
-        except (StoreError, TimeoutError):
+        except Exception as error:  # because what failed need not be closed
+            logger.info("no database at the end", exc_info=error)
             return None
 
     # The tasks
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.append(task)
         task.add_done_callback(self._on_done)
+        return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if task in self._tasks:
@@ -178,6 +199,9 @@ class Engine:
         except FeedRejected as error:
             self.feed_reason = str(error)
             logger.error("the feed ended: %s", error)
+        except Exception as error:  # because a bug must not look like a quiet market
+            self.feed_reason = _inside("Receiving trades", error)
+            logger.critical("the feed ended by a fault in the program", exc_info=error)
 
     async def _measure_clock(self) -> None:
         while True:
@@ -189,7 +213,8 @@ class Engine:
             except FeedError as error:
                 logger.info("the exchange's clock is not known: %s", error)
                 wait_s = _RETRY_EXCHANGE_S
-            self._clock_measured.set()
+            finally:
+                self._clock_measured.set()
             await self.clock.sleep(wait_s)
 
     async def _learn_symbols(self) -> None:
@@ -226,17 +251,26 @@ class Engine:
                 self._opening = asyncio.ensure_future(asyncio.to_thread(self._open_database))
                 database = await asyncio.shield(self._opening)
             except StoreError as error:
-                self.database_reason, self.database_failed = str(error), True
                 logger.error("no database: %s", error)
-                self.on_database()
-                wait_s = None if isinstance(error, StoreSchemaMismatch) else _RETRY_DATABASE_S
-                try:
-                    async with asyncio.timeout(wait_s):
-                        await self._retry_database.wait()
-                except TimeoutError:
-                    pass
+                await self._wait_without_database(
+                    str(error), None if isinstance(error, StoreSchemaMismatch) else _RETRY_DATABASE_S
+                )
+                continue
+            except Exception as error:  # because a bug must not look like a database that is starting for ever
+                logger.critical("no database by a fault in the program", exc_info=error)
+                await self._wait_without_database(_inside("Opening the database", error), None)
                 continue
             await self._use_database(database)
+
+    async def _wait_without_database(self, reason: str, wait_s: float | None) -> None:
+        """Return when it is time to try again; ``wait_s`` None: not before the user says so."""
+        self.database_reason, self.database_failed = reason, True
+        self.on_database()
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._retry_database.wait()
+        except TimeoutError:
+            pass
 
     async def _use_database(self, database: Database) -> None:
         self.database, self.database_reason, self.database_failed = database, "", False
@@ -284,6 +318,10 @@ async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Sy
         if not known[name].is_trading:
             raise UsageError(f"{name} is not trading now (status {known[name].status}): name another symbol.")
     return [known[name] for name in names]
+
+
+def _inside(what: str, error: Exception) -> str:
+    return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 
 
 def _nothing() -> None:
