@@ -1,0 +1,269 @@
+"""What the engine says and does when its parts fail, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from app.binance.stream import BinanceFeed
+from app.live.clock import ExchangeClock, SystemClock
+from app.live.engine import Database, Engine
+from app.market.errors import FeedRejected, StoreSchemaMismatch, StoreUnavailable
+from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
+from app.market.trade import MarketEvent, Trade
+from app.sandbox.server import SandboxServer
+from app.sandbox.simulated import Listing, SimulatedMarket
+from tests.live.helpers import SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, trade, until
+
+
+class FakeFeed:
+    """A `TradeFeed` that gives events to the engine by `deliver`, or ends as ``ending`` says."""
+
+    def __init__(self) -> None:
+        self.status = FeedStatus()
+        self.counters = FeedCounters()
+        self.ending: Exception | None = None
+        self.runs = 0
+        self.retries = 0
+        self.handler: EventHandler | None = None
+
+    def on_status(self, listener: Callable[[FeedStatus], None]) -> None:
+        """Never changes."""
+
+    def set_symbols(self, symbols: Collection[str]) -> None:
+        """Gives what the test gives."""
+
+    def retry_now(self) -> None:
+        self.retries += 1
+
+    async def run(self, handler: EventHandler) -> None:
+        self.runs += 1
+        self.handler = handler
+        if self.ending is not None:
+            raise self.ending
+        await asyncio.Event().wait()
+
+    async def deliver(self, *trades: MarketEvent) -> None:
+        assert self.handler is not None
+        for one in trades:
+            waiting: Awaitable[None] | None = self.handler(one, 0)
+            if waiting is not None:
+                await waiting
+
+
+class EngineWriter(FakeWriter):
+    """A writer that refuses and leaves behind what the test tells it to."""
+
+    def __init__(self, room: int = 1 << 60) -> None:
+        super().__init__(room)
+        self.refused = 0
+        self.left: list[Trade] = []
+
+    def unwritten(self) -> Sequence[Trade]:
+        return self.left
+
+
+class FakeDatabase:
+    """An open database in memory."""
+
+    label = "Memory"
+
+    def __init__(self, writer: EngineWriter | None = None) -> None:
+        self.writer = writer or EngineWriter()
+        self.store = FakeStore()
+        self.closed = False
+
+    def close(self, timeout_s: float = 0.0) -> bool:
+        self.closed = True
+        return True
+
+
+Open = Callable[[], Any]
+
+
+@asynccontextmanager
+async def engine_with(
+    open_database: Open, *, feed: TradeFeed | None = None, clock: Clock | None = None, queue_trades: int = 1000
+) -> AsyncIterator[Engine]:
+    """An engine that has started; closed afterwards where the test did not."""
+    clock = clock or HandClock()
+    made = Engine(
+        feed=feed or FakeFeed(),
+        exchange=FakeExchange([], HandClock()),
+        open_database=open_database,
+        clock=clock,
+        exchange_clock=ExchangeClock(clock),
+        queue_trades=queue_trades,
+        repair_trades=1000,
+    )
+    made.start([SYMBOL])
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture
+def database() -> FakeDatabase:
+    return FakeDatabase()
+
+
+async def test_everything_received_is_stored_at_the_end(database: FakeDatabase) -> None:
+    feed = FakeFeed()
+    async with engine_with(lambda: database, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        await feed.deliver(*(trade(number) for number in range(1, 301)))
+        assert await engine.close() == 0
+    assert database.writer.ids == list(range(1, 301))
+    assert database.closed
+
+
+async def test_what_came_before_the_database_opened_is_stored_also_where_the_end_comes_first() -> None:
+    database, may_open = FakeDatabase(), threading.Event()
+
+    def open_slowly() -> FakeDatabase:
+        assert may_open.wait(20)
+        return database
+
+    feed = FakeFeed()
+    async with engine_with(open_slowly, feed=feed) as engine:
+        await until(lambda: feed.handler is not None)
+        await feed.deliver(trade(1), trade(2))
+        closing = asyncio.ensure_future(engine.close())
+        await asyncio.sleep(0)
+        may_open.set()
+        assert await closing == 0
+    assert database.writer.ids == [1, 2]
+    assert database.closed
+
+
+@pytest.mark.parametrize(
+    ("room", "refused", "left", "missing"),
+    [(1 << 60, 0, 0, 0), (1 << 60, 3, 0, 3), (1 << 60, 0, 2, 2), (0, 0, 0, 5), (0, 1, 2, 8)],
+)
+async def test_the_end_counts_what_was_refused_left_or_never_taken(
+    room: int, refused: int, left: int, missing: int
+) -> None:
+    database, feed = FakeDatabase(EngineWriter(room)), FakeFeed()
+    async with engine_with(lambda: database, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        database.writer.refused, database.writer.left = refused, [trade(90 + number) for number in range(left)]
+        await feed.deliver(*(trade(number) for number in range(1, 6)))
+        assert await engine.close() == missing
+
+
+async def test_the_end_counts_what_was_given_up_while_the_database_was_away() -> None:
+    database = FakeDatabase(EngineWriter(room=0))
+    database.writer.reason = "The database is away."
+    feed = FakeFeed()
+    async with engine_with(lambda: database, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        await feed.deliver(*(trade(number) for number in range(1, 3001)))
+        assert engine.recorder.missing() > 0
+        assert await engine.close() == 3000
+
+
+async def test_without_any_database_the_end_counts_everything() -> None:
+    def fail() -> Database:
+        raise StoreSchemaMismatch("It is of another program: name another.")
+
+    feed = FakeFeed()
+    async with engine_with(fail, feed=feed) as engine:
+        await until(lambda: engine.database_failed and feed.handler is not None)
+        await feed.deliver(trade(1), trade(2), trade(3))
+        assert await engine.close() == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            StoreUnavailable("The database cannot be reached: start it."),
+            r"^The database cannot be reached: start it\.$",
+        ),
+        (ZeroDivisionError("secret"), r"^Opening the database failed inside \(ZeroDivisionError\).*log.*\.$"),
+    ],
+)
+async def test_a_database_that_cannot_be_opened_is_a_sentence_and_can_be_retried(
+    error: Exception, says: str, database: FakeDatabase
+) -> None:
+    outcomes: list[Any] = [error]
+
+    def open_database() -> Any:
+        outcome = outcomes.pop() if outcomes else database
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    told: list[str] = []
+    async with engine_with(open_database, clock=SystemClock()) as engine:
+        engine.on_database = lambda: told.append(engine.database_reason)
+        await until(lambda: engine.database_failed)
+        assert engine.database is None
+        assert re.search(says, engine.database_reason)
+        engine.retry_database()
+        await until(lambda: engine.database is not None)
+        assert not engine.database_failed
+        assert engine.database_reason == ""
+    assert told[-1] == ""
+
+
+async def test_a_bug_in_receiving_is_told_and_can_be_retried(
+    database: FakeDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = FakeFeed()
+    feed.ending = KeyError("secret")
+    async with engine_with(lambda: database, feed=feed) as engine:
+        await until(lambda: engine.feed_reason)
+        assert engine.feed_reason.startswith("Receiving trades failed inside (KeyError)")
+        assert "secret" not in engine.feed_reason
+        feed.ending = None
+        engine.retry_exchange()
+        assert engine.feed_reason == ""
+        await until(lambda: feed.runs == 2)
+    assert "fault in the program" in caplog.text
+
+
+async def test_a_retry_while_the_feed_runs_only_ends_its_waiting(database: FakeDatabase) -> None:
+    feed = FakeFeed()
+    async with engine_with(lambda: database, feed=feed) as engine:
+        await until(lambda: feed.runs)
+        engine.retry_exchange()
+        await asyncio.sleep(0)
+    assert (feed.runs, feed.retries) == (1, 1)
+
+
+async def test_a_refusal_is_told_and_a_retry_begins_anew(database: FakeDatabase) -> None:
+    feed = FakeFeed()
+    feed.ending = FeedRejected("The exchange refuses: set another address.")
+    async with engine_with(lambda: database, feed=feed) as engine:
+        await until(lambda: engine.feed_reason == "The exchange refuses: set another address.")
+        engine.retry_exchange()
+        await until(lambda: feed.runs == 2 and engine.feed_reason)
+
+
+async def test_after_attempts_ran_out_a_retry_finds_the_exchange_that_came_back(database: FakeDatabase) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    clock = SystemClock()
+    feed = BinanceFeed(f"ws://127.0.0.1:{port}", clock=clock, max_attempts=1)
+    server = SandboxServer(SimulatedMarket(3, [Listing("BTC", "60000", "0.01", "0.00001", 1.0)], rate=40.0), port=port)
+    async with engine_with(lambda: database, feed=feed, clock=clock) as engine:
+        await until(lambda: engine.feed_reason)
+        assert feed.status.state is FeedState.REFUSED
+        await server.start()
+        try:
+            engine.retry_exchange()
+            await until(lambda: engine.recorder.trades_received)
+            assert feed.status.state is FeedState.LIVE
+            assert engine.feed_reason == ""
+        finally:
+            await engine.close()
+            await server.stop()
