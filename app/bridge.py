@@ -8,19 +8,22 @@ timer renews the panels. Every task has a done callback, so that no error is los
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.exporting import Exporting
 from app.live.engine import Engine
-from app.live.gaps import GapTimes
+from app.live.gaps import MOST_GAPS, GapTimes
 from app.live.session import ChartSession, SessionState
+from app.live.tracker import SymbolTracker
 from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
+from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from app.panels import PanelMaker, feed_status, gap_band
 from app.window_state import WindowState
@@ -36,6 +39,7 @@ _FRAME_MS = 16
 _PANELS_MS = 250
 _TICKS_A_SECOND = 4
 _FAILING_ATTEMPTS = 2
+_RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
 
 
 class WindowBridge(QObject):
@@ -77,6 +81,10 @@ class WindowBridge(QObject):
         self._changed = False
         self._paints_before: int | None = None  # when the first candles were given to the chart
         self._has_painted = False
+        self._shown: CandleSeries | None = None
+        self._view_moved = False
+        self._reload_at_s = 0.0
+        self._reload_wait_s = _RELOAD_FIRST_S
         self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
         self._gaps_shown: tuple[object, ...] = ()
@@ -124,7 +132,7 @@ class WindowBridge(QObject):
         chart.retry_requested.connect(self._on_retry)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.older_history_requested.connect(self._on_older)
-        chart.visible_range_changed.connect(self._on_visible_range)
+        chart.visible_range_changed.connect(self._on_view_moved)
         engine.feed.on_status(self._on_feed_status)
         engine.on_database = self._on_database
         engine.on_symbols = self._on_symbols
@@ -184,7 +192,10 @@ class WindowBridge(QObject):
         if self._session is not None:
             self._begin(_discard(self._session.load_older()))
 
-    def _on_visible_range(self) -> None:
+    def _on_view_moved(self) -> None:
+        self._view_moved = True  # looked at on the panels' timer, not in every frame of a drag
+
+    def _fill_view(self) -> None:
         visible = self._chart.visible_range_us()
         session = self._session
         if session is not None and visible is not None and not self._chart.is_following and len(session.series):
@@ -242,17 +253,32 @@ class WindowBridge(QObject):
                 self._changed = True
                 if self._paints_before is None:
                     self._paints_before = self._chart.paint_count
-                self._chart.set_series(session.series, self._symbol(session.symbol))
+                self._give_series(session)
                 self._chart.set_state("ready")
-                self._on_visible_range()
+                self._view_moved = True
             case SessionState.EMPTY:
-                self._chart.set_series(session.series, self._symbol(session.symbol))
+                self._give_series(session)
                 self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")
             case SessionState.FAILED:
                 actions = (RETRY,) if self._simulated else (RETRY, SIMULATED_MARKET)
-                self._chart.set_state("error", session.reason, actions)
+                self._chart.set_state("error", session.failure, actions)
         if self._reload_due and session.state is not SessionState.LOADING:
             self._reload_due = False
+            self._work_on_session(session.reload())
+
+    def _give_series(self, session: ChartSession) -> None:
+        if self._shown is not session.series:
+            self._shown = session.series
+            self._chart.set_series(session.series, self._symbol(session.symbol))
+
+    def _reload_when_stale(self, session: ChartSession) -> None:
+        """Read again what could not be read, at growing distances, while the exchange can be reached."""
+        now_s = self._engine.clock.monotonic_s()
+        if not session.is_stale:
+            self._reload_wait_s = _RELOAD_FIRST_S
+        elif now_s >= self._reload_at_s and self._engine.feed.status.state is FeedState.LIVE:
+            self._reload_at_s = now_s + self._reload_wait_s
+            self._reload_wait_s = min(2 * self._reload_wait_s, _RELOAD_LAST_S)
             self._work_on_session(session.reload())
 
     # Changes of the engine
@@ -289,6 +315,8 @@ class WindowBridge(QObject):
         elif away and status.state is not FeedState.LIVE and status.reason:
             simulated = () if self._simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
             self._window.set_notice(status.reason, (NoticeAction.RETRY_FEED, *simulated))
+        elif self._session is not None and self._session.failure and len(self._session.series):
+            self._window.set_notice(f"Some candles may be missing. {self._session.failure}", (NoticeAction.RETRY_FEED,))
         else:
             self._window.clear_notice()
 
@@ -311,6 +339,9 @@ class WindowBridge(QObject):
         self._window.set_status(status)
         if status.exchange_time_us is not None:
             self._chart.set_now(status.exchange_time_us)
+        if self._view_moved:
+            self._view_moved = False
+            self._fill_view()
         self._ticks += 1
         if self._ticks % _TICKS_A_SECOND == 0:
             self._on_second()
@@ -322,29 +353,29 @@ class WindowBridge(QObject):
             return
         if self._engine.feed.status.state is FeedState.LIVE and session.tick():
             self._chart.series_changed()
-        if session.is_stale:
-            self._work_on_session(session.reload())
+        self._reload_when_stale(session)
         tracker = self._engine.recorder.tracker(session.symbol)
-        gaps = tracker.gaps() if tracker is not None else ()
-        if gaps != self._gaps_shown and self._engine.database is not None:
-            self._begin(self._show_gaps(session))
+        if tracker is not None and self._gaps_of(tracker) != self._gaps_shown:
+            self._begin(self._show_gaps(session, tracker))
 
-    async def _show_gaps(self, session: ChartSession) -> None:
-        tracker = self._engine.recorder.tracker(session.symbol)
+    def _gaps_of(self, tracker: SymbolTracker) -> tuple[object, ...]:
+        """Return all that the bands show; what is the same needs no new ones."""
+        return (*tracker.gaps()[-MOST_GAPS:], tracker.symbol in self._engine.repairer.repairing)
+
+    async def _show_gaps(self, session: ChartSession, tracker: SymbolTracker) -> None:
         database = self._engine.database
-        if tracker is None or database is None:
+        if database is None:
             return
-        gaps = tracker.gaps()
+        shown = self._gaps_of(tracker)
         try:
             timed = await self._gap_times.of(tracker, database.store)
         except StoreError as error:
             logger.info("gaps not shown: %s", error)
             return
         if session is self._session:
-            repairing = session.symbol in self._engine.repairer.repairing
-            self._chart.set_gaps([gap_band(one, repairing=repairing) for one in timed])
-            if len(timed) == len(gaps):
-                self._gaps_shown = gaps
+            self._chart.set_gaps([gap_band(one, repairing=bool(shown[-1])) for one in timed])
+            if len(timed) == len(shown) - 1:
+                self._gaps_shown = shown
 
     # Small things
 
@@ -378,6 +409,17 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     chart.set_palette(PALETTES[state.theme])
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
+
+
+def let_go() -> None:
+    """
+    Destroy what is left of a window whose loop is closed.
+
+    Widgets, and the timers of the loop, stand in reference cycles, and Python breaks those up in whichever thread
+    happens to allocate next. Off the main thread, the end of a Qt object with a timer ends the process.
+    """
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.collect()
 
 
 def unknown_symbol(name: str) -> Symbol:

@@ -47,6 +47,10 @@ class ExchangeClock:
         """The exchange's time now, UTC microseconds."""
         return max(self._clock.now_us() + (self.skew_us or 0), self._latest_us)
 
+    def certain_us(self) -> int:
+        """The exchange's time as far as the exchange itself has told it: our clock alone decides nothing."""
+        return self._latest_us if self.skew_us is None else self.now_us()
+
     def monotonic_s(self) -> float:
         return self._clock.monotonic_s()
 

@@ -9,7 +9,7 @@ from app.live.tracker import SymbolTracker
 from app.market.coverage import TradeGap
 from app.market.ports import CandleStore
 
-_MOST = 100
+MOST_GAPS = 100
 
 
 class TimedGap(NamedTuple):
@@ -34,7 +34,7 @@ class GapTimes:
         Raises:
             StoreError: If the database cannot be read.
         """
-        gaps = tracker.gaps()[-_MOST:]
+        gaps = tracker.gaps()[-MOST_GAPS:]
         for gap in gaps:
             if gap not in self._known:
                 times = await asyncio.to_thread(_neighbours, store, gap)

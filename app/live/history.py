@@ -78,6 +78,10 @@ class CandleHistory:
         # The exchange refuses times before 1970, which a thousand weeks or months reach.
         start_us = max(interval.slot_open_us(interval.slot(end_us - 1) - limit + 1), 0)
         klines = await self._klines(symbol, offered, start_us, end_us)
+        if not klines and start_us > 0:
+            # Nothing in a whole page is an outage of the exchange, or the beginning: what is older tells which.
+            klines = await self._exchange.klines(symbol, offered, end_us=start_us, limit=_PAGE)
+            await self._keep(symbol, offered, klines)
         return join_parts(klines, offered, interval)
 
     async def parts(self, symbol: str, start_us: int, end_us: int) -> list[Candle] | None:

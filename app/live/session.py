@@ -11,21 +11,19 @@ A switch of symbol or interval makes a new session and closes the old one, which
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import StrEnum
-from itertools import groupby
 
 import numpy as np
 
 from app.live.clock import ExchangeClock
-from app.live.history import CandleHistory, better
+from app.live.history import CandleHistory
+from app.live.pages import Page, load_page
+from app.live.since_seam import CandlesSinceSeam
 from app.live.tracker import SymbolTracker
-from app.market.builder import CandleBuilder, finish
-from app.market.candle import Candle, combine, empty_candle
-from app.market.coverage import IdRanges
-from app.market.errors import CryptopipeError, FeedError, StoreError
+from app.market.candle import Candle, CandleSource, empty_candle
+from app.market.errors import CryptopipeError
 from app.market.interval import Interval
 from app.market.ports import Clock
 from app.market.series import COMPLETE, CandleSeries
@@ -34,11 +32,10 @@ from app.market.units import E8
 
 logger = logging.getLogger(__name__)
 
-PAGE = 1000
 _JOIN_RETRY_S = 0.25
-_BUILDER_KEEPS = 10_000
+_LIVE_KEEPS = 10_000
 _MOST_PAGES = 4
-_MOST_UNSETTLED = 100
+_MOST_UNSETTLED = 500
 
 
 class SessionState(StrEnum):
@@ -47,15 +44,16 @@ class SessionState(StrEnum):
     LOADING = "loading"
     READY = "ready"
     EMPTY = "empty"  # loaded, and there is nothing yet
-    FAILED = "failed"  # nothing to show, and `ChartSession.reason` says why
+    FAILED = "failed"  # nothing to show, and `ChartSession.failure` says why
 
 
 class ChartSession:
     """
     Keeps ``series`` up to date until `close`.
 
-    ``on_state`` is called when ``state`` changes; ``on_change`` when the series changed or `refresh` has something to
-    do. Both come on the loop and should be cheap. ``tracker``: None for a symbol that is not recorded.
+    ``on_state`` is called when ``state`` or ``failure`` changes; ``on_change`` when the series changed or `refresh` has
+    something to do. Both come on the loop and should be cheap. ``failure`` is one sentence while a part of the past
+    could not be loaded, whatever else there is to show. ``tracker``: None for a symbol that is not recorded.
     """
 
     def __init__(
@@ -74,24 +72,16 @@ class ChartSession:
         self.interval = interval
         self.series = CandleSeries(symbol, interval)
         self.state = SessionState.LOADING
-        self.reason = ""
-        self.joined = False
+        self.failure = ""
         self._history = history
         self._tracker = tracker
         self._exchange_clock = exchange_clock
         self._clock = clock
         self._on_state = on_state
         self._on_change = on_change
-        self._builder = CandleBuilder(interval)
+        self._live: CandlesSinceSeam | None = None
         self._newest: Candle | None = None  # the last candle of the series
         self._loaded_us = 0  # the exchange's time when the past was asked for
-        self._seam_us = 0
-        self._beginning_known = True  # whether the part of the seam's candle before the seam was found
-        self._first_id: int | None = None  # the lowest id folded since the seam
-        self._last_id: int | None = None  # the id folded last
-        self._out_of_order = False  # ids were skipped, or came late, since the last refresh
-        self._generation = 0
-        self._filled = 0
         self._dirty_us: int | None = None
         self._beginning_reached = False
         self._loading_older = False
@@ -99,9 +89,16 @@ class ChartSession:
         self._closed = False
 
     @property
+    def joined(self) -> bool:
+        """Whether live trades reach the series."""
+        return self._live is not None
+
+    @property
     def is_stale(self) -> bool:
-        """Whether trades before the seam were left out since, so that `reload` is due."""
-        return self.joined and self._tracker is not None and self._tracker.generation != self._generation
+        """Whether something was left out that `reload` may find: a failed load, or trades skipped before the seam."""
+        if self._live is None or self._tracker is None:
+            return False
+        return bool(self.failure) or not self._live.beginning_known or self._live.generation != self._tracker.generation
 
     async def run(self) -> None:
         """Load and join the live trades; return once joined. Safe to cancel."""
@@ -110,7 +107,7 @@ class ChartSession:
         await self._join()
 
     async def reload(self) -> None:
-        """Read the past again and join anew, as after a repair, an outage, or a database that came back."""
+        """Read the newest page again and join anew, as after an outage, or when a database came. Older candles stay."""
         if not len(self.series):
             self._set_state(SessionState.LOADING)
         self._leave()
@@ -126,13 +123,9 @@ class ChartSession:
         """Prepend a page of candles before the first; return how many came, 0 where there are none."""
         if self._loading_older or self._beginning_reached or not len(self.series):
             return 0
-        self._loading_older = True
-        try:
-            older, failure = await self._page(int(self.series.column("open_time_us")[0]))
-            added = 0 if self._closed else self.series.prepend(older)
-        finally:
-            self._loading_older = False
-        self._beginning_reached = not added and not failure
+        page = await self._page(int(self.series.column("open_time_us")[0]))
+        added = 0 if self._closed else self.series.prepend(page.candles)
+        self._beginning_reached = not added and not page.failure
         if added:
             self._on_change()
         return added
@@ -149,42 +142,30 @@ class ChartSession:
         # What is younger than the newest candle comes from trades alone.
         last = min(self.interval.slot(end_us - 1), self.interval.slot(self._newest.open_time_us))
         for _ in range(_MOST_PAGES):
-            missing = np.setdiff1d(np.arange(first, last + 1), self.series.slots)
-            if self._loading_older or not len(missing) or int(missing[-1]) in self._tried:
+            missing = self._last_missing(first, last)
+            if missing is None or self._loading_older or missing in self._tried:
                 return
-            self._tried.add(int(missing[-1]))
-            self._loading_older = True
-            try:
-                page, _ = await self._page(self.interval.slot_open_us(int(missing[-1]) + 1))
-            finally:
-                self._loading_older = False
-            if self._closed:
+            self._tried.add(missing)
+            page = await self._page(self.interval.slot_open_us(missing + 1))
+            if page.failure:
+                self._tried.discard(missing)
+            if self._closed or not self._insert(page.candles):
                 return
-            self._insert(page)
 
     def refresh(self) -> bool:
         """Bring what trades changed into the series; True where anything did. Costs nothing otherwise."""
-        tracker = self._tracker
-        if self._dirty_us is None or tracker is None or not self.joined:
+        live = self._live
+        if self._dirty_us is None or live is None:
             return False
         since_us, self._dirty_us = self._dirty_us, None
-        if self._out_of_order:
+        if live.was_out_of_order():
             # What was missing after the candle before, or no longer is, changes that one, too.
-            since_us, self._out_of_order = self._traded_before(since_us), False
-        held = tracker.received.held
-        candles = finish(self._builder.candles(since_us), self.interval, held)
-        for candle in candles:
-            if candle.first_trade_id is None and candle.last_trade_id is not None:
-                # Its beginning came from klines, which have no ids: judge the part since the seam.
-                stretch = held.range_of(candle.last_trade_id)
-                # The trade before the first since the seam is held, too, or some since the seam may be missing.
-                whole = stretch is not None and self._first_id is not None and stretch[0] < self._first_id
-                candle = candle._replace(complete=candle.complete and whole)
-            if candle.open_time_us < self._seam_us and not self._beginning_known:
-                candle = candle._replace(complete=False)
-            self._put(candle, follows=_follows(candle, held))
+            since_us = self._traded_before(since_us)
+        candles = live.since(since_us)
+        for candle, follows in candles:
+            self._put(candle, follows=follows)
         if candles:
-            self._carry_on(candles[-1])
+            self._carry_on(candles[-1].candle)
         return True
 
     def tick(self) -> bool:
@@ -193,15 +174,15 @@ class ChartSession:
 
         Call about once a second, and only while the feed is live: otherwise nobody knows that there was no trade.
         """
-        if not self.joined:
+        if self._live is None:
             return False
-        self._judge_again()
+        self._judge_again(self._live)
         changed = self.refresh()
-        self._forget_old()
+        self._forget_old(self._live)
         newest = self._newest
         if newest is None:
             return changed
-        open_us = self.interval.open_time_us(self._exchange_clock.now_us())
+        open_us = self.interval.open_time_us(self._exchange_clock.certain_us())
         if open_us <= newest.open_time_us or not self._fill_before(open_us):
             return changed
         self._put(empty_candle(open_us, newest.close_e8, closed=False))
@@ -212,62 +193,59 @@ class ChartSession:
     async def _load(self, *, show_early: bool) -> None:
         self._loaded_us = self._exchange_clock.now_us()
         end_us = self._loaded_us + self.interval.length_us
-        candles, failure = await self._page(end_us, self._show if show_early else None)
+        page = await load_page(
+            self._history, self.symbol, self.interval, end_us, on_part=self._show if show_early else None
+        )
         if self._closed:
             return
         self._beginning_reached = False
         self._tried.clear()
-        if failure and not candles and len(self.series):
-            return  # what was shown is better than nothing
-        self._show(candles)
-        if not candles:
-            self._set_state(SessionState.FAILED if failure else SessionState.EMPTY, failure)
+        self._show(page.candles)
+        if len(self.series):
+            self._set_state(SessionState.READY, page.failure)
+        else:
+            self._set_state(SessionState.FAILED if page.failure else SessionState.EMPTY, page.failure)
 
-    async def _page(self, end_us: int, show: Callable[[list[Candle]], None] | None = None) -> tuple[list[Candle], str]:
-        """Return a page of candles that open before ``end_us``, and a sentence where one of the two sources failed."""
-        merged: dict[int, Candle] = {}
-
-        async def take(source: Awaitable[list[Candle]]) -> None:
-            for candle in await source:
-                known = merged.get(candle.open_time_us)
-                merged[candle.open_time_us] = candle if known is None else better(known, candle)
-            if show is not None and merged and not self._closed:
-                show(_in_order(merged))
-
-        history, symbol, interval = self._history, self.symbol, self.interval
-        results = await asyncio.gather(
-            take(history.stored(symbol, interval, end_us=end_us, limit=PAGE)),
-            take(history.published(symbol, interval, end_us=end_us, limit=PAGE)),
-            return_exceptions=True,
-        )
-        failure = ""
-        for result in results:
-            if isinstance(result, (StoreError, FeedError)):
-                logger.info("%s %s: %s", symbol, interval, result)
-                failure = str(result)
-            elif result is not None:
-                raise result
-        return _in_order(merged), failure
-
-    def _insert(self, page: list[Candle]) -> None:
-        """Add the candles of a page that the series lacks."""
-        self.series.prepend(page)
-        known = set(self.series.slots.tolist())
-        for candle in page:
-            if self.interval.slot(candle.open_time_us) not in known:
-                self.series.upsert(candle)
-        self._on_change()
+    async def _page(self, end_us: int) -> Page:
+        self._loading_older = True
+        try:
+            return await load_page(self._history, self.symbol, self.interval, end_us)
+        finally:
+            self._loading_older = False
 
     def _show(self, candles: list[Candle]) -> None:
-        self.series.replace(candles)
-        self._newest = candles[-1] if candles else None
-        if candles:
-            self._set_state(SessionState.READY)
+        if self._closed or not candles:
+            return
+        self.series.merge(candles)
+        if self._newest is None or candles[-1].open_time_us >= self._newest.open_time_us:
+            self._newest = candles[-1]
+        self._set_state(SessionState.READY, self.failure)
         self._on_change()
 
-    def _set_state(self, state: SessionState, reason: str = "") -> None:
-        if (state, reason) != (self.state, self.reason) and not self._closed:
-            self.state, self.reason = state, reason
+    def _insert(self, page: list[Candle]) -> bool:
+        """Add the candles of a page that the series lacks; False where it lacks none."""
+        known = set(self.series.slots.tolist())
+        new = [candle for candle in page if self.interval.slot(candle.open_time_us) not in known]
+        older = self.series.prepend(new)
+        for candle in new[older:]:
+            self.series.upsert(candle)
+        if new:
+            self._on_change()
+        return bool(new)
+
+    def _last_missing(self, first: int, last: int) -> int | None:
+        """Return the highest slot of ``first``..``last`` that the series lacks, or None."""
+        slots = self.series.slots
+        low, high = np.searchsorted(slots, [first, last + 1])
+        present = slots[low:high]
+        if last < first or len(present) == last - first + 1:
+            return None
+        gone = np.flatnonzero(present[::-1] != np.arange(last, last - len(present), -1))
+        return last - (int(gone[0]) if len(gone) else len(present))
+
+    def _set_state(self, state: SessionState, failure: str = "") -> None:
+        if (state, failure) != (self.state, self.failure) and not self._closed:
+            self.state, self.failure = state, failure
             self._on_state()
 
     # Joining the live trades
@@ -278,60 +256,50 @@ class ChartSession:
         while tracker is not None and not self._closed:
             seam_us = tracker.window_start_us
             if seam_us is not None and self._exchange_clock.now_us() >= seam_us:
+                open_us, settled_us = self.interval.open_time_us(seam_us), self._settled_us()
+                if open_us - settled_us > _MOST_UNSETTLED * self.interval.length_us and not self.failure:
+                    await self._load(show_early=False)  # the first trade was long in coming
+                    continue
                 parts: list[Candle] | None
+                beginning_known = True
                 try:
-                    parts = await self._history.parts(self.symbol, self._settled_until_us(seam_us), seam_us)
-                    beginning_known = True
+                    parts = await self._history.parts(self.symbol, min(settled_us, open_us), seam_us)
                 except CryptopipeError as error:
                     logger.info("%s %s: joined without its beginning: %s", self.symbol, self.interval, error)
-                    parts, beginning_known = [], False
+                    # What was loaded of the seam's candle stands in, and `is_stale` asks for a reload.
+                    newest = self._newest
+                    parts = [newest] if newest is not None and newest.open_time_us == open_us else []
+                    beginning_known = open_us == seam_us
                 if parts is not None and tracker.window_start_us == seam_us:
                     self._take_over(tracker, seam_us, parts, beginning_known=beginning_known)
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
 
-    def _settled_until_us(self, seam_us: int) -> int:
+    def _settled_us(self) -> int:
         """Return until when the loaded candles are final; candles open at loading may have ended before the seam."""
-        open_us = self.interval.open_time_us(seam_us)
         settled_us = self.interval.open_time_us(self._loaded_us)
         if self._newest is not None and not self._newest.closed:
             settled_us = min(settled_us, self._newest.open_time_us)
-        return settled_us if 0 < open_us - settled_us <= _MOST_UNSETTLED * self.interval.length_us else open_us
+        return settled_us
 
     def _take_over(self, tracker: SymbolTracker, seam_us: int, parts: list[Candle], *, beginning_known: bool) -> None:
         """Build from ``parts``, the seconds tracked since the seam, and every trade from now on, without a pause."""
         if self._closed:
             return
-        recent = tracker.recent.candles()
-        self._builder = CandleBuilder(self.interval)
-        for open_us, group in groupby(
-            [*parts, *recent], key=lambda part: self.interval.open_time_us(part.open_time_us)
-        ):
-            self._builder.seed(combine(open_us, group))
-        self._beginning_known = beginning_known
-        self._first_id = recent[0].first_trade_id if recent else None
-        self._last_id = recent[-1].last_trade_id if recent else None
-        self._seam_us = seam_us
-        self._generation = tracker.generation
-        self._filled = tracker.filled
+        self._live = CandlesSinceSeam(self.interval, tracker, seam_us, parts, beginning_known=beginning_known)
         tracker.listeners.append(self._on_trade)
-        self.joined = True
-        self._mark_dirty(min(self._settled_until_us(seam_us), self.interval.open_time_us(seam_us)))
+        for candle in self._live.quiet:
+            self._put(candle)
+        self._mark_dirty(min(self._settled_us(), self.interval.open_time_us(seam_us)))
 
     def _leave(self) -> None:
-        self.joined = False
+        self._live = None
         if self._tracker is not None and self._on_trade in self._tracker.listeners:
             self._tracker.listeners.remove(self._on_trade)
 
     def _on_trade(self, trade: Trade) -> None:
-        if trade.time_us < self._seam_us:
-            return
-        if self._first_id is None or trade.trade_id < self._first_id:
-            self._first_id = trade.trade_id
-        if self._last_id is not None and trade.trade_id != self._last_id + 1:
-            self._out_of_order = True
-        self._last_id = trade.trade_id
-        self._mark_dirty(self._builder.add(trade))
+        if self._live is not None and trade.time_us >= self._live.seam_us:
+            self._mark_dirty(self._live.add(trade))
 
     def _mark_dirty(self, open_us: int) -> None:
         if self._dirty_us is None:
@@ -340,16 +308,22 @@ class ChartSession:
         elif open_us < self._dirty_us:
             self._dirty_us = open_us
 
-    def _judge_again(self) -> None:
+    def _judge_again(self, live: CandlesSinceSeam) -> None:
         """Let `refresh` look again at what is incomplete, where missing trades came or turned out not to exist."""
-        if self._tracker is None or self._tracker.filled == self._filled:
+        if self._tracker is None or self._tracker.filled == live.filled:
             return
-        self._filled = self._tracker.filled
+        live.filled = self._tracker.filled
         incomplete = np.flatnonzero(self.series.column("flags") & COMPLETE == 0)
         times_us = self.series.column("open_time_us")[incomplete]
-        times_us = times_us[times_us >= self.interval.open_time_us(self._seam_us)]
+        times_us = times_us[times_us >= self.interval.open_time_us(live.seam_us)]
         if len(times_us):
-            self._mark_dirty(int(times_us[0]))
+            self._mark_dirty(self._traded_before(int(times_us[0])))
+
+    def _forget_old(self, live: CandlesSinceSeam) -> None:
+        """Bound what is kept; a change in a candle that old shows at the next reload."""
+        if len(live) > 2 * _LIVE_KEEPS and self._newest is not None:
+            slot = self.interval.slot(self._newest.open_time_us) - _LIVE_KEEPS
+            live.forget_before(self.interval.slot_open_us(slot))
 
     # Bringing candles into the series
 
@@ -360,6 +334,8 @@ class ChartSession:
             self._close_newest()
             if follows:
                 self._fill_before(candle.open_time_us)
+            else:
+                self._doubt_empty()
         elif newest is not None:
             candle = candle._replace(closed=candle.closed or candle.open_time_us < newest.open_time_us)
             if follows:
@@ -367,7 +343,7 @@ class ChartSession:
         self.series.upsert(candle)
         if self._newest is None or candle.open_time_us >= self._newest.open_time_us:
             self._newest = candle
-        self._set_state(SessionState.READY)
+        self._set_state(SessionState.READY, self.failure)
 
     def _fill_before(self, end_us: int) -> bool:
         """
@@ -376,9 +352,10 @@ class ChartSession:
         False, and nothing added, where the newest is older than the seam's candle: what lies between is not known.
         """
         newest = self._newest
-        assert newest is not None
+        if newest is None or self._live is None:
+            return False
         slot = self.interval.slot(newest.open_time_us)
-        if slot < self.interval.slot(self._seam_us) - 1:
+        if slot < self.interval.slot(self._live.seam_us) - 1:
             return False
         self._close_newest()
         while (open_us := self.interval.slot_open_us(slot := slot + 1)) < end_us:
@@ -390,12 +367,19 @@ class ChartSession:
         """Add the empty candles just before ``candle`` that were left out while trades were missing there."""
         slot = self.interval.slot(candle.open_time_us)
         at = self.series.index_at_slot(slot - 1)
-        if at < 0:
+        if at < 0 or self._live is None:
             return
         before = self.series.bar(at)
-        if self.interval.slot(self._seam_us) - 1 <= before.slot < slot - 1:
+        if self.interval.slot(self._live.seam_us) - 1 <= before.slot < slot - 1:
             for empty in range(before.slot + 1, slot):
                 self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
+
+    def _doubt_empty(self) -> None:
+        """Mark the empty candles at the end incomplete: `tick` added them while trades were being missed."""
+        at = len(self.series) - 1
+        while at >= 0 and not (bar := self.series.bar(at)).trades and bar.source is CandleSource.TRADES:
+            self.series.upsert(empty_candle(bar.open_time_us, round(bar.close * E8), complete=False))
+            at -= 1
 
     def _traded_before(self, time_us: int) -> int:
         """Return when the last candle with trades before that time opens; that time where there is none."""
@@ -413,8 +397,7 @@ class ChartSession:
         newest = self._newest
         if newest is None or newest.trades or newest.open_time_us <= last.open_time_us:
             return
-        slot = self.interval.slot(last.open_time_us)
-        at = self.series.index_at_slot(slot) + 1
+        at = self.series.index_at_slot(self.interval.slot(last.open_time_us)) + 1
         while at < len(self.series) and not self.series.bar(at).trades:
             bar = self.series.bar(at)
             empty = empty_candle(bar.open_time_us, last.close_e8, closed=bar.closed, complete=bar.complete)
@@ -422,20 +405,3 @@ class ChartSession:
             if bar.open_time_us == newest.open_time_us:
                 self._newest = empty
             at += 1
-
-    def _forget_old(self) -> None:
-        """Bound the builder; what changes in a candle that old shows at the next reload."""
-        if len(self._builder) > 2 * _BUILDER_KEEPS and self._newest is not None:
-            slot = self.interval.slot(self._newest.open_time_us) - _BUILDER_KEEPS
-            self._seam_us = self.interval.slot_open_us(slot)
-            self._builder.forget_before(self._seam_us)
-
-
-def _follows(candle: Candle, held: IdRanges) -> bool:
-    """Whether the trade before the candle's first is held, so that nothing can be missing just before it."""
-    first = candle.first_trade_id
-    return first is None or first <= 1 or first - 1 in held
-
-
-def _in_order(candles: dict[int, Candle]) -> list[Candle]:
-    return [candles[open_us] for open_us in sorted(candles)]

@@ -22,7 +22,9 @@ from app.market.interval import Interval
 from app.market.pyramid import Pyramid
 from app.market.units import E8, E16
 
-CLOSED, COMPLETE, FROM_KLINE = 1, 2, 4
+CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH = 1, 2, 4, 8
+
+_SOURCE_FLAGS = {CandleSource.TRADES: 0, CandleSource.KLINE: FROM_KLINE, CandleSource.MIXED: FROM_BOTH}
 
 _COLUMNS: dict[str, type] = {
     "slot": np.int64,
@@ -116,8 +118,7 @@ class CandleSeries:
         at = self._columns.start + index % length
         values = [array[at].item() for array in self._columns.arrays.values()]
         flags = values.pop()
-        source = CandleSource.KLINE if flags & FROM_KLINE else CandleSource.TRADES
-        return Bar._make((*values, bool(flags & CLOSED), bool(flags & COMPLETE), source))
+        return Bar._make((*values, bool(flags & CLOSED), bool(flags & COMPLETE), _source(flags)))
 
     def index_at_slot(self, slot: float) -> int:
         """Return the index of the bar at or next before ``slot``; -1 where there is none."""
@@ -139,6 +140,18 @@ class CandleSeries:
         self._columns.clear(2 * len(candles))
         self._columns.splice(0, 0, len(candles))
         self._fill(0, candles)
+        self._pyramid.reset()
+        self._changed(shape=True)
+
+    def merge(self, candles: Sequence[Candle]) -> None:
+        """Put these candles, by rising open time, in the place of all there are from the first to the last of them."""
+        if not candles:
+            return
+        opens = self.column("open_time_us")
+        at = int(np.searchsorted(opens, candles[0].open_time_us))
+        end = int(np.searchsorted(opens, candles[-1].open_time_us, side="right"))
+        self._columns.splice(at, end - at, len(candles))
+        self._fill(at, candles)
         self._pyramid.reset()
         self._changed(shape=True)
 
@@ -206,8 +219,14 @@ class CandleSeries:
 
 
 def _flags(candle: Candle) -> int:
-    from_kline = candle.source is CandleSource.KLINE
-    return CLOSED * candle.closed + COMPLETE * candle.complete + FROM_KLINE * from_kline
+    source = _SOURCE_FLAGS[candle.source]
+    return CLOSED * candle.closed + COMPLETE * candle.complete + source
+
+
+def _source(flags: int) -> CandleSource:
+    if flags & FROM_BOTH:
+        return CandleSource.MIXED
+    return CandleSource.KLINE if flags & FROM_KLINE else CandleSource.TRADES
 
 
 def _slots(interval: Interval, open_times_us: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -38,7 +38,7 @@ class Chart:
             tracker=tracker,
             exchange_clock=exchange_clock,
             clock=clock,
-            on_state=lambda: self.states.append((self.session.state, self.session.reason)),
+            on_state=lambda: self.states.append((self.session.state, self.session.failure)),
             on_change=self._count,
         )
 

@@ -40,6 +40,7 @@ class Market:
         self.clock = HandClock(self.trades[now].time_us)
         self.exchange = FakeExchange(self.trades, self.clock)
         self.exchange_clock = ExchangeClock(self.clock)
+        self.exchange_clock.measured(self.clock.time_us, self.clock.time_us, self.clock.time_us)
         self.recorder: Recorder = recorder_for(clock=self.clock, repair_trades=repair_trades)
         self.recorder._exchange_clock = self.exchange_clock
         self.store: FakeStore | None = None
@@ -341,9 +342,61 @@ async def test_without_the_exchange_a_chart_shows_what_is_stored() -> None:
     chart = market.chart("1m")
     market.hear(market.trades[200])
     await chart.session.run()
-    assert chart.states == [("ready", "")]
+    assert chart.states[0] == ("ready", "")
+    assert chart.states[-1] == ("ready", str(away()))
+    assert chart.session.is_stale
     assert sum(bar.trades for bar in chart.bars) >= 180
     market.close()
+
+
+class SlowExchange(FakeExchange):
+    """Publishes no kline before it is let."""
+
+    def __init__(self, trades: Sequence[Trade], clock: HandClock) -> None:
+        super().__init__(trades, clock)
+        self.may_answer = asyncio.Event()
+
+    async def klines(self, *arguments: object, **named: object) -> list[Candle]:
+        await self.may_answer.wait()
+        return await super().klines(*arguments, **named)  # type: ignore[arg-type]
+
+
+async def test_a_few_stored_candles_do_not_flash_before_the_published_ones() -> None:
+    market = Market(every_second(400), now=380)
+    market.exchange = exchange = SlowExchange(market.trades, market.clock)
+    market.store = FakeStore(market.trades[300:380])
+    chart = market.chart("1s")
+    running = asyncio.create_task(chart.session.run())
+    await asyncio.to_thread(market.store.coverage, SYMBOL)  # the worker thread of the store has had its turn
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (chart.states, len(chart.series)) == ([], 0)
+    exchange.may_answer.set()
+    market.hear(market.trades[380])
+    await running
+    market.hear(*market.trades[381:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_stored_candles_show_at_once_where_they_fill_the_chart_or_the_exchange_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for first, patience_s in ((0, 60.0), (300, 0.01)):
+        monkeypatch.setattr("app.live.pages._PATIENCE_S", patience_s)
+        market = Market(every_second(400), now=379)
+        market.exchange = SlowExchange(market.trades, market.clock)
+        market.store = FakeStore(market.trades[first:380])
+        chart = market.chart("1s")
+        running = asyncio.create_task(chart.session.run())
+        async with asyncio.timeout(10):
+            while not len(chart.series):
+                await asyncio.sleep(0.001)
+        assert (chart.states, len(chart.series)) == ([("ready", "")], 380 - first)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        market.close()
 
 
 async def test_without_the_database_a_chart_shows_what_is_published() -> None:
@@ -353,7 +406,7 @@ async def test_without_the_database_a_chart_shows_what_is_published() -> None:
     chart = market.chart("1m")
     market.hear(market.trades[200])
     await chart.session.run()
-    assert chart.states == [("ready", "")]
+    assert chart.states == [("ready", ""), ("ready", "The database is away.")]
     market.hear(*market.trades[201:])
     chart.session.refresh()
     market.assert_right(chart)
@@ -369,7 +422,7 @@ async def test_a_reload_that_fails_keeps_what_is_shown() -> None:
     market.exchange.failure = away()
     await chart.session.reload()
     assert [bar.open_time_us for bar in chart.bars] == before
-    assert chart.states == [("ready", "")]
+    assert chart.states == [("ready", ""), ("ready", str(away()))]
     market.close()
 
 
@@ -497,7 +550,7 @@ def test_whatever_comes_late_twice_or_by_repair_the_series_is_all_trades_folded(
 
 @pytest.mark.parametrize("name", ["1s", "1m"])
 async def test_what_a_chart_remembers_of_a_long_run_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.live.session._BUILDER_KEEPS", 20)
+    monkeypatch.setattr("app.live.session._LIVE_KEEPS", 20)
     market = Market([trade(number, number * 61) for number in range(1, 300)], now=5)
     chart = market.chart(name)
     market.hear(market.trades[5])
@@ -505,6 +558,104 @@ async def test_what_a_chart_remembers_of_a_long_run_is_bounded(name: str, monkey
     for one in market.trades[6:]:
         market.hear(one)
         chart.session.tick()
-        assert len(chart.session._builder) <= 42
+        assert len(chart.session._live) <= 42
     market.assert_right(chart)
+    market.close()
+
+
+async def test_a_failed_load_is_stale_until_a_reload_fills_it_and_older_candles_stay() -> None:
+    market = Market(every_second(1500), now=1300)
+    market.store = FakeStore(market.trades[:900])
+    market.exchange.failure = away()
+    chart = market.chart("1s")
+    market.hear(market.trades[1300])
+    await chart.session.run()
+    assert chart.session.is_stale
+    assert chart.session.failure == str(away())
+    market.hear(*market.trades[1301:1400])
+    chart.session.refresh()
+    assert chart.session.failure == str(away()), "a live trade hides no failure"
+    oldest_us = chart.bars[0].open_time_us
+    market.exchange.failure = None
+    await chart.session.reload()
+    market.hear(*market.trades[1400:])
+    chart.session.refresh()
+    assert (chart.session.is_stale, chart.session.failure) == (False, "")
+    assert chart.bars[0].open_time_us == oldest_us
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loaded() -> None:
+    market = Market(every_second(400), now=200)
+    chart = market.chart("1d")
+    parts = chart.session._history.parts
+
+    async def refused(*arguments: object) -> list[Candle] | None:
+        raise away()
+
+    chart.session._history.parts = refused  # type: ignore[method-assign,assignment]
+    market.hear(market.trades[200])
+    await chart.session.run()
+    market.hear(*market.trades[201:])
+    chart.session.refresh()
+    assert chart.bars[-1].trades >= 390
+    assert not chart.bars[-1].complete
+    assert chart.session.is_stale
+    chart.session._history.parts = parts  # type: ignore[method-assign]
+    await chart.session.reload()
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_empty_candles_that_time_opened_are_doubted_when_trades_turn_out_missing() -> None:
+    market = Market(every_second(60), now=10)
+    chart = market.chart("1s")
+    market.hear(market.trades[10])
+    await chart.session.run()
+    market.hear(*market.trades[11:20])
+    chart.session.refresh()
+    market.clock.time_us = market.trades[35].time_us
+    assert chart.session.tick()
+    market.hear(market.trades[40])
+    chart.session.refresh()
+    silent = [bar for bar in chart.bars if market.trades[20].time_us <= bar.open_time_us < market.trades[40].time_us]
+    assert silent
+    assert not any(bar.complete for bar in silent)
+    await market.recorder.ingest(market.trades[20:40])
+    market.hear(*market.trades[41:])
+    chart.session.tick()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_a_quiet_symbol_has_no_hole_between_loading_and_its_first_trade() -> None:
+    trades = every_second(100)
+    trades = [*trades[:50], *(one._replace(time_us=one.time_us + 700_000_000) for one in trades[50:])]
+    market = Market(trades, now=49)
+    chart = market.chart("1s")
+    running = asyncio.create_task(chart.session.run())
+    while not len(chart.series):
+        await asyncio.sleep(0)
+    market.hear(trades[50])
+    await running
+    market.hear(*trades[51:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_without_the_exchanges_time_ours_opens_no_candle() -> None:
+    market = Market(every_second(60), now=30)
+    chart = market.chart("1s")
+    market.hear(market.trades[30])
+    await chart.session.run()
+    market.hear(*market.trades[31:40])
+    chart.session.refresh()
+    market.exchange_clock.skew_us = None
+    before = len(chart.series)
+    market.clock.time_us += 600_000_000
+    chart.session.tick()
+    assert len(chart.series) == before
     market.close()

@@ -65,7 +65,9 @@ def _change(bar: Bar, decimals: int) -> str:
 def _completeness(bar: Bar, missing: int) -> Piece:
     if not bar.complete or missing:
         return Piece(f"{missing:,} missing" if missing else "incomplete", Tone.WARNING, "complete", 1)
-    if bar.source is not CandleSource.TRADES:
+    if bar.source is CandleSource.MIXED:
+        return Piece("klines and trades", Tone.FAINT, "complete", 6)
+    if bar.source is CandleSource.KLINE:
         return Piece("exchange kline", Tone.FAINT, "complete", 6)
     return Piece("✓ complete", Tone.FAINT, "complete", 6)
 

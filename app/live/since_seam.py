@@ -1,0 +1,97 @@
+"""The candles of one chart from the seam on: what was known at the seam, and every trade received since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from app.live.tracker import SymbolTracker
+from app.market.builder import CandleBuilder, finish
+from app.market.candle import Candle, combine
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.trade import Trade
+
+
+class LiveCandle(NamedTuple):
+    """A candle as it is now; ``follows``: no trade is missing between the one before and this one."""
+
+    candle: Candle
+    follows: bool
+
+
+class CandlesSinceSeam:
+    """
+    Folds the trades of one tracked symbol.
+
+    ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
+    candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete. ``quiet``
+    are the candles in which the parts show no trade.
+    """
+
+    def __init__(
+        self,
+        interval: Interval,
+        tracker: SymbolTracker,
+        seam_us: int,
+        parts: Sequence[Candle],
+        *,
+        beginning_known: bool,
+    ) -> None:
+        self.interval = interval
+        self.seam_us = seam_us
+        self.beginning_known = beginning_known
+        self.generation = tracker.generation
+        self.filled = tracker.filled
+        self.quiet: list[Candle] = []
+        self._held: IdRanges = tracker.received.held
+        self._builder = CandleBuilder(interval)
+        recent = tracker.recent.candles()
+        self._first_id = recent[0].first_trade_id if recent else None
+        self._last_id = recent[-1].last_trade_id if recent else None
+        self._out_of_order = False
+        for open_us, group in groupby([*parts, *recent], key=lambda part: interval.open_time_us(part.open_time_us)):
+            candle = combine(open_us, group)
+            if candle.trades:
+                self._builder.seed(candle)
+            else:
+                self.quiet.append(candle._replace(closed=interval.next_open_us(open_us) <= seam_us))
+
+    def __len__(self) -> int:
+        return len(self._builder)
+
+    def add(self, trade: Trade) -> int:
+        """Fold a trade at or after the seam; return the open time of the candle it changed."""
+        if self._first_id is None or trade.trade_id < self._first_id:
+            self._first_id = trade.trade_id
+        if self._last_id is not None and trade.trade_id != self._last_id + 1:
+            self._out_of_order = True
+        self._last_id = trade.trade_id
+        return self._builder.add(trade)
+
+    def was_out_of_order(self) -> bool:
+        """Whether ids were skipped, or came late, since the last call."""
+        out_of_order, self._out_of_order = self._out_of_order, False
+        return out_of_order
+
+    def since(self, open_us: int) -> list[LiveCandle]:
+        """Return the candles that open at or after ``open_us``, judged, with the empty ones between them."""
+        return [self._judged(candle) for candle in finish(self._builder.candles(open_us), self.interval, self._held)]
+
+    def forget_before(self, time_us: int) -> None:
+        """Drop what opens earlier; trades that old are not to be added any more."""
+        self.seam_us = max(self.seam_us, time_us)
+        self._builder.forget_before(time_us)
+
+    def _judged(self, candle: Candle) -> LiveCandle:
+        if candle.first_trade_id is None and candle.last_trade_id is not None:
+            # Its beginning came from klines, which have no ids: judge the part since the seam. The trade before the
+            # first of that part is held, too, or some since the seam may be missing.
+            stretch = self._held.range_of(candle.last_trade_id)
+            whole = stretch is not None and self._first_id is not None and stretch[0] < self._first_id
+            candle = candle._replace(complete=candle.complete and whole)
+        if candle.open_time_us < self.seam_us and not self.beginning_known:
+            candle = candle._replace(complete=False)
+        first = candle.first_trade_id
+        return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
