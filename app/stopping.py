@@ -59,14 +59,13 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def bounded_ending(seconds: float = ENDING_S) -> Iterator[Callable[[], None]]:
+def bounded_ending() -> Iterator[Callable[[], None]]:
     """
-    Yield ``begin_ending``: once called, what is inside has ``seconds`` to be left, or the process ends. Call it once
-    or more.
+    Yield ``begin_ending``: once called, what is inside must be left within `ENDING_S`, or the process ends. Call it
+    once or more.
     """
-    timer = threading.Timer(
-        seconds, leave, [f"Ending took more than {seconds:.0f} s and was given up; what is not stored will be missing."]
-    )
+    why = f"Ending took more than {ENDING_S:.0f} s and was given up; what is not stored will be missing."
+    timer = threading.Timer(ENDING_S, leave, [why])
     timer.daemon = True
 
     def begin() -> None:

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import json
 import logging
-import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from app.main import main
 from app.sandbox.server import SandboxServer
-from app.sandbox.simulated import Listing, SimulatedMarket
-
-PROGRAM = [sys.executable, "-m", "app.main"]
-NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens there
+from tests.program import NOWHERE, PROGRAM, exchange, point_to, set_surroundings, started, wait_for
 
 
 @pytest.fixture(autouse=True)
 def _process_as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Let no setting of this machine's user count, and undo what a command changes in its process."""
-    for name in list(os.environ):
-        if name.startswith("CRYPTOPIPE_") and name != "CRYPTOPIPE_SHARED_DATA":
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://{NOWHERE}")
-    monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{NOWHERE}")
+    set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook, threading.excepthook, logging.raiseExceptions
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -50,33 +37,10 @@ def _process_as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
         signal.signal(number, handler)
 
 
-@contextmanager
-def exchange() -> Iterator[SandboxServer]:
-    """A sandbox exchange in a thread of its own, so that commands can run their own loop."""
-    listings = [
-        Listing("BTC", "60000", "0.01", "0.00001", 1.0),
-        Listing("LUNA", "80", "0.01", "0.01", 0.0, status="BREAK"),
-    ]
-    server = SandboxServer(SimulatedMarket(3, listings, rate=40.0))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="exchange")
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
-        yield server
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
     with exchange() as made:
-        monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", made.ws_url)
-        monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", made.rest_url)
+        point_to(made, monkeypatch)
         yield made
 
 
@@ -102,25 +66,6 @@ def files_in(folder: Path) -> list[str]:
     return sorted(
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".log"
     )
-
-
-@contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The program as a process of its own; ended at the latest with the test."""
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -291,12 +236,3 @@ def test_doctor_says_what_is_wrong_of_each_and_fails(capsys: pytest.CaptureFixtu
     failed = {one["name"]: one["sentence"] for one in json.loads(told.out) if one["level"] == "failed"}
     assert {"database", "exchange", "clock", "feed"} <= set(failed)
     assert all("\n" not in sentence and sentence.endswith(".") for sentence in failed.values())
-
-
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Return once it holds, while the process runs."""
-    end_s = time.monotonic() + 40
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end_s
-        time.sleep(0.05)

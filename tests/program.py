@@ -1,0 +1,145 @@
+"""The program as a process of its own, with an exchange beside it: for tests of commands, endings and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.sandbox.server import SandboxServer
+from app.sandbox.simulated import Listing, SimulatedMarket
+
+PROGRAM = [sys.executable, "-m", "app.main"]
+NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens there
+
+
+def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Path) -> None:
+    """Let no setting of this machine's user count, and no exchange be reached by mistake."""
+    for name in list(os.environ):
+        if name.startswith("CRYPTOPIPE_") and name != "CRYPTOPIPE_SHARED_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://{NOWHERE}")
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{NOWHERE}")
+
+
+@contextmanager
+def exchange() -> Iterator[SandboxServer]:
+    """A sandbox exchange in a thread of its own, so that commands can run their own loop."""
+    listings = [
+        Listing("BTC", "60000", "0.01", "0.00001", 1.0),
+        Listing("LUNA", "80", "0.01", "0.01", 0.0, status="BREAK"),
+    ]
+    server = SandboxServer(SimulatedMarket(3, listings, rate=40.0))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="exchange")
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def point_to(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the program find that exchange."""
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", server.ws_url)
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", server.rest_url)
+
+
+class Silent:
+    """A server that takes connections and never says a word; ``address`` is ``"127.0.0.1:…"``."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._is_closing = False
+        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        self.connections: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, name="silent")
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listening.accept()
+            if self._is_closing:
+                connection.close()
+                return
+            self.connections.append(connection)
+
+    def close(self) -> None:
+        """Hang up on everyone."""
+        self._is_closing = True
+        with socket.create_connection(self._listening.getsockname()):
+            self._thread.join()
+        for connection in [*self.connections, self._listening]:
+            connection.close()
+
+
+@contextmanager
+def silent_server() -> Iterator[Silent]:
+    """A `Silent`, closed afterwards."""
+    made = Silent()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@contextmanager
+def started(*arguments: str, script: str | None = None, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """
+    The program as a process of its own, or ``script``, with these variables in its environment; ended at the latest
+    with the test.
+    """
+    program = PROGRAM if script is None else [sys.executable, "-c", script]
+    process = subprocess.Popen(
+        [*program, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **variables},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Return once it holds, while the process runs."""
+    end_s = time.monotonic() + 40
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def servers_in(data_dir: Path) -> list[psutil.Process]:
+    """The database servers that run in a data directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.name().startswith("postgres") and Path(process.cwd()).is_relative_to(data_dir.resolve()):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found

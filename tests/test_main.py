@@ -1,0 +1,221 @@
+"""The window's process: how it starts on the simulated market, how it ends, and what it leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.live.instance import InstanceLock
+from app.main import demo_settings
+from app.settings import load
+from storage.database import Database
+from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+
+# The simulated market's program, replaced by one that never says where it serves and does not end by itself.
+SILENT_SANDBOX = """
+import subprocess, sys, types
+import app.main as program
+program._SANDBOX_START_S = {patience_s}
+def start(arguments, **options):
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], **options)
+program.subprocess = types.SimpleNamespace(
+    **{{**vars(subprocess), "Popen": start}}
+)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> None:
+    set_surroundings(monkeypatch, tmp_path, data_dir)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An exchange that the window takes for the real one."""
+    with exchange() as server:
+        point_to(server, monkeypatch)
+        yield
+
+
+def log_of(data_dir: Path) -> str:
+    path = data_dir / "logs" / "cryptopipe.log"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def has_begun(data_dir: Path) -> bool:
+    """Whether the window records: its database is open and the feed is up."""
+    log = log_of(data_dir)
+    return "database open" in log and "→ live" in log
+
+
+def stored(data_dir: Path, symbol: str = "BTCUSDT") -> list[tuple[int, int]]:
+    database = Database.open(None, data_dir)
+    try:
+        return list(database.store.coverage(symbol))
+    finally:
+        assert database.close()
+
+
+def test_the_simulated_market_uses_an_embedded_database_of_its_own(data_dir: Path, tmp_path: Path) -> None:
+    chosen = load(
+        {"data_dir": str(data_dir), "database_url": "postgresql://x@127.0.0.1/real", "postgres_bin": "/somewhere"},
+        environment={},
+        file=tmp_path / "none.toml",
+    )
+    demo = demo_settings(chosen)
+    assert demo == dataclasses.replace(chosen, data_dir=data_dir / "demo", database_url="")
+    assert demo.postgres_bin == "/somewhere"
+
+
+def test_the_simulated_market_leaves_a_database_that_is_set_alone(data_dir: Path) -> None:
+    with silent_server() as real, started("--demo", "--database-url", f"postgresql://x@{real.address}/real") as process:
+        wait_for(lambda: has_begun(data_dir / "demo"), process)
+        process.terminate()
+        assert process.communicate(timeout=40) == ("", "")
+        assert process.returncode == 0
+        assert real.connections == []
+    assert stored(data_dir / "demo")
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_window_with_everything_stored_and_nothing_left(number: int, data_dir: Path) -> None:
+    with started("--symbols", "BTCUSDT", "--log-level", "debug") as process:
+        wait_for(lambda: has_begun(data_dir), process)
+        assert servers_in(data_dir)
+        process.send_signal(number)
+        assert process.communicate(timeout=40) == ("", "")
+        assert process.returncode == 0
+    assert servers_in(data_dir) == []
+    assert "could not be stored" not in log_of(data_dir)
+    assert "Ending took" not in log_of(data_dir)
+    (received,) = stored(data_dir)
+    assert received[0] <= received[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_simulated_market_too(number: int, data_dir: Path) -> None:
+    with started("--demo") as process:
+        wait_for(lambda: has_begun(data_dir / "demo"), process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("sandbox" in child.cmdline() for child in children)
+        process.send_signal(number)
+        assert process.communicate(timeout=40) == ("", "")
+        assert process.returncode == 0
+    assert psutil.wait_procs(children, 10)[1] == []
+    assert servers_in(data_dir) == []
+
+
+@pytest.mark.usefixtures("live")
+def test_a_second_window_on_one_data_directory_is_refused_in_one_sentence(data_dir: Path) -> None:
+    with started() as first:
+        wait_for(lambda: has_begun(data_dir), first)
+        with started() as second:
+            told = second.communicate(timeout=40)
+            assert second.returncode == 2
+            assert told[0] == ""
+            assert re.fullmatch(r"cryptopipe: Another cryptopipe already records into .+\.\n", told[1])
+        assert first.poll() is None
+        first.terminate()
+        first.communicate(timeout=40)
+        assert first.returncode == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+def test_without_a_display_nothing_is_made(data_dir: Path) -> None:
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.main"], env=environment, capture_output=True, text=True, timeout=40, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"cryptopipe: there is no display .+\.\n", done.stderr)
+    assert not data_dir.exists()
+
+
+def test_an_address_that_cannot_be_one_is_refused_before_anything_is_made(data_dir: Path) -> None:
+    with started("--binance-ws-url", "example") as process:
+        told = process.communicate(timeout=40)
+        assert process.returncode == 2
+    assert "is no address of the exchange" in told[1]
+    assert not data_dir.exists()
+
+
+def test_a_database_that_hangs_does_not_keep_the_window_and_its_lock(data_dir: Path) -> None:
+    script = "import app.stopping, app.main, sys; app.stopping.ENDING_S = 2; sys.exit(app.main.main(sys.argv[1:]))"
+    with silent_server() as database:
+        url = f"postgresql://x@{database.address}/hangs?connect_timeout=0&sslmode=disable"
+        with started("--database-url", url, script=script) as process:
+            wait_for(lambda: database.connections, process)
+            began_s = time.monotonic()
+            process.terminate()
+            told = process.communicate(timeout=40)
+            assert time.monotonic() - began_s < 12
+            assert process.returncode == 1
+            assert told[1] == (
+                "cryptopipe: Ending took more than 2 s and was given up; what is not stored will be missing.\n"
+            )
+    lock = InstanceLock(data_dir)
+    lock.acquire()
+    lock.release()
+
+
+def test_a_simulated_market_that_never_starts_is_a_sentence_and_leaves_no_process() -> None:
+    script = SILENT_SANDBOX.format(patience_s=1.0) + "sys.exit(program.main(['--demo']))"
+    with started(script=script) as process:
+        wait_for(lambda: psutil.Process(process.pid).children(), process)
+        children = psutil.Process(process.pid).children()
+        told = process.communicate(timeout=40)
+        assert process.returncode == 1
+    assert told == (
+        "",
+        "cryptopipe: The simulated market did not start: run “cryptopipe sandbox” to see why.\n",
+    )
+    assert psutil.wait_procs(children, 10)[1] == []
+
+
+def test_closing_while_the_simulated_market_starts_works_at_once() -> None:
+    close_all = """
+make = program._application
+def application():
+    from PySide6.QtCore import QTimer
+    made = make()
+    QTimer.singleShot(500, lambda: [one.close() for one in made.topLevelWidgets()])
+    return made
+program._application = application
+sys.exit(program.main(['--demo']))
+"""
+    with started(script=SILENT_SANDBOX.format(patience_s=600) + close_all) as process:
+        wait_for(lambda: psutil.Process(process.pid).children(), process)
+        children = psutil.Process(process.pid).children()
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == 0
+    assert psutil.wait_procs(children, 10)[1] == []
+
+
+def test_a_second_signal_leaves_at_once(data_dir: Path) -> None:
+    with silent_server() as database:
+        url = f"postgresql://x@{database.address}/hangs?connect_timeout=0&sslmode=disable"
+        with started("--database-url", url) as process:
+            wait_for(lambda: database.connections, process)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=5)
+            assert process.returncode == 1
+            assert told[1] == "cryptopipe: Left at once, on the second signal.\n"
+    assert "Left at once" in log_of(data_dir)
