@@ -23,7 +23,7 @@ from app.logs import start_logging
 from app.market.errors import FeedDisconnected, UsageError
 from app.settings import Settings
 from app.stopping import bounded_ending, on_signals
-from app.window_state import load_state, save_state
+from app.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -55,6 +55,7 @@ def _open_windows(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     _need_display()
     demo = options.demo
+    before: WindowState | None = None
     while True:
         chosen = demo_settings(settings) if demo else settings
         if not demo:
@@ -66,7 +67,8 @@ def _open_windows(options: argparse.Namespace) -> int:
             lock.acquire()
             stack.callback(lock.release)
             sandbox = stack.enter_context(_sandbox()) if demo else None
-            outcome = _run_window(chosen, options, sandbox)
+            outcome, before = _run_window(chosen, options, sandbox, before)
+            _let_go()
         if outcome is Outcome.QUIT:
             return 0
         demo = True
@@ -77,7 +79,12 @@ def demo_settings(settings: Settings) -> Settings:
     return dataclasses.replace(settings, data_dir=settings.data_dir / "demo", database_url="")
 
 
-def _run_window(settings: Settings, options: argparse.Namespace, sandbox: subprocess.Popen[bytes] | None) -> Outcome:
+def _run_window(
+    settings: Settings,
+    options: argparse.Namespace,
+    sandbox: subprocess.Popen[bytes] | None,
+    before: WindowState | None,
+) -> tuple[Outcome, WindowState]:
     import qasync  # the sandbox starts in its own process meanwhile
 
     application = _application()
@@ -85,10 +92,17 @@ def _run_window(settings: Settings, options: argparse.Namespace, sandbox: subpro
     # Leaving the loop waits for its worker threads, which is a part of the ending.
     with bounded_ending() as begin_ending, loop:
         try:
-            outcome: Outcome = loop.run_until_complete(_show_window(settings, options, sandbox, begin_ending))
+            shown = _Window(settings, before, loop.create_future())
+            loop.run_until_complete(_show_window(settings, options, sandbox, shown, begin_ending))
         finally:
             begin_ending()
-    return outcome
+    return shown.closing.result(), shown.state
+
+
+def _let_go() -> None:
+    from app.bridge import let_go
+
+    let_go()
 
 
 def _application() -> QApplication:
@@ -105,18 +119,26 @@ def _application() -> QApplication:
 
 
 class _Window:
-    """One window from its first moment to its last; `close` it from wherever that is asked for."""
+    """
+    One window from its first moment to its last; `close` it from wherever that is asked for.
 
-    def __init__(self, settings: Settings) -> None:
+    It stands where and looks as the window ``before`` did, if there was one: the simulated market opens in place.
+    """
+
+    def __init__(self, settings: Settings, before: WindowState | None, closing: asyncio.Future[Outcome]) -> None:
+        from app.bridge import show_state
         from widgets.chart.chart_widget import ChartWidget
         from widgets.main_window import MainWindow
 
         self.state = load_state(settings)
+        if before is not None:
+            self.state.theme, self.state.layout = before.theme, before.layout
         self.chart = ChartWidget()
         self.window = MainWindow(self.chart)
+        show_state(self.window, self.chart, self.state)
         self.window.restore_layout(self.state.layout)
         self.window.close_requested.connect(self.close)
-        self.closing: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.closing = closing
         self.window.show()
 
     def close(self, outcome: Outcome = Outcome.QUIT) -> None:
@@ -135,10 +157,10 @@ async def _show_window(
     settings: Settings,
     options: argparse.Namespace,
     sandbox: subprocess.Popen[bytes] | None,
+    shown: _Window,
     begin_ending: Callable[[], None],
-) -> Outcome:
+) -> None:
     loop = asyncio.get_running_loop()
-    shown = _Window(settings)
     with on_signals(lambda: loop.call_soon_threadsafe(shown.close)), _hearing_signals():
         if sandbox is not None:
             shown.chart.set_state("loading", "Starting the simulated market…")
@@ -146,7 +168,6 @@ async def _show_window(
         if not shown.closing.done():
             await _run_engine(settings, options, shown, begin_ending, simulated=sandbox is not None)
     shown.gone()
-    return shown.closing.result()
 
 
 async def _run_engine(

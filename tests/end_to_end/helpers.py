@@ -18,7 +18,7 @@ from typing import Any
 import qasync
 from PySide6.QtWidgets import QApplication
 
-from app.bridge import WindowBridge
+from app.bridge import WindowBridge, let_go
 from app.live.engine import Engine
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
@@ -95,6 +95,8 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     loop = qasync.QEventLoop(application)
     with loop:
         loop.run_until_complete(work())
+    del loop
+    let_go()
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:

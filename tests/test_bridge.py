@@ -1,0 +1,177 @@
+"""The window on the sandbox's simulated market: what its requests do, and what it shows meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.live.export import ExportCancelled
+from app.market.ports import FeedState
+from app.sandbox.server import SandboxServer
+from app.sandbox.simulated import SimulatedMarket
+from app.settings import load
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, serving, until
+from widgets.export_dialog import ExportDialog
+from widgets.notice_bar import NoticeAction
+
+Scene = Callable[[Running, SandboxServer], Awaitable[None]]
+Play = Callable[[Scene], None]
+
+
+def shown(running: Running) -> int:
+    """How many candles the chart shows."""
+    session = running.bridge.session
+    return len(session.series) if session is not None and running.chart.accessibleDescription() else 0
+
+
+@pytest.fixture
+def play(qtbot: QtBot, data_dir: Path) -> Play:
+    """Run a scene in a window on the simulated market, both on the loop of the program."""
+
+    def run(scene: Scene) -> None:
+        async def work() -> None:
+            async with serving(SimulatedMarket(seed=5)) as server:
+                settings = load(
+                    {
+                        "data_dir": str(data_dir),
+                        "symbols": "BTCUSDT,ETHUSDT,SOLUSDT",
+                        "binance_ws_url": server.ws_url,
+                        "binance_rest_url": server.rest_url,
+                    },
+                    environment={},
+                    file=data_dir / "none.toml",
+                )
+                async with open_window(settings, simulated=False) as running:
+                    await until(lambda: shown(running))
+                    await scene(running, server)
+
+        run_on_qt_loop(work)
+
+    return run
+
+
+def dialog_of(running: Running) -> ExportDialog:
+    running.window.export_requested.emit()
+    (dialog,) = running.window.findChildren(ExportDialog)
+    return dialog
+
+
+def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        names = ["ETHUSDT", "BTCUSDT", "SOLUSDT"]
+        for at in range(52):
+            running.window.symbol_requested.emit(names[at % 3])
+            assert running.chart.accessibleDescription() == ""  # nothing yet, rather than the one before
+            for _ in range(at % 5):
+                await asyncio.sleep(0.005)
+                session = running.bridge.session
+                assert session is not None
+                assert session.symbol == names[at % 3]
+                assert running.chart.accessibleDescription() in ("", f"{names[at % 3][:3]}/USDT, 1m")
+        await until(lambda: shown(running) and running.bridge.session.joined)
+        assert running.chart.accessibleDescription() == "ETH/USDT, 1m"
+        assert running.chart.is_following
+
+    play(scene)
+
+
+def test_what_is_known_of_a_symbol_shows_at_once_when_it_is_chosen(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        board = running.engine.board
+        await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
+        running.window.symbol_requested.emit("ETHUSDT")
+        assert running.window.top_bar.price.text().startswith("2,")
+        assert "ETH/USDT" in running.window.windowTitle()
+
+    play(scene)
+
+
+def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.chart.visible_range_us() is not None)
+        now_us = running.engine.exchange_clock.now_us()
+        assert running.chart.visible_range_us()[1] > now_us + 120_000_000  # the chart leaves room to come
+        start_us, end_us = dialog_of(running).form.chosen_range()
+        assert start_us < now_us < end_us <= now_us + 120_000_000
+
+    play(scene)
+
+
+def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = threading.Event()
+
+    def endless(batches: object, path: Path, *, cancelled: threading.Event, progress: object) -> int:
+        part = path.with_suffix(".part")
+        part.touch()
+        writing.set()
+        assert cancelled.wait(30)
+        part.unlink()
+        raise ExportCancelled
+
+    monkeypatch.setattr("app.exporting.write_csv", endless)
+
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.engine.database)
+        dialog = dialog_of(running)
+        dialog.form.set_path(str(tmp_path / "candles.csv"))
+        dialog.form.start_button.click()
+        await until(writing.is_set)
+
+    play(scene)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.window.watch_add_requested.emit("XRPUSDT")
+        running.window.watch_remove_requested.emit("SOLUSDT")
+        running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
+        assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
+        await until(lambda: running.engine.board.latest("XRPUSDT").trade)
+
+    play(scene)
+
+
+def test_an_exchange_that_goes_away_is_told_with_what_can_be_done_until_it_is_back(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        notice, port = running.window.notice_bar, server.port
+        await until(lambda: running.engine.feed.status.state is FeedState.LIVE)
+        assert notice.isHidden()
+        await server.stop()
+        await until(notice.isVisible)
+        assert list(notice.buttons) == [NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET]
+        assert f"127.0.0.1:{port}" in notice.text.text()
+        assert shown(running)  # what was shown stays
+        again = SandboxServer(SimulatedMarket(seed=5), port=port)
+        await again.start()
+        try:
+            notice.buttons[NoticeAction.RETRY_FEED].click()
+            await until(lambda: running.engine.feed.status.state is FeedState.LIVE and notice.isHidden())
+        finally:
+            await again.stop()
+
+    play(scene)
+
+
+def test_nothing_of_a_closed_window_is_left_for_another_thread_to_destroy(play: Play) -> None:
+    left: list[weakref.ref[object]] = []
+
+    async def scene(running: Running, server: SandboxServer) -> None:
+        loop = asyncio.get_running_loop()
+        left.extend(weakref.ref(one) for one in (running.window, running.chart, running.bridge, loop))
+
+    gc.disable()  # as if no thread had happened to collect
+    try:
+        play(scene)
+        assert [one() is None for one in left] == [True] * 4
+    finally:
+        gc.enable()
