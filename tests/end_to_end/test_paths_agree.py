@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +29,8 @@ STEPS_US = st.one_of(
 )
 AMOUNTS = st.one_of(st.integers(1, 10**12), st.sampled_from([1, 10**8, 9_200_000_000 * 10**8]))
 
+SECONDS_INTERVALS = [interval for interval in INTERVALS if interval.seconds and interval.seconds < 60]
+BUSY_INTERVALS = [*SECONDS_INTERVALS, *(Interval.parse(name) for name in ("7s", "90s", "1m", "13m"))]
 
 NUMBERS = itertools.count()
 
@@ -45,6 +48,21 @@ def markets(draw):
     return symbol, trades, draw(st.permutations(trades))
 
 
+@st.composite
+def busy_hours(draw):
+    """Up to 200 trades within one hour, a few missing: what intervals of seconds are for."""
+    symbol = f"S{next(NUMBERS)}USDT"
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    count = draw(st.integers(50, 200))
+    time_us, trades = START_US + chance.randrange(3_600) * SECOND_US, []
+    for trade_id in range(1, count + 1):
+        time_us += chance.choice((0, chance.randrange(2_000), chance.randrange(5 * SECOND_US)))
+        if chance.random() > 0.05:
+            price, quantity = chance.randrange(1, 10**12), chance.randrange(1, 10**12)
+            trades.append(Trade(symbol, trade_id, time_us, price, quantity, chance.random() < 0.5))
+    return symbol, trades, chance.sample(trades, len(trades))
+
+
 @pytest.fixture(scope="module")
 def database(reachable_folder):
     opened = Database.open(None, reachable_folder / "agree")
@@ -55,17 +73,27 @@ def database(reachable_folder):
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=markets())
 def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market):
+    # Millions of empty seconds would only take time; the busy hours look at seconds.
+    assert_paths_agree(database, tmp_path, market, [one for one in INTERVALS if one not in SECONDS_INTERVALS])
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(market=busy_hours())
+def test_they_agree_on_intervals_of_seconds_in_a_busy_hour(database, tmp_path, market):
+    assert_paths_agree(database, tmp_path, market, BUSY_INTERVALS)
+
+
+def assert_paths_agree(database, tmp_path, market, intervals) -> None:
     symbol, trades, arrivals = market
     store_all(database, arrivals)
     held = IdRanges((trade.trade_id, trade.trade_id) for trade in trades)
     assert database.store.coverage(symbol) == held
-    for interval in INTERVALS:
-        if interval.seconds and interval.seconds < 60 and spans_days(trades):
-            continue  # two million empty seconds would only take time
+    for interval in intervals:
         builder = CandleBuilder(interval)
         for trade in arrivals:
             builder.add(trade)
         live = finish(builder.candles(), interval, held)
+        assert live or not trades
         assert database.store.candles(symbol, interval) == live
         path = tmp_path / "candles.csv"
         write_csv(database.store.iter_candles(symbol, interval), path)
@@ -80,7 +108,3 @@ def store_all(database, trades) -> None:
     for lot in (trades[::2], trades[1::2]):
         assert database.writer.put(lot)
     assert database.writer.drain(20.0)
-
-
-def spans_days(trades) -> bool:
-    return bool(trades) and trades[-1].time_us - trades[0].time_us > 3 * 86_400 * SECOND_US
