@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
@@ -25,6 +25,8 @@ from widgets.symbol_picker import SymbolPicker
 from widgets.theme import DARK, Palette
 from widgets.top_bar import TopBar
 from widgets.views import QuoteView, StatusView, WatchRow
+
+_SIZE = QSize(1440, 900)  # at first, where the screen has room
 
 
 class MainWindow(QMainWindow):
@@ -159,7 +161,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
         self.setMinimumSize(1000, 560)
-        self.resize(1440, 900)
+        self.resize(_SIZE.boundedTo(self.screen().availableSize()))
         top = QWidget()
         layout = QVBoxLayout(top)
         layout.setContentsMargins(0, 0, 0, 0)
