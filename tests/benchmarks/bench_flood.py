@@ -1,8 +1,9 @@
 """
 20,000 simulated trades a second into the window, for a minute: nothing lost, nothing doubled, the loop never stuck.
 
-Prints what arrived against what the sandbox sent, the event loop's delays (a 10 ms heartbeat on the loop the window
-runs on, beside the same heartbeat on an idle loop in the same run), the longest queue and the memory.
+Prints what is stored against what the sandbox says it sent (its newest ids, and of each symbol a page of trades to the
+digit), what had to be repaired, the delays of the event loop (a 10 ms heartbeat on the loop the window runs on, beside
+the same heartbeat on an idle loop in the same run), the longest queue and the memory.
 Usage: ``python tests/benchmarks/bench_flood.py [--seconds 60] [--rate 20000]``
 """
 
@@ -15,15 +16,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from app.live.engine import Engine
+from app.market.trade import Trade
 from app.settings import load
 from storage.connection import connect
 from storage.database import Database
-from tests.end_to_end.helpers import open_window, run_on_qt_loop, sandbox_process
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, sandbox_process, until
 
 HEARTBEAT_S = 0.01
 
@@ -45,18 +49,27 @@ def main() -> None:
                 environment={},
                 file=Path(folder) / "none.toml",
             )
-            received: dict[str, tuple[int, int, int]] = {}
-            run_on_qt_loop(lambda: flood(settings, options.seconds, received))
-        check(settings.data_dir, received)
+            sent: dict[str, Sent] = {}
+            run_on_qt_loop(lambda: flood(settings, options.seconds, sent))
+        check(settings.data_dir, sent)
 
 
-async def flood(settings, seconds: float, received: dict[str, tuple[int, int, int]]) -> None:
+class Sent(NamedTuple):
+    """What the sandbox says it sent of one symbol while the window listened: ids, and a page of the trades between."""
+
+    first_id: int
+    last_id: int
+    page: list[Trade]
+
+
+async def flood(settings, seconds: float, sent: dict[str, Sent]) -> None:
     idle = await delays(3.0)
     process = psutil.Process()
     async with open_window(settings) as running:
         while not running.engine.recorder.trades_received:
             await asyncio.sleep(0.05)
         await asyncio.sleep(5)  # the beginning: history, the database, the join
+        newest_before = await newest_ids(running.engine)
         first, started = running.engine.recorder.trades_received, time.monotonic()
         memory_before = process.memory_info().rss
         longest = [0]
@@ -66,6 +79,9 @@ async def flood(settings, seconds: float, received: dict[str, tuple[int, int, in
         watch.cancel()
         took = time.monotonic() - started
         arrived = running.engine.recorder.trades_received - first
+        newest = await newest_ids(running.engine)
+        count = sum(newest[symbol] - newest_before[symbol] for symbol in newest)
+        print(f"sent               {count / took:10,.0f} trades/s of the symbols recorded, by the sandbox's own ids")
         print(f"received           {arrived / took:10,.0f} trades/s over {took:.0f} s")
         print(f"painted            {(running.chart.paint_count - paints) / took:10.1f} times/s")
         print(f"loop delay p50     {at(busy, 0.5):10.1f} ms (idle loop {at(idle, 0.5):.1f})")
@@ -77,10 +93,23 @@ async def flood(settings, seconds: float, received: dict[str, tuple[int, int, in
         print(
             f"delay to the loop  {running.engine.recorder.delay.value or math.nan:10.1f} ms from the exchange, smoothed"
         )
+        trackers = {symbol: running.engine.recorder.tracker(symbol).received.held for symbol in newest}
+        await until(lambda: all(held.last >= newest[symbol] for symbol, held in trackers.items()))
+        await until(lambda: not running.engine.repairer.repairing)
         print(f"known as missing   {running.engine.recorder.missing():10,d}")
-    for symbol in running.engine.recorder.symbols:
-        held = running.engine.recorder.tracker(symbol).received.held
-        received[symbol] = (held.first, held.last, held.count())
+        print(f"repaired           {running.engine.repairer.repaired:10,d}")
+        for symbol, held in trackers.items():
+            middle = (held.first + newest[symbol]) // 2
+            page = await running.engine.exchange.trades_from(symbol, middle)
+            sent[symbol] = Sent(held.first, newest[symbol], [one for one in page if one.trade_id <= newest[symbol]])
+
+
+async def newest_ids(engine: Engine) -> dict[str, int]:
+    """The newest id of each symbol recorded, as the exchange knows it."""
+    return {
+        symbol: (await engine.exchange.recent_trades(symbol, limit=1))[-1].trade_id
+        for symbol in engine.recorder.symbols
+    }
 
 
 async def watch_queue(running, longest: list[int]) -> None:
@@ -105,24 +134,29 @@ def at(values: list[float], share: float) -> float:
     return values[min(int(len(values) * share), len(values) - 1)]
 
 
-def check(data_dir: Path, received: dict[str, tuple[int, int, int]]) -> None:
-    """Compare what is stored with the ids received: consecutive, each once."""
+def check(data_dir: Path, sent: dict[str, Sent]) -> None:
+    """Compare what is stored with what was sent: every id once, and the page's trades as they are."""
     database = Database.open(None, data_dir)
-    lost = doubled = stored = 0
+    count = lost = doubled = differing = stored = 0
     try:
-        for symbol, (first, last, count) in received.items():
-            lost += (last - first + 1) - count
-            coverage = database.store.coverage(symbol)
-            lost += sum(high - low + 1 for low, high in coverage.missing(first, last))
+        for symbol, (first, last, page) in sent.items():
             with connect(database.url) as connection:
                 rows, ids = connection.execute(
-                    "SELECT count(*), count(DISTINCT trade_id) FROM trade_log WHERE symbol = %s", (symbol,)
+                    "SELECT count(*), count(DISTINCT trade_id) FROM trade_log"
+                    " WHERE symbol = %s AND trade_id BETWEEN %s AND %s",
+                    (symbol, first, last),
                 ).fetchone()
+            count += last - first + 1
+            lost += last - first + 1 - ids
             stored += rows
             doubled += rows - ids
+            kept = {one.trade_id: one for one in database.store.trades(symbol, page[0].trade_id, page[-1].trade_id)}
+            differing += sum(kept.get(one.trade_id) != one for one in page)
     finally:
         database.close()
-    print(f"stored             {stored:10,d} trades: {lost} lost, {doubled} doubled")
+    pages = sum(len(one.page) for one in sent.values())
+    print(f"stored             {stored:10,d} of {count:,d} trades sent: {lost} lost, {doubled} doubled")
+    print(f"compared           {pages:10,d} trades to the digit: {differing} differ")
 
 
 if __name__ == "__main__":

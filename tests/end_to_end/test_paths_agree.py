@@ -70,7 +70,7 @@ def database(reachable_folder):
     assert opened.close()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=markets())
 def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market):
     # Millions of empty seconds would only take time; the busy hours look at seconds.
