@@ -17,12 +17,13 @@ class SymbolSearch:
     """The TRADING symbols of the exchange, ready to be searched; others are left out."""
 
     def __init__(self, symbols: Sequence[Symbol], *, first: Collection[str] = ()) -> None:
-        """``first``: names that lead the list while nothing is typed."""
+        """``first``: names that lead the list, in this order, while nothing is typed."""
+        places = {name: place for place, name in enumerate(first)}
         trading = [symbol for symbol in symbols if symbol.is_trading]
         markets = Counter(symbol.quote for symbol in trading)
         trading.sort(key=lambda symbol: (-markets[symbol.quote], symbol.quote, len(symbol.base), symbol.name))
         self._entries = [(folded(symbol.base), folded(symbol.name), symbol) for symbol in trading]
-        self._unfiltered = sorted(trading, key=lambda symbol: symbol.name not in first)
+        self._unfiltered = sorted(trading, key=lambda symbol: places.get(symbol.name, len(places)))
 
     def __len__(self) -> int:
         return len(self._entries)

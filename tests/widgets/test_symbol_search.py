@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.market.symbol import Symbol
-from tests.widgets.conftest import BTCUSDT, DELISTED, ETHUSDT
+from tests.widgets.conftest import BTCUSDT, DELISTED, ETHUSDT, SATS
 from widgets.symbol_search import SymbolSearch
 
 
@@ -69,3 +69,8 @@ def test_names_in_other_scripts_are_found() -> None:
 
 def test_a_delisted_symbol_is_not_found_by_its_own_name() -> None:
     assert SymbolSearch([DELISTED, ETHUSDT]).matches("VENUSDT") == []
+
+
+def test_while_nothing_is_typed_the_watched_symbols_lead_in_the_watchlists_order() -> None:
+    search = SymbolSearch([BTCUSDT, DELISTED, ETHUSDT, SATS], first=["1000SATSUSDT", "VENUSDT", "ETHUSDT"])
+    assert names(search.matches("")) == ["1000SATSUSDT", "ETHUSDT", "BTCUSDT"]
