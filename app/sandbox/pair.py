@@ -40,6 +40,7 @@ _LEVELS = ((0.35, 108), (0.9, 162), (1.6, 72), (3.5, 18))  # activity, and how m
 _PROFILES = 16
 _SUMMED_AT_ONCE = 64  # windows, which hold tens of thousands of trades in a very busy market
 _RESTLESS_PER_S = 50.0
+_USUAL_PER_S = 50.0  # no pair trades more often unless asked to
 _COPRIME = np.array([step for step in range(1, _WINDOWS) if math.gcd(step, _WINDOWS) == 1], np.int64)
 _NODE_LOG2 = 6
 _FINEST, _COARSEST = 1, 25
@@ -68,6 +69,9 @@ class SimulatedPair:
         self._price = price_e8 // symbol.tick_size_e8
         # The tape's quantities are around 700; a lot is worth about ten cents.
         self.lot = max(1, round(10_000_000 * 100_000_000 / (price_e8 * symbol.step_size_e8)))
+        # A flood is of smaller trades: a day's turnover, in ticks times steps, must stay within 64 bits.
+        smaller = max(1, int(trades_per_s // _USUAL_PER_S))
+        self._quantities = np.maximum(tape.quantity // smaller, 1) * self.lot
         self._spread = self._price * 3 >> 20
         counts = self._level_counts(trades_per_s)
         self._counts = np.concatenate(counts)
@@ -145,7 +149,7 @@ class SimulatedPair:
             ids=first_ids[row] + within,
             time_us=LISTED_US + seconds[row] * SECOND_US + (gap_sum[at + 1] - gap_sum[begin]) * SECOND_US // whole,
             price=base[row] + self._offsets(at),
-            quantity=self._tape.quantity[at] * self.lot * factor[row],
+            quantity=self._quantities[at] * factor[row],
             sells=self._tape.sells[at],
         )
 
@@ -176,7 +180,7 @@ class SimulatedPair:
         ends = np.cumsum(counts)
         firsts = ends - counts
         at = np.arange(ends[-1]) + np.repeat(starts - firsts, counts)
-        offsets, quantities = self._offsets(at), self._tape.quantity[at] * self.lot
+        offsets, quantities = self._offsets(at), self._quantities[at]
         bought = quantities * ~self._tape.sells[at]
         sums = np.zeros((FIGURES, len(counts)), np.int64)
         sums[OPEN], sums[CLOSE] = offsets[firsts], offsets[ends - 1]

@@ -220,3 +220,11 @@ def test_the_default_listings_cover_the_default_symbols_and_the_odd_ones():
     assert {"BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT", "XRPUSDT"} <= names
     assert any(listing.status == "BREAK" for listing in LISTINGS)
     assert any(not name.isascii() for name in names)
+
+
+def test_the_turnover_of_a_flooded_day_stays_a_number():
+    market = SimulatedMarket(seed=1, rate=30_000.0, clock=ManualClock(), history=timedelta(days=2))
+    day = market.day_now("BTCUSDT")
+    assert day is not None
+    assert 0 < day.ticker.quote_volume_e8 < 10**22
+    assert day.ticker.low_e8 <= day.ticker.quote_volume_e8 * 10**8 // day.ticker.volume_e8 <= day.ticker.high_e8
