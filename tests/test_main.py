@@ -222,6 +222,7 @@ def test_a_signal_while_the_simulated_market_starts_works_at_once() -> None:
         assert process.stdout.readline() == "shown\n"
         children = psutil.Process(process.pid).children()
         assert children
+        time.sleep(2)  # until the window has nothing more to paint, and Qt alone waits
         process.terminate()
         assert process.communicate(timeout=20) == ("", "")
         assert process.returncode == 0
