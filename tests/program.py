@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -120,7 +120,11 @@ def started(*arguments: str, script: str | None = None, **variables: str) -> Ite
         yield process
     finally:
         if process.poll() is None:
+            children = psutil.Process(process.pid).children(recursive=True)
             process.kill()
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
         process.communicate()
 
 

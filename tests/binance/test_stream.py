@@ -398,13 +398,21 @@ async def test_the_exchange_says_how_long_a_ban_lasts(server: StreamServer) -> N
         assert feed.status.reason.endswith("trying again in 120 min.")
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 451])
+@pytest.mark.parametrize("status", [400, 401, 451])
 async def test_a_refused_handshake_is_final(server: StreamServer, status: int) -> None:
     server.statuses = [(status, {})]
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     with pytest.raises(FeedRejected, match=str(status)):
         await feed.run(recorder)
     assert recorder.states == [FeedState.CONNECTING, FeedState.REFUSED]
+
+
+async def test_a_sign_in_page_in_the_exchanges_place_is_tried_again_until_it_is_gone(server: StreamServer) -> None:
+    server.statuses = [(302, {"Location": "http://portal.example/"}), (404, {}), (200, {}), None]
+    feed = make_feed(server.url, FastClock(), recorder := Recorder())
+    async with running(feed, recorder):
+        await server.settled(BTC)
+    assert recorder.states.count(FeedState.BACKING_OFF) == 3
 
 
 async def test_a_faulty_server_is_tried_again(server: StreamServer) -> None:
