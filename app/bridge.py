@@ -47,12 +47,10 @@ class WindowBridge(QObject):
     Connects one engine with one window until `stop`.
 
     Signals:
-        close_requested: The user wants to close the window.
         simulated_market_requested: The user wants the simulated market instead of this one.
         first_painted: Candles were painted for the first time.
     """
 
-    close_requested = Signal()
     simulated_market_requested = Signal()
     first_painted = Signal()
 
@@ -127,7 +125,6 @@ class WindowBridge(QObject):
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self._on_retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
-        window.close_requested.connect(self.close_requested)
         window.export_requested.connect(self._on_export)
         chart.retry_requested.connect(self._on_retry)
         chart.simulated_market_requested.connect(self.simulated_market_requested)

@@ -192,9 +192,15 @@ def test_the_sandbox_stops_on_sigterm_and_says_when_its_port_is_taken() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
 def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_find_it(
-    server: SandboxServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+    server: SandboxServer,
+    tmp_path: Path,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., str],
 ) -> None:
-    log = tmp_path / "data" / "logs" / "cryptopipe.log"
+    monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(data_dir))
+    log = data_dir / "logs" / "cryptopipe.log"
     with started("collect", "--symbols", "BTCUSDT") as process:
         wait_for(lambda: log.exists() and "database open" in log.read_text(), process)
         assert "Another cryptopipe already records" in refused("collect", "--symbols", "BTCUSDT")
