@@ -53,7 +53,7 @@ class _Trade(msgspec.Struct, gc=False):
 
 class _AggregateTrade(msgspec.Struct, gc=False):
     f: int
-    l: int  # noqa: E741
+    l: int  # noqa: E741  # the exchange's own name
     T: int
 
 
