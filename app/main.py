@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -66,7 +67,7 @@ def _open_windows(options: argparse.Namespace) -> int:
             lock = InstanceLock(chosen.data_dir)
             lock.acquire()
             stack.callback(lock.release)
-            sandbox = stack.enter_context(_sandbox()) if demo else None
+            sandbox = stack.enter_context(_sandbox(chosen.data_dir)) if demo else None
             outcome, before = _run_window(chosen, options, sandbox, before)
             _let_go()
         if outcome is Outcome.QUIT:
@@ -228,11 +229,11 @@ def _need_display() -> None:
 
 
 @contextlib.contextmanager
-def _sandbox() -> Iterator[subprocess.Popen[bytes]]:
-    """Run the sandbox exchange; it ends with us, however we end, because its standard input does."""
+def _sandbox(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the sandbox exchange, its log in ``data_dir``; it ends with us, because its standard input does."""
     program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app.main"]
     process = subprocess.Popen(  # noqa: S603  # because the program is our own
-        [*program, "sandbox", "--port", "0", "--until-stdin-closes"],
+        [*program, "sandbox", "--port", "0", "--until-stdin-closes", "--data-dir", str(data_dir)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
