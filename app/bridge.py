@@ -86,6 +86,7 @@ class WindowBridge(QObject):
         self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
         self._gaps_shown: tuple[object, ...] = ()
+        self._gap_work: asyncio.Task[None] | None = None
         self._frame_timer = self._timer(_FRAME_MS, self._on_frame)
         self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
         self._connect_signals()
@@ -352,8 +353,9 @@ class WindowBridge(QObject):
             self._chart.series_changed()
         self._reload_when_stale(session)
         tracker = self._engine.recorder.tracker(session.symbol)
-        if tracker is not None and self._gaps_of(tracker) != self._gaps_shown:
-            self._begin(self._show_gaps(session, tracker))
+        looked_up = self._gap_work is None or self._gap_work.done()
+        if tracker is not None and looked_up and self._gaps_of(tracker) != self._gaps_shown:
+            self._gap_work = self._begin(self._show_gaps(session, tracker))
 
     def _gaps_of(self, tracker: SymbolTracker) -> tuple[object, ...]:
         """Return all that the bands show; what is the same needs no new ones."""

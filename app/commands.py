@@ -162,7 +162,7 @@ def _export(settings: Settings, options: argparse.Namespace, wish: _Wish, cancel
     try:
         store = database.store
         if not store.coverage(wish.symbol) and wish.symbol not in {one.name for one in store.symbols()}:
-            raise UsageError(f"“{options.symbol}” is not in the database: name a symbol recorded there, as BTCUSDT.")
+            raise UsageError(f"“{options.symbol}” is not in the database: name a symbol that was recorded there.")
         batches = store.iter_candles(wish.symbol, wish.interval, start_us=wish.start_us, end_us=wish.end_us)
         return write_csv(
             batches,

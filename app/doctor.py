@@ -24,6 +24,8 @@ _BAD_SKEW_S = 1.0
 _FIRST_EVENT_S = 10.0
 _PACKAGES = ("PySide6_Essentials", "pyqtgraph", "qasync", "websockets", "psycopg", "numpy")
 
+_EXCHANGE_ADVICE = "Check the network and its proxy, or the symbols and addresses in the settings."
+
 
 class Finding(NamedTuple):
     """One check: ``level`` is ok, warning or failed; ``sentence`` says what was found and what to do."""
@@ -94,7 +96,7 @@ async def _exchange(settings: Settings) -> list[Finding]:
         try:
             findings.append(await check(settings))
         except CryptopipeError as error:
-            findings.append(Finding(name, "failed", str(error)))
+            findings.append(Finding(name, "failed", f"{error} {_EXCHANGE_ADVICE}"))
     return findings
 
 
@@ -136,4 +138,5 @@ async def _feed(settings: Settings) -> Finding:
         return Finding("feed", "ok", f"{settings.binance_ws_url} sends data.")
     if isinstance(results[0], CryptopipeError):
         reason = str(results[0])
-    return Finding("feed", "failed", reason or f"{settings.binance_ws_url} sent nothing in {_FIRST_EVENT_S:.0f} s.")
+    reason = reason or f"{settings.binance_ws_url} sent nothing in {_FIRST_EVENT_S:.0f} s."
+    return Finding("feed", "failed", f"{reason} {_EXCHANGE_ADVICE}")

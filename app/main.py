@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command is not None:
+        if options.demo or options.quit_after_first_paint:
+            raise UsageError(f"--demo and --quit-after-first-paint are for the window: leave out “{options.command}”.")
         return run_command(options)
     return _open_windows(options)
 

@@ -7,6 +7,7 @@ Source: binance-spot-api-docs, web-socket-streams.md, rest-api.md and faqs/marke
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -110,7 +111,8 @@ def is_loopback(url: str) -> bool:
 def _check_base(url: str, schemes: tuple[str, ...], example: str) -> str:
     problem = _problem_of(url, schemes)
     if problem:
-        raise SettingsError(f"“{url[:80]}” is no address of the exchange: {problem}; write one such as {example}.")
+        shown = re.sub(r"//.*@", "//…@", url)[:80]  # a password is not to be repeated
+        raise SettingsError(f"“{shown}” is no address of the exchange: {problem}; write one such as {example}.")
     return url.strip().rstrip("/")
 
 

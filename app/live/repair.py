@@ -79,6 +79,8 @@ class Repairer:
                 # One more than wanted: only a later trade proves that the exchange has none with an id it leaves out.
                 limit = min(_PAGE, last - next_id + 2)
                 page = await self._history.trades_from(gap.symbol, next_id, limit=limit)
+                if self._recorder.tracker(gap.symbol) is not tracker:
+                    return True  # no longer recorded
                 wanted = [trade for trade in page if next_id <= trade.trade_id <= last]
                 self.repaired += await self._recorder.ingest(wanted)
                 if not page:

@@ -24,7 +24,7 @@ from app.live.since_seam import CandlesSinceSeam
 from app.live.tracker import SymbolTracker
 from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.errors import CryptopipeError
-from app.market.interval import Interval
+from app.market.interval import SECOND_US, Interval
 from app.market.ports import Clock
 from app.market.series import COMPLETE, CandleSeries
 from app.market.trade import Trade
@@ -97,7 +97,7 @@ class ChartSession:
     def is_stale(self) -> bool:
         """Whether something was left out that `reload` may find: a failed load, or trades skipped before the seam."""
         if self._live is None or self._tracker is None:
-            return False
+            return bool(self.failure) and self.state is not SessionState.LOADING
         return bool(self.failure) or not self._live.beginning_known or self._live.generation != self._tracker.generation
 
     async def run(self) -> None:
@@ -253,15 +253,17 @@ class ChartSession:
     async def _join(self) -> None:
         """Wait for the seam to pass, fetch the part of its candle that is older, and take over."""
         tracker = self._tracker
+        loaded_for_us = -1
         while tracker is not None and not self._closed:
             seam_us = tracker.window_start_us
             if seam_us is not None and self._exchange_clock.now_us() >= seam_us:
                 open_us, settled_us = self.interval.open_time_us(seam_us), self._settled_us()
-                if open_us - settled_us > _MOST_UNSETTLED * self.interval.length_us and not self.failure:
+                if open_us - settled_us > _MOST_UNSETTLED * self.interval.length_us and seam_us != loaded_for_us:
+                    loaded_for_us = seam_us
                     await self._load(show_early=False)  # the first trade was long in coming
                     continue
                 parts: list[Candle] | None
-                beginning_known = True
+                beginning_known, counted_us = True, seam_us
                 try:
                     parts = await self._history.parts(self.symbol, min(settled_us, open_us), seam_us)
                 except CryptopipeError as error:
@@ -270,8 +272,9 @@ class ChartSession:
                     newest = self._newest
                     parts = [newest] if newest is not None and newest.open_time_us == open_us else []
                     beginning_known = open_us == seam_us
+                    counted_us = (self._loaded_us // SECOND_US + 1) * SECOND_US if parts else seam_us
                 if parts is not None and tracker.window_start_us == seam_us:
-                    self._take_over(tracker, seam_us, parts, beginning_known=beginning_known)
+                    self._take_over(tracker, seam_us, parts, beginning_known=beginning_known, counted_us=counted_us)
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
 
@@ -282,11 +285,15 @@ class ChartSession:
             settled_us = min(settled_us, self._newest.open_time_us)
         return settled_us
 
-    def _take_over(self, tracker: SymbolTracker, seam_us: int, parts: list[Candle], *, beginning_known: bool) -> None:
+    def _take_over(
+        self, tracker: SymbolTracker, seam_us: int, parts: list[Candle], *, beginning_known: bool, counted_us: int
+    ) -> None:
         """Build from ``parts``, the seconds tracked since the seam, and every trade from now on, without a pause."""
         if self._closed:
             return
-        self._live = CandlesSinceSeam(self.interval, tracker, seam_us, parts, beginning_known=beginning_known)
+        self._live = CandlesSinceSeam(
+            self.interval, tracker, seam_us, parts, beginning_known=beginning_known, counted_us=counted_us
+        )
         tracker.listeners.append(self._on_trade)
         for candle in self._live.quiet:
             self._put(candle)

@@ -26,7 +26,8 @@ class CandlesSinceSeam:
     Folds the trades of one tracked symbol.
 
     ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
-    candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete. ``quiet``
+    candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete; they may
+    then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them. ``quiet``
     are the candles in which the parts show no trade.
     """
 
@@ -38,6 +39,7 @@ class CandlesSinceSeam:
         parts: Sequence[Candle],
         *,
         beginning_known: bool,
+        counted_us: int = 0,
     ) -> None:
         self.interval = interval
         self.seam_us = seam_us
@@ -47,7 +49,7 @@ class CandlesSinceSeam:
         self.quiet: list[Candle] = []
         self._held: IdRanges = tracker.received.held
         self._builder = CandleBuilder(interval)
-        recent = tracker.recent.candles()
+        recent = tracker.recent.candles(counted_us)
         self._first_id = recent[0].first_trade_id if recent else None
         self._last_id = recent[-1].last_trade_id if recent else None
         self._out_of_order = False

@@ -469,6 +469,6 @@ async def test_nothing_is_left_behind(server: StreamServer) -> None:
 @pytest.mark.parametrize(
     "url", ["", "stream.binance.com", "https://x", "ws://", "ws://h/path", "ws://h:x", "ws://u:p@h"]
 )
-def test_an_address_that_cannot_be_is_refused_in_one_sentence(url: str) -> None:
+def test_an_address_that_cannot_be_is_refused_in_one_sentence_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^“.*” is no address of the exchange: .*\.$"):
         BinanceFeed(url, clock=ManualClock())
