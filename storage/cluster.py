@@ -226,7 +226,7 @@ def _short_parent(account: Account | None) -> str | None:
         return runtime
     usual = tempfile.gettempdir()
     fits = len(usual) < _LONGEST_SOCKET_FOLDER - 24 and (account is None or account.reaches(Path(usual)))
-    return usual if fits else "/tmp"  # noqa: S108 — mkdtemp makes a folder of our own in it
+    return usual if fits else "/tmp"  # noqa: S108  # because mkdtemp makes our own folder in it
 
 
 def _is_private(folder: Path, account: Account | None) -> bool:

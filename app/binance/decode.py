@@ -81,7 +81,7 @@ class _MiniTickerEvent(msgspec.Struct, tag_field="e", tag="24hrMiniTicker"):
     c: str
     o: str
     h: str
-    l: str  # noqa: E741  # the exchange's own name
+    l: str  # noqa: E741  # because it is the exchange's own name
     v: str
     q: str
 

@@ -48,12 +48,12 @@ class _Trade(msgspec.Struct, gc=False):
     price: str
     qty: str
     time: int
-    isBuyerMaker: bool  # noqa: N815  # the exchange's own name
+    isBuyerMaker: bool  # noqa: N815  # because it is the exchange's own name
 
 
 class _AggregateTrade(msgspec.Struct, gc=False):
     f: int
-    l: int  # noqa: E741  # the exchange's own name
+    l: int  # noqa: E741  # because it is the exchange's own name
     T: int
 
 

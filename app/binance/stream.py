@@ -76,7 +76,7 @@ class BinanceFeed:
         self._connect_timeout_s = connect_timeout_s
         self._tick_s = min(1.0, stall_after_s / 4)
         self._proxy = None if proxy is True and is_loopback(base) else proxy
-        self._chance = chance or random.Random()  # noqa: S311  # spreads retries in time, hides nothing
+        self._chance = chance or random.Random()  # noqa: S311  # because it spreads retries in time, hides nothing
         self._symbols: frozenset[str] = frozenset()
         self._status = FeedStatus()
         self._counters = FeedCounters()

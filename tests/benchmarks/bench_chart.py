@@ -36,7 +36,7 @@ FIRST_SLOT = 12_000_000
 ROUNDS = 120
 
 
-class PaintCounter(pg.QtCore.QObject):  # type: ignore[misc]
+class PaintCounter(pg.QtCore.QObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """Counts the paints of one widget."""
 
     def __init__(self, watched: QWidget) -> None:
