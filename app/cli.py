@@ -66,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--to", dest="end", metavar="TIME", help="open times before this, UTC")
     export.add_argument("--out", dest="path", metavar="FILE", type=Path, required=True, help="ends in .csv")
 
+    _add_database_commands(add("db", "Look after the database: its state, its address."), settings)
+
     sandbox = add("sandbox", "Serve a simulated or recorded market on this machine, in the exchange's protocol.")
     sandbox.add_argument("--port", type=int, default=9443, help="port on 127.0.0.1; 0 picks a free one")
     sandbox.add_argument("--replay", nargs="+", metavar="FILE", type=Path, help="recordings instead of the simulation")
@@ -79,6 +81,17 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--symbols", metavar="LIST", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     check.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     return top
+
+
+def _add_database_commands(parser: argparse.ArgumentParser, settings: _Parser) -> None:
+    command = parser.add_subparsers(dest="db_command", metavar="COMMAND", parser_class=_Parser, required=True)
+
+    def add(name: str, sentence: str) -> argparse.ArgumentParser:
+        return command.add_parser(name, help=sentence, description=sentence, parents=[settings], allow_abbrev=False)
+
+    status = add("status", "Show what the database is, what it holds and how large it is.")
+    status.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    add("url", "Print the database's address for other programs, without a password.")
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
@@ -107,6 +120,10 @@ def _prepared(settings: Settings, options: argparse.Namespace) -> Callable[[], i
         from app import doctor
 
         return partial(doctor.report, settings, as_json=options.as_json)
+    if options.command == "db":
+        from app import database_commands
+
+        return database_commands.prepare(settings, options)
     from app import commands
 
     if options.command == "collect":
