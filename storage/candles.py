@@ -10,11 +10,9 @@ of what lies before and after only the nearest.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from app.market.candle import Candle
@@ -23,13 +21,12 @@ from app.market.interval import SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage import candle_sql, klines
-from storage.candle_sql import Source, source_for
-from storage.connection import Connection, translated
+from storage.connection import Connection
 from storage.merging import merged
+from storage.pool import ConnectionPool
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800 * SECOND_US  # 1970 to 2100
 _NO_SLOT = -(10**15)
-_IDLE_CONNECTIONS = 4
 _WINDOW_GROWTH = 4
 
 _TRADES = sql.SQL(
@@ -71,18 +68,16 @@ class PostgresStore:
     """
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._connect = connect
-        self._lock = threading.Lock()
-        self._idle: list[Connection] = []
-        self._closed = False
+        def connect_to_read() -> Connection:
+            connection = connect()
+            candle_sql.read_whole_numbers(connection)
+            return connection
 
-    def close(self) -> None:
-        """Close the idle connections, and the borrowed ones when they come back."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._pool = ConnectionPool(connect_to_read)
+
+    def close(self, timeout_s: float = 0.0) -> None:
+        """Close the connections; those in use when they come back, or after ``timeout_s`` whatever they wait for."""
+        self._pool.close(timeout_s)
 
     def candles(
         self,
@@ -128,19 +123,19 @@ class PostgresStore:
         """See `app.market.ports.CandleStore`."""
         closed = [candle for candle in candles if candle.closed]
         if closed:
-            with self._borrowed("store klines") as connection:
+            with self._pool.borrowed("store klines") as connection:
                 klines.save(connection, symbol, interval, closed)
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """See `app.market.ports.CandleStore`."""
-        with self._borrowed("read trades") as connection:
+        with self._pool.borrowed("read trades") as connection:
             symbol_id = _symbol_id(connection, symbol)
             wanted = {"symbol_id": symbol_id, "first": first_trade_id, "last": last_trade_id}
             return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted)]
 
     def coverage(self, symbol: str) -> IdRanges:
         """See `app.market.ports.CandleStore`."""
-        with self._borrowed("read the coverage") as connection:
+        with self._pool.borrowed("read the coverage") as connection:
             return _coverage(connection, _symbol_id(connection, symbol))
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
@@ -148,51 +143,20 @@ class PostgresStore:
         distinct = {symbol.name: symbol for symbol in symbols}
         rows = [(s.name, s.base, s.quote, s.tick_size_e8, s.step_size_e8, s.status) for s in distinct.values()]
         if rows:
-            with self._borrowed("store the symbols") as connection:
+            with self._pool.borrowed("store the symbols") as connection:
                 connection.execute(_SAVE_SYMBOLS, [list(column) for column in zip(*rows, strict=True)])
 
     def symbols(self) -> list[Symbol]:
         """See `app.market.ports.CandleStore`."""
-        with self._borrowed("read the symbols") as connection:
+        with self._pool.borrowed("read the symbols") as connection:
             return [Symbol(*row) for row in connection.execute(_SYMBOLS)]
-
-    @contextlib.contextmanager
-    def _borrowed(self, doing: str) -> Iterator[Connection]:
-        connection = self._take()
-        try:
-            with translated(doing):
-                yield connection
-        except BaseException:
-            # Whatever state it is in, nobody else gets it.
-            connection.close()
-            raise
-        self._give_back(connection)
 
     @contextlib.contextmanager
     def _reading(self, doing: str) -> Iterator[Connection]:
         """Borrow a connection inside a transaction that sees one snapshot."""
-        with self._borrowed(doing) as connection, connection.transaction():
+        with self._pool.borrowed(doing) as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
-
-    def _take(self) -> Connection:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        # One that the server has dropped while it lay idle is replaced, without a failed query first.
-        if connection is not None and _is_alive(connection):
-            return connection
-        if connection is not None:
-            connection.close()
-        connection = self._connect()
-        candle_sql.read_whole_numbers(connection)
-        return connection
-
-    def _give_back(self, connection: Connection) -> None:
-        with self._lock:
-            if not self._closed and len(self._idle) < _IDLE_CONNECTIONS:
-                self._idle.append(connection)
-                return
-        connection.close()
 
 
 class _CandleReader:
@@ -202,7 +166,8 @@ class _CandleReader:
         self._connection = connection
         self._symbol_id = symbol_id
         self._interval = interval
-        self._source: Source = source_for(interval)
+        self._source = candle_sql.sources_for(interval)[0]
+        self._floor_us = 0
         self._held = _coverage(connection, symbol_id)
         self._kline_intervals = klines.stored_intervals(connection, symbol_id, interval)
 
@@ -282,8 +247,12 @@ class _CandleReader:
         )
 
     def _folded(self, start_us: int, end_us: int) -> list[Candle]:
-        query = candle_sql.fold(self._source, self._interval)
-        rows = self._connection.execute(query, self._parameters(start_us=start_us, end_us=end_us))
+        start_us = max(start_us, self._floor_us)
+        if start_us >= end_us:
+            return []
+        rows = self._connection.execute(
+            candle_sql.fold(self._interval), self._parameters(start_us=start_us, end_us=end_us)
+        )
         return [Candle(*row) for row in rows]
 
     def _traded_near(self, at_us: int, *, before: bool) -> Candle | None:
@@ -315,15 +284,7 @@ class _CandleReader:
         return nearest
 
     def _parameters(self, **times: int) -> dict[str, Any]:
-        return {"symbol_id": self._symbol_id, **times}
-
-
-def _is_alive(connection: Connection) -> bool:
-    try:
-        connection.execute("")
-    except psycopg.Error:
-        return False
-    return True
+        return {"symbol_id": self._symbol_id, "floor_us": self._floor_us, **times}
 
 
 def _symbol_id(connection: Connection, symbol: str) -> int | None:
