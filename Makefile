@@ -6,7 +6,7 @@ RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # A clone that was moved holds scripts with the old address: .venv/ready-* remember where they were made.
@@ -30,6 +30,9 @@ demo: setup ## open the window on the simulated market: no internet needed
 
 test: setup-dev ## run all tests, without a display
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not benchmark" $(ARGS)
+
+crash: setup-dev ## kill the writer 100 times and the database 50 times under load, then compare all that is stored
+	PYTHONPATH=. $(BIN)/python tests/soak/crash.py $(ARGS)
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .
