@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from app.market.trade import Trade
-from app.market.units import format_e8, format_e16
 
 Ints = NDArray[np.int64]
 
-MINUTE_US, HOUR_US = 60_000_000, 3_600_000_000
+_DAY_US = 86_400_000_000
 _PG_EPOCH_US = 946_684_800_000_000  # PostgreSQL counts timestamps from 2000-01-01
 _EARLIEST_US, _LATEST_US = 1_230_768_000_000_000, 4_102_444_800_000_000  # 2009, before any exchange, to 2100
 _HALF = np.uint64(32)
@@ -47,6 +47,8 @@ _ROW = np.dtype(
 COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 _DIVISORS = np.array([10**16, 10**12, 10**8, 10**4, 1], dtype=np.int64)
+_FIELDS = {name: itemgetter(at) for at, name in enumerate(Trade._fields)}
+_FIRST_ID, _LAST_ID = attrgetter("first_trade_id"), attrgetter("last_trade_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +78,23 @@ class Columns:
 
 
 class RollupRow(NamedTuple):
-    """What a batch adds to one rollup candle, amounts as decimal text; ``open_us`` in UTC microseconds."""
+    """
+    What a batch adds to one rollup candle.
+
+    ``open_us`` in UTC microseconds; prices and volumes in 1e-8, quote volumes in 1e-16 units.
+    """
 
     symbol_id: int
     open_us: int
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
-    quote_volume: str
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    quote_volume: int
     trades: int
-    taker_buy_volume: str
-    taker_buy_quote_volume: str
+    taker_buy_volume: int
+    taker_buy_quote_volume: int
     first_trade_id: int
     last_trade_id: int
 
@@ -107,24 +113,50 @@ def unfit(trade: Trade) -> str:
     return ""
 
 
-def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> Columns:
+def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[Columns, Columns]:
     """
-    Return the trades as columns, sorted, repeats dropped.
+    Return the trades as columns, sorted, and of the repeated ids those trades that contradict the first of their id.
 
-    ``trades``: at least one, each of them fit (see `unfit`). ``symbol_ids`` knows all their symbols.
+    ``trades``: at least one, each of them fit (see `unfit`). ``symbol_ids`` knows all their symbols. A plain repeat is
+    in neither; see `same_trade` for what contradicts.
     """
-    names, trade_ids, times_us, prices, quantities, makers = zip(*trades, strict=True)
+    count = len(trades)
+
+    def column(field: str, kind: DTypeLike) -> NDArray[Any]:
+        # Without a list or a tuple between, which the garbage collector would have to look through.
+        return np.fromiter(map(_FIELDS[field], trades), kind, count)
+
     unsorted = Columns(
-        np.array([symbol_ids[name] for name in names], dtype=np.int64),
-        np.array(trade_ids, dtype=np.int64),
-        np.array(times_us, dtype=np.int64),
-        np.array(prices, dtype=np.int64),
-        np.array(quantities, dtype=np.int64),
-        np.array(makers, dtype=np.bool_),
+        np.fromiter(map(symbol_ids.__getitem__, map(_FIELDS["symbol"], trades)), np.int64, count),
+        column("trade_id", np.int64),
+        column("time_us", np.int64),
+        column("price_e8", np.int64),
+        column("quantity_e8", np.int64),
+        column("is_buyer_maker", np.bool_),
     )
+    # Stable: of one id, the trade that was given first comes first.
     ordered = unsorted.take(np.lexsort((unsorted.trade_id, unsorted.symbol_id)))
     repeat = (ordered.symbol_id[1:] == ordered.symbol_id[:-1]) & (ordered.trade_id[1:] == ordered.trade_id[:-1])
-    return ordered.take(np.concatenate(([True], ~repeat))) if repeat.any() else ordered
+    if not repeat.any():
+        return ordered, ordered.take(slice(0, 0))
+    first = np.concatenate(([True], ~repeat))
+    chosen = np.flatnonzero(first)[np.cumsum(first) - 1]
+    return ordered.take(first), ordered.take(~same_trade(ordered, ordered.take(chosen)))
+
+
+def same_trade(one: Columns, other: Columns) -> NDArray[np.bool_]:
+    """
+    Return, row by row, whether two trades of one id are the same: price, quantity, side, and time to the millisecond.
+
+    Archives and older streams know times to the millisecond only, which is the microsecond cut off.
+    """
+    same: NDArray[np.bool_] = (
+        (one.time_us // 1000 == other.time_us // 1000)
+        & (one.price == other.price)
+        & (one.quantity == other.quantity)
+        & (one.maker == other.maker)
+    )
+    return same
 
 
 def runs(ids: Ints) -> list[tuple[int, int]]:
@@ -150,7 +182,7 @@ def held_already(ids: Ints, ranges: Sequence[tuple[int, int]]) -> NDArray[np.boo
 def months(trades: Columns) -> list[np.datetime64]:
     """Return the calendar months (UTC) the trades fall into."""
     # A month has no fixed length; days are looked at first because they are few.
-    days = np.unique(trades.time_us // (24 * HOUR_US)).astype("datetime64[D]")
+    days = np.unique(trades.time_us // _DAY_US).astype("datetime64[D]")
     return list(np.unique(days.astype("datetime64[M]")))
 
 
@@ -182,20 +214,51 @@ def rollup(trades: Columns, length_us: int) -> list[RollupRow]:
     figures = zip(
         trades.symbol_id[starts].tolist(),
         (slot[starts] * length_us).tolist(),
-        map(format_e8, trades.price[starts].tolist()),
-        map(format_e8, np.maximum.reduceat(trades.price, starts).tolist()),
-        map(format_e8, np.minimum.reduceat(trades.price, starts).tolist()),
-        map(format_e8, trades.price[ends].tolist()),
-        map(format_e8, _sums(trades.quantity.astype(np.uint64), starts)),
-        map(format_e16, _product_sums(trades.price, trades.quantity, starts)),
+        trades.price[starts].tolist(),
+        np.maximum.reduceat(trades.price, starts).tolist(),
+        np.minimum.reduceat(trades.price, starts).tolist(),
+        trades.price[ends].tolist(),
+        _sums(trades.quantity.astype(np.uint64), starts),
+        _product_sums(trades.price, trades.quantity, starts),
         (ends - starts + 1).tolist(),
-        map(format_e8, _sums(taker.astype(np.uint64), starts)),
-        map(format_e16, _product_sums(trades.price, taker, starts)),
+        _sums(taker.astype(np.uint64), starts),
+        _product_sums(trades.price, taker, starts),
         trades.trade_id[starts].tolist(),
         trades.trade_id[ends].tolist(),
         strict=True,
     )
     return [RollupRow._make(figure) for figure in figures]
+
+
+def coarser(rows: Sequence[RollupRow], length_us: int) -> list[RollupRow]:
+    """Return what rows of a shorter length, which divides ``length_us``, add to the candles of this one."""
+    groups: dict[tuple[int, int], list[RollupRow]] = {}
+    for row in rows:
+        groups.setdefault((row.symbol_id, row.open_us - row.open_us % length_us), []).append(row)
+    return [_sum(symbol_id, open_us, group) for (symbol_id, open_us), group in groups.items()]
+
+
+def _sum(symbol_id: int, open_us: int, rows: list[RollupRow]) -> RollupRow:
+    if len(rows) == 1:
+        return rows[0]._replace(open_us=open_us)
+    # Not the first and the last in time: where times and ids disagree, the ids decide.
+    first, last = min(rows, key=_FIRST_ID), max(rows, key=_LAST_ID)
+    _, _, _, highs, lows, _, volumes, quotes, counts, takers, taker_quotes, _, _ = zip(*rows, strict=True)
+    return RollupRow(
+        symbol_id=symbol_id,
+        open_us=open_us,
+        open=first.open,
+        high=max(highs),
+        low=min(lows),
+        close=last.close,
+        volume=sum(volumes),
+        quote_volume=sum(quotes),
+        trades=sum(counts),
+        taker_buy_volume=sum(takers),
+        taker_buy_quote_volume=sum(taker_quotes),
+        first_trade_id=first.first_trade_id,
+        last_trade_id=last.last_trade_id,
+    )
 
 
 def _sums(amounts: NDArray[np.uint64], starts: NDArray[np.intp]) -> list[int]:

@@ -80,14 +80,19 @@ class BatchWriter:
         self._waiters: list[_Waiter] = []
         self._closing = self._abandoned = False
         self._reason = ""
-        self._stored = self._refused = 0
+        self._stored = self._refused = self._contradictions = 0
         self._ledger: Ledger | None = None
         self._thread = threading.Thread(target=self._run, name="trade-writer", daemon=True)
         self._thread.start()
 
     @property
     def status(self) -> WriterStatus:
-        return WriterStatus(reason=self._reason, queued=self._taken - self._settled, stored=self._stored)
+        return WriterStatus(
+            reason=self._reason,
+            queued=self._taken - self._settled,
+            stored=self._stored,
+            contradictions=self._contradictions,
+        )
 
     @property
     def is_running(self) -> bool:
@@ -240,17 +245,18 @@ class BatchWriter:
             part = parts.pop()
             half = len(part) // 2
             try:
-                stored = self._open_ledger().store(part) if part else 0
+                stored, contradictions = self._open_ledger().store(part) if part else (0, 0)
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 # One trade of these is to blame: ever smaller parts, in their order, until it stands alone.
                 if half:
                     parts += [part[half:], part[:half]]
                     continue
                 self._set_aside([(part[0], str(store_error(error, "store the trade")))])
-                stored = 0
+                stored = contradictions = 0
             except psycopg.Error as error:
                 raise store_error(error, "store trades") from error
             self._settle(len(part), stored=stored)
+            self._report(contradictions)
         if self._reason:
             logger.info("Trades are being stored again")
             self._reason = ""
@@ -266,14 +272,35 @@ class BatchWriter:
         for waiter in ready:
             waiter.wake()
 
+    def _report(self, contradictions: int) -> None:
+        if contradictions:
+            self._contradictions += contradictions
+            logger.error(
+                "%d trades contradict the stored ones of the same ids: those stand, and the others are kept in "
+                "refused_trades",
+                contradictions,
+            )
+
     def _set_aside(self, bad: list[tuple[Trade, str]]) -> None:
         for trade, reason in bad:
             logger.error("A trade was refused and set aside: %s: %s", reason, trade)
         ledger = self._open_ledger()
-        rows = [(reason, json.dumps(trade._asdict(), default=str).replace("\\u0000", "")) for trade, reason in bad]
+        rows = [
+            (
+                reason,
+                json.dumps(trade._asdict(), default=str).replace("\\u0000", ""),
+                str(trade.symbol).replace("\0", ""),
+                trade.trade_id if 0 <= trade.trade_id < 2**63 else None,
+            )
+            for trade, reason in bad
+        ]
         try:
             with ledger.connection.cursor() as cursor:
-                cursor.executemany("INSERT INTO refused_trades (reason, trade) VALUES (%s, %s)", rows)
+                cursor.executemany(
+                    "INSERT INTO refused_trades (reason, trade, symbol, trade_id) VALUES (%s, %s, %s, %s)"
+                    " ON CONFLICT DO NOTHING",
+                    rows,
+                )
         except psycopg.Error as error:
             raise store_error(error, "set refused trades aside") from error
         self._refused += len(bad)

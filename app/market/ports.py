@@ -148,11 +148,14 @@ class WriterStatus:
     """
     What the writer is doing. ``reason``: one sentence while the database cannot be written, else empty.
     ``queued``: trades not yet committed. ``stored``: trades committed since the start, repeats not counted.
+    ``contradictions``: trades since the start that differ from the stored one of their id; that one stands, and they
+    are kept aside.
     """
 
     reason: str = ""
     queued: int = 0
     stored: int = 0
+    contradictions: int = 0
 
 
 class TradeWriter(Protocol):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from app.market.trade import Trade
 from storage import packing
+from storage.levels import LEVELS
 from tests.storage.helpers import START_US
 
+MINUTE_US = 60_000_000
 AMOUNTS = st.integers(1, 2**63 - 1)
 TRADES = st.builds(
     Trade,
     st.sampled_from(["A", "B"]),
     st.integers(0, 30),
-    st.integers(START_US, START_US + 5 * packing.MINUTE_US),
+    st.integers(START_US, START_US + 5 * MINUTE_US),
     AMOUNTS,
     AMOUNTS,
     st.booleans(),
@@ -26,23 +28,60 @@ TRADES = st.builds(
 @given(st.lists(TRADES, min_size=1))
 def test_rollup_sums_are_exact_up_to_the_largest_amounts(trades: list[Trade]) -> None:
     distinct = {(trade.symbol, trade.trade_id): trade for trade in reversed(trades)}.values()
-    rows = packing.rollup(packing.columns(trades, {"A": 1, "B": 2}), packing.MINUTE_US)
+    rows = packing.rollup(packing.columns(trades, {"A": 1, "B": 2})[0], MINUTE_US)
     for row in rows:
         own = [
             trade
             for trade in distinct
             if {"A": 1, "B": 2}[trade.symbol] == row.symbol_id
-            and trade.time_us - trade.time_us % packing.MINUTE_US == row.open_us
+            and trade.time_us - trade.time_us % MINUTE_US == row.open_us
         ]
         takers = [trade for trade in own if not trade.is_buyer_maker]
         assert row.trades == len(own)
-        assert whole(row.volume, 8) == sum(trade.quantity_e8 for trade in own)
-        assert whole(row.quote_volume, 16) == sum(trade.price_e8 * trade.quantity_e8 for trade in own)
-        assert whole(row.taker_buy_volume, 8) == sum(trade.quantity_e8 for trade in takers)
-        assert whole(row.taker_buy_quote_volume, 16) == sum(trade.price_e8 * trade.quantity_e8 for trade in takers)
-        assert whole(row.open, 8) == min(own, key=lambda trade: trade.trade_id).price_e8
-        assert whole(row.close, 8) == max(own, key=lambda trade: trade.trade_id).price_e8
+        assert row.volume == sum(trade.quantity_e8 for trade in own)
+        assert row.quote_volume == sum(trade.price_e8 * trade.quantity_e8 for trade in own)
+        assert row.taker_buy_volume == sum(trade.quantity_e8 for trade in takers)
+        assert row.taker_buy_quote_volume == sum(trade.price_e8 * trade.quantity_e8 for trade in takers)
+        assert row.open == min(own, key=lambda trade: trade.trade_id).price_e8
+        assert row.close == max(own, key=lambda trade: trade.trade_id).price_e8
     assert sum(row.trades for row in rows) == len(distinct)
+
+
+@given(st.lists(TRADES, min_size=1))
+def test_coarser_candles_are_those_of_the_trades(trades: list[Trade]) -> None:
+    batch, _ = packing.columns(trades, {"A": 1, "B": 2})
+    for finer, level in pairwise(LEVELS):
+        rows = packing.coarser(packing.rollup(batch, finer.length_us), level.length_us)
+        assert sorted(rows) == sorted(packing.rollup(batch, level.length_us))
+
+
+@given(st.lists(TRADES, min_size=1))
+def test_repeats_in_a_batch_are_dropped_and_contradictions_told_apart(trades: list[Trade]) -> None:
+    batch, contradictions = packing.columns(trades, {"A": 1, "B": 2})
+    first: dict[tuple[str, int], Trade] = {}
+    differing = []
+    for trade in trades:
+        kept = first.setdefault(trade[:2], trade)
+        if trade._replace(time_us=trade.time_us // 1000) != kept._replace(time_us=kept.time_us // 1000):
+            differing.append(trade)
+    assert trades_of(batch) == sorted(first.values())
+    assert sorted(trades_of(contradictions)) == sorted(differing)
+
+
+def trades_of(columns: packing.Columns) -> list[Trade]:
+    names = {1: "A", 2: "B"}
+    parts = [columns.take(slice(at, at + 1)) for at in range(len(columns))]
+    return [
+        Trade(
+            names[part.symbol_id.item()],
+            part.trade_id.item(),
+            part.time_us.item(),
+            part.price.item(),
+            part.quantity.item(),
+            part.maker.item(),
+        )
+        for part in parts
+    ]
 
 
 @given(st.sets(st.integers(0, 40)), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40))))
@@ -73,10 +112,3 @@ def test_a_trade_that_cannot_be_stored_is_told_apart(change: dict[str, object]) 
     good = Trade("BTCUSDT", 1, START_US, 1, 1, True)
     assert packing.unfit(good) == ""
     assert packing.unfit(good._replace(**change)) != ""
-
-
-def whole(text: str, places: int) -> int:
-    # Not Decimal arithmetic: that rounds to 28 digits.
-    sign, digits, exponent = Decimal(text).as_tuple()
-    assert sign == 0
-    return int("".join(map(str, digits))) * 10 ** (places + int(exponent))

@@ -1,0 +1,66 @@
+"""
+The monthly partitions of `trades` on plain PostgreSQL, made when a month's first trade comes.
+
+TimescaleDB makes its chunks itself; there this module does nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+from psycopg import sql
+
+from storage import packing
+from storage.connection import Connection
+from storage.packing import Columns
+
+PARTITION_LOCK = (0x63_72_79_70, 0)
+"""The advisory lock under which partitions are made and dropped; see `storage.ledger.SYMBOL_LOCKS`."""
+
+
+class Partitions:
+    """The partitions that one writing connection knows to exist."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._months: set[np.datetime64] = set()
+        self._partitioned: bool | None = None
+
+    def make(self, batch: Columns) -> None:
+        """Make those of the batch's months, outside its transaction: they stay whatever becomes of that."""
+        if self._partitioned is None:
+            row = self._connection.execute(
+                "SELECT relkind = 'p' FROM pg_class WHERE oid = 'trades'::regclass"
+            ).fetchone()
+            self._partitioned = row is not None and bool(row[0])
+        if not self._partitioned:
+            return
+        for month in packing.months(batch):
+            if month not in self._months:
+                _make(self._connection, month)
+                self._months.add(month)
+
+    def forget(self) -> bool:
+        """Look again what there is at the next batch; whether that can change anything."""
+        known = bool(self._months)
+        self._months.clear()
+        self._partitioned = None
+        return known
+
+
+def _make(connection: Connection, month: np.datetime64) -> None:
+    first: date = month.astype("datetime64[D]").item()
+    after: date = (month + 1).astype("datetime64[D]").item()
+    name = sql.Identifier(f"trades_{first:%Y_%m}")
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", PARTITION_LOCK)
+        if connection.execute("SELECT to_regclass(%s)", (name.as_string(connection),)).fetchone() != (None,):
+            return
+        connection.execute(sql.SQL("CREATE TABLE {} (LIKE trades INCLUDING ALL)").format(name))
+        # Attached rather than made as a partition: that locks out neither readers nor writers of the other months.
+        connection.execute(
+            sql.SQL("ALTER TABLE trades ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                name, sql.Literal(f"{first} 00:00:00+00"), sql.Literal(f"{after} 00:00:00+00")
+            )
+        )
