@@ -114,6 +114,8 @@ def _use_timescale(connection: Connection) -> None:
     if row is None or not row[0]:
         return
     try:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+        # Not in our schema, which may be one of several in this database: all share the extension.
+        public = connection.execute("SELECT to_regnamespace('public') IS NOT NULL").fetchone() == (True,)
+        connection.execute(f"CREATE EXTENSION IF NOT EXISTS timescaledb {'SCHEMA public' if public else ''}")
     except psycopg.Error as error:
         logger.warning("TimescaleDB is there but could not be switched on: %s", error.diag.message_primary)

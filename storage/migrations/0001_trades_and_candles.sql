@@ -33,8 +33,13 @@ BEGIN
     );
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
         CREATE TABLE trades (LIKE trades_columns INCLUDING ALL);
-        PERFORM create_hypertable('trades', 'time', chunk_time_interval => interval '1 day',
-                                  create_default_indexes => false);
+        -- By its full name: the extension's schema need not be in the search path. A day of hundreds of symbols, and
+        -- its index, is what a server of some gigabytes keeps in memory.
+        EXECUTE (
+            SELECT format('SELECT %1$I.create_hypertable(''trades'', %1$I.by_range(''time'', interval ''1 day''),
+                          create_default_indexes => false)', nspname)
+            FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'timescaledb'
+        );
     ELSE
         CREATE TABLE trades (LIKE trades_columns INCLUDING ALL) PARTITION BY RANGE (time);
     END IF;
