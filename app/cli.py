@@ -30,12 +30,24 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help.")
 
 
+class _Secret(argparse.Action):
+    """Refuses an option, without repeating its value, in favour of the variable that is its ``const``."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any, **named: Any) -> NoReturn:
+        del parser, rest, named
+        raise UsageError(
+            f"{self.option_strings[0]} is no option, because other programs can read a command line: set {self.const}."
+        )
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     settings = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     group = settings.add_argument_group("settings", "each also as CRYPTOPIPE_… in the environment and in config.toml")
     for declared in declarations():
-        if declared.name != "symbols":
+        if declared.is_secret:
+            group.add_argument(declared.option, action=_Secret, const=declared.variable, help=argparse.SUPPRESS)
+        elif declared.name != "symbols":
             group.add_argument(declared.option, metavar="VALUE", help=declared.sentence.replace("%", "%%"))
     top = _Parser(
         prog="cryptopipe",

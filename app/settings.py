@@ -3,7 +3,8 @@ Every setting, declared once: type, default and a sentence.
 
 A value is read from, in rising order: the default, ``config.toml`` in the user's configuration directory, the
 environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). Whatever cannot be
-used raises `SettingsError` with one sentence that names the place it came from.
+used raises `SettingsError` with one sentence that names the place it came from. A secret comes from the environment
+alone: a file stays behind, and a command line can be read by every program of the machine.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_type_hints
 
@@ -32,8 +34,29 @@ LogFormat = Literal["plain", "json"]
 Theme = Literal["dark", "light"]
 
 
-def _setting(default: Any, sentence: str, *, at_least: float | None = None) -> Any:
-    return field(default=default, metadata={"sentence": sentence, "at_least": at_least})
+class Place(Enum):
+    """Where a setting's value was found."""
+
+    FILE = "config.toml"
+    ENVIRONMENT = "environment"
+    COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that is never shown: printing it, or what holds it, prints dots."""
+
+    text: str = field(default="", repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def __str__(self) -> str:
+        return "…" if self.text else ""
+
+
+def _setting(default: Any, sentence: str, *, at_least: float | None = None, shown: bool = True) -> Any:
+    return field(default=default, metadata={"sentence": sentence, "at_least": at_least}, repr=shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +67,12 @@ class Settings:
         default_factory=lambda: Path(platformdirs.user_data_dir("cryptopipe", appauthor=False)),
         metadata={"sentence": "Folder of the embedded database, the log and the window's layout.", "at_least": None},
     )
-    database_url: str = _setting("", "PostgreSQL or TimescaleDB to use instead of the embedded one (postgresql://…).")
+    database_url: str = _setting(
+        "",
+        "PostgreSQL or TimescaleDB to use instead of the embedded one (postgresql://…).",
+        shown=False,  # because it may hold a password
+    )
+    database_password: Secret = _setting(Secret(), "Password for database_url, where that holds none.")
     postgres_bin: str = _setting("", "Folder with the PostgreSQL programs to run the embedded database from.")
     binance_ws_url: str = _setting("wss://stream.binance.com:9443", "Base of the exchange's WebSocket streams.")
     binance_rest_url: str = _setting("https://api.binance.com", "Base of the exchange's REST interface.")
@@ -62,6 +90,8 @@ class Settings:
     stall_seconds: float = _setting(20.0, "Seconds without data after which a connection is replaced.", at_least=1)
     log_level: LogLevel = _setting("info", "Least important level logged: debug, info, warning or error.")
     log_format: LogFormat = _setting("plain", "Format of the log file: plain or json.")
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where each value that is no default was found; no setting itself."""
 
 
 class Declaration(NamedTuple):
@@ -70,6 +100,11 @@ class Declaration(NamedTuple):
     name: str
     default: Any
     sentence: str
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is read from the environment alone."""
+        return isinstance(self.default, Secret)
 
     @property
     def variable(self) -> str:
@@ -84,7 +119,7 @@ class Declaration(NamedTuple):
 
 def declarations() -> Iterator[Declaration]:
     """Yield every setting in the order declared."""
-    for declared in fields(Settings):
+    for declared in _declared().values():
         default = declared.default if declared.default is not MISSING else None
         yield Declaration(declared.name, default, declared.metadata["sentence"])
 
@@ -111,16 +146,38 @@ def load(
     """
     file = config_file() if file is None else file
     environment = os.environ if environment is None else environment
-    values: dict[str, tuple[str, Any]] = {}
+    values: dict[str, Any] = {}
+    places: dict[str, Place] = {}
+
+    def take(name: str, value: Any, place: Place, words: str) -> None:
+        values[name] = _convert(name, value, place, words)
+        places[name] = place
+
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    named = _in_environment(environment)
+    # What a later place overrides need not make sense.
     for name, value in _read_file(file).items():
-        values[name] = (f"in {file}", value)
-    for variable, text in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NOT_SETTINGS):
-            values[variable.removeprefix(ENVIRONMENT_PREFIX).lower()] = (f"({variable} in the environment)", text)
-    for name, value in (options or {}).items():
-        if value is not None:
-            values[name] = ("on the command line", value)
-    return Settings(**{name: _convert(name, value, place) for name, (place, value) in values.items()})
+        if (name not in named and name not in given) or _is_secret(name):
+            take(name, value, Place.FILE, f"in {file}")
+    for name, (variable, text) in named.items():
+        if name not in given:
+            take(name, text, Place.ENVIRONMENT, f"({variable} in the environment)")
+    for name, value in given.items():
+        take(name, value, Place.COMMAND_LINE, "on the command line")
+    return Settings(**values, places=places)
+
+
+def _in_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the settings in the environment by name, as (variable, text)."""
+    return {
+        variable.removeprefix(ENVIRONMENT_PREFIX).lower(): (variable, text)
+        for variable, text in environment.items()
+        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NOT_SETTINGS)
+    }
+
+
+def _declared() -> dict[str, Field[Any]]:
+    return {declared.name: declared for declared in fields(Settings) if "sentence" in declared.metadata}
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -132,12 +189,15 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"The settings file {file} cannot be read: {error}. Correct it or move it away.") from error
 
 
-def _convert(name: str, value: Any, place: str) -> Any:
-    declared = {declared.name: declared for declared in fields(Settings)}.get(name)
+def _convert(name: str, value: Any, found: Place, place: str) -> Any:
+    """Return the value as its declaration has it; ``place`` is ``found`` in words."""
+    declared = _declared().get(name)
     if declared is None:
-        known = ", ".join(sorted(one.name for one in fields(Settings)))
+        known = ", ".join(sorted(_declared()))
         raise SettingsError(f"There is no setting “{name}” {place}; the settings are {known}.")
     kind = get_type_hints(Settings)[name]
+    if kind is Secret:
+        return _secret(name, value, found, place)
     if name == "symbols":
         return _symbols(value, place)
     try:
@@ -160,6 +220,19 @@ def _convert(name: str, value: Any, place: str) -> Any:
             raise SettingsError(f"The setting {name} {place} is empty: name a folder.")
         return _folder(name, converted, place)
     return converted
+
+
+def _is_secret(name: str) -> bool:
+    return name in _declared() and get_type_hints(Settings)[name] is Secret
+
+
+def _secret(name: str, value: Any, found: Place, place: str) -> Secret:
+    if found is not Place.ENVIRONMENT:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        raise SettingsError(
+            f"The setting {name} must not stand {place}, where others may read it: remove it there and set {variable}."
+        )
+    return Secret(str(value))
 
 
 def _folder(name: str, text: str, place: str) -> Path:

@@ -9,20 +9,22 @@ password.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from app.market.errors import StoreError, StoreSchemaMismatch, StoreUnavailable
+from storage.address import parts_of, tls_mode
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_MAJOR = 14
+CONNECT_TIMEOUT_S = 10  # a host; a distant server that is awake takes a second
+STATEMENT_TIMEOUT_S = 60.0  # no query of the window takes so long, and one that hangs must not hold a symbol's lock
 _PATIENCE = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
@@ -52,38 +54,47 @@ class ServerFacts:
         return f"{place}TimescaleDB {self.timescale_version} on PostgreSQL {self.version}"
 
 
+class PasswordWanted(StoreUnavailable):
+    """The server asks for a password, and there is none: neither in the URL nor where libpq looks for one."""
+
+
 def connect(
     url: str,
     *,
     application_name: str = "cryptopipe",
-    connect_timeout_s: int = 10,
-    statement_timeout_s: float = 60.0,
+    connect_timeout_s: int | None = None,
+    statement_timeout_s: float | None = None,
+    ask_password: Callable[[str], str] | None = None,
 ) -> Connection:
     """
     Return a new connection in autocommit mode; ``url`` is a URL or a conninfo of libpq.
 
+    ``ask_password`` is called with the URL where the server wants a password that neither the URL nor libpq's own
+    places have, and returns it, or an empty text.
+
+    What the URL says wins over our defaults, and so do PGCONNECT_TIMEOUT and a statement_timeout that the URL's options
+    or the user's role bring along, unless the timeouts are given here.
+
     Raises:
+        PasswordWanted: If the server wants a password that nobody has given.
         StoreUnavailable: If there is no answer, or a refusal.
         StoreSchemaMismatch: If the server is older than PostgreSQL 14.
     """
-    parameters = _parameters(url)
-    # An option of the URL is the user's and wins.
-    defaults: dict[str, Any] = {"application_name": application_name, "connect_timeout": connect_timeout_s, **_PATIENCE}
-    if not _is_local(parameters):
-        defaults["sslmode"] = "require"
+    parts = parts_of(url)
+    defaults: dict[str, Any] = {"application_name": application_name, **_PATIENCE}
+    if connect_timeout_s is not None or not os.environ.get("PGCONNECT_TIMEOUT"):
+        defaults["connect_timeout"] = CONNECT_TIMEOUT_S if connect_timeout_s is None else connect_timeout_s
+    if (mode := tls_mode(parts)) is not None:
+        defaults["sslmode"] = mode
     try:
-        connection = psycopg.connect(**(defaults | parameters), autocommit=True)
+        connection = _connect({**defaults, **parts}, lambda: ask_password(url) if ask_password else "")
     except psycopg.Error as error:
-        password = parameters.get("password")
         # The driver may repeat a part of the URL that it could not make sense of.
-        cause = None if password and password in str(error) else error
-        raise store_error(error, "connect to the database") from cause
+        cause = None if (password := parts.get("password")) and password in str(error) else error
+        raise _refusal(error, has_password=bool(password)) from cause
     try:
         with translated("set the database session up"):
-            connection.execute(
-                "SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false)",
-                (str(int(statement_timeout_s * 1000)),),
-            )
+            _set_up(connection, statement_timeout_s)
         if connection.info.server_version < OLDEST_MAJOR * 10_000:
             raise StoreSchemaMismatch(
                 f"The database server is older than PostgreSQL {OLDEST_MAJOR}: upgrade it, or choose another."
@@ -92,6 +103,46 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def _connect(parameters: dict[str, Any], ask_password: Callable[[], str]) -> Connection:
+    try:
+        return psycopg.connect(**parameters, autocommit=True)
+    except psycopg.Error as error:
+        if "password" in parameters or not _wants_password(error) or not (password := ask_password()):
+            raise
+    return psycopg.connect(**parameters, password=password, autocommit=True)
+
+
+def _wants_password(error: psycopg.Error) -> bool:
+    """Whether a connection failed because nobody had given a password."""
+    return "no password supplied" in str(error)
+
+
+def _set_up(connection: Connection, statement_timeout_s: float | None) -> None:
+    waits = {"statement_timeout": statement_timeout_s, "idle_in_transaction_session_timeout": statement_timeout_s}
+    connection.execute(
+        "SELECT set_config('TimeZone', 'UTC', false), (SELECT count(set_config(name, wanted.ms, false))"
+        " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, ms, told) JOIN pg_settings USING (name)"
+        " WHERE told OR source NOT IN ('client', 'user', 'database', 'database user'))",
+        (
+            list(waits),
+            [str(int((STATEMENT_TIMEOUT_S if wait_s is None else wait_s) * 1000)) for wait_s in waits.values()],
+            [wait_s is not None for wait_s in waits.values()],
+        ),
+    )
+
+
+def _refusal(error: psycopg.Error, *, has_password: bool) -> StoreError:
+    """Return the sentence for a connection that could not be made."""
+    if not has_password and _wants_password(error):
+        return PasswordWanted(
+            "Could not connect to the database: it wants a password; set CRYPTOPIPE_DATABASE_PASSWORD, or enter it in "
+            "the window's database settings."
+        )
+    if error.sqlstate:
+        return store_error(error, "connect to the database")
+    return StoreUnavailable(f"Could not connect to the database: {_connection_advice(str(error))}.")
 
 
 def facts_of(connection: Connection, *, embedded: bool = False) -> ServerFacts:
@@ -137,7 +188,8 @@ def store_error(error: psycopg.Error, doing: str) -> StoreError:
     if state[:2] in {"22", "23", "42"} or isinstance(error, psycopg.ProgrammingError | psycopg.NotSupportedError):
         return StoreError(f"Could not {doing}: the database refused it ({_first_line(error)}).")
     if not state:
-        return StoreUnavailable(f"Could not {doing}: {_connection_advice(str(error))}.")
+        # There was a connection, or this would come from `connect`. Whoever needs the next one makes it.
+        return StoreUnavailable(f"Could not {doing}: the connection to the database broke; it is made anew.")
     return StoreUnavailable(f"Could not {doing}: {_first_line(error)}.")
 
 
@@ -150,7 +202,7 @@ _ADVICE = {
     "57014": "it took too long and was given up",
     "57P03": "the server is starting or stopping; wait a moment",
     "57P": "the server is shutting down; wait until it is back",
-    "25006": "the server takes no writes (it is a standby); use the primary",
+    "25006": "the server takes no writes here (it is a standby, or set to read-only); use the primary",
 }
 
 
@@ -159,6 +211,11 @@ def _connection_advice(text: str) -> str:
         return _ADVICE["28"]
     if "does not exist" in text and "database" in text:
         return _ADVICE["3D"]
+    if "certificate" in text:
+        return (
+            "its certificate cannot be trusted; name the one of its authority by sslrootcert in the URL, or check that "
+            "the host name is the certificate's"
+        )
     if "SSL" in text and "support" in text:
         return "the server offers no TLS; switch it on there, or add sslmode=disable to the URL if the network is safe"
     if "starting up" in text or "shutting down" in text:
@@ -171,27 +228,3 @@ def _connection_advice(text: str) -> str:
 def _first_line(error: psycopg.Error) -> str:
     primary = error.diag.message_primary or str(error)
     return primary.splitlines()[0] if primary else type(error).__name__
-
-
-def _parameters(url: str) -> dict[str, Any]:
-    try:
-        parameters = conninfo_to_dict(url)
-    except psycopg.Error:
-        # Not chained: the driver's message repeats parts of the URL, which may be the password.
-        raise StoreUnavailable(
-            "The database URL cannot be read: write it as postgresql://user:password@host:5432/database, special "
-            "characters percent-encoded."
-        ) from None
-    return {name: value for name, value in parameters.items() if value is not None}
-
-
-def _is_local(parameters: dict[str, Any]) -> bool:
-    for host in str(parameters.get("hostaddr") or parameters.get("host") or "").split(","):
-        if host in {"", "localhost"} or host.startswith(("/", "@")):
-            continue
-        try:
-            if not ipaddress.ip_address(host).is_loopback:
-                return False
-        except ValueError:
-            return False
-    return True

@@ -17,7 +17,7 @@ def settings_table() -> str:
     rows = ["| variable | default | what |", "|---|---|---|"]
     for declared in declarations():
         default = ",".join(declared.default) if isinstance(declared.default, tuple) else declared.default
-        shown = "the user's data directory" if default is None else f"`{default}`" if default != "" else "none"
+        shown = "the user's data directory" if default is None else f"`{default}`" if str(default) else "none"
         rows.append(f"| `{declared.variable}` | {shown} | {declared.sentence} |")
     return "\n".join(rows)
 

@@ -9,7 +9,7 @@ import pytest
 
 from app import cli
 from app.market.errors import SettingsError
-from app.settings import DEFAULT_SYMBOLS, Settings, declarations, load
+from app.settings import DEFAULT_SYMBOLS, Place, Settings, declarations, load
 
 NO_FILE = Path("no-such-folder/config.toml")
 
@@ -130,6 +130,46 @@ def test_the_tests_own_variables_are_no_settings() -> None:
     loaded(environment={"CRYPTOPIPE_SHARED_DATA": "x", "CRYPTOPIPE_TEST_URL": "y"})
 
 
+def test_a_password_comes_from_the_environment_and_is_shown_nowhere() -> None:
+    settings = loaded({"database_url": "postgresql://me:t0psecret@h/d"}, {"CRYPTOPIPE_DATABASE_PASSWORD": "s3cret "})
+    assert settings.database_password.text == "s3cret "  # a space may be a part of it
+    for shown in (repr(settings), str(settings), f"{settings.database_password}", repr(settings.database_password)):
+        assert "s3cret" not in shown
+        assert "t0psecret" not in shown
+
+
+def test_a_password_in_the_file_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'database_password = "s3cret"')
+    for environment in ({}, {"CRYPTOPIPE_DATABASE_PASSWORD": "other"}):
+        with pytest.raises(SettingsError) as error:
+            loaded(environment=environment, file=file)
+        sentence = sentence_of(error)
+        assert "set CRYPTOPIPE_DATABASE_PASSWORD" in sentence
+        assert str(file) in sentence
+        assert "s3cret" not in sentence
+
+
+@pytest.mark.parametrize("typed", [["--database-password", "s3cret"], ["--database-password=s3cret"]])
+def test_a_password_is_no_option_of_the_command_line(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (typed, ["collect", *typed]):
+        assert cli.guarded(lambda options: 0, arguments) == cli.WRONG_USAGE
+        assert capsys.readouterr().err == (
+            "cryptopipe: --database-password is no option, because other programs can read a command line: set "
+            "CRYPTOPIPE_DATABASE_PASSWORD.\n"
+        )
+
+
+def test_each_value_remembers_its_place(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'database_url = "postgresql://h/d"\ntheme = "light"')
+    settings = loaded({"interval": "5m"}, {"CRYPTOPIPE_THEME": "dark"}, file)
+    assert settings.places == {
+        "database_url": Place.FILE,
+        "theme": Place.ENVIRONMENT,
+        "interval": Place.COMMAND_LINE,
+    }
+    assert settings == loaded({"interval": "5m", "database_url": "postgresql://h/d"})  # the place is no part of it
+
+
 def test_a_home_folder_is_spelled_out() -> None:
     assert loaded({"data_dir": "~/x"}).data_dir == Path.home() / "x"
 
@@ -140,6 +180,9 @@ def test_every_setting_has_a_sentence_an_option_and_a_line_in_the_help() -> None
     for declared in declarations():
         assert declared.sentence.endswith("."), declared.name
         assert declared.variable == f"CRYPTOPIPE_{declared.name.upper()}"
+        if declared.is_secret:
+            assert declared.option not in help_text
+            continue
         assert declared.option in help_text
         if declared.name != "symbols":
             assert " ".join(declared.sentence.split()) in help_text

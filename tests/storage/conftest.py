@@ -1,50 +1,56 @@
-"""A real server for every test here: one for the session, a schema of its own for each test."""
+"""A real server of each edition for every test here: one for the session, a schema of its own for each test."""
 
 from __future__ import annotations
 
-import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from storage.connection import connect
 from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
+from tests.servers import empty_schema, forget, running_server, spread_over_editions
 from tests.storage.helpers import World
+from tests.storage.listening import TlsServer, listening, make_certificate, make_guarded_user, postgres_with_tls
 
-_numbers = itertools.count(1)
-
-
-def forget(data_dir: Path) -> None:
-    """Remove the server's files where they lie outside the data directory."""
-    location = data_dir / "database" / "location"
-    if location.exists():
-        shutil.rmtree(location.read_text().strip(), ignore_errors=True)
+pytest_generate_tests = spread_over_editions
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data_dir = tmp_path_factory.mktemp("session") / "data"
-    server = EmbeddedServer(data_dir)
-    try:
-        yield server.start()
-    finally:
-        assert server.stop()
-        forget(data_dir)
+def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server, as a URL; of each edition in turn."""
+    with running_server(request.param) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def listening_url(reachable_folder: Path) -> Iterator[str]:
+    """A server on loopback without TLS; its user guarded has the password s3cret. A conninfo."""
+    with listening(reachable_folder / "listening", rules="host all guarded 127.0.0.1/32 scram-sha-256\n") as port:
+        make_guarded_user(port)
+        yield f"host=127.0.0.1 port={port} user=cryptopipe dbname=postgres"
+
+
+@pytest.fixture(scope="session")
+def tls_server(reachable_folder: Path) -> Iterator[TlsServer]:
+    postgres = postgres_with_tls()
+    if postgres is None:
+        pytest.skip("no PostgreSQL with TLS is installed (the embedded one has none)")
+    folder = reachable_folder / "tls"
+    folder.mkdir()
+    certificate = make_certificate(folder, "server", "db.example")
+    other = make_certificate(reachable_folder, "other", "db.example")
+    settings = f"ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{certificate.with_suffix('.key')}'"
+    with listening(folder, postgres, settings=settings) as port:
+        yield TlsServer(port, certificate, other)
 
 
 @pytest.fixture
 def empty_url(server_url: str) -> Iterator[str]:
     """An empty schema, as a URL."""
-    schema = f"test_{next(_numbers)}"
-    with connect(server_url) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-        yield make_conninfo(server_url, options=f"-csearch_path={schema}")
-        connection.execute("SET client_min_messages = warning")
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    with empty_schema(server_url) as url:
+        yield url
 
 
 @pytest.fixture
