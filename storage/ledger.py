@@ -42,11 +42,20 @@ _ROWS_PER_WRITE = 2_000
 
 _COPY = "COPY trades (symbol_id, time, trade_id, price, quantity, is_buyer_maker) FROM STDIN (FORMAT BINARY)"
 
+# The ranges that overlap or touch a run of ids: the last one that begins at or before it, and those that begin in it.
+# Run by run, because a batch of scattered ids lies among many ranges and touches few.
 _READ_COVERAGE = """
-    SELECT c.symbol_id, c.first_trade_id, c.last_trade_id
-    FROM coverage c
-    JOIN unnest(%s::int[], %s::bigint[], %s::bigint[]) AS batch (symbol_id, low, high) USING (symbol_id)
-    WHERE c.first_trade_id <= batch.high + 1 AND c.last_trade_id >= batch.low - 1
+    SELECT DISTINCT run.symbol_id, near.first_trade_id, near.last_trade_id
+    FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS run (symbol_id, low, high)
+    CROSS JOIN LATERAL (
+        (SELECT first_trade_id, last_trade_id FROM coverage c
+        WHERE c.symbol_id = run.symbol_id AND c.first_trade_id <= run.low
+        ORDER BY c.first_trade_id DESC LIMIT 1)
+        UNION ALL
+        SELECT first_trade_id, last_trade_id FROM coverage c
+        WHERE c.symbol_id = run.symbol_id AND c.first_trade_id > run.low AND c.first_trade_id <= run.high + 1
+    ) AS near
+    WHERE near.last_trade_id >= run.low - 1
     ORDER BY 1, 2
 """
 
@@ -142,6 +151,10 @@ _ADD_TO_ROLLUPS = sql.SQL(
 _ROLLUP_UNITS = ("", "", "", "e-8", "e-8", "e-8", "e-8", "e-8", "e-16", "", "e-8", "e-16", "", "")
 
 
+Held = dict[int, list[tuple[int, int]]]
+"""The ranges of ids held, as (first, last), rising, by symbol id."""
+
+
 class Stored(NamedTuple):
     """
     What became of a batch: how many trades are stored that were not before, and how many were refused because they
@@ -224,19 +237,15 @@ class Ledger:
             raise
         return Stored(len(fresh), refused)
 
-    def _begin(self, batch: Columns) -> dict[int, list[tuple[int, int]]]:
+    def _begin(self, batch: Columns) -> Held:
         """Lock the batch's symbols until the transaction ends; return their ranges that the batch may touch."""
-        starts = _symbol_starts(batch)
-        symbol_ids = batch.symbol_id[starts].tolist()
-        lows = batch.trade_id[starts].tolist()
-        highs = batch.trade_id[[*(starts[1:] - 1), len(batch) - 1]].tolist()
+        runs = [(symbol_id, first, last) for symbol_id, ids in _by_symbol(batch) for first, last in packing.runs(ids)]
+        held: Held = {symbol_id: [] for symbol_id, _, _ in runs}
         with self.connection.pipeline():
             self.connection.execute("BEGIN", prepare=True)
-            self.connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, _array(symbol_ids)), prepare=True)
+            self.connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, _array(held)), prepare=True)
             # A statement of its own: it must see what the holder of the lock before us committed.
-            ranges = (_array(symbol_ids), _array(lows), _array(highs))
-            rows = self.connection.execute(_READ_COVERAGE, ranges, prepare=True).fetchall()
-        held: dict[int, list[tuple[int, int]]] = {symbol_id: [] for symbol_id in symbol_ids}
+            rows = self.connection.execute(_READ_COVERAGE, _arrays(runs), prepare=True).fetchall()
         for symbol_id, first, last in rows:
             held[symbol_id].append((first, last))
         return held
@@ -248,17 +257,15 @@ class Ledger:
                 copy.write(packing.copy_rows(fresh.take(slice(start, start + _ROWS_PER_WRITE))))
             copy.write(packing.COPY_TRAILER)
 
-    def _extend_coverage(self, fresh: Columns, held: dict[int, list[tuple[int, int]]]) -> None:
+    def _extend_coverage(self, fresh: Columns, held: Held) -> None:
         gone: list[tuple[int, int]] = []
         grown: list[tuple[int, int, int]] = []
-        bounds = [*_symbol_starts(fresh).tolist(), len(fresh)]
-        for start, end in pairwise(bounds):
-            symbol_id = int(fresh.symbol_id[start])
-            before = held[symbol_id]
-            after = IdRanges([*before, *packing.runs(fresh.trade_id[start:end])])
+        for symbol_id, ids in _by_symbol(fresh):
+            before = set(held[symbol_id])
+            after = set(IdRanges(sorted([*before, *packing.runs(ids)])))
             firsts = {first for first, _ in after}
             gone += [(symbol_id, first) for first, _ in before if first not in firsts]
-            grown += [(symbol_id, first, last) for first, last in after if (first, last) not in before]
+            grown += [(symbol_id, first, last) for first, last in after - before]
         if gone:
             self.connection.execute(_SHRINK_COVERAGE, _arrays(gone), prepare=True)
         self.connection.execute(_EXTEND_COVERAGE, _arrays(grown), prepare=True)
@@ -332,22 +339,20 @@ def _agree(stored: Trade, trade: Trade) -> bool:
     return stored._replace(time_us=stored.time_us // 1000) == trade._replace(time_us=trade.time_us // 1000)
 
 
-def _split(batch: Columns, held: dict[int, list[tuple[int, int]]]) -> tuple[Columns, Columns]:
+def _split(batch: Columns, held: Held) -> tuple[Columns, Columns]:
     """Return the batch's trades whose ids are not held, and those whose are."""
     none = slice(0, 0)
     if not any(held.values()):
         return batch, batch.take(none)
-    bounds = [*_symbol_starts(batch).tolist(), len(batch)]
-    known = [
-        packing.held_already(batch.trade_id[start:end], held[int(batch.symbol_id[start])])
-        for start, end in pairwise(bounds)
-    ]
+    known = [packing.held_already(ids, held[symbol_id]) for symbol_id, ids in _by_symbol(batch)]
     repeated = np.concatenate(known)
     return (batch.take(~repeated), batch.take(repeated)) if repeated.any() else (batch, batch.take(none))
 
 
-def _symbol_starts(batch: Columns) -> packing.Ints:
-    return np.concatenate(([0], np.flatnonzero(np.diff(batch.symbol_id)) + 1))
+def _by_symbol(batch: Columns) -> list[tuple[int, packing.Ints]]:
+    """Return the ids of each symbol, rising, by rising symbol id."""
+    starts = [0, *(np.flatnonzero(np.diff(batch.symbol_id)) + 1).tolist(), len(batch)]
+    return [(int(batch.symbol_id[start]), batch.trade_id[start:end]) for start, end in pairwise(starts)]
 
 
 def _arrays(rows: Iterable[tuple[int, ...]], units: Sequence[str] = ("",) * 3) -> list[str]:

@@ -15,7 +15,10 @@ from app.market.symbol import Symbol
 from app.market.trade import Trade
 from tests.storage.helpers import PATIENCE_S, START_US, World, folded, some_trades
 
-ALL_INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s", "7s", "5d", "2w", "3M"))]
+ALL_INTERVALS = [
+    *MENU_INTERVALS,
+    *(Interval.parse(name) for name in "13m 181m 90s 7s 17s 97m 1441m 25h 5d 2w 3M".split()),
+]
 MINUTE = Interval.parse("1m")
 _symbols = itertools.count(1)
 
