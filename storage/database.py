@@ -3,6 +3,8 @@ The database as the program uses it: opened once, a writer, a store, closed once
 
 `Database.open` starts the embedded server, or connects to the one that a URL names, and brings its tables up to date.
 Afterwards everything reconnects by itself; an embedded server that has died is started again by whoever needs it first.
+A database that this user may only read is opened all the same: nothing is written to it, and `Database.reading_only`
+says why.
 """
 
 from __future__ import annotations
@@ -13,28 +15,41 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.market.errors import StoreUnavailable
+from storage.access import access_of
+from storage.address import with_password
 from storage.candles import PostgresStore
 from storage.connection import Connection, ServerFacts, connect, facts_of
 from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
+from storage.reading import NoWriter, ReadingStore
 from storage.writer import BatchWriter
 
 logger = logging.getLogger(__name__)
+
+_READERS_S = 2.0  # how long readers at work may hold the end up
 
 
 class Database:
     """
     An open database. ``writer`` and ``store`` implement the Protocols of `app.market.ports`; ``facts`` describes the
-    server, ``url`` is its conninfo (it may hold a password: never show it).
+    server, ``url`` is its conninfo (it may hold a password: never show it). ``reading_only`` is one sentence where
+    nothing can be recorded, else empty; the writer then forgets what it is given.
     """
 
     def __init__(
-        self, url: str, facts: ServerFacts, writer: BatchWriter, store: PostgresStore, server: EmbeddedServer | None
+        self,
+        url: str,
+        facts: ServerFacts,
+        writer: BatchWriter | NoWriter,
+        store: PostgresStore,
+        server: EmbeddedServer | None,
+        reading_only: str,
     ) -> None:
         self.url = url
         self.facts = facts
         self.writer = writer
         self.store = store
+        self.reading_only = reading_only
         self._server = server
 
     @classmethod
@@ -47,34 +62,44 @@ class Database:
         batch_trades: int = 100,
         batch_seconds: float = 1.0,
         queue_limit: int = 200_000,
+        ask_password: Callable[[str], str] | None = None,
     ) -> Database:
         """
         Open the database that ``url`` names, or the embedded one in ``data_dir`` where it is None or empty.
 
         Blocks: call it from a worker thread. A failed one leaves nothing behind and may be tried again.
+        ``ask_password``: see `connect`; what it returns is used for every connection.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.
-            StoreSchemaMismatch: If its tables are newer than this program, or not ours. Nothing was changed.
+            StoreSchemaMismatch: If its tables are newer than this program, or not ours, or older and this user may not
+                change them. Nothing was changed.
         """
         server = None if url else EmbeddedServer(data_dir, postgres_bin=postgres_bin)
         try:
             address = url if url else _started(server)
-            with connect(address) as connection:
+            asked = _Asked(ask_password)
+            with connect(address, ask_password=asked) as connection:
+                address = with_password(address, asked.password) if asked.password else address
+                access = access_of(connection)
+                access.check()
                 migrate(connection)
                 facts = facts_of(connection, embedded=server is not None)
         except BaseException:
             if server is not None:
                 server.stop()
             raise
-        logger.info("The database is %s", facts.label)
+        logger.info("The database is %s. %s", facts.label, access.reading_only)
+        to_read = _connector(address, server, "cryptopipe reader")
+        if access.reading_only:
+            return cls(address, facts, NoWriter(), ReadingStore(to_read), server, access.reading_only)
         writer = BatchWriter(
             _connector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
         )
-        return cls(address, facts, writer, PostgresStore(_connector(address, server, "cryptopipe reader")), server)
+        return cls(address, facts, writer, PostgresStore(to_read), server, "")
 
     @property
     def label(self) -> str:
@@ -88,7 +113,7 @@ class Database:
         """
         deadline = time.monotonic() + timeout_s
         written = self.writer.close(timeout_s * 0.6)
-        self.store.close()
+        self.store.close(min(_READERS_S, max(0.0, deadline - time.monotonic())))
         if self._server is None:
             return written
         return self._server.stop(max(2.0, deadline - time.monotonic())) and written
@@ -99,6 +124,18 @@ def _started(server: EmbeddedServer | None) -> str:
     return server.start()
 
 
+class _Asked:
+    """Asks for a password and remembers the answer."""
+
+    def __init__(self, ask: Callable[[str], str] | None) -> None:
+        self._ask = ask
+        self.password = ""
+
+    def __call__(self, url: str) -> str:
+        self.password = self._ask(url) if self._ask else ""
+        return self.password
+
+
 def _connector(url: str, server: EmbeddedServer | None, name: str) -> Callable[[], Connection]:
     def reconnect() -> Connection:
         try:
@@ -106,6 +143,11 @@ def _connector(url: str, server: EmbeddedServer | None, name: str) -> Callable[[
         except StoreUnavailable:
             if server is None:
                 raise
-            return connect(server.start(), application_name=name)
+            address = server.start()
+        try:
+            return connect(address, application_name=name)
+        except StoreUnavailable as error:
+            # Its address is no business of the user's.
+            raise StoreUnavailable("The embedded database is being started again; wait a moment.") from error
 
     return reconnect

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
-from psycopg import sql
 
 from storage import packing
 from storage.connection import Connection
@@ -51,16 +50,5 @@ class Partitions:
 
 def _make(connection: Connection, month: np.datetime64) -> None:
     first: date = month.astype("datetime64[D]").item()
-    after: date = (month + 1).astype("datetime64[D]").item()
-    name = sql.Identifier(f"trades_{first:%Y_%m}")
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", PARTITION_LOCK)
-        if connection.execute("SELECT to_regclass(%s)", (name.as_string(connection),)).fetchone() != (None,):
-            return
-        connection.execute(sql.SQL("CREATE TABLE {} (LIKE trades INCLUDING ALL)").format(name))
-        # Attached rather than made as a partition: that locks out neither readers nor writers of the other months.
-        connection.execute(
-            sql.SQL("ALTER TABLE trades ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                name, sql.Literal(f"{first} 00:00:00+00"), sql.Literal(f"{after} 00:00:00+00")
-            )
-        )
+    # A function of the tables' owner, which locks `PARTITION_LOCK`: a role that only records may not attach.
+    connection.execute("SELECT make_trades_partition(%s)", (first,))
