@@ -1,9 +1,10 @@
 """
 Bringing a database to this version's tables.
 
-``migrations/NNNN_name.sql`` run in the order of their numbers, each once and in a transaction of its own, under an
-advisory lock when several programs start together. The tables lie in the first schema of the session's search path
-(``public`` unless the URL's options say otherwise). `schema_version` holds one row for each migration that ran.
+``migrations/NNNN_name.sql`` run in the order of their numbers, each once and in a transaction of its own, without a
+limit of time, and under an advisory lock when several programs start together. The tables lie in the first schema of
+the session's search path (``public`` unless the URL's options say otherwise). `schema_version` holds one row for each
+migration that ran.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import psycopg
 
 from app.market.errors import StoreError, StoreSchemaMismatch
 from storage.connection import Connection, translated
+from storage.editions import switch_on_timescale
+from storage.maintenance import alone
 
 logger = logging.getLogger(__name__)
 
-_LOCK = 0x63_72_79_70_74_6F  # of our own choosing: any number will do, as long as all agree
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 
 
@@ -56,20 +58,15 @@ def migrate(connection: Connection, steps: Sequence[Migration] | None = None) ->
     steps = migrations() if steps is None else steps
     with translated("prepare the database's tables"):
         if _version(connection, steps) < steps[-1].number:
-            # Session-wide, because each step has its own transaction.
-            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            try:
+            with alone(connection):
                 _run(connection, steps)
-            finally:
-                if not connection.closed:
-                    connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     return steps[-1].number
 
 
 def _run(connection: Connection, steps: Sequence[Migration]) -> None:
     version = _version(connection, steps)
     if version == 0:
-        _use_timescale(connection)
+        switch_on_timescale(connection)
     for step in steps:
         if step.number <= version:
             continue
@@ -103,19 +100,3 @@ def _version(connection: Connection, steps: Sequence[Migration]) -> int:
             f"{steps[-1].number}): upgrade the program. Nothing was changed."
         )
     return version
-
-
-def _use_timescale(connection: Connection) -> None:
-    """Switch TimescaleDB on where the server has it loaded and lets us; the tables are made for it from the start."""
-    row = connection.execute(
-        "SELECT current_setting('shared_preload_libraries') LIKE '%timescaledb%'"
-        " AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL)"
-    ).fetchone()
-    if row is None or not row[0]:
-        return
-    try:
-        # Not in our schema, which may be one of several in this database: all share the extension.
-        public = connection.execute("SELECT to_regnamespace('public') IS NOT NULL").fetchone() == (True,)
-        connection.execute(f"CREATE EXTENSION IF NOT EXISTS timescaledb {'SCHEMA public' if public else ''}")
-    except psycopg.Error as error:
-        logger.warning("TimescaleDB is there but could not be switched on: %s", error.diag.message_primary)

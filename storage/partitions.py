@@ -1,7 +1,8 @@
 """
 The monthly partitions of `trades` on plain PostgreSQL, made when a month's first trade comes.
 
-TimescaleDB makes its chunks itself; there this module does nothing.
+TimescaleDB makes its chunks itself; there this module has it take late trades into compressed ones, however many rows
+that opens.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 
 from storage import packing
 from storage.connection import Connection
+from storage.editions import is_hypertable
+from storage.late import LateDays
 from storage.packing import Columns
 
 PARTITION_LOCK = (0x63_72_79_70, 0)
@@ -19,20 +22,24 @@ PARTITION_LOCK = (0x63_72_79_70, 0)
 
 
 class Partitions:
-    """The partitions that one writing connection knows to exist."""
+    """The partitions that one writing connection knows to exist, and the old days that it has said it stores into."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._late = LateDays(connection)
         self._months: set[np.datetime64] = set()
         self._partitioned: bool | None = None
 
     def make(self, batch: Columns) -> None:
         """Make those of the batch's months, outside its transaction: they stay whatever becomes of that."""
+        self._late.note(batch)
         if self._partitioned is None:
-            row = self._connection.execute(
-                "SELECT relkind = 'p' FROM pg_class WHERE oid = 'trades'::regclass"
-            ).fetchone()
-            self._partitioned = row is not None and bool(row[0])
+            self._partitioned = not is_hypertable(self._connection)
+            if not self._partitioned:
+                # The batch bounds it. The server's own limit is for statements that nobody has thought about.
+                self._connection.execute(
+                    "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', false)"
+                )
         if not self._partitioned:
             return
         for month in packing.months(batch):

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
 from storage.connection import Connection, Edition, ServerFacts, facts_of, translated
+from storage.editions import timescale_schema
 from storage.levels import LEVELS
 from storage.migrate import migrations
 
@@ -211,8 +212,10 @@ def _trades_size(connection: Connection, recorded: int, *, hypertable: bool) -> 
     if hypertable:
         data, indexes = _row(
             connection,
-            "SELECT coalesce(sum(table_bytes + coalesce(toast_bytes, 0)), 0)::bigint,"
-            " coalesce(sum(index_bytes), 0)::bigint FROM hypertable_detailed_size('trades')",
+            sql.SQL(
+                "SELECT coalesce(sum(table_bytes + coalesce(toast_bytes, 0)), 0)::bigint,"
+                " coalesce(sum(index_bytes), 0)::bigint FROM {}.hypertable_detailed_size('trades')"
+            ).format(timescale_schema(connection)),
         )
     else:
         data, indexes = _row(
@@ -258,12 +261,12 @@ def _chunks(connection: Connection) -> Parts:
         sql.SQL(
             """
             SELECT count(*), {start}, {end},
-                (SELECT coalesce(max(total_bytes), 0) FROM chunks_detailed_size('trades'))
+                (SELECT coalesce(max(total_bytes), 0) FROM {functions}.chunks_detailed_size('trades'))
             FROM timescaledb_information.chunks
             WHERE hypertable_name = 'trades'
-                AND format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = 'trades'::regclass
+                AND format('%I.%I', hypertable_schema, hypertable_name)::regclass = 'trades'::regclass
             """
-        ).format(start=_us("min(range_start)"), end=_us("max(range_end)")),
+        ).format(start=_us("min(range_start)"), end=_us("max(range_end)"), functions=timescale_schema(connection)),
     )
     return Parts("chunks", *row)
 
@@ -271,9 +274,11 @@ def _chunks(connection: Connection) -> Parts:
 def _compression(connection: Connection) -> Compression:
     row = _row(
         connection,
-        "SELECT coalesce(sum(number_compressed_chunks), 0)::bigint,"
-        " coalesce(sum(before_compression_total_bytes), 0)::bigint,"
-        " coalesce(sum(after_compression_total_bytes), 0)::bigint FROM hypertable_compression_stats('trades')",
+        sql.SQL(
+            "SELECT coalesce(sum(number_compressed_chunks), 0)::bigint,"
+            " coalesce(sum(before_compression_total_bytes), 0)::bigint,"
+            " coalesce(sum(after_compression_total_bytes), 0)::bigint FROM {}.hypertable_compression_stats('trades')"
+        ).format(timescale_schema(connection)),
     )
     return Compression(*row)
 

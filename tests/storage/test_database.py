@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -95,7 +96,7 @@ def test_opening_fails_with_a_sentence_and_can_be_tried_again(data_dir: Path) ->
 
 def test_a_url_opens_a_database_elsewhere(empty_url: str, tmp_path: Path) -> None:
     database = Database.open(empty_url, tmp_path)
-    assert database.facts.label.startswith("PostgreSQL ")
+    assert re.match(r"(TimescaleDB \S+ on )?PostgreSQL \d", database.facts.label)
     assert database.writer.put(some_trades(10))
     assert database.close()
     assert list(tmp_path.iterdir()) == []

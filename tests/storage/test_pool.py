@@ -16,6 +16,8 @@ from storage.connection import Connection, connect
 from storage.embedded import EmbeddedServer
 from storage.pool import ConnectionPool
 
+pytestmark = pytest.mark.embedded_only
+
 
 class Counting:
     """Connects to a server and counts how often."""

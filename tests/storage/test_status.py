@@ -64,17 +64,19 @@ def test_a_role_that_may_only_read_gets_the_status_and_one_that_may_not_gets_a_s
     with world.connect() as connection:
         schema = connection.execute("SELECT current_schema()").fetchone()
         assert schema is not None
-        connection.execute("CREATE ROLE looking LOGIN; CREATE ROLE stranger LOGIN")
+        connection.execute(
+            "CREATE ROLE looking LOGIN PASSWORD 'looking'; CREATE ROLE stranger LOGIN PASSWORD 'stranger'"
+        )
         try:
             connection.execute(
                 f"GRANT USAGE ON SCHEMA {schema[0]} TO looking, stranger;"
                 f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema[0]} TO looking"
             )
-            with connect(make_conninfo(world.url, user="looking")) as looking:
+            with connect(make_conninfo(world.url, user="looking", password="looking")) as looking:
                 status = read_status(looking)
             assert not status.writable
             assert status.symbols[0].trades == 10
-            refused = make_conninfo(world.url, user="stranger")
+            refused = make_conninfo(world.url, user="stranger", password="stranger")
             with connect(refused) as stranger, pytest.raises(StoreUnavailable, match="lacks the right"):
                 read_status(stranger)
         finally:

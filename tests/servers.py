@@ -1,0 +1,141 @@
+"""
+The servers that tests of the storage run on: the embedded one always, and each other edition that can be had.
+
+A test that asks for ``server_url`` runs on every one of `editions`; one whose module or function is marked
+``embedded_only`` does not depend on the edition and runs on the embedded server. What cannot be had is skipped and says
+why; that no server is named is said once, in test_editions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from storage.connection import connect
+from storage.embedded import EmbeddedServer
+from tests.storage.timescale import TimescaleMissing, TimescaleServer
+
+EMBEDDED, APACHE, NAMED = "embedded", "timescaledb-apache", "named"
+NAMED_VARIABLE = "CRYPTOPIPE_TEST_DATABASE_URL"
+_ATTEMPTS = 5
+_RUN = secrets.token_hex(3)
+_numbers = itertools.count(1)
+
+
+def editions() -> list[str]:
+    """Return the editions that tests of this run are for."""
+    return [EMBEDDED, APACHE, *([NAMED] if os.environ.get(NAMED_VARIABLE) else [])]
+
+
+def spread_over_editions(metafunc: pytest.Metafunc) -> None:
+    """Run the test on every edition: for ``pytest_generate_tests``."""
+    if "server_url" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("embedded_only")
+        metafunc.parametrize("server_url", [EMBEDDED] if marked else editions(), indirect=True, scope="session")
+
+
+@contextlib.contextmanager
+def running_server(edition: str) -> Iterator[str]:
+    """Yield the conninfo of a server of that edition; skips the test where there can be none."""
+    if edition == NAMED:
+        url = os.environ.get(NAMED_VARIABLE)
+        if not url:
+            pytest.skip(f"{NAMED_VARIABLE} names no server to test on")
+        with _without_traces(url):
+            yield url
+    elif edition == APACHE:
+        server = TimescaleServer()
+        try:
+            try:
+                url = server.start()
+            except TimescaleMissing as missing:
+                pytest.skip(f"no TimescaleDB Apache: {missing}")
+            yield url
+        finally:
+            server.stop()
+    else:
+        with _embedded() as url:
+            yield url
+
+
+@contextlib.contextmanager
+def empty_schema(server_url: str) -> Iterator[str]:
+    """Yield a conninfo whose search path is an empty schema of its own."""
+    schema = f"cryptopipe_test_{_RUN}_{next(_numbers)}"
+    with connect(server_url) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    try:
+        yield make_conninfo(server_url, options=f"-csearch_path={schema}")
+    finally:
+        _drop_schema(server_url, schema)
+
+
+@contextlib.contextmanager
+def empty_database(server_url: str) -> Iterator[str]:
+    """Yield a conninfo of an empty database of its own, without any extension; skips where the user may make none."""
+    name = sql.Identifier(f"cryptopipe_test_{_RUN}_{next(_numbers)}")
+    with connect(server_url) as connection:
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        except psycopg.errors.InsufficientPrivilege:
+            pytest.skip("the user of the server may not make databases")
+        try:
+            yield make_conninfo(server_url, dbname=name.as_string(connection).strip('"'))
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def forget(data_dir: Path) -> None:
+    """Remove the server's files where they lie outside the data directory."""
+    location = data_dir / "database" / "location"
+    if location.exists():
+        shutil.rmtree(location.read_text().strip(), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _embedded() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="cryptopipe-tests-") as folder:
+        data_dir = Path(folder) / "data"
+        server = EmbeddedServer(data_dir)
+        try:
+            yield server.start()
+        finally:
+            assert server.stop()
+            forget(data_dir)
+
+
+@contextlib.contextmanager
+def _without_traces(url: str) -> Iterator[None]:
+    """Drop the extension afterwards where our tables were the first to need it."""
+    extension = "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"
+    with connect(url) as connection:
+        there = connection.execute(extension).fetchone()
+    yield
+    with connect(url) as connection:
+        if connection.execute(extension).fetchone() != there:
+            connection.execute("DROP EXTENSION timescaledb")
+
+
+def _drop_schema(server_url: str, schema: str) -> None:
+    for attempt in range(_ATTEMPTS):
+        with connect(server_url) as connection:
+            connection.execute("SET client_min_messages = warning")
+            try:
+                connection.execute(f"DROP SCHEMA {schema} CASCADE")
+            except psycopg.errors.DeadlockDetected:
+                # A policy of the server's own is at work on the same tables.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
