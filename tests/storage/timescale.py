@@ -112,6 +112,19 @@ class TimescaleServer:
         return self._root / "srv" / self._name
 
 
+def unpacked_timescale() -> Path:
+    """Return the folder that the server's programs were unpacked into, for other uses. Raises TimescaleMissing."""
+    _check_machine()
+    root = TimescaleServer()._root
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_suffix(".lock")) as lock:
+        if not lock.acquire(_PATIENCE_S):
+            raise TimescaleMissing("another run has been unpacking TimescaleDB for minutes")
+        if not (root / ".unpacked").exists():
+            _unpack(root)
+    return root
+
+
 def _check_machine() -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise TimescaleMissing("TimescaleDB is unpacked and run in a chroot, which takes root on Linux")
