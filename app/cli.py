@@ -119,7 +119,19 @@ def run_command(options: argparse.Namespace) -> int:
     run = _prepared(settings, options)  # before there is a log, because a refused command makes no files
     name = "sandbox" if options.command == "sandbox" else "cryptopipe"
     start_logging(settings.data_dir, settings.log_level, settings.log_format, name=name)
+    if name != "sandbox":
+        warn_of_password(settings)
     return run()
+
+
+def warn_of_password(settings: Settings) -> None:
+    """Log it where the database's password stands where others can read it."""
+    if not settings.database_url:
+        return
+    from app.databases import password_warning
+
+    if warning := password_warning(settings):
+        logger.warning(warning)
 
 
 def _prepared(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:

@@ -13,15 +13,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
+from app.databases import connect_to, database_url, embedded_server, has_database
 from app.market.errors import UsageError
 from app.settings import Settings
 from app.status_text import status_json, status_text
 from app.stopping import on_signals
-from app.wiring import has_database
-from storage.connection import Connection, connect
-from storage.embedded import EmbeddedServer
+from storage.connection import Connection
 from storage.status import address_of, read_status
 
 _STATUS_TIMEOUT_S = 15.0
@@ -79,17 +77,13 @@ def _connected(settings: Settings, *, statement_timeout_s: float = 60.0) -> Iter
         StoreError: If it cannot be used; the sentence says why.
         KeyboardInterrupt: On the first signal; what was begun is undone by the server.
     """
-    server = None
-    if not settings.database_url:
-        folder = Path(settings.postgres_bin) if settings.postgres_bin else None
-        server = EmbeddedServer(settings.data_dir, postgres_bin=folder)
+    server = None if settings.database_url else embedded_server(settings)
     with on_signals(_interrupt), contextlib.ExitStack() as ending:
         if server is not None:
             ending.callback(server.stop)
-        url = settings.database_url if server is None else server.start()
-        yield ending.enter_context(
-            contextlib.closing(connect(url, application_name="cryptopipe db", statement_timeout_s=statement_timeout_s))
-        )
+        url = database_url(settings) if server is None else server.start()
+        connection = connect_to(url, application_name="cryptopipe db", statement_timeout_s=statement_timeout_s)
+        yield ending.enter_context(contextlib.closing(connection))
 
 
 def _interrupt() -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.binance.stream import BinanceFeed
+from app.databases import open_database, password_warning
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import check_symbols
 from app.market.errors import CryptopipeError
 from app.market.trade import MarketEvent
 from app.settings import Settings
-from app.wiring import exchange_rest, open_database
+from app.wiring import exchange_rest
 
 _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
@@ -78,7 +79,10 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", "failed", str(error))
     try:
         stored = sum(database.store.coverage(symbol).count() for symbol in settings.symbols)
-        return Finding("database", "ok", f"{database.label} answers; {stored} trades of your symbols are stored.")
+        found = f"{database.label} answers; {stored} trades of your symbols are stored. {database.reading_only}".strip()
+        if warning := password_warning(settings):
+            return Finding("database", "warning", f"{found} {warning}")
+        return Finding("database", "ok", found)
     except CryptopipeError as error:
         return Finding("database", "failed", str(error))
     finally:

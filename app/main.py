@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from app.cli import guarded, run_command, settings_from
+from app.cli import guarded, run_command, settings_from, warn_of_password
 from app.live.instance import InstanceLock
 from app.logs import start_logging
 from app.market.errors import FeedDisconnected, UsageError
@@ -66,6 +66,7 @@ def _open_windows(options: argparse.Namespace) -> int:
         with contextlib.ExitStack() as stack:
             log_file = start_logging(chosen.data_dir, chosen.log_level, chosen.log_format)
             stack.enter_context(_crash_log(log_file.with_name("crash.log")))
+            warn_of_password(chosen)
             lock = InstanceLock(chosen.data_dir)
             lock.acquire()
             stack.callback(lock.release)

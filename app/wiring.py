@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from app.binance.endpoints import check_rest_base, check_ws_base
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
+from app.databases import has_database as has_database
+from app.databases import open_database as open_database
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
 from app.settings import Settings
-from storage.database import Database
-from storage.embedded import EmbeddedServer
-
-
-def open_database(settings: Settings) -> Database:
-    """
-    Open the database the settings name. Blocks.
-
-    Raises:
-        StoreError: If it cannot be used; the sentence says why.
-    """
-    return Database.open(
-        url=settings.database_url or None,
-        data_dir=settings.data_dir,
-        postgres_bin=Path(settings.postgres_bin) if settings.postgres_bin else None,
-        batch_trades=settings.batch_trades,
-        batch_seconds=settings.batch_seconds,
-        queue_limit=settings.queue_trades,
-    )
-
-
-def has_database(settings: Settings) -> bool:
-    """Whether there is a database to read: one that is named, or an embedded one that has been made."""
-    return bool(settings.database_url) or EmbeddedServer.exists(settings.data_dir)
 
 
 def check_addresses(settings: Settings) -> None:

@@ -64,7 +64,8 @@ def owns_trades(connection: Connection) -> bool:
 def switch_on_timescale(connection: Connection) -> None:
     """Switch TimescaleDB on in this database where the server has it loaded and the user may."""
     row = connection.execute(
-        "SELECT current_setting('shared_preload_libraries') LIKE '%timescaledb%'"
+        # Its settings are there where the library is loaded; the list of libraries is not for every user to read.
+        "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')"
         " AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL)"
         " AND has_database_privilege(current_database(), 'CREATE'), to_regnamespace('public') IS NOT NULL"
     ).fetchone()

@@ -87,3 +87,4 @@ def make_guarded_user(port: int) -> None:
     """Make a user guarded, whose password is s3cret, in a server that `listening` runs."""
     with psycopg.connect(f"host=127.0.0.1 port={port} user=cryptopipe dbname=postgres", autocommit=True) as connection:
         connection.execute("CREATE ROLE guarded LOGIN PASSWORD 's3cret'")
+        connection.execute("CREATE SCHEMA AUTHORIZATION guarded")
