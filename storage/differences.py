@@ -1,0 +1,142 @@
+"""What `storage.verify` finds and `storage.rebuild` mends, as values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.market.coverage import IdRanges
+
+LISTED = 100
+"""So many differences of one symbol and kind are listed; the others are counted."""
+
+
+class Kind(StrEnum):
+    """In what way the database contradicts itself."""
+
+    MISSING = "missing trades"  # the ranges say that they are held
+    UNCOVERED = "uncovered trades"  # stored, but the ranges say that they are not
+    TWICE = "trade stored twice"  # one id with two times
+    RANGES = "ranges overlap or touch"
+    CANDLE_MISSING = "candle missing"
+    CANDLE_SUPERFLUOUS = "candle superfluous"
+    CANDLE_DIFFERENT = "candle different"
+    CANDLE_UNFOUNDED = "candle unfounded"  # it holds more trades than the finer candles, and the trades were dropped
+    UNCOUNTED = "trades in no candle"  # held by the ranges, dropped from the trades, and in no candle either
+    KLINE = "kline impossible"
+    NAMELESS = "trades without a symbol"
+
+
+MENDABLE = frozenset(Kind) - {Kind.CANDLE_UNFOUNDED, Kind.UNCOUNTED}
+"""What the trades still there can put right."""
+
+
+class Difference(NamedTuple):
+    """
+    One difference. ``number`` is how many trades, ranges, candles or klines it concerns, ``what`` says the rest.
+
+    The ids are inclusive; ``open_time_us`` (UTC microseconds) and ``table`` name a candle; None where there are none.
+    """
+
+    symbol: str
+    kind: Kind
+    number: int
+    what: str
+    first_trade_id: int | None = None
+    last_trade_id: int | None = None
+    table: str | None = None
+    open_time_us: int | None = None
+
+
+class Window(NamedTuple):
+    """
+    The times ``[start_us, end_us)``, UTC microseconds, each a multiple of the coarsest level's length.
+
+    ``dropped``: retention has dropped trades of this time, so that its candles may hold more than the trades tell.
+    """
+
+    start_us: int
+    end_us: int
+    dropped: bool = False
+
+
+@dataclass(slots=True)
+class Damage:
+    """All that is wrong with one symbol, as far as it can be mended."""
+
+    symbol_id: int
+    name: str
+    missing: IdRanges = field(default_factory=IdRanges)
+    uncovered: IdRanges = field(default_factory=IdRanges)
+    twice: IdRanges = field(default_factory=IdRanges)
+    windows: list[Window] = field(default_factory=list)
+    ranges: bool = False
+    klines: bool = False
+    nameless: bool = False
+
+    def __bool__(self) -> bool:
+        found = (self.missing, self.uncovered, self.twice, self.windows, self.ranges, self.klines, self.nameless)
+        return any(map(bool, found))
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What was found. ``trades`` counts those looked at; ``listed`` has at most `LISTED` differences of one symbol and
+    kind, ``totals`` how many there are of each.
+    """
+
+    trades: int = 0
+    symbols: list[str] = field(default_factory=list)
+    listed: list[Difference] = field(default_factory=list)
+    totals: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    damages: list[Damage] = field(default_factory=list)
+    _lines: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+
+    @property
+    def differing(self) -> list[str]:
+        """The symbols with a difference, by name."""
+        return sorted({name for name, _ in self.totals})
+
+    def add(self, difference: Difference, *, of: int | None = None) -> None:
+        """Note one difference; ``of`` is what it adds to the total where that is not its number."""
+        key = (difference.symbol, difference.kind)
+        self.totals[key] += difference.number if of is None else of
+        self._lines[key] += 1
+        if self._lines[key] <= LISTED:
+            self.listed.append(difference)
+
+
+def without(ids: IdRanges, others: IdRanges) -> IdRanges:
+    """Return the ids that are not among the others; in the time of one pass over both."""
+    left = IdRanges()
+    taken = iter([*others, (1 << 64, 1 << 64)])
+    low, high = next(taken)
+    for first, last in ids:
+        while high < first:
+            low, high = next(taken)
+        while low <= last:
+            if first < low:
+                left.add_range(first, low - 1)
+            first = high + 1
+            if high >= last:
+                break
+            low, high = next(taken)
+        if first <= last:
+            left.add_range(first, last)
+    return left
+
+
+def overlaps(runs: Iterable[tuple[int, int]]) -> tuple[IdRanges, IdRanges]:
+    """Return the ids in any of these inclusive ranges, and those in more than one."""
+    every, several = IdRanges(), IdRanges()
+    reached = -1
+    for first, last in sorted(runs):
+        every.add_range(first, last)
+        if first <= reached:
+            several.add_range(first, min(last, reached))
+        reached = max(reached, last)
+    return every, several
