@@ -12,6 +12,7 @@ from storage.address import holds_secret, password_in, with_password
 from storage.connection import Connection, connect
 from storage.database import Database
 from storage.embedded import EmbeddedServer
+from storage.keep import proposal
 
 
 def open_database(settings: Settings) -> Database:
@@ -28,6 +29,7 @@ def open_database(settings: Settings) -> Database:
         batch_trades=settings.batch_trades,
         batch_seconds=settings.batch_seconds,
         queue_limit=settings.queue_trades,
+        keep_trades=proposal(settings.keep_trades),
         ask_password=passwords.remembered,
     )
 

@@ -23,6 +23,7 @@ import platformdirs
 
 from app.market.errors import SettingsError, UsageError
 from app.market.interval import Interval
+from storage.keep import proposal
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
 _NOT_SETTINGS = ("CRYPTOPIPE_TEST_", "CRYPTOPIPE_SHARED_DATA")  # the tests' own variables
@@ -81,6 +82,9 @@ class Settings:
     theme: Theme = _setting("dark", "Colours of the window: dark or light.")
     spread_percent: float = _setting(
         0.0, "Show bid and ask as last price ± this percentage; 0 shows the exchange's own.", at_least=0
+    )
+    keep_trades: str = _setting(
+        "", "Keep trades for that long (90d, 26w, 2y, off) once `cryptopipe db retention` confirmed it; candles stay."
     )
     batch_trades: int = _setting(100, "Trades that make a batch for the database.", at_least=1)
     batch_seconds: float = _setting(1.0, "Seconds after which a smaller batch is stored.", at_least=0.01)
@@ -210,6 +214,8 @@ def _convert(name: str, value: Any, found: Place, place: str) -> Any:
         ) from error
     if name == "interval":
         _check_interval(converted, place)
+    if name == "keep_trades":
+        _check_keep(converted, place)
     least = declared.metadata["at_least"]
     if isinstance(converted, float) and not math.isfinite(converted):
         raise SettingsError(f"The setting {name} {place} cannot be {value}: give a plain number.")
@@ -247,6 +253,13 @@ def _check_interval(text: str, place: str) -> None:
         Interval.parse(text)
     except UsageError as error:
         raise SettingsError(f"The setting interval {place} cannot be used: {error}") from error
+
+
+def _check_keep(text: str, place: str) -> None:
+    try:
+        proposal(text)
+    except UsageError as error:
+        raise SettingsError(f"The setting keep_trades {place} cannot be used: {error}") from error
 
 
 def _symbols(value: Any, place: str) -> tuple[str, ...]:

@@ -19,7 +19,10 @@ from storage.access import access_of
 from storage.address import with_password
 from storage.candles import PostgresStore
 from storage.connection import Connection, ServerFacts, connect, facts_of
+from storage.editions import settle
 from storage.embedded import EmbeddedServer
+from storage.keep import Keep
+from storage.keeper import RetentionKeeper
 from storage.migrate import migrate
 from storage.reading import NoWriter, ReadingStore
 from storage.writer import BatchWriter
@@ -44,6 +47,7 @@ class Database:
         store: PostgresStore,
         server: EmbeddedServer | None,
         reading_only: str,
+        keeper: RetentionKeeper | None = None,
     ) -> None:
         self.url = url
         self.facts = facts
@@ -51,6 +55,7 @@ class Database:
         self.store = store
         self.reading_only = reading_only
         self._server = server
+        self._keeper = keeper
 
     @classmethod
     def open(
@@ -62,13 +67,15 @@ class Database:
         batch_trades: int = 100,
         batch_seconds: float = 1.0,
         queue_limit: int = 200_000,
+        keep_trades: Keep | str | None = None,
         ask_password: Callable[[str], str] | None = None,
     ) -> Database:
         """
         Open the database that ``url`` names, or the embedded one in ``data_dir`` where it is None or empty.
 
         Blocks: call it from a worker thread. A failed one leaves nothing behind and may be tried again.
-        ``ask_password``: see `connect`; what it returns is used for every connection.
+        ``keep_trades``: see `storage.retention.enforce`. ``ask_password``: see `connect`; what it returns is used for
+        every connection.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.
@@ -84,6 +91,7 @@ class Database:
                 access = access_of(connection)
                 access.check()
                 migrate(connection)
+                settle(connection)
                 facts = facts_of(connection, embedded=server is not None)
         except BaseException:
             if server is not None:
@@ -99,7 +107,8 @@ class Database:
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
         )
-        return cls(address, facts, writer, PostgresStore(to_read), server, "")
+        keeper = RetentionKeeper(_connector(address, server, "cryptopipe retention"), keep_trades)
+        return cls(address, facts, writer, PostgresStore(to_read), server, "", keeper)
 
     @property
     def label(self) -> str:
@@ -112,6 +121,8 @@ class Database:
         a little. False where trades are left (see `BatchWriter.unwritten`) or the server would not stop.
         """
         deadline = time.monotonic() + timeout_s
+        if self._keeper is not None:
+            self._keeper.close()
         written = self.writer.close(timeout_s * 0.6)
         self.store.close(min(_READERS_S, max(0.0, deadline - time.monotonic())))
         if self._server is None:

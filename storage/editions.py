@@ -16,6 +16,7 @@ from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
 from storage.connection import Connection, Edition, ServerFacts, facts_of, translated
+from storage.maintenance import alone
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def _compress(connection: Connection, facts: ServerFacts) -> None:
     schema = timescale_schema(connection)
     assert schema is not None
     try:
-        with connection.transaction():
+        with alone(connection), connection.transaction():
             for statement in compression_statements(schema, facts.timescale_version):
                 connection.execute(statement)
     except psycopg.errors.FeatureNotSupported as error:

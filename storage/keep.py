@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from app.market.errors import UsageError
 
+OFF = "off"
 SHORTEST_DAYS = 30
 _LONGEST_DAYS = 100 * 366
 _DAYS = {"d": 1.0, "w": 7.0, "M": 365.2425 / 12, "y": 365.2425}
 _WORDS = {"d": "day", "w": "week", "M": "month", "y": "year"}
 _TEXT = re.compile(r"(\d{1,5})([dwMy])")
-OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,16 @@ class Keep:
 
     def __str__(self) -> str:
         return f"{self.count}{self.unit}"
+
+
+def proposal(text: str) -> Keep | str | None:
+    """
+    Read a setting: a length, ``"off"`` for keeping all trades, or None where it is empty: whatever is confirmed.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    return OFF if text == OFF else Keep.parse(text)

@@ -77,6 +77,8 @@ def test_symbols_are_read_as_people_write_them(text: str) -> None:
         ("interval", "5x"),
         ("interval", ""),
         ("symbols", " , "),
+        ("keep_trades", "2"),
+        ("keep_trades", "7d"),
         ("data_dir", ""),
         ("data_dir", "~no-such-user-anywhere/x"),
     ],
