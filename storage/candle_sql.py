@@ -109,7 +109,7 @@ def fold(interval: Interval) -> sql.Composed:
         """
         WITH folded (open_time, open, high, low, close, volume, quote, trades, taker, taker_quote, first_id, last_id)
         AS ({folded})
-        SELECT {open_us}, trunc(open * {e8}), trunc(high * {e8}), trunc(low * {e8}), trunc(close * {e8}),
+        SELECT {open_us}, (open * {e8})::bigint, (high * {e8})::bigint, (low * {e8})::bigint, (close * {e8})::bigint,
             trunc(volume * {e8}), trunc(quote * {e16}), trades, trunc(taker * {e8}), trunc(taker_quote * {e16}),
             first_id, last_id
         FROM folded
@@ -143,15 +143,18 @@ def _inside(interval: Interval, source: Source) -> sql.Composed:
 def _at_edges(interval: Interval, finer: Source, coarser: Source, *, is_base: bool) -> sql.Composed:
     """Return the query for the finer rows in those coarser ones that an edge between two candles cuts."""
     time = sql.Identifier(finer.time_column)
+    # OFFSET 0 keeps the planner from joining all rows of the range with all edges.
     return sql.SQL(
         """
-        SELECT {bucket} AS candle, {columns}
-        FROM (
-            SELECT at, {cut} AS cut FROM generate_series({start}, {end}, {length}) AS edge (at)
-        ) AS edges
-        JOIN {table} ON symbol_id = %(symbol_id)s AND {time} >= cut AND {time} < cut + {coarse}
-            AND {time} >= {start} AND {time} < {end}
-        WHERE cut < at AND {whole}
+        SELECT piece.*
+        FROM generate_series({start}, {end}, {length}) AS edge (at),
+            LATERAL (SELECT {cut} AS cut OFFSET 0) AS cut,
+            LATERAL (
+                SELECT {bucket} AS candle, {columns} FROM {table}
+                WHERE symbol_id = %(symbol_id)s AND {time} >= greatest(cut, {start})
+                    AND {time} < least(cut + {coarse}, {end}) AND cut < at AND {whole}
+                OFFSET 0
+            ) AS piece
         """
     ).format(
         bucket=_bucket(time, interval),

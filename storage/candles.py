@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 from typing import Any
 
 from psycopg import sql
@@ -253,7 +254,7 @@ class _CandleReader:
         rows = self._connection.execute(
             candle_sql.fold(self._interval), self._parameters(start_us=start_us, end_us=end_us)
         )
-        return [Candle(*row) for row in rows]
+        return list(starmap(Candle, rows.fetchall()))
 
     def _traded_near(self, at_us: int, *, before: bool) -> Candle | None:
         """Return the candle with trades that is nearest to ``at_us``, a candle's open time."""

@@ -45,7 +45,7 @@ def merged(
         if known is None or not known.complete or moved:
             chosen[open_us] = kline
     ordered = [chosen[open_us] for open_us in sorted(chosen)]
-    everything = [candle._replace(closed=True) for candle in ordered[:-1]]
+    everything = [candle if candle.closed else candle._replace(closed=True) for candle in ordered[:-1]]
     everything += _ending(ordered[-1:], interval, held, None if now_us is None else min(now_us, end_us))
     return [candle for candle in everything if start_us <= candle.open_time_us < end_us]
 

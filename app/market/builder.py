@@ -231,8 +231,11 @@ def is_complete(candle: Candle, held: IdRanges) -> bool:
 
 
 def _judged(candle: Candle, interval: Interval, held: IdRanges, now_us: int | None, *, followed: bool) -> Candle:
-    ended = now_us is not None and interval.next_open_us(candle.open_time_us) <= now_us
-    return candle._replace(closed=followed or ended, complete=is_complete(candle, held))
+    closed = followed or (now_us is not None and interval.next_open_us(candle.open_time_us) <= now_us)
+    complete = is_complete(candle, held)
+    if candle.closed == closed and candle.complete == complete:
+        return candle  # as most are, and a copy costs
+    return candle._replace(closed=closed, complete=complete)
 
 
 def _joined(earlier: Candle, later: Candle, held: IdRanges) -> bool:
@@ -245,7 +248,7 @@ def _joined(earlier: Candle, later: Candle, held: IdRanges) -> bool:
 
 def _empty_between(earlier: Candle, end_us: int, interval: Interval) -> list[Candle]:
     """Return the empty candles that open after ``earlier`` and before ``end_us``."""
-    empty = []
+    empty: list[Candle] = []
     slot = interval.slot(earlier.open_time_us) + 1
     while (open_us := interval.slot_open_us(slot)) < end_us:
         empty.append(empty_candle(open_us, earlier.close_e8))
