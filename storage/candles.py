@@ -25,6 +25,7 @@ from storage import candle_sql, klines
 from storage.connection import Connection
 from storage.merging import merged
 from storage.pool import ConnectionPool
+from storage.retention import trades_kept_from
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800 * SECOND_US  # 1970 to 2100
 _NO_SLOT = -(10**15)
@@ -168,7 +169,10 @@ class _CandleReader:
         self._symbol_id = symbol_id
         self._interval = interval
         self._source = candle_sql.sources_for(interval)[0]
-        self._floor_us = 0
+        # Trades before it may be gone, while their ids are still held: without this, what is left between would look
+        # complete. The rollups stay.
+        kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
+        self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
         self._held = _coverage(connection, symbol_id)
         self._kline_intervals = klines.stored_intervals(connection, symbol_id, interval)
 

@@ -3,7 +3,8 @@ How fast trades are stored: rows/s, and the ratio to psql's ``\\copy`` of the sa
 
     python -m tests.benchmarks.bench_storage [rows]
 
-Every figure is a run of its own on the embedded server, with the ledger of ids, both rollups and synchronous commit.
+Every figure is a run of its own on the embedded server, with the ledger of ids, all rollups and synchronous commit.
+Batches are of trades as the feed gives them; "in bulk" means columns, as an import has them.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from pathlib import Path
 
 from app.market.trade import Trade
 from app.market.units import format_e8
+from storage import packing
 from storage.binaries import find_postgres
 from storage.connection import connect
 from storage.database import Database
 from storage.ledger import Ledger
+from storage.levels import LEVELS
 from tests.storage.conftest import forget
 
 START_US = 1_723_161_255_342_000
-BULK = 10_000
+LARGEST_BATCH = 10_000
+IN_BULK = 50_000
 
 
 def market(rows: int) -> list[Trade]:
@@ -46,7 +50,7 @@ def market(rows: int) -> list[Trade]:
 
 def empty(url: str) -> None:
     with connect(url) as connection:
-        connection.execute("TRUNCATE trades, coverage, rollup_1m, rollup_1h")
+        connection.execute(f"TRUNCATE trades, coverage, {', '.join(level.table for level in LEVELS)}")
         connection.execute("CHECKPOINT")
 
 
@@ -85,6 +89,21 @@ def batches(url: str, trades: list[Trade], size: int) -> tuple[float, float]:
     return len(trades) / seconds, p99 * 1000
 
 
+def bulk(url: str, trades: list[Trade]) -> float:
+    """Return rows/s of the same rows given as columns, `IN_BULK` at a time."""
+    empty(url)
+    with connect(url) as connection:
+        ledger = Ledger(connection)
+        numbers = ledger.symbol_ids({trade.symbol for trade in trades})
+        parts = [
+            packing.columns(trades[start : start + IN_BULK], numbers)[0] for start in range(0, len(trades), IN_BULK)
+        ]
+        began = time.perf_counter()
+        for part in parts:
+            ledger.store_columns(part)
+        return len(trades) / (time.perf_counter() - began)
+
+
 def queued(database: Database, trades: list[Trade]) -> float:
     """Return rows/s through the writer's queue and thread, put ten at a time."""
     empty(database.url)
@@ -97,7 +116,7 @@ def queued(database: Database, trades: list[Trade]) -> float:
 
 
 def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 300_000
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
     trades = market(rows)
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder) / "data"
@@ -107,9 +126,11 @@ def main() -> None:
                 Ledger(connection).store(trades)  # makes the symbols and the partition
             yardstick = psql_copy(database.url, trades, Path(folder))
             print(f"{database.facts.label}, {rows} rows; \\copy {yardstick:,.0f} rows/s")
-            for size, sample in ((100, rows // 6), (1_000, rows // 2), (BULK, rows)):
+            for size, sample in ((100, rows // 20), (1_000, rows // 5), (LARGEST_BATCH, rows)):
                 speed, p99 = batches(database.url, trades[:sample], size)
                 print(f"batches of {size:>6}: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}, p99 {p99:.1f} ms")
+            speed = bulk(database.url, trades)
+            print(f"in bulk          : {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
             speed = queued(database, trades)
             print(f"through the queue: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
         finally:
