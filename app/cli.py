@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--to", dest="end", metavar="TIME", help="open times before this, UTC")
     export.add_argument("--out", dest="path", metavar="FILE", type=Path, required=True, help="ends in .csv")
 
-    _add_database_commands(add("db", "Look after the database: its state, its address."), settings)
+    _add_database_commands(add("db", "Look after the database: its state, its truth, other programs on it."), settings)
 
     sandbox = add("sandbox", "Serve a simulated or recorded market on this machine, in the exchange's protocol.")
     sandbox.add_argument("--port", type=int, default=9443, help="port on 127.0.0.1; 0 picks a free one")
@@ -103,7 +103,17 @@ def _add_database_commands(parser: argparse.ArgumentParser, settings: _Parser) -
 
     status = add("status", "Show what the database is, what it holds and how large it is.")
     status.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    check = add("verify", "Compare ranges and candles with the trades; exit code 0 only where nothing differs.")
+    check.add_argument("symbol", nargs="*", metavar="SYMBOL", help="symbols to look at; all where none is named")
+    check.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    mend = add("rebuild", "Make ranges and candles again from the trades where they differ.")
+    mend.add_argument("symbol", nargs="*", metavar="SYMBOL", help="symbols to mend; all where none is named")
     add("url", "Print the database's address for other programs, without a password.")
+    run = add("run", "Run a program on the database, psql unless another is named; it may only read.")
+    run.add_argument("--writing", action="store_true", help="let it write")
+    run.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="PROGRAM …", help="it finds the database by libpq's variables PG…"
+    )
 
 
 def settings_from(options: argparse.Namespace) -> Settings:

@@ -11,18 +11,26 @@ import argparse
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
+from app.database_program import environment_for, program_for, run_program
 from app.databases import connect_to, database_url, embedded_server, has_database
-from app.market.errors import UsageError
+from app.differences_text import advice, mended_text, report_json, report_text
+from app.market.errors import StoreError, UsageError
 from app.settings import Settings
 from app.status_text import status_json, status_text
 from app.stopping import on_signals
 from storage.connection import Connection
+from storage.migrate import migrate
+from storage.rebuild import rebuild
 from storage.status import address_of, read_status
+from storage.verify import verify
 
 _STATUS_TIMEOUT_S = 15.0
+_WORK_TIMEOUT_S = 3_600.0  # for one window of verifying, which takes about a second
 
 Command = Callable[[Settings, argparse.Namespace], int]
 
@@ -65,7 +73,54 @@ def _url(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Command] = {"status": _status, "url": _url}
+def _verify(settings: Settings, options: argparse.Namespace) -> int:
+    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        began = time.monotonic()
+        try:
+            report = verify(connection, _names(options), _progress)
+        finally:
+            _progress("")
+        seconds = time.monotonic() - began
+    print(json.dumps(report_json(report, seconds), indent=2) if options.as_json else report_text(report, seconds))
+    if report.totals:
+        raise StoreError(advice(report))
+    return 0
+
+
+def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
+    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        try:
+            rebuilt = rebuild(connection, _names(options), _progress)
+        finally:
+            _progress("")
+    print(mended_text(rebuilt.mended))
+    if rebuilt.left.totals:
+        raise StoreError(advice(rebuilt.left))
+    return 0
+
+
+def _run_program(settings: Settings, options: argparse.Namespace) -> int:
+    folder = Path(settings.postgres_bin) if settings.postgres_bin else None
+    arguments = program_for(options.program, folder)
+    with _connected(settings) as connection:
+        environment = environment_for(connection, writing=options.writing)
+        connection.close()
+        return run_program(arguments, environment)
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    return [name.upper().replace("/", "") for name in options.symbol]
+
+
+_COMMANDS: dict[str, Command] = {
+    "status": _status,
+    "verify": _verify,
+    "rebuild": _rebuild,
+    "url": _url,
+    "run": _run_program,
+}
 
 
 @contextlib.contextmanager

@@ -47,6 +47,7 @@ def status_json(status: DatabaseStatus) -> dict[str, Any]:
             {
                 "symbol": one.name,
                 "trades": one.trades,
+                "stored_trades": one.stored,
                 "ranges": one.ranges,
                 "gaps": one.ranges - 1,
                 "missing": one.missing,
@@ -74,6 +75,7 @@ def status_json(status: DatabaseStatus) -> dict[str, Any]:
             "ratio": round(status.compression.ratio, 2),
         },
         "refused_trades": status.refused,
+        "trades_kept_from": _iso(status.kept_from_us),
         "tables": [
             {
                 "table": one.name,
@@ -152,6 +154,8 @@ def _storage(status: DatabaseStatus) -> str:
             if pressed.chunks
             else "None of them is compressed yet: that happens 7 days after its time."
         )
+    if status.kept_from_us is not None:
+        lines.append(f"Those before {_moment(status.kept_from_us)[:10]} may have been dropped; their candles stay.")
     if status.refused:
         lines.append(f"{status.refused:,} trades were refused; they are in the table refused_trades with the reason.")
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from storage.connection import Connection, Edition, ServerFacts, facts_of, trans
 from storage.editions import timescale_schema
 from storage.levels import LEVELS
 from storage.migrate import migrations
+from storage.retention import trades_kept_from
 
 _PINGS = 5
 _COUNTED_BYTES = 4_000_000  # a table up to this size is counted, not estimated
@@ -79,12 +80,14 @@ class Compression:
 class SymbolStatus:
     """
     One symbol that has trades. ``trades`` counts the ids recorded, ``ranges`` their ranges, ``missing`` the ids between
-    those: all exact. ``oldest_us`` and ``newest_us`` are times of stored trades (UTC microseconds; None where none is
-    left). ``bytes`` is an estimate: the share of trades' table by number.
+    those: all exact. ``stored`` counts the trades still there: an estimate where retention has dropped some.
+    ``oldest_us`` and ``newest_us`` are times of stored trades (UTC microseconds; None where none is left). ``bytes`` is
+    an estimate: the share of trades' table by number.
     """
 
     name: str
     trades: int
+    stored: int
     ranges: int
     missing: int
     first_trade_id: int
@@ -99,6 +102,7 @@ class DatabaseStatus:
     """
     All of it. ``address`` is a URL without a password, ``latency_ms`` the median of some empty round trips, ``bytes``
     None where the role may not ask. ``version`` is that of the tables, ``program_version`` the one this program makes.
+    ``kept_from_us`` is the time before which retention may have dropped trades (UTC microseconds), or None.
     """
 
     facts: ServerFacts
@@ -113,6 +117,7 @@ class DatabaseStatus:
     compression: Compression | None
     symbols: list[SymbolStatus]
     refused: int
+    kept_from_us: int | None
 
 
 def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseStatus:
@@ -165,9 +170,13 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
         """,
     )
     hypertable = facts.edition is not Edition.PLAIN and _is_hypertable(connection)
-    symbols = _symbols(connection, present)
+    recorded = _symbols(connection, present)
+    kept_from_us = trades_kept_from(connection) if "retention" in present else None
+    dropped = _dropped(connection, kept_from_us, present)
+    symbols = [replace(one, stored=max(one.trades - dropped.get(one.name, 0), 0)) for one in recorded]
+    data, indexes = _trades_bytes(connection, hypertable=hypertable)
     tables = [
-        _trades_size(connection, sum(one.trades for one in symbols), hypertable=hypertable)
+        TableSize("trades", sum(one.stored for one in symbols), kept_from_us is None, data, indexes)
         if name == "trades"
         else _table_size(connection, name)
         for name in _TABLES
@@ -186,11 +195,12 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
         compression=_compression(connection) if facts.edition is Edition.TIMESCALE_COMMUNITY and hypertable else None,
         symbols=_shared(symbols, tables[0].total),
         refused=_count(connection, "refused_trades") if "refused_trades" in present else 0,
+        kept_from_us=kept_from_us,
     )
 
 
 def _present(connection: Connection) -> set[str]:
-    wanted = [*_TABLES, "schema_version"]
+    wanted = [*_TABLES, "retention", "schema_version"]
     found = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [wanted]
     )
@@ -208,23 +218,33 @@ def _table_size(connection: Connection, name: str) -> TableSize:
     return TableSize(name, rows if rows >= 0 else None, False, data, indexes)
 
 
-def _trades_size(connection: Connection, recorded: int, *, hypertable: bool) -> TableSize:
+def _dropped(connection: Connection, kept_from_us: int | None, present: set[str]) -> dict[str, int]:
+    """Return about how many trades of each symbol only candles still know: those of the coarsest before that time."""
+    coarsest = LEVELS[-1].table
+    if kept_from_us is None or coarsest not in present:
+        return {}
+    query = sql.SQL(
+        "SELECT s.name, sum(r.trades)::bigint FROM {} r JOIN symbols s ON s.id = r.symbol_id"
+        " WHERE r.open_time < timestamptz 'epoch' + %s * interval '1 microsecond' GROUP BY 1"
+    ).format(sql.Identifier(coarsest))
+    return dict(connection.execute(query, (kept_from_us,)).fetchall())
+
+
+def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...]:
+    """Return the bytes of the trades and of their indexes."""
     if hypertable:
-        data, indexes = _row(
+        return _row(
             connection,
             sql.SQL(
                 "SELECT coalesce(sum(table_bytes + coalesce(toast_bytes, 0)), 0)::bigint,"
                 " coalesce(sum(index_bytes), 0)::bigint FROM {}.hypertable_detailed_size('trades')"
             ).format(timescale_schema(connection)),
         )
-    else:
-        data, indexes = _row(
-            connection,
-            "SELECT coalesce(sum(pg_table_size(inhrelid)), 0)::bigint,"
-            " coalesce(sum(pg_indexes_size(inhrelid)), 0)::bigint"
-            " FROM pg_inherits WHERE inhparent = 'trades'::regclass",
-        )
-    return TableSize("trades", recorded, True, data, indexes)
+    return _row(
+        connection,
+        "SELECT coalesce(sum(pg_table_size(inhrelid)), 0)::bigint,"
+        " coalesce(sum(pg_indexes_size(inhrelid)), 0)::bigint FROM pg_inherits WHERE inhparent = 'trades'::regclass",
+    )
 
 
 def _partitions(connection: Connection) -> Parts:
@@ -288,7 +308,7 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
     # The rollup tells where the first and last trade are, so that only their partitions are looked into.
     query = sql.SQL(
         """
-        SELECT s.name, c.trades, c.ranges, c.span - c.trades, c.first_id, c.last_id, {oldest}, {newest}, 0
+        SELECT s.name, c.trades, c.trades, c.ranges, c.span - c.trades, c.first_id, c.last_id, {oldest}, {newest}, 0
         FROM (
             SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS trades, count(*) AS ranges,
                 max(last_trade_id) - min(first_trade_id) + 1 AS span, min(first_trade_id) AS first_id,
@@ -319,8 +339,8 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
 def _shared(symbols: list[SymbolStatus], total: int) -> list[SymbolStatus]:
     """Give each symbol its share of the trades' bytes."""
 
-    trades = sum(one.trades for one in symbols)
-    return [replace(one, bytes=total * one.trades // trades) for one in symbols]
+    stored = sum(one.stored for one in symbols) or 1
+    return [replace(one, bytes=total * one.stored // stored) for one in symbols]
 
 
 def _us(expression: str) -> sql.SQL:

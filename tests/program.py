@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +35,23 @@ def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Pa
     monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(data_dir))
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://{NOWHERE}")
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{NOWHERE}")
+
+
+@contextmanager
+def unchanged_process() -> Iterator[None]:
+    """Undo what a command changes in its process: logging, hooks, signals."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook, threading.excepthook, logging.raiseExceptions
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with warnings.catch_warnings():
+        yield
+    for handler in root.handlers:
+        if handler not in before[0]:
+            handler.close()
+    root.handlers[:], level, sys.excepthook, threading.excepthook, logging.raiseExceptions = before
+    root.setLevel(level)
+    for number, handled_by in signals.items():
+        signal.signal(number, handled_by)
 
 
 @contextmanager

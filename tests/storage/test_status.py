@@ -90,3 +90,20 @@ def test_an_address_leads_there_again_and_holds_no_password(url: str) -> None:
     assert "secret" not in address
     with connect(address) as connection:
         assert connection.execute("SELECT current_schema(), inet_server_port()").fetchone() == where
+
+
+def test_trades_that_retention_dropped_count_as_recorded_but_not_as_stored(world: World) -> None:
+    day_us = 86_400_000_000
+    trades = [trade._replace(time_us=START_US + number * day_us) for number, trade in enumerate(some_trades(10))]
+    world.record(trades)
+    kept_us = (START_US // day_us + 4) * day_us
+    with world.connect() as connection:
+        kept = connection.execute("SELECT to_timestamp(%s)", (kept_us // 1_000_000,)).fetchone()
+        connection.execute("DELETE FROM trades WHERE time < %s", kept)
+        connection.execute("UPDATE retention SET kept_from = %s", kept)
+    status = status_of(world)
+    assert status.kept_from_us == kept_us
+    assert (status.symbols[0].trades, status.symbols[0].stored, status.symbols[0].missing) == (10, 6, 0)
+    assert status.symbols[0].oldest_us == trades[4].time_us
+    trades_table = status.tables[0]
+    assert (trades_table.name, trades_table.rows, trades_table.exact) == ("trades", 6, False)
