@@ -19,12 +19,12 @@ from storage.access import access_of
 from storage.address import with_password
 from storage.candles import PostgresStore
 from storage.connection import Connection, ServerFacts, connect, facts_of
-from storage.editions import settle
 from storage.embedded import EmbeddedServer
 from storage.keep import Keep
 from storage.keeper import RetentionKeeper
 from storage.migrate import migrate
 from storage.reading import NoWriter, ReadingStore
+from storage.settle import settle
 from storage.writer import BatchWriter
 
 logger = logging.getLogger(__name__)

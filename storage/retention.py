@@ -23,7 +23,7 @@ from psycopg import sql
 from app.market.errors import StoreError
 from storage import parts
 from storage.connection import Connection, Edition, facts_of, translated
-from storage.editions import is_hypertable, owns_trades, timescale_schema
+from storage.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
 from storage.keep import Keep
 from storage.maintenance import alone, alone_or_not
 from storage.parts import Part
@@ -152,14 +152,15 @@ def enforce(connection: Connection, proposed: Keep | str | None = None) -> Plan 
     Drop what the confirmed retention says; return what was dropped and what is spared, None where there is none.
 
     ``proposed``: the user's setting, `storage.keep.OFF` for keeping all, None for none. One that is longer than the
-    confirmed takes its place, a shorter one is only spoken of. Does nothing while another program is at such work, or
-    where this user may not. Under TimescaleDB's policy the returned plan is what the policy will do.
+    confirmed takes its place, a shorter one is only spoken of. Does nothing while another program is at such work, a
+    conversion is unfinished, or where this user may not. Under TimescaleDB's policy what is returned is what that will
+    drop.
 
     Raises:
         StoreError: If the database does not answer. What was dropped until then is dropped.
     """
     with translated("drop old trades"), alone_or_not(connection) as alone_here:
-        if not alone_here or not owns_trades(connection):
+        if not alone_here or not owns_trades(connection) or is_being_converted(connection):
             return None
         held = _lengthened(connection, read_retention(connection), proposed)
         sentence = waiting_for(held, proposed if isinstance(proposed, Keep) else None)

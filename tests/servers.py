@@ -2,8 +2,8 @@
 The servers that tests of the storage run on: the embedded one always, and each other edition that can be had.
 
 A test that asks for ``server_url`` runs on every one of `editions`; one whose module or function is marked
-``embedded_only`` does not depend on the edition and runs on the embedded server. What cannot be had is skipped and says
-why; that no server is named is said once, in test_editions.
+``embedded_only`` does not depend on the edition and runs on the embedded server, one marked ``timescale_only`` on the
+others. What cannot be had is skipped and says why; that no server is named is said once, in test_editions.
 """
 
 from __future__ import annotations
@@ -41,8 +41,12 @@ def editions() -> list[str]:
 def spread_over_editions(metafunc: pytest.Metafunc) -> None:
     """Run the test on every edition: for ``pytest_generate_tests``."""
     if "server_url" in metafunc.fixturenames:
-        marked = metafunc.definition.get_closest_marker("embedded_only")
-        metafunc.parametrize("server_url", [EMBEDDED] if marked else editions(), indirect=True, scope="session")
+        wanted = editions()
+        if metafunc.definition.get_closest_marker("embedded_only"):
+            wanted = [EMBEDDED]
+        elif metafunc.definition.get_closest_marker("timescale_only"):
+            wanted.remove(EMBEDDED)
+        metafunc.parametrize("server_url", wanted, indirect=True, scope="session")
 
 
 @contextlib.contextmanager

@@ -7,8 +7,9 @@ from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
 from storage.connection import Connection, Edition, connect, facts_of
-from storage.editions import compression_statements, is_hypertable, settle, timescale_schema
+from storage.editions import compression_statements, is_hypertable, timescale_schema
 from storage.migrate import migrate
+from storage.settle import settle
 from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, running_server
 from tests.storage.helpers import World, some_trades, stored
 
@@ -59,6 +60,7 @@ def test_settling_changes_nothing_that_can_be_read_and_may_be_repeated(world: Wo
     assert stored(world.store) == trades
 
 
+@pytest.mark.timescale_only
 def test_compressed_trades_on_an_edition_that_cannot_read_them_are_refused_with_a_sentence(world: World) -> None:
     with world.connect() as connection:
         if facts_of(connection).edition is not Edition.TIMESCALE_APACHE:
@@ -100,6 +102,7 @@ def test_each_version_is_told_to_compress_in_its_own_words(version: str, enable:
     assert ("columnstore" in said[0]) == ([one.as_string() for one in newer] == said)
 
 
+@pytest.mark.timescale_only
 def test_community_compresses_after_a_week_without_a_setting(community: World) -> None:
     settings = community.rows(
         "SELECT attname, segmentby_column_index, orderby_column_index FROM timescaledb_information.compression_settings"
@@ -113,6 +116,7 @@ def test_community_compresses_after_a_week_without_a_setting(community: World) -
     assert policies == [(True,)]
 
 
+@pytest.mark.timescale_only
 def test_community_takes_late_trades_into_compressed_chunks_and_reads_them(community: World) -> None:
     trades = some_trades(6_000)
     community.record(trades[::2])
