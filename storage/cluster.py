@@ -21,37 +21,21 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.market.errors import StoreSchemaMismatch, StoreUnavailable
-from storage.binaries import Account, Postgres, run_program, shared_home
+from app.market.errors import StoreUnavailable
+from storage.binaries import Postgres
+from storage.disk import disk_full, is_disk_full
+from storage.programs import Account, run_program, shared_home
 
 USER = DATABASE = "cryptopipe"
 SOCKET_PORT = 5432  # only names the socket file; nothing listens on that port
 _LONGEST_SOCKET_FOLDER = 80  # of the 107 (macOS: 103) bytes of a socket's path, the rest is for its name
 _INITDB_TIMEOUT_S = 120.0
-
-_SETTINGS = """\
-# Written by cryptopipe at each start: changes here are lost.
-listen_addresses = '{listen}'
-port = {port}
-unix_socket_directories = '{sockets}'
-unix_socket_permissions = 0700
-max_connections = 40
-shared_buffers = 128MB
-work_mem = 16MB
-maintenance_work_mem = 64MB
-max_wal_size = 1GB
-wal_compression = on
-random_page_cost = 1.1
-jit = off
-timezone = 'UTC'
-log_timezone = 'UTC'
-logging_collector = on
-log_directory = '{log}'
-log_filename = 'postgresql-%a.log'
-log_truncate_on_rotation = on
-log_rotation_age = 1d
-log_rotation_size = 0
-"""
+_CHECKSUMS_UNASKED = 18  # from this version on, initdb makes clusters with checksums unless told otherwise
+_OTHERS = (
+    "The database in {base} belongs to the user {owner}: start cryptopipe as that user, or choose another data "
+    "directory with CRYPTOPIPE_DATA_DIR."
+)
+_TIMESCALE_MARK = "needs-timescaledb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +76,44 @@ def has_cluster(base: Path) -> bool:
     location = base / "location"
     try:
         path = Path(location.read_text(encoding="utf-8").strip()) if location.exists() else base
-        return Home(path, None).cluster.exists()
+        return any((path / name).exists() for name in ("cluster", "cluster.old"))
     except OSError:
         return True  # whoever opens it says what is wrong with it
 
 
+def check_owner(base: Path, account: Account | None) -> None:
+    """
+    Raise StoreUnavailable where ``base``, the data directory's `database/`, is another user's.
+
+    Root could well write there, but would take the owner's files from him, and begin a database of its own beside his.
+    """
+    if sys.platform == "win32" or not base.exists():
+        return
+    owner = base.stat().st_uid
+    if owner != os.geteuid() and (account is None or owner != account.uid):
+        import pwd
+
+        with contextlib.suppress(KeyError):
+            raise StoreUnavailable(_OTHERS.format(base=base, owner=pwd.getpwuid(owner).pw_name))
+        raise StoreUnavailable(_OTHERS.format(base=base, owner=f"number {owner}"))
+
+
 def find_home(base: Path, account: Account | None) -> Home:
-    """Return the server's home for ``base``, the data directory's `database/`; make it at the first time."""
+    """
+    Return the server's home for ``base``, the data directory's `database/`; make it at the first time.
+
+    Raises:
+        OSError: If it cannot be made.
+        StoreUnavailable: If it was made elsewhere and is gone.
+    """
     location = base / "location"
     if location.exists():
         path = Path(location.read_text(encoding="utf-8").strip())
+        if not path.is_dir():
+            raise StoreUnavailable(
+                f"The database of {base.parent} lay in {path}, which is gone: bring that folder back, or remove "
+                f"{location} to begin with an empty one."
+            )
     elif account is None or account.reaches(base):
         path = base
     else:
@@ -116,78 +128,100 @@ def find_home(base: Path, account: Account | None) -> Home:
     return home
 
 
-def choose_postgres(home: Home, installed: list[Postgres]) -> Postgres:
-    """
-    Return the installation that can run the home's cluster; the newest where there is none yet.
-
-    Raises:
-        StoreSchemaMismatch: If none can. Nothing was changed.
-        StoreUnavailable: If the cluster has lost its version file.
-    """
-    if not home.cluster.exists():
-        return installed[0]
+def major_of(home: Home) -> int:
+    """Return the PostgreSQL version of the home's cluster. Raises StoreUnavailable where it has lost that file."""
     try:
-        major = int((home.cluster / "PG_VERSION").read_text(encoding="ascii"))
+        return int((home.cluster / "PG_VERSION").read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise StoreUnavailable(
             f"The database in {home.cluster} is damaged, its file PG_VERSION cannot be read: restore the folder from a "
             "copy, or move it away to begin with an empty one."
         ) from error
-    for postgres in installed:
-        if postgres.major == major:
-            return postgres
-    raise StoreSchemaMismatch(
-        f"The database in {home.cluster} was made by PostgreSQL {major}, and this is PostgreSQL {installed[0].major}: "
-        f"set postgres_bin to the programs of PostgreSQL {major}, or move the folder away to begin with an empty one."
+
+
+def needs_timescale(home: Home) -> bool:
+    """Whether the cluster has run with TimescaleDB, so that it may hold tables that cannot be read without."""
+    return (home.path / _TIMESCALE_MARK).exists()
+
+
+def mark_timescale(home: Home) -> None:
+    """Note that the cluster runs with TimescaleDB from now on. Raises OSError."""
+    (home.path / _TIMESCALE_MARK).write_text(
+        "This database has run with TimescaleDB and must not run without: its tables could not be read.\n",
+        encoding="utf-8",
     )
 
 
 def make_cluster(home: Home, postgres: Postgres) -> None:
     """
-    Make the home's cluster where there is none.
+    Make the home's cluster, which is not there yet. It takes its place only when ``postgres`` has run on it.
 
     Raises:
         OSError: If the files cannot be written.
-        StoreUnavailable: If initdb fails.
+        StoreUnavailable: If they cannot be made or the server does not run.
     """
-    if home.cluster.exists():
-        return
     partial = home.path / "cluster.new"
-    shutil.rmtree(partial, ignore_errors=True)
-    arguments = ["-D", str(partial), "-U", USER, "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    init_cluster(home, postgres, partial)
+    # The wheel's were tried when they were packed; a system's may lack libraries, or its TimescaleDB be of another.
+    if not postgres.from_wheel:
+        try:
+            _try_out(home, postgres, partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    partial.rename(home.cluster)
+
+
+def init_cluster(home: Home, postgres: Postgres, folder: Path, *, checksums: bool = True) -> None:
+    """Make an empty cluster in ``folder``, instead of what is there. Raises OSError and StoreUnavailable."""
+    shutil.rmtree(folder, ignore_errors=True)
+    arguments = ["-D", str(folder), "-U", USER, "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    if checksums:
+        arguments.append("--data-checksums")
+    elif postgres.major >= _CHECKSUMS_UNASKED:
+        arguments.append("--no-data-checksums")
     if sys.platform == "win32":
-        home.password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        if not home.password_file.exists():
+            home.password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
         arguments += ["--auth=scram-sha-256", f"--pwfile={home.password_file}"]
     else:
         # Whoever can enter the socket's folder is the server's user or root.
         arguments += ["--auth-local=trust", "--auth-host=reject"]
     try:
-        code, said = run_program([postgres.program("initdb"), *arguments], home.account, timeout_s=_INITDB_TIMEOUT_S)
+        code, said = run_program(
+            [postgres.program("initdb"), *arguments], home.account, timeout_s=_INITDB_TIMEOUT_S, folder=folder.parent
+        )
     except subprocess.TimeoutExpired:
         code, said = -1, f"it took longer than {_INITDB_TIMEOUT_S:.0f} s"
     if code != 0:
-        shutil.rmtree(partial, ignore_errors=True)
-        reason = said.splitlines()[-1] if said else f"initdb ended with {code}"
+        shutil.rmtree(folder, ignore_errors=True)
+        if is_disk_full(said):
+            raise disk_full(home.path)
+        blamed = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
+        reason = (blamed or said.splitlines() or [f"initdb ended with {code}"])[-1]
         raise StoreUnavailable(f"The embedded database could not be made in {home.path}: {reason}.")
-    with (partial / "postgresql.conf").open("a", encoding="utf-8") as settings:
-        settings.write("\ninclude 'cryptopipe.conf'\n")
-    partial.rename(home.cluster)
+    with (folder / "postgresql.conf").open("a", encoding="utf-8") as settings:
+        settings.write("\ninclude_if_exists 'cryptopipe.conf'\n")
 
 
-def write_settings(home: Home, *, sockets: Path | None, port: int) -> None:
-    """Tell the next start of the server its settings; ``sockets`` None: on loopback instead. Raises OSError."""
-    text = _SETTINGS.format(
-        listen="127.0.0.1" if sockets is None else "",
-        port=port,
-        sockets="" if sockets is None else _quoted(f'"{sockets}"'),
-        log=_quoted(home.log.as_posix()),
-    )
-    path = home.cluster / "cryptopipe.conf"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text, encoding="utf-8")
-    if home.account is not None:
-        os.chown(fresh, home.account.uid, home.account.gid)
-    fresh.replace(path)
+def _try_out(home: Home, postgres: Postgres, folder: Path) -> None:
+    """Run one statement in the cluster in ``folder``, without a server. Raises OSError and StoreUnavailable."""
+    arguments = [postgres.program("postgres"), "--single", "-D", str(folder)]
+    statement = "SELECT 'it runs';\n"
+    if postgres.timescale:
+        arguments += ["-c", "shared_preload_libraries=timescaledb", "-c", "timescaledb.telemetry_level=off"]
+        statement = "CREATE EXTENSION timescaledb;\n" + statement + "DROP EXTENSION timescaledb;\n"
+    try:
+        code, said = run_program(
+            [*arguments, "postgres"], home.account, timeout_s=_INITDB_TIMEOUT_S, standard_input=statement
+        )
+    except subprocess.TimeoutExpired:
+        code, said = -1, "it does not answer"
+    if code != 0 or "it runs" not in said or "ERROR:" in said or "FATAL:" in said:
+        blamed = [line for line in said.splitlines() if "ERROR:" in line or "FATAL:" in line]
+        raise StoreUnavailable(
+            f"{postgres} does not run ({blamed[0] if blamed else said or code}): repair it, or remove it."
+        )
 
 
 def socket_folder(home: Home) -> Path:
@@ -233,7 +267,3 @@ def _is_private(folder: Path, account: Account | None) -> bool:
     facts = folder.lstat()
     owner = account.uid if account is not None else os.geteuid()
     return stat.S_ISDIR(facts.st_mode) and facts.st_uid == owner and not facts.st_mode & 0o077
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

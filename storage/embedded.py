@@ -4,9 +4,6 @@ The database that needs no set-up: a private PostgreSQL server in the data direc
 Several processes may use one data directory at a time. Each holds a lock file of its own in `database/users/` for as
 long as it uses the server; starting and stopping happen under `database/server.lock`. So the first to come starts the
 server or adopts the one that a killed process left running, and the last to leave stops it.
-
-A pid in a file proves nothing: a process is taken for our server only when it is a postgres whose working directory is
-our cluster, and only then is it ever sent a signal.
 """
 
 from __future__ import annotations
@@ -15,38 +12,43 @@ import contextlib
 import logging
 import os
 import secrets
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreUnavailable
-from storage.binaries import Postgres, find_postgres, run_program, server_account, within_reach
+from storage import choice, upgrade
+from storage.binaries import Postgres, within_reach
 from storage.cluster import (
     DATABASE,
-    SOCKET_PORT,
-    USER,
     Home,
-    choose_postgres,
+    check_owner,
     find_home,
     forget_socket_folder,
     has_cluster,
     make_cluster,
-    socket_folder,
-    write_settings,
+    needs_timescale,
 )
+from storage.disk import disk_full, is_disk_full
+from storage.extension import update_timescale
 from storage.filelock import FileLock
+from storage.postmaster import (
+    POLL_S,
+    conninfo_of,
+    end_server,
+    find_server,
+    launch,
+    runs_from,
+    state_of,
+    wait_ready,
+)
+from storage.programs import server_account
 
 logger = logging.getLogger(__name__)
 
-_POLL_S = 0.02
 _LOCK_TIMEOUT_S = 90.0
 _CONNECT_TIMEOUT_S = 5
 
@@ -55,12 +57,21 @@ class EmbeddedServer:
     """
     One user of the data directory's server. `start` it, use the returned conninfo, `stop` it.
 
-    May be called from any thread. ``postgres_bin`` names the folder of other PostgreSQL programs than the wheel's.
+    May be called from any thread. ``postgres_bin`` names the folder of the PostgreSQL programs to use, and
+    ``system_folders`` where else to look for some; see `storage.choice`.
     """
 
-    def __init__(self, data_dir: Path, *, postgres_bin: Path | None = None, start_timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        postgres_bin: Path | None = None,
+        system_folders: Iterable[Path] | None = None,
+        start_timeout_s: float = 60.0,
+    ) -> None:
         self._base = data_dir.resolve() / "database"
         self._postgres_bin = postgres_bin
+        self._system_folders = list(system_folders) if system_folders is not None else None
         self._start_timeout_s = start_timeout_s
         self._mutex = threading.Lock()
         self._user: FileLock | None = None
@@ -90,12 +101,14 @@ class EmbeddedServer:
 
         Raises:
             StoreUnavailable: If it cannot be started; the sentence says why.
-            StoreSchemaMismatch: If the cluster is of another PostgreSQL version. Nothing was changed.
+            StoreSchemaMismatch: If no PostgreSQL here can run the cluster. Nothing was changed.
         """
         with self._mutex, self._alone():
             try:
                 return self._start()
             except OSError as error:
+                if is_disk_full(error):
+                    raise disk_full(self._base) from error
                 raise StoreUnavailable(
                     f"The embedded database in {self._base} could not be started: {error}."
                 ) from error
@@ -107,7 +120,8 @@ class EmbeddedServer:
         """
         Leave; the last to leave stops the server, within about ``timeout_s``. False where it would not stop in time.
 
-        Nothing where it was not started.
+        Nothing where it was not started. A server that is still starting is left at it and adopted by the next start:
+        stopped while it recovers from a crash, it would have to begin again.
         """
         with self._mutex:
             if self._user is None or self._home is None:
@@ -123,49 +137,107 @@ class EmbeddedServer:
         """Hold the lock under which servers are started and stopped."""
         lock = FileLock(self._base / "server.lock")
         try:
+            account = server_account()
+            check_owner(self._base, account)
             self._base.parent.mkdir(parents=True, exist_ok=True)
-            self._base.mkdir(mode=0o711 if server_account() else 0o700, exist_ok=True)
+            self._base.mkdir(mode=0o711 if account else 0o700, exist_ok=True)
             acquired = lock.acquire(_LOCK_TIMEOUT_S)
         except OSError as error:
+            if is_disk_full(error):
+                raise disk_full(self._base) from error
             raise StoreUnavailable(
                 f"The data directory {self._base.parent} cannot be written ({error.strerror}): make it writable, or "
                 "choose another with CRYPTOPIPE_DATA_DIR."
             ) from error
         if not acquired:
-            raise StoreUnavailable("Another cryptopipe has been starting the same database for too long: close it.")
+            raise StoreUnavailable(
+                "Another cryptopipe has been starting or upgrading the same database for long: wait, or close it."
+            )
         with lock:
             yield
 
     def _start(self) -> str:
         account = server_account()
         home = self._home = find_home(self._base, account)
-        postgres = choose_postgres(home, find_postgres(self._postgres_bin))
-        postgres = self._postgres = within_reach(postgres, account)
-        make_cluster(home, postgres)
+        is_shared = self._has_users()
+        if not is_shared:
+            upgrade.settle(home)
+        self._postgres = self._prepared(home, is_shared)
         self._join()
         deadline = time.monotonic() + self._start_timeout_s
         while True:
-            running = _find_server(home)
-            if running is None or not _wait_ready(home, running, deadline):
-                _launch(home, postgres, deadline)
-            conninfo = _conninfo(home)
+            running = find_server(home)
+            if running is None or not wait_ready(home, running, deadline):
+                launch(home, self._postgres, deadline)
             try:
+                conninfo = conninfo_of(home)
                 _make_database(conninfo)
-            except psycopg.OperationalError as error:
+                if needs_timescale(home):
+                    update_timescale(conninfo, connect_timeout_s=_CONNECT_TIMEOUT_S)
+                if upgrade.was_upgraded(home):
+                    _finish_upgrade(home, conninfo)
+            except (psycopg.OperationalError, IndexError, FileNotFoundError) as error:
                 # A server that is being killed looks ready until it is gone.
                 if time.monotonic() >= deadline:
                     raise StoreUnavailable(
                         f"The embedded database runs but does not answer: retry; {home.log} says what it does."
                     ) from error
-                time.sleep(_POLL_S)
+                time.sleep(POLL_S)
             else:
                 return conninfo
 
+    def _prepared(self, home: Home, is_shared: bool) -> Postgres:
+        """Make, upgrade or just find the cluster; return the installation, within reach, that it is to run on."""
+        if not home.cluster.exists():
+            return self._made(home)
+        chosen = choice.for_cluster(home, self._postgres_bin, self._system_folders)
+        postgres = within_reach(chosen.postgres, home.account)
+        running = find_server(home)
+        if (
+            running is not None
+            and not is_shared
+            and (chosen.upgrade_to is not None or not runs_from(running, postgres))
+        ):
+            logger.info("A server was left running that another is to replace")
+            end_server(running, self._start_timeout_s)
+            running = find_server(home)
+        if chosen.upgrade_to is None or running is not None:
+            return postgres
+        newer = within_reach(chosen.upgrade_to, home.account)
+        try:
+            self._upgrade(home, postgres, newer)
+        except (OSError, StoreUnavailable) as error:
+            if chosen.must_upgrade:
+                raise
+            logger.warning("The database stays with PostgreSQL %s: %s", postgres.version, error)
+            return postgres
+        return newer
+
+    def _made(self, home: Home) -> Postgres:
+        candidates = choice.for_new_cluster(self._postgres_bin, self._system_folders)
+        for candidate in candidates[:-1]:
+            try:
+                return _made_with(candidate, home)
+            except (OSError, StoreUnavailable) as error:
+                logger.warning("The next PostgreSQL is tried: %s", error)
+        return _made_with(candidates[-1], home)
+
+    def _upgrade(self, home: Home, old: Postgres, new: Postgres) -> None:
+        if not upgrade.is_shut_down(home, old):
+            launch(home, old, time.monotonic() + self._start_timeout_s)
+            server = find_server(home)
+            if server is not None and not end_server(server, self._start_timeout_s):
+                raise StoreUnavailable("The database server would not stop to be upgraded: retry.")
+        upgrade.upgrade(home, old, new)
+
     def _stop(self, home: Home, timeout_s: float) -> bool:
-        process = _find_server(home)
+        process = find_server(home)
         if process is None:
             return True
-        stopped = _ended(process, "fast", timeout_s * 0.75) or _ended(process, "immediate", timeout_s * 0.25)
+        if state_of(home) == "starting":
+            logger.warning("The database server, pid %d, is left to recover; the next start adopts it", process.pid)
+            return True
+        stopped = end_server(process, timeout_s)
         if stopped:
             forget_socket_folder(home)
             logger.info("Stopped the database server")
@@ -174,7 +246,7 @@ class EmbeddedServer:
         return stopped
 
     def _is_running(self) -> bool:
-        return self._home is not None and _find_server(self._home) is not None
+        return self._home is not None and find_server(self._home) is not None
 
     def _join(self) -> None:
         if self._user is None:
@@ -202,115 +274,10 @@ class EmbeddedServer:
         return alive
 
 
-def _find_server(home: Home) -> psutil.Process | None:
-    """Return the running server of that home, or None; never a process that merely has its number."""
-    try:
-        pid = int((home.cluster / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        process = psutil.Process(abs(pid))
-        return process if _is_of(process, home) else None
-    except (OSError, ValueError, psutil.Error):
-        return None
-
-
-def _is_of(process: psutil.Process, home: Home) -> bool:
-    """Whether ``process`` is a postgres that works in the home's cluster."""
-    try:
-        if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith("postgres"):
-            return False
-        return os.path.samefile(process.cwd(), home.cluster)
-    except (OSError, psutil.Error):
-        return False
-
-
-def _wait_ready(home: Home, process: psutil.Process, deadline: float) -> bool:
-    """Wait until that server takes connections; False where it ends. Raises StoreUnavailable past ``deadline``."""
-    while process.is_running() and _is_of(process, home):
-        with contextlib.suppress(OSError, IndexError):
-            lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-            # The last line is PostgreSQL's own word on its state; see pg_ctl.
-            if lines[7].strip() == "ready":
-                return True
-        if time.monotonic() >= deadline:
-            raise StoreUnavailable(
-                f"The embedded database is still starting or stopping: wait and retry; {home.log} says what it does."
-            )
-        time.sleep(_POLL_S)
-    return False
-
-
-def _launch(home: Home, postgres: Postgres, deadline: float) -> None:
-    _clear_stale_files(home, deadline)
-    on_socket = sys.platform != "win32"
-    write_settings(
-        home,
-        sockets=socket_folder(home) if on_socket else None,
-        port=SOCKET_PORT if on_socket else _free_port(),
-    )
-    wait_s = max(1, int(deadline - time.monotonic()))
-    home.start_log.unlink(missing_ok=True)
-    arguments = ["start", "-D", str(home.cluster), "-l", str(home.start_log), "-w", "-t", str(wait_s), "-s"]
-    try:
-        code, said = run_program([postgres.program("pg_ctl"), *arguments], home.account, timeout_s=wait_s + 5)
-    except subprocess.TimeoutExpired:
-        code, said = -1, f"no answer within {wait_s} s"
-    if code != 0:
-        logger.error("pg_ctl start ended with %d: %s", code, said)
-        raise StoreUnavailable(f"The embedded database did not start: {_last_words(home) or said}")
-    logger.info("Started PostgreSQL %s in %s", postgres.version, home.cluster)
-
-
-def _clear_stale_files(home: Home, deadline: float) -> None:
-    """
-    Remove what a server that is dead for certain has left.
-
-    PostgreSQL would refuse to start where the number in its pid file belongs, by now, to any other process of its user.
-    Children that outlive a killed server for a moment still hold its memory; they are waited for.
-    """
-    pid_file = home.cluster / "postmaster.pid"
-    if not pid_file.exists():
-        return
-    while any(_is_of(process, home) for process in psutil.process_iter()):
-        if time.monotonic() >= deadline:
-            raise StoreUnavailable(
-                "Parts of a database server that was killed are still running: restart the computer, or end the "
-                "processes named postgres."
-            )
-        time.sleep(_POLL_S)
-    with contextlib.suppress(OSError, IndexError):
-        folder = Path(pid_file.read_text(encoding="utf-8").splitlines()[4])
-        if folder.name:
-            for name in (f".s.PGSQL.{SOCKET_PORT}", f".s.PGSQL.{SOCKET_PORT}.lock"):
-                (folder / name).unlink(missing_ok=True)
-    pid_file.unlink(missing_ok=True)
-
-
-def _ended(process: psutil.Process, mode: str, timeout_s: float) -> bool:
-    """Ask a verified server to stop; whether it did in time."""
-    try:
-        if sys.platform == "win32":
-            # PostgreSQL's signals are pipes there; without them a terminated server recovers at its next start.
-            process.terminate()
-        else:
-            import signal
-
-            process.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
-        deadline = time.monotonic() + timeout_s
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_POLL_S)
-    except psutil.NoSuchProcess:
-        pass
-    return True
-
-
-def _conninfo(home: Home) -> str:
-    lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-    host, port = lines[4].strip(), lines[3].strip()
-    if host:
-        return make_conninfo(host=host, port=port, user=USER, dbname=DATABASE)
-    password = home.password_file.read_text(encoding="ascii")
-    return make_conninfo(host="127.0.0.1", port=port, user=USER, dbname=DATABASE, password=password)
+def _made_with(postgres: Postgres, home: Home) -> Postgres:
+    postgres = within_reach(postgres, home.account)
+    make_cluster(home, postgres)
+    return postgres
 
 
 def _make_database(conninfo: str) -> None:
@@ -322,19 +289,7 @@ def _make_database(conninfo: str) -> None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
-def _last_words(home: Home) -> str:
-    """Return the server's own reason for not starting, from its logs."""
-    logs = sorted(home.log.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in logs:
-        with contextlib.suppress(OSError):
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
-            for line in reversed(lines):
-                if "FATAL:" in line or "PANIC:" in line:
-                    return line.split(": ", 1)[-1].strip().rstrip(".") + f"; its log is in {home.log}."
-    return ""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+def _finish_upgrade(home: Home, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+        connection.execute("ANALYZE")  # pg_upgrade leaves the planner without figures
+    upgrade.forget_old(home)

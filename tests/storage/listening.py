@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from storage.binaries import Postgres, find_postgres, run_program, server_account, within_reach
+from storage.binaries import Postgres, find_postgres, within_reach
+from storage.programs import run_program, server_account
 
 SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 
