@@ -16,6 +16,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.exporting import Exporting
+from app.live.databases import Database
 from app.live.engine import Engine
 from app.live.gaps import MOST_GAPS, GapTimes
 from app.live.session import ChartSession, SessionState
@@ -87,6 +88,7 @@ class WindowBridge(QObject):
         self._ticks = 0
         self._gaps_shown: tuple[object, ...] = ()
         self._gap_work: asyncio.Task[None] | None = None
+        self._database: Database | None = None  # the one that the chart was loaded from
         self._frame_timer = self._timer(_FRAME_MS, self._on_frame)
         self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
         self._connect_signals()
@@ -288,9 +290,12 @@ class WindowBridge(QObject):
         self._renew_notice()
 
     def _on_database(self) -> None:
-        session = self._session
+        session, before = self._session, self._database
+        self._database = self._engine.database or before
         if self._engine.database is not None and session is not None:
-            if session.state is SessionState.LOADING:
+            if before is not None and before is not self._engine.database:
+                self._show(session.symbol, session.interval)  # what the other one had is not to stay
+            elif session.state is SessionState.LOADING:
                 self._reload_due = True
             else:
                 self._work_on_session(session.reload())

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from app.live.engine import Engine, check_symbols
 from app.live.export import ExportCancelled, check_target, parse_time, write_csv
 from app.live.instance import InstanceLock
-from app.market.errors import FeedRejected, StoreUnavailable, UsageError
+from app.market.errors import FeedRejected, StoreError, StoreUnavailable, UsageError
 from app.market.interval import Interval
 from app.settings import Settings
 from app.stopping import StopEvent, bounded_ending, on_signals, parse_duration, unless_stopped
@@ -93,6 +93,8 @@ async def _record(engine: Engine, stop: StopEvent, seconds: float | None) -> Non
 def _raise_failure(engine: Engine) -> None:
     if engine.database is None and engine.database_failed:
         raise StoreUnavailable(engine.database_reason)
+    if engine.database is not None and engine.database.reading_only:
+        raise StoreError(f"{engine.database.reading_only} Name a user who may record: docs/database.md says how.")
     if engine.feed_reason:
         raise FeedRejected(engine.feed_reason)
 

@@ -53,10 +53,15 @@ class PanelMaker:
             high=_price(day.high_e8) if day else None,
             low=_price(day.low_e8) if day else None,
             volume=_whole(day.volume_e8) if day else None,
-            stored_trades=tracker.held().count() if tracker and self._engine.database else None,
+            stored_trades=tracker.held().count() if tracker and self._records else None,
             missing_trades=tracker.missing() if tracker else 0,
             repairing=symbol.name in self._engine.repairer.repairing,
         )
+
+    @property
+    def _records(self) -> bool:
+        """Whether trades are stored; a database for reading has only what others stored."""
+        return self._engine.database is not None and not self._engine.database.reading_only
 
     def status(self) -> StatusView:
         """Return the status bar; call it at a steady pace, for the rates."""
@@ -71,6 +76,7 @@ class PanelMaker:
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
             database=engine.database.label if engine.database else "",
             database_reason=writer.reason if writer else engine.database_reason,
+            reading_only=engine.database.reading_only if engine.database else "",
             rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
             queued=(writer.queued if writer else 0) + engine.recorder.outbox.waiting,
             missing_trades=engine.recorder.missing(),

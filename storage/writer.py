@@ -197,6 +197,8 @@ class BatchWriter:
     def _next_batch(self) -> bool:
         """Wait for a batch that is due and take it in hand; False when there is nothing more to do."""
         with self._changed:
+            if self._abandoned:
+                return False  # what is in hand stays there, for `unwritten`
             while not self._is_due():
                 if self._closing:
                     return False

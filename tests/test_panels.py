@@ -41,6 +41,7 @@ class MemoryDatabase:
     """A `Database` in memory."""
 
     label = "Embedded PostgreSQL 18.4"
+    reading_only = ""
 
     def __init__(self) -> None:
         self.writer = FakeWriter()
@@ -108,7 +109,7 @@ async def test_the_quote_panel_counts_what_is_stored_and_what_is_missing(engine:
     assert (quote.high, quote.low, quote.volume) == (120.0, 50.0, 7.0)
     assert quote.missing_trades == 3
     assert quote.stored_trades is None  # without a database nothing is
-    engine.database = MemoryDatabase()  # type: ignore[assignment]
+    await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
     engine.recorder.stored(SYMBOL, IdRanges([(-5, 0)]))
     assert maker(engine).quote(BTC).stored_trades == 9
 
@@ -127,10 +128,11 @@ async def test_the_status_says_why_there_is_no_database(engine: Engine) -> None:
 
 
 async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engine) -> None:
+    database = MemoryDatabase()
+    await engine.change_database(lambda: database)  # type: ignore[arg-type, return-value]
     panel = maker(engine)
     panel.status()
     fill(engine)
-    engine.database = database = MemoryDatabase()  # type: ignore[assignment]
     assert isinstance(engine.clock, HandClock)
     engine.clock.time_us += SECOND_US
     status = panel.status()
@@ -140,6 +142,16 @@ async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engin
     assert (status.database, status.database_reason) == ("Embedded PostgreSQL 18.4", "")
     database.writer.reason = "The disk is full: free some space."
     assert panel.status().database_reason == "The disk is full: free some space."
+
+
+async def test_a_database_for_reading_is_said_to_be_one_and_stores_nothing(engine: Engine) -> None:
+    database = MemoryDatabase()
+    database.reading_only = "Reading only: the server is a standby, so trades are not recorded."
+    await engine.change_database(lambda: database)  # type: ignore[arg-type, return-value]
+    fill(engine)
+    panel = maker(engine)
+    assert panel.status().reading_only == database.reading_only
+    assert panel.quote(BTC).stored_trades is None
 
 
 async def test_a_feed_that_ended_for_good_is_said_to_be_refused(engine: Engine) -> None:

@@ -19,6 +19,7 @@ from widgets.views import StatusView
 
 HEIGHT = 28
 _SPACING = 20
+_READING_ONLY = "Reading only: not recording"
 _FRAME = 8  # what Qt keeps free around the inside of a status bar
 
 _FEED = {
@@ -96,10 +97,12 @@ class StatusBar(QStatusBar):
         style.set_tone(self.dot, tone)
 
     def _show_database(self, status: StatusView) -> None:
-        after = status.database_reason or f"{rate(status.rows_per_s)} rows/s"
+        recording = _READING_ONLY if status.reading_only else f"{rate(status.rows_per_s)} rows/s"
+        after = status.database_reason or recording
         self.database.setText(f"{status.database} · {after}" if status.database else status.database_reason)
         self.database.setVisible(bool(self.database.text()))
-        self.database.setToolTip(status.database_reason or "Trades written to the database each second")
+        meaning = status.reading_only or "Trades written to the database each second"
+        self.database.setToolTip(status.database_reason or meaning)
         style.set_tone(self.database, "warning" if status.database_reason else "dim")
 
     def _arrange(self) -> QWidget:

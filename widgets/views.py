@@ -50,7 +50,10 @@ class QuoteView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The status bar. ``feed_reason`` and ``database_reason`` are one sentence each, empty while all is well."""
+    """
+    The status bar. ``feed_reason`` and ``database_reason`` are one sentence each, empty while all is well;
+    ``reading_only`` is one where nothing is recorded because the database may only be read.
+    """
 
     feed_state: FeedState = FeedState.IDLE
     feed_reason: str = ""
@@ -65,6 +68,7 @@ class StatusView:
     malformed: int = 0
     exchange_time_us: int | None = None
     simulated: bool = False
+    reading_only: str = ""
 
 
 @dataclass(frozen=True, slots=True)

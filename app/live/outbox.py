@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.market.ports import TradeWriter
 from app.market.trade import Trade
@@ -46,6 +46,10 @@ class TradeOutbox:
         """How many trades have not been handed to the writer."""
         return len(self._waiting)
 
+    def waiting_trades(self) -> list[Trade]:
+        """Return those trades, in the order they came."""
+        return list(self._waiting)
+
     def attach(self, writer: TradeWriter | None) -> None:
         """Use this writer from now on; None: keep trades here."""
         self._writer = writer
@@ -61,6 +65,10 @@ class TradeOutbox:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_COLLECT_S, self._on_timer)
         return True
+
+    def put_first(self, trades: Sequence[Trade]) -> None:
+        """Take back trades that another writer was given and did not store; they come before those that wait."""
+        self._waiting = [*trades, *self._waiting]
 
     async def make_room(self) -> None:
         """Wait while the writer catches up; return when it has, or when the newest trades had to be given up."""

@@ -9,7 +9,7 @@ but a full database queue.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Sequence
 
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock
@@ -29,13 +29,15 @@ class Recorder:
 
     Give `receive` to `TradeFeed.run`. ``gaps_wanted`` collects gaps to repair until `take_gaps` is called.
     ``repair_trades``: larger gaps are only counted, but for those of trades that we received and had to give up, which
-    are wanted in pieces of that size; 0: none is wanted.
+    are wanted in pieces of that size; 0: none is wanted. ``moves`` counts changes of the database: gaps wanted before
+    one are wanted no more.
     """
 
     def __init__(self, exchange_clock: ExchangeClock, board: MarketBoard, *, queue_trades: int, repair_trades: int):
         self.outbox = TradeOutbox(queue_trades, on_lost=self._on_lost, on_recovered=self._on_recovered)
         self.delay = Smoothed()
         self.trades_received = 0
+        self.moves = 0
         self._exchange_clock = exchange_clock
         self._board = board
         self._repair_trades = repair_trades
@@ -62,6 +64,20 @@ class Recorder:
     def attach(self, writer: TradeWriter | None) -> None:
         """Store through this writer from now on; None while there is no database."""
         self.outbox.attach(writer)
+
+    def move(self, left: Sequence[Trade]) -> None:
+        """
+        Note that all received so far is the affair of another database than the one attached next, but for ``left``,
+        which that one did not store, and what waits in the outbox.
+        """
+        self.outbox.put_first(left)
+        kept: dict[str, IdRanges] = {}
+        for trade in self.outbox.waiting_trades():
+            kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
+        for symbol, tracker in self._trackers.items():
+            tracker.move(kept.get(symbol, IdRanges()))
+        self._gaps_wanted.clear()
+        self.moves += 1
 
     def stored(self, symbol: str, ranges: IdRanges) -> None:
         """Note what the database held of a symbol, and want the gap up to now where it is small enough."""
@@ -107,7 +123,7 @@ class Recorder:
         tracker = self._trackers.get(trade.symbol)
         if tracker is None:
             return None
-        begins = tracker.window_start_us is None
+        begins = tracker.begins
         gap = tracker.received.missing_before(trade)
         if not tracker.add(trade):
             return None

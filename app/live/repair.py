@@ -42,7 +42,11 @@ class Repairer:
 
     async def run(self) -> None:
         """Work for ever."""
+        moves = self._recorder.moves
         while True:
+            if moves != self._recorder.moves:
+                moves = self._recorder.moves
+                self._queue.clear()
             self._queue.extend(self._recorder.take_gaps())
             if not self._queue:
                 await self._clock.sleep(_LOOK_EVERY_S)
@@ -58,7 +62,8 @@ class Repairer:
                 continue
             except (FeedRejected, MalformedMessage) as error:
                 logger.warning("repair of %d %s trades given up: %s", gap.missing, gap.symbol, error)
-            self._queue.remove(gap)
+            if moves == self._recorder.moves:
+                self._queue.remove(gap)
             self._short_answers = 0
 
     def _may_try_again(self, gap: TradeGap) -> bool:
@@ -70,7 +75,7 @@ class Repairer:
 
     async def _repair(self, gap: TradeGap) -> bool:
         """Fetch what is missing of the gap; False where the exchange's answer ended before it."""
-        tracker = self._recorder.tracker(gap.symbol)
+        tracker, moves = self._recorder.tracker(gap.symbol), self._recorder.moves
         if tracker is None:
             return True
         for first, last in reversed(tracker.held().missing(gap.first_trade_id, gap.last_trade_id)):
@@ -79,8 +84,8 @@ class Repairer:
                 # One more than wanted: only a later trade proves that the exchange has none with an id it leaves out.
                 limit = min(_PAGE, last - next_id + 2)
                 page = await self._history.trades_from(gap.symbol, next_id, limit=limit)
-                if self._recorder.tracker(gap.symbol) is not tracker:
-                    return True  # no longer recorded
+                if self._recorder.tracker(gap.symbol) is not tracker or self._recorder.moves != moves:
+                    return True  # no longer recorded, or for another database
                 wanted = [trade for trade in page if next_id <= trade.trade_id <= last]
                 self.repaired += await self._recorder.ingest(wanted)
                 if not page:

@@ -23,8 +23,9 @@ class SymbolTracker:
     From ``window_start_us`` (a whole second, UTC microseconds; None before the first trade) on, ``recent`` holds 1 s
     candles of every trade received, for charts to join: what is older a chart takes from klines and the database. A
     hole that is too large to be fetched moves the window behind it (`restart_window`) and raises ``generation``.
-    ``lost`` are trades received that could not be stored. ``filled`` grows with every id that came out of order, or
-    turned out not to exist: what was incomplete may be complete now.
+    ``lost`` are trades received that could not be stored, ``elsewhere`` those received for another database than the
+    one in use; ``begins`` until the first trade from the feed for that one. ``filled`` grows with every id that came
+    out of order, or turned out not to exist: what was incomplete may be complete now.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -32,6 +33,8 @@ class SymbolTracker:
         self.received = SymbolCoverage(symbol)
         self.stored_before = IdRanges()
         self.lost = IdRanges()
+        self.elsewhere = IdRanges()
+        self.begins = True
         self.generation = 0
         self.filled = 0
         self.recent = CandleBuilder(ONE_SECOND)
@@ -51,7 +54,10 @@ class SymbolTracker:
         if last is None or trade.trade_id != last + 1:
             self._gaps_stale = True
             self.filled += 1
+        elif self.begins or (self._gaps and trade.trade_id <= self._gaps[-1].last_trade_id):
+            self._gaps_stale = True  # it follows, or fills, a gap to what was stored before
         self.total += 1
+        self.begins = self.begins and not live
         if self.last_trade is None or trade.trade_id > self.last_trade.trade_id:
             self.last_trade = trade
         if self.window_start_us is None:
@@ -85,12 +91,26 @@ class SymbolTracker:
         self._gaps_stale = True
 
     def regain(self, trade_id: int) -> bool:
-        """Note that a trade is about to be stored after all; False where it was not lost."""
-        if trade_id not in self.lost:
-            return False
-        self.lost.remove_range(trade_id, trade_id)
+        """Note that a trade is about to be stored after all; False where it was neither lost nor elsewhere."""
+        for ids in (self.lost, self.elsewhere):
+            if trade_id in ids:
+                ids.remove_range(trade_id, trade_id)
+                self._gaps_stale = True
+                return True
+        return False
+
+    def move(self, kept: IdRanges) -> None:
+        """
+        Begin anew for another database, of which nothing is known but that it is about to be given ``kept``.
+
+        Charts notice nothing: what was received stays received.
+        """
+        self.elsewhere = IdRanges(self.received.held)
+        for first, last in kept:
+            self.elsewhere.remove_range(first, last)
+        self.stored_before, self.lost = IdRanges(), IdRanges()
+        self.begins = not kept
         self._gaps_stale = True
-        return True
 
     def note_absent(self, first: int, last: int) -> None:
         """Remember that the exchange itself has no trades with these ids."""
@@ -99,8 +119,8 @@ class SymbolTracker:
         self._gaps_stale = True
 
     def held(self) -> IdRanges:
-        """Return the ids stored before, received and not lost, or known not to exist, as one set."""
-        held = IdRanges([*self.received.held, *self.stored_before])
+        """Return the ids stored before, received and neither lost nor elsewhere, or known not to exist, as one set."""
+        held = self._known()
         for first, last in self.lost:
             held.remove_range(first, last)
         return held
@@ -117,9 +137,17 @@ class SymbolTracker:
         return sum(gap.missing for gap in self.gaps())
 
     def _missing(self) -> list[tuple[int, int]]:
-        known = IdRanges([*self.received.held, *self.stored_before])
+        known = self._known()
         # What was received last may be lost, and is missing although nothing stored follows it.
         return [] if known.first is None or known.last is None else self.held().missing(known.first, known.last)
+
+    def _known(self) -> IdRanges:
+        known = IdRanges(self.received.held)
+        for first, last in self.elsewhere:
+            known.remove_range(first, last)
+        for first, last in self.stored_before:
+            known.add_range(first, last)
+        return known
 
     def _prune(self, before_us: int) -> None:
         if self.window_start_us is not None and before_us > self.window_start_us:

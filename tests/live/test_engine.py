@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from app.binance.stream import BinanceFeed
+from app.live import databases
 from app.live.clock import ExchangeClock, SystemClock
-from app.live.engine import Database, Engine
-from app.market.errors import FeedRejected, StoreSchemaMismatch, StoreUnavailable
+from app.live.databases import Database
+from app.live.engine import Engine
+from app.market.errors import FeedRejected, StoreError, StoreSchemaMismatch, StoreUnavailable
 from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
 from app.market.trade import MarketEvent, Trade
 from app.sandbox.server import SandboxServer
@@ -74,6 +76,7 @@ class FakeDatabase:
     """An open database in memory."""
 
     label = "Memory"
+    reading_only = ""
 
     def __init__(self, writer: EngineWriter | None = None) -> None:
         self.writer = writer or EngineWriter()
@@ -213,6 +216,176 @@ async def test_a_database_that_cannot_be_opened_is_a_sentence_and_can_be_retried
         assert not engine.database_failed
         assert engine.database_reason == ""
     assert told[-1] == ""
+
+
+async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None:
+    old, new, feed = FakeDatabase(), FakeDatabase(), FakeFeed()
+    may_open = threading.Event()
+
+    def open_new() -> FakeDatabase:
+        assert may_open.wait(20)
+        return new
+
+    async with engine_with(lambda: old, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        await feed.deliver(trade(1), trade(2))
+        changing = asyncio.ensure_future(engine.change_database(open_new))
+        await until(lambda: old.writer.ids == [1, 2])
+        await feed.deliver(trade(3))
+        await until(lambda: old.writer.ids == [1, 2, 3])  # the old one records on until the new one is open
+        may_open.set()
+        while not changing.done():
+            await feed.deliver(trade(engine.recorder.trades_received + 1))
+            await asyncio.sleep(0)
+        await changing
+        assert engine.database is new
+        await feed.deliver(trade(engine.recorder.trades_received + 1))
+        await until(lambda: not engine.recorder.outbox.waiting)
+        received = engine.recorder.trades_received
+        assert await engine.close() == 0
+    assert old.writer.ids + new.writer.ids == list(range(1, received + 1))
+    assert new.writer.ids
+    assert old.closed
+    assert new.closed
+
+
+async def test_what_the_old_database_did_not_take_goes_to_the_new_one() -> None:
+    old, new, feed = FakeDatabase(EngineWriter(room=2)), FakeDatabase(), FakeFeed()
+    async with engine_with(lambda: old, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        await feed.deliver(trade(1), trade(2))
+        await until(lambda: old.writer.ids == [1, 2])
+        old.writer.reason = "It is away."
+        old.writer.left = [trade(2)]
+        await feed.deliver(trade(3), trade(4))
+        await engine.change_database(lambda: new)
+        await until(lambda: new.writer.ids == [2, 3, 4])
+        tracker = engine.recorder.tracker(SYMBOL)
+        assert tracker is not None
+        assert list(tracker.held()) == [(2, 4)]
+        assert list(tracker.received.held) == [(1, 4)]
+
+
+async def test_a_new_database_is_asked_what_it_holds_and_the_gap_up_to_now_is_wanted() -> None:
+    old, new, feed = FakeDatabase(), FakeDatabase(), FakeFeed()
+    new.store = FakeStore([trade(number) for number in range(1, 5)])
+    async with engine_with(lambda: old, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        await feed.deliver(trade(7), trade(8))
+        await until(lambda: old.writer.ids == [7, 8])
+        await engine.change_database(lambda: new)
+        assert engine.recorder.missing() == 0  # nothing has come since, so nobody knows of more
+        await feed.deliver(trade(9))
+        assert engine.recorder.missing() == 4
+        tracker = engine.recorder.tracker(SYMBOL)
+        assert tracker is not None
+        assert [(gap.first_trade_id, gap.last_trade_id) for gap in tracker.gaps()] == [(5, 8)]
+        # Fetched again, they are taken: the new database has not seen 7 and 8.
+        assert await engine.recorder.ingest([trade(number) for number in range(5, 9)]) == 4
+        await until(lambda: sorted(new.writer.ids) == [5, 6, 7, 8, 9])
+        assert engine.recorder.missing() == 0
+
+
+async def test_a_change_that_fails_leaves_the_old_database_in_use() -> None:
+    old, feed = FakeDatabase(), FakeFeed()
+
+    def fail() -> Database:
+        raise StoreUnavailable("It cannot be reached: start it.")
+
+    async with engine_with(lambda: old, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        with pytest.raises(StoreUnavailable, match=r"^It cannot be reached: start it\.$"):
+            await engine.change_database(fail)
+        assert engine.database is old
+        assert not engine.database_failed
+        await feed.deliver(trade(1))
+        await until(lambda: old.writer.ids == [1])
+        assert not old.closed
+
+
+async def test_a_change_replaces_a_database_that_could_not_be_opened_and_its_attempts() -> None:
+    new, feed, attempts = FakeDatabase(), FakeFeed(), 0
+
+    def fail() -> Database:
+        nonlocal attempts
+        attempts += 1
+        raise StoreUnavailable("It cannot be reached: start it.")
+
+    async with engine_with(fail, feed=feed) as engine:
+        await until(lambda: engine.database_failed and feed.handler is not None)
+        await feed.deliver(trade(1), trade(2))
+        await engine.change_database(lambda: new)
+        assert engine.database is new
+        await until(lambda: new.writer.ids == [1, 2])
+        engine.retry_database()
+        await asyncio.sleep(0.05)
+        assert attempts == 1
+
+
+async def test_a_database_that_opens_after_another_was_chosen_is_closed_again() -> None:
+    slow, new, may_open = FakeDatabase(), FakeDatabase(), threading.Event()
+
+    def open_slowly() -> FakeDatabase:
+        assert may_open.wait(20)
+        return slow
+
+    async with engine_with(open_slowly) as engine:
+        await engine.change_database(lambda: new)
+        may_open.set()
+        await until(lambda: slow.closed)
+        assert engine.database is new
+        assert not new.closed
+
+
+async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
+    old, new, may_open = FakeDatabase(), FakeDatabase(), threading.Event()
+
+    def open_slowly() -> FakeDatabase:
+        assert may_open.wait(20)
+        return new
+
+    async with engine_with(lambda: old) as engine:
+        await until(lambda: engine.database is not None)
+        changing = asyncio.ensure_future(engine.change_database(open_slowly))
+        await asyncio.sleep(0.01)
+        with pytest.raises(StoreError, match="being changed already"):
+            await engine.change_database(lambda: FakeDatabase())
+        changing.cancel()
+        await asyncio.gather(changing, return_exceptions=True)
+        assert engine.database is old
+        may_open.set()
+        await until(lambda: new.closed)
+        assert not old.closed
+
+
+async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None:
+    reading, feed = FakeDatabase(), FakeFeed()
+    reading.reading_only = "Reading only: the user “viewer” may only read this database, so trades are not recorded."
+    reading.store = FakeStore([trade(number) for number in range(1, 5)])
+    async with engine_with(lambda: reading, feed=feed) as engine:
+        await until(lambda: engine.database is not None and feed.handler is not None)
+        await feed.deliver(trade(900))
+        # What lies between is being recorded by someone else, or is not: no gap of ours.
+        assert engine.recorder.missing() == 0
+        assert engine.recorder.take_gaps() == []
+
+
+async def test_the_end_waits_for_no_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "_CLOSE_S", 0.05)
+    opened, opening, may_open = FakeDatabase(), threading.Event(), threading.Event()
+
+    def open_slowly() -> FakeDatabase:
+        opening.set()
+        may_open.wait(20)
+        return opened
+
+    async with engine_with(open_slowly) as engine:
+        await until(opening.is_set)
+        began_s = asyncio.get_running_loop().time()
+        await engine.close()
+        assert asyncio.get_running_loop().time() - began_s < 2
+    may_open.set()
+    await until(lambda: opened.closed)
 
 
 async def test_a_bug_in_receiving_is_told_and_can_be_retried(

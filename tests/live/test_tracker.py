@@ -109,13 +109,16 @@ def test_seconds_older_than_the_kept_hours_are_forgotten() -> None:
 
 @given(
     stored=st.sets(st.integers(1, 40)),
-    steps=st.lists(st.tuples(st.sampled_from(["add", "fetch", "lose", "regain", "absent"]), st.integers(1, 40))),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["add", "fetch", "lose", "regain", "absent", "move"]), st.integers(1, 40))
+    ),
 )
 def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[str, int]]) -> None:
     tracker = SymbolTracker(SYMBOL)
     tracker.stored(IdRanges((number, number) for number in stored))
     received: set[int] = set()
     lost: set[int] = set()
+    elsewhere: set[int] = set()
     for act, number in steps:
         match act:
             case "add" | "fetch":
@@ -125,16 +128,21 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
                 tracker.lose(number)
                 lost.add(number)
             case "regain":
-                assert tracker.regain(number) == (number in lost)
+                assert tracker.regain(number) == (number in lost or number in elsewhere)
+                elsewhere = elsewhere - {number} if number not in lost else elsewhere
                 lost.discard(number)
             case "absent":
                 tracker.note_absent(number, number + 2)
                 received |= {number, number + 1, number + 2}
+            case "move":
+                tracker.move(IdRanges([(number, number + 3)]))
+                elsewhere = received - set(range(number, number + 4))
+                stored, lost = set(), set()
         # Asked at any moment, because the answer is kept between changes.
         if random.Random(number).random() < 0.5:
             tracker.gaps()
-    held = (stored | received) - lost
-    known = stored | received
+    known = stored | (received - elsewhere)
+    held = known - lost
     missing = set(range(min(known), max(known) + 1)) - held if known else set()
     assert {one for gap in tracker.gaps() for one in range(gap.first_trade_id, gap.last_trade_id + 1)} == missing
     assert tracker.missing() == len(missing)

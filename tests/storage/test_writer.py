@@ -209,7 +209,9 @@ def test_closing_while_the_database_is_away_is_bounded_and_hands_back_what_is_le
     gate.open = False
     writer = writers(gate.connect)
     trades = some_trades(250)
-    writer.put(trades)
+    writer.put(trades[:150])
+    wait_until(lambda: writer.status.reason != "")
+    writer.put(trades[150:])  # more than the batch in hand
     began = time.monotonic()
     assert not writer.close(0.3)
     assert time.monotonic() - began < 3.0

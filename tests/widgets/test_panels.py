@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -94,6 +96,18 @@ def test_while_all_is_well_the_status_bar_shows_figures(window: MainWindow) -> N
     assert bar.time.text() == "09 Aug 2024 00:15:23 UTC"
     assert (bar.missing.isVisible(), bar.malformed.isVisible(), bar.badge.isVisible()) == (True, False, False)
     assert tone(bar.dot) == "rising"
+
+
+def test_a_database_for_reading_is_named_in_plain_words(window: MainWindow) -> None:
+    why = "Reading only: the server is a standby, so trades are not recorded."
+    window.set_status(replace(STATUS, reading_only=why))
+    bar = window.status_bar
+    assert bar.database.text() == "Embedded PostgreSQL 18.4 · Reading only: not recording"
+    assert bar.database.toolTip() == why
+    assert tone(bar.database) == "dim"
+    window.set_status(replace(STATUS, reading_only=why, database_reason="The server is away."))
+    assert bar.database.text() == "Embedded PostgreSQL 18.4 · The server is away."
+    assert tone(bar.database) == "warning"
 
 
 def test_what_is_wrong_is_said_and_coloured(window: MainWindow) -> None:

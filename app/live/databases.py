@@ -1,0 +1,276 @@
+"""
+The engine's database: opened when it can be, changed for another while the program runs, closed in bounded time.
+
+A change begins with opening the new database; the old one records on until that has worked. Then trades wait in the
+outbox while the old one commits what it was given, and whatever it could not take goes to the new one with them. So a
+trade received is in the one database or in the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from app.live.export import CandleReader
+from app.live.recorder import Recorder
+from app.market.errors import StoreError, StoreSchemaMismatch
+from app.market.ports import CandleStore, TradeWriter
+from app.market.trade import Trade
+
+logger = logging.getLogger(__name__)
+
+_RETRY_S = 30.0
+_FLUSH_S = 10.0
+_CLOSE_S = 10.0
+_HOPELESS_S = 2.0
+
+
+class Store(CandleStore, CandleReader, Protocol):
+    """What the engine reads through."""
+
+
+class Writer(TradeWriter, Protocol):
+    """What the engine writes through, and asks at the end what it could not write."""
+
+    @property
+    def refused(self) -> int:
+        """Trades that the database would not take as they are."""
+
+    def unwritten(self) -> list[Trade]:
+        """Return the trades put and not committed, once the database is closed."""
+
+
+class Database(Protocol):
+    """An open database, as `storage.database` gives it."""
+
+    @property
+    def writer(self) -> Writer: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def label(self) -> str:
+        """``"Embedded PostgreSQL 18.4"``."""
+
+    @property
+    def reading_only(self) -> str:
+        """One sentence where nothing is recorded, else empty; the writer then forgets what it is given."""
+
+    def close(self, timeout_s: float = ...) -> bool:
+        """Commit what is queued, close, leave an embedded server; about ``timeout_s`` at most. False: trades left."""
+
+
+OpenDatabase = Callable[[], Database]
+"""Blocks, and raises StoreError."""
+
+
+class DatabaseKeeper:
+    """
+    Keeps one database in use; all methods on the loop.
+
+    ``reason`` is one sentence while there is none, ``failed`` whether that is a failure rather than a beginning.
+    ``on_open`` is awaited with each database that is taken into use, ``on_failure`` called when one did not open.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        open_database: OpenDatabase,
+        *,
+        on_open: Callable[[Database], Awaitable[None]],
+        on_failure: Callable[[], None],
+    ) -> None:
+        self.database: Database | None = None
+        self.reason = "The database is starting."
+        self.failed = False
+        self._recorder = recorder
+        self._open_database = open_database
+        self._on_open = on_open
+        self._on_failure = on_failure
+        self._retry = asyncio.Event()
+        self._opening: _Opening | None = None
+        self._is_changing = False
+        self._changing: asyncio.Task[None] | None = None
+
+    def retry(self) -> None:
+        """Try to open the database now instead of later."""
+        self._retry.set()
+
+    async def run(self) -> None:
+        """Open the database, trying until it works; return then."""
+        while self.database is None:
+            chosen = self._open_database
+            self._retry.clear()
+            opening = self._opening = _Opening(chosen)
+            try:
+                database = await opening.opened()
+            except StoreError as error:
+                logger.error("no database: %s", error)
+                reason, wait_s = str(error), None if isinstance(error, StoreSchemaMismatch) else _RETRY_S
+            except Exception as error:  # because a bug must not look like a database that is starting for ever
+                logger.critical("no database by a fault in the program", exc_info=error)
+                reason, wait_s = inside("Opening the database", error), None
+            else:
+                if chosen is self._open_database:
+                    self._use(database)
+                    await self._on_open(database)
+                else:  # another was chosen while this one opened
+                    await asyncio.to_thread(database.close, _CLOSE_S)
+                continue
+            if chosen is self._open_database:
+                await self._wait(reason, wait_s)
+
+    async def change(self, open_database: OpenDatabase) -> None:
+        """
+        Use another database from now on. Returns when it is in use.
+
+        Raises:
+            StoreError: If it cannot be opened. Nothing has changed.
+        """
+        if self._is_changing:
+            raise StoreError("The database is being changed already: wait until that is done.")
+        self._is_changing = True
+        opening = _Opening(open_database)
+        try:
+            new = await opening.opened()
+            # Shielded, because half a change would leave neither database in use, or both open.
+            self._changing = asyncio.ensure_future(self._change(new, open_database))
+            await asyncio.shield(self._changing)
+        finally:
+            if self._changing is None:
+                opening.abandon()
+            self._is_changing = False
+
+    async def close(self) -> int:
+        """Store what was received and close; bounded in time. Returns how many trades received are not stored."""
+        if self._changing is not None:
+            await asyncio.wait([self._changing])  # its parts are bounded
+        self._recorder.outbox.close()
+        database = self.database or await self._opened_late()
+        self.database = None
+        if database is None:
+            return self._recorder.unstored()
+        self._recorder.attach(database.writer)
+        left = await _retired(database, self._recorder, hopeful=True)
+        return self._recorder.unstored() + len(left) + database.writer.refused
+
+    async def _change(self, new: Database, open_database: OpenDatabase) -> None:
+        old, self._open_database = self.database, open_database
+        if old is not None:
+            self.database, self.reason, self.failed = None, "The database is being changed.", False
+            # What waits for a database that is away is better off waiting for the new one.
+            left = await _retired(old, self._recorder, hopeful=not old.writer.status.reason)
+            if left:
+                logger.warning("%d trades go to the new database, because the one before did not take them", len(left))
+            self._recorder.move(left)
+        self._use(new)
+        self._retry.set()  # whoever waits to open the one before need not any more
+        await self._on_open(new)
+
+    def _use(self, database: Database) -> None:
+        self.database, self.reason, self.failed = database, "", False
+        self._opening = None
+        self._recorder.attach(database.writer)
+        logger.info("database open: %s. %s", database.label, database.reading_only)
+
+    async def _wait(self, reason: str, wait_s: float | None) -> None:
+        """Return when it is time to try again; ``wait_s`` None: not before the user says so."""
+        self.reason, self.failed = reason, True
+        self._on_failure()
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._retry.wait()
+        except TimeoutError:
+            pass
+
+    async def _opened_late(self) -> Database | None:
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return None
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                return await opening.opened()
+        except Exception as error:  # because what failed need not be closed
+            opening.abandon()
+            logger.info("no database at the end", exc_info=error)
+            return None
+
+
+class _Opening:
+    """
+    Opens a database in a thread of its own, which does not keep the program from ending.
+
+    One that opens after `abandon`, or for a loop that has ended, is closed by that thread.
+    """
+
+    def __init__(self, open_database: OpenDatabase) -> None:
+        self._open_database = open_database
+        self._loop = asyncio.get_running_loop()
+        self._outcome: asyncio.Future[Database] = self._loop.create_future()
+        threading.Thread(target=self._run, name="open-database", daemon=True).start()
+
+    async def opened(self) -> Database:
+        """Return the database, or raise what opening it raised. May be awaited again after being cancelled."""
+        return await asyncio.shield(self._outcome)
+
+    def abandon(self) -> None:
+        """Nobody will take the database."""
+        if not self._outcome.cancel() and not self._outcome.cancelled() and self._outcome.exception() is None:
+            _let_go(self._outcome.result())
+
+    def _run(self) -> None:
+        failure: BaseException | None = None
+        database: Database | None = None
+        try:
+            database = self._open_database()
+        except BaseException as error:  # noqa: BLE001  # because whoever waits for it raises it
+            failure = error
+        try:
+            self._loop.call_soon_threadsafe(self._tell, database, failure)
+        except RuntimeError:  # its loop has been closed
+            if database is not None:
+                database.close(_CLOSE_S)
+
+    def _tell(self, database: Database | None, failure: BaseException | None) -> None:
+        if self._outcome.cancelled():
+            if database is not None:
+                _let_go(database)
+        elif database is not None:
+            self._outcome.set_result(database)
+        else:
+            assert failure is not None
+            self._outcome.set_exception(failure)
+
+
+def _let_go(database: Database) -> None:
+    """Close a database that nobody uses, without waiting for that."""
+    threading.Thread(target=database.close, args=(_CLOSE_S,), name="close-database").start()
+
+
+def inside(what: str, error: Exception) -> str:
+    """Return the sentence for a fault in the program."""
+    return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
+
+
+async def _retired(database: Database, recorder: Recorder, *, hopeful: bool) -> list[Trade]:
+    """
+    Have the database commit what was received so far, and close it; bounded in time.
+
+    Returns what it was given and could not store. Trades that come meanwhile wait in the outbox. ``hopeful`` False: it
+    is away, so it is given nothing more, and is not waited for.
+    """
+    try:
+        if hopeful:
+            async with asyncio.timeout(_FLUSH_S):
+                await recorder.outbox.drain()
+    except TimeoutError:
+        logger.warning("the database takes too long to store what waits")
+    recorder.attach(None)
+    if hopeful:
+        await database.writer.flush(_FLUSH_S)
+    await asyncio.to_thread(database.close, _CLOSE_S if hopeful else _HOPELESS_S)
+    return database.writer.unwritten()
