@@ -30,21 +30,38 @@ FIGURES = (
     "last_trade_id",
 )
 
-_FROM_TRADES = """
-    (min(ARRAY[trade_id, price]))[2]::numeric(20, 8) AS open, max(price) AS high, min(price) AS low,
-    (max(ARRAY[trade_id, price]))[2]::numeric(20, 8) AS close, sum(quantity) AS volume,
-    sum(price * quantity) AS quote_volume, count(*) AS trades,
-    coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0) AS taker_buy_volume,
-    coalesce(sum(price * quantity) FILTER (WHERE NOT is_buyer_maker), 0) AS taker_buy_quote_volume,
-    min(trade_id) AS first_trade_id, max(trade_id) AS last_trade_id
-"""
-_FROM_FINER = """
-    (min(ARRAY[first_trade_id, open]))[2]::numeric(20, 8) AS open, max(high) AS high, min(low) AS low,
-    (max(ARRAY[last_trade_id, close]))[2]::numeric(20, 8) AS close, sum(volume) AS volume,
-    sum(quote_volume) AS quote_volume, sum(trades)::bigint AS trades, sum(taker_buy_volume) AS taker_buy_volume,
-    sum(taker_buy_quote_volume) AS taker_buy_quote_volume, min(first_trade_id) AS first_trade_id,
-    max(last_trade_id) AS last_trade_id
-"""
+# Ordered prices give the first and the last by id for less than two aggregates of arrays would; each product is made
+# once, for the one sum it belongs to.
+_FROM_TRADES = sql.SQL(
+    """
+    SELECT open_time, prices[1]::numeric(20, 8) AS open, high, low,
+        prices[cardinality(prices)]::numeric(20, 8) AS close, coalesce(sold, 0) + coalesce(bought, 0) AS volume,
+        coalesce(quote_sold, 0) + coalesce(quote_bought, 0) AS quote_volume, trades,
+        coalesce(bought, 0) AS taker_buy_volume, coalesce(quote_bought, 0) AS taker_buy_quote_volume, first_trade_id,
+        last_trade_id
+    FROM (
+        SELECT date_bin({length}, time, timestamptz 'epoch') AS open_time,
+            array_agg(price ORDER BY trade_id, price) AS prices, max(price) AS high, min(price) AS low,
+            sum(quantity) FILTER (WHERE is_buyer_maker) AS sold,
+            sum(price * quantity) FILTER (WHERE is_buyer_maker) AS quote_sold,
+            sum(quantity) FILTER (WHERE NOT is_buyer_maker) AS bought,
+            sum(price * quantity) FILTER (WHERE NOT is_buyer_maker) AS quote_bought,
+            count(*) AS trades, min(trade_id) AS first_trade_id, max(trade_id) AS last_trade_id
+        FROM trades WHERE {within} GROUP BY 1
+    ) AS counted
+    """
+)
+_FROM_FINER = sql.SQL(
+    """
+    SELECT date_bin({length}, open_time, timestamptz 'epoch') AS open_time,
+        (min(ARRAY[first_trade_id, open]))[2]::numeric(20, 8) AS open, max(high) AS high, min(low) AS low,
+        (max(ARRAY[last_trade_id, close]))[2]::numeric(20, 8) AS close, sum(volume) AS volume,
+        sum(quote_volume) AS quote_volume, sum(trades)::bigint AS trades, sum(taker_buy_volume) AS taker_buy_volume,
+        sum(taker_buy_quote_volume) AS taker_buy_quote_volume, min(first_trade_id) AS first_trade_id,
+        max(last_trade_id) AS last_trade_id
+    FROM {finer} GROUP BY 1
+    """
+)
 _IN_WINDOW = sql.SQL("symbol_id = %(symbol_id)s AND {time} >= %(start)s AND {time} < %(end)s")
 _TRADES_IN = _IN_WINDOW.format(time=sql.Identifier("time"))
 _CANDLES_IN = _IN_WINDOW.format(time=sql.Identifier("open_time"))
@@ -155,23 +172,16 @@ def replacement(*, dropped: bool) -> sql.Composed:
 def _levels(*, dropped: bool) -> sql.Composed:
     """Return ``level_0 AS (…), level_1 AS (…), …``: each level's candles as they should be."""
     finest = LEVELS[0]
-    trades = _folded(finest, _FROM_TRADES, sql.SQL("trades WHERE {}").format(_TRADES_IN), "time")
+    trades = _FROM_TRADES.format(length=_length(finest), within=_TRADES_IN)
     made = [sql.SQL("level_0 AS MATERIALIZED ({})").format(_kept(finest, trades) if dropped else trades)]
     for number, level in enumerate(LEVELS[1:], start=1):
-        finer = _folded(level, _FROM_FINER, sql.Identifier(f"level_{number - 1}"), "open_time")
-        made.append(sql.SQL("{} AS MATERIALIZED ({})").format(sql.Identifier(f"level_{number}"), finer))
+        folded = _FROM_FINER.format(length=_length(level), finer=sql.Identifier(f"level_{number - 1}"))
+        made.append(sql.SQL("{} AS MATERIALIZED ({})").format(sql.Identifier(f"level_{number}"), folded))
     return sql.SQL(", ").join(made)
 
 
-def _folded(level: Level, figures: str, source: sql.Composable, time: str) -> sql.Composed:
-    return sql.SQL(
-        "SELECT date_bin({length}, {time}, timestamptz 'epoch') AS open_time, {figures} FROM {source} GROUP BY 1"
-    ).format(
-        length=sql.Literal(f"{level.length_us} microseconds"),
-        time=sql.Identifier(time),
-        figures=sql.SQL(figures),
-        source=source,
-    )
+def _length(level: Level) -> sql.Literal:
+    return sql.Literal(f"{level.length_us} microseconds")
 
 
 def _kept(finest: Level, trades: sql.Composed) -> sql.Composed:

@@ -33,7 +33,7 @@ Progress = Callable[[str], None]
 
 _COARSEST_US = LEVELS[-1].length_us
 _FIRST_US, _END_US = 0, 47_482 * _COARSEST_US  # 1970 to 2100
-_TARGET_S = 0.5
+_TARGET_S = 0.3
 _FASTEST_GROWTH = 4
 _WORK_MEM = "64MB"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

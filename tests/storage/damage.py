@@ -69,9 +69,9 @@ def content(connection: Connection) -> dict[str, Content]:
 
 
 def folded(trades: Iterable[Trade], length_us: int) -> dict[int, Figures]:
-    """Return the candles of the trades as the live path folds them."""
+    """Return the candles of the trades as the live path folds them; of one id the lower price is the earlier."""
     builder = CandleBuilder(Interval(length_us // 1_000_000))
-    for trade in trades:
+    for trade in sorted(trades, key=lambda trade: (trade.trade_id, trade.price_e8)):
         builder.add(trade)
     return {
         candle.open_time_us: (
@@ -203,7 +203,7 @@ def split_a_range(connection: Connection, dice: random.Random) -> None:
     if row is not None:
         symbol_id, first, last = row
         middle = dice.randrange(first, last) + 1  # type: ignore[call-overload]
-        connection.execute("INSERT INTO coverage VALUES (%s, %s, %s)", (symbol_id, middle, last))
+        connection.execute("INSERT INTO coverage VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (symbol_id, middle, last))
         if dice.random() < 0.5:
             connection.execute(
                 "UPDATE coverage SET last_trade_id = %s WHERE (symbol_id, first_trade_id) = (%s, %s)",
