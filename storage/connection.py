@@ -201,7 +201,8 @@ _ADVICE = {
     "53300": "the server has too many connections; close some",
     "57014": "it took too long and was given up",
     "57P03": "the server is starting or stopping; wait a moment",
-    "57P": "the server is shutting down; wait until it is back",
+    "57P01": "the server is shutting down; wait until it is back",
+    "57P02": "the server is shutting down; wait until it is back",
     "25006": "the server takes no writes here (it is a standby, or set to read-only); use the primary",
 }
 

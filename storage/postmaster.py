@@ -106,7 +106,6 @@ def launch(home: Home, postgres: Postgres, deadline: float) -> None:
     if code != 0:
         if (process := find_server(home)) is not None:
             wait_ready(home, process, deadline)
-        logger.error("pg_ctl start ended with %d: %s", code, said)
         words = _last_words(home, before) or said
         if is_disk_full(words) or not has_room(home.path):
             raise disk_full(home.path)

@@ -26,7 +26,9 @@ import psutil
 
 from storage.connection import connect
 from storage.embedded import EmbeddedServer
+from storage.verify import verify
 from tests.soak.checks import differences, missing_of_rounds
+from tests.soak.recording import BURSTS
 from tests.soak.tape import SAFE_ROUNDS
 
 PATIENCE_S = 60.0
@@ -61,7 +63,7 @@ class Recording:
     """The process that records; see `tests.soak.recording`."""
 
     def __init__(self, data_dir: Path, seed: int, first_round: int) -> None:
-        self.acknowledged = first_round
+        self.first_round = self.acknowledged = first_round
         self.opened = threading.Event()
         self.closed = False
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 — it lives as long as the process
@@ -160,7 +162,7 @@ class Soak:
                 kill()
                 if number % 10 == 0:
                     self._say(f"{number} of {len(kills)} kills, {self._last_acknowledged():,} rounds acknowledged")
-            self._progress()
+            self._catch_up()
             assert self._recording is not None
             self._recording.finish()
         except BaseException:
@@ -216,11 +218,11 @@ class Soak:
         server.kill()
         self.report.server_kills += 1
 
-    def _progress(self) -> None:
-        """Wait until something more is acknowledged."""
+    def _catch_up(self) -> None:
+        """Wait until all is acknowledged that was ever put: also what a process had stored when it was killed."""
         assert self._recording is not None
-        before, deadline = self._recording.acknowledged, time.monotonic() + PATIENCE_S
-        while self._recording.acknowledged == before:
+        target, deadline = self._recording.first_round + max(BURSTS), time.monotonic() + PATIENCE_S
+        while self._recording.acknowledged < target:
             if time.monotonic() >= deadline or self._recording.process.poll() is not None:
                 self._recording.kill()
                 raise Failure(f"nothing is recorded any more: {self._recording.said()}")
@@ -235,6 +237,7 @@ class Soak:
         try:
             with connect(server.start()) as connection:
                 self.report.differences = differences(connection, self._seed, self.report.rounds)
+                self.report.differences += [f"{one.kind}: {one.what}" for one in verify(connection).listed]
                 row = connection.execute("SELECT count(*) FROM trades").fetchone()
                 assert row is not None
                 self.report.trades = row[0]

@@ -19,6 +19,8 @@ from storage.database import Database
 from tests.soak.tape import trades_of_round
 
 DRAIN_S = 120.0
+BURSTS = (1, 1, 1, 2, 4, 12)
+"""How many rounds are put before the process waits for all that was put; as many may be stored and not acknowledged."""
 
 
 def main() -> None:
@@ -30,7 +32,7 @@ def main() -> None:
     ending = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ending.set()), daemon=True).start()
     while not ending.is_set():
-        for _ in range(dice.choice((1, 1, 1, 2, 4, 12))):
+        for _ in range(dice.choice(BURSTS)):
             assert database.writer.put(trades_of_round(seed, number))
             number += 1
         if not database.writer.drain(DRAIN_S):

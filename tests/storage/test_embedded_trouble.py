@@ -14,7 +14,7 @@ import pytest
 
 from app.market.errors import StoreUnavailable
 from storage import postmaster
-from storage.connection import connect
+from storage.connection import connect, translated
 from storage.embedded import EmbeddedServer
 from storage.postmaster import StillStarting
 
@@ -24,7 +24,7 @@ Servers = Callable[..., EmbeddedServer]
 
 BUSY = """
 import sys
-from storage.connection import connect
+from storage.connection import connect, translated
 with connect(sys.argv[1]) as connection:
     connection.execute("SELECT pg_advisory_lock(1)")
     print("locked", flush=True)
@@ -51,6 +51,21 @@ def test_what_hangs_on_after_the_server_was_killed_is_ended(servers: Servers, mo
     url = server.start()
     assert not stuck.is_running() or stuck.status() == psutil.STATUS_ZOMBIE
     connect(url).close()
+    connection.close()
+
+
+def test_a_connection_whose_server_was_killed_says_so(servers: Servers) -> None:
+    server = servers()
+    connection = connect(server.start())
+    process_of(server).kill()
+    psutil.Process(connection.info.backend_pid).wait(20)
+    with pytest.raises(StoreUnavailable, match="the server is shutting down; wait"), translated("read"):
+        connection.execute("SELECT 1")
+    with (
+        pytest.raises(StoreUnavailable, match="the connection to the database broke; it is made anew"),
+        translated("read"),
+    ):
+        connection.execute("SELECT 1")
     connection.close()
 
 
