@@ -104,6 +104,7 @@ class EmbeddedServer:
             StoreSchemaMismatch: If no PostgreSQL here can run the cluster. Nothing was changed.
         """
         with self._mutex, self._alone():
+            was_user = self._user is not None
             try:
                 return self._start()
             except OSError as error:
@@ -113,8 +114,11 @@ class EmbeddedServer:
                     f"The embedded database in {self._base} could not be started: {error}."
                 ) from error
             finally:
-                if self._user is not None and not self._is_running():
+                if self._home is not None and not self._is_running():
                     self._leave()
+                    # One that used it before comes back to the same address.
+                    if not was_user and not self._has_users():
+                        forget_socket_folder(self._home)
 
     def stop(self, timeout_s: float = 20.0) -> bool:
         """
@@ -233,6 +237,7 @@ class EmbeddedServer:
     def _stop(self, home: Home, timeout_s: float) -> bool:
         process = find_server(home)
         if process is None:
+            forget_socket_folder(home)
             return True
         if state_of(home) == "starting":
             logger.warning("The database server, pid %d, is left to recover; the next start adopts it", process.pid)

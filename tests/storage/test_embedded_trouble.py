@@ -129,6 +129,24 @@ def test_a_home_that_is_gone_is_not_begun_anew(servers: Servers, data_dir: Path)
     connect(server.start()).close()
 
 
+def test_a_start_that_fails_leaves_no_socket_folder_behind(servers: Servers, data_dir: Path) -> None:
+    long = data_dir / ("x" * 100)
+    server = servers(long)
+    server.start()
+    home = server.home
+    assert server.stop()
+    assert home is not None
+    if not home.is_relative_to(long):  # root's lie elsewhere
+        (home.parent / ("y" * 100)).mkdir()
+        home = home.rename(home.parent / ("y" * 100) / "home")
+        (long / "database" / "location").write_text(str(home))
+    (home / "cluster" / "postgresql.conf").write_text("shared_buffers = nonsense\n")
+    with pytest.raises(StoreUnavailable):
+        server.start()
+    assert not (home / "socket-folder").exists()
+    shutil.rmtree(home.parent if not home.is_relative_to(long) else home)
+
+
 def test_an_old_complaint_is_not_taken_for_the_reason(servers: Servers) -> None:
     server = servers()
     server.start()
