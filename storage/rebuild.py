@@ -3,7 +3,8 @@ Mends what `storage.verify` finds: makes ranges and candles again from the trade
 
 Each step is a transaction of its own under the symbol's lock, as a batch of trades is (see `storage.ledger`), and each
 leaves fewer differences than there were: whenever it is interrupted, verifying tells what is left and the next rebuild
-mends it. Writers wait for one step at most. One rebuild runs at a time, so nobody else takes ids out of the ranges.
+mends it. Writers wait for one step at most. Nobody else takes ids out of the ranges or drops trades meanwhile, because
+such work is done alone (see `storage.maintenance`).
 
 Of one id stored with two times, the trade known to the microsecond stays, else the earlier; the other goes to
 `refused_trades`. Trades of a symbol that is unknown get one, UNKNOWN-<number>. No trade is ever lost.
@@ -24,13 +25,13 @@ from app.market.errors import StoreError
 from storage import recount
 from storage.connection import Connection, translated
 from storage.differences import MENDABLE, Damage, Kind, Report, Window, without
-from storage.ledger import LOCK_SYMBOLS, SYMBOL_LOCKS
+from storage.editions import is_being_converted, is_hypertable
 from storage.levels import LEVELS
-from storage.partitions import PARTITION_LOCK
+from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
+from storage.maintenance import alone_or_not
 from storage.retention import trades_kept_from
 from storage.verify import IMPOSSIBLE_KLINE, Progress, dropped_before_us, parameters, verify
 
-_REBUILD_LOCK = 0x63_72_79_70_72_62  # of our own choosing; see storage.migrate
 _ATTEMPTS = 4
 _IDS_PER_STEP = 5_000
 _WORK_MEM = "64MB"
@@ -140,13 +141,9 @@ class _Mending:
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
-        """
-        Hold the symbol's lock in a transaction, and keep retention from dropping meanwhile; each statement inside sees
-        what was committed before it.
-        """
+        """Hold the symbol's lock in a transaction; each statement inside sees what was committed before it."""
         with self._connection.transaction():
             self._connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, [self._damage.symbol_id]))
-            self._connection.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", PARTITION_LOCK)
             yield
 
     def _name_symbol(self) -> None:
@@ -159,13 +156,16 @@ class _Mending:
         window_us = LEVELS[-1].length_us
         given = {"symbol_id": self._damage.symbol_id, "name": _name(self._damage.name), "ids": ids}
         with self._step():
+            if is_hypertable(self._connection):
+                # The ids bound it. The server's own limit is for statements that nobody has thought about.
+                self._connection.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
             touched = self._connection.execute(_SET_ASIDE_STATEMENT, {**given, "window_us": window_us}).fetchall()
             # In the same step, so that no candle ever counts a trade that is gone.
             for (number,) in touched:
                 self._remake(Window(number * window_us, (number + 1) * window_us))
 
     def _remake(self, window: Window) -> None:
-        # Asked anew: candles whose trades were dropped since they were looked at must not be made again.
+        # Asked anew: TimescaleDB's policy may have dropped trades since they were looked at.
         dropped = window.start_us < dropped_before_us(trades_kept_from(self._connection))
         self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
         self._connection.execute(
@@ -199,11 +199,12 @@ def _name(name: str) -> str:
 
 @contextlib.contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_REBUILD_LOCK,)).fetchone()
-    if row != (True,):
-        raise StoreError("Another program is rebuilding this database: wait until it is done.")
-    try:
+    """Keep out retention, conversion and other rebuilds. Raises StoreError where there is one."""
+    with alone_or_not(connection) as alone:
+        if not alone:
+            raise StoreError(
+                "Another program is rebuilding, converting or clearing up this database: wait until it is done."
+            )
+        if is_being_converted(connection):
+            raise StoreError("A conversion of this database is unfinished: end it first, with cryptopipe db convert.")
         yield
-    finally:
-        if not connection.closed and not connection.broken:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_REBUILD_LOCK,))
