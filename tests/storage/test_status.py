@@ -4,7 +4,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
-from storage.connection import connect
+from storage.connection import Edition, connect
 from storage.status import DatabaseStatus, address_of, read_status
 from tests.storage.helpers import START_US, World, some_trades
 
@@ -43,7 +43,9 @@ def test_status_tells_of_the_parts_that_trades_lie_in(world: World) -> None:
     month_us = 40 * 86_400 * 1_000_000
     for number, trade in enumerate(some_trades(3)):
         world.record([trade._replace(time_us=START_US + number * month_us)])
-    parts = status_of(world).parts
+    status = status_of(world)
+    parts = status.parts
+    assert parts.kind == ("monthly partitions" if status.facts.edition is Edition.PLAIN else "chunks")
     assert parts.count == 3
     assert parts.start_us is not None
     assert parts.end_us is not None

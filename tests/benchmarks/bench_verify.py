@@ -1,0 +1,73 @@
+"""
+How fast the database is compared with itself: trades/s, and the ratio to copying the same trades out with ``\\copy``.
+
+    python -m tests.benchmarks.bench_verify [rows]
+
+Then the same after every candle was lost: verifying, mending, and verifying again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from storage.binaries import find_postgres
+from storage.connection import connect
+from storage.embedded import EmbeddedServer
+from storage.ledger import Ledger
+from storage.levels import LEVELS
+from storage.migrate import migrate
+from storage.rebuild import rebuild
+from storage.status import read_status
+from storage.verify import verify
+from tests.benchmarks.bench_storage import IN_BULK, market
+from tests.servers import forget
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds it takes, the better of two runs."""
+    best = float("inf")
+    for _ in range(2):
+        began = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 600_000
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder) / "data"
+        server = EmbeddedServer(data_dir)
+        try:
+            url = server.start()
+            with connect(url, statement_timeout_s=600) as connection:
+                migrate(connection)
+                ledger, trades = Ledger(connection), market(rows)
+                for start in range(0, rows, IN_BULK):
+                    ledger.store(trades[start : start + IN_BULK])
+                connection.execute("VACUUM ANALYZE")
+                psql = find_postgres()[0].program("psql")
+                copy = [psql, "-q", url, "-c", rf"\copy (SELECT * FROM trades) TO '{os.devnull}'"]
+                yardstick = timed(lambda: subprocess.run(copy, check=True))
+                print(f"{rows} trades; \\copy out {rows / yardstick:,.0f} rows/s")
+                seconds = timed(lambda: verify(connection))
+                print(f"verify:  {rows / seconds:>9,.0f} trades/s, ratio {yardstick / seconds:.2f}")
+                connection.execute(f"TRUNCATE {', '.join(level.table for level in LEVELS)}")
+                began = time.perf_counter()
+                left = rebuild(connection).left
+                seconds = time.perf_counter() - began
+                print(f"rebuild: {rows / seconds:>9,.0f} trades/s, ratio {yardstick / seconds:.2f}, left {left.listed}")
+                print(f"status:  {timed(lambda: read_status(connection)) * 1000:>9.1f} ms")
+        finally:
+            server.stop()
+            forget(data_dir)
+
+
+if __name__ == "__main__":
+    main()
