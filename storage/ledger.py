@@ -8,6 +8,8 @@ wait for each other in a circle.
 
 A trade whose id is held must be the stored one. Where it contradicts that, the stored one stands, and the other is kept
 in `refused_trades`, in the same transaction.
+
+The usual small batch, whose ids go on where the stored ones end, goes the quick way of `storage.append`.
 """
 
 from __future__ import annotations
@@ -20,23 +22,16 @@ from typing import NamedTuple
 
 import numpy as np
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
 from storage import packing, partitions
+from storage.append import LARGEST, append
 from storage.connection import Connection
-from storage.levels import LEVELS
-from storage.packing import Columns, RollupRow
-
-SYMBOL_LOCKS = 0x63_72_79_70
-"""The first half of our advisory lock numbers. The second is a symbol's id, or 0: the lock of the partitions."""
-
-LOCK_SYMBOLS = (
-    "SELECT pg_advisory_xact_lock(%s, id) FROM (SELECT id FROM unnest(%s::int[]) AS id ORDER BY id) AS symbol"
-)
-"""Parameters: SYMBOL_LOCKS and symbol ids. Whoever changes a symbol's trades, coverage or rollups holds its lock."""
+from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
+from storage.packing import Columns
+from storage.rolling import ADD_TO_ROLLUPS, array, arrays, rollup_arrays
 
 _ROWS_PER_WRITE = 2_000
 
@@ -105,52 +100,6 @@ _REFUSE = """
     ON CONFLICT DO NOTHING
 """
 
-_ADD_TO_LEVEL = sql.SQL(
-    """
-    INSERT INTO {table} AS held (symbol_id, open_time, open, high, low, close, volume, quote_volume, trades,
-        taker_buy_volume, taker_buy_quote_volume, first_trade_id, last_trade_id)
-    SELECT symbol_id, open_time, open, high, low, close, volume, quote_volume, trades, taker, taker_quote, first_id,
-        last_id
-    FROM batch WHERE level = {level}
-    ON CONFLICT (symbol_id, open_time) DO UPDATE SET
-        open = CASE WHEN excluded.first_trade_id < held.first_trade_id THEN excluded.open ELSE held.open END,
-        high = greatest(held.high, excluded.high),
-        low = least(held.low, excluded.low),
-        close = CASE WHEN excluded.last_trade_id > held.last_trade_id THEN excluded.close ELSE held.close END,
-        volume = held.volume + excluded.volume,
-        quote_volume = held.quote_volume + excluded.quote_volume,
-        trades = held.trades + excluded.trades,
-        taker_buy_volume = held.taker_buy_volume + excluded.taker_buy_volume,
-        taker_buy_quote_volume = held.taker_buy_quote_volume + excluded.taker_buy_quote_volume,
-        first_trade_id = least(held.first_trade_id, excluded.first_trade_id),
-        last_trade_id = greatest(held.last_trade_id, excluded.last_trade_id)
-    """
-)
-# One statement for all levels: what a small batch costs is the waiting for answers.
-_ADD_TO_ROLLUPS = sql.SQL(
-    """
-    WITH batch AS MATERIALIZED (
-        SELECT level, symbol_id, timestamptz 'epoch' + open_us * interval '1 microsecond' AS open_time, open, high, low,
-            close, volume, quote_volume, trades, taker, taker_quote, first_id, last_id
-        FROM unnest(%s::int[], %s::int[], %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-            %s::numeric[], %s::numeric[], %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[])
-            AS batch (level, symbol_id, open_us, open, high, low, close, volume, quote_volume, trades, taker,
-            taker_quote, first_id, last_id)
-    ), {levels}
-    SELECT
-    """
-).format(
-    levels=sql.SQL(", ").join(
-        sql.SQL("{name} AS ({insert})").format(
-            name=sql.Identifier(f"level_{number}"),
-            insert=_ADD_TO_LEVEL.format(table=sql.Identifier(level.table), level=sql.Literal(number)),
-        )
-        for number, level in enumerate(LEVELS)
-    )
-)
-_ROLLUP_UNITS = ("", "", "", "e-8", "e-8", "e-8", "e-8", "e-8", "e-16", "", "e-8", "e-16", "", "")
-
-
 Held = dict[int, list[tuple[int, int]]]
 """The ranges of ids held, as (first, last), rising, by symbol id."""
 
@@ -177,6 +126,8 @@ class Ledger:
         self._symbol_ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self._partitions = partitions.Partitions(connection)
+        # Where the ids end that this connection stored last: a guess, because others may store, too.
+        self._ends: dict[int, int] = {}
 
     def store(self, trades: Sequence[Trade]) -> Stored:
         """
@@ -217,17 +168,19 @@ class Ledger:
 
     def _store(self, batch: Columns, contradictions: Columns | None) -> Stored:
         try:
+            if not contradictions and self._append(batch):
+                return Stored(len(batch), 0)
             held = self._begin(batch)
             fresh, repeated = _split(batch, held)
-            suspects = self._unconfirmed(repeated) if len(repeated) else repeated
+            suspects = self._unconfirmed(repeated) if repeated else repeated
             refused = self._refuse(suspects)
-            if len(fresh):
+            if fresh:
                 self._copy(fresh)
-            if contradictions is not None and len(contradictions):
+            if contradictions:
                 refused += self._refuse(contradictions, batch)
             # One wait for all that follows, which small batches feel.
             with self.connection.pipeline():
-                if len(fresh):
+                if fresh:
                     self._extend_coverage(fresh, held)
                     self._add_to_rollups(fresh)
                 self.connection.execute("COMMIT", prepare=True)
@@ -237,15 +190,27 @@ class Ledger:
             raise
         return Stored(len(fresh), refused)
 
+    def _append(self, batch: Columns) -> bool:
+        """Store the batch the quick way, if it goes on where this connection's last ended; whether it is stored."""
+        if len(batch) > LARGEST or not self._partitions.may_append(batch):
+            return False
+        runs = _runs(batch)
+        if any(self._ends.get(symbol_id) != first - 1 for symbol_id, first, _ in runs):
+            return False
+        done = append(self.connection, batch, runs)
+        if done:
+            self._ends.update((symbol_id, last) for symbol_id, _, last in runs)
+        return done
+
     def _begin(self, batch: Columns) -> Held:
         """Lock the batch's symbols until the transaction ends; return their ranges that the batch may touch."""
         runs = [(symbol_id, first, last) for symbol_id, ids in _by_symbol(batch) for first, last in packing.runs(ids)]
         held: Held = {symbol_id: [] for symbol_id, _, _ in runs}
         with self.connection.pipeline():
             self.connection.execute("BEGIN", prepare=True)
-            self.connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, _array(held)), prepare=True)
+            self.connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, array(held)), prepare=True)
             # A statement of its own: it must see what the holder of the lock before us committed.
-            rows = self.connection.execute(_READ_COVERAGE, _arrays(runs), prepare=True).fetchall()
+            rows = self.connection.execute(_READ_COVERAGE, arrays(runs), prepare=True).fetchall()
         for symbol_id, first, last in rows:
             held[symbol_id].append((first, last))
         return held
@@ -266,17 +231,13 @@ class Ledger:
             firsts = {first for first, _ in after}
             gone += [(symbol_id, first) for first, _ in before if first not in firsts]
             grown += [(symbol_id, first, last) for first, last in after - before]
+            self._ends[symbol_id] = max(last for _, last in after)
         if gone:
-            self.connection.execute(_SHRINK_COVERAGE, _arrays(gone), prepare=True)
-        self.connection.execute(_EXTEND_COVERAGE, _arrays(grown), prepare=True)
+            self.connection.execute(_SHRINK_COVERAGE, arrays(gone), prepare=True)
+        self.connection.execute(_EXTEND_COVERAGE, arrays(grown), prepare=True)
 
     def _add_to_rollups(self, fresh: Columns) -> None:
-        rows: list[tuple[int, ...]] = []
-        part: list[RollupRow] = []
-        for number, level in enumerate(LEVELS):
-            part = packing.coarser(part, level.length_us) if part else packing.rollup(fresh, level.length_us)
-            rows += [(number, *row) for row in part]
-        self.connection.execute(_ADD_TO_ROLLUPS, _arrays(rows, _ROLLUP_UNITS), prepare=True)
+        self.connection.execute(ADD_TO_ROLLUPS, rollup_arrays(fresh), prepare=True)
 
     # What is held already
 
@@ -284,13 +245,13 @@ class Ledger:
         """Return those of the repeated trades that are not stored as they are."""
         times_us = repeated.time_us // 1000 * 1000
         wanted = {
-            "rows": _array(range(len(repeated))),
-            "symbols": _array(repeated.symbol_id.tolist()),
-            "ids": _array(repeated.trade_id.tolist()),
-            "times_us": _array(times_us.tolist()),
-            "prices": _array(repeated.price.tolist(), "e-8"),
-            "quantities": _array(repeated.quantity.tolist(), "e-8"),
-            "makers": _array(repeated.maker.tolist()),
+            "rows": array(range(len(repeated))),
+            "symbols": array(repeated.symbol_id.tolist()),
+            "ids": array(repeated.trade_id.tolist()),
+            "times_us": array(times_us.tolist()),
+            "prices": array(repeated.price.tolist(), "e-8"),
+            "quantities": array(repeated.quantity.tolist(), "e-8"),
+            "makers": array(repeated.maker.tolist()),
             # Said once more for the planner, which leaves out the partitions of other times by it.
             "from_us": int(times_us.min()),
             "to_us": int(times_us.max()) + 1000,
@@ -342,27 +303,21 @@ def _agree(stored: Trade, trade: Trade) -> bool:
 def _split(batch: Columns, held: Held) -> tuple[Columns, Columns]:
     """Return the batch's trades whose ids are not held, and those whose are."""
     none = slice(0, 0)
-    if not any(held.values()):
-        return batch, batch.take(none)
+    if not any(
+        first <= ids[-1] and last >= ids[0] for symbol_id, ids in _by_symbol(batch) for first, last in held[symbol_id]
+    ):
+        return batch, batch.take(none)  # the ranges only touch it, as nearly always
     known = [packing.held_already(ids, held[symbol_id]) for symbol_id, ids in _by_symbol(batch)]
     repeated = np.concatenate(known)
     return (batch.take(~repeated), batch.take(repeated)) if repeated.any() else (batch, batch.take(none))
+
+
+def _runs(batch: Columns) -> list[tuple[int, int, int]]:
+    """Return the batch's runs of consecutive ids as (symbol id, first, last), rising."""
+    return [(symbol_id, first, last) for symbol_id, ids in _by_symbol(batch) for first, last in packing.runs(ids)]
 
 
 def _by_symbol(batch: Columns) -> list[tuple[int, packing.Ints]]:
     """Return the ids of each symbol, rising, by rising symbol id."""
     starts = [0, *(np.flatnonzero(np.diff(batch.symbol_id)) + 1).tolist(), len(batch)]
     return [(int(batch.symbol_id[start]), batch.trade_id[start:end]) for start, end in pairwise(starts)]
-
-
-def _arrays(rows: Iterable[tuple[int, ...]], units: Sequence[str] = ("",) * 3) -> list[str]:
-    return [_array(column, unit) for column, unit in zip(zip(*rows, strict=True), units, strict=False)]
-
-
-def _array(numbers: Iterable[object], unit: str = "") -> str:
-    """
-    Return the numbers as PostgreSQL's literal of an array, each of them in ``unit``: 15 with "e-8" is 0.00000015.
-
-    Several times as quick as having the driver look at each element.
-    """
-    return "{" + ",".join([f"{number}{unit}" for number in numbers]) + "}"

@@ -7,6 +7,7 @@ that opens.
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import numpy as np
@@ -17,8 +18,10 @@ from storage.editions import is_hypertable
 from storage.late import LateDays
 from storage.packing import Columns
 
+_NEVER_COMPRESSED_US = 5 * 86_400_000_000  # two days less than `storage.editions.COMPRESS_AFTER`
+
 PARTITION_LOCK = (0x63_72_79_70, 0)
-"""The advisory lock under which partitions are made and dropped; see `storage.ledger.SYMBOL_LOCKS`."""
+"""The advisory lock under which partitions are made and dropped; see `storage.locks.SYMBOL_LOCKS`."""
 
 
 class Partitions:
@@ -28,6 +31,7 @@ class Partitions:
         self._connection = connection
         self._late = LateDays(connection)
         self._months: set[np.datetime64] = set()
+        self._newest_us = (0, 0)  # the times of the last batch's newest month
         self._partitioned: bool | None = None
 
     def make(self, batch: Columns) -> None:
@@ -42,17 +46,32 @@ class Partitions:
                 )
         if not self._partitioned:
             return
-        for month in packing.months(batch):
+        begin_us, end_us = self._newest_us
+        if begin_us <= batch.time_us.min() and batch.time_us.max() < end_us:
+            return  # as nearly every batch
+        months = packing.months(batch)
+        for month in months:
             if month not in self._months:
                 _make(self._connection, month)
                 self._months.add(month)
+        self._newest_us = _bounds_us(months[-1])
+
+    def may_append(self, batch: Columns) -> bool:
+        """Whether none of the batch's trades can belong into a compressed chunk, which is for COPY; after `make`."""
+        return bool(self._partitioned) or batch.time_us.min() > time.time_ns() // 1000 - _NEVER_COMPRESSED_US
 
     def forget(self) -> bool:
         """Look again what there is at the next batch; whether that can change anything."""
         known = bool(self._months)
         self._months.clear()
+        self._newest_us = (0, 0)
         self._partitioned = None
         return known
+
+
+def _bounds_us(month: np.datetime64) -> tuple[int, int]:
+    begin, end = (int(at.astype("datetime64[us]").astype(np.int64)) for at in (month, month + 1))
+    return begin, end
 
 
 def _make(connection: Connection, month: np.datetime64) -> None:
