@@ -109,6 +109,22 @@ def test_a_failed_batch_leaves_nothing_and_the_connection_usable(ledger: Ledger)
     assert ledger.store(some_trades(20)) == Stored(fresh=10, refused=0)
 
 
+@pytest.mark.parametrize("theirs", [(10, 20), (12, 14), (25, 26), (30, 35), (0, 5)])
+def test_a_batch_that_goes_on_is_stored_once_whatever_another_program_stored_meanwhile(
+    world: World, ledger: Ledger, theirs: tuple[int, int]
+) -> None:
+    trades = some_trades(40)
+    assert ledger.store(trades[5:10]) == Stored(fresh=5, refused=0)
+    world.record(trades[slice(*theirs)])
+    held = set(range(5, 10)) | set(range(*theirs))
+    for start, end in ((10, 25), (25, 30), (30, 40)):
+        assert ledger.store(trades[start:end]).fresh == len(set(range(start, end)) - held)
+    first = min(5, theirs[0])
+    assert stored(world.store) == trades[first:]
+    assert list(world.store.coverage("BTCUSDT")) == [(100 + first, 139)]
+    assert rollups_differ(world) == []
+
+
 def test_trades_whose_times_run_against_their_ids_open_and_close_by_id(world: World) -> None:
     trades = [trade._replace(time_us=START_US - trade.trade_id * 20_000_000) for trade in some_trades(300)]
     random.Random(5).shuffle(trades)
