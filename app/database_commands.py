@@ -20,12 +20,18 @@ from app.database_program import environment_for, program_for, run_program
 from app.databases import connect_to, database_url, embedded_server, has_database
 from app.differences_text import advice, mended_text, report_json, report_text
 from app.market.errors import StoreError, UsageError
+from app.retention_text import Upkeep, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.settings import Settings
 from app.status_text import status_json, status_text
 from app.stopping import on_signals
 from storage.connection import Connection
+from storage.convert import conversion_due, convert
+from storage.editions import switch_on_timescale
+from storage.keep import OFF, Keep, proposal
 from storage.migrate import migrate
 from storage.rebuild import rebuild
+from storage.retention import Retention, confirm, enforce, plan, read_retention
+from storage.settle import settle
 from storage.status import address_of, read_status
 from storage.verify import verify
 
@@ -62,7 +68,11 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
 def _status(settings: Settings, options: argparse.Namespace) -> int:
     with _connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
         status = read_status(connection, embedded=not settings.database_url)
-    print(json.dumps(status_json(status), indent=2) if options.as_json else status_text(status))
+        upkeep = _upkeep(settings, connection) if status.version == status.program_version else None
+    if options.as_json:
+        print(json.dumps(status_json(status) | (upkeep_json(upkeep) if upkeep else {}), indent=2))
+    else:
+        print(status_text(status) + (f"\n\n{upkeep_text(upkeep)}" if upkeep else ""))
     return 0
 
 
@@ -101,6 +111,79 @@ def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _retention(settings: Settings, options: argparse.Namespace) -> int:
+    wanted = proposal(options.keep or settings.keep_trades)
+    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        held = read_retention(connection)
+        keep = wanted if isinstance(wanted, Keep) else None if wanted == OFF else held.keep
+        planned = None if keep is None else plan(connection, keep)
+        if not options.as_json:
+            print(held_text(held) if planned is None else f"{held_text(held)}\n\n{plan_text(planned)}")
+        dropped = None
+        if wanted is not None and _is_confirmed(options, held, keep):
+            confirm(connection, keep)
+            dropped = enforce(connection)
+            held = read_retention(connection)
+            if not options.as_json:
+                print(f"\n{held_text(held)}" + (f"\n{plan_text(dropped, done=True)}" if dropped else ""))
+                print(_overruled(settings, held), end="")
+    if options.as_json:
+        answer = upkeep_json(Upkeep(held, None, None))
+        for name, one in (("would_drop", planned), ("dropped", dropped)):
+            answer[name] = None if one is None else plan_json(one)
+        print(json.dumps(answer, indent=2))
+    return 0
+
+
+def _overruled(settings: Settings, held: Retention) -> str:
+    """Say where the settings keep trades longer, which they may without being confirmed."""
+    proposed = proposal(settings.keep_trades)
+    if proposed is None or held.keep is None or (isinstance(proposed, Keep) and proposed.days <= held.keep.days):
+        return ""
+    return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
+
+
+def _is_confirmed(options: argparse.Namespace, held: Retention, keep: Keep | None) -> bool:
+    """Whether the user has said yes, by ``--yes`` or at the terminal; says how where there is nobody to ask."""
+    if options.yes:
+        return True
+    if held.keep == keep or options.as_json:
+        return False
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(f"\nNothing was changed: cryptopipe db retention {keep or OFF} --yes confirms it.")
+        return False
+    said = input(
+        "\nKeep all trades from now on? [y/N] " if keep is None else "\nDrop these, and later ones in time? [y/N] "
+    )
+    return said.strip().lower() in {"y", "yes"}
+
+
+def _convert(settings: Settings, options: argparse.Namespace) -> int:
+    del options
+    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        switch_on_timescale(connection)
+        due = conversion_due(connection)
+        if due is None:
+            print("There is nothing to convert: trades lie as this server and this user can have them.")
+            return 0
+        try:
+            converted = convert(connection, lambda done, total: _progress(f"{done:,} of {total:,} trades copied"))
+        finally:
+            _progress("")
+        settle(connection)
+    if not converted:
+        raise StoreError("Another program is changing the database just now: try again when it is done.")
+    print(f"{due.trades:,} trades were converted to a hypertable.")
+    return 0
+
+
+def _upkeep(settings: Settings, connection: Connection) -> Upkeep:
+    wanted = proposal(settings.keep_trades)
+    return Upkeep(read_retention(connection), wanted if isinstance(wanted, Keep) else None, conversion_due(connection))
+
+
 def _run_program(settings: Settings, options: argparse.Namespace) -> int:
     folder = Path(settings.postgres_bin) if settings.postgres_bin else None
     arguments = program_for(options.program, folder)
@@ -118,6 +201,8 @@ _COMMANDS: dict[str, Command] = {
     "status": _status,
     "verify": _verify,
     "rebuild": _rebuild,
+    "retention": _retention,
+    "convert": _convert,
     "url": _url,
     "run": _run_program,
 }
