@@ -314,7 +314,7 @@ class WindowBridge(QObject):
         status = feed_status(engine)
         away = status.state is FeedState.REFUSED or status.attempt >= _FAILING_ATTEMPTS
         if engine.database is None and engine.database_failed:
-            self._window.set_notice(engine.database_reason, (NoticeAction.RETRY_DATABASE,))
+            self._window.set_notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
         elif away and status.state is not FeedState.LIVE and status.reason:
             simulated = () if self._simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
             self._window.set_notice(status.reason, (NoticeAction.RETRY_FEED, *simulated))

@@ -22,7 +22,7 @@ from app.cli import guarded, run_command, settings_from, warn_of_password
 from app.live.instance import InstanceLock
 from app.logs import start_logging
 from app.market.errors import FeedDisconnected, UsageError
-from app.settings import Settings
+from app.settings import Settings, config_file
 from app.stopping import bounded_ending, on_signals
 from app.window_state import WindowState, load_state, save_state
 
@@ -184,6 +184,7 @@ async def _run_engine(
 ) -> None:
     """Run the engine behind the window until that is to close, and end it."""
     from app.bridge import WindowBridge
+    from app.database_page import DatabasePage
     from app.wiring import engine_for
 
     async with engine_for(settings) as engine:
@@ -195,6 +196,7 @@ async def _run_engine(
             spread_percent=settings.spread_percent,
             simulated=simulated,
         )
+        page = DatabasePage(engine, shown.window, settings, config_file(), simulated=simulated)
         bridge.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
         if options.quit_after_first_paint:
             bridge.first_painted.connect(lambda: _report_first_paint(shown))
@@ -204,6 +206,7 @@ async def _run_engine(
         shown.window.setEnabled(False)
         shown.state.layout = shown.window.layout_bytes()
         save_state(shown.state, settings.data_dir)
+        await page.stop()
         await bridge.stop()
         await engine.close()
 

@@ -8,7 +8,10 @@ A URL may be a ``postgresql://`` URL or a conninfo of libpq; what it leaves out 
 from __future__ import annotations
 
 import ipaddress
+import os
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -18,6 +21,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from app.market.errors import StoreError, StoreUnavailable
 
 _SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+_SYSTEM = "system"  # libpq's word for the authorities that this system trusts
+_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _LIBPQ_SSLMODE = "prefer"  # what libpq does where nobody says anything: plain text if the server has no TLS
 
 
@@ -50,6 +55,8 @@ def tls_mode(parts: Mapping[str, str]) -> str | None:
     """
     if "sslmode" in parts:
         return None
+    if parts.get("sslrootcert") == _SYSTEM:
+        return "verify-full"  # libpq takes no other with it
     inherited = _inherited()
     if inherited["sslmode"] != _LIBPQ_SSLMODE:
         return None
@@ -60,6 +67,18 @@ def tls_mode(parts: Mapping[str, str]) -> str | None:
             "machine)."
         )
     return None if is_local({**inherited, **parts}) else "require"
+
+
+def authorities(parts: Mapping[str, str]) -> str | None:
+    """
+    Return the file to use for ``sslrootcert=system``; None where libpq finds it, or something else is named.
+
+    The driver's own OpenSSL looks for it where no system has it.
+    """
+    if parts.get("sslrootcert") != _SYSTEM or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return None
+    known = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+    return next((path for path in known if path and Path(path).is_file()), None)
 
 
 def is_local(parts: Mapping[str, str]) -> bool:

@@ -36,7 +36,7 @@ class MainWindow(QMainWindow):
     Signals:
         symbol_requested: The user chose a symbol; carries its name.
         interval_requested: The user chose or typed an interval; carries the `Interval`.
-        export_requested: The user wants to export.
+        export_requested, database_requested: The user wants to export, or to see to the database.
         watch_add_requested, watch_remove_requested: A symbol is to join or leave the watchlist; carry its name.
         theme_requested: The user wants another theme; carries the name of the `Palette`.
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
@@ -46,6 +46,7 @@ class MainWindow(QMainWindow):
     symbol_requested = Signal(str)
     interval_requested = Signal(object)
     export_requested = Signal()
+    database_requested = Signal()
     watch_add_requested = Signal(str)
     watch_remove_requested = Signal(str)
     theme_requested = Signal(str)
@@ -178,6 +179,8 @@ class MainWindow(QMainWindow):
     def _connect_signals(self) -> None:
         self.top_bar.picker_requested.connect(self.open_symbol_picker)
         self.top_bar.export_requested.connect(self.export_requested)
+        self.top_bar.database_requested.connect(self.database_requested)
+        self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
@@ -190,10 +193,12 @@ class MainWindow(QMainWindow):
         self.notice_bar.action_requested.connect(self._take_action)
         QShortcut(QKeySequence("Ctrl+K"), self, lambda: self.open_symbol_picker())
         QShortcut(QKeySequence("Ctrl+E"), self, self.export_requested.emit)
+        QShortcut(QKeySequence("Ctrl+D"), self, self.database_requested.emit)
 
     def _take_action(self, action: NoticeAction) -> None:
         offers = {
             NoticeAction.RETRY_DATABASE: self.retry_database_requested.emit,
+            NoticeAction.CHOOSE_DATABASE: self.database_requested.emit,
             NoticeAction.RETRY_FEED: self.retry_feed_requested.emit,
             NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
             NoticeAction.DISMISS: self.clear_notice,

@@ -17,6 +17,7 @@ class NoticeAction(Enum):
     """What a notice can offer: each is a request of the window."""
 
     RETRY_DATABASE = "retry database"
+    CHOOSE_DATABASE = "choose database"
     RETRY_FEED = "retry feed"
     OPEN_SIMULATED_MARKET = "open simulated market"
     DISMISS = "dismiss"
@@ -28,6 +29,7 @@ class NoticeAction(Enum):
 
 _LABELS = {
     NoticeAction.RETRY_DATABASE: "Retry",
+    NoticeAction.CHOOSE_DATABASE: "Database…",
     NoticeAction.RETRY_FEED: "Retry",
     NoticeAction.OPEN_SIMULATED_MARKET: "Use the simulated market",
     NoticeAction.DISMISS: "Dismiss",

@@ -7,7 +7,8 @@ fit, with all of it in the tool tip.
 
 from __future__ import annotations
 
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
 from app.market.ports import FeedState
@@ -35,7 +36,14 @@ _FEED = {
 
 
 class StatusBar(QStatusBar):
-    """Shows a `StatusView`."""
+    """
+    Shows a `StatusView`.
+
+    Signals:
+        database_clicked: What the bar says of the database was clicked.
+    """
+
+    database_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +56,8 @@ class StatusBar(QStatusBar):
         self.dot.setFixedSize(8, 8)
         self.feed = ElidedLabel("", "dim", small)
         self.rate = SteadyLabel("", "dim", small)
-        self.database = ElidedLabel("", "dim", small)
+        self.database = _Clickable("", "dim", small)
+        self.database.clicked.connect(self.database_clicked)
         self.queue = SteadyLabel("", "dim", small)
         self.missing = label("", "warning", small)
         self.malformed = label("", "warning", small)
@@ -134,6 +143,21 @@ class StatusBar(QStatusBar):
         self.badge.setToolTip("Invented prices, kept in a data directory of their own")
         self.time.setAccessibleName("Exchange time")
         self.time.setToolTip("The exchange's clock")
+
+
+class _Clickable(ElidedLabel):
+    """A label that is also a short cut for the mouse; the keyboard has the menu."""
+
+    clicked = Signal()
+
+    def __init__(self, text: str, tone: str, font: QFont) -> None:
+        super().__init__(text, tone, font)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if event.button() is Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
 
 
 def _counted(number: int, noun: str) -> str:

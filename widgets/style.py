@@ -101,7 +101,7 @@ def qt_palette(palette: Palette) -> QPalette:
 def stylesheet(palette: Palette) -> str:
     """Return the stylesheet of the window and everything in it."""
     p = palette
-    arrow = icons.path("field-arrow")
+    arrow, check = icons.path("field-arrow"), icons.path("check")
     return f"""
 QMainWindow {{ background: {p.background}; }}
 QMainWindow::separator {{ background: {p.background}; border-right: 1px solid {p.line}; width: 3px; }}
@@ -184,6 +184,16 @@ QRadioButton::indicator:checked {{
 }}
 QRadioButton::indicator:focus {{ border-color: {p.accent}; }}
 QRadioButton::indicator:checked:disabled {{ border-color: {p.faint}; }}
+
+QCheckBox {{ color: {p.text}; spacing: 8px; }}
+QCheckBox:disabled {{ color: {p.faint}; }}
+QCheckBox::indicator {{
+    width: 12px; height: 12px; border: 1px solid {p.faint}; border-radius: 3px; background: {p.background};
+}}
+QCheckBox::indicator:checked {{ background: {p.accent}; border-color: {p.accent}; image: url({check}); }}
+QCheckBox::indicator:focus {{ border-color: {p.accent}; }}
+QCheckBox::indicator:checked:focus {{ border-color: {p.text}; }}
+QCheckBox::indicator:checked:disabled {{ background: {p.faint}; border-color: {p.faint}; }}
 
 #overlay {{ background: {p.raised}; border: 1px solid {_half(p.faint)}; border-radius: 8px; }}
 #pickerList {{ background: {p.raised}; border: 0; outline: 0; }}

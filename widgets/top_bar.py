@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFont, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
@@ -62,11 +62,13 @@ class TopBar(QFrame):
     Signals:
         picker_requested: The symbol's button or the search hint was pressed.
         export_requested: Export… was pressed.
+        database_requested: Database… was chosen in the menu.
         theme_requested: The theme button was pressed; carries the name of the palette to change to.
     """
 
     picker_requested = Signal()
     export_requested = Signal()
+    database_requested = Signal()
     theme_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -81,14 +83,15 @@ class TopBar(QFrame):
         self.change.setToolTip("Change over the last 24 hours")
         self.intervals = IntervalBar()
         self.search = _tool("Search symbols", "Search symbols (Ctrl+K, or just type)")
-        self.search.setText(
-            " " + QKeySequence("Ctrl+K").toString(QKeySequence.SequenceFormat.NativeText).replace("+", " ")
-        )
+        self.search.setText(" " + _keys("Ctrl+K").replace("+", " "))
         self.theme = _tool("Change theme", "")
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("exportButton")
         self.export_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.export_button.setToolTip("Write candles to a file (Ctrl+E)")
+        self.menu_button = _tool("Menu", "Menu")
+        self.menu_button.setMenu(self._make_menu())
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._symbol: Symbol | None = None
         self._other_theme = ""
         self._arrange()
@@ -125,28 +128,44 @@ class TopBar(QFrame):
         self._other_theme = next(name for name in PALETTES if name != palette.name)
         self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
         self.theme.setToolTip(f"Change to the {self._other_theme} theme")
+        self.theme_action.setText(f"{self._other_theme.capitalize()} theme")
         self.symbol.chevron.setPixmap(icons.pixmap("chevron-down", palette.dim, 12, self.devicePixelRatioF()))
         self.search.setIcon(icons.icon("search", palette.dim))
+        self.menu_button.setIcon(icons.icon("menu", palette.dim))
         self.intervals.set_palette(palette)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fold()
 
+    def _make_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setFont(style.font())
+        # The keys themselves are the window's.
+        menu.addAction(f"Database…\t{_keys('Ctrl+D')}", self.database_requested.emit)
+        menu.addAction(f"Export candles…\t{_keys('Ctrl+E')}", self.export_requested.emit)
+        menu.addSeparator()
+        self.theme_action = menu.addAction("", lambda: self.theme_requested.emit(self._other_theme))
+        return menu
+
     def _fold(self) -> None:
-        fold(self, self.width(), (self.symbol.market, self.search, self.change), _SPACING)
+        fold(self, self.width(), (self.symbol.market, self.search, self.change, self.theme), _SPACING)
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 16, 0)
         layout.setSpacing(_SPACING)
         left: tuple[QWidget, ...] = (self.symbol, self.price, self.change, _divider(), self.intervals)
-        right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button)
+        right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button, self.menu_button)
         for part in left:
             layout.addWidget(part)
         layout.addStretch(1)
         for part in right:
             layout.addWidget(part)
+
+
+def _keys(text: str) -> str:
+    return QKeySequence(text).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def _tool(name: str, tip: str) -> QToolButton:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from app.live.background import Background
 from app.live.export import CandleReader
 from app.live.recorder import Recorder
 from app.market.errors import StoreError, StoreSchemaMismatch
@@ -92,7 +92,7 @@ class DatabaseKeeper:
         self._on_open = on_open
         self._on_failure = on_failure
         self._retry = asyncio.Event()
-        self._opening: _Opening | None = None
+        self._opening: Background[Database] | None = None
         self._is_changing = False
         self._changing: asyncio.Task[None] | None = None
 
@@ -105,9 +105,9 @@ class DatabaseKeeper:
         while self.database is None:
             chosen = self._open_database
             self._retry.clear()
-            opening = self._opening = _Opening(chosen)
+            opening = self._opening = _opening(chosen)
             try:
-                database = await opening.opened()
+                database = await opening.result()
             except StoreError as error:
                 logger.error("no database: %s", error)
                 reason, wait_s = str(error), None if isinstance(error, StoreSchemaMismatch) else _RETRY_S
@@ -134,9 +134,9 @@ class DatabaseKeeper:
         if self._is_changing:
             raise StoreError("The database is being changed already: wait until that is done.")
         self._is_changing = True
-        opening = _Opening(open_database)
+        opening = _opening(open_database)
         try:
-            new = await opening.opened()
+            new = await opening.result()
             # Shielded, because half a change would leave neither database in use, or both open.
             self._changing = asyncio.ensure_future(self._change(new, open_database))
             await asyncio.shield(self._changing)
@@ -193,62 +193,16 @@ class DatabaseKeeper:
             return None
         try:
             async with asyncio.timeout(_CLOSE_S):
-                return await opening.opened()
+                return await opening.result()
         except Exception as error:  # because what failed need not be closed
             opening.abandon()
             logger.info("no database at the end", exc_info=error)
             return None
 
 
-class _Opening:
-    """
-    Opens a database in a thread of its own, which does not keep the program from ending.
-
-    One that opens after `abandon`, or for a loop that has ended, is closed by that thread.
-    """
-
-    def __init__(self, open_database: OpenDatabase) -> None:
-        self._open_database = open_database
-        self._loop = asyncio.get_running_loop()
-        self._outcome: asyncio.Future[Database] = self._loop.create_future()
-        threading.Thread(target=self._run, name="open-database", daemon=True).start()
-
-    async def opened(self) -> Database:
-        """Return the database, or raise what opening it raised. May be awaited again after being cancelled."""
-        return await asyncio.shield(self._outcome)
-
-    def abandon(self) -> None:
-        """Nobody will take the database."""
-        if not self._outcome.cancel() and not self._outcome.cancelled() and self._outcome.exception() is None:
-            _let_go(self._outcome.result())
-
-    def _run(self) -> None:
-        failure: BaseException | None = None
-        database: Database | None = None
-        try:
-            database = self._open_database()
-        except BaseException as error:  # noqa: BLE001  # because whoever waits for it raises it
-            failure = error
-        try:
-            self._loop.call_soon_threadsafe(self._tell, database, failure)
-        except RuntimeError:  # its loop has been closed
-            if database is not None:
-                database.close(_CLOSE_S)
-
-    def _tell(self, database: Database | None, failure: BaseException | None) -> None:
-        if self._outcome.cancelled():
-            if database is not None:
-                _let_go(database)
-        elif database is not None:
-            self._outcome.set_result(database)
-        else:
-            assert failure is not None
-            self._outcome.set_exception(failure)
-
-
-def _let_go(database: Database) -> None:
-    """Close a database that nobody uses, without waiting for that."""
-    threading.Thread(target=database.close, args=(_CLOSE_S,), name="close-database").start()
+def _opening(open_database: OpenDatabase) -> Background[Database]:
+    """Begin to open a database; one that opens too late for anyone is closed again."""
+    return Background(open_database, lambda database: database.close(_CLOSE_S), "open-database")
 
 
 def inside(what: str, error: Exception) -> str:

@@ -19,6 +19,7 @@ import qasync
 from PySide6.QtWidgets import QApplication
 
 from app.bridge import WindowBridge, let_go
+from app.database_page import DatabasePage
 from app.live.engine import Engine
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
@@ -61,7 +62,9 @@ def replay(files: Sequence[Path], speed: float = math.inf) -> RecordingSource:
 
 
 @contextlib.asynccontextmanager
-async def open_window(settings: Settings, *, simulated: bool = False) -> AsyncIterator[Running]:
+async def open_window(
+    settings: Settings, *, simulated: bool = False, config_file: Path = Path("no-such-folder/config.toml")
+) -> AsyncIterator[Running]:
     """The program's window, stopped in the program's order afterwards."""
     async with engine_for(settings) as engine:
         chart = ChartWidget()
@@ -75,10 +78,12 @@ async def open_window(settings: Settings, *, simulated: bool = False) -> AsyncIt
             spread_percent=settings.spread_percent,
             simulated=simulated,
         )
+        page = DatabasePage(engine, window, settings, config_file, simulated=simulated)
         bridge.start()
         try:
             yield Running(window, chart, bridge, engine)
         finally:
+            await page.stop()
             await bridge.stop()
             await engine.close()
             window.allow_close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.market.errors import StoreError, StoreUnavailable
 from storage.address import (
+    authorities,
     holds_secret,
     name_of,
     parts_of,
@@ -31,6 +33,7 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
         ("postgresql://db.example/x", "require"),
         ("postgresql://db.example/x?sslmode=disable", None),
         ("postgresql://db.example/x?sslmode=verify-full", None),
+        ("postgresql://db.example/x?sslrootcert=system", "verify-full"),
         ("postgresql://localhost/x", None),
         ("postgresql://127.3.2.1/x", None),
         ("postgresql://[::1]/x", None),
@@ -135,3 +138,15 @@ def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
             read("postgresql://me:s3cret@[bad/x")
         assert "s3cret" not in str(caught.value)
         assert caught.value.__cause__ is None
+
+
+def test_the_systems_authorities_are_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    assert authorities({"sslrootcert": "mine.crt"}) is None
+    file = tmp_path / "bundle.crt"
+    file.touch()
+    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: SimpleNamespace(cafile=str(file)))
+    assert authorities({"sslrootcert": "system"}) == str(file)
+    monkeypatch.setenv("SSL_CERT_FILE", "/somewhere")
+    assert authorities({"sslrootcert": "system"}) is None

@@ -1,0 +1,235 @@
+"""
+The database dialog's work: trying a database in a worker thread, changing to it, keeping the choice.
+
+The URL is kept in config.toml without its password, which goes to the system's keyring if the user wants that, and
+nowhere otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app import passwords
+from app.databases import connect_to, database_url, embedded_server, open_database
+from app.live.background import in_background
+from app.live.engine import Engine
+from app.market.errors import CryptopipeError, SettingsError, StoreError
+from app.probe_text import facts_of_probe, verdict
+from app.settings import Place, Secret, Settings
+from app.settings_file import write_setting
+from storage.address import is_local, name_of, parts_of, url_of, without_secrets
+from storage.connection import PasswordWanted
+from storage.embedded import EmbeddedServer
+from storage.probe import Probe, probe
+from widgets.database_dialog import DatabaseDialog
+from widgets.database_form import DatabaseChoice, DatabaseKind
+from widgets.main_window import MainWindow
+
+logger = logging.getLogger(__name__)
+
+_NO_KEYRING = "This system has no keyring: set CRYPTOPIPE_DATABASE_PASSWORD, or use ~/.pgpass"
+_SIMULATED = (
+    "The simulated market keeps its invented trades in a database of its own, so that they never reach yours. Start "
+    "cryptopipe without --demo to choose another."
+)
+_MEANINGS = {
+    DatabaseKind.LOCAL: "A PostgreSQL or TimescaleDB that runs here, such as the one that docker compose up starts.",
+    DatabaseKind.REMOTE: "A PostgreSQL or TimescaleDB on another machine, which others may share.",
+}
+
+
+class DatabasePage:
+    """
+    Opens the database dialog over ``window`` and does what it asks for, until `stop`.
+
+    ``settings`` are those of the database in use; ``config_file`` is where a choice is kept. ``simulated``: the market
+    is invented, and nothing can be chosen.
+    """
+
+    def __init__(
+        self, engine: Engine, window: MainWindow, settings: Settings, config_file: Path, *, simulated: bool
+    ) -> None:
+        self._engine = engine
+        self._window = window
+        self._settings = settings
+        self._config_file = config_file
+        self._simulated = simulated
+        self._dialog: DatabaseDialog | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._test: asyncio.Task[None] | None = None
+        window.database_requested.connect(self.open)
+
+    def open(self) -> None:
+        """Show the dialog, unless it is there; it closes itself."""
+        if self._dialog is not None:
+            return
+        dialog = self._dialog = DatabaseDialog(
+            self._current(),
+            {DatabaseKind.EMBEDDED: f"A PostgreSQL of cryptopipe's own, in {self._settings.data_dir}.", **_MEANINGS},
+            read_url=parts_of,
+            note=self._note(),
+            locked=_SIMULATED if self._simulated else "",
+            parent=self._window,
+        )
+        dialog.test_requested.connect(lambda choice: self._start_test(dialog, choice))
+        dialog.apply_requested.connect(lambda choice: self._begin(self._apply(dialog, choice)))
+        dialog.test_cancelled.connect(self._cancel_test)
+        dialog.finished.connect(lambda _: self._closed(dialog))
+        dialog.open()
+        self._begin(self._learn_keyring(dialog))
+
+    async def stop(self) -> None:
+        """Give up what is at work."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _current(self) -> DatabaseChoice:
+        """Return what is in use, as the form shows it: without its password."""
+        url = self._settings.database_url
+        if not url:
+            return DatabaseChoice(DatabaseKind.EMBEDDED)
+        try:
+            parts = parts_of(without_secrets(url))
+        except StoreError:
+            return DatabaseChoice(DatabaseKind.REMOTE)
+        return DatabaseChoice(DatabaseKind.LOCAL if is_local(parts) else DatabaseKind.REMOTE, parts)
+
+    def _note(self) -> str:
+        place = self._settings.places.get("database_url")
+        where = {Place.ENVIRONMENT: "CRYPTOPIPE_DATABASE_URL", Place.COMMAND_LINE: "--database-url"}.get(
+            place or Place.FILE
+        )
+        if where is None:
+            return ""
+        return f"{where} names a database. It wins over what is chosen here whenever the program starts with it."
+
+    async def _learn_keyring(self, dialog: DatabaseDialog) -> None:
+        can = await in_background(passwords.can_remember, "keyring")
+        if dialog is self._dialog:
+            dialog.form.set_can_remember(can, _NO_KEYRING)
+
+    def _closed(self, dialog: DatabaseDialog) -> None:
+        self._dialog = None
+        self._cancel_test()
+        dialog.deleteLater()
+
+    # Trying
+
+    def _start_test(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
+        self._test = self._begin(self._try(dialog, choice))
+
+    def _cancel_test(self) -> None:
+        if self._test is not None:
+            self._test.cancel()
+
+    async def _try(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
+        settings = self._settings_for(choice)
+        if choice.kind is DatabaseKind.EMBEDDED and not EmbeddedServer.exists(settings.data_dir):
+            dialog.tested((), f"It will be made in {settings.data_dir} when it is first used.", "dim")
+            return
+        found = await self._carefully(dialog, lambda: _probe(settings))
+        if found is not None:
+            dialog.tested(facts_of_probe(found), *verdict(found))
+
+    # Using
+
+    async def _apply(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
+        settings = self._settings_for(choice)
+        try:
+            await self._engine.change_database(lambda: open_database(settings))
+        except PasswordWanted:
+            dialog.want_password()
+            return
+        except CryptopipeError as error:
+            dialog.failed(f"{error} Nothing was changed.")
+            return
+        except Exception as error:
+            logger.critical("the database could not be changed", exc_info=error)
+            dialog.failed(f"It failed inside ({type(error).__name__}); the log file tells more.")
+            return
+        self._settings = settings
+        database = self._engine.database
+        in_use = f"{database.label} is in use." if database is not None else "It is in use."
+        reading = database.reading_only if database is not None else ""
+        problem = await in_background(lambda: self._keep(choice), "keep-choice")
+        words = " ".join(part for part in (in_use, reading, problem) if part)
+        dialog.applied(words, "warning" if reading or problem else "rising")
+
+    def _keep(self, choice: DatabaseChoice) -> str:
+        """Keep the choice for the next start; return one sentence where a part of it could not be kept."""
+        problems = []
+        url = url_of(choice.parts) if choice.kind is not DatabaseKind.EMBEDDED else ""
+        try:
+            write_setting(self._config_file, "database_url", without_secrets(url) if url else None)
+        except SettingsError as error:
+            problems.append(str(error))
+        try:
+            if choice.password and choice.remember:
+                passwords.remember(url, choice.password)
+            elif choice.password:
+                passwords.forget(url)  # what was remembered may be another
+        except SettingsError as error:
+            problems.append(str(error))
+        return " ".join(problems)
+
+    # Small things
+
+    def _settings_for(self, choice: DatabaseChoice) -> Settings:
+        """Return the settings that open what is chosen."""
+        if choice.kind is DatabaseKind.EMBEDDED:
+            return replace(self._settings, database_url="", database_password=Secret())
+        url = url_of(choice.parts)
+        password = choice.password or self._known_password(url)
+        return replace(self._settings, database_url=url, database_password=Secret(password))
+
+    def _known_password(self, url: str) -> str:
+        """Return the password of the database in use, where that is the one that ``url`` names."""
+        try:
+            current = database_url(self._settings)
+            is_same = bool(current) and name_of(current) == name_of(url)
+            return parts_of(current).get("password", "") if is_same else ""
+        except StoreError:
+            return ""
+
+    async def _carefully(self, dialog: DatabaseDialog, work: Callable[[], Probe]) -> Probe | None:
+        """Return what ``work`` returns in a worker thread; tell the dialog where it fails."""
+        try:
+            return await in_background(work, "try-database")
+        except PasswordWanted:
+            dialog.want_password()
+        except CryptopipeError as error:
+            dialog.failed(str(error))
+        except Exception as error:
+            logger.critical("a database could not be tried", exc_info=error)
+            dialog.failed(f"The test failed inside ({type(error).__name__}); the log file tells more.")
+        return None
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_event_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.critical("a task of the database dialog failed", exc_info=error)
+
+
+def _probe(settings: Settings) -> Probe:
+    """Look at the database of the settings; an embedded server runs for that long at least."""
+    if settings.database_url:
+        with connect_to(database_url(settings), application_name="cryptopipe test") as connection:
+            return probe(connection)
+    server = embedded_server(settings)
+    try:
+        with connect_to(server.start(), application_name="cryptopipe test") as connection:
+            return probe(connection, embedded=True)
+    finally:
+        server.stop()

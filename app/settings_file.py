@@ -1,0 +1,50 @@
+"""Changing one setting in the user's config.toml, everything else in it left as it is: comments, order, layout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from app.market.errors import SettingsError
+
+
+def write_setting(file: Path, name: str, value: str | None) -> None:
+    """
+    Set ``name`` in the file, which is made where there is none; None removes it. In one step: a crash leaves the old
+    file or the new one.
+
+    Raises:
+        SettingsError: If the file cannot be read or written. It is unchanged.
+    """
+    # A link is followed: people keep their settings elsewhere.
+    target = Path(os.path.realpath(file))
+    try:
+        document = tomlkit.parse(target.read_text(encoding="utf-8")) if target.exists() else tomlkit.document()
+        if document.get(name) == value:
+            return
+        if value is None:
+            document.remove(name)
+        else:
+            document[name] = value
+        _replace(target, tomlkit.dumps(document))
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise SettingsError(
+            f"The choice could not be kept in {file} ({error}), so the next start uses what stands there."
+        ) from error
+
+
+def _replace(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
+        os.replace(temporary, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
