@@ -1,4 +1,4 @@
-"""Live builder, SQL and export agree exactly, on random trades and every interval."""
+"""Live builder, SQL and export agree exactly, on random trades and every interval, on each edition."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
+from tests.servers import EMBEDDED, editions, empty_schema, running_server
 
 INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]
 START_US = Interval.parse("1d").open_time_us(1_709_200_000 * SECOND_US)  # 2024-02-29, a month of its own kind
@@ -63,13 +64,16 @@ def busy_hours(draw):
     return symbol, trades, chance.sample(trades, len(trades))
 
 
-@pytest.fixture(scope="module")
-def database(reachable_folder):
-    opened = Database.open(None, reachable_folder / "agree")
-    yield opened
-    assert opened.close()
+@pytest.fixture(scope="module", params=editions())
+def database(request, tmp_path_factory):
+    with running_server(request.param) as server_url, empty_schema(server_url) as url:
+        opened = Database.open(url, tmp_path_factory.mktemp("agree"))
+        yield opened
+        assert opened.close()
 
 
+# Half a minute; on the other editions test_candles in tests/storage compares SQL and builder on every interval.
+@pytest.mark.parametrize("database", [EMBEDDED], indirect=True, scope="module")
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=markets())
 def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market):
