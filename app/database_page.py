@@ -140,6 +140,9 @@ class DatabasePage:
     # Using
 
     async def _apply(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
+        if self._simulated:  # also where the dialog should let it through
+            dialog.failed(_SIMULATED)
+            return
         settings = self._settings_for(choice)
         try:
             await self._engine.change_database(lambda: open_database(settings))

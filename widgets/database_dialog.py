@@ -163,6 +163,8 @@ class DatabaseDialog(QDialog):
         self._begin(DialogState.APPLYING, "Changing over; nothing received is lost…", self.apply_requested.emit)
 
     def _begin(self, state: DialogState, sentence: str, request: Callable[[DatabaseChoice], None]) -> None:
+        if self._locked:
+            return
         try:
             choice = self.form.choice()
         except UsageError as error:
