@@ -16,7 +16,7 @@ def facts_of_probe(found: Probe) -> list[Fact]:
     line = {None: "a socket of this machine", True: "encrypted (TLS)", False: "not encrypted"}[found.encrypted]
     return [
         Fact("Server", found.server.label),
-        Fact("Round trip", f"{found.latency_ms:.1f} ms, {line}", "warning" if found.latency_ms > _SLOW_MS else ""),
+        Fact("Round trip", f"{_time(found.latency_ms)}, {line}", "warning" if found.latency_ms > _SLOW_MS else ""),
         Fact("Holds", _holdings(found)),
         Fact("Tables", _tables(found)),
     ]
@@ -50,6 +50,10 @@ def _tables(found: Probe) -> str:
     if version < newest:
         return f"version {version}; brought to version {newest} at the first use"
     return f"version {version}"
+
+
+def _time(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms" if milliseconds >= 0.1 else "less than 0.1 ms"
 
 
 def _size(size_bytes: int) -> str:

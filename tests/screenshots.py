@@ -25,6 +25,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from app.live.session import SessionState
 from app.market.interval import Interval
@@ -40,6 +41,7 @@ from tests.end_to_end.helpers import (
     serving,
     until,
 )
+from widgets.database_dialog import DatabaseDialog, DialogState
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
 QUIET = "ws_raw/cryptofeed_BINANCE.ws.1.0"  # quotes and depth, not one trade
@@ -62,6 +64,14 @@ class Shooting:
         running.window.resize(*self.size)
         await asyncio.sleep(1.2)  # the panels' pace, and the loading state's own delay
         picture: QImage = running.window.grab().toImage()
+        path = self.pictures / f"{name}{self.suffix}.png"
+        assert picture.save(str(path)), path
+        print(f"{path.relative_to(self.pictures.parent)}  {picture.width()}x{picture.height()}")
+
+    async def take_dialog(self, widget: QWidget, name: str) -> None:
+        """Take what lies over the window by itself."""
+        await asyncio.sleep(0.3)
+        picture = widget.grab().toImage()
         path = self.pictures / f"{name}{self.suffix}.png"
         assert picture.save(str(path)), path
         print(f"{path.relative_to(self.pictures.parent)}  {picture.width()}x{picture.height()}")
@@ -118,18 +128,68 @@ async def error(shooting: Shooting) -> None:
         await shooting.take(running, "error")
 
 
+async def database(shooting: Shooting) -> None:
+    files = [SHARED_DATA / name for name in (*RECORDING, *ARCHIVE)]
+    async with serving(replay(files)) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
+        )
+        async with open_window(settings) as running:
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            await until(lambda: running.engine.database.writer.status.queued == 0)
+            dialog = await opened(running)
+            dialog.test_button.click()
+            await until(lambda: dialog.state is DialogState.EDITING)
+            await shooting.take_dialog(dialog, "database-embedded")
+            dialog.form.local.click()
+            dialog.form.port.setText("9")  # nothing listens there
+            dialog.apply_button.click()
+            await until(lambda: dialog.state is DialogState.EDITING)
+            await shooting.take_dialog(dialog, "database-away")
+            dialog.form.host.setText(
+                "postgresql://recorder@db.example.org/trades?sslmode=verify-full&sslrootcert=system"
+            )
+            await shooting.take_dialog(dialog, "database-server")
+            dialog.reject()
+            running.window.top_bar.menu_button.menu().popup(
+                running.window.top_bar.menu_button.mapToGlobal(running.window.top_bar.menu_button.rect().bottomLeft())
+            )
+            await shooting.take_dialog(running.window.top_bar.menu_button.menu(), "menu")
+            running.window.top_bar.menu_button.menu().hide()
+        async with open_window(settings, simulated=True) as running:
+            await until(lambda: running.engine.database is not None)
+            dialog = await opened(running)
+            await shooting.take_dialog(dialog, "database-simulated")
+            dialog.reject()
+
+
+async def opened(running: Running) -> DatabaseDialog:
+    """The database dialog over the window."""
+    running.window.database_requested.emit()
+    (dialog,) = running.window.findChildren(DatabaseDialog)
+    await asyncio.sleep(0.3)
+    return dialog
+
+
 def point(running: Running, x: float, y: float) -> None:
     """Hold the crosshair there, as shares of the chart."""
     chart = running.chart
     chart.point_at(QPointF(chart.width() * x, chart.height() * y))
 
 
-SCENES: dict[str, Scene] = {"recording": recording, "loading": loading, "empty": empty, "error": error}
+SCENES: dict[str, Scene] = {
+    "recording": recording,
+    "loading": loading,
+    "empty": empty,
+    "error": error,
+    "database": database,
+}
 RUNS = [  # theme, scale, size, scenes
-    ("dark", "1", SMALL, ("recording", "loading", "empty", "error")),
-    ("dark", "2", SMALL, ("recording", "error")),
-    ("light", "1", LARGE, ("recording", "empty")),
-    ("light", "2", SMALL, ("recording",)),
+    ("dark", "1", SMALL, ("recording", "loading", "empty", "error", "database")),
+    ("dark", "2", SMALL, ("recording", "error", "database")),
+    ("light", "1", LARGE, ("recording", "empty", "database")),
+    ("light", "2", SMALL, ("recording", "database")),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording",)),
 ]

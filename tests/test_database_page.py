@@ -126,7 +126,7 @@ def test_a_server_is_tried_changed_to_and_remembered_without_its_password(
         assert await done(dialog) == "It works, and trades can be recorded into it."
         found = facts(dialog)
         assert found["Server"].startswith("PostgreSQL ")
-        assert found["Round trip"].endswith(" ms, not encrypted")
+        assert found["Round trip"].endswith("ms, not encrypted")
         assert found["Holds"].startswith("no trades yet (")
         assert found["Tables"] == "none yet; they are made at the first use"
 
