@@ -270,7 +270,7 @@ def _is_hypertable(connection: Connection) -> bool:
     found: bool = _row(
         connection,
         "SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'trades'"
-        " AND format('%I.%I', hypertable_schema, hypertable_name)::regclass = 'trades'::regclass)",
+        " AND hypertable_schema = current_schema())",
     )[0]
     return found
 
@@ -283,8 +283,7 @@ def _chunks(connection: Connection) -> Parts:
             SELECT count(*), {start}, {end},
                 (SELECT coalesce(max(total_bytes), 0) FROM {functions}.chunks_detailed_size('trades'))
             FROM timescaledb_information.chunks
-            WHERE hypertable_name = 'trades'
-                AND format('%I.%I', hypertable_schema, hypertable_name)::regclass = 'trades'::regclass
+            WHERE hypertable_name = 'trades' AND hypertable_schema = current_schema()
             """
         ).format(start=_us("min(range_start)"), end=_us("max(range_end)"), functions=timescale_schema(connection)),
     )
