@@ -82,6 +82,7 @@ class PanelMaker:
             missing_trades=engine.recorder.missing(),
             repairing=bool(engine.repairer.repairing),
             malformed=engine.feed.counters.malformed,
+            contradictions=writer.contradictions if writer else 0,
             exchange_time_us=engine.exchange_clock.now_us(),
             simulated=self._simulated,
         )

@@ -61,6 +61,7 @@ class StatusBar(QStatusBar):
         self.queue = SteadyLabel("", "dim", small)
         self.missing = label("", "warning", small)
         self.malformed = label("", "warning", small)
+        self.contradictions = label("", "warning", small)
         self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
         self.badge.setObjectName("badge")
         self.time = SteadyLabel("", "dim", small)
@@ -80,6 +81,8 @@ class StatusBar(QStatusBar):
         self.missing.setVisible(status.missing_trades > 0)
         self.malformed.setText(f"{_counted(status.malformed, 'message')} unreadable")
         self.malformed.setVisible(status.malformed > 0)
+        self.contradictions.setText(f"{_counted(status.contradictions, 'trade')} refused")
+        self.contradictions.setVisible(status.contradictions > 0)
         self.badge.setVisible(status.simulated)
         self.time.setText("" if status.exchange_time_us is None else utc_time(status.exchange_time_us))
         self._fold()
@@ -124,7 +127,7 @@ class StatusBar(QStatusBar):
         state.addWidget(self.dot)
         state.addWidget(self.feed)
         layout.addLayout(state)
-        for part in (self.rate, self.database, self.queue, self.missing, self.malformed):
+        for part in (self.rate, self.database, self.queue, self.missing, self.malformed, self.contradictions):
             layout.addWidget(part)
         layout.addStretch(1)
         layout.addWidget(self.badge)
@@ -140,6 +143,10 @@ class StatusBar(QStatusBar):
         self.missing.setAccessibleName("Missing trades")
         self.malformed.setAccessibleName("Unreadable messages")
         self.malformed.setToolTip("Messages of the exchange that could not be read and were skipped; see the log file")
+        self.contradictions.setAccessibleName("Refused trades")
+        self.contradictions.setToolTip(
+            "They differ from the stored trade of the same id, which stands; they are kept in the table refused_trades"
+        )
         self.badge.setToolTip("Invented prices, kept in a data directory of their own")
         self.time.setAccessibleName("Exchange time")
         self.time.setToolTip("The exchange's clock")

@@ -52,6 +52,7 @@ class QuoteView:
 class StatusView:
     """
     The status bar. ``feed_reason`` and ``database_reason`` are one sentence each, empty while all is well;
+    ``contradictions``: trades kept aside since the start because they differ from the stored one of their id.
     ``reading_only`` is one where nothing is recorded because the database may only be read.
     """
 
@@ -69,6 +70,7 @@ class StatusView:
     exchange_time_us: int | None = None
     simulated: bool = False
     reading_only: str = ""
+    contradictions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

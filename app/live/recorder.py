@@ -99,10 +99,11 @@ class Recorder:
         new = 0
         for trade in trades:
             tracker = self._trackers.get(trade.symbol)
-            if tracker is not None and (tracker.add(trade, live=False) or tracker.regain(trade.trade_id)):
-                new += 1
-                if not self.outbox.put(trade):
-                    await self.outbox.make_room()
+            if tracker is None:
+                continue
+            new += tracker.add(trade, live=False) or tracker.regain(trade.trade_id)
+            if not self.outbox.put(trade):
+                await self.outbox.make_room()
         return new
 
     def take_gaps(self) -> list[TradeGap]:
@@ -126,7 +127,7 @@ class Recorder:
         begins = tracker.begins
         gap = tracker.received.missing_before(trade)
         if not tracker.add(trade):
-            return None
+            return self._put(trade)  # for the database to compare with the one it holds
         if begins:
             gap = _gap_before(tracker, trade)
         if gap is not None:
@@ -137,6 +138,9 @@ class Recorder:
         if delay_us is not None:
             self.delay.add(delay_us / 1_000)
         self._board.note(trade)
+        return self._put(trade)
+
+    def _put(self, trade: Trade) -> Awaitable[None] | None:
         return None if self.outbox.put(trade) else self.outbox.make_room()
 
     def _on_gap(self, tracker: SymbolTracker, gap: TradeGap, trade: Trade) -> None:

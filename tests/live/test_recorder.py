@@ -43,11 +43,11 @@ async def test_a_gap_of_just_the_largest_size_is_repaired(recorder: Recorder) ->
     assert [gap.missing for gap in recorder.take_gaps()] == [100]
 
 
-async def test_late_and_repeated_trades_are_stored_once(recorder: Recorder) -> None:
+async def test_late_and_repeated_trades_count_once(recorder: Recorder) -> None:
     recorder.attach(writer := FakeWriter())
     receive(recorder, 1, 3, 2, 3, 1, 2)
     await recorder.outbox.drain()
-    assert writer.ids == [1, 3, 2]
+    assert writer.ids == [1, 3, 2, 3, 1, 2]  # what comes again is for the database to compare
     assert recorder.trades_received == 3
     assert recorder.missing() == 0
 
@@ -108,7 +108,7 @@ async def test_trades_given_up_are_missing_and_wanted_again_when_the_database_is
     assert await recorder.ingest([trade(1300)]) == 0
     await recorder.outbox.drain()
     recorder.outbox.close()
-    assert writer.ids == list(range(1, 1301))
+    assert writer.ids == [*range(1, 1301), 1300]
 
 
 async def test_more_trades_given_up_than_a_repair_may_fetch_are_wanted_in_pieces() -> None:

@@ -85,6 +85,15 @@ def test_a_shorter_price_does_not_move_the_interval_bar(window: MainWindow, qtbo
     assert window.top_bar.intervals.x() == place
 
 
+def test_trades_that_contradict_stored_ones_are_counted_in_the_status_bar(window: MainWindow) -> None:
+    refused = window.status_bar.contradictions
+    assert not refused.isVisible()
+    window.set_status(replace(STATUS, contradictions=2))
+    assert (refused.text(), refused.isVisible()) == ("2 trades refused", True)
+    window.set_status(replace(STATUS, contradictions=1))
+    assert refused.text() == "1 trade refused"
+
+
 def test_while_all_is_well_the_status_bar_shows_figures(window: MainWindow) -> None:
     window.set_status(STATUS)
     bar = window.status_bar
