@@ -150,6 +150,7 @@ async def database(shooting: Shooting) -> None:
             dialog.form.host.setText(
                 "postgresql://recorder@db.example.org/trades?sslmode=verify-full&sslrootcert=system"
             )
+            dialog.form.host.editingFinished.emit()
             await shooting.take_dialog(dialog, "database-server")
             dialog.reject()
             running.window.top_bar.menu_button.menu().popup(

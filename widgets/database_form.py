@@ -70,6 +70,7 @@ class DatabaseForm(QWidget):
         self._meanings: Mapping[DatabaseKind, str] = {}
         self._other_parts: dict[str, str] = {}
         self._local_tls: dict[str, str] = {}
+        self._host_before = ""
         self._is_editable = True
         self._can_remember = False
         self.embedded = QRadioButton("Embedded")
@@ -120,8 +121,9 @@ class DatabaseForm(QWidget):
         kind = self.kind()
         if kind is DatabaseKind.EMBEDDED:
             return DatabaseChoice(kind)
-        parts = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user}
-        named = {name: edit.text().strip() for name, edit in parts.items() if edit.text().strip()}
+        named = {name: text for name, edit in self._edits().items() if (text := edit.text().strip())}
+        if "://" in named.get("host", ""):
+            raise UsageError("The URL cannot be read: write it as postgresql://user@host:5432/database.")
         if kind is DatabaseKind.REMOTE and "host" not in named:
             raise UsageError("Name the server: its host name or address, or paste its postgresql:// URL.")
         if "dbname" not in named:
@@ -158,6 +160,9 @@ class DatabaseForm(QWidget):
         self._is_editable = editable
         self._enable()
 
+    def _edits(self) -> dict[str, QLineEdit]:
+        return {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user}
+
     def _enable(self) -> None:
         for part in (self.embedded, self.local, self.remote, self._details):
             part.setEnabled(self._is_editable)
@@ -167,8 +172,9 @@ class DatabaseForm(QWidget):
         self._other_parts = {name: value for name, value in parts.items() if name not in _SHOWN}
         # Not shown for this machine, where it is rarely of use; but what a URL says stays said.
         self._local_tls = {name: value for name, value in parts.items() if name in ("sslmode", "sslrootcert")}
-        for edit, name in ((self.host, "host"), (self.port, "port"), (self.database, "dbname"), (self.user, "user")):
+        for name, edit in self._edits().items():
             edit.setText(parts.get(name, ""))
+        self._host_before = self.host.text()
         mode = parts.get("sslmode", "require")
         if self.tls.findData(mode) < 0:
             self.tls.addItem(f"sslmode={mode}", mode)
@@ -176,12 +182,17 @@ class DatabaseForm(QWidget):
         authority = parts.get("sslrootcert", "")
         self.authority.setText("" if authority == _SYSTEM else authority)
 
-    def _take_url(self, text: str) -> None:
-        """Spread a pasted URL over the fields."""
-        if "://" not in text:
+    def _on_host_edited(self, text: str) -> None:
+        if len(text) > len(self._host_before) + 1:
+            self._take_url()
+        self._host_before = self.host.text()
+
+    def _take_url(self) -> None:
+        """Spread a URL in the place of the host over the fields."""
+        if "://" not in self.host.text():
             return
         try:
-            parts = self._read_url(text.strip())
+            parts = self._read_url(self.host.text().strip())
         except StoreError as error:
             self._say(str(error))
             return
@@ -195,8 +206,11 @@ class DatabaseForm(QWidget):
         kind = self.kind()
         self.meaning.setText(self._meanings.get(kind, ""))
         self._details.setVisible(kind is not DatabaseKind.EMBEDDED)
-        if kind is DatabaseKind.LOCAL and not any(edit.text() for edit in (self.host, self.database, self.user)):
+        typed = {name: edit.text() for name, edit in self._edits().items() if edit.text()}
+        if kind is DatabaseKind.LOCAL and not typed:
             self._fill(LOCAL_DEFAULTS)
+        elif kind is DatabaseKind.REMOTE and typed == LOCAL_DEFAULTS:
+            self._fill({})
         is_remote = kind is DatabaseKind.REMOTE
         checks = is_remote and str(self.tls.currentData()).startswith("verify")
         for caption, widget in self._rows:
@@ -210,7 +224,9 @@ class DatabaseForm(QWidget):
         for choice in (self.embedded, self.local, self.remote):
             choice.toggled.connect(lambda checked: self._show_kind() if checked else None)
         self.tls.currentIndexChanged.connect(lambda _: self._show_kind())
-        self.host.textChanged.connect(self._take_url)
+        # A URL counts when it is whole: pasted, or typed to its end.
+        self.host.textEdited.connect(self._on_host_edited)
+        self.host.editingFinished.connect(self._take_url)
         self.password.textChanged.connect(lambda _: self._enable())
 
     def _arrange(self) -> QWidget:

@@ -110,14 +110,40 @@ def test_a_pasted_url_fills_the_form(dialog: DatabaseDialog, qtbot: QtBot) -> No
     assert choice.parts == {**place, **tls, "connect_timeout": "3"}
     assert choice.password == "s3/cret"
     assert "s3/cret" not in repr(choice)
-    dialog.form.host.setText("postgresql://cryptopipe@127.0.0.1/x")
-    assert dialog.form.kind() is DatabaseKind.LOCAL
-    assert asked_for(dialog, qtbot).password == ""
+    assert dialog.form.host.text() == "db.example"
 
 
-def test_a_url_that_cannot_be_read_is_a_sentence(dialog: DatabaseDialog) -> None:
+def test_a_typed_url_fills_the_form_when_it_is_whole(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.form.remote.click()
+    dialog.form.host.setFocus()
+    qtbot.keyClicks(dialog.form.host, "postgresql://me:pass@127.0.0.1:6000/x")
+    assert dialog.form.host.text() == "postgresql://me:pass@127.0.0.1:6000/x"
+    with qtbot.waitSignal(dialog.apply_requested, timeout=1000) as request:
+        qtbot.keyClick(dialog.form.host, Qt.Key.Key_Return)
+    parts = {"host": "127.0.0.1", "port": "6000", "dbname": "x", "user": "me"}
+    assert request.args[0] == DatabaseChoice(DatabaseKind.LOCAL, parts, "pass")
+
+
+def test_what_compose_makes_does_not_stay_where_a_server_is_asked_for(dialog: DatabaseDialog) -> None:
+    dialog.form.local.click()
+    dialog.form.remote.click()
+    assert dialog.form.host.text() == ""
+    dialog.form.local.click()
+    assert dialog.form.host.text() == "127.0.0.1"
+    dialog.form.host.setText("localhost")
+    dialog.form.remote.click()
+    assert dialog.form.host.text() == "localhost"  # typed, so it stays
+
+
+def test_a_url_that_cannot_be_read_is_a_sentence(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+    dialog.form.remote.click()
+    QApplication.clipboard().setText("postgresql://me@[bad/x")
+    dialog.form.host.paste()
+    with qtbot.assertNotEmitted(dialog.apply_requested):
+        dialog.apply_button.click()
+    assert dialog.outcome.text() == "The URL cannot be read: write it as postgresql://user@host:5432/database."
     dialog.form.host.setText("postgresql://me@[bad/x")
+    dialog.form.host.editingFinished.emit()
     assert dialog.outcome.text().startswith("The database URL cannot be read: write it as postgresql://")
     assert dialog.outcome.isVisible()
 
