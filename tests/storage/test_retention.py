@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg import sql
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.trade import Trade
 from storage import parts
 from storage.connection import Edition, connect, facts_of
+from storage.editions import timescale_schema
 from storage.keep import OFF, Keep
 from storage.keeper import RetentionKeeper
 from storage.retention import (
@@ -179,8 +181,10 @@ def test_what_was_stored_lately_is_spared_and_said(world: World, caplog: pytest.
         # The week passes: Community's policy was put off to its end.
         if facts_of(connection).edition is Edition.TIMESCALE_COMMUNITY:
             connection.execute(
-                "SELECT public.alter_job(job_id, next_start => now()) FROM timescaledb_information.jobs"
-                " WHERE proc_name = 'policy_retention' AND hypertable_schema = current_schema()"
+                sql.SQL(
+                    "SELECT {}.alter_job(job_id, next_start => now()) FROM timescaledb_information.jobs"
+                    " WHERE proc_name = 'policy_retention' AND hypertable_schema = current_schema()"
+                ).format(timescale_schema(connection))
             )
     enforced(world)
     assert stored(world.store) == YOUNG
@@ -286,13 +290,21 @@ def test_a_longer_setting_holds_at_once_and_a_shorter_one_waits(aged: World, cap
 def test_several_programs_at_once_drop_each_part_once(aged: World) -> None:
     with aged.connect() as connection:
         confirm(connection, YEAR)
-    outcomes: list[list[int]] = []
-    threads = [threading.Thread(target=lambda: outcomes.append(enforced(aged))) for _ in range(4)]
+    done: list[int] = []
+
+    def start() -> None:
+        with aged.connect() as own:
+            outcome = enforce(own)
+            done.append(0 if outcome is None else outcome.trades)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(outcomes) == 4
+    wait_for_policy(aged)
+    assert len(done) == 4
+    assert max(done) == len(OLDEST) + len(OLDER) + len(ETHER)
     assert stored(aged.store) == YOUNG
 
 
