@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from app.live.recorder import Recorder
 from app.main import main
 from app.market.errors import UsageError
 from app.sandbox.server import SandboxServer
 from app.stopping import parse_duration
+from storage.connection import connect
+from storage.database import Database
+from storage.embedded import EmbeddedServer
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
@@ -185,6 +189,27 @@ def test_the_second_signal_leaves_collect_at_once(number: int) -> None:
         process.send_signal(number)
         assert process.communicate(timeout=5) == ("", "cryptopipe: Left at once, on the second signal.\n")
         assert process.returncode == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_collect_refuses_a_database_that_may_only_be_read_and_doctor_says_so(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedded = EmbeddedServer(data_dir.with_name("other"))
+    try:
+        url = embedded.start()
+        assert Database.open(url, data_dir).close()
+        reading = ["--database-url", make_conninfo(url, options="-cdefault_transaction_read_only=on")]
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "20s", *reading]) == 1
+        out, err = capsys.readouterr()
+        said = "Reading only: the database is set to read-only for the user “cryptopipe”, so trades are not recorded."
+        assert (out, err) == ("", f"cryptopipe: {said} Name a user who may record: docs/database.md says how.\n")
+        assert main(["doctor", "--json", "--symbols", "BTCUSDT", *reading]) == 0
+        assert said in capsys.readouterr().out
+        with connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM symbols").fetchone() == (0,)
+    finally:
+        assert embedded.stop()
 
 
 @needs_signals
