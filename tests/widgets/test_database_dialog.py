@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -66,6 +68,14 @@ def test_one_on_this_machine_begins_with_what_compose_makes(dialog: DatabaseDial
     dialog.form.local.click()
     assert not dialog.form.tls.isVisible()
     assert asked_for(dialog, qtbot) == DatabaseChoice(DatabaseKind.LOCAL, LOCAL_DEFAULTS)
+
+
+def test_compose_makes_what_the_form_offers_and_lets_no_other_machine_in() -> None:
+    text = (Path(__file__).parents[2] / "compose.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"POSTGRES_(?:USER|DB): (\S+)", text) == [LOCAL_DEFAULTS["user"], LOCAL_DEFAULTS["dbname"]]
+    port = LOCAL_DEFAULTS["port"]
+    assert re.findall(r'- "(.*:\d+)"', text) == [f"127.0.0.1:{port}:{port}"]
+    assert "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?" in text  # from the environment, and never a default
 
 
 def test_what_is_in_use_is_shown_and_comes_back_unchanged(qtbot: QtBot, prepared: QApplication) -> None:
