@@ -46,9 +46,10 @@ def is_being_converted(connection: Connection) -> bool:
 
 
 def owns_trades(connection: Connection) -> bool:
-    """Whether this user may change how trades is stored; a role that only records or reads may not."""
+    """Whether this user may change how trades is stored; one that only records or reads may not."""
     row = connection.execute(
-        "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'trades'::regclass"
+        "SELECT pg_has_role(relowner, 'USAGE') AND current_setting('transaction_read_only') = 'off'"
+        " FROM pg_class WHERE oid = 'trades'::regclass"
     ).fetchone()
     return row == (True,)
 

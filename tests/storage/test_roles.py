@@ -21,6 +21,7 @@ from app.market.trade import Trade
 from storage.access import access_of
 from storage.connection import connect
 from storage.database import Database
+from storage.editions import owns_trades
 from storage.migrate import migrations
 from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
 
@@ -181,6 +182,8 @@ def test_a_database_set_to_read_only_is_not_written_to(way: str, roles: Roles, t
         with connect(roles.owner) as connection:
             user = sql.Identifier(str(conninfo_to_dict(url)["user"]))
             connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(user))
+    with connect(url) as connection:
+        assert not owns_trades(connection)  # so nothing is converted or compressed either
     database = Database.open(url, tmp_path)
     try:
         assert "the database is set to read-only for the user" in database.reading_only
