@@ -39,6 +39,7 @@ class Source:
 
 TRADES = Source("trades", "time", 0)
 _ROLLUPS = tuple(Source(level.table, "open_time", level.length_us) for level in LEVELS)
+FINEST = _ROLLUPS[0]
 
 _TRADE_FIGURES = """
     (min(ARRAY[trade_id, price]))[2], max(price), min(price), (max(ARRAY[trade_id, price]))[2],
@@ -177,25 +178,25 @@ def _is_whole(interval: Interval, source: Source) -> sql.Composed:
     return sql.SQL("{} = {}").format(_bucket(time, interval), _bucket(last, interval))
 
 
-def nearest(source: Source, *, before: bool) -> sql.Composed:
+def outermost(source: Source, *, last: bool) -> sql.Composed:
     """
-    Return the query for the last time before, or the first at or after, %(at_us)s of the symbol; no row: none.
+    Return the query for the last or first time of the symbol's rows in a span; no row: none.
 
-    None before %(floor_us)s counts.
+    Parameters: symbol_id, first_us, after_us.
     """
     return sql.SQL(
         """
         SELECT {us} FROM {table}
-        WHERE symbol_id = %(symbol_id)s AND {time} {compare} timestamptz 'epoch' + %(at_us)s * interval '1 microsecond'
-            AND {time} >= timestamptz 'epoch' + %(floor_us)s * interval '1 microsecond'
+        WHERE symbol_id = %(symbol_id)s
+            AND {time} >= timestamptz 'epoch' + %(first_us)s * interval '1 microsecond'
+            AND {time} < timestamptz 'epoch' + %(after_us)s * interval '1 microsecond'
         ORDER BY {time} {order} LIMIT 1
         """
     ).format(
         us=microseconds(source.time_column),
         table=sql.Identifier(source.table),
         time=sql.Identifier(source.time_column),
-        compare=sql.SQL("<" if before else ">="),
-        order=sql.SQL("DESC" if before else "ASC"),
+        order=sql.SQL("DESC" if last else "ASC"),
     )
 
 

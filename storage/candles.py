@@ -24,6 +24,7 @@ from app.market.trade import Trade
 from storage import candle_sql, klines
 from storage.connection import Connection
 from storage.merging import merged
+from storage.nearby import hours_of, nearest_time
 from storage.pool import ConnectionPool
 from storage.retention import trades_kept_from
 
@@ -35,11 +36,9 @@ _TRADES = sql.SQL(
     """
     SELECT trade_id, {time_us}, trunc(price * 100000000)::bigint, trunc(quantity * 100000000)::bigint, is_buyer_maker
     FROM trades
-    WHERE symbol_id = %(symbol_id)s AND trade_id BETWEEN %(first)s AND %(last)s
-        AND time >= (SELECT min(open_time) FROM rollup_1h WHERE symbol_id = %(symbol_id)s
-            AND first_trade_id <= %(last)s AND last_trade_id >= %(first)s)
-        AND time < (SELECT max(open_time) + interval '1 hour' FROM rollup_1h WHERE symbol_id = %(symbol_id)s
-            AND first_trade_id <= %(last)s AND last_trade_id >= %(first)s)
+    WHERE symbol_id = %s AND trade_id BETWEEN %s AND %s
+        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
     ORDER BY trade_id
     """
 ).format(time_us=candle_sql.microseconds("time"))
@@ -130,10 +129,13 @@ class PostgresStore:
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """See `app.market.ports.CandleStore`."""
-        with self._pool.borrowed("read trades") as connection:
+        with self._reading("read trades") as connection:
             symbol_id = _symbol_id(connection, symbol)
-            wanted = {"symbol_id": symbol_id, "first": first_trade_id, "last": last_trade_id}
-            return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted)]
+            hours = hours_of(connection, symbol_id, first_trade_id, last_trade_id)
+            if hours is None:
+                return []
+            wanted = (symbol_id, first_trade_id, last_trade_id, *hours)
+            return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted, prepare=False)]
 
     def coverage(self, symbol: str) -> IdRanges:
         """See `app.market.ports.CandleStore`."""
@@ -256,17 +258,18 @@ class _CandleReader:
         if start_us >= end_us:
             return []
         rows = self._connection.execute(
-            candle_sql.fold(self._interval), self._parameters(start_us=start_us, end_us=end_us)
+            candle_sql.fold(self._interval),
+            self._parameters(start_us=start_us, end_us=end_us),
+            prepare=False if self._source.is_trades else None,
         )
         return list(starmap(Candle, rows.fetchall()))
 
     def _traded_near(self, at_us: int, *, before: bool) -> Candle | None:
         """Return the candle with trades that is nearest to ``at_us``, a candle's open time."""
-        query = candle_sql.nearest(self._source, before=before)
-        row = self._connection.execute(query, self._parameters(at_us=at_us)).fetchone()
-        if row is None:
+        traded_us = self._nearest_traded(at_us, before=before)
+        if traded_us is None:
             return None
-        open_us = self._interval.open_time_us(row[0])
+        open_us = self._interval.open_time_us(traded_us)
         return self._folded(open_us, self._interval.next_open_us(open_us))[0]
 
     def _last_slot_before(self, slot: int) -> int:
@@ -279,17 +282,21 @@ class _CandleReader:
 
     def _nearest(self, at_us: int, *, before: bool) -> int | None:
         """Return the time of the nearest trade or kline, to the precision of its source."""
-        query = candle_sql.nearest(self._source, before=before)
-        row = self._connection.execute(query, self._parameters(at_us=at_us)).fetchone()
-        times = [] if row is None else [row[0]]
+        traded_us = self._nearest_traded(at_us, before=before)
+        times = [] if traded_us is None else [traded_us]
         times += klines.nearest(self._connection, self._symbol_id, self._kline_intervals, at_us, before=before)
         if not times:
             return None
         nearest: int = max(times) if before else min(times)
         return nearest
 
+    def _nearest_traded(self, at_us: int, *, before: bool) -> int | None:
+        return nearest_time(
+            self._connection, self._source, self._symbol_id, at_us, before=before, floor_us=self._floor_us
+        )
+
     def _parameters(self, **times: int) -> dict[str, Any]:
-        return {"symbol_id": self._symbol_id, "floor_us": self._floor_us, **times}
+        return {"symbol_id": self._symbol_id, **times}
 
 
 def _symbol_id(connection: Connection, symbol: str) -> int | None:

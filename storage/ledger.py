@@ -30,6 +30,7 @@ from storage import packing, partitions
 from storage.append import LARGEST, append
 from storage.connection import Connection
 from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
+from storage.nearby import hours_of
 from storage.packing import Columns
 from storage.rolling import ADD_TO_ROLLUPS, array, arrays, rollup_arrays
 
@@ -65,21 +66,24 @@ _EXTEND_COVERAGE = """
     ON CONFLICT (symbol_id, first_trade_id) DO UPDATE SET last_trade_id = excluded.last_trade_id
 """
 
-# Which trades of the batch are not stored as they are. Looked for where the key finds them, at their own time.
+# Which trades of the batch are not stored as they are. Looked for where the key finds them, at their own time. OFFSET 0
+# has the lookup planned by itself: for an anti-join TimescaleDB plans every chunk, 75 ms for those of two years.
 _UNCONFIRMED = """
     SELECT again.row
     FROM unnest(%(rows)s::int[], %(symbols)s::int[], %(ids)s::bigint[], %(times_us)s::bigint[], %(prices)s::numeric[],
         %(quantities)s::numeric[], %(makers)s::boolean[])
         AS again (row, symbol_id, trade_id, time_us, price, quantity, maker)
-    WHERE NOT EXISTS (
-        SELECT FROM trades t
+    LEFT JOIN LATERAL (
+        SELECT true AS found FROM trades t
         WHERE t.symbol_id = again.symbol_id AND t.trade_id = again.trade_id
             AND t.time >= timestamptz 'epoch' + again.time_us * interval '1 microsecond'
             AND t.time < timestamptz 'epoch' + (again.time_us + 1000) * interval '1 microsecond'
             AND t.time >= timestamptz 'epoch' + %(from_us)s * interval '1 microsecond'
             AND t.time < timestamptz 'epoch' + %(to_us)s * interval '1 microsecond'
             AND t.price = again.price AND t.quantity = again.quantity AND t.is_buyer_maker = again.maker
-    )
+        OFFSET 0
+    ) AS stored ON true
+    WHERE stored.found IS NULL
 """
 
 # The stored trade of an id, at whatever time: its candle tells where to look.
@@ -87,11 +91,9 @@ _STORED = """
     SELECT (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
         trunc(quantity * 100000000)::bigint, is_buyer_maker
     FROM trades
-    WHERE symbol_id = %(symbol)s AND trade_id = %(id)s
-        AND time >= (SELECT min(open_time) FROM rollup_1h WHERE symbol_id = %(symbol)s
-            AND first_trade_id <= %(id)s AND last_trade_id >= %(id)s)
-        AND time < (SELECT max(open_time) + interval '1 hour' FROM rollup_1h WHERE symbol_id = %(symbol)s
-            AND first_trade_id <= %(id)s AND last_trade_id >= %(id)s)
+    WHERE symbol_id = %s AND trade_id = %s
+        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
     LIMIT 1
 """
 
@@ -278,7 +280,10 @@ class Ledger:
         return refused
 
     def _stored(self, symbol_id: int, trade: Trade) -> Trade | None:
-        row = self.connection.execute(_STORED, {"symbol": symbol_id, "id": trade.trade_id}).fetchone()
+        hours = hours_of(self.connection, symbol_id, trade.trade_id, trade.trade_id)
+        if hours is None:
+            return None
+        row = self.connection.execute(_STORED, (symbol_id, trade.trade_id, *hours), prepare=False).fetchone()
         return None if row is None else Trade(trade.symbol, trade.trade_id, *row)
 
     def _given(self, batch: Columns, suspects: Columns, at: int) -> Trade | None:
