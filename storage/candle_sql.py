@@ -144,8 +144,8 @@ def _inside(interval: Interval, source: Source) -> sql.Composed:
 def _at_edges(interval: Interval, finer: Source, coarser: Source, *, is_base: bool) -> sql.Composed:
     """Return the query for the finer rows in those coarser ones that an edge between two candles cuts."""
     time = sql.Identifier(finer.time_column)
-    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are said once
-    # more by themselves: by them it leaves out the partitions of other times.
+    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are said
+    # once more by themselves: by them it leaves out the partitions of other times.
     return sql.SQL(
         """
         SELECT piece.*
