@@ -32,6 +32,7 @@ from storage.connection import Connection
 from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
 from storage.nearby import hours_of
 from storage.packing import Columns
+from storage.retention import trades_kept_from
 from storage.rolling import ADD_TO_ROLLUPS, array, arrays, rollup_arrays
 
 _ROWS_PER_WRITE = 2_000
@@ -174,7 +175,7 @@ class Ledger:
                 return Stored(len(batch), 0)
             held = self._begin(batch)
             fresh, repeated = _split(batch, held)
-            suspects = self._unconfirmed(repeated) if repeated else repeated
+            suspects = self._not_dropped(self._unconfirmed(repeated)) if repeated else repeated
             refused = self._refuse(suspects)
             if fresh:
                 self._copy(fresh)
@@ -260,6 +261,11 @@ class Ledger:
         }
         rows = self.connection.execute(_UNCONFIRMED, wanted, prepare=False).fetchall()
         return repeated.take(np.array(sorted(row for (row,) in rows), dtype=np.int64))
+
+    def _not_dropped(self, suspects: Columns) -> Columns:
+        """Return those that retention cannot have dropped; looking for each of the others would find nothing."""
+        kept_from_us = trades_kept_from(self.connection) if suspects else None
+        return suspects if kept_from_us is None else suspects.take(suspects.time_us >= kept_from_us)
 
     def _refuse(self, suspects: Columns, batch: Columns | None = None) -> int:
         """

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -81,7 +82,9 @@ def test_a_repeat_of_a_trade_that_retention_dropped_contradicts_nothing(world: W
     world.record(trades)
     with world.connect() as connection:
         connection.execute("TRUNCATE trades")
-    world.record(trades)
+        world.record(trades)
+        connection.execute("UPDATE retention SET kept_from = %s", (datetime.fromtimestamp(START_US / 1e6 + 9e5, UTC),))
+        world.record([trade._replace(price_e8=1) for trade in trades])
     assert stored(world.store) == []
     assert refused(world) == []
 
