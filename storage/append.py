@@ -2,7 +2,8 @@
 The quick way to store the usual batch: few trades, each symbol's ids going on where the stored ones end.
 
 Everything travels at once and is answered at once. The statement itself looks whether the ids do go on there, under the
-symbols' locks, and changes nothing where they do not: another program may have stored them. See `storage.ledger` for
+symbols' locks, and changes nothing where they do not: another program may have stored them, or have brought the tables
+to a newer version. See `storage.ledger` for
 what is done then.
 """
 
@@ -14,6 +15,7 @@ from psycopg import sql
 
 from storage.connection import Connection
 from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
+from storage.migrate import newest_version
 from storage.packing import Columns
 from storage.rolling import array, arrays, rollup_arrays, rollup_parts
 
@@ -34,7 +36,8 @@ _APPEND = sql.SQL(
         ) AS before
         WHERE before.last_trade_id = run.low - 1
     ), ready AS MATERIALIZED (
-        SELECT (SELECT count(*) FROM ended) = (SELECT count(*) FROM run) AS ok
+        SELECT (SELECT count(*) FROM ended) = (SELECT count(*) FROM run)
+            AND (SELECT max(version) FROM schema_version) = %s AS ok
     ), grown AS (
         UPDATE coverage SET last_trade_id = ended.high FROM ended
         WHERE coverage.symbol_id = ended.symbol_id AND coverage.first_trade_id = ended.first_trade_id
@@ -66,7 +69,7 @@ def append(connection: Connection, batch: Columns, runs: Sequence[tuple[int, int
         array(batch.quantity.tolist(), "e-8"),
         array(batch.maker.tolist()),
     )
-    values = (*arrays(runs), *trades, *rollup_arrays(batch))
+    values = (*arrays(runs), newest_version(), *trades, *rollup_arrays(batch))
     with connection.pipeline():
         connection.execute("BEGIN", prepare=True)
         connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, array(run[0] for run in runs)), prepare=True)

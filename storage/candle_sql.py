@@ -233,5 +233,10 @@ def _floor(time: sql.Composable, length_us: int, origin_us: int) -> sql.Composed
     )
 
 
+def interval_literal(length_us: int) -> str:
+    """Return a length of time as PostgreSQL reads it; version 14 knows microseconds only up to 2**31."""
+    return f"{length_us // 1_000_000} seconds {length_us % 1_000_000} microseconds"
+
+
 def _length(length_us: int) -> sql.Composed:
-    return sql.SQL("interval {}").format(sql.Literal(f"{length_us} microseconds"))
+    return sql.SQL("interval {}").format(sql.Literal(interval_literal(length_us)))

@@ -97,6 +97,11 @@ def connect(
     try:
         with translated("set the database session up"):
             _set_up(connection, statement_timeout_s)
+        if connection.info.parameter_status("server_encoding") != "UTF8":
+            raise StoreSchemaMismatch(
+                "The database's encoding is not UTF8, so it cannot hold every symbol: choose one that was created with "
+                "ENCODING 'UTF8'."
+            )
         if connection.info.server_version < OLDEST_MAJOR * 10_000:
             raise StoreSchemaMismatch(
                 f"The database server is older than PostgreSQL {OLDEST_MAJOR}: upgrade it, or choose another."
@@ -123,8 +128,10 @@ def _wants_password(error: psycopg.Error) -> bool:
 
 def _set_up(connection: Connection, statement_timeout_s: float | None) -> None:
     waits = {"statement_timeout": statement_timeout_s, "idle_in_transaction_session_timeout": statement_timeout_s}
+    # What is read after waiting for a lock must be what its holder committed, whatever this user's default is.
     connection.execute(
-        "SELECT set_config('TimeZone', 'UTC', false), (SELECT count(set_config(name, wanted.ms, false))"
+        "SELECT set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed',"
+        " false), (SELECT count(set_config(name, wanted.ms, false))"
         " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, ms, told) JOIN pg_settings USING (name)"
         " WHERE told OR source NOT IN ('client', 'user', 'database', 'database user'))",
         (

@@ -29,16 +29,20 @@ class LateDays:
         self._connection = connection
         self._noted: dict[int, float] = {}
 
+    def forget(self) -> None:
+        """Note them all anew."""
+        self._noted.clear()
+
     def note(self, batch: Columns) -> None:
         """Note the batch's days of long ago, outside its transaction: they stay whatever becomes of that."""
         late_us = time.time_ns() // 1000 - _LATE_AFTER_DAYS * _DAY_US
         if batch.time_us.min() >= late_us:
             return
-        now_s = time.monotonic()
+        now_s = time.time()  # a monotonic clock stands still while the computer sleeps
         days = [
             day
             for day in np.unique(batch.time_us[batch.time_us < late_us] // _DAY_US).tolist()
-            if now_s - self._noted.get(day, -math.inf) >= _AGAIN_AFTER_S
+            if abs(now_s - self._noted.get(day, -math.inf)) >= _AGAIN_AFTER_S
         ]
         if days:
             dates = [_EPOCH + timedelta(days=day) for day in days]

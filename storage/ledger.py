@@ -25,14 +25,15 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from app.market.coverage import IdRanges
+from app.market.errors import StoreSchemaMismatch
 from app.market.trade import Trade
 from storage import packing, partitions
 from storage.append import LARGEST, append
 from storage.connection import Connection
 from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
+from storage.migrate import newest_version
 from storage.nearby import hours_of
 from storage.packing import Columns
-from storage.retention import trades_kept_from
 from storage.rolling import ADD_TO_ROLLUPS, array, arrays, rollup_arrays
 
 _ROWS_PER_WRITE = 2_000
@@ -87,15 +88,14 @@ _UNCONFIRMED = """
     WHERE stored.found IS NULL
 """
 
-# The stored trade of an id, at whatever time: its candle tells where to look.
+# The stored trades of some ids, at whatever time: their candles tell where to look.
 _STORED = """
-    SELECT (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
+    SELECT trade_id, (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
         trunc(quantity * 100000000)::bigint, is_buyer_maker
     FROM trades
-    WHERE symbol_id = %s AND trade_id = %s
+    WHERE symbol_id = %s AND trade_id = ANY(%s::bigint[])
         AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
-    LIMIT 1
 """
 
 _REFUSE = """
@@ -103,25 +103,31 @@ _REFUSE = """
     ON CONFLICT DO NOTHING
 """
 
+_CONTRADICTS = "it contradicts the stored trade of the same id"
+_NEAR_IDS = 20_000  # ids this close together are looked for at once
+
 Held = dict[int, list[tuple[int, int]]]
 """The ranges of ids held, as (first, last), rising, by symbol id."""
 
 
 class Stored(NamedTuple):
     """
-    What became of a batch: how many trades are stored that were not before, and how many were refused because they
-    contradict the stored one of their id. The rest was held already.
+    What became of a batch: how many trades are stored that were not before, how many were refused because they
+    contradict the stored one of their id, and how many are known by their ids but no longer stored, because retention
+    dropped them. The rest was held already.
     """
 
     fresh: int
     refused: int
+    gone: int = 0
 
 
 class Ledger:
     """
     Writes batches over one connection, which is its own: one thread at a time.
 
-    Every method may raise ``psycopg.Error``; the batch is then not stored.
+    Every method may raise ``psycopg.Error``; the batch is then not stored. So it is where StoreSchemaMismatch says that
+    a newer program has changed the tables.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -172,15 +178,14 @@ class Ledger:
     def _store(self, batch: Columns, contradictions: Columns | None) -> Stored:
         try:
             if not contradictions and self._append(batch):
-                return Stored(len(batch), 0)
+                return Stored(len(batch), 0, 0)
             held = self._begin(batch)
             fresh, repeated = _split(batch, held)
-            suspects = self._not_dropped(self._unconfirmed(repeated)) if repeated else repeated
-            refused = self._refuse(suspects)
+            refused, gone = self._refuse(self._unconfirmed(repeated)) if repeated else (0, 0)
             if fresh:
                 self._copy(fresh)
             if contradictions:
-                refused += self._refuse(contradictions, batch)
+                refused += self._refuse(contradictions, batch)[0]
             # One wait for all that follows, which small batches feel.
             with self.connection.pipeline():
                 if fresh:
@@ -191,7 +196,7 @@ class Ledger:
             with contextlib.suppress(psycopg.Error):
                 self.connection.execute("ROLLBACK")
             raise
-        return Stored(len(fresh), refused)
+        return Stored(len(fresh), refused, gone)
 
     def _append(self, batch: Columns) -> bool:
         """Store the batch the quick way, if it goes on where this connection's last ended; whether it is stored."""
@@ -213,8 +218,15 @@ class Ledger:
             self.connection.execute("BEGIN", prepare=True)
             self.connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, array(held)), prepare=True)
             # A statement of its own: it must see what the holder of the lock before us committed.
-            rows = self.connection.execute(_READ_COVERAGE, arrays(runs), prepare=True).fetchall()
-        for symbol_id, first, last in rows:
+            ranges = self.connection.execute(_READ_COVERAGE, arrays(runs), prepare=True)
+            # After the ranges: reading those waits for a migration that is under way.
+            version = self.connection.execute("SELECT max(version) FROM schema_version", prepare=True)
+        if version.fetchone() != (newest_version(),):
+            raise StoreSchemaMismatch(
+                "Another cryptopipe, of a newer version, has brought the database up to date: restart this one in that "
+                "version to go on recording."
+            )
+        for symbol_id, first, last in ranges.fetchall():
             held[symbol_id].append((first, last))
         return held
 
@@ -262,35 +274,39 @@ class Ledger:
         rows = self.connection.execute(_UNCONFIRMED, wanted, prepare=False).fetchall()
         return repeated.take(np.array(sorted(row for (row,) in rows), dtype=np.int64))
 
-    def _not_dropped(self, suspects: Columns) -> Columns:
-        """Return those that retention cannot have dropped; looking for each of the others would find nothing."""
-        kept_from_us = trades_kept_from(self.connection) if suspects else None
-        return suspects if kept_from_us is None else suspects.take(suspects.time_us >= kept_from_us)
-
-    def _refuse(self, suspects: Columns, batch: Columns | None = None) -> int:
+    def _refuse(self, suspects: Columns, batch: Columns | None = None) -> tuple[int, int]:
         """
-        Keep those trades aside that contradict the stored one of their id; return how many those are.
+        Keep those trades aside that contradict the stored one of their id; return how many those are, and how many have
+        no stored one.
 
-        ``batch``: where the id may be just being stored. A trade whose stored one is gone, by retention, contradicts
-        nothing.
+        ``batch``: where the id may be just being stored.
         """
-        refused = 0
-        for at in range(len(suspects)):
-            trade = self._trade(suspects, at)
-            stored = self._stored(int(suspects.symbol_id[at]), trade) or (batch and self._given(batch, suspects, at))
-            if stored and not _agree(stored, trade):
-                reason = "it contradicts the stored trade of the same id"
-                values = (reason, Jsonb(trade._asdict()), trade.symbol, trade.trade_id, Jsonb(stored._asdict()))
-                self.connection.execute(_REFUSE, values)
-                refused += 1
-        return refused
+        refused: list[tuple[object, ...]] = []
+        gone = 0
+        for near in _clusters(suspects):
+            stored = self._stored(near)
+            for at in range(len(near)):
+                trade = self._trade(near, at)
+                other = stored.get(trade.trade_id) or (batch and self._given(batch, near, at))
+                if not other:
+                    gone += 1
+                elif not _agree(other, trade):
+                    told = (Jsonb(trade._asdict()), trade.symbol, trade.trade_id, Jsonb(other._asdict()))
+                    refused.append((_CONTRADICTS, *told))
+        if refused:
+            with self.connection.cursor() as cursor:
+                cursor.executemany(_REFUSE, refused)
+        return len(refused), gone
 
-    def _stored(self, symbol_id: int, trade: Trade) -> Trade | None:
-        hours = hours_of(self.connection, symbol_id, trade.trade_id, trade.trade_id)
+    def _stored(self, near: Columns) -> dict[int, Trade]:
+        """Return the stored trades of these ids, all of one symbol, at whatever time they are."""
+        symbol_id, first, last = int(near.symbol_id[0]), int(near.trade_id[0]), int(near.trade_id[-1])
+        hours = hours_of(self.connection, symbol_id, first, last)
         if hours is None:
-            return None
-        row = self.connection.execute(_STORED, (symbol_id, trade.trade_id, *hours), prepare=False).fetchone()
-        return None if row is None else Trade(trade.symbol, trade.trade_id, *row)
+            return {}
+        ids = array(near.trade_id.tolist())
+        rows = self.connection.execute(_STORED, (symbol_id, ids, *hours), prepare=False).fetchall()
+        return {trade_id: Trade(self._names[symbol_id], trade_id, *values) for trade_id, *values in rows}
 
     def _given(self, batch: Columns, suspects: Columns, at: int) -> Trade | None:
         same = (batch.symbol_id == suspects.symbol_id[at]) & (batch.trade_id == suspects.trade_id[at])
@@ -321,6 +337,15 @@ def _split(batch: Columns, held: Held) -> tuple[Columns, Columns]:
     known = [packing.held_already(ids, held[symbol_id]) for symbol_id, ids in _by_symbol(batch)]
     repeated = np.concatenate(known)
     return (batch.take(~repeated), batch.take(repeated)) if repeated.any() else (batch, batch.take(none))
+
+
+def _clusters(suspects: Columns) -> list[Columns]:
+    """Return the trades in groups of one symbol whose ids, rising, lie near each other."""
+    if not suspects:
+        return []
+    far = (np.diff(suspects.symbol_id) != 0) | (np.diff(suspects.trade_id) > _NEAR_IDS)
+    starts = [0, *(np.flatnonzero(far) + 1).tolist(), len(suspects)]
+    return [suspects.take(slice(start, end)) for start, end in pairwise(starts)]
 
 
 def _runs(batch: Columns) -> list[tuple[int, int, int]]:

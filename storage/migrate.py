@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -45,6 +46,12 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
+@lru_cache
+def newest_version() -> int:
+    """Return the version of the tables that this program writes."""
+    return migrations()[-1].number
+
+
 def migrate(connection: Connection, steps: Sequence[Migration] | None = None) -> int:
     """
     Run the migrations that this database lacks; return its version after that. May wait for another that runs them.
@@ -72,6 +79,9 @@ def _run(connection: Connection, steps: Sequence[Migration]) -> None:
             continue
         try:
             with connection.transaction():
+                if step.number > 1:
+                    # Whoever writes has read this first and finds, when we are done, that it is too old to go on.
+                    connection.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")
                 # The script is our own file, not anyone's input.
                 connection.execute(step.script.encode())
                 connection.execute("INSERT INTO schema_version (version, name) VALUES (%s, %s)", step[:2])

@@ -16,9 +16,14 @@ from storage.connection import Connection
 
 _HOURS = sql.SQL(
     """
+    WITH days AS MATERIALIZED (
+        SELECT min(open_time) AS first, max(open_time) + interval '24 hours' AS after FROM rollup_1d
+        WHERE symbol_id = %(symbol)s AND first_trade_id <= %(last)s AND last_trade_id >= %(first)s
+    )
     SELECT {first_us}, {after_us} FROM (
         SELECT min(open_time) AS first, max(open_time) + interval '1 hour' AS after FROM rollup_1h
-        WHERE symbol_id = %s AND first_trade_id <= %s AND last_trade_id >= %s
+        WHERE symbol_id = %(symbol)s AND first_trade_id <= %(last)s AND last_trade_id >= %(first)s
+            AND open_time >= (SELECT first FROM days) AND open_time < (SELECT after FROM days)
     ) AS hours WHERE first IS NOT NULL
     """
 ).format(first_us=candle_sql.microseconds("first"), after_us=candle_sql.microseconds("after"))
@@ -28,7 +33,7 @@ _FOREVER_US = 4_102_444_800_000_000  # the year 2100
 
 def hours_of(connection: Connection, symbol_id: int | None, first_id: int, last_id: int) -> tuple[int, int] | None:
     """Return from when to when (UTC microseconds) the trades of these ids lie; None where none was ever stored."""
-    row = connection.execute(_HOURS, (symbol_id, last_id, first_id)).fetchone()
+    row = connection.execute(_HOURS, {"symbol": symbol_id, "first": first_id, "last": last_id}).fetchone()
     return None if row is None else (row[0], row[1])
 
 
@@ -53,7 +58,8 @@ def nearest_time(
         if found is not None:
             return found
         edge_us = open_us if before else after_us
-    return None
+    # Candles without their trades, which have just been dropped or are lost: the long way round.
+    return _nearest(connection, source, symbol_id, at_us, before, floor_us, _FOREVER_US)
 
 
 def _nearest(

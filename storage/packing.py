@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ Ints = NDArray[np.int64]
 _DAY_US = 86_400_000_000
 _PG_EPOCH_US = 946_684_800_000_000  # PostgreSQL counts timestamps from 2000-01-01
 _EARLIEST_US, _LATEST_US = 1_230_768_000_000_000, 4_102_444_800_000_000  # 2009, before any exchange, to 2100
+_LONGEST_NAME = 100  # the exchange's longest has some twenty characters; an index holds some thousand
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
 
@@ -101,8 +103,8 @@ class RollupRow(NamedTuple):
 
 def unfit(trade: Trade) -> str:
     """Return why the trade cannot be stored, as half a sentence; empty where it can."""
-    if not trade.symbol or not isinstance(trade.symbol, str) or "\x00" in trade.symbol:
-        return "it has no symbol"
+    if not isinstance(trade.symbol, str) or not _is_name(trade.symbol):
+        return "its symbol is no name"
     if not 0 <= trade.trade_id < 2**63 - 1:
         return "its id is out of range"
     if not _EARLIEST_US <= trade.time_us < _LATEST_US:
@@ -111,6 +113,14 @@ def unfit(trade: Trade) -> str:
     if not 0 < trade.price_e8 < 2**63 or not 0 < trade.quantity_e8 < 2**63:
         return "its price or quantity is out of range"
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _is_name(symbol: str) -> bool:
+    # Half a surrogate pair is text to Python, and to nobody else.
+    return 0 < len(symbol) <= _LONGEST_NAME and not any(
+        char == "\x00" or "\ud800" <= char <= "\udfff" for char in symbol
+    )
 
 
 def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[Columns, Columns]:

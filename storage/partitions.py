@@ -63,6 +63,7 @@ class Partitions:
     def forget(self) -> bool:
         """Look again what there is at the next batch; whether that can change anything."""
         known = bool(self._months)
+        self._late.forget()
         self._months.clear()
         self._newest_us = (0, 0)
         self._partitioned = None

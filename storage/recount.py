@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from psycopg import sql
 
+from storage.candle_sql import interval_literal
 from storage.levels import LEVELS, Level
 
 FIGURES = (
@@ -94,7 +95,7 @@ SPANS = sql.SQL("SELECT min(first_trade_id), max(last_trade_id) FROM ({candles})
             "SELECT first_trade_id, last_trade_id, date_bin({length}, open_time, timestamptz 'epoch') AS slot"
             " FROM {table} WHERE {within}"
         ).format(
-            length=sql.Literal(f"{LEVELS[-1].length_us} microseconds"),
+            length=sql.Literal(interval_literal(LEVELS[-1].length_us)),
             table=sql.Identifier(level.table),
             within=_CANDLES_IN,
         )
@@ -181,7 +182,7 @@ def _levels(*, dropped: bool) -> sql.Composed:
 
 
 def _length(level: Level) -> sql.Literal:
-    return sql.Literal(f"{level.length_us} microseconds")
+    return sql.Literal(interval_literal(level.length_us))
 
 
 def _kept(finest: Level, trades: sql.Composed) -> sql.Composed:

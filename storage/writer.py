@@ -21,11 +21,11 @@ from itertools import islice
 
 import psycopg
 
-from app.market.errors import StoreError
+from app.market.errors import StoreError, StoreUnavailable
 from app.market.ports import WriterStatus
 from app.market.trade import Trade
 from storage.connection import Connection, store_error
-from storage.ledger import Ledger
+from storage.ledger import Ledger, Stored
 from storage.packing import unfit
 
 logger = logging.getLogger(__name__)
@@ -247,18 +247,22 @@ class BatchWriter:
             part = parts.pop()
             half = len(part) // 2
             try:
-                stored, contradictions = self._open_ledger().store(part) if part else (0, 0)
-            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                done = self._open_ledger().store(part) if part else Stored(0, 0)
+            except psycopg.errors.UniqueViolation as error:
+                raise StoreUnavailable(
+                    "The database holds trades that its ranges of ids do not know: mend it with cryptopipe db rebuild."
+                ) from error
+            except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
                 # One trade of these is to blame: ever smaller parts, in their order, until it stands alone.
                 if half:
                     parts += [part[half:], part[:half]]
                     continue
                 self._set_aside([(part[0], str(store_error(error, "store the trade")))])
-                stored = contradictions = 0
+                done = Stored(0, 0)
             except psycopg.Error as error:
                 raise store_error(error, "store trades") from error
-            self._settle(len(part), stored=stored)
-            self._report(contradictions)
+            self._settle(len(part), stored=done.fresh)
+            self._report(done)
         if self._reason:
             logger.info("Trades are being stored again")
             self._reason = ""
@@ -274,13 +278,15 @@ class BatchWriter:
         for waiter in ready:
             waiter.wake()
 
-    def _report(self, contradictions: int) -> None:
-        if contradictions:
-            self._contradictions += contradictions
+    def _report(self, done: Stored) -> None:
+        if done.gone:
+            logger.info("%d trades came again that retention has dropped: they are not stored once more", done.gone)
+        if done.refused:
+            self._contradictions += done.refused
             logger.error(
                 "%d trades contradict the stored ones of the same ids: those stand, and the others are kept in "
                 "refused_trades",
-                contradictions,
+                done.refused,
             )
 
     def _set_aside(self, bad: list[tuple[Trade, str]]) -> None:
@@ -290,8 +296,8 @@ class BatchWriter:
         rows = [
             (
                 reason,
-                json.dumps(trade._asdict(), default=str).replace("\\u0000", ""),
-                str(trade.symbol).replace("\0", ""),
+                json.dumps(trade._asdict() | {"symbol": _readable(trade.symbol)}, default=str),
+                _readable(trade.symbol),
                 trade.trade_id if 0 <= trade.trade_id < 2**63 else None,
             )
             for trade, reason in bad
@@ -316,3 +322,8 @@ class BatchWriter:
         ledger, self._ledger = self._ledger, None
         if ledger is not None:
             ledger.connection.close()
+
+
+def _readable(name: object) -> str:
+    """Return what may be anything as text that the database takes."""
+    return str(name)[:200].replace("\0", "").encode(errors="replace").decode()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.market.errors import StoreError, StoreUnavailable
+from app.market.errors import StoreError, StoreSchemaMismatch, StoreUnavailable
 from storage.connection import Edition, PasswordWanted, ServerFacts, connect, facts_of, translated
 from tests.program import silent_server
 from tests.storage.listening import TlsServer
@@ -165,3 +165,15 @@ def test_the_server_is_described_for_people(server_url: str) -> None:
     assert facts.label == f"Embedded PostgreSQL {facts.version}"
     timescale = ServerFacts("17.6", Edition.TIMESCALE_APACHE, "2.19.3")
     assert timescale.label == "TimescaleDB 2.19.3 on PostgreSQL 17.6"
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_symbol_is_refused(server_url: str, encoding: str) -> None:
+    name = f"encoding_{encoding.lower()}"
+    with connect(server_url) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+        try:
+            with pytest.raises(StoreSchemaMismatch, match="ENCODING 'UTF8'"):
+                connect(make_conninfo(server_url, dbname=name))
+        finally:
+            connection.execute(f"DROP DATABASE {name}")

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from psycopg import ClientCursor
 
+from app.market.errors import StoreSchemaMismatch
 from app.market.trade import Trade
 from storage.connection import connect
 from storage.ledger import Ledger, Stored
@@ -77,16 +79,49 @@ def test_milliseconds_and_microseconds_are_the_same_trade_either_way_round(world
     assert rollups_differ(world) == []
 
 
-def test_a_repeat_of_a_trade_that_retention_dropped_contradicts_nothing(world: World) -> None:
+def test_a_repeat_of_a_trade_that_retention_dropped_contradicts_nothing_and_is_counted(ledger: Ledger) -> None:
     trades = some_trades(100)
-    world.record(trades)
-    with world.connect() as connection:
-        connection.execute("TRUNCATE trades")
-        world.record(trades)
-        connection.execute("UPDATE retention SET kept_from = %s", (datetime.fromtimestamp(START_US / 1e6 + 9e5, UTC),))
-        world.record([trade._replace(price_e8=1) for trade in trades])
-    assert stored(world.store) == []
-    assert refused(world) == []
+    ledger.store(trades)
+    ledger.connection.execute("TRUNCATE trades")
+    assert ledger.store(trades) == Stored(fresh=0, refused=0, gone=100)
+    assert ledger.store([trade._replace(price_e8=1) for trade in trades]) == Stored(fresh=0, refused=0, gone=100)
+    assert ledger.connection.execute("SELECT count(*) FROM refused_trades").fetchone() == (0,)
+
+
+def test_a_trade_that_claims_a_time_retention_has_dropped_still_contradicts_the_stored_one(ledger: Ledger) -> None:
+    ledger.store([TRADE])
+    kept_from = datetime.fromtimestamp(TRADE.time_us / 1e6, UTC)
+    ledger.connection.execute("UPDATE retention SET kept_from = %s", (kept_from,))
+    assert ledger.store([TRADE._replace(time_us=TRADE.time_us - 10**13)]) == Stored(fresh=0, refused=1, gone=0)
+
+
+def test_ten_thousand_contradictions_are_few_questions(ledger: Ledger) -> None:
+    trades = some_trades(10_000)
+    ledger.store(trades)
+    asked = 0
+
+    class Counting(ClientCursor[tuple[object, ...]]):
+        def execute(self, *arguments: object, **options: object) -> Counting:
+            nonlocal asked
+            asked += 1
+            return super().execute(*arguments, **options)  # type: ignore[arg-type]
+
+    ledger.connection.cursor_factory = Counting
+    done = ledger.store([trade._replace(quantity_e8=trade.quantity_e8 + 1) for trade in trades])
+    assert done == Stored(fresh=0, refused=10_000, gone=0)
+    assert asked < 30
+
+
+def test_a_writer_of_an_older_version_stops_when_the_tables_have_become_newer(ledger: Ledger) -> None:
+    trades = some_trades(100)
+    ledger.store(trades[:10])
+    ledger.connection.execute("INSERT INTO schema_version (version, name) VALUES (9999, 'later')")
+    for part in (trades[10:20], trades[50:60]):  # one that goes on where the last ended, one that does not
+        with pytest.raises(StoreSchemaMismatch, match="restart this one"):
+            ledger.store(part)
+    assert ledger.connection.execute("SELECT count(*) FROM trades").fetchone() == (10,)
+    ledger.connection.execute("DELETE FROM schema_version WHERE version = 9999")
+    assert ledger.store(trades) == Stored(fresh=90, refused=0)
 
 
 def test_a_partition_dropped_behind_the_writers_back_is_made_again(world: World) -> None:
@@ -141,9 +176,9 @@ def rollups_differ(world: World) -> list[tuple[object, ...]]:
     differences = []
     for level in LEVELS:
         from_trades = f"""
-            SELECT symbol_id, date_bin('{level.length_us} us', time, 'epoch'), (array_agg(price ORDER BY trade_id))[1],
-                max(price), min(price), (array_agg(price ORDER BY trade_id DESC))[1], sum(quantity),
-                sum(price * quantity), count(*), coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0),
+            SELECT symbol_id, date_bin('{level.length_us // 1_000_000} s', time, 'epoch'),
+                (array_agg(price ORDER BY trade_id))[1], max(price), min(price),
+                (array_agg(price ORDER BY trade_id DESC))[1], sum(quantity), sum(price * quantity), count(*), coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0),
                 coalesce(sum(price * quantity) FILTER (WHERE NOT is_buyer_maker), 0), min(trade_id), max(trade_id)
             FROM trades GROUP BY 1, 2"""
         kept = f"SELECT * FROM {level.table}"

@@ -99,6 +99,9 @@ def test_runs_and_held_ids_agree_with_plain_sets(ids: set[int], pairs: list[tupl
     "change",
     [
         {"symbol": ""},
+        {"symbol": "A" * 101},
+        {"symbol": "A\x00B"},
+        {"symbol": "half of \ud83d"},
         {"trade_id": -1},
         {"trade_id": 2**63},
         {"time_us": 0},
@@ -110,5 +113,5 @@ def test_runs_and_held_ids_agree_with_plain_sets(ids: set[int], pairs: list[tupl
 )
 def test_a_trade_that_cannot_be_stored_is_told_apart(change: dict[str, object]) -> None:
     good = Trade("BTCUSDT", 1, START_US, 1, 1, True)
-    assert packing.unfit(good) == ""
+    assert packing.unfit(good) == packing.unfit(good._replace(symbol="币安人生USDT")) == ""
     assert packing.unfit(good._replace(**change)) != ""

@@ -202,6 +202,28 @@ def test_a_trade_that_the_database_refuses_is_set_aside_and_the_rest_goes_on(wor
     assert ids == [(120,), (130,)]
 
 
+def test_trades_that_the_ranges_have_lost_wait_until_they_are_mended_and_are_not_set_aside(world: World) -> None:
+    trades = some_trades(20)
+    world.record(trades)
+    with world.connect() as connection:
+        connection.execute("DELETE FROM coverage")
+        assert world.writer.put(some_trades(25))
+        assert not world.writer.drain(0.5)
+        assert "cryptopipe db rebuild" in world.writer.status.reason
+        connection.execute("INSERT INTO coverage SELECT id, 100, 119 FROM symbols")
+    assert world.writer.drain(PATIENCE_S)
+    assert stored(world.store) == some_trades(25)
+    assert world.rows("SELECT count(*) FROM refused_trades") == [(0,)]
+
+
+@pytest.mark.parametrize("symbol", ["half of \ud83d", "A" * 9_000, "A\0B"])
+def test_a_symbol_that_is_no_name_is_set_aside_and_the_rest_goes_on(world: World, symbol: str) -> None:
+    trades = some_trades(20)
+    world.record([*trades[:10], trades[10]._replace(symbol=symbol), *trades[10:]])
+    assert stored(world.store) == trades
+    assert world.writer.refused == 1
+
+
 def test_closing_while_the_database_is_away_is_bounded_and_hands_back_what_is_left(
     url: str, writers: Callable[..., BatchWriter]
 ) -> None:
