@@ -178,7 +178,8 @@ def rollups_differ(world: World) -> list[tuple[object, ...]]:
         from_trades = f"""
             SELECT symbol_id, date_bin('{level.length_us // 1_000_000} s', time, 'epoch'),
                 (array_agg(price ORDER BY trade_id))[1], max(price), min(price),
-                (array_agg(price ORDER BY trade_id DESC))[1], sum(quantity), sum(price * quantity), count(*), coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0),
+                (array_agg(price ORDER BY trade_id DESC))[1], sum(quantity), sum(price * quantity), count(*),
+                coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0),
                 coalesce(sum(price * quantity) FILTER (WHERE NOT is_buyer_maker), 0), min(trade_id), max(trade_id)
             FROM trades GROUP BY 1, 2"""
         kept = f"SELECT * FROM {level.table}"
