@@ -14,7 +14,8 @@ import psycopg
 
 from storage.connection import Connection
 
-_LOCK = 0x63_72_79_70_74_6F  # of our own choosing: any number will do, as long as all agree
+# Any number will do, as long as all agree; the second is for the schema, because a database may hold several of ours.
+_LOCK = "1668446577, hashtext(coalesce(current_schema(), ''))"
 _NOTICE_CLIENT_GONE = "2s"
 
 
@@ -22,7 +23,7 @@ _NOTICE_CLIENT_GONE = "2s"
 def alone(connection: Connection) -> Iterator[None]:
     """Hold the lock inside the block, after waiting for whoever holds it. Session-wide: a block has transactions."""
     with without_time_limit(connection):
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
         try:
             yield
         finally:
@@ -33,7 +34,7 @@ def alone(connection: Connection) -> Iterator[None]:
 def alone_or_not(connection: Connection) -> Iterator[bool]:
     """Hold the lock inside the block and yield True, or yield False where another holds it."""
     with without_time_limit(connection):
-        taken = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() == (True,)
+        taken = connection.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone() == (True,)
         try:
             yield taken
         finally:
@@ -71,4 +72,4 @@ def _set(connection: Connection, setting: str, value: str) -> None:
 
 def _unlock(connection: Connection) -> None:
     if not connection.closed:
-        connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+        connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
