@@ -127,6 +127,11 @@ class Link:
                 task.result()
         return self._closed
 
+    async def finish(self) -> None:
+        """Say goodbye and deliver what has come until then; both for `CLOSE_TIMEOUT_S` at most. `close` it then."""
+        await self._socket.close()
+        await asyncio.wait(self._tasks[:1], timeout=CLOSE_TIMEOUT_S)
+
     async def close(self) -> None:
         """Close the connection, politely for `CLOSE_TIMEOUT_S` and then at once."""
         for task in self._tasks:

@@ -283,6 +283,8 @@ class BinanceFeed:
     async def _close_after(self, link: Link, seconds: float) -> None:
         if seconds:
             await self._clock.sleep(seconds)
+            # Where we have been too busy to read, it may still hold trades from before the new one began.
+            await link.finish()
         await link.close()
         self._links.remove(link)
 
