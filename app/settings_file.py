@@ -41,9 +41,14 @@ def _replace(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f"{target.name}.part")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        if target.exists():
-            temporary.chmod(target.stat().st_mode & 0o777)
+        # Never readable by more people than the file it takes the place of, which may hold a password.
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        temporary.unlink(missing_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(mode)
         os.replace(temporary, target)
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -68,6 +68,8 @@ def switch_on_timescale(connection: Connection) -> None:
     place = sql.SQL("SCHEMA public" if row[1] else "")
     try:
         connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS timescaledb {}").format(place))
+    except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject):
+        logger.debug("Another program has switched TimescaleDB on at the same moment")
     except psycopg.Error as error:
         logger.warning("TimescaleDB is there but could not be switched on: %s", error.diag.message_primary)
 

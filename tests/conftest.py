@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.servers import leave_named_server, note_named_server
+
 # A busy machine is no reason to fail: pytest's own timeout tells what hangs.
 settings.register_profile("cryptopipe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cryptopipe")
@@ -25,6 +27,19 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 SHARED_DATA = Path(
     os.environ.get("CRYPTOPIPE_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
 ).absolute()
+
+
+_HAD_EXTENSION = pytest.StashKey[bool | None]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # In the process that starts the others, because they share the server.
+    if not hasattr(config, "workerinput"):
+        config.stash[_HAD_EXTENSION] = note_named_server()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    leave_named_server(config.stash.get(_HAD_EXTENSION, None))
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from app.market.errors import StoreError
 from storage.connection import connect
 from storage.embedded import EmbeddedServer
 from tests.storage.timescale import TimescaleMissing, TimescaleServer
@@ -56,8 +57,7 @@ def running_server(edition: str) -> Iterator[str]:
         url = os.environ.get(NAMED_VARIABLE)
         if not url:
             pytest.skip(f"{NAMED_VARIABLE} names no server to test on")
-        with _without_traces(url):
-            yield url
+        yield url
     elif edition == APACHE:
         server = TimescaleServer()
         try:
@@ -119,16 +119,24 @@ def _embedded() -> Iterator[str]:
             forget(data_dir)
 
 
-@contextlib.contextmanager
-def _without_traces(url: str) -> Iterator[None]:
-    """Drop the extension afterwards where our tables were the first to need it."""
-    extension = "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"
-    with connect(url) as connection:
-        there = connection.execute(extension).fetchone()
-    yield
-    with connect(url) as connection:
-        if connection.execute(extension).fetchone() != there:
-            connection.execute("DROP EXTENSION timescaledb")
+_EXTENSION = "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"
+
+
+def note_named_server() -> bool | None:
+    """Return whether the server that is named for the tests has the extension; None where none is named, or answers."""
+    url = os.environ.get(NAMED_VARIABLE)
+    if not url:
+        return None
+    with contextlib.suppress(StoreError), connect(url) as connection:
+        return connection.execute(_EXTENSION).fetchone() == (1,)
+    return None
+
+
+def leave_named_server(had_extension: bool | None) -> None:
+    """Drop the extension where our tables were the first to need it; once, when no test uses the server any more."""
+    if had_extension is False:
+        with connect(os.environ[NAMED_VARIABLE]) as connection:
+            connection.execute("DROP EXTENSION IF EXISTS timescaledb")
 
 
 def _drop_schema(server_url: str, schema: str) -> None:
