@@ -117,8 +117,9 @@ class Database:
 
     def close(self, timeout_s: float = 20.0) -> bool:
         """
-        Commit what is queued, close the connections, leave the embedded server; blocks for ``timeout_s`` at most, and
-        a little. False where trades are left (see `BatchWriter.unwritten`) or the server would not stop.
+        Commit what is queued, close the connections, leave the embedded server, which nothing here starts again; blocks
+        for ``timeout_s`` at most, and a little. False where trades are left (see `BatchWriter.unwritten`) or the server
+        would not stop.
         """
         deadline = time.monotonic() + timeout_s
         if self._keeper is not None:
@@ -127,7 +128,7 @@ class Database:
         self.store.close(min(_READERS_S, max(0.0, deadline - time.monotonic())))
         if self._server is None:
             return written
-        return self._server.stop(max(2.0, deadline - time.monotonic())) and written
+        return self._server.close(max(2.0, deadline - time.monotonic())) and written
 
 
 def _started(server: EmbeddedServer | None) -> str:

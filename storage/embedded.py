@@ -51,11 +51,16 @@ logger = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT_S = 90.0
 _CONNECT_TIMEOUT_S = 5
+_LEAST_STOP_S = 1.0
+
+
+class _Busy(StoreUnavailable):
+    """Another program has held the lock of the server for too long."""
 
 
 class EmbeddedServer:
     """
-    One user of the data directory's server. `start` it, use the returned conninfo, `stop` it.
+    One user of the data directory's server. `start` it, use the returned conninfo, `stop` it, or `close` it for good.
 
     May be called from any thread. ``postgres_bin`` names the folder of the PostgreSQL programs to use, and
     ``system_folders`` where else to look for some; see `storage.choice`.
@@ -77,6 +82,7 @@ class EmbeddedServer:
         self._user: FileLock | None = None
         self._postgres: Postgres | None = None
         self._home: Home | None = None
+        self._closed = False
 
     @staticmethod
     def exists(data_dir: Path) -> bool:
@@ -100,13 +106,17 @@ class EmbeddedServer:
         Call again at any time: a server that has died is started again, at the same address.
 
         Raises:
-            StoreUnavailable: If it cannot be started; the sentence says why.
+            StoreUnavailable: If it cannot be started, or is closed; the sentence says why.
             StoreSchemaMismatch: If no PostgreSQL here can run the cluster. Nothing was changed.
         """
+        self._check_open()  # before waiting for anything
         with self._mutex, self._alone():
+            self._check_open()
             was_user = self._user is not None
             try:
-                return self._start()
+                conninfo = self._start()
+                self._check_open()
+                return conninfo
             except OSError as error:
                 if is_disk_full(error):
                     raise disk_full(self._base) from error
@@ -114,7 +124,11 @@ class EmbeddedServer:
                     f"The embedded database in {self._base} could not be started: {error}."
                 ) from error
             finally:
-                if self._home is not None and not self._is_running():
+                if self._closed and self._home is not None:  # meanwhile, by one who could not wait for this
+                    self._leave()
+                    if not self._has_users():
+                        self._stop(self._home, self._start_timeout_s)
+                elif self._home is not None and not self._is_running():
                     self._leave()
                     # One that used it before comes back to the same address.
                     if not was_user and not self._has_users():
@@ -122,30 +136,47 @@ class EmbeddedServer:
 
     def stop(self, timeout_s: float = 20.0) -> bool:
         """
-        Leave; the last to leave stops the server, within about ``timeout_s``. False where it would not stop in time.
+        Leave; the last to leave stops the server. Blocks for about ``timeout_s`` at most.
 
-        Nothing where it was not started. A server that is still starting is left at it and adopted by the next start:
-        stopped while it recovers from a crash, it would have to begin again.
+        False where it would not stop in time, or where another thread or program was starting or upgrading it all the
+        while; that program stops it when it leaves. Nothing where it was not started. A server that is still starting
+        is left at it and adopted by the next start: stopped while it recovers from a crash, it would have to begin
+        again.
         """
-        with self._mutex:
+        deadline = time.monotonic() + timeout_s
+        if not self._mutex.acquire(timeout=max(0.0, timeout_s)):
+            logger.warning("The database server is being started by another thread: it is not stopped")
+            return False
+        try:
             if self._user is None or self._home is None:
                 return True
-            with self._alone():
+            with self._alone(max(0.0, deadline - time.monotonic())):
                 self._leave()
                 if self._has_users():
                     return True
-                return self._stop(self._home, timeout_s)
+                return self._stop(self._home, max(_LEAST_STOP_S, deadline - time.monotonic()))
+        except _Busy:
+            logger.warning("Another program is starting or upgrading the database server: it is left to that one")
+            self._leave()
+            return False
+        finally:
+            self._mutex.release()
+
+    def close(self, timeout_s: float = 20.0) -> bool:
+        """`stop`, and never start it again: `start` raises from now on, and what is starting it now stops it again."""
+        self._closed = True
+        return self.stop(timeout_s)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the lock under which servers are started and stopped."""
+    def _alone(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
+        """Hold the lock under which servers are started and stopped; raises _Busy past ``timeout_s``."""
         lock = FileLock(self._base / "server.lock")
         try:
             account = server_account()
             check_owner(self._base, account)
             self._base.parent.mkdir(parents=True, exist_ok=True)
             self._base.mkdir(mode=0o711 if account else 0o700, exist_ok=True)
-            acquired = lock.acquire(_LOCK_TIMEOUT_S)
+            acquired = lock.acquire(timeout_s)
         except OSError as error:
             if is_disk_full(error):
                 raise disk_full(self._base) from error
@@ -154,11 +185,15 @@ class EmbeddedServer:
                 "choose another with CRYPTOPIPE_DATA_DIR."
             ) from error
         if not acquired:
-            raise StoreUnavailable(
+            raise _Busy(
                 "Another cryptopipe has been starting or upgrading the same database for long: wait, or close it."
             )
         with lock:
             yield
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The embedded database has been closed: open it anew.")
 
     def _start(self) -> str:
         account = server_account()
@@ -251,7 +286,11 @@ class EmbeddedServer:
         return stopped
 
     def _is_running(self) -> bool:
-        return self._home is not None and find_server(self._home) is not None
+        """Whether the server runs, or may."""
+        try:
+            return self._home is not None and find_server(self._home) is not None
+        except StoreUnavailable:
+            return True
 
     def _join(self) -> None:
         if self._user is None:

@@ -100,3 +100,12 @@ def test_a_url_opens_a_database_elsewhere(empty_url: str, tmp_path: Path) -> Non
     assert database.writer.put(some_trades(10))
     assert database.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_starts_the_embedded_server_of_a_closed_database_again(data_dir: Path) -> None:
+    database = Database.open(None, data_dir)
+    late = database.store._pool._connect  # as a reader's thread may call it at the very end
+    assert database.close()
+    with pytest.raises(StoreUnavailable):
+        late()
+    assert list((data_dir / "database" / "users").iterdir()) == []

@@ -17,6 +17,7 @@ import pytest
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
 from storage.connection import connect
 from storage.embedded import EmbeddedServer
+from storage.filelock import FileLock
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and sockets as Unix has them")
 
@@ -274,3 +275,54 @@ def test_stopping_is_bounded_while_a_client_is_busy(servers: Servers) -> None:
     assert server.stop(timeout_s=10.0)
     assert time.monotonic() - began < 10.0
     connection.close()
+
+
+def test_stopping_is_bounded_while_another_program_holds_the_lock(servers: Servers, data_dir: Path) -> None:
+    server = servers()
+    url = server.start()
+    with FileLock(data_dir / "database" / "server.lock") as lock:
+        assert lock.acquire()
+        began = time.monotonic()
+        assert not server.stop(timeout_s=1.0)
+        assert 0.9 < time.monotonic() - began < 4.0
+    assert answers(url)
+    # It is no user any more, so that whoever comes next is the last to leave.
+    other = servers()
+    other.start()
+    assert other.stop()
+    assert not answers(url)
+
+
+def test_a_closed_one_starts_nothing_again(servers: Servers) -> None:
+    server = servers()
+    url = server.start()
+    assert server.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        server.start()
+    assert not answers(url)
+
+
+def test_what_is_starting_a_server_when_it_is_closed_stops_it_again(servers: Servers, data_dir: Path) -> None:
+    server = servers()
+    url = server.start()
+    assert server.stop()
+    outcome: list[str | StoreUnavailable] = []
+
+    def start() -> None:
+        try:
+            outcome.append(server.start())
+        except StoreUnavailable as error:
+            outcome.append(error)
+
+    with FileLock(data_dir / "database" / "server.lock") as lock:
+        assert lock.acquire()
+        starting = threading.Thread(target=start)
+        starting.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert not server.close(timeout_s=0.5)
+        assert time.monotonic() - began < 3.0
+    starting.join(60)
+    assert isinstance(outcome[0], StoreUnavailable)
+    assert not answers(url)
+    assert list((data_dir / "database" / "users").iterdir()) == []
