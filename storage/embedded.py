@@ -270,7 +270,11 @@ class EmbeddedServer:
         upgrade.upgrade(home, old, new)
 
     def _stop(self, home: Home, timeout_s: float) -> bool:
-        process = find_server(home)
+        try:
+            process = find_server(home)
+        except StoreUnavailable as error:
+            logger.error("The database server is left running: %s", error)
+            return False
         if process is None:
             forget_socket_folder(home)
             return True

@@ -1,8 +1,8 @@
 """
 One PostgreSQL server process: found, started, waited for, ended.
 
-A pid in a file proves nothing: a process is taken for our server only when it is a postgres whose working directory is
-our cluster, and only then is it ever sent a signal.
+A pid in a file proves nothing: a process is taken for our server only when `storage.ownership` says so, and only then
+is it ever sent a signal. Where that cannot be told, nothing is begun, removed or ended.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ from app.market.errors import StoreUnavailable
 from storage.binaries import Postgres
 from storage.cluster import DATABASE, SOCKET_PORT, USER, Home, mark_timescale, socket_folder
 from storage.disk import disk_full, has_room, is_disk_full
+from storage.ownership import Whose, whose
 from storage.programs import run_program
 from storage.server_settings import write_settings
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.02
+_UNTOLD = (
+    "The process {pid} may be the server of the database in {cluster}, and this one may not look at it: give it that "
+    "right (containers: --cap-add SYS_PTRACE), or end that process."
+)
+_UNTOLD_S = 10.0  # what a killed server left behind ends by itself sooner, as a rule
 _PATIENCE = ((5.0, "SIGQUIT"), (10.0, "SIGKILL"), (math.inf, ""))  # with what a killed server left behind
 
 
@@ -39,13 +45,22 @@ class StillStarting(StoreUnavailable):
 
 
 def find_server(home: Home) -> psutil.Process | None:
-    """Return the running server of that home, or None; never a process that merely has its number."""
+    """
+    Return the running server of that home, or None; never a process that merely has its number.
+
+    Raises:
+        StoreUnavailable: If a process has that number of which cannot be told whether it is the server.
+    """
     try:
-        pid = int((home.cluster / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        process = psutil.Process(abs(pid))
-        return process if _is_of(process, home) else None
-    except (OSError, ValueError, psutil.Error):
+        lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        process = psutil.Process(abs(int(lines[0])))
+        started_s = float(lines[2])
+    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
         return None
+    answer = _whose(process, home, started_s)
+    if answer is Whose.UNKNOWN:
+        raise StoreUnavailable(_UNTOLD.format(pid=process.pid, cluster=home.cluster))
+    return process if answer is Whose.OURS else None
 
 
 def runs_from(process: psutil.Process, postgres: Postgres) -> bool:
@@ -65,7 +80,7 @@ def state_of(home: Home) -> str:
 
 def wait_ready(home: Home, process: psutil.Process, deadline: float) -> bool:
     """Wait until that server takes connections; False where it ends. Raises StillStarting past ``deadline``."""
-    while process.is_running() and _is_of(process, home):
+    while process.is_running() and _whose(process, home) is Whose.OURS:
         if state_of(home) == "ready":
             return True
         if time.monotonic() >= deadline:
@@ -128,14 +143,9 @@ def conninfo_of(home: Home) -> str:
     return make_conninfo(host="127.0.0.1", port=port, user=USER, dbname=DATABASE, password=password)
 
 
-def _is_of(process: psutil.Process, home: Home) -> bool:
+def _whose(process: psutil.Process, home: Home, started_s: float | None = None) -> Whose:
     """Whether ``process`` is a postgres that works in the home's cluster."""
-    try:
-        if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith("postgres"):
-            return False
-        return os.path.samefile(process.cwd(), home.cluster)
-    except (OSError, psutil.Error):
-        return False
+    return whose(process, [home.cluster], ("postgres",), home.account, started_s)
 
 
 def _clear_stale_files(home: Home, deadline: float) -> None:
@@ -152,15 +162,19 @@ def _clear_stale_files(home: Home, deadline: float) -> None:
     patience = iter(_PATIENCE)
     wait_s, signal_name = next(patience)
     began = time.monotonic()
-    while remains := [process for process in psutil.process_iter() if _is_of(process, home)]:
+    while remains := _remains(home):
+        untold = [process for process, answer in remains.items() if answer is Whose.UNKNOWN]
+        if untold and time.monotonic() >= min(deadline, began + _UNTOLD_S):
+            raise StoreUnavailable(_UNTOLD.format(pid=untold[0].pid, cluster=home.cluster))
         if time.monotonic() >= deadline:
             raise StoreUnavailable(
                 "Parts of a database server that was killed are still running: restart the computer, or end the "
                 "processes named postgres."
             )
         if time.monotonic() >= began + wait_s:
-            logger.warning("Ending what a killed database server left: %s", [process.pid for process in remains])
-            for process in remains:
+            ours = [process for process, answer in remains.items() if answer is Whose.OURS]
+            logger.warning("Ending what a killed database server left: %s", [process.pid for process in ours])
+            for process in ours:
                 _send(process, signal_name)
             wait_s, signal_name = next(patience)
         time.sleep(POLL_S)
@@ -170,6 +184,12 @@ def _clear_stale_files(home: Home, deadline: float) -> None:
             for name in (f".s.PGSQL.{SOCKET_PORT}", f".s.PGSQL.{SOCKET_PORT}.lock"):
                 (folder / name).unlink(missing_ok=True)
     pid_file.unlink(missing_ok=True)
+
+
+def _remains(home: Home) -> dict[psutil.Process, Whose]:
+    """Return the processes that are the cluster's or may be."""
+    answers = {process: _whose(process, home) for process in psutil.process_iter()}
+    return {process: answer for process, answer in answers.items() if answer is not Whose.ANOTHERS}
 
 
 def _send(process: psutil.Process, signal_name: str) -> None:

@@ -25,12 +25,14 @@ from storage import cluster
 from storage.binaries import Postgres
 from storage.cluster import Home
 from storage.disk import disk_full, is_disk_full
+from storage.ownership import Whose, whose
 from storage.programs import run_program
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE_S = 3600.0
 _QUESTION_S = 20.0
+_POLL_S = 0.1
 _STARTERS = ("initdb", "pg_", "psql", "vacuumdb")
 _CHECKSUMS = re.compile(r"Data page checksum version:\s+(\d+)")
 _STATE = re.compile(r"Database cluster state:\s+(.+)")
@@ -146,10 +148,20 @@ def _end_processes(home: Home) -> None:
     Those that start others go first, so that nothing comes after; then the servers, which recover at their next start.
     """
     work = _work(home)
-    folders = [folder for folder in (work, work / "cluster", home.cluster) if folder.exists()]
+    folders = [work, work / "cluster", home.cluster]
     for names in (_STARTERS, (*_STARTERS, "postgres")):
         deadline = time.monotonic() + _QUESTION_S
-        while left := [process for process in psutil.process_iter() if _works_in(process, folders, names)]:
+        while True:
+            answers = {process: whose(process, folders, names, home.account) for process in psutil.process_iter()}
+            left = [process for process, answer in answers.items() if answer is Whose.OURS]
+            untold = [process.pid for process, answer in answers.items() if answer is Whose.UNKNOWN]
+            if not left and not untold:
+                break
+            if time.monotonic() >= deadline and untold:
+                raise StoreUnavailable(
+                    f"The process {untold[0]} may belong to an interrupted upgrade of the database, and this one may "
+                    "not look at it: give it that right (containers: --cap-add SYS_PTRACE), or end that process."
+                )
             if time.monotonic() >= deadline:
                 raise StoreUnavailable("An interrupted upgrade of the database still runs: wait, and retry.")
             for process in left:
@@ -157,17 +169,8 @@ def _end_processes(home: Home) -> None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(left, timeout=1.0)
-
-
-def _works_in(process: psutil.Process, folders: list[Path], names: tuple[str, ...]) -> bool:
-    try:
-        if not process.name().startswith(names):
-            return False
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return any(os.path.samefile(process.cwd(), folder) for folder in folders)
-    except (OSError, psutil.Error):
-        return False
+            if not left:
+                time.sleep(_POLL_S)
 
 
 def _work(home: Home) -> Path:
