@@ -94,7 +94,9 @@ def name_of(url: str) -> str:
     """Return ``"user@host:5432/database"``, for people and as the name of its password. Raises StoreUnavailable."""
     parts = {**_inherited(), **parts_of(url)}
     user = parts.get("user", "")
-    host = parts.get("host") or parts.get("hostaddr") or "localhost"
+    host, address = parts.get("host", ""), parts.get("hostaddr", "")
+    # It is the address that libpq goes to, whatever the name says.
+    host = f"{host}={address}" if host and address else host or address or "localhost"
     service = f"{parts['service']}:" if "service" in parts else ""
     return f"{user}@{service}{host}:{parts.get('port', '5432')}/{parts.get('dbname') or user}"
 

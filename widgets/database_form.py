@@ -70,6 +70,8 @@ class DatabaseForm(QWidget):
         self._meanings: Mapping[DatabaseKind, str] = {}
         self._other_parts: dict[str, str] = {}
         self._local_tls: dict[str, str] = {}
+        self._filled_host = ""
+        self._filled_kind = DatabaseKind.EMBEDDED
         self._host_before = ""
         self._is_editable = True
         self._can_remember = False
@@ -109,6 +111,7 @@ class DatabaseForm(QWidget):
             DatabaseKind.LOCAL: self.local,
             DatabaseKind.REMOTE: self.remote,
         }[choice.kind].setChecked(True)
+        self._filled_kind = choice.kind
         self._show_kind()
 
     def choice(self) -> DatabaseChoice:
@@ -130,13 +133,16 @@ class DatabaseForm(QWidget):
             raise UsageError("Name the database on the server, such as cryptopipe.")
         if any(not port.isdigit() or not 0 < int(port) < 65_536 for port in named.get("port", "5432").split(",")):
             raise UsageError(f"“{named['port'][:30]}” is not a port: give a number from 1 to 65535, usually 5432.")
+        # What is not shown, such as hostaddr, was said of the server that was filled in: another would go there too.
+        same_host = named.get("host", "") == self._filled_host
         if kind is DatabaseKind.REMOTE:
             named["sslmode"] = str(self.tls.currentData())
             if named["sslmode"].startswith("verify"):
                 named["sslrootcert"] = self.authority.text().strip() or _SYSTEM
-        else:
+        elif same_host:
             named.update(self._local_tls)
-        return DatabaseChoice(kind, {**self._other_parts, **named}, self.password.text(), self.remember.isChecked())
+        others = self._other_parts if same_host and kind is self._filled_kind else {}
+        return DatabaseChoice(kind, {**others, **named}, self.password.text(), self.remember.isChecked())
 
     def kind(self) -> DatabaseKind:
         """Return which of the three is chosen."""
@@ -175,6 +181,7 @@ class DatabaseForm(QWidget):
         for name, edit in self._edits().items():
             edit.setText(parts.get(name, ""))
         self._host_before = self.host.text()
+        self._filled_host = self.host.text().strip()
         mode = parts.get("sslmode", "require")
         if self.tls.findData(mode) < 0:
             self.tls.addItem(f"sslmode={mode}", mode)
@@ -201,6 +208,7 @@ class DatabaseForm(QWidget):
         self._say("")
         is_local = all(host in _LOCAL_HOSTS for host in parts.get("host", "").split(","))
         (self.local if is_local and "sslmode" not in parts else self.remote).setChecked(True)
+        self._filled_kind = self.kind()
 
     def _show_kind(self) -> None:
         kind = self.kind()

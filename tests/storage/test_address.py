@@ -130,6 +130,8 @@ def test_a_password_goes_by_the_name_of_user_server_and_database(monkeypatch: py
     monkeypatch.setenv("PGUSER", "someone")
     assert name_of("postgresql:///") == "someone@localhost:5432/someone"
     assert name_of("service=away user=me") == "me@away:localhost:5432/me"
+    assert name_of("hostaddr=203.0.113.7 user=me") == "me@203.0.113.7:5432/me"
+    assert name_of("host=db.example hostaddr=203.0.113.7 user=me") == "me@db.example=203.0.113.7:5432/me"
 
 
 def test_a_url_that_cannot_be_read_is_not_repeated() -> None:

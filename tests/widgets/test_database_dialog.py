@@ -88,6 +88,20 @@ def test_what_is_in_use_is_shown_and_comes_back_unchanged(qtbot: QtBot, prepared
     assert asked_for(other, qtbot) == local
 
 
+@pytest.mark.parametrize("change", ["host", "kind"])
+def test_what_is_not_shown_does_not_follow_to_another_server(change: str, qtbot: QtBot, prepared: QApplication) -> None:
+    hidden = {"hostaddr": "203.0.113.7", "service": "away", "options": "-cx=y"}
+    made = shown(DatabaseChoice(DatabaseKind.REMOTE, {**REMOTE.parts, **hidden}))
+    assert hidden.items() <= asked_for(made, qtbot).parts.items()
+    if change == "host":
+        made.form.host.setText("other.example")
+    else:
+        made.form.local.click()
+    assert not hidden.keys() & asked_for(made, qtbot).parts.keys()
+    made.close()
+    made.deleteLater()
+
+
 def test_an_unusual_tls_mode_stays(qtbot: QtBot, prepared: QApplication) -> None:
     choice = DatabaseChoice(DatabaseKind.REMOTE, {"host": "h", "dbname": "d", "sslmode": "prefer"})
     dialog = shown(choice)
