@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.market.errors import StoreUnavailable
+from storage.account_files import append_to_file, give_folder, write_file
 from storage.binaries import Postgres
 from storage.disk import disk_full, is_disk_full
 from storage.programs import Account, run_program, shared_home
@@ -34,6 +35,10 @@ _CHECKSUMS_UNASKED = 18  # from this version on, initdb makes clusters with chec
 _OTHERS = (
     "The database in {base} belongs to the user {owner}: start cryptopipe as that user, or choose another data "
     "directory with CRYPTOPIPE_DATA_DIR."
+)
+_FORGED = (
+    "The file {location}, which names where the database lies, is not root's own: the server's user could have written "
+    "it. Remove it if you do not know it, or start cryptopipe as the user who owns it."
 )
 _TIMESCALE_MARK = "needs-timescaledb"
 
@@ -67,7 +72,7 @@ class Home:
         """Make a folder that only the server's user may enter; return it. Raises OSError."""
         path.mkdir(mode=0o700, exist_ok=True)
         if self.account is not None:
-            os.chown(path, self.account.uid, self.account.gid)
+            give_folder(path, self.account)
         return path
 
 
@@ -98,6 +103,13 @@ def check_owner(base: Path, account: Account | None) -> None:
         raise StoreUnavailable(_OTHERS.format(base=base, owner=f"number {owner}"))
 
 
+def check_own_folder(path: Path) -> None:
+    """Raise StoreUnavailable where ``path`` is no folder of our own, as a link that another user has put there."""
+    facts = path.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or (sys.platform != "win32" and facts.st_uid != os.geteuid()):
+        raise StoreUnavailable(f"{path} is a link or another user's: remove it, and start cryptopipe again.")
+
+
 def find_home(base: Path, account: Account | None) -> Home:
     """
     Return the server's home for ``base``, the data directory's `database/`; make it at the first time.
@@ -108,6 +120,8 @@ def find_home(base: Path, account: Account | None) -> Home:
     """
     location = base / "location"
     if location.exists():
+        if account is not None and not all(_is_roots(place) for place in (base, location)):
+            raise StoreUnavailable(_FORGED.format(location=location))
         path = Path(location.read_text(encoding="utf-8").strip())
         if not path.is_dir():
             raise StoreUnavailable(
@@ -146,9 +160,10 @@ def needs_timescale(home: Home) -> bool:
 
 def mark_timescale(home: Home) -> None:
     """Note that the cluster runs with TimescaleDB from now on. Raises OSError."""
-    (home.path / _TIMESCALE_MARK).write_text(
+    write_file(
+        home.path / _TIMESCALE_MARK,
         "This database has run with TimescaleDB and must not run without: its tables could not be read.\n",
-        encoding="utf-8",
+        home.account,
     )
 
 
@@ -200,8 +215,7 @@ def init_cluster(home: Home, postgres: Postgres, folder: Path, *, checksums: boo
         blamed = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
         reason = (blamed or said.splitlines() or [f"initdb ended with {code}"])[-1]
         raise StoreUnavailable(f"The embedded database could not be made in {home.path}: {reason}.")
-    with (folder / "postgresql.conf").open("a", encoding="utf-8") as settings:
-        settings.write("\ninclude_if_exists 'cryptopipe.conf'\n")
+    append_to_file(folder / "postgresql.conf", "\ninclude_if_exists 'cryptopipe.conf'\n", home.account)
 
 
 def _try_out(home: Home, postgres: Postgres, folder: Path) -> None:
@@ -236,11 +250,11 @@ def socket_folder(home: Home) -> Path:
     note = home.path / "socket-folder"
     with contextlib.suppress(OSError):
         known = Path(note.read_text(encoding="utf-8").strip())
-        if _is_private(known, home.account):
+        if is_private(known, home.account):
             return known
     made = Path(tempfile.mkdtemp(prefix="cryptopipe-", dir=_short_parent(home.account)))
     home.make_folder(made)
-    note.write_text(f"{made}\n", encoding="utf-8")
+    write_file(note, f"{made}\n", home.account)
     return made
 
 
@@ -249,7 +263,7 @@ def forget_socket_folder(home: Home) -> None:
     note = home.path / "socket-folder"
     with contextlib.suppress(OSError):
         known = Path(note.read_text(encoding="utf-8").strip())
-        if _is_private(known, home.account):
+        if is_private(known, home.account):
             shutil.rmtree(known, ignore_errors=True)
         note.unlink()
 
@@ -263,7 +277,13 @@ def _short_parent(account: Account | None) -> str | None:
     return usual if fits else "/tmp"  # noqa: S108  # because mkdtemp makes our own folder in it
 
 
-def _is_private(folder: Path, account: Account | None) -> bool:
+def _is_roots(place: Path) -> bool:
+    facts = place.lstat()
+    return facts.st_uid == 0 and not stat.S_ISLNK(facts.st_mode)
+
+
+def is_private(folder: Path, account: Account | None) -> bool:
+    """Whether a folder is the server's user's own and nobody else's. Raises OSError where there is nothing."""
     facts = folder.lstat()
     owner = account.uid if account is not None else os.geteuid()
     return stat.S_ISDIR(facts.st_mode) and facts.st_uid == owner and not facts.st_mode & 0o077

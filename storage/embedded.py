@@ -25,6 +25,7 @@ from storage.binaries import Postgres, within_reach
 from storage.cluster import (
     DATABASE,
     Home,
+    check_own_folder,
     check_owner,
     find_home,
     forget_socket_folder,
@@ -228,6 +229,11 @@ class EmbeddedServer:
     def _prepared(self, home: Home, is_shared: bool) -> Postgres:
         """Make, upgrade or just find the cluster; return the installation, within reach, that it is to run on."""
         if not home.cluster.exists():
+            if upgrade.was_upgraded(home):
+                raise StoreUnavailable(
+                    f"The database in {home.cluster} is gone, and beside it is {home.path / 'cluster.old'}, from "
+                    "before an upgrade: bring the first back, or move the second away too to begin with an empty one."
+                )
             return self._made(home)
         chosen = choice.for_cluster(home, self._postgres_bin, self._system_folders)
         postgres = within_reach(chosen.postgres, home.account)
@@ -300,6 +306,7 @@ class EmbeddedServer:
         if self._user is None:
             users = self._base / "users"
             users.mkdir(mode=0o700, exist_ok=True)
+            check_own_folder(users)
             self._user = FileLock(users / f"{os.getpid()}-{secrets.token_hex(4)}")
             self._user.acquire()
 
@@ -312,7 +319,10 @@ class EmbeddedServer:
     def _has_users(self) -> bool:
         """Whether another process, or another object of this one, uses the server; forgets those that died."""
         alive = False
-        for path in (self._base / "users").glob("*"):
+        users = self._base / "users"
+        if users.exists():
+            check_own_folder(users)
+        for path in users.glob("*"):
             with FileLock(path) as lock:
                 if lock.acquire():
                     lock.release()

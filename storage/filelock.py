@@ -30,7 +30,7 @@ class FileLock:
     def acquire(self, timeout_s: float = 0.0) -> bool:
         """Take the lock, waiting up to ``timeout_s``; False where another still holds it. Raises OSError."""
         deadline = time.monotonic() + timeout_s
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
                 os.close(descriptor)

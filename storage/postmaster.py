@@ -23,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreUnavailable
 from storage.binaries import Postgres
-from storage.cluster import DATABASE, SOCKET_PORT, USER, Home, mark_timescale, socket_folder
+from storage.cluster import DATABASE, SOCKET_PORT, USER, Home, is_private, mark_timescale, socket_folder
 from storage.disk import disk_full, has_room, is_disk_full
 from storage.ownership import Whose, whose
 from storage.programs import run_program
@@ -180,7 +180,7 @@ def _clear_stale_files(home: Home, deadline: float) -> None:
         time.sleep(POLL_S)
     with contextlib.suppress(OSError, IndexError):
         folder = Path(pid_file.read_text(encoding="utf-8").splitlines()[4])
-        if folder.name:
+        if folder.name and is_private(folder, home.account):
             for name in (f".s.PGSQL.{SOCKET_PORT}", f".s.PGSQL.{SOCKET_PORT}.lock"):
                 (folder / name).unlink(missing_ok=True)
     pid_file.unlink(missing_ok=True)

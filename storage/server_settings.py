@@ -6,10 +6,10 @@ Fit for a laptop that records some thousand trades a second beside other program
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
+from storage.account_files import write_file
 from storage.cluster import Home
 
 _COMMON = """\
@@ -83,12 +83,7 @@ def write_settings(home: Home, *, sockets: Path | None, port: int, timescale: bo
     )
     text += {"linux": _LINUX, "darwin": _MACOS}.get(sys.platform, "")
     text += _TIMESCALE if timescale else ""
-    path = home.cluster / "cryptopipe.conf"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text, encoding="utf-8")
-    if home.account is not None:
-        os.chown(fresh, home.account.uid, home.account.gid)
-    fresh.replace(path)
+    write_file(home.cluster / "cryptopipe.conf", text, home.account)
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ import psutil
 
 from app.market.errors import StoreUnavailable
 from storage import cluster
+from storage.account_files import write_file
 from storage.binaries import Postgres
 from storage.cluster import Home
 from storage.disk import disk_full, is_disk_full
@@ -57,7 +57,7 @@ def upgrade(home: Home, old: Postgres, new: Postgres) -> None:
         checksums = _control_data(home, old, _CHECKSUMS) != "0"
         cluster.init_cluster(home, new, work / "cluster", checksums=checksums)
         _run_pg_upgrade(home, old, new)
-        _note(work / "done")
+        write_file(work / "done", "The new cluster is whole.\n", home.account)
     except BaseException:
         settle(home)
         raise
@@ -120,7 +120,7 @@ def _run_pg_upgrade(home: Home, old: Postgres, new: Postgres) -> None:
     except subprocess.TimeoutExpired:
         code, said = -1, "it took too long"
     with contextlib.suppress(OSError):
-        (home.log / "upgrade.log").write_text(said, encoding="utf-8")
+        write_file(home.log / "upgrade.log", said, home.account)
     if code == 0:
         return
     if is_disk_full(said):
@@ -175,10 +175,3 @@ def _end_processes(home: Home) -> None:
 
 def _work(home: Home) -> Path:
     return home.path / "upgrade"
-
-
-def _note(path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write("The new cluster is whole.\n")
-        file.flush()
-        os.fsync(file.fileno())
