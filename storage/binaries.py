@@ -8,12 +8,14 @@ looked at and asked for its version, and left out, without a word to the user, w
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import logging
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ from pathlib import Path
 
 from app.market.errors import StoreUnavailable
 from storage.connection import OLDEST_MAJOR
-from storage.programs import Account, run_program, shared_home
+from storage.programs import Account, run_program, server_account, shared_home
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ def find_postgres(postgres_bin: Path | None = None) -> list[Postgres]:
 
 def chosen_postgres(postgres_bin: Path) -> Postgres:
     """Return the installation that the user names. Raises StoreUnavailable where it cannot be used."""
-    found = _inspect(postgres_bin)
+    found = _inspect(postgres_bin, trusted=True)
     if found is None:
         raise StoreUnavailable(
             f"No PostgreSQL programs run from {postgres_bin}: set postgres_bin to the folder that holds initdb and "
@@ -132,7 +134,7 @@ def system_folders() -> Iterator[Path]:
     for pattern in patterns:
         yield from (Path(folder) for folder in sorted(glob(pattern)))
     if asked := shutil.which("pg_config"):
-        said = _say(asked, "--bindir")
+        said = _say(asked, "--bindir", _asked_as(Path(asked)))
         if said:
             yield Path(said)
 
@@ -168,31 +170,33 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
-def _inspect(folder: Path, *, from_wheel: bool = False) -> Postgres | None:
+def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -> Postgres | None:
     try:
         if not (folder / f"initdb{_SUFFIX}").is_file():
             return None
         folder = folder.resolve()
     except OSError:
         return None
-    version = _version_of(folder / f"postgres{_SUFFIX}")
+    # What came with us or was named by the user is run as ourselves; it may lie where no other user reaches it.
+    account = None if from_wheel or trusted else _asked_as(folder / f"postgres{_SUFFIX}")
+    version = _version_of(folder / f"postgres{_SUFFIX}", account)
     if version is None:
         logger.info("The PostgreSQL programs in %s do not run", folder)
         return None
-    return Postgres(folder, *version, "" if from_wheel else _timescale_in(folder), from_wheel)
+    return Postgres(folder, *version, "" if from_wheel else _timescale_in(folder, account), from_wheel)
 
 
 @lru_cache
-def _version_of(program: Path) -> tuple[str, int] | None:
-    match = _VERSION.search(_say(str(program), "--version"))
+def _version_of(program: Path, account: Account | None) -> tuple[str, int] | None:
+    match = _VERSION.search(_say(str(program), "--version", account))
     return (match[1], int(match[2])) if match is not None else None
 
 
 @lru_cache
-def _timescale_in(bin_dir: Path) -> str:
+def _timescale_in(bin_dir: Path, account: Account | None) -> str:
     """Return the version of TimescaleDB that the installation can load, empty where it has none or a broken one."""
     config = str(bin_dir / f"pg_config{_SUFFIX}")
-    share, libraries = _say(config, "--sharedir"), _say(config, "--pkglibdir")
+    share, libraries = _say(config, "--sharedir", account), _say(config, "--pkglibdir", account)
     if not share or not libraries:
         return ""
     control = Path(share) / "extension" / "timescaledb.control"
@@ -208,9 +212,31 @@ def _timescale_in(bin_dir: Path) -> str:
     return named[1] if loadable else ""
 
 
-def _say(program: str, question: str) -> str:
+def _asked_as(program: Path) -> Account | None:
+    """Return whom to run a program as that was merely found: not root where another user could have put it there."""
+    account = None
+    with contextlib.suppress(StoreUnavailable):
+        account = server_account()
+    real = program.resolve()
+    places = (program, *program.parents, real, *real.parents)
+    if account is None or all(_only_roots(place) for place in places):
+        return None
+    return account
+
+
+def _only_roots(place: Path) -> bool:
     try:
-        code, said = run_program([program, question], None, timeout_s=_PATIENCE_S)
+        facts = place.stat()
+    except OSError:
+        return False
+    # In a folder like /tmp nobody can replace what is another's.
+    sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
+    return facts.st_uid == 0 and bool(sticky or not facts.st_mode & 0o022)
+
+
+def _say(program: str, question: str, account: Account | None) -> str:
+    try:
+        code, said = run_program([program, question], account, timeout_s=_PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return said if code == 0 else ""

@@ -85,6 +85,16 @@ def test_a_chosen_one_that_does_not_run_or_is_too_old_is_refused(tmp_path: Path)
         assert chosen_postgres(postgres.bin_dir).version == postgres.version
 
 
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="root alone has rights to lose")
+def test_what_another_user_could_have_put_there_is_not_run_as_root(reachable_folder: Path) -> None:
+    bin_dir = pretend(reachable_folder / "foreign", "16.2")
+    for question in ("postgres", "pg_config"):
+        write_program(bin_dir / question, 'echo "postgres (PostgreSQL) 16.$(id -u)"')
+    assert [postgres.version for postgres in system_postgres([bin_dir])] == ["16.0"]
+    os.chown(bin_dir, 54321, 54321)
+    assert [postgres.version for postgres in system_postgres([bin_dir])] == ["16.65534"]
+
+
 def test_a_real_timescaledb_is_seen(reachable_folder: Path) -> None:
     bin_dir = real_timescale(reachable_folder / "timescale")
     (found,) = system_postgres([bin_dir])
