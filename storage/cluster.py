@@ -40,6 +40,10 @@ _FORGED = (
     "The file {location}, which names where the database lies, is not root's own: the server's user could have written "
     "it. Remove it if you do not know it, or start cryptopipe as the user who owns it."
 )
+_NAMELESS = (
+    "The embedded database needs a user with a name, and number {uid} has none: start cryptopipe as a user of "
+    "/etc/passwd (containers: add an entry, or choose another --user), or set CRYPTOPIPE_DATABASE_URL."
+)
 _TIMESCALE_MARK = "needs-timescaledb"
 
 
@@ -212,6 +216,8 @@ def init_cluster(home: Home, postgres: Postgres, folder: Path, *, checksums: boo
         shutil.rmtree(folder, ignore_errors=True)
         if is_disk_full(said):
             raise disk_full(home.path)
+        if "could not look up effective user ID" in said:
+            raise StoreUnavailable(_NAMELESS.format(uid=home.account.uid if home.account else os.geteuid()))
         blamed = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
         reason = (blamed or said.splitlines() or [f"initdb ended with {code}"])[-1]
         raise StoreUnavailable(f"The embedded database could not be made in {home.path}: {reason}.")

@@ -14,9 +14,12 @@ import pytest
 
 from app.market.errors import StoreUnavailable
 from storage import postmaster
+from storage.binaries import wheel_postgres, within_reach
+from storage.cluster import Home, make_cluster
 from storage.connection import connect, translated
 from storage.embedded import EmbeddedServer
 from storage.postmaster import StillStarting
+from storage.programs import Account
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and sockets as Unix has them")
 
@@ -171,3 +174,15 @@ def test_the_log_does_not_repeat_the_statements_that_failed(servers: Servers) ->
     logged = "".join(path.read_text() for path in (server.home / "log").glob("postgresql-*.log"))
     assert "division by zero" in logged
     assert "12345" not in logged
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be any user")
+def test_a_user_without_a_name_is_told_what_to_do(reachable_folder: Path) -> None:
+    path = reachable_folder / "nameless"
+    path.mkdir()
+    home = Home(path, Account(54321, 54321))
+    home.make_folder(path)
+    postgres = within_reach(wheel_postgres()[0], home.account)
+    with pytest.raises(StoreUnavailable, match=r"number 54321 has none: start cryptopipe as a user of /etc/passwd"):
+        make_cluster(home, postgres)
+    assert list(path.iterdir()) == []
