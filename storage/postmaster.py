@@ -36,6 +36,7 @@ _UNTOLD = (
     "The process {pid} may be the server of the database in {cluster}, and this one may not look at it: give it that "
     "right (containers: --cap-add SYS_PTRACE), or end that process."
 )
+_PG_CTL_S = 10.0
 _UNTOLD_S = 10.0  # what a killed server left behind ends by itself sooner, as a rule
 _PATIENCE = ((5.0, "SIGQUIT"), (10.0, "SIGKILL"), (math.inf, ""))  # with what a killed server left behind
 
@@ -195,10 +196,20 @@ def _remains(home: Home) -> dict[psutil.Process, Whose]:
 def _send(process: psutil.Process, signal_name: str) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         if sys.platform == "win32":
-            # PostgreSQL's signals are pipes there; without them a terminated server recovers at its next start.
-            process.terminate()
+            _send_by_pg_ctl(process, signal_name)
         else:
             process.send_signal(signal.Signals[signal_name])
+
+
+def _send_by_pg_ctl(process: psutil.Process, signal_name: str) -> None:
+    """PostgreSQL's signals are pipes on Windows, which its own pg_ctl knows; a server terminated must recover."""
+    mode = {"SIGINT": "fast", "SIGQUIT": "immediate"}.get(signal_name)
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired, psutil.AccessDenied):
+        program = Path(process.exe()).with_name("pg_ctl.exe")
+        arguments = ["stop", "-D", process.cwd(), "-m", mode or "", "-W", "-s"]
+        if mode is not None and run_program([str(program), *arguments], None, timeout_s=_PG_CTL_S)[0] == 0:
+            return
+    process.terminate()
 
 
 def _ended(process: psutil.Process, signal_name: str, timeout_s: float) -> bool:
