@@ -96,21 +96,22 @@ class DatabaseDialog(QDialog):
         self.outcome.setAccessibleName("Outcome")
         self.outcome.hide()
         self.test_button = QPushButton("Test connection")
-        self.test_button.setAutoDefault(False)
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setAutoDefault(False)
         self.apply_button = QPushButton("Use this database")
         self.apply_button.setDefault(True)
         self._arrange()
         self.form.shape_changed.connect(self._fit)
         self.form.set_meanings(meanings)
         self.form.show_choice(choice)
+        self.form.edited.connect(self._forget_verdict)
         self.test_button.clicked.connect(self._test)
         self.apply_button.clicked.connect(self._apply)
         self.cancel_button.clicked.connect(self.reject)
         self._set_state(DialogState.EDITING)
         if locked:
             self._offer_close()
+        else:
+            self.form.focus_kind()
 
     def tested(self, facts: Sequence[Fact], sentence: str, tone: str) -> None:
         """Show what the test found, and what it means in a sentence."""
@@ -119,7 +120,7 @@ class DatabaseDialog(QDialog):
         self._set_state(DialogState.EDITING)
         self._show_facts(facts)
         self._say(sentence, tone)
-        self.test_button.setFocus()
+        (self.apply_button if tone == "rising" else self.test_button).setFocus()
 
     def failed(self, sentence: str) -> None:
         """The test or the change did not work; the form can be corrected and tried again."""
@@ -155,6 +156,12 @@ class DatabaseDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._fit()  # not before: what is hidden counts until the styles are known
+
+    def _forget_verdict(self) -> None:
+        """What was found is not of what the form says now."""
+        if self.state is DialogState.EDITING:
+            self._show_facts(())
+            self._say("", "dim")
 
     def _test(self) -> None:
         self._begin(DialogState.TESTING, "Connecting…", self.test_requested.emit)

@@ -59,9 +59,11 @@ class DatabaseForm(QWidget):
 
     Signals:
         shape_changed: Other fields are shown than before.
+        edited: It says something else than before.
     """
 
     shape_changed = Signal()
+    edited = Signal()
 
     def __init__(self, read_url: Callable[[str], Mapping[str, str]], say: Callable[[str], None]) -> None:
         super().__init__()
@@ -106,11 +108,7 @@ class DatabaseForm(QWidget):
         """Fill the fields in."""
         self._fill(choice.parts)
         self.password.setText(choice.password)
-        {
-            DatabaseKind.EMBEDDED: self.embedded,
-            DatabaseKind.LOCAL: self.local,
-            DatabaseKind.REMOTE: self.remote,
-        }[choice.kind].setChecked(True)
+        self._kinds()[choice.kind].setChecked(True)
         self._filled_kind = choice.kind
         self._show_kind()
 
@@ -146,9 +144,11 @@ class DatabaseForm(QWidget):
 
     def kind(self) -> DatabaseKind:
         """Return which of the three is chosen."""
-        if self.embedded.isChecked():
-            return DatabaseKind.EMBEDDED
-        return DatabaseKind.LOCAL if self.local.isChecked() else DatabaseKind.REMOTE
+        return next((kind for kind, one in self._kinds().items() if one.isChecked()), DatabaseKind.REMOTE)
+
+    def focus_kind(self) -> None:
+        """Put the keyboard on the kind that is chosen, so that the arrows go on from there."""
+        self._kinds()[self.kind()].setFocus()
 
     def set_meanings(self, meanings: Mapping[DatabaseKind, str]) -> None:
         """Explain each of the three in a sentence."""
@@ -165,6 +165,9 @@ class DatabaseForm(QWidget):
         """Lock the fields while they are at work."""
         self._is_editable = editable
         self._enable()
+
+    def _kinds(self) -> dict[DatabaseKind, QRadioButton]:
+        return dict(zip(DatabaseKind, (self.embedded, self.local, self.remote), strict=True))
 
     def _edits(self) -> dict[str, QLineEdit]:
         return {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user}
@@ -229,8 +232,13 @@ class DatabaseForm(QWidget):
         self.shape_changed.emit()
 
     def _connect(self) -> None:
-        for choice in (self.embedded, self.local, self.remote):
-            choice.toggled.connect(lambda checked: self._show_kind() if checked else None)
+        # First of all, because what is connected below may have more to say.
+        for edit in (*self._edits().values(), self.password, self.authority):
+            edit.textEdited.connect(lambda _: self.edited.emit())
+        for kind in self._kinds().values():
+            kind.toggled.connect(lambda checked: self.edited.emit() if checked else None)
+            kind.toggled.connect(lambda checked: self._show_kind() if checked else None)
+        self.tls.currentIndexChanged.connect(lambda _: self.edited.emit())
         self.tls.currentIndexChanged.connect(lambda _: self._show_kind())
         # A URL counts when it is whole: pasted, or typed to its end.
         self.host.textEdited.connect(self._on_host_edited)

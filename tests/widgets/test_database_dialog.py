@@ -254,6 +254,49 @@ def test_a_change_is_not_left_half_done_and_can_be_tried_again(dialog: DatabaseD
     asked_for(dialog, qtbot)
 
 
+def test_enter_presses_the_button_it_is_on(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+    dialog.test_button.setFocus()
+    with qtbot.assertNotEmitted(dialog.apply_requested), qtbot.waitSignal(dialog.test_requested, timeout=1000):
+        qtbot.keyClick(dialog.test_button, Qt.Key.Key_Return)
+    dialog.tested([], "It works.", "rising")
+    assert dialog.apply_button.hasFocus()
+    dialog.cancel_button.setFocus()
+    with qtbot.assertNotEmitted(dialog.apply_requested):
+        qtbot.keyClick(dialog.cancel_button, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
+
+
+def test_what_was_found_goes_when_the_form_says_something_else(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+    def try_it() -> None:
+        dialog.test_button.click()
+        dialog.tested([Fact("Server", "PostgreSQL 18.4")], "It works.", "rising")
+        assert dialog.facts.isVisible()
+        assert dialog.outcome.isVisible()
+
+    dialog.form.remote.click()
+    dialog.form.host.setText("db.example")
+    dialog.form.database.setText("trades")
+    for edit in (dialog.form.host, dialog.form.port, dialog.form.database, dialog.form.user, dialog.form.password):
+        try_it()
+        qtbot.keyClick(edit, Qt.Key.Key_1)
+        assert not dialog.facts.isVisible()
+        assert not dialog.outcome.isVisible()
+    try_it()
+    dialog.form.tls.setCurrentIndex(1)
+    assert not dialog.facts.isVisible()
+    try_it()
+    dialog.form.local.click()
+    assert not dialog.outcome.isVisible()
+
+
+def test_the_arrows_go_on_from_the_kind_in_use(qtbot: QtBot, prepared: QApplication) -> None:
+    dialog = shown(REMOTE)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(dialog.form.remote.hasFocus)
+    qtbot.keyClick(dialog.form.remote, Qt.Key.Key_Left)
+    assert dialog.form.kind() is DatabaseKind.LOCAL
+
+
 def test_a_server_that_wants_a_password_puts_the_cursor_there(dialog: DatabaseDialog) -> None:
     dialog.form.local.click()
     dialog.test_button.click()

@@ -185,3 +185,10 @@ def test_without_a_visible_range_all_is_chosen(qtbot: QtBot, prepared: QApplicat
     dialog.form.chosen.click()
     assert start(dialog, qtbot).start_us is not None
     dialog.failed("")
+
+
+def test_enter_presses_the_button_it_is_on(dialog: ExportDialog, qtbot: QtBot) -> None:
+    dialog.form.cancel_button.setFocus()
+    with qtbot.assertNotEmitted(dialog.export_started):
+        qtbot.keyClick(dialog.form.cancel_button, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
