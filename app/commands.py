@@ -57,14 +57,16 @@ def _run_collect(settings: Settings, seconds: float | None) -> int:
 
 async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, begin_ending: Callable[[], None]) -> int:
     async with engine_for(settings) as engine:
-        unstored = 0
+        unstored = contradictions = 0
         if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
             engine.start(settings.symbols)
             try:
                 await _record(engine, stop, seconds)
             finally:
                 begin_ending()
+                database = engine.database
                 unstored = await engine.close()
+                contradictions = database.writer.status.contradictions if database is not None else 0
                 _show_progress("", end=True)
         begin_ending()
         received = engine.recorder.trades_received
@@ -74,6 +76,9 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
             "doctor says of the database; the next start fetches what is missing."
         )
     print(f"{received} trades of {', '.join(settings.symbols)} received and stored.")
+    if contradictions:
+        are = "1 trade contradicts" if contradictions == 1 else f"{contradictions} trades contradict"
+        print(f"{are} what is stored under the same id: that stands, and the table refused_trades keeps the other.")
     return 0
 
 

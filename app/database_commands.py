@@ -30,7 +30,7 @@ from storage.editions import switch_on_timescale
 from storage.keep import OFF, Keep, proposal
 from storage.migrate import migrate
 from storage.rebuild import rebuild
-from storage.retention import Retention, confirm, enforce, plan, read_retention
+from storage.retention import Plan, Retention, confirm, enforce, plan, read_retention
 from storage.settle import settle
 from storage.status import address_of, read_status
 from storage.verify import verify
@@ -121,7 +121,7 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
         if not options.as_json:
             print(held_text(held) if planned is None else f"{held_text(held)}\n\n{plan_text(planned)}")
         dropped = None
-        if wanted is not None and _is_confirmed(options, held, keep):
+        if wanted is not None and _is_confirmed(options, held, planned):
             confirm(connection, keep)
             dropped = enforce(connection)
             held = read_retention(connection)
@@ -144,8 +144,9 @@ def _overruled(settings: Settings, held: Retention) -> str:
     return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
 
 
-def _is_confirmed(options: argparse.Namespace, held: Retention, keep: Keep | None) -> bool:
+def _is_confirmed(options: argparse.Namespace, held: Retention, planned: Plan | None) -> bool:
     """Whether the user has said yes, by ``--yes`` or at the terminal; says how where there is nobody to ask."""
+    keep = planned.keep if planned is not None else None
     if options.yes:
         return True
     if held.keep == keep or options.as_json:
@@ -153,10 +154,21 @@ def _is_confirmed(options: argparse.Namespace, held: Retention, keep: Keep | Non
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(f"\nNothing was changed: cryptopipe db retention {keep or OFF} --yes confirms it.")
         return False
-    said = input(
-        "\nKeep all trades from now on? [y/N] " if keep is None else "\nDrop these, and later ones in time? [y/N] "
-    )
-    return said.strip().lower() in {"y", "yes"}
+    if planned is None:
+        question = "Keep all trades from now on?"
+    elif planned.trades:
+        question = "Drop these, and later ones in time?"
+    else:
+        question = "Drop trades from now on when they are older than that?"
+    try:
+        said = input(f"\n{question} [y/N] ")
+    except EOFError:  # Ctrl-D
+        said = ""
+        print()
+    if said.strip().lower() in {"y", "yes"}:
+        return True
+    print("Nothing was changed.")
+    return False
 
 
 def _convert(settings: Settings, options: argparse.Namespace) -> int:

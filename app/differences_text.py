@@ -62,6 +62,8 @@ def mended_text(mended: Counter[tuple[str, Kind]]) -> str:
     if not mended:
         return "There was nothing to mend."
     lines = [f"{name}: {kind.value}: {number:,}" for (name, kind), number in sorted(mended.items())]
+    if any(kind is Kind.MISSING for _, kind in mended):
+        lines.append("The missing trades count as missing now: recording fetches them where the exchange still can.")
     return "\n".join(["Mended:", *lines])
 
 
@@ -69,6 +71,8 @@ def advice(report: Report) -> str:
     """Return one sentence that says how much differs and what to do about it."""
     mendable = sum(number for (_, kind), number in report.totals.items() if kind in MENDABLE)
     others = sum(number for (_, kind), number in report.totals.items() if kind not in MENDABLE)
+    if not others and mendable == 1:
+        return "1 difference was found: cryptopipe db rebuild mends it."
     if not others:
         return f"{mendable:,} differences were found: cryptopipe db rebuild mends them."
     lost = (

@@ -79,7 +79,8 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", "failed", str(error))
     try:
         stored = sum(database.store.coverage(symbol).count() for symbol in settings.symbols)
-        found = f"{database.label} answers; {stored} trades of your symbols are stored. {database.reading_only}".strip()
+        holds = f"{stored:,} trades of your symbols are stored."
+        found = f"{database.label} answers; {holds} {database.reading_only}".strip()
         if warning := password_warning(settings):
             return Finding("database", "warning", f"{found} {warning}")
         return Finding("database", "ok", found)

@@ -59,24 +59,25 @@ def held_text(held: Retention) -> str:
 
 
 def plan_text(plan: Plan, *, done: bool = False) -> str:
-    """Return what a retention would drop, or with ``done`` has dropped, as lines."""
-    if not plan.parts:
+    """Return what a retention would drop, or with ``done`` has dropped, as lines; no part without a trade."""
+    parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
+    if not parts:
         lines = [f"Keeping trades for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
     else:
         verb = "dropped" if done else "drops"
-        span = f"from {_day(plan.parts[0].start_us)} to {_day(plan.parts[-1].end_us)}"
+        span = f"from {_day(parts[0].start_us)} to {_day(parts[-1].end_us)}"
         lines = [
             f"Keeping trades for {plan.keep.words} {verb} {plan.trades:,} trades of {_names(plan.symbols)}, {span}: "
             f"{plan.bytes / 1e6:,.1f} MB. Candles stay.",
-            *([] if done else ["", _table(plan.parts)]),
+            *([] if done else ["", _table(parts)]),
         ]
-    if plan.spared:
-        last_us = max(part.spared_until_us or 0 for part in plan.spared)
+    if spared:
+        last_us = max(part.spared_until_us or 0 for part in spared)
         lines += [
             "",
-            f"{sum(part.trades for part in plan.spared):,} more are as old, but trades came there in the last week: "
-            f"they go from {_day(last_us)} on.",
-            *([] if done else [_table(plan.spared)]),
+            f"{sum(part.trades for part in spared):,} {'more' if parts else 'trades'} are as old, but some were stored "
+            f"in the last week: they are kept until {_day(last_us)}.",
+            *([] if done else [_table(spared)]),
         ]
     return "\n".join(lines)
 

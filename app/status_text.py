@@ -157,7 +157,8 @@ def _storage(status: DatabaseStatus) -> str:
     if status.kept_from_us is not None:
         lines.append(f"Those before {_moment(status.kept_from_us)[:10]} may have been dropped; their candles stay.")
     if status.refused:
-        lines.append(f"{status.refused:,} trades were refused; they are in the table refused_trades with the reason.")
+        trades = "trade was" if status.refused == 1 else "trades were"
+        lines.append(f"{status.refused:,} {trades} refused: the table refused_trades has the reason.")
     return "\n".join(lines)
 
 

@@ -85,8 +85,8 @@ class Damage:
 @dataclass(slots=True)
 class Report:
     """
-    What was found. ``trades`` counts those looked at; ``listed`` has at most `LISTED` differences of one symbol and
-    kind, ``totals`` how many there are of each.
+    What was found. ``trades`` counts those looked at, ``symbols`` are those that were named or hold any. ``listed`` has
+    at most `LISTED` differences of one symbol and kind, ``totals`` how many there are of each.
     """
 
     trades: int = 0

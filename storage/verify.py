@@ -116,7 +116,9 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
             report = Report()
             for symbol_id, name, nameless in _chosen(connection, names):
                 check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us)
-                check.run(progress or (lambda _: None), nameless=nameless)
+                is_held = check.run(progress or (lambda _: None), nameless=nameless)
+                if is_held or names:
+                    report.symbols.append(name)
             # Retention that dropped trades meanwhile makes differences that are none.
             if trades_kept_from(connection) == kept_from_us:
                 return report
@@ -154,7 +156,8 @@ class _SymbolCheck:
         self._dropped_trades = 0  # in candles, and no longer among the trades
         self._dropped_ids = IdRanges()  # where the ids of those must lie
 
-    def run(self, progress: Progress, *, nameless: bool) -> None:
+    def run(self, progress: Progress, *, nameless: bool) -> bool:
+        """Return whether anything of the symbol is held, or should be: the exchange has many that nobody records."""
         name, symbol_id = self._damage.name, self._damage.symbol_id
         said_before = self._ranges()
         looked_at, expected = 0, said_before.count()
@@ -170,9 +173,9 @@ class _SymbolCheck:
             what = f"the table of symbols has none of the number {symbol_id}"
             self._add(Kind.NAMELESS, looked_at, what)
         self._report.trades += looked_at
-        self._report.symbols.append(name)
         if self._damage:
             self._report.damages.append(self._damage)
+        return bool(looked_at or expected or self._damage)
 
     def _ends(self) -> tuple[int, int]:
         """Return the times of the first and last trade or candle; the first above the last where there is none."""

@@ -231,7 +231,7 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
     findings = {one["name"]: one for one in json.loads(told.out)}
     assert set(findings) == {"versions", "disk", "database", "exchange", "clock", "feed"}
     assert {name for name, one in findings.items() if one["level"] == "failed"} == set()
-    assert re.search(r"[1-9]\d* trades of your symbols", findings["database"]["sentence"])
+    assert re.search(r"[1-9][\d,]* trades of your symbols", findings["database"]["sentence"])
 
 
 def test_doctor_says_what_is_wrong_of_each_and_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,6 +137,28 @@ def test_verify_lists_what_differs_and_rebuild_mends_it(
     assert capsys.readouterr().out == "There was nothing to mend.\n"
 
 
+def test_one_difference_is_one_and_rebuild_says_what_becomes_of_missing_trades(
+    damaged: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged.execute("UPDATE coverage SET last_trade_id = last_trade_id + 1 WHERE symbol_id = 2")
+    assert main(["db", "verify"]) == 1
+    assert capsys.readouterr().err == "cryptopipe: 1 difference was found: cryptopipe db rebuild mends it.\n"
+    assert main(["db", "rebuild"]) == 0
+    assert capsys.readouterr().out.endswith(
+        ": missing trades: 1\nThe missing trades count as missing now: recording fetches them where the exchange still "
+        "can.\n"
+    )
+
+
+def test_symbols_that_nobody_recorded_are_not_counted(damaged: Connection, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged.execute("INSERT INTO symbols (name) VALUES ('LTCUSDT')")
+    try:
+        assert json_of(capsys, "verify")["symbols"] == ["BTCUSDT", "ETHUSDT"]
+        assert json_of(capsys, "verify", "LTCUSDT")["symbols"] == ["LTCUSDT"]
+    finally:
+        damaged.execute("DELETE FROM symbols WHERE name = 'LTCUSDT'")
+
+
 @pytest.mark.usefixtures("in_use")
 def test_a_symbol_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("verify", "rebuild"):

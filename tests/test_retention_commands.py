@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pty
@@ -16,9 +17,13 @@ import pytest
 
 from app.main import main
 from app.market.trade import Trade
+from app.retention_text import plan_text
 from storage.connection import connect
 from storage.database import Database
+from storage.keep import Keep
 from storage.migrate import migrations
+from storage.parts import Part
+from storage.retention import Plan
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import APACHE, empty_database, forget, running_server
 from tests.storage.helpers import PATIENCE_S, World, some_trades, stored
@@ -104,7 +109,9 @@ def test_a_length_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals on Windows")
-@pytest.mark.parametrize(("answer", "left"), [("n", [*OLD, *YOUNG]), ("", [*OLD, *YOUNG]), ("y", YOUNG)])
+@pytest.mark.parametrize(
+    ("answer", "left"), [("n", [*OLD, *YOUNG]), ("", [*OLD, *YOUNG]), ("\x04", [*OLD, *YOUNG]), ("y", YOUNG)]
+)
 def test_at_a_terminal_it_asks(aged: Database, answer: str, left: list[Trade]) -> None:
     ours, theirs = pty.openpty()
     try:
@@ -117,10 +124,23 @@ def test_at_a_terminal_it_asks(aged: Database, answer: str, left: list[Trade]) -
             told += os.read(ours, 4096)
         os.write(ours, f"{answer}\n".encode())
         assert process.wait(PATIENCE_S) == 0
+        told += os.read(ours, 4096)
     finally:
         os.close(ours)
     assert b"Keeping trades for 1 year drops 30 trades" in told
+    assert (b"Nothing was changed." in told) is (answer != "y")
     assert held(aged) == left
+
+
+def test_parts_without_a_trade_are_not_told() -> None:
+    empty = Part("a", 0, 31 * DAY_US, 8192, 0, (), 400 * DAY_US)
+    some = dataclasses.replace(empty, trades=30, symbols=("BTCUSDT",))
+    keep = Keep.parse("1y")
+    for plan in (Plan(keep, [], [empty]), Plan(keep, [empty], [])):
+        assert plan_text(plan) == "Keeping trades for 1 year drops nothing now."
+    told = "30 trades are as old, but some were stored in the last week: they are kept until 1971-02-05."
+    assert told in plan_text(Plan(keep, [], [empty, some]))
+    assert told.replace("trades", "more", 1) in plan_text(Plan(keep, [some], [some]))
 
 
 @pytest.mark.usefixtures("aged")

@@ -119,6 +119,34 @@ def test_collect_stores_every_trade_and_export_equals_the_exchange(
     assert all_stored_trades(data_dir) == recorded_trades(recording)
 
 
+def test_collect_tells_of_trades_that_contradict_what_is_stored(recording, data_dir):
+    trades = recorded_trades(recording[:1])
+    other = trades[50]._replace(price_e8=trades[50].price_e8 + 1)
+    database = Database.open(None, data_dir)
+    try:
+        assert database.writer.put([other])
+        assert database.writer.drain(30)
+    finally:
+        database.close()
+    with sandbox_process("--replay", str(recording[0]), "--speed", "max") as environment:
+        environment["CRYPTOPIPE_DATA_DIR"] = str(data_dir)
+        with subprocess.Popen(
+            [*PROGRAM, "collect", "--symbols", "BTCUSDT"], env=environment, stdout=subprocess.PIPE, text=True
+        ) as collector:
+            try:
+                wait_for(lambda: stored_trades(data_dir) == len(trades))
+            finally:
+                collector.send_signal(signal.SIGTERM)
+                said, _ = collector.communicate(timeout=30)
+    assert collector.returncode == 0
+    assert said == (
+        f"{len(trades)} trades of BTCUSDT received and stored.\n"
+        "1 trade contradicts what is stored under the same id: that stands, and the table refused_trades keeps the "
+        "other.\n"
+    )
+    assert other in all_stored_trades(data_dir)
+
+
 def stored_trades(data_dir: Path) -> int:
     """Count through a connection of our own, beside the collector's."""
     if not (data_dir / "database").exists():
