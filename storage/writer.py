@@ -261,11 +261,11 @@ class BatchWriter:
                 done = Stored(0, 0)
             except psycopg.Error as error:
                 raise store_error(error, "store trades") from error
+            if self._reason:  # before anybody hears that it is done
+                logger.info("Trades are being stored again")
+                self._reason = ""
             self._settle(len(part), stored=done.fresh)
             self._report(done)
-        if self._reason:
-            logger.info("Trades are being stored again")
-            self._reason = ""
 
     def _settle(self, count: int, *, stored: int) -> None:
         """Note that the first ``count`` trades in hand are done with."""

@@ -295,22 +295,3 @@ def test_a_keyring_that_refuses_is_told_and_the_database_is_in_use_all_the_same(
         assert running.engine.database.label in said
 
     play(scene)
-
-
-def test_the_password_of_the_environment_is_for_whichever_server_is_chosen_where_it_names_none(
-    play: Callable[..., None], server_port: int
-) -> None:
-    async def scene(running: Running) -> None:
-        for chosen in ("server", "embedded", "server"):  # once there and back, the password is still known
-            dialog = await opened(running)
-            if chosen == "server":
-                fill(dialog, server_port, "recorder")
-            else:
-                dialog.form.embedded.click()
-            dialog.apply_button.click()
-            assert "is in use." in await done(dialog)
-            assert running.engine.database.label.startswith("Embedded") is (chosen == "embedded")
-            dialog.cancel_button.click()
-            await until(lambda: not running.window.findChildren(DatabaseDialog))
-
-    play(scene, environment={"CRYPTOPIPE_DATABASE_PASSWORD": PASSWORD})

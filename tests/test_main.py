@@ -83,6 +83,8 @@ def test_the_simulated_market_uses_an_embedded_database_of_its_own(data_dir: Pat
 def test_the_simulated_market_leaves_a_database_that_is_set_alone(data_dir: Path) -> None:
     with silent_server() as real, started("--demo", "--database-url", f"postgresql://x@{real.address}/real") as process:
         wait_for(lambda: has_begun(data_dir / "demo"), process)
+        live_s = time.monotonic()
+        wait_for(lambda: time.monotonic() > live_s + 2, process)  # the market trades several times a second
         process.terminate()
         assert process.communicate(timeout=40) == ("", "")
         assert process.returncode == 0
