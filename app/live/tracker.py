@@ -103,12 +103,12 @@ class SymbolTracker:
         """
         Begin anew for another database, of which nothing is known but that it is about to be given ``kept``.
 
-        Charts notice nothing: what was received stays received.
+        Charts notice nothing: what was received stays received. What was lost is in no database, and stays lost.
         """
         self.elsewhere = IdRanges(self.received.held)
-        for first, last in kept:
+        for first, last in (*kept, *self.lost):
             self.elsewhere.remove_range(first, last)
-        self.stored_before, self.lost = IdRanges(), IdRanges()
+        self.stored_before = IdRanges()
         self.begins = not kept
         self._gaps_stale = True
 

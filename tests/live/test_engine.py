@@ -226,7 +226,7 @@ async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None
         assert may_open.wait(20)
         return new
 
-    async with engine_with(lambda: old, feed=feed) as engine:
+    async with engine_with(lambda: old, feed=feed, queue_trades=100_000) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(1), trade(2))
         changing = asyncio.ensure_future(engine.change_database(open_new))
