@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from aiohttp import WSMsgType, web
 
 from app.sandbox import wire
-from app.sandbox.faults import Message, StreamFaults
+from app.sandbox.faults import StreamFaults
+from app.sandbox.garbage import Message
 from app.sandbox.kline_pusher import KlinePusher
 from app.sandbox.source import Feed, Frame, MarketSource
 from app.sandbox.subscriptions import Subscriptions
@@ -103,6 +104,12 @@ class Connection:
             transport.close()  # which writes out what is buffered, or the half frame would be lost with the rest
         else:
             transport.abort()
+
+    def scramble(self) -> None:
+        """Send bytes that are no WebSocket frame; the client has to give the connection up."""
+        transport = self._request.transport
+        if transport is not None:
+            transport.write(b"\xf3\xff\xff\xff scrambled")
 
     async def close(self, code: int, reason: str = "") -> None:
         """Close in the protocol's way with that code; 1006 has none on the wire and cuts."""

@@ -3,7 +3,8 @@ What can be made to go wrong, while the server runs.
 
 `Faults` belongs to a server: its ``handshakes`` and ``rest`` act on what comes next, and ``streams`` is the pattern of
 every new connection's own `StreamFaults`. Rules on frames act on whole events and are deterministic for their seed;
-what breaks the connection itself (cut, close, shutdown) is a method of `Connection`.
+what breaks the connection itself (cut, close, shutdown) is a method of `Connection`. ``counts`` says how often each
+thing has gone wrong, so that a test knows that it did.
 """
 
 from __future__ import annotations
@@ -11,35 +12,21 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any
 
-_HUGE_BYTES = 10 * 1024 * 1024
-
-
-class Garbage(StrEnum):
-    """Messages that no client can use."""
-
-    INVALID_JSON = "invalid json"
-    TRUNCATED_JSON = "truncated json"
-    UNKNOWN_EVENT = "unknown event"
-    WRONG_TYPES = "wrong types"
-    HUGE = "huge"
-
-
-class Message(NamedTuple):
-    """One text message about to be sent; ``stream`` is "" for what is no event of a stream."""
-
-    stream: str
-    text: bytes
+from app.sandbox.garbage import Alteration, Garbage, Message, altered, garbage_for
 
 
 class _Act(StrEnum):
-    DROP = "drop"
-    DUPLICATE = "duplicate"
-    REORDER = "reorder"
+    DROP = "dropped"
+    DUPLICATE = "doubled"
+    REORDER = "late"
     GARBAGE = "garbage"
+    ALTER = "altered"
 
 
 @dataclass(slots=True)
@@ -48,7 +35,16 @@ class _Rule:
     stream: str
     share: float
     times: int | None
-    garbage: Garbage = Garbage.INVALID_JSON
+    kind: Garbage | Alteration | None = None
+    by: int = 1
+
+
+@dataclass(slots=True)
+class _Held:
+    """A message that goes out after so many more."""
+
+    message: Message
+    after: int
 
 
 @dataclass(slots=True)
@@ -63,8 +59,9 @@ class StreamFaults:
     seed: int = 0
     stalled: bool = False
     silent: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
     _rules: list[_Rule] = field(default_factory=list)
-    _held: Message | None = None
+    _held: list[_Held] = field(default_factory=list)
     _dice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,13 +75,17 @@ class StreamFaults:
         """Send that share of the events twice."""
         self._rules.append(_Rule(_Act.DUPLICATE, stream, share, times))
 
-    def reorder(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
-        """Send that share of the events after the event that follows them."""
-        self._rules.append(_Rule(_Act.REORDER, stream, share, times))
+    def reorder(self, *, share: float = 1.0, times: int | None = None, stream: str = "", by: int = 1) -> None:
+        """Send that share of the events after the ``by`` events that follow them."""
+        self._rules.append(_Rule(_Act.REORDER, stream, share, times, by=by))
 
     def garble(self, kind: Garbage, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
         """Send garbage before that share of the events; the events themselves follow whole."""
         self._rules.append(_Rule(_Act.GARBAGE, stream, share, times, kind))
+
+    def alter(self, kind: Alteration, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
+        """Send that share of the events altered."""
+        self._rules.append(_Rule(_Act.ALTER, stream, share, times, kind))
 
     def clear(self) -> None:
         """Work as it should from now on."""
@@ -94,20 +95,27 @@ class StreamFaults:
     def applied(self, messages: list[Message]) -> list[Message]:
         """Return what goes out instead of these messages."""
         if self.stalled or self.silent:
+            self.counts["silenced"] += len(messages)
             return []
-        if not self._rules and self._held is None:
+        if not self._rules and not self._held:
             return messages
         sent: list[Message] = []
         for message in messages:
-            held, self._held = self._held, None
+            held, self._held = self._held, []
             sent += self._one(message)
-            if held is not None:
-                sent.append(held)
+            for late in held:
+                late.after -= 1
+                if late.after > 0 and self._rules:
+                    self._held.append(late)
+                else:
+                    sent.append(late.message)
         return sent
 
     def copied(self) -> StreamFaults:
-        """Return faults of the same rules for another connection."""
-        return copy.deepcopy(self)
+        """Return faults of the same rules for another connection; what they do is counted together."""
+        copied = copy.deepcopy(self)
+        copied.counts = self.counts
+        return copied
 
     def _one(self, message: Message) -> list[Message]:
         sent = [message]
@@ -116,12 +124,16 @@ class StreamFaults:
                 continue
             if rule.times is not None:
                 rule.times -= 1
+            self.counts[rule.act] += 1
             if rule.act is _Act.DROP:
                 return []
             if rule.act is _Act.REORDER:
-                self._held = message
+                self._held.append(_Held(message, rule.by))
                 return []
-            sent.insert(0, message if rule.act is _Act.DUPLICATE else garbage_for(message, rule.garbage))
+            if isinstance(rule.kind, Alteration):
+                sent[-1] = altered(sent[-1], rule.kind)
+            else:
+                sent.insert(0, message if rule.kind is None else garbage_for(message, rule.kind))
         return sent
 
 
@@ -132,22 +144,32 @@ class HandshakeFaults:
     refusals: int = 0
     status: int = 503
     delay_s: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
 
     def refuse_next(self, status: int = 503, *, times: int = 1) -> None:
         """Answer the next handshakes with that HTTP status."""
         self.status, self.refusals = status, times
+
+    def clear(self) -> None:
+        """Answer as it should from now on."""
+        self.refusals, self.delay_s = 0, 0.0
 
     def take(self) -> int | None:
         """Return the status to refuse this handshake with, or None."""
         if not self.refusals:
             return None
         self.refusals -= 1
+        self.counts["refused"] += 1
         return self.status
 
 
 @dataclass(slots=True)
 class RestFault:
-    """One way to answer wrongly: wait for ``hang_s``, then answer ``body`` with ``status`` and ``headers``."""
+    """
+    One way to answer wrongly: wait for ``hang_s``, then answer ``body`` with ``status`` and ``headers``.
+
+    Without a body the right answer follows, as ``change`` makes it; with ``is_cut`` only half of it, and then nothing.
+    """
 
     path: str
     times: int | None
@@ -155,12 +177,15 @@ class RestFault:
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     hang_s: float = 0.0
+    change: Callable[[Any], Any] | None = None
+    is_cut: bool = False
 
 
 @dataclass(slots=True)
 class RestFaults:
     """What happens to the next REST requests; the oldest rule whose path fits counts."""
 
+    counts: Counter[str] = field(default_factory=Counter)
     _faults: list[RestFault] = field(default_factory=list)
 
     def fail_next(
@@ -186,6 +211,14 @@ class RestFaults:
         """Answer rightly, but only after that many seconds."""
         self._faults.append(RestFault(path, times, hang_s=seconds))
 
+    def change_next(self, change: Callable[[Any], Any], *, times: int | None = 1, path: str = "") -> None:
+        """Answer with what ``change`` makes of the right answer's JSON value."""
+        self._faults.append(RestFault(path, times, change=change))
+
+    def cut_next(self, *, times: int | None = 1, path: str = "") -> None:
+        """End the connection in the middle of the answer."""
+        self._faults.append(RestFault(path, times, is_cut=True))
+
     def clear(self) -> None:
         """Answer as it should from now on."""
         self._faults.clear()
@@ -198,6 +231,7 @@ class RestFaults:
                     fault.times -= 1
                     if fault.times <= 0:
                         self._faults.remove(fault)
+                self.counts["rest"] += 1
                 return fault
         return None
 
@@ -209,22 +243,13 @@ class Faults:
     streams: StreamFaults = field(default_factory=StreamFaults)
     handshakes: HandshakeFaults = field(default_factory=HandshakeFaults)
     rest: RestFaults = field(default_factory=RestFaults)
+    counts: Counter[str] = field(default_factory=Counter)
 
+    def __post_init__(self) -> None:
+        self.streams.counts = self.handshakes.counts = self.rest.counts = self.counts
 
-def garbage_for(message: Message, kind: Garbage) -> Message:
-    """Return garbage that takes after ``message``."""
-    match kind:
-        case Garbage.INVALID_JSON:
-            text = b"\xe2\x82\xac not json {]"
-        case Garbage.TRUNCATED_JSON:
-            text = message.text[: len(message.text) * 2 // 3]
-        case Garbage.UNKNOWN_EVENT:
-            text = b'{"stream":"btcusdt@riddle","data":{"e":"riddle","E":1,"s":"BTCUSDT"}}'
-        case Garbage.WRONG_TYPES:
-            text = (
-                b'{"stream":"btcusdt@trade","data":'
-                b'{"e":"trade","E":"soon","s":7,"t":"x","p":null,"q":[],"T":{},"m":"no","M":0}}'
-            )
-        case Garbage.HUGE:
-            text = b'{"e":"huge","x":"' + b"x" * _HUGE_BYTES + b'"}'
-    return Message("", text)
+    def clear(self) -> None:
+        """Work as it should from now on; the connections that are open keep the faults of their own."""
+        self.streams.clear()
+        self.handshakes.clear()
+        self.rest.clear()

@@ -88,8 +88,9 @@ class _Endpoint:
 class RestApi:
     """Answers requests from one source."""
 
-    def __init__(self, source: MarketSource) -> None:
+    def __init__(self, source: MarketSource, *, weight_per_minute: int = wire.WEIGHT_PER_MINUTE) -> None:
         self._source = source
+        self._weight_per_minute = weight_per_minute
         window = "symbol startTime endTime limit"
         kline_parameters = f"{window} interval timeZone"
         self._endpoints = {
@@ -144,7 +145,8 @@ class RestApi:
         symbols = self._wanted_symbols(request)
         status = request.parameters.get("symbolStatus")
         chosen = [symbol for symbol in symbols if status is None or symbol.status == status]
-        return wire.exchange_info(chosen, self._source.now_us(), microseconds=request.microseconds)
+        now_us = self._source.now_us()
+        return wire.exchange_info(chosen, now_us, self._weight_per_minute, microseconds=request.microseconds)
 
     async def _klines(self, request: Request) -> object:
         symbol = self._symbol(request)

@@ -52,7 +52,7 @@ class SandboxServer:
         self._port = port
         self._limits = limits if limits is not None else Limits()
         self._clock = clock if clock is not None else SystemClock()
-        self._rest = RestApi(source)
+        self._rest = RestApi(source, weight_per_minute=self._limits.weight_per_minute)
         self._budget = WeightBudget(self._limits.weight_per_minute)
         self._attempts: deque[float] = deque()
         self._runner: web.AppRunner | None = None
@@ -137,6 +137,7 @@ class SandboxServer:
             microseconds=bool(unit),
         )
         self.connections.append(connection)
+        self.faults.counts["connections"] += 1
         try:
             return await connection.run()
         finally:
@@ -166,11 +167,26 @@ class SandboxServer:
             if unit not in _TIME_UNITS:
                 raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
             value = await self._rest.answer(request.path, request.query, microseconds=_TIME_UNITS[unit])
+            if fault is not None and fault.change is not None:
+                value = fault.change(value)
         except ApiError as error:
             return web.Response(
                 status=error.status, body=error.body, headers=headers, content_type="application/json", charset="utf-8"
             )
-        return web.Response(body=wire.encode(value), headers=headers, content_type="application/json", charset="utf-8")
+        body = wire.encode(value)
+        if fault is not None and fault.is_cut:
+            return await _half(request, body)
+        return web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
+
+
+async def _half(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Send half of the answer and hang up."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 def _faulty(fault: RestFault, headers: dict[str, str]) -> web.Response:

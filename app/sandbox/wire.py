@@ -223,7 +223,9 @@ def symbol_row(symbol: Symbol) -> dict[str, Any]:
     }
 
 
-def exchange_info(symbols: list[Symbol], now_us: int, *, microseconds: bool) -> dict[str, Any]:
+def exchange_info(
+    symbols: list[Symbol], now_us: int, weight_per_minute: int = WEIGHT_PER_MINUTE, *, microseconds: bool
+) -> dict[str, Any]:
     """Return the body of /api/v3/exchangeInfo."""
     return {
         "timezone": "UTC",
@@ -233,7 +235,7 @@ def exchange_info(symbols: list[Symbol], now_us: int, *, microseconds: bool) -> 
                 "rateLimitType": "REQUEST_WEIGHT",
                 "interval": "MINUTE",
                 "intervalNum": 1,
-                "limit": WEIGHT_PER_MINUTE,
+                "limit": weight_per_minute,
             },
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
         ],

@@ -24,7 +24,7 @@ from app.market.errors import FeedDisconnected, FeedRejected
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.ports import FeedState
 from app.market.trade import Quote, Trade
-from app.sandbox.faults import Garbage
+from app.sandbox.garbage import Garbage
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket

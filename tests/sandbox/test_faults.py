@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from app.sandbox.faults import Faults, Garbage, Message, RestFaults, StreamFaults, garbage_for
+from app.sandbox.faults import Faults, RestFaults, StreamFaults
+from app.sandbox.garbage import Alteration, Garbage, Message, altered, garbage_for
 
-TRADES = [Message("btcusdt@trade", b'{"t":%d}' % number) for number in range(200)]
+TRADES = [Message("btcusdt@trade", b'{"s":"BTCUSDT","t":%d}' % number) for number in range(200)]
 
 
 def numbers(messages):
@@ -42,6 +43,45 @@ def test_reordering_loses_nothing():
     sent += faults.applied([Message("btcusdt@trade", b'{"t":200}')])
     assert numbers(sent) != list(range(201))
     assert sorted(numbers(sent)) == list(range(201))
+
+
+def test_a_message_may_be_late_by_several_and_all_that_are_held_go_on_once_the_faults_are_cleared():
+    faults = StreamFaults()
+    faults.reorder(times=2, by=3)
+    assert numbers(faults.applied(TRADES[:6])) == [2, 3, 0, 4, 1, 5]
+    faults.reorder(times=1, by=50)
+    assert numbers(faults.applied(TRADES[6:9])) == [7, 8]
+    faults.clear()
+    assert numbers(faults.applied(TRADES[9:12])) == [9, 6, 10, 11]
+
+
+def test_what_was_done_is_counted_over_all_copies():
+    faults = Faults()
+    faults.streams.drop(times=2)
+    faults.streams.copied().applied(TRADES)
+    faults.streams.copied().applied(TRADES)
+    faults.handshakes.refuse_next()
+    faults.handshakes.take()
+    faults.rest.cut_next()
+    faults.rest.take("/api/v3/time")
+    assert faults.counts == {"dropped": 4, "refused": 1, "rest": 1}
+
+
+def test_an_altered_event_is_as_it_is_called():
+    event = Message("a@trade", b'{"stream":"a@trade","data":{"e":"trade","t":7,"T":8,"p":"1.50","m":true}}')
+    extended = json.loads(altered(event, Alteration.UNKNOWN_FIELDS).text)
+    assert extended["data"] | {"e": "trade", "t": 7, "p": "1.50"} == extended["data"]
+    assert "new" in extended
+    changed = json.loads(altered(event, Alteration.CHANGED_TYPES).text)["data"]
+    assert (changed["t"], changed["T"], changed["p"]) == ("7", "8", 1.5)
+    assert event.text.startswith(altered(event, Alteration.TRUNCATED).text)
+
+
+def test_an_alteration_replaces_the_event():
+    faults = StreamFaults()
+    faults.alter(Alteration.TRUNCATED, times=1)
+    first, second = faults.applied(TRADES[:2])
+    assert (len(first.text) < len(TRADES[0].text), second) == (True, TRADES[1])
 
 
 def test_a_rule_keeps_to_its_stream():
@@ -87,11 +127,12 @@ def test_garbage_goes_before_the_event_and_takes_nothing_away(kind):
 
 def test_garbage_is_what_it_is_called():
     trade = Message("btcusdt@trade", b'{"e":"trade","t":1,"p":"1.0"}')
-    for kind in (Garbage.INVALID_JSON, Garbage.TRUNCATED_JSON):
+    for kind in (Garbage.INVALID_JSON, Garbage.TRUNCATED_JSON, Garbage.INVALID_UTF8, Garbage.EMPTY):
         with pytest.raises(ValueError):  # noqa: PT011  # of any kind: bytes or JSON
             json.loads(garbage_for(trade, kind).text)
     assert json.loads(garbage_for(trade, Garbage.UNKNOWN_EVENT).text)["data"]["e"] == "riddle"
     assert json.loads(garbage_for(trade, Garbage.WRONG_TYPES).text)["data"]["p"] is None
+    assert json.loads(garbage_for(trade, Garbage.OTHER_SYMBOL).text)["data"]["s"] == "STRAYUSDT"
     assert len(json.loads(garbage_for(trade, Garbage.HUGE).text)["x"]) == 10 * 1024 * 1024
 
 

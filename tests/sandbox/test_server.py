@@ -10,7 +10,8 @@ import websockets
 
 from app.market.errors import UsageError
 from app.sandbox.connection import Limits
-from app.sandbox.faults import Faults, Garbage
+from app.sandbox.faults import Faults
+from app.sandbox.garbage import Garbage
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import SimulatedMarket
@@ -359,6 +360,29 @@ async def test_rest_fails_as_often_as_told(live, status):
         failed, body, headers = await get_all(server, "time")
         assert (failed, body, headers["Retry-After"]) == (status, {"code": -1003, "msg": "No."}, "3")
         assert (await get_all(server, "time"))[0] == 200
+
+
+async def test_rest_answers_are_changed_and_cut_as_told(live):
+    async with serving(live) as server:
+        server.rest_faults.change_next(lambda rows: rows[::2], path="/trades")
+        assert [len(await get(server, "trades", symbol="BTCUSDT", limit=10)) for _ in range(2)] == [5, 10]
+        server.rest_faults.cut_next()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await get(server, "trades", symbol="BTCUSDT")
+
+
+async def test_a_scrambled_connection_is_no_websocket_any_more(live):
+    async with serving(live) as server, connect(server, "/ws/btcusdt@trade") as client:
+        (await newest_connection(server)).scramble()
+        await client.wait_closed()
+        assert client.close_code == 1006
+        assert client.protocol.close_sent is not None
+        assert client.protocol.close_sent.code == 1002
+
+
+async def test_the_weight_that_a_minute_may_use_is_told(live):
+    async with serving(live, limits=Limits(weight_per_minute=77)) as server:
+        assert (await get(server, "exchangeInfo"))["rateLimits"][0]["limit"] == 77
 
 
 async def test_rest_answers_nonsense_and_hangs_as_told(live):
