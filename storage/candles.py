@@ -21,7 +21,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from storage import candle_sql, klines
+from storage import candle_sql, klines, ranges
 from storage.connection import Connection
 from storage.merging import merged
 from storage.nearby import hours_of, nearest_time
@@ -140,7 +140,18 @@ class PostgresStore:
     def coverage(self, symbol: str) -> IdRanges:
         """See `app.market.ports.CandleStore`."""
         with self._pool.borrowed("read the coverage") as connection:
-            return _coverage(connection, _symbol_id(connection, symbol))
+            return ranges.read(connection, ranges.COVERAGE, _symbol_id(connection, symbol))
+
+    def absent(self, symbol: str) -> IdRanges:
+        """See `app.market.ports.CandleStore`."""
+        with self._pool.borrowed("read the absent trades") as connection:
+            return ranges.read(connection, ranges.ABSENT, _symbol_id(connection, symbol))
+
+    def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
+        """See `app.market.ports.CandleStore`."""
+        if absent:
+            with self._pool.borrowed("note absent trades") as connection:
+                ranges.record_absent(connection, symbol, absent)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.CandleStore`."""
@@ -175,7 +186,7 @@ class _CandleReader:
         # complete. The rollups stay.
         kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
-        self._held = _coverage(connection, symbol_id)
+        self._held = ranges.read(connection, ranges.COVERAGE, symbol_id)
         self._kline_intervals = klines.stored_intervals(connection, symbol_id, interval)
 
     @classmethod
@@ -302,11 +313,3 @@ class _CandleReader:
 def _symbol_id(connection: Connection, symbol: str) -> int | None:
     row = connection.execute("SELECT id FROM symbols WHERE name = %s", (symbol,)).fetchone()
     return None if row is None else row[0]
-
-
-def _coverage(connection: Connection, symbol_id: int | None) -> IdRanges:
-    return IdRanges(
-        connection.execute(
-            "SELECT first_trade_id, last_trade_id FROM coverage WHERE symbol_id = %s ORDER BY 1", (symbol_id,)
-        )
-    )

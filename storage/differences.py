@@ -26,6 +26,7 @@ class Kind(StrEnum):
     CANDLE_DIFFERENT = "candle different"
     CANDLE_UNFOUNDED = "candle unfounded"  # it holds more trades than the finer candles, and the trades were dropped
     UNCOUNTED = "trades in no candle"  # held by the ranges, dropped from the trades, and in no candle either
+    ABSENT = "absent trades wrong"  # stored all the same, or not in the ranges
     KLINE = "kline impossible"
     NAMELESS = "trades without a symbol"
 
@@ -73,12 +74,22 @@ class Damage:
     uncovered: IdRanges = field(default_factory=IdRanges)
     twice: IdRanges = field(default_factory=IdRanges)
     windows: list[Window] = field(default_factory=list)
+    absent: IdRanges = field(default_factory=IdRanges)
     ranges: bool = False
     klines: bool = False
     nameless: bool = False
 
     def __bool__(self) -> bool:
-        found = (self.missing, self.uncovered, self.twice, self.windows, self.ranges, self.klines, self.nameless)
+        found = (
+            self.missing,
+            self.uncovered,
+            self.twice,
+            self.windows,
+            self.absent,
+            self.ranges,
+            self.klines,
+            self.nameless,
+        )
         return any(map(bool, found))
 
 

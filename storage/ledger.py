@@ -7,7 +7,7 @@ overlap in any order, and a rollup always equals its trades. The locks are taken
 wait for each other in a circle.
 
 A trade whose id is held must be the stored one. Where it contradicts that, the stored one stands, and the other is kept
-in `refused_trades`, in the same transaction.
+in `refused_trades`, in the same transaction. Only one whose id was taken to be absent is stored after all.
 
 The usual small batch, whose ids go on where the stored ones end, goes the quick way of `storage.append`.
 """
@@ -27,9 +27,10 @@ from psycopg.types.json import Jsonb
 from app.market.coverage import IdRanges
 from app.market.errors import StoreSchemaMismatch
 from app.market.trade import Trade
-from storage import packing, partitions
+from storage import packing, partitions, ranges
 from storage.append import LARGEST, append
 from storage.connection import Connection
+from storage.differences import without
 from storage.locks import LOCK_SYMBOLS, SYMBOL_LOCKS
 from storage.migrate import newest_version
 from storage.nearby import hours_of
@@ -39,23 +40,6 @@ from storage.rolling import ADD_TO_ROLLUPS, array, arrays, rollup_arrays
 _ROWS_PER_WRITE = 2_000
 
 _COPY = "COPY trades (symbol_id, time, trade_id, price, quantity, is_buyer_maker) FROM STDIN (FORMAT BINARY)"
-
-# The ranges that overlap or touch a run of ids: the last one that begins at or before it, and those that begin in it.
-# Run by run, because a batch of scattered ids lies among many ranges and touches few.
-_READ_COVERAGE = """
-    SELECT DISTINCT run.symbol_id, near.first_trade_id, near.last_trade_id
-    FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS run (symbol_id, low, high)
-    CROSS JOIN LATERAL (
-        (SELECT first_trade_id, last_trade_id FROM coverage c
-        WHERE c.symbol_id = run.symbol_id AND c.first_trade_id <= run.low
-        ORDER BY c.first_trade_id DESC LIMIT 1)
-        UNION ALL
-        SELECT first_trade_id, last_trade_id FROM coverage c
-        WHERE c.symbol_id = run.symbol_id AND c.first_trade_id > run.low AND c.first_trade_id <= run.high + 1
-    ) AS near
-    WHERE near.last_trade_id >= run.low - 1
-    ORDER BY 1, 2
-"""
 
 _SHRINK_COVERAGE = """
     DELETE FROM coverage c USING unnest(%s::int[], %s::bigint[]) AS gone (symbol_id, first)
@@ -181,6 +165,9 @@ class Ledger:
                 return Stored(len(batch), 0, 0)
             held = self._begin(batch)
             fresh, repeated = _split(batch, held)
+            absent = self._absent(repeated) if repeated else {}
+            if absent:
+                fresh, repeated = _split(batch, {one: _minus(held[one], absent.get(one, [])) for one in held})
             refused, gone = self._refuse(self._unconfirmed(repeated)) if repeated else (0, 0)
             if fresh:
                 self._copy(fresh)
@@ -190,6 +177,7 @@ class Ledger:
             with self.connection.pipeline():
                 if fresh:
                     self._extend_coverage(fresh, held)
+                    self._correct_absent(fresh, absent)
                     self._add_to_rollups(fresh)
                 self.connection.execute("COMMIT", prepare=True)
         except BaseException:
@@ -218,15 +206,12 @@ class Ledger:
             self.connection.execute("BEGIN", prepare=True)
             self.connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, array(held)), prepare=True)
             # A statement of its own: it must see what the holder of the lock before us committed.
-            ranges = self.connection.execute(_READ_COVERAGE, arrays(runs), prepare=True)
+            near = self.connection.execute(ranges.NEAR[ranges.COVERAGE], arrays(runs), prepare=True)
             # After the ranges: reading those waits for a migration that is under way.
             version = self.connection.execute("SELECT max(version) FROM schema_version", prepare=True)
         if version.fetchone() != (newest_version(),):
-            raise StoreSchemaMismatch(
-                "Another cryptopipe, of a newer version, has brought the database up to date: restart this one in that "
-                "version to go on recording."
-            )
-        for symbol_id, first, last in ranges.fetchall():
+            raise StoreSchemaMismatch(ranges.NEWER_TABLES)
+        for symbol_id, first, last in near.fetchall():
             held[symbol_id].append((first, last))
         return held
 
@@ -249,12 +234,29 @@ class Ledger:
             self._ends[symbol_id] = max(last for _, last in after)
         if gone:
             self.connection.execute(_SHRINK_COVERAGE, arrays(gone), prepare=True)
-        self.connection.execute(_EXTEND_COVERAGE, arrays(grown), prepare=True)
+        if grown:  # not where all of it was taken to be absent
+            self.connection.execute(_EXTEND_COVERAGE, arrays(grown), prepare=True)
+
+    def _correct_absent(self, fresh: Columns, absent: Held) -> None:
+        """Take the ids of these trades, which exist after all, out of the absent ones."""
+        for symbol_id, ids in _by_symbol(fresh):
+            if before := absent.get(symbol_id):
+                ranges.write(
+                    self.connection, ranges.ABSENT, symbol_id, before, IdRanges(_minus(before, packing.runs(ids)))
+                )
 
     def _add_to_rollups(self, fresh: Columns) -> None:
         self.connection.execute(ADD_TO_ROLLUPS, rollup_arrays(fresh), prepare=True)
 
     # What is held already
+
+    def _absent(self, repeated: Columns) -> Held:
+        """Return the absent ranges that the repeated ids touch."""
+        absent: Held = {}
+        rows = self.connection.execute(ranges.NEAR[ranges.ABSENT], arrays(_runs(repeated)), prepare=True)
+        for symbol_id, first, last in rows.fetchall():
+            absent.setdefault(symbol_id, []).append((first, last))
+        return absent
 
     def _unconfirmed(self, repeated: Columns) -> Columns:
         """Return those of the repeated trades that are not stored as they are."""
@@ -337,6 +339,11 @@ def _split(batch: Columns, held: Held) -> tuple[Columns, Columns]:
     known = [packing.held_already(ids, held[symbol_id]) for symbol_id, ids in _by_symbol(batch)]
     repeated = np.concatenate(known)
     return (batch.take(~repeated), batch.take(repeated)) if repeated.any() else (batch, batch.take(none))
+
+
+def _minus(some: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ids of some disjoint, rising ranges that are not among others."""
+    return list(without(IdRanges(some), IdRanges(others)))
 
 
 def _clusters(suspects: Columns) -> list[Columns]:

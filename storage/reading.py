@@ -18,6 +18,9 @@ class ReadingStore(PostgresStore):
     def save_klines(self, symbol: str, interval: Interval, candles: Sequence[Candle]) -> None:
         """Do nothing."""
 
+    def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
+        """Do nothing."""
+
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """Do nothing."""
 

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
-from storage import recount
+from storage import ranges, recount
 from storage.connection import Connection, translated
 from storage.differences import MENDABLE, Damage, Kind, Report, Window, without
 from storage.editions import is_being_converted, is_hypertable
@@ -134,6 +134,11 @@ class _Mending:
         if damage.missing or damage.uncovered or damage.ranges:
             self._say(f"{damage.name}: making ranges again")
             self._correct_ranges()
+        if damage.absent:
+            self._say(f"{damage.name}: correcting absent trades")
+            with self._step():
+                before = ranges.read(self._connection, ranges.ABSENT, damage.symbol_id)
+                ranges.write(self._connection, ranges.ABSENT, damage.symbol_id, before, without(before, damage.absent))
         if damage.klines:
             given = {"symbol_id": damage.symbol_id}
             with self._step():

@@ -25,7 +25,18 @@ from storage.retention import trades_kept_from
 
 _PINGS = 5
 _COUNTED_BYTES = 4_000_000  # a table up to this size is counted, not estimated
-_TABLES = ("trades", *(level.table for level in LEVELS), "klines", "coverage", "symbols", "refused_trades")
+_TABLES = (
+    "trades",
+    *(level.table for level in LEVELS),
+    "klines",
+    "coverage",
+    "absent_trades",
+    "symbols",
+    "refused_trades",
+)
+_ABSENT = """
+    (SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint FROM absent_trades WHERE symbol_id = s.id)
+"""
 _ADDRESS = ("host", "hostaddr", "sslmode", "sslrootcert", "options")
 
 
@@ -79,10 +90,10 @@ class Compression:
 @dataclass(frozen=True, slots=True)
 class SymbolStatus:
     """
-    One symbol that has trades. ``trades`` counts the ids recorded, ``ranges`` their ranges, ``missing`` the ids between
-    those: all exact. ``stored`` counts the trades still there: an estimate where retention has dropped some.
-    ``oldest_us`` and ``newest_us`` are times of stored trades (UTC microseconds; None where none is left). ``bytes`` is
-    an estimate: the share of trades' table by number.
+    One symbol that has trades. ``trades`` counts those recorded, ``ranges`` the ranges of ids that are not missing,
+    ``missing`` the ids between those: all exact. ``stored`` counts the trades still there: an estimate where retention
+    has dropped some. ``oldest_us`` and ``newest_us`` are times of stored trades (UTC microseconds; None where none is
+    left). ``bytes`` is an estimate: the share of trades' table by number.
     """
 
     name: str
@@ -307,7 +318,8 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
     # The rollup tells where the first and last trade are, so that only their partitions are looked into.
     query = sql.SQL(
         """
-        SELECT s.name, c.trades, c.trades, c.ranges, c.span - c.trades, c.first_id, c.last_id, {oldest}, {newest}, 0
+        SELECT s.name, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
+            {oldest}, {newest}, 0
         FROM (
             SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS trades, count(*) AS ranges,
                 max(last_trade_id) - min(first_trade_id) + 1 AS span, min(first_trade_id) AS first_id,
@@ -331,7 +343,12 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
         ) AS newest ON true
         ORDER BY s.name COLLATE "C"
         """
-    ).format(finest=sql.Identifier(finest), oldest=_us("oldest.time"), newest=_us("newest.time"))
+    ).format(
+        finest=sql.Identifier(finest),
+        oldest=_us("oldest.time"),
+        newest=_us("newest.time"),
+        absent=sql.SQL(_ABSENT if "absent_trades" in present else "0"),
+    )
     return [SymbolStatus(*row) for row in connection.execute(query)]
 
 

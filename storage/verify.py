@@ -7,6 +7,7 @@ over all windows: what they said before the first window must be among the trade
 say after the last, because neither ever shrinks. Windows grow and shrink so that each takes about `_TARGET_S`; memory
 is bounded by them and by the number of gaps.
 
+Ids that the exchange itself has no trades of (`storage.ranges`) are in the ranges and must not be among the trades.
 Where retention has dropped trades, candles are compared with each other, and their trades with the ranges' count.
 """
 
@@ -22,7 +23,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
-from storage import recount
+from storage import ranges, recount
 from storage.connection import Connection, translated
 from storage.differences import LISTED, Damage, Difference, Kind, Report, Window, overlaps, without
 from storage.levels import LEVELS
@@ -159,13 +160,16 @@ class _SymbolCheck:
     def run(self, progress: Progress, *, nameless: bool) -> bool:
         """Return whether anything of the symbol is held, or should be: the exchange has many that nobody records."""
         name, symbol_id = self._damage.name, self._damage.symbol_id
-        said_before = self._ranges()
+        said_before, absent_before = self._ranges()
+        said_before = without(said_before, absent_before)
         looked_at, expected = 0, said_before.count()
         progress(f"{name}: looking at {expected:,} trades")
         for window in _windows(*self._ends(), self._kept_from_us):
             looked_at += self._window(window)
             progress(f"{name}: {looked_at:,} of {max(looked_at, expected):,} trades compared")
-        self._compare_ids(said_before, self._ranges())
+        said_after, absent_after = self._ranges()
+        self._compare_ids(said_before, said_after)
+        self._check_absent(said_after, absent_after)
         self._check_ranges()
         self._check_klines()
         if nameless:
@@ -257,6 +261,14 @@ class _SymbolCheck:
             difference = Difference(self._damage.name, Kind.TWICE, 1, what, trade_id, trade_id)
             self._report.add(difference, of=0 if number else twice.count())
 
+    def _check_absent(self, said: IdRanges, absent: IdRanges) -> None:
+        stored, _ = overlaps(self._runs)
+        uncovered = without(absent, said)
+        existing = without(absent, without(absent, stored))
+        self._add_ids(Kind.ABSENT, existing, "said to exist nowhere, but among the trades")
+        self._add_ids(Kind.ABSENT, without(uncovered, existing), "said to exist nowhere, but not held by the ranges")
+        self._damage.absent = IdRanges(sorted([*existing, *uncovered]))
+
     def _check_ranges(self) -> None:
         for before, first, last in self._connection.execute(_FAULTY_RANGES, (self._damage.symbol_id,)):
             does = "touches" if first == before + 1 else "overlaps"
@@ -280,9 +292,13 @@ class _SymbolCheck:
     def _add(self, kind: Kind, count: int, what: str) -> None:
         self._report.add(Difference(self._damage.name, kind, count, what))
 
-    def _ranges(self) -> IdRanges:
-        query = "SELECT first_trade_id, last_trade_id FROM coverage WHERE symbol_id = %s ORDER BY 1"
-        return IdRanges(self._connection.execute(query, (self._damage.symbol_id,)))
+    def _ranges(self) -> tuple[IdRanges, IdRanges]:
+        """Return the ids that are settled, and those of them that the exchange has no trades of, in one snapshot."""
+        with self._connection.transaction():
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            symbol_id = self._damage.symbol_id
+            settled = ranges.read(self._connection, ranges.COVERAGE, symbol_id)
+            return settled, ranges.read(self._connection, ranges.ABSENT, symbol_id)
 
     def _fetch(self, query: sql.Composed, given: dict[str, object]) -> list[tuple[Any, ...]]:
         # Not prepared: a plan for any window would look into every partition.

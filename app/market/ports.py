@@ -205,7 +205,13 @@ class CandleStore(Protocol):
         """Return the stored trades with ids in that inclusive range, in rising order."""
 
     def coverage(self, symbol: str) -> IdRanges:
-        """Return the ids held of the symbol."""
+        """Return the ids of the symbol that are not missing: held, or known to be `absent`."""
+
+    def absent(self, symbol: str) -> IdRanges:
+        """Return the ids of the symbol that the exchange itself has no trades of."""
+
+    def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
+        """Note such ids, as inclusive ranges; those that are held stay held."""
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """Remember the exchange's symbols, for a start without the exchange."""

@@ -199,6 +199,7 @@ class FakeStore:
     def __init__(self, trades: Iterable[Trade] = ()) -> None:
         self.stored = {one.trade_id: one for one in trades}
         self.kept: dict[Interval, dict[int, Candle]] = {}
+        self.absent_ids = IdRanges()
         self.failure: StoreUnavailable | None = None
         self.trade_calls = 0
 
@@ -232,7 +233,16 @@ class FakeStore:
 
     def coverage(self, symbol: str) -> IdRanges:
         self._answer()
-        return IdRanges((key, key) for key in self.stored)
+        return IdRanges([*((key, key) for key in sorted(self.stored)), *self.absent_ids])
+
+    def absent(self, symbol: str) -> IdRanges:
+        self._answer()
+        return IdRanges(self.absent_ids)
+
+    def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
+        self._answer()
+        for first, last in absent:
+            self.absent_ids.add_range(first, last)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         self._answer()

@@ -28,6 +28,7 @@ class Content:
 
     trades: list[Trade] = field(default_factory=list)
     ranges: list[tuple[int, int]] = field(default_factory=list)
+    absent: list[tuple[int, int]] = field(default_factory=list)
     candles: dict[str, dict[int, Figures]] = field(default_factory=dict)
     klines: int = 0
     is_known: bool = True
@@ -35,7 +36,7 @@ class Content:
 
 def clear(connection: Connection) -> None:
     """Leave nothing but empty tables."""
-    tables = ", ".join(["trades", "coverage", "klines", "refused_trades", "symbols", *LEVEL_TABLES])
+    tables = ", ".join(["trades", "coverage", "absent_trades", "klines", "refused_trades", "symbols", *LEVEL_TABLES])
     connection.execute(f"TRUNCATE {tables}")
     connection.execute("UPDATE retention SET kept_from = NULL")
 
@@ -58,6 +59,8 @@ def content(connection: Connection) -> dict[str, Content]:
         of(symbol_id).trades.append(Trade(names.get(symbol_id, f"#{symbol_id}"), *row))
     for symbol_id, first, last in connection.execute("SELECT * FROM coverage ORDER BY 1, 2"):
         of(symbol_id).ranges.append((first, last))
+    for symbol_id, first, last in connection.execute("SELECT * FROM absent_trades ORDER BY 1, 2"):
+        of(symbol_id).absent.append((first, last))
     for table in LEVEL_TABLES:
         for symbol_id, open_us, *figures in connection.execute(
             f"SELECT symbol_id, (extract(epoch FROM open_time) * 1000000)::bigint, {', '.join(FIGURES)} FROM {table}"
@@ -94,7 +97,9 @@ def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, Kind]
     for name, one in stored.items():
         times = Counter(trade.trade_id for trade in one.trades)
         held = {trade_id for first, last in one.ranges for trade_id in range(first, last + 1)}
-        totals[name, Kind.MISSING] += len(held - times.keys())
+        absent = {trade_id for first, last in one.absent for trade_id in range(first, last + 1)}
+        totals[name, Kind.MISSING] += len(held - times.keys() - absent)
+        totals[name, Kind.ABSENT] += len(absent - (held - times.keys()))
         totals[name, Kind.UNCOVERED] += len(times.keys() - held)
         totals[name, Kind.TWICE] += sum(count > 1 for count in times.values())
         reached = -2
@@ -121,8 +126,17 @@ def mended(stored: dict[str, Content]) -> dict[str, Content]:
         new_name = name if one.is_known else f"UNKNOWN-{name[1:]}"
         trades = [trade._replace(symbol=new_name) for _, trade in sorted(stays.items())]
         candles = {level.table: folded(trades, level.length_us) for level in LEVELS}
-        held = IdRanges((trade_id, trade_id) for trade_id in stays)
-        result[new_name] = Content(trades, list(held), {table: rows for table, rows in candles.items() if rows})
+        covered = {trade_id for first, last in one.ranges for trade_id in range(first, last + 1)}
+        absent = {
+            trade_id for first, last in one.absent for trade_id in range(first, last + 1)
+        } & covered - stays.keys()
+        held = IdRanges((trade_id, trade_id) for trade_id in sorted(absent | stays.keys()))
+        result[new_name] = Content(
+            trades,
+            list(held),
+            list(IdRanges((trade_id, trade_id) for trade_id in sorted(absent))),
+            {table: rows for table, rows in candles.items() if rows},
+        )
     return result
 
 
@@ -211,6 +225,17 @@ def split_a_range(connection: Connection, dice: random.Random) -> None:
             )
 
 
+def call_a_trade_absent(connection: Connection, dice: random.Random) -> None:
+    """Let an id be absent that is held, or one that is not in the ranges."""
+    row = _any(connection, dice, "SELECT symbol_id, first_trade_id, last_trade_id FROM coverage ORDER BY 1, 2")
+    taken = connection.execute("SELECT count(*) FROM absent_trades").fetchone()
+    if row is not None and taken == (0,):
+        assert isinstance(row[2], int)
+        connection.execute(
+            "INSERT INTO absent_trades VALUES (%s, %s, %s)", (row[0], row[1], row[2] + dice.choice([0, 3]))
+        )
+
+
 def lose_a_candle(connection: Connection, dice: random.Random) -> None:
     table = dice.choice(LEVEL_TABLES)
     row = _any(connection, dice, f"SELECT symbol_id, open_time FROM {table} ORDER BY 1, 2")
@@ -257,6 +282,7 @@ DAMAGERS: list[Damager] = [
     forget_a_range,
     stretch_a_range,
     split_a_range,
+    call_a_trade_absent,
     lose_a_candle,
     falsify_a_candle,
     invent_a_candle,

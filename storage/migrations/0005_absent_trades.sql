@@ -1,0 +1,25 @@
+-- Ids that the exchange itself has no trade of, proven by an answer of its own that passed over them to a later trade.
+-- They are in the coverage, too: nothing is missing there, and whoever asks that need not know of this table.
+CREATE TABLE absent_trades (
+    symbol_id integer NOT NULL REFERENCES symbols,
+    first_trade_id bigint NOT NULL,
+    last_trade_id bigint NOT NULL CHECK (last_trade_id >= first_trade_id),
+    PRIMARY KEY (symbol_id, first_trade_id)
+);
+
+-- Who may change the coverage must be able to change this, and nobody should have to be told again: see docs/database.md.
+DO $$
+DECLARE
+    held record;
+BEGIN
+    FOR held IN
+        SELECT acl.grantee, acl.privilege_type
+        FROM pg_class, aclexplode(relacl) AS acl
+        WHERE oid = 'coverage'::regclass AND acl.grantee <> relowner
+            AND acl.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    LOOP
+        EXECUTE format('GRANT %s ON absent_trades TO %s', held.privilege_type,
+                       CASE WHEN held.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(held.grantee)) END);
+    END LOOP;
+END
+$$;
