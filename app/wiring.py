@@ -12,6 +12,7 @@ from app.databases import has_database as has_database
 from app.databases import open_database as open_database
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
+from app.market.ports import Clock
 from app.settings import Settings
 
 
@@ -37,14 +38,16 @@ async def exchange_rest(settings: Settings, exchange_clock: ExchangeClock) -> As
 
 
 @asynccontextmanager
-async def engine_for(settings: Settings) -> AsyncIterator[Engine]:
+async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Engine]:
     """
     Yield an engine that is not started yet; its REST client is closed afterwards.
+
+    ``clock`` is this machine's by default.
 
     Raises:
         SettingsError: If an address of the exchange cannot be one.
     """
-    clock = SystemClock()
+    clock = clock if clock is not None else SystemClock()
     exchange_clock = ExchangeClock(clock)
     feed = BinanceFeed(
         settings.binance_ws_url,

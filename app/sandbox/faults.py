@@ -139,16 +139,22 @@ class StreamFaults:
 
 @dataclass(slots=True)
 class HandshakeFaults:
-    """What happens to WebSocket handshakes: the next ``refusals`` get ``status``, all wait for ``delay_s``."""
+    """
+    What happens to WebSocket handshakes.
+
+    The next ``refusals`` get ``status`` and ``headers``; all wait for ``delay_s``.
+    """
 
     refusals: int = 0
     status: int = 503
+    headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
 
-    def refuse_next(self, status: int = 503, *, times: int = 1) -> None:
+    def refuse_next(self, status: int = 503, *, times: int = 1, retry_after_s: int | None = None) -> None:
         """Answer the next handshakes with that HTTP status."""
         self.status, self.refusals = status, times
+        self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
 
     def clear(self) -> None:
         """Answer as it should from now on."""

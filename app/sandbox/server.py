@@ -32,7 +32,8 @@ class SandboxServer:
     Serves one source to any number of clients.
 
     `start` binds the port (0: any free one) and returns; `stop` ends every connection. ``faults`` and each of
-    ``connections`` may be changed at any time from the loop the server runs on.
+    ``connections`` may be changed at any time from the loop the server runs on, and so may ``limits``, which hold for
+    connections made from then on.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class SandboxServer:
         self._source = source
         self._host = host
         self._port = port
-        self._limits = limits if limits is not None else Limits()
+        self.limits = limits if limits is not None else Limits()
         self._clock = clock if clock is not None else SystemClock()
-        self._rest = RestApi(source, weight_per_minute=self._limits.weight_per_minute)
-        self._budget = WeightBudget(self._limits.weight_per_minute)
+        self._rest = RestApi(source, weight_per_minute=self.limits.weight_per_minute)
+        self._budget = WeightBudget(self.limits.weight_per_minute)
         self._attempts: deque[float] = deque()
         self._runner: web.AppRunner | None = None
 
@@ -119,6 +120,7 @@ class SandboxServer:
         if self.faults.handshakes.delay_s:
             await asyncio.sleep(self.faults.handshakes.delay_s)
         status = self.faults.handshakes.take()
+        headers = self.faults.handshakes.headers if status is not None else None
         if status is None and not self._may_connect():
             status = 429
         names = [name for name in streams.split("/") if name]
@@ -126,11 +128,11 @@ class SandboxServer:
         if status is None and (len(names) > MAX_STREAMS or unit is None):
             status = 400
         if status is not None:
-            return web.Response(status=status)
+            return web.Response(status=status, headers=headers)
         connection = Connection(
             request,
             self._source,
-            self._limits,
+            self.limits,
             self.faults.streams.copied(),
             names,
             wrapped=wrapped,
@@ -148,7 +150,7 @@ class SandboxServer:
         while self._attempts and self._attempts[0] <= now_s - _ATTEMPTS_WINDOW_S:
             self._attempts.popleft()
         self._attempts.append(now_s)
-        return len(self._attempts) <= self._limits.attempts
+        return len(self._attempts) <= self.limits.attempts
 
     async def _on_rest(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.rest.take(request.path)
@@ -162,7 +164,7 @@ class SandboxServer:
             if refusal is not None:
                 status, wait_s = refusal
                 headers["Retry-After"] = str(wait_s)
-                raise ApiError(status, -1003, _too_much(self._limits.weight_per_minute, status, wait_s))
+                raise ApiError(status, -1003, _too_much(self.limits.weight_per_minute, status, wait_s))
             unit = request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
             if unit not in _TIME_UNITS:
                 raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")

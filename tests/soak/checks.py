@@ -59,7 +59,7 @@ def differences(connection: Connection, seed: int, rounds: int) -> list[str]:
     return [
         *_wrong_trades(connection, seed, rounds),
         *_wrong_coverage(connection, seed, rounds),
-        *_wrong_rollups(connection),
+        *wrong_rollups(connection),
     ]
 
 
@@ -86,7 +86,8 @@ def _wrong_coverage(connection: Connection, seed: int, rounds: int) -> Iterator[
             yield f"the coverage of {symbol} is not that of its ids"
 
 
-def _wrong_rollups(connection: Connection) -> Iterator[str]:
+def wrong_rollups(connection: Connection) -> Iterator[str]:
+    """Fold every rollup again from the trades, by SQL of its own, and yield what differs."""
     tables = connection.execute(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^rollup_[0-9]+[smhd]$' ORDER BY 1"
     ).fetchall()

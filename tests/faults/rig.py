@@ -1,0 +1,136 @@
+"""
+The rig of the fault suite: a recording, one fault, calm again, the market stopped, everything compared.
+
+The recording is the program's own, against a sandbox over real sockets, into a schema of a real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from app.live.engine import Engine
+from app.settings import Settings, load
+from app.wiring import engine_for
+from storage.connection import connect
+from tests.faults.kinds import Kind, do
+from tests.faults.truth import Ranges, differences, expected_ranges, stored_ranges
+from tests.faults.world import BEGIN_US, PATIENCE_S, HurriedClock, Scene, until
+
+_HOUR_US = 3_600_000_000
+# The requests of a test must not take as long as a person waits.
+_REST_TIMEOUT_S = 1.0
+
+
+def settings_for(scene: Scene, url: str, data_dir: Path, **changes: Any) -> dict[str, str]:
+    """Return the settings of a recording of the scene into that database."""
+    named = {
+        "data_dir": data_dir,
+        "database_url": url,
+        "binance_ws_url": scene.server.ws_url,
+        "binance_rest_url": scene.server.rest_url,
+        "symbols": ",".join(one.name for one in scene.market.symbols()),
+        "batch_seconds": 0.05,
+        "stall_seconds": 5.0,
+    }
+    return {name: str(value) for name, value in (named | changes).items()}
+
+
+@contextlib.asynccontextmanager
+async def recording(scene: Scene, settings: Settings) -> AsyncIterator[Engine]:
+    """The program without its window, by a clock that goes an hour wrong; closed afterwards, everything stored."""
+    scene.clock = HurriedClock(BEGIN_US - _HOUR_US, speed=scene.market_clock.speed)
+    async with engine_for(settings, scene.clock) as engine:
+        engine.exchange._timeout_s = _REST_TIMEOUT_S
+        engine.start(settings.symbols)
+        try:
+            yield engine
+        finally:
+            unstored = await engine.close()
+        assert unstored == 0
+
+
+class Stored:
+    """What the database holds, asked again and again."""
+
+    def __init__(self, scene: Scene, url: str) -> None:
+        self._scene = scene
+        self._url = url
+        self.patience_s = PATIENCE_S
+
+    async def ranges(self) -> Ranges:
+        """Return the ranges held, by symbol; none while there are no tables yet."""
+        return await asyncio.to_thread(self._read)
+
+    async def reaches(self, last: dict[str, int]) -> None:
+        """Return when a trade of at least that id is held of each symbol."""
+        held: Ranges = {}
+        end_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end_s:
+            held = await self.ranges()
+            if all(symbol in held and held[symbol][-1][1] >= trade_id for symbol, trade_id in last.items()):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"waited in vain for trades up to {last}: {held} is held")
+
+    async def is_complete(self) -> None:
+        """Return when all that a stopped market had is held."""
+        held: Ranges = {}
+        end_s = time.monotonic() + self.patience_s
+        while time.monotonic() < end_s:
+            held = await self.ranges()
+            if held == expected_ranges(self._scene.market):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{held} is held, and not {expected_ranges(self._scene.market)}")
+
+    def differences(self, *, contradicted: bool = False) -> list[str]:
+        """Compare everything; see `tests.faults.truth.differences`."""
+        with connect(self._url) as connection:
+            return differences(connection, self._scene.market, contradicted=contradicted)
+
+    def _read(self) -> Ranges:
+        with connect(self._url) as connection:
+            (there,) = connection.execute("SELECT to_regclass('coverage') IS NOT NULL").fetchone() or (False,)
+            return stored_ranges(connection) if there else {}
+
+
+async def begun(scene: Scene, stored: Stored) -> None:
+    """Return when trades of every symbol are stored."""
+    symbols = [one.name for one in scene.market.symbols()]
+    await until(lambda: len(scene.market.first_given) == len(symbols), "the first trades")
+    await stored.reaches(scene.market.first_given)
+
+
+async def happened(kind: Kind, scene: Scene) -> None:
+    """Let the fault happen, and return when it has bitten."""
+    before = scene.count(kind.bites)
+    await do(kind.begin, scene)
+    if kind.bites:
+        await until(
+            lambda: scene.count(kind.bites) >= before + kind.times, f"{kind.bites}: {scene.server.faults.counts}"
+        )
+
+
+async def healed(kind: Kind, scene: Scene, stored: Stored) -> None:
+    """End the fault, wait until what happens then is recorded, stop the market and wait for what it had."""
+    await do(kind.end, scene)
+    scene.calm()
+    await stored.reaches({symbol: scene.market.last_id(symbol) + 1 for symbol in scene.market.first_given})
+    scene.market_clock.stop()
+    await stored.is_complete()
+
+
+async def survived(kind: Kind, scene: Scene, url: str, data_dir: Path) -> list[str]:
+    """Record, let the fault happen and pass; return what is wrong with what is stored in the end."""
+    stored = Stored(scene, url)
+    settings = load(settings_for(scene, url, data_dir, **kind.settings), environment={}, file=data_dir / "none.toml")
+    async with recording(scene, settings):
+        await begun(scene, stored)
+        await happened(kind, scene)
+        await healed(kind, scene, stored)
+    return await asyncio.to_thread(stored.differences, contradicted=kind.contradicts)

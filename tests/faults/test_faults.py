@@ -1,0 +1,30 @@
+"""
+After every kind of fault: stored ids equal sent ids, nothing twice, trades to the digit, rollups equal to trades.
+
+Each runs the real program against the sandbox over real sockets, into a real database.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.kinds import KINDS, Kind
+from tests.faults.rig import survived
+from tests.faults.world import DatabaseServer, scene_of
+
+SEED = 11
+
+
+def _parameter(kind: Kind) -> Any:
+    marks = [pytest.mark.xfail(reason=kind.loses_because, strict=False)] if kind.loses_because else []
+    return pytest.param(kind, marks=marks, id=kind.name)
+
+
+@pytest.mark.parametrize("kind", map(_parameter, KINDS))
+async def test_nothing_is_lost_or_doubled_by(kind: Kind, database: DatabaseServer, url: str, data_dir: Path) -> None:
+    speed = 60.0 if kind.is_outage else 10.0
+    async with scene_of(SEED, database, speed=speed) as scene:
+        assert await survived(kind, scene, url, data_dir) == []

@@ -1,0 +1,206 @@
+"""
+The world around a recording: an exchange whose time can be hurried and stopped, and a database server that can fail.
+
+The exchange's time runs from a moment of its own, so that every run meets the same trades; stopped, no further trade
+ever happens, and what has happened can be compared with what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+from app.market.interval import SECOND_US
+from app.sandbox.connection import Connection, Limits
+from app.sandbox.server import SandboxServer
+from app.sandbox.simulated import LISTINGS, Listing, SimulatedMarket
+from app.sandbox.source import Feed, Frame
+from storage.embedded import EmbeddedServer
+from tests.soak.crash import find_postmaster
+
+BEGIN_US = int(datetime(2026, 8, 14, 12, 34, 56, tzinfo=UTC).timestamp()) * SECOND_US
+PATIENCE_S = 40.0
+_LEAST_SLEEP_S = 0.005  # a hurried clock would else keep the machine busy with waking up
+
+
+class HurriedClock:
+    """A `Clock` that runs ``speed`` times as fast as the machine's, from ``begin_us`` on."""
+
+    def __init__(self, begin_us: int = BEGIN_US, *, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._begin_us = begin_us
+        self._begin_s = time.monotonic()
+        self._skipped_s = 0.0
+        self._stopped_us: int | None = None
+
+    def now_us(self) -> int:
+        if self._stopped_us is not None:
+            return self._stopped_us
+        return self._begin_us + round((self.monotonic_s() - self._begin_s) * SECOND_US)
+
+    def monotonic_s(self) -> float:
+        return self._begin_s + (time.monotonic() - self._begin_s) * self.speed + self._skipped_s
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(seconds / self.speed, _LEAST_SLEEP_S))
+
+    def skip(self, seconds: float) -> None:
+        """Be so much later at once."""
+        self._skipped_s += seconds
+
+    def stop(self) -> None:
+        """Let no more time of day pass; sleeping goes on."""
+        self._stopped_us = self.now_us()
+
+
+class WatchedMarket(SimulatedMarket):
+    """A market that remembers the first trade of each symbol it ever gave to a client."""
+
+    def __init__(self, seed: int, symbols: Sequence[Listing], *, rate: float, clock: HurriedClock) -> None:
+        super().__init__(seed, symbols, rate=rate, clock=clock, history=timedelta(days=2))
+        self.first_given: dict[str, int] = {}
+
+    def open_feed(self) -> Feed:
+        return _WatchedFeed(super().open_feed(), self)
+
+    def given(self, frames: Iterable[Frame]) -> None:
+        for stream, payload in frames:
+            if stream.endswith("@trade"):
+                trade_id = int(payload.split(b'"t":', 1)[1].split(b",", 1)[0])
+                self.first_given.setdefault(stream.removesuffix("@trade").upper(), trade_id)
+
+    def last_id(self, symbol: str) -> int:
+        ids = self.trade_ids(symbol)
+        assert ids is not None
+        return ids[1]
+
+
+class _WatchedFeed:
+    def __init__(self, feed: Feed, market: WatchedMarket) -> None:
+        self._feed = feed
+        self._market = market
+
+    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+        frames = await self._feed.frames(streams, microseconds=microseconds)
+        if len(self._market.first_given) < len({stream for stream in streams if stream.endswith("@trade")}):
+            self._market.given(frames)
+        return frames
+
+
+class DatabaseServer:
+    """A server of its own in ``data_dir``; `end` it. All methods block."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._server = EmbeddedServer(data_dir)
+        self._frozen: list[psutil.Process] = []
+        self.url = self._server.start()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: properly (SIGINT), at once (SIGQUIT), or by a kill. Nothing where it does not run."""
+        server = find_postmaster(self.data_dir)
+        if server is not None:
+            family = [server, *server.children(recursive=True)]
+            server.send_signal(how)
+            psutil.wait_procs(family, timeout=PATIENCE_S)
+
+    def start(self) -> None:
+        """Start it again, at the same address; it goes on where it was frozen."""
+        self.thaw()
+        assert self._server.start() == self.url
+
+    def freeze(self) -> None:
+        """Let it do nothing at all, and answer nothing, while its connections stay open."""
+        server = find_postmaster(self.data_dir)
+        if server is not None:
+            self._frozen = [server, *server.children(recursive=True)]
+            for process in self._frozen:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        frozen, self._frozen = self._frozen, []
+        for process in frozen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def end(self) -> bool:
+        self.thaw()
+        return self._server.stop()
+
+
+@dataclass
+class Scene:
+    """
+    What a fault may act on.
+
+    ``clock`` is that of the recording, where it runs in this process; ``random`` is the seed's.
+    """
+
+    market: WatchedMarket
+    market_clock: HurriedClock
+    server: SandboxServer
+    database: DatabaseServer
+    random: random.Random
+    clock: HurriedClock | None = None
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The connections open now."""
+        return list(self.server.connections)
+
+    def count(self, what: str) -> int:
+        """How often that has gone wrong so far."""
+        return self.server.faults.counts[what]
+
+    def limit(self, **limits: float) -> None:
+        """Change limits of the connections made from now on."""
+        self.server.limits = replace(self.server.limits, **limits)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Return when so much of the exchange's time has passed."""
+        end_us = self.market_clock.now_us() + round(seconds * SECOND_US)
+        while self.market_clock.now_us() < end_us:
+            await asyncio.sleep(0.02)
+
+    def calm(self) -> None:
+        """Let the exchange work as it should from now on."""
+        self.server.faults.clear()
+        for connection in self.connections:
+            connection.faults.clear()
+
+
+@contextlib.asynccontextmanager
+async def scene_of(
+    seed: int, database: DatabaseServer, *, symbols: int = 3, rate: float = 30.0, speed: float = 10.0, **limits: float
+) -> AsyncIterator[Scene]:
+    """
+    Yield an exchange with the first so many `LISTINGS`, ended afterwards. ``rate`` is by the exchange's second, of
+    which ``speed`` pass in one of the machine's.
+    """
+    clock = HurriedClock(speed=speed)
+    market = WatchedMarket(seed, LISTINGS[:symbols], rate=rate, clock=clock)
+    server = SandboxServer(market, limits=replace(Limits(), **limits), clock=clock)
+    await server.start()
+    try:
+        yield Scene(market, clock, server, database, random.Random(seed))
+    finally:
+        await server.stop()
+
+
+async def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
+    """Wait until the condition holds; fail with ``what`` where it does not in time."""
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s, f"waited in vain for {what}"
+        await asyncio.sleep(0.02)
