@@ -19,6 +19,7 @@ from app.exporting import Exporting
 from app.live.databases import Database
 from app.live.engine import Engine
 from app.live.gaps import MOST_GAPS, GapTimes
+from app.live.measures import PaintWatch
 from app.live.session import ChartSession, SessionState
 from app.live.tracker import SymbolTracker
 from app.market.errors import StoreError
@@ -74,6 +75,7 @@ class WindowBridge(QObject):
         self._panels = PanelMaker(engine, spread_percent=spread_percent, simulated=simulated)
         self._exporting = Exporting(engine, window)
         self._gap_times = GapTimes()
+        self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
         self._session: ChartSession | None = None
         self._session_work: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,6 +135,7 @@ class WindowBridge(QObject):
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.older_history_requested.connect(self._on_older)
         chart.visible_range_changed.connect(self._on_view_moved)
+        chart.painted.connect(lambda: self._paint_watch.painted(chart.frame_count))
         engine.feed.on_status(self._on_feed_status)
         engine.on_database = self._on_database
         engine.on_symbols = self._on_symbols
@@ -251,6 +254,8 @@ class WindowBridge(QObject):
                 self._chart.set_state("loading", f"Loading {title}…")
             case SessionState.READY:
                 self._changed = True
+                tracker = self._engine.recorder.tracker(session.symbol)
+                self._paint_watch.begin(tracker.last_trade if tracker is not None else None)
                 if self._paints_before is None:
                     self._paints_before = self._chart.paint_count
                 self._give_series(session)
@@ -334,6 +339,16 @@ class WindowBridge(QObject):
             self._changed = False
             self._session.refresh()
             self._chart.series_changed()
+            self._watch_paint(self._session)
+
+    def _watch_paint(self, session: ChartSession) -> None:
+        """Have the delay to the screen measured, where the newest candle is on it."""
+        tracker = self._engine.recorder.tracker(session.symbol)
+        newest = tracker.last_trade if tracker is not None else None
+        if self._chart.is_following and self._chart.isVisible() and not self._window.isMinimized():
+            self._paint_watch.told(newest, self._chart.frame_count)
+        else:
+            self._paint_watch.begin(newest)
 
     def _on_panels(self) -> None:
         self._window.set_watchlist([self._panels.watch_row(self._symbol(name)) for name in self._state.watchlist])

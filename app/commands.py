@@ -19,8 +19,9 @@ from typing import NamedTuple
 from app.live.engine import Engine, check_symbols
 from app.live.export import ExportCancelled, check_target, parse_time, write_csv
 from app.live.instance import InstanceLock
-from app.market.errors import FeedRejected, StoreError, StoreUnavailable, UsageError
+from app.market.errors import FeedRejected, SettingsError, StoreError, StoreUnavailable, UsageError
 from app.market.interval import Interval
+from app.metrics_server import observing
 from app.settings import Settings
 from app.stopping import StopEvent, bounded_ending, on_signals, parse_duration, unless_stopped
 from app.wiring import check_addresses, engine_for, has_database, open_database
@@ -56,7 +57,9 @@ def _run_collect(settings: Settings, seconds: float | None) -> int:
 
 
 async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, begin_ending: Callable[[], None]) -> int:
-    async with engine_for(settings) as engine:
+    async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
+        if observed.problem:
+            raise SettingsError(observed.problem)  # who asked for metrics of a recorder on a server relies on them
         unstored = contradictions = 0
         if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
             engine.start(settings.symbols)

@@ -185,9 +185,10 @@ async def _run_engine(
     """Run the engine behind the window until that is to close, and end it."""
     from app.bridge import WindowBridge
     from app.database_page import DatabasePage
+    from app.metrics_server import observing
     from app.wiring import engine_for
 
-    async with engine_for(settings) as engine:
+    async with engine_for(settings) as engine, observing(engine, settings.metrics_port):
         bridge = WindowBridge(
             engine,
             shown.window,

@@ -94,6 +94,9 @@ class Settings:
     stall_seconds: float = _setting(20.0, "Seconds without data after which a connection is replaced.", at_least=1)
     log_level: LogLevel = _setting("info", "Least important level logged: debug, info, warning or error.")
     log_format: LogFormat = _setting("plain", "Format of the log file: plain or json.")
+    metrics_port: int = _setting(
+        0, "Port on this machine that serves the metrics of docs/metrics.md to Prometheus; 0: none.", at_least=0
+    )
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where each value that is no default was found; no setting itself."""
 

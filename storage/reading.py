@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.market.candle import Candle
 from app.market.interval import Interval
-from app.market.ports import WriterStatus
+from app.market.ports import StoredListener, WriterStatus
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.candles import PostgresStore
@@ -30,6 +30,9 @@ class NoWriter:
 
     status = WriterStatus()
     refused = 0
+
+    def on_stored(self, listener: StoredListener) -> None:
+        """Nothing is ever stored."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
         """Take the trades and forget them."""

@@ -22,7 +22,7 @@ from itertools import islice
 import psycopg
 
 from app.market.errors import StoreError, StoreUnavailable
-from app.market.ports import WriterStatus
+from app.market.ports import StoredListener, WriterStatus
 from app.market.trade import Trade
 from storage.connection import Connection, store_error
 from storage.ledger import Ledger, Stored
@@ -82,6 +82,7 @@ class BatchWriter:
         self._reason = ""
         self._stored = self._refused = self._contradictions = 0
         self._ledger: Ledger | None = None
+        self._on_stored: StoredListener | None = None
         self._thread = threading.Thread(target=self._run, name="trade-writer", daemon=True)
         self._thread.start()
 
@@ -93,6 +94,10 @@ class BatchWriter:
             stored=self._stored,
             contradictions=self._contradictions,
         )
+
+    def on_stored(self, listener: StoredListener) -> None:
+        """See `app.market.ports.TradeWriter`."""
+        self._on_stored = listener
 
     @property
     def is_running(self) -> bool:
@@ -246,6 +251,7 @@ class BatchWriter:
         while parts:
             part = parts.pop()
             half = len(part) // 2
+            began_s = time.perf_counter()
             try:
                 done = self._open_ledger().store(part) if part else Stored(0, 0)
             except psycopg.errors.UniqueViolation as error:
@@ -264,6 +270,8 @@ class BatchWriter:
             if self._reason:  # before anybody hears that it is done
                 logger.info("Trades are being stored again")
                 self._reason = ""
+            if part and self._on_stored is not None:
+                self._on_stored(part, time.perf_counter() - began_s)
             self._settle(len(part), stored=done.fresh)
             self._report(done)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.binance.connection import diagram
+from app.metrics import METRICS
 from app.settings import declarations
 
 ROOT = Path(__file__).parent.parent
@@ -27,9 +28,19 @@ def connection_diagram() -> str:
     return f"```mermaid\n{diagram().strip()}\n```"
 
 
+def metrics_table() -> str:
+    """Return the table of docs/metrics.md."""
+    rows = ["| metric | type | what |", "|---|---|---|"]
+    for declared in METRICS:
+        name = f"{declared.name}{{{declared.label}}}" if declared.label else declared.name
+        rows.append(f"| `{name}` | {declared.kind} | {declared.sentence} |")
+    return "\n".join(rows)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings_table,
     ("ARCHITECTURE.md", "connection"): connection_diagram,
+    ("docs/metrics.md", "metrics"): metrics_table,
 }
 
 

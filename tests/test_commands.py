@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -96,6 +97,17 @@ def test_a_refused_command_is_one_sentence_and_makes_no_file_at_all(
 def test_an_export_where_nothing_is_recorded_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "BTCUSDT", "1m", "--out", str(tmp_path / "a.csv")]) == 2
     assert "Nothing is recorded in" in capsys.readouterr().err
+
+
+def test_collect_does_not_start_where_its_metrics_cannot_be_served(
+    server: SandboxServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s", "--metrics-port", port]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(rf"cryptopipe: The metrics cannot be served at port {port} .+\.\n", told.err)
 
 
 @pytest.mark.parametrize(

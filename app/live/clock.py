@@ -57,6 +57,10 @@ class ExchangeClock:
         """
         return self._latest_us if self.skew_us is None else min(self.now_us(), self._latest_us + _AHEAD_US)
 
+    def corrected_us(self) -> int | None:
+        """Our time plus the skew, whatever was seen: for measuring delays. None until the skew is measured."""
+        return None if self.skew_us is None else self._clock.now_us() + self.skew_us
+
     def monotonic_s(self) -> float:
         return self._clock.monotonic_s()
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Collection, Sequence
 
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock
+from app.live.measures import Measures
 from app.live.outbox import TradeOutbox
 from app.live.rates import Smoothed
 from app.live.tracker import SymbolTracker
@@ -36,6 +37,7 @@ class Recorder:
     def __init__(self, exchange_clock: ExchangeClock, board: MarketBoard, *, queue_trades: int, repair_trades: int):
         self.outbox = TradeOutbox(queue_trades, on_lost=self._on_lost, on_recovered=self._on_recovered)
         self.delay = Smoothed()
+        self.measures = Measures(exchange_clock)
         self.trades_received = 0
         self.moves = 0
         self._exchange_clock = exchange_clock
@@ -63,6 +65,8 @@ class Recorder:
 
     def attach(self, writer: TradeWriter | None) -> None:
         """Store through this writer from now on; None while there is no database."""
+        if writer is not None:
+            writer.on_stored(self.measures.note_stored)
         self.outbox.attach(writer)
 
     def move(self, left: Sequence[Trade]) -> None:
@@ -137,6 +141,7 @@ class Recorder:
         delay_us = self._exchange_clock.delay_us(trade.time_us, received_us)
         if delay_us is not None:
             self.delay.add(delay_us / 1_000)
+            self.measures.received.add(delay_us / 1e6)
         self._board.note(trade)
         return self._put(trade)
 

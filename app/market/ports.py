@@ -158,11 +158,18 @@ class WriterStatus:
     contradictions: int = 0
 
 
+StoredListener = Callable[[Sequence[Trade], float], None]
+"""Takes the trades of one batch just committed, and how many seconds that took."""
+
+
 class TradeWriter(Protocol):
     """Stores trades in a thread of its own. All methods return at once unless they say otherwise."""
 
     @property
     def status(self) -> WriterStatus: ...
+
+    def on_stored(self, listener: StoredListener) -> None:
+        """Call ``listener`` after each commit from now on, in the thread that committed; it must be quick."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
         """

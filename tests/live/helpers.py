@@ -14,7 +14,7 @@ from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedError, StoreUnavailable
 from app.market.interval import SECOND_US, Interval
-from app.market.ports import WriterStatus
+from app.market.ports import StoredListener, WriterStatus
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Trade
 from app.market.units import E8
@@ -84,6 +84,7 @@ class FakeWriter:
         self.trades: list[Trade] = []
         self.waits = 0
         self.on_wait: Callable[[], None] = lambda: None
+        self.tell_stored: StoredListener = lambda trades, took_s: None
 
     @property
     def ids(self) -> list[int]:
@@ -93,11 +94,15 @@ class FakeWriter:
     def status(self) -> WriterStatus:
         return WriterStatus(self.reason, 0, len(self.trades))
 
+    def on_stored(self, listener: StoredListener) -> None:
+        self.tell_stored = listener
+
     def put(self, trades: Sequence[Trade]) -> bool:
         if len(trades) > self.room:
             return False
         self.trades += trades
         self.room -= len(trades)
+        self.tell_stored(trades, 0.0)
         return True
 
     async def wait_for_room(self, timeout_s: float) -> bool:

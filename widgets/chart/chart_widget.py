@@ -59,6 +59,7 @@ class ChartWidget(QWidget):
             time, UTC microseconds. Once, until older bars were prepended or another series is shown.
         following_changed(bool): the view began, or ceased, to move on with the latest candle.
         visible_range_changed(): `visible_range_us` returns something else.
+        painted(): the chart was painted; it shows what it was told before the frame that `frame_count` counted last.
         crosshair_moved(object): onto that `Bar`, or None: off the candles.
         retry_requested(), simulated_market_requested(): a button of an error state was pressed.
     """
@@ -67,6 +68,7 @@ class ChartWidget(QWidget):
     older_history_requested = Signal(object)
     following_changed = Signal(bool)
     visible_range_changed = Signal()
+    painted = Signal()
     crosshair_moved = Signal(object)
     retry_requested = Signal()
     simulated_market_requested = Signal()
@@ -89,10 +91,12 @@ class ChartWidget(QWidget):
         self._all_dirty = True
         self._frame_due = False
         self._framed_at_s = 0.0
+        self._frames = 0
         self._axis_px = 0.0
         self._scene = Scene(TextStyles(self.font()))
         self._canvas = ChartCanvas(self._scene, self)
         self._canvas.resized.connect(self._resized)
+        self._canvas.painted.connect(self.painted)
         self._gestures = Gestures(self._canvas, self._scene, self)
         self._states = StatePanel(self)
         self._states.action_chosen.connect(self._act)
@@ -195,6 +199,11 @@ class ChartWidget(QWidget):
     def paint_count(self) -> int:
         """How often the chart has painted, parts included."""
         return self._canvas.paint_count
+
+    @property
+    def frame_count(self) -> int:
+        """How many times the chart took what it was told into its picture."""
+        return self._frames
 
     @property
     def is_up_to_date(self) -> bool:
@@ -314,6 +323,7 @@ class ChartWidget(QWidget):
     def _run_frame(self) -> None:
         """Bring the scene up to date and mark what differs as dirty; Qt paints it when it next can."""
         self._framed_at_s = monotonic()
+        self._frames += 1
         scene, series = self._scene, self._series
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
         self._keep_up()

@@ -1,0 +1,215 @@
+"""
+What the program says of itself in numbers: one table of metrics, read from the engine when somebody looks.
+
+Counters and gauges are read from the parts that keep them anyway; the distributions come from `app.live.measures`. Each
+`Metrics` has a registry of its own, so that two engines of one process never mix. `app.metrics_server` serves it to
+Prometheus, `app.sampling` makes the window's plots of it, and docs/metrics.md is derived from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psutil
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.live.engine import Engine
+from app.live.measures import Distribution
+from app.market.ports import FeedState, WriterStatus
+
+_PREFIX = "cryptopipe_"
+_NO_WRITER = WriterStatus()
+
+
+class Kind(StrEnum):
+    """What a metric is to Prometheus."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+Value = float | None
+Stages = tuple[tuple[str, Distribution], ...]
+"""Distributions by the value of the label ``stage``; "" where there is but one, without a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """
+    One metric: its name as Prometheus shows it, its sentence, and how it is read.
+
+    ``read`` returns None where the value is not known yet; ``stages`` is there for histograms instead.
+    """
+
+    name: str
+    kind: Kind
+    sentence: str
+    read: Callable[[Metrics], Value] = lambda _: None
+    stages: Callable[[Metrics], Stages] = lambda _: ()
+
+    @property
+    def label(self) -> str:
+        """The name of its label, "" where it has none."""
+        return "stage" if self.name.endswith("trade_delay_seconds") else ""
+
+
+class Metrics:
+    """The metrics of one engine; ``registry`` reads it anew for whoever collects, on the engine's loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.measures = engine.recorder.measures
+        self.process = psutil.Process()
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(_EngineCollector(self))
+
+    @property
+    def writer(self) -> WriterStatus:
+        """The status of the writer in use; an empty one while there is no database."""
+        return self.engine.database.writer.status if self.engine.database is not None else _NO_WRITER
+
+    def value(self, name: str) -> Value:
+        """Return the counter or gauge of that name, without the prefix; None where it is not known."""
+        return _BY_NAME[_PREFIX + name].read(self)
+
+
+class _EngineCollector(Collector):
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Metric]:
+        """Return all metrics without values."""
+        return [_family(declared) for declared in METRICS]
+
+    def collect(self) -> Iterator[Metric]:
+        for declared in METRICS:
+            family = _family(declared)
+            if isinstance(family, HistogramMetricFamily):
+                for stage, distribution in declared.stages(self._metrics):
+                    buckets = _cumulative(distribution)
+                    family.add_metric([stage] if declared.label else [], buckets, distribution.total)
+                yield family
+            elif (value := declared.read(self._metrics)) is not None:
+                family.add_metric([], value)
+                yield family
+
+
+def _family(declared: Declared) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
+    labels = [declared.label] if declared.label else []
+    if declared.kind is Kind.HISTOGRAM:
+        return HistogramMetricFamily(declared.name, declared.sentence, labels=labels)
+    kind = CounterMetricFamily if declared.kind is Kind.COUNTER else GaugeMetricFamily
+    return kind(declared.name, declared.sentence, labels=labels)
+
+
+def _cumulative(distribution: Distribution) -> list[tuple[str, float]]:
+    """Return the buckets as Prometheus has them: each holds all that is below its bound."""
+    buckets, below = [], 0
+    counts = tuple(distribution.counts)  # at once: another thread may be adding
+    for bound, count in zip((*map(str, distribution.bounds), "+Inf"), counts, strict=True):
+        below += count
+        buckets.append((bound, float(below)))
+    return buckets
+
+
+# How each is read. Where the part that would know is not of the kind that knows, it is not known.
+
+
+def _weight_used(metrics: Metrics) -> Value:
+    used = getattr(metrics.engine.exchange, "used_weight", None)  # tests and others may bring another exchange
+    return None if used is None else float(used)
+
+
+def _weight_limit(metrics: Metrics) -> Value:
+    limit = getattr(metrics.engine.exchange, "weight_per_minute", None)
+    return None if limit is None else float(limit)
+
+
+def _skew_s(metrics: Metrics) -> Value:
+    skew_us = metrics.engine.exchange_clock.skew_us
+    return None if skew_us is None else skew_us / 1e6
+
+
+def _open_gaps(metrics: Metrics) -> Value:
+    trackers = map(metrics.engine.recorder.tracker, metrics.engine.recorder.symbols)
+    return float(sum(len(tracker.gaps()) for tracker in trackers if tracker is not None))
+
+
+def _is_live(metrics: Metrics) -> Value:
+    return float(metrics.engine.feed.status.state is FeedState.LIVE and not metrics.engine.feed_reason)
+
+
+def _delays(metrics: Metrics) -> Stages:
+    measures = metrics.measures
+    return ("received", measures.received), ("stored", measures.stored), ("painted", measures.painted)
+
+
+def _counter(name: str, sentence: str, read: Callable[[Metrics], Value]) -> Declared:
+    return Declared(f"{_PREFIX}{name}_total", Kind.COUNTER, sentence, read)
+
+
+def _gauge(name: str, sentence: str, read: Callable[[Metrics], Value]) -> Declared:
+    return Declared(_PREFIX + name, Kind.GAUGE, sentence, read)
+
+
+def _histogram(name: str, sentence: str, stages: Callable[[Metrics], Stages]) -> Declared:
+    return Declared(_PREFIX + name, Kind.HISTOGRAM, sentence, stages=stages)
+
+
+METRICS: Sequence[Declared] = (
+    _gauge("feed_live", "1 while the exchange's stream is live, else 0.", _is_live),
+    _gauge("symbols_recorded", "Symbols being recorded.", lambda m: len(m.engine.recorder.symbols)),
+    _counter("messages_received", "Messages of the exchange's stream.", lambda m: m.engine.feed.counters.messages),
+    _counter(
+        "messages_malformed",
+        "Messages of the stream that could not be read and were skipped.",
+        lambda m: m.engine.feed.counters.malformed,
+    ),
+    _counter("reconnects", "Connections to the stream after the first.", lambda m: m.engine.feed.counters.reconnects),
+    _counter(
+        "trades_received",
+        "Live trades, those that came again not counted.",
+        lambda m: m.engine.recorder.trades_received,
+    ),
+    _counter("trades_stored", "Trades committed to the database in use.", lambda m: m.writer.stored),
+    _counter(
+        "trades_repaired", "Missing trades that were fetched from the exchange.", lambda m: m.engine.repairer.repaired
+    ),
+    _counter(
+        "trades_contradicted",
+        "Trades kept aside because they differ from the stored one of their id.",
+        lambda m: m.writer.contradictions,
+    ),
+    _histogram(
+        "trade_delay_seconds",
+        "Time from a live trade, by the exchange's clock, until it was received, stored (committed), painted (on the "
+        "chart; the newest trade of each paint); corrected for skew.",
+        _delays,
+    ),
+    _histogram("batch_trades", "Trades in each batch committed.", lambda m: (("", m.measures.batch_trades),)),
+    _histogram("batch_duration_seconds", "Time that each batch took to commit.", lambda m: (("", m.measures.batch_s),)),
+    _gauge(
+        "queued_trades",
+        "Trades in memory that wait to be committed.",
+        lambda m: m.writer.queued + m.engine.recorder.outbox.waiting,
+    ),
+    _gauge("missing_trades", "Trades known to be missing.", lambda m: m.engine.recorder.missing()),
+    _gauge("gaps_open", "Stretches of missing trades.", _open_gaps),
+    _gauge("rest_weight_used", "Weight of the REST requests in the exchange's current minute.", _weight_used),
+    _gauge("rest_weight_limit", "Weight that the exchange allows in a minute.", _weight_limit),
+    _gauge("clock_skew_seconds", "The exchange's clock minus this computer's.", _skew_s),
+    _histogram(
+        "loop_delay_seconds",
+        "How late the program's loop came to work that was due.",
+        lambda m: (("", m.measures.loop_s),),
+    ),
+    _gauge("resident_memory_bytes", "Memory that the process has in use.", lambda m: m.process.memory_info().rss),
+)
+"""Every metric, in the order of docs/metrics.md."""
+
+_BY_NAME = {declared.name.removesuffix("_total"): declared for declared in METRICS}
