@@ -22,7 +22,7 @@ from app.market.errors import CryptopipeError, SettingsError, StoreError
 from app.probe_text import facts_of_probe, verdict
 from app.settings import Place, Secret, Settings
 from app.settings_file import write_setting
-from storage.address import is_local, name_of, parts_of, url_of, without_secrets
+from storage.address import is_local, name_of, parts_of, password_in, url_of, without_secrets
 from storage.connection import PasswordWanted
 from storage.embedded import EmbeddedServer
 from storage.probe import Probe, probe
@@ -56,7 +56,7 @@ class DatabasePage:
     ) -> None:
         self._engine = engine
         self._window = window
-        self._settings = settings
+        self._settings = self._first_settings = settings
         self._config_file = config_file
         self._simulated = simulated
         self._dialog: DatabaseDialog | None = None
@@ -192,13 +192,20 @@ class DatabasePage:
         return replace(self._settings, database_url=url, database_password=Secret(password))
 
     def _known_password(self, url: str) -> str:
-        """Return the password of the database in use, where that is the one that ``url`` names."""
-        try:
-            current = database_url(self._settings)
-            is_same = bool(current) and name_of(current) == name_of(url)
-            return parts_of(current).get("password", "") if is_same else ""
-        except StoreError:
-            return ""
+        """
+        Return the password of the database in use, or of that of the start, where it is the one that ``url`` names.
+
+        A password that the program was given without a URL is for whichever is chosen.
+        """
+        for settings in (self._settings, self._first_settings):
+            try:
+                current = database_url(settings)
+                if current and name_of(current) == name_of(url) and (password := password_in(current)):
+                    return password
+            except StoreError:
+                continue
+        first = self._first_settings
+        return "" if first.database_url else first.database_password.text
 
     async def _carefully(self, dialog: DatabaseDialog, work: Callable[[], Probe]) -> Probe | None:
         """Return what ``work`` returns in a worker thread; tell the dialog where it fails."""

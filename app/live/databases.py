@@ -95,6 +95,8 @@ class DatabaseKeeper:
         self._opening: Background[Database] | None = None
         self._is_changing = False
         self._changing: asyncio.Task[None] | None = None
+        self._closed = False
+        self._forgone = 0
 
     def retry(self) -> None:
         """Try to open the database now instead of later."""
@@ -109,12 +111,15 @@ class DatabaseKeeper:
             try:
                 database = await opening.result()
             except StoreError as error:
+                self._opening = None
                 logger.error("no database: %s", error)
                 reason, wait_s = str(error), None if isinstance(error, StoreSchemaMismatch) else _RETRY_S
             except Exception as error:  # because a bug must not look like a database that is starting for ever
+                self._opening = None
                 logger.critical("no database by a fault in the program", exc_info=error)
                 reason, wait_s = inside("Opening the database", error), None
             else:
+                self._opening = None
                 if chosen is self._open_database:
                     self._use(database)
                     await self._on_open(database)
@@ -129,7 +134,8 @@ class DatabaseKeeper:
         Use another database from now on. Returns when it is in use.
 
         Raises:
-            StoreError: If it cannot be opened. Nothing has changed.
+            StoreError: If it cannot be opened, or would record nothing of what waits for the one in use, which is away.
+                Nothing has changed.
         """
         if self._is_changing:
             raise StoreError("The database is being changed already: wait until that is done.")
@@ -137,43 +143,76 @@ class DatabaseKeeper:
         opening = _opening(open_database)
         try:
             new = await opening.result()
-            # Shielded, because half a change would leave neither database in use, or both open.
-            self._changing = asyncio.ensure_future(self._change(new, open_database))
-            await asyncio.shield(self._changing)
-        finally:
-            if self._changing is None:
-                opening.abandon()
+            self._check(new)
+        except BaseException:
+            opening.abandon()
             self._is_changing = False
+            raise
+        # Shielded, because half a change would leave neither database in use, or both open.
+        self._changing = asyncio.ensure_future(self._change(new, open_database))
+        await asyncio.shield(self._changing)
 
     async def close(self) -> int:
         """Store what was received and close; bounded in time. Returns how many trades received are not stored."""
+        self._closed = True
         if self._changing is not None:
             await asyncio.wait([self._changing])  # its parts are bounded
         self._recorder.outbox.close()
+        if self.database is not None and self._opening is not None:  # changed while the first was still opening
+            self._opening.abandon()
         database = self.database or await self._opened_late()
         self.database = None
         if database is None:
-            return self._recorder.unstored()
+            return self._recorder.unstored() + self._forgone
         self._recorder.attach(database.writer)
         left = await _retired(database, self._recorder, hopeful=True)
-        return self._recorder.unstored() + len(left) + database.writer.refused
+        return self._recorder.unstored() + self._forgone + len(left) + database.writer.refused
+
+    def _check(self, new: Database) -> None:
+        if self._closed:
+            raise StoreError("The program is ending.")
+        old = self.database
+        if old is None or not new.reading_only or not old.writer.status.reason:
+            return
+        waiting = old.writer.status.queued + self._recorder.outbox.waiting
+        if waiting:
+            raise StoreError(
+                f"{waiting:,} trades wait for the database in use, which is away, and the other one may only be read: "
+                "choose one that can be written, or wait until it is back."
+            )
 
     async def _change(self, new: Database, open_database: OpenDatabase) -> None:
+        try:
+            await self._replace(new, open_database)
+            await self._on_open(new)
+        finally:
+            self._is_changing = False
+            self._changing = None
+
+    async def _replace(self, new: Database, open_database: OpenDatabase) -> None:
         old, self._open_database = self.database, open_database
         if old is not None:
             self.database, self.reason, self.failed = None, "The database is being changed.", False
             # What waits for a database that is away is better off waiting for the new one.
             left = await _retired(old, self._recorder, hopeful=not old.writer.status.reason)
-            if left:
+            if new.reading_only:
+                self._forgo(len(left))
+            elif left:
                 logger.warning("%d trades go to the new database, because the one before did not take them", len(left))
             self._recorder.move(left)
+        elif new.reading_only:
+            self._forgo(self._recorder.outbox.waiting)
         self._use(new)
         self._retry.set()  # whoever waits to open the one before need not any more
-        await self._on_open(new)
+
+    def _forgo(self, trades: int) -> None:
+        """Count trades that no database has taken, where the new one may only be read."""
+        if trades:
+            self._forgone += trades
+            logger.error("%d trades are stored nowhere: the new database may only be read", trades)
 
     def _use(self, database: Database) -> None:
         self.database, self.reason, self.failed = database, "", False
-        self._opening = None
         self._recorder.attach(database.writer)
         logger.info("database open: %s. %s", database.label, database.reading_only)
 
@@ -214,8 +253,8 @@ async def _retired(database: Database, recorder: Recorder, *, hopeful: bool) -> 
     """
     Have the database commit what was received so far, and close it; bounded in time.
 
-    Returns what it was given and could not store. Trades that come meanwhile wait in the outbox. ``hopeful`` False: it
-    is away, so it is given nothing more, and is not waited for.
+    Returns what it was given and could not store, however closing it goes: a fault is only logged. Trades that come
+    meanwhile wait in the outbox. ``hopeful`` False: it is away, so it is given nothing more, and is not waited for.
     """
     try:
         if hopeful:
@@ -224,7 +263,10 @@ async def _retired(database: Database, recorder: Recorder, *, hopeful: bool) -> 
     except TimeoutError:
         logger.warning("the database takes too long to store what waits")
     recorder.attach(None)
-    if hopeful:
-        await database.writer.flush(_FLUSH_S)
-    await asyncio.to_thread(database.close, _CLOSE_S if hopeful else _HOPELESS_S)
+    try:
+        if hopeful:
+            await database.writer.flush(_FLUSH_S)
+        await asyncio.to_thread(database.close, _CLOSE_S if hopeful else _HOPELESS_S)
+    except Exception as error:  # because what follows must not depend on it: the trades left, and the next database
+        logger.critical("the database was not closed in order", exc_info=error)
     return database.writer.unwritten()

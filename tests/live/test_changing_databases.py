@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,13 +12,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.live.databases import DatabaseKeeper
 from app.market.coverage import IdRanges
+from app.market.errors import StoreError
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import Listing, SimulatedMarket
 from app.settings import Settings, load
 from app.wiring import engine_for, open_database
+from storage.database import Database
 from storage.embedded import EmbeddedServer
-from tests.live.helpers import until
+from storage.filelock import FileLock
+from tests.live.helpers import recorder_for, until
 
 SYMBOL = "BTCUSDT"
 MARKET = [Listing("BTC", "60000", "0.01", "0.00001", 1.0)]
@@ -136,3 +142,119 @@ async def test_a_server_that_dies_is_left_for_another_with_all_that_it_was_not_g
         assert dying.stop()
     assert list(IdRanges([*in_old, *in_new])) == list(received)
     assert in_new.count() >= 100
+
+
+async def test_a_change_is_done_though_another_program_keeps_the_server_of_the_one_before_busy(
+    settings_for: Callable[..., Settings], other_url: str, data_dir: Path
+) -> None:
+    other = settings_for(database_url=other_url)
+    async with market() as server:
+        addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
+        async with engine_for(settings_for(repair_trades="0", **addresses)) as engine:
+            engine.start([SYMBOL])
+            try:
+                await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
+                with FileLock(data_dir / "database" / "server.lock") as lock:
+                    assert lock.acquire()
+                    began = time.monotonic()
+                    await engine.change_database(lambda: open_database(other))
+                    assert time.monotonic() - began < 25.0
+                assert engine.database is not None
+                assert engine.database.url == other_url
+                before = engine.recorder.trades_received
+                await until(lambda: engine.recorder.trades_received > before + 50)
+                received = engine.recorder.tracker(SYMBOL).received.held
+            finally:
+                assert await engine.close() == 0
+    in_embedded, in_other = await asyncio.to_thread(held, settings_for()), await asyncio.to_thread(held, other)
+    assert list(IdRanges([*in_embedded, *in_other])) == list(received)
+
+
+class Slow:
+    """Opens a database once it is let; ``opened`` is that database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.let = threading.Event()
+        self.opened: Database | None = None
+
+    def __call__(self) -> Database:
+        assert self.let.wait(20)
+        self.opened = open_database(self._settings)
+        return self.opened
+
+    def is_gone(self) -> bool:
+        return self.opened is not None and not self.opened.writer.is_running
+
+
+async def _nothing_more(_: object) -> None:
+    """What these tests do with a database in use."""
+
+
+async def test_a_second_change_given_up_while_it_opens_leaves_nothing_open(
+    settings_for: Callable[..., Settings], other_url: str
+) -> None:
+    keeper = DatabaseKeeper(
+        recorder_for(), lambda: open_database(settings_for()), on_open=_nothing_more, on_failure=lambda: None
+    )
+    await keeper.run()
+    await keeper.change(lambda: open_database(settings_for(database_url=other_url)))
+    in_use = keeper.database
+    slow = Slow(settings_for())
+    second = asyncio.ensure_future(keeper.change(slow))
+    await asyncio.sleep(0.05)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    slow.let.set()
+    await until(slow.is_gone)
+    assert keeper.database is in_use
+    await keeper.change(lambda: open_database(settings_for()))  # and another is not refused
+    assert await keeper.close() == 0
+
+
+async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_the_program_ended(
+    settings_for: Callable[..., Settings], other_url: str
+) -> None:
+    slow = Slow(settings_for())
+    keeper = DatabaseKeeper(recorder_for(), slow, on_open=_nothing_more, on_failure=lambda: None)
+    running = asyncio.ensure_future(keeper.run())
+    await asyncio.sleep(0.05)
+    await keeper.change(lambda: open_database(settings_for(database_url=other_url)))
+    running.cancel()
+    assert await keeper.close() == 0
+    slow.let.set()
+    await until(slow.is_gone)
+
+
+async def test_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_one_that_is_away(
+    settings_for: Callable[..., Settings], other_url: str, data_dir: Path
+) -> None:
+    assert open_database(settings_for(database_url=other_url)).close()
+    reading = settings_for(database_url=f"{other_url} options='-c default_transaction_read_only=on'")
+    dying = EmbeddedServer(data_dir.with_name("dying"))
+    url = dying.start()
+    try:
+        async with market() as server:
+            addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
+            async with engine_for(settings_for(database_url=url, repair_trades="0", **addresses)) as engine:
+                engine.start([SYMBOL])
+                try:
+                    await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
+                    in_use = engine.database
+                    await asyncio.to_thread(dying.stop)
+                    await until(lambda: in_use.writer.status.reason and in_use.writer.status.queued)
+                    with pytest.raises(
+                        StoreError, match=r"^[0-9,]+ trades wait for the database in use, which is away"
+                    ):
+                        await engine.change_database(lambda: open_database(reading))
+                    assert engine.database is in_use
+                    await asyncio.to_thread(dying.start)
+                    await until(lambda: not in_use.writer.status.reason)
+                    await engine.change_database(lambda: open_database(reading))
+                    assert engine.database is not None
+                    assert engine.database.reading_only
+                finally:
+                    assert await engine.close() == 0
+    finally:
+        assert dying.stop()
