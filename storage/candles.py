@@ -10,7 +10,7 @@ of what lies before and after only the nearest.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import starmap
 from typing import Any
 
@@ -42,6 +42,11 @@ _TRADES = sql.SQL(
     ORDER BY trade_id
     """
 ).format(time_us=candle_sql.microseconds("time"))
+
+_COVERAGE_OF = """
+    SELECT name, first_trade_id, last_trade_id FROM coverage JOIN symbols ON id = symbol_id
+    WHERE name = ANY (%s) ORDER BY symbol_id, first_trade_id
+"""
 
 _SAVE_SYMBOLS = """
     INSERT INTO symbols AS known (name, base, quote, tick_size, step_size, status)
@@ -152,6 +157,14 @@ class PostgresStore:
         if absent:
             with self._pool.borrowed("note absent trades") as connection:
                 ranges.record_absent(connection, symbol, absent)
+
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """See `app.market.ports.CandleStore`."""
+        ranges: dict[str, list[tuple[int, int]]] = {name: [] for name in symbols}
+        with self._pool.borrowed("read the coverage") as connection:
+            for name, first, last in connection.execute(_COVERAGE_OF, (list(ranges),)):
+                ranges[name].append((first, last))
+        return {name: IdRanges(held) for name, held in ranges.items()}
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.CandleStore`."""

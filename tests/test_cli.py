@@ -115,7 +115,12 @@ def test_an_unknown_setting_in_the_environment_is_refused(
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
-    ("symbols", "says"), [("BTCUSDT,NOSUCH", "“NOSUCH” is not a symbol"), ("LUNAUSDT", "is not trading now")]
+    ("symbols", "says"),
+    [
+        ("BTCUSDT,NOSUCH", "“NOSUCH” is not a symbol"),
+        ("A,B,C,BTCUSDT,D,E,F,G", "“A”, “B”, “C”, “D”, “E” and 2 more are not symbols"),
+        ("LUNAUSDT", "is not trading now"),
+    ],
 )
 def test_a_symbol_that_cannot_be_recorded_is_refused_before_anything_is_stored(
     refused: Callable[..., str], tmp_path: Path, symbols: str, says: str

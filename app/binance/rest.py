@@ -49,7 +49,7 @@ from app.binance.endpoints import (
     is_loopback,
 )
 from app.market.candle import Candle
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected, MalformedMessage
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.ports import Clock
 from app.market.symbol import Symbol
@@ -250,7 +250,7 @@ class BinanceRest:
             if refusal.code == TOO_MUCH_WEIGHT:
                 status = 429
             elif refusal.code in (INVALID_SYMBOL, ILLEGAL_CHARACTERS) and "symbol" in params:
-                return FeedRejected(f"“{params['symbol']}” is not a symbol of the exchange.", code=refusal.code)
+                return UnknownSymbol(params["symbol"], code=refusal.code)
             else:
                 words = refusal.message.rstrip(".")
                 return FeedRejected(

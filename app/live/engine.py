@@ -15,17 +15,19 @@ from typing import Any
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock
 from app.live.databases import Database, DatabaseKeeper, OpenDatabase, inside
+from app.live.directory import ListedHistory, SymbolDirectory
 from app.live.history import CandleHistory
 from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.market.errors import FeedError, FeedRejected, StoreError, UsageError
-from app.market.ports import Clock, TradeFeed, TradeHistory
+from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.symbol import Symbol
 
 logger = logging.getLogger(__name__)
 
 _MEASURE_CLOCK_EVERY_S = 300.0
 _RETRY_EXCHANGE_S = 5.0
+_PAGE = 1000
 
 
 class Engine:
@@ -33,8 +35,8 @@ class Engine:
     Start with `start`, end with `close`; all on one loop.
 
     ``open_database`` blocks and raises StoreError. ``on_database`` and ``on_symbols`` are called on the loop when a
-    database opened or failed to, and when the list of symbols arrived. ``feed_reason`` is one sentence once receiving
-    has ended for good; `retry_exchange` begins it anew.
+    database opened or failed to, and when something changed among the exchange's symbols. ``feed_reason`` is one
+    sentence once receiving has ended for good; `retry_exchange` begins it anew.
     """
 
     def __init__(
@@ -54,15 +56,24 @@ class Engine:
         self.clock = clock
         self.board = MarketBoard()
         self.recorder = Recorder(exchange_clock, self.board, queue_trades=queue_trades, repair_trades=repair_trades)
-        self.repairer = Repairer(self.recorder, exchange, clock)
-        self.history = CandleHistory(exchange)
+        self.directory = SymbolDirectory(exchange, clock)
+        listed = ListedHistory(exchange, self.directory)
+        self.repairer = Repairer(self.recorder, listed, clock)
+        self.history = CandleHistory(listed)
         self.feed_reason = ""
-        self.symbols: dict[str, Symbol] = {}
         self.on_database: Callable[[], None] = _nothing
         self.on_symbols: Callable[[], None] = _nothing
         self._databases = DatabaseKeeper(
             self.recorder, open_database, on_open=self._use_database, on_failure=lambda: self.on_database()
         )
+        self._listed = listed
+        self._repair_trades = repair_trades
+        self._trading: set[str] = set()
+        self._stored_symbols: dict[str, Symbol] = {}
+        self._feed_state = feed.status.state
+        self.directory.on_change = self._on_directory
+        self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
+        feed.on_status(self._on_feed_status)
         self._clock_measured = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._receiving: asyncio.Task[None] | None = None
@@ -85,18 +96,45 @@ class Engine:
     def start(self, symbols: Iterable[str]) -> None:
         """Begin to receive these symbols, to open the database and to learn about the exchange."""
         self.set_symbols(list(symbols))
-        for work in (self._measure_clock(), self._learn_symbols(), self._databases.run(), self.repairer.run()):
+        for work in (self._measure_clock(), self.directory.run(), self._databases.run(), self.repairer.run()):
             self._begin(work)
         self._receiving = self._begin(self._receive())
 
+    @property
+    def symbols(self) -> dict[str, Symbol]:
+        """Every symbol the exchange lists or once listed, by name; empty until known."""
+        return self.directory.symbols
+
+    def symbol(self, name: str) -> Symbol:
+        """Return the symbol of that name; its status tells where the exchange has none such."""
+        return self.directory.symbol(name)
+
     def set_symbols(self, symbols: Sequence[str]) -> None:
-        """Receive and record these symbols from now on."""
+        """
+        Receive and record these symbols from now on.
+
+        Those that do not trade are not asked for until they do; what is known of them stays.
+
+        Raises:
+            UsageError: If they are more than can be received; nothing is changed.
+        """
+        self.feed.set_symbols(self._to_receive(symbols))
         added = [symbol for symbol in symbols if self.recorder.tracker(symbol) is None]
         self.recorder.set_symbols(symbols)
-        self.feed.set_symbols(symbols)
+        self._trading = set(self._to_receive(symbols))
         if added and self._tasks:
             self._begin(self._load_coverage(added))
             self._begin(self._load_day_tickers(added))
+
+    def not_trading(self) -> list[str]:
+        """Return the recorded symbols that wait for their trading to go on, as the exchange said in this run."""
+        if not self.directory.is_current:
+            return []
+        return [name for name in self.recorder.symbols if not self.symbol(name).is_trading]
+
+    def _to_receive(self, symbols: Iterable[str]) -> list[str]:
+        # What a database remembers of a status may be old.
+        return [name for name in symbols if not self.directory.is_current or self.symbol(name).is_trading]
 
     def retry_database(self) -> None:
         """Try to open the database now instead of later."""
@@ -175,61 +213,93 @@ class Engine:
                 self._clock_measured.set()
             await self.clock.sleep(wait_s)
 
-    async def _learn_symbols(self) -> None:
-        while True:
-            try:
-                symbols = await self.exchange.symbols()
-            except FeedError as error:
-                logger.info("the list of symbols is not known: %s", error)
-                await self.clock.sleep(_RETRY_EXCHANGE_S)
-                continue
-            self._set_known_symbols(symbols)
-            if self.database is not None:
-                await self._remember_symbols(self.database)
-            await self._load_day_tickers(self.recorder.symbols)
-            return
+    def _on_feed_status(self, status: FeedStatus) -> None:
+        before, self._feed_state = self._feed_state, status.state
+        if status.state is FeedState.LIVE and before is not FeedState.LIVE and self._tasks:
+            self.directory.refresh()  # what changed meanwhile is not told by the streams
 
-    def _set_known_symbols(self, symbols: Iterable[Symbol]) -> None:
-        self.symbols = {symbol.name: symbol for symbol in symbols}
+    def _on_directory(self, changed: Sequence[Symbol]) -> None:
+        """Receive what trades now and no longer what does not."""
+        recorded = self.recorder.symbols
+        trading = set(self._to_receive(recorded))
+        begun, ended = trading - self._trading, self._trading - trading
+        self._trading = trading
+        if begun or ended:
+            try:
+                self.feed.set_symbols([name for name in recorded if name in trading])
+            except UsageError as error:
+                logger.error("the symbols received stay as they are: %s", error)
+        if self._tasks:
+            if ended:
+                self._begin(self._fetch_last(ended))
+            if self.directory.is_current:
+                asked = {symbol.name for symbol in changed if symbol.is_listed} | begun
+                self._begin(self._load_day_tickers([name for name in recorded if name in asked]))
+            if self.database is not None:
+                self._begin(self._keep_symbols(self.database))
         self.on_symbols()
+
+    async def _fetch_last(self, symbols: Iterable[str]) -> None:
+        """Fetch the last trades of symbols that trade no more: nothing follows that would show what is missing."""
+        for name in symbols:
+            tracker, fetched = self.recorder.tracker(name), 0
+            last = None if tracker is None else tracker.held().last
+            try:
+                while last is not None and fetched < self._repair_trades and self.symbol(name).is_listed:
+                    page = await self._listed.trades_from(name, last + 1, limit=_PAGE)
+                    await self.recorder.ingest(page)
+                    last = page[-1].trade_id if len(page) == _PAGE else None
+                    fetched += len(page)
+            except FeedError as error:
+                logger.info("the last trades of %s were not fetched: %s", name, error)
 
     async def _load_day_tickers(self, symbols: Sequence[str]) -> None:
         known = [symbol for symbol in symbols if symbol in self.symbols]
         if known:
             try:
-                self.board.note_all(await self.exchange.day_tickers(known))
+                self.board.note_all(await self._listed.day_tickers(known))
             except FeedError as error:
                 logger.info("no 24 h figures yet: %s", error)
 
     async def _use_database(self, database: Database) -> None:
         self.history.store = database.store
-        if self.symbols:
-            await self._remember_symbols(database)
-        else:
-            try:
-                self._set_known_symbols(await asyncio.to_thread(database.store.symbols))
-            except StoreError as error:
-                logger.warning("symbols not read: %s", error)
+        try:
+            stored = await asyncio.to_thread(database.store.symbols)
+            self._stored_symbols = {symbol.name: symbol for symbol in stored}
+            self.directory.remember(stored)
+            await self._keep_symbols(database)
+        except StoreError as error:
+            logger.warning("symbols not read: %s", error)
         self.on_database()
         await self._load_coverage(self.recorder.symbols)
 
-    async def _remember_symbols(self, database: Database) -> None:
+    async def _keep_symbols(self, database: Database) -> None:
+        """Store what the exchange said in this run and the database does not know."""
+        said = [self.symbols[name] for name in sorted(self.directory.seen)]
+        news = [symbol for symbol in said if self._stored_symbols.get(symbol.name) != symbol]
+        if not news:
+            return
         try:
-            await asyncio.to_thread(database.store.save_symbols, list(self.symbols.values()))
+            await asyncio.to_thread(database.store.save_symbols, news)
         except StoreError as error:
             logger.warning("symbols not kept: %s", error)
+        else:
+            if database is self.database:
+                self._stored_symbols |= {symbol.name: symbol for symbol in news}
 
-    async def _load_coverage(self, symbols: Iterable[str]) -> None:
+    async def _load_coverage(self, symbols: Sequence[str]) -> None:
         database = self.database
-        if database is None or database.reading_only:
+        if database is None or database.reading_only or not symbols:
             return  # what another program records is no gap of ours
         try:
-            for symbol in symbols:
-                ranges = await asyncio.to_thread(database.store.coverage, symbol)
-                if database is self.database:
-                    self.recorder.stored(symbol, ranges)
+            held = await asyncio.to_thread(database.store.coverage_of, symbols)
         except StoreError as error:
             logger.warning("what is stored is not known: %s", error)
+            return
+        if database is self.database:
+            for symbol, ranges in held.items():
+                self.recorder.stored(symbol, ranges)
+            await self._fetch_last([name for name in self.not_trading() if name in held])
 
 
 async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Symbol]:
@@ -237,16 +307,27 @@ async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Sy
     Return the symbols of these names.
 
     Raises:
-        UsageError: If one does not exist or is not trading.
+        UsageError: If one does not exist, or none is trading. One that is halted is recorded once it trades.
         FeedError: If the exchange cannot be asked.
     """
     known = {symbol.name: symbol for symbol in await exchange.symbols()}
-    for name in names:
-        if name not in known:
-            raise UsageError(f"“{name}” is not a symbol of the exchange: name one such as BTCUSDT.")
-        if not known[name].is_trading:
-            raise UsageError(f"{name} is not trading now (status {known[name].status}): name another symbol.")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        are = "is not a symbol" if len(unknown) == 1 else "are not symbols"
+        raise UsageError(f"{in_quotes(unknown)} {are} of the exchange: name one such as BTCUSDT.")
+    if not any(known[name].is_trading for name in names):
+        raise UsageError(
+            f"{names[0]} is not trading now (status {known[names[0]].status}): name another symbol."
+            if len(names) == 1
+            else f"None of the {len(names)} symbols named is trading now: name others."
+        )
     return [known[name] for name in names]
+
+
+def in_quotes(names: Sequence[str], most: int = 5) -> str:
+    """Return names for a sentence, ``“A”, “B” and 3 more``."""
+    shown = ", ".join(f"“{name}”" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _nothing() -> None:

@@ -53,7 +53,8 @@ class Recorder:
 
     def set_symbols(self, symbols: Collection[str]) -> None:
         """Record these from now on; what is known of the others is forgotten."""
-        for symbol in [symbol for symbol in self._trackers if symbol not in symbols]:
+        wanted = set(symbols)
+        for symbol in [symbol for symbol in self._trackers if symbol not in wanted]:
             del self._trackers[symbol]
         for symbol in symbols:
             if symbol not in self._trackers:

@@ -11,7 +11,9 @@ from app.market.trade import Trade
 
 ONE_SECOND = Interval.parse("1s")
 _KEPT_US = 2 * 3_600 * SECOND_US
-_PRUNE_EVERY = 50_000
+# With hundreds of symbols the seconds nobody looks at would be most of the memory; a chart that comes takes klines.
+_KEPT_UNSEEN_US = 600 * SECOND_US
+_PRUNE_EVERY_US = 60 * SECOND_US
 
 TradeListener = Callable[[Trade], None]
 
@@ -21,7 +23,8 @@ class SymbolTracker:
     Follows the trades of one symbol.
 
     From ``window_start_us`` (a whole second, UTC microseconds; None before the first trade) on, ``recent`` holds 1 s
-    candles of every trade received, for charts to join: what is older a chart takes from klines and the database. A
+    candles of every trade received, for charts to join: what is older a chart takes from klines and the database. They
+    are kept for two hours while a chart listens, else for ten minutes. A
     hole that is too large to be fetched moves the window behind it (`restart_window`) and raises ``generation``.
     ``lost`` are trades received that could not be stored, ``elsewhere`` those received for another database than the
     one in use; ``begins`` until the first trade from the feed for that one. ``filled`` grows with every id that came
@@ -42,6 +45,7 @@ class SymbolTracker:
         self.listeners: list[TradeListener] = []
         self.last_trade: Trade | None = None
         self.total = 0
+        self._prune_at_us = 0
         self._gaps: tuple[TradeGap, ...] = ()
         self._gaps_stale = True
 
@@ -70,8 +74,9 @@ class SymbolTracker:
             self.recent.add(trade)
             for listener in self.listeners:
                 listener(trade)
-        if self.total % _PRUNE_EVERY == 0:
-            self._prune(trade.time_us - _KEPT_US)
+        if trade.time_us >= self._prune_at_us:
+            self._prune_at_us = trade.time_us + _PRUNE_EVERY_US
+            self._prune(trade.time_us - (_KEPT_US if self.listeners else _KEPT_UNSEEN_US))
         return True
 
     def restart_window(self, trade: Trade) -> None:

@@ -5,6 +5,7 @@ Every error that crosses a module's border, as one tree.
     ├── FeedError
     │   ├── FeedDisconnected      retry
     │   ├── FeedRejected          fatal until the user changes something
+    │   │   └── UnknownSymbol     the exchange has no such symbol, or no longer
     │   └── MalformedMessage      skip, count, show
     ├── StoreError
     │   ├── StoreUnavailable      retry
@@ -47,6 +48,14 @@ class FeedRejected(FeedError):
     def __init__(self, message: str, *, code: int | None = None) -> None:
         super().__init__(message)
         self.code = code
+
+
+class UnknownSymbol(FeedRejected):
+    """The exchange has no such symbol, or no longer. ``symbol`` is the name asked for."""
+
+    def __init__(self, symbol: str, *, code: int | None = None) -> None:
+        super().__init__(f"“{symbol}” is not a symbol of the exchange.", code=code)
+        self.symbol = symbol
 
 
 class MalformedMessage(FeedError):

@@ -105,7 +105,8 @@ class TradeFeed(Protocol):
 
 class TradeHistory(Protocol):
     """
-    What the exchange remembers. Every call may raise FeedDisconnected (try later) or FeedRejected (never will).
+    What the exchange remembers. Every call may raise FeedDisconnected (try later) or FeedRejected (never will);
+    UnknownSymbol where the exchange has no such symbol.
     """
 
     async def symbols(self) -> list[Symbol]:
@@ -219,6 +220,9 @@ class CandleStore(Protocol):
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """Note such ids, as inclusive ranges; those that are held stay held."""
+
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """Return the ids held of each of these symbols, by name; empty ranges for one that is not known."""
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """Remember the exchange's symbols, for a start without the exchange."""

@@ -5,6 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TRADING = "TRADING"
+DELISTED = "DELISTED"
+"""Our word, not the exchange's: it listed the symbol once and lists it no more."""
+UNLISTED = "UNLISTED"
+"""Our word, not the exchange's: it does not list a symbol of that name."""
+
+_IN_WORDS = {
+    "HALT": "Trading halted",
+    "BREAK": "Trading halted",
+    "PRE_TRADING": "Not trading yet",
+    "AUCTION_MATCH": "In an auction",
+    "POST_TRADING": "Trading ended",
+    "END_OF_DAY": "Trading ended",
+    DELISTED: "Delisted",
+    UNLISTED: "Not listed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +29,7 @@ class Symbol:
 
     ``name`` is the exchange's upper-case name (``"BTCUSDT"``), ``base`` and ``quote`` its assets. ``tick_size_e8`` is
     the price step in the quote asset, ``step_size_e8`` the quantity step in the base asset (1e-8 units, never 0).
-    ``status`` is the exchange's word: ``"TRADING"``, ``"BREAK"``, ``"HALT"`` …
+    ``status`` is the exchange's word: ``"TRADING"``, ``"BREAK"``, ``"HALT"`` …; or `DELISTED` or `UNLISTED`.
 
     Source: GET /api/v3/exchangeInfo.
     """
@@ -29,6 +44,16 @@ class Symbol:
     @property
     def is_trading(self) -> bool:
         return self.status == TRADING
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the exchange knows it, trading or not: it can be asked about it."""
+        return self.status not in (DELISTED, UNLISTED)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing of it is to be expected, in words, as ``"Trading halted"``; empty while it trades."""
+        return "" if self.is_trading else _IN_WORDS.get(self.status, "Not trading")
 
     @property
     def display_name(self) -> str:

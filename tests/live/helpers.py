@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock
@@ -248,6 +248,9 @@ class FakeStore:
         self._answer()
         for first, last in absent:
             self.absent_ids.add_range(first, last)
+
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        return {symbol: self.coverage(symbol) for symbol in symbols}
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         self._answer()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.live import tracker as tracker_module
 from app.live.tracker import SymbolTracker
 from app.market.coverage import IdRanges, TradeGap
 from app.market.interval import SECOND_US
@@ -95,16 +95,19 @@ def test_ids_the_exchange_does_not_have_are_no_gap_and_late_ids_close_one() -> N
     assert tracker.missing() == 3
 
 
-def test_seconds_older_than_the_kept_hours_are_forgotten() -> None:
+@pytest.mark.parametrize(("looked_at", "kept_s"), [(True, 7_200), (False, 600)])
+def test_seconds_older_than_what_is_kept_are_forgotten(looked_at: bool, kept_s: int) -> None:
     tracker = SymbolTracker(SYMBOL)
-    kept_s = tracker_module._KEPT_US // SECOND_US
-    every = tracker_module._PRUNE_EVERY
-    for number in range(every):
-        tracker.add(trade(number + 1, number * 2 * kept_s / every))
+    if looked_at:
+        tracker.listeners.append(lambda _: None)
+    last_s = 2 * kept_s
+    for number in range(last_s):
+        tracker.add(trade(number + 1, number))
     first_kept_us = tracker.recent.candles()[0].open_time_us
     assert tracker.window_start_us is not None
-    assert first_kept_us >= tracker.window_start_us > START_US + (kept_s - 2) * SECOND_US
-    assert len(tracker.recent) <= kept_s + 2
+    assert START_US + (last_s - kept_s) * SECOND_US >= first_kept_us >= tracker.window_start_us
+    assert first_kept_us >= START_US + (last_s - kept_s - 120) * SECOND_US
+    assert len(tracker.recent) <= kept_s + 120
 
 
 @given(

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle, CandleSource
+from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
@@ -228,3 +229,15 @@ def test_no_candle_is_made_of_what_retention_left_of_its_trades(world: World, na
         candle for candle in whole if candle.open_time_us >= midnight_us
     ]
     assert world.store.candles("BTCUSDT", MINUTE) == folded(trades, MINUTE)
+
+
+def test_the_coverage_of_many_symbols_is_that_of_each(world: World) -> None:
+    names = [f"S{number}USDT" for number in range(40)]
+    for number, name in enumerate(names[:30]):
+        world.record(some_trades(20, symbol=name, first_id=100 + number))
+        world.record(some_trades(20, symbol=name, first_id=500 + number))
+    found = world.store.coverage_of([*names, names[0]])
+    assert list(found) == names
+    assert found == {name: world.store.coverage(name) for name in names}
+    assert found["S3USDT"] == IdRanges([(103, 122), (503, 522)])
+    assert world.store.coverage_of([]) == {}
