@@ -263,6 +263,7 @@ class Engine:
 
     async def _use_database(self, database: Database) -> None:
         self.history.store = database.store
+        self.on_database()
         try:
             stored = await asyncio.to_thread(database.store.symbols)
             self._stored_symbols = {symbol.name: symbol for symbol in stored}
@@ -270,7 +271,6 @@ class Engine:
             await self._keep_symbols(database)
         except StoreError as error:
             logger.warning("symbols not read: %s", error)
-        self.on_database()
         await self._load_coverage(self.recorder.symbols)
 
     async def _keep_symbols(self, database: Database) -> None:
