@@ -6,7 +6,7 @@ RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # A clone that was moved holds scripts with the old address: .venv/ready-* remember where they were made.
@@ -33,6 +33,9 @@ test: setup-dev ## run all tests, without a display
 
 crash: setup-dev ## kill the writer 100 times and the database 50 times under load, then compare all that is stored
 	PYTHONPATH=. $(BIN)/python tests/soak/crash.py $(ARGS)
+
+soak: setup-dev ## an hour of 1,000 random faults against the feed and the database, then compare every trade
+	PYTHONPATH=. $(BIN)/python tests/soak/feed.py $(ARGS)
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .

@@ -22,10 +22,9 @@ from tests.faults.world import Scene
 Act = Callable[[Scene], Awaitable[None] | None]
 TRADES = "@trade"
 REPAIR = "/historicalTrades"
-OUTAGE_S = 300.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """
     One kind of fault. ``begin`` makes it happen, ``end`` ends what `Scene.calm` does not.
@@ -46,6 +45,11 @@ class Kind:
     needs_clock: bool = False
     is_outage: bool = False
     loses_because: str = ""
+
+    @property
+    def keeps_out(self) -> bool:
+        """Whether the exchange takes no new connection for a while."""
+        return "handshake" in self.name
 
     def __str__(self) -> str:
         return self.name
@@ -124,7 +128,7 @@ async def _short_lives(scene: Scene) -> None:
 
 
 async def _long_lives(scene: Scene) -> None:
-    scene.limit(lifetime_s=24 * 3600.0, shutdown_notice_s=10.0)
+    scene.calm()
     await each(Connection.cut)(scene)
 
 
@@ -171,14 +175,14 @@ async def _other_story(scene: Scene) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _stop_for_five_minutes(scene: Scene, how: signal.Signals = signal.SIGINT) -> None:
+async def _stop(scene: Scene, how: signal.Signals = signal.SIGINT) -> None:
     await asyncio.to_thread(scene.database.stop, how)
-    await scene.pass_time(OUTAGE_S)
+    await scene.pass_time(scene.outage_s)
 
 
-async def _freeze_for_five_minutes(scene: Scene) -> None:
+async def _freeze(scene: Scene) -> None:
     await asyncio.to_thread(scene.database.freeze)
-    await scene.pass_time(OUTAGE_S)
+    await scene.pass_time(scene.outage_s)
 
 
 async def _start(scene: Scene) -> None:
@@ -189,7 +193,7 @@ async def _stop_and_cut(scene: Scene) -> None:
     await asyncio.to_thread(scene.database.stop)
     for _ in range(3):
         await each(Connection.cut)(scene)
-        await scene.pass_time(OUTAGE_S / 3)
+        await scene.pass_time(scene.outage_s / 3)
 
 
 def _day_passes(scene: Scene) -> None:
@@ -198,11 +202,11 @@ def _day_passes(scene: Scene) -> None:
 
 
 async def _sleep_of_the_computer(scene: Scene) -> None:
-    """The connection is gone, five minutes of the market have passed, and the clock has jumped."""
+    """The connection is gone, minutes of the market have passed, and the clock has jumped."""
     if scene.clock is not None:
-        scene.clock.skip(OUTAGE_S)
+        scene.clock.skip(scene.outage_s)
     await each(Connection.cut)(scene)
-    scene.market_clock.skip(OUTAGE_S)
+    scene.market_clock.skip(scene.outage_s)
 
 
 _SMALL_QUEUE = {"queue_trades": 1000}
@@ -268,10 +272,10 @@ KINDS = (
     Kind("REST contradicts what the stream said", answered(_other_neighbours), "rest"),
     Kind("the stream contradicts what REST said", _other_story, "rest", contradicts=True),
     # The database
-    Kind("database stopped for five minutes", _stop_for_five_minutes, "", end=_start, is_outage=True),
+    Kind("database stopped for five minutes", _stop, "", end=_start, is_outage=True),
     Kind(
         "database killed and away for five minutes, small queue",
-        partial(_stop_for_five_minutes, how=signal.SIGKILL),
+        partial(_stop, how=signal.SIGKILL),
         "",
         end=_start,
         settings=_SMALL_QUEUE,
@@ -279,7 +283,7 @@ KINDS = (
     ),
     Kind(
         "database frozen for five minutes, small queue",
-        _freeze_for_five_minutes,
+        _freeze,
         "",
         end=_start,
         settings=_SMALL_QUEUE,

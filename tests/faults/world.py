@@ -144,7 +144,8 @@ class Scene:
     """
     What a fault may act on.
 
-    ``clock`` is that of the recording, where it runs in this process; ``random`` is the seed's.
+    ``clock`` is that of the recording, where it runs in this process; ``random`` is the seed's. A database that is
+    taken away is so for ``outage_s`` of the exchange's time.
     """
 
     market: WatchedMarket
@@ -153,6 +154,10 @@ class Scene:
     database: DatabaseServer
     random: random.Random
     clock: HurriedClock | None = None
+    outage_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        self._usual_limits = self.server.limits
 
     @property
     def connections(self) -> list[Connection]:
@@ -176,6 +181,7 @@ class Scene:
     def calm(self) -> None:
         """Let the exchange work as it should from now on."""
         self.server.faults.clear()
+        self.server.limits = self._usual_limits
         for connection in self.connections:
             connection.faults.clear()
 

@@ -1,0 +1,66 @@
+"""
+Kill -9 of ``cryptopipe collect`` in the middle of every kind of fault.
+
+The next start finds and fetches what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.kinds import KINDS, Kind, do
+from tests.faults.program import collecting, fork_server
+from tests.faults.rig import Stored, begun, healed, settings_for
+from tests.faults.world import PATIENCE_S, DatabaseServer, Scene, scene_of, until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork server")
+
+SEED = 12
+
+
+def _parameter(kind: Kind) -> Any:
+    marks = [pytest.mark.xfail(reason=kind.loses_because, strict=False)] if kind.loses_because else []
+    return pytest.param(kind, marks=marks, id=kind.name)
+
+
+@pytest.mark.parametrize("kind", [_parameter(kind) for kind in KINDS if not kind.needs_clock])
+async def test_nothing_is_lost_or_doubled_by_a_kill_during(
+    kind: Kind, database: DatabaseServer, url: str, data_dir: Path
+) -> None:
+    async with scene_of(SEED, database, speed=30.0 if kind.is_outage else 10.0) as scene:
+        scene.outage_s = 30.0
+        stored = Stored(scene, url)
+        settings = settings_for(scene, url, data_dir, **kind.settings)
+        said = data_dir.with_name("said")
+        killed = collecting(fork_server(), settings, said)
+        again = None
+        try:
+            await begun(scene, stored)
+            await in_the_middle(kind, scene)
+            killed.kill()
+            await asyncio.to_thread(killed.join)
+            if kind.is_outage:
+                await do(kind.end, scene)  # `collect` does not begin without its database: it says so and ends
+            again = collecting(fork_server(), settings, said)
+            await healed(kind, scene, stored)
+            again.terminate()
+            await asyncio.to_thread(again.join, PATIENCE_S)
+            assert again.exitcode == 0, said.read_text()
+        finally:
+            for process in (killed, again):
+                if process is not None and process.is_alive():
+                    process.kill()
+        assert await asyncio.to_thread(stored.differences, contradicted=kind.contradicts) == []
+
+
+async def in_the_middle(kind: Kind, scene: Scene) -> None:
+    """Return when the fault has begun to bite and nothing has healed yet."""
+    before = scene.count(kind.bites)
+    await do(kind.begin, scene)
+    if kind.bites not in ("", "connections"):
+        await until(lambda: scene.count(kind.bites) > before, f"{kind.bites}: {scene.server.faults.counts}")

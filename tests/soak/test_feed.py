@@ -1,0 +1,47 @@
+"""The soak of the feed in small, its plan, and that its report says what was lost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.soak.feed import KINDS_THROWN, OUTAGES, options_of, plan, soak
+from tests.soak.feed_report import FeedReport, Life
+
+
+def test_a_plan_is_the_seeds_and_has_all_that_was_asked_for() -> None:
+    throws = plan(5, 3600.0, 1000, 20, 20)
+    assert throws == plan(5, 3600.0, 1000, 20, 20) != plan(6, 3600.0, 1000, 20, 20)
+    assert [throw.at_s for throw in throws] == sorted(throw.at_s for throw in throws)
+    assert len(throws) == 1000
+    kills = [throw.at_s for throw in throws if throw.kind is None]
+    assert (len(kills), max(kills) < 1200) == (20, True)
+    assert len([throw for throw in throws if throw.kind in OUTAGES]) == 20
+    assert {throw.kind for throw in throws} > set(KINDS_THROWN)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its server is ended by signals of Unix")
+async def test_a_short_soak_loses_and_doubles_nothing(reachable_folder: Path) -> None:
+    options = options_of("--minutes 0.2 --faults 14 --kills 1 --outages 1 --rate 300 --seed 2".split())
+    report = FeedReport(2, "a test")
+    folder = reachable_folder / "soak"
+    folder.mkdir(mode=0o711)
+    await soak(options, folder, report)
+    assert report.differences == []
+    assert sum(report.kinds.values()) == 14
+    assert len(report.lives) == 2
+    assert sum(report.trades.values()) > 1000
+    assert "| nothing |" in report.markdown()
+
+
+def test_the_report_says_what_is_wrong_and_how_memory_grew() -> None:
+    report = FeedReport(1, "a test", minutes=10.0)
+    report.lives = [Life(0.0, [(float(at_s), 80_000_000 + at_s * 1_000) for at_s in range(0, 600, 5)])]
+    assert report.lives[0].slope_mb_h() == pytest.approx(3.6)
+    assert not report.has_lost
+    report.differences = ["a trade is missing"]
+    assert report.has_lost
+    assert "| a trade is missing |" in report.markdown()
+    assert "+3.6 MB/h over 10 min" in report.markdown()
