@@ -47,6 +47,6 @@ class WeightBudget:
 
     def _turn_to(self, now_us: int) -> None:
         minute = now_us // _MINUTE_US
-        if minute != self._minute:
-            self._minute = minute
+        if minute > self._minute:
             self._used = 0
+        self._minute = minute

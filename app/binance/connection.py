@@ -2,7 +2,7 @@
 The life of the connection, as a table and three rules without I/O.
 
 `TRANSITIONS` says what can follow what; `explain` alone decides whether an error is worth another attempt; `backoff_s`
-says how long to wait for it. The stream client (`stream`) does what they say and decides nothing itself.
+says how long to wait for it. A connection's keeper (`shard`) does what they say and decides nothing itself.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from websockets.exceptions import (
     InvalidHandshake,
     InvalidMessage,
     InvalidProxy,
+    InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
     ProxyError,
     SecurityError,
 )
 
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut
 from app.market.ports import FeedState
 
+QUICK_DELAY_S = 0.2
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 LONGEST_SILENCE_S = 600.0
@@ -39,6 +41,8 @@ class ConnectionEvent(Enum):
     OPENED = "opened"
     FAILED = "failed"  # an attempt, or the connection itself
     SILENT = "silent"  # connected, subscribed, and no data for too long
+    DOUBTED = "doubted"  # the computer slept or its network changed, so it is probably dead
+    HEARD = "heard"  # it lives after all
     REPLACED = "replaced"  # a new connection took over
     RETRIED = "retried"
     REJECTED = "rejected"  # for good, or attempts ran out
@@ -59,6 +63,7 @@ TRANSITIONS: dict[FeedState, dict[ConnectionEvent, FeedState]] = {
     },
     _S.LIVE: {
         _E.SILENT: _S.STALE,
+        _E.DOUBTED: _S.STALE,
         _E.REPLACED: _S.LIVE,
         _E.FAILED: _S.BACKING_OFF,
         _E.REJECTED: _S.REFUSED,
@@ -66,6 +71,7 @@ TRANSITIONS: dict[FeedState, dict[ConnectionEvent, FeedState]] = {
     },
     _S.STALE: {
         _E.REPLACED: _S.LIVE,
+        _E.HEARD: _S.LIVE,
         _E.FAILED: _S.BACKING_OFF,
         _E.REJECTED: _S.REFUSED,
         _E.STOPPED: _S.CLOSING,
@@ -98,15 +104,21 @@ def diagram() -> str:
     return "\n".join(lines) + "\n"
 
 
-def backoff_s(attempt: int, retry_after_s: float | None = None, *, chance: random.Random) -> float:
+def backoff_s(
+    attempt: int, retry_after_s: float | None = None, *, chance: random.Random, proven: bool = False
+) -> float:
     """
     Return how long to wait before the next attempt when ``attempt`` (from 1) have failed in a row.
 
     Doubles from half a second to 30 s, of which half is left to ``chance``, so that a thousand programs do not come
-    back in step. ``retry_after_s``, what the exchange asked for, is never undercut.
+    back in step. Where a ``proven`` connection broke, the first attempt comes almost at once: most often the exchange
+    is there, and each second without a connection is trades to be fetched again. ``retry_after_s``, what the exchange
+    asked for, is never undercut.
     """
     ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * float(2 ** min(attempt - 1, 16)))
     delay = ceiling * (0.5 + 0.5 * chance.random())
+    if proven and attempt == 1:
+        delay = QUICK_DELAY_S * chance.random()
     return delay if retry_after_s is None else max(delay, retry_after_s)
 
 
@@ -157,9 +169,11 @@ class Watchdog:
         return False
 
 
-def explain(error: BaseException, host: str) -> FeedError | None:
+def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | None:
     """
     Return what ``error`` means for the connection to ``host``; the one place where retrying is decided.
+
+    ``proxy``: the address of the one on the way, without its password, or "".
 
     FeedDisconnected: try again, not before its ``retry_after_s``. FeedRejected: trying again is useless. None: no fault
     of the network, but a bug; let it rise.
@@ -176,16 +190,25 @@ def explain(error: BaseException, host: str) -> FeedError | None:
     if isinstance(error, (InvalidURI, SecurityError)):  # where a redirection leads
         return _not_the_exchange("a redirection", host)
     if isinstance(error, ProxyError):
-        return FeedDisconnected(f"The proxy on the way to {host} does not answer as one ({error}).")
-    if isinstance(error, InvalidProxy):
-        return FeedRejected(f"The proxy that is set cannot be used ({error}); correct or remove it.")
+        answered = error.response.status_code if isinstance(error, InvalidProxyStatus) else None
+        return FeedDisconnected(proxy_trouble(host, proxy, str(error.__cause__ or error), answered))
+    if isinstance(error, InvalidProxy):  # its own text shows the address, and with it a password
+        return FeedRejected(f"The proxy that is set cannot be used ({error.msg}); correct or remove it.")
     if isinstance(error, InvalidMessage):
         return FeedDisconnected(f"{host} ended the connection before answering.")
     if isinstance(error, InvalidHandshake):
         return FeedRejected(f"{host} does not answer as a stream of the exchange ({error}); check the address.")
     if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are among them
-        return FeedDisconnected(f"Cannot reach {host} ({network_reason(error)}).")
+        way = f"{host} by the proxy {proxy}" if proxy else host
+        return FeedDisconnected(f"Cannot reach {way} ({network_reason(error)}).")
     return None
+
+
+_SHUT_OUT = {
+    418: ("{host} has banned this address for asking too much", 120.0),
+    429: ("{host} was asked too much too fast", 60.0),
+    403: ("The firewall of {host} turned us away", 60.0),
+}
 
 
 def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
@@ -195,19 +218,10 @@ def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
     ``retry_after``: the header of that name in seconds, or None. Bans without it are taken for two minutes, the
     shortest there is.
     """
-    if status == 418:
-        return FeedDisconnected(
-            f"{host} has banned this address for asking too much (HTTP 418).",
-            retry_after_s=_seconds(retry_after, 120.0),
-        )
-    if status == 429:
-        return FeedDisconnected(
-            f"{host} was asked too much too fast (HTTP 429).", retry_after_s=_seconds(retry_after, 60.0)
-        )
-    if status == 403:
-        return FeedDisconnected(
-            f"The firewall of {host} turned us away (HTTP 403).", retry_after_s=_seconds(retry_after, 60.0)
-        )
+    if status in _SHUT_OUT:
+        words, shortest_s = _SHUT_OUT[status]
+        sentence = f"{words.format(host=host)} (HTTP {status})."
+        return FeedShutOut(sentence, retry_after_s=_seconds(retry_after, shortest_s))
     if status == 451:
         return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
     if status >= 500 or status == 408:
@@ -221,6 +235,14 @@ def _not_the_exchange(answer: str, host: str) -> FeedDisconnected:
     return FeedDisconnected(
         f"Something other than the exchange answers at {host} ({answer}); check the address and the network's sign-in."
     )
+
+
+def proxy_trouble(host: str, proxy: str, detail: str, status: int | None = None) -> str:
+    """Return the sentence for a ``proxy`` that does not do its work; ``proxy`` and ``detail`` hold no password."""
+    name = f"proxy {proxy}" if proxy else "proxy"
+    if status == 407 or "authentication" in detail.lower():
+        return f"The {name} wants another user and password; correct the setting proxy."
+    return f"The {name} does not bring us to {host} ({detail.rstrip('.')})."
 
 
 def network_reason(error: OSError) -> str:
@@ -241,17 +263,6 @@ def network_reason(error: OSError) -> str:
     if isinstance(error, ConnectionError):
         return "the connection broke"
     return error.strerror or "the connection failed"
-
-
-def with_retry(error: FeedError, delay_s: float) -> str:
-    """Return the error's sentence, and when the next attempt is."""
-    return f"{str(error).rstrip('.')}; trying again {_in_words(delay_s)}."
-
-
-def _in_words(delay_s: float) -> str:
-    if delay_s < 1:
-        return "at once"
-    return f"in {delay_s:.0f} s" if delay_s < 120 else f"in {delay_s / 60:.0f} min"
 
 
 def _seconds(text: str | None, otherwise: float) -> float:

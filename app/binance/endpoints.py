@@ -27,6 +27,7 @@ STREAMS_PER_REQUEST = 200
 REQUEST_SPACING_S = 0.3
 # Three hundred attempts in five minutes and the address is banned; half of that leaves room for a second program.
 MAX_CONNECTION_ATTEMPTS = 150
+FREE_CONNECTION_ATTEMPTS = 75  # the rest is spread over the period
 CONNECTION_ATTEMPTS_PERIOD_S = 300.0
 CONNECTION_LIFE_S = 24 * 3600.0
 REPLACE_AFTER_S = 23.5 * 3600.0

@@ -1,7 +1,7 @@
 """
 One WebSocket connection: frames in, events out, wishes for streams in, paced requests out.
 
-A link lives until its connection ends and never reconnects; that is the feed's part (`stream`). It keeps no data: an
+A link lives until its connection ends and never reconnects; that is its keeper's part (`shard`). It keeps no data: an
 event is delivered before the next frame is read, so that whoever takes long slows down the reading. What the exchange
 sends meanwhile waits in the connection's queue of `QUEUE_FRAMES` frames, then in the buffers of the operating system,
 and where those overflow too, the exchange ends the connection.
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Literal
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -76,12 +75,12 @@ class Link:
         clock: Clock,
         *,
         timeout_s: float,
-        proxy: str | Literal[True] | None,
+        proxy: str | None,
     ) -> Link:
         """
         Connect to ``url``; nothing is subscribed yet.
 
-        ``proxy``: its address, True for that of the system, or None.
+        ``proxy``: its address, or None.
 
         Raises:
             OSError, InvalidHandshake: as `websockets.asyncio.client.connect`; `connection.explain` reads them.

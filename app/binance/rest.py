@@ -3,7 +3,7 @@ What the exchange remembers, asked for over REST.
 
 `BinanceRest` implements `app.market.ports.TradeHistory`. Each call is one request (a ticker of many symbols excepted)
 and is not repeated here: who asked knows whether the answer is still wanted. The limits hold for the client as a whole:
-a call waits where the minute's weight is used up, and fails at once while the exchange keeps us out.
+a call waits where the minute's weight is used up, and fails at once while the exchange keeps us out, whoever was told.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
 from app.binance.budget import WeightBudget
-from app.binance.connection import http_error, network_reason
+from app.binance.connection import http_error, network_reason, proxy_trouble
 from app.binance.decode_rest import (
     decode_aggregate_trades,
     decode_day_tickers,
@@ -46,12 +47,14 @@ from app.binance.endpoints import (
     check_rest_base,
     day_ticker_endpoint,
     host_of,
-    is_loopback,
 )
+from app.binance.proxy import SYSTEM, check_proxy, is_socks, proxy_for, shown
 from app.market.candle import Candle
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected, MalformedMessage, UnknownSymbol
+from app.market.countdown import in_words
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut, MalformedMessage, UnknownSymbol
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.ports import Clock
+from app.market.shutout import Shutout
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Trade
 
@@ -71,22 +74,35 @@ class BinanceRest:
     """
     Binance's REST market data. Use and `close` it on one event loop.
 
-    ``timeout_s`` bounds one request, its answer included.
+    ``timeout_s`` bounds one request, its answer included. ``proxy``: see `app.binance.proxy`. ``shutout``: the one that
+    all who ask the exchange from this address share.
 
     Raises:
-        SettingsError: If ``rest_url`` is no base address.
+        SettingsError: If ``rest_url`` is no base address, or ``proxy`` none of a proxy.
     """
 
-    def __init__(self, rest_url: str, *, clock: Clock, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        rest_url: str,
+        *,
+        clock: Clock,
+        timeout_s: float = 20.0,
+        proxy: str = SYSTEM,
+        shutout: Shutout | None = None,
+    ) -> None:
         self._base = check_rest_base(rest_url)
+        check_proxy(proxy)
         self._host = host_of(self._base)
-        # The market-data-only host lacks this one endpoint; the main host has it.
         self._historical_base = REST_BASE if self._host == MARKET_DATA_ONLY_REST_HOST else self._base
         self._clock = clock
         self._timeout_s = timeout_s
         self._budget = WeightBudget()
+        self._proxy_setting = proxy
+        self._proxy: str | None = None  # in use by the open session
         self._session: aiohttp.ClientSession | None = None
-        self._shut_out_until_s = 0.0
+        self._shutout = shutout or Shutout()
+        self._host_rests = Shutout()  # a host with a fault of its own may want a pause too; that is no other's affair
+        self._said_fallback = False
         self._time_difference: tuple[float, int] | None = None
 
     @property
@@ -98,6 +114,13 @@ class BinanceRest:
     def weight_per_minute(self) -> int:
         """The weight a minute may use, as the exchange last said."""
         return self._budget.weight_per_minute
+
+    @property
+    def fallback(self) -> str:
+        """One sentence where single trades are asked of another host than all the rest, else empty."""
+        if self._historical_base == self._base:
+            return ""
+        return f"{self._host} does not serve single trades of the past; those are fetched from {host_of(REST_BASE)}."
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -163,6 +186,9 @@ class BinanceRest:
     async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = MAX_ROWS) -> list[Trade]:
         """Return up to 1000 trades with ids from ``first_trade_id`` up, in rising order."""
         params = {"symbol": symbol, "fromId": str(first_trade_id), "limit": str(_rows(limit))}
+        if self.fallback and not self._said_fallback:
+            self._said_fallback = True
+            log.info("%s", self.fallback)
         trades = await self._get(
             HISTORICAL_TRADES, params, lambda body: decode_trades(body, symbol), base=self._historical_base
         )
@@ -198,8 +224,10 @@ class BinanceRest:
     ) -> T:
         await self._wait_for_budget(endpoint.weight)
         url = (base or self._base) + endpoint.path
+        session = self._open_session()
+        proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
         try:
-            async with self._open_session().get(url, params=params, headers=TIME_UNIT_HEADERS) as response:
+            async with session.get(url, params=params, headers=TIME_UNIT_HEADERS, proxy=proxy) as response:
                 self._observe(response.headers)
                 body = await response.read()
                 if response.status != 200:
@@ -212,18 +240,22 @@ class BinanceRest:
             raise FeedDisconnected(f"{self._host} did not answer within {self._timeout_s:.0f} s.") from error
         except aiohttp.InvalidURL as error:
             raise FeedRejected(f"The address {url} cannot be used; correct the address of the exchange.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise FeedDisconnected(f"Cannot reach {self._host} ({_reason(error)}).") from error
+        except Exception as error:
+            sentence = _reason(error, self._host, shown(self._proxy or ""))
+            if sentence is None:
+                raise
+            raise FeedDisconnected(sentence) from error
 
     async def _wait_for_budget(self, weight: int) -> None:
         while True:
-            shut_out_s = self._shut_out_until_s - self._clock.monotonic_s()
+            now_s = self._clock.monotonic_s()
+            shut_out_s = self._shutout.left_s(now_s)
             if shut_out_s > _PATIENCE_S:
-                raise FeedDisconnected(
-                    f"{self._host} was asked too much and answers again in {shut_out_s:.0f} s.",
-                    retry_after_s=shut_out_s,
-                )
-            delay_s = max(shut_out_s, self._budget.delay_s(weight, self._clock.now_us()))
+                raise FeedShutOut(_answers_again(self._shutout.reason, shut_out_s), retry_after_s=shut_out_s)
+            rests_s = self._host_rests.left_s(now_s)
+            if rests_s > _PATIENCE_S:
+                raise FeedDisconnected(_answers_again(self._host_rests.reason, rests_s), retry_after_s=rests_s)
+            delay_s = max(shut_out_s, rests_s, self._budget.delay_s(weight, self._clock.now_us()))
             if delay_s <= 0:
                 self._budget.spend(weight, self._clock.now_us())
                 return
@@ -231,10 +263,9 @@ class BinanceRest:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._proxy = proxy_for(self._proxy_setting, self._base)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
-                trust_env=not is_loopback(self._base),  # the system's proxy, but never for this machine itself
+                connector=_connector(self._proxy), timeout=aiohttp.ClientTimeout(total=self._timeout_s)
             )
         return self._session
 
@@ -258,7 +289,8 @@ class BinanceRest:
                 )
         error = http_error(status, headers.get("Retry-After"), self._host)
         if isinstance(error, FeedDisconnected) and error.retry_after_s is not None:
-            self._shut_out_until_s = self._clock.monotonic_s() + error.retry_after_s
+            held_back = self._shutout if isinstance(error, FeedShutOut) else self._host_rests
+            held_back.note(str(error), error.retry_after_s, self._clock.monotonic_s())
         return error
 
 
@@ -266,11 +298,43 @@ def _rows(limit: int) -> int:
     return max(1, min(limit, MAX_ROWS))
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return network_reason(error.os_error)
+def _answers_again(reason: str, left_s: float) -> str:
+    return f"{reason.rstrip('.')}; it answers again {in_words(left_s)}."
+
+
+def _connector(proxy: str | None) -> aiohttp.BaseConnector:
+    """Return the connections' maker; for SOCKS one of a library that nothing else needs."""
+    if proxy is None or not is_socks(proxy):
+        return aiohttp.TCPConnector(limit=_CONNECTIONS)
+    from aiohttp_socks import ProxyConnector, ProxyType
+
+    address = urlsplit(proxy)
+    version = ProxyType.SOCKS5 if address.scheme.startswith("socks5") else ProxyType.SOCKS4
+    return ProxyConnector(
+        host=address.hostname or "",
+        port=address.port or 0,
+        proxy_type=version,
+        username=None if address.username is None else unquote(address.username),
+        password=None if address.password is None else unquote(address.password),
+        rdns=address.scheme in ("socks5h", "socks4a"),
+        limit=_CONNECTIONS,
+    )
+
+
+def _reason(error: Exception, host: str, proxy: str) -> str | None:
+    """Return the sentence for what kept a request from its answer; None for what is no fault of the network."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_trouble(host, proxy, f"HTTP {error.status}", error.status)
+    if proxy and type(error).__name__ == "ProxyError":  # of the library for SOCKS, which may not be imported
+        return proxy_trouble(host, proxy, str(error))
+    if not isinstance(error, (aiohttp.ClientError, OSError)):
+        return None
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate cannot be verified"
-    if isinstance(error, OSError):
-        return network_reason(error)
-    return "the connection broke"
+        cause = error.certificate_error
+        reason = network_reason(cause) if isinstance(cause, OSError) else "its certificate cannot be verified"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        reason = network_reason(error.os_error)
+    else:
+        reason = network_reason(error) if isinstance(error, OSError) else "the connection broke"
+    way = f"{host} by the proxy {proxy}" if proxy else host
+    return f"Cannot reach {way} ({reason})."

@@ -1,58 +1,49 @@
 """
-The live feed: one healthy connection at all times, and its events to one receiver.
+The live feed: as many connections as the symbols need, and their events to one receiver.
 
-`BinanceFeed` implements `app.market.ports.TradeFeed`. It keeps a `Link` alive by the rules of `connection`: opens it,
-watches over it, replaces it before it ends where that can be foreseen, and opens another where not. A replacement is
-up and subscribed before the old link closes, so both deliver for a moment: repeats are possible, and dropping them is
-the receiver's part (`app.market.coverage`).
+`BinanceFeed` implements `app.market.ports.TradeFeed`. It spreads the symbols over connections (`spread`), each of which
+keeps itself alive (`shard`), sums their states up into one (`summary`), and sees to what they have in common: the
+limits that hold for the whole address, and the receiver, which takes one event at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, Literal
 
-from app.binance.connection import ConnectionEvent, Watchdog, backoff_s, explain, next_state, with_retry
 from app.binance.endpoints import (
     CONNECTION_ATTEMPTS_PERIOD_S,
+    FREE_CONNECTION_ATTEMPTS,
     MAX_CONNECTION_ATTEMPTS,
     MAX_SYMBOLS,
     REPLACE_AFTER_S,
     STREAM_PATH,
     check_ws_base,
     host_of,
-    is_loopback,
-    streams_of,
 )
-from app.binance.link import Link
+from app.binance.proxy import SYSTEM, check_proxy, proxy_for
+from app.binance.shard import Shard, Way, first_of
+from app.binance.spread import Spread
 from app.binance.subscriptions import Pacer
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected, UsageError
-from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus
+from app.binance.summary import summed
+from app.market.ports import Clock, EventHandler, FeedCounters, FeedStatus
+from app.market.shutout import Shutout
 from app.market.trade import MarketEvent
-
-log = logging.getLogger(__name__)
-
-_SETTLE_TIMEOUT_S = 10.0
-# How long a replaced connection is still read: what was on its way when the new one was subscribed arrives meanwhile.
-_OVERLAP_S = 2.0
-# A connection that lasted this long has proved itself, even if nothing was subscribed on it.
-_PROVEN_AFTER_S = 60.0
 
 
 class BinanceFeed:
     """
     Live trades, best bid and ask, and rolling day of the chosen symbols, from Binance's spot streams.
 
-    ``stall_after_s``: silence after which a connection is replaced. ``max_attempts``: failed attempts in a row after
-    which `run` gives up; 0 for never. ``max_age_s``: age at which a connection is replaced. ``proxy``: the address of a
-    proxy, True for that of the system (never for this machine itself), None for none.
+    ``stall_after_s``: silence after which a connection is replaced. ``max_attempts``: failed attempts of one connection
+    in a row after which `run` gives up; 0 for never. ``max_age_s``: age at which a connection is replaced. ``proxy``:
+    see `app.binance.proxy`. ``shutout``: the one that all who ask the exchange from this address share.
+    ``symbols_each``: how many symbols a connection carries at most.
 
     Raises:
-        SettingsError: If ``ws_url`` is no base address of the streams.
+        SettingsError: If ``ws_url`` is no base address of the streams, or ``proxy`` none of a proxy.
     """
 
     def __init__(
@@ -64,37 +55,45 @@ class BinanceFeed:
         max_attempts: int = 0,
         max_age_s: float = REPLACE_AFTER_S,
         connect_timeout_s: float = 10.0,
-        proxy: str | Literal[True] | None = True,
+        proxy: str = SYSTEM,
+        shutout: Shutout | None = None,
+        symbols_each: int = MAX_SYMBOLS,
         chance: random.Random | None = None,
     ) -> None:
         base = check_ws_base(ws_url)
-        self._url = base + STREAM_PATH
-        self._host = host_of(base)
+        check_proxy(proxy)
         self._clock = clock
-        self._max_attempts = max_attempts
-        self._max_age_s = max_age_s
-        self._connect_timeout_s = connect_timeout_s
-        self._tick_s = min(1.0, stall_after_s / 4)
-        self._proxy = None if proxy is True and is_loopback(base) else proxy
-        self._chance = chance or random.Random()  # noqa: S311  # because it spreads retries in time, hides nothing
-        self._symbols: frozenset[str] = frozenset()
-        self._status = FeedStatus()
         self._counters = FeedCounters()
+        self._way = Way(
+            url=base + STREAM_PATH,
+            host=host_of(base),
+            clock=clock,
+            proxy=lambda: proxy_for(proxy, base),
+            deliver=self._deliver,
+            counters=self._counters,
+            attempts=Pacer(MAX_CONNECTION_ATTEMPTS, CONNECTION_ATTEMPTS_PERIOD_S, freely=FREE_CONNECTION_ATTEMPTS),
+            shutout=shutout or Shutout(),
+            chance=chance or random.Random(),  # noqa: S311  # because it spreads retries in time, hides nothing
+            stall_after_s=stall_after_s,
+            max_attempts=max_attempts,
+            max_age_s=max_age_s,
+            connect_timeout_s=connect_timeout_s,
+        )
+        self._symbols: frozenset[str] = frozenset()
+        self._spread = Spread(symbols_each)
+        self._shards: dict[int, Shard] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._status = FeedStatus()
         self._listeners: list[Callable[[FeedStatus], None]] = []
-        self._watchdog = Watchdog(stall_after_s)
-        self._attempts = Pacer(MAX_CONNECTION_ATTEMPTS, CONNECTION_ATTEMPTS_PERIOD_S)
-        self._failures = 0
-        self._has_connected = False
-        self._links: list[Link] = []
-        self._retiring: set[asyncio.Task[None]] = set()
-        self._retry = asyncio.Event()
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._handler: EventHandler | None = None
 
     @property
     def status(self) -> FeedStatus:
-        """The state as of now."""
+        """The state of the worst connection as of now."""
         return self._status
 
     @property
@@ -102,27 +101,33 @@ class BinanceFeed:
         """Totals since the feed was made; a live object."""
         return self._counters
 
+    @property
+    def connections(self) -> int:
+        """How many connections are kept."""
+        return len(self._shards)
+
     def on_status(self, listener: Callable[[FeedStatus], None]) -> None:
         """Call ``listener`` on the loop at each change of state."""
         self._listeners.append(listener)
 
     def set_symbols(self, symbols: Collection[str]) -> None:
-        """
-        Make these the symbols received.
-
-        Raises:
-            UsageError: If they are more than one connection carries; nothing is changed.
-        """
-        chosen = frozenset(symbols)
-        if len(chosen) > MAX_SYMBOLS:
-            raise UsageError(f"{len(chosen)} symbols are too many at once; choose at most {MAX_SYMBOLS}.")
-        self._symbols = chosen
-        for link in self._links:
-            link.want(self._streams())
+        """Make these the symbols received, on as many connections as they need."""
+        self._symbols = frozenset(symbols)
+        self._changed.set()
 
     def retry_now(self) -> None:
         """End a wait between attempts at once, unless the exchange itself asked for it."""
-        self._retry.set()
+        for shard in self._shards.values():
+            shard.retry_now()
+
+    def doubt(self, reason: str) -> None:
+        """
+        Replace every connection at once, because it is probably dead: ``reason`` says why, without a full stop.
+
+        Where one lives after all, nothing it brings is lost.
+        """
+        for shard in self._shards.values():
+            shard.doubt(reason)
 
     async def run(self, handler: EventHandler) -> None:
         """
@@ -135,115 +140,76 @@ class BinanceFeed:
         if self._handler is not None:
             raise RuntimeError("the feed runs already")
         self._handler = handler
-        self._failures = 0
-        self._move(ConnectionEvent.STARTED)
+        self._shards.clear()
         try:
-            await self._keep_connected()
-        except FeedRejected as error:
-            self._move(ConnectionEvent.REJECTED, str(error))
-            raise
+            await self._conduct()
         finally:
             await self._shut()
 
-    async def _keep_connected(self) -> None:
-        link: Link | None = None
+    async def _conduct(self) -> None:
+        """Keep as many connections running as the symbols need; raises what ends one of them."""
         while True:
-            try:
-                if link is None:
-                    link = await self._open()
-                    self._move(ConnectionEvent.OPENED)
-                link = await self._attend(link)
-            except FeedDisconnected as error:
-                if link is not None:
-                    self._retire(link, after_s=0.0)
-                    link = None
-                await self._back_off(error)
+            self._changed.clear()
+            self._follow()
+            for task in self._tasks.values():
+                if task.done():
+                    task.result()
+            idle_s = self._spread.next_spent_s(self._clock.monotonic_s())
+            if idle_s is None:
+                await self._changed.wait()
+            else:
+                await first_of(self._changed.wait(), self._clock.sleep(idle_s))
 
-    async def _open(self) -> Link:
-        """Return a new link with every stream wished for; raises FeedError."""
-        if (delay_s := self._attempts.delay_s(self._clock.monotonic_s())) > 0:
-            await self._clock.sleep(delay_s)
-        self._attempts.note(self._clock.monotonic_s())
+    def _follow(self) -> None:
+        now_s = self._clock.monotonic_s()
+        self._spread.assign(self._symbols, now_s)
+        for number in self._spread.spent(now_s):
+            self._leave(number)
+        for number, symbols in self._spread.parts.items():
+            if number not in self._shards:
+                self._add(number)
+            self._shards[number].want(symbols)
+        if self._tasks:
+            self._sum_up()
+
+    def _add(self, number: int) -> None:
+        self._shards[number] = shard = Shard(number, self._way, self._sum_up)
+        self._tasks[number] = task = asyncio.create_task(shard.run())
+        task.add_done_callback(lambda _: self._changed.set())
+
+    def _leave(self, number: int) -> None:
+        self._shards.pop(number, None)
+        task = self._tasks.pop(number, None)
+        if task is not None:
+            task.cancel()
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    def _sum_up(self) -> None:
+        busy = [self._shards[number] for number in self._spread.busy if number in self._shards]
+        if not busy:
+            return
+        status = summed([shard.status for shard in busy])
+        if status != self._status:
+            self._status = status
+            for listener in self._listeners:
+                listener(status)
+
+    async def _shut(self) -> None:
+        tasks = {*self._tasks.values(), *self._leaving}
+        for task in tasks:
+            task.cancel()
         try:
-            link = await Link.open(
-                self._url,
-                self._deliver,
-                self._counters,
-                self._clock,
-                timeout_s=self._connect_timeout_s,
-                proxy=self._proxy,
-            )
-        except Exception as error:
-            meaning = explain(error, self._host)
-            if meaning is None:
-                raise
-            raise meaning from error
-        self._counters.reconnects += self._has_connected
-        self._has_connected = True
-        self._links.append(link)
-        link.want(self._streams())
-        return link
-
-    async def _attend(self, link: Link) -> Link:
-        """Watch over ``link`` until another has replaced it, and return that one; raises FeedError where it ended."""
-        self._watchdog.watch(self._clock.monotonic_s())
-        replace_at_s = link.opened_at_s + self._max_age_s
-        while True:
-            await self._stir_or_sleep(link, self._tick_s)
-            now_s = self._clock.monotonic_s()
-            if link.received or now_s - link.opened_at_s > _PROVEN_AFTER_S:
-                self._failures = 0
-            self._check(link)
-            excused = link.is_blocked or not link.has_streams
-            if self._watchdog.is_silent(link.received, now_s, excused=excused):
-                self._move(ConnectionEvent.SILENT, f"{self._host} has gone silent; opening a new connection.")
-                return await self._replace(link, overlap_s=0.0)
-            if link.is_shutting_down or now_s >= replace_at_s:
-                try:
-                    return await self._replace(link, overlap_s=_OVERLAP_S)
-                except FeedError as error:
-                    # The old one still serves; it will say itself when it no longer does.
-                    log.warning("The connection could not be replaced yet: %s", error)
-                    link.is_shutting_down = False
-                    replace_at_s = self._clock.monotonic_s() + backoff_s(8, chance=self._chance)
-
-    async def _replace(self, old: Link, *, overlap_s: float) -> Link:
-        link = await self._open()
-        deadline_s = self._clock.monotonic_s() + _SETTLE_TIMEOUT_S
-        try:
-            while not link.is_settled and self._clock.monotonic_s() < deadline_s:
-                await self._stir_or_sleep(link, self._tick_s)
-                self._check(link)
-        except FeedDisconnected:
-            self._retire(link, after_s=0.0)
-            raise
-        self._move(ConnectionEvent.REPLACED)
-        self._retire(old, after_s=overlap_s)
-        return link
-
-    async def _back_off(self, error: FeedDisconnected) -> None:
-        self._failures += 1
-        if self._max_attempts and self._failures >= self._max_attempts:
-            raise FeedRejected(f"{str(error).rstrip('.')}; gave up after {self._failures} attempts.") from error
-        delay_s = backoff_s(self._failures, error.retry_after_s, chance=self._chance)
-        self._retry.clear()
-        self._move(ConnectionEvent.FAILED, with_retry(error, delay_s), retry_in_s=delay_s)
-        if error.retry_after_s is None:
-            await _first_of(self._retry.wait(), self._clock.sleep(delay_s))
-        else:
-            await self._clock.sleep(delay_s)
-        self._move(ConnectionEvent.RETRIED)
-
-    def _check(self, link: Link) -> None:
-        closed = link.ended()
-        if closed is not None:
-            raise (explain(closed, self._host) or closed) from closed
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._tasks.clear()
+            self._handler = None
 
     def _deliver(self, event: MarketEvent) -> Awaitable[None] | None:
         if event.symbol not in self._symbols or self._handler is None:
             return None
         received_us = self._clock.now_us()
-        if self._waiting:  # an event of the other link is still being taken
+        if self._waiting:  # an event of another link is still being taken
             return self._deliver_in_turn(event, received_us)
         taken = self._handler(event, received_us)
         return None if taken is None else self._wait_in_turn(taken)
@@ -267,58 +233,3 @@ class BinanceFeed:
                 yield
         finally:
             self._waiting -= 1
-
-    def _streams(self) -> list[str]:
-        return [stream for symbol in sorted(self._symbols) for stream in streams_of(symbol)]
-
-    async def _stir_or_sleep(self, link: Link, seconds: float) -> None:
-        await _first_of(link.stirred.wait(), self._clock.sleep(seconds))
-        link.stirred.clear()
-
-    def _retire(self, link: Link, *, after_s: float) -> None:
-        task = asyncio.create_task(self._close_after(link, after_s))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-    async def _close_after(self, link: Link, seconds: float) -> None:
-        if seconds:
-            await self._clock.sleep(seconds)
-            # Where we have been too busy to read, it may still hold trades from before the new one began.
-            await link.finish()
-        await link.close()
-        self._links.remove(link)
-
-    async def _shut(self) -> None:
-        if self._status.state is not FeedState.REFUSED:
-            self._move(ConnectionEvent.STOPPED)
-        try:
-            for task in self._retiring:
-                task.cancel()
-            await asyncio.gather(*self._retiring, return_exceptions=True)
-            await asyncio.gather(*(link.close() for link in self._links))
-        finally:
-            self._links.clear()
-            self._handler = None
-            if self._status.state is not FeedState.REFUSED:
-                self._move(ConnectionEvent.ENDED)
-
-    def _move(self, event: ConnectionEvent, reason: str = "", *, retry_in_s: float | None = None) -> None:
-        before = self._status.state
-        state = next_state(before, event)
-        self._status = FeedStatus(state, reason, self._failures, retry_in_s)
-        log.log(logging.WARNING if reason else logging.INFO, "Feed %s: %s → %s. %s", event.value, before, state, reason)
-        for listener in self._listeners:
-            listener(self._status)
-
-
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    """Return when the first of ``waits`` does, and cancel the others."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -21,17 +21,27 @@ log = logging.getLogger(__name__)
 
 
 class Pacer:
-    """Lets at most ``limit`` things happen in any ``period_s``."""
+    """
+    Lets at most ``limit`` things happen in any ``period_s``.
 
-    def __init__(self, limit: int, period_s: float) -> None:
+    The first ``freely`` of them may follow each other at will (all, unless given), and the rest is spread over the
+    period: whoever uses up the limit too fast then waits for seconds, rather than for all that is left of the period.
+    """
+
+    def __init__(self, limit: int, period_s: float, *, freely: int | None = None) -> None:
         self._period_s = period_s
+        self._freely = limit if freely is None else freely
+        self._spacing_s = period_s / (limit - self._freely) if limit > self._freely else 0.0
         self._times: deque[float] = deque(maxlen=limit)
 
     def delay_s(self, now_s: float) -> float:
         """Return how long to wait from ``now_s`` (monotonic) for the next one; 0 where it may happen now."""
-        if len(self._times) < (self._times.maxlen or 0):
-            return 0.0
-        return max(0.0, self._times[0] + self._period_s - now_s)
+        delay_s = 0.0
+        if len(self._times) == self._times.maxlen:
+            delay_s = self._times[0] + self._period_s - now_s
+        if sum(time_s > now_s - self._period_s for time_s in self._times) >= self._freely and self._spacing_s:
+            delay_s = max(delay_s, self._times[-1] + self._spacing_s - now_s)
+        return max(0.0, delay_s)
 
     def note(self, now_s: float) -> None:
         """Count one that happens at ``now_s``."""

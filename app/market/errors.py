@@ -4,6 +4,7 @@ Every error that crosses a module's border, as one tree.
     CryptopipeError
     ├── FeedError
     │   ├── FeedDisconnected      retry
+    │   │   └── FeedShutOut       retry, but not before; nor anything else from this address
     │   ├── FeedRejected          fatal until the user changes something
     │   │   └── UnknownSymbol     the exchange has no such symbol, or no longer
     │   └── MalformedMessage      skip, count, show
@@ -37,6 +38,13 @@ class FeedDisconnected(FeedError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class FeedShutOut(FeedDisconnected):
+    """The exchange keeps this address out for ``retry_after_s``, whatever is asked."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
 
 
 class FeedRejected(FeedError):

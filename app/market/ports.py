@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.market.candle import Candle
+from app.market.countdown import with_retry
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.symbol import Symbol
@@ -49,14 +50,20 @@ class FeedState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
     """
-    The feed's state as of now. ``reason`` is one sentence for the user, empty while all is well; ``retry_in_s`` counts
-    from when the state began, None unless backing off; ``attempt`` counts failed attempts in a row.
+    The feed's state as of now. ``reason`` is one sentence for the user, empty while all is well; ``attempt`` counts
+    failed attempts in a row. ``retry_in_s`` counts from when the state began, ``retry_at_s`` is the same as a time of
+    the feed's clock (monotonic); both None unless backing off.
     """
 
     state: FeedState = FeedState.IDLE
     reason: str = ""
     attempt: int = 0
     retry_in_s: float | None = None
+    retry_at_s: float | None = None
+
+    def sentence(self, now_s: float) -> str:
+        """Return the reason and, while backing off, how long that still takes at ``now_s`` (monotonic)."""
+        return self.reason if self.retry_at_s is None else with_retry(self.reason, self.retry_at_s - now_s)
 
 
 @dataclass(slots=True)
@@ -89,7 +96,7 @@ class TradeFeed(Protocol):
         """Call ``listener`` on the loop at each change of state. The newest status, not each one, is what counts."""
 
     def set_symbols(self, symbols: Collection[str]) -> None:
-        """Make these the symbols received; (un)subscribes on the open connection, within the exchange's limits."""
+        """Make these the symbols received, any number; (un)subscribes while running, within the exchange's limits."""
 
     async def run(self, handler: EventHandler) -> None:
         """

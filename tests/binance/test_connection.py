@@ -35,7 +35,6 @@ from app.binance.connection import (
     explain,
     http_error,
     next_state,
-    with_retry,
 )
 from app.market.errors import FeedDisconnected, FeedRejected
 from app.market.ports import FeedState
@@ -95,6 +94,13 @@ def test_a_wait_is_bounded_and_never_shorter_than_the_exchange_asked(
             assert delay >= 15
 
 
+def test_a_connection_that_had_proved_itself_is_opened_again_almost_at_once() -> None:
+    chance = random.Random(5)
+    assert max(backoff_s(1, chance=chance, proven=True) for _ in range(50)) < 0.2
+    assert backoff_s(2, chance=chance, proven=True) >= 0.5
+    assert backoff_s(1, 30, chance=chance, proven=True) == 30
+
+
 def test_waits_grow_and_are_spread() -> None:
     chance = random.Random(5)
     first = [backoff_s(1, chance=chance) for _ in range(50)]
@@ -137,7 +143,7 @@ def test_waits_grow_and_are_spread() -> None:
                 (SecurityError("x"), "a redirection"),
             ]
         ),
-        (ProxyError("x"), f"The proxy on the way to {HOST} does not answer as one (x)."),
+        (ProxyError("x"), f"The proxy does not bring us to {HOST} (x)."),
     ],
 )
 def test_faults_of_the_network_are_tried_again(error: Exception, sentence: str) -> None:
@@ -176,13 +182,6 @@ def test_the_wait_the_exchange_asks_for_is_kept(code: int, header: str | None, w
     error = http_error(code, header, HOST)
     assert isinstance(error, FeedDisconnected)
     assert error.retry_after_s == wait_s
-
-
-def test_a_sentence_says_when_the_next_attempt_is() -> None:
-    error = FeedDisconnected("Cannot reach x (connection refused).")
-    assert with_retry(error, 0.4) == "Cannot reach x (connection refused); trying again at once."
-    assert with_retry(error, 2.2) == "Cannot reach x (connection refused); trying again in 2 s."
-    assert with_retry(error, 7200) == "Cannot reach x (connection refused); trying again in 120 min."
 
 
 def test_silence_counts_from_the_last_message() -> None:

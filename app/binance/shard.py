@@ -1,0 +1,318 @@
+"""
+One of the feed's connections, kept alive: opened, watched over, replaced, tried again.
+
+A `Shard` carries some of the feed's symbols and heals by itself, by the rules of `connection`. It replaces its `Link`
+before that ends where the end can be foreseen, and opens another where not. A replacement is up and subscribed before
+the old link closes, so both deliver for a moment: repeats are possible, and dropping them is the receiver's part
+(`app.market.coverage`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from app.binance.connection import ConnectionEvent, Watchdog, backoff_s, explain, next_state
+from app.binance.endpoints import streams_of
+from app.binance.link import Deliver, Link
+from app.binance.proxy import shown
+from app.binance.subscriptions import Pacer
+from app.market.countdown import in_words
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut
+from app.market.ports import Clock, FeedCounters, FeedState, FeedStatus
+from app.market.shutout import Shutout
+
+log = logging.getLogger(__name__)
+
+_SETTLE_TIMEOUT_S = 10.0
+# How long a replaced connection is still read: what was on its way when the new one was subscribed arrives meanwhile.
+_OVERLAP_S = 2.0
+# A connection that lasted this long has proved itself, even if nothing was subscribed on it.
+_PROVEN_AFTER_S = 60.0
+# A handshake that gets lost is given up sooner the first time: most often the second one is answered at once.
+_FIRST_TIMEOUT_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """
+    What all connections of a feed share: the way to the exchange and its limits, and whom they deliver to.
+
+    ``proxy``: returns the address of the proxy to use now, or None. See `app.binance.stream.BinanceFeed` for the rest.
+    """
+
+    url: str
+    host: str
+    clock: Clock
+    proxy: Callable[[], str | None]
+    deliver: Deliver
+    counters: FeedCounters
+    attempts: Pacer
+    shutout: Shutout
+    chance: random.Random
+    stall_after_s: float
+    max_attempts: int
+    max_age_s: float
+    connect_timeout_s: float
+
+
+class _HeldBack(FeedDisconnected):
+    """No attempt was made, because none may be made yet."""
+
+
+class Shard:
+    """
+    Connection ``number`` of a feed. ``on_status`` is called on the loop at each change of ``status``.
+
+    Say what it carries with `want`, then `run` it.
+    """
+
+    def __init__(self, number: int, way: Way, on_status: Callable[[], None]) -> None:
+        self.number = number
+        self.status = FeedStatus()
+        self._way = way
+        self._clock = way.clock
+        self._on_status = on_status
+        self._streams: list[str] = []
+        self._watchdog = Watchdog(way.stall_after_s)
+        self._tick_s = min(1.0, way.stall_after_s / 4)
+        self._failures = 0
+        self._has_connected = False
+        self._links: list[Link] = []
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._retry = asyncio.Event()
+        self._doubt = ""
+
+    def want(self, symbols: Collection[str]) -> None:
+        """Make these the symbols carried; `app.binance.endpoints.MAX_SYMBOLS` at most."""
+        self._streams = [stream for symbol in sorted(symbols) for stream in streams_of(symbol)]
+        for link in self._links:
+            link.want(self._streams)
+
+    def retry_now(self) -> None:
+        """End a wait between attempts at once, unless the exchange itself asked for it."""
+        self._retry.set()
+
+    def doubt(self, reason: str) -> None:
+        """Replace the connection at once, because of what ``reason`` says; where there is none, try again at once."""
+        self._doubt = reason
+        self._retry.set()
+        for link in self._links:
+            link.stirred.set()
+
+    async def run(self) -> None:
+        """
+        Receive until cancelled, reconnecting for ever or until ``max_attempts`` failed in a row.
+
+        Raises:
+            FeedRejected: If the exchange refuses for good, or attempts ran out.
+        """
+        self._move(ConnectionEvent.STARTED)
+        try:
+            await self._keep_connected()
+        except FeedRejected as error:
+            self._move(ConnectionEvent.REJECTED, str(error))
+            raise
+        finally:
+            await self._shut()
+
+    async def _keep_connected(self) -> None:
+        link: Link | None = None
+        while True:
+            try:
+                if link is None:
+                    link = await self._open()
+                    self._move(ConnectionEvent.OPENED)
+                link = await self._attend(link)
+            except FeedDisconnected as error:
+                proven = link is not None and not self._failures
+                if link is not None:
+                    self._retire(link, after_s=0.0)
+                    link = None
+                await self._back_off(error, proven=proven)
+
+    async def _open(self) -> Link:
+        """Return a new link with every stream wished for; raises FeedError."""
+        way = self._way
+        if (held_back := self._held_back()) is not None:
+            raise held_back
+        way.attempts.note(self._clock.monotonic_s())
+        proxy = way.proxy()
+        try:
+            link = await Link.open(
+                way.url,
+                way.deliver,
+                way.counters,
+                self._clock,
+                timeout_s=min(way.connect_timeout_s, _FIRST_TIMEOUT_S * float(2 ** min(self._failures, 16))),
+                proxy=proxy,
+            )
+        except Exception as error:
+            meaning = explain(error, way.host, shown(proxy or ""))
+            if meaning is None:
+                raise
+            if isinstance(meaning, FeedShutOut) and meaning.retry_after_s is not None:
+                way.shutout.note(str(meaning), meaning.retry_after_s, self._clock.monotonic_s())
+            raise meaning from error
+        way.counters.reconnects += self._has_connected
+        self._has_connected = True
+        self._doubt = ""  # which was about the link before
+        self._links.append(link)
+        link.want(self._streams)
+        return link
+
+    def _held_back(self) -> _HeldBack | None:
+        now_s = self._clock.monotonic_s()
+        if (left_s := self._way.shutout.left_s(now_s)) > 0:
+            return _HeldBack(self._way.shutout.reason, retry_after_s=left_s)
+        if (left_s := self._way.attempts.delay_s(now_s)) > 0:
+            return _HeldBack(
+                "Connections broke so often that more of them would be against the exchange's limit.",
+                retry_after_s=left_s,
+            )
+        return None
+
+    async def _attend(self, link: Link) -> Link:
+        """Watch over ``link`` until another has replaced it, and return that one; raises FeedError where it ended."""
+        self._watchdog.watch(self._clock.monotonic_s())
+        replace_at_s = link.opened_at_s + self._way.max_age_s
+        postponed = 0
+        while True:
+            await self._stir_or_sleep(link, self._tick_s)
+            now_s = self._clock.monotonic_s()
+            if link.received or now_s - link.opened_at_s > _PROVEN_AFTER_S:
+                self._failures = 0
+            self._check(link)
+            excused = link.is_blocked or not link.has_streams
+            suspicion: tuple[ConnectionEvent, str] | None = None
+            if self._watchdog.is_silent(link.received, now_s, excused=excused):
+                suspicion = ConnectionEvent.SILENT, f"{self._way.host} has gone silent; opening a new connection."
+            elif self._doubt:
+                suspicion = ConnectionEvent.DOUBTED, f"{self._doubt}; opening a new connection."
+            if suspicion is not None:
+                if (other := await self._replace_suspect(link, *suspicion)) is not link:
+                    return other
+                self._watchdog.watch(self._clock.monotonic_s())
+            elif link.is_shutting_down or now_s >= replace_at_s:
+                try:
+                    return await self._replace(link, overlap_s=_OVERLAP_S)
+                except FeedError as error:
+                    # The old one still serves; it will say itself when it no longer does.
+                    link.is_shutting_down = False
+                    postponed += 1
+                    retry_after_s = error.retry_after_s if isinstance(error, FeedDisconnected) else None
+                    delay_s = backoff_s(postponed, retry_after_s, chance=self._way.chance)
+                    replace_at_s = self._clock.monotonic_s() + delay_s
+                    reason = str(error).rstrip(".")
+                    log.warning("Connection %d not replaced yet: %s; again %s.", self.number, reason, in_words(delay_s))
+
+    async def _replace_suspect(self, link: Link, event: ConnectionEvent, reason: str) -> Link:
+        """Return the link that replaced one that is probably dead; the same where that fails and it lives after all."""
+        self._doubt = ""
+        received = link.received
+        self._move(event, reason)
+        # What was only doubted may well be alive, and then it is read to its end.
+        overlap_s = _OVERLAP_S if event is ConnectionEvent.DOUBTED else 0.0
+        try:
+            return await self._replace(link, overlap_s=overlap_s)
+        except FeedError as error:
+            if link.received == received or link.ended() is not None:
+                raise
+            log.info("Connection %d could not be replaced, but lives after all: %s", self.number, error)
+            self._move(ConnectionEvent.HEARD)
+            return link
+
+    async def _replace(self, old: Link, *, overlap_s: float) -> Link:
+        link = await self._open()
+        deadline_s = self._clock.monotonic_s() + _SETTLE_TIMEOUT_S
+        try:
+            while not link.is_settled and self._clock.monotonic_s() < deadline_s:
+                await self._stir_or_sleep(link, self._tick_s)
+                self._check(link)
+        except FeedDisconnected:
+            self._retire(link, after_s=0.0)
+            raise
+        self._move(ConnectionEvent.REPLACED)
+        self._retire(old, after_s=overlap_s)
+        return link
+
+    async def _back_off(self, error: FeedDisconnected, *, proven: bool) -> None:
+        way = self._way
+        if isinstance(error, _HeldBack):
+            delay_s = error.retry_after_s or 0.0
+        else:
+            self._failures += 1
+            if way.max_attempts and self._failures >= way.max_attempts:
+                raise FeedRejected(f"{str(error).rstrip('.')}; gave up after {self._failures} attempts.") from error
+            delay_s = backoff_s(self._failures, error.retry_after_s, chance=way.chance, proven=proven)
+        if not self._doubt:  # raised while connecting, and so a reason to try again at once
+            self._retry.clear()
+        self._doubt = ""
+        self._move(ConnectionEvent.FAILED, str(error), retry_in_s=delay_s)
+        if error.retry_after_s is None:
+            await first_of(self._retry.wait(), self._clock.sleep(delay_s))
+        else:
+            await self._clock.sleep(delay_s)
+        self._move(ConnectionEvent.RETRIED)
+
+    def _check(self, link: Link) -> None:
+        closed = link.ended()
+        if closed is not None:
+            raise (explain(closed, self._way.host) or closed) from closed
+
+    async def _stir_or_sleep(self, link: Link, seconds: float) -> None:
+        await first_of(link.stirred.wait(), self._clock.sleep(seconds))
+        link.stirred.clear()
+
+    def _retire(self, link: Link, *, after_s: float) -> None:
+        task = asyncio.create_task(self._close_after(link, after_s))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _close_after(self, link: Link, seconds: float) -> None:
+        if seconds:
+            await self._clock.sleep(seconds)
+            # Where we have been too busy to read, it may still hold trades from before the new one began.
+            await link.finish()
+        await link.close()
+        self._links.remove(link)
+
+    async def _shut(self) -> None:
+        if self.status.state is not FeedState.REFUSED:
+            self._move(ConnectionEvent.STOPPED)
+        try:
+            for task in self._retiring:
+                task.cancel()
+            await asyncio.gather(*self._retiring, return_exceptions=True)
+            await asyncio.gather(*(link.close() for link in self._links))
+        finally:
+            self._links.clear()
+            if self.status.state is not FeedState.REFUSED:
+                self._move(ConnectionEvent.ENDED)
+
+    def _move(self, event: ConnectionEvent, reason: str = "", *, retry_in_s: float | None = None) -> None:
+        before = self.status.state
+        state = next_state(before, event)
+        retry_at_s = None if retry_in_s is None else self._clock.monotonic_s() + retry_in_s
+        self.status = FeedStatus(state, reason, self._failures, retry_in_s, retry_at_s)
+        level = logging.WARNING if reason else logging.INFO
+        said = self.status.sentence(self._clock.monotonic_s())
+        log.log(level, "Connection %d %s: %s → %s. %s", self.number, event.value, before, state, said)
+        self._on_status()
+
+
+async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when the first of ``waits`` does, and cancel the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

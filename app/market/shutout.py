@@ -1,0 +1,33 @@
+"""
+How long the exchange keeps this address out. No I/O: the caller brings the time.
+
+A ban (HTTP 418), a warning (429) and the firewall's refusal (403) are meant for the address, not for the request that
+met them. So there is one `Shutout` in the program: whoever is told writes it there, and whoever is about to ask, over
+REST or for a new connection, looks there first.
+"""
+
+from __future__ import annotations
+
+from app.market.countdown import with_retry
+
+
+class Shutout:
+    """Until when nothing may be asked. ``reason``: the sentence of the answer that said so."""
+
+    def __init__(self) -> None:
+        self._until_s = 0.0
+        self.reason = ""
+
+    def note(self, reason: str, wait_s: float, now_s: float) -> None:
+        """Take in that the exchange wants to be left alone for that long from ``now_s`` (monotonic)."""
+        if now_s + wait_s > self._until_s:  # a shorter wait does not end a longer one
+            self._until_s, self.reason = now_s + wait_s, reason
+
+    def left_s(self, now_s: float) -> float:
+        """Return for how long nothing may be asked yet; 0 where it may be now."""
+        return max(0.0, self._until_s - now_s)
+
+    def sentence(self, now_s: float) -> str:
+        """Return why nothing may be asked and for how long yet; "" where it may be now."""
+        left_s = self.left_s(now_s)
+        return with_retry(self.reason, left_s) if left_s else ""
