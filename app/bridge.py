@@ -27,7 +27,7 @@ from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
-from app.panels import PanelMaker, feed_status, gap_band
+from app.panels import PanelMaker, feed_status, gap_band, history_reason
 from app.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.states import RETRY, SIMULATED_MARKET
@@ -41,6 +41,7 @@ _FRAME_MS = 16
 _PANELS_MS = 250
 _TICKS_A_SECOND = 4
 _FAILING_ATTEMPTS = 2
+_LONG_WAIT_S = 10.0
 _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
 
 
@@ -317,12 +318,20 @@ class WindowBridge(QObject):
     def _renew_notice(self) -> None:
         engine = self._engine
         status = feed_status(engine)
-        away = status.state is FeedState.REFUSED or status.attempt >= _FAILING_ATTEMPTS
+        away = (
+            status.state is FeedState.REFUSED
+            or status.attempt >= _FAILING_ATTEMPTS
+            or (status.retry_in_s or 0.0) >= _LONG_WAIT_S
+        )
         if engine.database is None and engine.database_failed:
             self._window.set_notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
         elif away and status.state is not FeedState.LIVE and status.reason:
             simulated = () if self._simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
-            self._window.set_notice(status.reason, (NoticeAction.RETRY_FEED, *simulated))
+            now_s = engine.clock.monotonic_s()
+            retry = () if engine.shutout.left_s(now_s) else (NoticeAction.RETRY_FEED,)
+            self._window.set_notice(status.sentence(now_s), (*retry, *simulated))
+        elif waiting := history_reason(engine):
+            self._window.set_notice(waiting)
         elif self._session is not None and self._session.failure and len(self._session.series):
             self._window.set_notice(f"Some candles may be missing. {self._session.failure}", (NoticeAction.RETRY_FEED,))
         else:

@@ -109,8 +109,9 @@ def _raise_failure(engine: Engine) -> None:
 
 def _progress_line(engine: Engine) -> str:
     stored = engine.database.writer.status.stored if engine.database is not None else 0
+    feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     return (
-        f"{engine.feed.status.reason or engine.feed.status.state} · {engine.recorder.trades_received} trades received"
+        f"{feed} · {engine.recorder.trades_received} trades received"
         f" · {stored} stored · {engine.recorder.missing()} missing"
     )
 

@@ -11,14 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from app.binance.stream import BinanceFeed
 from app.databases import open_database, password_warning
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import check_symbols
 from app.market.errors import CryptopipeError
 from app.market.trade import MarketEvent
 from app.settings import Settings
-from app.wiring import exchange_rest
+from app.wiring import exchange_feed, exchange_rest
 
 _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
@@ -108,7 +107,8 @@ async def _exchange(settings: Settings) -> list[Finding]:
 async def _symbols(settings: Settings) -> Finding:
     async with exchange_rest(settings, ExchangeClock(SystemClock())) as rest:
         await check_symbols(rest, settings.symbols)
-    return Finding("exchange", "ok", f"{settings.binance_rest_url} answers and trades {', '.join(settings.symbols)}.")
+    found = f"{settings.binance_rest_url} answers and trades {', '.join(settings.symbols)}."
+    return Finding("exchange", "ok", f"{found} {rest.fallback}".strip())
 
 
 async def _clock(settings: Settings) -> Finding:
@@ -124,7 +124,7 @@ async def _clock(settings: Settings) -> Finding:
 
 
 async def _feed(settings: Settings) -> Finding:
-    feed = BinanceFeed(settings.binance_ws_url, clock=SystemClock(), max_attempts=1)
+    feed = exchange_feed(settings, SystemClock(), max_attempts=1)
     feed.set_symbols(settings.symbols)
     arrived = asyncio.Event()
 

@@ -68,10 +68,12 @@ class PanelMaker:
         engine = self._engine
         now_s = engine.clock.monotonic_s()
         status = feed_status(engine)
+        skew_us = engine.exchange_clock.skew_us
         writer = engine.database.writer.status if engine.database else None
         return StatusView(
             feed_state=status.state,
-            feed_reason=status.reason,
+            feed_reason=status.sentence(now_s),
+            history_reason=history_reason(engine),
             delay_ms=engine.recorder.delay.value,
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
             database=engine.database.label if engine.database else "",
@@ -84,6 +86,7 @@ class PanelMaker:
             malformed=engine.feed.counters.malformed,
             contradictions=writer.contradictions if writer else 0,
             exchange_time_us=engine.exchange_clock.now_us(),
+            skew_s=None if skew_us is None else skew_us / 1e6,
             simulated=self._simulated,
         )
 
@@ -98,6 +101,14 @@ def feed_status(engine: Engine) -> FeedStatus:
     if engine.feed_reason:
         return FeedStatus(FeedState.REFUSED, engine.feed_reason)
     return engine.feed.status
+
+
+def history_reason(engine: Engine) -> str:
+    """Return why history and repair wait although trades arrive, and for how long yet; "" where they need not."""
+    now_s = engine.clock.monotonic_s()
+    if engine.feed.status.state is not FeedState.LIVE or engine.shutout.left_s(now_s) < 1:
+        return ""
+    return f"History and repair wait: {engine.shutout.sentence(now_s)}"
 
 
 def _whole(amount_e8: int | None) -> float | None:

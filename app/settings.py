@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 import platformdirs
 
+from app.binance.proxy import check_proxy
 from app.market.errors import SettingsError, UsageError
 from app.market.interval import Interval
 from storage.keep import proposal
@@ -77,6 +78,11 @@ class Settings:
     postgres_bin: str = _setting("", "Folder with the PostgreSQL programs to run the embedded database from.")
     binance_ws_url: str = _setting("wss://stream.binance.com:9443", "Base of the exchange's WebSocket streams.")
     binance_rest_url: str = _setting("https://api.binance.com", "Base of the exchange's REST interface.")
+    proxy: str = _setting(
+        "system",
+        "Proxy to the exchange: system, none, or an address (http, https, socks5h, socks5 or socks4, ://user:password@…).",
+        shown=False,  # because it may hold a password
+    )
     symbols: tuple[str, ...] = _setting(DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.")
     interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.")
     theme: Theme = _setting("dark", "Colours of the window: dark or light.")
@@ -219,6 +225,8 @@ def _convert(name: str, value: Any, found: Place, place: str) -> Any:
         _check_interval(converted, place)
     if name == "keep_trades":
         _check_keep(converted, place)
+    if name == "proxy":
+        _check_proxy(converted, found, place)
     least = declared.metadata["at_least"]
     if isinstance(converted, float) and not math.isfinite(converted):
         raise SettingsError(f"The setting {name} {place} cannot be {value}: give a plain number.")
@@ -263,6 +271,18 @@ def _check_keep(text: str, place: str) -> None:
         proposal(text)
     except UsageError as error:
         raise SettingsError(f"The setting keep_trades {place} cannot be used: {error}") from error
+
+
+def _check_proxy(text: str, found: Place, place: str) -> None:
+    try:
+        check_proxy(text)
+    except SettingsError as error:
+        raise SettingsError(f"The setting proxy {place} cannot be used: {error}") from error
+    if found is Place.COMMAND_LINE and "@" in text:
+        raise SettingsError(
+            "The setting proxy must hold no password on the command line, which other programs can read:"
+            f" set {ENVIRONMENT_PREFIX}PROXY."
+        )
 
 
 def _symbols(value: Any, place: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from app.databases import open_database as open_database
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
 from app.market.ports import Clock
+from app.market.shutout import Shutout
 from app.settings import Settings
 
 
@@ -28,13 +29,29 @@ def check_addresses(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def exchange_rest(settings: Settings, exchange_clock: ExchangeClock) -> AsyncIterator[BinanceRest]:
+async def exchange_rest(
+    settings: Settings, exchange_clock: ExchangeClock, shutout: Shutout | None = None
+) -> AsyncIterator[BinanceRest]:
     """Yield the exchange's REST client on the running loop; closed afterwards."""
-    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock)
+    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, shutout=shutout)
     try:
         yield rest
     finally:
         await rest.close()
+
+
+def exchange_feed(
+    settings: Settings, clock: Clock, shutout: Shutout | None = None, *, max_attempts: int | None = None
+) -> BinanceFeed:
+    """Return the live feed, which does nothing yet; ``max_attempts`` in place of the setting's."""
+    return BinanceFeed(
+        settings.binance_ws_url,
+        clock=clock,
+        stall_after_s=settings.stall_seconds,
+        max_attempts=settings.reconnect_attempts if max_attempts is None else max_attempts,
+        proxy=settings.proxy,
+        shutout=shutout,
+    )
 
 
 @asynccontextmanager
@@ -49,13 +66,9 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
     """
     clock = clock if clock is not None else SystemClock()
     exchange_clock = ExchangeClock(clock)
-    feed = BinanceFeed(
-        settings.binance_ws_url,
-        clock=clock,
-        stall_after_s=settings.stall_seconds,
-        max_attempts=settings.reconnect_attempts,
-    )
-    async with exchange_rest(settings, exchange_clock) as rest:
+    shutout = Shutout()  # a ban is the address's: whoever is told of it, both obey
+    feed = exchange_feed(settings, clock, shutout)
+    async with exchange_rest(settings, exchange_clock, shutout) as rest:
         yield Engine(
             feed=feed,
             exchange=rest,
@@ -64,4 +77,5 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
             exchange_clock=exchange_clock,
             queue_trades=settings.queue_trades,
             repair_trades=settings.repair_trades,
+            shutout=shutout,
         )

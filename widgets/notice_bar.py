@@ -63,17 +63,18 @@ class NoticeBar(QWidget):
         self.hide()
 
     def set_notice(self, text: str, actions: Sequence[NoticeAction] = ()) -> None:
-        """Say ``text``, offering these in order. The same notice again changes nothing."""
-        if text == self.text.text() and tuple(actions) == tuple(self.buttons) and not self.isHidden():
-            return
-        self.text.setText(text)
-        self.text.setToolTip(text)
-        self.setAccessibleName(text)
-        for button in self.buttons.values():
-            self._layout.removeWidget(button)
-            button.deleteLater()
-        self.buttons = {action: self._add_button(action) for action in actions}
-        self.show()
+        """Say ``text``, offering these in order. Whatever stays the same is left alone."""
+        if text != self.text.text():
+            self.text.setText(text)
+            self.text.setToolTip(text)
+            self.setAccessibleName(text)
+        if tuple(actions) != tuple(self.buttons):  # or a sentence that counts down takes them from under the mouse
+            for button in self.buttons.values():
+                self._layout.removeWidget(button)
+                button.deleteLater()
+            self.buttons = {action: self._add_button(action) for action in actions}
+        if self.isHidden():
+            self.show()
 
     def clear_notice(self) -> None:
         """Say nothing."""

@@ -21,6 +21,7 @@ from widgets.views import StatusView
 HEIGHT = 28
 _SPACING = 20
 _READING_ONLY = "Reading only: not recording"
+_WORTH_TELLING_S = 1.0
 _FRAME = 8  # what Qt keeps free around the inside of a status bar
 
 _FEED = {
@@ -65,6 +66,7 @@ class StatusBar(QStatusBar):
         self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
         self.badge.setObjectName("badge")
         self.time = SteadyLabel("", "dim", small)
+        self._was_wrong = False
         self._inside = self._arrange()
         self.addWidget(self._inside, 1)
         self._name_parts()
@@ -84,7 +86,7 @@ class StatusBar(QStatusBar):
         self.contradictions.setText(f"{_counted(status.contradictions, 'trade')} refused")
         self.contradictions.setVisible(status.contradictions > 0)
         self.badge.setVisible(status.simulated)
-        self.time.setText("" if status.exchange_time_us is None else utc_time(status.exchange_time_us))
+        self._show_time(status)
         self._fold()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -97,16 +99,32 @@ class StatusBar(QStatusBar):
 
     def _show_feed(self, status: StatusView) -> None:
         word, tone = _FEED[status.feed_state]
-        if status.feed_reason:
-            text = f"{word} · {status.feed_reason}"
+        reason = status.feed_reason or status.history_reason
+        if reason:
+            text = f"{word} · {reason}"
         elif status.feed_state is FeedState.LIVE and status.delay_ms is not None:
             text = f"{word} · {count(round(status.delay_ms))}{SPACE}ms"
         else:
             text = word
         self.feed.setText(text)
-        self.feed.setToolTip(status.feed_reason or "How old the exchange's messages are when they arrive")
-        style.set_tone(self.feed, tone if status.feed_reason else "dim")
+        self.feed.setToolTip(reason or "How old the exchange's messages are when they arrive")
+        style.set_tone(self.feed, (tone if status.feed_reason else "warning") if reason else "dim")
         style.set_tone(self.dot, tone)
+
+    def _show_time(self, status: StatusView) -> None:
+        time = "" if status.exchange_time_us is None else utc_time(status.exchange_time_us)
+        skew_s = status.skew_s or 0.0
+        wrong = abs(skew_s) >= _WORTH_TELLING_S
+        if self._was_wrong and not wrong:
+            self.time.forget_width()
+        self._was_wrong = wrong
+        self.time.setText(f"{time} · clock {_length(skew_s)} {'slow' if skew_s > 0 else 'fast'}" if wrong else time)
+        meaning = "The exchange's clock, by which candles open and close"
+        if wrong:
+            side = "behind" if skew_s > 0 else "ahead"
+            meaning += f". This computer's is {_length(skew_s)} {side}: turn on time synchronisation"
+        self.time.setToolTip(meaning)
+        style.set_tone(self.time, "warning" if wrong else "dim")
 
     def _show_database(self, status: StatusView) -> None:
         recording = _READING_ONLY if status.reading_only else f"{rate(status.rows_per_s)} rows/s"
@@ -149,7 +167,6 @@ class StatusBar(QStatusBar):
         )
         self.badge.setToolTip("Invented prices, kept in a data directory of their own")
         self.time.setAccessibleName("Exchange time")
-        self.time.setToolTip("The exchange's clock")
 
 
 class _Clickable(ElidedLabel):
@@ -165,6 +182,14 @@ class _Clickable(ElidedLabel):
         super().mouseReleaseEvent(event)
         if event.button() is Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.clicked.emit()
+
+
+def _length(seconds: float) -> str:
+    """Return a difference of clocks in the unit that tells it best."""
+    seconds = abs(seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -51,7 +51,8 @@ class QuoteView:
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """
-    The status bar. ``feed_reason`` and ``database_reason`` are one sentence each, empty while all is well;
+    The status bar. ``feed_reason``, ``history_reason`` and ``database_reason`` are one sentence each, empty while all
+    is well; the first two count down while something waits. ``skew_s``: the exchange's clock minus this computer's.
     ``contradictions``: trades kept aside since the start because they differ from the stored one of their id.
     ``reading_only`` is one where nothing is recorded because the database may only be read.
     """
@@ -71,6 +72,8 @@ class StatusView:
     simulated: bool = False
     reading_only: str = ""
     contradictions: int = 0
+    history_reason: str = ""
+    skew_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

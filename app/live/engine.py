@@ -21,6 +21,7 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.market.errors import FeedError, FeedRejected, StoreError, UsageError
 from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory
+from app.market.shutout import Shutout
 from app.market.symbol import Symbol
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class Engine:
 
     ``open_database`` blocks and raises StoreError. ``on_database`` and ``on_symbols`` are called on the loop when a
     database opened or failed to, and when something changed among the exchange's symbols. ``feed_reason`` is one
-    sentence once receiving has ended for good; `retry_exchange` begins it anew.
+    sentence once receiving has ended for good; `retry_exchange` begins it anew. ``shutout``: how long the
+    exchange keeps this address out.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class Engine:
         exchange_clock: ExchangeClock,
         queue_trades: int,
         repair_trades: int,
+        shutout: Shutout | None = None,
     ) -> None:
         self.feed = feed
         self.exchange = exchange
+        self.shutout = shutout or Shutout()
         self.exchange_clock = exchange_clock
         self.clock = clock
         self.board = MarketBoard()

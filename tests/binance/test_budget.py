@@ -40,3 +40,19 @@ def test_the_exchanges_own_count_is_believed_where_it_is_higher() -> None:
 def test_a_request_heavier_than_the_budget_still_goes_in_a_minute_of_its_own() -> None:
     budget = WeightBudget(10)
     assert budget.delay_s(80, 0) == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 1200), st.integers(-(10**13), 10**13)), max_size=50))
+def test_no_wait_is_longer_than_a_minute_however_the_clock_is_set(requests: list[tuple[int, int]]) -> None:
+    budget, now_us = WeightBudget(1000), 1_723_161_255_000_000
+    for weight, jump_us in requests:
+        now_us += jump_us
+        assert 0 <= budget.delay_s(weight, now_us) <= 60
+        budget.spend(weight, now_us)
+
+
+def test_a_clock_that_is_set_back_frees_no_weight() -> None:
+    budget = WeightBudget(1000)
+    budget.spend(900, 100 * MINUTE_US)
+    assert budget.delay_s(10, 40 * MINUTE_US + 15_000_000) == 45
+    assert budget.delay_s(10, 41 * MINUTE_US) == 0

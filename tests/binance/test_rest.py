@@ -208,7 +208,7 @@ async def test_a_ban_holds_back_every_later_call(
         await rest.recent_trades("BTCUSDT")
     assert caught.value.retry_after_s == 30
     await clock.advance(10)
-    with pytest.raises(FeedDisconnected, match="answers again in (20|19) s") as caught:
+    with pytest.raises(FeedDisconnected, match=r"answers again in (20|19) s") as caught:
         await rest.server_time_us()
     assert caught.value.retry_after_s == 20
     assert len(server.asked) == 1

@@ -87,3 +87,16 @@ def test_a_pacer_never_lets_more_than_its_limit_into_a_period(limit: int, pauses
         pacer.note(now_s)
         times.append(now_s)
     assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(times, times[limit:], strict=False))
+
+
+def test_attempts_are_free_at_first_and_then_spread_so_that_nobody_waits_for_minutes() -> None:
+    pacer = Pacer(10, 100.0, freely=5)
+    now_s, times, waits = 0.0, [], []
+    for _ in range(30):
+        waits.append(pacer.delay_s(now_s))
+        now_s += waits[-1]
+        pacer.note(now_s)
+        times.append(now_s)
+    assert waits[:5] == [0.0] * 5
+    assert max(waits) == 20
+    assert all(later - earlier >= 100 for earlier, later in zip(times, times[10:], strict=False))

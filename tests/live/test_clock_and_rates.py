@@ -69,3 +69,43 @@ def test_a_smoothed_value_begins_at_the_first_and_follows_slowly() -> None:
     for _ in range(14):
         smoothed.add(200)
     assert 150 < smoothed.value < 160
+
+
+class TwoClocks(HandClock):
+    """A computer whose time of day is set, or whose monotonic clock stands still, by so much."""
+
+    set_us = 0
+
+    def now_us(self) -> int:
+        return self.time_us + self.set_us
+
+
+@pytest.mark.parametrize("set_us", [3_600_000_000, -3_600_000_000])
+def test_the_exchanges_time_does_not_follow_when_the_computers_is_set(set_us: int) -> None:
+    clock = ExchangeClock(hands := TwoClocks())
+    clock.measured(START_US + 5, START_US, START_US)
+    hands.time_us += 1_000_000
+    hands.set_us = set_us
+    assert clock.now_us() == START_US + 1_000_005
+
+
+def test_after_a_sleep_it_runs_on_from_the_newest_trade() -> None:
+    clock = ExchangeClock(hands := TwoClocks())
+    clock.measured(START_US, START_US, START_US)
+    hands.set_us = 3_600_000_000  # while the monotonic clock stood still
+    clock.seen(START_US + 3_600_000_000)
+    assert clock.now_us() == START_US + 3_600_000_000
+    hands.time_us += 7
+    assert clock.now_us() == START_US + 3_600_000_007
+
+
+def test_a_wrong_clock_is_logged_once_until_it_is_right_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "app.live.clock")
+    clock = ExchangeClock(HandClock())
+    for skew_us in (400_000, 3_200_000, 3_300_000, -900_000, -4_000_000):
+        clock.measured(START_US + skew_us, START_US, START_US)
+    assert [record.getMessage() for record in caplog.records] == [
+        "This computer's clock is 3.2 s behind the exchange's; candles are right.",
+        "This computer's clock agrees with the exchange's again.",
+        "This computer's clock is 4.0 s ahead of the exchange's; candles are right.",
+    ]

@@ -339,7 +339,7 @@ async def test_without_the_exchanges_time_ours_opens_no_candle() -> None:
     await chart.session.run()
     market.hear(*market.trades[31:40])
     chart.session.refresh()
-    market.exchange_clock.skew_us = None
+    market.exchange_clock.forget()
     before = len(chart.series)
     market.clock.time_us += 600_000_000
     chart.session.tick()
