@@ -22,7 +22,7 @@ from app.binance.endpoints import REQUEST_SPACING_S
 from app.binance.subscriptions import Pacer, Subscriptions
 from app.market.errors import MalformedMessage
 from app.market.ports import Clock, FeedCounters
-from app.market.trade import MarketEvent
+from app.market.trade import MarketEvent, Trade
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ class Link:
     """
     An open connection. Make one with `Link.open`; `close` it in any case.
 
-    ``received`` counts the events of data. ``is_blocked`` while the receiver of an event holds up the reading.
+    ``received`` counts the events of data; ``first_trade_us`` and ``newest_trade_us`` are exchange times of trades, None
+    and 0 before there was one. ``is_blocked`` while the receiver of an event holds up the reading.
     ``stirred`` is set when something happened that the owner should look at: the connection ended, the exchange
     announced its shutdown, or the requests were answered.
     """
@@ -59,6 +60,8 @@ class Link:
         self._said_malformed_at_s: float | None = None
         self.opened_at_s = clock.monotonic_s()
         self.received = 0
+        self.first_trade_us: int | None = None
+        self.newest_trade_us = 0
         self.is_blocked = False
         self.is_shutting_down = False
         self.stirred = asyncio.Event()
@@ -126,6 +129,15 @@ class Link:
                 task.result()
         return self._closed
 
+    def overlaps(self, successor: Link) -> bool:
+        """Whether trades have come here that are no older than the first of ``successor``: it lacks none then."""
+        return successor.first_trade_us is not None and self.newest_trade_us >= successor.first_trade_us
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._tasks[0].done()
+
     async def finish(self) -> None:
         """Say goodbye and deliver what has come until then; both for `CLOSE_TIMEOUT_S` at most. `close` it then."""
         await self._socket.close()
@@ -163,6 +175,10 @@ class Link:
                 self._note(message)
                 continue
             self.received += 1
+            if type(message) is Trade:
+                self.newest_trade_us = message.time_us
+                if self.first_trade_us is None:
+                    self.first_trade_us = message.time_us
             delivery = self._deliver(message)
             if delivery is not None:
                 await self._wait_for(delivery)

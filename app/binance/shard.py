@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 _SETTLE_TIMEOUT_S = 10.0
 # How long a replaced connection is still read: what was on its way when the new one was subscribed arrives meanwhile.
+# It may arrive late, so the trades decide how much longer than the least that is.
 _OVERLAP_S = 2.0
+_LONGEST_OVERLAP_S = 12.0
 # A connection that lasted this long has proved itself, even if nothing was subscribed on it.
 _PROVEN_AFTER_S = 60.0
 # A handshake that gets lost is given up sooner the first time: most often the second one is answered at once.
@@ -237,7 +239,7 @@ class Shard:
             self._retire(link, after_s=0.0)
             raise
         self._move(ConnectionEvent.REPLACED)
-        self._retire(old, after_s=overlap_s)
+        self._retire(old, after_s=overlap_s, successor=link)
         return link
 
     async def _back_off(self, error: FeedDisconnected, *, proven: bool) -> None:
@@ -268,18 +270,29 @@ class Shard:
         await first_of(link.stirred.wait(), self._clock.sleep(seconds))
         link.stirred.clear()
 
-    def _retire(self, link: Link, *, after_s: float) -> None:
-        task = asyncio.create_task(self._close_after(link, after_s))
+    def _retire(self, link: Link, *, after_s: float, successor: Link | None = None) -> None:
+        task = asyncio.create_task(self._close_after(link, after_s, successor))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    async def _close_after(self, link: Link, seconds: float) -> None:
+    async def _close_after(self, link: Link, seconds: float, successor: Link | None) -> None:
         if seconds:
             await self._clock.sleep(seconds)
+            if successor is not None:
+                await self._wait_for_overlap(link, successor)
             # Where we have been too busy to read, it may still hold trades from before the new one began.
             await link.finish()
         await link.close()
         self._links.remove(link)
+
+    async def _wait_for_overlap(self, link: Link, successor: Link) -> None:
+        end_s = self._clock.monotonic_s() + _LONGEST_OVERLAP_S - _OVERLAP_S
+        received = -1  # or it is quiet, and so is the market
+        while self._clock.monotonic_s() < end_s and not link.has_ended:
+            if link.overlaps(successor) or (successor.first_trade_us is None and link.received == received):
+                return
+            received = link.received
+            await self._clock.sleep(self._tick_s)
 
     async def _shut(self) -> None:
         if self.status.state is not FeedState.REFUSED:
