@@ -43,7 +43,7 @@ class Link:
     """
     An open connection. Make one with `Link.open`; `close` it in any case.
 
-    ``received`` counts the events of data; ``first_trade_us`` and ``newest_trade_us`` are exchange times of trades, None
+    ``received`` counts the events of data; ``first_trade_us`` and ``newest_trade_us`` are times of trades, None
     and 0 before there was one. ``is_blocked`` while the receiver of an event holds up the reading.
     ``stirred`` is set when something happened that the owner should look at: the connection ended, the exchange
     announced its shutdown, or the requests were answered.
