@@ -16,6 +16,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.exporting import Exporting
+from app.live.ahead import LookAhead
 from app.live.databases import Database
 from app.live.engine import Engine
 from app.live.gaps import MOST_GAPS, GapTimes
@@ -85,6 +86,8 @@ class WindowBridge(QObject):
         self._has_painted = False
         self._shown: CandleSeries | None = None
         self._view_moved = False
+        self._ahead = LookAhead()
+        self._ahead_due = False
         self._reload_at_s = 0.0
         self._reload_wait_s = _RELOAD_FIRST_S
         self._reload_due = False  # a database came while the session was loading without it
@@ -193,11 +196,23 @@ class WindowBridge(QObject):
 
     def _on_older(self, before_us: int) -> None:
         del before_us  # the session knows its first candle
-        if self._session is not None:
-            self._begin(_discard(self._session.load_older()))
+        self._load_ahead()
 
     def _on_view_moved(self) -> None:
         self._view_moved = True  # looked at on the panels' timer, not in every frame of a drag
+        self._ahead_due = True
+
+    def _load_ahead(self) -> None:
+        """Have older candles loaded before the view gets to them."""
+        self._ahead_due = False
+        session, visible = self._session, self._chart.visible_range_us()
+        if session is None or visible is None:
+            return
+        slot = session.interval.slot
+        wanted = self._ahead.first_wanted(slot(visible[0]), slot(visible[1]), self._engine.clock.monotonic_s())
+        wanted_us = session.interval.slot_open_us(wanted)
+        if not session.reaches(wanted_us):
+            self._begin(_discard(session.load_older(wanted_us)))
 
     def _fill_view(self) -> None:
         visible = self._chart.visible_range_us()
@@ -219,6 +234,7 @@ class WindowBridge(QObject):
         self._window.set_quote(self._panels.quote(symbol))  # what is known of it, at once: no flash of dashes
         self._window.set_interval(interval)
         self._chart.set_series(None, symbol)
+        self._ahead = LookAhead()
         self._session = ChartSession(
             name,
             interval,
@@ -261,7 +277,7 @@ class WindowBridge(QObject):
                     self._paints_before = self._chart.paint_count
                 self._give_series(session)
                 self._chart.set_state("ready")
-                self._view_moved = True
+                self._view_moved = self._ahead_due = True
             case SessionState.EMPTY:
                 self._give_series(session)
                 self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")
@@ -344,6 +360,8 @@ class WindowBridge(QObject):
             self._has_painted = self._chart.paint_count > self._paints_before
             if self._has_painted:
                 self.first_painted.emit()
+        if self._ahead_due:
+            self._load_ahead()
         if self._changed and self._session is not None:
             self._changed = False
             self._session.refresh()

@@ -125,12 +125,24 @@ class PostgresStore:
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
-    def save_klines(self, symbol: str, interval: Interval, candles: Sequence[Candle]) -> None:
+    def save_klines(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> None:
         """See `app.market.ports.CandleStore`."""
         closed = [candle for candle in candles if candle.closed]
-        if closed:
+        if closed or fetched is not None:
             with self._pool.borrowed("store klines") as connection:
-                klines.save(connection, symbol, interval, closed)
+                klines.save(connection, symbol, interval, closed, fetched)
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        """See `app.market.ports.CandleStore`."""
+        with self._pool.borrowed("read which klines are known") as connection:
+            return klines.fetched(connection, _symbol_id(connection, symbol), interval)
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
+        """See `app.market.ports.CandleStore`."""
+        with self._pool.borrowed("store when a symbol was listed") as connection:
+            klines.save(connection, symbol, klines.EVERY_INTERVAL, [], (0, listed_us))
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """See `app.market.ports.CandleStore`."""

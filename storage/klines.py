@@ -1,4 +1,9 @@
-"""Klines of the exchange in the table `klines`: stored by their own interval, read as any that they add up to."""
+"""
+Klines of the exchange in the table `klines`: stored by their own interval, read as any that they add up to.
+
+`kline_ranges` says of which times they are known. Where a kline is missing there, the exchange has none: an outage, or
+the time before the symbol was listed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from app.market.candle import Candle, CandleSource, combine
+from app.market.coverage import IdRanges
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.units import format_e8, format_e16
 from storage import candle_sql
@@ -46,15 +52,69 @@ _STORED = """
         AND k.months = wanted.months)
 """
 
+EVERY_INTERVAL = Interval(0)
+"""What stands in `kline_ranges` for all intervals at once."""
 
-def save(connection: Connection, symbol: str, interval: Interval, candles: Sequence[Candle]) -> None:
-    """Store closed klines, the latest word of the exchange over an earlier one. Raises psycopg.Error."""
+_FETCHED = sql.SQL(
+    """
+    SELECT {first_us}, {end_us} - 1 FROM kline_ranges
+    WHERE symbol_id = %s AND (seconds, months) IN ((%s, %s), (0, 0))
+    """
+).format(first_us=candle_sql.microseconds("first_time"), end_us=candle_sql.microseconds("end_time"))
+
+_JOIN_RANGES = sql.SQL(
+    """
+    DELETE FROM kline_ranges USING symbols
+    WHERE symbols.id = symbol_id AND name = %s AND seconds = %s AND months = %s
+        AND first_time <= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND end_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+    RETURNING {first_us}, {end_us}
+    """
+).format(first_us=candle_sql.microseconds("first_time"), end_us=candle_sql.microseconds("end_time"))
+
+_SAVE_RANGE = """
+    INSERT INTO kline_ranges AS known (symbol_id, seconds, months, first_time, end_time)
+    SELECT id, %s, %s, timestamptz 'epoch' + %s * interval '1 microsecond',
+        timestamptz 'epoch' + %s * interval '1 microsecond'
+    FROM symbols WHERE name = %s
+    ON CONFLICT (symbol_id, seconds, months, first_time) DO UPDATE
+    SET end_time = greatest(known.end_time, excluded.end_time)
+"""
+
+
+def save(
+    connection: Connection,
+    symbol: str,
+    interval: Interval,
+    candles: Sequence[Candle],
+    fetched: tuple[int, int] | None = None,
+) -> None:
+    """
+    Store closed klines, the latest word of the exchange over an earlier one.
+
+    ``fetched``: these are all there are from then until before then (UTC microseconds). Raises psycopg.Error.
+    """
     latest = {candle.open_time_us: candle for candle in candles}
     rows = [_row(candle) for candle in latest.values()]
     with connection.transaction():
         connection.execute("INSERT INTO symbols (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (symbol,))
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns))
+        if rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns))
+        if fetched is not None:
+            _save_range(connection, symbol, interval, *fetched)
+
+
+def fetched(connection: Connection, symbol_id: int | None, interval: Interval) -> IdRanges:
+    """Return the microseconds of which the klines of exactly this interval are known."""
+    return IdRanges(connection.execute(_FETCHED, (symbol_id, interval.seconds, interval.months)))
+
+
+def _save_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
+    lengths = (interval.seconds, interval.months)
+    touching = connection.execute(_JOIN_RANGES, (symbol, *lengths, end_us, start_us)).fetchall()
+    first_us, after_us = (list(times) for times in zip(*touching, (start_us, end_us), strict=True))
+    connection.execute(_SAVE_RANGE, (*lengths, min(first_us), max(after_us), symbol))
 
 
 def stored_intervals(connection: Connection, symbol_id: int, interval: Interval) -> list[Interval]:
@@ -71,13 +131,15 @@ def read(
     """
     Return the candles of ``interval`` in ``[start_us, end_us)`` that stored klines give in full, by open time.
 
+    Where the exchange is known to have no kline, none is missing.
+
     ``stored``: as `stored_intervals` returns them; a longer one's word goes before that of a shorter.
     """
     found: dict[int, Candle] = {}
     for part in stored:
         rows = connection.execute(_READ, (symbol_id, part.seconds, part.months, start_us, end_us))
         parts = [Candle(*row)._replace(source=CandleSource.KLINE) for row in rows]
-        whole = parts if part == interval else _combined(parts, part, interval)
+        whole = parts if part == interval else _combined(parts, part, interval, fetched(connection, symbol_id, part))
         found = {candle.open_time_us: candle for candle in whole} | found
     return found
 
@@ -101,8 +163,8 @@ def nearest(
     return [row[0] for row in rows if row is not None]
 
 
-def _combined(parts: Sequence[Candle], part: Interval, whole: Interval) -> list[Candle]:
-    """Return the candles of ``whole`` of which every part is there."""
+def _combined(parts: Sequence[Candle], part: Interval, whole: Interval, known: IdRanges) -> list[Candle]:
+    """Return the candles of ``whole`` of which every part that the exchange has is there."""
     groups: dict[int, list[Candle]] = {}
     for candle in parts:
         groups.setdefault(whole.open_time_us(candle.open_time_us), []).append(candle)
@@ -110,6 +172,7 @@ def _combined(parts: Sequence[Candle], part: Interval, whole: Interval) -> list[
         combine(open_us, group)
         for open_us, group in groups.items()
         if len(group) == part.slot(whole.next_open_us(open_us) - 1) - part.slot(open_us) + 1
+        or not known.missing(open_us, whole.next_open_us(open_us) - 1)
     ]
 
 

@@ -15,7 +15,12 @@ from storage.candles import PostgresStore
 class ReadingStore(PostgresStore):
     """A `PostgresStore` that passes over what is to be kept."""
 
-    def save_klines(self, symbol: str, interval: Interval, candles: Sequence[Candle]) -> None:
+    def save_klines(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> None:
+        """Do nothing."""
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
         """Do nothing."""
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:

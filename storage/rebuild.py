@@ -143,6 +143,8 @@ class _Mending:
             given = {"symbol_id": damage.symbol_id}
             with self._step():
                 self._connection.execute(sql.SQL("DELETE FROM klines WHERE {}").format(IMPOSSIBLE_KLINE), given)
+                # So that they are fetched again.
+                self._connection.execute("DELETE FROM kline_ranges WHERE symbol_id = %(symbol_id)s", given)
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:

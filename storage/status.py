@@ -29,6 +29,7 @@ _TABLES = (
     "trades",
     *(level.table for level in LEVELS),
     "klines",
+    "kline_ranges",
     "coverage",
     "absent_trades",
     "symbols",

@@ -180,7 +180,7 @@ class BinanceRest:
         if end_us is not None:
             params["endTime"] = str((end_us - 1) // 1000)
         # Taken before the figures are, so that a kline that ends in between is not called closed.
-        closed_before_us = await self._exchange_time_us()
+        closed_before_us = await self.exchange_time_us()
         return await self._get(KLINES, params, lambda body: decode_klines(body, closed_before_us))
 
     async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = MAX_ROWS) -> list[Trade]:
@@ -211,8 +211,8 @@ class BinanceRest:
         trades = await self._get(AGGREGATE_TRADES, params, decode_aggregate_trades)
         return min((trade.first_trade_id for trade in trades if trade.time_us >= time_us), default=None)
 
-    async def _exchange_time_us(self) -> int:
-        """Return the exchange's time, or a little less."""
+    async def exchange_time_us(self) -> int:
+        """Return the exchange's time, or a little less; asked for where the last answer is older than ten minutes."""
         now_s = self._clock.monotonic_s()
         if self._time_difference is None or now_s - self._time_difference[0] > _TIME_KEPT_S:
             return await self.server_time_us()

@@ -1,41 +1,65 @@
 """
-Past candles for a chart, from the database and from the exchange.
+Past candles of any symbol and interval: what is stored, and what the exchange has.
 
-Both are asked at once and either may be away. What comes back is merged by one rule, `better`: the candle built from
-trades where it is complete, else the exchange's kline, else the incomplete one.
+Closed klines are kept in the database together with the times they were asked for, so that nothing closed is fetched
+again, and neither is what the exchange does not have: outages, the time before a symbol was listed. Klines of a second
+are many and seldom looked at twice: the newest stay in memory, and of longer intervals that only they add up to (5s,
+30s, 90s) the candles are kept. What is unfinished is never kept: by the exchange's own time, and a minute late.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
+from app.live.kline_memory import KlineMemory
 from app.market.candle import Candle, CandleSource, combine
+from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
-from app.market.interval import EXCHANGE_INTERVALS, Interval, kline_interval_for
+from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval, kline_interval_for
 from app.market.ports import CandleStore, TradeHistory
+from app.market.series import Bar
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 1000
-_MOST_PAGES = 24
-_PAGES_AT_ONCE = 4
+_ROWS = 1000
+_REQUESTS_AT_ONCE = 4
 _PART_INTERVALS = tuple(Interval.parse(name) for name in ("1d", "1h", "1m", "1s"))
+_ONE_SECOND = EXCHANGE_INTERVALS[0]
+_ONE_MINUTE = Interval.parse("1m")
+# The exchange may publish a kline's last trades, or the kline itself, a little after its end.
+_SETTLED_US = 60 * SECOND_US
+_PARTS_SETTLED_US = 10 * SECOND_US
+# A kline that is missing at the end of an answer may still come; one that old never will.
+_ABSENT_US = 86_400 * SECOND_US
+_STORE_PATIENCE_S = 0.5
+_KEEPING_PATIENCE_S = 2.0
 
 
 def better(candle: Candle, other: Candle) -> Candle:
-    """Return the candle a reader should get of two for the same open time; the second where they are equally good."""
-    return candle if _rank(candle) > _rank(other) else other
+    """
+    Return the candle a reader should get of two for the same open time; the second where they are equally good.
+
+    That built from trades where it is complete and closed, else the exchange's kline, else the incomplete one. Of two
+    that are still growing the one that has come further: a candle never goes back.
+    """
+    return candle if rank(candle) > rank(other) else other
 
 
-def _rank(candle: Candle) -> int:
-    if not candle.complete:
-        return 0
-    if candle.source is CandleSource.TRADES:
-        return 3 if candle.closed else 1
-    return 2 if candle.closed else 1
+def rank(candle: Candle | Bar) -> tuple[bool, bool, int, bool]:
+    """Return what `better` goes by; an empty candle that was made between trades proves little by itself."""
+    proven = candle.complete and candle.closed and candle.source is CandleSource.TRADES and candle.trades > 0
+    return candle.complete, proven, candle.trades, candle.closed
+
+
+class Stored(NamedTuple):
+    """Stored candles, oldest first, and the microseconds of which the exchange's klines are known, present or not."""
+
+    candles: list[Candle]
+    fetched: IdRanges
 
 
 class CandleHistory:
@@ -48,45 +72,62 @@ class CandleHistory:
     def __init__(self, exchange: TradeHistory, store: CandleStore | None = None) -> None:
         self._exchange = exchange
         self.store = store
+        self._seconds = KlineMemory()
+        self._listed_us: dict[str, int] = {}
+        self._gate = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
-    async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> list[Candle]:
+    async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> Stored:
         """
-        Return up to ``limit`` newest stored candles that open before ``end_us``, oldest first; none without a store.
+        Return up to ``limit`` newest stored candles that open before ``end_us``; none without a store.
 
         The newest of all is not closed: nobody recorded what came after it.
 
         Raises:
             StoreError: If the database cannot be read.
         """
-        if self.store is None:
-            return []
-        return await asyncio.to_thread(self.store.candles, symbol, interval, end_us=end_us, limit=limit)
+        store = self.store
+        if store is None:
+            found = Stored([], IdRanges())
+        else:
+            found = await asyncio.to_thread(_read, store, symbol, interval, end_us, limit)
+        if symbol in self._listed_us:
+            found.fetched.add_range(0, self._listed_us[symbol] - 1)
+        if interval != _ONE_SECOND:
+            return found
+        candles = {candle.open_time_us: candle for candle in found.candles}
+        for kline in self._seconds.klines(symbol, end_us - limit * SECOND_US, end_us):
+            known = candles.get(kline.open_time_us)
+            candles[kline.open_time_us] = kline if known is None else better(known, kline)
+        for first_us, last_us in self._seconds.fetched(symbol):
+            found.fetched.add_range(first_us, last_us)
+        return Stored([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)
 
-    async def published(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> list[Candle]:
+    async def published(
+        self, symbol: str, interval: Interval, start_us: int, end_us: int, on_candles: Callable[[list[Candle]], None]
+    ) -> None:
         """
-        Return up to ``limit`` newest candles of the exchange that open before ``end_us``, oldest first.
+        Call ``on_candles`` with the exchange's candles in ``[start_us, end_us)``, oldest first; then keep them.
 
-        An interval the exchange does not offer is put together from the longest that fits, at the price of fewer
-        candles. The last may still be open. Closed klines are kept in the store.
+        The times are open times of candles of the interval. One that the exchange does not offer is put together from
+        the longest that fits. The last may still be open.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
         """
         offered = kline_interval_for(interval)
-        per_candle = max(1, round(interval.length_us / offered.length_us))
-        limit = max(1, min(limit, _MOST_PAGES * _PAGE // per_candle))
-        # The exchange refuses times before 1970, which a thousand weeks or months reach.
-        start_us = max(interval.slot_open_us(interval.slot(end_us - 1) - limit + 1), 0)
-        klines = await self._klines(symbol, offered, start_us, end_us)
-        if not klines and start_us > 0:
-            # Nothing in a whole page is an outage of the exchange, or the beginning: what is older tells which.
-            klines = await self._exchange.klines(symbol, offered, end_us=start_us, limit=_PAGE)
-            await self._keep(symbol, offered, klines)
-        return join_parts(klines, offered, interval)
+        settled_us = await self._exchange.exchange_time_us() - _SETTLED_US
+        klines = await self._rows(symbol, offered, start_us, end_us)
+        candles = join_parts(klines, offered, interval, ended_us=settled_us)
+        on_candles(candles)
+        if offered == _ONE_SECOND:
+            await self._keep(symbol, interval, candles, start_us, end_us, settled_us)
+        else:
+            await self._keep(symbol, offered, klines, start_us, end_us, settled_us)
 
     async def parts(self, symbol: str, start_us: int, end_us: int) -> list[Candle] | None:
         """
-        Return klines that together cover exactly ``[start_us, end_us)``, whole seconds, oldest first.
+        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds, oldest
+        first: stored where they are complete, else the exchange's.
 
         None where the exchange has not closed the last of them yet: ask again shortly.
 
@@ -104,51 +145,161 @@ class CandleHistory:
             # Stop where a longer interval can take over.
             longer = [one for one in _PART_INTERVALS if one.length_us > interval.length_us]
             whole_us = min([whole_us, *(one.next_open_us(start_us) for one in longer)])
-            klines = await self._klines(symbol, interval, start_us, whole_us)
-            if klines and not (klines[-1].closed and interval.next_open_us(klines[-1].open_time_us) == whole_us):
+            found = await self._closed(symbol, interval, start_us, whole_us)
+            if found is None:
                 return None
-            parts.extend(klines)
+            parts.extend(found)
             start_us = whole_us
         return parts
 
-    async def _klines(self, symbol: str, offered: Interval, start_us: int, end_us: int) -> list[Candle]:
-        page_us = _PAGE * offered.length_us
-        starts = list(range(start_us, end_us, page_us)) if not offered.months else [start_us]
-        gate = asyncio.Semaphore(_PAGES_AT_ONCE)
+    async def find_listing(self, symbol: str) -> int | None:
+        """
+        Return when the symbol's first minute opens, None before its first trade; the exchange is asked once.
+
+        Raises:
+            FeedError: If the exchange cannot be reached, or refuses.
+        """
+        if symbol not in self._listed_us:
+            first = await self._exchange.klines(symbol, _ONE_MINUTE, start_us=0, limit=1)
+            if not first:
+                return None
+            listed_us = self._listed_us[symbol] = first[0].open_time_us
+            store = self.store
+            if store is not None:
+                await self._save(symbol, lambda: store.save_listing(symbol, listed_us))
+        return self._listed_us[symbol]
+
+    async def end_before(self, symbol: str, interval: Interval, before_us: int) -> int | None:
+        """
+        Return when the exchange's newest candle that opens before ``before_us`` ends, None where it has none.
+
+        Raises:
+            FeedError: If the exchange cannot be reached, or refuses.
+        """
+        offered = kline_interval_for(interval)
+        settled_us = await self._exchange.exchange_time_us() - _SETTLED_US
+        klines = await self._exchange.klines(symbol, offered, end_us=before_us, limit=1)
+        if not klines:
+            return None
+        last_us = klines[-1].open_time_us
+        kept_as = interval if offered == _ONE_SECOND else offered
+        await self._keep(symbol, kept_as, [], kept_as.next_open_us(last_us), before_us, settled_us)
+        return interval.next_open_us(last_us)
+
+    async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle] | None:
+        """Return the candles of ``[start_us, end_us)``, None where the exchange has not closed the last one yet."""
+        known = await self._known(symbol, interval, start_us, end_us)
+        first_us = start_us
+        while first_us < end_us and first_us in known:
+            first_us = interval.next_open_us(first_us)
+        found = [known[open_us] for open_us in sorted(known) if open_us < first_us]
+        if first_us == end_us:
+            return found
+        now_us = await self._exchange.exchange_time_us()
+        klines = await self._rows(symbol, interval, first_us, end_us)
+        ended = bool(klines) and klines[-1].closed and interval.next_open_us(klines[-1].open_time_us) == end_us
+        if not ended and now_us < end_us + _PARTS_SETTLED_US:
+            return None
+        if interval != _ONE_SECOND:
+            await self._keep(symbol, interval, klines, first_us, end_us, now_us - _SETTLED_US)
+        return found + klines
+
+    async def _known(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> dict[int, Candle]:
+        """Return the stored candles of ``[start_us, end_us)`` that are as good as the exchange's, by open time."""
+        limit = interval.slot(end_us) - interval.slot(start_us)
+        try:
+            async with asyncio.timeout(_STORE_PATIENCE_S):
+                stored = await self.stored(symbol, interval, end_us=end_us, limit=limit)
+        except (CryptopipeError, TimeoutError) as error:
+            logger.info("%s: parts of candles not read: %s", symbol, error)
+            return {}
+        return {
+            candle.open_time_us: candle._replace(first_trade_id=None, last_trade_id=None, source=CandleSource.KLINE)
+            for candle in stored.candles
+            if candle.closed and candle.complete and candle.open_time_us >= start_us
+        }
+
+    async def _rows(self, symbol: str, offered: Interval, start_us: int, end_us: int) -> list[Candle]:
+        # The exchange refuses times before 1970, which a thousand weeks or months reach.
+        start_us = max(start_us, 0)
+        page_us = _ROWS * offered.length_us
+        starts = range(start_us, end_us, page_us) if not offered.months else [start_us]
 
         async def page(from_us: int) -> list[Candle]:
-            async with gate:
-                return await self._exchange.klines(
-                    symbol, offered, start_us=from_us, end_us=min(from_us + page_us, end_us), limit=_PAGE
-                )
+            async with self._gate:
+                end = end_us if offered.months else min(from_us + page_us, end_us)
+                return await self._exchange.klines(symbol, offered, start_us=from_us, end_us=end, limit=_ROWS)
 
         pages = await asyncio.gather(*(page(from_us) for from_us in starts))
-        klines = [kline for one in pages for kline in one]
-        await self._keep(symbol, offered, klines)
-        return klines
+        return [kline for one in pages for kline in one]
 
-    async def _keep(self, symbol: str, offered: Interval, klines: Sequence[Candle]) -> None:
-        if self.store is None or not klines or offered not in EXCHANGE_INTERVALS[1:]:
-            return  # 1 s klines are not kept: they are many, and the trades say more
-        try:
-            await asyncio.to_thread(self.store.save_klines, symbol, offered, [one for one in klines if one.closed])
-        except CryptopipeError as error:
-            logger.warning("klines of %s not kept: %s", symbol, error)
+    async def _keep(
+        self, symbol: str, interval: Interval, found: Sequence[Candle], start_us: int, end_us: int, settled_us: int
+    ) -> None:
+        """Keep what is final of the candles found in ``[start_us, end_us)``, and of which times that is."""
+        start_us = max(start_us, 0)
+        kept, until_us = _final(found, interval, start_us, end_us, settled_us)
+        if until_us <= start_us:
+            return
+        store = self.store
+        if interval == _ONE_SECOND:
+            self._seconds.keep(symbol, kept, start_us, until_us)
+        elif store is not None:
+            await self._save(symbol, lambda: store.save_klines(symbol, interval, kept, (start_us, until_us)))
+
+    async def _save(self, symbol: str, save: Callable[[], None]) -> None:
+        """Have it saved; a database that is slow or away holds up nobody for long."""
+
+        def saved() -> None:
+            try:
+                save()
+            except CryptopipeError as error:
+                logger.warning("klines of %s not kept: %s", symbol, error)
+
+        await asyncio.wait({asyncio.ensure_future(asyncio.to_thread(saved))}, timeout=_KEEPING_PATIENCE_S)
 
 
-def join_parts(parts: Sequence[Candle], length: Interval, interval: Interval) -> list[Candle]:
+def join_parts(
+    parts: Sequence[Candle], length: Interval, interval: Interval, *, ended_us: int | None = None
+) -> list[Candle]:
     """
     Return the candles of ``interval`` that the parts of ``length``, oldest first, add up to.
 
-    A first one whose beginning is not among the parts is left out; a last one whose end is not is not closed.
+    A part that is missing is one that never was. The last candle is closed where its last part is there and closed, or
+    where it ended before ``ended_us``.
     """
     joined: list[Candle] = []
     for open_us, group in groupby(parts, key=lambda part: interval.open_time_us(part.open_time_us)):
         members = list(group)
         if joined:
             joined[-1] = joined[-1]._replace(closed=True)
-        elif members[0].open_time_us != open_us:
-            continue
-        whole = length.next_open_us(members[-1].open_time_us) == interval.next_open_us(open_us)
-        joined.append(combine(open_us, members)._replace(closed=members[-1].closed and whole))
+        next_us = interval.next_open_us(open_us)
+        whole = length.next_open_us(members[-1].open_time_us) == next_us
+        ended = ended_us is not None and next_us <= ended_us
+        joined.append(combine(open_us, members)._replace(closed=ended or (members[-1].closed and whole)))
     return joined
+
+
+def _final(
+    found: Sequence[Candle], interval: Interval, start_us: int, end_us: int, settled_us: int
+) -> tuple[list[Candle], int]:
+    """Return the candles that will not change any more, and until when there are no others."""
+    final: list[Candle] = []
+    for candle in found:
+        next_us = interval.next_open_us(candle.open_time_us)
+        if not candle.closed or next_us > settled_us:
+            return final, candle.open_time_us
+        final.append(candle)
+        start_us = next_us
+    return final, max(start_us, min(end_us, interval.open_time_us(settled_us - _ABSENT_US)))
+
+
+def _read(store: CandleStore, symbol: str, interval: Interval, end_us: int, limit: int) -> Stored:
+    # The ranges first: klines that are kept in between are then at most fetched twice, never taken for missing.
+    fetched = store.fetched_klines(symbol, _kept_as(interval))
+    return Stored(store.candles(symbol, interval, end_us=end_us, limit=limit), fetched)
+
+
+def _kept_as(interval: Interval) -> Interval:
+    offered = kline_interval_for(interval)
+    return interval if offered == _ONE_SECOND else offered

@@ -1,29 +1,42 @@
-"""Pages of past candles for one chart: what the database and the exchange have, asked at once and merged."""
+"""
+Pages of past candles for one chart.
+
+What is stored is read first and shown as soon as it fills the chart; the exchange is asked for the rest alone, in
+parallel. A database that is slow to answer is not waited for. Either may be away: then there is a sentence, and the
+other's candles.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from app.live.history import CandleHistory, better
+from app.live.history import CandleHistory, Stored, better
+from app.live.missing import missing_slots, plan
 from app.market.candle import Candle
-from app.market.errors import FeedError, StoreError
+from app.market.coverage import IdRanges
+from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval
 
 logger = logging.getLogger(__name__)
 
 PAGE = 1000
 _ENOUGH_EARLY = 200
-_PATIENCE_S = 1.0
+_PATIENCE_S = 0.3
+_STORE_PATIENCE_S = 0.25
 
 
 class Page(NamedTuple):
-    """Candles by rising open time, and one sentence where a source failed, so that some may be missing."""
+    """
+    Candles by rising open time, and one sentence where a source failed, so that some may be missing. ``begins``: there
+    is nothing before them.
+    """
 
     candles: list[Candle]
-    failure: str
+    failure: str = ""
+    begins: bool = False
 
 
 async def load_page(
@@ -32,55 +45,141 @@ async def load_page(
     interval: Interval,
     end_us: int,
     *,
+    limit: int = PAGE,
     on_part: Callable[[list[Candle]], None] | None = None,
 ) -> Page:
     """
-    Return up to about a thousand of the newest candles that open before ``end_us``.
+    Return the candles of the ``limit`` slots before ``end_us``; where there are none, of those before the newest that
+    there is. Fewer where they would take too many requests.
 
-    ``on_part`` is called with what is there as soon as that fills a chart, or after a second of waiting for the rest.
+    ``on_part`` is called with what is there as soon as that fills a chart, or after a moment of waiting for the rest.
     """
-    merged: dict[int, Candle] = {}
+    return await _Loading(history, symbol, interval, end_us, limit, on_part).run()
 
-    def offer(*, whatever: bool) -> None:
-        candles = _in_order(merged)
-        if on_part is not None and candles and (whatever or _fills_a_chart(candles, interval, end_us)):
-            on_part(candles)
 
-    async def take(ask: Callable[[], Awaitable[list[Candle]]]) -> None:
-        for candle in await ask():
-            known = merged.get(candle.open_time_us)
-            merged[candle.open_time_us] = candle if known is None else better(known, candle)
-        offer(whatever=False)
+class _Loading:
+    """One page on its way."""
 
-    patience = asyncio.get_running_loop().call_later(_PATIENCE_S, lambda: offer(whatever=True))
-    try:
-        results = await asyncio.gather(
-            take(lambda: history.stored(symbol, interval, end_us=end_us, limit=PAGE)),
-            take(lambda: history.published(symbol, interval, end_us=end_us, limit=PAGE)),
-            return_exceptions=True,
+    def __init__(
+        self,
+        history: CandleHistory,
+        symbol: str,
+        interval: Interval,
+        end_us: int,
+        limit: int,
+        on_part: Callable[[list[Candle]], None] | None,
+    ) -> None:
+        self._history = history
+        self._symbol = symbol
+        self._interval = interval
+        self._limit = limit
+        self._on_part = on_part
+        self._last = interval.slot(end_us - 1)
+        self._first = self._last - limit + 1
+        self._stored = Stored([], IdRanges())
+        self._merged: dict[int, Candle] = {}
+        self._failure = ""
+
+    async def run(self) -> Page:
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(_PATIENCE_S, lambda: self._offer(whatever=True))
+        reading = loop.create_task(self._read())
+        try:
+            await asyncio.wait({reading}, timeout=_STORE_PATIENCE_S)
+            await self._ask()
+            if not reading.done():
+                self._offer(whatever=True)
+            await reading
+        finally:
+            patience.cancel()
+            reading.cancel()
+        candles = self._candles()
+        if self._failure:
+            return Page(candles, self._failure)
+        try:
+            if not candles or self._interval.slot(candles[0].open_time_us) < self._first:
+                return await self._before()
+            return Page(candles, begins=await self._begins(candles[0].open_time_us))
+        except FeedError as error:
+            logger.info("%s %s: %s", self._symbol, self._interval, error)
+            return Page(candles, str(error))
+
+    async def _read(self) -> None:
+        end_us = self._interval.slot_open_us(self._last + 1)
+        try:
+            self._stored = await self._history.stored(self._symbol, self._interval, end_us=end_us, limit=self._limit)
+        except StoreError as error:
+            self._fail(error)
+        else:
+            self._merge(self._stored.candles)
+
+    async def _ask(self) -> None:
+        interval = self._interval
+        slots = missing_slots(interval, self._first, self._last, self._stored.candles, self._stored.fetched)
+        requests, self._first = plan(interval, self._first, slots)
+        published = self._history.published
+        asked = (published(self._symbol, interval, start_us, end_us, self._merge) for start_us, end_us in requests)
+        for result in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(result, FeedError):
+                self._fail(result)
+            elif result is not None:
+                raise result
+
+    async def _begins(self, first_us: int) -> bool:
+        """Whether there is nothing before the page's first candle; asks only where the page is short."""
+        if not self._stored.fetched.missing(0, first_us - 1):
+            return True
+        slot = self._interval.slot(first_us)
+        if slot == self._first:
+            return False
+        listed_us = await self._history.find_listing(self._symbol)
+        return listed_us is not None and self._interval.slot(listed_us) >= slot
+
+    async def _before(self) -> Page:
+        """Return the page that ends with the newest candle there is: an outage, or a symbol that trades no more."""
+        listed_us = await self._history.find_listing(self._symbol)
+        if listed_us is None or self._interval.slot(listed_us) >= self._first:
+            return Page([], begins=True)
+        first_us = self._interval.slot_open_us(self._first)
+        end_us: int | None = None
+        if self._stored.candles:
+            end_us = self._interval.next_open_us(self._stored.candles[-1].open_time_us)
+        if end_us is None or self._stored.fetched.missing(end_us, first_us - 1):
+            end_us = await self._history.end_before(self._symbol, self._interval, first_us)
+        if end_us is None or self._interval.slot(end_us - 1) >= self._first:
+            return Page([], begins=end_us is None)
+        return await load_page(
+            self._history, self._symbol, self._interval, end_us, limit=self._limit, on_part=self._on_part
         )
-    finally:
-        patience.cancel()
-    failure = ""
-    for result in results:
-        if isinstance(result, (StoreError, FeedError)):
-            logger.info("%s %s: %s", symbol, interval, result)
-            failure = str(result)
-        elif result is not None:
-            raise result
-    return Page(_in_order(merged), failure)
 
+    def _merge(self, candles: Iterable[Candle]) -> None:
+        for candle in candles:
+            known = self._merged.get(candle.open_time_us)
+            self._merged[candle.open_time_us] = candle if known is None else better(known, candle)
+        self._offer(whatever=False)
 
-def _fills_a_chart(candles: list[Candle], interval: Interval, end_us: int) -> bool:
-    """
-    Whether they are many, and reach up to now without a hole.
+    def _offer(self, *, whatever: bool) -> None:
+        candles = self._candles()
+        if self._on_part is not None and candles and (whatever or self._fills_a_chart(candles)):
+            self._on_part(candles)
 
-    Else the other source's change picture and scale a moment later: a chart that flashes and jumps at every switch.
-    """
-    first, last = (interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
-    whole = last - first + 1 == len(candles) >= _ENOUGH_EARLY and candles[-1].complete
-    return whole and last >= interval.slot(end_us) - 1
+    def _candles(self) -> list[Candle]:
+        """Return what there is of the page; where that is nothing, the older ones that are stored."""
+        opens = sorted(self._merged)
+        first_us = self._interval.slot_open_us(self._first)
+        inside = [open_us for open_us in opens if open_us >= first_us]
+        return [self._merged[open_us] for open_us in inside or opens]
 
+    def _fills_a_chart(self, candles: list[Candle]) -> bool:
+        """
+        Whether they are many, and reach up to now without a hole.
 
-def _in_order(candles: dict[int, Candle]) -> list[Candle]:
-    return [candles[open_us] for open_us in sorted(candles)]
+        Else the other source's change picture and scale a moment later: a chart that flashes and jumps at every switch.
+        """
+        first, last = (self._interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
+        whole = last - first + 1 == len(candles) >= _ENOUGH_EARLY and candles[-1].complete
+        return whole and last >= self._last - 1
+
+    def _fail(self, error: CryptopipeError) -> None:
+        logger.info("%s %s: %s", self._symbol, self._interval, error)
+        self._failure = str(error)

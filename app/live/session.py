@@ -11,16 +11,18 @@ A switch of symbol or interval makes a new session and closes the old one, which
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 
 from app.live.clock import ExchangeClock
-from app.live.history import CandleHistory
-from app.live.pages import Page, load_page
-from app.live.since_seam import CandlesSinceSeam
+from app.live.history import CandleHistory, rank
+from app.live.pages import PAGE, Page, load_page
+from app.live.since_seam import CandlesSinceSeam, LiveCandle
 from app.live.tracker import SymbolTracker
 from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.errors import CryptopipeError
@@ -36,6 +38,10 @@ _JOIN_RETRY_S = 0.25
 _LIVE_KEEPS = 10_000
 _MOST_PAGES = 4
 _MOST_UNSETTLED = 500
+_MOST_AT_ONCE = 5 * PAGE
+_FEW = 8
+_SLOW_S = 4.0
+_SLOW = "The exchange has not answered yet."
 
 
 class SessionState(StrEnum):
@@ -82,9 +88,14 @@ class ChartSession:
         self._live: CandlesSinceSeam | None = None
         self._newest: Candle | None = None  # the last candle of the series
         self._loaded_us = 0  # the exchange's time when the past was asked for
+        self._left_us = 0  # and when live trades last ceased to be counted
         self._dirty_us: int | None = None
+        self._wanted_us: int | None = None  # how far back older candles are asked for
         self._beginning_reached = False
+        self._loading = False
         self._loading_older = False
+        self._older_failed = False
+        self._requests: set[asyncio.Task[Page]] = set()
         self._tried: set[int] = set()
         self._closed = False
 
@@ -96,9 +107,11 @@ class ChartSession:
     @property
     def is_stale(self) -> bool:
         """Whether something was left out that `reload` may find: a failed load, or trades skipped before the seam."""
+        if self._loading or self._loading_older:
+            return False
         if self._live is None or self._tracker is None:
             return bool(self.failure) and self.state is not SessionState.LOADING
-        return bool(self.failure) or not self._live.beginning_known or self._live.generation != self._tracker.generation
+        return bool(self.failure) or not self._is_sound(self._live, self._tracker)
 
     async def run(self) -> None:
         """Load and join the live trades; return once joined. Safe to cancel."""
@@ -107,27 +120,53 @@ class ChartSession:
         await self._join()
 
     async def reload(self) -> None:
-        """Read the newest page again and join anew, as after an outage, or when a database came. Older candles stay."""
+        """
+        Read the newest page again, and the older ones that failed, as after an outage, or when a database came.
+
+        Older candles stay. Live trades go on meanwhile, and are joined anew only where some were left out.
+        """
         if not len(self.series):
             self._set_state(SessionState.LOADING)
-        self._leave()
         await self._load(show_early=False)
-        await self._join()
+        if self._live is None:
+            await self._join()
+        if self._older_failed:
+            await self.load_older()
 
     def close(self) -> None:
-        """Listen no more; the series stays as it is."""
+        """Listen no more, and ask for nothing more; the series stays as it is."""
         self._closed = True
         self._leave()
+        for request in self._requests:
+            request.cancel()
 
-    async def load_older(self) -> int:
-        """Prepend a page of candles before the first; return how many came, 0 where there are none."""
-        if self._loading_older or self._beginning_reached or not len(self.series):
-            return 0
-        page = await self._page(int(self.series.column("open_time_us")[0]))
-        added = 0 if self._closed else self.series.prepend(page.candles)
-        self._beginning_reached = not added and not page.failure
-        if added:
-            self._on_change()
+    def reaches(self, time_us: int) -> bool:
+        """Whether there is nothing older to load after ``time_us``, or nothing to begin from."""
+        if self._beginning_reached or not len(self.series):
+            return True
+        return self.interval.slot(time_us) >= int(self.series.slots[0])
+
+    async def load_older(self, back_to_us: int | None = None) -> int:
+        """
+        Prepend a page of candles before the first, and more as far as ``back_to_us`` (UTC microseconds).
+
+        Returns how many came. While it goes on another call returns at once, and only says how far it should go.
+        """
+        if back_to_us is not None:
+            self._wanted_us = min(back_to_us, self._wanted_us or back_to_us)
+        added = 0
+        while not (self._loading_older or self._beginning_reached or self._closed) and len(self.series):
+            page = await self._older_page()
+            prepended = 0 if self._closed else self.series.prepend(page.candles)
+            added += prepended
+            self._beginning_reached = page.begins or not (prepended or page.failure)
+            if self._older_failed or page.failure:
+                self._older_failed = bool(page.failure)
+                self._set_state(SessionState.READY, page.failure)
+            if prepended:
+                self._on_change()
+            if not prepended or page.failure or self._wanted_us is None or self.reaches(self._wanted_us):
+                break
         return added
 
     async def ensure(self, start_us: int, end_us: int) -> None:
@@ -162,8 +201,7 @@ class ChartSession:
             # What was missing after the candle before, or no longer is, changes that one, too.
             since_us = self._traded_before(since_us)
         candles = live.since(since_us)
-        for candle, follows in candles:
-            self._put(candle, follows=follows)
+        self._put_all(candles)
         if candles:
             self._carry_on(candles[-1].candle)
         return True
@@ -191,14 +229,23 @@ class ChartSession:
     # Loading
 
     async def _load(self, *, show_early: bool) -> None:
-        self._loaded_us = self._exchange_clock.now_us()
-        end_us = self._loaded_us + self.interval.length_us
-        page = await load_page(
-            self._history, self.symbol, self.interval, end_us, on_part=self._show if show_early else None
-        )
+        loaded_us = self._exchange_clock.now_us()
+        end_us = loaded_us + self.interval.length_us
+        slow = asyncio.get_running_loop().call_later(_SLOW_S, self._say_slow)
+        self._loading = True
+        try:
+            page = await load_page(
+                self._history, self.symbol, self.interval, end_us, on_part=self._show if show_early else None
+            )
+        finally:
+            self._loading = False
+            slow.cancel()
         if self._closed:
             return
-        self._beginning_reached = False
+        self._loaded_us = loaded_us
+        if self._live is not None and self._tracker is not None and not self._is_sound(self._live, self._tracker):
+            self._leave()
+        self._beginning_reached = page.begins and self._begins_with(page)
         self._tried.clear()
         self._show(page.candles)
         if len(self.series):
@@ -206,21 +253,66 @@ class ChartSession:
         else:
             self._set_state(SessionState.FAILED if page.failure else SessionState.EMPTY, page.failure)
 
-    async def _page(self, end_us: int) -> Page:
+    def _say_slow(self) -> None:
+        if len(self.series) and not self.failure:
+            self._set_state(SessionState.READY, _SLOW)
+
+    def _begins_with(self, page: Page) -> bool:
+        return not len(self.series) or not page.candles or page.candles[0].open_time_us <= self._first_us()
+
+    def _first_us(self) -> int:
+        return int(self.series.column("open_time_us")[0])
+
+    async def _older_page(self) -> Page:
+        first_us = self._first_us()
+        wanted = 0 if self._wanted_us is None else self.interval.slot(first_us) - self.interval.slot(self._wanted_us)
+        return await self._page(first_us, min(max(PAGE, wanted), _MOST_AT_ONCE))
+
+    async def _page(self, end_us: int, limit: int = PAGE) -> Page:
+        """Return the page before ``end_us``, an empty one where the session is closed meanwhile."""
         self._loading_older = True
+        request = asyncio.ensure_future(load_page(self._history, self.symbol, self.interval, end_us, limit=limit))
+        self._requests.add(request)
         try:
-            return await load_page(self._history, self.symbol, self.interval, end_us)
+            await asyncio.wait({request})
+            return Page([]) if request.cancelled() else request.result()
         finally:
+            request.cancel()
+            self._requests.discard(request)
             self._loading_older = False
 
     def _show(self, candles: list[Candle]) -> None:
+        """Bring in a page; what the series knows better stays, so that no candle goes back."""
         if self._closed or not candles:
             return
-        self.series.merge(candles)
-        if self._newest is None or candles[-1].open_time_us >= self._newest.open_time_us:
-            self._newest = candles[-1]
+        for run in self._news(candles):
+            self.series.merge(run)
+            if self._newest is None or run[-1].open_time_us >= self._newest.open_time_us:
+                self._newest = run[-1]
         self._set_state(SessionState.READY, self.failure)
         self._on_change()
+
+    def _news(self, candles: list[Candle]) -> list[list[Candle]]:
+        """Return the runs of candles that are as good as those of the series in their place; live ones are left out."""
+        if self._live is not None:
+            seam_us = self.interval.open_time_us(self._live.seam_us)
+            candles = [candle for candle in candles if candle.open_time_us < seam_us]
+        if not len(self.series):
+            return [candles]
+        opens, trades = self.series.column("open_time_us"), self.series.column("trades")
+        places = np.searchsorted(opens, [candle.open_time_us for candle in candles]).tolist()
+        runs: list[list[Candle]] = [[]]
+        expected = len(opens)
+        for candle, at in zip(candles, places, strict=True):
+            known = self.series.bar(at) if at < len(opens) and opens[at] == candle.open_time_us else None
+            if trades[expected:at].any():
+                runs.append([])  # the page has none for what was traded there
+            expected = at + (known is not None)
+            if known is not None and rank(known) > rank(candle):
+                runs.append([])
+            else:
+                runs[-1].append(candle)
+        return [run for run in runs if run]
 
     def _insert(self, page: list[Candle]) -> bool:
         """Add the candles of a page that the series lacks; False where it lacks none."""
@@ -272,7 +364,8 @@ class ChartSession:
                     newest = self._newest
                     parts = [newest] if newest is not None and newest.open_time_us == open_us else []
                     beginning_known = open_us == seam_us
-                    counted_us = (self._loaded_us // SECOND_US + 1) * SECOND_US if parts else seam_us
+                    until_us = max(self._loaded_us, self._left_us)
+                    counted_us = (until_us // SECOND_US + 1) * SECOND_US if parts else seam_us
                 if parts is not None and tracker.window_start_us == seam_us:
                     self._take_over(tracker, seam_us, parts, beginning_known=beginning_known, counted_us=counted_us)
                     return
@@ -299,7 +392,15 @@ class ChartSession:
             self._put(candle)
         self._mark_dirty(min(self._settled_us(), self.interval.open_time_us(seam_us)))
 
+    @staticmethod
+    def _is_sound(live: CandlesSinceSeam, tracker: SymbolTracker) -> bool:
+        """Whether no trade is left out of the live candles for good."""
+        return live.beginning_known and live.generation == tracker.generation
+
     def _leave(self) -> None:
+        if self._live is not None:
+            self.refresh()
+            self._left_us = self._exchange_clock.now_us()
         self._live = None
         if self._tracker is not None and self._on_trade in self._tracker.listeners:
             self._tracker.listeners.remove(self._on_trade)
@@ -333,6 +434,28 @@ class ChartSession:
             live.forget_before(self.interval.slot_open_us(slot))
 
     # Bringing candles into the series
+
+    def _put_all(self, candles: Sequence[LiveCandle]) -> None:
+        """Bring in candles by rising open time, as `_put` would one by one; many that are adjacent in one go."""
+        slots = [self.interval.slot(live.candle.open_time_us) for live in candles]
+        ends = [at for at, (slot, following) in enumerate(pairwise(slots), 1) if following != slot + 1]
+        for begin, end in pairwise([0, *ends, len(candles)]):
+            run = candles[begin:end]
+            for candle, follows in run if len(run) <= _FEW else run[:1]:
+                self._put(candle, follows=follows)
+            if len(run) > _FEW:
+                self._put_run([live.candle for live in run])
+
+    def _put_run(self, run: list[Candle]) -> None:
+        """Bring in adjacent candles of which the first is in the series already."""
+        newest = self._newest
+        last = run.pop()
+        before_newest = newest is not None and last.open_time_us < newest.open_time_us
+        run = [candle if candle.closed else candle._replace(closed=True) for candle in run]
+        run.append(last._replace(closed=last.closed or before_newest))
+        self.series.merge(run)
+        if not before_newest:
+            self._newest = run[-1]
 
     def _put(self, candle: Candle, *, follows: bool = True) -> None:
         """Bring in a candle; ``follows``: no trade is missing between the one before and this one."""

@@ -54,7 +54,11 @@ class CandlesSinceSeam:
         self._last_id = recent[-1].last_trade_id if recent else None
         self._out_of_order = False
         for open_us, group in groupby([*parts, *recent], key=lambda part: interval.open_time_us(part.open_time_us)):
-            candle = combine(open_us, group)
+            members = list(group)
+            # Most candles of a second are their own single part, and there may be thousands of them.
+            candle = (
+                members[0] if len(members) == 1 and members[0].open_time_us == open_us else combine(open_us, members)
+            )
             if candle.trades:
                 self._builder.seed(candle)
             else:

@@ -122,6 +122,9 @@ class TradeHistory(Protocol):
     async def server_time_us(self) -> int:
         """Return the exchange's time."""
 
+    async def exchange_time_us(self) -> int:
+        """Return the exchange's time, or a little less, whatever our clock says; asked for only where not known."""
+
     async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
         """Return the rolling day of each symbol."""
 
@@ -213,8 +216,21 @@ class CandleStore(Protocol):
         goes on until then: candles without a trade are empty up to it.
         """
 
-    def save_klines(self, symbol: str, interval: Interval, klines: Sequence[Candle]) -> None:
-        """Keep closed klines of the exchange; open ones are passed over."""
+    def save_klines(
+        self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> None:
+        """
+        Keep closed klines of the exchange, or candles of another interval that its klines add up to; open ones are
+        passed over. ``fetched``: these are all that the exchange has from then until before then.
+        """
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        """
+        Return the microseconds of which the klines of exactly this interval are known: kept, or the exchange has none.
+        """
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
+        """Remember that the exchange has no kline of any interval that ends before then."""
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """Return the stored trades with ids in that inclusive range, in rising order."""

@@ -137,6 +137,10 @@ class FakeExchange:
         await self._answer()
         return self.clock.now_us()
 
+    async def exchange_time_us(self) -> int:
+        await self._answer()
+        return self.clock.now_us()
+
     async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
         await self._answer()
         return []
@@ -205,6 +209,8 @@ class FakeStore:
         self.stored = {one.trade_id: one for one in trades}
         self.kept: dict[Interval, dict[int, Candle]] = {}
         self.absent_ids = IdRanges()
+        self.fetched: dict[Interval, IdRanges] = {}
+        self.listed_us = 0
         self.failure: StoreUnavailable | None = None
         self.trade_calls = 0
 
@@ -219,17 +225,35 @@ class FakeStore:
         now_us: int | None = None,
     ) -> list[Candle]:
         self._answer()
+        candles = {candle.open_time_us: candle for candle in folded(self.stored.values(), interval, now_us=now_us)}
+        for open_us, kline in self.kept.get(interval, {}).items():
+            if open_us not in candles or not candles[open_us].complete:
+                candles[open_us] = kline
         found = [
-            candle
-            for candle in folded(self.stored.values(), interval, now_us=now_us)
-            if (start_us is None or candle.open_time_us >= start_us)
-            and (end_us is None or candle.open_time_us < end_us)
+            candles[open_us]
+            for open_us in sorted(candles)
+            if (start_us is None or open_us >= start_us) and (end_us is None or open_us < end_us)
         ]
         return found if limit is None else found[-limit:]
 
-    def save_klines(self, symbol: str, interval: Interval, klines: Sequence[Candle]) -> None:
+    def save_klines(
+        self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> None:
         self._answer()
         self.kept.setdefault(interval, {}).update({kline.open_time_us: kline for kline in klines})
+        if fetched is not None:
+            self.fetched.setdefault(interval, IdRanges()).add_range(fetched[0], fetched[1] - 1)
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        self._answer()
+        ranges = IdRanges(self.fetched.get(interval, ()))
+        if self.listed_us:
+            ranges.add_range(0, self.listed_us - 1)
+        return ranges
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
+        self._answer()
+        self.listed_us = listed_us
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         self._answer()

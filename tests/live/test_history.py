@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.live.history import CandleHistory, better, join_parts
 from app.market.candle import Candle, CandleSource, combine
 from app.market.errors import FeedDisconnected, StoreUnavailable
-from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
+from app.market.interval import SECOND_US, Interval
 from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, HandClock, away, figures, folded, trade
 
 TRADES, KLINE, MIXED = CandleSource.TRADES, CandleSource.KLINE, CandleSource.MIXED
@@ -64,10 +64,17 @@ def test_parts_of_a_longer_candle_add_up_and_the_last_is_open_until_its_end() ->
     assert not still_open[-1].closed
 
 
-def test_a_first_candle_that_begins_late_is_left_out() -> None:
+def test_a_first_candle_that_begins_late_is_the_listing_s() -> None:
     joined = join_parts([kline(minute) for minute in range(1, 6)], MINUTE, Interval.parse("3m"))
-    assert [one.open_time_us for one in joined] == [START_US + 3 * MINUTE.length_us]
+    assert [(one.open_time_us, one.trades) for one in joined] == [(START_US, 2), (START_US + 3 * MINUTE.length_us, 3)]
     assert join_parts([], MINUTE, MINUTE) == []
+
+
+def test_a_last_candle_that_ended_long_ago_is_closed_although_its_last_part_never_was() -> None:
+    three = Interval.parse("3m")
+    ended_us = three.next_open_us(START_US)
+    assert join_parts([kline(0)], MINUTE, three, ended_us=ended_us)[-1].closed
+    assert not join_parts([kline(0)], MINUTE, three, ended_us=ended_us - 1)[-1].closed
 
 
 def test_a_candle_followed_by_another_is_closed_although_its_last_part_is_missing() -> None:
@@ -91,7 +98,7 @@ def test_parts_cover_exactly_the_time_asked_for(gaps_s: list[float], start_s: in
     times = itertools.accumulate(gaps_s, initial=-100_000.0)
     trades = [trade(number, at) for number, at in enumerate(times, 1)]
     start_us, end_us = START_US + start_s * SECOND_US, START_US + (start_s + length_s) * SECOND_US
-    exchange = FakeExchange(trades, HandClock(max(end_us, trades[-1].time_us + 1)))
+    exchange = FakeExchange(trades, HandClock(max(end_us + 10 * SECOND_US, trades[-1].time_us + 1)))
     parts = asyncio.run(CandleHistory(exchange).parts(SYMBOL, start_us, end_us))
     assert parts is not None
     inside = [one for one in trades if start_us <= one.time_us < end_us]
@@ -109,6 +116,14 @@ def test_parts_cover_exactly_the_time_asked_for(gaps_s: list[float], start_s: in
         assert (min(start or 0 for start, _ in asked), max(end or 0 for _, end in asked)) == (start_us, end_us)
     else:
         assert asked == []
+
+
+async def published(history: CandleHistory, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+    """Return what `CandleHistory.published` gives of the candles that hold these times."""
+    found: list[list[Candle]] = []
+    start_us, end_us = interval.open_time_us(start_us), interval.next_open_us(end_us - 1)
+    await history.published(SYMBOL, interval, start_us, end_us, found.append)
+    return found[0]
 
 
 async def test_parts_are_not_there_before_the_exchange_has_closed_the_last() -> None:
@@ -135,40 +150,45 @@ async def test_published_candles_of_any_length_are_the_trades_folded(name: str) 
     trades = [trade(number, number * step_s) for number in range(1, 200)]
     now_us = trades[-1].time_us + 1
     history = CandleHistory(FakeExchange(trades, HandClock(now_us)))
-    found = await history.published(SYMBOL, interval, end_us=now_us + interval.length_us, limit=1000)
+    found = await published(history, interval, START_US, now_us + interval.length_us)
     expected = folded(trades, interval, now_us=now_us)
-    if found[0].open_time_us != expected[0].open_time_us:
-        expected = expected[1:]  # its first part began late
     assert [figures(one) for one in found] == [figures(one) for one in expected]
     assert [one.closed for one in found] == [one.closed for one in expected]
-
-
-async def test_no_more_candles_than_asked_for_are_published() -> None:
-    trades = [trade(number, number * 60) for number in range(1, 200)]
-    now_us = trades[-1].time_us + 1
-    history = CandleHistory(FakeExchange(trades, HandClock(now_us)))
-    found = await history.published(SYMBOL, Interval.parse("13m"), end_us=now_us, limit=3)
-    assert len(found) == 3
-    assert not found[-1].closed
 
 
 @pytest.mark.parametrize("name", ["1w", "1M", "12M", "53w"])
 async def test_the_exchange_is_never_asked_for_times_before_1970(name: str) -> None:
     exchange = FakeExchange([trade(1)], HandClock(START_US + 10 * SECOND_US))
-    await CandleHistory(exchange).published(SYMBOL, Interval.parse(name), end_us=START_US, limit=1000)
+    interval = Interval.parse(name)
+    await published(CandleHistory(exchange), interval, -1000 * interval.length_us, START_US)
     assert all(start is not None and start >= 0 for _, start, _ in exchange.kline_calls)
 
 
-async def test_closed_klines_are_kept_but_for_those_of_a_second() -> None:
-    trades = [trade(number, number * 10) for number in range(1, 30)]
+async def test_final_klines_are_kept_and_of_seconds_the_candles_they_add_up_to() -> None:
+    trades = [trade(number, number * 10) for number in range(1, 60)]
     now_us = trades[-1].time_us
     store = FakeStore()
     history = CandleHistory(FakeExchange(trades, HandClock(now_us)), store)
-    await history.published(SYMBOL, Interval.parse("3m"), end_us=now_us, limit=10)
-    await history.published(SYMBOL, Interval.parse("1s"), end_us=now_us, limit=10)
-    assert set(store.kept) == {Interval.parse("3m")}
-    assert all(one.closed for one in store.kept[Interval.parse("3m")].values())
-    assert EXCHANGE_INTERVALS[0] == Interval.parse("1s")
+    for name in ("3m", "6m", "1s", "30s"):
+        await published(history, Interval.parse(name), START_US, now_us)
+    assert {str(interval) for interval in store.kept} == {"3m", "30s"}
+    for interval, kept in store.kept.items():
+        assert kept
+        for one in kept.values():
+            assert one.closed
+            assert interval.next_open_us(one.open_time_us) <= now_us - 60 * SECOND_US
+        assert list(store.fetched[interval]) == [(interval.open_time_us(START_US), max(kept) + interval.length_us - 1)]
+
+
+async def test_what_is_kept_of_seconds_is_in_memory_and_bounded() -> None:
+    trades = [trade(number, number) for number in range(1, 400)]
+    history = CandleHistory(FakeExchange(trades, HandClock(trades[-1].time_us)))
+    second = Interval.parse("1s")
+    await published(history, second, START_US, trades[-1].time_us)
+    stored = await history.stored(SYMBOL, second, end_us=trades[-1].time_us, limit=1000)
+    until_us = trades[-1].time_us - 60 * SECOND_US
+    assert [one.trades for one in stored.candles] == [1] * 338
+    assert list(stored.fetched) == [(START_US, until_us - 1)]
 
 
 async def test_a_database_that_fails_to_keep_klines_hides_none() -> None:
@@ -176,7 +196,7 @@ async def test_a_database_that_fails_to_keep_klines_hides_none() -> None:
     store = FakeStore()
     store.failure = StoreUnavailable("The database is away.")
     history = CandleHistory(FakeExchange(trades, HandClock(trades[-1].time_us)), store)
-    assert await history.published(SYMBOL, MINUTE, end_us=trades[-1].time_us, limit=10)
+    assert await published(history, MINUTE, START_US, trades[-1].time_us)
     with pytest.raises(StoreUnavailable):
         await history.stored(SYMBOL, MINUTE, end_us=START_US, limit=10)
 
@@ -184,7 +204,7 @@ async def test_a_database_that_fails_to_keep_klines_hides_none() -> None:
 async def test_without_a_database_there_is_nothing_stored_and_a_failing_exchange_says_so() -> None:
     exchange = FakeExchange([], HandClock())
     history = CandleHistory(exchange)
-    assert await history.stored(SYMBOL, MINUTE, end_us=START_US, limit=10) == []
+    assert (await history.stored(SYMBOL, MINUTE, end_us=START_US, limit=10)).candles == []
     exchange.failure = away()
     with pytest.raises(FeedDisconnected):
-        await history.published(SYMBOL, MINUTE, end_us=START_US, limit=10)
+        await published(history, MINUTE, START_US - 10 * MINUTE.length_us, START_US)

@@ -36,8 +36,8 @@ class Content:
 
 def clear(connection: Connection) -> None:
     """Leave nothing but empty tables."""
-    tables = ", ".join(["trades", "coverage", "absent_trades", "klines", "refused_trades", "symbols", *LEVEL_TABLES])
-    connection.execute(f"TRUNCATE {tables}")
+    emptied = ["trades", "coverage", "absent_trades", "klines", "kline_ranges", "refused_trades", "symbols", *LEVEL_TABLES]
+    connection.execute(f"TRUNCATE {', '.join(emptied)}")
     connection.execute("UPDATE retention SET kept_from = NULL")
 
 
