@@ -148,6 +148,9 @@ class ListedHistory:
     async def server_time_us(self) -> int:
         return await self._exchange.server_time_us()
 
+    async def exchange_time_us(self) -> int:
+        return await self._exchange.exchange_time_us()
+
     async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
         # One name that is not listed, and the exchange refuses all.
         listed = [name for name in symbols if self._directory.symbol(name).is_listed]

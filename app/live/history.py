@@ -182,8 +182,9 @@ class CandleHistory:
         if not klines:
             return None
         last_us = klines[-1].open_time_us
-        kept_as = interval if offered == _ONE_SECOND else offered
-        await self._keep(symbol, kept_as, [], kept_as.next_open_us(last_us), before_us, settled_us)
+        last = klines[-1]
+        if offered != _ONE_SECOND:
+            await self._keep(symbol, offered, [last], last_us, before_us, settled_us)
         return interval.next_open_us(last_us)
 
     async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle] | None:
@@ -291,6 +292,8 @@ def _final(
             return final, candle.open_time_us
         final.append(candle)
         start_us = next_us
+    if not found:
+        return final, start_us  # no word at all proves little: of a delisted symbol the exchange has none
     return final, max(start_us, min(end_us, interval.open_time_us(settled_us - _ABSENT_US)))
 
 

@@ -139,7 +139,7 @@ class _Loading:
         """Return the page that ends with the newest candle there is: an outage, or a symbol that trades no more."""
         listed_us = await self._history.find_listing(self._symbol)
         if listed_us is None or self._interval.slot(listed_us) >= self._first:
-            return Page([], begins=True)
+            return Page(self._candles(), begins=not self._merged)
         first_us = self._interval.slot_open_us(self._first)
         end_us: int | None = None
         if self._stored.candles:
@@ -147,7 +147,7 @@ class _Loading:
         if end_us is None or self._stored.fetched.missing(end_us, first_us - 1):
             end_us = await self._history.end_before(self._symbol, self._interval, first_us)
         if end_us is None or self._interval.slot(end_us - 1) >= self._first:
-            return Page([], begins=end_us is None)
+            return Page(self._candles(), begins=not self._merged)
         return await load_page(
             self._history, self._symbol, self._interval, end_us, limit=self._limit, on_part=self._on_part
         )

@@ -36,7 +36,16 @@ class Content:
 
 def clear(connection: Connection) -> None:
     """Leave nothing but empty tables."""
-    emptied = ["trades", "coverage", "absent_trades", "klines", "kline_ranges", "refused_trades", "symbols", *LEVEL_TABLES]
+    emptied = [
+        "trades",
+        "coverage",
+        "absent_trades",
+        "klines",
+        "kline_ranges",
+        "refused_trades",
+        "symbols",
+        *LEVEL_TABLES,
+    ]
     connection.execute(f"TRUNCATE {', '.join(emptied)}")
     connection.execute("UPDATE retention SET kept_from = NULL")
 
