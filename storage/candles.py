@@ -43,11 +43,6 @@ _TRADES = sql.SQL(
     """
 ).format(time_us=candle_sql.microseconds("time"))
 
-_COVERAGE_OF = """
-    SELECT name, first_trade_id, last_trade_id FROM coverage JOIN symbols ON id = symbol_id
-    WHERE name = ANY (%s) ORDER BY symbol_id, first_trade_id
-"""
-
 _SAVE_SYMBOLS = """
     INSERT INTO symbols AS known (name, base, quote, tick_size, step_size, status)
     SELECT name, base, quote, tick / 100000000.0, step / 100000000.0, status
@@ -159,11 +154,6 @@ class PostgresStore:
         with self._pool.borrowed("read the coverage") as connection:
             return ranges.read(connection, ranges.COVERAGE, _symbol_id(connection, symbol))
 
-    def absent(self, symbol: str) -> IdRanges:
-        """See `app.market.ports.CandleStore`."""
-        with self._pool.borrowed("read the absent trades") as connection:
-            return ranges.read(connection, ranges.ABSENT, _symbol_id(connection, symbol))
-
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """See `app.market.ports.CandleStore`."""
         if absent:
@@ -172,11 +162,13 @@ class PostgresStore:
 
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         """See `app.market.ports.CandleStore`."""
-        ranges: dict[str, list[tuple[int, int]]] = {name: [] for name in symbols}
         with self._pool.borrowed("read the coverage") as connection:
-            for name, first, last in connection.execute(_COVERAGE_OF, (list(ranges),)):
-                ranges[name].append((first, last))
-        return {name: IdRanges(held) for name, held in ranges.items()}
+            return ranges.read_all(connection, ranges.COVERAGE, symbols)
+
+    def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """See `app.market.ports.CandleStore`."""
+        with self._pool.borrowed("read the absent trades") as connection:
+            return ranges.read_all(connection, ranges.ABSENT, symbols)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.CandleStore`."""

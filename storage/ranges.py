@@ -8,7 +8,7 @@ the symbol's lock (`storage.locks`); the usual ways are `storage.ledger` for tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from psycopg import sql
 
@@ -51,11 +51,24 @@ NEAR = {table: sql.SQL(_NEAR).format(table=sql.Identifier(table)) for table in (
 
 _READ = "SELECT first_trade_id, last_trade_id FROM {table} WHERE symbol_id = %s ORDER BY 1"
 _READS = {table: sql.SQL(_READ).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
+_OF_ALL = """
+    SELECT s.name, c.first_trade_id, c.last_trade_id FROM {table} c JOIN symbols s ON s.id = c.symbol_id
+    WHERE s.name = ANY(%s) ORDER BY 1, 2
+"""
+_READ_ALL = {table: sql.SQL(_OF_ALL).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
 
 
 def read(connection: Connection, table: str, symbol_id: int | None) -> IdRanges:
     """Return all ids of a symbol in that table."""
     return IdRanges(connection.execute(_READS[table], (symbol_id,)))
+
+
+def read_all(connection: Connection, table: str, symbols: Collection[str]) -> dict[str, IdRanges]:
+    """Return all ids of some symbols in that table, by name."""
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in symbols}
+    for name, first, last in connection.execute(_READ_ALL[table], (list(found),)):
+        found[name].append((first, last))
+    return {name: IdRanges(rows) for name, rows in found.items()}
 
 
 def write(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from app.binance.endpoints import WEIGHT_PER_MINUTE
 
 _MINUTE_US = 60_000_000
-_SHARE_USED = 0.9
+SHARE_USED = 0.9
 
 
 class WeightBudget:
@@ -27,11 +27,15 @@ class WeightBudget:
         self._turn_to(now_us)
         return self._used
 
-    def delay_s(self, weight: int, now_us: int) -> float:
-        """Return how long to wait before spending ``weight``; 0 where it may be spent now."""
+    def delay_s(self, weight: int, now_us: int, share: float = SHARE_USED) -> float:
+        """
+        Return how long to wait before spending ``weight``; 0 where it may be spent now.
+
+        ``share``: of the minute's weight, that may be used up by then.
+        """
         self._turn_to(now_us)
         # A minute that is empty takes any request: one larger than the budget would otherwise wait for ever.
-        if not self._used or self._used + weight <= self.weight_per_minute * _SHARE_USED:
+        if not self._used or self._used + weight <= self.weight_per_minute * share:
             return 0.0
         return (_MINUTE_US - now_us % _MINUTE_US) / 1e6
 

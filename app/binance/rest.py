@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from app.binance.budget import WeightBudget
+from app.binance.budget import SHARE_USED, WeightBudget
 from app.binance.connection import http_error, network_reason, proxy_trouble
 from app.binance.decode_rest import (
     decode_aggregate_trades,
@@ -68,6 +68,8 @@ _CONNECTIONS = 8
 _PATIENCE_S = 3.0
 # How long the difference between the exchange's clock and ours is taken to hold.
 _TIME_KEPT_S = 600.0
+# Old trades are fetched by the hundred thousand, and must leave some of each minute's weight to the charts.
+_REPAIR_SHARE = 0.6
 
 
 class BinanceRest:
@@ -190,7 +192,11 @@ class BinanceRest:
             self._said_fallback = True
             log.info("%s", self.fallback)
         trades = await self._get(
-            HISTORICAL_TRADES, params, lambda body: decode_trades(body, symbol), base=self._historical_base
+            HISTORICAL_TRADES,
+            params,
+            lambda body: decode_trades(body, symbol),
+            base=self._historical_base,
+            share=_REPAIR_SHARE,
         )
         return [trade for trade in trades if trade.trade_id >= first_trade_id]
 
@@ -220,9 +226,15 @@ class BinanceRest:
         return time_us + int((now_s - asked_s) * 1e6)
 
     async def _get(
-        self, endpoint: Endpoint, params: Mapping[str, str], decode: Callable[[bytes], T], *, base: str | None = None
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, str],
+        decode: Callable[[bytes], T],
+        *,
+        base: str | None = None,
+        share: float = SHARE_USED,
     ) -> T:
-        await self._wait_for_budget(endpoint.weight)
+        await self._wait_for_budget(endpoint.weight, share)
         url = (base or self._base) + endpoint.path
         session = self._open_session()
         proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
@@ -246,7 +258,7 @@ class BinanceRest:
                 raise
             raise FeedDisconnected(sentence) from error
 
-    async def _wait_for_budget(self, weight: int) -> None:
+    async def _wait_for_budget(self, weight: int, share: float) -> None:
         while True:
             now_s = self._clock.monotonic_s()
             shut_out_s = self._shutout.left_s(now_s)
@@ -255,7 +267,7 @@ class BinanceRest:
             rests_s = self._host_rests.left_s(now_s)
             if rests_s > _PATIENCE_S:
                 raise FeedDisconnected(_answers_again(self._host_rests.reason, rests_s), retry_after_s=rests_s)
-            delay_s = max(shut_out_s, rests_s, self._budget.delay_s(weight, self._clock.now_us()))
+            delay_s = max(shut_out_s, rests_s, self._budget.delay_s(weight, self._clock.now_us(), share))
             if delay_s <= 0:
                 self._budget.spend(weight, self._clock.now_us())
                 return

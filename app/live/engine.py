@@ -19,6 +19,7 @@ from app.live.directory import ListedHistory, SymbolDirectory
 from app.live.history import CandleHistory
 from app.live.recorder import Recorder
 from app.live.repair import Repairer
+from app.live.settled import SettledIds
 from app.market.errors import FeedError, FeedRejected, StoreError, UsageError
 from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.shutout import Shutout
@@ -78,6 +79,7 @@ class Engine:
         self.directory.on_change = self._on_directory
         self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
         feed.on_status(self._on_feed_status)
+        self._settled = SettledIds(self.recorder, lambda: self.database, clock)
         self._clock_measured = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._receiving: asyncio.Task[None] | None = None
@@ -100,7 +102,13 @@ class Engine:
     def start(self, symbols: Iterable[str]) -> None:
         """Begin to receive these symbols, to open the database and to learn about the exchange."""
         self.set_symbols(list(symbols))
-        for work in (self._measure_clock(), self.directory.run(), self._databases.run(), self.repairer.run()):
+        for work in (
+            self._measure_clock(),
+            self.directory.run(),
+            self._databases.run(),
+            self.repairer.run(),
+            self._settled.run(),
+        ):
             self._begin(work)
         self._receiving = self._begin(self._receive())
 
@@ -292,18 +300,8 @@ class Engine:
                 self._stored_symbols |= {symbol.name: symbol for symbol in news}
 
     async def _load_coverage(self, symbols: Sequence[str]) -> None:
-        database = self.database
-        if database is None or database.reading_only or not symbols:
-            return  # what another program records is no gap of ours
-        try:
-            held = await asyncio.to_thread(database.store.coverage_of, symbols)
-        except StoreError as error:
-            logger.warning("what is stored is not known: %s", error)
-            return
-        if database is self.database:
-            for symbol, ranges in held.items():
-                self.recorder.stored(symbol, ranges)
-            await self._fetch_last([name for name in self.not_trading() if name in held])
+        loaded = await self._settled.load(symbols)
+        await self._fetch_last([name for name in self.not_trading() if name in loaded])
 
 
 async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Symbol]:

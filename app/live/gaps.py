@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from app.live.tracker import SymbolTracker
@@ -37,13 +38,30 @@ class GapTimes:
         gaps = tracker.gaps()[-MOST_GAPS:]
         for gap in gaps:
             if gap not in self._known:
-                times = await asyncio.to_thread(_neighbours, store, gap)
+                neighbours = tracker.neighbours(gap)
+                times = await asyncio.to_thread(_times, store, gap.symbol, neighbours) if neighbours else None
                 if times is not None:
                     self._known[gap] = TimedGap(gap, *times)
         return [self._known[gap] for gap in gaps if gap in self._known]
 
 
-def _neighbours(store: CandleStore, gap: TradeGap) -> tuple[int, int] | None:
-    before = store.trades(gap.symbol, gap.first_trade_id - 1, gap.first_trade_id - 1)
-    after = store.trades(gap.symbol, gap.last_trade_id + 1, gap.last_trade_id + 1)
+def ids_in_view(gaps: Iterable[TimedGap], start_us: int, end_us: int) -> list[tuple[int, int]]:
+    """
+    Return the missing ids that the times ``[start_us, end_us)`` show, newest first; trades of a gap that lies only in
+    part in view are taken to be spread evenly over it.
+    """
+    ranges = []
+    for one in gaps:
+        low_us, high_us = max(one.start_us, start_us), min(one.end_us, end_us)
+        if low_us > high_us or end_us <= start_us:
+            continue
+        length_us = max(one.end_us - one.start_us, 1)
+        first = one.gap.first_trade_id + (low_us - one.start_us) * one.gap.missing // length_us
+        last = one.gap.last_trade_id - (one.end_us - high_us) * one.gap.missing // length_us
+        ranges.append((min(first, last), max(first, last)))
+    return ranges[::-1]
+
+
+def _times(store: CandleStore, symbol: str, ids: tuple[int, int]) -> tuple[int, int] | None:
+    before, after = (store.trades(symbol, one, one) for one in ids)
     return (before[0].time_us, after[0].time_us) if before and after else None

@@ -1,8 +1,8 @@
 """
 Recording: every live trade to the database once, and to the charts that listen.
 
-The recorder takes events from the feed, keeps a `SymbolTracker` a symbol, hands fresh trades to the outbox and asks the
-repairer for what was skipped. Quotes and day tickers go to the `MarketBoard`. It runs on the loop and waits for nobody
+The recorder takes events from the feed, keeps a `SymbolTracker` a symbol, which knows what is missing, and hands fresh
+trades to the outbox. Quotes and day tickers go to the `MarketBoard`. It runs on the loop and waits for nobody
 but a full database queue.
 """
 
@@ -28,10 +28,8 @@ class Recorder:
     """
     Records the chosen symbols.
 
-    Give `receive` to `TradeFeed.run`. ``gaps_wanted`` collects gaps to repair until `take_gaps` is called.
-    ``repair_trades``: larger gaps are only counted, but for those of trades that we received and had to give up, which
-    are wanted in pieces of that size; 0: none is wanted. ``moves`` counts changes of the database: gaps wanted before
-    one are wanted no more.
+    Give `receive` to `TradeFeed.run`. ``repair_trades``: the largest gap that is fetched without being asked for; 0:
+    none is. ``is_losing`` while trades received have to be given up. ``moves`` counts changes of the database.
     """
 
     def __init__(self, exchange_clock: ExchangeClock, board: MarketBoard, *, queue_trades: int, repair_trades: int):
@@ -42,9 +40,9 @@ class Recorder:
         self.moves = 0
         self._exchange_clock = exchange_clock
         self._board = board
-        self._repair_trades = repair_trades
+        self.repair_trades = repair_trades
+        self.is_losing = False
         self._trackers: dict[str, SymbolTracker] = {}
-        self._gaps_wanted: list[TradeGap] = []
 
     @property
     def symbols(self) -> list[str]:
@@ -81,16 +79,13 @@ class Recorder:
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
             tracker.move(kept.get(symbol, IdRanges()))
-        self._gaps_wanted.clear()
         self.moves += 1
 
-    def stored(self, symbol: str, ranges: IdRanges) -> None:
-        """Note what the database held of a symbol, and want the gap up to now where it is small enough."""
+    def stored(self, symbol: str, ranges: IdRanges, absent: IdRanges | None = None) -> None:
+        """Note what the database holds of a symbol, and which of those ids the exchange has no trades of."""
         tracker = self._trackers.get(symbol)
         if tracker is not None:
-            tracker.stored(ranges)
-            for gap in tracker.gaps():
-                self._want(gap)
+            tracker.stored(ranges, absent)
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
         """Take one event from the feed (an `EventHandler`)."""
@@ -111,10 +106,9 @@ class Recorder:
                 await self.outbox.make_room()
         return new
 
-    def take_gaps(self) -> list[TradeGap]:
-        """Return the gaps found since the last call, oldest first."""
-        wanted, self._gaps_wanted = self._gaps_wanted, []
-        return wanted
+    def gaps(self) -> int:
+        """How many gaps all symbols have."""
+        return sum(len(tracker.gaps()) for tracker in self._trackers.values())
 
     def missing(self) -> int:
         """How many trades of all symbols are known to be missing."""
@@ -151,30 +145,18 @@ class Recorder:
 
     def _on_gap(self, tracker: SymbolTracker, gap: TradeGap, trade: Trade) -> None:
         logger.warning("%s: %d trades missing before id %d", gap.symbol, gap.missing, trade.trade_id)
-        if gap.missing > self._repair_trades:
+        if gap.missing > self.repair_trades:
             tracker.restart_window(trade)
-        self._want(gap)
-
-    def _want(self, gap: TradeGap) -> None:
-        if gap.missing <= self._repair_trades:
-            self._gaps_wanted.append(gap)
-
-    def _want_in_pieces(self, gap: TradeGap) -> None:
-        if not self._repair_trades:
-            return
-        for first in range(gap.first_trade_id, gap.last_trade_id + 1, self._repair_trades):
-            self._want(TradeGap(gap.symbol, first, min(first + self._repair_trades - 1, gap.last_trade_id)))
 
     def _on_lost(self, trades: list[Trade]) -> None:
+        self.is_losing = True
         for trade in trades:
             tracker = self._trackers.get(trade.symbol)
             if tracker is not None:
                 tracker.lose(trade.trade_id)
 
     def _on_recovered(self) -> None:
-        for tracker in self._trackers.values():
-            for first, last in tracker.lost:
-                self._want_in_pieces(TradeGap(tracker.symbol, first, last))
+        self.is_losing = False
 
 
 def _gap_before(tracker: SymbolTracker, trade: Trade) -> TradeGap | None:

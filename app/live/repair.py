@@ -1,99 +1,319 @@
 """
 Fetching the trades that were missed.
 
-The repairer takes the gaps the recorder found, asks the exchange for them by id, newest gap first, and gives what comes
-back to the recorder like any other trade. Ids the exchange passes over, answering with a later one, do not exist there;
-they are noted and never asked for again. When the exchange is away a gap waits; a refusal ends the attempt for that
-gap, and so do repeated answers that end before the gap does: the exchange may not have caught up with its own stream.
+What is missing is asked of the trackers before each request, so nothing is ever forgotten: after a restart it follows
+from what is stored. A request fetches a thousand trades by their ids. First come those in view of the chart, then the
+newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
+
+A gap larger than `Recorder.repair_trades` is fetched only where it is downloaded, which a person asks for, and where
+its trades were received and had to be given up. Ids that the exchange passes over, answering with a later trade, do not
+exist there: they are noted and never asked for again. Any other answer that brings nothing proves nothing. What fails
+is set aside for a while, longer each time, and everything else goes on.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from app.live.recorder import Recorder
-from app.market.coverage import TradeGap
+from app.live.setbacks import Setbacks
+from app.live.tracker import SymbolTracker
+from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage
 from app.market.ports import Clock, TradeHistory
+from app.market.trade import Trade
 
 logger = logging.getLogger(__name__)
 
+TRADES_A_MINUTE = 140_000
+"""About as many are fetched in a minute within the exchange's limits, with some left for charts."""
+
 _LOOK_EVERY_S = 0.25
-_WAIT_S = 5.0
-_PAGE = 1000
-_TRIES = 5
+_AWAY_S, _LONGEST_AWAY_S = 5.0, 30.0
+_SHORT_S, _LONGEST_SHORT_S = 5.0, 600.0
+_REFUSED_S, _LONGEST_REFUSED_S = 60.0, 3_600.0
+_IDS_A_PAGE = 999  # and one more row: only a later trade proves that the exchange has none with an id it leaves out
+_OTHERS_EVERY = 4
+_HOPEFUL_TRIES = 5
+
+
+class Download(NamedTuple):
+    """How far the trades of a symbol have come that a person wants: ``left`` of ``total`` are still missing."""
+
+    total: int
+    left: int
+
+
+class _Chunk(NamedTuple):
+    """The ids that one request asks for, inclusive, and the whole range that they are a part of."""
+
+    tracker: SymbolTracker
+    first: int
+    last: int
+    of: tuple[int, int]
 
 
 class Repairer:
-    """Repairs gaps until cancelled. ``repairing`` names the symbols being worked on."""
+    """
+    Repairs gaps until cancelled. All methods on the loop.
+
+    ``repaired`` counts trades fetched, ``absent`` the ids found not to exist, ``failures`` requests that brought
+    nothing, all since the start. ``waits_because`` is one sentence while the exchange cannot be reached, which the last
+    ``failures_in_a_row`` requests found.
+    """
 
     def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock) -> None:
+        self.repaired = 0
+        self.absent = 0
+        self.failures = 0
+        self.failures_in_a_row = 0
+        self.waits_because = ""
         self._recorder = recorder
         self._history = history
         self._clock = clock
-        self._queue: list[TradeGap] = []
-        self._short_answers = 0
-        self.repaired = 0
+        self._setbacks = Setbacks()
+        self._downloads: dict[str, IdRanges] = {}
+        self._in_view: tuple[str, list[tuple[int, int]]] = ("", [])
+        self._moves = recorder.moves
+        self._requests = 0
+        self._last_symbol = ""
+        self._has_faulted = False
 
     @property
     def repairing(self) -> set[str]:
-        """The symbols with a gap in the queue."""
-        return {gap.symbol for gap in self._queue}
+        """The symbols of which trades are being fetched, or will be as soon as that works again."""
+        return {tracker.symbol for tracker in self._trackers() if self._is_hopeful(tracker)}
+
+    def look_at(self, symbol: str, ranges: Sequence[tuple[int, int]]) -> None:
+        """Fetch what is missing of these ids before all else: the chart shows them. The first of them comes first."""
+        self._in_view = (symbol, list(ranges))
+
+    def download(self, symbol: str) -> None:
+        """Fetch all that is missing of a symbol now, however much that is."""
+        tracker = self._recorder.tracker(symbol)
+        if tracker is not None and tracker.gaps():
+            self._downloads[symbol] = IdRanges((gap.first_trade_id, gap.last_trade_id) for gap in tracker.gaps())
+            self._setbacks.clear(symbol, tracker.gaps()[0].first_trade_id, tracker.gaps()[-1].last_trade_id)
+
+    def stop_download(self, symbol: str) -> None:
+        """Fetch of that symbol no more than without being asked."""
+        self._downloads.pop(symbol, None)
+
+    def downloading(self, symbol: str) -> Download | None:
+        """Return how far the symbol's download has come; None: there is none, or it is done."""
+        wanted, tracker = self._downloads.get(symbol), self._recorder.tracker(symbol)
+        if wanted is None or tracker is None:
+            return None
+        left = sum(last - first + 1 for gap in tracker.gaps() for first, last in wanted.within(*gap[1:]))
+        if not left:
+            del self._downloads[symbol]
+            return None
+        return Download(wanted.count(), left)
+
+    def too_large(self, symbol: str) -> int:
+        """Return how many trades are missing in gaps that are fetched only when they are downloaded."""
+        tracker = self._recorder.tracker(symbol)
+        if tracker is None:
+            return 0
+        wanted = sum(last - first + 1 for first, last in self._wanted(tracker))
+        return tracker.missing() - wanted
+
+    def stuck_because(self) -> str:
+        """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
+        waiting = [tracker for tracker in self._trackers() if any(self._wanted(tracker))]
+        if not waiting or any(self._is_hopeful(tracker) for tracker in waiting):
+            return ""
+        return self._setbacks.reason(waiting[0].symbol)
 
     async def run(self) -> None:
         """Work for ever."""
-        moves = self._recorder.moves
         while True:
-            if moves != self._recorder.moves:
-                moves = self._recorder.moves
-                self._queue.clear()
-            self._queue.extend(self._recorder.take_gaps())
-            if not self._queue:
-                await self._clock.sleep(_LOOK_EVERY_S)
-                continue
-            gap = self._queue[-1]
             try:
-                if not await self._repair(gap) and self._may_try_again(gap):
-                    await self._clock.sleep(_WAIT_S)
-                    continue
-            except FeedDisconnected as error:
-                logger.info("repair of %d %s trades waits: %s", gap.missing, gap.symbol, error)
-                await self._clock.sleep(error.retry_after_s or _WAIT_S)
-                continue
-            except (FeedRejected, MalformedMessage) as error:
-                logger.warning("repair of %d %s trades given up: %s", gap.missing, gap.symbol, error)
-            if moves == self._recorder.moves:
-                self._queue.remove(gap)
-            self._short_answers = 0
+                wait_s = await self.step()
+            except Exception as error:  # because a bug in one step must not end all repairs without a word
+                if not self._has_faulted:
+                    logger.critical("repairing failed by a fault in the program", exc_info=error)
+                self._has_faulted, wait_s = True, _REFUSED_S
+            if wait_s:
+                await self._clock.sleep(wait_s)
 
-    def _may_try_again(self, gap: TradeGap) -> bool:
-        self._short_answers += 1
-        if self._short_answers < _TRIES:
-            return True
-        logger.warning("repair of %d %s trades given up: the answers end before them", gap.missing, gap.symbol)
-        return False
+    async def step(self) -> float:
+        """Make one request where any is due; return for how long to wait before the next step, in seconds."""
+        if self._moves != self._recorder.moves:
+            self._moves = self._recorder.moves
+            self._downloads.clear()
+            self._setbacks.clear_all()
+        # What is fetched while trades are being given up would be given up, too.
+        chunk = None if self._recorder.is_losing else self._choose()
+        if chunk is None:
+            return _LOOK_EVERY_S
+        try:
+            fetched = await self._fetch(chunk)
+        except FeedDisconnected as error:
+            return self._on_away(chunk, error)
+        except (FeedRejected, MalformedMessage) as error:
+            self._set_aside(chunk.tracker, *chunk.of, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
+        except Exception as error:  # because one gap that trips the program up must not keep it from the others
+            inside = f"Fetching them failed inside ({type(error).__name__})."
+            if self._set_aside(chunk.tracker, *chunk.of, inside, _REFUSED_S, _LONGEST_REFUSED_S, level=logging.DEBUG):
+                logger.critical("repair of %s failed by a fault in the program", chunk.of, exc_info=error)
+        else:
+            self.failures_in_a_row, self.waits_because = 0, ""
+            if fetched:
+                self._setbacks.clear(chunk.tracker.symbol, chunk.first, chunk.last)
+            else:
+                reason = "The exchange's answers end before them."
+                self._set_aside(
+                    chunk.tracker, chunk.first, chunk.last, reason, _SHORT_S, _LONGEST_SHORT_S, level=logging.INFO
+                )
+        return 0.0
 
-    async def _repair(self, gap: TradeGap) -> bool:
-        """Fetch what is missing of the gap; False where the exchange's answer ended before it."""
-        tracker, moves = self._recorder.tracker(gap.symbol), self._recorder.moves
-        if tracker is None:
+    # What is to be fetched
+
+    def _trackers(self) -> Iterator[SymbolTracker]:
+        for symbol in self._recorder.symbols:
+            tracker = self._recorder.tracker(symbol)
+            if tracker is not None:
+                yield tracker
+
+    def _wanted(self, tracker: SymbolTracker) -> Iterator[tuple[int, int]]:
+        """Yield what is missing of a symbol and to be fetched, rising."""
+        largest = self._recorder.repair_trades
+        for gap in tracker.gaps():
+            if gap.missing <= largest:
+                yield gap.first_trade_id, gap.last_trade_id
+            else:
+                wanted = IdRanges(self._downloads.get(tracker.symbol, ()))
+                for first, last in tracker.lost if largest else ():
+                    wanted.add_range(first, last)
+                yield from wanted.within(gap.first_trade_id, gap.last_trade_id)
+
+    def _is_hopeful(self, tracker: SymbolTracker) -> bool:
+        return bool(tracker.gaps()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), _HOPEFUL_TRIES)
+
+    def _free(self, tracker: SymbolTracker) -> list[tuple[int, int]]:
+        if not tracker.gaps():
+            return []
+        return self._setbacks.free(tracker.symbol, self._wanted(tracker), self._clock.monotonic_s())
+
+    def _choose(self) -> _Chunk | None:
+        self._requests += 1
+        if self._requests % _OTHERS_EVERY:
+            return self._choose_in_view() or self._choose_newest()
+        return self._choose_newest() or self._choose_in_view()
+
+    def _choose_in_view(self) -> _Chunk | None:
+        symbol, in_view = self._in_view
+        tracker = self._recorder.tracker(symbol)
+        if tracker is None or not in_view:
+            return None
+        free = IdRanges(self._free(tracker))
+        for first, last in in_view:
+            for missing in reversed(free.within(first, last)):
+                return _chunk(tracker, missing)
+        return None
+
+    def _choose_newest(self) -> _Chunk | None:
+        """Choose the newest of the symbol whose turn it is."""
+        symbols = self._recorder.symbols
+        at = symbols.index(self._last_symbol) + 1 if self._last_symbol in symbols else 0
+        for symbol in [*symbols[at:], *symbols[:at]]:
+            tracker = self._recorder.tracker(symbol)
+            free = self._free(tracker) if tracker is not None else []
+            if tracker is not None and free:
+                self._last_symbol = symbol
+                return _chunk(tracker, free[-1])
+        return None
+
+    # Fetching it
+
+    async def _fetch(self, chunk: _Chunk) -> bool:
+        """Fetch one chunk; False where that brought nothing."""
+        tracker, first, last = chunk.tracker, chunk.first, chunk.last
+        page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
+        if not self._is_current(tracker):
             return True
-        for first, last in reversed(tracker.held().missing(gap.first_trade_id, gap.last_trade_id)):
-            next_id = first
-            while next_id <= last:
-                # One more than wanted: only a later trade proves that the exchange has none with an id it leaves out.
-                limit = min(_PAGE, last - next_id + 2)
-                page = await self._history.trades_from(gap.symbol, next_id, limit=limit)
-                if self._recorder.tracker(gap.symbol) is not tracker or self._recorder.moves != moves:
-                    return True  # no longer recorded, or for another database
-                wanted = [trade for trade in page if next_id <= trade.trade_id <= last]
-                self.repaired += await self._recorder.ingest(wanted)
-                if not page:
-                    return False
-                reached = page[-1].trade_id
-                for absent_first, absent_last in tracker.held().missing(next_id, min(reached, last)):
-                    logger.warning("%s: the exchange has no trades %d to %d", gap.symbol, absent_first, absent_last)
-                    tracker.note_absent(absent_first, absent_last)
-                next_id = max(reached, next_id) + 1
-        logger.info("%s: trades %d to %d repaired", gap.symbol, gap.first_trade_id, gap.last_trade_id)
-        return True
+        before = _count(tracker.held().missing(first, last))
+        self.repaired += await self._recorder.ingest([trade for trade in page if first <= trade.trade_id <= last])
+        if not self._is_current(tracker):
+            return True
+        self._note_absent(tracker, page, first, last)
+        left = tracker.held().missing(first, last)
+        if not left:
+            logger.debug("%s: trades %d to %d repaired", tracker.symbol, first, last)
+        # What came by itself meanwhile is no failure of the exchange's.
+        return not before or _count(left) < before
+
+    def _is_current(self, tracker: SymbolTracker) -> bool:
+        """Whether the symbol is still recorded, and into the same database, as when it was asked for."""
+        return self._recorder.tracker(tracker.symbol) is tracker and self._recorder.moves == self._moves
+
+    def _note_absent(self, tracker: SymbolTracker, page: Sequence[Trade], first: int, last: int) -> None:
+        """Note the ids that the page passes over: those it lacks although it has a later one."""
+        if not page:
+            return
+        given = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
+        assert given.last is not None
+        for passed_first, passed_last in given.missing(first, min(given.last, last)):
+            for absent_first, absent_last in tracker.held().missing(passed_first, passed_last):
+                logger.warning("%s: the exchange has no trades %d to %d", tracker.symbol, absent_first, absent_last)
+                tracker.note_absent(absent_first, absent_last)
+                self.absent += absent_last - absent_first + 1
+
+    def _on_away(self, chunk: _Chunk, error: FeedDisconnected) -> float:
+        """Return how long to wait; a request that fails for itself alone holds nobody else up."""
+        if str(error) != self.waits_because:
+            logger.info("repair of %s waits: %s", chunk.tracker.symbol, error)
+        self.waits_because = str(error)
+        self.failures_in_a_row += 1
+        self.failures += 1
+        if error.retry_after_s:
+            return error.retry_after_s
+        symbol, now_s = chunk.tracker.symbol, self._clock.monotonic_s()
+        self._setbacks.note(
+            symbol,
+            chunk.first,
+            chunk.last,
+            now_s,
+            str(error),
+            shortest_s=_AWAY_S,
+            longest_s=_LONGEST_AWAY_S,
+            counts=False,
+        )
+        return _AWAY_S if self.failures_in_a_row > 1 else 0.0
+
+    def _set_aside(
+        self,
+        tracker: SymbolTracker,
+        first: int,
+        last: int,
+        reason: str,
+        shortest_s: float,
+        longest_s: float,
+        *,
+        level: int = logging.WARNING,
+    ) -> bool:
+        """Set a range aside; whether that is for the first time."""
+        self.failures += 1
+        now_s = self._clock.monotonic_s()
+        setback = self._setbacks.note(
+            tracker.symbol, first, last, now_s, reason, shortest_s=shortest_s, longest_s=longest_s
+        )
+        if setback.tries == 1:
+            missing = last - first + 1
+            logger.log(
+                level, "repair of %d %s trades put off for %g s: %s", missing, tracker.symbol, shortest_s, reason
+            )
+        return setback.tries == 1
+
+
+def _chunk(tracker: SymbolTracker, missing: tuple[int, int]) -> _Chunk:
+    """Return the newest ids of a missing range that one request can ask for."""
+    first, last = missing
+    return _Chunk(tracker, max(first, last - _IDS_A_PAGE + 1), last, missing)
+
+
+def _count(ranges: Iterable[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in ranges)

@@ -27,8 +27,9 @@ class SymbolTracker:
     are kept for two hours while a chart listens, else for ten minutes. A
     hole that is too large to be fetched moves the window behind it (`restart_window`) and raises ``generation``.
     ``lost`` are trades received that could not be stored, ``elsewhere`` those received for another database than the
-    one in use; ``begins`` until the first trade from the feed for that one. ``filled`` grows with every id that came
-    out of order, or turned out not to exist: what was incomplete may be complete now.
+    one in use; ``begins`` until the first trade from the feed for that one. ``absent`` are ids that the exchange itself
+    has no trades of, ``absent_unsaved`` those of them that the database is yet to be told. ``filled`` grows with every
+    id that came out of order, or turned out not to exist: what was incomplete may be complete now.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -37,6 +38,9 @@ class SymbolTracker:
         self.stored_before = IdRanges()
         self.lost = IdRanges()
         self.elsewhere = IdRanges()
+        self.absent = IdRanges()
+        self.absent_unsaved = IdRanges()
+        self._passed_over = IdRanges()  # held without having been received, because they are absent
         self.begins = True
         self.generation = 0
         self.filled = 0
@@ -53,7 +57,7 @@ class SymbolTracker:
         """Take in one trade, from the feed or (``live`` False) fetched to fill a gap; False for a repeat."""
         held = self.received.held
         last = held.last
-        if not held.add(trade.trade_id):
+        if not held.add(trade.trade_id) and not self._exists_after_all(trade.trade_id):
             return False
         if last is None or trade.trade_id != last + 1:
             self._gaps_stale = True
@@ -85,10 +89,25 @@ class SymbolTracker:
         self.recent = CandleBuilder(ONE_SECOND)
         self.generation += 1
 
-    def stored(self, ranges: IdRanges) -> None:
-        """Note what the database held before this run."""
+    def stored(self, ranges: IdRanges, absent: IdRanges | None = None) -> None:
+        """
+        Note what the database holds, and which of that are ids the exchange has no trades of.
+
+        What another program has stored in our place, our window lacks: it begins anew, and charts read the database.
+        """
+        for first, last in self.lost:
+            for stored_first, stored_last in ranges.within(first, last):
+                self.lost.remove_range(stored_first, stored_last)
+        self.absent = IdRanges(absent or ())
+        for first, last in self.absent_unsaved:
+            self.absent.add_range(first, last)
+        filled = any(
+            self.stored_before.missing(*piece) for hole in self.received.held.gaps() for piece in ranges.within(*hole)
+        )
         self.stored_before = ranges
         self._gaps_stale = True
+        if filled and self.last_trade is not None:
+            self.restart_window(self.last_trade)
 
     def lose(self, trade_id: int) -> None:
         """Note that a received trade could not be stored."""
@@ -114,14 +133,24 @@ class SymbolTracker:
         for first, last in (*kept, *self.lost):
             self.elsewhere.remove_range(first, last)
         self.stored_before = IdRanges()
+        self.absent_unsaved = IdRanges()
         self.begins = not kept
         self._gaps_stale = True
 
     def note_absent(self, first: int, last: int) -> None:
-        """Remember that the exchange itself has no trades with these ids."""
-        self.received.held.add_range(first, last)
+        """Remember that the exchange itself has no trades with these ids, whatever became of any that were received."""
+        for hole in self.received.held.missing(first, last):
+            self._passed_over.add_range(*hole)
+        for ids in (self.received.held, self.absent, self.absent_unsaved):
+            ids.add_range(first, last)
+        for ids in (self.lost, self.elsewhere):
+            ids.remove_range(first, last)
         self.filled += 1
         self._gaps_stale = True
+
+    def absent_saved(self, first: int, last: int) -> None:
+        """Note that the database knows of these ids that there are no trades of them."""
+        self.absent_unsaved.remove_range(first, last)
 
     def held(self) -> IdRanges:
         """Return the ids stored before, received and neither lost nor elsewhere, or known not to exist, as one set."""
@@ -140,6 +169,24 @@ class SymbolTracker:
     def missing(self) -> int:
         """How many trades all gaps are missing."""
         return sum(gap.missing for gap in self.gaps())
+
+    def neighbours(self, gap: TradeGap) -> tuple[int, int] | None:
+        """Return the ids of the trades just before and after a gap; None where there are not both."""
+        held = self.held()
+        for first, last in self.absent:
+            held.remove_range(first, last)
+        before, after = held.before(gap.first_trade_id), held.after(gap.last_trade_id)
+        return None if before is None or after is None else (before, after)
+
+    def _exists_after_all(self, trade_id: int) -> bool:
+        """Note that a trade of this id exists; whether it was only taken to be held because it was absent."""
+        if trade_id in self.absent:
+            self.absent.remove_range(trade_id, trade_id)
+            self.absent_unsaved.remove_range(trade_id, trade_id)
+        if trade_id not in self._passed_over:
+            return False
+        self._passed_over.remove_range(trade_id, trade_id)
+        return True
 
     def _missing(self) -> list[tuple[int, int]]:
         known = self._known()

@@ -110,15 +110,38 @@ class IdRanges:
 
     def remove_range(self, first: int, last: int) -> None:
         """Take out every id from ``first`` to ``last``; ids not held are no error."""
+        low = bisect_right(self._firsts, first) - 1
+        if low < 0 or self._lasts[low] < first:
+            low += 1
+        high = bisect_right(self._firsts, last)
+        if low >= high:
+            return
         kept = []
-        for low, high in self:
-            if low < first:
-                kept.append((low, min(high, first - 1)))
-            if high > last:
-                kept.append((max(low, last + 1), high))
-        pieces = [(low, high) for low, high in kept if low <= high]
-        self._firsts = [low for low, _ in pieces]
-        self._lasts = [high for _, high in pieces]
+        if self._firsts[low] < first:
+            kept.append((self._firsts[low], first - 1))
+        if self._lasts[high - 1] > last:
+            kept.append((last + 1, self._lasts[high - 1]))
+        self._firsts[low:high] = [one for one, _ in kept]
+        self._lasts[low:high] = [one for _, one in kept]
+
+    def within(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the ranges of ``first``..``last`` that are held, in rising order."""
+        low = max(bisect_right(self._firsts, first) - 1, 0)
+        high = bisect_right(self._firsts, last)
+        pairs = zip(self._firsts[low:high], self._lasts[low:high], strict=True)
+        return [(max(one, first), min(end, last)) for one, end in pairs if end >= first]
+
+    def before(self, trade_id: int) -> int | None:
+        """Return the highest id held below that one, or None."""
+        at = bisect_right(self._firsts, trade_id - 1) - 1
+        return None if at < 0 else min(self._lasts[at], trade_id - 1)
+
+    def after(self, trade_id: int) -> int | None:
+        """Return the lowest id held above that one, or None."""
+        if trade_id + 1 in self:
+            return trade_id + 1
+        at = bisect_right(self._firsts, trade_id)
+        return self._firsts[at] if at < len(self._firsts) else None
 
     def missing(self, first: int, last: int) -> list[tuple[int, int]]:
         """Return the ranges of ``first``..``last`` that are not held, in rising order."""

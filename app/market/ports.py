@@ -236,10 +236,10 @@ class CandleStore(Protocol):
         """Return the stored trades with ids in that inclusive range, in rising order."""
 
     def coverage(self, symbol: str) -> IdRanges:
-        """Return the ids of the symbol that are not missing: held, or known to be `absent`."""
+        """Return the ids of the symbol that are not missing: held, or known to be absent (see `absent_of`)."""
 
-    def absent(self, symbol: str) -> IdRanges:
-        """Return the ids of the symbol that the exchange itself has no trades of."""
+    def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """Return the ids of each of these symbols that the exchange itself has no trades of, by name."""
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """Note such ids, as inclusive ranges; those that are held stay held."""

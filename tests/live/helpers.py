@@ -264,9 +264,9 @@ class FakeStore:
         self._answer()
         return IdRanges([*((key, key) for key in sorted(self.stored)), *self.absent_ids])
 
-    def absent(self, symbol: str) -> IdRanges:
+    def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         self._answer()
-        return IdRanges(self.absent_ids)
+        return {symbol: IdRanges(self.absent_ids) for symbol in symbols}
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         self._answer()

@@ -367,7 +367,6 @@ async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None
         await feed.deliver(trade(900))
         # What lies between is being recorded by someone else, or is not: no gap of ours.
         assert engine.recorder.missing() == 0
-        assert engine.recorder.take_gaps() == []
 
 
 async def test_the_end_waits_for_no_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
-"""What the recorder does with each event, and which gaps it wants repaired."""
+"""What the recorder does with each event, and what it knows to be missing."""
 
 from __future__ import annotations
 
 import pytest
 
 from app.live.recorder import Recorder
-from app.market.coverage import IdRanges, TradeGap
+from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US
 from app.market.trade import Quote
 from tests.live.helpers import START_US, SYMBOL, FakeWriter, HandClock, recorder_for, trade
@@ -21,26 +21,27 @@ async def recorder() -> Recorder:
     return recorder_for(repair_trades=100)
 
 
-async def test_a_gap_is_wanted_once_and_counted_as_missing(recorder: Recorder) -> None:
-    receive(recorder, 1, 2, 6)
-    assert recorder.take_gaps() == [TradeGap(SYMBOL, 3, 5)]
-    assert recorder.take_gaps() == []
-    assert recorder.missing() == 3
-
-
-async def test_a_gap_larger_than_may_be_repaired_is_counted_and_moves_the_window(recorder: Recorder) -> None:
-    receive(recorder, 1, 200)
-    assert recorder.take_gaps() == []
-    assert recorder.missing() == 198
+def gaps(recorder: Recorder) -> list[tuple[int, int]]:
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
-    assert tracker.generation == 1
-    assert tracker.window_start_us == START_US + 201 * SECOND_US
+    return [(gap.first_trade_id, gap.last_trade_id) for gap in tracker.gaps()]
 
 
-async def test_a_gap_of_just_the_largest_size_is_repaired(recorder: Recorder) -> None:
+async def test_a_gap_is_known_at_once_and_counted_as_missing(recorder: Recorder) -> None:
+    receive(recorder, 1, 2, 6)
+    assert gaps(recorder) == [(3, 5)]
+    assert (recorder.missing(), recorder.gaps()) == (3, 1)
+
+
+async def test_a_gap_larger_than_may_be_repaired_moves_the_window(recorder: Recorder) -> None:
     receive(recorder, 1, 102)
-    assert [gap.missing for gap in recorder.take_gaps()] == [100]
+    tracker = recorder.tracker(SYMBOL)
+    assert tracker is not None
+    assert tracker.generation == 0
+    receive(recorder, 301)
+    assert recorder.missing() == 298
+    assert tracker.generation == 1
+    assert tracker.window_start_us == START_US + 302 * SECOND_US
 
 
 async def test_late_and_repeated_trades_count_once(recorder: Recorder) -> None:
@@ -66,78 +67,51 @@ async def test_quotes_go_to_the_board_and_not_to_the_database() -> None:
     assert recorder.trades_received == 0
 
 
-async def test_the_gap_since_the_last_run_is_wanted_when_the_first_trade_comes_after_the_database(
+async def test_the_gap_since_the_last_run_is_known_when_the_first_trade_comes_after_the_database(
     recorder: Recorder,
 ) -> None:
     recorder.stored(SYMBOL, IdRanges([(1, 10)]))
-    assert recorder.take_gaps() == []
+    assert gaps(recorder) == []
     receive(recorder, 21)
-    assert recorder.take_gaps() == [TradeGap(SYMBOL, 11, 20)]
+    assert gaps(recorder) == [(11, 20)]
 
 
-async def test_the_gap_since_the_last_run_is_wanted_when_the_database_comes_after_the_first_trade(
+async def test_the_gap_since_the_last_run_is_known_when_the_database_comes_after_the_first_trade(
     recorder: Recorder,
 ) -> None:
     receive(recorder, 21)
     recorder.stored(SYMBOL, IdRanges([(1, 4), (6, 10)]))
-    assert recorder.take_gaps() == [TradeGap(SYMBOL, 5, 5), TradeGap(SYMBOL, 11, 20)]
+    assert gaps(recorder) == [(5, 5), (11, 20)]
 
 
 async def test_an_old_gap_filled_before_the_feed_begins_does_not_hide_the_one_after(recorder: Recorder) -> None:
     recorder.stored(SYMBOL, IdRanges([(1, 4), (6, 1000)]))
-    assert recorder.take_gaps() == [TradeGap(SYMBOL, 5, 5)]
     await recorder.ingest([trade(5)])
     receive(recorder, 1011)
-    assert recorder.take_gaps() == [TradeGap(SYMBOL, 1001, 1010)]
+    assert gaps(recorder) == [(1001, 1010)]
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
     assert tracker.window_start_us == START_US + 1012 * SECOND_US
 
 
-async def test_trades_given_up_are_missing_and_wanted_again_when_the_database_is_back() -> None:
+async def test_trades_given_up_are_missing_until_they_are_fetched_again() -> None:
     recorder = recorder_for(repair_trades=5000, queue_trades=1000)
     for number in range(1, 1301):
         waiting = recorder.receive(trade(number), 0)
         if waiting is not None:
             await waiting
     assert recorder.missing() == 300
+    assert recorder.unstored() == 1300
+    assert recorder.is_losing
     recorder.attach(writer := FakeWriter())
     assert writer.ids == list(range(1, 1001))
-    assert recorder.take_gaps() == [TradeGap(SYMBOL, 1001, 1300)]
+    assert not recorder.is_losing
+    assert gaps(recorder) == [(1001, 1300)]
     assert await recorder.ingest([trade(number) for number in range(1001, 1301)]) == 300
     assert await recorder.ingest([trade(1300)]) == 0
     await recorder.outbox.drain()
     recorder.outbox.close()
     assert writer.ids == [*range(1, 1301), 1300]
-
-
-async def test_more_trades_given_up_than_a_repair_may_fetch_are_wanted_in_pieces() -> None:
-    recorder = recorder_for(repair_trades=200, queue_trades=1000)
-    for number in range(1, 1501):
-        waiting = recorder.receive(trade(number), 0)
-        if waiting is not None:
-            await waiting
-    assert recorder.unstored() == 1500
-    recorder.attach(FakeWriter())
-    assert [(gap.first_trade_id, gap.last_trade_id) for gap in recorder.take_gaps()] == [
-        (1001, 1200),
-        (1201, 1400),
-        (1401, 1500),
-    ]
-    assert recorder.unstored() == 500
-    recorder.outbox.close()
-
-
-async def test_where_repairs_are_switched_off_not_even_what_was_given_up_is_wanted() -> None:
-    recorder = recorder_for(repair_trades=0, queue_trades=1000)
-    for number in range(1, 1301):
-        waiting = recorder.receive(trade(number), 0)
-        if waiting is not None:
-            await waiting
-    recorder.attach(FakeWriter())
-    assert recorder.take_gaps() == []
-    assert recorder.missing() == 300
-    recorder.outbox.close()
 
 
 async def test_removing_a_symbol_forgets_it_and_keeps_the_others() -> None:

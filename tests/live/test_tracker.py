@@ -95,6 +95,46 @@ def test_ids_the_exchange_does_not_have_are_no_gap_and_late_ids_close_one() -> N
     assert tracker.missing() == 3
 
 
+def test_a_trade_that_the_exchange_was_taken_not_to_have_counts_when_it_comes() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    tracker.add(trade(1))
+    tracker.add(trade(10))
+    tracker.note_absent(2, 9)
+    assert (tracker.held().count(), tracker.absent.count()) == (10, 8)
+    filled = tracker.filled
+    assert tracker.add(trade(5))
+    assert not tracker.add(trade(5))
+    assert (tracker.total, tracker.filled) == (3, filled + 1)
+    assert list(tracker.absent) == list(tracker.absent_unsaved) == [(2, 4), (6, 9)]
+
+
+def test_the_neighbours_of_a_gap_are_trades_and_not_absent_ids() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    for number in (1, 2, 20, 21):
+        tracker.add(trade(number))
+    tracker.note_absent(3, 5)
+    tracker.note_absent(11, 12)
+    tracker.note_absent(19, 19)
+    assert tracker.gaps() == (TradeGap(SYMBOL, 6, 10), TradeGap(SYMBOL, 13, 18))
+    assert [tracker.neighbours(gap) for gap in tracker.gaps()] == [(2, 20), (2, 20)]
+
+
+def test_what_another_program_stored_in_our_place_is_missing_no_more_and_begins_the_window_anew() -> None:
+    tracker = SymbolTracker(SYMBOL)
+    for number in (1, 2, 6, 7):
+        tracker.add(trade(number))
+    tracker.lose(7)
+    tracker.stored(IdRanges([(1, 2), (6, 6)]))
+    assert (tracker.missing(), tracker.generation) == (4, 0)
+    tracker.stored(IdRanges([(1, 7)]), IdRanges([(4, 4)]))
+    assert (tracker.missing(), tracker.generation) == (0, 1)
+    assert tracker.window_start_us == START_US + 8 * SECOND_US
+    assert not tracker.lost
+    assert list(tracker.absent) == [(4, 4)]
+    tracker.stored(IdRanges([(1, 7)]))
+    assert tracker.generation == 1
+
+
 @pytest.mark.parametrize(("looked_at", "kept_s"), [(True, 7_200), (False, 600)])
 def test_seconds_older_than_what_is_kept_are_forgotten(looked_at: bool, kept_s: int) -> None:
     tracker = SymbolTracker(SYMBOL)
@@ -122,11 +162,13 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
     received: set[int] = set()
     lost: set[int] = set()
     elsewhere: set[int] = set()
+    unreceived: set[int] = set()  # the exchange is taken not to have them
     for act, number in steps:
         match act:
             case "add" | "fetch":
-                assert tracker.add(trade(number), live=act == "add") == (number not in received)
+                assert tracker.add(trade(number), live=act == "add") == (number not in received - unreceived)
                 received.add(number)
+                unreceived.discard(number)
             case "lose":
                 tracker.lose(number)
                 lost.add(number)
@@ -136,7 +178,11 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
                 lost.discard(number)
             case "absent":
                 tracker.note_absent(number, number + 2)
-                received |= {number, number + 1, number + 2}
+                absent = {number, number + 1, number + 2}
+                unreceived |= absent - received
+                received |= absent
+                lost -= absent
+                elsewhere -= absent
             case "move":
                 tracker.move(IdRanges([(number, number + 3)]))
                 elsewhere = received - set(range(number, number + 4)) - lost

@@ -1,0 +1,88 @@
+"""What has been tried in vain: ranges of ids that are set aside for a while, a longer one each time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from app.market.coverage import IdRanges
+
+_GROWTH = 2
+
+
+class Setback(NamedTuple):
+    """
+    A range set aside until ``until_s``; ``tries`` are those that tell against the range itself. ``reason`` is one
+    sentence for the user.
+    """
+
+    first_trade_id: int
+    last_trade_id: int
+    until_s: float
+    delay_s: float
+    tries: int
+    reason: str
+
+
+class Setbacks:
+    """The ranges set aside, by symbol. Times are those of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Setback]] = {}
+
+    def note(
+        self,
+        symbol: str,
+        first: int,
+        last: int,
+        now_s: float,
+        reason: str,
+        *,
+        shortest_s: float,
+        longest_s: float,
+        counts: bool = True,
+    ) -> Setback:
+        """
+        Set a range aside; for longer than what of it was set aside before. Ranges that overlap become one.
+
+        ``counts``: whether it tells against the range that it failed.
+        """
+        known = self._of.get(symbol, [])
+        again = [one for one in known if one.first_trade_id <= last and one.last_trade_id >= first]
+        delay_s = min(max([shortest_s, *(one.delay_s * _GROWTH for one in again)]), longest_s)
+        noted = Setback(
+            first, last, now_s + delay_s, delay_s, counts + max((one.tries for one in again), default=0), reason
+        )
+        self._of[symbol] = [*(one for one in known if one not in again), noted]
+        return noted
+
+    def clear(self, symbol: str, first: int, last: int) -> None:
+        """Forget what is known of a range: it goes on there."""
+        known = self._of.get(symbol)
+        if known:
+            self._of[symbol] = [one for one in known if one.last_trade_id < first or one.first_trade_id > last]
+
+    def clear_all(self) -> None:
+        """Forget everything."""
+        self._of.clear()
+
+    def free(self, symbol: str, ranges: Iterable[tuple[int, int]], now_s: float) -> list[tuple[int, int]]:
+        """Return what of these ranges is not set aside now, rising."""
+        aside = [one for one in self._of.get(symbol, ()) if one.until_s > now_s]
+        return _minus(ranges, aside)
+
+    def hopeful(self, symbol: str, ranges: Iterable[tuple[int, int]], tries: int) -> bool:
+        """Whether anything of these ranges has been tried in vain less often than that."""
+        return bool(_minus(ranges, [one for one in self._of.get(symbol, ()) if one.tries >= tries]))
+
+    def reason(self, symbol: str) -> str:
+        """Return why the last range of the symbol was set aside, or an empty text."""
+        known = self._of.get(symbol)
+        return known[-1].reason if known else ""
+
+
+def _minus(ranges: Iterable[tuple[int, int]], others: Iterable[Setback]) -> list[tuple[int, int]]:
+    left = IdRanges(ranges)
+    for one in others:
+        left.remove_range(one.first_trade_id, one.last_trade_id)
+    return list(left)

@@ -1,0 +1,79 @@
+"""
+Keeping in step what the program knows of gaps and what the database says of them.
+
+At the start, and now and then while anything is missing, the ids held are read: another program on the same database
+may have stored what we miss. What the exchange was found not to have is written there, for all programs and for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+
+from app.live.databases import Database
+from app.live.recorder import Recorder
+from app.market.errors import StoreError
+from app.market.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+_SAVE_EVERY_S = 0.5
+_READ_EVERY_S = 30.0
+
+
+class SettledIds:
+    """All methods on the loop. ``database`` returns the one in use."""
+
+    def __init__(self, recorder: Recorder, database: Callable[[], Database | None], clock: Clock) -> None:
+        self._recorder = recorder
+        self._database = database
+        self._clock = clock
+
+    async def load(self, symbols: Collection[str]) -> set[str]:
+        """Read what the database holds of these symbols; return those of which that is known now."""
+        database = self._database()
+        if database is None or database.reading_only or not symbols:
+            return set()  # what another program records is no gap of ours
+        try:
+            held = await asyncio.to_thread(database.store.coverage_of, symbols)
+            absent = await asyncio.to_thread(database.store.absent_of, symbols)
+        except StoreError as error:
+            logger.warning("what is stored is not known: %s", error)
+            return set()
+        if database is not self._database():
+            return set()
+        for symbol, ranges in held.items():
+            self._recorder.stored(symbol, ranges, absent[symbol])
+        return set(held)
+
+    async def save(self) -> None:
+        """Tell the database what the exchange was found not to have; what it does not take waits for the next time."""
+        database = self._database()
+        if database is None or database.reading_only:
+            return
+        try:
+            for symbol in self._recorder.symbols:
+                tracker = self._recorder.tracker(symbol)
+                absent = list(tracker.absent_unsaved) if tracker is not None else []
+                if tracker is not None and absent:
+                    await asyncio.to_thread(database.store.save_absent, symbol, absent)
+                    if database is self._database():
+                        for first, last in absent:
+                            tracker.absent_saved(first, last)
+        except StoreError as error:
+            logger.info("absent trades not noted yet: %s", error)
+
+    async def run(self) -> None:
+        """Keep both in step for ever."""
+        read_at_s = self._clock.monotonic_s() + _READ_EVERY_S
+        while True:
+            await self._clock.sleep(_SAVE_EVERY_S)
+            await self.save()
+            if self._clock.monotonic_s() >= read_at_s:
+                read_at_s = self._clock.monotonic_s() + _READ_EVERY_S
+                await self.load([symbol for symbol in self._recorder.symbols if self._is_missing(symbol)])
+
+    def _is_missing(self, symbol: str) -> bool:
+        tracker = self._recorder.tracker(symbol)
+        return tracker is not None and bool(tracker.gaps())
