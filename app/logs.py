@@ -1,7 +1,9 @@
 """
 Where log lines go: a rotating file in the data directory, and nowhere else.
 
-One line a change of state; payloads only at debug. Standard error stays for what a user must read.
+One line a change of state; payloads only at debug. What is given by ``extra=`` (a symbol, how many trades are missing)
+is a key of its own in JSON; the names in use are symbol, missing, first_trade_id, last_trade_id, attempt, retry_in_s
+and state. Standard error stays for what a user must read.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from app.market.errors import SettingsError
+from app.recent_log import fields_of
 from app.settings import LogFormat, LogLevel
 
 _FILE_BYTES = 5_000_000
@@ -26,15 +30,17 @@ logger = logging.getLogger(__name__)
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        for name, value in fields_of(record).items():
+            line.setdefault(name, value)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, name: str = "cryptopipe") -> Path:

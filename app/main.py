@@ -185,10 +185,12 @@ async def _run_engine(
     """Run the engine behind the window until that is to close, and end it."""
     from app.bridge import WindowBridge
     from app.database_page import DatabasePage
+    from app.diagnostics_page import DiagnosticsPage
     from app.metrics_server import observing
     from app.wiring import engine_for
 
-    async with engine_for(settings) as engine, observing(engine, settings.metrics_port):
+    async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
+        diagnostics = DiagnosticsPage(observed, shown.window, settings.data_dir / "logs")
         bridge = WindowBridge(
             engine,
             shown.window,
@@ -207,6 +209,7 @@ async def _run_engine(
         shown.window.setEnabled(False)
         shown.state.layout = shown.window.layout_bytes()
         save_state(shown.state, settings.data_dir)
+        diagnostics.stop()
         await page.stop()
         await bridge.stop()
         await engine.close()

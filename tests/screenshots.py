@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.live.session import SessionState
 from app.market.interval import Interval
+from app.sandbox.simulated import SimulatedMarket
 from app.settings import Settings, load
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import (
@@ -99,6 +101,25 @@ async def recording(shooting: Shooting) -> None:
             running.window.open_interval_entry("13x")
             QTest.keyClick(running.window.interval_entry.edit, Qt.Key.Key_Return)
             await shooting.take(running, "interval-entry")
+
+
+async def diagnostics(shooting: Shooting) -> None:
+    async with serving(SimulatedMarket(seed=11, rate=300)) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, symbols="BTCUSDT,ETHUSDT", metrics_port=9464
+        )
+        async with open_window(settings) as running:
+            logging.getLogger().setLevel(logging.INFO)
+            running.window.toggle_diagnostics()
+            await shooting.take(running, "diagnostics-empty")
+            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            logging.getLogger("app.live.recorder").warning("BTCUSDT: 204 trades missing before id 3721")
+            logging.getLogger("app.live.databases").error("no database: The server at 127.0.0.1:9 cannot be reached.")
+            await asyncio.sleep(20)
+            await shooting.take(running, "diagnostics")
+            running.window.diagnostics.log.filter.setText("btcusdt")
+            running.window.diagnostics.log.level.setCurrentIndex(2)
+            await shooting.take(running, "diagnostics-filtered")
 
 
 async def loading(shooting: Shooting) -> None:
@@ -185,11 +206,12 @@ SCENES: dict[str, Scene] = {
     "empty": empty,
     "error": error,
     "database": database,
+    "diagnostics": diagnostics,
 }
 RUNS = [  # theme, scale, size, scenes
-    ("dark", "1", SMALL, ("recording", "loading", "empty", "error", "database")),
-    ("dark", "2", SMALL, ("recording", "error", "database")),
-    ("light", "1", LARGE, ("recording", "empty", "database")),
+    ("dark", "1", SMALL, ("recording", "loading", "empty", "error", "database", "diagnostics")),
+    ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics")),
+    ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics")),
     ("light", "2", SMALL, ("recording", "database")),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording",)),

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets import layout_state, style
+from widgets.diagnostics_dock import DiagnosticsDock
 from widgets.interval_bar import IntervalEntry
 from widgets.notice_bar import NoticeAction, NoticeBar
 from widgets.numbers import price
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self.side_panel = SidePanel(self)
         self.watchlist = self.side_panel.watchlist
         self.quote_panel = self.side_panel.quote_panel
+        self.diagnostics = DiagnosticsDock(self)
         self.status_bar = StatusBar()
         self.symbol_picker = SymbolPicker(self)
         self.interval_entry = IntervalEntry(self)
@@ -115,7 +117,7 @@ class MainWindow(QMainWindow):
         """Change the colours of everything but the chart, which has its own method."""
         QApplication.setPalette(style.qt_palette(palette))  # dialogs and message boxes have it too
         self.setStyleSheet(style.stylesheet(palette))
-        for part in (self.top_bar, self.notice_bar, self.watchlist, self.symbol_picker):
+        for part in (self.top_bar, self.notice_bar, self.watchlist, self.symbol_picker, self.diagnostics):
             part.set_palette(palette)
 
     def layout_bytes(self) -> bytes:
@@ -140,6 +142,14 @@ class MainWindow(QMainWindow):
     def open_interval_entry(self, text: str = "") -> None:
         """Open the line to type an interval into."""
         self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), self.top_bar.height() + 4))
+
+    def toggle_diagnostics(self) -> None:
+        """Open the diagnostics, at their filter, or close them."""
+        if self.diagnostics.isVisible():
+            self.diagnostics.close()
+        else:
+            self.diagnostics.show()
+            self.diagnostics.log.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         text = event.text()
@@ -174,12 +184,16 @@ class MainWindow(QMainWindow):
         self.chart.setFocus()
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
         self.resizeDocks([self.side_panel], [SidePanel.WIDTH], Qt.Orientation.Horizontal)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.diagnostics)
+        self.diagnostics.hide()
         self.setStatusBar(self.status_bar)
 
     def _connect_signals(self) -> None:
         self.top_bar.picker_requested.connect(self.open_symbol_picker)
         self.top_bar.export_requested.connect(self.export_requested)
         self.top_bar.database_requested.connect(self.database_requested)
+        self.top_bar.diagnostics_requested.connect(self.toggle_diagnostics)
         self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
@@ -194,6 +208,7 @@ class MainWindow(QMainWindow):
         QShortcut(QKeySequence("Ctrl+K"), self, lambda: self.open_symbol_picker())
         QShortcut(QKeySequence("Ctrl+E"), self, self.export_requested.emit)
         QShortcut(QKeySequence("Ctrl+D"), self, self.database_requested.emit)
+        QShortcut(QKeySequence("Ctrl+Shift+D"), self, self.toggle_diagnostics)
 
     def _take_action(self, action: NoticeAction) -> None:
         offers = {

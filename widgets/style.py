@@ -154,6 +154,19 @@ QPushButton:default:disabled {{ background: {p.raised}; border-color: {p.line}; 
 #exportButton {{ background: transparent; padding: 5px 10px; }}
 #exportButton:hover {{ background: {p.raised}; }}
 
+#dockTitle {{ background: {p.panel}; border-top: 1px solid {p.line}; border-bottom: 1px solid {p.line}; }}
+#metricGrid, #metricGridInside {{ background: {p.panel}; border: 1px solid transparent; }}
+#metricGridInside {{ border: 0; }}
+#metricGrid:focus {{ border-color: {p.accent}; }}
+QSplitter {{ background: {p.panel}; }}
+QSplitter::handle {{ background: {p.line}; }}
+QSplitter::handle:horizontal {{ width: 1px; }}
+QPlainTextEdit {{
+    background: {p.background}; color: {p.text}; border: 1px solid {p.line}; border-radius: 6px; padding: 2px 4px;
+    selection-background-color: {p.accent}; selection-color: {p.on_accent};
+}}
+QPlainTextEdit:focus {{ border-color: {p.accent}; }}
+
 QLineEdit {{
     background: {p.background}; color: {p.text}; border: 1px solid {p.line}; border-radius: 6px; padding: 5px 8px;
     selection-background-color: {p.accent}; selection-color: {p.on_accent};
@@ -212,8 +225,12 @@ QProgressBar::chunk {{ background: {p.accent}; border-radius: 3px; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar::handle:vertical {{ background: {p.line}; border-radius: 2px; min-height: 32px; margin: 2px; }}
 QScrollBar::handle:vertical:hover {{ background: {p.faint}; }}
+QAbstractScrollArea::corner {{ background: transparent; border: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 8px; margin: 0; }}
+QScrollBar::handle:horizontal {{ background: {p.line}; border-radius: 2px; min-width: 32px; margin: 2px; }}
+QScrollBar::handle:horizontal:hover {{ background: {p.faint}; }}
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
-    background: transparent; height: 0;
+    background: transparent; height: 0; width: 0;
 }}
 """
 

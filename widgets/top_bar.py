@@ -62,13 +62,14 @@ class TopBar(QFrame):
     Signals:
         picker_requested: The symbol's button or the search hint was pressed.
         export_requested: Export… was pressed.
-        database_requested: Database… was chosen in the menu.
+        database_requested, diagnostics_requested: Database… or Diagnostics was chosen in the menu.
         theme_requested: The theme button was pressed; carries the name of the palette to change to.
     """
 
     picker_requested = Signal()
     export_requested = Signal()
     database_requested = Signal()
+    diagnostics_requested = Signal()
     theme_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -144,6 +145,7 @@ class TopBar(QFrame):
         # The keys themselves are the window's.
         menu.addAction(f"Database…\t{_keys('Ctrl+D')}", self.database_requested.emit)
         menu.addAction(f"Export candles…\t{_keys('Ctrl+E')}", self.export_requested.emit)
+        menu.addAction(f"Diagnostics\t{_keys('Ctrl+Shift+D')}", self.diagnostics_requested.emit)
         menu.addSeparator()
         self.theme_action = menu.addAction("", lambda: self.theme_requested.emit(self._other_theme))
         return menu

@@ -7,6 +7,7 @@ redraw what differs. Prices and quantities are whole units, for display; None me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.market.ports import FeedState
@@ -84,3 +85,33 @@ class GapBand:
     end_us: int
     missing: int
     repairing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricView:
+    """
+    One plot of the diagnostics: a value a second, oldest first, at most the last ten minutes; None: not known then.
+
+    ``unit`` follows the number: ``"/s"``, ``"ms"``, ``"MB"``, or nothing for counts. ``warns``: above zero it is a
+    warning.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    values: Sequence[float | None]
+    warns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """
+    One line of the log. ``time_us``: UTC microseconds. ``level`` is logging's number. ``fields`` are what it carries
+    beside its text, such as the symbol, as one text to search in.
+    """
+
+    time_us: int
+    level: int
+    source: str
+    text: str
+    fields: str = ""

@@ -29,7 +29,6 @@ from app.settings import load
 from tests.benchmarks.bench_flood import at, delays
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, sandbox_process, until
 
-
 SHARE = 0.59  # of the sandbox's trades: those of the symbols that the program records by default
 
 

@@ -20,7 +20,9 @@ from PySide6.QtWidgets import QApplication
 
 from app.bridge import WindowBridge, let_go
 from app.database_page import DatabasePage
+from app.diagnostics_page import DiagnosticsPage
 from app.live.engine import Engine
+from app.metrics_server import observing
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
 from app.sandbox.source import MarketSource
@@ -66,7 +68,7 @@ async def open_window(
     settings: Settings, *, simulated: bool = False, config_file: Path = Path("no-such-folder/config.toml")
 ) -> AsyncIterator[Running]:
     """The program's window, stopped in the program's order afterwards."""
-    async with engine_for(settings) as engine:
+    async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
         chart = ChartWidget()
         window = MainWindow(chart)
         window.show()
@@ -79,10 +81,12 @@ async def open_window(
             simulated=simulated,
         )
         page = DatabasePage(engine, window, settings, config_file, simulated=simulated)
+        diagnostics = DiagnosticsPage(observed, window, settings.data_dir / "logs")
         bridge.start()
         try:
             yield Running(window, chart, bridge, engine)
         finally:
+            diagnostics.stop()
             await page.stop()
             await bridge.stop()
             await engine.close()
