@@ -113,7 +113,7 @@ def test_the_window_shows_metrics_and_log_while_they_are_open(
                 assert dock.log.view.toPlainText() == ""
                 running.window.toggle_diagnostics()
                 assert len(dock.metrics.tiles) == 17
-                assert "Feed opened" in dock.log.view.toPlainText()
+                assert "connecting → live" in dock.log.view.toPlainText()
                 await until(lambda: "–" not in dock.metrics.tiles[0].value_text)
                 logging.getLogger("app.x").warning("shown within a second")
                 await until(lambda: "shown within a second" in dock.log.view.toPlainText())
