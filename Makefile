@@ -4,9 +4,10 @@
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
+FUZZ := build/fuzz/venv
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak fuzz lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # A clone that was moved holds scripts with the old address: .venv/ready-* remember where they were made.
@@ -36,6 +37,13 @@ crash: setup-dev ## kill the writer 100 times and the database 50 times under lo
 
 soak: setup-dev ## an hour of 1,000 random faults against the feed and the database, then compare every trade
 	PYTHONPATH=. $(BIN)/python tests/soak/feed.py $(ARGS)
+
+fuzz: setup-dev ## a million inputs to each decoder by a coverage-guided fuzzer; needs an index of packages, for atheris
+	test -x $(FUZZ)/bin/python || $(BIN)/python -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet "atheris>=3" "msgspec>=0.22"
+	@set -e; for target in frame answer; do \
+	    PYTHONPATH=. $(FUZZ)/bin/python -m tests.fuzz.decode_atheris $$target --corpus build/fuzz/corpus \
+	        --recordings ../shared/data -runs=1000000 -max_len=4096 -artifact_prefix=build/fuzz/ $(ARGS); done
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .
