@@ -23,7 +23,7 @@ def _parameter(kind: Kind) -> Any:
     return pytest.param(kind, marks=marks, id=kind.name)
 
 
-@pytest.mark.parametrize("kind", map(_parameter, KINDS))
+@pytest.mark.parametrize("kind", [_parameter(kind) for kind in KINDS])
 async def test_nothing_is_lost_or_doubled_by(kind: Kind, database: DatabaseServer, url: str, data_dir: Path) -> None:
     speed = 60.0 if kind.is_outage else 10.0
     async with scene_of(SEED, database, speed=speed) as scene:
