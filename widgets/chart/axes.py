@@ -12,6 +12,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import Scene
 
@@ -21,15 +22,15 @@ _LABEL_MARGIN_PX = 3.0
 
 def last_label_rect(scene: Scene) -> QRectF:
     """Return where the last price stands on its axis: at its height, or at the edge beyond which that is."""
-    axis, styles = scene.layout.price_axis, scene.styles
+    axis, styles = scene.layout.value_axis, scene.styles
     if scene.last is None or not scene.last_text:
         return QRectF()
     height = styles.small_bold.height + 2 * _LABEL_MARGIN_PX
     above = height / 2
     if scene.countdown:
         height += styles.tiny.height
-    pane = scene.layout.price
-    top = min(max(scene.price_y(scene.last.close) - above, pane.top()), pane.bottom() - height)
+    pane = scene.price.rect
+    top = min(max(scene.price.y_of(scene.last.close) - above, pane.top()), pane.bottom() - height)
     return QRectF(axis.left(), top, axis.width(), height)
 
 
@@ -39,7 +40,7 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
     if cross is None:
         return QRectF(), QRectF()
     height = styles.small.height + 2 * _LABEL_MARGIN_PX
-    value = QRectF(layout.price_axis.left(), cross.y - height / 2, layout.price_axis.width(), height)
+    value = QRectF(layout.value_axis.left(), cross.y - height / 2, layout.value_axis.width(), height)
     width = styles.small.width(cross.time_text) + 2 * LABEL_PADDING_PX
     x = scene.time.x_of(cross.slot)
     left = max(0.0, min(x - width / 2, layout.panes.width() - width))
@@ -80,33 +81,40 @@ def _fill(painter: QPainter, pixels: DevicePixels, rect: QRectF, colour: QColor)
     pixels.logical()
 
 
-class PriceAxis(_Axis):
-    """Prices at the right."""
+class ValueAxis(_Axis):
+    """The panes' values at the right."""
 
     @property
     def _rect(self) -> QRectF:
-        return self._scene.layout.price_axis
+        return self._scene.layout.value_axis
 
     def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
         rect = pixels.rect(self._rect)
-        painter.fillRect(rect.left(), rect.top(), pixels.line, rect.height(), self._scene.colours.line)
+        scene, line, colour = self._scene, pixels.line, self._scene.colours.line
+        painter.fillRect(rect.left(), rect.top(), line, rect.height(), colour)
+        for pane in scene.panes[:-1]:
+            painter.fillRect(rect.left(), pixels.y(pane.rect.bottom()) - line // 2, rect.width(), line, colour)
 
     def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
         last, (cross, _) = last_label_rect(scene), crosshair_label_rects(scene)
-        style, pane = scene.styles.small, scene.layout.price
         pixels.logical()
-        for tick in scene.price_ticks:
-            y = scene.price_y(tick.price)
-            place = QRectF(self._rect.left(), y - style.height / 2, self._rect.width(), style.height)
-            inside = place.top() >= pane.top() and place.bottom() <= pane.bottom()
-            if inside and not place.intersects(last) and not place.intersects(cross):
-                self._draw_right(painter, pixels, tick.text, y, scene.colours.dim)
+        for pane in scene.panes:
+            self._paint_marks(painter, pixels, pane, last, cross)
         if not last.isEmpty():
             self._paint_last(painter, pixels, last)
         if scene.crosshair is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
+
+    def _paint_marks(self, painter: QPainter, pixels: DevicePixels, pane: Pane, last: QRectF, cross: QRectF) -> None:
+        style, rect, colour = self._scene.styles.small, pane.rect, self._scene.colours.dim
+        for tick in pane.ticks:
+            y = pane.y_of(tick.value)
+            place = QRectF(self._rect.left(), y - style.height / 2, self._rect.width(), style.height)
+            inside = place.top() >= rect.top() and place.bottom() <= rect.bottom()
+            if inside and not place.intersects(last) and not place.intersects(cross):
+                self._draw_right(painter, pixels, tick.text, y, colour)
 
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
         scene = self._scene

@@ -1,22 +1,24 @@
 """
 The view that holds the chart's items, and repaints what it is told to.
 
-Two ViewBoxes, one a pane, carry the ranges (x: slots; y: price, volume), so that any pyqtgraph item can be added to
-them; both are set explicitly and never range themselves. While nothing was added to one, it is not painted, and brought
-up to date only when asked for: that alone is a third of a frame. The chart's own items stand beside them in the view's
-logical pixels. Nothing repaints by itself (NoViewportUpdate): the frame timer says what is dirty, once per frame.
+A ViewBox a pane, made when it is first asked for, carries the pane's range (x: slots; y: values), so that any
+pyqtgraph item can be added to it; it is set explicitly and never ranges itself. While nothing was added to one, it is
+not painted, and brought up to date only when asked for: that alone is a third of a frame. The chart's own items stand
+beside them in the view's logical pixels. Nothing repaints by itself (NoViewportUpdate): the frame timer says what is
+dirty, once per frame.
 """
 
 from __future__ import annotations
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QRegion, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPaintEvent, QRegion, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
-from widgets.chart.axes import PriceAxis, TimeAxis
-from widgets.chart.bars import CandlePane, VolumePane
+from widgets.chart.axes import TimeAxis, ValueAxis
 from widgets.chart.overlay import Overlay
+from widgets.chart.pane import Pane
+from widgets.chart.panes_item import PanesItem
 from widgets.chart.scene import Scene
 
 
@@ -31,6 +33,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         resized(): the viewport has another size.
         pressed(QPointF, buttons), dragged(QPointF), released(), hovered(QPointF), left(): the mouse.
         double_clicked(QPointF): with the left button.
+        menu_requested(QPointF, QPoint): the context menu, for that place, to open at that point of the screen.
         wheel_turned(QWheelEvent), key_pressed(QKeyEvent): accepted by the receiver, or passed on.
     """
 
@@ -44,6 +47,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
     double_clicked = Signal(QPointF)
     wheel_turned = Signal(QWheelEvent)
     key_pressed = Signal(QKeyEvent)
+    menu_requested = Signal(QPointF, QPoint)
 
     def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=scene.colours.background)
@@ -55,52 +59,52 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
-        self._price_box, self._volume_box = _view_box(), _view_box()
-        self._ranges_stale = True
-        bars, above = (CandlePane(scene), VolumePane(scene)), (Overlay(scene), PriceAxis(scene), TimeAxis(scene))
-        self._items = (*bars, *above)
-        for depth, item in enumerate((*bars, self._price_box, self._volume_box, *above)):
-            item.setZValue(depth)
+        self._boxes: dict[str, pg.ViewBox] = {}
+        self._items: tuple[pg.GraphicsObject, ...] = (
+            PanesItem(scene),
+            Overlay(scene),
+            ValueAxis(scene),
+            TimeAxis(scene),
+        )
+        item: pg.GraphicsObject
+        for depth, item in enumerate(self._items):
+            item.setZValue(2 * depth)
             self.scene().addItem(item)
 
     def place_items(self) -> None:
         """Follow a change of the scene's layout."""
-        layout = self._drawn.layout
         for item in self._items:
             item.prepareGeometryChange()
-        self._price_box.setGeometry(layout.price)
-        self._volume_box.setGeometry(layout.volume)
+        for key, box in self._boxes.items():
+            if any(pane.key == key for pane in self._drawn.panes):
+                box.setGeometry(self._drawn.pane(key).rect)
 
-    @property
-    def price_box(self) -> pg.ViewBox:
-        """The upper pane's ViewBox, with the ranges of the last frame."""
-        self._bring_ranges()
-        return self._price_box
-
-    @property
-    def volume_box(self) -> pg.ViewBox:
-        """The lower pane's ViewBox, with the ranges of the last frame."""
-        self._bring_ranges()
-        return self._volume_box
+    def box_of(self, key: str) -> pg.ViewBox:
+        """Return a pane's ViewBox, with the range of the last frame. Raises KeyError where there is no such pane."""
+        pane = self._drawn.pane(key)
+        if key not in self._boxes:
+            box: pg.ViewBox = _view_box()
+            self._boxes[key] = box
+            box.setZValue(1)  # over the panes' figures, under what is read
+            box.setVisible(False)
+            self.scene().addItem(box)
+            box.setGeometry(pane.rect)
+        self._bring_range(pane)
+        return self._boxes[key]
 
     def show_ranges(self) -> None:
-        """Take note that the scene's ranges have changed."""
-        self._ranges_stale = True
-        for box in (self._price_box, self._volume_box):
+        """Follow a change of the scene's ranges."""
+        for key, box in self._boxes.items():
             # Not addedItems: those leave out what was added with ignoreBounds.
-            in_use = bool(box.childGroup.childItems())
+            pane = next((pane for pane in self._drawn.panes if pane.key == key), None)
+            in_use = pane is not None and bool(box.childGroup.childItems())
             box.setVisible(in_use)
-            if in_use:
-                self._bring_ranges()
+            if in_use and pane is not None:
+                self._bring_range(pane)
 
-    def _bring_ranges(self) -> None:
-        if not self._ranges_stale:
-            return
-        self._ranges_stale = False
-        scene = self._drawn
-        x_range = scene.time.left, scene.time.right
-        self._price_box.setRange(xRange=x_range, yRange=(scene.price.low, scene.price.high), padding=0)
-        self._volume_box.setRange(xRange=x_range, yRange=(0.0, scene.volume_high), padding=0)
+    def _bring_range(self, pane: Pane) -> None:
+        time, view = self._drawn.time, pane.view
+        self._boxes[pane.key].setRange(xRange=(time.left, time.right), yRange=(view.low, view.high), padding=0)
 
     def repaint_all(self) -> None:
         self.viewport().update()
@@ -146,6 +150,10 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.wheel_turned.emit(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_requested.emit(QPointF(event.pos()), event.globalPos())
+        event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         event.ignore()

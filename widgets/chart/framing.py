@@ -10,13 +10,12 @@ from PySide6.QtCore import QPointF
 from app.market.interval import Interval
 from app.market.series import Bar, CandleSeries
 from app.market.units import E8
-from widgets.chart.legend import format_quantity
-from widgets.chart.price_view import volume_top
-from widgets.chart.scene import NO_BARS, VOLUME_TEXT_PX, Crosshair, GapMark, Scene
-from widgets.chart.ticks import format_price, full_time, price_ticks, time_ticks
+from widgets.chart.legend import format_axis_quantity, format_quantity
+from widgets.chart.pane import Pane, Unit, Window
+from widgets.chart.scene import NO_BARS, Crosshair, GapMark, Scene
+from widgets.chart.ticks import ValueTick, format_price, full_time, price_ticks, round_values, time_ticks
 from widgets.views import GapBand
 
-_PRICE_TICK_PX = 56.0
 _TIME_TICK_PX = 96.0
 _UNKNOWN_DECIMALS = 2
 
@@ -30,14 +29,20 @@ def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -
         scene.bars, scene.last, scene.last_text = NO_BARS, None, ""
         return
     time.first, time.last = int(series.slots[0]), int(series.slots[-1])
-    scene.bars = series.bars_between(math.floor(time.left), math.ceil(time.right), level_for(time.bar_px * pixel_ratio))
-    scene.price.fit(scene.bars, scene.layout.price.height(), scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
-    height = scene.layout.volume.height()
-    # The tallest bar ends below the pane's text.
-    room = height - VOLUME_TEXT_PX
-    scene.volume_high = volume_top(scene.bars) * (height / room if room > VOLUME_TEXT_PX else 1.0)
+    first, last = math.floor(time.left), math.ceil(time.right)
+    level = level_for(time.bar_px * pixel_ratio)
+    scene.bars = series.bars_between(first, last, level)
+    window = Window(first, last, level, scene.bars)
+    for pane in scene.panes:
+        pane.look(series, window, _least_height(scene, pane))
     scene.last = series.bar(-1)
     scene.last_text = format_price(scene.last.close, decimals_of(scene))
+
+
+def _least_height(scene: Scene, pane: Pane) -> float:
+    if pane.unit is Unit.PRICE:
+        return 10 * (scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
+    return 0.0
 
 
 def level_for(slot_px: float) -> int:
@@ -47,19 +52,36 @@ def level_for(slot_px: float) -> int:
 
 def view_key(scene: Scene) -> ViewKey:
     """Return numbers that differ whenever every bar is drawn elsewhere."""
-    time, price = scene.time, scene.price
-    return time.right, time.bar_px, time.width_px, price.low, price.high, scene.volume_high
+    time = scene.time
+    ranges = (end for pane in scene.panes for end in (pane.view.low, pane.view.high))
+    return time.right, time.bar_px, time.width_px, *ranges
 
 
 def mark_axes(scene: Scene, interval: Interval | None) -> None:
     """Set the axes' marks for the ranges in view."""
-    if interval is None or scene.last is None:
-        scene.price_ticks, scene.time_ticks = [], []
-        return
-    time, price = scene.time, scene.price
-    height = scene.layout.price.height()
-    scene.price_ticks = price_ticks(price.low, price.high, height, _PRICE_TICK_PX, decimals_of(scene))
-    scene.time_ticks = time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px)
+    shown = interval is not None and scene.last is not None
+    for pane in scene.panes:
+        pane.ticks = _value_ticks(scene, pane) if shown else []
+    scene.time_ticks = []
+    if shown and interval is not None:
+        time = scene.time
+        scene.time_ticks = time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px)
+
+
+def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
+    view, height = pane.view, pane.rect.height()
+    if pane.unit is Unit.PRICE:
+        return price_ticks(view.low, view.high, height, pane.tick_px, decimals_of(scene))
+    values = round_values(view.low, view.high, height, pane.tick_px)
+    return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0]
+
+
+def value_text(scene: Scene, pane: Pane, value: float) -> str:
+    """Return a value as the crosshair says it on that pane's axis."""
+    if pane.unit is Unit.PRICE:
+        return format_price(value, decimals_of(scene))
+    decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
+    return format_quantity(value, min(decimals, 2))
 
 
 def decimals_of(scene: Scene) -> int:
@@ -99,17 +121,12 @@ def missing_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> int:
 
 def read_crosshair(scene: Scene, interval: Interval, position: QPointF) -> Crosshair | None:
     """Return the crosshair for a pointer position in the view: at the nearest candle, with what the axes then say."""
-    layout = scene.layout
-    if scene.last is None or not layout.panes.contains(position):
+    pane = scene.pane_at(position.y())
+    if scene.last is None or pane is None or not scene.layout.panes.contains(position):
         return None
     slot = round(scene.time.position_at(position.x()))
-    if layout.price.contains(position):
-        value_text = format_price(scene.price_at(position.y()), decimals_of(scene))
-    else:
-        share = (layout.volume.bottom() - position.y()) / layout.volume.height()
-        decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
-        value_text = format_quantity(scene.volume_high * share, min(decimals, 2))
-    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval), value_text)
+    said = value_text(scene, pane, pane.value_at(position.y()))
+    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval), said)
 
 
 def bar_at(series: CandleSeries, slot: int) -> Bar | None:

@@ -80,6 +80,25 @@ def format_quantity(quantity: float, decimals: int) -> str:
     return f"{quantity:,.{min(decimals, 3)}f}"
 
 
+def format_axis_quantity(quantity: float) -> str:
+    """Return a round quantity as an axis says it: ``1.5 K``, ``20 M``, ``0.05``."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if quantity >= size:
+            return f"{quantity / size:,.6g} {letter}"
+    return f"{quantity:,.6g}" if quantity >= 1e-4 or quantity == 0 else f"{quantity:.8f}".rstrip("0")
+
+
+def volume_title(symbol: Symbol, bar: Bar | None) -> list[Piece]:
+    """Return the volume pane's title row for a candle."""
+    if bar is None:
+        return []
+    quantity = format_quantity(bar.volume, symbol.quantity_decimals)
+    return [
+        Piece("Volume", Tone.LABEL, "volume", 0),
+        Piece(f"{quantity} {symbol.base}".rstrip(), Tone.VALUE, "volume", 0),
+    ]
+
+
 def fitting(pieces: Sequence[Piece], width: float, measure: Callable[[Sequence[Piece]], float]) -> list[Piece]:
     """Return the pieces that fit in ``width``, giving up whole fields, highest rank first and from the right."""
     kept = list(pieces)

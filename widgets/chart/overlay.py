@@ -10,14 +10,17 @@ from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from widgets.chart.arrangement import PRICE
 from widgets.chart.legend import Piece, Tone, fitting
+from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
-from widgets.chart.scene import PADDING_PX, VOLUME_TEXT_PX, GapMark, Scene
+from widgets.chart.scene import PADDING_PX, GapMark, Scene
 from widgets.chart.text import TextStyle, TextStyles
 
 LEGEND_MIDDLE_PX = 20.0
 _GAP_TEXT_MIDDLE_PX = 42.0
-_VOLUME_TEXT_MIDDLE_PX = 10.0
+TITLE_MIDDLE_PX = 12.0
+_TITLE_LEAST_PX = 40.0  # a lower pane has no title
 _FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
 _HATCH_PX = 7
 _NARROWEST_GAP_PX = 3.0
@@ -34,7 +37,7 @@ def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
 
 def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
     """Return what of the legend has room in the pane; the title, cut short, at the least."""
-    styles, room = scene.styles, scene.layout.price.width() - 2 * PADDING_PX
+    styles, room = scene.styles, scene.layout.panes.width() - 2 * PADDING_PX
     kept = fitting(pieces, room, lambda some: legend_width(styles, some))
     if len(kept) == 1 and styles.bold.width(kept[0].text) > room:
         metrics = QFontMetricsF(styles.bold.font)
@@ -44,8 +47,18 @@ def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
 
 def legend_rect(scene: Scene) -> QRectF:
     """Return the row of the legend, in the view's logical pixels."""
+    return title_rect(scene, scene.price)
+
+
+def title_rect(scene: Scene, pane: Pane) -> QRectF:
+    """Return the row of a pane's title, in the view's logical pixels."""
     height = scene.styles.body.height + 4
-    return QRectF(0, LEGEND_MIDDLE_PX - height / 2, scene.layout.price.width(), height)
+    return QRectF(0, pane.rect.top() + title_middle(pane) - height / 2, scene.layout.panes.width(), height)
+
+
+def title_middle(pane: Pane) -> float:
+    """Return how far below the pane's top the middle of its title is."""
+    return LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX
 
 
 def _space_before(piece: Piece, field: str | None) -> float:
@@ -83,8 +96,8 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
         self._paint_crosshair(painter, pixels, area)
         pixels.logical()
         self._paint_gap_texts(painter, pixels)
-        self._paint_legend(painter, pixels)
-        self._paint_volume_text(painter, pixels)
+        for pane in self._scene.panes:
+            self._paint_title(painter, pixels, pane)
 
     def _paint_gap(self, painter: QPainter, pixels: DevicePixels, area: QRect, gap: GapMark) -> None:
         left, right = (area.left() + x * pixels.scale for x in self._gap_span(gap))
@@ -112,8 +125,8 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
         scene = self._scene
         if scene.last is None:
             return
-        y = scene.price_y(scene.last.close)
-        if scene.layout.price.top() <= y <= scene.layout.price.bottom():
+        y = scene.price.y_of(scene.last.close)
+        if scene.price.rect.top() <= y <= scene.price.rect.bottom():
             row, line = pixels.hairline(y * pixels.scale + pixels.dy), pixels.line
             colour = scene.colours.rising if scene.last_is_rising else scene.colours.falling
             starts = np.arange(area.left(), area.left() + area.width(), 4 * line, dtype=np.int32)
@@ -134,7 +147,8 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
 
     def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, style = self._scene, self._scene.styles.small
-        pane, free_from = scene.layout.price, 0.0
+        pane, free_from = scene.price.rect, 0.0
+        middle = pane.top() + _GAP_TEXT_MIDDLE_PX
         for gap in scene.gaps:
             left, right = self._gap_span(gap)
             width = style.width(gap.text)
@@ -142,28 +156,29 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
                 continue
             x = min(max((left + right - width) / 2, PADDING_PX), pane.width() - width - PADDING_PX)
             if x >= free_from:
-                if self._chip(painter, x, _GAP_TEXT_MIDDLE_PX, width, style):
-                    style.draw(painter, pixels, gap.text, x, _GAP_TEXT_MIDDLE_PX, scene.colours.warning)
+                if self._chip(painter, x, middle, width, style):
+                    style.draw(painter, pixels, gap.text, x, middle, scene.colours.warning)
                 free_from = x + width + PADDING_PX
 
-    def _paint_legend(self, painter: QPainter, pixels: DevicePixels) -> None:
+    def _paint_title(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
         scene, x, field = self._scene, PADDING_PX, None
-        width = legend_width(scene.styles, scene.legend)
-        if not self._chip(painter, x, LEGEND_MIDDLE_PX, width, scene.styles.body):
+        if pane.rect.height() < _TITLE_LEAST_PX and pane.key != PRICE:
             return
-        for piece in scene.legend:
+        middle = pane.rect.top() + title_middle(pane)
+        self._paint_choice(painter, pane, middle)
+        if not self._chip(painter, x, middle, legend_width(scene.styles, pane.title), scene.styles.body):
+            return
+        for piece in pane.title:
             style = _style_of(scene.styles, piece)
             x += _space_before(piece, field)
-            style.draw(painter, pixels, piece.text, x, LEGEND_MIDDLE_PX, scene.colours.tones[piece.tone])
+            style.draw(painter, pixels, piece.text, x, middle, scene.colours.tones[piece.tone])
             x += style.width(piece.text)
             field = piece.field
 
-    def _paint_volume_text(self, painter: QPainter, pixels: DevicePixels) -> None:
-        scene, pane = self._scene, self._scene.layout.volume
-        if scene.volume_text and pane.height() > 2 * VOLUME_TEXT_PX:
-            style, y = scene.styles.small, pane.top() + _VOLUME_TEXT_MIDDLE_PX
-            if self._chip(painter, PADDING_PX, y, style.width(scene.volume_text), style):
-                style.draw(painter, pixels, scene.volume_text, PADDING_PX, y, scene.colours.dim)
+    def _paint_choice(self, painter: QPainter, pane: Pane, middle: float) -> None:
+        if pane.key == self._scene.chosen:
+            height = self._scene.styles.body.height
+            painter.fillRect(QRectF(0, middle - height / 2, 3, height), self._scene.colours.accent)
 
     def _chip(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> bool:
         """Clear the ground under a text, so that no line runs through its letters; False where it need not be drawn."""

@@ -13,19 +13,19 @@ from PySide6.QtGui import QColor, QRegion
 
 from app.market.series import Bar, BarColumns
 from app.market.symbol import Symbol
-from widgets.chart.legend import Piece, Tone
+from widgets.chart.arrangement import PRICE
+from widgets.chart.legend import Tone
+from widgets.chart.pane import Pane
 from widgets.chart.pixels import mixed
-from widgets.chart.price_view import PriceView
 from widgets.chart.text import TextStyles
-from widgets.chart.ticks import PriceTick, TimeTick
+from widgets.chart.ticks import TimeTick
 from widgets.chart.time_view import TimeView
 from widgets.theme import DARK, Palette
 
 _NONE = np.empty(0)
 NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8))
 PADDING_PX = 16.0
-VOLUME_TEXT_PX = 24.0  # the room that the volume pane keeps for its text
-_VOLUME_SHARE = 1 / 6
+SEPARATOR_REACH_PX = 4.0
 
 
 class Colours:
@@ -47,6 +47,7 @@ class Colours:
             Tone.WARNING: self.warning,
             Tone.FAINT: self.dim,
         }
+        self.accent = QColor(palette.accent)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         # Falling or rising, complete or not: index with [rising][complete].
         self.candles = _faded(palette, 1.0, 0.4)
@@ -62,28 +63,20 @@ def _faded(palette: Palette, complete: float, incomplete: float) -> tuple[tuple[
 
 @dataclass(slots=True)
 class Layout:
-    """Where the parts are, in the view's logical pixels."""
+    """Where the parts are, in the view's logical pixels; ``panes`` is all of them together."""
 
-    price: QRectF = field(default_factory=QRectF)
-    volume: QRectF = field(default_factory=QRectF)
-    price_axis: QRectF = field(default_factory=QRectF)
+    panes: QRectF = field(default_factory=QRectF)
+    value_axis: QRectF = field(default_factory=QRectF)
     time_axis: QRectF = field(default_factory=QRectF)
 
     @classmethod
     def of(cls, width: float, height: float, axis_width: float, axis_height: float) -> Layout:
         pane_width, pane_height = max(0.0, width - axis_width), max(0.0, height - axis_height)
-        volume_height = float(round(pane_height * _VOLUME_SHARE))
-        price_height = pane_height - volume_height
         return cls(
-            QRectF(0, 0, pane_width, price_height),
-            QRectF(0, price_height, pane_width, volume_height),
+            QRectF(0, 0, pane_width, pane_height),
             QRectF(pane_width, 0, width - pane_width, pane_height),
             QRectF(0, pane_height, width, height - pane_height),
         )
-
-    @property
-    def panes(self) -> QRectF:
-        return self.price.united(self.volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +100,24 @@ class Crosshair:
 
 @dataclass(slots=True)
 class Scene:
-    """One frame of the chart; ``exposed`` is the part of the view being painted."""
+    """One frame of the chart; ``exposed`` is the part being painted. ``panes`` are never without the price's."""
 
     styles: TextStyles
+    panes: list[Pane]
     palette: Palette = DARK
     colours: Colours = field(default_factory=lambda: Colours(DARK))
     layout: Layout = field(default_factory=Layout)
     symbol: Symbol | None = None
     time: TimeView = field(default_factory=TimeView)
-    price: PriceView = field(default_factory=PriceView)
-    volume_high: float = 1.0
     bars: BarColumns = NO_BARS
     last: Bar | None = None
-    price_ticks: list[PriceTick] = field(default_factory=list)
     time_ticks: list[TimeTick] = field(default_factory=list)
     gaps: list[GapMark] = field(default_factory=list)
     crosshair: Crosshair | None = None
-    legend: list[Piece] = field(default_factory=list)
-    volume_text: str = ""
     last_text: str = ""
     countdown: str = ""
+    marked: int | None = None  # the separator below that pane, under the pointer or being dragged
+    chosen: str | None = None  # the pane that keys act on
     exposed: QRegion = field(default_factory=QRegion)
 
     def set_palette(self, palette: Palette) -> None:
@@ -136,15 +127,26 @@ class Scene:
         """Whether any of that rectangle, in the view's logical pixels, is being painted."""
         return self.exposed.intersects(rect.toAlignedRect())
 
-    def price_y(self, price: float) -> float:
-        """Return a price's height in the view; far outside of the pane it is only outside."""
-        rect, view = self.layout.price, self.price
-        share = (view.high - price) / (view.high - view.low)
-        return rect.top() + min(max(share, -10.0), 10.0) * rect.height()
+    @property
+    def price(self) -> Pane:
+        """The price pane."""
+        return self.pane(PRICE)
 
-    def price_at(self, y: float) -> float:
-        rect, view = self.layout.price, self.price
-        return view.high - (y - rect.top()) / max(rect.height(), 1.0) * (view.high - view.low)
+    def pane(self, key: str) -> Pane:
+        """Return the pane of that key. Raises KeyError."""
+        for pane in self.panes:
+            if pane.key == key:
+                return pane
+        raise KeyError(key)
+
+    def pane_at(self, y: float) -> Pane | None:
+        """Return the pane at that height in the view."""
+        return next((pane for pane in self.panes if pane.rect.top() <= y < pane.rect.bottom()), None)
+
+    def separator_at(self, y: float) -> int | None:
+        """Return the index of the pane whose lower edge is there, within reach of a pointer; not the last one's."""
+        edges = (pane.rect.bottom() for pane in self.panes[:-1])
+        return next((at for at, edge in enumerate(edges) if abs(y - edge) <= SEPARATOR_REACH_PX), None)
 
     @property
     def last_is_rising(self) -> bool:

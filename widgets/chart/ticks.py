@@ -1,7 +1,7 @@
 """
 Where the axes have their marks, and what those say. Pure.
 
-Prices go in steps of 1, 2 or 5 times a power of ten and carry the symbol's decimals. Times go in steps people read:
+Values go in steps of 1, 2 or 5 times a power of ten; prices carry the symbol's decimals. Times go in steps people read:
 each stands at the first candle that opens at or after it, and says when that candle opens. Where a day (month, year)
 begins, the mark says so and is bold.
 """
@@ -27,10 +27,10 @@ _WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _FIRST_YEAR, _LAST_YEAR = 1971, 2200
 
 
-class PriceTick(NamedTuple):
-    """A mark on the price axis."""
+class ValueTick(NamedTuple):
+    """A mark on a value axis."""
 
-    price: float
+    value: float
     text: str
 
 
@@ -46,15 +46,19 @@ def format_price(price: float, decimals: int) -> str:
     return f"{price:,.{decimals}f}".replace("-", "−")
 
 
-def price_ticks(low: float, high: float, height_px: float, least_px: float, decimals: int) -> list[PriceTick]:
+def price_ticks(low: float, high: float, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
     """Return the marks between two prices, at least ``least_px`` apart, as told apart by ``decimals``."""
+    steps = round_values(low, high, height_px, least_px, 10.0**-decimals)
+    return [ValueTick(value, format_price(value, decimals)) for value in steps]
+
+
+def round_values(low: float, high: float, height_px: float, least_px: float, least: float = 0.0) -> list[float]:
+    """Return the round values from ``low`` to ``high`` that are ``least_px``, and ``least``, apart or more."""
     if height_px < least_px or not high > low:
         return []
-    step = _nice_step(max((high - low) * least_px / height_px, 10.0**-decimals))
+    step = _nice_step(max((high - low) * least_px / height_px, least))
     first, last = math.ceil(low / step), math.floor(high / step)
-    if last - first > _MOST_TICKS:
-        return []
-    return [PriceTick(number * step, format_price(number * step, decimals)) for number in range(first, last + 1)]
+    return [] if last - first > _MOST_TICKS else [number * step for number in range(first, last + 1)]
 
 
 def _nice_step(least: float) -> float:

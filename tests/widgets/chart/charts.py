@@ -58,11 +58,11 @@ def settle(qtbot: QtBot, chart: ChartWidget) -> None:
 
 def place(chart: ChartWidget, slot: float, price: float) -> QPointF:
     """Where a slot and price are in the chart, as its ViewBox says."""
-    return canvas_of(chart).price_box.mapViewToScene(QPointF(slot, price))
+    return canvas_of(chart).box_of("price").mapViewToScene(QPointF(slot, price))
 
 
 def slot_at(chart: ChartWidget, x: float) -> float:
-    return canvas_of(chart).price_box.mapSceneToView(QPointF(x, 10.0)).x()
+    return canvas_of(chart).box_of("price").mapSceneToView(QPointF(x, 10.0)).x()
 
 
 def picture(chart: ChartWidget, scale: float = 1.0) -> QImage:

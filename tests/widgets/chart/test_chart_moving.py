@@ -61,7 +61,7 @@ def drag(chart: ChartWidget, start: QPoint, by: QPoint) -> None:
 
 
 def price_range(chart: ChartWidget) -> tuple[float, float]:
-    low, high = canvas_of(chart).price_box.viewRange()[1]
+    low, high = canvas_of(chart).box_of("price").viewRange()[1]
     return low, high
 
 
@@ -114,7 +114,7 @@ def test_dragging_the_price_axis_stretches_until_a_double_click_fits_again(
 def test_a_double_click_fits_width_and_prices(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     usual, fitted = chart.visible_range_us(), price_range(chart)
     chart.zoom(0.4)
-    chart.stretch_price(3)
+    chart.stretch("price", 3)
     settle(qtbot, chart)
     QTest.mouseDClick(canvas_of(chart).viewport(), LEFT_BUTTON, NO_KEYS, QPoint(200, 200))
     settle(qtbot, chart)
@@ -178,7 +178,7 @@ def test_looking_back_stays_put_until_asked_to_follow_again(
     chart.series_changed()
     settle(qtbot, chart)
     assert chart.visible_range_us() == before
-    pane = canvas_of(chart).price_box.sceneBoundingRect().toRect().adjusted(0, 40, 0, -60)
+    pane = canvas_of(chart).box_of("price").sceneBoundingRect().toRect().adjusted(0, 40, 0, -60)
     assert picture(chart).copy(pane) == seen.copy(pane)
     latest.click()
     settle(qtbot, chart)
@@ -303,7 +303,7 @@ def test_the_recorded_candles_are_in_the_legend_to_the_digit(
     slot = MINUTE.slot(1_723_161_300_000_000)  # 2024-08-08T23:55Z
     chart.set_series(series, BTC, keep_time_us=MINUTE.slot_open_us(slot) + MINUTE_US // 2, follow=False)
     settle(qtbot, chart)
-    middle = canvas_of(chart).price_box.sceneBoundingRect().center()
+    middle = canvas_of(chart).box_of("price").sceneBoundingRect().center()
     chart.point_at(middle)
     settle(qtbot, chart)
     bar = series.bar(series.index_at_slot(slot))

@@ -220,7 +220,11 @@ def test_painting_never_fails(
         chart.show()
         chart.set_gaps([GapBand(each.open_time_us, each.open_time_us, 3) for each in candles[:2]])
         chart.set_now(interval.slot_open_us(first + 30))
-        for act in (lambda: chart.zoom(2**zoom, size[0] / 3), lambda: chart.pan(pan), lambda: chart.stretch_price(40)):
+        for act in (
+            lambda: chart.zoom(2**zoom, size[0] / 3),
+            lambda: chart.pan(pan),
+            lambda: chart.stretch("price", 40),
+        ):
             act()
             chart.point_at(QPointF(size[0] / 2, size[1] / 3))
             picture(chart, scale)
@@ -233,10 +237,10 @@ def test_painting_never_fails(
 def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     level = pg.InfiniteLine(pos=105.0, angle=0, pen=pg.mkPen("#ff00ff", width=3))
-    canvas_of(chart).price_box.addItem(level, ignoreBounds=True)
+    canvas_of(chart).box_of("price").addItem(level, ignoreBounds=True)
     chart.pan(40)
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"
-    chart.stretch_price(2)
+    chart.stretch("price", 2)
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"

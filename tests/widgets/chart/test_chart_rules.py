@@ -15,10 +15,10 @@ from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series import Bar
 from widgets.chart.framing import gap_marks
 from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
-from widgets.chart.price_view import PriceView, volume_top
 from widgets.chart.scene import NO_BARS, GapMark
 from widgets.chart.ticks import countdown, full_time, price_ticks, time_ticks
 from widgets.chart.time_view import TimeView, position_of, time_at
+from widgets.chart.value_view import Margins, ValueView, volume_top
 from widgets.views import GapBand
 
 INTERVALS = [*MENU_INTERVALS, Interval.parse("13m"), Interval.parse("181m"), Interval.parse("90s")]
@@ -45,7 +45,7 @@ def test_price_marks_are_apart_and_all_differ(low: float, share: float, height: 
     ticks = price_ticks(low, high, height, 56, decimals)
     assert len({tick.text for tick in ticks}) == len(ticks)
     for one, next_ in pairwise(ticks):
-        assert (next_.price - one.price) / (high - low) * height > 55
+        assert (next_.value - one.value) / (high - low) * height > 55
 
 
 def test_days_begin_in_bold_between_hours() -> None:
@@ -107,13 +107,29 @@ def test_zooming_keeps_what_is_under_the_pointer_or_the_candles_in_view(
 
 
 def test_equal_prices_still_have_a_height() -> None:
-    view = PriceView()
-    bars = series_of([candle(5, 100, 100, high_e8=100 * 10**8, low_e8=100 * 10**8)]).bars_between(0, 9)
-    view.fit(bars, 400, 0.01)
+    view = ValueView()
+    view.fit(100.0, 100.0, 400, Margins(56, 24), 0.1)
     assert view.low < 100 < view.high
+
+
+def test_a_fitted_axis_leaves_its_margins_and_one_set_by_hand_stays() -> None:
+    view = ValueView()
+    view.fit(100.0, 200.0, 480, Margins(56, 24))
+    assert view.share_of(200.0) * 480 == pytest.approx(56)
+    assert view.share_of(100.0) * 480 == pytest.approx(480 - 24)
+    view.stretch(2.0)
     before = (view.low, view.high)
-    view.fit(NO_BARS, 400, 0.01)
+    view.fit(1.0, 2.0, 480, Margins(56, 24))
     assert (view.low, view.high) == before
+
+
+def test_what_columns_stand_on_stays_where_it_is() -> None:
+    view = ValueView(grounded=True)
+    view.fit(0.0, 50.0, 124, Margins(24, 0))
+    assert (view.low, view.share_of(50.0) * 124) == (0.0, pytest.approx(24))
+    view.stretch(0.5)
+    view.shift(0.3)
+    assert (view.low, view.high) == (0.0, pytest.approx(62 / 2))
 
 
 def test_the_volume_scale_does_not_change_with_every_tick() -> None:

@@ -1,0 +1,146 @@
+"""
+What a layer paints with: figures over slots and values, drawn into one pane without a Python loop per bar.
+
+Bars come as `BarColumns`, at the level of detail that the pixels allow, and each figure draws them rightly at every
+level: a line, where a bar stands for many values, covers all that lie between the lowest and the highest of them.
+Everything but slanted lines is whole rectangles in device pixels (see `pixels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+
+from app.market.series import BarColumns
+from widgets.chart.geometry import Columns, Pixels, bar_columns, middles, rows_of
+from widgets.chart.pixels import DevicePixels, RectBuffer
+from widgets.chart.scene import Scene
+from widgets.chart.value_view import ValueView
+
+Values = NDArray[np.float64]
+
+
+class PaneBrush:
+    """
+    Paints into one pane during one paint.
+
+    Attributes:
+        area: the pane, in device pixels. line: a hairline's width. colours: the theme's.
+    """
+
+    def __init__(
+        self, painter: QPainter, pixels: DevicePixels, scene: Scene, view: ValueView, area: QRect, buffer: RectBuffer
+    ) -> None:
+        self._painter, self._buffer, self._view = painter, buffer, view
+        self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
+        self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
+        self._columns: tuple[BarColumns, Columns] | None = None
+
+    def columns(self, bars: BarColumns) -> Columns:
+        """Return where these bars stand, left to right; the same for all that is drawn of them."""
+        if self._columns is None or self._columns[0] is not bars:
+            self._columns = bars, bar_columns(bars, self._left, self.area, self._slot_px, self.line)
+        return self._columns[1]
+
+    def rows(self, values: Values, view: ValueView | None = None) -> Pixels:
+        """Return how far down values stand, on the pane's axis or on another."""
+        return rows_of(values, view or self._view, self.area)
+
+    def rects(self, colour: QColor, x1: ArrayLike, y1: ArrayLike, x2: ArrayLike, y2: ArrayLike, count: int) -> None:
+        """Fill ``count`` rectangles in device pixels, corners inclusive; arrays or scalars."""
+        self._buffer.draw(self._painter, colour, x1, y1, x2, y2, count)
+
+    def columns_from(
+        self,
+        colour: QColor,
+        bars: BarColumns,
+        values: Values,
+        *,
+        base: float = 0.0,
+        where: NDArray[np.bool_] | None = None,
+        view: ValueView | None = None,
+    ) -> None:
+        """
+        Draw a column from ``base`` to each value (of the bars ``where``), as wide as a candle's body.
+
+        However small, a value shows; one that is the base, or NaN, does not.
+        """
+        shown = np.isfinite(values) & (values != base)
+        if where is not None:
+            shown &= where
+        columns, over = self.columns(bars), values[shown]
+        tops, ground = self.rows(over, view), int(self.rows(np.array([base]), view)[0])
+        is_above = over > base
+        first = np.where(is_above, np.minimum(tops, ground - 1), ground)
+        last = np.where(is_above, ground - 1, np.maximum(tops - 1, ground))
+        self.rects(colour, columns.body_left[shown], first, columns.body_right[shown], last, len(over))
+
+    def line_through(self, colour: QColor, bars: BarColumns, width_px: float = 1.5) -> None:
+        """Draw a line through the bars' closes (whose highs and lows are those of the values); NaN breaks it."""
+        width = max(1.0, width_px * self.scale)
+        if bars.span > 1:
+            self._thick_columns(colour, bars, round(width))
+            return
+        xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+        self._painter.setPen(pen)
+        for run in runs_of(np.isfinite(ys)):
+            if run.stop - run.start > 1:
+                self._painter.drawPolyline(polygon_of(xs[run], ys[run]))
+            else:
+                self._painter.drawPoint(QPointF(xs[run.start], ys[run.start]))
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def band_between(self, colour: QColor, bars: BarColumns, low: Values, high: Values | float) -> None:
+        """Fill between two lines over the same bars, or from a line to one value; where either is NaN, nothing."""
+        xs = middles(self.columns(bars))
+        tops, floors = self._exact_rows(np.broadcast_to(high, low.shape)), self._exact_rows(low)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        self._painter.setPen(Qt.PenStyle.NoPen)
+        self._painter.setBrush(colour)
+        for run in runs_of(np.isfinite(tops) & np.isfinite(floors)):
+            self._painter.drawPolygon(self._closed(xs[run], tops[run], floors[run]))
+
+    def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:
+        """Draw a square dot at each value; where bars are narrower than a dot, narrower ones."""
+        shown = np.isfinite(values)
+        side = max(1, min(round(size_px * self.scale), int(self._slot_px * bars.span)))
+        left = np.rint(middles(self.columns(bars))[shown] - side / 2).astype(np.int32)
+        top = self.rows(values[shown]) - np.int32(side // 2)
+        self.rects(colour, left, top, left + (side - 1), top + (side - 1), len(left))
+
+    def _closed(self, xs: Values, tops: Values, floors: Values) -> QPolygonF:
+        return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))
+
+    def _exact_rows(self, values: Values) -> Values:
+        """Return rows that are not rounded, kept near the pane: Qt's strokes suffer far away from it."""
+        height = self.area.height()
+        return self.area.top() + np.clip(self._view.shares_of(values), -10.0, 11.0) * height
+
+    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int) -> None:
+        known = np.isfinite(bars.close)
+        before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
+        joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape
+        top = self.rows(np.maximum(bars.high, joint)[known]) - np.int32(width // 2)
+        bottom = self.rows(np.minimum(bars.low, joint)[known]) + np.int32((width - 1) // 2)
+        columns = self.columns(bars)
+        self.rects(colour, columns.body_left[known], top, columns.body_right[known], bottom, int(known.sum()))
+
+
+def polygon_of(xs: Values, ys: Values) -> QPolygonF:
+    """Return the points as Qt's, copied as a block."""
+    polygon: QPolygonF = pg.functions.arrayToQPolygonF(xs, ys)
+    return polygon
+
+
+def runs_of(known: NDArray[np.bool_]) -> Iterator[slice]:
+    """Yield the stretches without a break: few, where breaks are gaps rather than every other bar."""
+    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
+    for first, end in edges.reshape(-1, 2).tolist():
+        yield slice(first, end)

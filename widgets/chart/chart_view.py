@@ -1,0 +1,274 @@
+"""
+A view of one series: its panes, what of them is in sight, and how that moves.
+
+Data arrives when it likes: `series_changed` only notes that it did. A frame (see `frames`) decides what is in view, and
+whether the whole view or only the last bars' strip is repainted (see `repainting`). Texts that must be readable follow
+on a slower timer. What is said beside the market's figures (states, gaps, the countdown) is `ChartWidget`'s.
+"""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+
+from app.market.series import CandleSeries
+from app.market.symbol import Symbol
+from widgets.chart.arrangement import PRICE, Arrangement
+from widgets.chart.axes import LABEL_PADDING_PX
+from widgets.chart.canvas import ChartCanvas
+from widgets.chart.following import Follower
+from widgets.chart.frames import FrameTimer, single_shot
+from widgets.chart.framing import decimals_of, frame_scene
+from widgets.chart.gestures import Gestures
+from widgets.chart.moving import Moving
+from widgets.chart.pane_menu import fill_pane_menu
+from widgets.chart.pane_set import PaneSet, make_pane
+from widgets.chart.reading import Reader
+from widgets.chart.repainting import Repainter, separator_rects
+from widgets.chart.scene import Layout, Scene
+from widgets.chart.text import TextStyles
+from widgets.chart.ticks import format_price
+from widgets.chart.time_view import position_of, time_at
+
+_TEXT_MS = 200
+_TIME_AXIS_PX = 28.0
+_FIRST_AXIS_PX = 76.0
+
+
+class ChartView(Moving, QWidget):
+    """
+    Panes under one another, the price's among them, for one series at a time.
+
+    Signals:
+        older_history_requested(object): the view came within about a screen of the first bar; carries that bar's open
+            time, UTC microseconds. Once, until older bars were prepended or another series is shown.
+        following_changed(bool): the view began, or ceased, to move on with the latest candle.
+        visible_range_changed(): `visible_range_us` returns something else.
+        painted(): the chart was painted; it shows what it was told before the frame that `frame_count` counted last.
+        crosshair_moved(object): onto that `Bar`, or None: off the candles.
+        arrangement_changed(object): the user moved, resized, closed or opened a pane; carries the `Arrangement`.
+    """
+
+    # Times are passed as objects: Signal(int) is 32 bits wide.
+    older_history_requested = Signal(object)
+    following_changed = Signal(bool)
+    visible_range_changed = Signal()
+    painted = Signal()
+    crosshair_moved = Signal(object)
+    arrangement_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._series: CandleSeries | None = None
+        self._follower = Follower()
+        self._kept_us: int | None = None  # under the centre before the series went away
+        self._axis_px = 0.0
+        self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
+        self._canvas = ChartCanvas(self._scene, self)
+        self._panes = PaneSet(self._scene, self._rearranged)
+        self._panes.arrange(Arrangement())
+        self._reader = Reader(self._scene, self._canvas, self.crosshair_moved.emit)
+        self._repainter = Repainter(self._scene, self._canvas)
+        self._canvas.resized.connect(self._resized)
+        self._canvas.painted.connect(self.painted)
+        self._canvas.menu_requested.connect(self._open_menu)
+        self._gestures = Gestures(self._canvas, self._scene, self._panes, self)
+        self._frames = FrameTimer(self, self._run_frame)
+        self._text_timer = single_shot(self, self._refresh_texts)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self._canvas)
+        self.setFocusProxy(self._canvas)
+
+    def set_series(
+        self,
+        series: CandleSeries | None,
+        symbol: Symbol | None,
+        *,
+        keep_time_us: int | None = None,
+        follow: bool | None = None,
+    ) -> None:
+        """
+        Show another series, or, with None, nothing: at once, so that old candles never stand under a new name.
+
+        The time under the centre stays (or becomes ``keep_time_us``), unless the chart follows the latest candle; then
+        it still does. ``follow`` says which of the two.
+        """
+        centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
+        if follow is not None:
+            self._set_following(follow)
+        if symbol != self._scene.symbol:
+            self._axis_px = 0.0
+        if series is not self._series:
+            for pane in self._scene.panes:
+                pane.view.auto = True
+        self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
+        self._follower.begin()
+        if series is not None and not self._follower.is_on and centre_us is not None:
+            self._scene.time.centre_on(position_of(series.interval, centre_us))
+        self._repainter.mark_all()
+        self._run_frame()
+        self._refresh_texts()
+        self.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
+
+    def series_changed(self) -> None:
+        """Look at the series in the next frame. Cheap: call it for every trade."""
+        self._frames.request()
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the view moves on with the latest candle."""
+        return self._follower.is_on
+
+    @property
+    def paint_count(self) -> int:
+        """How often the chart has painted, parts included."""
+        return self._canvas.paint_count
+
+    @property
+    def frame_count(self) -> int:
+        """How many times the chart took what it was told into its picture."""
+        return self._frames.count
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether all that arrived is marked for painting: no frame and no text is due."""
+        return not self._frames.is_due and not self._text_timer.isActive()
+
+    @property
+    def legend_text(self) -> str:
+        """What the legend says, as one line."""
+        return " ".join(piece.text for piece in self._scene.price.title)
+
+    def visible_range_us(self) -> tuple[int, int] | None:
+        """Return the times at the left and right edge, UTC microseconds; None without a series."""
+        if self._series is None:
+            return None
+        time, interval = self._scene.time, self._series.interval
+        return time_at(interval, time.left), time_at(interval, time.right)
+
+    def center_time_us(self) -> int | None:
+        """Return the time under the centre, UTC microseconds; without a series, that of the one before."""
+        if self._series is None or (self._follower.is_on and self._follower.last_slot is None):
+            return self._kept_us
+        return time_at(self._series.interval, self._scene.time.centre)
+
+    # Panes
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """Which panes there are, from top to bottom, and how high."""
+        return self._panes.arrangement
+
+    def set_arrangement(self, arrangement: Arrangement) -> None:
+        """Make these the panes."""
+        self._panes.arrange(arrangement)
+        self._resized()
+
+    def _rearranged(self) -> None:
+        self._resized()
+        self.arrangement_changed.emit(self._panes.arrangement)
+
+    def _open_menu(self, position: QPointF, at: QPoint) -> None:
+        pane = self._scene.pane_at(position.y()) or self._scene.price
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        fill_pane_menu(menu, self._panes, pane.key)
+        menu.popup(at)
+
+    # The pointer
+
+    def point_at(self, position: QPointF | None) -> None:
+        """Put the crosshair there, or nowhere."""
+        self._reader.pointer = position
+        self._frames.request()
+
+    def mark_separator(self, separator: int | None) -> None:
+        """Show that line between panes as one that can be dragged."""
+        if separator != self._scene.marked:
+            self._scene.marked = separator
+            self._canvas.repaint_rects(separator_rects(self._scene))
+
+    # Frames
+
+    def _repaint_all(self) -> None:
+        self._repainter.mark_all()
+        self._frames.request()
+
+    def frame_now(self) -> None:
+        """Do the frame that is due without waiting for it, as a benchmark must; Qt still paints when it next can."""
+        self._frames.run_now()
+
+    def _run_frame(self) -> None:
+        """Bring the scene up to date and mark what differs as dirty; Qt paints it when it next can."""
+        self._frames.note_frame()
+        series = self._series
+        if series is not None and len(series):
+            self._follower.keep_up(self._scene.time, int(series.slots[-1]))
+        self._frame_scene()
+        self._add_marks()
+        moved, changed = self._repainter.mark(series, self._reader.point(series))
+        if changed and not self._text_timer.isActive():
+            self._text_timer.start(_TEXT_MS)
+        self._tell(moved)
+
+    def _frame_scene(self) -> None:
+        scene = self._scene
+        frame_scene(scene, self._series, self.devicePixelRatioF())
+        if scene.last is not None:
+            widest = max(scene.last_text, format_price(scene.price.view.high, decimals_of(scene)), key=len)
+            needed = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
+            if needed > self._axis_px:
+                self._axis_px = float(math.ceil(needed) + 4)
+                self._lay_out()
+                frame_scene(scene, self._series, self.devicePixelRatioF())
+
+    def _add_marks(self) -> None:
+        """Add to the scene what is not the series'. To be extended."""
+
+    def _tell(self, moved: bool) -> None:
+        """Say what has changed, once the frame is whole."""
+        if moved:
+            self.visible_range_changed.emit()
+        if self._follower.wants_older(self._scene.time):
+            assert self._series is not None
+            self.older_history_requested.emit(int(self._series.column("open_time_us")[0]))
+
+    def _refresh_texts(self) -> None:
+        self._reader.refresh(self._series)
+
+    # Qt
+
+    def _resized(self) -> None:
+        # At once rather than in the next frame: Qt paints the new size right after this.
+        self._lay_out()
+        self._repainter.mark_all()
+        self._run_frame()
+        self._refresh_texts()
+
+    def _lay_out(self) -> None:
+        scene, canvas = self._scene, self._canvas
+        scene.layout = Layout.of(canvas.width(), canvas.height(), self._axis_px or _FIRST_AXIS_PX, _TIME_AXIS_PX)
+        scene.time.width_px = max(scene.layout.panes.width(), 1.0)
+        self._panes.lay_out()
+        canvas.place_items()
+        self._place_over_panes()
+
+    def _place_over_panes(self) -> None:
+        """Place what stands over the panes. To be extended."""
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._repainter.mark_all()
+        self._run_frame()
+        self._refresh_texts()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_scene"):
+            self._scene.styles = TextStyles(self.font())
+            self._axis_px = 0.0
+            self._resized()

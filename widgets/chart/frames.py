@@ -1,0 +1,57 @@
+"""When frames run: at most every 16 ms, and none while nothing is due, the chart is hidden or its window minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QWidget
+
+_FRAME_MS = 16
+_MINIMISED_MS = 500
+
+
+class FrameTimer(QObject):
+    """Calls ``frame`` soon after it was requested, for a widget; by single shots, so that an idle chart has none."""
+
+    def __init__(self, widget: QWidget, frame: Callable[[], None]) -> None:
+        super().__init__(widget)
+        self._widget, self._call = widget, frame
+        self._ran_at_s, self.count = 0.0, 0
+        self._timer = single_shot(self, self._frame)
+        self.is_due = False
+
+    def request(self) -> None:
+        """Let a frame run when the next one may. Cheap: call it for every trade."""
+        if not self.is_due and self._widget.isVisible():
+            self.is_due = True
+            waited_ms = (monotonic() - self._ran_at_s) * 1000
+            self._timer.start(max(0, round(_FRAME_MS - waited_ms)))
+
+    def run_now(self) -> None:
+        """Run the frame that is due without waiting for it."""
+        if self.is_due:
+            self._timer.stop()
+            self._frame()
+
+    def note_frame(self) -> None:
+        """Take note that a frame runs now, for whatever reason: the next one keeps its distance."""
+        self._ran_at_s = monotonic()
+        self.count += 1
+
+    def _frame(self) -> None:
+        self.is_due = False
+        if self._widget.window().isMinimized():
+            self.is_due = True
+            self._timer.start(_MINIMISED_MS)
+        elif self._widget.isVisible():
+            self._call()
+
+
+def single_shot(parent: QObject, call: Callable[[], object]) -> QTimer:
+    """Return a timer that calls once each time it is started."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.timeout.connect(call)
+    return timer

@@ -1,0 +1,86 @@
+"""One pane of the chart as it is in this frame: where it is, which values it shows, and what is drawn in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from PySide6.QtCore import QRectF
+
+from app.market.series import BarColumns, CandleSeries
+from widgets.chart.legend import Piece
+from widgets.chart.ticks import ValueTick
+from widgets.chart.value_view import Margins, ValueView
+
+if TYPE_CHECKING:
+    from widgets.chart.brush import PaneBrush
+
+
+class Window(NamedTuple):
+    """What is in view: these slots, both inclusive, 2**``level`` of them to a bar, and the series' bars there."""
+
+    first_slot: int
+    last_slot: int
+    level: int
+    bars: BarColumns
+
+
+class Unit(Enum):
+    """How the values of a pane are written."""
+
+    PRICE = "price"
+    QUANTITY = "quantity"
+
+
+class Layer(Protocol):
+    """
+    One thing drawn in a pane: candles, volume, an average.
+
+    `look` is called once a frame, before the others. What is drawn of a bar may depend on the bar before it and on no
+    other: a change of the last bar repaints from the one before on.
+    """
+
+    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+        """Read what is in view; ``height_px`` is the pane's height in logical pixels."""
+
+    def extent(self) -> tuple[float, float] | None:
+        """Return the lowest and the highest value in view, for the automatic axis; None: nothing to go by."""
+
+    def paint_behind(self, brush: PaneBrush) -> None:
+        """Paint what lies under the grid: areas and bands."""
+
+    def paint(self, brush: PaneBrush) -> None:
+        """Paint the rest."""
+
+
+@dataclass(slots=True)
+class Pane:
+    """A pane: rect and margins in the view's logical pixels; layers from the back to the front."""
+
+    key: str
+    unit: Unit
+    margins: Margins
+    layers: list[Layer]
+    tick_px: float
+    view: ValueView = field(default_factory=ValueView)
+    rect: QRectF = field(default_factory=QRectF)
+    ticks: list[ValueTick] = field(default_factory=list)
+    title: list[Piece] = field(default_factory=list)
+
+    def y_of(self, value: float) -> float:
+        """Return a value's height in the view; far outside of the pane it is only outside."""
+        share = self.view.share_of(value)
+        return self.rect.top() + min(max(share, -10.0), 10.0) * self.rect.height()
+
+    def value_at(self, y: float) -> float:
+        return self.view.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))
+
+    def look(self, series: CandleSeries, window: Window, least: float) -> None:
+        """Let the layers read what is in view, and fit the axis to it; ``least``: the lowest height in value."""
+        for layer in self.layers:
+            layer.look(series, window, self.rect.height())
+        extents = [extent for layer in self.layers if (extent := layer.extent()) is not None]
+        if extents:
+            low, high = min(low for low, _ in extents), max(high for _, high in extents)
+            self.view.fit(low, high, self.rect.height(), self.margins, least)

@@ -1,0 +1,63 @@
+"""The item that paints all panes: in each its layers, behind and over the grid; between them the separators."""
+
+from __future__ import annotations
+
+from pyqtgraph import GraphicsObject
+from PySide6.QtCore import QRect, QRectF
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from widgets.chart.brush import PaneBrush
+from widgets.chart.pane import Pane
+from widgets.chart.pixels import DevicePixels, RectBuffer
+from widgets.chart.scene import Scene
+
+
+class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
+    """One item for every pane, so that panes come and go without items."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+        self._buffer = RectBuffer()
+
+    def boundingRect(self) -> QRectF:
+        return self._scene.layout.panes
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        scene, pixels = self._scene, DevicePixels(painter)
+        for pane in scene.panes:
+            if not pane.rect.isEmpty() and scene.is_exposed(pane.rect):
+                self._paint_pane(painter, pixels, pane)
+        painter.setClipRect(pixels.rect(scene.layout.panes))
+        self._paint_separators(painter, pixels)
+        pixels.logical()
+
+    def _paint_pane(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+        area = pixels.rect(pane.rect)
+        painter.setClipRect(area)
+        brush = PaneBrush(painter, pixels, self._scene, pane.view, area, self._buffer)
+        shown = len(self._scene.bars.slot) > 0
+        for layer in pane.layers if shown else ():
+            layer.paint_behind(brush)
+        self._paint_grid(painter, pixels, pane, area)
+        for layer in pane.layers if shown else ():
+            layer.paint(brush)
+
+    def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
+        scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
+        for tick in scene.time_ticks:
+            x = pixels.hairline(area.left() + scene.time.x_of(tick.slot) * pixels.scale)
+            painter.fillRect(x, area.top(), line, area.height(), colour)
+        for mark in pane.ticks:
+            y = pixels.hairline(pane.y_of(mark.value) * pixels.scale + pixels.dy)
+            painter.fillRect(area.left(), y, area.width(), line, colour)
+
+    def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene = self._scene
+        for at, pane in enumerate(scene.panes[:-1]):
+            marked = at == scene.marked
+            left, y = pixels.x(pane.rect.left()), pixels.y(pane.rect.bottom())
+            width = pixels.x(pane.rect.right()) - left
+            thick = 2 * pixels.line if marked else pixels.line
+            painter.fillRect(left, y - thick // 2, width, thick, scene.colours.accent if marked else scene.colours.line)

@@ -1,0 +1,64 @@
+"""What the chart says: the crosshair under the pointer, the legend and the panes' titles for the candle there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRectF
+
+from app.market.series import Bar, CandleSeries
+from widgets.chart.arrangement import PRICE, VOLUME
+from widgets.chart.canvas import ChartCanvas
+from widgets.chart.framing import bar_at, missing_in, read_crosshair
+from widgets.chart.legend import Piece, legend_pieces, volume_title
+from widgets.chart.overlay import fitted_legend, title_rect
+from widgets.chart.pane import Pane
+from widgets.chart.repainting import crosshair_rects
+from widgets.chart.scene import Scene
+from widgets.views import GapBand
+
+
+class Reader:
+    """Reads one scene; ``moved`` is called with the bar under the crosshair, or None, when that is another."""
+
+    def __init__(self, scene: Scene, canvas: ChartCanvas, moved: Callable[[Bar | None], object]) -> None:
+        self._scene, self._canvas, self._moved = scene, canvas, moved
+        self._hovered: Bar | None = None
+        self.pointer: QPointF | None = None
+        self.gaps: list[GapBand] = []
+
+    def point(self, series: CandleSeries | None) -> list[QRectF]:
+        """Move the crosshair to the pointer; return what that repaints."""
+        scene, before = self._scene, self._scene.crosshair
+        scene.crosshair = None
+        if self.pointer is not None and series is not None:
+            scene.crosshair = read_crosshair(scene, series.interval, self.pointer)
+        if scene.crosshair == before:
+            return []
+        hovered = None
+        if scene.crosshair is not None and series is not None:
+            hovered = bar_at(series, scene.crosshair.slot)
+        if hovered != self._hovered:
+            self._hovered = hovered
+            self.refresh(series)
+            self._moved(hovered)
+        return crosshair_rects(scene, before) + crosshair_rects(scene, scene.crosshair)
+
+    def refresh(self, series: CandleSeries | None) -> None:
+        """Say again what the candle under the crosshair, else the latest one, is."""
+        changed = []
+        for pane in self._scene.panes:
+            title = self._title(pane, series)
+            if title != pane.title:
+                pane.title = title
+                changed.append(title_rect(self._scene, pane))
+        self._canvas.repaint_rects(changed)
+
+    def _title(self, pane: Pane, series: CandleSeries | None) -> list[Piece]:
+        scene, bar = self._scene, self._hovered or self._scene.last
+        if scene.symbol is None or series is None:
+            return []
+        if pane.key == PRICE:
+            missing = missing_in(self.gaps, bar, series.interval) if bar else 0
+            return fitted_legend(scene, legend_pieces(scene.symbol, series.interval, bar, missing))
+        return volume_title(scene.symbol, bar) if pane.key == VOLUME else []
