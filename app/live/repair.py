@@ -6,9 +6,9 @@ from what is stored. A request fetches a thousand trades by their ids. First com
 newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
 
 A gap larger than `Recorder.repair_trades` is fetched only where it is downloaded, which a person asks for, and where
-its trades were received and had to be given up. Ids that the exchange passes over, answering with a later trade, do not
-exist there: they are noted and never asked for again. Any other answer that brings nothing proves nothing. What fails
-is set aside for a while, longer each time, and everything else goes on.
+its trades were received and had to be given up. Ids that the exchange passes over twice, answering with a later trade,
+do not exist there: they are noted and never asked for again. Any other answer that brings nothing proves nothing. What
+fails is set aside for a while, longer each time, and everything else goes on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from app.live.tracker import SymbolTracker
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage
 from app.market.ports import Clock, TradeHistory
-from app.market.trade import Trade
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +34,7 @@ _AWAY_S, _LONGEST_AWAY_S = 5.0, 30.0
 _SHORT_S, _LONGEST_SHORT_S = 5.0, 600.0
 _REFUSED_S, _LONGEST_REFUSED_S = 60.0, 3_600.0
 _IDS_A_PAGE = 999  # and one more row: only a later trade proves that the exchange has none with an id it leaves out
+_DOUBT_S = 1.0  # between two answers that must agree on what does not exist: what is noted so is never fetched
 _OTHERS_EVERY = 4
 _HOPEFUL_TRIES = 5
 
@@ -232,32 +232,45 @@ class Repairer:
     async def _fetch(self, chunk: _Chunk) -> bool:
         """Fetch one chunk; False where that brought nothing."""
         tracker, first, last = chunk.tracker, chunk.first, chunk.last
-        page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
-        if not self._is_current(tracker):
-            return True
         before = _count(tracker.held().missing(first, last))
-        self.repaired += await self._recorder.ingest([trade for trade in page if first <= trade.trade_id <= last])
+        passed_over = await self._take(chunk)
+        if passed_over:
+            await self._clock.sleep(_DOUBT_S)
+            if self._is_current(tracker):
+                self._note_absent(tracker, passed_over, await self._take(chunk))
         if not self._is_current(tracker):
             return True
-        self._note_absent(tracker, page, first, last)
         left = tracker.held().missing(first, last)
         if not left:
             logger.debug("%s: trades %d to %d repaired", tracker.symbol, first, last)
         # What came by itself meanwhile is no failure of the exchange's.
         return not before or _count(left) < before
 
+    async def _take(self, chunk: _Chunk) -> IdRanges:
+        """Ask for a chunk once and take in what comes; return the ids it lacks although it has a later one."""
+        tracker, first, last = chunk.tracker, chunk.first, chunk.last
+        page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
+        if not page or not self._is_current(tracker):
+            return IdRanges()
+        self.repaired += await self._recorder.ingest([trade for trade in page if first <= trade.trade_id <= last])
+        given = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
+        assert given.last is not None
+        return IdRanges(
+            missing
+            for passed_first, passed_last in given.missing(first, min(given.last, last))
+            for missing in tracker.held().missing(passed_first, passed_last)
+        )
+
     def _is_current(self, tracker: SymbolTracker) -> bool:
         """Whether the symbol is still recorded, and into the same database, as when it was asked for."""
         return self._recorder.tracker(tracker.symbol) is tracker and self._recorder.moves == self._moves
 
-    def _note_absent(self, tracker: SymbolTracker, page: Sequence[Trade], first: int, last: int) -> None:
-        """Note the ids that the page passes over: those it lacks although it has a later one."""
-        if not page:
+    def _note_absent(self, tracker: SymbolTracker, once: IdRanges, again: IdRanges) -> None:
+        """Note the ids that two answers have passed over; a single one may be of a server that lags behind."""
+        if not self._is_current(tracker):
             return
-        given = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
-        assert given.last is not None
-        for passed_first, passed_last in given.missing(first, min(given.last, last)):
-            for absent_first, absent_last in tracker.held().missing(passed_first, passed_last):
+        for first, last in again:
+            for absent_first, absent_last in once.within(first, last):
                 logger.warning("%s: the exchange has no trades %d to %d", tracker.symbol, absent_first, absent_last)
                 tracker.note_absent(absent_first, absent_last)
                 self.absent += absent_last - absent_first + 1

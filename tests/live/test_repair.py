@@ -172,6 +172,16 @@ async def test_ids_the_exchange_passes_over_are_noted_and_not_asked_for_again(re
     assert (repairer.repaired, repairer.absent) == (3 + 7 + 1, 3 + 4)
 
 
+async def test_ids_that_a_single_answer_leaves_out_are_asked_for_again(recorder: Recorder) -> None:
+    clock = HandClock(trade(LAST).time_us)
+    exchange = Moody([trade(number) for number in range(1, LAST + 1)], clock, [Answer.HOLED])
+    receive(recorder, 1, 20)
+    async with repairing(recorder, exchange, clock) as repairer:
+        await until(lambda: recorder.missing() == 0)
+    assert repairer.absent == 0
+    assert [first for first, _ in exchange.trade_calls] == [2, 2]
+
+
 async def test_what_other_programs_found_absent_is_not_asked_for(recorder: Recorder) -> None:
     exchange = exchange_with([])
     recorder.stored(SYMBOL, IdRanges([(1, 100)]), IdRanges([(40, 60)]))
@@ -374,6 +384,7 @@ class Answer(StrEnum):
     RIGHT = "right"
     EMPTY = "empty"
     SHORT = "short"
+    HOLED = "holed"
     AWAY = "away"
     REFUSED = "refused"
     BUG = "bug"
@@ -394,6 +405,8 @@ class Moody(FakeExchange):
                 return []
             case Answer.SHORT:
                 return page[: len(page) // 2]
+            case Answer.HOLED:
+                return page[:1] + page[3:]
             case Answer.AWAY:
                 raise away()
             case Answer.REFUSED:
@@ -415,7 +428,8 @@ IDS = st.integers(1, 80)
     arrivals=st.lists(IDS, min_size=1, max_size=30),
     lost=st.sets(IDS),
     lacking=st.sets(IDS),
-    answers=st.lists(st.sampled_from(Answer), max_size=25),
+    # Two answers in a row with the same hole are proof.
+    answers=st.lists(st.sampled_from([one for one in Answer if one is not Answer.HOLED]), max_size=25),
     view=st.tuples(IDS, IDS),
     largest=st.sampled_from([3, 20, 100]),
 )
