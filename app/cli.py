@@ -78,6 +78,12 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--to", dest="end", metavar="TIME", help="open times before this, UTC")
     export.add_argument("--out", dest="path", metavar="FILE", type=Path, required=True, help="ends in .csv")
 
+    gaps = add("gaps", "List the trades that are missing between those stored; fetch them.")
+    gaps.add_argument("symbol", nargs="*", metavar="SYMBOL", help="symbols to look at; all where none is named")
+    gaps.add_argument("--repair", action="store_true", help="fetch what is missing, however much; Ctrl-C stops it")
+    gaps.add_argument("--to-now", action="store_true", help="with --repair: also what follows the newest trade stored")
+    gaps.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+
     _add_database_commands(add("db", "Look after the database: its state, its truth, other programs on it."), settings)
 
     sandbox = add("sandbox", "Serve a simulated or recorded market on this machine, in the exchange's protocol.")
@@ -159,6 +165,10 @@ def _prepared(settings: Settings, options: argparse.Namespace) -> Callable[[], i
         from app import doctor
 
         return partial(doctor.report, settings, as_json=options.as_json)
+    if options.command == "gaps":
+        from app import gap_commands
+
+        return gap_commands.prepare(settings, options)
     if options.command == "db":
         from app import database_commands
 

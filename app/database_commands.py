@@ -8,22 +8,21 @@ one connection and no writer, so they work beside a program that records, and th
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from app.connected import connected, show_progress
 from app.database_program import environment_for, program_for, run_program
-from app.databases import connect_to, database_url, embedded_server, has_database
+from app.databases import has_database
 from app.differences_text import advice, mended_text, report_json, report_text
 from app.market.errors import StoreError, UsageError
 from app.retention_text import Upkeep, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.settings import Settings
 from app.status_text import status_json, status_text
-from app.stopping import on_signals
 from storage.connection import Connection
 from storage.convert import conversion_due, convert
 from storage.editions import switch_on_timescale
@@ -60,13 +59,13 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
     try:
         return command(settings, options)
     except KeyboardInterrupt:
-        _progress("")
+        show_progress("")
         print("cryptopipe: interrupted before it was done.", file=sys.stderr)
         return 1
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
-    with _connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
+    with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
         status = read_status(connection, embedded=not settings.database_url)
         upkeep = _upkeep(settings, connection) if status.version == status.program_version else None
     if options.as_json:
@@ -78,19 +77,19 @@ def _status(settings: Settings, options: argparse.Namespace) -> int:
 
 def _url(settings: Settings, options: argparse.Namespace) -> int:
     del options
-    with _connected(settings) as connection:
+    with connected(settings) as connection:
         print(address_of(connection))
     return 0
 
 
 def _verify(settings: Settings, options: argparse.Namespace) -> int:
-    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         began = time.monotonic()
         try:
-            report = verify(connection, _names(options), _progress)
+            report = verify(connection, _names(options), show_progress)
         finally:
-            _progress("")
+            show_progress("")
         seconds = time.monotonic() - began
     print(json.dumps(report_json(report, seconds), indent=2) if options.as_json else report_text(report, seconds))
     if report.totals:
@@ -99,12 +98,12 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
-    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         try:
-            rebuilt = rebuild(connection, _names(options), _progress)
+            rebuilt = rebuild(connection, _names(options), show_progress)
         finally:
-            _progress("")
+            show_progress("")
     print(mended_text(rebuilt.mended))
     if rebuilt.left.totals:
         raise StoreError(advice(rebuilt.left))
@@ -113,7 +112,7 @@ def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
 
 def _retention(settings: Settings, options: argparse.Namespace) -> int:
     wanted = proposal(options.keep or settings.keep_trades)
-    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         held = read_retention(connection)
         keep = wanted if isinstance(wanted, Keep) else None if wanted == OFF else held.keep
@@ -173,7 +172,7 @@ def _is_confirmed(options: argparse.Namespace, held: Retention, planned: Plan | 
 
 def _convert(settings: Settings, options: argparse.Namespace) -> int:
     del options
-    with _connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         switch_on_timescale(connection)
         due = conversion_due(connection)
@@ -181,9 +180,9 @@ def _convert(settings: Settings, options: argparse.Namespace) -> int:
             print("There is nothing to convert: trades lie as this server and this user can have them.")
             return 0
         try:
-            converted = convert(connection, lambda done, total: _progress(f"{done:,} of {total:,} trades copied"))
+            converted = convert(connection, lambda done, total: show_progress(f"{done:,} of {total:,} trades copied"))
         finally:
-            _progress("")
+            show_progress("")
         settle(connection)
     if not converted:
         raise StoreError("Another program is changing the database just now: try again when it is done.")
@@ -199,7 +198,7 @@ def _upkeep(settings: Settings, connection: Connection) -> Upkeep:
 def _run_program(settings: Settings, options: argparse.Namespace) -> int:
     folder = Path(settings.postgres_bin) if settings.postgres_bin else None
     arguments = program_for(options.program, folder)
-    with _connected(settings) as connection:
+    with connected(settings) as connection:
         environment = environment_for(connection, writing=options.writing)
         connection.close()
         return run_program(arguments, environment)
@@ -218,33 +217,3 @@ _COMMANDS: dict[str, Command] = {
     "url": _url,
     "run": _run_program,
 }
-
-
-@contextlib.contextmanager
-def _connected(settings: Settings, *, statement_timeout_s: float = 60.0) -> Iterator[Connection]:
-    """
-    Yield a connection to the database of the settings, its tables as they are. Ctrl-C and SIGTERM interrupt what runs.
-
-    Raises:
-        StoreError: If it cannot be used; the sentence says why.
-        KeyboardInterrupt: On the first signal; what was begun is undone by the server.
-    """
-    server = None if settings.database_url else embedded_server(settings)
-    with on_signals(_interrupt), contextlib.ExitStack() as ending:
-        if server is not None:
-            ending.callback(server.stop)
-        url = database_url(settings) if server is None else server.start()
-        connection = connect_to(url, application_name="cryptopipe db", statement_timeout_s=statement_timeout_s)
-        yield ending.enter_context(contextlib.closing(connection))
-
-
-def _interrupt() -> None:
-    # Raised in the main thread, where psycopg waits: it cancels the query before it passes this on.
-    raise KeyboardInterrupt
-
-
-def _progress(line: str) -> None:
-    """Progress is for people: nothing where standard error is no terminal."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[2K{line[:160]}")
-        sys.stderr.flush()

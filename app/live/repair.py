@@ -60,11 +60,12 @@ class Repairer:
     Repairs gaps until cancelled. All methods on the loop.
 
     ``repaired`` counts trades fetched, ``absent`` the ids found not to exist, ``failures`` requests that brought
-    nothing, all since the start. ``waits_because`` is one sentence while the exchange cannot be reached, which the last
-    ``failures_in_a_row`` requests found.
+    nothing, all since the start. ``waits_because`` is one sentence while the exchange cannot be reached or has shut us
+    out; ``failures_in_a_row`` requests did not reach it just now. ``tries``: what has been tried that often in vain is
+    not counted as being repaired.
     """
 
-    def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock) -> None:
+    def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
         self.repaired = 0
         self.absent = 0
         self.failures = 0
@@ -73,6 +74,7 @@ class Repairer:
         self._recorder = recorder
         self._history = history
         self._clock = clock
+        self._tries = tries
         self._setbacks = Setbacks()
         self._downloads: dict[str, IdRanges] = {}
         self._in_view: tuple[str, list[tuple[int, int]]] = ("", [])
@@ -191,7 +193,7 @@ class Repairer:
                 yield from wanted.within(gap.first_trade_id, gap.last_trade_id)
 
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
-        return bool(tracker.gaps()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), _HOPEFUL_TRIES)
+        return bool(tracker.gaps()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), self._tries)
 
     def _free(self, tracker: SymbolTracker) -> list[tuple[int, int]]:
         if not tracker.gaps():
@@ -280,10 +282,10 @@ class Repairer:
         if str(error) != self.waits_because:
             logger.info("repair of %s waits: %s", chunk.tracker.symbol, error)
         self.waits_because = str(error)
-        self.failures_in_a_row += 1
         self.failures += 1
         if error.retry_after_s:
             return error.retry_after_s
+        self.failures_in_a_row += 1
         symbol, now_s = chunk.tracker.symbol, self._clock.monotonic_s()
         self._setbacks.note(
             symbol,
@@ -312,14 +314,21 @@ class Repairer:
         self.failures += 1
         now_s = self._clock.monotonic_s()
         setback = self._setbacks.note(
-            tracker.symbol, first, last, now_s, reason, shortest_s=shortest_s, longest_s=longest_s
+            tracker.symbol,
+            first,
+            last,
+            now_s,
+            reason,
+            shortest_s=shortest_s,
+            longest_s=longest_s,
+            counts=1 if shortest_s < _REFUSED_S else self._tries,
         )
-        if setback.tries == 1:
+        if setback.delay_s <= shortest_s:
             missing = last - first + 1
             logger.log(
                 level, "repair of %d %s trades put off for %g s: %s", missing, tracker.symbol, shortest_s, reason
             )
-        return setback.tries == 1
+        return setback.delay_s <= shortest_s
 
 
 def _chunk(tracker: SymbolTracker, missing: tuple[int, int]) -> _Chunk:

@@ -40,12 +40,12 @@ class Setbacks:
         *,
         shortest_s: float,
         longest_s: float,
-        counts: bool = True,
+        counts: int = 1,
     ) -> Setback:
         """
         Set a range aside; for longer than what of it was set aside before. Ranges that overlap become one.
 
-        ``counts``: whether it tells against the range that it failed.
+        ``counts``: how much it tells against the range that this failed.
         """
         known = self._of.get(symbol, [])
         again = [one for one in known if one.first_trade_id <= last and one.last_trade_id >= first]

@@ -59,6 +59,11 @@ class SandboxServer:
         self._runner: web.AppRunner | None = None
 
     @property
+    def source(self) -> MarketSource:
+        """The market it serves."""
+        return self._source
+
+    @property
     def port(self) -> int:
         """The port, once started."""
         return self._port

@@ -1,0 +1,243 @@
+"""
+``cryptopipe gaps``: what is missing between the trades stored, and fetching it.
+
+Listing reads the database alone. Fetching works beside a window or ``collect`` on the same database: every trade is
+stored once whoever fetched it, and the other program reads now and then what is missing no more. It ends when nothing
+is missing, when the exchange gives no more of it, or on Ctrl-C, with all that was fetched stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from app.connected import connected, show_progress
+from app.databases import has_database, open_database
+from app.live.board import MarketBoard
+from app.live.clock import ExchangeClock, SystemClock
+from app.live.recorder import Recorder
+from app.live.repair import Repairer
+from app.live.settled import SettledIds
+from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UsageError
+from app.market.ports import TradeHistory
+from app.settings import Settings
+from app.status_text import aligned
+from app.stopping import StopEvent, bounded_ending, on_signals, unless_stopped
+from app.wiring import check_addresses, exchange_rest
+from storage.connection import connect
+from storage.database import Database
+from storage.gaps import StoredGap, read_gaps, recorded_symbols, repairing
+from storage.migrate import migrate
+
+_TIMEOUT_S = 600.0
+_CLOSE_S = 10.0
+_FLUSH_S = 15.0
+_TRIES = 3
+_ANY_SIZE = 1 << 62
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+    """
+    Return what lists, or fetches, what is missing.
+
+    Raises:
+        UsageError, SettingsError: If there is no database yet, or the options or an address make no sense.
+    """
+    if options.to_now and not options.repair:
+        raise UsageError("--to-now says what to fetch: give --repair, too.")
+    if not has_database(settings):
+        raise UsageError(
+            f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
+            "name another --data-dir."
+        )
+    if options.repair:
+        check_addresses(settings)
+    names = [name.upper().replace("/", "") for name in options.symbol]
+    return partial(_repair if options.repair else _list, settings, options, names)
+
+
+def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+    with connected(settings, statement_timeout_s=_TIMEOUT_S) as connection:
+        migrate(connection)
+        gaps = read_gaps(connection, names)
+    print(_json(gaps) if options.as_json else _text(gaps))
+    return 0
+
+
+def _repair(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+    stop = StopEvent()
+    with on_signals(stop.set), bounded_ending() as begin_ending:
+        try:
+            left, fetched, why = asyncio.run(_fetched(settings, options, names, stop, begin_ending))
+        finally:
+            show_progress("")
+    print(_json(left) if options.as_json else f"{_counted(fetched, 'trade')} fetched and stored.\n{_text(left)}")
+    missing = sum(gap.ids for gap in left if not gap.absent)
+    if missing:
+        are = "1 trade is" if missing == 1 else f"{missing:,} trades are"
+        raise FeedDisconnected(f"{are} still missing: {why or 'they turned out to be while others were fetched.'}")
+    return 0
+
+
+async def _fetched(
+    settings: Settings,
+    options: argparse.Namespace,
+    names: Sequence[str],
+    stop: StopEvent,
+    begin_ending: Callable[[], None],
+) -> tuple[list[StoredGap], int, str]:
+    """Return what is not stored in the end, how many trades were fetched, and why no more were."""
+    database = await asyncio.to_thread(open_database, settings)
+    try:
+        if database.reading_only:
+            raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
+        with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
+            before = read_gaps(connection, names)
+            wanted = sorted({gap.symbol for gap in before if not gap.absent})
+            if options.to_now:
+                wanted = list(names) or recorded_symbols(connection)
+            with repairing(connection, wanted):
+                fetched, why = await _fetch(settings, database, wanted, stop, begin_ending, to_now=options.to_now)
+            return read_gaps(connection, names), fetched, why
+    finally:
+        begin_ending()
+        await asyncio.to_thread(database.close, _CLOSE_S)
+
+
+async def _fetch(
+    settings: Settings,
+    database: Database,
+    names: Sequence[str],
+    stop: StopEvent,
+    begin_ending: Callable[[], None],
+    *,
+    to_now: bool,
+) -> tuple[int, str]:
+    clock = SystemClock()
+    exchange_clock = ExchangeClock(clock)
+    recorder = Recorder(exchange_clock, MarketBoard(), queue_trades=settings.queue_trades, repair_trades=_ANY_SIZE)
+    recorder.set_symbols(names)
+    recorder.attach(database.writer)
+    settled = SettledIds(recorder, lambda: database, clock)
+    await settled.load(names)
+    async with exchange_rest(settings, exchange_clock) as rest:
+        repairer = Repairer(recorder, rest, clock, tries=_TRIES)
+        try:
+            newest = names if to_now else []
+            why = await unless_stopped(_until_done(recorder, repairer, rest, newest, settled, database), stop)
+        finally:
+            begin_ending()
+            await recorder.outbox.drain()
+            recorder.outbox.close()
+            await settled.save()
+            if not await database.writer.flush(_FLUSH_S):
+                raise StoreUnavailable(
+                    f"What was fetched could not be stored in {_FLUSH_S:.0f} s: see what cryptopipe doctor says."
+                )
+    stored = database.writer.status.stored
+    return stored, "it was interrupted; what was fetched is stored." if why is None else why
+
+
+async def _until_done(
+    recorder: Recorder,
+    repairer: Repairer,
+    exchange: TradeHistory,
+    newest: Sequence[str],
+    settled: SettledIds,
+    database: Database,
+) -> str:
+    """
+    Fetch until nothing is missing, or no more comes; return why then, empty where all came.
+
+    ``newest``: of these symbols what follows the newest trade stored is missing, too.
+    """
+    for name in newest:
+        await recorder.ingest(await exchange.recent_trades(name, limit=1))
+    total, began_s = recorder.missing(), time.monotonic()
+    saved = 0
+    while recorder.missing():
+        wait_s = await repairer.step()
+        if repairer.absent > saved:
+            saved = repairer.absent
+            await settled.save()
+        if recorder.is_losing or database.writer.status.reason:
+            raise StoreUnavailable(database.writer.status.reason or "The database takes too long to store trades.")
+        if stuck := repairer.stuck_because():
+            return stuck
+        if repairer.failures_in_a_row >= _TRIES:
+            return repairer.waits_because
+        show_progress(_progress(recorder, repairer, total, time.monotonic() - began_s))
+        if wait_s:
+            await asyncio.sleep(wait_s)
+    return ""
+
+
+def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float) -> str:
+    left = recorder.missing()
+    done = total - left
+    line = f"{done:,} of {total:,} missing trades"
+    if repairer.waits_because:
+        return f"{line} · {repairer.waits_because}"
+    return f"{line} · about {max(1, round(left * seconds / done / 60))} min left" if done > 0 else line
+
+
+def _text(gaps: Sequence[StoredGap]) -> str:
+    """Return the gaps as a table, and one line that sums up."""
+    missing = sum(gap.ids for gap in gaps if not gap.absent)
+    absent = sum(gap.ids for gap in gaps if gap.absent)
+    lines = []
+    if gaps:
+        rows = [
+            (
+                gap.symbol,
+                _status(gap),
+                str(gap.first_trade_id),
+                str(gap.last_trade_id),
+                f"{gap.ids:,}",
+                _moment(gap.start_us),
+                _moment(gap.end_us),
+            )
+            for gap in gaps
+        ]
+        header = ("symbol", "status", "first id", "last id", "ids", "after", "before")
+        lines = [aligned(header, rows, left=2), ""]
+    if missing:
+        symbols = len({gap.symbol for gap in gaps if not gap.absent})
+        lines.append(f"{_counted(missing, 'trade')} missing of {_counted(symbols, 'symbol')}.")
+    else:
+        lines.append("Nothing is missing between the trades stored.")
+    if absent:
+        lines.append(f"{_counted(absent, 'id')} the exchange itself has no trade of.")
+    return "\n".join(lines)
+
+
+def _json(gaps: Sequence[StoredGap]) -> str:
+    rows = [
+        {
+            "symbol": gap.symbol,
+            "first_trade_id": gap.first_trade_id,
+            "last_trade_id": gap.last_trade_id,
+            "missing": gap.ids,
+            "status": _status(gap),
+        }
+        for gap in gaps
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def _status(gap: StoredGap) -> str:
+    return "absent" if gap.absent else "repairing" if gap.repairing else "open"
+
+
+def _moment(time_us: int | None) -> str:
+    return "" if time_us is None else f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
