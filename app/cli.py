@@ -190,7 +190,8 @@ def guarded(work: Any, arguments: Sequence[str]) -> int:
     except (UsageError, SettingsError) as error:
         return _say(error, WRONG_USAGE)
     except CryptopipeError as error:
-        logger.info("failed", exc_info=error)
+        logger.error("failed: %s", error)  # one line: it is told as it is, and is no fault of the program
+        logger.debug("failed so:", exc_info=error)
         return _say(error, FAILED)
     except KeyboardInterrupt:
         return FAILED

@@ -2,8 +2,8 @@
 Where log lines go: a rotating file in the data directory, and nowhere else.
 
 One line a change of state; payloads only at debug. What is given by ``extra=`` (a symbol, how many trades are missing)
-is a key of its own in JSON; the names in use are symbol, missing, first_trade_id, last_trade_id, attempt, retry_in_s
-and state. Standard error stays for what a user must read.
+is a key of its own in JSON; the names in use are symbol, missing, first_trade_id, last_trade_id, connection, state,
+attempt and retry_in_s. Standard error stays for what a user must read.
 """
 
 from __future__ import annotations

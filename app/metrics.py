@@ -125,6 +125,10 @@ def _weight_used(metrics: Metrics) -> Value:
     return None if used is None else float(used)
 
 
+def _connections(metrics: Metrics) -> Value:
+    return getattr(metrics.engine.feed, "connections", None)
+
+
 def _weight_limit(metrics: Metrics) -> Value:
     limit = getattr(metrics.engine.exchange, "weight_per_minute", None)
     return None if limit is None else float(limit)
@@ -171,6 +175,7 @@ METRICS: Sequence[Declared] = (
         lambda m: m.engine.feed.counters.malformed,
     ),
     _counter("reconnects", "Connections to the stream after the first.", lambda m: m.engine.feed.counters.reconnects),
+    _gauge("connections", "Connections to the stream that are kept.", _connections),
     _counter(
         "trades_received",
         "Live trades, those that came again not counted.",
@@ -200,8 +205,22 @@ METRICS: Sequence[Declared] = (
     ),
     _gauge("missing_trades", "Trades known to be missing.", lambda m: m.engine.recorder.missing()),
     _gauge("gaps_open", "Stretches of missing trades.", _open_gaps),
+    _counter(
+        "gaps_repaired", "Stretches of missing trades that were filled.", lambda m: m.engine.repairer.gaps_repaired
+    ),
+    _counter(
+        "trades_absent", "Missing ids that the exchange itself has no trade of.", lambda m: m.engine.repairer.absent
+    ),
+    _counter(
+        "repair_failures", "Requests for missing trades that brought nothing.", lambda m: m.engine.repairer.failures
+    ),
     _gauge("rest_weight_used", "Weight of the REST requests in the exchange's current minute.", _weight_used),
     _gauge("rest_weight_limit", "Weight that the exchange allows in a minute.", _weight_limit),
+    _gauge(
+        "exchange_shut_out_seconds",
+        "How long the exchange still wants to be left alone, after too many requests; else 0.",
+        lambda m: m.engine.shutout.left_s(m.engine.clock.monotonic_s()),
+    ),
     _gauge("clock_skew_seconds", "The exchange's clock minus this computer's.", _skew_s),
     _histogram(
         "loop_delay_seconds",

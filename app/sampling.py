@@ -123,6 +123,7 @@ def _plots() -> list[_Plot]:
         _Plot("Queue", "trades", "Trades in memory that wait to be committed", _Level("queued_trades")),
         _Plot("Missing trades", "", "Trades known to be missing", _Level("missing_trades"), warns=True),
         _Plot("Open gaps", "", "Stretches of missing trades", _Level("gaps_open"), warns=True),
+        _Plot("Repaired gaps", "", "Stretches of missing trades filled since the start", _Level("gaps_repaired")),
         _Plot("Repaired trades", "", "Missing trades fetched since the start", _Level("trades_repaired")),
         _Plot("Reconnects", "", "Connections after the first since the start", _Level("reconnects")),
         _Plot(

@@ -61,6 +61,17 @@ def test_every_json_line_parses_also_with_an_exception_or_a_line_break_in_it(tmp
     assert "ValueError: bad" in second["exception"]
 
 
+def test_what_a_line_carries_is_a_key_of_its_own_in_json_and_never_replaces_another(tmp_path: Path) -> None:
+    path = start_logging(tmp_path, "info", "json")
+    logging.getLogger("app.x").warning(
+        "3 trades missing", extra={"symbol": "BTCUSDT", "missing": 3, "level": "mine", "where": tmp_path}
+    )
+    (line,) = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert (line["symbol"], line["missing"]) == ("BTCUSDT", 3)
+    assert line["level"] == "warning"
+    assert line["where"] == str(tmp_path)
+
+
 def test_the_file_is_rotated_and_old_ones_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_FILE_BYTES", 1000)
     path = start_logging(tmp_path, "info", "plain", name="other")

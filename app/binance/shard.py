@@ -314,7 +314,9 @@ class Shard:
         self.status = FeedStatus(state, reason, self._failures, retry_in_s, retry_at_s)
         level = logging.WARNING if reason else logging.INFO
         said = self.status.sentence(self._clock.monotonic_s())
-        log.log(level, "Connection %d %s: %s → %s. %s", self.number, event.value, before, state, said)
+        fields = {"connection": self.number, "state": state.value, "attempt": self._failures, "retry_in_s": retry_in_s}
+        words = "Connection %d %s: %s → %s. %s"
+        log.log(level, words, self.number, event.value, before, state, said, extra=fields)
         self._on_status()
 
 

@@ -235,7 +235,9 @@ class DatabaseKeeper:
                 return await opening.result()
         except Exception as error:  # because what failed need not be closed
             opening.abandon()
-            logger.info("no database at the end", exc_info=error)
+            expected = isinstance(error, (StoreError, TimeoutError))
+            why = str(error) or "it takes too long to open"
+            logger.warning("no database at the end: %s", why, exc_info=None if expected else error)
             return None
 
 

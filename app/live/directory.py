@@ -199,9 +199,10 @@ class ListedHistory:
 
 
 def _tell(before: Symbol | None, symbol: Symbol) -> None:
+    fields = {"symbol": symbol.name, "state": symbol.status}
     if before is None:
-        logger.info("%s is listed now (%s)", symbol.name, symbol.status)
+        logger.info("%s is listed now (%s)", symbol.name, symbol.status, extra=fields)
     elif before.status != symbol.status:
-        logger.warning("%s: %s → %s", symbol.name, before.status, symbol.status)
+        logger.warning("%s: %s → %s", symbol.name, before.status, symbol.status, extra=fields)
     else:
-        logger.info("%s has other steps now", symbol.name)
+        logger.info("%s has other steps now", symbol.name, extra=fields)

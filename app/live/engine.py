@@ -263,7 +263,7 @@ class Engine:
                     last = page[-1].trade_id if len(page) == _PAGE else None
                     fetched += len(page)
             except FeedError as error:
-                logger.info("the last trades of %s were not fetched: %s", name, error)
+                logger.info("the last trades of %s were not fetched: %s", name, error, extra={"symbol": name})
 
     async def _load_day_tickers(self, symbols: Sequence[str]) -> None:
         known = [symbol for symbol in symbols if symbol in self.symbols]

@@ -212,7 +212,7 @@ class CandleHistory:
             async with asyncio.timeout(_STORE_PATIENCE_S):
                 stored = await self.stored(symbol, interval, end_us=end_us, limit=limit)
         except (CryptopipeError, TimeoutError) as error:
-            logger.info("%s: parts of candles not read: %s", symbol, error)
+            logger.info("%s: parts of candles not read: %s", symbol, error, extra={"symbol": symbol})
             return {}
         return {
             candle.open_time_us: candle._replace(first_trade_id=None, last_trade_id=None, source=CandleSource.KLINE)
@@ -255,7 +255,7 @@ class CandleHistory:
             try:
                 save()
             except CryptopipeError as error:
-                logger.warning("klines of %s not kept: %s", symbol, error)
+                logger.warning("klines of %s not kept: %s", symbol, error, extra={"symbol": symbol})
 
         await asyncio.wait({asyncio.ensure_future(asyncio.to_thread(saved))}, timeout=_KEEPING_PATIENCE_S)
 

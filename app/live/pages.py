@@ -101,7 +101,7 @@ class _Loading:
                 return await self._before()
             return Page(candles, begins=await self._begins(candles[0].open_time_us))
         except FeedError as error:
-            logger.info("%s %s: %s", self._symbol, self._interval, error)
+            logger.info("%s %s: %s", self._symbol, self._interval, error, extra={"symbol": self._symbol})
             return Page(candles, str(error))
 
     async def _read(self) -> None:
@@ -181,5 +181,5 @@ class _Loading:
         return whole and last >= self._last - 1
 
     def _fail(self, error: CryptopipeError) -> None:
-        logger.info("%s %s: %s", self._symbol, self._interval, error)
+        logger.info("%s %s: %s", self._symbol, self._interval, error, extra={"symbol": self._symbol})
         self._failure = str(error)

@@ -144,7 +144,18 @@ class Recorder:
         return None if self.outbox.put(trade) else self.outbox.make_room()
 
     def _on_gap(self, tracker: SymbolTracker, gap: TradeGap, trade: Trade) -> None:
-        logger.warning("%s: %d trades missing before id %d", gap.symbol, gap.missing, trade.trade_id)
+        logger.warning(
+            "%s: %d trades missing before id %d",
+            gap.symbol,
+            gap.missing,
+            trade.trade_id,
+            extra={
+                "symbol": gap.symbol,
+                "missing": gap.missing,
+                "first_trade_id": gap.first_trade_id,
+                "last_trade_id": gap.last_trade_id,
+            },
+        )
         if gap.missing > self.repair_trades:
             tracker.restart_window(trade)
 

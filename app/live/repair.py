@@ -59,14 +59,15 @@ class Repairer:
     """
     Repairs gaps until cancelled. All methods on the loop.
 
-    ``repaired`` counts trades fetched, ``absent`` the ids found not to exist, ``failures`` requests that brought
-    nothing, all since the start. ``waits_because`` is one sentence while the exchange cannot be reached or has shut us
-    out; ``failures_in_a_row`` requests did not reach it just now. ``tries``: what has been tried that often in vain is
-    not counted as being repaired.
+    ``repaired`` counts trades fetched, ``gaps_repaired`` the ranges that are whole by that, ``absent`` the ids found
+    not to exist, ``failures`` requests that brought nothing, all since the start. ``waits_because`` is one sentence
+    while the exchange cannot be reached or has shut us out; ``failures_in_a_row`` requests did not reach it just now.
+    ``tries``: what has been tried that often in vain is not counted as being repaired.
     """
 
     def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
         self.repaired = 0
+        self.gaps_repaired = 0
         self.absent = 0
         self.failures = 0
         self.failures_in_a_row = 0
@@ -243,8 +244,14 @@ class Repairer:
         if not self._is_current(tracker):
             return True
         left = tracker.held().missing(first, last)
-        if not left:
-            logger.debug("%s: trades %d to %d repaired", tracker.symbol, first, last)
+        if before and not left and not tracker.held().missing(*chunk.of):
+            self.gaps_repaired += 1
+            logger.info(
+                "%s: the gap from trade %d on is closed",
+                tracker.symbol,
+                chunk.of[0],
+                extra={"symbol": tracker.symbol, "first_trade_id": chunk.of[0]},
+            )
         # What came by itself meanwhile is no failure of the exchange's.
         return not before or _count(left) < before
 
@@ -273,14 +280,21 @@ class Repairer:
             return
         for first, last in again:
             for absent_first, absent_last in once.within(first, last):
-                logger.warning("%s: the exchange has no trades %d to %d", tracker.symbol, absent_first, absent_last)
+                logger.warning(
+                    "%s: the exchange has no trades %d to %d",
+                    tracker.symbol,
+                    absent_first,
+                    absent_last,
+                    extra={"symbol": tracker.symbol, "first_trade_id": absent_first, "last_trade_id": absent_last},
+                )
                 tracker.note_absent(absent_first, absent_last)
                 self.absent += absent_last - absent_first + 1
 
     def _on_away(self, chunk: _Chunk, error: FeedDisconnected) -> float:
         """Return how long to wait; a request that fails for itself alone holds nobody else up."""
         if str(error) != self.waits_because:
-            logger.info("repair of %s waits: %s", chunk.tracker.symbol, error)
+            symbol = chunk.tracker.symbol
+            logger.info("repair of %s waits: %s", symbol, error, extra={"symbol": symbol})
         self.waits_because = str(error)
         self.failures += 1
         if error.retry_after_s:
@@ -326,7 +340,13 @@ class Repairer:
         if setback.delay_s <= shortest_s:
             missing = last - first + 1
             logger.log(
-                level, "repair of %d %s trades put off for %g s: %s", missing, tracker.symbol, shortest_s, reason
+                level,
+                "repair of %d %s trades put off for %g s: %s",
+                missing,
+                tracker.symbol,
+                shortest_s,
+                reason,
+                extra={"symbol": tracker.symbol, "missing": missing, "retry_in_s": shortest_s},
             )
         return setback.delay_s <= shortest_s
 

@@ -359,7 +359,13 @@ class ChartSession:
                 try:
                     parts = await self._history.parts(self.symbol, min(settled_us, open_us), seam_us)
                 except CryptopipeError as error:
-                    logger.info("%s %s: joined without its beginning: %s", self.symbol, self.interval, error)
+                    logger.info(
+                        "%s %s: joined without its beginning: %s",
+                        self.symbol,
+                        self.interval,
+                        error,
+                        extra={"symbol": self.symbol},
+                    )
                     # What was loaded of the seam's candle stands in, and `is_stale` asks for a reload.
                     newest = self._newest
                     parts = [newest] if newest is not None and newest.open_time_us == open_us else []

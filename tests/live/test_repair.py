@@ -107,6 +107,7 @@ async def test_a_gap_of_many_pages_is_fetched_whole_from_its_end(recorder: Recor
     async with repairing(recorder, exchange, HandClock()) as repairer:
         await until(lambda: recorder.missing() == 0)
         assert (repairer.repaired, repairer.absent, repairer.failures) == (3498, 0, 0)
+        assert repairer.gaps_repaired == 1
     assert [call[0] for call in exchange.trade_calls] == [2501, 1502, 503, 2]
     assert all(limit <= 1000 for _, limit in exchange.trade_calls)
 
