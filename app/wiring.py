@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,9 +14,12 @@ from app.databases import has_database as has_database
 from app.databases import open_database as open_database
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
+from app.live.machine import Upheaval, watch
 from app.market.ports import Clock
 from app.market.shutout import Shutout
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 def check_addresses(settings: Settings) -> None:
@@ -69,7 +74,7 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
     shutout = Shutout()  # a ban is the address's: whoever is told of it, both obey
     feed = exchange_feed(settings, clock, shutout)
     async with exchange_rest(settings, exchange_clock, shutout) as rest:
-        yield Engine(
+        engine = Engine(
             feed=feed,
             exchange=rest,
             open_database=lambda: open_database(settings),
@@ -79,3 +84,24 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
             repair_trades=settings.repair_trades,
             shutout=shutout,
         )
+        async with _watching(engine, feed, rest):
+            yield engine
+
+
+@asynccontextmanager
+async def _watching(engine: Engine, feed: BinanceFeed, rest: BinanceRest) -> AsyncIterator[None]:
+    """Meanwhile replace connections at once that the computer's sleep or another network has left dead."""
+
+    def on_upheaval(upheaval: Upheaval) -> None:
+        logger.warning("%s.", upheaval.what)
+        if upheaval.cuts:
+            feed.doubt(upheaval.what)
+            rest.renew()
+        engine.measure_clock()
+
+    watching = asyncio.get_running_loop().create_task(watch(engine.clock, on_upheaval))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

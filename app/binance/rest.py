@@ -105,6 +105,7 @@ class BinanceRest:
         self._shutout = shutout or Shutout()
         self._host_rests = Shutout()  # a host with a fault of its own may want a pause too; that is no other's affair
         self._said_fallback = False
+        self._old_sessions: list[aiohttp.ClientSession] = []  # whose last answers may still be awaited
         self._time_difference: tuple[float, int] | None = None
 
     @property
@@ -127,8 +128,15 @@ class BinanceRest:
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         session, self._session = self._session, None
+        await self._close_old()
         if session is not None:
             await session.close()
+
+    def renew(self) -> None:
+        """Open new connections for what is asked from now on: those from before are probably dead."""
+        if self._session is not None and not self._session.closed:
+            self._old_sessions.append(self._session)
+            self._session = None
 
     async def symbols(self) -> list[Symbol]:
         """Return all symbols, also those not trading, by name."""
@@ -235,6 +243,7 @@ class BinanceRest:
         share: float = SHARE_USED,
     ) -> T:
         await self._wait_for_budget(endpoint.weight, share)
+        await self._close_old()
         url = (base or self._base) + endpoint.path
         session = self._open_session()
         proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
@@ -257,6 +266,11 @@ class BinanceRest:
             if sentence is None:
                 raise
             raise FeedDisconnected(sentence) from error
+
+    async def _close_old(self) -> None:
+        """End what `renew` left, requests on the way included: they fail at once instead of after the time-out."""
+        while self._old_sessions:
+            await self._old_sessions.pop().close()
 
     async def _wait_for_budget(self, weight: int, share: float) -> None:
         while True:

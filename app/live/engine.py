@@ -81,6 +81,7 @@ class Engine:
         feed.on_status(self._on_feed_status)
         self._settled = SettledIds(self.recorder, lambda: self.database, clock)
         self._clock_measured = asyncio.Event()
+        self._measuring: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._receiving: asyncio.Task[None] | None = None
 
@@ -102,13 +103,8 @@ class Engine:
     def start(self, symbols: Iterable[str]) -> None:
         """Begin to receive these symbols, to open the database and to learn about the exchange."""
         self.set_symbols(list(symbols))
-        for work in (
-            self._measure_clock(),
-            self.directory.run(),
-            self._databases.run(),
-            self.repairer.run(),
-            self._settled.run(),
-        ):
+        self._measuring = self._begin(self._measure_clock())
+        for work in (self.directory.run(), self._databases.run(), self.repairer.run(), self._settled.run()):
             self._begin(work)
         self._receiving = self._begin(self._receive())
 
@@ -168,6 +164,12 @@ class Engine:
             self._receiving = self._begin(self._receive())
         else:
             self.feed.retry_now()
+
+    def measure_clock(self) -> None:
+        """Ask for the exchange's time again now, because ours may have been set; of no effect before `start`."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+            self._measuring = self._begin(self._measure_clock())
 
     async def clock_measured(self) -> None:
         """Return when the exchange's clock has been compared with ours, or could not be."""
