@@ -191,3 +191,16 @@ def test_every_setting_has_a_sentence_an_option_and_a_line_in_the_help() -> None
     assert {"data_dir", "database_url", "binance_ws_url", "binance_rest_url", "symbols", "log_level", "log_format"} <= {
         declared.name for declared in declarations()
     }
+
+
+def test_a_proxy_is_checked_and_its_password_never_shown(tmp_path: Path) -> None:
+    assert loaded().proxy == "system"
+    settings = loaded(environment={"CRYPTOPIPE_PROXY": "socks5h://kim:s3cret@10.0.0.1"})
+    assert settings.proxy == "socks5h://kim:s3cret@10.0.0.1"
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(SettingsError, match=r"setting proxy in .*config\.toml cannot be used: “ftp://…@10") as caught:
+        loaded(file=toml(tmp_path, 'proxy = "ftp://kim:s3cret@10.0.0.1"'))
+    assert "s3cret" not in sentence_of(caught)
+    with pytest.raises(SettingsError, match=r"no password on the command line.*set CRYPTOPIPE_PROXY\.$") as caught:
+        loaded({"proxy": "http://kim:s3cret@10.0.0.1:3128"})
+    assert "s3cret" not in sentence_of(caught)

@@ -302,6 +302,8 @@ class BinanceRest:
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str]) -> FeedError:
         """Return what an answer other than 200 means; where it is a ban, hold back all later calls."""
+        if status == 407:
+            return FeedDisconnected(proxy_trouble(self._host, shown(self._proxy or ""), "HTTP 407", status))
         refusal = decode_refusal(body)
         if refusal is not None and 400 <= status < 500 and status not in (403, 418, 429, 451):
             if refusal.code == TOO_MUCH_WEIGHT:
@@ -351,8 +353,10 @@ def _reason(error: Exception, host: str, proxy: str) -> str | None:
     """Return the sentence for what kept a request from its answer; None for what is no fault of the network."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_trouble(host, proxy, f"HTTP {error.status}", error.status)
-    if proxy and type(error).__name__ == "ProxyError":  # of the library for SOCKS, which may not be imported
-        return proxy_trouble(host, proxy, str(error))
+    if type(error).__module__.partition(".")[0] == "aiohttp_socks":  # which is imported only where it is needed
+        if not isinstance(error.__cause__, OSError):
+            return proxy_trouble(host, proxy, str(error))
+        error = error.__cause__
     if not isinstance(error, (aiohttp.ClientError, OSError)):
         return None
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
