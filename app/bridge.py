@@ -29,6 +29,7 @@ from app.market.ports import FeedState, FeedStatus
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from app.panels import PanelMaker, feed_status, gap_band, history_reason
+from app.watching import Watching
 from app.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.states import RETRY, SIMULATED_MARKET
@@ -51,11 +52,13 @@ class WindowBridge(QObject):
     Connects one engine with one window until `stop`.
 
     Signals:
+        state_changed: The watchlist has changed, and wants to be remembered.
         simulated_market_requested: The user wants the simulated market instead of this one.
         first_painted: Candles were painted for the first time.
     """
 
     simulated_market_requested = Signal()
+    state_changed = Signal()
     first_painted = Signal()
 
     def __init__(
@@ -75,6 +78,8 @@ class WindowBridge(QObject):
         self._state = state
         self._simulated = simulated
         self._panels = PanelMaker(engine, spread_percent=spread_percent, simulated=simulated)
+        self._watching = Watching(engine, window, state, self._panels)
+        self._watching.on_change = self.state_changed.emit
         self._exporting = Exporting(engine, window)
         self._gap_times = GapTimes()
         self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
@@ -85,6 +90,7 @@ class WindowBridge(QObject):
         self._paints_before: int | None = None  # when the first candles were given to the chart
         self._has_painted = False
         self._shown: CandleSeries | None = None
+        self._described: Symbol | None = None  # the chart's symbol as the window shows it
         self._view_moved = False
         self._ahead = LookAhead()
         self._ahead_due = False
@@ -107,7 +113,7 @@ class WindowBridge(QObject):
     def start(self) -> None:
         """Show the symbol and interval of the window's state and begin to keep everything up to date."""
         show_state(self._window, self._chart, self._state)
-        self._engine.start(self._recorded())
+        self._watching.start()
         self._show(self._state.symbol, self._state.interval)
         self._on_panels()
         self._frame_timer.start()
@@ -128,8 +134,6 @@ class WindowBridge(QObject):
         window, chart, engine = self._window, self._chart, self._engine
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
-        window.watch_add_requested.connect(self._on_watch_add)
-        window.watch_remove_requested.connect(self._on_watch_remove)
         window.theme_requested.connect(self._on_theme)
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self._on_retry)
@@ -149,23 +153,12 @@ class WindowBridge(QObject):
     def _on_symbol_requested(self, name: str) -> None:
         if name != self._state.symbol:
             self._show(name, self._state.interval)
-            self._engine.set_symbols(self._recorded())
+            self._watching.record()  # the one before is recorded no more, unless it is watched
+            self._watching.rebuild()
 
     def _on_interval_requested(self, interval: Interval) -> None:
         if interval != self._state.interval:
             self._show(self._state.symbol, interval)
-
-    def _on_watch_add(self, name: str) -> None:
-        if name not in self._state.watchlist:
-            self._state.watchlist.append(name)
-            self._engine.set_symbols(self._recorded())
-            self._on_panels()
-
-    def _on_watch_remove(self, name: str) -> None:
-        if name in self._state.watchlist:
-            self._state.watchlist.remove(name)
-            self._engine.set_symbols(self._recorded())
-            self._on_panels()
 
     def _on_theme(self, name: str) -> None:
         self._state.theme = name
@@ -226,12 +219,12 @@ class WindowBridge(QObject):
         """Make this the chart's symbol and interval; the old candles are gone at once."""
         if self._session is not None:
             self._session.close()
-        symbol = self._symbol(name)
+        symbol = self._described = self._symbol(name)
         self._state.symbol, self._state.interval = name, interval
         if name not in self._engine.recorder.symbols:
-            self._engine.set_symbols(self._recorded())
+            self._watching.record()
         self._window.set_symbol(symbol)
-        self._window.set_quote(self._panels.quote(symbol))  # what is known of it, at once: no flash of dashes
+        self._renew_quote()  # what is known of it, at once: no flash of dashes
         self._window.set_interval(interval)
         self._chart.set_series(None, symbol)
         self._ahead = LookAhead()
@@ -326,9 +319,13 @@ class WindowBridge(QObject):
     def _on_symbols(self) -> None:
         self._window.set_symbols(list(self._engine.symbols.values()))
         symbol = self._symbol(self._state.symbol)
-        self._window.set_symbol(symbol)
-        if self._session is not None and self._session.state is SessionState.READY:
-            self._chart.set_series(self._session.series, symbol)
+        if symbol != self._described:  # the list is read again and again, and a chart that is anew loses its place
+            self._described = symbol
+            self._window.set_symbol(symbol)
+            self._renew_quote()
+            if self._session is not None and self._session.state is SessionState.READY:
+                self._chart.set_series(self._session.series, symbol)
+        self._watching.rebuild()
         self._on_panels()
 
     def _renew_notice(self) -> None:
@@ -350,6 +347,10 @@ class WindowBridge(QObject):
             self._window.set_notice(waiting)
         elif self._session is not None and self._session.failure and len(self._session.series):
             self._window.set_notice(f"Some candles may be missing. {self._session.failure}", (NoticeAction.RETRY_FEED,))
+        elif self._watching.refusal:
+            self._window.set_notice(f"Not all symbols are recorded. {self._watching.refusal}")
+        elif trouble := self._symbol(self._state.symbol).trouble:
+            self._window.set_notice(_trouble_sentence(self._symbol(self._state.symbol), trouble))
         else:
             self._window.clear_notice()
 
@@ -378,8 +379,8 @@ class WindowBridge(QObject):
             self._paint_watch.begin(newest)
 
     def _on_panels(self) -> None:
-        self._window.set_watchlist([self._panels.watch_row(self._symbol(name)) for name in self._state.watchlist])
-        self._window.set_quote(self._panels.quote(self._symbol(self._state.symbol)))
+        self._watching.renew()
+        self._renew_quote()
         status = self._panels.status()
         self._window.set_status(status)
         if status.exchange_time_us is not None:
@@ -396,7 +397,9 @@ class WindowBridge(QObject):
         self._renew_notice()
         if session is None:
             return
-        if self._engine.feed.status.state is FeedState.LIVE and session.tick():
+        # While a symbol does not trade, no candles begin.
+        trading = self._symbol(session.symbol).is_trading
+        if trading and self._engine.feed.status.state is FeedState.LIVE and session.tick():
             self._chart.series_changed()
         self._reload_when_stale(session)
         tracker = self._engine.recorder.tracker(session.symbol)
@@ -425,11 +428,12 @@ class WindowBridge(QObject):
 
     # Small things
 
-    def _recorded(self) -> list[str]:
-        return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
+    def _renew_quote(self) -> None:
+        name = self._state.symbol
+        self._window.set_quote(self._panels.quote(self._symbol(name), watched=name in self._state.watchlist))
 
     def _symbol(self, name: str) -> Symbol:
-        return self._engine.symbols.get(name) or unknown_symbol(name)
+        return self._engine.symbol(name)
 
     def _timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -471,6 +475,12 @@ def let_go() -> None:
 def unknown_symbol(name: str) -> Symbol:
     """Return a symbol that the exchange has not described yet."""
     return Symbol(name, "", "", tick_size_e8=1_000_000)
+
+
+def _trouble_sentence(symbol: Symbol, trouble: str) -> str:
+    if symbol.is_listed:
+        return f"{symbol.display_name}: {trouble.lower()} at the exchange. It goes on here by itself when that changes."
+    return f"{symbol.display_name}: {trouble.lower()} by the exchange. What is stored of it can still be looked at."
 
 
 async def _discard(work: Coroutine[Any, Any, object]) -> None:

@@ -31,6 +31,7 @@ _PROGRESS_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.1
 _OPENING_S = 5.0
 _CLOSE_S = 10.0
+_MOST_NAMED = 12
 
 
 def prepare_collect(settings: Settings, duration: str | None) -> Callable[[], int]:
@@ -78,7 +79,8 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
             f"{unstored} of the trades received could not be stored ({received} were received): see what cryptopipe "
             "doctor says of the database; the next start fetches what is missing."
         )
-    print(f"{received} trades of {', '.join(settings.symbols)} received and stored.")
+    named = ", ".join(settings.symbols) if len(settings.symbols) <= _MOST_NAMED else f"{len(settings.symbols)} symbols"
+    print(f"{received} trades of {named} received and stored.")
     if contradictions:
         are = "1 trade contradicts" if contradictions == 1 else f"{contradictions} trades contradict"
         print(f"{are} what is stored under the same id: that stands, and the table refused_trades keeps the other.")

@@ -203,6 +203,7 @@ async def _run_engine(
         bridge.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
         if options.quit_after_first_paint:
             bridge.first_painted.connect(lambda: _report_first_paint(shown))
+        bridge.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
         bridge.start()
         await shown.closing
         begin_ending()

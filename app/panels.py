@@ -33,9 +33,22 @@ class PanelMaker:
             bid=_price(bid),
             ask=_price(ask),
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
+            recorded=self._records and symbol.is_trading and self._engine.recorder.tracker(symbol.name) is not None,
         )
 
-    def quote(self, symbol: Symbol) -> QuoteView:
+    def recording(self, symbol: Symbol, *, watched: bool) -> str:
+        """Return in words whether the symbol's trades are stored."""
+        if not symbol.is_trading:
+            return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
+        if self._engine.recorder.tracker(symbol.name) is None:
+            return "No"
+        if self._engine.database is not None and self._engine.database.reading_only:
+            return "No · reading only"
+        if not self._records:
+            return "Waiting for the database"
+        return "Yes" if watched else "While shown"
+
+    def quote(self, symbol: Symbol, *, watched: bool = True) -> QuoteView:
         """Return the chosen symbol's figures."""
         latest = self._engine.board.latest(symbol.name)
         tracker = self._engine.recorder.tracker(symbol.name)
@@ -56,6 +69,9 @@ class PanelMaker:
             stored_trades=tracker.held().count() if tracker and self._records else None,
             missing_trades=tracker.missing() if tracker else 0,
             repairing=symbol.name in self._engine.repairer.repairing,
+            recording=self.recording(symbol, watched=watched),
+            recorded=self._records and symbol.is_trading and tracker is not None,
+            watched=watched,
         )
 
     @property

@@ -14,7 +14,7 @@ import msgspec
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
-from app.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, Settings
+from app.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, Place, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -27,25 +27,34 @@ class _Stored(msgspec.Struct):
     watchlist: list[str]
     theme: str
     layout: str = ""
+    # What the setting was when the watchlist was made from it. Before it was kept, only the default gave way.
+    setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
 
 
 @dataclass(slots=True)
 class WindowState:
-    """The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave."""
+    """
+    The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``setting`` the symbols set when the
+    watchlist was made from them. ``lasting``: symbol and watchlist to remember instead of these, which hold for one
+    run.
+    """
 
     symbol: str
     interval: Interval
     watchlist: list[str]
     theme: str
     layout: bytes = field(default=b"", repr=False)
+    setting: tuple[str, ...] = DEFAULT_SYMBOLS
+    lasting: tuple[str, list[str]] | None = None
 
 
 def load_state(settings: Settings) -> WindowState:
     """
     Return the state of the last run in this data directory, else the settings'.
 
-    A symbol list or interval that was set, rather than left at its default, wins over what is remembered. A file that
-    cannot be read is passed over.
+    The remembered watchlist counts until the setting ``symbols`` in config.toml is changed: then that is taken once.
+    Symbols named in the environment or on the command line hold for this run, and what was remembered stays so. An
+    interval that was set, rather than left at its default, wins. A file that cannot be read is passed over.
 
     Raises:
         UsageError: If the setting for the interval is none.
@@ -55,12 +64,15 @@ def load_state(settings: Settings) -> WindowState:
         interval=Interval.parse(settings.interval),
         watchlist=list(settings.symbols),
         theme=settings.theme,
+        setting=settings.symbols,
     )
     stored = _read(settings.data_dir / _FILE)
     if stored is None:
         return state
     state.theme = stored.theme if stored.theme in ("dark", "light") else state.theme
-    if settings.symbols == DEFAULT_SYMBOLS and stored.watchlist:
+    if settings.places.get("symbols") in (Place.ENVIRONMENT, Place.COMMAND_LINE):
+        state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
+    elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
@@ -72,10 +84,12 @@ def load_state(settings: Settings) -> WindowState:
 
 def save_state(state: WindowState, data_dir: Path) -> None:
     """Remember the state; in one step, so that a crash leaves the old file or the new one."""
+    symbol, watchlist = state.lasting or (state.symbol, state.watchlist)
     stored = _Stored(
-        symbol=state.symbol,
+        symbol=symbol,
         interval=state.interval.name,
-        watchlist=state.watchlist,
+        watchlist=watchlist,
+        setting=list(state.setting),
         theme=state.theme,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.live.export import ExportCancelled
@@ -20,6 +21,7 @@ from app.settings import load
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, serving, until
 from widgets.export_dialog import ExportDialog
 from widgets.notice_bar import NoticeAction
+from widgets.symbols_dialog import SymbolsDialog
 
 Scene = Callable[[Running, SandboxServer], Awaitable[None]]
 Play = Callable[[Scene], None]
@@ -137,6 +139,59 @@ def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
         running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
         assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
         await until(lambda: running.engine.board.latest("XRPUSDT").trade)
+
+    play(scene)
+
+
+def test_a_symbol_looked_at_is_recorded_while_it_is_shown_and_kept_on_request(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        window, panel = running.window, running.window.quote_panel
+        await until(lambda: panel.figures["Recording"].text() == "Yes")
+        assert panel.watch_button.isHidden()
+        window.symbol_requested.emit("XRPUSDT")
+        assert "XRPUSDT" in running.engine.recorder.symbols
+        await until(lambda: panel.figures["Recording"].text() == "While shown")
+        window.symbol_requested.emit("DOGEUSDT")
+        assert "XRPUSDT" not in running.engine.recorder.symbols
+        panel.watch_button.click()
+        window.symbol_requested.emit("BTCUSDT")
+        assert set(running.engine.recorder.symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT"}
+
+    play(scene)
+
+
+def test_the_whole_list_is_edited_at_once_and_what_is_unknown_refused(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.engine.directory.is_current)
+        told: list[bool] = []
+        running.bridge.state_changed.connect(lambda: told.append(True))
+        running.window.symbols_requested.emit()
+        (dialog,) = running.window.findChildren(SymbolsDialog)
+        assert dialog.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+        dialog.list_requested.emit(["BTCUSDT", "NOSUCHUSDT"])
+        assert dialog.told.text().startswith("“NOSUCHUSDT” is not a symbol of the exchange")
+        dialog.edit.setPlainText("LTC/USDT, btcusdt")
+        dialog.buttons.accepted.emit()
+        assert dialog.isHidden()
+        assert running.window.watchlist.model.names() == ["LTCUSDT", "BTCUSDT"]
+        assert set(running.engine.recorder.symbols) == {"LTCUSDT", "BTCUSDT"}
+        assert told == [True]
+
+    play(scene)
+
+
+def test_a_symbol_that_does_not_trade_is_told_in_watchlist_top_bar_and_notice(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        window = running.window
+        await until(lambda: running.engine.directory.is_current)
+        window.watch_many_requested.emit(["LUNAUSDT"])
+        window.symbol_requested.emit("LUNAUSDT")
+        await until(lambda: "LUNA/USDT: trading halted" in window.notice_bar.text.text())
+        assert window.top_bar.symbol.market.text() == "Trading halted"
+        model = window.watchlist.model
+        spoken = model.index(model.row_of("LUNAUSDT")).data(Qt.ItemDataRole.AccessibleTextRole)
+        assert spoken.startswith("LUNA/USDT · Trading halted")
+        assert window.quote_panel.figures["Recording"].text() == "No · trading halted"
 
     play(scene)
 

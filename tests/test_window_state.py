@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.market.interval import Interval
-from app.settings import Settings, load
+from app.settings import DEFAULT_SYMBOLS, Settings, load
 from app.window_state import WindowState, load_state, save_state
 
 STATE = WindowState("ETHUSDT", Interval.parse("13m"), ["ETHUSDT", "ADAUSDT"], "light", bytes(range(256)))
@@ -26,14 +26,37 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_the_first_time_the_settings_count(tmp_path: Path) -> None:
     state = load_state(settings_in(tmp_path, symbols="XRPUSDT,BNBUSDT", interval="4h", theme="light"))
-    assert state == WindowState("XRPUSDT", Interval.parse("4h"), ["XRPUSDT", "BNBUSDT"], "light")
+    named = ("XRPUSDT", "BNBUSDT")
+    assert state == WindowState("XRPUSDT", Interval.parse("4h"), list(named), "light", setting=named)
 
 
-def test_symbols_and_interval_that_were_set_win_over_what_is_remembered(tmp_path: Path) -> None:
+def test_symbols_named_for_one_run_hold_for_that_run_and_what_is_remembered_stays(tmp_path: Path) -> None:
     save_state(STATE, tmp_path)
     state = load_state(settings_in(tmp_path, symbols="XRPUSDT", interval="4h"))
     assert (state.symbol, state.watchlist, state.interval) == ("XRPUSDT", ["XRPUSDT"], Interval.parse("4h"))
     assert state.layout == STATE.layout
+    state.watchlist.append("SOLUSDT")
+    save_state(state, tmp_path)
+    after = load_state(settings_in(tmp_path))
+    assert (after.symbol, after.watchlist) == (STATE.symbol, STATE.watchlist)
+
+
+def test_symbols_changed_in_the_settings_file_are_taken_once_and_then_the_window_s_list_counts(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+
+    def start() -> WindowState:
+        return load_state(load({"data_dir": str(tmp_path)}, environment={}, file=file))
+
+    save_state(STATE, tmp_path)
+    assert start().watchlist == STATE.watchlist
+    file.write_text('symbols = ["XRPUSDT", "SOLUSDT"]')
+    state = start()
+    assert (state.symbol, state.watchlist) == ("XRPUSDT", ["XRPUSDT", "SOLUSDT"])
+    state.watchlist.append("LTCUSDT")
+    save_state(state, tmp_path)
+    assert start().watchlist == ["XRPUSDT", "SOLUSDT", "LTCUSDT"]
+    file.write_text("")
+    assert start().watchlist == list(DEFAULT_SYMBOLS)
 
 
 @pytest.mark.parametrize(

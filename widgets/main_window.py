@@ -38,7 +38,10 @@ class MainWindow(QMainWindow):
         symbol_requested: The user chose a symbol; carries its name.
         interval_requested: The user chose or typed an interval; carries the `Interval`.
         export_requested, database_requested: The user wants to export, or to see to the database.
+        symbols_requested: The user wants to edit the list of recorded symbols as a whole.
         watch_add_requested, watch_remove_requested: A symbol is to join or leave the watchlist; carry its name.
+        watch_many_requested: Several symbols are to join it; carries their names.
+        picker_opened: The picker shows the exchange's symbols, and wants them fresh.
         theme_requested: The user wants another theme; carries the name of the `Palette`.
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
         close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
@@ -48,7 +51,10 @@ class MainWindow(QMainWindow):
     interval_requested = Signal(object)
     export_requested = Signal()
     database_requested = Signal()
+    symbols_requested = Signal()
     watch_add_requested = Signal(str)
+    watch_many_requested = Signal(list)
+    picker_opened = Signal()
     watch_remove_requested = Signal(str)
     theme_requested = Signal(str)
     retry_database_requested = Signal()
@@ -94,6 +100,10 @@ class MainWindow(QMainWindow):
         self.watchlist.set_rows(rows)
         self.symbol_picker.set_watched([row.symbol.name for row in rows])
 
+    def update_watchlist(self, rows: Sequence[WatchRow]) -> None:
+        """Show new values of some rows of the watchlist; which rows there are, `set_watchlist` says."""
+        self.watchlist.update_rows(rows)
+
     def set_quote(self, quote: QuoteView) -> None:
         """Show the chosen symbol's figures. Those of another symbol came too late and are passed over."""
         if self._symbol is None or quote.symbol.name != self._symbol.name:
@@ -138,6 +148,7 @@ class MainWindow(QMainWindow):
         """Open the picker under the top bar; ``adding``: for the watchlist, at its side."""
         x = self.width() if adding else self.top_bar.symbol.x()
         self.symbol_picker.open_for(text, QPoint(x, self.top_bar.height() + 4), adding=adding)
+        self.picker_opened.emit()
 
     def open_interval_entry(self, text: str = "") -> None:
         """Open the line to type an interval into."""
@@ -201,6 +212,11 @@ class MainWindow(QMainWindow):
         self.interval_entry.interval_requested.connect(self.interval_requested)
         self.symbol_picker.symbol_requested.connect(self.symbol_requested)
         self.symbol_picker.watch_add_requested.connect(self.watch_add_requested)
+        self.symbol_picker.watch_remove_requested.connect(self.watch_remove_requested)
+        self.symbol_picker.watch_many_requested.connect(self.watch_many_requested)
+        self.quote_panel.watch_requested.connect(self.watch_add_requested)
+        self.top_bar.symbols_requested.connect(self.symbols_requested)
+        self.watchlist.edit_requested.connect(self.symbols_requested)
         self.watchlist.symbol_requested.connect(self.symbol_requested)
         self.watchlist.remove_requested.connect(self.watch_remove_requested)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.market.symbol import Symbol
 from widgets import style
@@ -12,7 +12,7 @@ from widgets.labels import ElidedLabel, label
 from widgets.numbers import UNKNOWN, count, price, quantity
 from widgets.views import QuoteView
 
-_FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Stored trades", "Missing trades")
+_FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Recording", "Stored trades", "Missing trades")
 
 
 class QuoteCard(QFrame):
@@ -41,7 +41,14 @@ class QuoteCard(QFrame):
 
 
 class QuotePanel(QWidget):
-    """Shows a `QuoteView`."""
+    """
+    Shows a `QuoteView`.
+
+    Signals:
+        watch_requested: The symbol shown is to join the watchlist; carries its name.
+    """
+
+    watch_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +56,19 @@ class QuotePanel(QWidget):
         self.setAccessibleName("Quote")
         self.bid = QuoteCard("Bid", "falling")
         self.ask = QuoteCard("Ask", "rising")
+        self._name = ""
+        self.watch_button = QToolButton()
+        self.watch_button.setText("Keep recording")
+        self.watch_button.setAccessibleName("Add the symbol to the watchlist")
+        self.watch_button.setToolTip("Add it to the watchlist, so that it is recorded while other symbols are shown")
+        self.watch_button.setFont(style.font(style.SMALL_PX))
+        self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.watch_button.clicked.connect(lambda: self.watch_requested.emit(self._name))
+        self.watch_button.setFixedHeight(20)
+        policy = self.watch_button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.watch_button.setSizePolicy(policy)
+        self.watch_button.hide()
         self.figures = {name: label(UNKNOWN, "faint") for name in _FIGURES}
         cards = QHBoxLayout()
         cards.setSpacing(8)
@@ -57,7 +77,11 @@ class QuotePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 16, 12)
         layout.setSpacing(12)
-        layout.addWidget(label("Quote", "faint", style.head_font()))
+        head = QHBoxLayout()
+        head.addWidget(label("Quote", "faint", style.head_font()))
+        head.addStretch(1)
+        head.addWidget(self.watch_button)
+        layout.addLayout(head)
         layout.addLayout(cards)
         layout.addLayout(self._make_table())
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -65,6 +89,8 @@ class QuotePanel(QWidget):
     def set_quote(self, quote: QuoteView) -> None:
         """Show these values."""
         symbol = quote.symbol
+        self._name = symbol.name
+        self.watch_button.setVisible(not quote.watched)
         self.bid.show_side(symbol, quote.bid, quote.bid_quantity)
         self.ask.show_side(symbol, quote.ask, quote.ask_quantity)
         spread = quote.ask - quote.bid if quote.ask is not None and quote.bid is not None else None
@@ -74,12 +100,15 @@ class QuotePanel(QWidget):
             price(quote.high, symbol),
             price(quote.low, symbol),
             volume if quote.volume is None else f"{volume} {symbol.base}",
+            quote.recording or UNKNOWN,
             count(quote.stored_trades),
             _missing(quote),
         )
         for name, text in zip(_FIGURES, texts, strict=True):
             self.figures[name].setText(text)
             style.set_tone(self.figures[name], "faint" if text == UNKNOWN else "")
+        if symbol.trouble:
+            style.set_tone(self.figures["Recording"], "warning")
         if quote.missing_trades:
             style.set_tone(self.figures["Missing trades"], "warning")
 

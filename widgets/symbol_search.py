@@ -3,6 +3,7 @@ Finding a symbol among thousands: what is typed against each symbol's base asset
 
 Case, “/”, spaces and dashes do not matter. Best first: the name itself, the base asset itself, bases that begin with
 the text, names that begin with it, names that contain it; within each, markets in the most common quote asset first.
+What does not trade comes after all that does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from app.market.symbol import Symbol
 
 
 class SymbolSearch:
-    """The TRADING symbols of the exchange, ready to be searched; others are left out."""
+    """The symbols of the exchange, ready to be searched; those not TRADING show only where they are searched for."""
 
     def __init__(self, symbols: Sequence[Symbol], *, first: Collection[str] = ()) -> None:
         """``first``: names that lead the list, in this order, while nothing is typed."""
@@ -22,14 +23,19 @@ class SymbolSearch:
         trading = [symbol for symbol in symbols if symbol.is_trading]
         markets = Counter(symbol.quote for symbol in trading)
         trading.sort(key=lambda symbol: (-markets[symbol.quote], symbol.quote, len(symbol.base), symbol.name))
-        self._entries = [(folded(symbol.base), folded(symbol.name), symbol) for symbol in trading]
-        self._unfiltered = sorted(trading, key=lambda symbol: places.get(symbol.name, len(places)))
+        others = [symbol for symbol in symbols if not symbol.is_trading]
+        others.sort(key=lambda symbol: symbol.name)
+        self._trading = len(trading)
+        self._entries = [(folded(symbol.base), folded(symbol.name), symbol) for symbol in (*trading, *others)]
+        shown = [*trading, *(symbol for symbol in others if symbol.name in places)]
+        self._unfiltered = sorted(shown, key=lambda symbol: places.get(symbol.name, len(places)))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """How many symbols trade."""
+        return self._trading
 
     def matches(self, text: str) -> list[Symbol]:
-        """Return the symbols that match ``text``, best first; all of them where it is empty."""
+        """Return the symbols that match ``text``, best first; where it is empty, those that trade or lead the list."""
         wanted = folded(text)
         if not wanted:
             return [] if text.strip() else list(self._unfiltered)
@@ -38,7 +44,7 @@ class SymbolSearch:
             rank = _rank(wanted, base, name)
             if rank is not None:
                 ranked[rank].append(symbol)
-        return [symbol for group in ranked for symbol in group]
+        return sorted((symbol for group in ranked for symbol in group), key=lambda symbol: not symbol.is_trading)
 
 
 def folded(text: str) -> str:

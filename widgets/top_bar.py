@@ -45,6 +45,8 @@ class SymbolButton(QPushButton):
 
     def set_symbol(self, symbol: Symbol) -> None:
         self.name.setText(symbol.display_name)
+        self.market.setText(symbol.trouble or "Binance spot")
+        style.set_tone(self.market, "warning" if symbol.trouble else "dim")
         self.setAccessibleName(f"{symbol.display_name}, choose another symbol")
         self.updateGeometry()
 
@@ -62,7 +64,8 @@ class TopBar(QFrame):
     Signals:
         picker_requested: The symbol's button or the search hint was pressed.
         export_requested: Export… was pressed.
-        database_requested, diagnostics_requested: Database… or Diagnostics was chosen in the menu.
+        symbols_requested, database_requested, diagnostics_requested: Symbols…, Database… or Diagnostics was chosen in
+            the menu.
         theme_requested: The theme button was pressed; carries the name of the palette to change to.
     """
 
@@ -70,6 +73,7 @@ class TopBar(QFrame):
     export_requested = Signal()
     database_requested = Signal()
     diagnostics_requested = Signal()
+    symbols_requested = Signal()
     theme_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -143,6 +147,7 @@ class TopBar(QFrame):
         menu = QMenu(self)
         menu.setFont(style.font())
         # The keys themselves are the window's.
+        menu.addAction("Symbols…", self.symbols_requested.emit)
         menu.addAction(f"Database…\t{_keys('Ctrl+D')}", self.database_requested.emit)
         menu.addAction(f"Export candles…\t{_keys('Ctrl+E')}", self.export_requested.emit)
         menu.addAction(f"Diagnostics\t{_keys('Ctrl+Shift+D')}", self.diagnostics_requested.emit)

@@ -16,7 +16,9 @@ from app.market.symbol import Symbol
 
 @dataclass(frozen=True, slots=True)
 class WatchRow:
-    """One line of the watchlist. ``change_percent`` is over the rolling 24 hours."""
+    """
+    One line of the watchlist. ``change_percent`` is over the rolling 24 hours; ``recorded``: its trades are stored.
+    """
 
     symbol: Symbol
     last: float | None = None
@@ -24,6 +26,7 @@ class WatchRow:
     bid: float | None = None
     ask: float | None = None
     trades_per_minute: float | None = None
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class QuoteView:
     """
     The chosen symbol: top bar and quote panel. Bid and ask quantities are None where the spread is a setting rather
     than the exchange's book. ``volume`` is the base asset's over 24 hours. ``repairing``: missing trades are being
-    fetched now.
+    fetched now. ``recording`` says in words whether its trades are stored, ``recorded`` whether they are now;
+    ``watched`` is whether it is in the watchlist.
     """
 
     symbol: Symbol
@@ -47,6 +51,9 @@ class QuoteView:
     stored_trades: int | None = None
     missing_trades: int = 0
     repairing: bool = False
+    recording: str = ""
+    recorded: bool = False
+    watched: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 The watchlist: a model of `WatchRow` values and a list that draws them.
 
 Rows change several times a second. The model compares and announces only the rows that differ, so the view repaints
-those and nothing else. Which row is highlighted is what `Watchlist.set_symbol` was told; clicking one is a request.
+those and nothing else; of hundreds only those in view are renewed (`Watchlist.names_in_view`). Which row is
+highlighted is what `Watchlist.set_symbol` was told; clicking one is a request.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class WatchlistModel(QAbstractListModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[WatchRow] = []
+        self._places: dict[str, int] = {}
         self._chosen = ""
 
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
@@ -41,6 +43,14 @@ class WatchlistModel(QAbstractListModel):
             return
         for number, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
             if old != new:
+                self._rows[number] = new
+                self.dataChanged.emit(self.index(number), self.index(number))
+
+    def update_rows(self, rows: Sequence[WatchRow]) -> None:
+        """Take new values of some rows; symbols that are not in the list are passed over."""
+        for new in rows:
+            number = self._places.get(new.symbol.name, -1)
+            if number >= 0 and self._rows[number] != new:
                 self._rows[number] = new
                 self.dataChanged.emit(self.index(number), self.index(number))
 
@@ -56,8 +66,7 @@ class WatchlistModel(QAbstractListModel):
 
     def row_of(self, name: str) -> int:
         """Return the row of that symbol, or -1."""
-        names = self.names()
-        return names.index(name) if name in names else -1
+        return self._places.get(name, -1)
 
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._rows)
@@ -80,6 +89,7 @@ class WatchlistModel(QAbstractListModel):
     def _reshape(self, rows: list[WatchRow]) -> None:
         self.beginResetModel()
         self._rows = rows
+        self._places = {row.symbol.name: number for number, row in enumerate(rows)}
         self.endResetModel()
 
 
@@ -134,11 +144,15 @@ class Watchlist(QWidget):
         symbol_requested: A row was clicked or Enter pressed on it; carries the symbol's name.
         add_requested: The + was pressed.
         remove_requested: A symbol is to leave the list; carries its name.
+        edit_requested: The list is to be edited as a whole.
+        view_changed: Other rows came into view, and want new values.
     """
 
     symbol_requested = Signal(str)
     add_requested = Signal()
     remove_requested = Signal(str)
+    edit_requested = Signal()
+    view_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,8 +161,8 @@ class Watchlist(QWidget):
         self.delegate = WatchlistDelegate(self)
         self.view = self._make_view()
         self.add_button = QToolButton()
-        self.add_button.setAccessibleName("Add a symbol to the watchlist")
-        self.add_button.setToolTip("Add a symbol")
+        self.add_button.setAccessibleName("Add symbols to the watchlist")
+        self.add_button.setToolTip("Add symbols")
         self.add_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         head = QHBoxLayout()
         head.setContentsMargins(16, 0, 8, 0)
@@ -166,6 +180,9 @@ class Watchlist(QWidget):
         self.view.activated.connect(self._request)
         self.view.remove_requested.connect(self._remove_current)
         self.view.customContextMenuRequested.connect(self._open_menu)
+        bar = self.view.verticalScrollBar()
+        bar.valueChanged.connect(self.view_changed)
+        bar.rangeChanged.connect(self.view_changed)
 
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
         """Show these; only what differs is drawn again."""
@@ -179,6 +196,18 @@ class Watchlist(QWidget):
             self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(place, len(rows) - 1)))
         if length != len(rows):
             self.view.updateGeometry()
+
+    def update_rows(self, rows: Sequence[WatchRow]) -> None:
+        """Show new values of some rows, as those of `names_in_view`."""
+        self.model.update_rows(rows)
+
+    def names_in_view(self) -> list[str]:
+        """Return the symbols whose rows can be seen, top to bottom."""
+        height = self.view.viewport().height()
+        first = self.view.indexAt(QPoint(0, 0)).row()
+        if first < 0 or not self.view.isVisible():
+            return []
+        return self.model.names()[first : first + height // ROW_HEIGHT + 2]
 
     def set_symbol(self, symbol: Symbol) -> None:
         """Highlight the symbol that the chart shows."""
@@ -230,7 +259,8 @@ class Watchlist(QWidget):
             menu.addAction(f"Show {shown}", lambda: self.symbol_requested.emit(name))
             menu.addAction(f"Remove {shown} from the watchlist\tDel", lambda: self.remove_requested.emit(name))
             menu.addSeparator()
-        menu.addAction("Add a symbol…", self.add_requested.emit)
+        menu.addAction("Add symbols…", self.add_requested.emit)
+        menu.addAction("Edit the list…", self.edit_requested.emit)
         return menu
 
     def _open_menu(self, position: QPoint) -> None:
@@ -240,8 +270,9 @@ class Watchlist(QWidget):
 
 
 def _in_words(row: WatchRow) -> str:
+    state = row.symbol.trouble or ("Recording" if row.recorded else "Not recording")
     return (
-        f"{row.symbol.display_name}\n"
+        f"{row.symbol.display_name} · {state}\n"
         f"Last {price(row.last, row.symbol)}, 24 h change {percent(row.change_percent)}\n"
         f"Bid {price(row.bid, row.symbol)}, ask {price(row.ask, row.symbol)}\n"
         f"{compact(row.trades_per_minute)} trades a minute"

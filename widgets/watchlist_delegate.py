@@ -1,4 +1,8 @@
-"""Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask."""
+"""
+Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask.
+
+A dot before the name says that the symbol is being recorded; one that does not trade says so instead of its figures.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ _PADDING = 16
 _GAP = 14
 _TIGHT_GAP = 8  # where a long name meets a long price
 _EDGE = 2
+_DOT = 5
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -51,6 +56,8 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.save()
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
         inner = rect.adjusted(_PADDING, 6, -_PADDING, -6)
+        if row.recorded and not row.symbol.trouble:
+            self._paint_dot(painter, rect)
         self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), 18), row)
         self._paint_second_line(painter, QRect(inner.left(), inner.top() + 18, inner.width(), 16), row)
         painter.restore()
@@ -63,6 +70,14 @@ class WatchlistDelegate(QStyledItemDelegate):
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(QColor(self._palette.accent))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
+
+    def _paint_dot(self, painter: QPainter, rect: QRect) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._palette.rising))
+        painter.drawEllipse(QRect(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + 13, _DOT, _DOT))
+        painter.restore()
 
     def _paint_first_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
         tone = direction(row.change_percent)
@@ -80,12 +95,16 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.setPen(QColor(self._palette.text if row.last is not None else self._palette.faint))
         painter.drawText(line.adjusted(0, 0, -change_width - gap, 0), _RIGHT, last)
         painter.setFont(self._strong)
-        painter.setPen(QColor(self._palette.text))
+        painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
         room = line.adjusted(0, 0, -change_width - last_width - 2 * gap, 0)
         _draw_elided(painter, room, _LEFT, row.symbol.display_name)
 
     def _paint_second_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
         painter.setFont(self._small)
+        if row.symbol.trouble:
+            painter.setPen(QColor(self._palette.warning))
+            painter.drawText(line, _LEFT, row.symbol.trouble)
+            return
         metrics = painter.fontMetrics()
         right = line.right() + 1
         for caption, value in (("ask", row.ask), ("bid", row.bid)):

@@ -15,7 +15,7 @@ from widgets.notice_bar import NoticeAction
 from widgets.views import QuoteView, StatusView
 
 QUOTE = QuoteView(
-    BTCUSDT, 61693.94, -0.53, 61693.93, 3.78826, 61693.94, 1.54698, 62745.14, 54730.0, 45298.1, 19904, 204, True
+    BTCUSDT, 61693.94, -0.53, 61693.93, 3.78826, 61693.94, 1.54698, 62745.14, 54730.0, 45298.1, 19904, 204, True, "Yes"
 )
 STATUS = StatusView(
     FeedState.LIVE, "", 23.4, 312, "Embedded PostgreSQL 18.4", "", 1204, 0, 204, False, 0, 1_723_162_523_000_000
@@ -36,6 +36,7 @@ def test_the_quote_panel_shows_the_book_the_day_and_what_is_stored(window: MainW
         "62,745.14",
         "54,730.00",
         "45,298 BTC",
+        "Yes",
         "19,904",
         "204 · repairing",
     ]

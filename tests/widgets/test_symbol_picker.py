@@ -108,13 +108,61 @@ def test_thousands_of_symbols_open_at_once(window: MainWindow, exchange_symbols:
     assert window.symbol_picker.footer.text().endswith("of 1,262")
 
 
-def test_what_is_watched_already_is_not_offered_for_the_watchlist(window: MainWindow, qtbot: QtBot) -> None:
+def test_for_the_watchlist_it_stays_open_and_each_enter_adds_or_removes(window: MainWindow, qtbot: QtBot) -> None:
+    picker, asked = window.symbol_picker, []
+    window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
+    window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
+    window.open_symbol_picker(adding=True)
+    for typed in ("sats", "btcidrt", "eth"):
+        qtbot.keyClicks(picker.edit, typed)  # which takes the place of what was typed before
+        assert picker.edit.text() == typed
+        qtbot.keyClick(picker.edit, Qt.Key.Key_Return)
+    assert asked == ["+1000SATSUSDT", "+BTCIDRT", "-ETHUSDT"]
+    assert picker.isVisible()
+
+
+def test_a_list_that_is_renewed_keeps_what_is_typed_chosen_and_scrolled_to(
+    window: MainWindow, exchange_symbols: list[Symbol]
+) -> None:
+    picker = window.symbol_picker
+    window.set_symbols(exchange_symbols)
+    window.open_symbol_picker("usd")
+    row = picker.model.row_of("LINKUSDT")
+    picker.list.setCurrentIndex(picker.model.index(row))
+    place = picker.list.verticalScrollBar().value()
+    assert place > 0
+    window.set_symbols([Symbol("AAAUSDT", "A", "USDT"), *exchange_symbols])
+    assert picker.edit.text() == "usd"
+    assert picker.list.currentIndex().data() == "LINK/USDT"
+    assert picker.model.row_of("AAAUSDT") >= 0
+    assert abs(picker.list.verticalScrollBar().value() - place) <= 1
+    assert picker.isVisible()
+
+
+def test_all_that_match_can_join_the_watchlist_at_once(window: MainWindow, qtbot: QtBot) -> None:
     picker = window.symbol_picker
     window.open_symbol_picker(adding=True)
-    offered = {picker.model.index(row).data() for row in range(picker.model.rowCount())}
-    assert offered == {"1000SATS/USDT", "BTC/IDRT"}
-    qtbot.keyClicks(picker.edit, "eth")
-    assert picker.model.rowCount() == 0
-    assert picker.message.text() == "What matches is in the watchlist already."
-    window.open_symbol_picker("eth")
-    assert picker.model.rowCount() == 1
+    assert picker.all_button.isHidden()  # nobody wants the whole exchange by mistake
+    qtbot.keyClicks(picker.edit, "t")
+    assert picker.all_button.text() == "Add all 2"
+    with qtbot.waitSignal(window.watch_many_requested, timeout=1000) as request:
+        qtbot.keyClick(picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert sorted(request.args[0]) == ["1000SATSUSDT", "BTCIDRT"]
+
+
+def test_shift_enter_watches_what_is_searched_for_without_leaving(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker("sats")
+    with (
+        qtbot.assertNotEmitted(window.symbol_requested),
+        qtbot.waitSignal(window.watch_add_requested, timeout=1000) as request,
+    ):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert request.args == ["1000SATSUSDT"]
+    assert window.symbol_picker.isVisible()
+
+
+def test_what_does_not_trade_is_found_last_and_says_why(window: MainWindow) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker("ven")
+    spoken = picker.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert (picker.model.rowCount(), spoken) == (1, "VEN/USDT, Trading halted")

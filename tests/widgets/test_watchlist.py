@@ -9,11 +9,12 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QApplication, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
+from app.market.symbol import Symbol
 from tests.widgets.conftest import BTCUSDT, ETHUSDT, IDRT, SATS
 from widgets.main_window import MainWindow
 from widgets.views import WatchRow
 from widgets.watchlist import WatchlistModel
-from widgets.watchlist_delegate import CHOSEN_ROLE, WatchlistDelegate
+from widgets.watchlist_delegate import CHOSEN_ROLE, ROW_HEIGHT, ROW_ROLE, WatchlistDelegate
 
 ROWS = [WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(ETHUSDT, 2683.25, 14.1), WatchRow(SATS, 0.00000012, -12.5)]
 
@@ -102,13 +103,15 @@ def test_the_keyboard_stays_on_its_symbol_when_another_is_added_before_it(window
 
 def test_the_menu_of_a_row_shows_removes_and_adds(window: MainWindow, qtbot: QtBot) -> None:
     menu = window.watchlist.menu_for(window.watchlist.model.index(1))
-    show, remove, _, add = menu.actions()
+    show, remove, _, add, edit = menu.actions()
     with qtbot.waitSignals([window.symbol_requested, window.watch_remove_requested], timeout=1000):
         show.trigger()
         remove.trigger()
     add.trigger()
     assert window.symbol_picker.isVisible()
-    assert len(window.watchlist.menu_for(QModelIndex()).actions()) == 1
+    with qtbot.waitSignal(window.symbols_requested, timeout=1000):
+        edit.trigger()
+    assert len(window.watchlist.menu_for(QModelIndex()).actions()) == 2
 
 
 def test_a_letter_typed_in_the_list_opens_the_picker_with_it(window: MainWindow, qtbot: QtBot) -> None:
@@ -132,3 +135,27 @@ def test_an_empty_list_says_how_to_fill_it(window: MainWindow) -> None:
     image = window.watchlist.view.grab().toImage()
     colors = {image.pixel(x, y) for x in range(0, image.width(), 2) for y in range(image.height())}
     assert len(colors) > 2
+
+
+def test_of_hundreds_only_the_rows_in_view_are_asked_for_and_renewed(window: MainWindow, qtbot: QtBot) -> None:
+    symbols = [Symbol(f"S{number:03}USDT", f"S{number:03}", "USDT") for number in range(400)]
+    window.set_watchlist([WatchRow(symbol) for symbol in symbols])
+    qtbot.waitUntil(lambda: len(window.watchlist.names_in_view()) > 2)
+    first = window.watchlist.names_in_view()
+    assert first[0] == "S000USDT"
+    assert len(first) <= 20
+    with qtbot.waitSignal(window.watchlist.view_changed, timeout=1000):
+        window.watchlist.view.verticalScrollBar().setValue(200 * ROW_HEIGHT)
+    assert window.watchlist.names_in_view()[0] == "S200USDT"
+    rows = changed_rows(window.watchlist.model)
+    window.update_watchlist([WatchRow(symbols[201], 5.0), WatchRow(symbols[202]), WatchRow(BTCUSDT, 7.0)])
+    assert rows == [201]
+    assert window.watchlist.model.index(201).data(ROW_ROLE).last == 5.0
+
+
+def test_a_symbol_that_does_not_trade_and_one_that_is_recorded_are_told_apart(window: MainWindow) -> None:
+    halted = replace(ETHUSDT, status="HALT")
+    window.set_watchlist([WatchRow(BTCUSDT, 1.0, recorded=True), WatchRow(halted, 2.0), WatchRow(SATS, 3.0)])
+    model = window.watchlist.model
+    spoken = [model.index(row).data(Qt.ItemDataRole.AccessibleTextRole).partition("\n")[0] for row in range(3)]
+    assert spoken == ["BTC/USDT · Recording", "ETH/USDT · Trading halted", "1000SATS/USDT · Not recording"]
