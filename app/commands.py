@@ -61,7 +61,8 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
     async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
         if observed.problem:
             raise SettingsError(observed.problem)  # who asked for metrics of a recorder on a server relies on them
-        unstored = contradictions = 0
+        unstored = contradictions = spooled = 0
+        reason = ""
         if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
             engine.start(settings.symbols)
             try:
@@ -71,6 +72,8 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
                 database = engine.database
                 unstored = await engine.close()
                 contradictions = database.writer.status.contradictions if database is not None else 0
+                spooled, reason = engine.recorder.outbox.spool.trades, engine.database_reason
+                reason = database.writer.status.reason if database is not None else reason
                 _show_progress("", end=True)
         begin_ending()
         received = engine.recorder.trades_received
@@ -78,6 +81,11 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
         raise StoreUnavailable(
             f"{unstored} of the trades received could not be stored ({received} were received): see what cryptopipe "
             "doctor says of the database; the next start fetches what is missing."
+        )
+    if spooled:
+        raise StoreUnavailable(
+            f"{spooled} trades wait on disk ({received} were received), because the database did not take them in "
+            f"time: {reason or 'it was too slow.'} The next start stores them; cryptopipe doctor tells how it is."
         )
     named = ", ".join(settings.symbols) if len(settings.symbols) <= _MOST_NAMED else f"{len(settings.symbols)} symbols"
     print(f"{received} trades of {named} received and stored.")
@@ -111,10 +119,12 @@ def _raise_failure(engine: Engine) -> None:
 
 def _progress_line(engine: Engine) -> str:
     stored = engine.database.writer.status.stored if engine.database is not None else 0
+    spooled = engine.recorder.outbox.spool.trades
+    on_disk = f" · {spooled} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     return (
         f"{feed} · {engine.recorder.trades_received} trades received"
-        f" · {stored} stored · {engine.recorder.missing()} missing"
+        f" · {stored} stored{on_disk} · {engine.recorder.missing()} missing"
     )
 
 

@@ -18,6 +18,8 @@ from app.market.errors import CryptopipeError
 from app.market.trade import MarketEvent
 from app.settings import Settings
 from app.wiring import exchange_feed, exchange_rest
+from storage.spool import FILE_NAME
+from storage.spool_file import count_waiting
 
 _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
@@ -49,7 +51,7 @@ def report(settings: Settings, *, as_json: bool) -> int:
 
 def examine(settings: Settings) -> list[Finding]:
     """Run every check, one after the other."""
-    findings = [_versions(), _disk(settings.data_dir), _database(settings)]
+    findings = [_versions(), _disk(settings.data_dir), _database(settings), *_spool(settings.data_dir)]
     return findings + asyncio.run(_exchange(settings))
 
 
@@ -87,6 +89,14 @@ def _database(settings: Settings) -> Finding:
         return Finding("database", "failed", str(error))
     finally:
         database.close(10.0)
+
+
+def _spool(data_dir: Path) -> list[Finding]:
+    """Tell of trades that wait on disk; nothing where there are none."""
+    if not (waiting := count_waiting(data_dir / FILE_NAME)):
+        return []
+    found = f"{waiting:,} trades wait on disk for the database"
+    return [Finding("spool", "warning", f"{found}: the window or cryptopipe collect stores them once it answers.")]
 
 
 async def _exchange(settings: Settings) -> list[Finding]:

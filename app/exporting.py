@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -71,7 +72,9 @@ class Exporting:
             fraction = min(max((open_time_us - first_us) / span_us, 0.0), 1.0) if span_us > 0 else None
             loop.call_soon_threadsafe(dialog.set_progress, written, fraction)
 
-        await self._engine.recorder.outbox.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_S):
+                await self._engine.recorder.outbox.drain()
         await database.writer.flush(_FLUSH_S)
         batches = database.store.iter_candles(
             request.symbol.name, request.interval, start_us=request.start_us, end_us=request.end_us

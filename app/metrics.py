@@ -203,6 +203,11 @@ METRICS: Sequence[Declared] = (
         "Trades in memory that wait to be committed.",
         lambda m: m.writer.queued + m.engine.recorder.outbox.waiting,
     ),
+    _gauge(
+        "spooled_trades",
+        "Trades on disk until the database takes them.",
+        lambda m: m.engine.recorder.outbox.spool.trades,
+    ),
     _gauge("missing_trades", "Trades known to be missing.", lambda m: m.engine.recorder.missing()),
     _gauge("gaps_open", "Stretches of missing trades.", _open_gaps),
     _counter(

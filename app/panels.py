@@ -97,6 +97,8 @@ class PanelMaker:
             reading_only=engine.database.reading_only if engine.database else "",
             rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
             queued=(writer.queued if writer else 0) + engine.recorder.outbox.waiting,
+            spooled=engine.recorder.outbox.spool.trades,
+            spool_reason=engine.recorder.outbox.spool.reason,
             missing_trades=engine.recorder.missing(),
             repairing=bool(engine.repairer.repairing),
             malformed=engine.feed.counters.malformed,

@@ -95,6 +95,9 @@ class Settings:
     batch_trades: int = _setting(100, "Trades that make a batch for the database.", at_least=1)
     batch_seconds: float = _setting(1.0, "Seconds after which a smaller batch is stored.", at_least=0.01)
     queue_trades: int = _setting(200_000, "Trades kept waiting for the database at most.", at_least=1_000)
+    spool_megabytes: int = _setting(
+        1024, "Megabytes on disk for trades that the database does not take just now; 0: none.", at_least=0
+    )
     repair_trades: int = _setting(50_000, "Largest hole, in trades, that is fetched from the exchange.", at_least=0)
     reconnect_attempts: int = _setting(0, "Failed connections in a row after which to give up; 0: never.", at_least=0)
     stall_seconds: float = _setting(20.0, "Seconds without data after which a connection is replaced.", at_least=1)

@@ -18,6 +18,7 @@ from app.live.machine import Upheaval, watch
 from app.market.ports import Clock
 from app.market.shutout import Shutout
 from app.settings import Settings
+from storage.spool import FILE_NAME, DiskSpool
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ def check_addresses(settings: Settings) -> None:
     """
     check_ws_base(settings.binance_ws_url)
     check_rest_base(settings.binance_rest_url)
+
+
+def spool_of(settings: Settings) -> DiskSpool | None:
+    """Return the spool of the settings' data directory, not opened; None where it is switched off."""
+    if not settings.spool_megabytes:
+        return None
+    return DiskSpool(settings.data_dir / FILE_NAME, settings.spool_megabytes * 1_000_000)
 
 
 @asynccontextmanager
@@ -83,6 +91,7 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
             queue_trades=settings.queue_trades,
             repair_trades=settings.repair_trades,
             shutout=shutout,
+            spool=spool_of(settings),
         )
         async with _watching(engine, feed, rest):
             yield engine

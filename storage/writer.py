@@ -74,6 +74,7 @@ class BatchWriter:
         self._queue: deque[Trade] = deque()
         self._in_hand: list[Trade] = []
         self._waiting_since = 0.0
+        self._at_work_since = 0.0
         self._taken = 0  # trades put so far
         self._settled = 0  # of those, stored, held already, or set aside
         self._hurry_to = 0  # settle without delay up to this count of trades
@@ -93,6 +94,7 @@ class BatchWriter:
             queued=self._taken - self._settled,
             stored=self._stored,
             contradictions=self._contradictions,
+            at_work_s=time.monotonic() - self._at_work_since if self._in_hand else 0.0,
         )
 
     def on_stored(self, listener: StoredListener) -> None:
@@ -164,8 +166,9 @@ class BatchWriter:
         return self._settled == self._taken
 
     def unwritten(self) -> list[Trade]:
-        """Return the trades put and not committed, in the order they came; after `close`."""
-        return [*self._in_hand, *self._queue]
+        """See `app.market.ports.TradeWriter`. From any thread."""
+        with self._changed:
+            return [*self._in_hand, *self._queue]
 
     def _hurry(self) -> int:
         with self._changed:
@@ -209,6 +212,7 @@ class BatchWriter:
                     return False
                 wait_s = self._waiting_since + self._batch_seconds - time.monotonic() if self._queue else None
                 self._changed.wait(wait_s)
+            self._at_work_since = time.monotonic()
             self._in_hand = list(islice(self._queue, LARGEST_BATCH))
             for _ in self._in_hand:
                 self._queue.popleft()
@@ -279,6 +283,7 @@ class BatchWriter:
         """Note that the first ``count`` trades in hand are done with."""
         with self._changed:
             self._in_hand = self._in_hand[count:]
+            self._at_work_since = time.monotonic()
             self._settled += count
             self._stored += stored
             ready = [waiter for waiter in self._waiters if waiter.ready()]

@@ -13,17 +13,21 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from app.live.recorder import Recorder
 from app.main import main
-from app.market.errors import UsageError
+from app.market.coverage import IdRanges
+from app.market.errors import StoreError, UsageError
 from app.sandbox.server import SandboxServer
 from app.stopping import parse_duration
 from storage.connection import connect
 from storage.database import Database
 from storage.embedded import EmbeddedServer
+from storage.spool import FILE_NAME
+from storage.spool_file import SpoolFile, count_waiting, held_of
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
@@ -159,7 +163,10 @@ def test_a_bug_in_opening_the_database_fails_the_recording(
 
 
 @pytest.mark.usefixtures("server")
-def test_collect_does_not_claim_to_have_stored_what_it_lost(capsys: pytest.CaptureFixture[str]) -> None:
+def test_collect_does_not_claim_to_have_stored_what_it_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_SPOOL_MEGABYTES", "0")
     with silent_server() as database:
         url = hanging(database.address, connect_timeout_s=5)
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
@@ -170,6 +177,76 @@ def test_collect_does_not_claim_to_have_stored_what_it_lost(capsys: pytest.Captu
     )
     assert match is not None
     assert int(match[1]) > 0
+
+
+def spooled_ids(data_dir: Path) -> IdRanges:
+    """The ids of BTCUSDT that wait on disk."""
+    file = SpoolFile(data_dir / FILE_NAME)
+    file.open()
+    try:
+        return held_of(file.index).get("BTCUSDT", IdRanges())
+    finally:
+        file.close()
+
+
+def assert_stored(data_dir: Path, ids: IdRanges, url: str | None = None) -> None:
+    database = Database.open(url, data_dir)
+    held = database.store.coverage("BTCUSDT")
+    stored = [one.trade_id for one in database.store.trades("BTCUSDT", 0, 2**62)]
+    assert database.close()
+    assert all(not held.missing(first, last) for first, last in ids)
+    assert len(stored) == len(set(stored)) == held.count()
+
+
+@pytest.mark.usefixtures("server")
+def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_stores_it(
+    capsys: pytest.CaptureFixture[str], data_dir: Path
+) -> None:
+    with silent_server() as database:
+        url = hanging(database.address, connect_timeout_s=5)
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
+    told = capsys.readouterr()
+    match = re.fullmatch(
+        r"cryptopipe: (\d+) trades wait on disk \(\1 were received\).+ The next start .+\.\n", told.err
+    )
+    assert match is not None, told.err
+    waiting = spooled_ids(data_dir)
+    assert waiting.count() == int(match[1]) == count_waiting(data_dir / FILE_NAME)
+    assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s"]) == 0
+    assert count_waiting(data_dir / FILE_NAME) == 0
+    assert_stored(data_dir, waiting)
+
+
+@needs_signals
+@pytest.mark.usefixtures("server")
+def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data_dir: Path) -> None:
+    dying = EmbeddedServer(data_dir.with_name("dying"))
+    url = dying.start()
+    try:
+        with started("collect", "--symbols", "BTCUSDT", "--database-url", url) as process:
+            wait_for(lambda: _stored(url) > 20, process)
+            assert dying.stop()
+            wait_for(lambda: (count_waiting(data_dir / FILE_NAME) or 0) > 50, process)
+            process.kill()
+            process.communicate(timeout=20)
+        waiting = spooled_ids(data_dir)
+        assert waiting.count() > 50
+        assert len(list(waiting)) == 1
+        url = dying.start()
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 0
+        assert count_waiting(data_dir / FILE_NAME) == 0
+        assert_stored(data_dir, waiting, url)
+    finally:
+        assert dying.stop()
+
+
+def _stored(url: str) -> int:
+    try:
+        with connect(url) as connection:
+            row = connection.execute("SELECT count(*) FROM trades").fetchone()
+    except (StoreError, psycopg.errors.UndefinedTable):  # it is being made
+        return 0
+    return row[0] if row else 0
 
 
 @needs_signals

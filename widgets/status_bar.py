@@ -60,6 +60,7 @@ class StatusBar(QStatusBar):
         self.database = _Clickable("", "dim", small)
         self.database.clicked.connect(self.database_clicked)
         self.queue = SteadyLabel("", "dim", small)
+        self.spool = label("", "warning", small)
         self.missing = label("", "warning", small)
         self.malformed = label("", "warning", small)
         self.contradictions = label("", "warning", small)
@@ -78,6 +79,7 @@ class StatusBar(QStatusBar):
         self._show_database(status)
         self.rate.setText(f"{rate(status.trades_per_s)} trades/s")
         self.queue.setText(f"Queue {count(status.queued)}")
+        self._show_spool(status)
         repairing = " · repairing" if status.repairing else ""
         self.missing.setText(f"{_counted(status.missing_trades, 'trade')} missing{repairing}")
         self.missing.setVisible(status.missing_trades > 0)
@@ -135,6 +137,12 @@ class StatusBar(QStatusBar):
         self.database.setToolTip(status.database_reason or meaning)
         style.set_tone(self.database, "warning" if status.database_reason else "dim")
 
+    def _show_spool(self, status: StatusView) -> None:
+        full = " · takes no more" if status.spool_reason else ""
+        self.spool.setText(f"On disk {count(status.spooled)}{full}")
+        self.spool.setToolTip(status.spool_reason or "Trades that wait on disk until the database takes them")
+        self.spool.setVisible(bool(status.spooled or status.spool_reason))
+
     def _arrange(self) -> QWidget:
         inside = QWidget()
         layout = QHBoxLayout(inside)
@@ -145,7 +153,15 @@ class StatusBar(QStatusBar):
         state.addWidget(self.dot)
         state.addWidget(self.feed)
         layout.addLayout(state)
-        for part in (self.rate, self.database, self.queue, self.missing, self.malformed, self.contradictions):
+        for part in (
+            self.rate,
+            self.database,
+            self.queue,
+            self.spool,
+            self.missing,
+            self.malformed,
+            self.contradictions,
+        ):
             layout.addWidget(part)
         layout.addStretch(1)
         layout.addWidget(self.badge)
@@ -158,6 +174,7 @@ class StatusBar(QStatusBar):
         self.database.setAccessibleName("Database")
         self.queue.setAccessibleName("Trades waiting to be written")
         self.queue.setToolTip("Trades waiting to be written")
+        self.spool.setAccessibleName("Trades waiting on disk")
         self.missing.setAccessibleName("Missing trades")
         self.malformed.setAccessibleName("Unreadable messages")
         self.malformed.setToolTip("Messages of the exchange that could not be read and were skipped; see the log file")

@@ -62,7 +62,8 @@ class StatusView:
     The status bar. ``feed_reason``, ``history_reason`` and ``database_reason`` are one sentence each, empty while all
     is well; the first two count down while something waits. ``skew_s``: the exchange's clock minus this computer's.
     ``contradictions``: trades kept aside since the start because they differ from the stored one of their id.
-    ``reading_only`` is one where nothing is recorded because the database may only be read.
+    ``reading_only`` is one where nothing is recorded because the database may only be read. ``spooled``: trades on disk
+    until the database takes them; ``spool_reason`` is one sentence while the disk takes no more.
     """
 
     feed_state: FeedState = FeedState.IDLE
@@ -82,6 +83,8 @@ class StatusView:
     contradictions: int = 0
     history_reason: str = ""
     skew_s: float | None = None
+    spooled: int = 0
+    spool_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,6 @@ class Writer(TradeWriter, Protocol):
     def refused(self) -> int:
         """Trades that the database would not take as they are."""
 
-    def unwritten(self) -> list[Trade]:
-        """Return the trades put and not committed, once the database is closed."""
-
 
 class Database(Protocol):
     """An open database, as `storage.database` gives it."""
@@ -157,22 +154,30 @@ class DatabaseKeeper:
         self._closed = True
         if self._changing is not None:
             await asyncio.wait([self._changing])  # its parts are bounded
-        self._recorder.outbox.close()
+        outbox = self._recorder.outbox
+        outbox.close()
+        outbox.release()
         if self.database is not None and self._opening is not None:  # changed while the first was still opening
             self._opening.abandon()
         database = self.database or await self._opened_late()
         self.database = None
-        if database is None:
-            return self._recorder.unstored() + self._forgone
-        self._recorder.attach(database.writer)
-        left = await _retired(database, self._recorder, hopeful=True)
-        return self._recorder.unstored() + self._forgone + len(left) + database.writer.refused
+        refused, left = 0, list[Trade]()
+        if database is not None:
+            if outbox.writer is not database.writer:
+                self._recorder.attach(database.writer, recording=not database.reading_only)
+            # What is on disk need not be waited for.
+            hopeful = not (outbox.has_spool and database.writer.status.reason)
+            left = await _retired(database, self._recorder, hopeful=hopeful)
+            refused = database.writer.refused
+        await outbox.save(left)
+        await outbox.finish()
+        return self._recorder.unstored() + self._forgone + refused
 
     def _check(self, new: Database) -> None:
         if self._closed:
             raise StoreError("The program is ending.")
         old = self.database
-        if old is None or not new.reading_only or not old.writer.status.reason:
+        if old is None or not new.reading_only or not old.writer.status.reason or self._recorder.outbox.has_spool:
             return
         waiting = old.writer.status.queued + self._recorder.outbox.waiting
         if waiting:
@@ -191,17 +196,20 @@ class DatabaseKeeper:
 
     async def _replace(self, new: Database, open_database: OpenDatabase) -> None:
         old, self._open_database = self.database, open_database
+        outbox = self._recorder.outbox
+        before = outbox.waiting  # what comes from now on is the new one's
         if old is not None:
             self.database, self.reason, self.failed = None, "The database is being changed.", False
             # What waits for a database that is away is better off waiting for the new one.
-            left = await _retired(old, self._recorder, hopeful=not old.writer.status.reason)
-            if new.reading_only:
-                self._forgo(len(left))
-            elif left:
+            hopeful = not old.writer.status.reason
+            left = await _retired(old, self._recorder, hopeful=hopeful, hold=True)
+            before = len(left) + (0 if hopeful else before)
+            if left:
                 logger.warning("%d trades go to the new database, because the one before did not take them", len(left))
             self._recorder.move(left)
-        elif new.reading_only:
-            self._forgo(self._recorder.outbox.waiting)
+        if new.reading_only:
+            unsaved = await outbox.save()
+            self._forgo(len(unsaved) if outbox.has_spool else before)
         self._use(new)
         self._retry.set()  # whoever waits to open the one before need not any more
 
@@ -213,12 +221,13 @@ class DatabaseKeeper:
 
     def _use(self, database: Database) -> None:
         self.database, self.reason, self.failed = database, "", False
-        self._recorder.attach(database.writer)
+        self._recorder.attach(database.writer, recording=not database.reading_only)
         logger.info("database open: %s. %s", database.label, database.reading_only)
 
     async def _wait(self, reason: str, wait_s: float | None) -> None:
         """Return when it is time to try again; ``wait_s`` None: not before the user says so."""
         self.reason, self.failed = reason, True
+        self._recorder.outbox.release()
         self._on_failure()
         try:
             async with asyncio.timeout(wait_s):
@@ -251,12 +260,13 @@ def inside(what: str, error: Exception) -> str:
     return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 
 
-async def _retired(database: Database, recorder: Recorder, *, hopeful: bool) -> list[Trade]:
+async def _retired(database: Database, recorder: Recorder, *, hopeful: bool, hold: bool = False) -> list[Trade]:
     """
     Have the database commit what was received so far, and close it; bounded in time.
 
     Returns what it was given and could not store, however closing it goes: a fault is only logged. Trades that come
-    meanwhile wait in the outbox. ``hopeful`` False: it is away, so it is given nothing more, and is not waited for.
+    meanwhile wait in the outbox; with ``hold`` not on disk, because another database is about to take them after what
+    this one leaves. ``hopeful`` False: it is away, so it is given nothing more, and is not waited for.
     """
     try:
         if hopeful:
@@ -265,6 +275,8 @@ async def _retired(database: Database, recorder: Recorder, *, hopeful: bool) -> 
     except TimeoutError:
         logger.warning("the database takes too long to store what waits")
     recorder.attach(None)
+    if hold:
+        recorder.outbox.hold()
     try:
         if hopeful:
             await database.writer.flush(_FLUSH_S)

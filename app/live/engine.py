@@ -21,7 +21,7 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
 from app.market.errors import FeedError, FeedRejected, StoreError, UsageError
-from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory
+from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory, TradeSpool
 from app.market.shutout import Shutout
 from app.market.symbol import Symbol
 
@@ -53,6 +53,7 @@ class Engine:
         queue_trades: int,
         repair_trades: int,
         shutout: Shutout | None = None,
+        spool: TradeSpool | None = None,
     ) -> None:
         self.feed = feed
         self.exchange = exchange
@@ -60,7 +61,14 @@ class Engine:
         self.exchange_clock = exchange_clock
         self.clock = clock
         self.board = MarketBoard()
-        self.recorder = Recorder(exchange_clock, self.board, queue_trades=queue_trades, repair_trades=repair_trades)
+        self.recorder = Recorder(
+            exchange_clock,
+            self.board,
+            queue_trades=queue_trades,
+            repair_trades=repair_trades,
+            spool=spool,
+            clock=clock,
+        )
         self.directory = SymbolDirectory(exchange, clock)
         listed = ListedHistory(exchange, self.directory)
         self.repairer = Repairer(self.recorder, listed, clock)
@@ -103,6 +111,7 @@ class Engine:
     def start(self, symbols: Iterable[str]) -> None:
         """Begin to receive these symbols, to open the database and to learn about the exchange."""
         self.set_symbols(list(symbols))
+        self.recorder.outbox.start()
         self._measuring = self._begin(self._measure_clock())
         for work in (self.directory.run(), self._databases.run(), self.repairer.run(), self._settled.run()):
             self._begin(work)
@@ -179,7 +188,8 @@ class Engine:
         """
         Stop the feed, write what was received, close the database. Bounded in time.
 
-        Returns how many trades received are not stored; they will show as missing.
+        Returns how many trades received are neither stored nor on disk, see `TradeOutbox.spool`; they will show as
+        missing.
         """
         for task in self._tasks:
             task.cancel()

@@ -18,7 +18,7 @@ from app.live.outbox import TradeOutbox
 from app.live.rates import Smoothed
 from app.live.tracker import SymbolTracker
 from app.market.coverage import IdRanges, TradeGap
-from app.market.ports import TradeWriter
+from app.market.ports import Clock, TradeSpool, TradeWriter
 from app.market.trade import MarketEvent, Trade
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,25 @@ class Recorder:
     none is. ``is_losing`` while trades received have to be given up. ``moves`` counts changes of the database.
     """
 
-    def __init__(self, exchange_clock: ExchangeClock, board: MarketBoard, *, queue_trades: int, repair_trades: int):
-        self.outbox = TradeOutbox(queue_trades, on_lost=self._on_lost, on_recovered=self._on_recovered)
+    def __init__(
+        self,
+        exchange_clock: ExchangeClock,
+        board: MarketBoard,
+        *,
+        queue_trades: int,
+        repair_trades: int,
+        spool: TradeSpool | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.outbox = TradeOutbox(
+            queue_trades,
+            on_lost=self._on_lost,
+            on_recovered=self._on_recovered,
+            on_spool=self._on_spool,
+            on_spool_lost=self._on_spool_lost,
+            spool=spool,
+            clock=clock,
+        )
         self.delay = Smoothed()
         self.measures = Measures(exchange_clock)
         self.trades_received = 0
@@ -62,22 +79,23 @@ class Recorder:
         """Return what is known of a recorded symbol."""
         return self._trackers.get(symbol)
 
-    def attach(self, writer: TradeWriter | None) -> None:
-        """Store through this writer from now on; None while there is no database."""
+    def attach(self, writer: TradeWriter | None, *, recording: bool = True) -> None:
+        """Store through this writer from now on; None while there is no database. See `TradeOutbox.attach`."""
         if writer is not None:
             writer.on_stored(self.measures.note_stored)
-        self.outbox.attach(writer)
+        self.outbox.attach(writer, recording=recording)
 
     def move(self, left: Sequence[Trade]) -> None:
         """
         Note that all received so far is the affair of another database than the one attached next, but for ``left``,
-        which that one did not store, and what waits in the outbox.
+        which that one did not store, and what waits in the outbox or on disk.
         """
         self.outbox.put_first(left)
         kept: dict[str, IdRanges] = {}
         for trade in self.outbox.waiting_trades():
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
+            _add(kept.setdefault(symbol, IdRanges()), self.outbox.spooled(symbol))
             tracker.move(kept.get(symbol, IdRanges()))
         self.moves += 1
 
@@ -85,6 +103,7 @@ class Recorder:
         """Note what the database holds of a symbol, and which of those ids the exchange has no trades of."""
         tracker = self._trackers.get(symbol)
         if tracker is not None:
+            _add(ranges, self.outbox.spooled(symbol))
             tracker.stored(ranges, absent)
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
@@ -166,8 +185,29 @@ class Recorder:
             if tracker is not None:
                 tracker.lose(trade.trade_id)
 
+    def _on_spool(self) -> None:
+        """What waits on disk has been found, or is stored by now: it is not missing, and candles may be complete."""
+        for tracker in self._trackers.values():
+            ranges = IdRanges(tracker.stored_before)
+            _add(ranges, self.outbox.spooled(tracker.symbol))
+            tracker.stored(ranges, tracker.absent)
+            tracker.filled += 1
+
+    def _on_spool_lost(self, lost: dict[str, IdRanges]) -> None:
+        for symbol, ids in lost.items():
+            tracker = self._trackers.get(symbol)
+            if tracker is not None:
+                for first, last in ids:
+                    for trade_id in range(first, last + 1):
+                        tracker.lose(trade_id)
+
     def _on_recovered(self) -> None:
         self.is_losing = False
+
+
+def _add(ids: IdRanges, more: IdRanges) -> None:
+    for first, last in more:
+        ids.add_range(first, last)
 
 
 def _gap_before(tracker: SymbolTracker, trade: Trade) -> TradeGap | None:

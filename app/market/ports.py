@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.market.candle import Candle
 from app.market.countdown import with_retry
@@ -159,6 +159,7 @@ class WriterStatus:
     """
     What the writer is doing. ``reason``: one sentence while the database cannot be written, else empty.
     ``queued``: trades not yet committed. ``stored``: trades committed since the start, repeats not counted.
+    ``at_work_s``: for how long it has been storing what it stores now, in seconds; 0 while it does not.
     ``contradictions``: trades since the start that differ from the stored one of their id; that one stands, and they
     are kept aside.
     """
@@ -167,6 +168,7 @@ class WriterStatus:
     queued: int = 0
     stored: int = 0
     contradictions: int = 0
+    at_work_s: float = 0.0
 
 
 StoredListener = Callable[[Sequence[Trade], float], None]
@@ -194,6 +196,65 @@ class TradeWriter(Protocol):
 
     async def flush(self, timeout_s: float) -> bool:
         """Commit everything put so far; False where that took longer than ``timeout_s``."""
+
+    def unwritten(self) -> list[Trade]:
+        """Return the trades put and not committed, in the order they came; they stay where they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStatus:
+    """
+    What the spool holds: ``trades``, repeats counted, and their size. ``reason``: one sentence while it takes no more,
+    else empty.
+    """
+
+    trades: int = 0
+    size_bytes: int = 0
+    reason: str = ""
+
+
+class SpooledBatch(NamedTuple):
+    """Trades read from the spool, in the order they were appended; ``number`` is that of the last batch among them."""
+
+    number: int
+    trades: list[Trade]
+
+
+class TradeSpool(Protocol):
+    """
+    Keeps trades on disk until a database has committed them, across kills and power failures.
+
+    Batches are numbered from 1 up, for ever. It never raises: what cannot be kept is not taken, and a file that cannot
+    be read is set aside, and the trades lost with it are told by `take_lost`. One coroutine at a time.
+    """
+
+    @property
+    def status(self) -> SpoolStatus: ...
+
+    async def open(self) -> None:
+        """Find what an earlier run has left; before everything else."""
+
+    async def append(self, trades: Sequence[Trade]) -> int:
+        """Put trades behind all others. Returns how many of the first of them are on disk, where they stay."""
+
+    async def read(self, after: int, limit: int) -> SpooledBatch | None:
+        """Return about ``limit`` of the oldest trades behind that batch; None where there are none."""
+
+    async def forget(self, number: int) -> None:
+        """Let go of all batches up to this one, because a database has committed them."""
+
+    @property
+    def last_number(self) -> int:
+        """The number of the newest batch, 0 before the first."""
+
+    def held(self, symbol: str) -> IdRanges:
+        """Return the ids held of a symbol."""
+
+    def take_lost(self) -> dict[str, IdRanges]:
+        """Return the ids by symbol that a damaged file has cost since the last call."""
+
+    async def close(self, timeout_s: float) -> bool:
+        """End its thread; what it holds stays on disk. False where that took longer than ``timeout_s``."""
 
 
 class CandleStore(Protocol):

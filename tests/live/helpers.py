@@ -114,6 +114,9 @@ class FakeWriter:
     async def flush(self, timeout_s: float) -> bool:
         return True
 
+    def unwritten(self) -> list[Trade]:
+        return []
+
 
 class FakeExchange:
     """A `TradeHistory` over a list of trades, as of a clock; ``failure`` is raised by every call while it is set."""

@@ -227,7 +227,7 @@ async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_
     await until(slow.is_gone)
 
 
-async def test_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_one_that_is_away(
+async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_one_that_is_away(
     settings_for: Callable[..., Settings], other_url: str, data_dir: Path
 ) -> None:
     assert open_database(settings_for(database_url=other_url)).close()
@@ -237,7 +237,9 @@ async def test_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_
     try:
         async with market() as server:
             addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
-            async with engine_for(settings_for(database_url=url, repair_trades="0", **addresses)) as engine:
+            async with engine_for(
+                settings_for(database_url=url, repair_trades="0", spool_megabytes="0", **addresses)
+            ) as engine:
                 engine.start([SYMBOL])
                 try:
                     await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
@@ -258,3 +260,37 @@ async def test_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_
                     assert await engine.close() == 0
     finally:
         assert dying.stop()
+
+
+async def test_what_waits_for_a_database_that_is_away_stays_on_disk_while_one_is_only_read_and_goes_to_the_next(
+    settings_for: Callable[..., Settings], other_url: str, data_dir: Path
+) -> None:
+    assert open_database(settings_for(database_url=other_url)).close()
+    reading = settings_for(database_url=f"{other_url} options='-c default_transaction_read_only=on'")
+    dying = EmbeddedServer(data_dir.with_name("dying"))
+    url = dying.start()
+    try:
+        async with market() as server:
+            addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
+            async with engine_for(settings_for(database_url=url, repair_trades="0", **addresses)) as engine:
+                outbox = engine.recorder.outbox
+                engine.start([SYMBOL])
+                try:
+                    await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
+                    await asyncio.to_thread(dying.stop)
+                    await until(lambda: outbox.spool.trades > 100)
+                    await engine.change_database(lambda: open_database(reading))
+                    kept = outbox.spooled(SYMBOL)
+                    spooled = outbox.spool.trades
+                    received = engine.recorder.trades_received
+                    await until(lambda: engine.recorder.trades_received > received + 100)
+                    assert outbox.spool.trades == spooled
+                    await engine.change_database(lambda: open_database(settings_for()))
+                    await until(lambda: not outbox.is_spooling)
+                finally:
+                    assert await engine.close() == 0
+        in_new = await asyncio.to_thread(held, settings_for())
+    finally:
+        dying.stop()
+    assert kept.count() > 100
+    assert all(not in_new.missing(first, last) for first, last in kept)

@@ -1,0 +1,297 @@
+"""
+The spool's file: batches of trades in SQLite, in the order they came.
+
+SQLite's write-ahead log makes a batch whole or absent after a kill or a power failure at any moment; a checksum a batch
+tells what the disk has garbled since. A file that cannot be read is renamed, so that it can be looked at, and what can
+still be read of it is taken over into a new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from app.market.coverage import IdRanges
+from app.market.ports import SpooledBatch
+from app.market.trade import Trade
+
+BATCH_TRADES = 2_000  # packing more at a time would hold up the loop's thread for more than a millisecond
+_VERSION = 1
+_SHRINK_FROM = 16 << 20
+_SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, _SHORT_READ}
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS batches (
+        number INTEGER PRIMARY KEY, trades INTEGER NOT NULL, checksum INTEGER NOT NULL, ids BLOB NOT NULL,
+        packed BLOB NOT NULL
+    )
+"""
+
+Ids = dict[str, list[tuple[int, int]]]
+_Row = tuple[int, int, int, bytes, bytes]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_trades = msgspec.msgpack.Decoder(list[Trade]).decode
+_decode_ids = msgspec.msgpack.Decoder(Ids).decode
+
+
+class SpoolDamaged(Exception):
+    """The file holds something else than what was written; ``sqlite3.DatabaseError`` may say the same."""
+
+
+class Entry(NamedTuple):
+    """What is known of a batch without reading it: the ranges of ids by symbol, and its size on disk."""
+
+    number: int
+    trades: int
+    ids: Ids
+    size_bytes: int
+
+
+class SpoolFile:
+    """
+    The batches in ``path``; one thread at a time. `index` tells of each of them, oldest first.
+
+    Every method may raise sqlite3.Error or OSError; then nothing has changed. `is_damage` tells the errors after which
+    `set_aside` helps.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index: deque[Entry] = deque()
+        self.last_number = 0
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self.path.exists()
+
+    def open(self) -> None:
+        """Open the file, made where there is none, unless it is open."""
+        if self._connection is not None:
+            return
+        connection = _connected(self.path)
+        try:
+            self.index = deque(_entries(connection))
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self.last_number = max(self.last_number, self.index[-1].number if self.index else 0)
+
+    def append(self, trades: Sequence[Trade]) -> None:
+        """Put trades behind all others, in one transaction that is on disk when this returns."""
+        rows: list[_Row] = []
+        for start in range(0, len(trades), BATCH_TRADES):
+            batch = trades[start : start + BATCH_TRADES]
+            rows.append(_row(self.last_number + len(rows) + 1, batch))
+        self._insert(rows)
+
+    def read(self, after: int, limit: int) -> SpooledBatch | None:
+        """See `app.market.ports.TradeSpool`. Raises SpoolDamaged where a batch is not what was written."""
+        trades: list[Trade] = []
+        last = after
+        statement = "SELECT number, packed, checksum FROM batches WHERE number > ? ORDER BY 1"
+        with contextlib.closing(self._opened().execute(statement, (after,))) as rows:
+            for number, packed, checksum in rows:
+                trades += _unpacked(packed, checksum)
+                last = number
+                if len(trades) + BATCH_TRADES > limit:
+                    break
+        return SpooledBatch(last, trades) if trades else None
+
+    def forget(self, number: int) -> None:
+        """Delete the batches up to this one; an empty file gives its room back to the disk."""
+        connection = self._opened()
+        try:
+            connection.execute("DELETE FROM batches WHERE number <= ?", (number,))
+        except sqlite3.OperationalError:
+            if any(entry.number > number for entry in self.index):
+                raise
+            self._begin_anew()  # deleting takes room, too, and there may be none
+            return
+        while self.index and self.index[0].number <= number:
+            self.index.popleft()
+        if not self.index and self.path.stat().st_size > _SHRINK_FROM:
+            connection.execute("VACUUM")
+
+    def set_aside(self) -> Path:
+        """Rename the file, and take what can still be read of it over into a new one; return its new name."""
+        self.close()
+        aside = _free_name(self.path)
+        _move(self.path, aside)
+        self.index.clear()
+        self.open()
+        with contextlib.suppress(sqlite3.Error, OSError):  # what finds no room stays where it is
+            for row in _readable(aside):
+                self._insert([row])
+        return aside
+
+    def close(self) -> None:
+        """Close the file; what it holds stays there."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        self.open()
+        assert self._connection is not None
+        return self._connection
+
+    def _insert(self, rows: Sequence[_Row]) -> None:
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            raise
+        for number, count, _, ids, packed in rows:
+            self.index.append(Entry(number, count, _ids_in(ids), len(ids) + len(packed)))
+            self.last_number = number
+
+    def _begin_anew(self) -> None:
+        self.close()
+        for path in _files(self.path):
+            path.unlink(missing_ok=True)
+        self.index.clear()
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error tells of the file's contents rather than of the disk."""
+    if isinstance(error, SpoolDamaged):
+        return True
+    return isinstance(error, sqlite3.DatabaseError) and (
+        error.sqlite_errorcode in _DAMAGED or error.sqlite_errorcode & 0xFF in _DAMAGED - {sqlite3.SQLITE_ERROR}
+    )
+
+
+def count_waiting(path: Path) -> int | None:
+    """Return how many trades a spool file holds, without changing it; None where there is none that can be read."""
+    if not path.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as connection:
+            (count,) = connection.execute("SELECT coalesce(sum(trades), 0) FROM batches").fetchone()
+    except sqlite3.Error:
+        return None
+    return int(count)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA page_size = 16384")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_SHRINK_FROM}")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise SpoolDamaged(f"it is of version {version}, not {_VERSION}")
+        connection.execute(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
+    rows = connection.execute("SELECT number, trades, ids, length(ids) + length(packed) FROM batches ORDER BY number")
+    for number, trades, ids, size in rows:
+        yield Entry(number, trades, _ids_in(ids), size)
+
+
+def _row(number: int, trades: Sequence[Trade]) -> _Row:
+    packed = _packed(trades)
+    return number, len(trades), zlib.crc32(packed), _packed(ids_of(trades)), packed
+
+
+def _packed(values: Sequence[Trade] | Ids) -> bytes:
+    try:
+        return _encode(values)
+    except (OverflowError, UnicodeEncodeError):  # what no exchange sends, and the database sets aside
+        return json.dumps(values).encode()
+
+
+def ids_of(trades: Iterable[Trade]) -> Ids:
+    """Return the ranges of ids by symbol, in the order they came; ranges may touch or overlap."""
+    found: Ids = {}
+    for trade in trades:
+        ranges = found.setdefault(trade.symbol, [])
+        if ranges and ranges[-1][1] == trade.trade_id - 1:
+            ranges[-1] = (ranges[-1][0], trade.trade_id)
+        else:
+            ranges.append((trade.trade_id, trade.trade_id))
+    return found
+
+
+def held_of(entries: Iterable[Entry]) -> dict[str, IdRanges]:
+    """Return the ids of these batches by symbol."""
+    held: dict[str, IdRanges] = {}
+    for entry in entries:
+        for symbol, ranges in entry.ids.items():
+            known = held.setdefault(symbol, IdRanges())
+            for first, last in ranges:
+                known.add_range(first, last)
+    return held
+
+
+def _unpacked(packed: bytes, checksum: int) -> list[Trade]:
+    if zlib.crc32(packed) != checksum:
+        raise SpoolDamaged("a batch does not have its checksum")
+    try:
+        return [Trade(*one) for one in json.loads(packed)] if packed[:1] == b"[" else _decode_trades(packed)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise SpoolDamaged("a batch holds no trades") from error
+
+
+def _ids_in(packed: bytes) -> Ids:
+    try:
+        return json.loads(packed) if packed[:1] == b"{" else _decode_ids(packed)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise SpoolDamaged("a batch does not tell its ids") from error
+
+
+def _readable(path: Path) -> Iterator[_Row]:
+    """Yield the batches of a damaged file that are as they were written; whatever else it holds ends there."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for number, trades, checksum, ids, packed in old.execute("SELECT * FROM batches ORDER BY number"):
+            with contextlib.suppress(SpoolDamaged, TypeError):
+                if len(_unpacked(packed, checksum)) == trades and _ids_in(ids):
+                    yield number, trades, checksum, ids, packed
+
+
+def _files(path: Path) -> list[Path]:
+    return [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
+
+
+def _free_name(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for number in range(1, 1_000):
+        name = path.with_name(f"{path.stem}-damaged-{stamp}-{number}{path.suffix}")
+        if not name.exists():
+            return name
+    raise OSError(f"there are too many damaged files beside {path.name}")
+
+
+def _move(path: Path, to: Path) -> None:
+    # The log belongs to its file by name: left behind, it would be read as the new one's.
+    for old, new in zip(_files(path), _files(to), strict=True):
+        if old.exists():
+            old.rename(new)
