@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -29,6 +29,8 @@ from widgets.labels import ElidedLabel, label
 from widgets.theme import DARK, Palette
 from widgets.views import MetricView
 
+_TURN_MS = 20
+
 
 class MetricGrid(QScrollArea):
     """The tiles, in as many columns as there is room for; scrolled by the arrow keys too."""
@@ -44,6 +46,10 @@ class MetricGrid(QScrollArea):
         self.tiles: list[MetricTile] = []
         self._palette = DARK
         self._columns = 0
+        self._due: list[tuple[MetricTile, MetricView]] = []
+        self._turn = QTimer(self)
+        self._turn.setInterval(_TURN_MS)
+        self._turn.timeout.connect(self._show_next)
         inside = QWidget()
         inside.setObjectName("metricGridInside")
         self._grid = QGridLayout(inside)
@@ -53,14 +59,25 @@ class MetricGrid(QScrollArea):
         self.setWidget(inside)
 
     def set_views(self, views: Sequence[MetricView]) -> None:
-        """Show these, in this order; their number stays the same."""
+        """
+        Show these, in this order; their number stays the same.
+
+        One tile after another within the second, so that no frame of the chart waits for all of them.
+        """
         if not self.tiles:
             self.tiles = [MetricTile(view) for view in views]
             for tile in self.tiles:
                 tile.set_palette(self._palette)
             self._place()
-        for tile, view in zip(self.tiles, views, strict=True):
+        self._due = list(zip(self.tiles, views, strict=True))[::-1]
+        self._turn.start()
+
+    def _show_next(self) -> None:
+        if self._due:
+            tile, view = self._due.pop()
             tile.set_view(view)
+        if not self._due:
+            self._turn.stop()
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette

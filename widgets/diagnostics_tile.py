@@ -9,8 +9,9 @@ smallest value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -20,6 +21,7 @@ from widgets.theme import DARK, Palette
 from widgets.views import MetricView
 
 _LEAST_SECONDS, _MOST_SECONDS = 60, 600
+_OPEN_SECONDS = 5
 _WIDTH, _HEIGHT = 168, 62
 _MARGIN_X, _MARGIN_Y = 10.0, 7.0
 _HEAD, _PLOT_GAP, _SCALE_GAP = 17.0, 6.0, 6.0
@@ -103,14 +105,15 @@ class MetricTile(QWidget):
         painter.setPen(QPen(QColor(self._palette.grid), 1))
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
         color = self._palette.warning if self._view.warns and high > 0 else self._palette.dim
-        painter.setPen(QPen(QColor(color), 1.2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.setPen(QPen(QColor(color), 1.0))
         for line in polylines(self._view.values, plot, low, high):
-            painter.drawPolyline(line)
+            # Not as one polyline: where lines are not one pixel wide, joining them takes ten times as long.
+            painter.drawLines([QLineF(one, next_one) for one, next_one in pairwise(line)])
 
 
 def latest(values: Sequence[float | None]) -> float | None:
     """Return the newest value known, of the last five seconds."""
-    return next((value for value in reversed(values[-5:]) if value is not None), None)
+    return next((value for value in reversed(values[-_OPEN_SECONDS:]) if value is not None), None)
 
 
 def polylines(values: Sequence[float | None], rect: QRectF, low: float, high: float) -> list[list[QPointF]]:
@@ -120,37 +123,39 @@ def polylines(values: Sequence[float | None], rect: QRectF, low: float, high: fl
     A stretch of more than five unknown seconds is left open.
     """
     columns = max(int(rect.width()), 1)
-    lines: list[list[QPointF]] = []
-    spread = high - low
     seconds = min(max(len(values), _LEAST_SECONDS), _MOST_SECONDS)
-    last_second = -seconds
-    found: dict[int, tuple[float, float]] = {}
-
-    def flush() -> None:
-        if found:
-            line: list[QPointF] = []
-            for column, (least, most) in found.items():
-                x = rect.left() + (column + 0.5) * rect.width() / columns
-                ends = (most, least) if not line or least != most else (most,)
-                for value in ends:
-                    share = (value - low) / spread if spread else 0.5
-                    line.append(QPointF(x, rect.bottom() - share * rect.height()))
-            if len(line) == 1:
-                line.append(line[0] + QPointF(1, 0))
-            lines.append(line)
-            found.clear()
-
+    lines: list[list[tuple[int, float, float]]] = []
+    last_second, last_column = -seconds, -1
     for second, value in enumerate(values, start=seconds - len(values)):
         if value is None:
             continue
-        if second - last_second > 5:
-            flush()
-        last_second = second
-        column = min(second * columns // seconds, columns - 1)
-        least, most = found.get(column, (value, value))
-        found[column] = min(least, value), max(most, value)
-    flush()
-    return lines
+        column = second * columns // seconds
+        if second - last_second > _OPEN_SECONDS:
+            lines.append([(column, value, value)])
+        elif column == last_column:
+            _, least, most = lines[-1][-1]
+            if not least <= value <= most:
+                lines[-1][-1] = column, min(least, value), max(most, value)
+        else:
+            lines[-1].append((column, value, value))
+        last_second, last_column = second, column
+    return [_points(line, rect, columns, low, high) for line in lines]
+
+
+def _points(
+    line: Sequence[tuple[int, float, float]], rect: QRectF, columns: int, low: float, high: float
+) -> list[QPointF]:
+    left, bottom, step = rect.left(), rect.bottom(), rect.width() / columns
+    scale = rect.height() / (high - low) if high > low else 0.0
+    if not scale:
+        bottom -= rect.height() / 2
+    made = []
+    for column, least, most in line:
+        x = left + (column + 0.5) * step
+        made.append(QPointF(x, bottom - (most - low) * scale))
+        if least != most:
+            made.append(QPointF(x, bottom - (least - low) * scale))
+    return made if len(made) > 1 else [*made, made[0] + QPointF(1, 0)]
 
 
 def text(value: float | None, unit: str) -> str:

@@ -158,6 +158,7 @@ class MainWindow(QMainWindow):
         """Open the diagnostics, at their filter, or close them."""
         if self.diagnostics.isVisible():
             self.diagnostics.close()
+            self.chart.setFocus()
         else:
             self.diagnostics.show()
             self.diagnostics.log.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -205,6 +206,7 @@ class MainWindow(QMainWindow):
         self.top_bar.export_requested.connect(self.export_requested)
         self.top_bar.database_requested.connect(self.database_requested)
         self.top_bar.diagnostics_requested.connect(self.toggle_diagnostics)
+        self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)

@@ -59,6 +59,7 @@ def test_the_menu_opens_it_and_its_cross_closes_it(window: MainWindow) -> None:
     assert window.diagnostics.isVisible()
     window.diagnostics.close_button.click()
     assert not window.diagnostics.isVisible()
+    assert window.chart.hasFocus()
 
 
 def test_whether_it_is_open_belongs_to_the_layout(window: MainWindow, qtbot: QtBot) -> None:
