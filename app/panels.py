@@ -88,8 +88,9 @@ class PanelMaker:
         writer = engine.database.writer.status if engine.database else None
         return StatusView(
             feed_state=status.state,
-            feed_reason=status.sentence(now_s),
-            history_reason=history_reason(engine),
+            feed_reason=status.reason,
+            history_reason=engine.shutout.reason if history_reason(engine) else "",
+            retry_in_s=_retry_in_s(engine, status, now_s),
             delay_ms=engine.recorder.delay.value,
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
             database=engine.database.label if engine.database else "",
@@ -119,6 +120,12 @@ def feed_status(engine: Engine) -> FeedStatus:
     if engine.feed_reason:
         return FeedStatus(FeedState.REFUSED, engine.feed_reason)
     return engine.feed.status
+
+
+def _retry_in_s(engine: Engine, status: FeedStatus, now_s: float) -> float | None:
+    if status.retry_at_s is not None:
+        return max(0.0, status.retry_at_s - now_s)
+    return engine.shutout.left_s(now_s) if history_reason(engine) else None
 
 
 def history_reason(engine: Engine) -> str:

@@ -15,7 +15,7 @@ from app.market.ports import EventHandler, FeedCounters, FeedState, FeedStatus
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Quote
 from app.market.units import E8
-from app.panels import PanelMaker, feed_status, gap_band
+from app.panels import PanelMaker, feed_status, gap_band, history_reason
 from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, trade
 
 BTC = Symbol(SYMBOL, "BTC", "USDT")
@@ -165,3 +165,25 @@ async def test_a_feed_that_ended_for_good_is_said_to_be_refused(engine: Engine) 
 def test_a_gap_becomes_a_band_between_its_neighbours() -> None:
     band = gap_band(TimedGap(TradeGap(SYMBOL, 3, 5), 10, 20), repairing=True)
     assert (band.start_us, band.end_us, band.missing, band.repairing) == (10, 20, 3, True)
+
+
+async def test_a_ban_of_rest_alone_counts_down_while_the_feed_is_live(engine: Engine) -> None:
+    panels = PanelMaker(engine, spread_percent=0, simulated=False)
+    now_s = engine.clock.monotonic_s()
+    engine.shutout.note("The exchange was asked too much.", 19.0, now_s)
+    assert history_reason(engine) == "History and repair wait: The exchange was asked too much; trying again in 19 s."
+    status = panels.status()
+    assert (status.feed_reason, status.history_reason) == ("", "The exchange was asked too much.")
+    assert status.retry_in_s == pytest.approx(19, abs=0.01)
+    await engine.clock.sleep(20)
+    assert history_reason(engine) == ""
+    assert panels.status().retry_in_s is None
+
+
+async def test_a_wait_of_the_feed_counts_down(engine: Engine) -> None:
+    panels = PanelMaker(engine, spread_percent=0, simulated=False)
+    now_s = engine.clock.monotonic_s()
+    engine.feed.status = FeedStatus(FeedState.BACKING_OFF, "It broke.", 1, 8.0, now_s + 8.0)  # type: ignore[misc]
+    assert panels.status().retry_in_s == pytest.approx(8, abs=0.01)
+    await engine.clock.sleep(5)
+    assert panels.status().retry_in_s == pytest.approx(3, abs=0.01)

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
+from app.market.countdown import in_words, with_retry
 from app.market.ports import FeedState
 from widgets import style
 from widgets.folding import fold
@@ -102,6 +103,12 @@ class StatusBar(QStatusBar):
     def _show_feed(self, status: StatusView) -> None:
         word, tone = _FEED[status.feed_state]
         reason = status.feed_reason or status.history_reason
+        left_s = status.retry_in_s
+        # What runs down stands first, because the end of a sentence is the first to give way.
+        if left_s is not None and status.feed_state is FeedState.BACKING_OFF:
+            word = f"Reconnecting {in_words(left_s)}"
+        elif left_s is not None and status.history_reason:
+            word = f"{word} · history {in_words(left_s)}"
         if reason:
             text = f"{word} · {reason}"
         elif status.feed_state is FeedState.LIVE and status.delay_ms is not None:
@@ -109,7 +116,8 @@ class StatusBar(QStatusBar):
         else:
             text = word
         self.feed.setText(text)
-        self.feed.setToolTip(reason or "How old the exchange's messages are when they arrive")
+        whole = reason if left_s is None or not reason else with_retry(reason, left_s)
+        self.feed.setToolTip(whole or "How old the exchange's messages are when they arrive")
         style.set_tone(self.feed, (tone if status.feed_reason else "warning") if reason else "dim")
         style.set_tone(self.dot, tone)
 

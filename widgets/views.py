@@ -60,7 +60,8 @@ class QuoteView:
 class StatusView:
     """
     The status bar. ``feed_reason``, ``history_reason`` and ``database_reason`` are one sentence each, empty while all
-    is well; the first two count down while something waits. ``skew_s``: the exchange's clock minus this computer's.
+    is well. ``retry_in_s``: how long what one of the first two tells of still waits, None where it does not.
+    ``skew_s``: the exchange's clock minus this computer's.
     ``contradictions``: trades kept aside since the start because they differ from the stored one of their id.
     ``reading_only`` is one where nothing is recorded because the database may only be read. ``spooled``: trades on disk
     until the database takes them; ``spool_reason`` is one sentence while the disk takes no more.
@@ -82,6 +83,7 @@ class StatusView:
     reading_only: str = ""
     contradictions: int = 0
     history_reason: str = ""
+    retry_in_s: float | None = None
     skew_s: float | None = None
     spooled: int = 0
     spool_reason: str = ""

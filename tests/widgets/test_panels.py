@@ -175,3 +175,46 @@ def test_a_notice_can_be_dismissed(window: MainWindow, qtbot: QtBot) -> None:
     window.set_notice("Saved.", [NoticeAction.DISMISS])
     qtbot.mouseClick(window.notice_bar.buttons[NoticeAction.DISMISS], Qt.MouseButton.LeftButton)
     assert window.notice_bar.isHidden()
+
+
+def test_a_wait_counts_down_at_the_front_where_it_is_not_cut_off(window: MainWindow) -> None:
+    waiting = StatusView(FeedState.BACKING_OFF, "The exchange has banned this address.", retry_in_s=107.2)
+    bar = window.status_bar
+    window.set_status(waiting)
+    assert bar.feed.text() == "Reconnecting in 1 min 47 s · The exchange has banned this address."
+    assert bar.feed.toolTip() == "The exchange has banned this address; trying again in 1 min 47 s."
+    window.set_status(replace(waiting, retry_in_s=18.9))
+    assert bar.feed.text().startswith("Reconnecting in 18 s · ")
+
+
+def test_history_that_waits_is_said_though_the_feed_is_live(window: MainWindow) -> None:
+    bar = window.status_bar
+    window.set_status(replace(STATUS, history_reason="The exchange was asked too much.", retry_in_s=19.0))
+    assert bar.feed.text() == "Live · history in 19 s · The exchange was asked too much."
+    assert (tone(bar.dot), tone(bar.feed)) == ("rising", "warning")
+    window.set_status(STATUS)
+    assert tone(bar.feed) == "dim"
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "text", "tip"),
+    [
+        (3.24, "clock 3.2 s slow", "This computer's is 3.2 s behind"),
+        (-412.0, "clock 7 min fast", "This computer's is 7 min ahead"),
+    ],
+)
+def test_a_wrong_clock_is_shown_until_it_is_right(window: MainWindow, skew_s: float, text: str, tip: str) -> None:
+    time = window.status_bar.time
+    window.set_status(replace(STATUS, skew_s=skew_s))
+    assert (time.text(), tone(time)) == (f"09 Aug 2024 00:15:23 UTC · {text}", "warning")
+    assert tip in time.toolTip()
+    window.set_status(replace(STATUS, skew_s=0.2))
+    assert (time.text(), tone(time)) == ("09 Aug 2024 00:15:23 UTC", "dim")
+
+
+def test_a_notice_that_counts_down_keeps_its_buttons(window: MainWindow) -> None:
+    window.set_notice("Trying again in 19 s.", (NoticeAction.RETRY_FEED,))
+    button = window.notice_bar.buttons[NoticeAction.RETRY_FEED]
+    window.set_notice("Trying again in 18 s.", (NoticeAction.RETRY_FEED,))
+    assert window.notice_bar.text.text() == "Trying again in 18 s."
+    assert window.notice_bar.buttons[NoticeAction.RETRY_FEED] is button
