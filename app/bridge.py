@@ -135,12 +135,14 @@ class WindowBridge(QObject):
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme)
+        window.chart_menu_requested.connect(chart.open_style_menu)
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self._on_retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
         window.export_requested.connect(self._on_export)
         chart.retry_requested.connect(self._on_retry)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
+        chart.look_changed.connect(self._on_look)
         chart.older_history_requested.connect(self._on_older)
         chart.visible_range_changed.connect(self._on_view_moved)
         chart.painted.connect(lambda: self._paint_watch.painted(chart.frame_count))
@@ -164,6 +166,10 @@ class WindowBridge(QObject):
         self._state.theme = name
         self._window.set_palette(PALETTES[name])
         self._chart.set_palette(PALETTES[name])
+
+    def _on_look(self) -> None:
+        self._state.chart = self._chart.look_values()
+        self._window.set_chart_kind(self._chart.chart_style.kind.title)
 
     def _on_retry(self) -> None:
         self._engine.retry_exchange()
@@ -459,6 +465,8 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     chart.set_palette(PALETTES[state.theme])
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
+    chart.restore_look(state.chart)
+    window.set_chart_kind(chart.chart_style.kind.title)
 
 
 def let_go() -> None:

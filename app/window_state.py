@@ -1,4 +1,4 @@
-"""What the window remembers from one run to the next: symbol, interval, watchlist, theme and layout."""
+"""What the window remembers from one run to the next: symbol, interval, watchlist, theme, layout, the chart's look."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,13 +30,14 @@ class _Stored(msgspec.Struct):
     layout: str = ""
     # What the setting was when the watchlist was made from it. Before it was kept, only the default gave way.
     setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
+    chart: dict[str, Any] = {}
 
 
 @dataclass(slots=True)
 class WindowState:
     """
-    The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``setting`` the symbols set when the
-    watchlist was made from them. ``lasting``: symbol and watchlist to remember instead of these, which hold for one
+    The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``chart`` what
+    `ChartView.look_values` did, ``setting`` the symbols set when the watchlist was made from them. ``lasting``: symbol and watchlist to remember instead of these, which hold for one
     run.
     """
 
@@ -46,6 +48,7 @@ class WindowState:
     layout: bytes = field(default=b"", repr=False)
     setting: tuple[str, ...] = DEFAULT_SYMBOLS
     lasting: tuple[str, list[str]] | None = None
+    chart: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def load_state(settings: Settings) -> WindowState:
@@ -74,6 +77,7 @@ def load_state(settings: Settings) -> WindowState:
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist
+    state.chart = stored.chart
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
             state.interval = Interval.parse(stored.interval)
@@ -91,6 +95,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         watchlist=watchlist,
         setting=list(state.setting),
         theme=state.theme,
+        chart=state.chart,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )
     path = data_dir / _FILE

@@ -43,6 +43,8 @@ from tests.end_to_end.helpers import (
     serving,
     until,
 )
+from widgets.chart.arrangement import Arrangement
+from widgets.chart.chart_style import ChartStyle, Kind
 from widgets.database_dialog import DatabaseDialog, DialogState
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
@@ -92,6 +94,13 @@ async def recording(shooting: Shooting) -> None:
             await shooting.take(running, "recording-5m")
             point(running, 0.62, 0.4)
             await shooting.take(running, "recording-crosshair")
+            for kind in list(Kind)[1:]:
+                running.chart.set_chart_style(ChartStyle(kind, takers=kind is Kind.LINE))
+                await shooting.take(running, f"kind-{kind.value.replace(' ', '-')}")
+            running.chart.set_chart_style(ChartStyle(underlaid=True))
+            await shooting.take(running, "volume-behind")
+            running.chart.set_chart_style(ChartStyle())
+            running.chart.set_arrangement(Arrangement())
             running.window.interval_requested.emit(Interval.parse("30s"))
             await until(lambda: running.bridge.session.joined)
             await shooting.take(running, "recording-30s")

@@ -11,7 +11,9 @@ from app.market.interval import Interval
 from app.settings import DEFAULT_SYMBOLS, Settings, load
 from app.window_state import WindowState, load_state, save_state
 
-STATE = WindowState("ETHUSDT", Interval.parse("13m"), ["ETHUSDT", "ADAUSDT"], "light", bytes(range(256)))
+STATE = WindowState(
+    "ETHUSDT", Interval.parse("13m"), ["ETHUSDT", "ADAUSDT"], "light", bytes(range(256)), {"style": {"kind": "area"}}
+)
 
 
 def settings_in(folder: Path, **options: Any) -> Settings:

@@ -42,6 +42,7 @@ class MainWindow(QMainWindow):
         watch_add_requested, watch_remove_requested: A symbol is to join or leave the watchlist; carry its name.
         watch_many_requested: Several symbols are to join it; carries their names.
         picker_opened: The picker shows the exchange's symbols, and wants them fresh.
+        chart_menu_requested: The user wants to choose how the chart draws; carries where on the screen to open a menu.
         theme_requested: The user wants another theme; carries the name of the `Palette`.
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
         close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
@@ -56,6 +57,7 @@ class MainWindow(QMainWindow):
     watch_many_requested = Signal(list)
     picker_opened = Signal()
     watch_remove_requested = Signal(str)
+    chart_menu_requested = Signal(QPoint)
     theme_requested = Signal(str)
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
@@ -95,6 +97,10 @@ class MainWindow(QMainWindow):
 
     def set_interval(self, interval: Interval) -> None:
         self.top_bar.set_interval(interval)
+
+    def set_chart_kind(self, title: str) -> None:
+        """Say in the top bar how the chart draws prices."""
+        self.top_bar.set_chart_kind(title)
 
     def set_watchlist(self, rows: Sequence[WatchRow]) -> None:
         self.watchlist.set_rows(rows)
@@ -209,6 +215,7 @@ class MainWindow(QMainWindow):
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
+        self.top_bar.chart_menu_requested.connect(self.chart_menu_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
         self.interval_entry.interval_requested.connect(self.interval_requested)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -66,6 +66,7 @@ class TopBar(QFrame):
         export_requested: Export… was pressed.
         symbols_requested, database_requested, diagnostics_requested: Symbols…, Database… or Diagnostics was chosen in
             the menu.
+        chart_menu_requested: The button of how the chart draws was pressed; carries the point of the screen to open at.
         theme_requested: The theme button was pressed; carries the name of the palette to change to.
     """
 
@@ -74,6 +75,7 @@ class TopBar(QFrame):
     database_requested = Signal()
     diagnostics_requested = Signal()
     symbols_requested = Signal()
+    chart_menu_requested = Signal(QPoint)
     theme_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -87,6 +89,10 @@ class TopBar(QFrame):
         self.change.setAccessibleName("24 h change")
         self.change.setToolTip("Change over the last 24 hours")
         self.intervals = IntervalBar()
+        self.chart_button = _tool("How the chart draws", "How the chart draws")
+        self.chart_button.setObjectName("chartButton")
+        self.chart_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the text
+        self._chart_divider = _divider()
         self.search = _tool("Search symbols", "Search symbols (Ctrl+K, or just type)")
         self.search.setText(" " + _keys("Ctrl+K").replace("+", " "))
         self.theme = _tool("Change theme", "")
@@ -104,6 +110,9 @@ class TopBar(QFrame):
         self.symbol.clicked.connect(lambda: self.picker_requested.emit())
         self.search.clicked.connect(lambda: self.picker_requested.emit())
         self.export_button.clicked.connect(lambda: self.export_requested.emit())
+        self.chart_button.clicked.connect(
+            lambda: self.chart_menu_requested.emit(self.chart_button.mapToGlobal(self.chart_button.rect().bottomLeft()))
+        )
         self.theme.clicked.connect(lambda: self.theme_requested.emit(self._other_theme))
 
     def set_symbol(self, symbol: Symbol) -> None:
@@ -129,6 +138,12 @@ class TopBar(QFrame):
         self.intervals.set_interval(interval)
         self._fold()
 
+    def set_chart_kind(self, title: str) -> None:
+        """Say how the chart draws prices."""
+        self.chart_button.setText(title)
+        self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
+        self._fold()
+
     def set_palette(self, palette: Palette) -> None:
         self._other_theme = next(name for name in PALETTES if name != palette.name)
         self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
@@ -137,6 +152,7 @@ class TopBar(QFrame):
         self.symbol.chevron.setPixmap(icons.pixmap("chevron-down", palette.dim, 12, self.devicePixelRatioF()))
         self.search.setIcon(icons.icon("search", palette.dim))
         self.menu_button.setIcon(icons.icon("menu", palette.dim))
+        self.chart_button.setIcon(icons.icon("chevron-down", palette.dim, 12))
         self.intervals.set_palette(palette)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -156,13 +172,24 @@ class TopBar(QFrame):
         return menu
 
     def _fold(self) -> None:
-        fold(self, self.width(), (self.symbol.market, self.search, self.change, self.theme), _SPACING)
+        parts = (self.symbol.market, self.search, self.change, self.theme, self.chart_button)
+        self._chart_divider.hide()
+        fold(self, self.width(), parts, _SPACING)
+        self._chart_divider.setHidden(self.chart_button.isHidden())
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 16, 0)
         layout.setSpacing(_SPACING)
-        left: tuple[QWidget, ...] = (self.symbol, self.price, self.change, _divider(), self.intervals)
+        left: tuple[QWidget, ...] = (
+            self.symbol,
+            self.price,
+            self.change,
+            _divider(),
+            self.intervals,
+            self._chart_divider,
+            self.chart_button,
+        )
         right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button, self.menu_button)
         for part in left:
             layout.addWidget(part)

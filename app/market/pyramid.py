@@ -24,6 +24,7 @@ _LEVEL_COLUMNS: dict[str, type] = {
     "close": np.float64,
     "volume": np.float64,
     "flags": np.uint8,
+    "taker_buy_volume": np.float64,
 }
 _MOST_STALE_SPANS = 8
 
@@ -97,12 +98,18 @@ def _refold(below: Columns, level: Columns, first_block: int, last_block: int) -
 def _folded(below: Columns, rows: slice, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
     # A block has one or two parts, its first and its last: picking those is several times faster than reduceat.
     part = {name: below[name][rows] for name in _LEVEL_COLUMNS if name != "slot"}
-    volume = part["volume"]
+    single = starts == ends
+
+    def summed(name: str) -> NDArray[Any]:
+        values: NDArray[Any] = part[name]
+        return values[starts] + np.where(single, 0.0, values[ends])
+
     return {
         "open": part["open"][starts],
         "high": np.maximum(part["high"][starts], part["high"][ends]),
         "low": np.minimum(part["low"][starts], part["low"][ends]),
         "close": part["close"][ends],
-        "volume": volume[starts] + np.where(starts == ends, 0.0, volume[ends]),
+        "volume": summed("volume"),
         "flags": part["flags"][starts] & part["flags"][ends],
+        "taker_buy_volume": summed("taker_buy_volume"),
     }

@@ -80,6 +80,7 @@ class BarColumns(NamedTuple):
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
     flags: NDArray[np.uint8]
+    taker_buy_volume: NDArray[np.float64]
 
 
 class CandleSeries:

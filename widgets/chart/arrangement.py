@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 PRICE, VOLUME = "price", "volume"
 LEAST_PX = 48
-_VOLUME_SHARE = 1 / 6
+VOLUME_SHARE = 1 / 6
 _MOST_PANES = 12
 
 
@@ -28,7 +28,7 @@ class PaneShare(NamedTuple):
 class Arrangement:
     """Panes from top to bottom, each key once, among them ``"price"``."""
 
-    panes: tuple[PaneShare, ...] = (PaneShare(PRICE, 1 - _VOLUME_SHARE), PaneShare(VOLUME, _VOLUME_SHARE))
+    panes: tuple[PaneShare, ...] = (PaneShare(PRICE, 1 - VOLUME_SHARE), PaneShare(VOLUME, VOLUME_SHARE))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class Arrangement:
         """Return a pane's place from the top. Raises ValueError where there is none of that key."""
         return self.keys.index(key)
 
-    def with_pane(self, key: str, share: float = _VOLUME_SHARE) -> Arrangement:
+    def with_pane(self, key: str, share: float = VOLUME_SHARE) -> Arrangement:
         """Return one with that pane below the others, ``share`` of the whole high; unchanged where it is there."""
         if key in self.keys or len(self.panes) >= _MOST_PANES:
             return self

@@ -101,11 +101,18 @@ class PaneBrush:
         """Fill between two lines over the same bars, or from a line to one value; where either is NaN, nothing."""
         xs = middles(self.columns(bars))
         tops, floors = self._exact_rows(np.broadcast_to(high, low.shape)), self._exact_rows(low)
-        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        self._painter.setPen(Qt.PenStyle.NoPen)
-        self._painter.setBrush(colour)
-        for run in runs_of(np.isfinite(tops) & np.isfinite(floors)):
-            self._painter.drawPolygon(self._closed(xs[run], tops[run], floors[run]))
+        self._fill(colour, xs, tops, floors)
+
+    def area_below(self, colour: QColor, bars: BarColumns) -> None:
+        """Fill from the line through the bars' closes down to the pane's bottom; nothing where that is NaN."""
+        floor = self.area.top() + self.area.height() - 1
+        if bars.span > 1:
+            known, columns = np.isfinite(bars.close), self.columns(bars)
+            top = self.rows(bars.high[known])
+            self.rects(colour, columns.body_left[known], top, columns.body_right[known], floor, len(top))
+            return
+        xs, tops = middles(self.columns(bars)), self._exact_rows(bars.close)
+        self._fill(colour, xs, tops, np.full(len(xs), floor + 1.0))
 
     def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:
         """Draw a square dot at each value; where bars are narrower than a dot, narrower ones."""
@@ -114,6 +121,12 @@ class PaneBrush:
         left = np.rint(middles(self.columns(bars))[shown] - side / 2).astype(np.int32)
         top = self.rows(values[shown]) - np.int32(side // 2)
         self.rects(colour, left, top, left + (side - 1), top + (side - 1), len(left))
+
+    def _fill(self, colour: QColor, xs: Values, tops: Values, floors: Values) -> None:
+        self._painter.setPen(Qt.PenStyle.NoPen)
+        self._painter.setBrush(colour)
+        for run in runs_of(np.isfinite(tops) & np.isfinite(floors)):
+            self._painter.drawPolygon(self._closed(xs[run], tops[run], floors[run]))
 
     def _closed(self, xs: Values, tops: Values, floors: Values) -> QPolygonF:
         return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))

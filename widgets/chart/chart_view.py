@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
@@ -23,8 +23,8 @@ from widgets.chart.following import Follower
 from widgets.chart.frames import FrameTimer, single_shot
 from widgets.chart.framing import decimals_of, frame_scene
 from widgets.chart.gestures import Gestures
+from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
-from widgets.chart.pane_menu import fill_pane_menu
 from widgets.chart.pane_set import PaneSet, make_pane
 from widgets.chart.reading import Reader
 from widgets.chart.repainting import Repainter, separator_rects
@@ -38,7 +38,7 @@ _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0
 
 
-class ChartView(Moving, QWidget):
+class ChartView(Moving, Looks, QWidget):
     """
     Panes under one another, the price's among them, for one series at a time.
 
@@ -49,7 +49,7 @@ class ChartView(Moving, QWidget):
         visible_range_changed(): `visible_range_us` returns something else.
         painted(): the chart was painted; it shows what it was told before the frame that `frame_count` counted last.
         crosshair_moved(object): onto that `Bar`, or None: off the candles.
-        arrangement_changed(object): the user moved, resized, closed or opened a pane; carries the `Arrangement`.
+        look_changed(): the user changed how prices are drawn, or moved, resized, closed or opened a pane.
     """
 
     # Times are passed as objects: Signal(int) is 32 bits wide.
@@ -58,7 +58,7 @@ class ChartView(Moving, QWidget):
     visible_range_changed = Signal()
     painted = Signal()
     crosshair_moved = Signal(object)
-    arrangement_changed = Signal(object)
+    look_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -156,29 +156,6 @@ class ChartView(Moving, QWidget):
             return self._kept_us
         return time_at(self._series.interval, self._scene.time.centre)
 
-    # Panes
-
-    @property
-    def arrangement(self) -> Arrangement:
-        """Which panes there are, from top to bottom, and how high."""
-        return self._panes.arrangement
-
-    def set_arrangement(self, arrangement: Arrangement) -> None:
-        """Make these the panes."""
-        self._panes.arrange(arrangement)
-        self._resized()
-
-    def _rearranged(self) -> None:
-        self._resized()
-        self.arrangement_changed.emit(self._panes.arrangement)
-
-    def _open_menu(self, position: QPointF, at: QPoint) -> None:
-        pane = self._scene.pane_at(position.y()) or self._scene.price
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        fill_pane_menu(menu, self._panes, pane.key)
-        menu.popup(at)
-
     # The pointer
 
     def point_at(self, position: QPointF | None) -> None:
@@ -193,6 +170,10 @@ class ChartView(Moving, QWidget):
             self._canvas.repaint_rects(separator_rects(self._scene))
 
     # Frames
+
+    def _rearranged(self) -> None:
+        self._resized()
+        self.look_changed.emit()
 
     def _repaint_all(self) -> None:
         self._repainter.mark_all()

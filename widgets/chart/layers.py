@@ -1,80 +1,93 @@
-"""What is drawn of the series itself: candles, and volume."""
+"""What is drawn of the series itself: its prices, in one of several kinds, and its volume."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
-
-from app.market.series import COMPLETE, BarColumns, CandleSeries
+from app.market.series import CandleSeries
 from widgets.chart.brush import PaneBrush
+from widgets.chart.chart_style import Kind
+from widgets.chart.derived import DerivedBars, closes_only, heikin_ashi
+from widgets.chart.kinds import groups, paint_area, paint_bars, paint_candles, paint_hollow, paint_line
 from widgets.chart.pane import Window
 from widgets.chart.scene import NO_BARS
-from widgets.chart.value_view import volume_top
+from widgets.chart.value_view import ValueView, volume_top
+
+_RULES = {Kind.HEIKIN_ASHI: heikin_ashi, Kind.LINE: closes_only, Kind.AREA: closes_only}
+_PAINTS = {
+    Kind.CANDLES: paint_candles,
+    Kind.HOLLOW: paint_hollow,
+    Kind.BARS: paint_bars,
+    Kind.HEIKIN_ASHI: paint_candles,
+    Kind.LINE: paint_line,
+    Kind.AREA: paint_line,
+}
+_UNDERLAID_HEIGHT = 6.0  # of volume behind prices: this part of the pane
 
 
-class Candles:
-    """Candles in the colours of their direction, those with missing trades faded."""
+class PriceBars:
+    """The series' prices."""
 
     def __init__(self) -> None:
         self._bars = NO_BARS
+        self._derived: DerivedBars | None = None
+        self._kind = Kind.CANDLES
+
+    def set_kind(self, kind: Kind) -> None:
+        """Draw them so from the next frame on."""
+        if kind is not self._kind:
+            self._kind = kind
+            self._derived = DerivedBars(_RULES[kind]) if kind in _RULES else None
 
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
-        self._bars = window.bars
+        # From a bar before on: a line comes from there, and a hollow candle's colour.
+        first = window.first_slot - window.bars.span
+        if self._derived is not None:
+            self._derived.follow(series)
+            self._bars = self._derived.bars_between(first, window.last_slot + window.bars.span, window.level)
+        elif self._kind is Kind.HOLLOW:
+            self._bars = series.bars_between(first, window.last_slot, window.level)
+        else:
+            self._bars = window.bars
 
     def extent(self) -> tuple[float, float] | None:
-        return price_extent(self._bars)
+        bars = self._bars
+        return (float(bars.low.min()), float(bars.high.max())) if len(bars.slot) else None
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        """Nothing: candles stand on the grid."""
+        if self._kind is Kind.AREA:
+            paint_area(brush, self._bars)
 
     def paint(self, brush: PaneBrush) -> None:
-        bars = self._bars
-        columns = brush.columns(bars)
-        top, bottom, open_, close = (brush.rows(values) for values in (bars.high, bars.low, bars.open, bars.close))
-        body_top = np.minimum(open_, close)
-        body_bottom = np.maximum(np.maximum(open_, close) - 1, body_top)
-        wick_bottom = np.maximum(bottom - 1, body_bottom)
-        for rising, complete, rows in groups(bars):
-            colour = brush.colours.candles[rising][complete]
-            count = int(rows.sum())
-            brush.rects(colour, columns.wick_left[rows], top[rows], columns.wick_right[rows], wick_bottom[rows], count)
-            if not columns.are_narrow:
-                left, right = columns.body_left[rows], columns.body_right[rows]
-                brush.rects(colour, left, body_top[rows], right, body_bottom[rows], count)
+        _PAINTS[self._kind](brush, self._bars)
 
 
 class Volume:
-    """Volume as columns, faint, in the colours of their candles' direction."""
+    """
+    Volume as columns, faint: in the colours of their candles' direction, or split into what takers bought and sold.
 
-    def __init__(self) -> None:
+    ``underlaid``: behind the prices of another pane, on an axis of its own, in the lowest sixth.
+    """
+
+    def __init__(self, *, underlaid: bool = False) -> None:
+        self.takers = False
         self._bars = NO_BARS
+        self._view = ValueView(grounded=True) if underlaid else None
 
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
         self._bars = window.bars
+        if self._view is not None:
+            self._view.high = volume_top(self._bars) * _UNDERLAID_HEIGHT
 
     def extent(self) -> tuple[float, float] | None:
-        return 0.0, volume_top(self._bars)
+        return None if self._view is not None else (0.0, volume_top(self._bars))
 
     def paint_behind(self, brush: PaneBrush) -> None:
         """Nothing: columns stand on the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
-        for rising, complete, rows in groups(self._bars):
-            brush.columns_from(brush.colours.volumes[rising][complete], self._bars, self._bars.volume, where=rows)
-
-
-def price_extent(bars: BarColumns) -> tuple[float, float] | None:
-    """Return the lowest and highest price of bars."""
-    return (float(bars.low.min()), float(bars.high.max())) if len(bars.slot) else None
-
-
-def groups(bars: BarColumns) -> Iterator[tuple[bool, bool, NDArray[np.bool_]]]:
-    """Yield which bars rise or fall, and are complete or not: as (rising, complete, rows)."""
-    rising, complete = bars.close >= bars.open, (bars.flags & COMPLETE) > 0
-    whole = bool(complete.all())
-    for rows, is_rising in ((rising, True), (~rising, False)):
-        yield is_rising, True, rows if whole else rows & complete
-        if not whole:
-            yield is_rising, False, rows & ~complete
+        bars, colours = self._bars, brush.colours.volumes
+        for rising, complete, rows in groups(bars):
+            if self.takers:
+                brush.columns_from(colours[False][complete], bars, bars.volume, where=rows, view=self._view)
+                brush.columns_from(colours[True][complete], bars, bars.taker_buy_volume, where=rows, view=self._view)
+            else:
+                brush.columns_from(colours[rising][complete], bars, bars.volume, where=rows, view=self._view)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QRectF
 
-from widgets.chart.arrangement import PRICE, VOLUME, Arrangement
-from widgets.chart.layers import Candles, Volume
+from widgets.chart.arrangement import PRICE, VOLUME, VOLUME_SHARE, Arrangement
+from widgets.chart.chart_style import ChartStyle
+from widgets.chart.layers import PriceBars, Volume
 from widgets.chart.pane import Pane, Unit
 from widgets.chart.scene import Scene
 from widgets.chart.value_view import Margins, ValueView
@@ -23,10 +25,31 @@ TITLES = {PRICE: "Price", VOLUME: "Volume"}
 def make_pane(key: str) -> Pane:
     """Return a new pane. Raises KeyError for a key that is none's."""
     if key == PRICE:
-        return Pane(key, Unit.PRICE, PRICE_MARGINS, [Candles()], _PRICE_TICK_PX)
+        return Pane(key, Unit.PRICE, PRICE_MARGINS, [PriceBars()], _PRICE_TICK_PX)
     if key == VOLUME:
         return Pane(key, Unit.QUANTITY, _VOLUME_MARGINS, [Volume()], _TICK_PX, ValueView(grounded=True))
     raise KeyError(key)
+
+
+def apply_style(panes: list[Pane], style: ChartStyle) -> None:
+    """Have the panes' layers draw in that style from the next frame on."""
+    for pane in panes:
+        if pane.key == PRICE:
+            _underlay(pane, underlaid=style.underlaid)
+        for layer in pane.layers:
+            if isinstance(layer, PriceBars):
+                layer.set_kind(style.kind)
+            elif isinstance(layer, Volume):
+                layer.takers = style.takers
+
+
+def _underlay(pane: Pane, *, underlaid: bool) -> None:
+    has = isinstance(pane.layers[0], Volume)
+    if underlaid and not has:
+        pane.layers.insert(0, Volume(underlaid=True))
+    elif has and not underlaid:
+        del pane.layers[0]
+    pane.margins = PRICE_MARGINS._replace(bottom_share=VOLUME_SHARE) if underlaid else PRICE_MARGINS
 
 
 class PaneSet:
@@ -39,6 +62,23 @@ class PaneSet:
     def __init__(self, scene: Scene, changed: Callable[[], object]) -> None:
         self._scene, self._changed = scene, changed
         self._arrangement = Arrangement()
+        self._style = ChartStyle()
+
+    @property
+    def style(self) -> ChartStyle:
+        return self._style
+
+    def restyle(self, style: ChartStyle) -> None:
+        """Draw in that style. Volume behind the prices has no pane of its own besides."""
+        self._style = style
+        arrangement = self._arrangement.without(VOLUME) if style.underlaid else self._arrangement
+        self.arrange(arrangement)
+
+    def change_style(self, style: ChartStyle) -> None:
+        """Draw in that style, as the user wants it."""
+        if style != self._style:
+            self.restyle(style)
+            self._changed()
 
     @property
     def arrangement(self) -> Arrangement:
@@ -52,6 +92,7 @@ class PaneSet:
         there = {pane.key: pane for pane in self._scene.panes}
         self._scene.panes[:] = [there.get(key) or make_pane(key) for key in arrangement.keys]
         self._arrangement = arrangement
+        apply_style(self._scene.panes, self._style)
         if self._scene.chosen not in arrangement.keys:
             self._scene.chosen = None
         self._scene.marked = None
@@ -91,7 +132,9 @@ class PaneSet:
         self._become(self._arrangement.without(key))
 
     def open(self, key: str) -> None:
-        """Add a pane at the bottom."""
+        """Add a pane at the bottom; the volume's is then no longer behind the prices."""
+        if key == VOLUME:
+            self._style = replace(self._style, underlaid=False)
         self._become(self._arrangement.with_pane(key))
 
     def _become(self, arrangement: Arrangement) -> None:

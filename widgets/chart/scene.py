@@ -23,7 +23,7 @@ from widgets.chart.time_view import TimeView
 from widgets.theme import DARK, Palette
 
 _NONE = np.empty(0)
-NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8))
+NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8), _NONE)
 PADDING_PX = 16.0
 SEPARATOR_REACH_PX = 4.0
 
@@ -47,7 +47,7 @@ class Colours:
             Tone.WARNING: self.warning,
             Tone.FAINT: self.dim,
         }
-        self.accent = QColor(palette.accent)
+        self.accent, self.area = QColor(palette.accent), mixed(palette.background, palette.accent, 0.16)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         # Falling or rising, complete or not: index with [rising][complete].
         self.candles = _faded(palette, 1.0, 0.4)

@@ -16,6 +16,7 @@ class Margins(NamedTuple):
 
     top_px: float
     bottom_px: float
+    bottom_share: float = 0.0  # besides, of the height
 
 
 @dataclass(slots=True)
@@ -52,11 +53,12 @@ class ValueView:
         if high - low < least:
             middle = (high + low) / 2
             low, high = (low, low + least) if self.grounded else (middle - least / 2, middle + least / 2)
-        room = height_px - margins.top_px - margins.bottom_px
+        below_px = margins.bottom_px + margins.bottom_share * height_px
+        room = height_px - margins.top_px - below_px
         if room < height_px / 3:
             top, bottom = (high - low) / 4, 0.0 if self.grounded else (high - low) / 8
         else:
-            top, bottom = ((high - low) * margin / room for margin in margins)
+            top, bottom = ((high - low) * margin_px / room for margin_px in (margins.top_px, below_px))
         self.low, self.high = low - bottom, high + top
 
     def stretch(self, factor: float) -> None:

@@ -29,6 +29,7 @@ from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
+from widgets.chart.chart_style import ChartStyle, Kind
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.pixels import mixed
 from widgets.theme import DARK, LIGHT, Palette
@@ -194,6 +195,7 @@ shapes = st.lists(
     st.floats(-60, 60),
     st.floats(-9000, 9000),
     st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0]),
+    st.builds(ChartStyle, st.sampled_from(Kind), st.booleans(), st.booleans()),
 )
 def test_painting_never_fails(
     qapp: object,
@@ -203,6 +205,7 @@ def test_painting_never_fails(
     zoom: float,
     pan: float,
     scale: float,
+    style: ChartStyle,
 ) -> None:
     interval = Interval.parse(interval_name)
     first = 300 if interval.months else interval.slot(1_500_000_000_000_000)
@@ -216,6 +219,7 @@ def test_painting_never_fails(
     with capture_exceptions() as failures:
         chart = ChartWidget()
         chart.resize(*size)
+        chart.set_chart_style(style)
         chart.set_series(series, Symbol("X", "X", "Y", tick_size_e8=1))
         chart.show()
         chart.set_gaps([GapBand(each.open_time_us, each.open_time_us, 3) for each in candles[:2]])

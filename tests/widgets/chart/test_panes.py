@@ -58,7 +58,7 @@ def press(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, modifiers: Qt.KeyboardM
 
 def test_the_line_between_panes_is_dragged_and_stays_where_it_is_put(qtbot: QtBot, shown: ChartWidget) -> None:
     told: list[Arrangement] = []
-    shown.arrangement_changed.connect(told.append)
+    shown.look_changed.connect(lambda: told.append(shown.arrangement))
     edge, viewport = top_of(shown, "volume"), canvas_of(shown).viewport()
     QTest.mouseMove(viewport, QPoint(300, edge + 1))
     assert canvas_of(shown).cursor().shape() is Qt.CursorShape.SplitVCursor

@@ -1,0 +1,55 @@
+"""How the chart draws prices and volume, as the user chose. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    """How prices are drawn; the value is what a file remembers."""
+
+    CANDLES = "candles"
+    HOLLOW = "hollow candles"
+    BARS = "bars"
+    HEIKIN_ASHI = "heikin-ashi"
+    LINE = "line"
+    AREA = "area"
+
+    @property
+    def title(self) -> str:
+        """What the user reads."""
+        return {Kind.BARS: "OHLC bars", Kind.HEIKIN_ASHI: "Heikin-Ashi"}.get(self, self.value.capitalize())
+
+
+@dataclass(frozen=True, slots=True)
+class ChartStyle:
+    """
+    ``underlaid``: volume stands behind the prices instead of in a pane of its own. ``takers``: its columns are split
+    into what takers bought and sold, instead of coloured by the candle's direction.
+    """
+
+    kind: Kind = Kind.CANDLES
+    underlaid: bool = False
+    takers: bool = False
+
+    def to_values(self) -> dict[str, Any]:
+        """Return it as plain values, for a file."""
+        return {"kind": self.kind.value, "volume underlaid": self.underlaid, "volume by takers": self.takers}
+
+    @classmethod
+    def from_values(cls, values: object) -> ChartStyle:
+        """Return what `to_values` gave; whatever makes no sense is as usual."""
+        known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
+        kinds = {kind.value: kind for kind in Kind}
+        return cls(
+            kind=kinds.get(_text(known.get("kind")), Kind.CANDLES),
+            underlaid=known.get("volume underlaid") is True,
+            takers=known.get("volume by takers") is True,
+        )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,78 @@
+"""How a chart looks: which panes there are, how prices are drawn, and the menus to change that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtWidgets import QMenu, QWidget
+
+from widgets.chart.arrangement import Arrangement
+from widgets.chart.chart_menu import fill_pane_menu, fill_style_menu
+from widgets.chart.chart_style import ChartStyle
+from widgets.chart.pane_set import PaneSet
+from widgets.chart.scene import Scene
+
+
+class Looks:
+    """The look of a `ChartView`, whose parts these are."""
+
+    _scene: Scene
+    _panes: PaneSet
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """Which panes there are, from top to bottom, and how high."""
+        return self._panes.arrangement
+
+    def set_arrangement(self, arrangement: Arrangement) -> None:
+        """Make these the panes."""
+        self._panes.arrange(arrangement)
+        self._resized()
+
+    @property
+    def chart_style(self) -> ChartStyle:
+        """How prices and volume are drawn."""
+        return self._panes.style
+
+    def set_chart_style(self, style: ChartStyle) -> None:
+        """Draw them so."""
+        self._panes.restyle(style)
+        self._resized()
+
+    def look_values(self) -> dict[str, Any]:
+        """Return style and panes as plain values, for a file; to be given to `restore_look`."""
+        return {"style": self._panes.style.to_values(), "panes": self._panes.arrangement.to_values()}
+
+    def restore_look(self, values: Mapping[str, Any]) -> None:
+        """Take what `look_values` gave; whatever makes no sense is as usual."""
+        self._panes.arrange(Arrangement.from_values(values.get("panes")))
+        self.set_chart_style(ChartStyle.from_values(values.get("style")))
+
+    def open_style_menu(self, at: QPoint) -> None:
+        """Open the menu of how the chart draws, at that point of the screen."""
+        menu = self._menu()
+        fill_style_menu(menu, self._panes)
+        menu.popup(at)
+
+    def _open_menu(self, position: QPointF, at: QPoint) -> None:
+        pane = self._scene.pane_at(position.y()) or self._scene.price
+        menu = self._menu()
+        fill_pane_menu(menu, self._panes, pane.key)
+        menu.addSeparator()
+        fill_style_menu(menu, self._panes)
+        menu.popup(at)
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(_widget(self))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return menu
+
+    def _resized(self) -> None:
+        raise NotImplementedError
+
+
+def _widget(view: object) -> QWidget:
+    assert isinstance(view, QWidget)
+    return view
