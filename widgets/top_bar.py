@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QKeySequence, QResizeEvent
+from PySide6.QtGui import QFont, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -159,6 +159,10 @@ class TopBar(QFrame):
         super().resizeEvent(event)
         self._fold()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fold()  # only now do its parts know their width
+
     def _make_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setFont(style.font())
@@ -174,7 +178,7 @@ class TopBar(QFrame):
     def _fold(self) -> None:
         parts = (self.symbol.market, self.search, self.change, self.theme, self.chart_button)
         self._chart_divider.hide()
-        fold(self, self.width(), parts, _SPACING)
+        fold(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
         self._chart_divider.setHidden(self.chart_button.isHidden())
 
     def _arrange(self) -> None:
