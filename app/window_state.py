@@ -37,8 +37,8 @@ class _Stored(msgspec.Struct):
 class WindowState:
     """
     The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``chart`` what
-    `ChartView.look_values` did, ``setting`` the symbols set when the watchlist was made from them. ``lasting``: symbol and watchlist to remember instead of these, which hold for one
-    run.
+    `ChartView.look_values` did, ``setting`` the symbols set when the watchlist was made from them. ``lasting``: symbol
+    and watchlist to remember instead of these, which hold for one run.
     """
 
     symbol: str

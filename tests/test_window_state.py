@@ -12,7 +12,12 @@ from app.settings import DEFAULT_SYMBOLS, Settings, load
 from app.window_state import WindowState, load_state, save_state
 
 STATE = WindowState(
-    "ETHUSDT", Interval.parse("13m"), ["ETHUSDT", "ADAUSDT"], "light", bytes(range(256)), {"style": {"kind": "area"}}
+    "ETHUSDT",
+    Interval.parse("13m"),
+    ["ETHUSDT", "ADAUSDT"],
+    "light",
+    bytes(range(256)),
+    chart={"style": {"kind": "area"}},
 )
 
 
