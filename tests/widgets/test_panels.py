@@ -108,6 +108,19 @@ def test_while_all_is_well_the_status_bar_shows_figures(window: MainWindow) -> N
     assert tone(bar.dot) == "rising"
 
 
+def test_trades_on_disk_are_shown_while_there_are_any_and_a_spool_that_takes_no_more_says_why(
+    window: MainWindow,
+) -> None:
+    spool = window.status_bar.spool
+    window.set_status(STATUS)
+    assert not spool.isVisibleTo(window)
+    window.set_status(replace(STATUS, spooled=128_455))
+    assert (spool.text(), spool.isVisibleTo(window)) == ("On disk 128,455", True)
+    window.set_status(replace(STATUS, spooled=128_455, spool_reason="The spool on disk has reached its 1,024 MB."))
+    assert spool.text() == "On disk 128,455 · takes no more"
+    assert spool.toolTip() == "The spool on disk has reached its 1,024 MB."
+
+
 def test_a_database_for_reading_is_named_in_plain_words(window: MainWindow) -> None:
     why = "Reading only: the server is a standby, so trades are not recorded."
     window.set_status(replace(STATUS, reading_only=why))
