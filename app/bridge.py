@@ -19,7 +19,7 @@ from app.exporting import Exporting
 from app.live.ahead import LookAhead
 from app.live.databases import Database
 from app.live.engine import Engine
-from app.live.gaps import MOST_GAPS, GapTimes
+from app.live.gaps import MOST_GAPS, GapTimes, TimedGap, ids_in_view
 from app.live.measures import PaintWatch
 from app.live.session import ChartSession, SessionState
 from app.live.tracker import SymbolTracker
@@ -99,6 +99,7 @@ class WindowBridge(QObject):
         self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
         self._gaps_shown: tuple[object, ...] = ()
+        self._timed_gaps: list[TimedGap] = []
         self._gap_work: asyncio.Task[None] | None = None
         self._database: Database | None = None  # the one that the chart was loaded from
         self._frame_timer = self._timer(_FRAME_MS, self._on_frame)
@@ -140,6 +141,8 @@ class WindowBridge(QObject):
         window.retry_feed_requested.connect(self._on_retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
         window.export_requested.connect(self._on_export)
+        window.download_requested.connect(self._on_download)
+        window.download_stop_requested.connect(self._on_download_stop)
         chart.retry_requested.connect(self._on_retry)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.look_changed.connect(self._on_look)
@@ -175,6 +178,14 @@ class WindowBridge(QObject):
         self._engine.retry_exchange()
         if self._session is not None:
             self._work_on_session(self._session.reload())
+
+    def _on_download(self) -> None:
+        self._engine.repairer.download(self._state.symbol)
+        self._on_panels()
+
+    def _on_download_stop(self) -> None:
+        self._engine.repairer.stop_download(self._state.symbol)
+        self._on_panels()
 
     def _on_export(self) -> None:
         self._exporting.open(
@@ -244,7 +255,7 @@ class WindowBridge(QObject):
             on_state=self._on_session_state,
             on_change=self._on_session_change,
         )
-        self._gaps_shown = ()
+        self._gaps_shown, self._timed_gaps = (), []
         self._on_session_state()
         self._work_on_session(self._run_session(self._session))
 
@@ -394,6 +405,7 @@ class WindowBridge(QObject):
         if self._view_moved:
             self._view_moved = False
             self._fill_view()
+            self._look_at_gaps(self._state.symbol)
         self._ticks += 1
         if self._ticks % _TICKS_A_SECOND == 0:
             self._on_second()
@@ -428,9 +440,16 @@ class WindowBridge(QObject):
             logger.info("gaps not shown: %s", error)
             return
         if session is self._session:
+            self._timed_gaps = timed
+            self._look_at_gaps(session.symbol)
             self._chart.set_gaps([gap_band(one, repairing=bool(shown[-1])) for one in timed])
             if len(timed) == len(shown) - 1:
                 self._gaps_shown = shown
+
+    def _look_at_gaps(self, symbol: str) -> None:
+        """Let what is missing in view be fetched first."""
+        visible = self._chart.visible_range_us()
+        self._engine.repairer.look_at(symbol, [] if visible is None else ids_in_view(self._timed_gaps, *visible))
 
     # Small things
 

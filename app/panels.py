@@ -6,10 +6,11 @@ from app.live.board import Latest
 from app.live.engine import Engine
 from app.live.gaps import TimedGap
 from app.live.rates import Rate
+from app.live.repair import TRADES_A_MINUTE
 from app.market.ports import FeedState, FeedStatus
 from app.market.symbol import Symbol
 from app.market.units import E8
-from widgets.views import GapBand, QuoteView, StatusView, WatchRow
+from widgets.views import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
 
 class PanelMaker:
@@ -66,13 +67,22 @@ class PanelMaker:
             high=_price(day.high_e8) if day else None,
             low=_price(day.low_e8) if day else None,
             volume=_whole(day.volume_e8) if day else None,
-            stored_trades=tracker.held().count() if tracker and self._records else None,
+            stored_trades=tracker.held().count() - tracker.absent.count() if tracker and self._records else None,
             missing_trades=tracker.missing() if tracker else 0,
             repairing=symbol.name in self._engine.repairer.repairing,
             recording=self.recording(symbol, watched=watched),
             recorded=self._records and symbol.is_trading and tracker is not None,
             watched=watched,
+            download=self._download(symbol.name) if self._records else None,
         )
+
+    def _download(self, symbol: str) -> DownloadView | None:
+        repairer = self._engine.repairer
+        running = repairer.downloading(symbol)
+        total, left = running or (repairer.too_large(symbol),) * 2
+        if not left:
+            return None
+        return DownloadView(total, left, round(left / TRADES_A_MINUTE), is_running=running is not None)
 
     @property
     def _records(self) -> bool:

@@ -217,6 +217,31 @@ def test_an_exchange_that_goes_away_is_told_with_what_can_be_done_until_it_is_ba
     play(scene)
 
 
+def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        engine, row = running.engine, running.window.quote_panel.download
+        await until(lambda: engine.database is not None and engine.recorder.tracker("BTCUSDT").last_trade)
+        assert engine.database is not None
+        tracker = engine.recorder.tracker("BTCUSDT")
+        ids = server.source.trade_ids("BTCUSDT")
+        assert tracker is not None
+        assert ids is not None
+        engine.recorder.repair_trades = 100
+        assert engine.database.writer.put(server.source.trades("BTCUSDT", ids[1] - 3_000, 10))
+        assert await engine.database.writer.flush(20)
+        engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+        await until(lambda: row.isVisible() and row.button.text() == "Download trades")
+        missing = tracker.missing()
+        assert missing > 2_000
+        await until(lambda: engine.repairer._in_view[1])
+        assert tracker.missing() == missing
+        row.button.click()
+        assert row.button.text() == "Stop"
+        await until(lambda: not tracker.missing() and row.isHidden())
+
+    play(scene)
+
+
 def test_nothing_of_a_closed_window_is_left_for_another_thread_to_destroy(play: Play) -> None:
     left: list[weakref.ref[object]] = []
 

@@ -17,6 +17,7 @@ from app.market.trade import DayTicker, Quote
 from app.market.units import E8
 from app.panels import PanelMaker, feed_status, gap_band, history_reason
 from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, trade
+from widgets.views import DownloadView
 
 BTC = Symbol(SYMBOL, "BTC", "USDT")
 
@@ -112,6 +113,18 @@ async def test_the_quote_panel_counts_what_is_stored_and_what_is_missing(engine:
     await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
     engine.recorder.stored(SYMBOL, IdRanges([(-5, 0)]))
     assert maker(engine).quote(BTC).stored_trades == 9
+
+
+async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_followed(engine: Engine) -> None:
+    fill(engine)
+    await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
+    assert maker(engine).quote(BTC).download is None
+    engine.recorder.repair_trades = 2
+    assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
+    engine.repairer.download(SYMBOL)
+    assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0, is_running=True)
+    engine.repairer.stop_download(SYMBOL)
+    assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
 
 
 async def test_a_symbol_that_is_not_recorded_has_figures_all_the_same(engine: Engine) -> None:

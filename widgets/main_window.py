@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
         chart_menu_requested: The user wants to choose how the chart draws; carries where on the screen to open a menu.
         theme_requested: The user wants another theme; carries the name of the `Palette`.
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
+        download_requested, download_stop_requested: Fetch all that is missing of the chart's symbol; fetch it no more.
         close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
     """
 
@@ -62,6 +63,8 @@ class MainWindow(QMainWindow):
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
     simulated_market_requested = Signal()
+    download_requested = Signal()
+    download_stop_requested = Signal()
     close_requested = Signal()
 
     def __init__(self, chart: QWidget, parent: QWidget | None = None) -> None:
@@ -230,6 +233,8 @@ class MainWindow(QMainWindow):
         self.watchlist.remove_requested.connect(self.watch_remove_requested)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
         self.notice_bar.action_requested.connect(self._take_action)
+        self.quote_panel.download_requested.connect(self.download_requested)
+        self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
         QShortcut(QKeySequence("Ctrl+K"), self, lambda: self.open_symbol_picker())
         QShortcut(QKeySequence("Ctrl+E"), self, self.export_requested.emit)
         QShortcut(QKeySequence("Ctrl+D"), self, self.database_requested.emit)

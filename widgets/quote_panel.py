@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QTo
 
 from app.market.symbol import Symbol
 from widgets import style
+from widgets.download_row import DownloadRow
 from widgets.labels import ElidedLabel, label
 from widgets.numbers import UNKNOWN, count, price, quantity
 from widgets.views import QuoteView
@@ -46,9 +47,12 @@ class QuotePanel(QWidget):
 
     Signals:
         watch_requested: The symbol shown is to join the watchlist; carries its name.
+        download_requested, download_stop_requested: See `DownloadRow`.
     """
 
     watch_requested = Signal(str)
+    download_requested = Signal()
+    download_stop_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +88,10 @@ class QuotePanel(QWidget):
         layout.addLayout(head)
         layout.addLayout(cards)
         layout.addLayout(self._make_table())
+        self.download = DownloadRow()
+        self.download.download_requested.connect(self.download_requested)
+        self.download.stop_requested.connect(self.download_stop_requested)
+        layout.addWidget(self.download)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def set_quote(self, quote: QuoteView) -> None:
@@ -111,6 +119,7 @@ class QuotePanel(QWidget):
             style.set_tone(self.figures["Recording"], "warning")
         if quote.missing_trades:
             style.set_tone(self.figures["Missing trades"], "warning")
+        self.download.set_download(quote.download)
 
     def _make_table(self) -> QGridLayout:
         table = QGridLayout()

@@ -30,12 +30,26 @@ class WatchRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DownloadView:
+    """
+    Missing trades in gaps too large to be fetched unasked: offered, or (``is_running``) being downloaded. ``left`` of
+    ``total`` are still missing, for about ``minutes``.
+    """
+
+    total: int
+    left: int
+    minutes: int
+    is_running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteView:
     """
     The chosen symbol: top bar and quote panel. Bid and ask quantities are None where the spread is a setting rather
     than the exchange's book. ``volume`` is the base asset's over 24 hours. ``repairing``: missing trades are being
     fetched now. ``recording`` says in words whether its trades are stored, ``recorded`` whether they are now;
-    ``watched`` is whether it is in the watchlist.
+    ``watched`` is whether it is in the watchlist. ``download``: more of what is
+    missing can be fetched.
     """
 
     symbol: Symbol
@@ -54,6 +68,7 @@ class QuoteView:
     recording: str = ""
     recorded: bool = False
     watched: bool = True
+    download: DownloadView | None = None
 
 
 @dataclass(frozen=True, slots=True)

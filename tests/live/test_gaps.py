@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.live.gaps import GapTimes, TimedGap
+from app.live.gaps import GapTimes, TimedGap, ids_in_view
 from app.live.tracker import SymbolTracker
 from app.market.coverage import TradeGap
 from app.market.errors import StoreUnavailable
@@ -59,3 +59,29 @@ async def test_a_database_that_is_away_raises() -> None:
     store.failure = StoreUnavailable("The database is away.")
     with pytest.raises(StoreUnavailable):
         await GapTimes().of(tracker_with(1, 3), store)
+
+
+@pytest.mark.parametrize(
+    ("start_us", "end_us", "expected"),
+    [
+        (0, 2_000, [(2_001, 2_010), (101, 200)]),
+        (1_500, 2_000, [(2_001, 2_010)]),
+        (0, 1_000, [(101, 200)]),
+        (600, 700, [(121, 140)]),
+        (0, 600, [(101, 120)]),
+        (1_100, 1_200, []),
+        (700, 700, []),
+    ],
+)
+def test_the_ids_in_view_are_guessed_from_the_times_around_the_gap(
+    start_us: int, end_us: int, expected: list[tuple[int, int]]
+) -> None:
+    gaps = [TimedGap(TradeGap(SYMBOL, 101, 200), 500, 1_000), TimedGap(TradeGap(SYMBOL, 2_001, 2_010), 1_600, 1_600)]
+    assert ids_in_view(gaps, start_us, end_us) == expected
+
+
+async def test_the_neighbours_of_absent_ids_stand_in_for_them() -> None:
+    tracker = tracker_with(1, 2, 9)
+    tracker.note_absent(3, 4)
+    (found,) = await GapTimes().of(tracker, FakeStore([trade(1), trade(2), trade(9)]))
+    assert found == TimedGap(TradeGap(SYMBOL, 5, 8), START_US + 2 * SECOND_US, START_US + 9 * SECOND_US)

@@ -12,7 +12,7 @@ from app.market.ports import FeedState
 from tests.widgets.conftest import BTCUSDT, ETHUSDT
 from widgets.main_window import MainWindow
 from widgets.notice_bar import NoticeAction
-from widgets.views import QuoteView, StatusView
+from widgets.views import DownloadView, QuoteView, StatusView
 
 QUOTE = QuoteView(
     BTCUSDT, 61693.94, -0.53, 61693.93, 3.78826, 61693.94, 1.54698, 62745.14, 54730.0, 45298.1, 19904, 204, True, "Yes"
@@ -48,6 +48,35 @@ def test_nothing_missing_is_no_warning(window: MainWindow) -> None:
     window.set_quote(QuoteView(BTCUSDT, stored_trades=19904))
     assert window.quote_panel.figures["Missing trades"].text() == "0"
     assert tone(window.quote_panel.figures["Missing trades"]) == ""
+
+
+def test_long_gaps_are_offered_for_download_which_shows_how_far_it_is_and_can_be_stopped(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    row = window.quote_panel.download
+    window.set_quote(QUOTE)
+    assert row.isHidden()
+    window.set_quote(replace(QUOTE, download=DownloadView(1_234_567, 1_234_567, 9)))
+    assert (row.text.text(), row.button.text(), row.bar.isHidden()) == ("Takes about 9 min", "Download trades", True)
+    assert "1,234,567 trades" in row.toolTip() + row.button.toolTip()
+    with qtbot.waitSignal(window.download_requested, timeout=1000):
+        row.button.click()
+    window.set_quote(replace(QUOTE, download=DownloadView(1_000_000, 250_000, 2, is_running=True)))
+    assert (row.text.text(), row.button.text()) == ("250,000 to go, about 2 min", "Stop")
+    assert (row.bar.value(), row.bar.isHidden()) == (750, False)
+    with qtbot.waitSignal(window.download_stop_requested, timeout=1000):
+        row.button.click()
+    window.set_quote(QUOTE)
+    assert row.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(0, "less than a minute"), (61, "about 1 h 1 min"), (60 * 1234, "about 1,234 h")],
+)
+def test_the_time_of_a_download_is_rough(window: MainWindow, minutes: int, words: str) -> None:
+    window.set_quote(replace(QUOTE, download=DownloadView(9, 9, minutes)))
+    assert window.quote_panel.download.text.text() == f"Takes {words}"
 
 
 def test_nothing_is_claimed_before_it_is_known(window: MainWindow) -> None:

@@ -64,7 +64,9 @@ def _change(bar: Bar, decimals: int) -> str:
 
 def _completeness(bar: Bar, missing: int) -> Piece:
     if not bar.complete or missing:
-        return Piece(f"{missing:,} missing" if missing else "incomplete", Tone.WARNING, "complete", 1)
+        trades = "trade" if missing == 1 else "trades"
+        text = f"incomplete, {missing:,} {trades} missing" if missing else "incomplete"
+        return Piece(text, Tone.WARNING, "complete", 1)
     if bar.source is CandleSource.MIXED:
         return Piece("klines and trades", Tone.FAINT, "complete", 6)
     if bar.source is CandleSource.KLINE:

@@ -108,7 +108,7 @@ def test_incomplete_candles_are_faded_under_a_band_that_says_how_many_are_missin
     point = place(chart, holed, 105)
     chart.point_at(point)
     settle(qtbot, chart)
-    assert chart.legend_text.endswith("204 missing")
+    assert chart.legend_text.endswith("incomplete, 204 trades missing")
 
 
 def test_no_old_candle_is_left_once_the_series_is_gone(qtbot: QtBot, chart: ChartWidget) -> None:

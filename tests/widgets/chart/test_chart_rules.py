@@ -156,7 +156,8 @@ def test_the_legend_reads_as_a_line() -> None:
         "BTC/USDT · 1m O 61,828.00 H 61,830.00 L 61,780.25 C 61,782.25 −45.75 (−0.07 %) "
         "V 15.077 Trades 1,255 ✓ complete"
     )
-    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 204)).endswith("204 missing")
+    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 204)).endswith("incomplete, 204 trades missing")
+    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 1)).endswith("incomplete, 1 trade missing")
     assert text(legend_pieces(BTC, MINUTE, bar(complete=False))).endswith("incomplete")
     assert text(legend_pieces(BTC, MINUTE, bar(source=CandleSource.KLINE))).endswith("exchange kline")
 
@@ -168,8 +169,8 @@ def test_a_narrow_legend_gives_up_whole_fields_and_keeps_what_matters_longest() 
         return float(len(text(list(some))))
 
     assert fitting(pieces, 1000, measure) == pieces
-    assert text(fitting(pieces, 100, measure)).startswith("BTC/USDT · 1m O 61,828.00")
-    assert text(fitting(pieces, 50, measure)) == "BTC/USDT · 1m C 61,782.25 204 missing"
+    assert text(fitting(pieces, 120, measure)).startswith("BTC/USDT · 1m O 61,828.00")
+    assert text(fitting(pieces, 70, measure)) == "BTC/USDT · 1m C 61,782.25 incomplete, 204 trades missing"
     assert text(fitting(pieces, 1, measure)) == "BTC/USDT · 1m"
 
 
