@@ -121,6 +121,7 @@ def _plots() -> list[_Plot]:
         _Plot("Batch size", "trades", "Trades in a batch committed; the mean", _Mean(lambda m: m.batch_trades)),
         _Plot("Batch time", "ms", "What it takes to commit a batch; the mean", _Mean(lambda m: m.batch_s, 1e3)),
         _Plot("Queue", "trades", "Trades in memory that wait to be committed", _Level("queued_trades")),
+        _Plot("On disk", "trades", "Trades that wait on disk for the database", _Level("spooled_trades"), warns=True),
         _Plot("Missing trades", "", "Trades known to be missing", _Level("missing_trades"), warns=True),
         _Plot("Open gaps", "", "Stretches of missing trades", _Level("gaps_open"), warns=True),
         _Plot("Repaired gaps", "", "Stretches of missing trades filled since the start", _Level("gaps_repaired")),
