@@ -31,8 +31,8 @@ class Kind:
 
     ``bites`` is what the sandbox counts, ``times`` how often that must have been before the fault is over; "" where
     ``begin`` returns when it has bitten. ``contradicts``: the exchange tells two stories of some trades. ``settings``
-    are the recording's. ``needs_clock``: only where the recording runs by a `HurriedClock`. ``is_outage``: it takes the
-    database away. ``loses_because``: a known fault of the program, which this kind shows.
+    are the recording's. ``needs_clock``: only where the recording runs by a `HurriedClock`. The database is
+    away for ``outage_s`` of the exchange's time.
     """
 
     name: str
@@ -43,8 +43,12 @@ class Kind:
     contradicts: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     needs_clock: bool = False
-    is_outage: bool = False
-    loses_because: str = ""
+    outage_s: float = 0.0
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it takes the database away."""
+        return self.outage_s > 0
 
     @property
     def keeps_out(self) -> bool:
@@ -267,22 +271,15 @@ KINDS = (
     Kind("REST contradicts what the stream said", answered(_other_neighbours), "rest"),
     Kind("the stream contradicts what REST said", _other_story, "rest", contradicts=True),
     # The database
-    Kind("database stopped for five minutes", _stop, "", end=_start, is_outage=True),
+    Kind("database stopped for five minutes", _stop, "", end=_start, outage_s=300.0),
     Kind(
-        "database killed and away for five minutes, small queue",
+        "database killed and away, small queue",
         partial(_stop, how=signal.SIGKILL),
         "",
         end=_start,
         settings=_SMALL_QUEUE,
-        is_outage=True,
+        outage_s=100.0,
     ),
-    Kind(
-        "database frozen for five minutes, small queue",
-        _freeze,
-        "",
-        end=_start,
-        settings=_SMALL_QUEUE,
-        is_outage=True,
-    ),
-    Kind("database stopped and connections cut", _stop_and_cut, "", end=_start, is_outage=True),
+    Kind("database frozen, small queue", _freeze, "", end=_start, settings=_SMALL_QUEUE, outage_s=100.0),
+    Kind("database stopped and connections cut", _stop_and_cut, "", end=_start, outage_s=100.0),
 )

@@ -23,7 +23,8 @@ from tests.faults.world import BEGIN_US, PATIENCE_S, HurriedClock, Scene, until
 
 _HOUR_US = 3_600_000_000
 # The requests of a test must not take as long as a person waits.
-_REST_TIMEOUT_S = 1.0
+_REST_TIMEOUT_S = 2.0
+_STALL_S = 1.5  # of the machine's time, that a busy machine is not taken for a silent exchange
 
 
 def settings_for(scene: Scene, url: str, data_dir: Path, **changes: Any) -> dict[str, str]:
@@ -35,7 +36,7 @@ def settings_for(scene: Scene, url: str, data_dir: Path, **changes: Any) -> dict
         "binance_rest_url": scene.server.rest_url,
         "symbols": ",".join(one.name for one in scene.market.symbols()),
         "batch_seconds": 0.05,
-        "stall_seconds": 5.0,
+        "stall_seconds": _STALL_S * scene.market_clock.speed,
     }
     return {name: str(value) for name, value in (named | changes).items()}
 
