@@ -70,7 +70,7 @@ class TradeOutbox:
         self._waiting: list[Trade] = []
         self._timer: asyncio.TimerHandle | None = None
         self._losing = False
-        self._overflow = Overflow(spool) if spool is not None else None
+        self._disk = self._overflow = Overflow(spool) if spool is not None else None
         self._spooling = spool is not None  # until it is known to be empty
         self._leaving: list[Trade] = []  # on their way to the disk
         self._full = False
@@ -222,13 +222,13 @@ class TradeOutbox:
     async def finish(self) -> None:
         """Stop looking after the spool, whose contents stay on disk; bounded in time."""
         self.close()
-        overflow, work = self._overflow, self._work
+        overflow, work = self._disk, self._work
         if overflow is None or work is None:
             return
         self._ending = True
         await asyncio.wait([work], timeout=_ENDING_S)
         work.cancel()
-        if self._source is not None and not self._source.unwritten():
+        if self._overflow is not None and self._source is not None and not self._source.unwritten():
             await overflow.settle(self._source, _LOOK_S)  # the end of its work
         if not await overflow.close(_ENDING_S):
             logger.warning("the disk takes too long to close the spool")
@@ -330,8 +330,13 @@ class TradeOutbox:
 
     async def _look_after(self, overflow: Overflow) -> None:
         """Bring trades to the disk and from there to the database, until `finish`."""
-        async with asyncio.timeout(_OPENING_S):
-            await overflow.open()
+        try:
+            async with asyncio.timeout(_OPENING_S):
+                await overflow.open()
+        except TimeoutError:
+            logger.error("the disk takes too long to open the spool: this run goes without")
+            self._do_without()
+            return
         if not overflow.is_empty:
             logger.info("%d trades of an earlier run wait in the spool on disk", overflow.status.trades)
             self._on_spool()
@@ -404,5 +409,10 @@ class TradeOutbox:
     def _on_work_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.critical("the spool is not used any more because of a fault in the program", exc_info=error)
-            self._waiting = [*self._leaving, *self._waiting]
-            self._leaving, self._overflow, self._spooling = [], None, False
+            self._do_without()
+
+    def _do_without(self) -> None:
+        self._waiting = [*self._leaving, *self._waiting]
+        self._leaving, self._overflow, self._spooling = [], None, False
+        if self._waiting and self._writer is not None:
+            self._hand_over()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -315,7 +316,32 @@ async def test_while_another_database_is_about_to_come_its_trades_wait_in_memory
     assert ledger.ids() == list(range(1, 601))
 
 
-Step = Callable[[], object]
+async def test_a_fault_in_the_spool_leaves_the_direct_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    writer = ShakyWriter(ledger := Ledger())
+    writer.reason = AWAY
+    async with run_in(tmp_path) as run:
+        run.box.attach(writer)
+        await run.put(batch(1, 100))
+        await until(lambda: run.box.spool.trades == 100)
+        monkeypatch.setattr(DiskSpool, "read", fail)
+        monkeypatch.setattr(run.box._overflow, "_lent_to", None)
+        writer.reason = ""
+        await until(lambda: not run.box.has_spool)
+        await run.put(batch(101, 300))
+        await until(lambda: not run.box.waiting)
+        writer.commit()
+    assert set(range(101, 301)) <= set(ledger.ids())
+    assert "a fault in the program" in caplog.text
+    monkeypatch.undo()
+    async with run_in(tmp_path) as run:  # what was on disk is there still
+        run.box.attach(ShakyWriter(ledger))
+        await run.is_straight()
+    assert sorted(ledger.ids()) == list(range(1, 301))
 
 
 @settings(max_examples=60)
