@@ -127,16 +127,18 @@ class _Loading:
 
     async def _begins(self, first_us: int) -> bool:
         """Whether there is nothing before the page's first candle; asks only where the page is short."""
+        slot = self._interval.slot(first_us)
+        if slot == self._first or min(self._merged) < first_us:
+            return False
         if not self._stored.fetched.missing(0, first_us - 1):
             return True
-        slot = self._interval.slot(first_us)
-        if slot == self._first:
-            return False
         listed_us = await self._history.find_listing(self._symbol)
         return listed_us is not None and self._interval.slot(listed_us) >= slot
 
     async def _before(self) -> Page:
         """Return the page that ends with the newest candle there is: an outage, or a symbol that trades no more."""
+        if not self._merged and not self._stored.fetched.missing(0, self._interval.slot_open_us(self._last + 1) - 1):
+            return Page([], begins=True)
         listed_us = await self._history.find_listing(self._symbol)
         if listed_us is None or self._interval.slot(listed_us) >= self._first:
             return Page(self._candles(), begins=not self._merged)

@@ -454,14 +454,33 @@ class ChartSession:
 
     def _put_run(self, run: list[Candle]) -> None:
         """Bring in adjacent candles of which the first is in the series already."""
-        newest = self._newest
-        last = run.pop()
-        before_newest = newest is not None and last.open_time_us < newest.open_time_us
-        run = [candle if candle.closed else candle._replace(closed=True) for candle in run]
-        run.append(last._replace(closed=last.closed or before_newest))
-        self.series.merge(run)
-        if not before_newest:
-            self._newest = run[-1]
+        last, newest_us = run[-1].open_time_us, self._newest.open_time_us if self._newest is not None else 0
+        better: list[Candle] = []
+        for candle in run:
+            if not candle.closed and candle.open_time_us < max(last, newest_us):
+                candle = candle._replace(closed=True)
+            if not candle.complete and self._goes_back(candle):
+                self.series.merge(better)
+                better = []
+            else:
+                better.append(candle)
+        self.series.merge(better)
+        if better and last >= newest_us:
+            self._newest = better[-1]
+
+    def _goes_back(self, candle: Candle) -> bool:
+        """
+        Whether the series has more in its place: a kline of trades that we missed. That one stays, marked incomplete
+        because it may be of a moment before the newest trades.
+        """
+        at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
+        if at < 0 or (known := self.series.bar(at)).open_time_us != candle.open_time_us:
+            return False
+        if known.trades <= candle.trades:
+            return False
+        if known.complete:
+            self.series.doubt(at)
+        return True
 
     def _put(self, candle: Candle, *, follows: bool = True) -> None:
         """Bring in a candle; ``follows``: no trade is missing between the one before and this one."""
@@ -476,6 +495,8 @@ class ChartSession:
             candle = candle._replace(closed=candle.closed or candle.open_time_us < newest.open_time_us)
             if follows:
                 self._fill_hole_before(candle)
+        if not candle.complete and self._goes_back(candle):
+            return
         self.series.upsert(candle)
         if self._newest is None or candle.open_time_us >= self._newest.open_time_us:
             self._newest = candle

@@ -76,8 +76,9 @@ class SymbolTracker:
             self.window_start_us = trade.time_us // SECOND_US * SECOND_US + SECOND_US
         if trade.time_us >= self.window_start_us:
             self.recent.add(trade)
-            for listener in self.listeners:
-                listener(trade)
+        # Also one from before the window: a chart that joined long ago still counts it.
+        for listener in self.listeners:
+            listener(trade)
         if trade.time_us >= self._prune_at_us:
             self._prune_at_us = trade.time_us + _PRUNE_EVERY_US
             self._prune(trade.time_us - (_KEPT_US if self.listeners else _KEPT_UNSEEN_US))

@@ -189,6 +189,14 @@ class CandleSeries:
         self._pyramid.touch(slot, slot)
         self._changed(shape=at < len(columns) - 1)
 
+    def doubt(self, index: int) -> None:
+        """Mark the candle at ``index``, 0 for the oldest, as incomplete."""
+        columns = self._columns
+        columns.arrays["flags"][columns.start + index] &= 0xFF & ~COMPLETE
+        slot = int(self.slots[index])
+        self._pyramid.touch(slot, slot)
+        self._changed(shape=index < len(columns) - 1)
+
     def _changed(self, *, shape: bool) -> None:
         self.revision += 1
         if shape:

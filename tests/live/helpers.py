@@ -168,11 +168,23 @@ class FakeExchange:
                 complete=True,
                 source=CandleSource.KLINE,
             )
-            for candle in _all_empty_filled(self.known(symbol), interval, now_us)
+            for candle in _all_empty_filled(
+                self._near(symbol, start_us, interval), interval, min(now_us, end_us or now_us)
+            )
             if (start_us is None or candle.open_time_us >= start_us)
             and (end_us is None or candle.open_time_us < end_us)
         ]
         return candles[:limit] if start_us is not None else candles[-limit:]
+
+    def _near(self, symbol: str, start_us: int | None, interval: Interval) -> list[Trade]:
+        """Return the trades from then on, and the last before it, moved up: millions of empty seconds take time."""
+        known = self.known(symbol)
+        if start_us is None:
+            return known
+        inside = [one for one in known if one.time_us >= start_us]
+        before = [one for one in known if one.time_us < start_us]
+        moved_us = interval.open_time_us(interval.open_time_us(start_us) - 1)
+        return [one._replace(time_us=max(one.time_us, moved_us)) for one in before[-1:]] + inside
 
     async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
         self.trade_calls.append((first_trade_id, limit))

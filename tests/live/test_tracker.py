@@ -21,7 +21,7 @@ def test_a_repeated_trade_is_told_apart_and_reaches_no_listener_twice() -> None:
     assert tracker.add(trade(1, 0.5))
     assert tracker.add(trade(2, 1.5))
     assert not tracker.add(trade(2, 1.5))
-    assert heard == [2]
+    assert heard == [1, 2]
     assert tracker.total == 2
 
 
