@@ -155,6 +155,24 @@ def test_without_a_database_nothing_is_made(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+def test_an_interruption_keeps_what_was_fetched(in_use: Database, trades: list[Trade], server: SandboxServer) -> None:
+    store(in_use, trades[:10], trades[5_000:5_010])
+    server.faults.rest.hang_next(0.0, times=2, path=PAGE)
+    server.faults.rest.hang_next(4.0, times=None, path=PAGE)
+    with started("gaps", "--repair") as process:
+        wait_for(lambda: server.faults.counts["rest"] >= 3 and len(held(in_use)) > 2_000, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "fetched and stored." in out
+    assert err.endswith("still missing: it was interrupted; what was fetched is stored.\n")
+    stored = held(in_use)
+    assert stored == [*trades[:10], *trades[5_010 - len(stored) + 10 : 5_010]]
+    with connect(in_use.url) as connection:
+        assert not verify(connection).totals
+
+
 def test_all_gaps_are_fetched_whatever_their_size(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,21 +278,3 @@ def test_two_do_not_fetch_the_same_and_others_are_told(
         assert main(["gaps", "--repair"]) == 1
         assert "Another program is fetching what is missing of BTCUSDT" in capsys.readouterr().err
     assert [row["status"] for row in listed(capsys)] == ["open"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
-def test_an_interruption_keeps_what_was_fetched(in_use: Database, trades: list[Trade], server: SandboxServer) -> None:
-    store(in_use, trades[:10], trades[5_000:5_010])
-    server.faults.rest.hang_next(0.0, times=2, path=PAGE)
-    server.faults.rest.hang_next(30.0, times=None, path=PAGE)
-    with started("gaps", "--repair") as process:
-        wait_for(lambda: server.faults.counts["rest"] >= 3 and len(held(in_use)) > 2_000, process)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "fetched and stored." in out
-    assert err.endswith("still missing: it was interrupted; what was fetched is stored.\n")
-    stored = held(in_use)
-    assert stored == [*trades[:10], *trades[5_010 - len(stored) + 10 : 5_010]]
-    with connect(in_use.url) as connection:
-        assert not verify(connection).totals
