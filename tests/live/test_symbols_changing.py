@@ -191,3 +191,20 @@ async def test_after_a_reconnect_the_list_is_read_again() -> None:
             link.cut()
         await until(lambda: not scene.engine.symbol("BTCUSDT").is_trading)
         await scene.receiving("ETHUSDT", "SOLUSDT")
+
+
+async def test_hundreds_of_symbols_are_received_over_several_connections_and_stored() -> None:
+    names = [f"S{number:03}USDT" for number in range(400)]
+    async with recording(names, listed=names) as scene:
+        await scene.receiving(*names)
+        assert len(scene.server.connections) > 1
+        for name in names:
+            scene.market.trade(name, count=2)
+        await until(lambda: len(scene.database.writer.trades) == 800, "two trades of each")
+        scene.market.set_status("S399USDT", "HALT")
+        scene.market.list_symbol(symbol_of("NEWUSDT"))
+        scene.read_the_list()
+        await scene.receiving(*names[:-1])
+        scene.engine.set_symbols([*names[:10], "NEWUSDT"])
+        await scene.receiving(*names[:10], "NEWUSDT")
+        assert len(scene.engine.recorder.symbols) == 11
