@@ -45,6 +45,7 @@ from tests.end_to_end.helpers import (
 )
 from widgets.chart.arrangement import Arrangement
 from widgets.chart.chart_style import ChartStyle, Kind
+from widgets.chart.value_view import Scale
 from widgets.database_dialog import DatabaseDialog, DialogState
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
@@ -99,6 +100,9 @@ async def recording(shooting: Shooting) -> None:
                 await shooting.take(running, f"kind-{kind.value.replace(' ', '-')}")
             running.chart.set_chart_style(ChartStyle(underlaid=True))
             await shooting.take(running, "volume-behind")
+            for scale, inverted in ((Scale.LOG, False), (Scale.PERCENT, False), (Scale.LINEAR, True)):
+                running.chart.set_chart_style(ChartStyle(scale=scale, inverted=inverted))
+                await shooting.take(running, f"scale-{'inverted' if inverted else scale.value}")
             running.chart.set_chart_style(ChartStyle())
             running.chart.set_arrangement(Arrangement())
             running.window.interval_requested.emit(Interval.parse("30s"))

@@ -41,6 +41,11 @@ class PaneBrush:
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
         self._columns: tuple[BarColumns, Columns] | None = None
 
+    @property
+    def is_inverted(self) -> bool:
+        """Whether high values are at the bottom."""
+        return self._view.inverted
+
     def columns(self, bars: BarColumns) -> Columns:
         """Return where these bars stand, left to right; the same for all that is drawn of them."""
         if self._columns is None or self._columns[0] is not bars:
@@ -75,9 +80,8 @@ class PaneBrush:
             shown &= where
         columns, over = self.columns(bars), values[shown]
         tops, ground = self.rows(over, view), int(self.rows(np.array([base]), view)[0])
-        is_above = over > base
-        first = np.where(is_above, np.minimum(tops, ground - 1), ground)
-        last = np.where(is_above, ground - 1, np.maximum(tops - 1, ground))
+        first = np.minimum(tops, ground - (over > base))
+        last = np.maximum(np.maximum(tops, ground) - 1, first)
         self.rects(colour, columns.body_left[shown], first, columns.body_right[shown], last, len(over))
 
     def line_through(self, colour: QColor, bars: BarColumns, width_px: float = 1.5) -> None:
@@ -108,7 +112,7 @@ class PaneBrush:
         floor = self.area.top() + self.area.height() - 1
         if bars.span > 1:
             known, columns = np.isfinite(bars.close), self.columns(bars)
-            top = self.rows(bars.high[known])
+            top = np.minimum(self.rows(bars.high[known]), self.rows(bars.low[known]))
             self.rects(colour, columns.body_left[known], top, columns.body_right[known], floor, len(top))
             return
         xs, tops = middles(self.columns(bars)), self._exact_rows(bars.close)
@@ -140,8 +144,11 @@ class PaneBrush:
         known = np.isfinite(bars.close)
         before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
         joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape
-        top = self.rows(np.maximum(bars.high, joint)[known]) - np.int32(width // 2)
-        bottom = self.rows(np.minimum(bars.low, joint)[known]) + np.int32((width - 1) // 2)
+        highest, lowest = (
+            self.rows(over[known]) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
+        )
+        top = np.minimum(highest, lowest) - np.int32(width // 2)
+        bottom = np.maximum(highest, lowest) + np.int32((width - 1) // 2)
         columns = self.columns(bars)
         self.rects(colour, columns.body_left[known], top, columns.body_right[known], bottom, int(known.sum()))
 

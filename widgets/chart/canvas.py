@@ -104,7 +104,8 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
 
     def _bring_range(self, pane: Pane) -> None:
         time, view = self._drawn.time, pane.view
-        self._boxes[pane.key].setRange(xRange=(time.left, time.right), yRange=(view.low, view.high), padding=0)
+        self._boxes[pane.key].setRange(xRange=(time.left, time.right), yRange=view.ends, padding=0)
+        self._boxes[pane.key].invertY(view.inverted)
 
     def repaint_all(self) -> None:
         self.viewport().update()

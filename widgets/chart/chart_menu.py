@@ -12,12 +12,26 @@ from PySide6.QtWidgets import QMenu
 from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.chart_style import Kind
 from widgets.chart.pane_set import TITLES, PaneSet
+from widgets.chart.value_view import Scale
 
 
 def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add how prices and volume are drawn."""
     style = panes.style
     _choices(menu, [(kind.title, kind is style.kind, partial(_restyle, panes, kind=kind)) for kind in Kind])
+    menu.addSeparator()
+    scales = ((Scale.LINEAR, ""), (Scale.LOG, "\tAlt+L"), (Scale.PERCENT, "\tAlt+P"))
+    _choices(
+        menu,
+        [
+            (f"{scale.value.capitalize()} prices{key}", scale is style.scale, partial(_restyle, panes, scale=scale))
+            for scale, key in scales
+        ],
+    )
+    inverted = menu.addAction("Inverted\tAlt+I")
+    inverted.setCheckable(True)
+    inverted.setChecked(style.inverted)
+    inverted.toggled.connect(lambda checked: _restyle(panes, inverted=checked))
     menu.addSeparator()
     own = VOLUME in panes.arrangement.keys
     _choices(

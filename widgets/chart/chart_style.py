@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from widgets.chart.value_view import Scale
+
 
 class Kind(Enum):
     """How prices are drawn; the value is what a file remembers."""
@@ -27,25 +29,36 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class ChartStyle:
     """
-    ``underlaid``: volume stands behind the prices instead of in a pane of its own. ``takers``: its columns are split
-    into what takers bought and sold, instead of coloured by the candle's direction.
+    ``scale`` and ``inverted`` are the price axis's. ``underlaid``: volume stands behind the prices instead of in a pane
+    of its own. ``takers``: its columns are split into what takers bought and sold, instead of coloured by the candle's
+    direction.
     """
 
     kind: Kind = Kind.CANDLES
+    scale: Scale = Scale.LINEAR
+    inverted: bool = False
     underlaid: bool = False
     takers: bool = False
 
     def to_values(self) -> dict[str, Any]:
         """Return it as plain values, for a file."""
-        return {"kind": self.kind.value, "volume underlaid": self.underlaid, "volume by takers": self.takers}
+        return {
+            "kind": self.kind.value,
+            "scale": self.scale.value,
+            "inverted": self.inverted,
+            "volume underlaid": self.underlaid,
+            "volume by takers": self.takers,
+        }
 
     @classmethod
     def from_values(cls, values: object) -> ChartStyle:
         """Return what `to_values` gave; whatever makes no sense is as usual."""
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-        kinds = {kind.value: kind for kind in Kind}
+        kinds, scales = {kind.value: kind for kind in Kind}, {scale.value: scale for scale in Scale}
         return cls(
             kind=kinds.get(_text(known.get("kind")), Kind.CANDLES),
+            scale=scales.get(_text(known.get("scale")), Scale.LINEAR),
+            inverted=known.get("inverted") is True,
             underlaid=known.get("volume underlaid") is True,
             takers=known.get("volume by takers") is True,
         )

@@ -21,7 +21,7 @@ from widgets.chart.axes import LABEL_PADDING_PX
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.following import Follower
 from widgets.chart.frames import FrameTimer, single_shot
-from widgets.chart.framing import decimals_of, frame_scene
+from widgets.chart.framing import frame_scene, value_text
 from widgets.chart.gestures import Gestures
 from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
@@ -30,7 +30,6 @@ from widgets.chart.reading import Reader
 from widgets.chart.repainting import Repainter, separator_rects
 from widgets.chart.scene import Layout, Scene
 from widgets.chart.text import TextStyles
-from widgets.chart.ticks import format_price
 from widgets.chart.time_view import position_of, time_at
 
 _TEXT_MS = 200
@@ -200,7 +199,7 @@ class ChartView(Moving, Looks, QWidget):
         scene = self._scene
         frame_scene(scene, self._series, self.devicePixelRatioF())
         if scene.last is not None:
-            widest = max(scene.last_text, format_price(scene.price.view.high, decimals_of(scene)), key=len)
+            widest = max(scene.last_text, value_text(scene, scene.price, scene.price.view.high), key=len)
             needed = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
             if needed > self._axis_px:
                 self._axis_px = float(math.ceil(needed) + 4)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
 from PySide6.QtCore import QPointF
 
 from app.market.interval import Interval
 from app.market.series import Bar, CandleSeries
 from app.market.units import E8
+from widgets.chart.axis_marks import price_marks, price_text
 from widgets.chart.legend import format_axis_quantity, format_quantity
 from widgets.chart.pane import Pane, Unit, Window
 from widgets.chart.scene import NO_BARS, Crosshair, GapMark, Scene
-from widgets.chart.ticks import ValueTick, format_price, full_time, price_ticks, round_values, time_ticks
+from widgets.chart.ticks import ValueTick, full_time, round_values, time_ticks
 from widgets.views import GapBand
 
 _TIME_TICK_PX = 96.0
@@ -32,11 +34,21 @@ def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -
     first, last = math.floor(time.left), math.ceil(time.right)
     level = level_for(time.bar_px * pixel_ratio)
     scene.bars = series.bars_between(first, last, level)
+    scene.price.view.base = _first_close(scene)
     window = Window(first, last, level, scene.bars)
     for pane in scene.panes:
         pane.look(series, window, _least_height(scene, pane))
     scene.last = series.bar(-1)
-    scene.last_text = format_price(scene.last.close, decimals_of(scene))
+    scene.last_text = value_text(scene, scene.price, scene.last.close)
+
+
+def _first_close(scene: Scene) -> float:
+    """Return the close of the first bar whose middle is in view, which percents are counted from."""
+    bars = scene.bars
+    if not len(bars.slot):
+        return 0.0
+    at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, scene.time.left))
+    return float(bars.close[min(at, len(bars.slot) - 1)])
 
 
 def _least_height(scene: Scene, pane: Pane) -> float:
@@ -53,7 +65,8 @@ def level_for(slot_px: float) -> int:
 def view_key(scene: Scene) -> ViewKey:
     """Return numbers that differ whenever every bar is drawn elsewhere."""
     time = scene.time
-    ranges = (end for pane in scene.panes for end in (pane.view.low, pane.view.high))
+    views = (pane.view for pane in scene.panes)
+    ranges = (end for view in views for end in (view.low, view.high, view.base if view.is_percent else 0.0))
     return time.right, time.bar_px, time.width_px, *ranges
 
 
@@ -71,7 +84,7 @@ def mark_axes(scene: Scene, interval: Interval | None) -> None:
 def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
     view, height = pane.view, pane.rect.height()
     if pane.unit is Unit.PRICE:
-        return price_ticks(view.low, view.high, height, pane.tick_px, decimals_of(scene))
+        return price_marks(view, height, pane.tick_px, decimals_of(scene))
     values = round_values(view.low, view.high, height, pane.tick_px)
     return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0]
 
@@ -79,7 +92,7 @@ def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
 def value_text(scene: Scene, pane: Pane, value: float) -> str:
     """Return a value as the crosshair says it on that pane's axis."""
     if pane.unit is Unit.PRICE:
-        return format_price(value, decimals_of(scene))
+        return price_text(pane.view, value, decimals_of(scene))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
     return format_quantity(value, min(decimals, 2))
 

@@ -4,11 +4,13 @@ Mouse and keyboard, as movements of the view.
 Wheel: zoom at the pointer (a touchpad's sideways part pans). Drag: pan; on the value axis: stretch; on a line between
 panes: make them higher and lower. Double click: fit; on the value axis: back to an automatic one. Keys: ← → pan (with
 Ctrl a screen), + − zoom, Home and End go to the first and the latest candle. F6 chooses a pane; the chosen one grows
-and shrinks by Ctrl+↑ ↓, moves by Ctrl+Shift+↑ ↓ and is closed by Delete; Escape ends the choice.
+and shrinks by Ctrl+↑ ↓, moves by Ctrl+Shift+↑ ↓ and is closed by Delete; Escape ends the choice. Alt+L: a logarithmic
+price axis, Alt+P: percents, Alt+I: inverted.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from PySide6.QtCore import QPointF, Qt
@@ -17,6 +19,7 @@ from PySide6.QtGui import QKeyEvent, QWheelEvent
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.pane_set import PaneSet
 from widgets.chart.scene import Scene
+from widgets.chart.value_view import Scale
 
 _NOTCH = 120.0  # angleDelta of one click of a mouse wheel
 _ZOOM_PER_NOTCH = 1.15
@@ -126,8 +129,22 @@ class Gestures:
         event.accept()
 
     def _key(self, event: QKeyEvent) -> None:
-        if self._move_by_key(event) or self._change_panes_by_key(event):
+        if self._rescale_by_key(event) or self._move_by_key(event) or self._change_panes_by_key(event):
             event.accept()
+
+    def _rescale_by_key(self, event: QKeyEvent) -> bool:
+        style = self._panes.style
+        scale = {Qt.Key.Key_L: Scale.LOG, Qt.Key.Key_P: Scale.PERCENT}.get(Qt.Key(event.key()))
+        if event.modifiers() != Qt.KeyboardModifier.AltModifier:
+            return False
+        if scale is not None:
+            style = replace(style, scale=Scale.LINEAR if style.scale is scale else scale)
+        elif event.key() == Qt.Key.Key_I:
+            style = replace(style, inverted=not style.inverted)
+        else:
+            return False
+        self._panes.change_style(style)
+        return True
 
     def _move_by_key(self, event: QKeyEvent) -> bool:
         step = self._scene.time.width_px * (1.0 if event.modifiers() & _CONTROL else _KEY_SHARE)

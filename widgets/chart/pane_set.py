@@ -36,11 +36,17 @@ def apply_style(panes: list[Pane], style: ChartStyle) -> None:
     for pane in panes:
         if pane.key == PRICE:
             _underlay(pane, underlaid=style.underlaid)
+            _rescale(pane.view, style)
         for layer in pane.layers:
             if isinstance(layer, PriceBars):
                 layer.set_kind(style.kind)
             elif isinstance(layer, Volume):
                 layer.takers = style.takers
+
+
+def _rescale(view: ValueView, style: ChartStyle) -> None:
+    if (view.scale, view.inverted) != (style.scale, style.inverted):
+        view.scale, view.inverted, view.auto = style.scale, style.inverted, True
 
 
 def _underlay(pane: Pane, *, underlaid: bool) -> None:

@@ -46,12 +46,6 @@ def format_price(price: float, decimals: int) -> str:
     return f"{price:,.{decimals}f}".replace("-", "−")
 
 
-def price_ticks(low: float, high: float, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
-    """Return the marks between two prices, at least ``least_px`` apart, as told apart by ``decimals``."""
-    steps = round_values(low, high, height_px, least_px, 10.0**-decimals)
-    return [ValueTick(value, format_price(value, decimals)) for value in steps]
-
-
 def round_values(low: float, high: float, height_px: float, least_px: float, least: float = 0.0) -> list[float]:
     """Return the round values from ``low`` to ``high`` that are ``least_px``, and ``least``, apart or more."""
     if height_px < least_px or not high > low:

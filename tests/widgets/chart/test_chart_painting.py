@@ -32,6 +32,7 @@ from app.market.symbol import Symbol
 from widgets.chart.chart_style import ChartStyle, Kind
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.pixels import mixed
+from widgets.chart.value_view import Scale
 from widgets.theme import DARK, LIGHT, Palette
 from widgets.views import GapBand
 
@@ -195,7 +196,7 @@ shapes = st.lists(
     st.floats(-60, 60),
     st.floats(-9000, 9000),
     st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0]),
-    st.builds(ChartStyle, st.sampled_from(Kind), st.booleans(), st.booleans()),
+    st.builds(ChartStyle, st.sampled_from(Kind), st.sampled_from(Scale), *[st.booleans()] * 3),
 )
 def test_painting_never_fails(
     qapp: object,

@@ -13,15 +13,20 @@ from hypothesis import strategies as st
 from app.market.candle import CandleSource
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series import Bar
+from widgets.chart.axis_marks import price_marks
 from widgets.chart.framing import gap_marks
 from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
 from widgets.chart.scene import NO_BARS, GapMark
-from widgets.chart.ticks import countdown, full_time, price_ticks, time_ticks
+from widgets.chart.ticks import ValueTick, countdown, full_time, time_ticks
 from widgets.chart.time_view import TimeView, position_of, time_at
 from widgets.chart.value_view import Margins, ValueView, volume_top
 from widgets.views import GapBand
 
 INTERVALS = [*MENU_INTERVALS, Interval.parse("13m"), Interval.parse("181m"), Interval.parse("90s")]
+
+
+def price_ticks(low: float, high: float, height: float, least: float, decimals: int) -> list[ValueTick]:
+    return price_marks(ValueView(low, high), height, least, decimals)
 
 
 def us(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
