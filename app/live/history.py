@@ -124,10 +124,12 @@ class CandleHistory:
         else:
             await self._keep(symbol, offered, klines, start_us, end_us, settled_us)
 
-    async def parts(self, symbol: str, start_us: int, end_us: int) -> list[Candle] | None:
+    async def parts(
+        self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None
+    ) -> list[Candle] | None:
         """
         Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds, oldest
-        first: stored where they are complete, else the exchange's.
+        first: stored where they are complete, else the exchange's. None lies in two candles of ``whole``.
 
         None where the exchange has not closed the last of them yet: ask again shortly.
 
@@ -135,15 +137,16 @@ class CandleHistory:
             FeedError: If the exchange cannot be reached, or refuses.
         """
         parts: list[Candle] = []
+        fitting = [one for one in _PART_INTERVALS if whole is None or one.tiles(whole)]
         while start_us < end_us:
-            for interval in _PART_INTERVALS:
+            for interval in fitting:
                 whole_us = interval.open_time_us(end_us)
                 if interval.open_time_us(start_us) == start_us and whole_us > start_us:
                     break
             else:
                 raise ValueError("parts begin and end at whole seconds")
             # Stop where a longer interval can take over.
-            longer = [one for one in _PART_INTERVALS if one.length_us > interval.length_us]
+            longer = [one for one in fitting if one.length_us > interval.length_us]
             whole_us = min([whole_us, *(one.next_open_us(start_us) for one in longer)])
             found = await self._closed(symbol, interval, start_us, whole_us)
             if found is None:

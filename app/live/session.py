@@ -357,7 +357,7 @@ class ChartSession:
                 parts: list[Candle] | None
                 beginning_known, counted_us = True, seam_us
                 try:
-                    parts = await self._history.parts(self.symbol, min(settled_us, open_us), seam_us)
+                    parts = await self._history.parts(self.symbol, min(settled_us, open_us), seam_us, self.interval)
                 except CryptopipeError as error:
                     logger.info(
                         "%s %s: joined without its beginning: %s",

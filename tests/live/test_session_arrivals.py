@@ -1,0 +1,130 @@
+"""However trades reach a chart, stored, as klines, live, late, fetched again, it ends as all of them folded."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.market.candle import CandleSource
+from app.market.interval import SECOND_US, Interval
+from app.market.series import Bar
+from app.market.trade import Trade
+from tests.live.charts import Chart
+from tests.live.helpers import FakeStore, trade
+from tests.live.market import Market
+
+P = ParamSpec("P")
+T = TypeVar("T")
+INTERVALS = ["1s", "5s", "1m", "13m", "1h", "181m"]
+
+
+def some_market(dice: random.Random, interval: Interval) -> list[Trade]:
+    """Return a few dozen trades, most in candles beside each other, a few after longer pauses."""
+    at_s, trades = dice.random() * 5, []
+    length_s = interval.length_us / SECOND_US
+    for number in range(1, dice.randrange(20, 70)):
+        trades.append(trade(number, at_s, dice.randrange(1, 90), dice.randrange(1, 9)))
+        at_s += dice.choice((0.0, 0.3, length_s * dice.random() / 3, length_s * dice.random() * 2))
+        if dice.random() < 0.03:
+            at_s += length_s * dice.randrange(10)
+    return trades
+
+
+class Watched:
+    """A chart whose candles are compared with what they were before."""
+
+    def __init__(self, chart: Chart) -> None:
+        self.chart = chart
+        self.before: dict[int, Bar] = {}
+
+    def look(self) -> None:
+        bars = {bar.open_time_us: bar for bar in self.chart.bars}
+        for open_us, before in self.before.items():
+            now = bars.get(open_us)
+            if not before.trades:
+                continue
+            assert now is not None, before
+            replaced = not before.complete and now.source is not CandleSource.TRADES
+            assert now.trades >= before.trades or replaced, (before, now)
+        assert self.chart.series.slots.tolist() == sorted(set(self.chart.series.slots.tolist()))
+        self.before = bars
+
+
+async def on_this_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Stand in for `asyncio.to_thread`, so that a seed always gives the same."""
+    await asyncio.sleep(0)
+    return work(*arguments, **named)
+
+
+async def shown_however_it_arrives(seed: int, name: str) -> None:
+    dice = random.Random(seed)
+    interval = Interval.parse(name)
+    trades = some_market(dice, interval)
+    live_from = dice.randrange(3, len(trades) - 3)
+    market = Market(trades, now=live_from - 1)
+    held_back = [one for one in trades[:live_from] if dice.random() < 0.15]
+    if dice.random() < 0.7:
+        begin, end = sorted((dice.randrange(live_from), dice.randrange(live_from)))
+        market.store = FakeStore(one for one in trades[begin:end] if one not in held_back)
+    watched = Watched(market.chart(name))
+    session = watched.chart.session
+    running = asyncio.ensure_future(session.run())
+    waiting: list[Trade] = []  # missed by the feed, to be fetched again
+    arrivals = trades[live_from:]
+    # A frame may overtake its neighbour; the second of the first one is left alone, as the seam's is.
+    for at in range(2, len(arrivals) - 1):
+        if dice.random() < 0.2:
+            arrivals[at], arrivals[at + 1] = arrivals[at + 1], arrivals[at]
+    for number, one in enumerate(arrivals):
+        if 1 < number < len(arrivals) - 1 and dice.random() < 0.15:
+            waiting.append(one)
+        else:
+            market.hear(one)
+            if market.store is not None and dice.random() < 0.8:
+                market.store.stored[one.trade_id] = one
+        if dice.random() < 0.2:
+            await market.recorder.ingest(waiting)
+            waiting.clear()
+        for _ in range(dice.randrange(8)):
+            await asyncio.sleep(0)
+        match dice.randrange(12):
+            case 0 | 1 | 2 | 3 | 4:
+                session.refresh()
+            case 5 | 6:
+                session.tick()
+            case 7:
+                await session.load_older()
+            case 8:
+                await session.ensure(one.time_us - 30 * interval.length_us, one.time_us)
+            case 9 if running.done():
+                running = asyncio.ensure_future(session.reload())
+        watched.look()
+    # The next second, so that the seam has passed; nothing is traded any more.
+    await market.recorder.ingest(waiting)
+    market.clock.time_us += 2 * SECOND_US
+    await running
+    session.refresh()
+    watched.look()
+    await session.reload()
+    session.refresh()
+    session.tick()
+    watched.look()
+    market.assert_right(watched.chart)
+    assert watched.chart.bars[0].open_time_us == market.expected(interval)[0].open_time_us
+    session.close()
+    market.close()
+
+
+@pytest.mark.parametrize("name", INTERVALS)
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**32))
+def test_however_trades_arrive_the_chart_is_all_of_them_folded_and_never_went_back(name: str, seed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "to_thread", on_this_thread)
+        asyncio.run(shown_however_it_arrives(seed, name))
