@@ -28,7 +28,7 @@ from storage.embedded import EmbeddedServer
 from tests.soak.crash import find_postmaster
 
 BEGIN_US = int(datetime(2026, 8, 14, 12, 34, 56, tzinfo=UTC).timestamp()) * SECOND_US
-PATIENCE_S = 50.0
+PATIENCE_S = 60.0
 _LEAST_SLEEP_S = 0.005  # a hurried clock would else keep the machine busy with waking up
 
 
