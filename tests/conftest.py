@@ -18,8 +18,15 @@ from hypothesis import HealthCheck, settings
 
 from tests.servers import leave_named_server, note_named_server
 
-# A busy machine is no reason to fail: pytest's own timeout tells what hangs.
-settings.register_profile("cryptopipe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no reason to fail: pytest's own timeout tells what hangs. Examples are drawn at random here, to find
+# what nobody thought of; where CI is set they are the same in every run, so that a change is judged by what it changed.
+settings.register_profile(
+    "cryptopipe",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+    database=None if os.environ.get("CI") else settings.default.database,
+)
 settings.load_profile("cryptopipe")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

@@ -340,8 +340,7 @@ def test_every_field_is_reached_by_tab_in_the_order_it_is_read(dialog: DatabaseD
 
 
 def test_the_window_offers_it_in_menu_keys_status_bar_and_notice(window: MainWindow, qtbot: QtBot) -> None:
-    action = window.top_bar.menu_button.menu().actions()[0]
-    assert action.text().startswith("Database…\t")
+    (action,) = (each for each in window.top_bar.menu_button.menu().actions() if each.text().startswith("Database…\t"))
     window.set_notice("The database is away.", (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
     ways = (
         action.trigger,
