@@ -34,7 +34,7 @@ class Columns:
         return self.arrays[name][self.start : self.end]
 
     def clear(self, room: int = 0) -> None:
-        """Drop all rows and make room for that many at the end."""
+        """Drop all rows and make room for that many at the end; rows put there first hold zeros."""
         self.arrays = self._allocate(max(_FIRST_CAPACITY, room))
         self.start = self.end = 0
 
@@ -74,4 +74,5 @@ class Columns:
         self.start, self.end = front, front + length
 
     def _allocate(self, capacity: int) -> dict[str, NDArray[Any]]:
-        return {name: np.empty(capacity, kind) for name, kind in self._kinds.items()}
+        # Zeros cost nothing until they are written over: the system hands them out page by page.
+        return {name: np.zeros(capacity, kind) for name, kind in self._kinds.items()}

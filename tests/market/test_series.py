@@ -58,6 +58,38 @@ def test_replace_and_upsert_write_the_same_figures() -> None:
     assert whole.bar(2).first_trade_id == -1
 
 
+def test_columns_make_the_series_that_their_candles_make() -> None:
+    candles = [candle(slot, 100 + slot, first_trade_id=None, last_trade_id=None) for slot in (1, 2, 5)]
+    read, given_columns = CandleSeries("X", MINUTE), CandleSeries("X", MINUTE)
+    read.replace(candles)
+    given_columns.replace(candles[:1])
+    names = [
+        name for name in read.bar(0)._fields if name not in {"slot", "open_time_us", "closed", "complete", "source"}
+    ]
+    shape = given_columns.shape_revision
+    given_columns.replace_columns(read.column("open_time_us"), **{name: read.column(name) for name in names})
+    assert [given_columns.bar(at) for at in range(3)] == [read.bar(at) for at in range(3)]
+    assert given_columns.shape_revision > shape
+    given_columns.upsert(candle(6))
+    assert slots_of(given_columns) == [1, 2, 5, 6]
+    assert len(read) == 3
+
+
+def test_columns_that_do_not_fit_change_nothing() -> None:
+    series = CandleSeries("X", MINUTE)
+    series.replace([candle(1)])
+    times, prices = np.array([MINUTE.slot_open_us(at) for at in (3, 4)]), np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"missing: .'close', 'open'"):
+        series.replace_columns(times, high=prices, low=prices)
+    with pytest.raises(ValueError, match=r"wrong: .'volume'"):
+        series.replace_columns(times, open=prices, high=prices, low=prices, close=prices, volume=prices[:1])
+    with pytest.raises(ValueError, match=r"wrong: .'colour'"):
+        series.replace_columns(times, open=prices, high=prices, low=prices, close=prices, colour=prices)
+    assert slots_of(series) == [1]
+    series.replace_columns(times, open=prices, high=prices, low=prices, close=prices)
+    assert (series.bar(1).close, series.bar(1).volume, series.bar(1).last_trade_id) == (2.0, 0.0, -1)
+
+
 def test_months_have_slots_by_the_calendar() -> None:
     month = Interval.parse("1M")
     series = CandleSeries("X", month)
