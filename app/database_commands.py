@@ -19,10 +19,10 @@ from app.connected import connected, show_progress
 from app.database_program import environment_for, program_for, run_program
 from app.databases import has_database
 from app.differences_text import advice, mended_text, report_json, report_text
-from app.market.errors import StoreError, UsageError
+from app.market.errors import StoreError, StoreUnavailable, UsageError
 from app.retention_text import Upkeep, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.settings import Settings
-from app.status_text import status_json, status_text
+from app.status_text import status_json, status_text, waiting_json, waiting_text
 from storage.connection import Connection
 from storage.convert import conversion_due, convert
 from storage.editions import switch_on_timescale
@@ -31,8 +31,10 @@ from storage.migrate import migrate
 from storage.rebuild import rebuild
 from storage.retention import Plan, Retention, confirm, enforce, plan, read_retention
 from storage.settle import settle
+from storage.spool import FILE_NAME
 from storage.status import address_of, read_status
 from storage.verify import verify
+from storage.waiting import read_waiting
 
 _STATUS_TIMEOUT_S = 15.0
 _WORK_TIMEOUT_S = 3_600.0  # for one window of verifying, which takes about a second
@@ -65,13 +67,23 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
-    with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
-        status = read_status(connection, embedded=not settings.database_url)
-        upkeep = _upkeep(settings, connection) if status.version == status.program_version else None
+    waiting = read_waiting(settings.data_dir / FILE_NAME)
+    on_disk = waiting_text(waiting)
+    try:
+        with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
+            status = read_status(connection, embedded=not settings.database_url)
+            upkeep = _upkeep(settings, connection) if status.version == status.program_version else None
+    except StoreUnavailable as error:
+        if not on_disk:
+            raise
+        raise StoreUnavailable(f"{error} {on_disk}.") from error
     if options.as_json:
-        print(json.dumps(status_json(status) | (upkeep_json(upkeep) if upkeep else {}), indent=2))
+        more = upkeep_json(upkeep) if upkeep else {}
+        print(json.dumps(status_json(status) | more | {"waiting_on_disk": waiting_json(waiting)}, indent=2))
     else:
-        print(status_text(status) + (f"\n\n{upkeep_text(upkeep)}" if upkeep else ""))
+        more_text = [f"{on_disk}."] if on_disk else []
+        more_text += [upkeep_text(upkeep)] if upkeep else []
+        print("\n\n".join([status_text(status), *more_text]))
     return 0
 
 

@@ -17,9 +17,10 @@ from app.live.engine import check_symbols
 from app.market.errors import CryptopipeError
 from app.market.trade import MarketEvent
 from app.settings import Settings
+from app.status_text import waiting_text
 from app.wiring import exchange_feed, exchange_rest
 from storage.spool import FILE_NAME
-from storage.spool_file import count_waiting
+from storage.waiting import read_waiting
 
 _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
@@ -93,10 +94,11 @@ def _database(settings: Settings) -> Finding:
 
 def _spool(data_dir: Path) -> list[Finding]:
     """Tell of trades that wait on disk; nothing where there are none."""
-    if not (waiting := count_waiting(data_dir / FILE_NAME)):
-        return []
-    found = f"{waiting:,} trades wait on disk for the database"
-    return [Finding("spool", "warning", f"{found}: the window or cryptopipe collect stores them once it answers.")]
+    waiting = read_waiting(data_dir / FILE_NAME)
+    found = waiting_text(waiting)
+    if found and not waiting.problem:
+        found += ": the window or cryptopipe collect stores them once it answers"
+    return [Finding("spool", "warning", f"{found}.")] if found else []
 
 
 async def _exchange(settings: Settings) -> list[Finding]:

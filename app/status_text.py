@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from storage.status import DatabaseStatus, TableSize
+from storage.waiting import Waiting
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -87,6 +88,30 @@ def status_json(status: DatabaseStatus) -> dict[str, Any]:
             }
             for one in status.tables
         ],
+    }
+
+
+def waiting_text(waiting: Waiting) -> str:
+    """Return one sentence about the trades that wait on disk, without its full stop; empty where none does."""
+    if waiting.problem:
+        return (
+            f"The spool on disk cannot be read ({waiting.problem}): the next start sets it aside and keeps what can be "
+            "read of it"
+        )
+    if not waiting.trades:
+        return ""
+    wait = "1 trade waits" if waiting.trades == 1 else f"{waiting.trades:,} trades wait"
+    return f"{wait} on disk for the database, from {_moment(waiting.first_us)} to {_moment(waiting.last_us)} UTC"
+
+
+def waiting_json(waiting: Waiting) -> dict[str, Any]:
+    """Return the same for `json.dumps`: trades by symbol, each counted once."""
+    return {
+        "trades": waiting.trades,
+        "first": _iso(waiting.first_us),
+        "last": _iso(waiting.last_us),
+        "symbols": {symbol: ids.count() for symbol, ids in sorted(waiting.ids.items())},
+        "problem": waiting.problem or None,
     }
 
 

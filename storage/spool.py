@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 from app.market.coverage import IdRanges
 from app.market.ports import SpooledBatch, SpoolStatus
 from app.market.trade import Trade
-from storage.spool_file import BATCH_TRADES, Entry, SpoolDamaged, SpoolFile, held_of, is_damage
+from storage.spool_batch import BATCH_TRADES, Entry, SpoolDamaged, held_of
+from storage.spool_file import SpoolFile, is_damage
 
 logger = logging.getLogger(__name__)
 

@@ -9,22 +9,16 @@ still be read of it is taken over into a new one.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import time
-import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
-
-from app.market.coverage import IdRanges
 from app.market.ports import SpooledBatch
 from app.market.trade import Trade
+from storage.spool_batch import BATCH_TRADES, Entry, Row, SpoolDamaged, entries_in, ids_in, row_of, unpacked
 
-BATCH_TRADES = 2_000  # packing more at a time would hold up the loop's thread for more than a millisecond
 _VERSION = 1
 _SHRINK_FROM = 16 << 20
 _SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ
@@ -36,26 +30,6 @@ _SCHEMA = """
         packed BLOB NOT NULL
     )
 """
-
-Ids = dict[str, list[tuple[int, int]]]
-_Row = tuple[int, int, int, bytes, bytes]
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_trades = msgspec.msgpack.Decoder(list[Trade]).decode
-_decode_ids = msgspec.msgpack.Decoder(Ids).decode
-
-
-class SpoolDamaged(Exception):
-    """The file holds something else than what was written; ``sqlite3.DatabaseError`` may say the same."""
-
-
-class Entry(NamedTuple):
-    """What is known of a batch without reading it: the ranges of ids by symbol, and its size on disk."""
-
-    number: int
-    trades: int
-    ids: Ids
-    size_bytes: int
 
 
 class SpoolFile:
@@ -72,18 +46,13 @@ class SpoolFile:
         self.last_number = 0
         self._connection: sqlite3.Connection | None = None
 
-    @property
-    def exists(self) -> bool:
-        """Whether there is a file."""
-        return self.path.exists()
-
     def open(self) -> None:
         """Open the file, made where there is none, unless it is open."""
         if self._connection is not None:
             return
         connection = _connected(self.path)
         try:
-            self.index = deque(_entries(connection))
+            self.index = deque(entries_in(connection))
         except BaseException:
             connection.close()
             raise
@@ -92,10 +61,10 @@ class SpoolFile:
 
     def append(self, trades: Sequence[Trade]) -> None:
         """Put trades behind all others, in one transaction that is on disk when this returns."""
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for start in range(0, len(trades), BATCH_TRADES):
             batch = trades[start : start + BATCH_TRADES]
-            rows.append(_row(self.last_number + len(rows) + 1, batch))
+            rows.append(row_of(self.last_number + len(rows) + 1, batch))
         self._insert(rows)
 
     def read(self, after: int, limit: int) -> SpooledBatch | None:
@@ -105,7 +74,7 @@ class SpoolFile:
         statement = "SELECT number, packed, checksum FROM batches WHERE number > ? ORDER BY 1"
         with contextlib.closing(self._opened().execute(statement, (after,))) as rows:
             for number, packed, checksum in rows:
-                trades += _unpacked(packed, checksum)
+                trades += unpacked(packed, checksum)
                 last = number
                 if len(trades) + BATCH_TRADES > limit:
                     break
@@ -149,7 +118,7 @@ class SpoolFile:
         assert self._connection is not None
         return self._connection
 
-    def _insert(self, rows: Sequence[_Row]) -> None:
+    def _insert(self, rows: Sequence[Row]) -> None:
         connection = self._opened()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -161,7 +130,7 @@ class SpoolFile:
                     connection.execute("ROLLBACK")
             raise
         for number, count, _, ids, packed in rows:
-            self.index.append(Entry(number, count, _ids_in(ids), len(ids) + len(packed)))
+            self.index.append(Entry(number, count, ids_in(ids), len(ids) + len(packed)))
             self.last_number = number
 
     def _begin_anew(self) -> None:
@@ -178,18 +147,6 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and (
         error.sqlite_errorcode in _DAMAGED or error.sqlite_errorcode & 0xFF in _DAMAGED - {sqlite3.SQLITE_ERROR}
     )
-
-
-def count_waiting(path: Path) -> int | None:
-    """Return how many trades a spool file holds, without changing it; None where there is none that can be read."""
-    if not path.exists():
-        return None
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as connection:
-            (count,) = connection.execute("SELECT coalesce(sum(trades), 0) FROM batches").fetchone()
-    except sqlite3.Error:
-        return None
-    return int(count)
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -211,69 +168,12 @@ def _connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _entries(connection: sqlite3.Connection) -> Iterator[Entry]:
-    rows = connection.execute("SELECT number, trades, ids, length(ids) + length(packed) FROM batches ORDER BY number")
-    for number, trades, ids, size in rows:
-        yield Entry(number, trades, _ids_in(ids), size)
-
-
-def _row(number: int, trades: Sequence[Trade]) -> _Row:
-    packed = _packed(trades)
-    return number, len(trades), zlib.crc32(packed), _packed(ids_of(trades)), packed
-
-
-def _packed(values: Sequence[Trade] | Ids) -> bytes:
-    try:
-        return _encode(values)
-    except (OverflowError, UnicodeEncodeError):  # what no exchange sends, and the database sets aside
-        return json.dumps(values).encode()
-
-
-def ids_of(trades: Iterable[Trade]) -> Ids:
-    """Return the ranges of ids by symbol, in the order they came; ranges may touch or overlap."""
-    found: Ids = {}
-    for trade in trades:
-        ranges = found.setdefault(trade.symbol, [])
-        if ranges and ranges[-1][1] == trade.trade_id - 1:
-            ranges[-1] = (ranges[-1][0], trade.trade_id)
-        else:
-            ranges.append((trade.trade_id, trade.trade_id))
-    return found
-
-
-def held_of(entries: Iterable[Entry]) -> dict[str, IdRanges]:
-    """Return the ids of these batches by symbol."""
-    held: dict[str, IdRanges] = {}
-    for entry in entries:
-        for symbol, ranges in entry.ids.items():
-            known = held.setdefault(symbol, IdRanges())
-            for first, last in ranges:
-                known.add_range(first, last)
-    return held
-
-
-def _unpacked(packed: bytes, checksum: int) -> list[Trade]:
-    if zlib.crc32(packed) != checksum:
-        raise SpoolDamaged("a batch does not have its checksum")
-    try:
-        return [Trade(*one) for one in json.loads(packed)] if packed[:1] == b"[" else _decode_trades(packed)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise SpoolDamaged("a batch holds no trades") from error
-
-
-def _ids_in(packed: bytes) -> Ids:
-    try:
-        return json.loads(packed) if packed[:1] == b"{" else _decode_ids(packed)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise SpoolDamaged("a batch does not tell its ids") from error
-
-
-def _readable(path: Path) -> Iterator[_Row]:
+def _readable(path: Path) -> Iterator[Row]:
     """Yield the batches of a damaged file that are as they were written; whatever else it holds ends there."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
         for number, trades, checksum, ids, packed in old.execute("SELECT * FROM batches ORDER BY number"):
             with contextlib.suppress(SpoolDamaged, TypeError):
-                if len(_unpacked(packed, checksum)) == trades and _ids_in(ids):
+                if len(unpacked(packed, checksum)) == trades and ids_in(ids):
                     yield number, trades, checksum, ids, packed
 
 

@@ -27,7 +27,7 @@ from storage.connection import connect
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.spool import FILE_NAME
-from storage.spool_file import SpoolFile, count_waiting, held_of
+from storage.waiting import read_waiting
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
@@ -181,12 +181,7 @@ def test_collect_does_not_claim_to_have_stored_what_it_lost(
 
 def spooled_ids(data_dir: Path) -> IdRanges:
     """The ids of BTCUSDT that wait on disk."""
-    file = SpoolFile(data_dir / FILE_NAME)
-    file.open()
-    try:
-        return held_of(file.index).get("BTCUSDT", IdRanges())
-    finally:
-        file.close()
+    return read_waiting(data_dir / FILE_NAME).ids.get("BTCUSDT", IdRanges())
 
 
 def assert_stored(data_dir: Path, ids: IdRanges, url: str | None = None) -> None:
@@ -211,9 +206,9 @@ def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_s
     )
     assert match is not None, told.err
     waiting = spooled_ids(data_dir)
-    assert waiting.count() == int(match[1]) == count_waiting(data_dir / FILE_NAME)
+    assert waiting.count() == int(match[1]) == read_waiting(data_dir / FILE_NAME).trades
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s"]) == 0
-    assert count_waiting(data_dir / FILE_NAME) == 0
+    assert read_waiting(data_dir / FILE_NAME).trades == 0
     assert_stored(data_dir, waiting)
 
 
@@ -226,7 +221,7 @@ def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data
         with started("collect", "--symbols", "BTCUSDT", "--database-url", url) as process:
             wait_for(lambda: _stored(url) > 20, process)
             assert dying.stop()
-            wait_for(lambda: (count_waiting(data_dir / FILE_NAME) or 0) > 50, process)
+            wait_for(lambda: read_waiting(data_dir / FILE_NAME).trades > 50, process)
             process.kill()
             process.communicate(timeout=20)
         waiting = spooled_ids(data_dir)
@@ -234,7 +229,7 @@ def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data
         assert len(list(waiting)) == 1
         url = dying.start()
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 0
-        assert count_waiting(data_dir / FILE_NAME) == 0
+        assert read_waiting(data_dir / FILE_NAME).trades == 0
         assert_stored(data_dir, waiting, url)
     finally:
         assert dying.stop()

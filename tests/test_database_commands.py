@@ -16,6 +16,8 @@ import pytest
 from app.main import main
 from storage.connection import Connection, connect
 from storage.database import Database
+from storage.spool import FILE_NAME
+from storage.spool_file import SpoolFile
 from tests.program import NOWHERE, set_surroundings, started, unchanged_process, wait_for
 from tests.servers import forget
 from tests.storage.helpers import some_trades
@@ -82,6 +84,34 @@ def test_status_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None
     assert (second["symbol"], second["first_trade_id"], second["last_trade_id"]) == ("ETHUSDT", 100, 169)
     assert datetime.fromisoformat(first["oldest"]) == OLDEST
     assert {table["table"] for table in status["tables"]} >= {"trades", "rollup_1m", "klines"}  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def spooled(reachable_folder: Path) -> Iterator[None]:
+    """Trades that wait on disk for the database."""
+    path = reachable_folder / "commands" / "data" / FILE_NAME
+    file = SpoolFile(path)
+    file.append([*some_trades(3), *some_trades(1, symbol="ETHUSDT")])
+    file.close()
+    yield
+    path.unlink()
+
+
+@pytest.mark.usefixtures("in_use", "spooled")
+def test_status_tells_what_waits_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["db", "status"]) == 0
+    said = "4 trades wait on disk for the database, from 2024-08-08 23:54:15 to 2024-08-08 23:54:15 UTC."
+    assert said in capsys.readouterr().out.splitlines()
+    waiting = json_of(capsys, "status")["waiting_on_disk"]
+    assert waiting == {
+        "trades": 4,
+        "first": OLDEST.isoformat(),
+        "last": OLDEST.isoformat(),
+        "symbols": {"BTCUSDT": 3, "ETHUSDT": 1},
+        "problem": None,
+    }
+    assert main(["db", "status", "--database-url", f"postgresql://x@{NOWHERE}/x"]) == 1
+    assert re.fullmatch(r"cryptopipe: Could not connect .+\. 4 trades wait on disk .+\.\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "rebuild", "url", "run"])
