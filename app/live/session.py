@@ -160,6 +160,7 @@ class ChartSession:
             prepended = 0 if self._closed else self.series.prepend(page.candles)
             added += prepended
             self._beginning_reached = page.begins or not (prepended or page.failure)
+            self.series.set_begins(begins=self._beginning_reached)
             if self._older_failed or page.failure:
                 self._older_failed = bool(page.failure)
                 self._set_state(SessionState.READY, page.failure)
@@ -246,6 +247,8 @@ class ChartSession:
         if self._live is not None and self._tracker is not None and not self._is_sound(self._live, self._tracker):
             self._leave()
         self._beginning_reached = page.begins and self._begins_with(page)
+        if self._beginning_reached:
+            self.series.set_begins(begins=True)
         self._tried.clear()
         self._show(page.candles)
         if len(self.series):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.candle import Candle, CandleSource
+from app.market.changes import ChangeLog
 from app.market.columns import Columns
 from app.market.interval import Interval
 from app.market.pyramid import Pyramid
@@ -90,7 +91,8 @@ class CandleSeries:
     Candles by rising open time, each open time once; slots without a candle are holes.
 
     ``revision`` grows with every change, ``shape_revision`` only when bars move (replace, prepend, insert) rather than
-    change at the end: a view keeps the numbers it has drawn and compares.
+    change at the end: a view keeps the numbers it has drawn and compares. ``begins``: nothing is older than the first
+    candle, as whoever loads it has found out; see `set_begins`.
     """
 
     def __init__(self, symbol: str, interval: Interval) -> None:
@@ -98,8 +100,10 @@ class CandleSeries:
         self.interval = interval
         self.revision = 0
         self.shape_revision = 0
+        self.begins = False
         self._columns = Columns(_COLUMNS)
         self._pyramid = Pyramid(self._columns)
+        self._log = ChangeLog()
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -123,6 +127,22 @@ class CandleSeries:
         flags = values.pop()
         return Bar._make((*values, bool(flags & CLOSED), bool(flags & COMPLETE), _source(flags)))
 
+    def changed_since(self, revision: int) -> tuple[int, int] | None:
+        """
+        Return two slots, inclusive, between which lies all that changed after that ``revision``.
+
+        Call only where there was a change. None: it is not known any more, or was everything.
+        """
+        return self._log.since(revision)
+
+    def set_begins(self, *, begins: bool) -> None:
+        """Say whether the first candle is the first that there ever was, so that calculations may begin with it."""
+        if begins != self.begins:
+            self.begins = begins
+            if len(self):
+                first = int(self.slots[0])
+                self._changed(first, first, shape=True)
+
     def index_at_slot(self, slot: float) -> int:
         """Return the index of the bar at or next before ``slot``; -1 where there is none."""
         return int(np.searchsorted(self.slots, np.floor(slot), side="right")) - 1
@@ -143,8 +163,7 @@ class CandleSeries:
         self._columns.clear(2 * len(candles))
         self._columns.splice(0, 0, len(candles))
         self._fill(0, candles)
-        self._pyramid.reset()
-        self._changed(shape=True)
+        self._replaced()
 
     def replace_columns(self, open_times_us: NDArray[np.int64], **figures: NDArray[Any]) -> None:
         """
@@ -169,8 +188,7 @@ class CandleSeries:
         self._columns["flags"][:] = CLOSED | COMPLETE
         for name, column in {"first_trade_id": -1, "last_trade_id": -1, **figures}.items():
             self._columns[name][:] = column
-        self._pyramid.reset()
-        self._changed(shape=True)
+        self._replaced()
 
     def merge(self, candles: Sequence[Candle]) -> None:
         """Put these candles, by rising open time, in the place of all there are from the first to the last of them."""
@@ -182,7 +200,7 @@ class CandleSeries:
         self._columns.splice(at, end - at, len(candles))
         self._fill(at, candles)
         self._pyramid.reset()
-        self._changed(shape=True)
+        self._changed(*self._span(at, at + len(candles) - 1), shape=True)
 
     def prepend(self, candles: Iterable[Candle]) -> int:
         """Add older candles in front, by rising open time; those not older than the first are passed over.
@@ -195,8 +213,9 @@ class CandleSeries:
             return 0
         self._columns.splice(0, 0, len(older))
         self._fill(0, older)
-        self._pyramid.touch(int(self.slots[0]), int(self.slots[len(older) - 1]))
-        self._changed(shape=True)
+        first, last = self._span(0, len(older) - 1)
+        self._pyramid.touch(first, last)
+        self._changed(first, last, shape=True)
         return len(older)
 
     def upsert(self, candle: Candle) -> None:
@@ -215,7 +234,7 @@ class CandleSeries:
         slot = self.interval.slot(candle.open_time_us)
         self._write(columns.start + at, slot, candle)
         self._pyramid.touch(slot, slot)
-        self._changed(shape=at < len(columns) - 1)
+        self._changed(slot, slot, shape=at < len(columns) - 1)
 
     def doubt(self, index: int) -> None:
         """Mark the candle at ``index``, 0 for the oldest, as incomplete."""
@@ -223,12 +242,22 @@ class CandleSeries:
         columns.arrays["flags"][columns.start + index] &= 0xFF & ~COMPLETE
         slot = int(self.slots[index])
         self._pyramid.touch(slot, slot)
-        self._changed(shape=index < len(columns) - 1)
+        self._changed(slot, slot, shape=index < len(columns) - 1)
 
-    def _changed(self, *, shape: bool) -> None:
+    def _span(self, first: int, last: int) -> tuple[int, int]:
+        return int(self.slots[first]), int(self.slots[last])
+
+    def _replaced(self) -> None:
+        self._pyramid.reset()
+        self.revision += 1
+        self.shape_revision += 1
+        self._log.forget(self.revision)
+
+    def _changed(self, first_slot: int, last_slot: int, *, shape: bool) -> None:
         self.revision += 1
         if shape:
             self.shape_revision += 1
+        self._log.note(self.revision, first_slot, last_slot)
 
     def _write(self, row: int, slot: int, candle: Candle) -> None:
         data = self._columns.arrays
