@@ -79,11 +79,11 @@ def paint_area(brush: PaneBrush, bars: BarColumns) -> None:
 
 
 def candle_rows(brush: PaneBrush, bars: BarColumns) -> tuple[Pixels, Pixels, Pixels, Pixels]:
-    """Return the first and last rows of wicks, then of bodies; both inclusive, none empty."""
+    """Return the first and last rows of wicks, then of bodies; both inclusive, none lower than a hairline."""
     high, low, open_, close = (brush.rows(values) for values in (bars.high, bars.low, bars.open, bars.close))
     top, bottom = (low, high) if brush.is_inverted else (high, low)
     body_top = np.minimum(open_, close)
-    body_bottom = np.maximum(np.maximum(open_, close) - 1, body_top)
+    body_bottom = np.maximum(np.maximum(open_, close) - 1, body_top + (brush.line - 1))
     return top, np.maximum(bottom - 1, body_bottom), body_top, body_bottom
 
 

@@ -75,6 +75,25 @@ def test_wicks_are_a_pixel_wide_and_centred_on_even_bodies(
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_candle_that_closes_where_it_opened_is_a_line_as_thick_as_a_wick(
+    qtbot: QtBot, chart: ChartWidget, scale: float, inverted: bool
+) -> None:
+    chart.set_chart_style(ChartStyle(inverted=inverted))
+    flat = [candle(FIRST_SLOT + at, 100 + at % 3, 100 + at % 3) for at in range(30)]
+    chart.set_series(series_of([*flat, candle(FIRST_SLOT + 30, 104, 104)]), BTC)  # no last price's line where we look
+    settle(qtbot, chart)
+    image = picture(chart, scale)
+    for slot in range(FIRST_SLOT + 10, FIRST_SLOT + 20):
+        price = 100 + (slot - FIRST_SLOT) % 3
+        middle = place(chart, slot, price)
+        x, y = int((middle.x() - 2) * scale), round(middle.y() * scale)  # on the body, beside the wick
+        rows = [row for row in range(y - 8, y + 9) if image.pixelColor(x, row).name() == DARK.rising]
+        assert len(rows) == int(scale)
+        assert rows[-1] - rows[0] == len(rows) - 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 def test_the_crosshair_stands_on_the_wick(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     chart.zoom(1.31)
