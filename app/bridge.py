@@ -1,8 +1,8 @@
 """
 Qt meets asyncio: the window's requests become work of the engine, and the engine's changes reach the window.
 
-Nothing here touches Qt per message. A frame timer brings changed candles into the series and tells the chart; a slower
-timer renews the panels. Every task has a done callback, so that no error is lost.
+Nothing here touches Qt per message. The chart's frame asks for what changed, and that is brought into the series; a
+slower timer renews the panels. Every task has a done callback, so that no error is lost.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from widgets.theme import PALETTES
 
 logger = logging.getLogger(__name__)
 
-_FRAME_MS = 16
 _PANELS_MS = 250
 _TICKS_A_SECOND = 4
 _FAILING_ATTEMPTS = 2
@@ -93,7 +92,6 @@ class WindowBridge(QObject):
         self._described: Symbol | None = None  # the chart's symbol as the window shows it
         self._view_moved = False
         self._ahead = LookAhead()
-        self._ahead_due = False
         self._reload_at_s = 0.0
         self._reload_wait_s = _RELOAD_FIRST_S
         self._reload_due = False  # a database came while the session was loading without it
@@ -102,7 +100,8 @@ class WindowBridge(QObject):
         self._timed_gaps: list[TimedGap] = []
         self._gap_work: asyncio.Task[None] | None = None
         self._database: Database | None = None  # the one that the chart was loaded from
-        self._frame_timer = self._timer(_FRAME_MS, self._on_frame)
+        self._ahead_timer = self._timer(0, self._load_ahead)
+        self._ahead_timer.setSingleShot(True)
         self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
         self._connect_signals()
 
@@ -117,12 +116,13 @@ class WindowBridge(QObject):
         self._watching.start()
         self._show(self._state.symbol, self._state.interval)
         self._on_panels()
-        self._frame_timer.start()
+        self._chart.set_source(self._bring_changes)
         self._panel_timer.start()
 
     async def stop(self) -> None:
         """Stop timers and tasks; the window shows what it showed last."""
-        self._frame_timer.stop()
+        self._chart.set_source(None)
+        self._ahead_timer.stop()
         self._panel_timer.stop()
         if self._session is not None:
             self._session.close()
@@ -148,7 +148,7 @@ class WindowBridge(QObject):
         chart.look_changed.connect(self._on_look)
         chart.older_history_requested.connect(self._on_older)
         chart.visible_range_changed.connect(self._on_view_moved)
-        chart.painted.connect(lambda: self._paint_watch.painted(chart.frame_count))
+        chart.painted.connect(self._on_painted)
         engine.feed.on_status(self._on_feed_status)
         engine.on_database = self._on_database
         engine.on_symbols = self._on_symbols
@@ -210,11 +210,10 @@ class WindowBridge(QObject):
 
     def _on_view_moved(self) -> None:
         self._view_moved = True  # looked at on the panels' timer, not in every frame of a drag
-        self._ahead_due = True
+        self._ahead_timer.start()  # once the frame that moved it is done
 
     def _load_ahead(self) -> None:
         """Have older candles loaded before the view gets to them."""
-        self._ahead_due = False
         session, visible = self._session, self._chart.visible_range_us()
         if session is None or visible is None:
             return
@@ -270,6 +269,7 @@ class WindowBridge(QObject):
 
     def _on_session_change(self) -> None:
         self._changed = True
+        self._chart.series_changed()
 
     def _on_session_state(self) -> None:
         session = self._session
@@ -280,14 +280,14 @@ class WindowBridge(QObject):
             case SessionState.LOADING:
                 self._chart.set_state("loading", f"Loading {title}…")
             case SessionState.READY:
-                self._changed = True
+                self._on_session_change()
                 tracker = self._engine.recorder.tracker(session.symbol)
                 self._paint_watch.begin(tracker.last_trade if tracker is not None else None)
                 if self._paints_before is None:
                     self._paints_before = self._chart.paint_count
                 self._give_series(session)
                 self._chart.set_state("ready")
-                self._view_moved = self._ahead_due = True
+                self._on_view_moved()
             case SessionState.EMPTY:
                 self._give_series(session)
                 self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")
@@ -373,18 +373,19 @@ class WindowBridge(QObject):
 
     # Timers
 
-    def _on_frame(self) -> None:
+    def _bring_changes(self) -> None:
+        """Bring what trades have changed into the series: the chart asks for it as a frame begins."""
+        if self._changed and self._session is not None:
+            self._changed = False
+            self._session.refresh()
+            self._watch_paint(self._session)
+
+    def _on_painted(self) -> None:
+        self._paint_watch.painted(self._chart.frame_count)
         if not self._has_painted and self._paints_before is not None:
             self._has_painted = self._chart.paint_count > self._paints_before
             if self._has_painted:
                 self.first_painted.emit()
-        if self._ahead_due:
-            self._load_ahead()
-        if self._changed and self._session is not None:
-            self._changed = False
-            self._session.refresh()
-            self._chart.series_changed()
-            self._watch_paint(self._session)
 
     def _watch_paint(self, session: ChartSession) -> None:
         """Have the delay to the screen measured, where the newest candle is on it."""

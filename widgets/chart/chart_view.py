@@ -9,6 +9,7 @@ on a slower timer. What is said beside the market's figures (states, gaps, the c
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, Signal
 from PySide6.QtGui import QShowEvent
@@ -116,6 +117,10 @@ class ChartView(Moving, Looks, QWidget):
     def series_changed(self) -> None:
         """Look at the series in the next frame. Cheap: call it for every trade."""
         self._frames.request()
+
+    def set_source(self, source: Callable[[], object] | None) -> None:
+        """Have that called as each frame begins, to bring into the series what changed since; None: nothing."""
+        self._frames.set_source(source)
 
     @property
     def is_following(self) -> bool:
@@ -245,6 +250,7 @@ class ChartView(Moving, Looks, QWidget):
         self._repainter.mark_all()
         self._run_frame()
         self._refresh_texts()
+        self._frames.request()  # for what the source has kept while the chart was hidden
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

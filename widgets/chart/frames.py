@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QWidget
 
 _FRAME_MS = 16
@@ -20,11 +20,19 @@ class FrameTimer(QObject):
         self._widget, self._call = widget, frame
         self._ran_at_s, self.count = 0.0, 0
         self._timer = single_shot(self, self._frame)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._source: Callable[[], object] | None = None
+        self._is_asking = False
         self.is_due = False
+
+    def set_source(self, source: Callable[[], object] | None) -> None:
+        """Have that called as each frame that was requested begins, to bring in what has changed since."""
+        self._source = source
 
     def request(self) -> None:
         """Let a frame run when the next one may. Cheap: call it for every trade."""
-        if not self.is_due and self._widget.isVisible():
+        # What the source changes is in the frame that asked it.
+        if not self.is_due and not self._is_asking and self._widget.isVisible():
             self.is_due = True
             waited_ms = (monotonic() - self._ran_at_s) * 1000
             self._timer.start(max(0, round(_FRAME_MS - waited_ms)))
@@ -46,7 +54,16 @@ class FrameTimer(QObject):
             self.is_due = True
             self._timer.start(_MINIMISED_MS)
         elif self._widget.isVisible():
+            self._ask()
             self._call()
+
+    def _ask(self) -> None:
+        if self._source is not None:
+            self._is_asking = True
+            try:
+                self._source()
+            finally:
+                self._is_asking = False
 
 
 def single_shot(parent: QObject, call: Callable[[], object]) -> QTimer:

@@ -201,6 +201,46 @@ def test_a_hidden_chart_does_nothing_and_is_right_when_shown_again(qtbot: QtBot,
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 50, 115)) == DARK.rising
 
 
+def test_a_frame_asks_once_for_what_changed_and_shows_it(qtbot: QtBot, chart: ChartWidget) -> None:
+    series = series_of(zigzag(50))
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    asked = []
+
+    def source() -> None:
+        asked.append(chart.frame_count)
+        series.upsert(candle(FIRST_SLOT + 49, 100, 123))
+        chart.series_changed()  # a change that the frame itself brings in wants no other frame
+
+    chart.set_source(source)
+    frames = chart.frame_count
+    for _ in range(5):
+        chart.series_changed()
+    settle(qtbot, chart)
+    qtbot.wait(60)  # some frames
+    assert asked == [frames]
+    assert chart.frame_count == frames + 1
+    assert colour_at(picture(chart), place(chart, FIRST_SLOT + 49, 115)) == DARK.rising
+
+
+def test_a_hidden_chart_asks_for_nothing_until_it_is_shown(qtbot: QtBot, chart: ChartWidget) -> None:
+    asked = []
+    chart.set_series(series_of(zigzag(50)), BTC)
+    settle(qtbot, chart)
+    chart.set_source(lambda: asked.append(1))
+    chart.hide()
+    chart.series_changed()
+    qtbot.wait(60)  # some frames
+    assert asked == []
+    chart.show()
+    settle(qtbot, chart)
+    assert asked == [1]
+    chart.set_source(None)
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert asked == [1]
+
+
 prices = st.sampled_from([1, 3, 10**8, 6_170_000_000_000, 10**16])
 shapes = st.lists(
     st.tuples(st.integers(0, 5000), prices, st.integers(0, 3), st.booleans()), max_size=30, unique_by=lambda row: row[0]
