@@ -9,6 +9,7 @@ from pathlib import Path
 from app.binance.connection import diagram
 from app.metrics import METRICS
 from app.settings import declarations
+from widgets.keys import sections, written
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,10 +38,23 @@ def metrics_table() -> str:
     return "\n".join(rows)
 
 
+def keys_table() -> str:
+    """Return the tables of docs/keys.md."""
+    lines: list[str] = []
+    for place, commands in sections().items():
+        lines += [f"## {place.value}", "", "| to | keys | or |", "|---|---|---|"]
+        for command in commands:
+            keys = " ".join(f"`{key}`" for key in written(command, native=False))
+            lines.append(f"| {command.text} | {keys} | {command.mouse} |")
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings_table,
     ("ARCHITECTURE.md", "connection"): connection_diagram,
     ("docs/metrics.md", "metrics"): metrics_table,
+    ("docs/keys.md", "keys"): keys_table,
 }
 
 

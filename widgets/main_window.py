@@ -7,7 +7,7 @@ a request too: the program stops the feed and flushes the writer first, then cal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
@@ -18,6 +18,8 @@ from app.market.symbol import Symbol
 from widgets import layout_state, style
 from widgets.diagnostics_dock import DiagnosticsDock
 from widgets.interval_bar import IntervalEntry
+from widgets.keys import command_of, keys_of
+from widgets.keys_overview import KeysOverview
 from widgets.notice_bar import NoticeAction, NoticeBar
 from widgets.numbers import price
 from widgets.side_panel import SidePanel
@@ -81,6 +83,7 @@ class MainWindow(QMainWindow):
         self.status_bar = StatusBar()
         self.symbol_picker = SymbolPicker(self)
         self.interval_entry = IntervalEntry(self)
+        self.keys_overview = KeysOverview(self)
         self._arrange()
         self._connect_signals()
         self.set_palette(DARK)
@@ -175,7 +178,9 @@ class MainWindow(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         text = event.text()
         with_command = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-        if not with_command and text.isdigit():
+        if command_of(event) == "keys":
+            self.keys_overview.toggle()
+        elif not with_command and text.isdigit():
             self.open_interval_entry(text)
         elif not with_command and text.isalpha():
             self.open_symbol_picker(text.upper())
@@ -235,10 +240,18 @@ class MainWindow(QMainWindow):
         self.notice_bar.action_requested.connect(self._take_action)
         self.quote_panel.download_requested.connect(self.download_requested)
         self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
-        QShortcut(QKeySequence("Ctrl+K"), self, lambda: self.open_symbol_picker())
-        QShortcut(QKeySequence("Ctrl+E"), self, self.export_requested.emit)
-        QShortcut(QKeySequence("Ctrl+D"), self, self.database_requested.emit)
-        QShortcut(QKeySequence("Ctrl+Shift+D"), self, self.toggle_diagnostics)
+        self.top_bar.keys_requested.connect(self.keys_overview.toggle)
+        commands: dict[str, Callable[[], object]] = {
+            "symbols": lambda: self.open_symbol_picker(),
+            "export": self.export_requested.emit,
+            "database": self.database_requested.emit,
+            "diagnostics": self.toggle_diagnostics,
+            "keys": self.keys_overview.toggle,
+        }
+        for name, call in commands.items():
+            for key in keys_of(name):
+                if len(key) > 1:  # a mere character is one only where nobody types: see keyPressEvent
+                    QShortcut(QKeySequence(key), self, call)
 
     def _take_action(self, action: NoticeAction) -> None:
         offers = {

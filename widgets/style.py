@@ -128,6 +128,12 @@ QStatusBar::item {{ border: 0; }}
 #dot[tone="warning"] {{ background: {p.warning}; }}
 #dot[tone="falling"] {{ background: {p.falling}; }}
 
+#keysScroll, #keysSheet {{ background: transparent; }}
+#keyCap {{
+    background: {p.panel}; color: {p.text}; border: 1px solid {p.line}; border-bottom: 2px solid {p.line};
+    border-radius: 4px; padding: 0 6px;
+}}
+
 #notice {{ background: {p.raised}; border-bottom: 1px solid {p.line}; }}
 
 QToolButton, #symbolButton {{

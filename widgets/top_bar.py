@@ -64,8 +64,8 @@ class TopBar(QFrame):
     Signals:
         picker_requested: The symbol's button or the search hint was pressed.
         export_requested: Export… was pressed.
-        symbols_requested, database_requested, diagnostics_requested: Symbols…, Database… or Diagnostics was chosen in
-            the menu.
+        symbols_requested, database_requested, diagnostics_requested, keys_requested: Symbols…, Database…, Diagnostics
+            or “Keys and mouse” was chosen in the menu.
         chart_menu_requested: The button of how the chart draws was pressed; carries the point of the screen to open at.
         theme_requested: The theme button was pressed; carries the name of the palette to change to.
     """
@@ -74,6 +74,7 @@ class TopBar(QFrame):
     export_requested = Signal()
     database_requested = Signal()
     diagnostics_requested = Signal()
+    keys_requested = Signal()
     symbols_requested = Signal()
     chart_menu_requested = Signal(QPoint)
     theme_requested = Signal(str)
@@ -171,6 +172,7 @@ class TopBar(QFrame):
         menu.addAction(f"Database…\t{_keys('Ctrl+D')}", self.database_requested.emit)
         menu.addAction(f"Export candles…\t{_keys('Ctrl+E')}", self.export_requested.emit)
         menu.addAction(f"Diagnostics\t{_keys('Ctrl+Shift+D')}", self.diagnostics_requested.emit)
+        menu.addAction(f"Keys and mouse\t{_keys('F1')}", self.keys_requested.emit)
         menu.addSeparator()
         self.theme_action = menu.addAction("", lambda: self.theme_requested.emit(self._other_theme))
         return menu

@@ -31,7 +31,9 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
     Signals:
         painted(QRegion): that part of the viewport was painted.
         resized(): the viewport has another size.
-        pressed(QPointF, buttons), dragged(QPointF), released(), hovered(QPointF), left(): the mouse.
+        pressed(QPointF, modifiers), dragged(QPointF), released(QPointF): the left button.
+        side_button_pressed(button): any other button.
+        hovered(QPointF), left(): the mouse, with a button or without.
         double_clicked(QPointF): with the left button.
         menu_requested(QPointF, QPoint): the context menu, for that place, to open at that point of the screen.
         wheel_turned(QWheelEvent), key_pressed(QKeyEvent): accepted by the receiver, or passed on.
@@ -39,9 +41,10 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
 
     painted = Signal(QRegion)
     resized = Signal()
-    pressed = Signal(QPointF)
+    pressed = Signal(QPointF, object)
     dragged = Signal(QPointF)
-    released = Signal()
+    released = Signal(QPointF)
+    side_button_pressed = Signal(object)
     hovered = Signal(QPointF)
     left = Signal()
     double_clicked = Signal(QPointF)
@@ -134,7 +137,9 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self.pressed.emit(event.position())
+            self.pressed.emit(event.position(), event.modifiers())
+        else:
+            self.side_button_pressed.emit(event.button())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if event.buttons() & Qt.MouseButton.LeftButton:
@@ -143,7 +148,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self.released.emit()
+            self.released.emit(event.position())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.market.series import CandleSeries
@@ -24,6 +24,8 @@ from widgets.chart.following import Follower
 from widgets.chart.frames import FrameTimer, single_shot
 from widgets.chart.framing import frame_scene, value_text
 from widgets.chart.gestures import Gestures
+from widgets.chart.glide import Glide
+from widgets.chart.keyboard import Keyboard
 from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
 from widgets.chart.pane_set import PaneSet, make_pane
@@ -32,6 +34,7 @@ from widgets.chart.repainting import Repainter, separator_rects
 from widgets.chart.scene import Layout, Scene
 from widgets.chart.text import TextStyles
 from widgets.chart.time_view import position_of, time_at
+from widgets.chart.view_history import ViewHistory
 
 _TEXT_MS = 200
 _TIME_AXIS_PX = 28.0
@@ -64,6 +67,7 @@ class ChartView(Moving, Looks, QWidget):
         super().__init__(parent)
         self._series: CandleSeries | None = None
         self._follower = Follower()
+        self._glide, self._views = Glide(), ViewHistory()
         self._kept_us: int | None = None  # under the centre before the series went away
         self._axis_px = 0.0
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
@@ -76,6 +80,8 @@ class ChartView(Moving, Looks, QWidget):
         self._canvas.painted.connect(self.painted)
         self._canvas.menu_requested.connect(self._open_menu)
         self._gestures = Gestures(self._canvas, self._scene, self._panes, self)
+        self._keyboard = Keyboard(self._scene, self._panes, self, self._gestures.cancel)
+        self._canvas.key_pressed.connect(self._keyboard.press)
         self._frames = FrameTimer(self, self._run_frame)
         self._text_timer = single_shot(self, self._refresh_texts)
         box = QVBoxLayout(self)
@@ -103,6 +109,7 @@ class ChartView(Moving, Looks, QWidget):
         if symbol != self._scene.symbol:
             self._axis_px = 0.0
         if series is not self._series:
+            self._glide.stop()
             for pane in self._scene.panes:
                 pane.view.auto = True
         self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
@@ -190,6 +197,7 @@ class ChartView(Moving, Looks, QWidget):
     def _run_frame(self) -> None:
         """Bring the scene up to date and mark what differs as dirty; Qt paints it when it next can."""
         self._frames.note_frame()
+        self._run_on()
         series = self._series
         if series is not None and len(series):
             self._follower.keep_up(self._scene.time, int(series.slots[-1]))
@@ -251,6 +259,10 @@ class ChartView(Moving, Looks, QWidget):
         self._run_frame()
         self._refresh_texts()
         self._frames.request()  # for what the source has kept while the chart was hidden
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._glide.stop()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

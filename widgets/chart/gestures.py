@@ -1,45 +1,47 @@
 """
-Mouse and keyboard, as movements of the view.
+The mouse, as movements of the view.
 
-Wheel: zoom at the pointer (a touchpad's sideways part pans). Drag: pan; on the value axis: stretch; on a line between
-panes: make them higher and lower. Double click: fit; on the value axis: back to an automatic one. Keys: ← → pan (with
-Ctrl a screen), + − zoom, Home and End go to the first and the latest candle. F6 chooses a pane; the chosen one grows
-and shrinks by Ctrl+↑ ↓, moves by Ctrl+Shift+↑ ↓ and is closed by Delete; Escape ends the choice. Alt+L: a logarithmic
-price axis, Alt+P: percents, Alt+I: inverted.
+Wheel: zoom at the pointer; with Shift pan. Two fingers on a touchpad: sideways pan, up and down zoom; with Ctrl zoom
+alone. Drag: pan, and glide on where it was thrown; on the value axis: stretch; on a line between panes: make them
+higher and lower. Ctrl+drag: a band to zoom to. Double click: fit; on the value axis: back to an automatic one. The
+buttons back and forward: the view before, and again the one after. Keys are `keyboard`'s.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from time import monotonic
 from typing import Protocol
 
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QWheelEvent
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QWheelEvent
 
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.pane_set import PaneSet
+from widgets.chart.pinching import Pinching
+from widgets.chart.rubber_band import RubberBand, band_of
 from widgets.chart.scene import Scene
-from widgets.chart.value_view import Scale
+from widgets.chart.wheel import Turn, read_wheel
 
-_NOTCH = 120.0  # angleDelta of one click of a mouse wheel
 _ZOOM_PER_NOTCH = 1.15
-_PIXELS_PER_NOTCH = 60.0
 _STRETCH_PX = 200.0
-_KEY_SHARE = 0.1
-_CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+_BACK, _FORWARD = Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton
 
 
 class Movable(Protocol):
     """What gestures move; each method repaints what it changes. ``pane``: a pane's key."""
 
-    def pan(self, pixels: float) -> None: ...
+    def hold(self) -> None: ...
+    def drag_by(self, pixels: float, now_s: float) -> None: ...
+    def let_go(self, now_s: float) -> None: ...
+    def step(self, pixels: float) -> None: ...
     def zoom(self, factor: float, x: float | None = None) -> None: ...
+    def zoom_to(self, band: QRectF, pane: str) -> None: ...
     def shift(self, pane: str, share: float) -> None: ...
     def stretch(self, pane: str, factor: float) -> None: ...
     def reset(self, pane: str) -> None: ...
     def fit(self) -> None: ...
-    def show_first(self) -> None: ...
-    def follow_latest(self) -> None: ...
+    def go_back(self) -> None: ...
+    def go_forward(self) -> None: ...
     def point_at(self, position: QPointF | None) -> None: ...
     def mark_separator(self, separator: int | None) -> None: ...
 
@@ -53,14 +55,24 @@ class Gestures:
         self._on_axis = False
         self._pane = ""  # where the drag began
         self._separator: int | None = None
+        self._band_from: QPointF | None = None
+        self._band = RubberBand(canvas)
+        self._turn = Turn()
+        self._pinching = Pinching(canvas.viewport(), self._pinch, chart.fit)
         canvas.pressed.connect(self._press)
         canvas.dragged.connect(self._drag)
         canvas.released.connect(self._release)
+        canvas.side_button_pressed.connect(self._press_side_button)
         canvas.hovered.connect(self._hover)
         canvas.left.connect(self._leave)
         canvas.double_clicked.connect(self._double_click)
         canvas.wheel_turned.connect(self._wheel)
-        canvas.key_pressed.connect(self._key)
+
+    def cancel(self) -> bool:
+        """Give up the band that is being drawn; False where there is none."""
+        drawn, self._band_from, self._from = self._band_from is not None, None, None
+        self._band.hide()
+        return drawn
 
     def _over_axis(self, position: QPointF) -> bool:
         return position.x() >= self._scene.layout.value_axis.left()
@@ -69,31 +81,55 @@ class Gestures:
         pane = self._scene.pane_at(position.y())
         return (pane or self._scene.panes[-1]).key
 
-    def _press(self, position: QPointF) -> None:
+    def _press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        self._chart.hold()
         self._from, self._on_axis = position, self._over_axis(position)
         self._pane, self._separator = self._pane_at(position), self._scene.separator_at(position.y())
-        if self._separator is None and not self._on_axis:
+        if self._separator is not None or self._on_axis:
+            return
+        if modifiers & Qt.KeyboardModifier.ControlModifier:
+            self._band_from = position
+        else:
             self._canvas.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def _drag(self, position: QPointF) -> None:
         if self._from is None:
             return
         by, self._from = position - self._from, position
-        if self._separator is not None:
+        if self._band_from is not None:
+            pane = self._scene.pane(self._pane).rect
+            self._band.show_at(band_of(self._band_from, position, pane), self._scene.colours.accent)
+        elif self._separator is not None:
             # From where the edge is, so that it comes back with the pointer after a limit.
             edge = self._scene.panes[self._separator].rect.bottom()
             self._panes.drag(self._separator, position.y() - edge)
         elif self._on_axis:
             self._chart.stretch(self._pane, 2 ** (by.y() / _STRETCH_PX))
         else:
-            self._chart.pan(by.x())
-            pane = self._scene.pane(self._pane)
-            if not pane.view.auto:
-                self._chart.shift(self._pane, by.y() / max(pane.rect.height(), 1.0))
+            self._chart.drag_by(by.x(), monotonic())
+            pane_view = self._scene.pane(self._pane)
+            if not pane_view.view.auto:
+                self._chart.shift(self._pane, by.y() / max(pane_view.rect.height(), 1.0))
 
-    def _release(self) -> None:
-        self._from = self._separator = None
+    def _release(self, position: QPointF) -> None:
+        start, was_held, self._from = self._band_from, self._from is not None, None
+        if start is not None:
+            self.cancel()
+            self._chart.zoom_to(band_of(start, position, self._scene.pane(self._pane).rect), self._pane)
+        elif was_held and self._separator is None and not self._on_axis:
+            self._chart.let_go(monotonic())
+        self._separator = None
         self._canvas.setCursor(Qt.CursorShape.CrossCursor)
+
+    def _pinch(self, factor: float, x: float) -> None:
+        self.cancel()  # the first finger had begun to drag
+        self._chart.zoom(factor, x)
+
+    def _press_side_button(self, button: Qt.MouseButton) -> None:
+        if button == _BACK:
+            self._chart.go_back()
+        elif button == _FORWARD:
+            self._chart.go_forward()
 
     def _hover(self, position: QPointF) -> None:
         inside = self._scene.layout.panes.contains(position)
@@ -116,71 +152,11 @@ class Gestures:
             self._chart.fit()
 
     def _wheel(self, event: QWheelEvent) -> None:
-        pixels, angle = event.pixelDelta(), event.angleDelta()
-        smooth = not pixels.isNull()
-        across = float(pixels.x()) if smooth else angle.x() / _NOTCH * _PIXELS_PER_NOTCH
-        notches = pixels.y() / _PIXELS_PER_NOTCH if smooth else angle.y() / _NOTCH
-        if abs(across) > abs(pixels.y() if smooth else notches * _PIXELS_PER_NOTCH):
-            self._chart.pan(across)
+        across, notches = read_wheel(event, self._turn)
+        if across:
+            self._chart.step(across)
         elif notches and self._over_axis(event.position()):
             self._chart.stretch(self._pane_at(event.position()), _ZOOM_PER_NOTCH**-notches)
         elif notches:
             self._chart.zoom(_ZOOM_PER_NOTCH**notches, event.position().x())
         event.accept()
-
-    def _key(self, event: QKeyEvent) -> None:
-        if self._rescale_by_key(event) or self._move_by_key(event) or self._change_panes_by_key(event):
-            event.accept()
-
-    def _rescale_by_key(self, event: QKeyEvent) -> bool:
-        style = self._panes.style
-        scale = {Qt.Key.Key_L: Scale.LOG, Qt.Key.Key_P: Scale.PERCENT}.get(Qt.Key(event.key()))
-        if event.modifiers() != Qt.KeyboardModifier.AltModifier:
-            return False
-        if scale is not None:
-            style = replace(style, scale=Scale.LINEAR if style.scale is scale else scale)
-        elif event.key() == Qt.Key.Key_I:
-            style = replace(style, inverted=not style.inverted)
-        else:
-            return False
-        self._panes.change_style(style)
-        return True
-
-    def _move_by_key(self, event: QKeyEvent) -> bool:
-        step = self._scene.time.width_px * (1.0 if event.modifiers() & _CONTROL else _KEY_SHARE)
-        match event.key():
-            case Qt.Key.Key_Left:
-                self._chart.pan(step)
-            case Qt.Key.Key_Right:
-                self._chart.pan(-step)
-            case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
-                self._chart.zoom(_ZOOM_PER_NOTCH)
-            case Qt.Key.Key_Minus:
-                self._chart.zoom(1 / _ZOOM_PER_NOTCH)
-            case Qt.Key.Key_Home:
-                self._chart.show_first()
-            case Qt.Key.Key_End:
-                self._chart.follow_latest()
-            case _:
-                return False
-        return True
-
-    def _change_panes_by_key(self, event: QKeyEvent) -> bool:
-        key, panes, chosen = event.key(), self._panes, self._scene.chosen
-        control, shift = bool(event.modifiers() & _CONTROL), bool(event.modifiers() & _SHIFT)
-        down = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(key))
-        if key == Qt.Key.Key_F6:
-            panes.choose_next(-1 if shift else 1)
-        elif chosen is None:
-            return False
-        elif key == Qt.Key.Key_Escape:
-            panes.choose(None)
-        elif key == Qt.Key.Key_Delete:
-            panes.close(chosen)
-        elif down is not None and control and shift:
-            panes.move(chosen, down)
-        elif down is not None and control:
-            panes.grow(chosen, -down)
-        else:
-            return False
-        return True

@@ -69,22 +69,43 @@ class TimeView:
         self.right = self.first - 0.5 + self.span - min(RIGHT_MARGIN_PX, self.width_px / 4) / self.bar_px
         self._stay_near()
 
+    def show_between(self, left: float, right: float) -> None:
+        """Fill the view with these slot positions, or, where candles would be too wide or narrow, with their middle."""
+        self.bar_px = self._possible(self.width_px / max(right - left, 1e-9))
+        self.centre_on((left + right) / 2)
+
     def pan(self, pixels: float) -> None:
         """Move the candles to the right by that many pixels; some stay in view."""
+        before = self.right
         self.right -= pixels / self.bar_px
-        self._stay_near()
+        low, high = self._ends()
+        # After a jump to candles that are still to come the view is far from all there are: it only goes no farther.
+        self.right = min(max(self.right, min(low, before)), max(high, before))
 
     def zoom(self, factor: float, x: float) -> None:
         """Make candles ``factor`` times as wide, within limits; what is ``x`` pixels from the left edge stays there."""
-        anchor = self.position_at(x)
-        narrowest = self.width_px / max(_SLACK_SLOTS, 1.5 * (self.last - self.first + 1))
-        self.bar_px = min(max(self.bar_px * factor, narrowest), WIDEST_BAR_PX)
+        anchor, was_near = self.position_at(x), self._is_near()
+        self.bar_px = self._possible(self.bar_px * factor)
         self.right = anchor + (self.width_px - x) / self.bar_px
-        self._stay_near()
+        if was_near:
+            self._stay_near()
+
+    def _possible(self, bar_px: float) -> float:
+        narrowest = self.width_px / max(_SLACK_SLOTS, 1.5 * (self.last - self.first + 1))
+        return min(max(bar_px, narrowest), WIDEST_BAR_PX)
+
+    def _is_near(self) -> bool:
+        low, high = self._ends()
+        return low <= self.right <= high
 
     def _stay_near(self) -> None:
+        low, high = self._ends()
+        self.right = min(max(self.right, low), high)
+
+    def _ends(self) -> tuple[float, float]:
+        """Return how far to the left and to the right the right edge may be."""
         keep = min(_FEWEST_IN_VIEW, self.last - self.first + 1)
-        self.right = min(max(self.right, self.first - 0.5 + keep), self.last + 0.5 - keep + self.span)
+        return self.first - 0.5 + keep, self.last + 0.5 - keep + self.span
 
 
 def position_of(interval: Interval, time_us: float) -> float:

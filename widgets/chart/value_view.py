@@ -103,6 +103,12 @@ class ValueView:
         under, over = self._margins(top - bottom, height_px, margins)
         self.low, self.high = _value(bottom - under, is_log=is_log), _value(top + over, is_log=is_log)
 
+    def show(self, low: float, high: float) -> None:
+        """Show these values, or, where those are grounded, all up to ``high``; from now on by hand."""
+        low = self.low if self.grounded else low
+        if np.isfinite(low) and np.isfinite(high) and abs(low) * 1e-12 < high - low < 1e15:
+            self.low, self.high, self.auto = low, high, False
+
     def stretch(self, factor: float) -> None:
         """Show ``factor`` times as much, about the middle (or from the ground up); from now on by hand."""
         low, high = self.ends

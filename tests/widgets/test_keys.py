@@ -1,0 +1,40 @@
+"""The table of keys, and its overview in the window."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from widgets.keys import COMMANDS, sections, written
+from widgets.main_window import MainWindow
+
+NO_KEYS = Qt.KeyboardModifier.NoModifier
+
+
+def test_no_key_means_two_things_and_each_command_can_be_given() -> None:
+    keys = [QKeySequence(key).toString() for command in COMMANDS for key in command.keys]
+    assert all(keys)
+    assert len(set(keys)) == len(keys)
+    assert all(command.keys or command.mouse for command in COMMANDS)
+    assert all(bool(command.name) == bool(command.keys) for command in COMMANDS)
+    assert list(chain.from_iterable(sections().values())) == list(COMMANDS)
+
+
+def test_the_overview_opens_by_its_keys_and_lists_every_command(qtbot: QtBot, window: MainWindow) -> None:
+    overview = window.keys_overview
+    qtbot.keyClick(window.chart, Qt.Key.Key_F1)
+    assert overview.isVisible()
+    said = {label.text() for label in overview.findChildren(QLabel)}
+    for command in COMMANDS:
+        assert command.text[0].upper() + command.text[1:] in said
+        assert set(written(command)) <= said
+    assert window.rect().contains(overview.geometry())
+    qtbot.keyClick(overview, Qt.Key.Key_Escape)
+    assert not overview.isVisible()
+    assert window.chart.hasFocus()
+    qtbot.keyClick(window.chart, Qt.Key.Key_Question, Qt.KeyboardModifier.ShiftModifier)
+    assert overview.isVisible()

@@ -1,0 +1,49 @@
+"""The rectangle that is drawn over the chart to zoom to it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+LEAST_PX = 8.0
+_FLAT_PX = 24.0  # a lower one means times alone
+
+
+def band_of(start: QPointF, end: QPointF, pane: QRectF) -> QRectF:
+    """
+    Return what a drag from ``start`` to ``end`` marks in a pane, in the view's logical pixels.
+
+    As high as the pane where the drag went hardly up or down: then prices are not meant.
+    """
+    band = QRectF(start, end).normalized() & pane
+    if abs(end.y() - start.y()) < _FLAT_PX:
+        band.setTop(pane.top())
+        band.setBottom(pane.bottom())
+    return band
+
+
+class RubberBand(QWidget):
+    """Drawn over ``parent``; takes no part in the mouse's events."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._colour = QColor()
+        self.hide()
+
+    def show_at(self, band: QRectF, colour: QColor) -> None:
+        """Stand there, in that colour."""
+        self._colour = colour
+        self.setGeometry(band.toAlignedRect())
+        self.show()
+        self.raise_()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        fill = QColor(self._colour)
+        fill.setAlphaF(0.16)
+        painter.fillRect(self.rect(), fill)
+        painter.setPen(self._colour)
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()

@@ -1,0 +1,133 @@
+"""
+All that keys and mouse do, in one table: what is dispatched, what the overview (F1) shows, and what docs/keys.md lists.
+
+A `Command` is named in code by ``name``; `command_of` finds that of a key press. Where it is handled says ``place``:
+commands of the window are shortcuts wherever the focus is, those of the chart count while it has the focus, and what
+the mouse or typing does has no keys here and is only listed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import QKeyCombination, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence
+
+
+class Place(Enum):
+    """Where a command is handled; the value heads its section."""
+
+    MOVING = "Moving about"
+    CHART = "The chart"
+    PANES = "Panes"
+    WINDOW = "The window"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """
+    ``keys``: as `QKeySequence` reads them, any of which will do; ``mouse``: what else does it, in words, or the only
+    way. ``text`` follows “to”.
+    """
+
+    place: Place
+    name: str
+    keys: tuple[str, ...]
+    text: str
+    mouse: str = ""
+
+
+def _command(place: Place, name: str, keys: str, text: str, mouse: str = "") -> Command:
+    return Command(place, name, tuple(keys.split()), text, mouse)
+
+
+_M, _C, _P, _W = Place.MOVING, Place.CHART, Place.PANES, Place.WINDOW
+
+COMMANDS = (
+    _command(_M, "", "", "pan; let go while moving to glide on", "drag"),
+    _command(_M, "earlier", "Left", "go a little earlier", "Shift+wheel, two fingers sideways"),
+    _command(_M, "later", "Right", "go a little later"),
+    _command(_M, "half_earlier", "Shift+Left", "go half a screen earlier"),
+    _command(_M, "half_later", "Shift+Right", "go half a screen later"),
+    _command(_M, "screen_earlier", "Ctrl+Left PgUp", "go a screen earlier"),
+    _command(_M, "screen_later", "Ctrl+Right PgDown", "go a screen later"),
+    _command(_M, "zoom_in", "+ =", "zoom in", "wheel, pinch, Ctrl+two fingers"),
+    _command(_M, "zoom_out", "-", "zoom out"),
+    _command(_M, "", "", "zoom to a band, or to a rectangle", "Ctrl+drag"),
+    _command(_M, "fit", "Alt+F", "go back to usual width and automatic axes", "double click"),
+    _command(_M, "first", "Home", "go to the first candle loaded"),
+    _command(_M, "latest", "End", "go to the latest candle and stay with it", "“→ latest”"),
+    _command(_M, "back", "Alt+Left Backspace", "go back to the view before", "the mouse's back button"),
+    _command(_M, "forward", "Alt+Right Shift+Backspace", "undo going back", "the mouse's forward button"),
+    _command(_C, "log", "Alt+L", "turn a logarithmic price axis on or off"),
+    _command(_C, "percent", "Alt+P", "turn percents on or off"),
+    _command(_C, "invert", "Alt+I", "turn the price axis upside down, or back"),
+    _command(_C, "", "", "stretch its values; double click: automatic", "drag a pane's axis"),
+    _command(_C, "", "", "choose how the chart draws", "context menu"),
+    _command(_P, "next_pane", "F6", "choose the next pane"),
+    _command(_P, "previous_pane", "Shift+F6", "choose the pane before"),
+    _command(_P, "grow_pane", "Ctrl+Up", "make the chosen pane higher", "drag the line between panes"),
+    _command(_P, "shrink_pane", "Ctrl+Down", "make it lower"),
+    _command(_P, "pane_up", "Ctrl+Shift+Up", "move it up"),
+    _command(_P, "pane_down", "Ctrl+Shift+Down", "move it down"),
+    _command(_P, "close_pane", "Del", "close it"),
+    _command(_P, "cancel", "Esc", "choose none, or give up a band"),
+    _command(_W, "", "", "pick an interval: 13m, 90s, 1M", "type digits"),
+    _command(_W, "", "", "pick a symbol", "type letters"),
+    _command(_W, "symbols", "Ctrl+K", "open the symbol picker"),
+    _command(_W, "export", "Ctrl+E", "export candles"),
+    _command(_W, "database", "Ctrl+D", "see to the database"),
+    _command(_W, "diagnostics", "Ctrl+Shift+D", "open or close the diagnostics"),
+    _command(_W, "keys", "F1 ?", "show these keys"),
+)
+"""Everything, by section, in the order in which it is shown."""
+
+_PORTABLE = QKeySequence.SequenceFormat.PortableText
+_MODIFIERS = (
+    Qt.KeyboardModifier.ShiftModifier
+    | Qt.KeyboardModifier.ControlModifier
+    | Qt.KeyboardModifier.AltModifier
+    | Qt.KeyboardModifier.MetaModifier
+)
+
+
+def command_of(event: QKeyEvent) -> str | None:
+    """Return the name of the command that a key press is, or None."""
+    found = _BY_KEY.get(_pressed(event, event.modifiers()))
+    text = event.text()
+    if found is None and text and text.isprintable() and not text.isalnum():
+        # On many keyboards “+” or “?” takes Shift.
+        found = _BY_KEY.get(_pressed(event, event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier))
+    return found
+
+
+def keys_of(name: str) -> tuple[str, ...]:
+    """Return the keys of a command, as `QKeySequence` reads them. Raises KeyError."""
+    return _BY_NAME[name].keys
+
+
+def written(command: Command, *, native: bool = True) -> list[str]:
+    """Return a command's keys for reading. ``native``: as this system writes them."""
+    form = QKeySequence.SequenceFormat.NativeText if native else _PORTABLE
+    return [_with_arrow(QKeySequence(key).toString(form)) for key in command.keys if key != "="]
+
+
+def sections() -> dict[Place, list[Command]]:
+    """Return all commands by their sections."""
+    return {place: [command for command in COMMANDS if command.place is place] for place in Place}
+
+
+def _with_arrow(keys: str) -> str:
+    for name, sign in (("Left", "←"), ("Right", "→"), ("Up", "↑"), ("Down", "↓")):
+        if keys == name or keys.endswith(f"+{name}"):
+            keys = keys.removesuffix(name) + sign
+    return keys
+
+
+def _pressed(event: QKeyEvent, modifiers: Qt.KeyboardModifier) -> str:
+    return QKeySequence(QKeyCombination(modifiers & _MODIFIERS, Qt.Key(event.key()))).toString(_PORTABLE)
+
+
+_BY_NAME = {command.name: command for command in COMMANDS if command.name}
+_BY_KEY = {QKeySequence(key).toString(_PORTABLE): command.name for command in COMMANDS for key in command.keys}
