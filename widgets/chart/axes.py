@@ -34,6 +34,12 @@ def last_label_rect(scene: Scene) -> QRectF:
     return QRectF(axis.left(), top, axis.width(), height)
 
 
+def countdown_rect(scene: Scene) -> QRectF:
+    """Return the part of the last price's label in which the countdown stands; empty where there is none."""
+    label, height = last_label_rect(scene), scene.styles.tiny.height
+    return QRectF(label.left(), label.bottom() - height - _LABEL_MARGIN_PX, label.width(), height + _LABEL_MARGIN_PX)
+
+
 def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
     """Return where the crosshair's value and time stand on the axes; empty without a crosshair."""
     cross, styles, layout = scene.crosshair, scene.styles, scene.layout

@@ -1,29 +1,37 @@
 """
 The chart: a `ChartView`, and over it what is said about the market's figures.
 
-That is the state while there are none, bands over missing trades, the countdown to the candle's close, and the way back
-to the latest candle.
+That is the state while there are none, bands over missing trades, the countdown to the candle's close, the way back to
+the latest candle, and the choice of the time zone.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QRectF, Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from app.market.interval import SECOND_US
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
+from widgets.chart.axes import countdown_rect
 from widgets.chart.chart_view import ChartView
 from widgets.chart.frames import single_shot
 from widgets.chart.framing import gap_marks
 from widgets.chart.states import RETRY, SIMULATED_MARKET, StatePanel
-from widgets.chart.ticks import countdown
+from widgets.chart.time_style import TimeStyle
+from widgets.chart.time_text import countdown
+from widgets.chart.zone_picker import ZoneButton, ZonePicker
+from widgets.chart.zones import zone_named
 from widgets.theme import DARK, Palette
 from widgets.views import GapBand
 
 _BUTTON_MARGIN_PX = 12
 _LOADING_SHOWN_AFTER_MS = 150
+_CLOSE_WAITED_US = 5_000_000  # at zero, the next candle's first trade is a moment away; later, none is to come
 
 
 class ChartWidget(ChartView):
@@ -50,6 +58,11 @@ class ChartWidget(ChartView):
         self._latest.setToolTip("Follow the latest candle (End)")
         self._latest.clicked.connect(self.follow_latest)
         self._latest.hide()
+        self._zone_button = ZoneButton(self)
+        self._zone_button.clicked.connect(self.open_zone_picker)
+        self._zone_button.show_zone(self.time_style.zone, self._time_us())
+        self._zone_picker: ZonePicker | None = None
+        self._colours = DARK
         self.set_palette(DARK)
 
     def set_series(
@@ -87,6 +100,8 @@ class ChartWidget(ChartView):
         self._scene.set_palette(palette)
         self._canvas.setBackground(self._scene.colours.background)
         self._states.set_palette(palette)
+        self._zone_button.set_palette(palette)
+        self._colours = palette
         self._latest.setStyleSheet(
             f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
             " border-radius: 6px; padding: 4px 10px; }"
@@ -97,9 +112,28 @@ class ChartWidget(ChartView):
     def set_now(self, exchange_time_us: int) -> None:
         """Tell the exchange's time, a few times a second, for the countdown to the candle's close."""
         self._now_us = exchange_time_us
-        if self._countdown() != self._scene.countdown:
+        self._zone_button.show_zone(self.time_style.zone, exchange_time_us)
+        before, text = self._scene.countdown, self._countdown()
+        if text and before and text != before:
+            self._scene.countdown = text
+            self._canvas.repaint_rects([countdown_rect(self._scene)])
+        elif text != before:
             self._repainter.mark_last()
             self.series_changed()
+
+    def set_time_style(self, style: TimeStyle) -> None:
+        """Tell times so."""
+        super().set_time_style(style)
+        self._zone_button.show_zone(style.zone, self._time_us())
+
+    def open_zone_picker(self) -> None:
+        """Open the list of time zones above the corner."""
+        if self._zone_picker is None:
+            self._zone_picker = ZonePicker(self.window(), self._time_us)
+            self._zone_picker.zone_chosen.connect(self._choose_zone)
+        self._zone_picker.set_palette(self._colours)
+        corner = self._zone_button.mapTo(self.window(), self._zone_button.rect().topRight())
+        self._zone_picker.open_above(self.time_style.zone, corner)
 
     # What the view leaves to be added
 
@@ -115,13 +149,25 @@ class ChartWidget(ChartView):
         if last is None or series is None or self._now_us is None or last.closed:
             return ""
         left_us = series.interval.next_open_us(last.open_time_us) - self._now_us
-        return countdown(left_us)
+        told = series.interval.length_us > SECOND_US and left_us > -_CLOSE_WAITED_US
+        return countdown(left_us) if told else ""
+
+    def _time_us(self) -> int:
+        return time.time_ns() // 1000 if self._now_us is None else self._now_us
+
+    def _choose_zone(self, name: str) -> None:
+        self.change_time_style(replace(self.time_style, zone=zone_named(name)))
 
     def _mark_gaps(self, series: CandleSeries | None) -> None:
         self._scene.gaps = gap_marks(self._reader.gaps, series.interval) if series is not None else []
 
     def _place_over_panes(self) -> None:
-        self._states.setGeometry(self._scene.layout.panes.toAlignedRect())
+        layout = self._scene.layout
+        self._states.setGeometry(layout.panes.toAlignedRect())
+        corner_size = QRectF(
+            layout.value_axis.left(), layout.time_axis.top(), layout.value_axis.width(), layout.time_axis.height()
+        )
+        self._zone_button.setGeometry(corner_size.toAlignedRect().adjusted(3, 3, -3, -3))
         self._latest.adjustSize()
         corner, size = self._scene.price.rect.bottomRight().toPoint(), self._latest.size()
         self._latest.move(corner.x() - size.width() - _BUTTON_MARGIN_PX, corner.y() - size.height() - _BUTTON_MARGIN_PX)

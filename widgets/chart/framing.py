@@ -12,10 +12,13 @@ from app.market.interval import Interval
 from app.market.series import Bar, CandleSeries
 from app.market.units import E8
 from widgets.chart.axis_marks import price_marks, price_text
+from widgets.chart.day_shading import day_bands
 from widgets.chart.legend import format_axis_quantity, format_quantity
 from widgets.chart.pane import Pane, Unit, Window
 from widgets.chart.scene import NO_BARS, Crosshair, GapMark, Scene
-from widgets.chart.ticks import ValueTick, full_time, round_values, time_ticks
+from widgets.chart.ticks import ValueTick, round_values
+from widgets.chart.time_marks import time_ticks
+from widgets.chart.time_text import full_time
 from widgets.views import GapBand
 
 _TIME_TICK_PX = 96.0
@@ -75,10 +78,12 @@ def mark_axes(scene: Scene, interval: Interval | None) -> None:
     shown = interval is not None and scene.last is not None
     for pane in scene.panes:
         pane.ticks = _value_ticks(scene, pane) if shown else []
-    scene.time_ticks = []
+    scene.time_ticks, scene.day_bands = [], []
     if shown and interval is not None:
-        time = scene.time
-        scene.time_ticks = time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px)
+        time, zone = scene.time, scene.times.zone
+        scene.time_ticks = time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px, zone)
+        if scene.times.shaded:
+            scene.day_bands = day_bands(interval, time, zone)
 
 
 def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
@@ -139,7 +144,8 @@ def read_crosshair(scene: Scene, interval: Interval, position: QPointF) -> Cross
         return None
     slot = round(scene.time.position_at(position.x()))
     said = value_text(scene, pane, pane.value_at(position.y()))
-    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval), said)
+    rules = scene.times.zone.rules_for(interval)
+    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), said)
 
 
 def bar_at(series: CandleSeries, slot: int) -> Bar | None:

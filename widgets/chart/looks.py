@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, SignalInstance
 from PySide6.QtWidgets import QMenu, QWidget
 
 from widgets.chart.arrangement import Arrangement
@@ -13,6 +13,8 @@ from widgets.chart.chart_menu import fill_pane_menu, fill_style_menu
 from widgets.chart.chart_style import ChartStyle
 from widgets.chart.pane_set import PaneSet
 from widgets.chart.scene import Scene
+from widgets.chart.time_menu import fill_time_menu
+from widgets.chart.time_style import TimeStyle
 
 
 class Looks:
@@ -20,6 +22,7 @@ class Looks:
 
     _scene: Scene
     _panes: PaneSet
+    look_changed: SignalInstance
 
     @property
     def arrangement(self) -> Arrangement:
@@ -41,13 +44,34 @@ class Looks:
         self._panes.restyle(style)
         self._resized()
 
+    @property
+    def time_style(self) -> TimeStyle:
+        """How times are told."""
+        return self._scene.times
+
+    def set_time_style(self, style: TimeStyle) -> None:
+        """Tell times so."""
+        self._scene.times = style
+        self._resized()
+
+    def change_time_style(self, style: TimeStyle) -> None:
+        """Tell times so, as the user wants it."""
+        if style != self._scene.times:
+            self.set_time_style(style)
+            self.look_changed.emit()
+
     def look_values(self) -> dict[str, Any]:
-        """Return style and panes as plain values, for a file; to be given to `restore_look`."""
-        return {"style": self._panes.style.to_values(), "panes": self._panes.arrangement.to_values()}
+        """Return style, panes and how times are told as plain values, for a file; to be given to `restore_look`."""
+        return {
+            "style": self._panes.style.to_values(),
+            "panes": self._panes.arrangement.to_values(),
+            "times": self._scene.times.to_values(),
+        }
 
     def restore_look(self, values: Mapping[str, Any]) -> None:
         """Take what `look_values` gave; whatever makes no sense is as usual."""
         self._panes.arrange(Arrangement.from_values(values.get("panes")))
+        self.set_time_style(TimeStyle.from_values(values.get("times")))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))
 
     def open_style_menu(self, at: QPoint) -> None:
@@ -62,12 +86,18 @@ class Looks:
         fill_pane_menu(menu, self._panes, pane.key)
         menu.addSeparator()
         fill_style_menu(menu, self._panes)
+        menu.addSeparator()
+        fill_time_menu(menu, self)
         menu.popup(at)
 
     def _menu(self) -> QMenu:
         menu = QMenu(_widget(self))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return menu
+
+    def open_zone_picker(self) -> None:
+        """Open the list of time zones."""
+        raise NotImplementedError
 
     def _resized(self) -> None:
         raise NotImplementedError

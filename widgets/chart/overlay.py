@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.arrangement import PRICE
+from widgets.chart.day_shading import fill_ground
 from widgets.chart.legend import Piece, Tone, fitting
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
@@ -185,7 +186,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
         rect = QRectF(x - 4, middle - style.height / 2, width + 8, style.height)
         if width <= 0 or not self._scene.is_exposed(rect):
             return False
-        painter.fillRect(rect, self._scene.colours.background)
+        fill_ground(painter, self._scene, rect)
         return True
 
 

@@ -18,7 +18,8 @@ from widgets.chart.legend import Tone
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import mixed
 from widgets.chart.text import TextStyles
-from widgets.chart.ticks import TimeTick
+from widgets.chart.time_marks import TimeTick
+from widgets.chart.time_style import TimeStyle
 from widgets.chart.time_view import TimeView
 from widgets.theme import DARK, Palette
 
@@ -38,6 +39,7 @@ class Colours:
         self.rising, self.falling = QColor(palette.rising), QColor(palette.falling)
         self.warning, self.on_label = QColor(palette.warning), QColor("#ffffff")
         self.label = mixed(palette.background, palette.text, 0.16)
+        self.shade = mixed(palette.background, palette.text, 0.035)
         self.tones = {
             Tone.TITLE: self.text,
             Tone.LABEL: self.dim,
@@ -111,7 +113,9 @@ class Scene:
     time: TimeView = field(default_factory=TimeView)
     bars: BarColumns = NO_BARS
     last: Bar | None = None
+    times: TimeStyle = field(default_factory=TimeStyle)
     time_ticks: list[TimeTick] = field(default_factory=list)
+    day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, between two slot positions
     gaps: list[GapMark] = field(default_factory=list)
     crosshair: Crosshair | None = None
     last_text: str = ""

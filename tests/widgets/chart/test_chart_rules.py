@@ -17,7 +17,9 @@ from widgets.chart.axis_marks import price_marks
 from widgets.chart.framing import gap_marks
 from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
 from widgets.chart.scene import NO_BARS, GapMark
-from widgets.chart.ticks import ValueTick, countdown, full_time, time_ticks
+from widgets.chart.ticks import ValueTick
+from widgets.chart.time_marks import time_ticks
+from widgets.chart.time_text import countdown, full_time
 from widgets.chart.time_view import TimeView, position_of, time_at
 from widgets.chart.value_view import Margins, ValueView, volume_top
 from widgets.views import GapBand

@@ -1,0 +1,88 @@
+"""
+When a place's days begin, and the stretches of time in which its clocks stand equally far from UTC. Pure.
+
+Everything is counted in instants, UTC seconds. Nothing here ever adds a day's length to a time: a day may have 23, 25
+or 24½ hours, begin at one o'clock because midnight was skipped, or be left out altogether (Apia, 30 December 2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+_HOUR_S = 3600
+_BLOCK_S = 32 * 24 * _HOUR_S
+_PROBE_S = 3 * _HOUR_S  # no place changed its clocks and changed them back within that
+
+
+def moment(time_s: int, rules: tzinfo) -> datetime:
+    """Return what the clocks show at an instant."""
+    return datetime.fromtimestamp(time_s, rules)
+
+
+def is_ambiguous(shown: datetime) -> bool:
+    """Whether the clocks show that twice, because they were put back."""
+    return shown.replace(fold=0).utcoffset() != shown.replace(fold=1).utcoffset()
+
+
+@lru_cache(maxsize=8192)
+def day_start(ordinal: int, rules: tzinfo) -> int:
+    """Return the first instant of a local day, numbered as `datetime.toordinal` does; of a skipped day, the next's."""
+    midnight = datetime.fromordinal(ordinal).replace(tzinfo=rules)
+    start = int(midnight.timestamp())
+    skipped = moment(start, rules).replace(tzinfo=None) - midnight.replace(tzinfo=None)
+    if not skipped:
+        return start
+    # The clocks were put forward over midnight: the day begins at that change, which is not later than this.
+    before = start - int(skipped.total_seconds()) - 1
+    while start - before > 1:
+        middle = (before + start) // 2
+        if moment(middle, rules).toordinal() >= ordinal:
+            start = middle
+        else:
+            before = middle
+    return start
+
+
+def stretches(start: int, end: int, rules: tzinfo) -> Iterator[tuple[int, int, int]]:
+    """Yield from, to (exclusive) and offset of the stretches of one offset from ``start`` to ``end``, in seconds."""
+    if rules is UTC:
+        yield start, end, 0
+        return
+    since, offset = start, _offset(start, rules)
+    for block in range(start // _BLOCK_S, end // _BLOCK_S + 1):
+        for at, after in _changes(block, rules):
+            if start < at < end:
+                yield since, at, offset
+                since, offset = at, after
+    yield since, end, offset
+
+
+@lru_cache(maxsize=1024)
+def _changes(block: int, rules: tzinfo) -> tuple[tuple[int, int], ...]:
+    """Return when in that block of time the offset changed, and to what."""
+    found = []
+    first = block * _BLOCK_S
+    for probe in range(first, first + _BLOCK_S, _PROBE_S):
+        before, after = _offset(probe - 1, rules), _offset(probe + _PROBE_S - 1, rules)
+        if before != after:
+            found.append((_change(probe - 1, probe + _PROBE_S - 1, rules), after))
+    return tuple(found)
+
+
+def _change(before: int, after: int, rules: tzinfo) -> int:
+    old = _offset(before, rules)
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(middle, rules) == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(time_s: int, rules: tzinfo) -> int:
+    offset = moment(time_s, rules).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())
