@@ -350,12 +350,13 @@ class WindowBridge(QObject):
         status = feed_status(engine)
         away = (
             status.state is FeedState.REFUSED
+            or status.refused
             or status.attempt >= _FAILING_ATTEMPTS
             or (status.retry_in_s or 0.0) >= _LONG_WAIT_S
         )
         if engine.database is None and engine.database_failed:
             self._window.set_notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
-        elif away and status.state is not FeedState.LIVE and status.reason:
+        elif away and status.reason:
             simulated = () if self._simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
             now_s = engine.clock.monotonic_s()
             retry = () if engine.shutout.left_s(now_s) else (NoticeAction.RETRY_FEED,)
@@ -418,7 +419,7 @@ class WindowBridge(QObject):
             return
         # While a symbol does not trade, no candles begin.
         trading = self._symbol(session.symbol).is_trading
-        if trading and self._engine.feed.status.state is FeedState.LIVE and session.tick():
+        if trading and self._engine.is_receiving(session.symbol) and session.tick():
             self._chart.series_changed()
         self._reload_when_stale(session)
         tracker = self._engine.recorder.tracker(session.symbol)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from app.databases import open_database, password_warning
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import check_symbols
+from app.market.countdown import length
 from app.market.errors import CryptopipeError
 from app.market.trade import MarketEvent
 from app.settings import Settings
@@ -130,7 +131,7 @@ async def _clock(settings: Settings) -> Finding:
         server_us = await rest.server_time_us()
         skew_s = (server_us - (asked_us + clock.now_us()) // 2) / 1e6
     if abs(skew_s) > _BAD_SKEW_S:
-        found = f"This computer's clock is {abs(skew_s):,.1f} s {'behind' if skew_s > 0 else 'ahead of'} the exchange's"
+        found = f"This computer's clock is {length(skew_s)} {'behind' if skew_s > 0 else 'ahead of'} the exchange's"
         return Finding("clock", "warning", f"{found}: turn on time synchronisation. Candles are right all the same.")
     return Finding("clock", "ok", f"This computer's clock is within {abs(skew_s) * 1000:.0f} ms of the exchange's.")
 

@@ -23,6 +23,7 @@ from app.live.clock import ExchangeClock, SystemClock
 from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
+from app.market.countdown import length
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UsageError
 from app.market.ports import TradeHistory
 from app.settings import Settings
@@ -184,7 +185,7 @@ def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float
     line = f"{done:,} of {total:,} missing trades"
     if repairer.waits_because:
         return f"{line} · {repairer.waits_because}"
-    return f"{line} · about {max(1, round(left * seconds / done / 60))} min left" if done > 0 else line
+    return f"{line} · about {length(left * seconds / done)} left" if done > 0 else line
 
 
 def _text(gaps: Sequence[StoredGap]) -> str:

@@ -144,6 +144,10 @@ def _open_gaps(metrics: Metrics) -> Value:
     return float(sum(len(tracker.gaps()) for tracker in trackers if tracker is not None))
 
 
+def _connections_down(metrics: Metrics) -> Value:
+    return float(metrics.engine.feed.status.down)
+
+
 def _is_live(metrics: Metrics) -> Value:
     return float(metrics.engine.feed.status.state is FeedState.LIVE and not metrics.engine.feed_reason)
 
@@ -166,7 +170,7 @@ def _histogram(name: str, sentence: str, stages: Callable[[Metrics], Stages]) ->
 
 
 METRICS: Sequence[Declared] = (
-    _gauge("feed_live", "1 while the exchange's stream is live, else 0.", _is_live),
+    _gauge("feed_live", "1 while the exchange's stream is live, at least in part, else 0.", _is_live),
     _gauge("symbols_recorded", "Symbols being recorded.", lambda m: len(m.engine.recorder.symbols)),
     _counter("messages_received", "Messages of the exchange's stream.", lambda m: m.engine.feed.counters.messages),
     _counter(
@@ -176,6 +180,7 @@ METRICS: Sequence[Declared] = (
     ),
     _counter("reconnects", "Connections to the stream after the first.", lambda m: m.engine.feed.counters.reconnects),
     _gauge("connections", "Connections to the stream that are kept.", _connections),
+    _gauge("connections_down", "Connections to the stream that bring nothing just now.", _connections_down),
     _counter(
         "trades_received",
         "Live trades, those that came again not counted.",

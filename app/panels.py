@@ -35,6 +35,7 @@ class PanelMaker:
             ask=_price(ask),
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
             recorded=self._records and symbol.is_trading and self._engine.recorder.tracker(symbol.name) is not None,
+            receiving=self._engine.is_receiving(symbol.name),
         )
 
     def recording(self, symbol: Symbol, *, watched: bool) -> str:
@@ -47,6 +48,8 @@ class PanelMaker:
             return "No · reading only"
         if not self._records:
             return "Waiting for the database"
+        if not self._engine.is_receiving(symbol.name):
+            return "Waiting for the exchange"
         return "Yes" if watched else "While shown"
 
     def quote(self, symbol: Symbol, *, watched: bool = True) -> QuoteView:
@@ -99,6 +102,9 @@ class PanelMaker:
         return StatusView(
             feed_state=status.state,
             feed_reason=status.reason,
+            connections=status.connections,
+            connections_down=status.down,
+            connections_refused=bool(status.refused),
             history_reason=engine.shutout.reason if history_reason(engine) else "",
             retry_in_s=_retry_in_s(engine, status, now_s),
             delay_ms=engine.recorder.delay.value,

@@ -14,7 +14,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.live.export import ExportCancelled
-from app.market.ports import FeedState
+from app.market.ports import FeedState, FeedStatus
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import load
@@ -201,6 +201,13 @@ def test_an_exchange_that_goes_away_is_told_with_what_can_be_done_until_it_is_ba
         notice, port = running.window.notice_bar, server.port
         await until(lambda: running.engine.feed.status.state is FeedState.LIVE)
         assert notice.isHidden()
+        feed = running.engine.feed
+        feed._status = FeedStatus(FeedState.LIVE, "X is not received: no.", connections=2, down=1, refused=("X",))
+        await until(notice.isVisible)
+        assert notice.text.text() == "1 of 2 connections: X is not received: no."
+        assert NoticeAction.RETRY_FEED in notice.buttons
+        feed._sum_up()
+        await until(notice.isHidden)
         await server.stop()
         await until(notice.isVisible)
         assert list(notice.buttons) == [NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET]

@@ -101,7 +101,7 @@ def test_a_clock_that_is_off_is_a_warning_that_names_the_direction(
     monkeypatch.setattr(doctor, "SystemClock", Off)
     (clock,) = [asyncio.run(doctor._clock(settings_for(server)))]
     assert clock.level == "warning"
-    assert f"7,200.0 s {says} the exchange's" in clock.sentence
+    assert f"clock is 2 h {says} the exchange's" in clock.sentence
 
 
 async def test_a_replay_of_the_past_is_a_clock_that_is_off_and_no_failure(

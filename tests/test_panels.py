@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
+from typing import cast
 
 import pytest
 
@@ -27,7 +28,11 @@ class SilentFeed:
 
     def __init__(self) -> None:
         self.status = FeedStatus(FeedState.LIVE)
+        self.by_symbol: dict[str, FeedStatus] = {}
         self.counters = FeedCounters(malformed=3)
+
+    def status_of(self, symbol: str) -> FeedStatus:
+        return self.by_symbol.get(symbol, self.status)
 
     def on_status(self, listener: Callable[[FeedStatus], None]) -> None: ...
 
@@ -191,6 +196,23 @@ async def test_a_ban_of_rest_alone_counts_down_while_the_feed_is_live(engine: En
     await engine.clock.sleep(20)
     assert history_reason(engine) == ""
     assert panels.status().retry_in_s is None
+
+
+async def test_a_symbol_whose_connection_is_down_is_marked_and_no_other(engine: Engine) -> None:
+    other = Symbol("ETHUSDT", "ETH", "USDT")
+    await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
+    engine.set_symbols([SYMBOL, other.name])
+    panel = maker(engine)
+    assert [panel.watch_row(symbol).receiving for symbol in (BTC, other)] == [True, True]
+    feed = cast(SilentFeed, engine.feed)
+    feed.status = FeedStatus(FeedState.LIVE, "It broke.", 1, 8.0, 99.0, connections=2, down=1, refused=(SYMBOL,))
+    feed.by_symbol[SYMBOL] = FeedStatus(FeedState.BACKING_OFF, "It broke.")
+    assert [panel.watch_row(symbol).receiving for symbol in (BTC, other)] == [False, True]
+    assert (panel.quote(BTC).recording, panel.quote(other).recording) == ("Waiting for the exchange", "Yes")
+    status = panel.status()
+    assert (status.connections, status.connections_down, status.connections_refused) == (2, 1, True)
+    engine.feed_reason = "The exchange refuses this computer: use another network."
+    assert not panel.watch_row(other).receiving
 
 
 async def test_a_wait_of_the_feed_counts_down(engine: Engine) -> None:

@@ -15,8 +15,9 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.market.countdown import length
 from widgets import style
-from widgets.numbers import SPACE, UNKNOWN, compact, fixed
+from widgets.numbers import MINUS, SPACE, UNKNOWN, compact, fixed
 from widgets.theme import DARK, Palette
 from widgets.views import MetricView
 
@@ -159,9 +160,11 @@ def _points(
 
 
 def text(value: float | None, unit: str) -> str:
-    """Return a value with its unit: ``"312 /s"``, ``"23 ms"``, ``"1.20 s"``."""
+    """Return a value with its unit: ``"312 /s"``, ``"23 ms"``, ``"1.20 s"``, ``"17 min"``."""
     if value is None:
         return UNKNOWN
+    if unit == "ms" and abs(value) >= 120_000:
+        return f"{MINUS if value < 0 else ''}{length(value / 1000)}"
     if unit == "ms" and abs(value) >= 1000:
         return f"{fixed(value / 1000, 2)}{SPACE}s"
     number = compact_text(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QPushButton, QSizePolicy, QWidget
 
+from app.market.countdown import length
 from widgets import style
 from widgets.labels import ElidedLabel
 from widgets.numbers import count
@@ -80,4 +81,4 @@ def _time(minutes: int) -> str:
     hours, rest = divmod(minutes, _HOUR_MIN)
     if not hours:
         return f"about {minutes} min"
-    return f"about {hours} h {rest} min" if hours < 10 else f"about {count(hours)} h"
+    return f"about {hours} h {rest} min" if hours < 10 else f"about {length(60 * minutes)}"

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
-from app.market.countdown import in_words, with_retry
+from app.market.countdown import in_words, length, with_retry
 from app.market.ports import FeedState
 from widgets import style
 from widgets.folding import fold
@@ -104,15 +104,18 @@ class StatusBar(QStatusBar):
         word, tone = _FEED[status.feed_state]
         reason = status.feed_reason or status.history_reason
         left_s = status.retry_in_s
+        partly = status.feed_state is FeedState.LIVE and status.connections_down > 0
         # What runs down stands first, because the end of a sentence is the first to give way.
-        if left_s is not None and status.feed_state is FeedState.BACKING_OFF:
+        if partly:
+            word, tone = _partly_live(status), "warning"
+        elif left_s is not None and status.feed_state is FeedState.BACKING_OFF:
             word = f"Reconnecting {in_words(left_s)}"
         elif left_s is not None and status.history_reason:
             word = f"{word} · history {in_words(left_s)}"
         if reason:
             text = f"{word} · {reason}"
         elif status.feed_state is FeedState.LIVE and status.delay_ms is not None:
-            text = f"{word} · {count(round(status.delay_ms))}{SPACE}ms"
+            text = f"{word} · {_delay(status.delay_ms)}"
         else:
             text = word
         self.feed.setText(text)
@@ -128,11 +131,11 @@ class StatusBar(QStatusBar):
         if self._was_wrong and not wrong:
             self.time.forget_width()
         self._was_wrong = wrong
-        self.time.setText(f"{time} · clock {_length(skew_s)} {'slow' if skew_s > 0 else 'fast'}" if wrong else time)
+        self.time.setText(f"{time} · clock {length(skew_s)} {'slow' if skew_s > 0 else 'fast'}" if wrong else time)
         meaning = "The exchange's clock, by which candles open and close"
         if wrong:
             side = "behind" if skew_s > 0 else "ahead"
-            meaning += f". This computer's is {_length(skew_s)} {side}: turn on time synchronisation"
+            meaning += f". This computer's is {length(skew_s)} {side}: turn on time synchronisation"
         self.time.setToolTip(meaning)
         style.set_tone(self.time, "warning" if wrong else "dim")
 
@@ -209,12 +212,14 @@ class _Clickable(ElidedLabel):
             self.clicked.emit()
 
 
-def _length(seconds: float) -> str:
-    """Return a difference of clocks in the unit that tells it best."""
-    seconds = abs(seconds)
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+def _delay(milliseconds: float) -> str:
+    return f"{count(round(milliseconds))}{SPACE}ms" if milliseconds < 10_000 else length(milliseconds / 1000)
+
+
+def _partly_live(status: StatusView) -> str:
+    doing = "refused" if status.connections_refused else "reconnecting"
+    when = "" if status.retry_in_s is None else f" {in_words(status.retry_in_s)}"
+    return f"Live, {status.connections_down} of {status.connections} connections {doing}{when}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -17,7 +17,8 @@ from app.market.symbol import Symbol
 @dataclass(frozen=True, slots=True)
 class WatchRow:
     """
-    One line of the watchlist. ``change_percent`` is over the rolling 24 hours; ``recorded``: its trades are stored.
+    One line of the watchlist. ``change_percent`` is over the rolling 24 hours; ``recorded``: its trades are stored;
+    ``receiving``: its connection to the exchange is live.
     """
 
     symbol: Symbol
@@ -27,6 +28,7 @@ class WatchRow:
     ask: float | None = None
     trades_per_minute: float | None = None
     recorded: bool = False
+    receiving: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class StatusView:
     """
     The status bar. ``feed_reason``, ``history_reason`` and ``database_reason`` are one sentence each, empty while all
     is well. ``retry_in_s``: how long what one of the first two tells of still waits, None where it does not.
+    ``connections_down``: how many of ``connections`` bring nothing just now; ``connections_refused``: some of them are
+    not tried again.
     ``skew_s``: the exchange's clock minus this computer's.
     ``contradictions``: trades kept aside since the start because they differ from the stored one of their id.
     ``reading_only`` is one where nothing is recorded because the database may only be read. ``spooled``: trades on disk
@@ -102,6 +106,9 @@ class StatusView:
     skew_s: float | None = None
     spooled: int = 0
     spool_reason: str = ""
+    connections: int = 1
+    connections_down: int = 0
+    connections_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

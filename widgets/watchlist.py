@@ -270,7 +270,8 @@ class Watchlist(QWidget):
 
 
 def _in_words(row: WatchRow) -> str:
-    state = row.symbol.trouble or ("Recording" if row.recorded else "Not recording")
+    recording = "Recording" if row.receiving else "Waiting for the exchange"
+    state = row.symbol.trouble or (recording if row.recorded else "Not recording")
     return (
         f"{row.symbol.display_name} · {state}\n"
         f"Last {price(row.last, row.symbol)}, 24 h change {percent(row.change_percent)}\n"

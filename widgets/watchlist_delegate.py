@@ -1,7 +1,8 @@
 """
 Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask.
 
-A dot before the name says that the symbol is being recorded; one that does not trade says so instead of its figures.
+A dot before the name says that the symbol is being recorded, or by another colour that its connection is down just now;
+one that does not trade says so instead of its figures.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
         inner = rect.adjusted(_PADDING, 6, -_PADDING, -6)
         if row.recorded and not row.symbol.trouble:
-            self._paint_dot(painter, rect)
+            self._paint_dot(painter, rect, self._palette.rising if row.receiving else self._palette.warning)
         self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), 18), row)
         self._paint_second_line(painter, QRect(inner.left(), inner.top() + 18, inner.width(), 16), row)
         painter.restore()
@@ -71,11 +72,11 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.setPen(QColor(self._palette.accent))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
-    def _paint_dot(self, painter: QPainter, rect: QRect) -> None:
+    def _paint_dot(self, painter: QPainter, rect: QRect, color: str) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._palette.rising))
+        painter.setBrush(QColor(color))
         painter.drawEllipse(QRect(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + 13, _DOT, _DOT))
         painter.restore()
 

@@ -111,8 +111,10 @@ class Shard:
         Receive until cancelled, reconnecting for ever or until ``max_attempts`` failed in a row.
 
         Raises:
-            FeedRejected: If the exchange refuses for good, or attempts ran out.
+            FeedRejected: If the exchange refuses for good, or attempts ran out; `run` it again where the user wants to.
         """
+        self._failures = 0
+        self._doubt = ""
         self._move(ConnectionEvent.STARTED)
         try:
             await self._keep_connected()

@@ -34,14 +34,18 @@ class Spread:
         """The connections that matter: those with symbols, or the one that is there without."""
         return [number for number in sorted(self._parts) if self._parts[number]] or [min(self._parts)]
 
-    def assign(self, symbols: Collection[str], now_s: float) -> None:
-        """Make these the symbols carried, from ``now_s`` (monotonic) on."""
+    def carrier(self, symbol: str) -> int | None:
+        """Return the number of the connection that carries ``symbol``."""
+        return next((number for number, part in self._parts.items() if symbol in part), None)
+
+    def assign(self, symbols: Collection[str], now_s: float, *, full: Collection[int] = ()) -> None:
+        """Make these the symbols carried, from ``now_s`` (monotonic) on; the connections ``full`` get no new ones."""
         wanted = set(symbols)
         for part in self._parts.values():
             part &= wanted
         carried = set().union(*self._parts.values())
         for symbol in sorted(wanted - carried):
-            self._with_room().add(symbol)
+            self._with_room(full).add(symbol)
         for number, part in self._parts.items():
             if part:
                 self._empty_since_s.pop(number, None)
@@ -68,8 +72,8 @@ class Spread:
         ]
         return min(waits, default=None)
 
-    def _with_room(self) -> set[str]:
+    def _with_room(self, full: Collection[int]) -> set[str]:
         number = 1
-        while len(self._parts.setdefault(number, set())) >= self._room:
+        while number in full or len(self._parts.get(number, ())) >= self._room:
             number += 1
-        return self._parts[number]
+        return self._parts.setdefault(number, set())

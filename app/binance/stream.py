@@ -3,7 +3,8 @@ The live feed: as many connections as the symbols need, and their events to one 
 
 `BinanceFeed` implements `app.market.ports.TradeFeed`. It spreads the symbols over connections (`spread`), each of which
 keeps itself alive (`shard`), sums their states up into one (`summary`), and sees to what they have in common: the
-limits that hold for the whole address, and the receiver, which takes one event at a time.
+limits that hold for the whole address, and the receiver, which takes one event at a time. A connection that the
+exchange refuses for good leaves the others at work; the feed ends when all are refused.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from app.binance.shard import Shard, Way, first_of
 from app.binance.spread import Spread
 from app.binance.subscriptions import Pacer
 from app.binance.summary import summed
-from app.market.ports import Clock, EventHandler, FeedCounters, FeedStatus
+from app.market.errors import FeedRejected
+from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus
 from app.market.shutout import Shutout
 from app.market.trade import MarketEvent
 
@@ -38,8 +40,8 @@ class BinanceFeed:
     Live trades, best bid and ask, and rolling day of the chosen symbols, from Binance's spot streams.
 
     ``stall_after_s``: silence after which a connection is replaced. ``max_attempts``: failed attempts of one connection
-    in a row after which `run` gives up; 0 for never. ``max_age_s``: age at which a connection is replaced. ``proxy``:
-    see `app.binance.proxy`. ``shutout``: the one that all who ask the exchange from this address share.
+    in a row after which it counts as refused; 0 for never. ``max_age_s``: age at which a connection is replaced.
+    ``proxy``: see `app.binance.proxy`. ``shutout``: the one that all who ask the exchange from this address share.
     ``symbols_each``: how many symbols a connection carries at most.
 
     Raises:
@@ -93,8 +95,13 @@ class BinanceFeed:
 
     @property
     def status(self) -> FeedStatus:
-        """The state of the worst connection as of now."""
+        """The state of all connections as of now, see `app.binance.summary`."""
         return self._status
+
+    def status_of(self, symbol: str) -> FeedStatus:
+        """Return the status of the connection that carries ``symbol``; the feed's where none does."""
+        shard = self._shards.get(self._spread.carrier(symbol) or 0)
+        return self._status if shard is None else shard.status
 
     @property
     def counters(self) -> FeedCounters:
@@ -116,9 +123,15 @@ class BinanceFeed:
         self._changed.set()
 
     def retry_now(self) -> None:
-        """End a wait between attempts at once, unless the exchange itself asked for it."""
-        for shard in self._shards.values():
+        """
+        End a wait between attempts at once, unless the exchange itself asked for it.
+
+        Connections that were refused while others went on are tried again.
+        """
+        for number, shard in self._shards.items():
             shard.retry_now()
+            if self._handler is not None and self._tasks[number].done():  # refused, or `run` would have ended
+                self._start(number, shard)
 
     def doubt(self, reason: str) -> None:
         """
@@ -134,7 +147,7 @@ class BinanceFeed:
         Receive until cancelled, reconnecting for ever or until ``max_attempts`` failed in a row.
 
         Raises:
-            FeedRejected: If the exchange refuses for good, or attempts ran out.
+            FeedRejected: If the exchange refuses every connection for good, or attempts ran out on each.
             RuntimeError: If it runs already.
         """
         if self._handler is not None:
@@ -147,22 +160,34 @@ class BinanceFeed:
             await self._shut()
 
     async def _conduct(self) -> None:
-        """Keep as many connections running as the symbols need; raises what ends one of them."""
+        """Keep as many connections running as the symbols need; raises what ends all of them."""
         while True:
             self._changed.clear()
             self._follow()
-            for task in self._tasks.values():
-                if task.done():
-                    task.result()
+            self._look_for_ends()
             idle_s = self._spread.next_spent_s(self._clock.monotonic_s())
             if idle_s is None:
                 await self._changed.wait()
             else:
                 await first_of(self._changed.wait(), self._clock.sleep(idle_s))
 
+    def _look_for_ends(self) -> None:
+        """Raise a fault of any connection, and the refusal where all that matter are refused."""
+        refused: dict[int, FeedRejected] = {}
+        for number, task in self._tasks.items():
+            if task.done():
+                try:
+                    task.result()
+                except FeedRejected as error:
+                    refused[number] = error
+        busy = self._spread.busy
+        if all(number in refused for number in busy):
+            raise refused[busy[0]]
+
     def _follow(self) -> None:
         now_s = self._clock.monotonic_s()
-        self._spread.assign(self._symbols, now_s)
+        refused = [number for number, shard in self._shards.items() if shard.status.state is FeedState.REFUSED]
+        self._spread.assign(self._symbols, now_s, full=refused)
         for number in self._spread.spent(now_s):
             self._leave(number)
         for number, symbols in self._spread.parts.items():
@@ -174,6 +199,9 @@ class BinanceFeed:
 
     def _add(self, number: int) -> None:
         self._shards[number] = shard = Shard(number, self._way, self._sum_up)
+        self._start(number, shard)
+
+    def _start(self, number: int, shard: Shard) -> None:
         self._tasks[number] = task = asyncio.create_task(shard.run())
         task.add_done_callback(lambda _: self._changed.set())
 
@@ -186,11 +214,12 @@ class BinanceFeed:
             task.add_done_callback(self._leaving.discard)
 
     def _sum_up(self) -> None:
-        busy = [self._shards[number] for number in self._spread.busy if number in self._shards]
+        parts = self._spread.parts
+        busy = [number for number in self._spread.busy if number in self._shards]
         if not busy:
             return
-        status = summed([shard.status for shard in busy])
-        if status != self._status:
+        status = summed([(self._shards[number].status, parts[number]) for number in busy])
+        if status != self._status and status.state is not FeedState.IDLE:  # none has begun yet
             self._status = status
             for listener in self._listeners:
                 listener(status)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 
+from app.market.countdown import length
 from app.market.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class ExchangeClock:
             self._is_wrong = not self._is_wrong
             if self._is_wrong:
                 side = "behind" if skew_s > 0 else "ahead of"
-                log.warning("This computer's clock is %.1f s %s the exchange's; candles are right.", abs(skew_s), side)
+                log.warning("This computer's clock is %s %s the exchange's; candles are right.", length(skew_s), side)
             else:
                 log.info("This computer's clock agrees with the exchange's again.")
 

@@ -83,7 +83,7 @@ class Engine:
         self._repair_trades = repair_trades
         self._trading: set[str] = set()
         self._stored_symbols: dict[str, Symbol] = {}
-        self._feed_state = feed.status.state
+        self._feed_status = feed.status
         self.directory.on_change = self._on_directory
         self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
         feed.on_status(self._on_feed_status)
@@ -152,6 +152,10 @@ class Engine:
     def _to_receive(self, symbols: Iterable[str]) -> list[str]:
         # What a database remembers of a status may be old.
         return [name for name in symbols if not self.directory.is_current or self.symbol(name).is_trading]
+
+    def is_receiving(self, symbol: str) -> bool:
+        """Whether the connection that carries ``symbol`` is live."""
+        return not self.feed_reason and self.feed.status_of(symbol).state is FeedState.LIVE
 
     def retry_database(self) -> None:
         """Try to open the database now instead of later."""
@@ -238,8 +242,9 @@ class Engine:
             await self.clock.sleep(wait_s)
 
     def _on_feed_status(self, status: FeedStatus) -> None:
-        before, self._feed_state = self._feed_state, status.state
-        if status.state is FeedState.LIVE and before is not FeedState.LIVE and self._tasks:
+        before, self._feed_status = self._feed_status, status
+        came_back = before.state is not FeedState.LIVE or status.down < before.down
+        if status.state is FeedState.LIVE and came_back and self._tasks:
             self.directory.refresh()  # what changed meanwhile is not told by the streams
 
     def _on_directory(self, changed: Sequence[Symbol]) -> None:

@@ -1,8 +1,9 @@
-"""A wait in words, for sentences whose time runs down while they are shown."""
+"""Lengths of time in words: waits that run down while they are shown, and differences."""
 
 from __future__ import annotations
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+_MOST = {"s": 120, "min": 120, "h": 48}
 
 
 def with_retry(reason: str, left_s: float) -> str:
@@ -22,3 +23,14 @@ def in_words(left_s: float) -> str:
     if seconds < _DAY_S:
         return f"in {seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S} min"
     return f"in {seconds // _DAY_S} d {seconds % _DAY_S // _HOUR_S} h"
+
+
+def length(seconds: float) -> str:
+    """Return “0.4 s”, “45 s”, “17 min”, “5 h” or “835 days”: a length, without its sign, in the unit that fits it."""
+    seconds = abs(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    for size_s, unit in ((1, "s"), (_MINUTE_S, "min"), (_HOUR_S, "h")):
+        if (number := round(seconds / size_s)) < _MOST[unit]:
+            return f"{number} {unit}"
+    return f"{round(seconds / _DAY_S):,} days"

@@ -52,7 +52,10 @@ class FeedStatus:
     """
     The feed's state as of now. ``reason`` is one sentence for the user, empty while all is well; ``attempt`` counts
     failed attempts in a row. ``retry_in_s`` counts from when the state began, ``retry_at_s`` is the same as a time of
-    the feed's clock (monotonic); both None unless backing off.
+    the feed's clock (monotonic); both None unless something waits for its next attempt.
+
+    A feed of several ``connections`` is LIVE while one of them is. ``down`` of them bring nothing just now, which
+    ``reason`` and what follows it are about; ``refused`` are the symbols of those that are not tried again.
     """
 
     state: FeedState = FeedState.IDLE
@@ -60,10 +63,15 @@ class FeedStatus:
     attempt: int = 0
     retry_in_s: float | None = None
     retry_at_s: float | None = None
+    connections: int = 1
+    down: int = 0
+    refused: tuple[str, ...] = ()
 
     def sentence(self, now_s: float) -> str:
-        """Return the reason and, while backing off, how long that still takes at ``now_s`` (monotonic)."""
-        return self.reason if self.retry_at_s is None else with_retry(self.reason, self.retry_at_s - now_s)
+        """Return the reason, whom it concerns and, where something waits, how long yet at ``now_s`` (monotonic)."""
+        some = self.reason and self.state is FeedState.LIVE and self.down
+        reason = f"{self.down} of {self.connections} connections: {self.reason}" if some else self.reason
+        return reason if self.retry_at_s is None else with_retry(reason, self.retry_at_s - now_s)
 
 
 @dataclass(slots=True)
@@ -92,6 +100,9 @@ class TradeFeed(Protocol):
     @property
     def counters(self) -> FeedCounters: ...
 
+    def status_of(self, symbol: str) -> FeedStatus:
+        """Return the status of the connection that carries ``symbol``; the feed's where none does."""
+
     def on_status(self, listener: Callable[[FeedStatus], None]) -> None:
         """Call ``listener`` on the loop at each change of state. The newest status, not each one, is what counts."""
 
@@ -103,11 +114,11 @@ class TradeFeed(Protocol):
         Receive until cancelled, reconnecting for ever (or to the configured maximum).
 
         Raises:
-            FeedRejected: If the exchange refuses for good.
+            FeedRejected: If the exchange refuses every connection for good.
         """
 
     def retry_now(self) -> None:
-        """End a wait between attempts at once."""
+        """End a wait between attempts at once, and try again what was refused while others go on."""
 
 
 class TradeHistory(Protocol):

@@ -17,7 +17,7 @@ from app.binance.endpoints import MAX_STREAMS, streams_of
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
 from app.market.coverage import IdRanges
-from app.market.errors import FeedShutOut
+from app.market.errors import FeedRejected, FeedShutOut
 from app.market.ports import FeedState
 from app.market.shutout import Shutout
 from app.market.trade import Trade
@@ -129,9 +129,58 @@ async def test_each_connection_heals_by_itself_and_the_status_says_how_many_are_
         await until(lambda: len(server.sockets) == 4 and feed.status.state is FeedState.LIVE)
         await until_carried(server, symbols)
         assert others == server.open[:2]
-    down = next(status for status in recorder.statuses if status.state is FeedState.BACKING_OFF)
-    assert down.reason.startswith("1 of 3 connections: ")
-    assert down.retry_at_s is not None
+    down = next(status for status in recorder.statuses if status.retry_at_s is not None)
+    assert (down.state, down.connections, down.down) == (FeedState.LIVE, 3, 1)
+    assert down.sentence(0).startswith("1 of 3 connections: ")
+
+
+async def test_one_refused_connection_leaves_the_others_at_work_and_says_whose_trades_are_not_received(
+    server: StreamServer,
+) -> None:
+    recorder = Recorder()
+    server.statuses = [None, (451, {})]
+    async with receiving(server.url, recorder, NAMES[:2], FastClock(), symbols_each=1, stall_after_s=1000) as feed:
+        await until(lambda: feed.status.refused, "a refusal")
+        await until(lambda: feed.status.state is FeedState.LIVE)
+        (refused,) = feed.status.refused
+        (live,) = set(NAMES[:2]) - {refused}
+        assert feed.status.reason.startswith(f"{refused} is not received: ")
+        assert "HTTP 451" in feed.status.reason
+        assert (feed.status_of(refused).state, feed.status_of(live).state) == (FeedState.REFUSED, FeedState.LIVE)
+        await until_carried(server, [live])
+        await server.open[0].send(trade_frame(1, live))
+        await until(lambda: recorder.ids == [1])
+        # What is added meanwhile goes elsewhere, and the refused one is asked again when the user wants it.
+        feed.set_symbols([refused, live, NAMES[2]])
+        await until_carried(server, [live, NAMES[2]])
+        assert len(server.paths) == 3
+        feed.retry_now()
+        feed.retry_now()
+        await until_carried(server, NAMES[:3])
+        await until(lambda: feed.status.down == 0)
+        assert (feed.status.refused, feed.status.reason, len(server.paths)) == ((), "", 4)
+
+
+async def test_the_feed_ends_when_every_connection_is_refused(server: StreamServer) -> None:
+    recorder = Recorder()
+    server.statuses = [(451, {})] * 3
+    feed = BinanceFeed(server.url, clock=FastClock(), symbols_each=1, max_attempts=3)
+    feed.on_status(recorder.statuses.append)
+    feed.set_symbols(NAMES[:3])
+    with pytest.raises(FeedRejected, match="HTTP 451"):
+        await feed.run(recorder)
+    assert feed.status.state is FeedState.REFUSED
+    assert len(feed.status.refused) == 3
+
+
+async def test_attempts_that_ran_out_are_counted_anew_when_the_user_tries_again(server: StreamServer) -> None:
+    server.statuses = [None, (503, {}), (503, {}), (503, {})]
+    async with receiving(server.url, Recorder(), NAMES[:2], FastClock(), symbols_each=1, max_attempts=2) as feed:
+        await until(lambda: feed.status.refused)
+        assert "gave up after 2 attempts" in feed.status.reason
+        feed.retry_now()
+        await until_carried(server, NAMES[:2])
+        assert len(server.paths) == 5
 
 
 @contextlib.asynccontextmanager
@@ -264,7 +313,7 @@ async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(serv
             await rest.server_time_us()
         assert caught.value.retry_after_s == 30
         assert feed.status.sentence(clock.monotonic_s()).endswith("trying again in 30 s.")
-        assert feed.status.reason.startswith("3 of 3 connections: ")
+        assert (feed.status.connections, feed.status.down) == (3, 3)
         assert len(server.paths) == 1
         await clock.advance(30)
         await until_carried(server, NAMES[:3])

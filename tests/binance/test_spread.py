@@ -6,8 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.binance.spread import KEPT_EMPTY_S, Spread
-from app.binance.summary import summed
-from app.market.ports import FeedState, FeedStatus
 
 NAMES = [f"COIN{number:02}" for number in range(40)]
 
@@ -60,17 +58,11 @@ def test_one_connection_is_there_though_nothing_is_wanted() -> None:
     assert spread.parts == {1: frozenset()}
 
 
-def test_the_worst_connection_stands_for_all_and_says_how_many_are_concerned() -> None:
-    live = FeedStatus(FeedState.LIVE)
-    late = FeedStatus(FeedState.BACKING_OFF, "X broke.", 3, 30.0, 130.0)
-    soon = FeedStatus(FeedState.BACKING_OFF, "Y broke.", 1, 0.5, 101.0)
-    assert summed([live, live]) == live
-    assert summed([live, late]) == FeedStatus(FeedState.BACKING_OFF, "1 of 2 connections: X broke.", 3, 30.0, 130.0)
-    both = summed([late, live, soon])
-    assert both.sentence(100.0) == "2 of 3 connections: Y broke; trying again in 1 s."
-    assert summed([late]) == late
-
-
-def test_a_refusal_is_all_connections_affair() -> None:
-    refused = FeedStatus(FeedState.REFUSED, "Refused.")
-    assert summed([FeedStatus(FeedState.CLOSED), refused]) == refused
+def test_a_connection_that_is_full_or_refused_gets_no_new_symbols() -> None:
+    spread = Spread(2)
+    spread.assign(["A"], 0)
+    spread.assign(["A", "B", "C"], 0, full=[1])
+    assert spread.parts == {1: {"A"}, 2: {"B", "C"}}
+    assert [spread.carrier(name) for name in "ACZ"] == [1, 2, None]
+    spread.assign(["A", "B", "C", "D"], 0)
+    assert spread.parts == {1: {"A", "D"}, 2: {"B", "C"}}

@@ -36,6 +36,9 @@ class FakeFeed:
         self.retries = 0
         self.handler: EventHandler | None = None
 
+    def status_of(self, symbol: str) -> FeedStatus:
+        return self.status
+
     def on_status(self, listener: Callable[[FeedStatus], None]) -> None:
         """Never changes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.market.countdown import in_words, with_retry
+from app.market.countdown import in_words, length, with_retry
 from app.market.shutout import Shutout
 
 
@@ -45,3 +45,21 @@ def test_a_shorter_wait_does_not_end_a_longer_one() -> None:
     shutout.note("Too fast.", 5, 10)
     assert shutout.left_s(10) == 7190
     assert shutout.reason == "Banned."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0.0 s"),
+        (-3.24, "3.2 s"),
+        (9.96, "10 s"),
+        (119.4, "119 s"),
+        (119.6, "2 min"),
+        (7_199.99, "2 h"),
+        (-47.4 * 3600, "47 h"),
+        (47.9 * 3600, "2 days"),
+        (60 * 1_201_897, "835 days"),
+    ],
+)
+def test_a_length_is_told_in_the_unit_that_tells_it_best(seconds: float, words: str) -> None:
+    assert length(seconds) == words

@@ -153,6 +153,12 @@ def test_a_value_of_some_seconds_ago_stands_and_an_older_one_does_not(qtbot: QtB
     assert tile.value_text == "–"
 
 
+def test_a_clock_that_is_off_by_hours_is_told_in_hours(qtbot: QtBot, prepared: QApplication) -> None:
+    tile = MetricTile(MetricView("Clock skew", "", "ms", (-3 * 3_600_000.0,)))
+    qtbot.addWidget(tile)
+    assert tile.value_text == "−3 h"
+
+
 def test_a_spike_of_one_second_in_ten_minutes_is_drawn() -> None:
     values = [1.0] * 600
     values[250] = 9.0

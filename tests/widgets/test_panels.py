@@ -72,7 +72,7 @@ def test_long_gaps_are_offered_for_download_which_shows_how_far_it_is_and_can_be
 
 @pytest.mark.parametrize(
     ("minutes", "words"),
-    [(0, "less than a minute"), (61, "about 1 h 1 min"), (60 * 1234, "about 1,234 h")],
+    [(0, "less than a minute"), (61, "about 1 h 1 min"), (60 * 47, "about 47 h"), (60 * 1234, "about 51 days")],
 )
 def test_the_time_of_a_download_is_rough(window: MainWindow, minutes: int, words: str) -> None:
     window.set_quote(replace(QUOTE, download=DownloadView(9, 9, minutes)))
@@ -229,6 +229,25 @@ def test_a_wait_counts_down_at_the_front_where_it_is_not_cut_off(window: MainWin
     assert bar.feed.text().startswith("Reconnecting in 18 s · ")
 
 
+def test_a_part_of_the_connections_that_is_down_is_said_though_the_feed_is_live(window: MainWindow) -> None:
+    bar = window.status_bar
+    partly = replace(STATUS, feed_reason="It broke.", retry_in_s=5.0, connections=3, connections_down=1)
+    window.set_status(partly)
+    assert bar.feed.text() == "Live, 1 of 3 connections reconnecting in 5 s · It broke."
+    assert bar.feed.toolTip() == "It broke; trying again in 5 s."
+    assert (tone(bar.dot), tone(bar.feed)) == ("warning", "warning")
+    refused = "S1 is not received: The exchange refused."
+    window.set_status(replace(partly, feed_reason=refused, retry_in_s=None, connections_refused=True))
+    assert bar.feed.text() == f"Live, 1 of 3 connections refused · {refused}"
+    window.set_status(replace(STATUS, connections=3))
+    assert bar.feed.text() == "Live · 23\u00a0ms"
+
+
+def test_a_long_delay_is_told_in_a_unit_that_fits_it(window: MainWindow) -> None:
+    window.set_status(replace(STATUS, delay_ms=7_300_000.0))
+    assert window.status_bar.feed.text() == "Live · 2 h"
+
+
 def test_history_that_waits_is_said_though_the_feed_is_live(window: MainWindow) -> None:
     bar = window.status_bar
     window.set_status(replace(STATUS, history_reason="The exchange was asked too much.", retry_in_s=19.0))
@@ -243,6 +262,7 @@ def test_history_that_waits_is_said_though_the_feed_is_live(window: MainWindow) 
     [
         (3.24, "clock 3.2 s slow", "This computer's is 3.2 s behind"),
         (-412.0, "clock 7 min fast", "This computer's is 7 min ahead"),
+        (-60.0 * 1_201_897, "clock 835 days fast", "This computer's is 835 days ahead"),
     ],
 )
 def test_a_wrong_clock_is_shown_until_it_is_right(window: MainWindow, skew_s: float, text: str, tip: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
 from app.market.symbol import Symbol
 from tests.widgets.conftest import BTCUSDT, ETHUSDT, IDRT, SATS
 from widgets.main_window import MainWindow
+from widgets.theme import DARK
 from widgets.views import WatchRow
 from widgets.watchlist import WatchlistModel
 from widgets.watchlist_delegate import CHOSEN_ROLE, ROW_HEIGHT, ROW_ROLE, WatchlistDelegate
@@ -159,3 +160,18 @@ def test_a_symbol_that_does_not_trade_and_one_that_is_recorded_are_told_apart(wi
     model = window.watchlist.model
     spoken = [model.index(row).data(Qt.ItemDataRole.AccessibleTextRole).partition("\n")[0] for row in range(3)]
     assert spoken == ["BTC/USDT · Recording", "ETH/USDT · Trading halted", "1000SATS/USDT · Not recording"]
+
+
+def test_a_symbol_whose_connection_is_down_has_a_dot_of_another_colour_and_says_so(window: MainWindow) -> None:
+    def colors() -> set[int]:
+        image = window.watchlist.view.grab().toImage()
+        return {image.pixel(x, y) for x in range(14) for y in range(ROW_HEIGHT)}
+
+    rising, warning = (QColor(getattr(DARK, name)).rgb() for name in ("rising", "warning"))
+    window.set_watchlist([WatchRow(BTCUSDT, 1.0, recorded=True)])
+    assert rising in colors()
+    window.set_watchlist([WatchRow(BTCUSDT, 1.0, recorded=True, receiving=False)])
+    assert warning in colors()
+    assert rising not in colors()
+    spoken = window.watchlist.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken.startswith("BTC/USDT · Waiting for the exchange\n")
