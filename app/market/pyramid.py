@@ -47,7 +47,7 @@ class Pyramid:
     def touch(self, first_slot: int, last_slot: int) -> None:
         """Note that bars between these slots, inclusive, have changed or are new."""
         if len(self._levels) > 1:
-            _add_span(self._stale[1], first_slot, last_slot)
+            add_span(self._stale[1], first_slot, last_slot)
 
     def level(self, number: int) -> Columns:
         """Return that level, up to date; 0 is the base itself. Valid until the series' next change."""
@@ -66,10 +66,10 @@ class Pyramid:
         for first_slot, last_slot in spans:
             _refold(self._levels[at - 1], self._levels[at], first_slot >> at, last_slot >> at)
             if at + 1 < len(self._levels):
-                _add_span(self._stale[at + 1], first_slot, last_slot)
+                add_span(self._stale[at + 1], first_slot, last_slot)
 
 
-def _add_span(spans: list[tuple[int, int]], first: int, last: int) -> None:
+def add_span(spans: list[tuple[int, int]], first: int, last: int) -> None:
     if spans and first <= spans[-1][1] + 1 and last >= spans[-1][0] - 1:
         spans[-1] = (min(first, spans[-1][0]), max(last, spans[-1][1]))
     else:

@@ -1,0 +1,54 @@
+"""
+Where the calculation of a value begins: the same candle, however much is loaded.
+
+Time is cut into blocks of slots. All values of a block come from one calculation that begins ``warm_up`` slots before
+the block, or, for a `Session`, with the session, which then is the block. So a value depends on its slot and on candles
+alone, a change at the series' end costs a block at the most, and older candles change nothing that was calculated so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.market.indicators.definition import Session
+from app.market.interval import Interval
+
+_SHORTEST = 1024  # shorter ones would cost calls, and gain nothing
+_SESSIONS = {Session.DAY: "1d", Session.WEEK: "1w", Session.MONTH: "1M"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Slots ``first`` to ``last``, inclusive; their calculation begins at ``origin``."""
+
+    origin: int
+    first: int
+    last: int
+
+
+class Blocks:
+    """The blocks of one interval for one warm-up."""
+
+    def __init__(self, interval: Interval, warm_up: int | Session) -> None:
+        self._interval = interval
+        self._session = Interval.parse(_SESSIONS[warm_up]) if isinstance(warm_up, Session) else None
+        self.warm_up = 0 if isinstance(warm_up, Session) else warm_up
+        self._bits = (max(_SHORTEST, self.warm_up) - 1).bit_length()
+
+    @property
+    def are_sessions(self) -> bool:
+        """Whether a block's calculation can begin nowhere but where it is to begin."""
+        return self._session is not None
+
+    def of(self, slot: int) -> Block:
+        """Return the block that a slot is in: that of the session in which its candle opens."""
+        if self._session is not None:
+            interval, open_us = self._interval, self._interval.slot_open_us(slot)
+            first = interval.slot(self._session.open_time_us(open_us) - 1) + 1
+            return Block(first, first, interval.slot(self._session.next_open_us(open_us) - 1))
+        first = slot >> self._bits << self._bits
+        return Block(first - self.warm_up, first, first + (1 << self._bits) - 1)
+
+    def last_touched(self, slot: int) -> int:
+        """Return the last slot whose value a change of that slot can change."""
+        return self.of(slot + self.warm_up).last

@@ -1,0 +1,52 @@
+"""Sums since a session began: VWAP and cumulative volume delta. Formulas: docs/indicators.md."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.market.indicators.catalogue import register
+from app.market.indicators.definition import Bars, Indicator, Output, Parameter, Place, Session, Unit, Values
+
+_SESSION = Parameter("session", "Begins anew each", Session.DAY.value, choices=tuple(each.value for each in Session))
+
+
+def vwap(bars: Bars, *, session: str) -> Values:
+    # Not the usual mean of high, low and close: what was paid is known to the digit.
+    paid, bought = np.cumsum(bars.quote_volume), np.cumsum(bars.volume)
+    price: Values = np.divide(paid, bought, out=np.full(len(bars), np.nan), where=bought > 0)
+    return price
+
+
+def volume_delta(bars: Bars, *, session: str) -> Values:
+    delta: Values = np.cumsum(2 * bars.taker_buy_volume - bars.volume)
+    return delta
+
+
+register(
+    Indicator(
+        key="vwap",
+        name="VWAP",
+        title="Volume-weighted average price",
+        about="What was paid since midnight UTC, over what was bought",
+        compute=vwap,
+        warm_up=lambda session: Session(session),
+        outputs=(Output("vwap"),),
+        parameters=(_SESSION,),
+        place=Place.PRICE,
+        unit=Unit.PRICE,
+    )
+)
+register(
+    Indicator(
+        key="cvd",
+        name="CVD",
+        title="Cumulative volume delta",
+        about="What takers bought less what they sold, since midnight UTC",
+        compute=volume_delta,
+        warm_up=lambda session: Session(session),
+        outputs=(Output("delta"),),
+        parameters=(_SESSION,),
+        unit=Unit.QUANTITY,
+        levels=(0.0,),
+    )
+)

@@ -1,0 +1,126 @@
+"""
+One indicator's values over one series, kept up to date: after a change, only the blocks that it touches are computed.
+
+Model, not view. Rows are the series' rows. What cannot be known yet is NaN: before there are enough older candles, and
+after a hole in the slots, because nobody knows what is missing there; see docs/indicators.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.columns import Columns
+from app.market.indicators.blocks import Blocks
+from app.market.indicators.definition import BAR_COLUMNS, Bars, Indicator, Setting, Values
+from app.market.indicators.envelope import Envelope
+from app.market.interval import Interval
+from app.market.series import BarColumns, CandleSeries
+
+
+class IndicatorValues:
+    """What ``indicator`` says with these settings; `follow` a series before asking."""
+
+    def __init__(self, indicator: Indicator, settings: Mapping[str, Any]) -> None:
+        self.indicator = indicator
+        self.settings: dict[str, Setting] = indicator.checked(settings)
+        self._names = tuple(output.name for output in indicator.outputs)
+        self._columns = Columns(dict.fromkeys(self._names, np.float64))
+        self._envelope = Envelope(self._columns, self._names)
+        self._series: CandleSeries | None = None
+        self._revision = -1
+        self._blocks: Blocks | None = None
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def column(self, name: str) -> Values:
+        """Return one output, a value for each candle of the series; valid until the next `follow`."""
+        column: Values = self._columns[name]
+        return column
+
+    def follow(self, series: CandleSeries) -> None:
+        """Bring the values up to date with that series."""
+        if series is self._series and series.revision == self._revision:
+            return
+        span = series.changed_since(self._revision) if series is self._series else None
+        if self._series is None or series.interval != self._series.interval or self._blocks is None:
+            self._blocks = self.blocks(series.interval)
+        self._series, self._revision = series, series.revision
+        if span is None:
+            self._begin(series)
+        else:
+            self._renew(series, *span)
+
+    def blocks(self, interval: Interval) -> Blocks:
+        """Return where its calculations begin at that interval."""
+        return Blocks(interval, self.indicator.warm_up(**self.settings))
+
+    def between(self, name: str, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
+        """
+        Return an output between two slots for drawing, 2**``level`` slots to a bar.
+
+        As `CandleSeries.bars_between` does: first, highest, lowest and last value; volumes and flags are empty.
+        """
+        slots = np.empty(0, np.int64) if self._series is None else self._series.slots
+        return self._envelope.between(name, slots, first_slot, last_slot, level)
+
+    def _begin(self, series: CandleSeries) -> None:
+        self._columns.clear(len(series) + len(series) // 8)
+        self._columns.splice(0, 0, len(series))
+        self._envelope.reset()
+        self._compute(series, 0, len(series))
+
+    def _renew(self, series: CandleSeries, first_slot: int, last_slot: int) -> None:
+        assert self._blocks is not None
+        slots = series.slots
+        at, end = np.searchsorted(slots, (first_slot, last_slot + 1)).tolist()
+        grown = len(series) - len(self._columns)
+        self._columns.splice(at, end - at - grown, end - at)
+        touched = self._blocks.last_touched(last_slot)
+        self._compute(series, at, int(np.searchsorted(slots, touched, side="right")))
+        self._envelope.touch(first_slot, touched)
+
+    def _compute(self, series: CandleSeries, row: int, end: int) -> None:
+        """Compute the values of those rows, one block after another."""
+        assert self._blocks is not None
+        slots = series.slots
+        while row < end:
+            block = self._blocks.of(int(slots[row]))
+            stop = min(int(np.searchsorted(slots, block.last, side="right")), end)
+            first = min(int(np.searchsorted(slots, block.origin)), row)
+            for name in self._names:
+                self._columns[name][row:stop] = np.nan
+            for start, run_stop in _runs(slots, first, stop):
+                if run_stop > row:
+                    self._compute_run(series, block.origin, start, max(row, start), run_stop)
+            row = stop
+
+    def _compute_run(self, series: CandleSeries, origin: int, start: int, row: int, stop: int) -> None:
+        """Write the values of rows ``row`` to ``stop`` from the candles from ``start`` on, none left out."""
+        assert self._blocks is not None
+        is_whole = int(series.slots[start]) == origin or (start == 0 and series.begins)
+        if not is_whole:
+            if self._blocks.are_sessions or self.indicator.settled_only:
+                return
+            row = max(row, start + self._blocks.warm_up)
+        if row >= stop:
+            return
+        bars = Bars(*(series.column(name)[start:stop] for name in BAR_COLUMNS))
+        computed = self.indicator.compute(bars, **self.settings)
+        outputs = computed if isinstance(computed, tuple) else (computed,)
+        for name, values in zip(self._names, outputs, strict=True):
+            shown = values[row - start :]
+            self._columns[name][row:stop] = np.where(np.isfinite(shown), shown, np.nan)
+
+
+def _runs(slots: NDArray[np.int64], first: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of rows between which slots are missing."""
+    if slots[stop - 1] - slots[first] == stop - 1 - first:
+        yield first, stop
+        return
+    breaks = (np.flatnonzero(np.diff(slots[first:stop]) != 1) + 1 + first).tolist()
+    yield from zip([first, *breaks], [*breaks, stop], strict=True)
