@@ -44,6 +44,14 @@ class Moving:
             self._scene.time.centre_on(position_of(self._series.interval, time_us))
             self._moved()
 
+    def show_between(self, start_us: int, end_us: int) -> None:
+        """Fill the view with what lies between two times (UTC microseconds), as far as candles' widths have room."""
+        if self._series is not None:
+            self._begin_move()
+            interval = self._series.interval
+            self._scene.time.show_between(position_of(interval, start_us), position_of(interval, end_us))
+            self._moved()
+
     def step(self, pixels: float) -> None:
         """Move the candles to the right by that many logical pixels, and stand still there."""
         self._glide.stop()
