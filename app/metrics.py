@@ -140,8 +140,7 @@ def _skew_s(metrics: Metrics) -> Value:
 
 
 def _open_gaps(metrics: Metrics) -> Value:
-    trackers = map(metrics.engine.recorder.tracker, metrics.engine.recorder.symbols)
-    return float(sum(len(tracker.gaps()) for tracker in trackers if tracker is not None))
+    return float(metrics.engine.recorder.gaps())
 
 
 def _connections_down(metrics: Metrics) -> Value:

@@ -95,16 +95,14 @@ class Recorder:
         for trade in self.outbox.waiting_trades():
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
-            _add(kept.setdefault(symbol, IdRanges()), self.outbox.spooled(symbol))
-            tracker.move(kept.get(symbol, IdRanges()))
+            tracker.move(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))
         self.moves += 1
 
     def stored(self, symbol: str, ranges: IdRanges, absent: IdRanges | None = None) -> None:
         """Note what the database holds of a symbol, and which of those ids the exchange has no trades of."""
         tracker = self._trackers.get(symbol)
         if tracker is not None:
-            _add(ranges, self.outbox.spooled(symbol))
-            tracker.stored(ranges, absent)
+            tracker.stored(ranges | self.outbox.spooled(symbol), absent)
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
         """Take one event from the feed (an `EventHandler`)."""
@@ -127,7 +125,7 @@ class Recorder:
 
     def gaps(self) -> int:
         """How many gaps all symbols have."""
-        return sum(len(tracker.gaps()) for tracker in self._trackers.values())
+        return sum(tracker.missing_ids().range_count() for tracker in self._trackers.values())
 
     def missing(self) -> int:
         """How many trades of all symbols are known to be missing."""
@@ -135,7 +133,7 @@ class Recorder:
 
     def unstored(self) -> int:
         """How many trades taken in have not been handed to a database: those that wait, and those given up."""
-        lost = sum(last - first + 1 for tracker in self._trackers.values() for first, last in tracker.lost)
+        lost = sum(tracker.lost.count() for tracker in self._trackers.values())
         return lost + self.outbox.waiting
 
     def _receive_trade(self, trade: Trade, received_us: int) -> Awaitable[None] | None:
@@ -188,9 +186,7 @@ class Recorder:
     def _on_spool(self) -> None:
         """What waits on disk has been found, or is stored by now: it is not missing, and candles may be complete."""
         for tracker in self._trackers.values():
-            ranges = IdRanges(tracker.stored_before)
-            _add(ranges, self.outbox.spooled(tracker.symbol))
-            tracker.stored(ranges, tracker.absent)
+            tracker.stored(tracker.stored_before | self.outbox.spooled(tracker.symbol), tracker.absent)
             tracker.filled += 1
 
     def _on_spool_lost(self, lost: dict[str, IdRanges]) -> None:
@@ -198,18 +194,13 @@ class Recorder:
             tracker = self._trackers.get(symbol)
             if tracker is not None:
                 for first, last in ids:
-                    for trade_id in range(first, last + 1):
-                        tracker.lose(trade_id)
+                    tracker.lose(first, last)
 
     def _on_recovered(self) -> None:
         self.is_losing = False
 
 
-def _add(ids: IdRanges, more: IdRanges) -> None:
-    for first, last in more:
-        ids.add_range(first, last)
-
-
 def _gap_before(tracker: SymbolTracker, trade: Trade) -> TradeGap | None:
     """Return what is missing between the trades stored before and ``trade``, the first from the feed."""
-    return next((gap for gap in reversed(tracker.gaps()) if gap.last_trade_id == trade.trade_id - 1), None)
+    found = tracker.missing_ids().range_of(trade.trade_id - 1)
+    return None if found is None else TradeGap(tracker.symbol, *found)

@@ -78,6 +78,7 @@ class Repairer:
         self._tries = tries
         self._setbacks = Setbacks()
         self._downloads: dict[str, IdRanges] = {}
+        self._left: dict[str, tuple[int, int]] = {}  # of a download, and as of which change of the tracker
         self._in_view: tuple[str, list[tuple[int, int]]] = ("", [])
         self._moves = recorder.moves
         self._requests = 0
@@ -96,9 +97,12 @@ class Repairer:
     def download(self, symbol: str) -> None:
         """Fetch all that is missing of a symbol now, however much that is."""
         tracker = self._recorder.tracker(symbol)
-        if tracker is not None and tracker.gaps():
-            self._downloads[symbol] = IdRanges((gap.first_trade_id, gap.last_trade_id) for gap in tracker.gaps())
-            self._setbacks.clear(symbol, tracker.gaps()[0].first_trade_id, tracker.gaps()[-1].last_trade_id)
+        if tracker is not None and tracker.missing():
+            missing = self._downloads[symbol] = tracker.missing_ids()
+            self._left.pop(symbol, None)
+            assert missing.first is not None
+            assert missing.last is not None
+            self._setbacks.clear(symbol, missing.first, missing.last)
 
     def stop_download(self, symbol: str) -> None:
         """Fetch of that symbol no more than without being asked."""
@@ -109,7 +113,10 @@ class Repairer:
         wanted, tracker = self._downloads.get(symbol), self._recorder.tracker(symbol)
         if wanted is None or tracker is None:
             return None
-        left = sum(last - first + 1 for gap in tracker.gaps() for first, last in wanted.within(*gap[1:]))
+        as_of, left = self._left.get(symbol, (-1, 0))
+        if as_of != tracker.changes:  # asked for with every renewal of the panels, and dear where there are many gaps
+            left = (wanted & tracker.missing_ids()).count()
+            self._left[symbol] = tracker.changes, left
         if not left:
             del self._downloads[symbol]
             return None
@@ -120,12 +127,11 @@ class Repairer:
         tracker = self._recorder.tracker(symbol)
         if tracker is None:
             return 0
-        wanted = sum(last - first + 1 for first, last in self._wanted(tracker))
-        return tracker.missing() - wanted
+        return tracker.missing() - self._wanted(tracker).count()
 
     def stuck_because(self) -> str:
         """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
-        waiting = [tracker for tracker in self._trackers() if any(self._wanted(tracker))]
+        waiting = [tracker for tracker in self._trackers() if self._wanted(tracker)]
         if not waiting or any(self._is_hopeful(tracker) for tracker in waiting):
             return ""
         return self._setbacks.reason(waiting[0].symbol)
@@ -181,24 +187,24 @@ class Repairer:
             if tracker is not None:
                 yield tracker
 
-    def _wanted(self, tracker: SymbolTracker) -> Iterator[tuple[int, int]]:
-        """Yield what is missing of a symbol and to be fetched, rising."""
-        largest = self._recorder.repair_trades
-        for gap in tracker.gaps():
-            if gap.missing <= largest:
-                yield gap.first_trade_id, gap.last_trade_id
-            else:
-                wanted = IdRanges(self._downloads.get(tracker.symbol, ()))
-                for first, last in tracker.lost if largest else ():
-                    wanted.add_range(first, last)
-                yield from wanted.within(gap.first_trade_id, gap.last_trade_id)
+    def _wanted(self, tracker: SymbolTracker) -> IdRanges:
+        """Return what is missing of a symbol and to be fetched."""
+        missing, largest = tracker.missing_ids(), self._recorder.repair_trades
+        firsts, lasts = missing.columns()
+        is_large = lasts - firsts >= largest
+        if not is_large.any():
+            return missing
+        asked = self._downloads.get(tracker.symbol, IdRanges())
+        large = IdRanges.of_columns(firsts[is_large], lasts[is_large])
+        small = IdRanges.of_columns(firsts[~is_large], lasts[~is_large])
+        return small | (large & (asked | tracker.lost if largest else asked))
 
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
-        return bool(tracker.gaps()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), self._tries)
+        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), self._tries)
 
-    def _free(self, tracker: SymbolTracker) -> list[tuple[int, int]]:
-        if not tracker.gaps():
-            return []
+    def _free(self, tracker: SymbolTracker) -> IdRanges:
+        if not tracker.missing():
+            return IdRanges()
         return self._setbacks.free(tracker.symbol, self._wanted(tracker), self._clock.monotonic_s())
 
     def _choose(self) -> _Chunk | None:
@@ -212,7 +218,7 @@ class Repairer:
         tracker = self._recorder.tracker(symbol)
         if tracker is None or not in_view:
             return None
-        free = IdRanges(self._free(tracker))
+        free = self._free(tracker)
         for first, last in in_view:
             for missing in reversed(free.within(first, last)):
                 return _chunk(tracker, missing)
@@ -224,10 +230,10 @@ class Repairer:
         at = symbols.index(self._last_symbol) + 1 if self._last_symbol in symbols else 0
         for symbol in [*symbols[at:], *symbols[:at]]:
             tracker = self._recorder.tracker(symbol)
-            free = self._free(tracker) if tracker is not None else []
-            if tracker is not None and free:
+            newest = next(reversed(self._free(tracker)), None) if tracker is not None else None
+            if tracker is not None and newest is not None:
                 self._last_symbol = symbol
-                return _chunk(tracker, free[-1])
+                return _chunk(tracker, newest)
         return None
 
     # Fetching it

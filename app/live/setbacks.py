@@ -66,14 +66,13 @@ class Setbacks:
         """Forget everything."""
         self._of.clear()
 
-    def free(self, symbol: str, ranges: Iterable[tuple[int, int]], now_s: float) -> list[tuple[int, int]]:
-        """Return what of these ranges is not set aside now, rising."""
-        aside = [one for one in self._of.get(symbol, ()) if one.until_s > now_s]
-        return _minus(ranges, aside)
+    def free(self, symbol: str, ids: IdRanges, now_s: float) -> IdRanges:
+        """Return what of these ids is not set aside now."""
+        return ids - _ids(one for one in self._of.get(symbol, ()) if one.until_s > now_s)
 
-    def hopeful(self, symbol: str, ranges: Iterable[tuple[int, int]], tries: int) -> bool:
-        """Whether anything of these ranges has been tried in vain less often than that."""
-        return bool(_minus(ranges, [one for one in self._of.get(symbol, ()) if one.tries >= tries]))
+    def hopeful(self, symbol: str, ids: IdRanges, tries: int) -> bool:
+        """Whether any of these ids has been tried in vain less often than that."""
+        return bool(ids - _ids(one for one in self._of.get(symbol, ()) if one.tries >= tries))
 
     def reason(self, symbol: str) -> str:
         """Return why the last range of the symbol was set aside, or an empty text."""
@@ -81,8 +80,5 @@ class Setbacks:
         return known[-1].reason if known else ""
 
 
-def _minus(ranges: Iterable[tuple[int, int]], others: Iterable[Setback]) -> list[tuple[int, int]]:
-    left = IdRanges(ranges)
-    for one in others:
-        left.remove_range(one.first_trade_id, one.last_trade_id)
-    return list(left)
+def _ids(setbacks: Iterable[Setback]) -> IdRanges:
+    return IdRanges(sorted(one[:2] for one in setbacks))

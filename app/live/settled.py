@@ -76,4 +76,4 @@ class SettledIds:
 
     def _is_missing(self, symbol: str) -> bool:
         tracker = self._recorder.tracker(symbol)
-        return tracker is not None and bool(tracker.gaps())
+        return tracker is not None and bool(tracker.missing_ids())

@@ -29,7 +29,8 @@ class SymbolTracker:
     ``lost`` are trades received that could not be stored, ``elsewhere`` those received for another database than the
     one in use; ``begins`` until the first trade from the feed for that one. ``absent`` are ids that the exchange itself
     has no trades of, ``absent_unsaved`` those of them that the database is yet to be told. ``filled`` grows with every
-    id that came out of order, or turned out not to exist: what was incomplete may be complete now.
+    id that came out of order, or turned out not to exist: what was incomplete may be complete now. ``changes`` grows
+    with everything that may change what is missing.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -50,8 +51,13 @@ class SymbolTracker:
         self.last_trade: Trade | None = None
         self.total = 0
         self._prune_at_us = 0
-        self._gaps: tuple[TradeGap, ...] = ()
-        self._gaps_stale = True
+        self.changes = 0
+        # Of what was received or stored, and of what of that is held: None where they are to be put together anew. A
+        # trade changes them in place, because with many holes putting together takes milliseconds.
+        self._known: IdRanges | None = None
+        self._held: IdRanges | None = None
+        self._missing: IdRanges | None = None
+        self._missing_count = 0
 
     def add(self, trade: Trade, *, live: bool = True) -> bool:
         """Take in one trade, from the feed or (``live`` False) fetched to fill a gap; False for a repeat."""
@@ -60,10 +66,8 @@ class SymbolTracker:
         if not held.add(trade.trade_id) and not self._exists_after_all(trade.trade_id):
             return False
         if last is None or trade.trade_id != last + 1:
-            self._gaps_stale = True
             self.filled += 1
-        elif self.begins or (self._gaps and trade.trade_id <= self._gaps[-1].last_trade_id):
-            self._gaps_stale = True  # it follows, or fills, a gap to what was stored before
+        self._hold(trade.trade_id)
         self.total += 1
         self.begins = self.begins and not live
         if self.last_trade is None or trade.trade_id > self.last_trade.trade_id:
@@ -96,33 +100,40 @@ class SymbolTracker:
 
         What another program has stored in our place, our window lacks: it begins anew, and charts read the database.
         """
-        for first, last in self.lost:
-            for stored_first, stored_last in ranges.within(first, last):
-                self.lost.remove_range(stored_first, stored_last)
-        self.absent = IdRanges(absent or ())
-        for first, last in self.absent_unsaved:
-            self.absent.add_range(first, last)
-        filled = any(
-            self.stored_before.missing(*piece) for hole in self.received.held.gaps() for piece in ranges.within(*hole)
-        )
+        received = self.received.held
+        self.lost -= ranges
+        self.absent = self.absent_unsaved | (absent or IdRanges())
+        filled = False
+        if received.first is not None and received.last is not None:
+            holes = received.complement(received.first, received.last)
+            filled = bool((holes & ranges) - self.stored_before)
         self.stored_before = ranges
-        self._gaps_stale = True
+        self._forget()
         if filled and self.last_trade is not None:
             self.restart_window(self.last_trade)
 
-    def lose(self, trade_id: int) -> None:
-        """Note that a received trade could not be stored."""
-        self.lost.add(trade_id)
-        self._gaps_stale = True
+    def lose(self, first: int, last: int | None = None) -> None:
+        """Note that received trades, of that id or of all these ids, could not be stored."""
+        last = first if last is None else last
+        self.lost.add_range(first, last)
+        if self._held is not None:
+            self._held.remove_range(first, last)
+        self._change()
 
     def regain(self, trade_id: int) -> bool:
         """Note that a trade is about to be stored after all; False where it was neither lost nor elsewhere."""
-        for ids in (self.lost, self.elsewhere):
-            if trade_id in ids:
-                ids.remove_range(trade_id, trade_id)
-                self._gaps_stale = True
-                return True
-        return False
+        if trade_id in self.lost:
+            self.lost.remove_range(trade_id, trade_id)
+        elif trade_id in self.elsewhere:
+            self.elsewhere.remove_range(trade_id, trade_id)
+            if self._known is not None:
+                self._known.add(trade_id)
+        else:
+            return False
+        if self._held is not None and self._known is not None and trade_id in self._known:
+            self._held.add(trade_id)
+        self._change()
+        return True
 
     def move(self, kept: IdRanges) -> None:
         """
@@ -130,52 +141,57 @@ class SymbolTracker:
 
         Charts notice nothing: what was received stays received. What was lost is in no database, and stays lost.
         """
-        self.elsewhere = IdRanges(self.received.held)
-        for first, last in (*kept, *self.lost):
-            self.elsewhere.remove_range(first, last)
+        self.elsewhere = self.received.held - kept - self.lost
         self.stored_before = IdRanges()
         self.absent_unsaved = IdRanges()
         self.begins = not kept
-        self._gaps_stale = True
+        self._forget()
 
     def note_absent(self, first: int, last: int) -> None:
         """Remember that the exchange itself has no trades with these ids, whatever became of any that were received."""
         for hole in self.received.held.missing(first, last):
             self._passed_over.add_range(*hole)
-        for ids in (self.received.held, self.absent, self.absent_unsaved):
-            ids.add_range(first, last)
+        for ids in (self.received.held, self.absent, self.absent_unsaved, self._known, self._held):
+            if ids is not None:
+                ids.add_range(first, last)
         for ids in (self.lost, self.elsewhere):
             ids.remove_range(first, last)
         self.filled += 1
-        self._gaps_stale = True
+        self._change()
 
     def absent_saved(self, first: int, last: int) -> None:
         """Note that the database knows of these ids that there are no trades of them."""
         self.absent_unsaved.remove_range(first, last)
 
     def held(self) -> IdRanges:
-        """Return the ids stored before, received and neither lost nor elsewhere, or known not to exist, as one set."""
-        held = self._known()
-        for first, last in self.lost:
-            held.remove_range(first, last)
-        return held
+        """
+        Return the ids stored before, received and neither lost nor elsewhere, or known not to exist, as one set, which
+        is not to be changed and changes with the tracker.
+        """
+        return self._sets()[1]
+
+    def missing_ids(self) -> IdRanges:
+        """Return every gap from the first trade stored to the last received; not to be changed."""
+        if self._missing is None:
+            known, held = self._sets()
+            # What was received last may be lost, and is missing although nothing stored follows it.
+            first, last = known.first, known.last
+            self._missing = IdRanges() if first is None or last is None else held.complement(first, last)
+            self._missing_count = self._missing.count()
+        return self._missing
 
     def gaps(self) -> tuple[TradeGap, ...]:
-        """Return every gap from the first trade stored to the last received, oldest first."""
-        if self._gaps_stale:
-            self._gaps_stale = False
-            self._gaps = tuple(TradeGap(self.symbol, first, last) for first, last in self._missing())
-        return self._gaps
+        """Return the gaps of `missing_ids`, oldest first."""
+        return tuple(TradeGap(self.symbol, first, last) for first, last in self.missing_ids())
 
     def missing(self) -> int:
         """How many trades all gaps are missing."""
-        return sum(gap.missing for gap in self.gaps())
+        self.missing_ids()
+        return self._missing_count
 
     def neighbours(self, gap: TradeGap) -> tuple[int, int] | None:
         """Return the ids of the trades just before and after a gap; None where there are not both."""
-        held = self.held()
-        for first, last in self.absent:
-            held.remove_range(first, last)
+        held = self.held() - self.absent
         before, after = held.before(gap.first_trade_id), held.after(gap.last_trade_id)
         return None if before is None or after is None else (before, after)
 
@@ -187,20 +203,35 @@ class SymbolTracker:
         if trade_id not in self._passed_over:
             return False
         self._passed_over.remove_range(trade_id, trade_id)
+        self.elsewhere.remove_range(trade_id, trade_id)
         return True
 
-    def _missing(self) -> list[tuple[int, int]]:
-        known = self._known()
-        # What was received last may be lost, and is missing although nothing stored follows it.
-        return [] if known.first is None or known.last is None else self.held().missing(known.first, known.last)
+    def _sets(self) -> tuple[IdRanges, IdRanges]:
+        """Return what was received or stored, and what of that is held."""
+        if self._known is None or self._held is None:
+            self._known = (self.received.held - self.elsewhere) | self.stored_before
+            self._held = self._known - self.lost
+        return self._known, self._held
 
-    def _known(self) -> IdRanges:
-        known = IdRanges(self.received.held)
-        for first, last in self.elsewhere:
-            known.remove_range(first, last)
-        for first, last in self.stored_before:
-            known.add_range(first, last)
-        return known
+    def _hold(self, trade_id: int) -> None:
+        known, held = self._known, self._held
+        if known is None or held is None:
+            self._change()
+            return
+        is_lost = trade_id in self.lost
+        if is_lost or known.last is None or trade_id != known.last + 1:
+            self._change()
+        known.add(trade_id)
+        if not is_lost:
+            held.add(trade_id)
+
+    def _forget(self) -> None:
+        self._known = self._held = None
+        self._change()
+
+    def _change(self) -> None:
+        self._missing = None
+        self.changes += 1
 
     def _prune(self, before_us: int) -> None:
         if self.window_start_us is not None and before_us > self.window_start_us:

@@ -3,15 +3,26 @@ Which trades are held: disjoint ranges of ids.
 
 Binance numbers a symbol's spot trades consecutively, so the ids alone prove what is missing. A hole between two ranges
 is a gap; what lies before the first or after the last range is not known to exist.
+
+Usually there are a handful of ranges. Of a badly holed database there are a hundred thousand, so that whole sets are
+joined and taken from each other by numpy, in a millisecond or two.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.market.trade import Trade
+
+Ids = NDArray[np.int64]
+
+_FEW = 16  # ranges, which are taken one by one
 
 
 class TradeGap(NamedTuple):
@@ -28,19 +39,81 @@ class TradeGap(NamedTuple):
 
 
 class IdRanges:
-    """A set of trade ids, kept as disjoint, non-touching inclusive ranges in rising order."""
+    """
+    A set of trade ids, kept as disjoint, non-touching inclusive ranges in rising order.
+
+    Ids are below 2**63 - 1. ``|``, ``&`` and ``-`` make new sets, in the time of one pass over both.
+    """
 
     __slots__ = ("_firsts", "_lasts")
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
-        for first, last in ranges:
-            self.add_range(first, last)
+        self._firsts = array("q")
+        self._lasts = array("q")
+        if isinstance(ranges, IdRanges):
+            self._firsts, self._lasts = ranges._firsts[:], ranges._lasts[:]
+        else:
+            for first, last in ranges:
+                self._append(first, last)
+
+    @classmethod
+    def of_columns(cls, firsts: Ids, lasts: Ids) -> IdRanges:
+        """Return the set of ranges given as columns: in any order, and they may touch and overlap."""
+        if not len(firsts):
+            return cls()
+        order = np.argsort(firsts, kind="stable")
+        firsts, reached = firsts[order], np.maximum.accumulate(lasts[order])
+        begins = np.concatenate(([True], firsts[1:] > reached[:-1] + 1))
+        ends = np.concatenate((begins[1:], [True]))
+        return cls._of_sorted(firsts[begins], reached[ends])
+
+    @classmethod
+    def _of_sorted(cls, firsts: Ids, lasts: Ids) -> IdRanges:
+        made = cls()
+        made._firsts.frombytes(firsts.astype(np.int64, copy=False).tobytes())
+        made._lasts.frombytes(lasts.astype(np.int64, copy=False).tobytes())
+        return made
+
+    def columns(self) -> tuple[Ids, Ids]:
+        """Return the first and the last id of every range, rising; copies."""
+        return np.array(self._firsts, dtype=np.int64), np.array(self._lasts, dtype=np.int64)
+
+    def __or__(self, other: IdRanges) -> IdRanges:
+        more, fewer = (self, other) if self.range_count() >= other.range_count() else (other, self)
+        if fewer.range_count() <= _FEW:
+            joined = IdRanges(more)
+            for first, last in fewer:
+                joined.add_range(first, last)
+            return joined
+        (firsts, lasts), (other_firsts, other_lasts) = self.columns(), other.columns()
+        return IdRanges.of_columns(np.concatenate((firsts, other_firsts)), np.concatenate((lasts, other_lasts)))
+
+    def __and__(self, other: IdRanges) -> IdRanges:
+        (firsts, lasts), (other_firsts, other_lasts) = self.columns(), other.columns()
+        low = np.searchsorted(other_lasts, firsts)
+        counts = np.maximum(np.searchsorted(other_firsts, lasts, side="right") - low, 0)
+        # Each range of ours beside each of the others that overlaps it.
+        mine = np.repeat(np.arange(len(firsts)), counts)
+        theirs = np.arange(len(mine)) - np.repeat(np.cumsum(counts) - counts, counts) + low[mine]
+        return IdRanges._of_sorted(
+            np.maximum(firsts[mine], other_firsts[theirs]), np.minimum(lasts[mine], other_lasts[theirs])
+        )
+
+    def __sub__(self, other: IdRanges) -> IdRanges:
+        if not self or other.range_count() > _FEW:
+            return self & other.complement(self._firsts[0], self._lasts[-1]) if self else IdRanges()
+        left = IdRanges(self)
+        for first, last in other:
+            left.remove_range(first, last)
+        return left
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield the ranges as (first, last), both inclusive, in rising order."""
         return iter(list(zip(self._firsts, self._lasts, strict=True)))
+
+    def __reversed__(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges from the highest down; the set may not change meanwhile."""
+        return zip(reversed(self._firsts), reversed(self._lasts), strict=True)
 
     def __bool__(self) -> bool:
         return bool(self._firsts)
@@ -68,7 +141,12 @@ class IdRanges:
 
     def count(self) -> int:
         """How many ids are held."""
-        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+        firsts, lasts = self.columns()
+        return int((lasts - firsts).sum()) + len(firsts)
+
+    def range_count(self) -> int:
+        """How many ranges there are."""
+        return len(self._firsts)
 
     def range_of(self, trade_id: int) -> tuple[int, int] | None:
         """Return the range (first, last) that holds the id, or None."""
@@ -105,8 +183,10 @@ class IdRanges:
         if low < high:
             first = min(first, self._firsts[low])
             last = max(last, self._lasts[high - 1])
-        self._firsts[low:high] = [first]
-        self._lasts[low:high] = [last]
+        if high - low == 1:
+            self._firsts[low], self._lasts[low] = first, last
+        else:
+            self._put(low, high, [(first, last)])
 
     def remove_range(self, first: int, last: int) -> None:
         """Take out every id from ``first`` to ``last``; ids not held are no error."""
@@ -121,8 +201,7 @@ class IdRanges:
             kept.append((self._firsts[low], first - 1))
         if self._lasts[high - 1] > last:
             kept.append((last + 1, self._lasts[high - 1]))
-        self._firsts[low:high] = [one for one, _ in kept]
-        self._lasts[low:high] = [one for _, one in kept]
+        self._put(low, high, kept)
 
     def within(self, first: int, last: int) -> list[tuple[int, int]]:
         """Return the ranges of ``first``..``last`` that are held, in rising order."""
@@ -147,12 +226,8 @@ class IdRanges:
         """Return the ranges of ``first``..``last`` that are not held, in rising order."""
         holes = []
         expected = first
-        start = max(bisect_right(self._firsts, first) - 1, 0)
-        for low, high in zip(self._firsts[start:], self._lasts[start:], strict=True):
-            if low > last:
-                break
-            if high < expected:
-                continue
+        start, end = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
+        for low, high in zip(self._firsts[start:end], self._lasts[start:end], strict=True):
             if low > expected:
                 holes.append((expected, low - 1))
             expected = high + 1
@@ -160,9 +235,30 @@ class IdRanges:
             holes.append((expected, last))
         return holes
 
+    def complement(self, first: int, last: int) -> IdRanges:
+        """Return what `missing` returns, as a set, and quickly where that is much."""
+        firsts, lasts = self.columns()
+        low, high = np.searchsorted(lasts, first), np.searchsorted(firsts, last, side="right")
+        begins = np.concatenate(([first], lasts[low:high] + 1))
+        ends = np.concatenate((firsts[low:high] - 1, [last]))
+        return IdRanges._of_sorted(begins[begins <= ends], ends[begins <= ends])
+
     def gaps(self) -> list[tuple[int, int]]:
         """Return the holes between the ranges held, in rising order."""
         return [(last + 1, first - 1) for last, first in zip(self._lasts, self._firsts[1:], strict=False)]
+
+    def _append(self, first: int, last: int) -> None:
+        """Add a range; at once where it comes after all others, as rows of a table do."""
+        if last >= first and (not self._lasts or first > self._lasts[-1] + 1):
+            self._firsts.append(first)
+            self._lasts.append(last)
+        else:
+            self.add_range(first, last)
+
+    def _put(self, low: int, high: int, ranges: Iterable[tuple[int, int]]) -> None:
+        """Put ranges in the place of those from ``low`` up to ``high``."""
+        self._firsts[low:high] = array("q", [first for first, _ in ranges])
+        self._lasts[low:high] = array("q", [last for _, last in ranges])
 
 
 class SymbolCoverage:

@@ -18,7 +18,7 @@ from app.live import repair
 from app.live.clock import SystemClock
 from app.live.recorder import Recorder
 from app.live.repair import Download, Repairer
-from app.market.coverage import IdRanges, TradeGap
+from app.market.coverage import IdRanges
 from app.market.errors import FeedRejected
 from app.market.ports import Clock, TradeHistory
 from app.market.trade import Trade
@@ -295,15 +295,15 @@ async def test_a_bug_outside_of_any_gap_does_not_end_the_repairs(
     receive(recorder, 1, 20)
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
-    gaps = tracker.gaps
+    missing_ids = tracker.missing_ids
     failing = iter([True, True])
 
-    def faulty() -> tuple[TradeGap, ...]:
+    def faulty() -> IdRanges:
         if next(failing, False):
             raise ZeroDivisionError("a bug")
-        return gaps()
+        return missing_ids()
 
-    tracker.gaps = faulty  # type: ignore[method-assign]  # because no tracker has this bug
+    tracker.missing_ids = faulty  # type: ignore[method-assign]  # because no tracker has this bug
     async with repairing(recorder, exchange, clock):
         await until(lambda: tracker.received.held.count() == 20)
     assert [record.levelname for record in caplog.records].count("CRITICAL") == 1

@@ -153,7 +153,7 @@ def test_seconds_older_than_what_is_kept_are_forgotten(looked_at: bool, kept_s: 
 @given(
     stored=st.sets(st.integers(1, 40)),
     steps=st.lists(
-        st.tuples(st.sampled_from(["add", "fetch", "lose", "regain", "absent", "move"]), st.integers(1, 40))
+        st.tuples(st.sampled_from(["add", "fetch", "lose", "regain", "absent", "move", "stored"]), st.integers(1, 40))
     ),
 )
 def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[str, int]]) -> None:
@@ -168,6 +168,7 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
             case "add" | "fetch":
                 assert tracker.add(trade(number), live=act == "add") == (number not in received - unreceived)
                 received.add(number)
+                elsewhere -= unreceived & {number}
                 unreceived.discard(number)
             case "lose":
                 tracker.lose(number)
@@ -187,6 +188,10 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
                 tracker.move(IdRanges([(number, number + 3)]))
                 elsewhere = received - set(range(number, number + 4)) - lost
                 stored = set()
+            case "stored":
+                stored = stored | set(range(number, 41, 3))
+                tracker.stored(IdRanges((one, one) for one in stored))
+                lost -= stored
         # Asked at any moment, because the answer is kept between changes.
         if random.Random(number).random() < 0.5:
             tracker.gaps()

@@ -52,11 +52,21 @@ class IdRangesMachine(RuleBasedStateMachine):
     def missing(self, first: int, length: int) -> None:
         asked = set(range(first, first + length))
         assert self.held.missing(first, first + length - 1) == ranges_of(asked - self.model)
+        assert list(self.held.complement(first, first + length - 1)) == ranges_of(asked - self.model)
+
+    @rule(others=st.sets(ids))
+    def algebra(self, others: set[int]) -> None:
+        other = IdRanges(ranges_of(others))
+        assert list(self.held | other) == ranges_of(self.model | others)
+        assert list(self.held & other) == ranges_of(self.model & others)
+        assert list(self.held - other) == ranges_of(self.model - others)
 
     @invariant()
     def agrees(self) -> None:
         ranges = ranges_of(self.model)
         assert list(self.held) == ranges
+        assert list(reversed(self.held)) == ranges[::-1]
+        assert self.held.range_count() == len(ranges)
         assert bool(self.held) == bool(self.model)
         assert self.held == IdRanges(reversed(ranges))
         assert self.held.first == min(self.model, default=None)
