@@ -16,19 +16,17 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.exporting import Exporting
+from app.gap_marks import GapMarks
 from app.live.ahead import LookAhead
 from app.live.databases import Database
 from app.live.engine import Engine
-from app.live.gaps import MOST_GAPS, GapTimes, TimedGap, ids_in_view
 from app.live.measures import PaintWatch
 from app.live.session import ChartSession, SessionState
-from app.live.tracker import SymbolTracker
-from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
-from app.panels import PanelMaker, feed_status, gap_band, history_reason
+from app.panels import PanelMaker, feed_status, history_reason
 from app.watching import Watching
 from app.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
@@ -80,7 +78,7 @@ class WindowBridge(QObject):
         self._watching = Watching(engine, window, state, self._panels)
         self._watching.on_change = self.state_changed.emit
         self._exporting = Exporting(engine, window)
-        self._gap_times = GapTimes()
+        self._gap_marks = GapMarks(engine, chart, self._begin)
         self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
         self._session: ChartSession | None = None
         self._session_work: asyncio.Task[None] | None = None
@@ -96,9 +94,6 @@ class WindowBridge(QObject):
         self._reload_wait_s = _RELOAD_FIRST_S
         self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
-        self._gaps_shown: tuple[object, ...] = ()
-        self._timed_gaps: list[TimedGap] = []
-        self._gap_work: asyncio.Task[None] | None = None
         self._database: Database | None = None  # the one that the chart was loaded from
         self._ahead_timer = self._timer(0, self._load_ahead)
         self._ahead_timer.setSingleShot(True)
@@ -254,7 +249,7 @@ class WindowBridge(QObject):
             on_state=self._on_session_state,
             on_change=self._on_session_change,
         )
-        self._gaps_shown, self._timed_gaps = (), []
+        self._gap_marks.show(self._session)
         self._on_session_state()
         self._work_on_session(self._run_session(self._session))
 
@@ -407,7 +402,7 @@ class WindowBridge(QObject):
         if self._view_moved:
             self._view_moved = False
             self._fill_view()
-            self._look_at_gaps(self._state.symbol)
+            self._gap_marks.view_moved()
         self._ticks += 1
         if self._ticks % _TICKS_A_SECOND == 0:
             self._on_second()
@@ -422,36 +417,7 @@ class WindowBridge(QObject):
         if trading and self._engine.is_receiving(session.symbol) and session.tick():
             self._chart.series_changed()
         self._reload_when_stale(session)
-        tracker = self._engine.recorder.tracker(session.symbol)
-        looked_up = self._gap_work is None or self._gap_work.done()
-        if tracker is not None and looked_up and self._gaps_of(tracker) != self._gaps_shown:
-            self._gap_work = self._begin(self._show_gaps(session, tracker))
-
-    def _gaps_of(self, tracker: SymbolTracker) -> tuple[object, ...]:
-        """Return all that the bands show; what is the same needs no new ones."""
-        return (*tracker.gaps()[-MOST_GAPS:], tracker.symbol in self._engine.repairer.repairing)
-
-    async def _show_gaps(self, session: ChartSession, tracker: SymbolTracker) -> None:
-        database = self._engine.database
-        if database is None:
-            return
-        shown = self._gaps_of(tracker)
-        try:
-            timed = await self._gap_times.of(tracker, database.store)
-        except StoreError as error:
-            logger.info("gaps not shown: %s", error)
-            return
-        if session is self._session:
-            self._timed_gaps = timed
-            self._look_at_gaps(session.symbol)
-            self._chart.set_gaps([gap_band(one, repairing=bool(shown[-1])) for one in timed])
-            if len(timed) == len(shown) - 1:
-                self._gaps_shown = shown
-
-    def _look_at_gaps(self, symbol: str) -> None:
-        """Let what is missing in view be fetched first."""
-        visible = self._chart.visible_range_us()
-        self._engine.repairer.look_at(symbol, [] if visible is None else ids_in_view(self._timed_gaps, *visible))
+        self._gap_marks.renew()
 
     # Small things
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.live.board import Latest
 from app.live.engine import Engine
-from app.live.gaps import TimedGap
+from app.live.gaps import PlacedGap
 from app.live.rates import Rate
 from app.live.repair import TRADES_A_MINUTE
 from app.market.ports import FeedState, FeedStatus
@@ -126,9 +126,9 @@ class PanelMaker:
         )
 
 
-def gap_band(timed: TimedGap, *, repairing: bool) -> GapBand:
+def gap_band(gap: PlacedGap, *, repairing: bool) -> GapBand:
     """Return the band that marks a gap on the chart."""
-    return GapBand(timed.start_us, timed.end_us, timed.gap.missing, repairing)
+    return GapBand(gap.start_us, gap.end_us, gap.missing, repairing)
 
 
 def feed_status(engine: Engine) -> FeedStatus:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
 from itertools import starmap
 from typing import Any
 
@@ -29,6 +30,7 @@ from storage.pool import ConnectionPool
 from storage.retention import trades_kept_from
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800 * SECOND_US  # 1970 to 2100
+_ALWAYS_KEPT = Interval.parse("5s")  # from the finest rollup, which outlives its trades
 _NO_SLOT = -(10**15)
 _WINDOW_GROWTH = 4
 
@@ -120,6 +122,14 @@ class PostgresStore:
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
+    def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """See `app.market.ports.CandleStore`."""
+        with self._reading("read candles") as connection:
+            reader = _CandleReader.open(connection, symbol, interval)
+            if reader is not None and reader.lacks_trades(start_us):
+                reader = _CandleReader.open(connection, symbol, _ALWAYS_KEPT)
+            return [] if reader is None else reader.traded(start_us, end_us)
+
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:
@@ -203,13 +213,32 @@ class _CandleReader:
         # complete. The rollups stay.
         kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
-        self._held = ranges.read(connection, ranges.COVERAGE, symbol_id)
-        self._kline_intervals = klines.stored_intervals(connection, symbol_id, interval)
 
     @classmethod
     def open(cls, connection: Connection, symbol: str, interval: Interval) -> _CandleReader | None:
         symbol_id = _symbol_id(connection, symbol)
         return None if symbol_id is None else cls(connection, symbol_id, interval)
+
+    @cached_property
+    def _held(self) -> IdRanges:
+        return ranges.read(self._connection, ranges.COVERAGE, self._symbol_id)
+
+    @cached_property
+    def _kline_intervals(self) -> list[Interval]:
+        return klines.stored_intervals(self._connection, self._symbol_id, self._interval)
+
+    def lacks_trades(self, start_us: int) -> bool:
+        """Whether candles from then on are made of trades that may be dropped."""
+        return self._source.is_trades and start_us < self._floor_us
+
+    def traded(self, start_us: int, end_us: int) -> list[Candle]:
+        """Return the candles with a trade that `app.market.ports.CandleStore.traded` returns."""
+        start_us = self._interval.open_time_us(max(start_us, _ALL_START_US))
+        end_us = self._interval.next_open_us(min(end_us, _ALL_END_US) - 1)
+        if start_us >= end_us:
+            return []
+        before, after = self._traded_near(start_us, before=True), self._traded_near(end_us, before=False)
+        return [candle for candle in (before, *self._folded(start_us, end_us), after) if candle is not None]
 
     def newest(self, start_us: int | None, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
         """Return the candles that open in ``[start_us, end_us)``; with ``limit`` the newest of them."""

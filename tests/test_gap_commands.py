@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.live import repair
 from app.main import main
 from app.market.trade import Trade
 from app.sandbox.server import SandboxServer
@@ -57,6 +58,8 @@ def _surroundings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reachable_folder: Path, server: SandboxServer
 ) -> Iterator[None]:
     set_surroundings(monkeypatch, tmp_path, reachable_folder / "gaps" / "data")
+    for wait in ("_AWAY_S", "_SHORT_S", "_DOUBT_S"):
+        monkeypatch.setattr(repair, wait, 0.05)
     point_to(server, monkeypatch)
     with unchanged_process():
         yield

@@ -9,8 +9,8 @@ import pytest
 
 from app.live.clock import ExchangeClock
 from app.live.engine import Engine
-from app.live.gaps import TimedGap
-from app.market.coverage import IdRanges, TradeGap
+from app.live.gaps import PlacedGap
+from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US
 from app.market.ports import EventHandler, FeedCounters, FeedState, FeedStatus
 from app.market.symbol import Symbol
@@ -181,7 +181,7 @@ async def test_a_feed_that_ended_for_good_is_said_to_be_refused(engine: Engine) 
 
 
 def test_a_gap_becomes_a_band_between_its_neighbours() -> None:
-    band = gap_band(TimedGap(TradeGap(SYMBOL, 3, 5), 10, 20), repairing=True)
+    band = gap_band(PlacedGap(3, 5, 3, 10, 20), repairing=True)
     assert (band.start_us, band.end_us, band.missing, band.repairing) == (10, 20, 3, True)
 
 

@@ -189,12 +189,6 @@ class SymbolTracker:
         self.missing_ids()
         return self._missing_count
 
-    def neighbours(self, gap: TradeGap) -> tuple[int, int] | None:
-        """Return the ids of the trades just before and after a gap; None where there are not both."""
-        held = self.held() - self.absent
-        before, after = held.before(gap.first_trade_id), held.after(gap.last_trade_id)
-        return None if before is None or after is None else (before, after)
-
     def _exists_after_all(self, trade_id: int) -> bool:
         """Note that a trade of this id exists; whether it was only taken to be held because it was absent."""
         if trade_id in self.absent:

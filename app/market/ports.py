@@ -288,6 +288,13 @@ class CandleStore(Protocol):
         goes on until then: candles without a trade are empty up to it.
         """
 
+    def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """
+        Return the stored candles with a trade and its ids that lie at least in part in ``[start_us, end_us)``, the one
+        before and the one after, oldest first. Nothing is said of what is between them, and not whether they are
+        complete or closed.
+        """
+
     def save_klines(
         self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:

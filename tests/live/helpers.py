@@ -251,6 +251,10 @@ class FakeStore:
         ]
         return found if limit is None else found[-limit:]
 
+    def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        self._answer()
+        return [candle for candle in folded(self.stored.values(), interval) if candle.trades]
+
     def save_klines(
         self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:

@@ -1,64 +1,65 @@
-"""When missing trades would have happened."""
+"""Where missing trades would have happened."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.live.gaps import GapTimes, TimedGap, ids_in_view
-from app.live.tracker import SymbolTracker
-from app.market.coverage import TradeGap
-from app.market.errors import StoreUnavailable
-from app.market.interval import SECOND_US
-from tests.live.helpers import START_US, SYMBOL, FakeStore, trade
+from app.live.gaps import PlacedGap, ids_in_view, interval_of_view, placed
+from app.market.coverage import IdRanges
+from app.market.interval import SECOND_US, Interval
+from tests.live.helpers import START_US, folded, trade
 
-
-def tracker_with(*ids: int) -> SymbolTracker:
-    tracker = SymbolTracker(SYMBOL)
-    for number in ids:
-        tracker.add(trade(number))
-    return tracker
+TEN_SECONDS = Interval.parse("10s")
 
 
-async def test_a_gap_lies_between_its_neighbours() -> None:
-    store = FakeStore([trade(1), trade(2), trade(6), trade(9)])
-    found = await GapTimes().of(tracker_with(1, 2, 6, 9), store)
-    assert found == [
-        TimedGap(TradeGap(SYMBOL, 3, 5), START_US + 2 * SECOND_US, START_US + 6 * SECOND_US),
-        TimedGap(TradeGap(SYMBOL, 7, 8), START_US + 6 * SECOND_US, START_US + 9 * SECOND_US),
+def seconds(number: float) -> int:
+    return START_US + round(number * SECOND_US)
+
+
+def place(*ids: int, missing: list[tuple[int, int]]) -> list[PlacedGap]:
+    """Place gaps between trades of these ids, of which one comes every second, in candles of ten seconds."""
+    traded = [candle for candle in folded(map(trade, ids), TEN_SECONDS) if candle.trades]
+    return placed(IdRanges(missing), traded, TEN_SECONDS)
+
+
+def test_a_gap_reaches_over_every_candle_that_it_touches() -> None:
+    assert place(1, 2, 6, 35, missing=[(3, 5), (7, 34)]) == [
+        PlacedGap(3, 5, 3, seconds(0), seconds(10) - 1),
+        PlacedGap(7, 34, 28, seconds(0), seconds(40) - 1),
     ]
 
 
-async def test_a_gap_whose_neighbours_are_not_stored_yet_comes_later_and_each_is_looked_up_once() -> None:
-    store = FakeStore([trade(1)])
-    tracker, times = tracker_with(1, 5), GapTimes()
-    assert await times.of(tracker, store) == []
-    store.stored[5] = trade(5)
-    assert len(await times.of(tracker, store)) == 1
-    calls = store.trade_calls
-    assert len(await times.of(tracker, store)) == 1
-    assert store.trade_calls == calls
+def test_gaps_between_the_same_candles_are_one_and_absent_ids_between_them_count_for_nothing() -> None:
+    assert place(9, 21, missing=[(10, 12), (15, 20)]) == [PlacedGap(10, 20, 9, seconds(0), seconds(30) - 1)]
 
 
-async def test_a_repaired_gap_is_gone() -> None:
-    store = FakeStore([trade(1), trade(3)])
-    tracker, times = tracker_with(1, 3), GapTimes()
-    assert len(await times.of(tracker, store)) == 1
-    tracker.add(trade(2))
-    assert await times.of(tracker, store) == []
+def test_a_gap_outside_of_the_candles_has_no_place() -> None:
+    assert place(20, 30, missing=[(1, 5), (31, 40)]) == []
+    assert place(missing=[(1, 5)]) == []
 
 
-async def test_only_the_newest_gaps_are_looked_up() -> None:
-    ids = range(1, 501, 2)
-    found = await GapTimes().of(tracker_with(*ids), FakeStore([trade(number) for number in ids]))
-    assert len(found) == 100
-    assert found[-1].gap == TradeGap(SYMBOL, 498, 498)
+@given(st.sets(st.integers(1, 120), min_size=1), st.sets(st.integers(1, 120)))
+def test_each_missing_trade_is_in_one_band_that_holds_its_time(held: set[int], absent: set[int]) -> None:
+    missing = set(range(min(held), max(held))) - held - absent
+    gaps = place(*sorted(held), missing=[(one, one) for one in sorted(missing)])
+    assert sum(gap.missing for gap in gaps) == len(missing)
+    assert [gap.first_trade_id for gap in gaps] == sorted(gap.first_trade_id for gap in gaps)
+    for one in missing:
+        (around,) = [gap for gap in gaps if gap.first_trade_id <= one <= gap.last_trade_id]
+        assert around.start_us <= trade(one).time_us <= around.end_us
+        before, after = max(two for two in held if two < one), min(two for two in held if two > one)
+        assert around.start_us == TEN_SECONDS.open_time_us(trade(before).time_us)
+        assert around.end_us == TEN_SECONDS.next_open_us(trade(after).time_us) - 1
 
 
-async def test_a_database_that_is_away_raises() -> None:
-    store = FakeStore()
-    store.failure = StoreUnavailable("The database is away.")
-    with pytest.raises(StoreUnavailable):
-        await GapTimes().of(tracker_with(1, 3), store)
+def test_a_view_of_very_many_candles_is_looked_up_in_longer_ones() -> None:
+    day_us = 86_400 * SECOND_US
+    assert interval_of_view(TEN_SECONDS, 0, 20_000 * SECOND_US) == TEN_SECONDS
+    assert interval_of_view(TEN_SECONDS, 0, day_us) == Interval.parse("1m")
+    assert interval_of_view(TEN_SECONDS, 0, 3_650 * day_us) == Interval.parse("3d")
+    assert interval_of_view(Interval.parse("1M"), 0, 3_650 * day_us) == Interval.parse("1M")
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,5 @@ async def test_a_database_that_is_away_raises() -> None:
 def test_the_ids_in_view_are_guessed_from_the_times_around_the_gap(
     start_us: int, end_us: int, expected: list[tuple[int, int]]
 ) -> None:
-    gaps = [TimedGap(TradeGap(SYMBOL, 101, 200), 500, 1_000), TimedGap(TradeGap(SYMBOL, 2_001, 2_010), 1_600, 1_600)]
+    gaps = [PlacedGap(101, 200, 100, 500, 1_000), PlacedGap(2_001, 2_010, 10, 1_600, 1_600)]
     assert ids_in_view(gaps, start_us, end_us) == expected
-
-
-async def test_the_neighbours_of_absent_ids_stand_in_for_them() -> None:
-    tracker = tracker_with(1, 2, 9)
-    tracker.note_absent(3, 4)
-    (found,) = await GapTimes().of(tracker, FakeStore([trade(1), trade(2), trade(9)]))
-    assert found == TimedGap(TradeGap(SYMBOL, 5, 8), START_US + 2 * SECOND_US, START_US + 9 * SECOND_US)

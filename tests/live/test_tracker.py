@@ -108,17 +108,6 @@ def test_a_trade_that_the_exchange_was_taken_not_to_have_counts_when_it_comes() 
     assert list(tracker.absent) == list(tracker.absent_unsaved) == [(2, 4), (6, 9)]
 
 
-def test_the_neighbours_of_a_gap_are_trades_and_not_absent_ids() -> None:
-    tracker = SymbolTracker(SYMBOL)
-    for number in (1, 2, 20, 21):
-        tracker.add(trade(number))
-    tracker.note_absent(3, 5)
-    tracker.note_absent(11, 12)
-    tracker.note_absent(19, 19)
-    assert tracker.gaps() == (TradeGap(SYMBOL, 6, 10), TradeGap(SYMBOL, 13, 18))
-    assert [tracker.neighbours(gap) for gap in tracker.gaps()] == [(2, 20), (2, 20)]
-
-
 def test_what_another_program_stored_in_our_place_is_missing_no_more_and_begins_the_window_anew() -> None:
     tracker = SymbolTracker(SYMBOL)
     for number in (1, 2, 6, 7):

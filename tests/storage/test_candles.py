@@ -3,8 +3,9 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -229,6 +230,33 @@ def test_no_candle_is_made_of_what_retention_left_of_its_trades(world: World, na
         candle for candle in whole if candle.open_time_us >= midnight_us
     ]
     assert world.store.candles("BTCUSDT", MINUTE) == folded(trades, MINUTE)
+
+
+@pytest.mark.parametrize("name", ["1s", "7s", "1m", "13m"])
+def test_what_was_traded_in_a_stretch_comes_with_the_nearest_before_and_after(world: World, name: str) -> None:
+    interval = Interval.parse(name)
+    trades = [Trade("BTCUSDT", number, START_US + number * 20 * SECOND_US, 10, 1, False) for number in range(1, 400)]
+    kept = [trade for trade in trades if not 100 <= trade.trade_id < 200]
+    world.record(kept)
+    ids = [(one.open_time_us, one.first_trade_id, one.last_trade_id) for one in folded(kept, interval) if one.trades]
+    for first, last in ((50, 60), (120, 150), (90, 300), (0, 5), (395, 500)):
+        start_us, end_us = START_US + first * 20 * SECOND_US, START_US + last * 20 * SECOND_US
+        begins = [open_us for open_us, *_ in ids]
+        low = bisect_left(begins, interval.open_time_us(start_us))
+        high = bisect_left(begins, end_us)
+        found = world.store.traded("BTCUSDT", interval, start_us, end_us)
+        assert [(one.open_time_us, one.first_trade_id, one.last_trade_id) for one in found] == ids[
+            max(low - 1, 0) : high + 1
+        ]
+    assert world.store.traded("NOPE", interval, START_US, START_US + 1) == []
+    dropped = datetime.fromtimestamp(START_US / 1e6, UTC) + timedelta(seconds=4_000)
+    with world.connect() as connection:
+        connection.execute("DELETE FROM trades WHERE time < %s", (dropped,))
+        connection.execute("UPDATE retention SET kept_from = %s", (dropped,))
+    found = world.store.traded("BTCUSDT", interval, START_US + 50 * 20 * SECOND_US, START_US + 60 * 20 * SECOND_US)
+    told = IdRanges((one.first_trade_id, one.last_trade_id) for one in found)
+    assert told.missing(50, 59) == []
+    assert told.first < 50
 
 
 def test_the_coverage_of_many_symbols_is_that_of_each(world: World) -> None:
