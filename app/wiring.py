@@ -7,13 +7,15 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.binance.endpoints import check_rest_base, check_ws_base
+from app.binance.endpoints import check_rest_base, check_ws_base, exchange_of
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
 from app.databases import has_database as has_database
 from app.databases import open_database as open_database
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.engine import Engine
+from app.live.kept_shutout import FILE_NAME as SHUTOUT_FILE
+from app.live.kept_shutout import KeptShutout
 from app.live.machine import Upheaval, watch
 from app.market.ports import Clock
 from app.market.shutout import Shutout
@@ -41,11 +43,18 @@ def spool_of(settings: Settings) -> DiskSpool | None:
     return DiskSpool(settings.data_dir / FILE_NAME, settings.spool_megabytes * 1_000_000)
 
 
+def shutout_of(settings: Settings, clock: Clock) -> Shutout:
+    """Return how long the exchange keeps this address out, as far as an earlier run was told."""
+    exchanges = {exchange_of(url) for url in (settings.binance_ws_url, settings.binance_rest_url)}
+    return KeptShutout(settings.data_dir / SHUTOUT_FILE, exchanges, clock)
+
+
 @asynccontextmanager
 async def exchange_rest(
     settings: Settings, exchange_clock: ExchangeClock, shutout: Shutout | None = None
 ) -> AsyncIterator[BinanceRest]:
     """Yield the exchange's REST client on the running loop; closed afterwards."""
+    shutout = shutout or shutout_of(settings, exchange_clock)
     rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, shutout=shutout)
     try:
         yield rest
@@ -63,7 +72,7 @@ def exchange_feed(
         stall_after_s=settings.stall_seconds,
         max_attempts=settings.reconnect_attempts if max_attempts is None else max_attempts,
         proxy=settings.proxy,
-        shutout=shutout,
+        shutout=shutout or shutout_of(settings, clock),
     )
 
 
@@ -79,7 +88,7 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
     """
     clock = clock if clock is not None else SystemClock()
     exchange_clock = ExchangeClock(clock)
-    shutout = Shutout()  # a ban is the address's: whoever is told of it, both obey
+    shutout = shutout_of(settings, clock)  # a ban is the address's: whoever is told of it, both obey
     feed = exchange_feed(settings, clock, shutout)
     async with exchange_rest(settings, exchange_clock, shutout) as rest:
         engine = Engine(

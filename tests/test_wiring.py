@@ -1,17 +1,22 @@
-"""The whole engine when the computer has slept: new connections, and the exchange's time asked for again, at once."""
+"""The whole engine: after a sleep of the computer everything is renewed at once, after a restart a ban still holds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from app.live.clock import ExchangeClock
+from app.market.errors import FeedShutOut
 from app.market.ports import FeedState
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
-from app.settings import load
-from app.wiring import engine_for
+from app.settings import Settings, load
+from app.wiring import engine_for, exchange_rest
 from tests.binance.helpers import until
 
 
@@ -30,14 +35,26 @@ class SleepyClock:
         await asyncio.sleep(seconds)
 
 
-async def test_after_a_sleep_of_the_computer_everything_is_renewed_at_once(tmp_path: Path) -> None:
-    server = SandboxServer(SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=200))
-    await server.start()
+@pytest.fixture
+async def server() -> AsyncIterator[SandboxServer]:
+    made = SandboxServer(SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=200))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def settings_for(server: SandboxServer, tmp_path: Path) -> Settings:
     addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url, "stall_seconds": "1000"}
-    options = {"data_dir": str(tmp_path / "data"), "database_url": "postgresql://127.0.0.1:1/none", **addresses}
+    options = {"data_dir": str(tmp_path), "database_url": "postgresql://127.0.0.1:1/none", **addresses}
+    return load(options, environment={}, file=tmp_path / "none")
+
+
+async def test_after_a_sleep_of_the_computer_everything_is_renewed_at_once(
+    server: SandboxServer, tmp_path: Path
+) -> None:
     clock = SleepyClock()
     states: list[FeedState] = []
-    async with engine_for(load(options, environment={}, file=tmp_path / "none"), clock) as engine:
+    async with engine_for(settings_for(server, tmp_path), clock) as engine:
         engine.feed.on_status(lambda status: states.append(status.state))
         engine.start(["BTCUSDT"])
         await until(lambda: engine.recorder.trades_received > 10, "trades")
@@ -53,4 +70,30 @@ async def test_after_a_sleep_of_the_computer_everything_is_renewed_at_once(tmp_p
         assert abs(engine.exchange_clock.now_us() - time.time_ns() // 1_000) < 60_000_000
         assert FeedState.STALE in states
         await engine.close()
-    await server.stop()
+
+
+async def test_a_ban_that_one_run_met_is_obeyed_and_counted_down_by_the_next(
+    server: SandboxServer, tmp_path: Path
+) -> None:
+    settings, clock = settings_for(server, tmp_path), SleepyClock()
+    server.rest_faults.fail_next(418, retry_after_s=900, code=-1003, times=None)
+    async with exchange_rest(settings, ExchangeClock(clock)) as rest:
+        with pytest.raises(FeedShutOut):
+            await rest.server_time_us()
+    asked = dict(server.faults.counts)
+    async with engine_for(settings, clock) as engine:
+        engine.start(["BTCUSDT"])
+        await until(lambda: engine.feed.status.state is FeedState.BACKING_OFF)
+        await engine.clock_measured()
+        said = engine.feed.status.sentence(clock.monotonic_s())
+        assert "has banned this address for asking too much (HTTP 418); trying again in 14 min" in said
+        engine.retry_exchange()
+        assert engine.shutout.left_s(clock.monotonic_s()) > 890
+        await engine.close()
+    assert server.faults.counts == asked
+    clock.slept_s = 901.0
+    server.faults.clear()
+    async with engine_for(settings, clock) as engine:
+        engine.start(["BTCUSDT"])
+        await until(lambda: engine.recorder.trades_received, "trades after the ban")
+        await engine.close()

@@ -27,6 +27,7 @@ from websockets.exceptions import (
 
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut
 from app.market.ports import FeedState
+from app.market.shutout import LONGEST_S
 
 QUICK_DELAY_S = 0.2
 FIRST_DELAY_S = 0.5
@@ -268,8 +269,7 @@ def network_reason(error: OSError) -> str:
 def _seconds(text: str | None, otherwise: float) -> float:
     if text is None or not (text.isascii() and text.strip().isdigit()):
         return otherwise
-    # The longest ban is three days; more is no answer of the exchange.
-    return min(float(text), 3 * 86_400.0)
+    return min(float(text), LONGEST_S)
 
 
 def _why_closed(error: ConnectionClosed, host: str) -> str:

@@ -100,6 +100,14 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc
 
 
+def exchange_of(url: str) -> str:
+    """Return what an address shares its bans with: the domain (``binance.com``), or host and port where it has none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    labels = host.split(".")
+    return parts.netloc if len(labels) < 2 or labels[-1].isdigit() or ":" in host else ".".join(labels[-2:])
+
+
 def is_loopback(url: str) -> bool:
     """Whether an address names this machine, which no proxy could reach for us."""
     host = urlsplit(url).hostname or ""

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from app.market.countdown import with_retry
 
+LONGEST_S = 3 * 86_400.0
+"""The longest ban of the exchange; more is no answer of its."""
+
 
 class Shutout:
     """Until when nothing may be asked. ``reason``: the sentence of the answer that said so."""
@@ -18,10 +21,17 @@ class Shutout:
         self._until_s = 0.0
         self.reason = ""
 
-    def note(self, reason: str, wait_s: float, now_s: float) -> None:
-        """Take in that the exchange wants to be left alone for that long from ``now_s`` (monotonic)."""
-        if now_s + wait_s > self._until_s:  # a shorter wait does not end a longer one
-            self._until_s, self.reason = now_s + wait_s, reason
+    def note(self, reason: str, wait_s: float, now_s: float) -> bool:
+        """
+        Take in that the exchange wants to be left alone for that long from ``now_s`` (monotonic).
+
+        Returns False where that changes nothing, because a longer wait holds.
+        """
+        until_s = now_s + min(wait_s, LONGEST_S)
+        if until_s <= self._until_s:
+            return False
+        self._until_s, self.reason = until_s, reason
+        return True
 
     def left_s(self, now_s: float) -> float:
         """Return for how long nothing may be asked yet; 0 where it may be now."""

@@ -1,0 +1,85 @@
+"""
+A ban that a restart does not forget.
+
+Whoever asks again during a ban prolongs it, and a restart is the first thing that people try. So what the exchange
+asked us to wait stands in a small file of the data directory, and counts from the start of the next run on. The file
+is a help and no more: one that is damaged, over, or about another exchange is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from app.market.ports import Clock
+from app.market.shutout import LONGEST_S, Shutout
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "shutout.json"
+_LONGEST_REASON = 300
+
+
+class _Kept(msgspec.Struct):
+    """``until``: by this computer's clock, so not believed beyond ``wait_s`` from now: that may have been set since."""
+
+    reason: str
+    until: datetime
+    wait_s: float
+    exchanges: list[str]
+
+
+class KeptShutout(Shutout):
+    """
+    A `Shutout` of these ``exchanges`` that begins with what an earlier run wrote to ``path``.
+
+    ``path``'s folder need not exist; then nothing is kept.
+    """
+
+    def __init__(self, path: Path, exchanges: Collection[str], clock: Clock) -> None:
+        super().__init__()
+        self._path = path
+        self._exchanges = frozenset(exchanges)
+        self._clock = clock
+        kept = _read(path)
+        if kept is not None and self._exchanges.intersection(kept.exchanges):
+            left_s = (kept.until - self._now()).total_seconds()
+            reason = " ".join(kept.reason.split())[:_LONGEST_REASON]
+            if left_s > 0 and kept.wait_s > 0 and reason:
+                super().note(reason, min(left_s, kept.wait_s), clock.monotonic_s())
+
+    def note(self, reason: str, wait_s: float, now_s: float) -> bool:
+        """As `Shutout.note`, and write it down."""
+        holds = super().note(reason, wait_s, now_s)
+        if holds:
+            left_s = self.left_s(now_s)
+            self._write(_Kept(reason, self._now() + timedelta(seconds=left_s), left_s, sorted(self._exchanges)))
+        return holds
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+
+    def _write(self, kept: _Kept) -> None:
+        temporary = self._path.with_suffix(".part")
+        try:
+            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
+            os.replace(temporary, self._path)
+        except OSError as error:
+            logger.info("how long the exchange keeps us out was not written down: %s", error)
+
+
+def _read(path: Path) -> _Kept | None:
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+        except (OSError, ValueError) as error:
+            logger.info("%s is passed over: %s", path, error)
+            return None
+        return kept if kept.until.tzinfo is not None and kept.wait_s <= LONGEST_S else None
+    return None
