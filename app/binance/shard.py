@@ -11,59 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection
 
-from app.binance.connection import ConnectionEvent, Watchdog, backoff_s, explain, next_state
+from app.binance.connection import ConnectionEvent, Watchdog, backoff_s, next_state
 from app.binance.endpoints import streams_of
-from app.binance.link import Deliver, Link
-from app.binance.proxy import shown
-from app.binance.subscriptions import Pacer
+from app.binance.faults import explain
+from app.binance.leaving import OVERLAP_S, LeavingLinks
+from app.binance.link import Link
+from app.binance.waits import first_of
+from app.binance.way import HeldBack, Way
 from app.market.countdown import in_words
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut
-from app.market.ports import Clock, FeedCounters, FeedState, FeedStatus
-from app.market.shutout import Shutout
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected
+from app.market.ports import FeedState, FeedStatus
 
 log = logging.getLogger(__name__)
 
 _SETTLE_TIMEOUT_S = 10.0
-# How long a replaced connection is still read: what was on its way when the new one was subscribed arrives meanwhile.
-# It may arrive late, so the trades decide how much longer than the least that is.
-_OVERLAP_S = 2.0
-_LONGEST_OVERLAP_S = 12.0
 # A connection that lasted this long has proved itself, even if nothing was subscribed on it.
 _PROVEN_AFTER_S = 60.0
-# A handshake that gets lost is given up sooner the first time: most often the second one is answered at once.
-_FIRST_TIMEOUT_S = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """
-    What all connections of a feed share: the way to the exchange and its limits, and whom they deliver to.
-
-    ``proxy``: returns the address of the proxy to use now, or None. See `app.binance.stream.BinanceFeed` for the rest.
-    """
-
-    url: str
-    host: str
-    clock: Clock
-    proxy: Callable[[], str | None]
-    deliver: Deliver
-    counters: FeedCounters
-    attempts: Pacer
-    shutout: Shutout
-    chance: random.Random
-    stall_after_s: float
-    max_attempts: int
-    max_age_s: float
-    connect_timeout_s: float
-
-
-class _HeldBack(FeedDisconnected):
-    """No attempt was made, because none may be made yet."""
 
 
 class Shard:
@@ -84,8 +49,8 @@ class Shard:
         self._tick_s = min(1.0, way.stall_after_s / 4)
         self._failures = 0
         self._has_connected = False
-        self._links: list[Link] = []
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._leaving = LeavingLinks(way.clock, self._tick_s)
+        self._links = self._leaving.links
         self._retry = asyncio.Event()
         self._doubt = ""
 
@@ -135,50 +100,19 @@ class Shard:
             except FeedDisconnected as error:
                 proven = link is not None and not self._failures
                 if link is not None:
-                    self._retire(link, after_s=0.0)
+                    self._leaving.leave(link)
                     link = None
                 await self._back_off(error, proven=proven)
 
     async def _open(self) -> Link:
         """Return a new link with every stream wished for; raises FeedError."""
-        way = self._way
-        if (held_back := self._held_back()) is not None:
-            raise held_back
-        way.attempts.note(self._clock.monotonic_s())
-        proxy = way.proxy()
-        try:
-            link = await Link.open(
-                way.url,
-                way.deliver,
-                way.counters,
-                self._clock,
-                timeout_s=min(way.connect_timeout_s, _FIRST_TIMEOUT_S * float(2 ** min(self._failures, 16))),
-                proxy=proxy,
-            )
-        except Exception as error:
-            meaning = explain(error, way.host, shown(proxy or ""))
-            if meaning is None:
-                raise
-            if isinstance(meaning, FeedShutOut) and meaning.retry_after_s is not None:
-                way.shutout.note(str(meaning), meaning.retry_after_s, self._clock.monotonic_s())
-            raise meaning from error
-        way.counters.reconnects += self._has_connected
+        link = await self._way.open(self._failures)
+        self._way.counters.reconnects += self._has_connected
         self._has_connected = True
         self._doubt = ""  # which was about the link before
         self._links.append(link)
-        link.want(self._streams)
+        link.want(self._streams)  # which may have changed meanwhile
         return link
-
-    def _held_back(self) -> _HeldBack | None:
-        now_s = self._clock.monotonic_s()
-        if (left_s := self._way.shutout.left_s(now_s)) > 0:
-            return _HeldBack(self._way.shutout.reason, retry_after_s=left_s)
-        if (left_s := self._way.attempts.delay_s(now_s)) > 0:
-            return _HeldBack(
-                "Connections broke so often that more of them would be against the exchange's limit.",
-                retry_after_s=left_s,
-            )
-        return None
 
     async def _attend(self, link: Link) -> Link:
         """Watch over ``link`` until another has replaced it, and return that one; raises FeedError where it ended."""
@@ -203,7 +137,7 @@ class Shard:
                 self._watchdog.watch(self._clock.monotonic_s())
             elif link.is_shutting_down or now_s >= replace_at_s:
                 try:
-                    return await self._replace(link, overlap_s=_OVERLAP_S)
+                    return await self._replace(link, overlap_s=OVERLAP_S)
                 except FeedError as error:
                     # The old one still serves; it will say itself when it no longer does.
                     link.is_shutting_down = False
@@ -220,7 +154,7 @@ class Shard:
         received = link.received
         self._move(event, reason)
         # What was only doubted may well be alive, and then it is read to its end.
-        overlap_s = _OVERLAP_S if event is ConnectionEvent.DOUBTED else 0.0
+        overlap_s = OVERLAP_S if event is ConnectionEvent.DOUBTED else 0.0
         try:
             return await self._replace(link, overlap_s=overlap_s)
         except FeedError as error:
@@ -238,15 +172,15 @@ class Shard:
                 await self._stir_or_sleep(link, self._tick_s)
                 self._check(link)
         except FeedDisconnected:
-            self._retire(link, after_s=0.0)
+            self._leaving.leave(link)
             raise
         self._move(ConnectionEvent.REPLACED)
-        self._retire(old, after_s=overlap_s, successor=link)
+        self._leaving.leave(old, after_s=overlap_s, successor=link)
         return link
 
     async def _back_off(self, error: FeedDisconnected, *, proven: bool) -> None:
         way = self._way
-        if isinstance(error, _HeldBack):
+        if isinstance(error, HeldBack):
             delay_s = error.retry_after_s or 0.0
         else:
             self._failures += 1
@@ -272,40 +206,12 @@ class Shard:
         await first_of(link.stirred.wait(), self._clock.sleep(seconds))
         link.stirred.clear()
 
-    def _retire(self, link: Link, *, after_s: float, successor: Link | None = None) -> None:
-        task = asyncio.create_task(self._close_after(link, after_s, successor))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-    async def _close_after(self, link: Link, seconds: float, successor: Link | None) -> None:
-        if seconds:
-            await self._clock.sleep(seconds)
-            if successor is not None:
-                await self._wait_for_overlap(link, successor)
-            # Where we have been too busy to read, it may still hold trades from before the new one began.
-            await link.finish()
-        await link.close()
-        self._links.remove(link)
-
-    async def _wait_for_overlap(self, link: Link, successor: Link) -> None:
-        end_s = self._clock.monotonic_s() + _LONGEST_OVERLAP_S - _OVERLAP_S
-        received = -1  # or it is quiet, and so is the market
-        while self._clock.monotonic_s() < end_s and not link.has_ended:
-            if link.overlaps(successor) or (successor.first_trade_us is None and link.received == received):
-                return
-            received = link.received
-            await self._clock.sleep(self._tick_s)
-
     async def _shut(self) -> None:
         if self.status.state is not FeedState.REFUSED:
             self._move(ConnectionEvent.STOPPED)
         try:
-            for task in self._retiring:
-                task.cancel()
-            await asyncio.gather(*self._retiring, return_exceptions=True)
-            await asyncio.gather(*(link.close() for link in self._links))
+            await self._leaving.shut()
         finally:
-            self._links.clear()
             if self.status.state is not FeedState.REFUSED:
                 self._move(ConnectionEvent.ENDED)
 
@@ -320,16 +226,3 @@ class Shard:
         words = "Connection %d %s: %s → %s. %s"
         log.log(level, words, self.number, event.value, before, state, said, extra=fields)
         self._on_status()
-
-
-async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    """Return when the first of ``waits`` does, and cancel the others."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

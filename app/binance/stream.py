@@ -25,10 +25,12 @@ from app.binance.endpoints import (
     host_of,
 )
 from app.binance.proxy import SYSTEM, check_proxy, proxy_for
-from app.binance.shard import Shard, Way, first_of
+from app.binance.shard import Shard
 from app.binance.spread import Spread
 from app.binance.subscriptions import Pacer
 from app.binance.summary import summed
+from app.binance.waits import first_of
+from app.binance.way import Way
 from app.market.errors import FeedRejected
 from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus
 from app.market.shutout import Shutout

@@ -249,7 +249,7 @@ async def test_the_exchange_says_how_much_weight_there_is(rest: BinanceRest, ser
 async def test_an_exchange_that_does_not_answer_is_given_up(server: RestServer) -> None:
     server.hang = True
     rest = BinanceRest(server.url, clock=FastClock(), timeout_s=0.1)
-    with pytest.raises(FeedDisconnected, match="did not answer within"):
+    with pytest.raises(FeedDisconnected, match=r"Cannot reach .* \(no answer in time\)"):
         await rest.server_time_us()
     await rest.close()
 

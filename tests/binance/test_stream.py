@@ -70,6 +70,17 @@ async def test_symbols_change_on_the_open_connection(server: StreamServer) -> No
     assert len(server.sockets) == 1
 
 
+async def test_what_is_wished_for_during_a_handshake_is_what_is_subscribed(server: StreamServer) -> None:
+    server.handshake.clear()
+    feed = make_feed(server.url, FastClock(speed=1), recorder := Recorder())
+    async with running(feed, recorder):
+        await until(lambda: server.paths, "a handshake")
+        feed.set_symbols(["ETHUSDT"])
+        await asyncio.sleep(0)
+        server.handshake.set()
+        await server.settled(streams_of("ETHUSDT"))
+
+
 async def test_a_storm_of_changes_stays_within_the_exchanges_limit(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(speed=1), recorder := Recorder())
     names = [f"COIN{number}USDT" for number in range(MAX_SYMBOLS)]
