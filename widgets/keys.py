@@ -63,6 +63,13 @@ COMMANDS = (
     _command(_C, "log", "Alt+L", "turn a logarithmic price axis on or off"),
     _command(_C, "percent", "Alt+P", "turn percents on or off"),
     _command(_C, "invert", "Alt+I", "turn the price axis upside down, or back"),
+    _command(_C, "candle_before", ",", "move the crosshair to the candle before"),
+    _command(_C, "candle_after", ".", "move it to the candle after"),
+    _command(_C, "magnet", "Alt+S", "snap the crosshair to prices, or no longer"),
+    _command(_C, "measure", "Alt+M", "measure from the crosshair on, and again: keep it", "Shift+drag"),
+    _command(_C, "copy", "Ctrl+C", "copy what is measured, else the candle", "context menu"),
+    _command(_C, "copy_picture", "Ctrl+Shift+C", "copy the chart as a picture", "context menu"),
+    _command(_C, "save_picture", "Ctrl+S", "save it as PNG", "context menu"),
     _command(_C, "", "", "stretch its values; double click: automatic", "drag a pane's axis"),
     _command(_C, "", "", "choose how the chart draws", "context menu"),
     _command(_P, "next_pane", "F6", "choose the next pane"),
@@ -72,7 +79,7 @@ COMMANDS = (
     _command(_P, "pane_up", "Ctrl+Shift+Up", "move it up"),
     _command(_P, "pane_down", "Ctrl+Shift+Down", "move it down"),
     _command(_P, "close_pane", "Del", "close it"),
-    _command(_P, "cancel", "Esc", "choose none, or give up a band"),
+    _command(_P, "cancel", "Esc", "choose none, give up a band, remove the measure"),
     _command(_W, "", "", "pick an interval: 13m, 90s, 1M", "type digits"),
     _command(_W, "", "", "pick a symbol", "type letters"),
     _command(_W, "symbols", "Ctrl+K", "open the symbol picker"),
@@ -105,6 +112,11 @@ def command_of(event: QKeyEvent) -> str | None:
 def keys_of(name: str) -> tuple[str, ...]:
     """Return the keys of a command, as `QKeySequence` reads them. Raises KeyError."""
     return _BY_NAME[name].keys
+
+
+def key_text(name: str) -> str:
+    """Return the first key of a command as this system writes it, for a menu. Raises KeyError."""
+    return written(_BY_NAME[name])[0]
 
 
 def written(command: Command, *, native: bool = True) -> list[str]:

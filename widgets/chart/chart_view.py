@@ -30,6 +30,7 @@ from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
 from widgets.chart.pane_set import PaneSet, make_pane
 from widgets.chart.reading import Reader
+from widgets.chart.reading_tools import ReadingTools
 from widgets.chart.repainting import Repainter, separator_rects
 from widgets.chart.scene import Layout, Scene
 from widgets.chart.text import TextStyles
@@ -41,7 +42,7 @@ _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0
 
 
-class ChartView(Moving, Looks, QWidget):
+class ChartView(Moving, ReadingTools, Looks, QWidget):
     """
     Panes under one another, the price's among them, for one series at a time.
 
@@ -80,7 +81,8 @@ class ChartView(Moving, Looks, QWidget):
         self._canvas.painted.connect(self.painted)
         self._canvas.menu_requested.connect(self._open_menu)
         self._gestures = Gestures(self._canvas, self._scene, self._panes, self)
-        self._keyboard = Keyboard(self._scene, self._panes, self, self._gestures.cancel)
+        self._keyboard = Keyboard(self._scene, self._panes, self, self._give_up)
+        self._keyboard.commands.update(self.reading_commands())
         self._canvas.key_pressed.connect(self._keyboard.press)
         self._frames = FrameTimer(self, self._run_frame)
         self._text_timer = single_shot(self, self._refresh_texts)
@@ -110,6 +112,7 @@ class ChartView(Moving, Looks, QWidget):
             self._axis_px = 0.0
         if series is not self._series:
             self._glide.stop()
+            self.clear_measure()  # slots of another interval are other times
             for pane in self._scene.panes:
                 pane.view.auto = True
         self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
@@ -179,6 +182,9 @@ class ChartView(Moving, Looks, QWidget):
         if separator != self._scene.marked:
             self._scene.marked = separator
             self._canvas.repaint_rects(separator_rects(self._scene))
+
+    def _give_up(self) -> bool:
+        return self._gestures.cancel() or self.clear_measure()
 
     # Frames
 

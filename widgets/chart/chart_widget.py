@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QRectF, Signal
+from PySide6.QtGui import QPixmap, QRegion
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.market.interval import SECOND_US
@@ -139,6 +140,9 @@ class ChartWidget(ChartView):
 
     def _add_marks(self) -> None:
         self._scene.countdown = self._countdown()
+
+    def _draw_corner(self, pixmap: QPixmap) -> None:
+        self._zone_button.render(pixmap, self._zone_button.pos(), QRegion(), QWidget.RenderFlag.DrawChildren)
 
     def _tell(self, moved: bool) -> None:
         self._latest.setVisible(not self.is_following and self._follower.last_slot is not None)

@@ -16,7 +16,7 @@ from widgets.chart.day_shading import day_bands
 from widgets.chart.legend import format_axis_quantity, format_quantity
 from widgets.chart.pane import Pane, Unit, Window
 from widgets.chart.scene import NO_BARS, Crosshair, GapMark, Scene
-from widgets.chart.ticks import ValueTick, round_values
+from widgets.chart.ticks import ValueTick, format_price, round_values
 from widgets.chart.time_marks import time_ticks
 from widgets.chart.time_text import full_time
 from widgets.views import GapBand
@@ -100,6 +100,13 @@ def value_text(scene: Scene, pane: Pane, value: float) -> str:
         return price_text(pane.view, value, decimals_of(scene))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
     return format_quantity(value, min(decimals, 2))
+
+
+def difference_text(scene: Scene, pane: Pane, difference: float) -> str:
+    """Return how far two values of a pane are apart, in its unit also where its axis counts percents."""
+    return (
+        format_price(difference, decimals_of(scene)) if pane.unit is Unit.PRICE else value_text(scene, pane, difference)
+    )
 
 
 def decimals_of(scene: Scene) -> int:

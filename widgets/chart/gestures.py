@@ -3,8 +3,8 @@ The mouse, as movements of the view.
 
 Wheel: zoom at the pointer; with Shift pan. Two fingers on a touchpad: sideways pan, up and down zoom; with Ctrl zoom
 alone. Drag: pan, and glide on where it was thrown; on the value axis: stretch; on a line between panes: make them
-higher and lower. Ctrl+drag: a band to zoom to. Double click: fit; on the value axis: back to an automatic one. The
-buttons back and forward: the view before, and again the one after. Keys are `keyboard`'s.
+higher and lower. Ctrl+drag: a band to zoom to; Shift+drag: measure. Double click: fit; on the value axis: back to an
+automatic one. The buttons back and forward: the view before, and again the one after. Keys are `keyboard`'s.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Movable(Protocol):
     def go_forward(self) -> None: ...
     def point_at(self, position: QPointF | None) -> None: ...
     def mark_separator(self, separator: int | None) -> None: ...
+    def press_measure(self, position: QPointF, *, begins: bool) -> bool: ...
+    def release_measure(self) -> None: ...
 
 
 class Gestures:
@@ -87,7 +89,9 @@ class Gestures:
         self._pane, self._separator = self._pane_at(position), self._scene.separator_at(position.y())
         if self._separator is not None or self._on_axis:
             return
-        if modifiers & Qt.KeyboardModifier.ControlModifier:
+        if self._chart.press_measure(position, begins=bool(modifiers & Qt.KeyboardModifier.ShiftModifier)):
+            self._from = None
+        elif modifiers & Qt.KeyboardModifier.ControlModifier:
             self._band_from = position
         else:
             self._canvas.setCursor(Qt.CursorShape.ClosedHandCursor)
@@ -118,6 +122,7 @@ class Gestures:
             self._chart.zoom_to(band_of(start, position, self._scene.pane(self._pane).rect), self._pane)
         elif was_held and self._separator is None and not self._on_axis:
             self._chart.let_go(monotonic())
+        self._chart.release_measure()
         self._separator = None
         self._canvas.setCursor(Qt.CursorShape.CrossCursor)
 

@@ -47,6 +47,8 @@ def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: 
     pieces.append(Piece(_change(bar, decimals), direction, "change", 2))
     pieces += _field("V", format_quantity(bar.volume, symbol.quantity_decimals), Tone.VALUE, 5)
     pieces += _field("Trades", f"{bar.trades:,}", Tone.VALUE, 6)
+    if bar.volume > 0 and bar.taker_buy_volume > 0:
+        pieces += _field("Taker buys", f"{bar.taker_buy_volume / bar.volume * 100:.0f} %", Tone.VALUE, 7)
     pieces.append(_completeness(bar, missing))
     return pieces
 

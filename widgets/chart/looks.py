@@ -66,11 +66,13 @@ class Looks:
             "style": self._panes.style.to_values(),
             "panes": self._panes.arrangement.to_values(),
             "times": self._scene.times.to_values(),
+            "magnet": self._scene.magnet,
         }
 
     def restore_look(self, values: Mapping[str, Any]) -> None:
         """Take what `look_values` gave; whatever makes no sense is as usual."""
         self._panes.arrange(Arrangement.from_values(values.get("panes")))
+        self._scene.magnet = values.get("magnet") is True
         self.set_time_style(TimeStyle.from_values(values.get("times")))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))
 
@@ -83,6 +85,8 @@ class Looks:
     def _open_menu(self, position: QPointF, at: QPoint) -> None:
         pane = self._scene.pane_at(position.y()) or self._scene.price
         menu = self._menu()
+        self._fill_reading_menu(menu, position)
+        menu.addSeparator()
         fill_pane_menu(menu, self._panes, pane.key)
         menu.addSeparator()
         fill_style_menu(menu, self._panes)
@@ -97,6 +101,9 @@ class Looks:
 
     def open_zone_picker(self) -> None:
         """Open the list of time zones."""
+        raise NotImplementedError
+
+    def _fill_reading_menu(self, menu: QMenu, position: QPointF) -> None:
         raise NotImplementedError
 
     def _resized(self) -> None:

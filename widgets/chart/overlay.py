@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from widgets.chart.arrangement import PRICE
 from widgets.chart.day_shading import fill_ground
 from widgets.chart.legend import Piece, Tone, fitting
+from widgets.chart.measure_painting import paint_measure
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import PADDING_PX, GapMark, Scene
@@ -94,6 +95,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
         for gap in self._scene.gaps:
             self._paint_gap(painter, pixels, area, gap)
         self._paint_last_line(painter, pixels, area)
+        paint_measure(painter, pixels, self._scene)
         self._paint_crosshair(painter, pixels, area)
         pixels.logical()
         self._paint_gap_texts(painter, pixels)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.brush import PaneBrush
 from widgets.chart.day_shading import paint_days
+from widgets.chart.measure_painting import paint_ground
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import Scene
@@ -39,6 +40,7 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
         painter.setClipRect(area)
         brush = PaneBrush(painter, pixels, self._scene, pane.view, area, self._buffer)
         paint_days(painter, pixels, self._scene, area)
+        paint_ground(painter, pixels, self._scene, pane)
         shown = len(self._scene.bars.slot) > 0
         for layer in pane.layers if shown else ():
             layer.paint_behind(brush)

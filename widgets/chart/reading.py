@@ -11,6 +11,8 @@ from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.framing import bar_at, missing_in, read_crosshair
 from widgets.chart.legend import Piece, legend_pieces, volume_title
+from widgets.chart.magnet import magnetised
+from widgets.chart.measure_tool import MeasureTool
 from widgets.chart.overlay import fitted_legend, title_rect
 from widgets.chart.pane import Pane
 from widgets.chart.repainting import crosshair_rects
@@ -24,6 +26,7 @@ class Reader:
     def __init__(self, scene: Scene, canvas: ChartCanvas, moved: Callable[[Bar | None], object]) -> None:
         self._scene, self._canvas, self._moved = scene, canvas, moved
         self._hovered: Bar | None = None
+        self.measuring = MeasureTool(scene)
         self.pointer: QPointF | None = None
         self.gaps: list[GapBand] = []
 
@@ -32,9 +35,10 @@ class Reader:
         scene, before = self._scene, self._scene.crosshair
         scene.crosshair = None
         if self.pointer is not None and series is not None:
-            scene.crosshair = read_crosshair(scene, series.interval, self.pointer)
+            scene.crosshair = read_crosshair(scene, series.interval, magnetised(scene, series, self.pointer))
+        measured = self.measuring.follow(series)
         if scene.crosshair == before:
-            return []
+            return measured
         hovered = None
         if scene.crosshair is not None and series is not None:
             hovered = bar_at(series, scene.crosshair.slot)
@@ -42,11 +46,16 @@ class Reader:
             self._hovered = hovered
             self.refresh(series)
             self._moved(hovered)
-        return crosshair_rects(scene, before) + crosshair_rects(scene, scene.crosshair)
+        return crosshair_rects(scene, before) + crosshair_rects(scene, scene.crosshair) + measured
+
+    @property
+    def bar(self) -> Bar | None:
+        """The candle that is read: the one under the crosshair, else the latest."""
+        return self._hovered or self._scene.last
 
     def refresh(self, series: CandleSeries | None) -> None:
         """Say again what the candle under the crosshair, else the latest one, is."""
-        changed = []
+        changed = self.measuring.refresh(series)
         for pane in self._scene.panes:
             title = self._title(pane, series)
             if title != pane.title:
@@ -55,7 +64,7 @@ class Reader:
         self._canvas.repaint_rects(changed)
 
     def _title(self, pane: Pane, series: CandleSeries | None) -> list[Piece]:
-        scene, bar = self._scene, self._hovered or self._scene.last
+        scene, bar = self._scene, self.bar
         if scene.symbol is None or series is None:
             return []
         if pane.key == PRICE:

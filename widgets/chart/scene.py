@@ -15,6 +15,7 @@ from app.market.series import Bar, BarColumns
 from app.market.symbol import Symbol
 from widgets.chart.arrangement import PRICE
 from widgets.chart.legend import Tone
+from widgets.chart.measuring import Measure
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import mixed
 from widgets.chart.text import TextStyles
@@ -118,6 +119,8 @@ class Scene:
     day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, between two slot positions
     gaps: list[GapMark] = field(default_factory=list)
     crosshair: Crosshair | None = None
+    magnet: bool = False  # whether the crosshair is drawn to a candle's prices
+    measure: Measure | None = None
     last_text: str = ""
     countdown: str = ""
     marked: int | None = None  # the separator below that pane, under the pointer or being dragged

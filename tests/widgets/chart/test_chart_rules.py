@@ -161,7 +161,7 @@ def text(pieces: list[Piece]) -> str:
 def test_the_legend_reads_as_a_line() -> None:
     assert text(legend_pieces(BTC, MINUTE, bar(trades=1255))) == (
         "BTC/USDT · 1m O 61,828.00 H 61,830.00 L 61,780.25 C 61,782.25 −45.75 (−0.07 %) "
-        "V 15.077 Trades 1,255 ✓ complete"
+        "V 15.077 Trades 1,255 Taker buys 13 % ✓ complete"
     )
     assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 204)).endswith("incomplete, 204 trades missing")
     assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 1)).endswith("incomplete, 1 trade missing")
