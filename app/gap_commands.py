@@ -1,9 +1,10 @@
 """
 ``cryptopipe gaps``: what is missing between the trades stored, and fetching it.
 
-Listing reads the database alone. Fetching works beside a window or ``collect`` on the same database: every trade is
-stored once whoever fetched it, and the other program reads now and then what is missing no more. It ends when nothing
-is missing, when the exchange gives no more of it, or on Ctrl-C, with all that was fetched stored.
+Listing asks the database alone, and the spool on disk, which may hold what is missing there. Fetching works beside a
+window or ``collect`` on the same database: those leave what is missing to this command while it works, and read what it
+stored; of two such commands, or one and a window's download, the second is refused. It ends when nothing is missing,
+when the exchange gives no more of it, or on Ctrl-C, with all that was fetched stored.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ from app.stopping import StopEvent, bounded_ending, on_signals, unless_stopped
 from app.wiring import check_addresses, exchange_rest
 from storage.connection import connect
 from storage.database import Database
-from storage.gaps import StoredGap, read_gaps, recorded_symbols, repairing
+from storage.gaps import StoredGap, read_gaps, recorded_symbols
 from storage.migrate import migrate
+from storage.repairs import repairing
+from storage.spool import FILE_NAME
+from storage.waiting import Waiting, read_waiting
 
 _TIMEOUT_S = 600.0
 _CLOSE_S = 10.0
 _FLUSH_S = 15.0
 _TRIES = 3
 _ANY_SIZE = 1 << 62
+_NONE = Waiting()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,10 +69,11 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
 
 
 def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+    waiting = read_waiting(settings.data_dir / FILE_NAME)  # first: what waits may be stored a moment later
     with connected(settings, statement_timeout_s=_TIMEOUT_S) as connection:
         migrate(connection)
         gaps = read_gaps(connection, names)
-    print(_json(gaps) if options.as_json else _text(gaps))
+    print(_json(gaps, waiting) if options.as_json else _text(gaps, waiting))
     return 0
 
 
@@ -188,9 +194,10 @@ def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float
     return f"{line} · about {length(left * seconds / done)} left" if done > 0 else line
 
 
-def _text(gaps: Sequence[StoredGap]) -> str:
-    """Return the gaps as a table, and one line that sums up."""
+def _text(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
+    """Return the gaps as a table, and what they add up to."""
     missing = sum(gap.ids for gap in gaps if not gap.absent)
+    on_disk = sum(_on_disk(gap, waiting) for gap in gaps)
     absent = sum(gap.ids for gap in gaps if gap.absent)
     lines = []
     if gaps:
@@ -213,12 +220,24 @@ def _text(gaps: Sequence[StoredGap]) -> str:
         lines.append(f"{_counted(missing, 'trade')} missing of {_counted(symbols, 'symbol')}.")
     else:
         lines.append("Nothing is missing between the trades stored.")
+    if on_disk:
+        lines.append(
+            f"{on_disk:,} of them wait on disk, and are stored by the program that records, or its next start."
+        )
     if absent:
         lines.append(f"{_counted(absent, 'id')} the exchange itself has no trade of.")
     return "\n".join(lines)
 
 
-def _json(gaps: Sequence[StoredGap]) -> str:
+def _on_disk(gap: StoredGap, waiting: Waiting) -> int:
+    """Return how many of the missing trades are in the spool."""
+    found = waiting.ids.get(gap.symbol)
+    if gap.absent or found is None:
+        return 0
+    return sum(last - first + 1 for first, last in found.within(gap.first_trade_id, gap.last_trade_id))
+
+
+def _json(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
     rows = [
         {
             "symbol": gap.symbol,
@@ -226,6 +245,7 @@ def _json(gaps: Sequence[StoredGap]) -> str:
             "last_trade_id": gap.last_trade_id,
             "missing": gap.ids,
             "status": _status(gap),
+            **({"on_disk": on_disk} if (on_disk := _on_disk(gap, waiting)) else {}),
         }
         for gap in gaps
     ]

@@ -27,6 +27,7 @@ from storage.connection import Connection
 from storage.merging import merged
 from storage.nearby import hours_of, nearest_time
 from storage.pool import ConnectionPool
+from storage.repairs import RepairNotice
 from storage.retention import trades_kept_from
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800 * SECOND_US  # 1970 to 2100
@@ -77,9 +78,11 @@ class PostgresStore:
             return connection
 
         self._pool = ConnectionPool(connect_to_read)
+        self._notice = RepairNotice(self._pool.borrowed)
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Close the connections; those in use when they come back, or after ``timeout_s`` whatever they wait for."""
+        self._notice.close()
         self._pool.close(timeout_s)
 
     def candles(
@@ -179,6 +182,10 @@ class PostgresStore:
         """See `app.market.ports.CandleStore`."""
         with self._pool.borrowed("read the absent trades") as connection:
             return ranges.read_all(connection, ranges.ABSENT, symbols)
+
+    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        """See `app.market.ports.CandleStore`."""
+        return self._notice.tell(small, whole, largest)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.CandleStore`."""

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import psycopg
 from psycopg import sql
 
 from app.market.coverage import IdRanges
-from app.market.errors import StoreError, UsageError
-from storage import candle_sql, ranges
+from app.market.errors import UsageError
+from storage import candle_sql, ranges, repairs
 from storage.connection import Connection, translated
 from storage.nearby import hours_of
-
-_REPAIR_LOCKS = 0x67_61_70_73
-"""The first half of the numbers of the locks that programs hold on the symbols they fetch missing trades of."""
 
 _SYMBOLS = 'SELECT id, name FROM symbols ORDER BY name COLLATE "C"'
 _RECORDED = """
     SELECT name FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY name COLLATE "C"
-"""
-_LOCKED = """
-    SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _TIME = sql.SQL(
     """
@@ -69,33 +60,10 @@ def read_gaps(connection: Connection, names: Sequence[str] = ()) -> list[StoredG
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         known = {name: symbol_id for symbol_id, name in connection.execute(_SYMBOLS)}
         _check(names, known)
-        locked = {symbol_id for (symbol_id,) in connection.execute(_LOCKED, (_REPAIR_LOCKS,))}
+        fetched = repairs.told(connection)
         for name in dict.fromkeys(names) if names else known:
-            found += _of(connection, name, known[name], repairing=known[name] in locked)
+            found += _of(connection, name, known[name], fetched)
     return found
-
-
-@contextlib.contextmanager
-def repairing(connection: Connection, names: Sequence[str]) -> Iterator[None]:
-    """
-    Tell other programs that what is missing of these symbols is being fetched, for as long as the connection lives.
-
-    Raises:
-        StoreError: If another program is at it.
-    """
-    with translated("begin fetching what is missing"):
-        known = {name: symbol_id for symbol_id, name in connection.execute(_SYMBOLS)}
-        for name in names:
-            row = connection.execute(
-                "SELECT pg_try_advisory_lock(%s, %s)", (_REPAIR_LOCKS, known.get(name, 0))
-            ).fetchone()
-            if row != (True,):
-                raise StoreError(f"Another program is fetching what is missing of {name}: wait until it is done.")
-    try:
-        yield
-    finally:
-        with contextlib.suppress(psycopg.Error):  # a connection that is gone holds nothing
-            connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def recorded_symbols(connection: Connection) -> list[str]:
@@ -104,7 +72,7 @@ def recorded_symbols(connection: Connection) -> list[str]:
         return [name for (name,) in connection.execute(_RECORDED)]
 
 
-def _of(connection: Connection, name: str, symbol_id: int, *, repairing: bool) -> list[StoredGap]:
+def _of(connection: Connection, name: str, symbol_id: int, fetched: repairs.Told) -> list[StoredGap]:
     settled = ranges.read(connection, ranges.COVERAGE, symbol_id)
     absent = ranges.read(connection, ranges.ABSENT, symbol_id)
     held = IdRanges(settled)
@@ -119,7 +87,7 @@ def _of(connection: Connection, name: str, symbol_id: int, *, repairing: bool) -
             _time_of(connection, symbol_id, held.before(first)),
             _time_of(connection, symbol_id, held.after(last)),
             is_absent,
-            repairing and not is_absent,
+            not is_absent and fetched.fetches(symbol_id, last - first + 1),
         )
         for first, last, is_absent in sorted(pieces)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -16,7 +17,9 @@ from app.market.trade import Trade
 from app.sandbox.server import SandboxServer
 from storage.connection import connect
 from storage.database import Database
-from storage.gaps import read_gaps, repairing
+from storage.gaps import read_gaps
+from storage.repairs import repairing
+from storage.spool import FILE_NAME, DiskSpool
 from storage.verify import verify
 from tests.program import exchange, point_to, set_surroundings, started, unchanged_process, wait_for
 from tests.servers import forget
@@ -131,6 +134,31 @@ def test_gaps_are_listed_without_an_exchange(
         "missing": 20,
         "status": "open",
     }
+
+
+def test_what_merely_waits_on_disk_is_told(
+    in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str], reachable_folder: Path
+) -> None:
+    store(in_use, trades[:10], trades[50:60])
+    path = reachable_folder / "gaps" / "data" / FILE_NAME
+
+    async def spool() -> None:
+        disk = DiskSpool(path, 10_000_000)
+        await disk.open()
+        assert await disk.append(trades[40:70]) == 30
+        assert await disk.close(10)
+
+    asyncio.run(spool())
+    try:
+        assert [(row["missing"], row["on_disk"]) for row in listed(capsys)] == [(40, 10)]
+        assert main(["gaps"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[-2:] == [
+            "40 trades missing of 1 symbol.",
+            "10 of them wait on disk, and are stored by the program that records, or its next start.",
+        ]
+    finally:
+        path.unlink()
 
 
 def test_where_nothing_is_missing_it_says_so(
@@ -276,6 +304,9 @@ def test_two_do_not_fetch_the_same_and_others_are_told(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(in_use, trades[:10], trades[30:40])
+    in_use.store.tell_repairs({SYMBOL}, (), 20)  # a program that records
+    assert [row["status"] for row in listed(capsys)] == ["repairing"]
+    in_use.store.tell_repairs((), (), 0)
     with connect(in_use.url) as connection, repairing(connection, [SYMBOL]):
         assert [row["status"] for row in listed(capsys)] == ["repairing"]
         assert main(["gaps", "--repair"]) == 1

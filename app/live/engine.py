@@ -20,6 +20,7 @@ from app.live.history import CandleHistory
 from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
+from app.live.sharing import SharedRepairs
 from app.market.errors import FeedError, FeedRejected, StoreError, UsageError
 from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory, TradeSpool
 from app.market.shutout import Shutout
@@ -88,6 +89,7 @@ class Engine:
         self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
         feed.on_status(self._on_feed_status)
         self._settled = SettledIds(self.recorder, lambda: self.database, clock)
+        self._sharing = SharedRepairs(self.recorder, self.repairer, self._settled, lambda: self.database, clock)
         self._clock_measured = asyncio.Event()
         self._measuring: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,8 +115,9 @@ class Engine:
         self.set_symbols(list(symbols))
         self.recorder.outbox.start()
         self._measuring = self._begin(self._measure_clock())
-        for work in (self.directory.run(), self._databases.run(), self.repairer.run(), self._settled.run()):
-            self._begin(work)
+        keepers = (self.directory, self._databases, self.repairer, self._settled, self._sharing)
+        for keeper in keepers:
+            self._begin(keeper.run())
         self._receiving = self._begin(self._receive())
 
     @property

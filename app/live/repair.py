@@ -14,7 +14,7 @@ fails is set aside for a while, longer each time, and everything else goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from app.live.recorder import Recorder
@@ -78,6 +78,7 @@ class Repairer:
         self._tries = tries
         self._setbacks = Setbacks()
         self._downloads: dict[str, IdRanges] = {}
+        self._left_to_others: dict[str, IdRanges] = {}
         self._left: dict[str, tuple[int, int]] = {}  # of a download, and as of which change of the tracker
         self._in_view: tuple[str, list[tuple[int, int]]] = ("", [])
         self._moves = recorder.moves
@@ -87,8 +88,32 @@ class Repairer:
 
     @property
     def repairing(self) -> set[str]:
-        """The symbols of which trades are being fetched, or will be as soon as that works again."""
+        """The symbols of which trades are being fetched, or will be as soon as that works again, here or by others."""
+        left = {symbol for symbol, ids in self._left_to_others.items() if ids}
+        return self.fetching | {symbol for symbol in left if self._is_missing(symbol)}
+
+    @property
+    def fetching(self) -> set[str]:
+        """Those of them of which that happens here."""
         return {tracker.symbol for tracker in self._trackers() if self._is_hopeful(tracker)}
+
+    @property
+    def downloads(self) -> set[str]:
+        """Those of them of which all is fetched, because a person wants it."""
+        return {symbol for symbol in list(self._downloads) if self.downloading(symbol) is not None}
+
+    @property
+    def left_to_others(self) -> set[str]:
+        """The symbols of which another program fetches what was missing when it began."""
+        return set(self._left_to_others)
+
+    def leave_to_others(self, symbols: Collection[str]) -> None:
+        """Leave to another program what is missing of these symbols now, and of no others any more."""
+        for symbol in self._left_to_others.keys() - set(symbols):
+            del self._left_to_others[symbol]
+        for symbol in set(symbols) - self._left_to_others.keys():
+            tracker = self._recorder.tracker(symbol)
+            self._left_to_others[symbol] = IdRanges() if tracker is None else tracker.missing_ids()
 
     def look_at(self, symbol: str, ranges: Sequence[tuple[int, int]]) -> None:
         """Fetch what is missing of these ids before all else: the chart shows them. The first of them comes first."""
@@ -127,7 +152,8 @@ class Repairer:
         tracker = self._recorder.tracker(symbol)
         if tracker is None:
             return 0
-        return tracker.missing() - self._wanted(tracker).count()
+        left = tracker.missing_ids() & self._left_to_others.get(symbol, IdRanges())
+        return tracker.missing() - self._wanted(tracker).count() - left.count()
 
     def stuck_because(self) -> str:
         """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
@@ -153,6 +179,7 @@ class Repairer:
         if self._moves != self._recorder.moves:
             self._moves = self._recorder.moves
             self._downloads.clear()
+            self._left_to_others.clear()
             self._setbacks.clear_all()
         # What is fetched while trades are being given up would be given up, too.
         chunk = None if self._recorder.is_losing else self._choose()
@@ -188,8 +215,10 @@ class Repairer:
                 yield tracker
 
     def _wanted(self, tracker: SymbolTracker) -> IdRanges:
-        """Return what is missing of a symbol and to be fetched."""
+        """Return what is missing of a symbol and to be fetched here."""
         missing, largest = tracker.missing_ids(), self._recorder.repair_trades
+        if tracker.symbol in self._left_to_others:
+            missing = missing - self._left_to_others[tracker.symbol]
         firsts, lasts = missing.columns()
         is_large = lasts - firsts >= largest
         if not is_large.any():
@@ -198,6 +227,10 @@ class Repairer:
         large = IdRanges.of_columns(firsts[is_large], lasts[is_large])
         small = IdRanges.of_columns(firsts[~is_large], lasts[~is_large])
         return small | (large & (asked | tracker.lost if largest else asked))
+
+    def _is_missing(self, symbol: str) -> bool:
+        tracker = self._recorder.tracker(symbol)
+        return tracker is not None and tracker.missing() > 0
 
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
         return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), self._tries)

@@ -224,6 +224,8 @@ class FakeStore:
         self.stored = {one.trade_id: one for one in trades}
         self.kept: dict[Interval, dict[int, Candle]] = {}
         self.absent_ids = IdRanges()
+        self.told_repairs: tuple[set[str], set[str], int] = (set(), set(), 0)
+        self.others_fetch: set[str] = set()
         self.fetched: dict[Interval, IdRanges] = {}
         self.listed_us = 0
         self.failure: StoreUnavailable | None = None
@@ -294,6 +296,11 @@ class FakeStore:
 
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         return {symbol: self.coverage(symbol) for symbol in symbols}
+
+    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        self._answer()
+        self.told_repairs = (set(small), set(whole), largest)
+        return set(self.others_fetch)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         self._answer()
