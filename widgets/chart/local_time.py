@@ -8,9 +8,10 @@ or 24½ hours, begin at one o'clock because midnight was skipped, or be left out
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_S = 3600
 _BLOCK_S = 32 * 24 * _HOUR_S
 _PROBE_S = 3 * _HOUR_S  # no place changed its clocks and changed them back within that
@@ -18,7 +19,8 @@ _PROBE_S = 3 * _HOUR_S  # no place changed its clocks and changed them back with
 
 def moment(time_s: int, rules: tzinfo) -> datetime:
     """Return what the clocks show at an instant."""
-    return datetime.fromtimestamp(time_s, rules)
+    # Not fromtimestamp: Windows has none before 1970.
+    return (_EPOCH + timedelta(seconds=time_s)).astimezone(rules)
 
 
 def is_ambiguous(shown: datetime) -> bool:

@@ -25,6 +25,7 @@ _CLOCK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
 _STEPS_DAYS = (1, 2, 4, 7, 14)
 _STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
 _MARKS_A_BLOCK = 64
+_MONTHS_A_BLOCK = 8  # such marks: of 20 years, that is as far as the neighbours of the last year here may reach
 _FIRST_YEAR, _LAST_YEAR = 1971, 2200
 _MOST_BLOCKS = 32
 
@@ -103,7 +104,7 @@ def _block_of(time_s: int, step: _Step, rules: tzinfo) -> int:
         return time_s // (step.number * _MARKS_A_BLOCK)
     shown = moment(time_s, rules)
     month = shown.year * 12 + shown.month - 1
-    return month if step.unit == "days" else month // (step.number * _MARKS_A_BLOCK)
+    return month if step.unit == "days" else month // (step.number * _MONTHS_A_BLOCK)
 
 
 @lru_cache(maxsize=256)
@@ -144,8 +145,8 @@ def _rounds(block: int, step: _Step, rules: tzinfo) -> tuple[_Round, ...]:
         return _clock_rounds(block * length, (block + 1) * length, step.number, rules)
     if step.unit == "days":
         return tuple(_beginnings(_month_days(block, step.number), rules))
-    first = block * _MARKS_A_BLOCK * step.number
-    months = range(first, first + _MARKS_A_BLOCK * step.number, step.number)
+    first = block * _MONTHS_A_BLOCK * step.number
+    months = range(first, first + _MONTHS_A_BLOCK * step.number, step.number)
     return tuple(_beginnings((_first_of_month(each) for each in months), rules))
 
 

@@ -101,7 +101,7 @@ def test_a_closed_pane_comes_back_by_the_menu(qtbot: QtBot, shown: ChartWidget) 
         where = QPoint(200, y)
         event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, where, viewport.mapToGlobal(where))
         QApplication.sendEvent(viewport, event)
-        menu = shown.findChildren(QMenu)[-1]
+        menu = shown.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly)[-1]
         next(action for action in menu.actions() if action.text().startswith(text)).trigger()
         menu.close()
         settle(qtbot, shown)

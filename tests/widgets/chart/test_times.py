@@ -161,6 +161,18 @@ def test_a_day_begins_at_the_first_second_of_its_date(place_: tuple[Zone, int]) 
     assert (day_start(ordinal + 1, zone.rules) - start) / 3600 in lengths
 
 
+@settings(max_examples=60)
+@given(
+    st.sampled_from(ZONES), st.sampled_from(["1s", "1m", "1d", "1w", "12M"]), st.integers(-60, 260), st.floats(0.1, 1e6)
+)
+def test_marks_can_be_asked_for_at_any_time_and_zoom(zone: Zone, name: str, years: int, least: float) -> None:
+    interval = Interval.parse(name)
+    first = interval.slot(_us(datetime(2000 + years, 5, 5, tzinfo=UTC)))
+    ticks = time_ticks(interval, first, first + min(20 * least, 1e5), least, zone)
+    assert all(after.slot - before.slot >= max(1, least / 2) for before, after in pairwise(ticks) if least < 1e3)
+    day_bands(interval, TimeView(right=first), zone)
+
+
 def test_marks_stay_as_one_pans() -> None:
     interval, span = MINUTE, 400
     first = interval.slot(_us(datetime(2024, 10, 26, 20, tzinfo=UTC)))
