@@ -29,6 +29,18 @@ def price_text(view: ValueView, value: float, decimals: int) -> str:
     return format_percent(view.percent_of(value), 2) if view.is_percent else format_price(value, decimals)
 
 
+def decimals_between(values: list[float]) -> int:
+    """Return how many decimals tell values in equal steps apart."""
+    if len(values) < 2:
+        return 2
+    return max(0, min(_MOST_DECIMALS, math.ceil(-math.log10(values[1] - values[0]) - 1e-9)))
+
+
+def decimals_for(span: float) -> int:
+    """Return with how many decimals a value is read where so much is in view: about one part in ten thousand."""
+    return max(0, min(_MOST_DECIMALS, 4 - math.ceil(math.log10(span)))) if span > 0 else 2
+
+
 def format_percent(percent: float, decimals: int) -> str:
     text = f"{abs(percent):,.{decimals}f}"
     sign = "" if float(text.replace(",", "")) == 0 else "+" if percent > 0 else "−"

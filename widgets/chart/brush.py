@@ -30,7 +30,7 @@ class PaneBrush:
     Paints into one pane during one paint.
 
     Attributes:
-        area: the pane, in device pixels. line: a hairline's width. colours: the theme's.
+        area: the pane, in device pixels. line: a hairline's width. palette, colours: the theme's.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class PaneBrush:
     ) -> None:
         self._painter, self._buffer, self._view = painter, buffer, view
         self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
+        self.palette = scene.palette
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
         self._columns: tuple[BarColumns, Columns] | None = None
 
@@ -84,13 +85,15 @@ class PaneBrush:
         last = np.maximum(np.maximum(tops, ground) - 1, first)
         self.rects(colour, columns.body_left[shown], first, columns.body_right[shown], last, len(over))
 
-    def line_through(self, colour: QColor, bars: BarColumns, width_px: float = 1.5) -> None:
+    def line_through(
+        self, colour: QColor, bars: BarColumns, width_px: float = 1.5, *, view: ValueView | None = None
+    ) -> None:
         """Draw a line through the bars' closes (whose highs and lows are those of the values); NaN breaks it."""
         width = max(1.0, width_px * self.scale)
         if bars.span > 1:
-            self._thick_columns(colour, bars, round(width))
+            self._thick_columns(colour, bars, round(width), view)
             return
-        xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close)
+        xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close, view)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
         self._painter.setPen(pen)
@@ -135,17 +138,17 @@ class PaneBrush:
     def _closed(self, xs: Values, tops: Values, floors: Values) -> QPolygonF:
         return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))
 
-    def _exact_rows(self, values: Values) -> Values:
+    def _exact_rows(self, values: Values, view: ValueView | None = None) -> Values:
         """Return rows that are not rounded, kept near the pane: Qt's strokes suffer far away from it."""
         height = self.area.height()
-        return self.area.top() + np.clip(self._view.shares_of(values), -10.0, 11.0) * height
+        return self.area.top() + np.clip((view or self._view).shares_of(values), -10.0, 11.0) * height
 
-    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int) -> None:
+    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, view: ValueView | None) -> None:
         known = np.isfinite(bars.close)
         before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
         joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape
         highest, lowest = (
-            self.rows(over[known]) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
+            self.rows(over[known], view) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
         )
         top = np.minimum(highest, lowest) - np.int32(width // 2)
         bottom = np.maximum(highest, lowest) + np.int32((width - 1) // 2)

@@ -74,6 +74,12 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
             item.setZValue(2 * depth)
             self.scene().addItem(item)
 
+    def add_item(self, item: pg.GraphicsObject) -> None:
+        """Add an item over the others; like those it paints in the view's logical pixels, what the scene says."""
+        item.setZValue(2 * len(self._items))
+        self._items = (*self._items, item)
+        self.scene().addItem(item)
+
     def place_items(self) -> None:
         """Follow a change of the scene's layout."""
         for item in self._items:

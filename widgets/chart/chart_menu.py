@@ -51,7 +51,7 @@ def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
 
 def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
     """Add what can be done to that pane, and the panes that are closed."""
-    at, keys, title = panes.arrangement.index(key), panes.arrangement.keys, TITLES[key]
+    at, keys, title = panes.arrangement.index(key), panes.arrangement.keys, panes.title_of(key)
     up = menu.addAction(f"Move {title} up\tCtrl+Shift+↑", lambda: panes.move(key, -1))
     up.setEnabled(at > 0)
     down = menu.addAction(f"Move {title} down\tCtrl+Shift+↓", lambda: panes.move(key, 1))

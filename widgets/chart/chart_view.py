@@ -25,6 +25,7 @@ from widgets.chart.frames import FrameTimer, single_shot
 from widgets.chart.framing import frame_scene, value_text
 from widgets.chart.gestures import Gestures
 from widgets.chart.glide import Glide
+from widgets.chart.indicators.studying import Studying
 from widgets.chart.keyboard import Keyboard
 from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
@@ -42,7 +43,7 @@ _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0
 
 
-class ChartView(Moving, ReadingTools, Looks, QWidget):
+class ChartView(Moving, ReadingTools, Looks, Studying, QWidget):
     """
     Panes under one another, the price's among them, for one series at a time.
 
@@ -77,6 +78,7 @@ class ChartView(Moving, ReadingTools, Looks, QWidget):
         self._panes.arrange(Arrangement())
         self._reader = Reader(self._scene, self._canvas, self.crosshair_moved.emit)
         self._repainter = Repainter(self._scene, self._canvas)
+        self._begin_studying()
         self._canvas.resized.connect(self._resized)
         self._canvas.painted.connect(self.painted)
         self._canvas.menu_requested.connect(self._open_menu)

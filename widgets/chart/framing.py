@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF
 from app.market.interval import Interval
 from app.market.series import Bar, CandleSeries
 from app.market.units import E8
-from widgets.chart.axis_marks import price_marks, price_text
+from widgets.chart.axis_marks import decimals_between, decimals_for, price_marks, price_text
 from widgets.chart.day_shading import day_bands
 from widgets.chart.legend import format_axis_quantity, format_quantity
 from widgets.chart.pane import Pane, Unit, Window
@@ -91,13 +91,18 @@ def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
     if pane.unit is Unit.PRICE:
         return price_marks(view, height, pane.tick_px, decimals_of(scene))
     values = round_values(view.low, view.high, height, pane.tick_px)
-    return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0]
+    if pane.unit is Unit.NUMBER:
+        decimals = decimals_between(values)
+        return [ValueTick(value, format_price(value, decimals)) for value in values]
+    return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0 or not view.grounded]
 
 
 def value_text(scene: Scene, pane: Pane, value: float) -> str:
     """Return a value as the crosshair says it on that pane's axis."""
     if pane.unit is Unit.PRICE:
         return price_text(pane.view, value, decimals_of(scene))
+    if pane.unit is Unit.NUMBER:
+        return format_price(value, decimals_for(pane.view.high - pane.view.low))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
     return format_quantity(value, min(decimals, 2))
 

@@ -72,6 +72,11 @@ class Volume:
         self._bars = NO_BARS
         self._view = ValueView(grounded=True) if underlaid else None
 
+    @property
+    def view(self) -> ValueView | None:
+        """Its own axis, where it stands behind the prices."""
+        return self._view
+
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
         self._bars = window.bars
         if self._view is not None:

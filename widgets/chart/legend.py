@@ -78,6 +78,8 @@ def _completeness(bar: Bar, missing: int) -> Piece:
 
 def format_quantity(quantity: float, decimals: int) -> str:
     """Return a quantity in at most three decimals, or, from a million up, in millions or billions."""
+    if quantity < 0:
+        return f"−{format_quantity(-quantity, decimals)}"
     for size, letter in ((1e9, "B"), (1e6, "M")):
         if quantity >= size:
             return f"{quantity / size:,.3f} {letter}"
@@ -86,6 +88,8 @@ def format_quantity(quantity: float, decimals: int) -> str:
 
 def format_axis_quantity(quantity: float) -> str:
     """Return a round quantity as an axis says it: ``1.5 K``, ``20 M``, ``0.05``."""
+    if quantity < 0:
+        return f"−{format_axis_quantity(-quantity)}"
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if quantity >= size:
             return f"{quantity / size:,.6g} {letter}"

@@ -61,17 +61,18 @@ class Looks:
             self.look_changed.emit()
 
     def look_values(self) -> dict[str, Any]:
-        """Return style, panes and how times are told as plain values, for a file; to be given to `restore_look`."""
+        """Return style, panes, indicators and how times are told as plain values, for a file and `restore_look`."""
         return {
             "style": self._panes.style.to_values(),
             "panes": self._panes.arrangement.to_values(),
             "times": self._scene.times.to_values(),
             "magnet": self._scene.magnet,
+            "indicators": self._panes.studies.to_values(),
         }
 
     def restore_look(self, values: Mapping[str, Any]) -> None:
         """Take what `look_values` gave; whatever makes no sense is as usual."""
-        self._panes.arrange(Arrangement.from_values(values.get("panes")))
+        self._panes.restore(Arrangement.from_values(values.get("panes")), values.get("indicators"))
         self._scene.magnet = values.get("magnet") is True
         self.set_time_style(TimeStyle.from_values(values.get("times")))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))

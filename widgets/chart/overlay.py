@@ -22,6 +22,7 @@ from widgets.chart.text import TextStyle, TextStyles
 LEGEND_MIDDLE_PX = 20.0
 _GAP_TEXT_MIDDLE_PX = 42.0
 TITLE_MIDDLE_PX = 12.0
+LEGEND_ROW_PX = 20.0
 _TITLE_LEAST_PX = 40.0  # a lower pane has no title
 _FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
 _HATCH_PX = 7
@@ -151,7 +152,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
     def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, style = self._scene, self._scene.styles.small
         pane, free_from = scene.price.rect, 0.0
-        middle = pane.top() + _GAP_TEXT_MIDDLE_PX
+        middle = pane.top() + _GAP_TEXT_MIDDLE_PX + scene.legend_rows * LEGEND_ROW_PX
         for gap in scene.gaps:
             left, right = self._gap_span(gap)
             width = style.width(gap.text)

@@ -31,6 +31,7 @@ class Unit(Enum):
 
     PRICE = "price"
     QUANTITY = "quantity"
+    NUMBER = "number"
 
 
 class Layer(Protocol):

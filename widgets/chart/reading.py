@@ -29,6 +29,8 @@ class Reader:
         self.measuring = MeasureTool(scene)
         self.pointer: QPointF | None = None
         self.gaps: list[GapBand] = []
+        # Called with the candle that is read, after the titles: for what else is said of it.
+        self.also: Callable[[CandleSeries | None, Bar | None], object] = lambda series, bar: None
 
     def point(self, series: CandleSeries | None) -> list[QRectF]:
         """Move the crosshair to the pointer; return what that repaints."""
@@ -62,6 +64,7 @@ class Reader:
                 pane.title = title
                 changed.append(title_rect(self._scene, pane))
         self._canvas.repaint_rects(changed)
+        self.also(series, self.bar)
 
     def _title(self, pane: Pane, series: CandleSeries | None) -> list[Piece]:
         scene, bar = self._scene, self.bar

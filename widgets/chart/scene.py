@@ -52,6 +52,7 @@ class Colours:
         }
         self.accent, self.area = QColor(palette.accent), mixed(palette.background, palette.accent, 0.16)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
+        self.level = mixed(palette.background, palette.text, 0.28)
         # Falling or rising, complete or not: index with [rising][complete].
         self.candles = _faded(palette, 1.0, 0.4)
         self.volumes = _faded(palette, 0.5, 0.22)
@@ -123,6 +124,7 @@ class Scene:
     measure: Measure | None = None
     last_text: str = ""
     countdown: str = ""
+    legend_rows: int = 0  # of indicators, below the legend
     marked: int | None = None  # the separator below that pane, under the pointer or being dragged
     chosen: str | None = None  # the pane that keys act on
     exposed: QRegion = field(default_factory=QRegion)

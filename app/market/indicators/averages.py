@@ -81,7 +81,7 @@ register(
         about="A moving average, and as many standard deviations above and below it",
         compute=bollinger,
         warm_up=lambda period, **_: period - 1,
-        outputs=(Output("middle", "Middle"), Output("upper", "Upper"), Output("lower", "Lower")),
+        outputs=(Output("middle", "Middle", hue=1), Output("upper", "Upper"), Output("lower", "Lower")),
         parameters=(
             Parameter("period", "Period", 20, 2),
             Parameter("deviations", "Deviations", 2.0, 0.1, 10),

@@ -96,11 +96,15 @@ class Unit(Enum):
 
 
 class Output(NamedTuple):
-    """One column of values: ``title`` is what the user reads, empty where the indicator's name says it."""
+    """
+    One column of values: ``title`` is what the user reads, empty where the indicator's name says it. Outputs of the
+    same ``hue`` have one colour, unless the user gives them several.
+    """
 
     name: str
     title: str = ""
     shape: Shape = Shape.LINE
+    hue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,8 @@ class Indicator:
             ones only. What depends on where the bars begin must have faded to 1e-12 of it after ``warm_up``.
         warm_up: that many candles, as a function of the parameters, or a `Session`: then the bars are those of one.
         outputs: what it computes, in that order.
-        bands: pairs of outputs with the ground between them tinted. levels: values with a line across, and always in
-            view; for a pane of its own.
+        bands: pairs of outputs with the ground between them tinted. levels: values with a line across, always in view;
+            for a pane of its own.
         settled_only: draw no value before the candles are loaded from which it is always calculated, though
             ``warm_up`` of them are there. For ratios of what fades: see docs/indicators.md.
     """
@@ -164,6 +168,11 @@ class Indicator:
     bands: tuple[tuple[str, str], ...] = ()
     levels: tuple[float, ...] = ()
     settled_only: bool = False
+
+    @property
+    def hues(self) -> int:
+        """How many colours it has."""
+        return 1 + max(output.hue for output in self.outputs)
 
     @property
     def defaults(self) -> dict[str, Setting]:

@@ -55,7 +55,11 @@ register(
         about="A fast exponential average less a slow one, and the average of that",
         compute=macd,
         warm_up=lambda fast, slow, signal, **_: ema_warm_up(max(fast, slow)) + ema_warm_up(signal),
-        outputs=(Output("macd", "MACD"), Output("signal", "Signal"), Output("histogram", "Histogram", Shape.COLUMNS)),
+        outputs=(
+            Output("macd", "MACD"),
+            Output("signal", "Signal", hue=1),
+            Output("histogram", "Histogram", Shape.COLUMNS),
+        ),
         parameters=(
             Parameter("fast", "Fast period", 12, 2),
             Parameter("slow", "Slow period", 26, 2),

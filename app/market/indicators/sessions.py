@@ -47,6 +47,5 @@ register(
         outputs=(Output("delta"),),
         parameters=(_SESSION,),
         unit=Unit.QUANTITY,
-        levels=(0.0,),
     )
 )

@@ -1,0 +1,197 @@
+"""The panel in which one study's parameters and colours are set; what is set shows on the chart at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont
+from PySide6.QtWidgets import (
+    QColorDialog,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.market.indicators import Parameter
+from app.market.indicators.definition import Setting
+from widgets import style
+from widgets.chart.indicators.study import Study
+from widgets.labels import label
+from widgets.overlay import Overlay
+from widgets.theme import DARK, Palette
+
+_WIDTH_PX = 300
+
+
+class ColourButton(QPushButton):
+    """
+    Shows a colour and asks for another.
+
+    Signals:
+        colour_chosen(str): ``#rrggbb``.
+    """
+
+    colour_chosen = Signal(str)
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setAccessibleName(f"Colour of {title}")
+        self.setFixedSize(QSize(56, 26))
+        self._colour = QColor()
+        self.clicked.connect(self._ask)
+
+    def show_colour(self, colour: QColor, palette: Palette) -> None:
+        self._colour = colour
+        self.setToolTip(colour.name())
+        self.setStyleSheet(
+            f"QPushButton {{ background: {colour.name()}; border: 1px solid {palette.line}; border-radius: 4px; }}"
+            f"QPushButton:focus {{ border: 2px solid {palette.text}; }}"
+        )
+
+    def _ask(self) -> None:
+        chosen = QColorDialog.getColor(self._colour, self.window(), self.accessibleName())
+        if chosen.isValid():
+            self.colour_chosen.emit(chosen.name())
+
+
+class SettingsPanel(Overlay):
+    """
+    One study's settings.
+
+    Signals:
+        changed(str, dict, dict): the study of that key is to have these settings, and these colours by output.
+        remove_requested(str): the study of that key is to go.
+    """
+
+    changed = Signal(str, dict, dict)
+    remove_requested = Signal(str)
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._study: Study | None = None
+        self._palette = DARK
+        self._read: dict[str, Callable[[], Setting]] = {}
+        self._colours: dict[str, str] = {}
+        self.fields: dict[str, QWidget] = {}
+        self.swatches: dict[str, ColourButton] = {}
+        self._title = label("", font=style.font(style.BODY_PX, QFont.Weight.DemiBold))
+        self._about = label("", "dim", style.font(style.SMALL_PX))
+        self._about.setWordWrap(True)
+        self._form = QWidget()
+        self.usual = QPushButton("As usual")
+        self.usual.setToolTip("Back to the usual parameters and the theme's colours")
+        self.remove = QPushButton("Remove")
+        self.done = QPushButton("Done")
+        self.done.setDefault(True)
+        self._arrange()
+        self.usual.clicked.connect(self._reset)
+        self.remove.clicked.connect(self._remove)
+        self.done.clicked.connect(self.dismiss)
+
+    def open_for(self, study: Study, palette: Palette, top_left: QPoint) -> None:
+        """Show that study's settings, at that point of the window."""
+        self._study, self._palette = study, palette
+        self._colours = dict(study.colours)
+        self.setAccessibleName(f"Settings of {study.label}")
+        self._title.setText(study.indicator.title)
+        self._about.setText(study.indicator.about)
+        self._build(study)
+        first = next(iter(self.fields.values()), self.done)
+        self.open_at(top_left, first)
+        if isinstance(first, QSpinBox | QDoubleSpinBox):
+            first.selectAll()
+
+    def sizeHint(self) -> QSize:
+        return QSize(_WIDTH_PX, super().sizeHint().height())
+
+    def _arrange(self) -> None:
+        feet = QHBoxLayout()
+        feet.addWidget(self.remove)
+        feet.addWidget(self.usual)
+        feet.addStretch(1)
+        feet.addWidget(self.done)
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(16, 14, 16, 14)
+        self._box.setSpacing(10)
+        self._box.addWidget(self._title)
+        self._box.addWidget(self._about)
+        self._box.addWidget(self._form)
+        self._box.addLayout(feet)
+
+    def _build(self, study: Study) -> None:
+        form = QWidget()
+        rows = QFormLayout(form)
+        rows.setContentsMargins(0, 4, 0, 4)
+        rows.setVerticalSpacing(8)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._read, self.fields, self.swatches = {}, {}, {}
+        for parameter in study.indicator.parameters:
+            field = self._field(parameter, study.settings[parameter.name])
+            field.setAccessibleName(parameter.title)
+            self.fields[parameter.name] = field
+            rows.addRow(label(parameter.title, "dim"), field)
+        for output in study.indicator.outputs:
+            title = output.title or "Line"
+            swatch = ColourButton(title)
+            swatch.show_colour(study.colour_of(self._palette, output.name), self._palette)
+            swatch.colour_chosen.connect(lambda colour, name=output.name: self._colour(name, colour))
+            self.swatches[output.name] = swatch
+            rows.addRow(label(title, "dim"), swatch)
+        self._box.replaceWidget(self._form, form)
+        self._form.deleteLater()
+        self._form = form
+        self._form.show()
+
+    def _field(self, parameter: Parameter, value: Setting) -> QWidget:
+        if parameter.choices:
+            choice = QComboBox()
+            choice.addItems(parameter.choices)
+            choice.setCurrentText(str(value))
+            choice.currentTextChanged.connect(self._tell)
+            self._read[parameter.name] = choice.currentText
+            return choice
+        if isinstance(parameter.default, float):
+            fraction = QDoubleSpinBox()
+            fraction.setDecimals(2)
+            fraction.setSingleStep(0.1)
+            fraction.setRange(parameter.least, parameter.most)
+            fraction.setValue(float(value))
+            fraction.valueChanged.connect(self._tell)
+            self._read[parameter.name] = fraction.value
+            return fraction
+        whole = QSpinBox()
+        whole.setRange(int(parameter.least), int(parameter.most))
+        whole.setValue(int(value))
+        whole.valueChanged.connect(self._tell)
+        self._read[parameter.name] = whole.value
+        return whole
+
+    def _colour(self, output: str, colour: str) -> None:
+        self._colours[output] = colour
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._study is not None:
+            self.changed.emit(self._study.key, {name: read() for name, read in self._read.items()}, dict(self._colours))
+            for name, swatch in self.swatches.items():
+                swatch.show_colour(self._study.colour_of(self._palette, name), self._palette)
+
+    def _reset(self) -> None:
+        study = self._study
+        if study is not None:
+            self._colours = {}
+            self.changed.emit(study.key, study.indicator.defaults, {})
+            self._build(study)
+            self.done.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _remove(self) -> None:
+        if self._study is not None:
+            key = self._study.key
+            self.dismiss()
+            self.remove_requested.emit(key)

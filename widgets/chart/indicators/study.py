@@ -1,0 +1,160 @@
+"""
+One indicator on a chart, with its settings and colours; and all of one chart.
+
+Model, not view: a `Study` keeps its values for whatever series is drawn, a `StudySet` keeps studies in the order in
+which they were added and makes plain values of them for a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtGui import QColor
+
+from app.market.indicators import Indicator, Place, find
+from app.market.indicators.definition import Setting
+from app.market.indicators.values import IndicatorValues
+from widgets.chart.arrangement import PRICE, VOLUME
+from widgets.chart.indicators.line_colours import COUNT, line_colour
+from widgets.theme import Palette
+
+MOST_STUDIES = 24
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(slots=True)
+class Study:
+    """
+    An indicator on one chart. ``key`` tells it from the chart's others, and is that of its pane where it has one.
+
+    ``colours``: what the user chose, ``#rrggbb`` by output; an output without one has the theme's, from the ``seat``-th
+    on. ``is_hidden``: not drawn, and still read.
+    """
+
+    key: str
+    values: IndicatorValues
+    seat: int = 0
+    colours: dict[str, str] = field(default_factory=dict)
+    is_hidden: bool = False
+
+    @property
+    def indicator(self) -> Indicator:
+        return self.values.indicator
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        return self.values.settings
+
+    @property
+    def label(self) -> str:
+        """What the legend calls it."""
+        return self.indicator.label(self.settings)
+
+    @property
+    def has_pane(self) -> bool:
+        """Whether it stands in a pane of its own."""
+        return self.indicator.place is Place.OWN
+
+    def colour_of(self, palette: Palette, output: str) -> QColor:
+        """Return the colour of an output in that theme."""
+        if output in self.colours:
+            return QColor(self.colours[output])
+        hue = next(one.hue for one in self.indicator.outputs if one.name == output)
+        return line_colour(palette, self.seat + hue)
+
+    def change(self, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+        """
+        Take other settings and colours.
+
+        Raises:
+            UsageError: If a parameter may not be set so; nothing has changed then.
+        """
+        if dict(settings) != self.settings:
+            self.values = IndicatorValues(self.indicator, settings)
+        self.colours = dict(colours)
+
+    def to_values(self) -> dict[str, Any]:
+        """Return it as plain values, for a file."""
+        return {
+            "key": self.key,
+            "indicator": self.indicator.key,
+            "settings": dict(self.settings),
+            "colours": dict(self.colours),
+            "seat": self.seat,
+            "hidden": self.is_hidden,
+        }
+
+
+class StudySet:
+    """The studies of one chart, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._studies: list[Study] = []
+
+    def __iter__(self) -> Iterator[Study]:
+        return iter(self._studies)
+
+    def __len__(self) -> int:
+        return len(self._studies)
+
+    def get(self, key: str) -> Study | None:
+        """Return the study of that key, or None."""
+        return next((study for study in self._studies if study.key == key), None)
+
+    def at(self, place: Place) -> list[Study]:
+        """Return those that stand there."""
+        return [study for study in self._studies if study.indicator.place is place]
+
+    def make(self, indicator: Indicator, settings: Mapping[str, Any] | None = None) -> Study:
+        """
+        Return a new study with a key and colours that no other has; it is not added.
+
+        Raises:
+            UsageError: If a parameter may not be set so.
+        """
+        taken = {study.key for study in self._studies} | {PRICE, VOLUME}
+        numbers = ["", *(f"-{number}" for number in range(2, MOST_STUDIES + 2))]
+        key = next(indicator.key + number for number in numbers if indicator.key + number not in taken)
+        return Study(key, IndicatorValues(indicator, settings or {}), self._free_seat(indicator.hues))
+
+    def add(self, study: Study) -> None:
+        self._studies.append(study)
+
+    def remove(self, key: str) -> None:
+        self._studies = [study for study in self._studies if study.key != key]
+
+    def to_values(self) -> list[dict[str, Any]]:
+        """Return them as plain values, for a file."""
+        return [study.to_values() for study in self._studies]
+
+    def restore(self, values: object) -> None:
+        """Become what `to_values` gave; whatever makes no sense is as usual, and unknown indicators are left out."""
+        self._studies = []
+        for value in values if isinstance(values, Sequence) else ():
+            study = _restored(value) if isinstance(value, Mapping) else None
+            if study is not None and self.get(study.key) is None and len(self) < MOST_STUDIES:
+                self._studies.append(study)
+
+    def _free_seat(self, wanted: int) -> int:
+        """Return a number of colours from which on as many are free, or else the first of the least used ones."""
+        used = [0] * COUNT
+        for study in self._studies:
+            for at in range(study.indicator.hues):
+                used[(study.seat + at) % COUNT] += 1
+        return min(range(COUNT), key=lambda seat: sum(used[(seat + at) % COUNT] for at in range(wanted)))
+
+
+def _restored(value: Mapping[str, Any]) -> Study | None:
+    key, name, seat, colours = (value.get(part) for part in ("key", "indicator", "seat", "colours"))
+    indicator = find(name) if isinstance(name, str) else None
+    if indicator is None or not isinstance(key, str) or not re.fullmatch(rf"{re.escape(indicator.key)}(-\d+)?", key):
+        return None
+    outputs = [one.name for one in indicator.outputs]
+    given = colours if isinstance(colours, Mapping) else {}
+    kept = {name: str(given[name]) for name in outputs if _COLOUR.fullmatch(str(given.get(name)))}
+    is_seat = isinstance(seat, int) and not isinstance(seat, bool) and 0 <= seat < COUNT
+    values = IndicatorValues(indicator, indicator.mended(value.get("settings")))
+    return Study(key, values, seat if is_seat and isinstance(seat, int) else 0, kept, value.get("hidden") is True)

@@ -1,0 +1,86 @@
+"""How a study is drawn: lines, columns and bands of its values in view, at the level of detail that pixels allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.market.indicators import Shape
+from app.market.series import BarColumns, CandleSeries
+from widgets.chart.indicators.study import Study
+from widgets.chart.pixels import mixed
+from widgets.chart.value_view import ValueView
+
+if TYPE_CHECKING:
+    from widgets.chart.brush import PaneBrush
+    from widgets.chart.pane import Window
+
+_LINE_PX = 1.5
+_BAND_SHARE = 0.07
+
+
+class StudyLayer:
+    """A `Layer` of one study. ``view``: the axis that it is drawn on, where that is not the pane's."""
+
+    def __init__(self, study: Study, view: ValueView | None = None) -> None:
+        self.study = study
+        self._view = view
+        self._bars: dict[str, BarColumns] = {}
+
+    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+        values = self.study.values
+        values.follow(series)
+        # A bar more at each side: lines come from there.
+        first, last = window.first_slot - window.bars.span, window.last_slot + window.bars.span
+        names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
+        self._bars = {name: values.between(name, first, last, window.level) for name in names}
+
+    def extent(self) -> tuple[float, float] | None:
+        if self._view is not None:
+            return None
+        ends = list(self.study.indicator.levels)
+        for output in self.study.indicator.outputs:
+            bars = self._bars.get(output.name)
+            if bars is not None and np.isfinite(bars.close).any():
+                ends += [float(np.fmin.reduce(bars.low)), float(np.fmax.reduce(bars.high))]
+                ends += [0.0] if output.shape is Shape.COLUMNS else []
+        return (min(ends), max(ends)) if ends else None
+
+    def paint_behind(self, brush: PaneBrush) -> None:
+        colours = brush.colours
+        for low, high in self.study.indicator.bands:
+            if low in self._bars and high in self._bars:
+                own = self.study.colour_of(brush.palette, high)
+                bars = self._bars[low]
+                brush.band_between(mixed(colours.background, own, _BAND_SHARE), bars, bars.low, self._bars[high].high)
+
+    def paint(self, brush: PaneBrush) -> None:
+        for level in self.study.indicator.levels if self._bars else ():
+            self._paint_level(brush, level)
+        # Columns first: a line over its own columns can be seen, columns over a line hide it.
+        for output in sorted(self.study.indicator.outputs, key=lambda one: one.shape is not Shape.COLUMNS):
+            bars = self._bars.get(output.name)
+            if bars is None or not len(bars.slot):
+                continue
+            colour = self.study.colour_of(brush.palette, output.name)
+            if output.shape is Shape.COLUMNS:
+                self._paint_columns(brush, bars, is_own=output.name in self.study.colours)
+            elif output.shape is Shape.DOTS:
+                brush.dots_at(colour, bars, bars.close)
+            else:
+                brush.line_through(colour, bars, _LINE_PX, view=self._view)
+
+    def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
+        name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)
+        own = self.study.colour_of(brush.palette, name)
+        up, down = (own, own) if is_own else (brush.colours.volumes[True][True], brush.colours.volumes[False][True])
+        known = np.isfinite(bars.close)
+        brush.columns_from(up, bars, bars.high, where=known & (bars.high > 0))
+        brush.columns_from(down, bars, bars.low, where=known & (bars.low < 0))
+
+    def _paint_level(self, brush: PaneBrush, level: float) -> None:
+        row = int(brush.rows(np.array([level]))[0])
+        dash, step = 3 * brush.line, 6 * brush.line
+        starts = np.arange(brush.area.left(), brush.area.left() + brush.area.width(), step, dtype=np.int32)
+        brush.rects(brush.colours.level, starts, row, starts + (dash - 1), row + brush.line - 1, len(starts))

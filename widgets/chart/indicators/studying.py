@@ -1,0 +1,151 @@
+"""The indicators of a chart: added, changed, hidden and removed, by program or by hand, while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtWidgets import QWidget
+
+from app.market.errors import UsageError
+from app.market.indicators import find
+from app.market.series import Bar, CandleSeries
+from widgets.chart.canvas import ChartCanvas
+from widgets.chart.indicators.entries import Entries, EntriesItem
+from widgets.chart.indicators.entry_buttons import EntryButtons
+from widgets.chart.indicators.picker import IndicatorPicker
+from widgets.chart.indicators.settings_panel import SettingsPanel
+from widgets.chart.indicators.study import Study
+from widgets.chart.pane_set import PaneSet
+from widgets.chart.reading import Reader
+from widgets.chart.repainting import Repainter
+from widgets.chart.scene import Scene
+
+_MOST_SLOTS = 100_000  # asked for before what is in view: at 1s that is a day
+
+
+class Studying:
+    """The studies of a `ChartView`, whose parts these are."""
+
+    _scene: Scene
+    _panes: PaneSet
+    _canvas: ChartCanvas
+    _reader: Reader
+    _repainter: Repainter
+    _series: CandleSeries | None
+
+    def _begin_studying(self) -> None:
+        """Make what is needed for studies; the other parts must be there."""
+        self._entries = Entries(self._scene, self._panes.studies)
+        self._canvas.add_item(EntriesItem(self._scene, self._entries))
+        self._entry_buttons = EntryButtons(self._canvas)
+        self._picker: IndicatorPicker | None = None
+        self._settings_panel: SettingsPanel | None = None
+        self._reader.also = self._read_studies
+        buttons = self._entry_buttons
+        self._canvas.hovered.connect(self._hover_entry)
+        self._canvas.left.connect(buttons.leave)
+        buttons.hide_requested.connect(lambda key, hidden: self._panes.hide_study(key, hidden=hidden))
+        buttons.settings_requested.connect(self.open_study_settings)
+        buttons.remove_requested.connect(self.remove_indicator)
+
+    @property
+    def studies(self) -> list[Study]:
+        """The indicators on the chart, in the order in which they were added; to be changed by the methods below."""
+        return list(self._panes.studies)
+
+    def add_indicator(self, key: str, settings: Mapping[str, Any] | None = None) -> Study:
+        """
+        Add the indicator of that key, and return it as it is on this chart.
+
+        Raises:
+            UsageError: If there is none of that key, a parameter may not be set so, or the chart is full.
+        """
+        indicator = find(key)
+        if indicator is None:
+            raise UsageError(f"there is no indicator “{key}”")
+        study = self._panes.studies.make(indicator, settings)
+        if not self._panes.add_study(study):
+            raise UsageError("the chart has no room for more indicators: remove one first")
+        return study
+
+    def change_indicator(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+        """Give that study other settings, and colours by output. Raises UsageError where a parameter may not be so."""
+        self._panes.change_study(key, settings, colours)
+
+    def remove_indicator(self, key: str) -> None:
+        """Take that study off the chart."""
+        self._entry_buttons.dismiss()
+        self._panes.remove_study(key)
+
+    def first_needed_slot(self, slot: int) -> int:
+        """Return the slot back to which candles must be loaded for the indicators' values from ``slot`` on."""
+        if self._series is None:
+            return slot
+        origins = (study.values.blocks(self._series.interval).of(slot).origin for study in self._panes.studies)
+        return max(min(origins, default=slot), slot - _MOST_SLOTS)
+
+    def entry_texts(self) -> list[str]:
+        """Return what the panes' titles say of the studies, from top to bottom."""
+        return [entry.text for entry in self._entries]
+
+    # By hand
+
+    def open_indicators(self, at: QPoint | None = None) -> None:
+        """Open the list of indicators at that point of the screen, or at the chart's corner."""
+        window = _widget(self).window()
+        if self._picker is None:
+            self._picker = IndicatorPicker(window, lambda: self.studies)
+            self._picker.add_requested.connect(self._add)
+            self._picker.settings_requested.connect(self.open_study_settings)
+            self._picker.remove_requested.connect(self.remove_indicator)
+        self._picker.set_palette(self._scene.palette)
+        self._picker.open_under(window.mapFromGlobal(at) if at is not None else self._corner())
+
+    def open_study_settings(self, key: str) -> None:
+        """Open the settings of that study, below its entry."""
+        study = self._panes.studies.get(key)
+        if study is None:
+            return
+        if self._settings_panel is None:
+            self._settings_panel = SettingsPanel(_widget(self).window())
+            self._settings_panel.changed.connect(self.change_indicator)
+            self._settings_panel.remove_requested.connect(self.remove_indicator)
+        entry = next((one for one in self._entries if one.key == key), None)
+        below = self._corner() if entry is None else self._in_window(entry.rect.bottomLeft())
+        self._settings_panel.open_for(study, self._scene.palette, below)
+
+    def _add(self, key: str) -> None:
+        try:
+            self.add_indicator(key)
+        except UsageError as error:
+            assert self._picker is not None
+            self._picker.hint.setText(str(error))
+
+    def _corner(self) -> QPoint:
+        return self._in_window(self._scene.layout.panes.topLeft() + QPointF(16, 16))
+
+    def _in_window(self, position: QPointF) -> QPoint:
+        point: QPoint = self._canvas.mapTo(_widget(self).window(), position.toPoint())
+        return point
+
+    def _hover_entry(self, position: QPointF) -> None:
+        if not self._entry_buttons.holds(position):
+            entry = self._entries.at(position)
+            self._entry_buttons.follow(entry, self._panes.studies.get(entry.key) if entry is not None else None)
+
+    def _read_studies(self, series: CandleSeries | None, bar: Bar | None) -> None:
+        changed = self._entries.refresh(series, bar.slot if bar is not None else None)
+        self._canvas.repaint_rects(changed)
+        if self._entries.price_rows != self._scene.legend_rows:
+            self._panes.make_room(self._entries.price_rows)
+            self._repaint_all()
+
+    def _repaint_all(self) -> None:
+        raise NotImplementedError
+
+
+def _widget(view: object) -> QWidget:
+    assert isinstance(view, QWidget)
+    return view
