@@ -17,7 +17,6 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.exporting import Exporting
 from app.gap_marks import GapMarks
-from app.live.ahead import LookAhead
 from app.live.databases import Database
 from app.live.engine import Engine
 from app.live.measures import PaintWatch
@@ -27,6 +26,7 @@ from app.market.ports import FeedState, FeedStatus
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from app.panels import PanelMaker, feed_status, history_reason
+from app.travelling import Travelling
 from app.watching import Watching
 from app.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
@@ -89,13 +89,13 @@ class WindowBridge(QObject):
         self._shown: CandleSeries | None = None
         self._described: Symbol | None = None  # the chart's symbol as the window shows it
         self._view_moved = False
-        self._ahead = LookAhead()
+        self._travelling = Travelling(chart, engine.clock, self._begin)
         self._reload_at_s = 0.0
         self._reload_wait_s = _RELOAD_FIRST_S
         self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
         self._database: Database | None = None  # the one that the chart was loaded from
-        self._ahead_timer = self._timer(0, self._load_ahead)
+        self._ahead_timer = self._timer(0, self._travelling.look)
         self._ahead_timer.setSingleShot(True)
         self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
         self._connect_signals()
@@ -132,6 +132,7 @@ class WindowBridge(QObject):
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme)
         window.chart_menu_requested.connect(chart.open_style_menu)
+        window.date_entry_requested.connect(chart.open_date_entry)
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self._on_retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
@@ -141,7 +142,9 @@ class WindowBridge(QObject):
         chart.retry_requested.connect(self._on_retry)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.look_changed.connect(self._on_look)
-        chart.older_history_requested.connect(self._on_older)
+        chart.older_history_requested.connect(self._on_view_moved)
+        chart.date_requested.connect(self._travelling.go_to)
+        chart.journey_cancelled.connect(self._travelling.cancel)
         chart.visible_range_changed.connect(self._on_view_moved)
         chart.painted.connect(self._on_painted)
         engine.feed.on_status(self._on_feed_status)
@@ -199,30 +202,9 @@ class WindowBridge(QObject):
         end_us = min(end_us, self._state.interval.next_open_us(self._engine.exchange_clock.now_us()))
         return (start_us, end_us) if start_us < end_us else None
 
-    def _on_older(self, before_us: int) -> None:
-        del before_us  # the session knows its first candle
-        self._load_ahead()
-
     def _on_view_moved(self) -> None:
         self._view_moved = True  # looked at on the panels' timer, not in every frame of a drag
         self._ahead_timer.start()  # once the frame that moved it is done
-
-    def _load_ahead(self) -> None:
-        """Have older candles loaded before the view gets to them."""
-        session, visible = self._session, self._chart.visible_range_us()
-        if session is None or visible is None:
-            return
-        slot = session.interval.slot
-        wanted = self._ahead.first_wanted(slot(visible[0]), slot(visible[1]), self._engine.clock.monotonic_s())
-        wanted_us = session.interval.slot_open_us(wanted)
-        if not session.reaches(wanted_us):
-            self._begin(_discard(session.load_older(wanted_us)))
-
-    def _fill_view(self) -> None:
-        visible = self._chart.visible_range_us()
-        session = self._session
-        if session is not None and visible is not None and not self._chart.is_following and len(session.series):
-            self._begin(session.ensure(*visible))
 
     # The chart's session
 
@@ -238,7 +220,6 @@ class WindowBridge(QObject):
         self._renew_quote()  # what is known of it, at once: no flash of dashes
         self._window.set_interval(interval)
         self._chart.set_series(None, symbol)
-        self._ahead = LookAhead()
         self._session = ChartSession(
             name,
             interval,
@@ -249,13 +230,15 @@ class WindowBridge(QObject):
             on_state=self._on_session_state,
             on_change=self._on_session_change,
         )
+        view_us = self._travelling.view_in(interval)
+        self._travelling.set_session(self._session)
         self._gap_marks.show(self._session)
         self._on_session_state()
-        self._work_on_session(self._run_session(self._session))
+        self._work_on_session(self._run_session(self._session, view_us))
 
-    async def _run_session(self, session: ChartSession) -> None:
+    async def _run_session(self, session: ChartSession, view_us: tuple[int, int] | None) -> None:
         await self._engine.clock_measured()
-        await session.run()
+        await session.run(view_us)
 
     def _work_on_session(self, work: Coroutine[Any, Any, None]) -> None:
         if self._session_work is not None:
@@ -401,7 +384,7 @@ class WindowBridge(QObject):
             self._chart.set_now(status.exchange_time_us)
         if self._view_moved:
             self._view_moved = False
-            self._fill_view()
+            self._travelling.look()
             self._gap_marks.view_moved()
         self._ticks += 1
         if self._ticks % _TICKS_A_SECOND == 0:
@@ -476,7 +459,3 @@ def _trouble_sentence(symbol: Symbol, trouble: str) -> str:
     if symbol.is_listed:
         return f"{symbol.display_name}: {trouble.lower()} at the exchange. It goes on here by itself when that changes."
     return f"{symbol.display_name}: {trouble.lower()} by the exchange. What is stored of it can still be looked at."
-
-
-async def _discard(work: Coroutine[Any, Any, object]) -> None:
-    await work

@@ -14,6 +14,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.live.export import ExportCancelled
+from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import SimulatedMarket
@@ -104,6 +105,33 @@ def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play) -> 
         assert start_us < now_us < end_us <= now_us + 120_000_000
 
     play(scene)
+
+
+def test_a_date_is_gone_to_without_all_between_and_stays_in_view_over_a_switch(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        chart, session = running.chart, running.bridge.session
+        there_us = running.engine.exchange_clock.now_us() - 20 * 86_400_000_000
+        chart.date_requested.emit(there_us, "three weeks ago")
+        await until(lambda: not chart.is_following and in_view(running) > 50)
+        assert abs(chart.center_time_us() - there_us) < 60_000_000
+        assert len(session.series) < 10_000  # of 28,800
+        running.window.interval_requested.emit(Interval.parse("15m"))
+        await until(lambda: shown(running) and in_view(running) > 50)
+        assert abs(chart.center_time_us() - there_us) < 60_000_000
+        chart.follow_latest()
+        await until(lambda: in_view(running) > 50)
+        assert chart.is_following
+
+    play(scene)
+
+
+def in_view(running: Running) -> int:
+    """How many candles the chart has between its edges."""
+    session, visible = running.bridge.session, running.chart.visible_range_us()
+    if session is None or visible is None or not len(session.series):
+        return 0
+    opens = session.series.column("open_time_us")
+    return int(((opens >= visible[0]) & (opens < visible[1])).sum())
 
 
 def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(

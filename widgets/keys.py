@@ -1,9 +1,9 @@
 """
 All that keys and mouse do, in one table: what is dispatched, what the overview (F1) shows, and what docs/keys.md lists.
 
-A `Command` is named in code by ``name``; `command_of` finds that of a key press. Where it is handled says ``place``:
-commands of the window are shortcuts wherever the focus is, those of the chart count while it has the focus, and what
-the mouse or typing does has no keys here and is only listed.
+A `Command` is named in code by ``name``; `command_of` finds that of a key press. `main_window` makes those of the
+window shortcuts, which count wherever the focus is; `chart.keyboard` handles the others, which count while the chart
+has the focus. What only the mouse or typing does has no name, and is only listed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 
 
 class Place(Enum):
-    """Where a command is handled; the value heads its section."""
+    """Where a command belongs; the value heads its section."""
 
     MOVING = "Moving about"
     CHART = "The chart"
@@ -58,6 +58,7 @@ COMMANDS = (
     _command(_M, "fit", "Alt+F", "go back to usual width and automatic axes", "double click"),
     _command(_M, "first", "Home", "go to the first candle loaded"),
     _command(_M, "latest", "End", "go to the latest candle and stay with it", "“→ latest”"),
+    _command(_M, "date", "Ctrl+G Alt+G", "go to a date", "context menu"),
     _command(_M, "back", "Alt+Left Backspace", "go back to the view before", "the mouse's back button"),
     _command(_M, "forward", "Alt+Right Shift+Backspace", "undo going back", "the mouse's forward button"),
     _command(_C, "log", "Alt+L", "turn a logarithmic price axis on or off"),

@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
         watch_many_requested: Several symbols are to join it; carries their names.
         picker_opened: The picker shows the exchange's symbols, and wants them fresh.
         chart_menu_requested: The user wants to choose how the chart draws; carries where on the screen to open a menu.
+        date_entry_requested: The user wants the chart to go to a date.
         theme_requested: The user wants another theme; carries the name of the `Palette`.
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
         download_requested, download_stop_requested: Fetch all that is missing of the chart's symbol; fetch it no more.
@@ -61,6 +62,7 @@ class MainWindow(QMainWindow):
     picker_opened = Signal()
     watch_remove_requested = Signal(str)
     chart_menu_requested = Signal(QPoint)
+    date_entry_requested = Signal()
     theme_requested = Signal(str)
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
@@ -242,6 +244,7 @@ class MainWindow(QMainWindow):
         self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
         self.top_bar.keys_requested.connect(self.keys_overview.toggle)
         commands: dict[str, Callable[[], object]] = {
+            "date": self.date_entry_requested.emit,
             "symbols": lambda: self.open_symbol_picker(),
             "export": self.export_requested.emit,
             "database": self.database_requested.emit,

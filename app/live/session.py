@@ -21,6 +21,8 @@ import numpy as np
 
 from app.live.clock import ExchangeClock
 from app.live.history import CandleHistory, rank
+from app.live.holes import Holes
+from app.live.jump import Jump, candles_around
 from app.live.pages import PAGE, Page, load_page
 from app.live.since_seam import CandlesSinceSeam, LiveCandle
 from app.live.tracker import SymbolTracker
@@ -39,6 +41,7 @@ _LIVE_KEEPS = 10_000
 _MOST_PAGES = 4
 _MOST_UNSETTLED = 500
 _MOST_AT_ONCE = 5 * PAGE
+_FAR = 5 * PAGE  # slots that are not worth loading for what lies beyond them
 _FEW = 8
 _SLOW_S = 4.0
 _SLOW = "The exchange has not answered yet."
@@ -96,7 +99,7 @@ class ChartSession:
         self._loading_older = False
         self._older_failed = False
         self._requests: set[asyncio.Task[Page]] = set()
-        self._tried: set[int] = set()
+        self._holes = Holes()
         self._closed = False
 
     @property
@@ -113,11 +116,23 @@ class ChartSession:
             return bool(self.failure) and self.state is not SessionState.LOADING
         return bool(self.failure) or not self._is_sound(self._live, self._tracker)
 
-    async def run(self) -> None:
-        """Load and join the live trades; return once joined. Safe to cancel."""
+    async def run(self, view_us: tuple[int, int] | None = None) -> None:
+        """
+        Load and join the live trades; return once joined. Safe to cancel.
+
+        ``view_us``: the chart will show the past between these times, so that is loaded together with the latest
+        candles, and those in between are not.
+        """
         self._set_state(SessionState.LOADING)
-        await self._load(show_early=True)
+        if view_us is None:
+            await self._load(show_early=True)
+        else:
+            await self._load_with(*view_us)
         await self._join()
+
+    async def _load_with(self, start_us: int, end_us: int) -> None:
+        slots = self.interval.slot(end_us) - self.interval.slot(start_us)
+        await asyncio.gather(self.go_to((start_us + end_us) // 2, slots), self._load(show_early=True))
 
     async def reload(self) -> None:
         """
@@ -156,8 +171,11 @@ class ChartSession:
             self._wanted_us = min(back_to_us, self._wanted_us or back_to_us)
         added = 0
         while not (self._loading_older or self._beginning_reached or self._closed) and len(self.series):
+            first_us = self._first_us()
             page = await self._older_page()
-            prepended = 0 if self._closed else self.series.prepend(page.candles)
+            if self._closed or self._first_us() != first_us:
+                return added + self._insert(page.candles)  # the chart was sent farther back meanwhile
+            prepended = self.series.prepend(page.candles)
             added += prepended
             self._beginning_reached = page.begins or not (prepended or page.failure)
             self.series.set_begins(begins=self._beginning_reached)
@@ -170,27 +188,87 @@ class ChartSession:
                 break
         return added
 
+    def wants(self, start_us: int, end_us: int) -> bool:
+        """Whether `look_at` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
+        if self._newest is None or self._loading_older or self._closed:
+            return False
+        return not self.reaches(start_us) or self._lacks(start_us, end_us) is not None
+
+    async def look_at(self, start_us: int, end_us: int) -> None:
+        """
+        Load what the series lacks of ``[start_us, end_us)``, wherever that is.
+
+        What adjoins the candles there are is loaded from them on; what is far from all of them by itself, and the
+        candles between are left for when they are looked at.
+        """
+        if not len(self.series):
+            return
+        first, slot = int(self.series.slots[0]), self.interval.slot
+        if slot(end_us) < first - _FAR:
+            await self.go_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
+        elif not self.reaches(start_us):
+            await self.load_older(start_us)
+        else:
+            await self.ensure(start_us, end_us)
+
     async def ensure(self, start_us: int, end_us: int) -> None:
         """
-        Load what the series lacks of ``[start_us, end_us)``, as after a jump far back.
+        Load what the series lacks of ``[start_us, end_us)`` between its candles, or before them.
 
-        A page at a time, each tried once; what lies between the pages stays a hole until it is asked for.
+        The newest first, a few pages at the most, each asked for once.
         """
+        for _ in range(_MOST_PAGES):
+            missing = self._lacks(start_us, end_us)
+            if missing is None or self._loading_older or self._closed:
+                return
+            first, last = missing
+            limit = min(max(PAGE, last - first + 1), _MOST_AT_ONCE)
+            page = await self._page(self.interval.slot_open_us(last + 1), limit)
+            if page.failure or self._closed:
+                return
+            begin = last - limit + 1
+            if page.candles:  # a page may be shorter than asked for
+                begin = min(max(begin, self.interval.slot(page.candles[0].open_time_us)), last)
+            self._holes.note_asked(begin, last)
+            self._insert(page.candles)
+
+    async def go_to(self, time_us: int, slots: int = PAGE) -> Jump:
+        """
+        Load the candles around a time, ``slots`` of them or a page, and none of those in between.
+
+        Does nothing where they are there. Safe to cancel.
+        """
+        newest = self.interval.slot(self._exchange_clock.now_us())
+        if len(self.series) and self._newest is not None:
+            newest = self.interval.slot(self._newest.open_time_us)
+        slots = min(max(slots, PAGE), _MOST_AT_ONCE)
+        middle = min(self.interval.slot(time_us), newest)
+        near = middle - slots // 4, min(middle + slots // 4, newest)
+        if len(self.series) and self._holes.last(self.series.slots, *near) is None and not self._is_hole(*near):
+            return Jump(time_us)
+        found = await candles_around(
+            self.interval, time_us, newest, slots, self._request, lambda: self._history.find_listing(self.symbol)
+        )
+        if not self._closed and found.candles:
+            self._insert(found.candles)
+            if found.asked is not None:
+                self._holes.note_asked(*found.asked)
+            if found.begins and found.candles[0].open_time_us <= self._first_us():
+                self._beginning_reached = True
+                self.series.set_begins(begins=True)
+        return found.jump
+
+    def _lacks(self, start_us: int, end_us: int) -> tuple[int, int] | None:
         if self._newest is None:
-            return
-        first = self.interval.slot(start_us)
+            return None
         # What is younger than the newest candle comes from trades alone.
         last = min(self.interval.slot(end_us - 1), self.interval.slot(self._newest.open_time_us))
-        for _ in range(_MOST_PAGES):
-            missing = self._last_missing(first, last)
-            if missing is None or self._loading_older or missing in self._tried:
-                return
-            self._tried.add(missing)
-            page = await self._page(self.interval.slot_open_us(missing + 1))
-            if page.failure:
-                self._tried.discard(missing)
-            if self._closed or not self._insert(page.candles):
-                return
+        return self._holes.last(self.series.slots, self.interval.slot(start_us), last)
+
+    def _is_hole(self, first: int, last: int) -> bool:
+        """Whether the series has not one candle there."""
+        low, high = np.searchsorted(self.series.slots, [first, last + 1])
+        return bool(low == high)
 
     def refresh(self) -> bool:
         """Bring what trades changed into the series; True where anything did. Costs nothing otherwise."""
@@ -249,7 +327,7 @@ class ChartSession:
         self._beginning_reached = page.begins and self._begins_with(page)
         if self._beginning_reached:
             self.series.set_begins(begins=True)
-        self._tried.clear()
+        self._holes.forget()
         self._show(page.candles)
         if len(self.series):
             self._set_state(SessionState.READY, page.failure)
@@ -272,8 +350,15 @@ class ChartSession:
         return await self._page(first_us, min(max(PAGE, wanted), _MOST_AT_ONCE))
 
     async def _page(self, end_us: int, limit: int = PAGE) -> Page:
-        """Return the page before ``end_us``, an empty one where the session is closed meanwhile."""
+        """Return the page before ``end_us``; no other is loaded meanwhile but by `go_to`."""
         self._loading_older = True
+        try:
+            return await self._request(end_us, limit)
+        finally:
+            self._loading_older = False
+
+    async def _request(self, end_us: int, limit: int) -> Page:
+        """Return the page before ``end_us``, an empty one where the session is closed meanwhile."""
         request = asyncio.ensure_future(load_page(self._history, self.symbol, self.interval, end_us, limit=limit))
         self._requests.add(request)
         try:
@@ -282,7 +367,6 @@ class ChartSession:
         finally:
             request.cancel()
             self._requests.discard(request)
-            self._loading_older = False
 
     def _show(self, candles: list[Candle]) -> None:
         """Bring in a page; what the series knows better stays, so that no candle goes back."""
@@ -317,26 +401,21 @@ class ChartSession:
                 runs[-1].append(candle)
         return [run for run in runs if run]
 
-    def _insert(self, page: list[Candle]) -> bool:
-        """Add the candles of a page that the series lacks; False where it lacks none."""
-        known = set(self.series.slots.tolist())
-        new = [candle for candle in page if self.interval.slot(candle.open_time_us) not in known]
-        older = self.series.prepend(new)
-        for candle in new[older:]:
-            self.series.upsert(candle)
+    def _insert(self, page: Sequence[Candle]) -> int:
+        """Add the candles of a page that the series lacks; return how many."""
+        if self._closed:
+            return 0
+        places = np.searchsorted(self.series.column("open_time_us"), [candle.open_time_us for candle in page])
+        known = self.series.column("open_time_us").take(places, mode="clip") if len(self.series) else places * 0 - 1
+        new: dict[int, list[Candle]] = {}  # the runs of new candles, by the place they belong to
+        for candle, at, there in zip(page, places.tolist(), known.tolist(), strict=True):
+            if there != candle.open_time_us:
+                new.setdefault(at, []).append(candle)
+        for run in new.values():
+            self.series.merge(run)
         if new:
             self._on_change()
-        return bool(new)
-
-    def _last_missing(self, first: int, last: int) -> int | None:
-        """Return the highest slot of ``first``..``last`` that the series lacks, or None."""
-        slots = self.series.slots
-        low, high = np.searchsorted(slots, [first, last + 1])
-        present = slots[low:high]
-        if last < first or len(present) == last - first + 1:
-            return None
-        gone = np.flatnonzero(present[::-1] != np.arange(last, last - len(present), -1))
-        return last - (int(gone[0]) if len(gone) else len(present))
+        return sum(map(len, new.values()))
 
     def _set_state(self, state: SessionState, failure: str = "") -> None:
         if (state, failure) != (self.state, self.failure) and not self._closed:

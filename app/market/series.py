@@ -199,8 +199,12 @@ class CandleSeries:
         end = int(np.searchsorted(opens, candles[-1].open_time_us, side="right"))
         self._columns.splice(at, end - at, len(candles))
         self._fill(at, candles)
-        self._pyramid.reset()
-        self._changed(*self._span(at, at + len(candles) - 1), shape=True)
+        first, last = self._span(at, at + len(candles) - 1)
+        if at == end:
+            self._pyramid.touch(first, last)
+        else:
+            self._pyramid.reset()
+        self._changed(first, last, shape=True)
 
     def prepend(self, candles: Iterable[Candle]) -> int:
         """Add older candles in front, by rising open time; those not older than the first are passed over.

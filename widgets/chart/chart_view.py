@@ -166,6 +166,11 @@ class ChartView(Moving, ReadingTools, Looks, Studying, QWidget):
         time, interval = self._scene.time, self._series.interval
         return time_at(interval, time.left), time_at(interval, time.right)
 
+    @property
+    def slots_in_view(self) -> float:
+        """How many candles have room side by side."""
+        return self._scene.time.span
+
     def center_time_us(self) -> int | None:
         """Return the time under the centre, UTC microseconds; without a series, that of the one before."""
         if self._series is None or (self._follower.is_on and self._follower.last_slot is None):

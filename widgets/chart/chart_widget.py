@@ -2,7 +2,7 @@
 The chart: a `ChartView`, and over it what is said about the market's figures.
 
 That is the state while there are none, bands over missing trades, the countdown to the candle's close, the way back to
-the latest candle, and the choice of the time zone.
+the latest candle, the choice of the time zone, and dates to go to.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, tzinfo
 
-from PySide6.QtCore import QRectF, Signal
+from PySide6.QtCore import QPoint, QRectF, Signal
 from PySide6.QtGui import QPixmap, QRegion
 from PySide6.QtWidgets import QPushButton, QWidget
 
@@ -20,11 +21,13 @@ from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.axes import countdown_rect
 from widgets.chart.chart_view import ChartView
+from widgets.chart.chip import Chip
+from widgets.chart.date_entry import DateEntry
 from widgets.chart.frames import single_shot
 from widgets.chart.framing import gap_marks
 from widgets.chart.states import RETRY, SIMULATED_MARKET, StatePanel
 from widgets.chart.time_style import TimeStyle
-from widgets.chart.time_text import countdown
+from widgets.chart.time_text import countdown, full_time
 from widgets.chart.zone_picker import ZoneButton, ZonePicker
 from widgets.chart.zones import zone_named
 from widgets.theme import DARK, Palette
@@ -41,11 +44,15 @@ class ChartWidget(ChartView):
 
     Signals:
         those of `ChartView`;
-        retry_requested(), simulated_market_requested(): a button of an error state was pressed.
+        retry_requested(), simulated_market_requested(): a button of an error state was pressed;
+        date_requested(object, str): the user wants to go to that time, UTC microseconds, and how it is told;
+        journey_cancelled(): or rather not.
     """
 
     retry_requested = Signal()
     simulated_market_requested = Signal()
+    date_requested = Signal(object, str)
+    journey_cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +66,9 @@ class ChartWidget(ChartView):
         self._latest.setToolTip("Follow the latest candle (End)")
         self._latest.clicked.connect(self.follow_latest)
         self._latest.hide()
+        self._chip = Chip(self)
+        self._chip.cancelled.connect(self.journey_cancelled)
+        self._date_entry: DateEntry | None = None
         self._zone_button = ZoneButton(self)
         self._zone_button.clicked.connect(self.open_zone_picker)
         self._zone_button.show_zone(self.time_style.zone, self._time_us())
@@ -103,6 +113,7 @@ class ChartWidget(ChartView):
         self._states.set_palette(palette)
         self._zone_button.set_palette(palette)
         self._colours = palette
+        self._chip.set_palette(palette)
         self._latest.setStyleSheet(
             f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
             " border-radius: 6px; padding: 4px 10px; }"
@@ -136,6 +147,25 @@ class ChartWidget(ChartView):
         corner = self._zone_button.mapTo(self.window(), self._zone_button.rect().topRight())
         self._zone_picker.open_above(self.time_style.zone, corner)
 
+    def open_date_entry(self) -> None:
+        """Open the line to type a date into."""
+        if self._date_entry is None:
+            self._date_entry = DateEntry(self.window(), self._time_us)
+            self._date_entry.time_chosen.connect(self._choose_time)
+        zone = self.time_style.zone
+        rules = self._rules()
+        corner = self.mapTo(self.window(), self._scene.price.rect.topLeft().toPoint())
+        x = corner.x() + (int(self._scene.layout.panes.width()) - self._date_entry.sizeHint().width()) // 2
+        self._date_entry.open_for(rules, "UTC" if rules is UTC else zone.title, QPoint(x, corner.y() + 48))
+
+    def begin_journey(self, text: str) -> None:
+        """Say that candles are being loaded to go to; `journey_cancelled` says where they are no longer wanted."""
+        self._chip.begin(text)
+
+    def end_journey(self, text: str) -> None:
+        """Say so no more, but, if anything, how it ended."""
+        self._chip.end(text)
+
     # What the view leaves to be added
 
     def _add_marks(self) -> None:
@@ -159,6 +189,15 @@ class ChartWidget(ChartView):
     def _time_us(self) -> int:
         return time.time_ns() // 1000 if self._now_us is None else self._now_us
 
+    def _rules(self) -> tzinfo:
+        """Return by which clocks the shown candles' times are told."""
+        zone = self.time_style.zone
+        return zone.rules if self._series is None else zone.rules_for(self._series.interval)
+
+    def _choose_time(self, time_us: int) -> None:
+        if self._series is not None:
+            self.date_requested.emit(time_us, full_time(time_us, self._series.interval, self._rules()))
+
     def _choose_zone(self, name: str) -> None:
         self.change_time_style(replace(self.time_style, zone=zone_named(name)))
 
@@ -172,6 +211,7 @@ class ChartWidget(ChartView):
             layout.value_axis.left(), layout.time_axis.top(), layout.value_axis.width(), layout.time_axis.height()
         )
         self._zone_button.setGeometry(corner_size.toAlignedRect().adjusted(3, 3, -3, -3))
+        self._chip.place_in(self._scene.price.rect.toAlignedRect())
         self._latest.adjustSize()
         corner, size = self._scene.price.rect.bottomRight().toPoint(), self._latest.size()
         self._latest.move(corner.x() - size.width() - _BUTTON_MARGIN_PX, corner.y() - size.height() - _BUTTON_MARGIN_PX)

@@ -104,6 +104,10 @@ class Looks:
         """Open the list of time zones."""
         raise NotImplementedError
 
+    def open_date_entry(self) -> None:
+        """Open the line to type a date into."""
+        raise NotImplementedError
+
     def _fill_reading_menu(self, menu: QMenu, position: QPointF) -> None:
         raise NotImplementedError
 

@@ -17,11 +17,13 @@ class TellsTimes(Protocol):
     def time_style(self) -> TimeStyle: ...
     def change_time_style(self, style: TimeStyle) -> None: ...
     def open_zone_picker(self) -> None: ...
+    def open_date_entry(self) -> None: ...
 
 
 def fill_time_menu(menu: QMenu, chart: TellsTimes) -> None:
-    """Add the choice of the time zone, and whether days are shaded."""
+    """Add dates to go to, the choice of the time zone, and whether days are shaded."""
     style = chart.time_style
+    menu.addAction("Go to date…\tCtrl+G", chart.open_date_entry)
     menu.addAction(f"Time zone: {style.zone.title}…", chart.open_zone_picker)
     shaded = menu.addAction("Shade every other day")
     shaded.setCheckable(True)

@@ -1,0 +1,41 @@
+"""Dates and times as a user types them, by the clocks of a place. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+from app.market.errors import UsageError
+from app.market.interval import SECOND_US
+
+_DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+
+def parse_date(text: str, rules: tzinfo, now_us: int) -> int:
+    """
+    Return the time that ``text`` names, UTC microseconds.
+
+    ``2024-03-01 14:30``, to the second or to the day, the month or the year; a time alone is today's. Clocks are those
+    of ``rules``; a time that they skip is moved on, one that they show twice is the first. ``now_us``: UTC.
+
+    Raises:
+        UsageError: If it names none, or one still to come.
+    """
+    text = text.strip()
+    date, clock = _DATE.fullmatch(text), _CLOCK.fullmatch(text)
+    if date is not None:
+        parts = [int(part) for part in date.groups() if part is not None]
+        parts += [1] * (3 - len(parts))
+    elif clock is not None:
+        today = datetime.fromtimestamp(now_us // SECOND_US, rules)
+        parts = [today.year, today.month, today.day, *(int(part) for part in clock.groups() if part is not None)]
+    else:
+        raise UsageError(f"“{text}” is no date. Type one like 2024-03-01 or 2024-03-01 14:30.")
+    try:
+        time_us = round(datetime(*parts, tzinfo=rules).astimezone(UTC).timestamp()) * SECOND_US  # type: ignore[misc, arg-type]  # because mypy cannot count them
+    except (ValueError, OverflowError):
+        raise UsageError(f"There is no {text}: look at the day and the time again.") from None
+    if time_us > now_us:
+        raise UsageError(f"{text} is still to come. Type a date up to now.")
+    return time_us
