@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import Scene
+from widgets.chart.text import PlacedText
 
 LABEL_PADDING_PX = 10.0
 _LABEL_MARGIN_PX = 3.0
@@ -66,7 +67,7 @@ class _Axis(GraphicsObject):  # type: ignore[misc]
         return self._rect
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        if self._rect.isEmpty():
+        if self._rect.isEmpty() or not self._scene.is_exposed(self._rect):
             return
         pixels = DevicePixels(painter)
         painter.setClipRect(pixels.rect(self._rect))
@@ -114,13 +115,17 @@ class ValueAxis(_Axis):
             self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
 
     def _paint_marks(self, painter: QPainter, pixels: DevicePixels, pane: Pane, last: QRectF, cross: QRectF) -> None:
-        style, rect, colour = self._scene.styles.small, pane.rect, self._scene.colours.dim
-        for tick in pane.ticks:
-            y = pane.y_of(tick.value)
-            place = QRectF(self._rect.left(), y - style.height / 2, self._rect.width(), style.height)
-            inside = place.top() >= rect.top() and place.bottom() <= rect.bottom()
-            if inside and not place.intersects(last) and not place.intersects(cross):
-                self._draw_right(painter, pixels, tick.text, y, colour)
+        style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
+        reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
+        first = max(pane.rect.top() + reach, seen.top() - reach)
+        end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
+        covered = [(rect.top() - reach, rect.bottom() + reach) for rect in (last, cross) if not rect.isEmpty()]
+        texts = [
+            (tick.text, right - style.width(tick.text), y)
+            for tick, y in zip(pane.ticks, pane.tick_ys.tolist(), strict=True)
+            if first <= y <= end and not any(above < y < below for above, below in covered)
+        ]
+        style.draw_all(painter, pixels, texts, self._scene.colours.dim)
 
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
         scene = self._scene
@@ -158,13 +163,14 @@ class TimeAxis(_Axis):
         _, cross = crosshair_label_rects(scene)
         middle, right = self._rect.center().y(), scene.layout.panes.right()
         pixels.logical()
-        for tick in scene.time_ticks:
-            style = styles.small_bold if tick.bold else styles.small
-            width = style.width(tick.text)
-            place = QRectF(scene.time.x_of(tick.slot) - width / 2, self._rect.top(), width, self._rect.height())
-            if place.left() >= 0 and place.right() <= right and not place.intersects(cross):
-                colour = scene.colours.text if tick.bold else scene.colours.dim
-                style.draw(painter, pixels, tick.text, place.left(), middle, colour)
+        texts: tuple[list[PlacedText], list[PlacedText]] = [], []
+        for tick, x in zip(scene.time_ticks, scene.tick_xs.tolist(), strict=True):
+            width = (styles.small_bold if tick.bold else styles.small).width(tick.text)
+            left = x - width / 2
+            if left >= 0 and left + width <= right and not (left < cross.right() and left + width > cross.left()):
+                texts[tick.bold].append((tick.text, left, middle))
+        styles.small.draw_all(painter, pixels, texts[False], scene.colours.dim)
+        styles.small_bold.draw_all(painter, pixels, texts[True], scene.colours.text)
         if scene.crosshair is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             x = cross.left() + LABEL_PADDING_PX

@@ -77,11 +77,12 @@ def mark_axes(scene: Scene, interval: Interval | None) -> None:
     """Set the axes' marks for the ranges in view."""
     shown = interval is not None and scene.last is not None
     for pane in scene.panes:
-        pane.ticks = _value_ticks(scene, pane) if shown else []
-    scene.time_ticks, scene.day_bands = [], []
+        pane.mark(_value_ticks(scene, pane) if shown else [])
+    scene.mark_times([])
+    scene.day_bands = []
     if shown and interval is not None:
         time, zone = scene.time, scene.times.zone
-        scene.time_ticks = time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px, zone)
+        scene.mark_times(time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px, zone))
         if scene.times.shaded:
             scene.day_bands = day_bands(interval, time, zone)
 

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from pyqtgraph import GraphicsObject
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.arrangement import PRICE
 from widgets.chart.day_shading import fill_ground
-from widgets.chart.legend import Piece, Tone, fitting
 from widgets.chart.measure_painting import paint_measure
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import PADDING_PX, GapMark, Scene
-from widgets.chart.text import TextStyle, TextStyles
+from widgets.chart.text import TextStyle
+from widgets.chart.title_row import TitleRow
 
 LEGEND_MIDDLE_PX = 20.0
 _GAP_TEXT_MIDDLE_PX = 42.0
 TITLE_MIDDLE_PX = 12.0
 LEGEND_ROW_PX = 20.0
 _TITLE_LEAST_PX = 40.0  # a lower pane has no title
-_FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
 _HATCH_PX = 7
 _NARROWEST_GAP_PX = 3.0
-
-
-def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
-    """Return how wide the legend is in logical pixels."""
-    width, field = 0.0, None
-    for piece in pieces:
-        width += _space_before(piece, field) + _style_of(styles, piece).width(piece.text)
-        field = piece.field
-    return width
-
-
-def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
-    """Return what of the legend has room in the pane; the title, cut short, at the least."""
-    styles, room = scene.styles, scene.layout.panes.width() - 2 * PADDING_PX
-    kept = fitting(pieces, room, lambda some: legend_width(styles, some))
-    if len(kept) == 1 and styles.bold.width(kept[0].text) > room:
-        metrics = QFontMetricsF(styles.bold.font)
-        return [kept[0]._replace(text=metrics.elidedText(kept[0].text, Qt.TextElideMode.ElideRight, max(room, 0.0)))]
-    return kept
 
 
 def legend_rect(scene: Scene) -> QRectF:
@@ -64,16 +42,6 @@ def title_middle(pane: Pane) -> float:
     return LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX
 
 
-def _space_before(piece: Piece, field: str | None) -> float:
-    if field is None:
-        return 0.0
-    return _VALUE_SPACE_PX if piece.field == field else _FIELD_SPACE_PX
-
-
-def _style_of(styles: TextStyles, piece: Piece) -> TextStyle:
-    return styles.bold if piece.tone is Tone.TITLE else styles.body
-
-
 class Overlay(GraphicsObject):  # type: ignore[misc]
     """One item over both panes."""
 
@@ -82,6 +50,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
         self._scene = scene
         self._buffer = RectBuffer()
         self._hatch: tuple[tuple[float, str], QPixmap] | None = None
+        self._rows: dict[str, TitleRow] = {}
 
     def boundingRect(self) -> QRectF:
         return self._scene.layout.panes
@@ -165,19 +134,21 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
                 free_from = x + width + PADDING_PX
 
     def _paint_title(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
-        scene, x, field = self._scene, PADDING_PX, None
+        scene = self._scene
         if pane.rect.height() < _TITLE_LEAST_PX and pane.key != PRICE:
             return
         middle = pane.rect.top() + title_middle(pane)
         self._paint_choice(painter, pane, middle)
-        if not self._chip(painter, x, middle, legend_width(scene.styles, pane.title), scene.styles.body):
-            return
-        for piece in pane.title:
-            style = _style_of(scene.styles, piece)
-            x += _space_before(piece, field)
-            style.draw(painter, pixels, piece.text, x, middle, scene.colours.tones[piece.tone])
-            x += style.width(piece.text)
-            field = piece.field
+        row = self._row(pane)
+        if self._chip(painter, PADDING_PX, middle, row.width, scene.styles.body):
+            row.draw(painter, pixels, scene, middle)
+
+    def _row(self, pane: Pane) -> TitleRow:
+        """Return the pane's title laid out, as before where it is the same."""
+        row = self._rows.get(pane.key)
+        if row is None or row.pieces is not pane.title or row.styles is not self._scene.styles:
+            row = self._rows[pane.key] = TitleRow(self._scene.styles, pane.title)
+        return row
 
     def _paint_choice(self, painter: QPainter, pane: Pane, middle: float) -> None:
         if pane.key == self._scene.chosen:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 
 from app.market.series import BarColumns, CandleSeries
@@ -67,12 +69,18 @@ class Pane:
     view: ValueView = field(default_factory=ValueView)
     rect: QRectF = field(default_factory=QRectF)
     ticks: list[ValueTick] = field(default_factory=list)
+    tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far down the ticks stand
     title: list[Piece] = field(default_factory=list)
 
     def y_of(self, value: float) -> float:
         """Return a value's height in the view; far outside of the pane it is only outside."""
         share = self.view.share_of(value)
         return self.rect.top() + min(max(share, -10.0), 10.0) * self.rect.height()
+
+    def mark(self, ticks: list[ValueTick]) -> None:
+        """Have these marks on the axis and the grid; all of them in view."""
+        shares = self.view.shares_of(np.array([tick.value for tick in ticks], np.float64))
+        self.ticks, self.tick_ys = ticks, self.rect.top() + shares * self.rect.height()
 
     def value_at(self, y: float) -> float:
         return self.view.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))

@@ -50,12 +50,10 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
 
     def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
         scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
-        for tick in scene.time_ticks:
-            x = pixels.hairline(area.left() + scene.time.x_of(tick.slot) * pixels.scale)
-            painter.fillRect(x, area.top(), line, area.height(), colour)
-        for mark in pane.ticks:
-            y = pixels.hairline(pane.y_of(mark.value) * pixels.scale + pixels.dy)
-            painter.fillRect(area.left(), y, area.width(), line, colour)
+        top, bottom, left, right = area.top(), area.bottom(), area.left(), area.right()
+        xs, ys = pixels.hairlines(scene.tick_xs, left), pixels.hairlines(pane.tick_ys, pixels.dy)
+        self._buffer.draw(painter, colour, xs, top, xs + (line - 1), bottom, len(xs))
+        self._buffer.draw(painter, colour, left, ys, right, ys + (line - 1), len(ys))
 
     def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene

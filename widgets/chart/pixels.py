@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import shiboken6
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QTransform
 
@@ -74,13 +74,13 @@ class DevicePixels:
         """Return the first device pixel of a hairline about ``centre``, itself in device pixels."""
         return math.floor(centre - self.line / 2 + 0.5)
 
+    def hairlines(self, centres: NDArray[np.float64], origin: float) -> NDArray[np.int32]:
+        """Return the first device pixels of hairlines that far, in logical pixels, from a device pixel ``origin``."""
+        return np.floor(centres * self.scale + (origin - self.line / 2 + 0.5)).astype(np.int32)
+
     def rect(self, rect: QRectF) -> QRect:
         left, top = self.x(rect.left()), self.y(rect.top())
         return QRect(left, top, self.x(rect.right()) - left, self.y(rect.bottom()) - top)
-
-    def snapped(self, x: float, y: float) -> tuple[float, float]:
-        """Return the logical position of the device pixel nearest to a logical position: for sharp text."""
-        return (self.x(x) - self.dx) / self.scale, (self.y(y) - self.dy) / self.scale
 
     def logical(self) -> None:
         self._painter.setWorldTransform(self._world)

@@ -13,10 +13,11 @@ from widgets.chart.framing import bar_at, missing_in, read_crosshair
 from widgets.chart.legend import Piece, legend_pieces, volume_title
 from widgets.chart.magnet import magnetised
 from widgets.chart.measure_tool import MeasureTool
-from widgets.chart.overlay import fitted_legend, title_rect
+from widgets.chart.overlay import title_rect
 from widgets.chart.pane import Pane
 from widgets.chart.repainting import crosshair_rects
 from widgets.chart.scene import Scene
+from widgets.chart.title_row import fitted_legend
 from widgets.views import GapBand
 
 

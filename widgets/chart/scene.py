@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from PySide6.QtCore import QRectF
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QColor, QRegion
 
 from app.market.series import Bar, BarColumns
@@ -117,6 +118,7 @@ class Scene:
     last: Bar | None = None
     times: TimeStyle = field(default_factory=TimeStyle)
     time_ticks: list[TimeTick] = field(default_factory=list)
+    tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far right they stand
     day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, between two slot positions
     gaps: list[GapMark] = field(default_factory=list)
     crosshair: Crosshair | None = None
@@ -132,9 +134,18 @@ class Scene:
     def set_palette(self, palette: Palette) -> None:
         self.palette, self.colours = palette, Colours(palette)
 
+    def mark_times(self, ticks: list[TimeTick]) -> None:
+        """Have these marks on the time axis and the grid."""
+        slots = np.array([tick.slot for tick in ticks], np.float64)
+        self.time_ticks, self.tick_xs = ticks, (slots - self.time.left) * self.time.bar_px
+
     def is_exposed(self, rect: QRectF) -> bool:
         """Whether any of that rectangle, in the view's logical pixels, is being painted."""
         return self.exposed.intersects(rect.toAlignedRect())
+
+    def exposed_part(self, rect: QRectF) -> QRect:
+        """Return what of that rectangle, in the view's logical pixels, is being painted, or a little more."""
+        return (self.exposed & rect.toAlignedRect()).boundingRect()
 
     @property
     def price(self) -> Pane:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QPainter, QStaticText
 
 from widgets.chart.pixels import DevicePixels
 
 _MOST_TEXTS = 1024
+
+PlacedText = tuple[str, float, float]  # what it says, x of its left, y of its middle
 
 
 class TextStyle:
@@ -20,24 +24,30 @@ class TextStyle:
         self._laid_out: dict[str, tuple[QStaticText, float]] = {}
 
     def width(self, text: str) -> float:
-        return self._get(text)[1]
+        return (self._laid_out.get(text) or self._lay_out(text))[1]
 
     def draw(self, painter: QPainter, pixels: DevicePixels, text: str, x: float, middle: float, colour: QColor) -> None:
         """Paint ``text`` from ``x`` on, vertically about ``middle``; the painter must be in logical pixels."""
-        static, _ = self._get(text)
+        self.draw_all(painter, pixels, [(text, x, middle)], colour)
+
+    def draw_all(self, painter: QPainter, pixels: DevicePixels, texts: Iterable[PlacedText], colour: QColor) -> None:
+        """Paint each text from its x on, vertically about its middle; the painter must be in logical pixels."""
         painter.setFont(self.font)
         painter.setPen(colour)
-        painter.drawStaticText(QPointF(*pixels.snapped(x, middle - self.height / 2)), static)
+        laid_out, scale, dx, dy, up = self._laid_out, pixels.scale, pixels.dx, pixels.dy, self.height / 2
+        for text, x, middle in texts:
+            static, _ = laid_out.get(text) or self._lay_out(text)
+            # Where a device pixel begins, so that letters are sharp.
+            left, top = (round(x * scale + dx) - dx) / scale, (round((middle - up) * scale + dy) - dy) / scale
+            painter.drawStaticText(QPointF(left, top), static)
 
-    def _get(self, text: str) -> tuple[QStaticText, float]:
-        known = self._laid_out.get(text)
-        if known is None:
-            if len(self._laid_out) >= _MOST_TEXTS:
-                self._laid_out.clear()
-            static = QStaticText(text)
-            static.setTextFormat(Qt.TextFormat.PlainText)
-            static.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
-            known = self._laid_out[text] = static, self._metrics.horizontalAdvance(text)
+    def _lay_out(self, text: str) -> tuple[QStaticText, float]:
+        if len(self._laid_out) >= _MOST_TEXTS:
+            self._laid_out.clear()
+        static = QStaticText(text)
+        static.setTextFormat(Qt.TextFormat.PlainText)
+        static.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+        known = self._laid_out[text] = static, self._metrics.horizontalAdvance(text)
         return known
 
 

@@ -25,11 +25,12 @@ from widgets.chart.indicators.study import Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.legend import format_quantity
 from widgets.chart.overlay import LEGEND_ROW_PX as ROW_PX
-from widgets.chart.overlay import legend_width, title_middle
+from widgets.chart.overlay import title_middle
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import PADDING_PX, Scene
 from widgets.chart.ticks import format_price
+from widgets.chart.title_row import legend_width
 
 _BETWEEN_PX, _SPACE_PX, _REACH_PX = 16.0, 6.0, 4.0
 _MOST_ROWS = 4
