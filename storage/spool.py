@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from app.market.coverage import IdRanges
 from app.market.ports import SpooledBatch, SpoolStatus
 from app.market.trade import Trade
-from storage.spool_batch import BATCH_TRADES, Entry, SpoolDamaged, held_of
+from storage.spool_batch import BATCH_TRADES, SpoolDamaged
 from storage.spool_file import SpoolFile, is_damage
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ class DiskSpool:
     def __init__(self, path: Path, size_limit: int) -> None:
         self._file = SpoolFile(path)
         self._size_limit = size_limit
-        self._entries: tuple[Entry, ...] = ()  # the file's index as of the last job
         self._status = SpoolStatus()
         self._reason = ""
         self._failed = ""  # which kind of job failed last
@@ -82,7 +81,7 @@ class DiskSpool:
 
     def held(self, symbol: str) -> IdRanges:
         """See `app.market.ports.TradeSpool`."""
-        return held_of(entry for entry in self._entries if symbol in entry.ids).get(symbol, IdRanges())
+        return self._file.contents.held(symbol)
 
     def take_lost(self) -> dict[str, IdRanges]:
         """See `app.market.ports.TradeSpool`."""
@@ -141,21 +140,25 @@ class DiskSpool:
         return done
 
     def _set_aside(self, error: Exception) -> None:
-        before = list(self._file.index)
-        aside = self._file.set_aside()
-        kept = held_of(self._file.index)
-        for symbol, ids in held_of(before).items():
-            for first, last in kept.get(symbol, IdRanges()):
-                ids.remove_range(first, last)
-            for first, last in ids:
-                self._lost.setdefault(symbol, IdRanges()).add_range(first, last)
+        before = self._file.contents.all_held()
+        try:
+            aside = self._file.set_aside()
+        finally:  # a full disk may end it half-way
+            self._note_lost(before)
         logger.error(
             "The spool on disk is damaged (%s): it is kept as %s; %d trades of it could be read, and what is "
             "missing is fetched again",
             error,
             aside,
-            sum(entry.trades for entry in self._file.index),
+            self._file.contents.trades,
         )
+
+    def _note_lost(self, before: dict[str, IdRanges]) -> None:
+        for symbol, ids in before.items():
+            for first, last in self._file.contents.held(symbol):
+                ids.remove_range(first, last)
+            for first, last in ids:
+                self._lost.setdefault(symbol, IdRanges()).add_range(first, last)
 
     def _note(self, reason: str) -> None:
         if reason and reason != self._reason:
@@ -166,9 +169,8 @@ class DiskSpool:
         self._tell()
 
     def _tell(self) -> None:
-        entries = self._entries = tuple(self._file.index)
-        trades, size = sum(entry.trades for entry in entries), sum(entry.size_bytes for entry in entries)
-        self._status = SpoolStatus(trades, size, self._reason and f"{self._reason}.")
+        contents = self._file.contents
+        self._status = SpoolStatus(contents.trades, contents.size_bytes, self._reason and f"{self._reason}.")
 
     # Between the threads
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.market.coverage import IdRanges
 from app.market.trade import Trade
 
 BATCH_TRADES = 2_000  # packing more at a time would hold up the loop's thread for more than a millisecond
+_LAST = (1 << 63) - 1
 
 Ids = dict[str, list[tuple[int, int]]]
 Row = tuple[int, int, int, bytes, bytes]
@@ -65,22 +65,13 @@ def ids_in(packed: bytes) -> Ids:
         raise SpoolDamaged("a batch does not tell its ids") from error
 
 
-def entries_in(connection: sqlite3.Connection) -> Iterator[Entry]:
-    """Yield what is known of each batch, oldest first. Raises SpoolDamaged, sqlite3.Error."""
-    rows = connection.execute("SELECT number, trades, ids, length(ids) + length(packed) FROM batches ORDER BY number")
+def entries_in(connection: sqlite3.Connection, to: int = _LAST) -> Iterator[Entry]:
+    """Yield what is known of each batch up to that one, oldest first. Raises SpoolDamaged, sqlite3.Error."""
+    rows = connection.execute(
+        "SELECT number, trades, ids, length(ids) + length(packed) FROM batches WHERE number <= ? ORDER BY number", (to,)
+    )
     for number, trades, ids, size in rows:
         yield Entry(number, trades, ids_in(ids), size)
-
-
-def held_of(entries: Iterable[Entry]) -> dict[str, IdRanges]:
-    """Return the ids of these batches by symbol."""
-    held: dict[str, IdRanges] = {}
-    for entry in entries:
-        for symbol, ranges in entry.ids.items():
-            known = held.setdefault(symbol, IdRanges())
-            for first, last in ranges:
-                known.add_range(first, last)
-    return held
 
 
 def _packed(values: Sequence[Trade] | Ids) -> bytes:

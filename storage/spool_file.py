@@ -11,18 +11,18 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.market.ports import SpooledBatch
 from app.market.trade import Trade
 from storage.spool_batch import BATCH_TRADES, Entry, Row, SpoolDamaged, entries_in, ids_in, row_of, unpacked
+from storage.spool_contents import SpoolContents
 
 _VERSION = 1
 _SHRINK_FROM = 16 << 20
-_SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, _SHORT_READ}
+_BAD_READ, _SHORT_READ = 266, 522  # SQLITE_IOERR_READ, as of a bad sector, and SQLITE_IOERR_SHORT_READ
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, _BAD_READ, _SHORT_READ}
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS batches (
@@ -34,7 +34,7 @@ _SCHEMA = """
 
 class SpoolFile:
     """
-    The batches in ``path``; one thread at a time. `index` tells of each of them, oldest first.
+    The batches in ``path``; one thread at a time, but for `contents`, which tells of all of them together.
 
     Every method may raise sqlite3.Error or OSError; then nothing has changed. `is_damage` tells the errors after which
     `set_aside` helps.
@@ -42,7 +42,7 @@ class SpoolFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.index: deque[Entry] = deque()
+        self.contents = SpoolContents()
         self.last_number = 0
         self._connection: sqlite3.Connection | None = None
 
@@ -51,13 +51,16 @@ class SpoolFile:
         if self._connection is not None:
             return
         connection = _connected(self.path)
+        self.contents.clear()
         try:
-            self.index = deque(entries_in(connection))
+            for entry in entries_in(connection):
+                self.contents.add(entry)
+                self.last_number = max(self.last_number, entry.number)
         except BaseException:
+            self.contents.clear()
             connection.close()
             raise
         self._connection = connection
-        self.last_number = max(self.last_number, self.index[-1].number if self.index else 0)
 
     def append(self, trades: Sequence[Trade]) -> None:
         """Put trades behind all others, in one transaction that is on disk when this returns."""
@@ -83,16 +86,17 @@ class SpoolFile:
     def forget(self, number: int) -> None:
         """Delete the batches up to this one; an empty file gives its room back to the disk."""
         connection = self._opened()
+        gone = list(entries_in(connection, number))
         try:
             connection.execute("DELETE FROM batches WHERE number <= ?", (number,))
         except sqlite3.OperationalError:
-            if any(entry.number > number for entry in self.index):
+            if number < self.last_number:
                 raise
             self._begin_anew()  # deleting takes room, too, and there may be none
             return
-        while self.index and self.index[0].number <= number:
-            self.index.popleft()
-        if not self.index and self.path.stat().st_size > _SHRINK_FROM:
+        for entry in gone:
+            self.contents.remove(entry)
+        if not self.contents.trades and self.path.stat().st_size > _SHRINK_FROM:
             connection.execute("VACUUM")
 
     def set_aside(self) -> Path:
@@ -100,7 +104,7 @@ class SpoolFile:
         self.close()
         aside = _free_name(self.path)
         _move(self.path, aside)
-        self.index.clear()
+        self.contents.clear()
         self.open()
         with contextlib.suppress(sqlite3.Error, OSError):  # what finds no room stays where it is
             for row in _readable(aside):
@@ -130,14 +134,14 @@ class SpoolFile:
                     connection.execute("ROLLBACK")
             raise
         for number, count, _, ids, packed in rows:
-            self.index.append(Entry(number, count, ids_in(ids), len(ids) + len(packed)))
+            self.contents.add(Entry(number, count, ids_in(ids), len(ids) + len(packed)))
             self.last_number = number
 
     def _begin_anew(self) -> None:
         self.close()
         for path in _files(self.path):
             path.unlink(missing_ok=True)
-        self.index.clear()
+        self.contents.clear()
 
 
 def is_damage(error: Exception) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
-from storage.spool_batch import SpoolDamaged, entries_in, held_of, unpacked
+from storage.spool_batch import SpoolDamaged, entries_in, unpacked
+from storage.spool_contents import SpoolContents
 
 _PATIENCE_S = 1.0
 
@@ -41,11 +42,14 @@ def read_waiting(path: Path) -> Waiting:
         return Waiting()
     try:
         with _snapshot(path) as connection:
-            entries = list(entries_in(connection))
-            if not entries:
+            contents = SpoolContents()
+            for entry in entries_in(connection):
+                contents.add(entry)
+            if not contents.trades:
                 return Waiting()
-            first, last = (_batch(connection, entry.number) for entry in (entries[0], entries[-1]))
-            return Waiting(sum(entry.trades for entry in entries), held_of(entries), first[0].time_us, last[-1].time_us)
+            ends = connection.execute("SELECT min(number), max(number) FROM batches").fetchone()
+            first, last = (_batch(connection, number) for number in ends)
+            return Waiting(contents.trades, contents.all_held(), first[0].time_us, last[-1].time_us)
     except (sqlite3.Error, SpoolDamaged) as error:
         return Waiting(problem=str(error))
 
@@ -61,5 +65,6 @@ def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _batch(connection: sqlite3.Connection, number: int) -> list[Trade]:
-    packed, checksum = connection.execute("SELECT packed, checksum FROM batches WHERE number = ?", (number,)).fetchone()
+    rows = connection.execute("SELECT packed, checksum FROM batches WHERE number = ?", (number,))
+    packed, checksum = rows.fetchone()
     return unpacked(packed, checksum)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ import pytest
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
 from storage.spool import FILE_NAME, DiskSpool
+from storage.spool_batch import Entry
+from storage.spool_contents import SpoolContents
+from storage.spool_file import is_damage
 from tests.live.helpers import SYMBOL, trade
 
 PLENTY = 1 << 30
@@ -83,12 +87,14 @@ async def test_what_is_forgotten_is_gone_and_numbers_are_not_used_again(tmp_path
         assert await contents(spool) == trades(9, 9)
 
 
-async def test_an_emptied_spool_gives_its_room_back(tmp_path: Path) -> None:
+async def test_an_emptied_spool_gives_its_room_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.spool_file._SHRINK_FROM", 1 << 20)
     async with spool_in(tmp_path) as spool:
-        for first in range(1, 600_000, 50_000):
-            await spool.append(trades(first, first + 49_999))
+        await spool.append(trades(1, 60_000))
+    assert (tmp_path / FILE_NAME).stat().st_size > 1 << 20
+    async with spool_in(tmp_path) as spool:
         await spool.forget(spool.last_number)
-    assert sum(entry.stat().st_size for entry in os.scandir(tmp_path)) < 1 << 20
+    assert sum(entry.stat().st_size for entry in os.scandir(tmp_path)) < 1 << 18
 
 
 async def test_at_its_limit_the_oldest_are_kept_and_it_says_so_until_there_is_room(
@@ -96,11 +102,11 @@ async def test_at_its_limit_the_oldest_are_kept_and_it_says_so_until_there_is_ro
 ) -> None:
     caplog.set_level("INFO")
     async with spool_in(tmp_path, size_limit=1_000_000) as spool:
-        taken = await spool.append(trades(1, 50_000))
-        assert 10_000 <= taken < 50_000
+        taken = await spool.append(trades(1, 30_000))
+        assert 10_000 <= taken < 30_000
         assert spool.status.size_bytes <= 1_000_000
         assert spool.status.reason == "The spool on disk has reached its 1 MB."
-        while more := await spool.append(trades(taken + 1, 50_000)):
+        while more := await spool.append(trades(taken + 1, 30_000)):
             taken += more
         assert spool.status.size_bytes <= 1_000_000
         assert await contents(spool) == trades(1, taken)
@@ -161,7 +167,7 @@ async def test_a_garbled_batch_costs_itself_alone_and_its_ids_are_told(tmp_path:
 @pytest.mark.parametrize("part", [0.9, 0.5, 0.1, 0.01])
 async def test_a_truncated_file_costs_no_more_than_what_is_cut_off(tmp_path: Path, part: float) -> None:
     async with spool_in(tmp_path) as spool:
-        await spool.append(trades(1, 40_000))
+        await spool.append(trades(1, 12_000))
     path = tmp_path / FILE_NAME
     os.truncate(path, int(path.stat().st_size * part))
     async with spool_in(tmp_path) as again:
@@ -171,17 +177,17 @@ async def test_a_truncated_file_costs_no_more_than_what_is_cut_off(tmp_path: Pat
         assert await contents(again) == found + trades(50_000, 50_001)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 async def test_bytes_garbled_anywhere_are_never_read_as_trades(tmp_path: Path, seed: int) -> None:
     async with spool_in(tmp_path) as spool:
-        await spool.append(trades(1, 10_000))
+        await spool.append(trades(1, 6_000))
     data = bytearray((tmp_path / FILE_NAME).read_bytes())
     place = (seed * 7_919 * 4_099) % len(data)
     data[place : place + 64] = bytes(byte ^ 0x5A for byte in data[place : place + 64])
     (tmp_path / FILE_NAME).write_bytes(data)
     async with spool_in(tmp_path) as again:
         found = await contents(again)
-        assert set(found) <= set(trades(1, 10_000))
+        assert set(found) <= set(trades(1, 6_000))
         assert [one.trade_id for one in found] == sorted(one.trade_id for one in found)
         assert await again.append(trades(20_000, 20_000)) == 1
 
@@ -197,15 +203,16 @@ async def test_where_no_file_can_be_made_nothing_is_taken_and_it_says_why(tmp_pa
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from app.market.trade import Trade
 from storage.spool import DiskSpool, FILE_NAME
-from tests.live.helpers import trade
 
 async def work():
     spool = DiskSpool(Path(sys.argv[1]) / FILE_NAME, 1 << 30)
     await spool.open()
     number = int(sys.argv[2])
     while True:
-        taken = await spool.append([trade(one) for one in range(number, number + 700)])
+        batch = [Trade("BTCUSDT", one, one, one, one, False) for one in range(number, number + 700)]
+        taken = await spool.append(batch)
         number += taken
         print(number - 1, flush=True)
 
@@ -227,12 +234,12 @@ def _killed_after(folder: Path, first: int, lines: int) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 async def test_killed_again_and_again_it_holds_all_that_it_said_it_had_taken(tmp_path: Path) -> None:
     told = 0
-    for round_number in range(5):
+    for round_number in range(3):
         told = _killed_after(tmp_path, told + 1, 10 + 13 * round_number)
         async with spool_in(tmp_path) as spool:
             found = await contents(spool)
             assert len(found) >= told
-            assert found == trades(1, len(found))
+            assert [one.trade_id for one in found] == list(range(1, len(found) + 1))
             told = len(found)
 
 
@@ -275,9 +282,70 @@ async def test_a_full_disk_keeps_what_it_has_and_empties_without_room(small_disk
 
 async def test_a_job_nobody_waits_for_any_more_is_done_all_the_same_and_no_thread_is_left(tmp_path: Path) -> None:
     async with spool_in(tmp_path) as spool:
-        waiting = asyncio.ensure_future(spool.append(trades(1, 100_000)))
+        waiting = asyncio.ensure_future(spool.append(trades(1, 20_000)))
         await asyncio.sleep(0)
         waiting.cancel()
-        assert await spool.append(trades(200_000, 200_000)) == 1
-        assert spool.status.trades in (1, 100_001)
+        assert await spool.append(trades(90_000, 90_000)) == 1
+        assert spool.status.trades in (1, 20_001)
     assert not [thread for thread in threading.enumerate() if thread.name == "spool"]
+
+
+async def test_what_finds_no_room_when_a_damaged_file_is_set_aside_is_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with spool_in(tmp_path) as spool:
+        await spool.append(trades(1, 4_000))
+        with sqlite3.connect(tmp_path / FILE_NAME) as other:
+            other.execute("UPDATE batches SET checksum = 1 WHERE number = 1")
+        other.close()
+        with monkeypatch.context() as fault:
+            fault.setattr("storage.spool_file._connected", _no_room)
+            assert await spool.read(0, 5_000) is None
+        assert spool.take_lost() == {SYMBOL: IdRanges([(1, 4_000)])}
+        assert await spool.append(trades(5_000, 5_000)) == 1
+        assert await contents(spool) == trades(5_000, 5_000)
+    assert len(set_aside(tmp_path)) == 1
+
+
+def _no_room(path: Path) -> sqlite3.Connection:
+    raise sqlite3.OperationalError(f"database or disk is full: {path}")
+
+
+async def test_an_id_that_waits_twice_is_gone_once_a_database_has_it_and_nothing_else_goes_with_it(
+    tmp_path: Path,
+) -> None:
+    async with spool_in(tmp_path) as spool:
+        await spool.append(trades(1, 10))
+        await spool.append(trades(8, 20))
+        assert spool.held(SYMBOL) == IdRanges([(1, 20)])
+        await spool.forget(1)
+        assert spool.held(SYMBOL) == IdRanges([(11, 20)])
+        assert spool.status.trades == 13
+        await spool.forget(2)
+        assert spool.held(SYMBOL) == IdRanges()
+        assert spool.status.size_bytes == spool.status.trades == 0
+
+
+def test_a_day_of_small_batches_takes_no_more_memory_than_a_few() -> None:
+    spooled = SpoolContents()
+
+    def fill(first: int, last: int) -> None:
+        for number in range(first, last):
+            spooled.add(Entry(number, 2, {"BTCUSDT": [(2 * number, 2 * number + 1)]}, 100))
+
+    fill(0, 100)
+    tracemalloc.start()
+    fill(100, 5_000)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 20_000
+    assert (spooled.trades, spooled.size_bytes) == (10_000, 500_000)
+    assert spooled.held("BTCUSDT") == IdRanges([(0, 9_999)])
+
+
+def test_a_sector_that_cannot_be_read_is_damage_of_the_file() -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = 266
+    assert is_damage(error)
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    assert not is_damage(error)
