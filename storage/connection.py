@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -169,6 +170,16 @@ def facts_of(connection: Connection, *, embedded: bool = False) -> ServerFacts:
     community = licence == "timescale"
     edition = Edition.TIMESCALE_COMMUNITY if community else Edition.TIMESCALE_APACHE
     return ServerFacts(version, edition, timescale, embedded)
+
+
+def hang_up(connection: Connection) -> None:
+    """End the conversation on the socket below; whoever waits on it hears so. The connection stays its borrower's."""
+    with contextlib.suppress(psycopg.Error, OSError):
+        line = socket.socket(fileno=connection.fileno())
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        finally:
+            line.detach()
 
 
 @contextlib.contextmanager

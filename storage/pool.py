@@ -10,7 +10,6 @@ rather than lent again.
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from app.market.errors import StoreUnavailable
-from storage.connection import Connection, translated
+from storage.connection import Connection, hang_up, translated
 
 MOST_CONNECTIONS = 8
 _MOST_IDLE = 4
@@ -75,7 +74,7 @@ class ConnectionPool:
             self._changed.wait_for(lambda: not self._lent, timeout_s)
             # Under the lock, so that none of these is closed, and its number used again, by its borrower meanwhile.
             for connection in self._lent:
-                _hang_up(connection)
+                hang_up(connection)
 
     def _take(self, doing: str) -> Connection:
         self._find_room(doing)
@@ -143,13 +142,3 @@ def _is_alive(connection: Connection) -> bool:
     except psycopg.Error:
         return False
     return True
-
-
-def _hang_up(connection: Connection) -> None:
-    """End the conversation on the socket below; whoever waits on it hears so. The connection stays its borrower's."""
-    with contextlib.suppress(psycopg.Error, OSError):
-        line = socket.socket(fileno=connection.fileno())
-        try:
-            line.shutdown(socket.SHUT_RDWR)
-        finally:
-            line.detach()

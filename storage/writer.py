@@ -24,7 +24,7 @@ import psycopg
 from app.market.errors import StoreError, StoreUnavailable
 from app.market.ports import StoredListener, WriterStatus
 from app.market.trade import Trade
-from storage.connection import Connection, store_error
+from storage.connection import Connection, hang_up, store_error
 from storage.ledger import Ledger, Stored
 from storage.packing import unfit
 
@@ -162,6 +162,11 @@ class BatchWriter:
             if ledger is not None:
                 with contextlib.suppress(psycopg.Error):
                     ledger.connection.cancel_safe(timeout=1.0)
+            self._thread.join(1.0)
+            # What hears of no cancelling would leave the thread waiting for ever.
+            with self._changed:
+                if self._ledger is not None:
+                    hang_up(self._ledger.connection)
             self._thread.join(1.0)
         return self._settled == self._taken
 
@@ -332,7 +337,8 @@ class BatchWriter:
         return self._ledger
 
     def _disconnect(self) -> None:
-        ledger, self._ledger = self._ledger, None
+        with self._changed:
+            ledger, self._ledger = self._ledger, None
         if ledger is not None:
             ledger.connection.close()
 

@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import random
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -252,6 +255,23 @@ def test_a_statement_that_hangs_does_not_hold_the_closing_up(
         began = time.monotonic()
         assert not writer.close(0.3)
         assert time.monotonic() - began < 5.0
+    assert len(writer.unwritten()) == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process for a while")
+def test_a_server_that_does_nothing_any_more_leaves_no_thread(url: str, writers: Callable[..., BatchWriter]) -> None:
+    writer = writers()
+    writer.put(some_trades(1))
+    assert writer.drain(PATIENCE_S)
+    assert writer._ledger is not None
+    server = writer._ledger.connection.info.backend_pid
+    os.kill(server, signal.SIGSTOP)
+    try:
+        writer.put(some_trades(10, first_id=200))
+        assert not writer.close(0.1)
+        assert not writer.is_running
+    finally:
+        os.kill(server, signal.SIGCONT)
     assert len(writer.unwritten()) == 10
 
 
