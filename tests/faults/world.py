@@ -29,17 +29,23 @@ from tests.soak.crash import find_postmaster
 
 BEGIN_US = int(datetime(2026, 8, 14, 12, 34, 56, tzinfo=UTC).timestamp()) * SECOND_US
 PATIENCE_S = 60.0
+_LONGEST_STEP_S = 0.1
 _LEAST_SLEEP_S = 0.005  # a hurried clock would else keep the machine busy with waking up
 
 
 class HurriedClock:
-    """A `Clock` that runs ``speed`` times as fast as the machine's, from ``begin_us`` on."""
+    """
+    A `Clock` that runs ``speed`` times as fast as the machine's, from ``begin_us`` on.
+
+    It is on the loop, and stands still while that does nothing: a machine that is busy for a moment would else be one
+    that slept for many seconds, and the program would rightly replace its connections, again and again.
+    """
 
     def __init__(self, begin_us: int = BEGIN_US, *, speed: float = 1.0) -> None:
         self.speed = speed
         self._begin_us = begin_us
-        self._begin_s = time.monotonic()
-        self._skipped_s = 0.0
+        self._begin_s = self._looked_s = time.monotonic()
+        self._passed_s = 0.0
         self._stopped_us: int | None = None
 
     def now_us(self) -> int:
@@ -48,18 +54,26 @@ class HurriedClock:
         return self._begin_us + round((self.monotonic_s() - self._begin_s) * SECOND_US)
 
     def monotonic_s(self) -> float:
-        return self._begin_s + (time.monotonic() - self._begin_s) * self.speed + self._skipped_s
+        before_s, self._looked_s = self._looked_s, time.monotonic()
+        self._passed_s += min(self._looked_s - before_s, _LONGEST_STEP_S) * self.speed
+        return self._begin_s + self._passed_s
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds / self.speed, _LEAST_SLEEP_S))
 
     def skip(self, seconds: float) -> None:
         """Be so much later at once."""
-        self._skipped_s += seconds
+        self._passed_s += seconds
 
     def stop(self) -> None:
         """Let no more time of day pass; sleeping goes on."""
         self._stopped_us = self.now_us()
+
+    def go_on(self) -> None:
+        """Let the time of day pass again, from where it was stopped."""
+        if self._stopped_us is not None:
+            stopped_us, self._stopped_us = self._stopped_us, None
+            self._begin_us += stopped_us - self.now_us()
 
 
 class WatchedMarket(SimulatedMarket):

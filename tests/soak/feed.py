@@ -227,7 +227,6 @@ class Soak:
         scene.calm()
         self._stored.patience_s = _SETTLE_S
         await self._stored.reaches({symbol: scene.market.last_id(symbol) + 1 for symbol in scene.market.first_given})
-        scene.market_clock.stop()
         try:
             await self._stored.is_complete()
         except AssertionError as error:
