@@ -35,6 +35,8 @@ class SettledIds:
         database = self._database()
         if database is None or database.reading_only or not symbols:
             return set()  # what another program records is no gap of ours
+        # What leaves the disk while the database is read is there by then, and may be in neither answer.
+        spooled = {symbol: self._recorder.outbox.spooled(symbol) for symbol in symbols}
         try:
             held = await asyncio.to_thread(database.store.coverage_of, symbols)
             absent = await asyncio.to_thread(database.store.absent_of, symbols)
@@ -44,7 +46,7 @@ class SettledIds:
         if database is not self._database():
             return set()
         for symbol, ranges in held.items():
-            self._recorder.stored(symbol, ranges, absent[symbol])
+            self._recorder.stored(symbol, ranges | spooled[symbol], absent[symbol])
         return set(held)
 
     async def save(self) -> None:

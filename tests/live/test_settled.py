@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 
+from app.live.board import MarketBoard
+from app.live.clock import ExchangeClock
+from app.live.recorder import Recorder
 from app.live.settled import SettledIds
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
-from tests.live.helpers import SYMBOL, FakeStore, FakeWriter, HandClock, recorder_for, trade, until
+from storage.spool import FILE_NAME, DiskSpool
+from storage.spool_file import SpoolFile
+from tests.live.helpers import PATIENCE_S, SYMBOL, FakeStore, FakeWriter, HandClock, recorder_for, trade, until
 
 
 class MemoryDatabase:
@@ -23,6 +31,47 @@ class MemoryDatabase:
 
     def close(self, timeout_s: float = 0.0) -> bool:
         return True
+
+
+class SlowStore(FakeStore):
+    """Answers what it held when it was asked, once it may."""
+
+    def __init__(self, *ids: int) -> None:
+        super().__init__([trade(number) for number in ids])
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        answer = super().coverage_of(symbols)
+        self.is_asked.set()
+        assert self.may_answer.wait(PATIENCE_S)
+        return answer
+
+
+async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not_missing(tmp_path: Path) -> None:
+    file = SpoolFile(tmp_path / FILE_NAME)
+    file.append([trade(number) for number in range(3, 6)])
+    file.close()
+    spool = DiskSpool(tmp_path / FILE_NAME, 1 << 30)
+    recorder = Recorder(
+        ExchangeClock(HandClock()), MarketBoard(), queue_trades=100, repair_trades=0, spool=spool, clock=HandClock()
+    )
+    recorder.set_symbols([SYMBOL])
+    database = MemoryDatabase()
+    database.store = store = SlowStore(1, 2, 6)
+    settled = SettledIds(recorder, lambda: database, HandClock())  # type: ignore[arg-type, return-value]  # because a fake writer refuses nothing
+    recorder.outbox.start()
+    try:
+        await until(lambda: recorder.outbox.spool.trades == 3)
+        loading = asyncio.ensure_future(settled.load([SYMBOL]))
+        await until(store.is_asked.is_set)
+        recorder.attach(database.writer)
+        await until(lambda: not recorder.outbox.is_spooling)
+        store.may_answer.set()
+        await loading
+        assert recorder.missing() == 0
+    finally:
+        store.may_answer.set()
+        await recorder.outbox.finish()
 
 
 async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps_read_again() -> None:
