@@ -166,7 +166,7 @@ class DatabaseKeeper:
             if outbox.writer is not database.writer:
                 self._recorder.attach(database.writer, recording=not database.reading_only)
             # What is on disk need not be waited for.
-            hopeful = not (outbox.has_spool and database.writer.status.reason)
+            hopeful = not outbox.is_hopeless
             left = await _retired(database, self._recorder, hopeful=hopeful)
             refused = database.writer.refused
         await outbox.save(left)

@@ -61,20 +61,24 @@ class Overflow:
         )
         return taken
 
-    async def pass_on(self, writer: TradeWriter) -> None:
-        """Give the writer the next trades, or wait a moment for it to commit those it has been given."""
+    async def pass_on(self, writer: TradeWriter) -> bool:
+        """
+        Give the writer the next trades, or wait a moment for it to commit those it has been given.
+
+        False where what is on disk cannot be read just now: it stays there.
+        """
         if writer is not self._lent_to:
             self._lent, self._lent_to = self._forgotten, writer
         if self._lent <= self._forgotten:
             batch = await self._spool.read(self._forgotten, _PASS_ON_TRADES)
             if batch is None:
-                self._forgotten = self._spool.last_number
-                return
+                return self.is_empty
             if not writer.put(batch.trades):
                 await writer.wait_for_room(_PATIENCE_S)
-                return
+                return True
             self._lent = batch.number
         await self.settle(writer, _PATIENCE_S)
+        return True
 
     async def settle(self, writer: TradeWriter, timeout_s: float) -> None:
         """Let go of what this writer has been given, where it commits that in time."""
@@ -82,6 +86,11 @@ class Overflow:
         if writer is self._lent_to and lent > self._forgotten and await writer.flush(timeout_s):
             self._forgotten = max(lent, self._forgotten)
             await self._spool.forget(lent)
+
+    async def tidy(self) -> None:
+        """Let go once more of what is stored, where the disk would not before; the spool is empty otherwise."""
+        if self.is_empty and self._spool.status.trades:
+            await self._spool.forget(self._forgotten)
 
     async def close(self, timeout_s: float) -> bool:
         """End the spool's thread."""
