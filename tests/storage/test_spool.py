@@ -118,7 +118,7 @@ async def test_at_its_limit_the_oldest_are_kept_and_it_says_so_until_there_is_ro
 
 
 async def test_values_that_no_exchange_sends_are_kept_like_others(tmp_path: Path) -> None:
-    odd = [Trade("X\udc80", 2**70, -1, 2**80, -(2**66), True), trade(1)]
+    odd = [Trade("X\udc80", 2**63 - 1, -1, 2**80, -(2**66), True), trade(1)]
     async with spool_in(tmp_path) as spool:
         assert await spool.append(odd) == 2
     async with spool_in(tmp_path) as spool:
