@@ -13,7 +13,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from app.binance.endpoints import is_loopback
-from app.market.errors import SettingsError
+from app.market.errors import FeedRejected, SettingsError
 
 SYSTEM, NONE = "system", "none"
 _SCHEMES = ("http", "https", "socks5", "socks5h", "socks4", "socks4a")
@@ -35,11 +35,25 @@ def check_proxy(setting: str) -> None:
 
 
 def proxy_for(setting: str, url: str) -> str | None:
-    """Return the address of the proxy on the way to ``url`` (http, https, ws or wss), or None; look at each attempt."""
+    """
+    Return the address of the proxy on the way to ``url`` (http, https, ws or wss), or None; look at each attempt.
+
+    Raises:
+        FeedRejected: If what the system says is no proxy; without its password.
+    """
     if setting == NONE or is_loopback(url):
         return None
-    address = _of_system(url) if setting == SYSTEM else setting
-    return None if address is None else _whole(address)
+    if setting != SYSTEM:
+        return _whole(setting)
+    address = _of_system(url)
+    if address is None:
+        return None
+    if problem := _problem_of(_with_scheme(address)):
+        raise FeedRejected(
+            f"The system's proxy “{shown(address)[:80]}” is none: {problem}; correct it there, or set proxy to {NONE}"
+            " or to an address."
+        )
+    return _whole(address)
 
 
 def is_socks(address: str) -> bool:
@@ -48,8 +62,10 @@ def is_socks(address: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return an address without user and password, for a sentence."""
-    return re.sub(r"(://|^)[^/]*@", r"\1…@", address)
+    """Return an address without user and password, for a sentence; whatever stands before the last @ may be one."""
+    before, at, host = address.rpartition("@")
+    scheme = re.match(r"[a-z0-9]+://", before)
+    return f"{scheme.group() if scheme else ''}…@{host}" if at else address
 
 
 def _of_system(url: str) -> str | None:
@@ -68,13 +84,18 @@ def _of_system(url: str) -> str | None:
 
 def _whole(address: str) -> str:
     """Add what may be left out: the scheme, SOCKS' own port, a password beside a user."""
-    address = address.strip().rstrip("/")
-    parts = urlsplit(address if "://" in address else f"http://{address}")
+    parts = urlsplit(_with_scheme(address))
     user = "" if parts.username is None else f"{parts.username}:{parts.password or ''}@"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = parts.port or (_SOCKS_PORT if parts.scheme.startswith("socks") else None)
-    scheme = "socks5h" if parts.scheme == "socks" else parts.scheme
-    return f"{scheme}://{user}{host}" + (f":{port}" if port else "")
+    return f"{parts.scheme}://{user}{host}" + (f":{port}" if port else "")
+
+
+def _with_scheme(address: str) -> str:
+    address = address.strip()
+    if "://" not in address:
+        return f"http://{address}"
+    return f"socks5h{address[5:]}" if address.startswith("socks://") else address
 
 
 def _problem_of(address: str) -> str:

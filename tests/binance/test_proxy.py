@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from app.binance.proxy import check_proxy, proxy_for, shown
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
-from app.market.errors import FeedDisconnected, SettingsError
+from app.logs import start_logging
+from app.market.errors import FeedDisconnected, FeedRejected, SettingsError
 from app.market.ports import FeedState
+from app.recent_log import RecentLog
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
 from tests.binance.helpers import FastClock, Recorder, until
@@ -85,7 +89,72 @@ async def test_a_wrong_password_is_said_and_never_shown(
     expected = f"The proxy {where} wants another user and password; correct the setting proxy."
     assert [reason, str(caught.value)] == [expected, expected]
     assert "s3cret" not in caplog.text
-    assert PASSWORD not in caplog.text
+    assert base64.b64encode(f"{USER}:s3cret".encode()).decode() not in caplog.text
+
+
+@pytest.mark.parametrize("scheme", BY)
+async def test_no_log_file_and_no_diagnostics_hold_the_password_of_a_proxy(
+    sandbox: SandboxServer, scheme: str, tmp_path: Path
+) -> None:
+    root, recent, recorder = logging.getLogger(), RecentLog(), Recorder()
+    before = root.handlers[:], root.level, {name: logging.getLogger(name).level for name in ("websockets", "qasync")}
+    path = start_logging(tmp_path, "debug", "json")
+    root.addHandler(recent)
+    try:
+        async with BY[scheme](sandbox.port, wants_password=True) as proxy:
+            address = f"{scheme}://{USER}:{PASSWORD_QUOTED}@127.0.0.1:{proxy.port}"
+            async with receiving(f"ws://{HOST}:9443", address, recorder) as feed:
+                await until(lambda: recorder.ids, "trades by the proxy")
+                sandbox.connections[0].cut()
+                await until(lambda: feed.counters.reconnects)
+            await asked_over_rest(f"http://{HOST}:8080", address)
+        gone = BinanceFeed(f"ws://{HOST}:9443", clock=FastClock(), proxy=address, max_attempts=2)
+        gone.set_symbols(["BTCUSDT"])
+        with pytest.raises(FeedRejected) as caught:
+            await gone.run(recorder)
+        logging.getLogger("app").critical("as where a task fails", exc_info=caught.value)
+        with pytest.raises(FeedDisconnected) as caught_too:
+            await asked_over_rest(f"http://{HOST}:8080", address)
+        logging.getLogger("app").critical("as where a task fails", exc_info=caught_too.value)
+    finally:
+        for handler in root.handlers:
+            handler.close()
+        root.handlers[:], level, levels = before
+        root.setLevel(level)
+        for name, one in levels.items():
+            logging.getLogger(name).setLevel(one)
+    lines = path.read_text(encoding="utf-8")
+    assert "gave up after 2 attempts" in lines
+    assert "Traceback" in lines
+    assert f"{scheme}://…@127.0.0.1" in lines
+    shown_in_window = " ".join(f"{line.text} {line.fields}" for line in recent.since(0)[0])
+    encoded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for secret in (PASSWORD, PASSWORD_QUOTED, encoded):
+        assert secret not in lines
+        assert secret not in shown_in_window
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://u:s3cret@h:1", "u:s3cret@h:notaport", "http://", "http://u:s3#cret@h:1", "http://[::1", "x9://h:1"],
+)
+async def test_a_proxy_of_the_system_that_is_none_is_said_to_be_so_and_is_no_fault_in_the_program(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "http_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy", "socks_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("https_proxy", address)
+    feed = BinanceFeed(f"wss://{HOST}:9443", clock=FastClock())
+    feed.set_symbols(["BTCUSDT"])
+    with pytest.raises(
+        FeedRejected, match=r"^The system's proxy “.*” is none: .*; correct it there, or set proxy"
+    ) as one:
+        await feed.run(Recorder())
+    with pytest.raises(FeedRejected) as other:
+        await asked_over_rest(f"https://{HOST}", "system")
+    assert str(one.value) == str(other.value)
+    assert "s3" not in str(one.value)
 
 
 @pytest.mark.parametrize("scheme", [*BY, "socks4"])
@@ -188,7 +257,7 @@ def test_what_the_environment_means_for_the_stream(
 @pytest.mark.parametrize(
     "setting",
     ["", "p:3128", "ftp://u:s3cret@p:1", "http://", "http://u:s3cret@:1", "http://u:s3cret@p:x", "socks5://p:0",
-     "http://u:s3cret@p/path", "http://u:s3#cret@p:1", "http://u:s3cret@a b"],
+     "http://u:s3cret@p/path", "http://u:s3/cret@p:1", "u:s3/cret@p:1", "http://u:s3#cret@p:1", "http://u:s3cret@a b"],
 )  # fmt: skip
 def test_what_cannot_be_a_proxy_is_refused_without_its_password(setting: str) -> None:
     with pytest.raises(
@@ -201,3 +270,5 @@ def test_what_cannot_be_a_proxy_is_refused_without_its_password(setting: str) ->
 def test_an_address_is_shown_without_its_user() -> None:
     assert shown("http://u:p@h:1") == "http://…@h:1"
     assert shown("http://h:1") == "http://h:1"
+    assert shown("http://u:p/w@x@h:1") == "http://…@h:1"
+    assert shown("u:p@h:1") == "…@h:1"
