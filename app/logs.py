@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import os
 import sys
 import threading
 import time
@@ -24,6 +26,8 @@ from app.settings import LogFormat, LogLevel
 
 _FILE_BYTES = 5_000_000
 _FILES_KEPT = 5
+# JSON lets these stand in a text, and some readers end a line there.
+_LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +41,30 @@ class _JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         for name, value in fields_of(record).items():
-            line.setdefault(name, value)
+            line.setdefault(name, str(value) if isinstance(value, float) and not math.isfinite(value) else value)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return json.dumps(line, ensure_ascii=False, default=str).translate(_LINE_BREAKS)
+
+
+class _RotatingFile(RotatingFileHandler):
+    """Rotates, and goes on in the new file where another cryptopipe on the same data directory has rotated."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and self._was_moved(self.stream.fileno()):
+            self.stream.close()
+            self.stream = None
+        super().emit(record)
+
+    def _was_moved(self, file: int) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self.baseFilename), os.fstat(file))
+        except FileNotFoundError:
+            return True
+        except OSError:  # what keeps it from being written, `emit` finds out
+            return False
 
 
 def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, name: str = "cryptopipe") -> Path:
@@ -53,7 +77,13 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
     path = data_dir / "logs" / f"{name}.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
+        handler = _RotatingFile(
+            path,
+            maxBytes=_FILE_BYTES,
+            backupCount=_FILES_KEPT,
+            encoding="utf-8",
+            errors="backslashreplace",  # a name of a file may hold what no encoding has
+        )
     except OSError as error:
         raise SettingsError(
             f"The data directory {data_dir} cannot be written ({error.strerror}): name another with --data-dir."

@@ -15,6 +15,7 @@ import pytest
 from app import logs
 from app.logs import start_logging
 from app.market.errors import SettingsError
+from app.settings import LogFormat
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +82,56 @@ def test_the_file_is_rotated_and_old_ones_are_dropped(tmp_path: Path, monkeypatc
     assert names == ["other.log", *(f"other.log.{number}" for number in range(1, 6))]
     assert all(one.stat().st_size <= 1000 for one in path.parent.iterdir())
     assert "line 199" in path.read_text()
+
+
+def test_while_it_is_rotated_under_several_threads_no_line_is_lost_and_each_is_one_json_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_FILE_BYTES", 60_000)
+    path = start_logging(tmp_path, "info", "json")
+
+    def work(thread: int) -> None:
+        for number in range(60):
+            try:
+                raise ValueError("two\nlines")
+            except ValueError:
+                logging.getLogger("app.x").exception("%d %d", thread, number, extra={"symbol": "BTCUSDT"})
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    files = list(path.parent.iterdir())
+    assert 2 <= len(files) <= 6
+    lines = [json.loads(line) for one in files for line in one.read_text(encoding="utf-8").splitlines()]
+    assert {line["message"] for line in lines} == {f"{thread} {number}" for thread in range(4) for number in range(60)}
+    assert len(lines) == 240
+    assert all("ValueError: two" in line["exception"] and line["symbol"] == "BTCUSDT" for line in lines)
+
+
+def test_a_file_that_another_program_rotated_is_written_to_no_longer(tmp_path: Path) -> None:
+    path = start_logging(tmp_path, "info", "plain")
+    logging.getLogger("app.x").info("one")
+    path.rename(path.with_name("cryptopipe.log.1"))
+    logging.getLogger("app.x").info("two")
+    assert path.read_text().endswith("two\n")
+    path.rename(path.with_name("cryptopipe.log.2"))
+    path.write_text("of the other\n")
+    logging.getLogger("app.x").info("three")
+    assert [line.rsplit(" ", 1)[-1] for line in path.read_text().splitlines()] == ["other", "three"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "plain"])
+def test_a_line_with_what_no_encoding_has_is_written_too(tmp_path: Path, log_format: LogFormat) -> None:
+    path = start_logging(tmp_path, "info", log_format)
+    logging.getLogger("app.x").info("file \udcff here\u2028there", extra={"wait_s": float("inf")})
+    written = path.read_text(encoding="utf-8")
+    assert "\\udcff here" in written
+    if log_format == "json":
+        (line,) = written.splitlines()
+        assert json.loads(line, parse_constant=pytest.fail)["wait_s"] == "inf"
+        assert json.loads(line)["message"] == "file \udcff here\u2028there"
 
 
 def test_an_uncaught_exception_goes_to_the_log_and_only_a_sentence_to_standard_error(
