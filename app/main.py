@@ -137,10 +137,12 @@ class _Window:
         self.state = load_state(settings)
         if before is not None:
             self.state.theme, self.state.layout = before.theme, before.layout
+            self.state.diagnostics = before.diagnostics
         self.chart = ChartWidget()
         self.window = MainWindow(self.chart)
         show_state(self.window, self.chart, self.state)
         self.window.restore_layout(self.state.layout)
+        self.window.diagnostics.restore_look(self.state.diagnostics)
         self.window.close_requested.connect(self.close)
         self.closing = closing
         self.window.show()
@@ -209,6 +211,7 @@ async def _run_engine(
         begin_ending()
         shown.window.setEnabled(False)
         shown.state.layout = shown.window.layout_bytes()
+        shown.state.diagnostics = shown.window.diagnostics.look_values()
         save_state(shown.state, settings.data_dir)
         diagnostics.stop()
         await page.stop()

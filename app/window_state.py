@@ -1,4 +1,4 @@
-"""What the window remembers from one run to the next: symbol, interval, watchlist, theme, layout, the chart's look."""
+"""What the window remembers from one run to the next: symbol, interval, watchlist, theme, layout, and looks."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ class _Stored(msgspec.Struct):
     # What the setting was when the watchlist was made from it. Before it was kept, only the default gave way.
     setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
     chart: dict[str, Any] = {}
+    diagnostics: dict[str, Any] = {}
 
 
 @dataclass(slots=True)
 class WindowState:
     """
     The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``chart`` what
-    `ChartView.look_values` did, ``setting`` the symbols set when the watchlist was made from them. ``lasting``: symbol
-    and watchlist to remember instead of these, which hold for one run.
+    `ChartView.look_values` did and ``diagnostics`` what `DiagnosticsDock.look_values` did, ``setting`` the symbols set
+    when the watchlist was made from them. ``lasting``: symbol and watchlist to remember instead of these, which hold
+    for one run.
     """
 
     symbol: str
@@ -49,6 +51,7 @@ class WindowState:
     setting: tuple[str, ...] = DEFAULT_SYMBOLS
     lasting: tuple[str, list[str]] | None = None
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
+    diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def load_state(settings: Settings) -> WindowState:
@@ -77,7 +80,7 @@ def load_state(settings: Settings) -> WindowState:
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist
-    state.chart = stored.chart
+    state.chart, state.diagnostics = stored.chart, stored.diagnostics
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
             state.interval = Interval.parse(stored.interval)
@@ -96,6 +99,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         setting=list(state.setting),
         theme=state.theme,
         chart=state.chart,
+        diagnostics=state.diagnostics,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )
     path = data_dir / _FILE

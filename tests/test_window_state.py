@@ -18,6 +18,7 @@ STATE = WindowState(
     "light",
     bytes(range(256)),
     chart={"style": {"kind": "area"}},
+    diagnostics={"plots_share": 0.3, "level": 30, "filter": "BTC"},
 )
 
 

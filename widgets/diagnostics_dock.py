@@ -2,12 +2,13 @@
 The dock under the chart: what the program measures of itself, and its log.
 
 It shows what it is given while it is visible; `DiagnosticsDock.opened` asks for it at once. Whether it is open belongs
-to the window's layout.
+to the window's layout; how it is divided and what the log shows, `DiagnosticsDock.look_values` gives to be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
@@ -30,6 +31,8 @@ from widgets.theme import DARK, Palette
 from widgets.views import MetricView
 
 _TURN_MS = 20
+_SHARES = 2000
+_LEAST_SHARE = 0.05
 
 
 class MetricGrid(QScrollArea):
@@ -136,9 +139,31 @@ class DiagnosticsDock(QDockWidget):
         self.splitter.addWidget(self.log)
         for part in range(2):
             self.splitter.setStretchFactor(part, 1)
-        self.splitter.setSizes([1000, 1000])  # as shares
+        self._share = 0.5  # the plots' part of the width, as the user left it
+        self._divide(self._share)
+        self.splitter.splitterMoved.connect(self._on_divided)
         self.setWidget(self.splitter)
         self.hide()
+
+    def look_values(self) -> dict[str, Any]:
+        """Return how it is divided and what the log shows, as values that JSON can hold; see `restore_look`."""
+        return {"plots_share": round(self._share, 4), **self.log.filter_values()}
+
+    def restore_look(self, values: Mapping[str, Any]) -> None:
+        """Restore what `look_values` returned; what makes no sense is passed over."""
+        share = values.get("plots_share")
+        if isinstance(share, float) and _LEAST_SHARE <= share <= 1 - _LEAST_SHARE:
+            self._share = share
+            self._divide(share)
+        self.log.restore_filter(values)
+
+    def _divide(self, share: float) -> None:
+        self.splitter.setSizes([round(share * _SHARES), round((1 - share) * _SHARES)])
+
+    def _on_divided(self) -> None:
+        plots, log = self.splitter.sizes()
+        if plots + log:
+            self._share = min(max(plots / (plots + log), _LEAST_SHARE), 1 - _LEAST_SHARE)
 
     def set_note(self, text: str, tone: str = "faint") -> None:
         """Show one sentence in the head: where the metrics are served, or why they are not."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QFontDatabase, QResizeEvent, QTextCharFormat, QTextCursor
@@ -40,6 +41,7 @@ _LEVELS = (
     ("Errors", logging.ERROR),
 )
 _SPACING, _MARGIN = 8, 12
+_LONGEST_FILTER = 200
 
 
 class LogPanel(QWidget):
@@ -65,6 +67,7 @@ class LogPanel(QWidget):
         self.filter.setAccessibleName("Show lines with this text")
         self.filter.setPlaceholderText("Filter by text or symbol")
         self.filter.setClearButtonEnabled(True)
+        self.filter.setMaxLength(_LONGEST_FILTER)
         self.counted = label("", "faint", style.font(style.SMALL_PX))
         self.copy_button = _button("Copy", "Copy the selected lines, or all that are shown")
         self.folder_button = _button("Open folder", "Open the folder of the log files")
@@ -99,6 +102,18 @@ class LogPanel(QWidget):
         """Whether the end is in view, and stays there when lines come."""
         bar = self.view.verticalScrollBar()
         return bar.value() >= bar.maximum() - 1
+
+    def filter_values(self) -> dict[str, Any]:
+        """Return which lines are shown, as values that JSON can hold; see `restore_filter`."""
+        return {"level": self.level.currentData(), "filter": self.filter.text()}
+
+    def restore_filter(self, values: Mapping[str, Any]) -> None:
+        """Restore what `filter_values` returned; what makes no sense is passed over."""
+        level, text = values.get("level"), values.get("filter")
+        if isinstance(level, int) and (number := self.level.findData(level)) >= 0:
+            self.level.setCurrentIndex(number)
+        if isinstance(text, str) and len(text) <= _LONGEST_FILTER:
+            self.filter.setText(text)
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette

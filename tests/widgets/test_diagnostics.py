@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -74,6 +75,40 @@ def test_whether_it_is_open_belongs_to_the_layout(window: MainWindow, qtbot: QtB
     assert other.restore_layout(closed)
     assert not other.diagnostics.isVisible()
     other.allow_close()
+
+
+def test_how_it_is_divided_and_what_the_log_shows_come_back(window: MainWindow, qtbot: QtBot) -> None:
+    dock = window.diagnostics
+    unmoved = dock.look_values()
+    dock.show()
+    qtbot.waitExposed(dock)
+    assert dock.look_values() == unmoved == {"plots_share": 0.5, "level": logging.NOTSET, "filter": ""}
+    plots, log = dock.splitter.sizes()
+    dock.splitter.moveSplitter((plots + log) // 3, 1)
+    dock.log.level.setCurrentIndex(dock.log.level.findData(logging.WARNING))
+    dock.log.filter.setText("BTCUSDT")
+    values = json.loads(json.dumps(dock.look_values()))
+    assert values["plots_share"] == pytest.approx(1 / 3, abs=0.02)
+    other = MainWindow(QWidget())
+    qtbot.addWidget(other)
+    other.restore_layout(window.layout_bytes())
+    other.diagnostics.restore_look(values)
+    assert other.diagnostics.look_values() == values
+    other.show()
+    qtbot.waitExposed(other)
+    plots, log = other.diagnostics.splitter.sizes()
+    assert plots / (plots + log) == pytest.approx(1 / 3, abs=0.02)
+    other.diagnostics.log.add([line("of ETHUSDT", logging.ERROR), line("of BTCUSDT"), line("BTCUSDT!", logging.ERROR)])
+    assert shown(other.diagnostics.log) == ["BTCUSDT!"]
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"plots_share": 7.0, "level": 11, "filter": 5}, {"plots_share": "x", "filter": "x" * 999}]
+)
+def test_a_look_that_makes_no_sense_changes_nothing(window: MainWindow, values: dict[str, object]) -> None:
+    before = window.diagnostics.look_values()
+    window.diagnostics.restore_look(values)
+    assert window.diagnostics.look_values() == before
 
 
 def test_a_layout_of_before_there_were_diagnostics_leaves_them_closed(window: MainWindow, qtbot: QtBot) -> None:
