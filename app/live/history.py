@@ -227,7 +227,7 @@ class CandleHistory:
         # The exchange refuses times before 1970, which a thousand weeks or months reach.
         start_us = max(start_us, 0)
         page_us = _ROWS * offered.length_us
-        starts = range(start_us, end_us, page_us) if not offered.months else [start_us]
+        starts = range(start_us, end_us, end_us - start_us if offered.months else page_us) if end_us > start_us else ()
 
         async def page(from_us: int) -> list[Candle]:
             async with self._gate:

@@ -79,10 +79,11 @@ class _Loading:
         self._stored = Stored([], IdRanges())
         self._merged: dict[int, Candle] = {}
         self._failure = ""
+        self._waited = False
 
     async def run(self) -> Page:
         loop = asyncio.get_running_loop()
-        patience = loop.call_later(_PATIENCE_S, lambda: self._offer(whatever=True))
+        patience = loop.call_later(_PATIENCE_S, self._offer_soon)
         reading = loop.create_task(self._read())
         try:
             await asyncio.wait({reading}, timeout=_STORE_PATIENCE_S)
@@ -112,6 +113,7 @@ class _Loading:
             self._fail(error)
         else:
             self._merge(self._stored.candles)
+            self._offer(whatever=self._waited)
 
     async def _ask(self) -> None:
         interval = self._interval
@@ -159,6 +161,11 @@ class _Loading:
             known = self._merged.get(candle.open_time_us)
             self._merged[candle.open_time_us] = candle if known is None else better(known, candle)
         self._offer(whatever=False)
+
+    def _offer_soon(self) -> None:
+        """Offer what is there, or what is stored as soon as it is read."""
+        self._waited = True
+        self._offer(whatever=True)
 
     def _offer(self, *, whatever: bool) -> None:
         candles = self._candles()

@@ -26,7 +26,7 @@ from app.live.jump import Jump, candles_around
 from app.live.pages import PAGE, Page, load_page
 from app.live.since_seam import CandlesSinceSeam, LiveCandle
 from app.live.tracker import SymbolTracker
-from app.market.candle import Candle, CandleSource, empty_candle
+from app.market.candle import Candle, empty_candle
 from app.market.errors import CryptopipeError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports import Clock
@@ -476,8 +476,6 @@ class ChartSession:
             self.interval, tracker, seam_us, parts, beginning_known=beginning_known, counted_us=counted_us
         )
         tracker.listeners.append(self._on_trade)
-        for candle in self._live.quiet:
-            self._put(candle)
         self._mark_dirty(min(self._settled_us(), self.interval.open_time_us(seam_us)))
 
     @staticmethod
@@ -539,11 +537,11 @@ class ChartSession:
         last, newest_us = run[-1].open_time_us, self._newest.open_time_us if self._newest is not None else 0
         better: list[Candle] = []
         for candle in run:
-            if not candle.closed and candle.open_time_us < max(last, newest_us):
-                candle = candle._replace(closed=True)
-            if not candle.complete and self._goes_back(candle):
+            if self._goes_back(candle):
                 self.series.merge(better)
                 better = []
+            elif not candle.closed and candle.open_time_us < max(last, newest_us):
+                better.append(candle._replace(closed=True))
             else:
                 better.append(candle)
         self.series.merge(better)
@@ -552,16 +550,20 @@ class ChartSession:
 
     def _goes_back(self, candle: Candle) -> bool:
         """
-        Whether the series has more in its place: a kline of trades that we missed. That one stays, marked incomplete
-        because it may be of a moment before the newest trades.
+        Whether the series has more in its place: a kline of trades that we missed, or that the stream is yet to bring.
+        That one stays; of missed trades it may know only some, and is marked incomplete.
         """
+        if candle.complete and candle.closed:
+            return False  # a later trade proves it
         at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
         if at < 0 or (known := self.series.bar(at)).open_time_us != candle.open_time_us:
             return False
         if known.trades <= candle.trades:
             return False
-        if known.complete:
+        if known.complete and not candle.complete:
             self.series.doubt(at)
+            if self._newest is not None and self._newest.open_time_us == candle.open_time_us:
+                self._newest = self._newest._replace(complete=False)
         return True
 
     def _put(self, candle: Candle, *, follows: bool = True) -> None:
@@ -571,14 +573,14 @@ class ChartSession:
             self._close_newest()
             if follows:
                 self._fill_before(candle.open_time_us)
-            else:
-                self._doubt_empty()
-        elif newest is not None:
-            candle = candle._replace(closed=candle.closed or candle.open_time_us < newest.open_time_us)
-            if follows:
-                self._fill_hole_before(candle)
-        if not candle.complete and self._goes_back(candle):
+        elif newest is not None and follows:
+            self._fill_hole_before(candle)
+        if not follows:
+            self._doubt_empty_before(candle)
+        if self._goes_back(candle):
             return
+        if newest is not None and candle.open_time_us < newest.open_time_us and not candle.closed:
+            candle = candle._replace(closed=True)
         self.series.upsert(candle)
         if self._newest is None or candle.open_time_us >= self._newest.open_time_us:
             self._newest = candle
@@ -603,21 +605,26 @@ class ChartSession:
         return True
 
     def _fill_hole_before(self, candle: Candle) -> None:
-        """Add the empty candles just before ``candle`` that were left out while trades were missing there."""
+        """Add, or believe again, the empty candles just before ``candle``: no trade is missing there any more."""
         slot = self.interval.slot(candle.open_time_us)
         at = self.series.index_at_slot(slot - 1)
         if at < 0 or self._live is None:
             return
         before = self.series.bar(at)
+        while at > 0 and not (before.trades or before.complete):
+            at -= 1
+            before = self.series.bar(at)
         if self.interval.slot(self._live.seam_us) - 1 <= before.slot < slot - 1:
             for empty in range(before.slot + 1, slot):
                 self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
 
-    def _doubt_empty(self) -> None:
-        """Mark the empty candles at the end incomplete: `tick` added them while trades were being missed."""
-        at = len(self.series) - 1
-        while at >= 0 and not (bar := self.series.bar(at)).trades and bar.source is CandleSource.TRADES:
-            self.series.upsert(empty_candle(bar.open_time_us, round(bar.close * E8), complete=False))
+    def _doubt_empty_before(self, candle: Candle) -> None:
+        """Mark the empty candles since the seam just before ``candle`` incomplete: trades are missing there."""
+        at = self.series.index_at_slot(self.interval.slot(candle.open_time_us) - 1)
+        while at >= 0 and self._live is not None and (bar := self.series.bar(at)).complete and not bar.trades:
+            if self.interval.next_open_us(bar.open_time_us) <= self._live.seam_us:
+                break
+            self.series.doubt(at)
             at -= 1
 
     def _traded_before(self, time_us: int) -> int:

@@ -27,8 +27,7 @@ class CandlesSinceSeam:
 
     ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
     candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete; they may
-    then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them. ``quiet``
-    are the candles in which the parts show no trade.
+    then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class CandlesSinceSeam:
         self.beginning_known = beginning_known
         self.generation = tracker.generation
         self.filled = tracker.filled
-        self.quiet: list[Candle] = []
+        self._quiet: dict[int, LiveCandle] = {}
         self._held: IdRanges = tracker.received.held
         self._builder = CandleBuilder(interval)
         recent = tracker.recent.candles(counted_us)
@@ -62,7 +61,8 @@ class CandlesSinceSeam:
             if candle.trades:
                 self._builder.seed(candle)
             else:
-                self.quiet.append(candle._replace(closed=interval.next_open_us(open_us) <= seam_us))
+                quiet = candle._replace(closed=interval.next_open_us(open_us) <= seam_us)
+                self._quiet[open_us] = LiveCandle(quiet, follows=True)
 
     def __len__(self) -> int:
         return len(self._builder)
@@ -71,7 +71,7 @@ class CandlesSinceSeam:
         """Fold a trade at or after the seam; return the open time of the candle it changed."""
         if self._first_id is None or trade.trade_id < self._first_id:
             self._first_id = trade.trade_id
-        if self._last_id is not None and trade.trade_id != self._last_id + 1:
+        if self._last_id is None or trade.trade_id != self._last_id + 1:
             self._out_of_order = True
         self._last_id = trade.trade_id
         return self._builder.add(trade)
@@ -82,8 +82,17 @@ class CandlesSinceSeam:
         return out_of_order
 
     def since(self, open_us: int) -> list[LiveCandle]:
-        """Return the candles that open at or after ``open_us``, judged, with the empty ones between them."""
-        return [self._judged(candle) for candle in finish(self._builder.candles(open_us), self.interval, self._held)]
+        """
+        Return the candles that open at or after ``open_us``, judged, with the empty ones between them; the first time
+        also those in which the parts show no trade.
+        """
+        folded = finish(self._builder.candles(open_us), self.interval, self._held)
+        candles = [self._judged(candle) for candle in folded]
+        if not self._quiet:
+            return candles
+        all_of_them = self._quiet | {live.candle.open_time_us: live for live in candles}
+        self._quiet = {}
+        return [all_of_them[open_us] for open_us in sorted(all_of_them)]
 
     def forget_before(self, time_us: int) -> None:
         """Drop what opens earlier; trades that old are not to be added any more."""
@@ -91,13 +100,24 @@ class CandlesSinceSeam:
         self._builder.forget_before(time_us)
 
     def _judged(self, candle: Candle) -> LiveCandle:
-        if candle.first_trade_id is None and candle.last_trade_id is not None:
-            # Its beginning came from klines, which have no ids: judge the part since the seam. The trade before the
-            # first of that part is held, too, or some since the seam may be missing.
-            stretch = self._held.range_of(candle.last_trade_id)
-            whole = stretch is not None and self._first_id is not None and stretch[0] < self._first_id
-            candle = candle._replace(complete=candle.complete and whole)
+        if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.seam_us:
+            candle = candle._replace(complete=candle.complete and self._is_whole_since_seam(candle))
         if candle.open_time_us < self.seam_us and not self.beginning_known:
             candle = candle._replace(complete=False)
         first = candle.first_trade_id
         return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
+
+    def _is_whole_since_seam(self, candle: Candle) -> bool:
+        """
+        Whether no trade since the seam is missing in, or next to, the candle whose beginning came from klines.
+
+        Those have no ids, so the trades before the first since the seam, and after the candle's last, must be held.
+        """
+        if self._first_id is None:
+            return True  # nothing is known to be missing
+        if candle.last_trade_id is None:
+            return self._first_id <= 1 or self._first_id - 1 in self._held
+        stretch = self._held.range_of(candle.last_trade_id)
+        if stretch is None or stretch[0] >= self._first_id:
+            return False
+        return stretch[1] > candle.last_trade_id or stretch[1] == self._held.last

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
 
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock
 from app.live.recorder import Recorder
 from app.market.builder import CandleBuilder, finish
-from app.market.candle import Candle, CandleSource
+from app.market.candle import Candle, CandleSource, combine
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedError, StoreUnavailable
 from app.market.interval import SECOND_US, Interval
@@ -159,8 +160,17 @@ class FakeExchange:
     ) -> list[Candle]:
         self.kline_calls.append((interval, start_us, end_us))
         await self._answer()
-        now_us = self.clock.now_us()
-        candles = [
+        known, now_us = self.known(symbol), self.clock.now_us()
+        if not known:
+            return []
+        first = interval.slot(known[0].time_us)
+        last = interval.slot(now_us if end_us is None else min(now_us, end_us - 1))
+        if start_us is None:
+            first = max(first, last - limit + 1)
+        else:
+            first = max(first, interval.slot(start_us - 1) + 1)
+            last = min(last, first + limit - 1)
+        return [
             candle._replace(
                 first_trade_id=None,
                 last_trade_id=None,
@@ -169,22 +179,10 @@ class FakeExchange:
                 source=CandleSource.KLINE,
             )
             for candle in _all_empty_filled(
-                self._near(symbol, start_us, interval), interval, min(now_us, end_us or now_us)
+                _near(known, interval, first, last), interval, min(now_us, interval.slot_open_us(last + 1))
             )
-            if (start_us is None or candle.open_time_us >= start_us)
-            and (end_us is None or candle.open_time_us < end_us)
+            if first <= interval.slot(candle.open_time_us) <= last
         ]
-        return candles[:limit] if start_us is not None else candles[-limit:]
-
-    def _near(self, symbol: str, start_us: int | None, interval: Interval) -> list[Trade]:
-        """Return the trades from then on, and the last before it, moved up: millions of empty seconds take time."""
-        known = self.known(symbol)
-        if start_us is None:
-            return known
-        inside = [one for one in known if one.time_us >= start_us]
-        before = [one for one in known if one.time_us < start_us]
-        moved_us = interval.open_time_us(interval.open_time_us(start_us) - 1)
-        return [one._replace(time_us=max(one.time_us, moved_us)) for one in before[-1:]] + inside
 
     async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
         self.trade_calls.append((first_trade_id, limit))
@@ -209,6 +207,27 @@ class FakeExchange:
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
+
+
+def _near(trades: Sequence[Trade], interval: Interval, first: int, last: int) -> list[Trade]:
+    """Return the trades, those outside the slots moved right beside them: millions of empty candles take time."""
+    from_us, until_us = interval.slot_open_us(first - 1), interval.slot_open_us(last + 1)
+    return [one._replace(time_us=min(max(one.time_us, from_us), until_us)) for one in trades]
+
+
+def _lowest_of(limit: int, trades: Sequence[Trade], interval: Interval, last: int) -> int:
+    """Return the slot of the oldest of the ``limit`` newest candles of these trades up to the slot ``last``."""
+    room, later, bound = limit, -1, last + 1
+    for one in reversed(trades):
+        slot = interval.slot(one.time_us)
+        if slot < bound:
+            empty = bound - slot - 1 if later == one.trade_id + 1 else 0
+            if empty + 1 >= room:
+                return max(slot, bound - room)
+            room -= empty + 1
+            bound = slot
+        later = one.trade_id
+    return bound
 
 
 def _all_empty_filled(trades: Sequence[Trade], interval: Interval, now_us: int) -> list[Candle]:
@@ -242,8 +261,9 @@ class FakeStore:
         now_us: int | None = None,
     ) -> list[Candle]:
         self._answer()
-        candles = {candle.open_time_us: candle for candle in folded(self.stored.values(), interval, now_us=now_us)}
-        for open_us, kline in self.kept.get(interval, {}).items():
+        folds = self._folded(interval, end_us, limit, now_us)
+        candles = {candle.open_time_us: candle for candle in folds}
+        for open_us, kline in self._klines(interval).items():
             if open_us not in candles or not candles[open_us].complete:
                 candles[open_us] = kline
         found = [
@@ -256,6 +276,34 @@ class FakeStore:
     def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         self._answer()
         return [candle for candle in folded(self.stored.values(), interval) if candle.trades]
+
+    def _folded(self, interval: Interval, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
+        trades = [self.stored[number] for number in sorted(self.stored)]
+        if limit is None or end_us is None or now_us is not None or not trades:
+            return folded(trades, interval, now_us=now_us)
+        last = interval.slot(end_us - 1)
+        first = _lowest_of(limit, trades, interval, last)
+        return [
+            candle
+            for candle in folded(_near(trades, interval, first, last), interval)
+            if first <= interval.slot(candle.open_time_us) <= last
+        ]
+
+    def _klines(self, interval: Interval) -> dict[int, Candle]:
+        """Return the kept klines of this length, and the candles of which all shorter ones are known."""
+        whole: dict[int, Candle] = {}
+        for length, kept in sorted(self.kept.items(), key=lambda one: one[0].length_us):
+            if length == interval:
+                whole |= kept
+            elif length.tiles(interval):
+                known = self.fetched.get(length, IdRanges())
+                parts = [kept[open_us] for open_us in sorted(kept)]
+                whole |= {
+                    open_us: combine(open_us, list(members))
+                    for open_us, members in groupby(parts, key=lambda part: interval.open_time_us(part.open_time_us))
+                    if not known.missing(open_us, interval.next_open_us(open_us) - 1)
+                }
+        return whole
 
     def save_klines(
         self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None

@@ -21,6 +21,7 @@ from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import Listing, SimulatedMarket
 from storage.connection import connect
 from storage.migrate import migrate
+from tests.live.helpers import PATIENCE_S
 from tests.servers import EMBEDDED, empty_schema, running_server
 from tests.storage.helpers import World
 
@@ -54,6 +55,12 @@ class SkewedClock(SystemClock):
 def server_url() -> Iterator[str]:
     with running_server(EMBEDDED) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, too, what is stored is known before the exchange is asked."""
+    monkeypatch.setattr("app.live.pages._STORE_PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture

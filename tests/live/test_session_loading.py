@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +12,7 @@ from app.market.candle import Candle
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, HandClock, away, trade
+from tests.live.helpers import PATIENCE_S, START_US, SYMBOL, FakeExchange, FakeStore, HandClock, away, trade, until
 from tests.live.market import Market, every_second
 
 
@@ -192,6 +193,36 @@ async def test_stored_candles_show_at_once_where_they_fill_the_chart_or_the_exch
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         market.close()
+
+
+class SlowStore(FakeStore):
+    """Reads nothing before it is let."""
+
+    def __init__(self, trades: Sequence[Trade]) -> None:
+        super().__init__(trades)
+        self.may_answer = threading.Event()
+
+    def candles(self, *arguments: object, **named: object) -> list[Candle]:
+        assert self.may_answer.wait(PATIENCE_S)
+        return super().candles(*arguments, **named)  # type: ignore[arg-type]
+
+
+async def test_stored_candles_read_when_patience_is_over_show_although_they_are_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.live.pages._PATIENCE_S", 0)
+    market = Market(every_second(400), now=379)
+    market.exchange = SlowExchange(market.trades, market.clock)
+    market.store = store = SlowStore(market.trades[300:380])
+    chart = market.chart("1s")
+    running = asyncio.create_task(chart.session.run())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    store.may_answer.set()
+    await until(lambda: len(chart.series) == 80, "what is stored")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    market.close()
 
 
 async def test_without_the_database_a_chart_shows_what_is_published() -> None:

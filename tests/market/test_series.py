@@ -119,6 +119,19 @@ def test_revisions_tell_a_new_last_bar_from_moved_bars() -> None:
     assert series.shape_revision == shape + 3
 
 
+def test_a_doubted_candle_is_redrawn_and_moves_no_other() -> None:
+    series = CandleSeries("X", MINUTE)
+    series.replace([candle(10), candle(11)])
+    whole = series.bar(0)
+    shape, revision = series.shape_revision, series.revision
+    series.doubt(1)
+    assert (series.shape_revision, series.revision) == (shape, revision + 1)
+    assert [series.bar(at).complete for at in (0, 1)] == [True, False]
+    series.doubt(0)
+    assert series.shape_revision == shape + 1, "views keep what they drew of all but the last"
+    assert series.bar(0) == whole._replace(complete=False)
+
+
 def test_bar_outside_the_series_is_an_index_error() -> None:
     series = CandleSeries("X", MINUTE)
     with pytest.raises(IndexError):
@@ -141,6 +154,8 @@ STEPS = st.lists(
         st.tuples(st.just("upsert"), st.integers(0, 60), st.integers(50, 150)),
         st.tuples(st.just("prepend"), st.integers(-40, 20), st.integers(1, 30)),
         st.tuples(st.just("replace"), st.integers(0, 30), st.integers(0, 40)),
+        st.tuples(st.just("merge"), st.integers(-20, 60), st.integers(1, 30)),
+        st.tuples(st.just("doubt"), st.integers(0, 60), st.just(0)),
         st.tuples(st.just("look"), st.integers(0, 5), st.just(0)),
     ),
     max_size=25,
@@ -162,6 +177,16 @@ def test_any_changes_leave_the_candles_of_a_dict_and_true_levels(steps: list[tup
             first = min(expected, default=10**9)
             series.prepend(list(older.values()))
             expected |= {slot: each for slot, each in older.items() if slot < first}
+        elif what == "merge":
+            newer = {slot: candle(slot, 80 + slot) for slot in range(at, at + size) if slot % 3}
+            kept = [slot for slot in expected if newer and min(newer) <= slot <= max(newer)]
+            series.merge(list(newer.values()))
+            expected = {slot: each for slot, each in expected.items() if slot not in kept} | newer
+        elif what == "doubt":
+            if expected:
+                slot = sorted(expected)[at % len(expected)]
+                series.doubt(at % len(expected))
+                expected[slot] = expected[slot]._replace(complete=False)
         else:
             assert_level_is_true(series, expected, at)
     ordered = [expected[slot] for slot in sorted(expected)]
