@@ -37,7 +37,7 @@ def some_market(dice: random.Random, interval: Interval) -> list[Trade]:
 
 
 class Watched:
-    """A chart whose candles are compared with what they were before, and, where they call themselves whole, with all."""
+    """A chart whose candles are compared with what they were, and, where they claim to be whole, with all trades."""
 
     def __init__(self, chart: Chart, trades: Sequence[Trade]) -> None:
         self.chart = chart
