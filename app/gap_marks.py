@@ -1,5 +1,6 @@
 """
-The chart's bands of missing trades: which gaps are in view, where they stand, and that they are fetched first.
+The chart's bands of missing trades: which gaps are in view, where they stand, and that they are fetched first. Where
+they have been, the candles are read again.
 
 Looked up again in the database when the view leaves what was looked up, or what is missing has changed, once a second
 at most; what is missing no more is gone from the chart at once.
@@ -14,6 +15,7 @@ from typing import Any
 
 from app.live.engine import Engine
 from app.live.gaps import PlacedGap, ids_in_view, interval_of_view, placed
+from app.live.renewal import CandleRenewal
 from app.live.session import ChartSession
 from app.live.tracker import SymbolTracker
 from app.market.errors import StoreError
@@ -44,12 +46,17 @@ class GapMarks:
         self._span: Span = (0, 0)  # that was looked up
         self._as_of: tuple[object, ...] = ()
         self._work: asyncio.Task[None] | None = None
+        self._renewal: CandleRenewal | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     def show(self, session: ChartSession) -> None:
         """Mark the gaps of that session's symbol from now on."""
-        if self._work is not None:
-            self._work.cancel()
+        for task in (self._work, self._renewing):
+            if task is not None:
+                task.cancel()
         self._session, self._gaps, self._as_of = session, [], ()
+        tracker = self._engine.recorder.tracker(session.symbol)
+        self._renewal = CandleRenewal(session, tracker) if tracker is not None else None
 
     def view_moved(self) -> None:
         """Have what is missing in view fetched first, and looked up where it has not been."""
@@ -65,6 +72,7 @@ class GapMarks:
         session, visible = self._session, self._chart.visible_range_us()
         if session is None or visible is None:
             return
+        self._renew_candles()
         tracker = self._engine.recorder.tracker(session.symbol)
         if tracker is None or not tracker.missing():
             self._gaps, self._as_of = [], ()
@@ -76,6 +84,12 @@ class GapMarks:
                 span = visible[0] - length_us, visible[1] + length_us
                 self._work = self._begin(self._look_up(session, tracker, store, span, as_of))
         self._mark(session)
+
+    def _renew_candles(self) -> None:
+        renewal, database = self._renewal, self._engine.database
+        is_busy = self._renewing is not None and not self._renewing.done()
+        if database is not None and renewal is not None and not is_busy and renewal.is_due:
+            self._renewing = self._begin(renewal.step(database.store))
 
     async def _look_up(
         self, session: ChartSession, tracker: SymbolTracker, store: CandleStore, span: Span, as_of: tuple[object, ...]

@@ -162,6 +162,11 @@ class PostgresStore:
             wanted = (symbol_id, first_trade_id, last_trade_id, *hours)
             return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted, prepare=False)]
 
+    def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
+        """See `app.market.ports.CandleStore`."""
+        with self._pool.borrowed("look for trades") as connection:
+            return hours_of(connection, _symbol_id(connection, symbol), first_trade_id, last_trade_id)
+
     def coverage(self, symbol: str) -> IdRanges:
         """See `app.market.ports.CandleStore`."""
         with self._pool.borrowed("read the coverage") as connection:

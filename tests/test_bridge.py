@@ -14,8 +14,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.live.export import ExportCancelled
+from app.live.session import ChartSession
+from app.market.candle import CandleSource
 from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
+from app.market.series import Bar
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import load
@@ -252,6 +255,11 @@ def test_an_exchange_that_goes_away_is_told_with_what_can_be_done_until_it_is_ba
     play(scene)
 
 
+def bar_at(session: ChartSession, open_us: int) -> Bar:
+    """Return the chart's candle that opens then."""
+    return session.series.bar(session.series.index_at_slot(session.interval.slot(open_us)))
+
+
 def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         engine, row = running.engine, running.window.quote_panel.download
@@ -270,9 +278,25 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         assert missing > 2_000
         await until(lambda: engine.repairer._in_view[1])
         assert tracker.missing() == missing
+        session = running.bridge.session
+        assert session is not None
+        joined_us = session.interval.open_time_us(tracker.window_start_us or 0)
+        before = [joined_us - number * session.interval.length_us for number in range(5, 0, -1)]
+        await until(lambda: session.joined)
+        assert {bar_at(session, open_us).source for open_us in before} == {CandleSource.KLINE}
+        await until(lambda: running.chart._scene.gaps)
         row.button.click()
         assert row.button.text() == "Stop"
         await until(lambda: not tracker.missing() and row.isHidden())
+        # The chart has what the trades make of it, and marks nothing any more.
+        await until(lambda: not running.chart._scene.gaps)
+        await until(lambda: {bar_at(session, open_us).source for open_us in before} == {CandleSource.TRADES})
+        oldest = session.series.bar(0)
+        assert (oldest.source, oldest.complete) == (CandleSource.KLINE, True)
+        stored = engine.database.store.candles("BTCUSDT", session.interval, start_us=before[0], end_us=joined_us)
+        assert [(one.trades, one.complete, one.source) for one in stored] == [
+            (one.trades, one.complete, one.source) for one in (bar_at(session, open_us) for open_us in before)
+        ]
 
     play(scene)
 

@@ -270,6 +270,10 @@ class ChartSession:
         low, high = np.searchsorted(self.series.slots, [first, last + 1])
         return bool(low == high)
 
+    def bring(self, candles: list[Candle]) -> None:
+        """Bring in stored candles, oldest first, that are better than when the past was loaded; no candle goes back."""
+        self._show(candles)
+
     def refresh(self) -> bool:
         """Bring what trades changed into the series; True where anything did. Costs nothing otherwise."""
         live = self._live

@@ -314,6 +314,12 @@ class CandleStore(Protocol):
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """Return the stored trades with ids in that inclusive range, in rising order."""
 
+    def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
+        """
+        Return from when to when (UTC microseconds, whole hours) the trades stored of these ids, inclusive, lie; also of
+        dropped ones. None: none was ever stored.
+        """
+
     def coverage(self, symbol: str) -> IdRanges:
         """Return the ids of the symbol that are not missing: held, or known to be absent (see `absent_of`)."""
 

@@ -33,9 +33,11 @@ def trade(
     return Trade(symbol, trade_id, time_us, price * E8, quantity * E8, trade_id % 3 == 0)
 
 
-def folded(trades: Iterable[Trade], interval: Interval, *, now_us: int | None = None) -> list[Candle]:
-    """Return the finished candles of trades, as if they were all that ever happened."""
-    builder, held = CandleBuilder(interval), IdRanges()
+def folded(
+    trades: Iterable[Trade], interval: Interval, *, now_us: int | None = None, absent: Iterable[tuple[int, int]] = ()
+) -> list[Candle]:
+    """Return the finished candles of trades, as if they were all that ever happened, but for ``absent`` ids."""
+    builder, held = CandleBuilder(interval), IdRanges(absent)
     for one in trades:
         builder.add(one)
         held.add(one.trade_id)
@@ -280,12 +282,12 @@ class FakeStore:
     def _folded(self, interval: Interval, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
         trades = [self.stored[number] for number in sorted(self.stored)]
         if limit is None or end_us is None or now_us is not None or not trades:
-            return folded(trades, interval, now_us=now_us)
+            return folded(trades, interval, now_us=now_us, absent=self.absent_ids)
         last = interval.slot(end_us - 1)
         first = _lowest_of(limit, trades, interval, last)
         return [
             candle
-            for candle in folded(_near(trades, interval, first, last), interval)
+            for candle in folded(_near(trades, interval, first, last), interval, absent=self.absent_ids)
             if first <= interval.slot(candle.open_time_us) <= last
         ]
 
@@ -328,6 +330,12 @@ class FakeStore:
         self._answer()
         self.trade_calls += 1
         return [one for key, one in sorted(self.stored.items()) if first_trade_id <= key <= last_trade_id]
+
+    def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
+        self._answer()
+        times = [one.time_us for one in self.trades(symbol, first_trade_id, last_trade_id)]
+        hour_us = 3_600 * SECOND_US
+        return (min(times) // hour_us * hour_us, (max(times) // hour_us + 1) * hour_us) if times else None
 
     def coverage(self, symbol: str) -> IdRanges:
         self._answer()
