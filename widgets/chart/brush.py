@@ -61,6 +61,11 @@ class PaneBrush:
         """Fill ``count`` rectangles in device pixels, corners inclusive; arrays or scalars."""
         self._buffer.draw(self._painter, colour, x1, y1, x2, y2, count)
 
+    def fill(self, colour: QColor, rects: Pixels) -> None:
+        """Fill rectangles in device pixels, corners inclusive: as rows of left, top, right, bottom."""
+        left, top, right, bottom = rects.T
+        self._buffer.draw(self._painter, colour, left, top, right, bottom, len(rects))
+
     def columns_from(
         self,
         colour: QColor,

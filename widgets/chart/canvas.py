@@ -57,6 +57,9 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         self.paint_count = 0
         self._drawn = scene
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
+        # The scene's background covers everything: Qt need not fill it before.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.viewport().setAutoFillBackground(False)
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)

@@ -23,12 +23,12 @@ _LEAST_HOLLOW_LINES = 3  # a body narrower than that many hairlines has no insid
 def paint_candles(brush: PaneBrush, bars: BarColumns) -> None:
     columns = brush.columns(bars)
     top, bottom, body_top, body_bottom = candle_rows(brush, bars)
+    rects = np.empty((1 if columns.are_narrow else 2, len(top), 4), np.int32)  # all of one colour in one go
+    rects[0].T[:] = columns.wick_left, top, columns.wick_right, bottom
+    if not columns.are_narrow:
+        rects[1].T[:] = columns.body_left, body_top, columns.body_right, body_bottom
     for rising, complete, rows in groups(bars):
-        colour, count = brush.colours.candles[rising][complete], int(rows.sum())
-        brush.rects(colour, columns.wick_left[rows], top[rows], columns.wick_right[rows], bottom[rows], count)
-        if not columns.are_narrow:
-            left, right = columns.body_left[rows], columns.body_right[rows]
-            brush.rects(colour, left, body_top[rows], right, body_bottom[rows], count)
+        brush.fill(brush.colours.candles[rising][complete], rects[:, rows].reshape(-1, 4))
 
 
 def paint_hollow(brush: PaneBrush, bars: BarColumns) -> None:
@@ -80,7 +80,7 @@ def paint_area(brush: PaneBrush, bars: BarColumns) -> None:
 
 def candle_rows(brush: PaneBrush, bars: BarColumns) -> tuple[Pixels, Pixels, Pixels, Pixels]:
     """Return the first and last rows of wicks, then of bodies; both inclusive, none lower than a hairline."""
-    high, low, open_, close = (brush.rows(values) for values in (bars.high, bars.low, bars.open, bars.close))
+    high, low, open_, close = brush.rows(np.array((bars.high, bars.low, bars.open, bars.close)))
     top, bottom = (low, high) if brush.is_inverted else (high, low)
     body_top = np.minimum(open_, close)
     body_bottom = np.maximum(np.maximum(open_, close) - 1, body_top + (brush.line - 1))
