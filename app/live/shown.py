@@ -1,0 +1,222 @@
+"""
+The candles that a chart shows, and how others come in.
+
+Pages of the past and live candles meet here. What replaces a candle knows at least as much as it, so none goes back;
+empty candles are there only where nothing says that trades are missing, and are doubted when something does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from app.live.history import rank
+from app.live.since_seam import LiveCandle
+from app.market.candle import Candle, empty_candle
+from app.market.interval import Interval
+from app.market.series import COMPLETE, CandleSeries
+from app.market.units import E8
+
+_FEW = 8
+
+
+class ShownCandles:
+    """
+    Brings candles into ``series``. ``newest`` is the last of them, None while there is none.
+
+    ``seam_us``: from then on (UTC microseconds) live candles are brought in; None while there are none.
+    """
+
+    def __init__(self, symbol: str, interval: Interval) -> None:
+        self.interval = interval
+        self.series = CandleSeries(symbol, interval)
+        self.newest: Candle | None = None
+        self.seam_us: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @property
+    def first_us(self) -> int:
+        """When the oldest candle opens; there must be one."""
+        return int(self.series.column("open_time_us")[0])
+
+    def show(self, page: Sequence[Candle]) -> None:
+        """Bring in a page, oldest first, as far as it is older than the seam; what is known better stays."""
+        for run in self._news(page):
+            self.series.merge(run)
+            if self.newest is None or run[-1].open_time_us >= self.newest.open_time_us:
+                self.newest = run[-1]
+
+    def insert(self, page: Sequence[Candle]) -> int:
+        """Add the candles of a page that the series lacks; return how many."""
+        places = np.searchsorted(self.series.column("open_time_us"), [candle.open_time_us for candle in page])
+        known = self.series.column("open_time_us").take(places, mode="clip") if len(self.series) else places * 0 - 1
+        new: dict[int, list[Candle]] = {}  # the runs of new candles, by the place they belong to
+        for candle, at, there in zip(page, places.tolist(), known.tolist(), strict=True):
+            if there != candle.open_time_us:
+                new.setdefault(at, []).append(candle)
+        for run in new.values():
+            self.series.merge(run)
+        return sum(map(len, new.values()))
+
+    def put_all(self, candles: Sequence[LiveCandle]) -> None:
+        """Bring in candles by rising open time, as `put` would one by one; many that are adjacent in one go."""
+        slots = [self.interval.slot(live.candle.open_time_us) for live in candles]
+        ends = [at for at, (slot, following) in enumerate(pairwise(slots), 1) if following != slot + 1]
+        for begin, end in pairwise([0, *ends, len(candles)]):
+            run = candles[begin:end]
+            for candle, follows in run if len(run) <= _FEW else run[:1]:
+                self.put(candle, follows=follows)
+            if len(run) > _FEW:
+                self._put_run([live.candle for live in run])
+
+    def put(self, candle: Candle, *, follows: bool = True) -> None:
+        """Bring in a candle; ``follows``: no trade is missing between the one before and this one."""
+        newest = self.newest
+        if newest is not None and candle.open_time_us > newest.open_time_us:
+            self._close_newest()
+            if follows:
+                self.fill_before(candle.open_time_us)
+        elif newest is not None and follows:
+            self._fill_hole_before(candle)
+        if not follows:
+            self._doubt_empty_before(candle)
+        if self._goes_back(candle):
+            return
+        if newest is not None and candle.open_time_us < newest.open_time_us and not candle.closed:
+            candle = candle._replace(closed=True)
+        self.series.upsert(candle)
+        if self.newest is None or candle.open_time_us >= self.newest.open_time_us:
+            self.newest = candle
+
+    def fill_before(self, end_us: int) -> bool:
+        """
+        Close the newest candle and add the empty ones that open before ``end_us``.
+
+        False, and nothing added, where the newest is older than the seam's candle: what lies between is not known.
+        """
+        newest = self.newest
+        if newest is None or self.seam_us is None:
+            return False
+        slot = self.interval.slot(newest.open_time_us)
+        if slot < self.interval.slot(self.seam_us) - 1:
+            return False
+        self._close_newest()
+        while (open_us := self.interval.slot_open_us(slot := slot + 1)) < end_us:
+            self.newest = empty_candle(open_us, newest.close_e8)
+            self.series.upsert(self.newest)
+        return True
+
+    def carry_on(self, last: Candle) -> None:
+        """Give the empty candles after ``last``, the last with a trade, its price: it may have come late."""
+        newest = self.newest
+        if newest is None or newest.trades or newest.open_time_us <= last.open_time_us:
+            return
+        at = self.series.index_at_slot(self.interval.slot(last.open_time_us)) + 1
+        while at < len(self.series) and not self.series.bar(at).trades:
+            bar = self.series.bar(at)
+            empty = empty_candle(bar.open_time_us, last.close_e8, closed=bar.closed, complete=bar.complete)
+            self.series.upsert(empty)
+            if bar.open_time_us == newest.open_time_us:
+                self.newest = empty
+            at += 1
+
+    def traded_before(self, time_us: int) -> int:
+        """Return when the last candle with trades before that time opens; that time where there is none."""
+        end = self.series.index_at_slot(self.interval.slot(time_us) - 1) + 1
+        traded = np.flatnonzero(self.series.column("trades")[:end])
+        return int(self.series.column("open_time_us")[traded[-1]]) if len(traded) else time_us
+
+    def first_incomplete(self, since_us: int) -> int | None:
+        """Return when the oldest incomplete candle opens that opens at or after a time, or None."""
+        times_us = self.series.column("open_time_us")
+        begin = int(np.searchsorted(times_us, since_us))
+        incomplete = np.flatnonzero(self.series.column("flags")[begin:] & COMPLETE == 0)
+        return int(times_us[begin + incomplete[0]]) if len(incomplete) else None
+
+    def _news(self, candles: Sequence[Candle]) -> list[list[Candle]]:
+        """Return the runs of candles that are as good as those of the series in their place; live ones are left out."""
+        if self.seam_us is not None:
+            seam_us = self.interval.open_time_us(self.seam_us)
+            candles = [candle for candle in candles if candle.open_time_us < seam_us]
+        if not len(self.series):
+            return [list(candles)] if candles else []
+        opens, trades = self.series.column("open_time_us"), self.series.column("trades")
+        places = np.searchsorted(opens, [candle.open_time_us for candle in candles]).tolist()
+        runs: list[list[Candle]] = [[]]
+        expected = len(opens)
+        for candle, at in zip(candles, places, strict=True):
+            known = self.series.bar(at) if at < len(opens) and opens[at] == candle.open_time_us else None
+            if trades[expected:at].any():
+                runs.append([])  # the page has none for what was traded there
+            expected = at + (known is not None)
+            if known is not None and rank(known) > rank(candle):
+                runs.append([])
+            else:
+                runs[-1].append(candle)
+        return [run for run in runs if run]
+
+    def _put_run(self, run: list[Candle]) -> None:
+        """Bring in adjacent candles of which the first is in the series already."""
+        last, newest_us = run[-1].open_time_us, self.newest.open_time_us if self.newest is not None else 0
+        better: list[Candle] = []
+        for candle in run:
+            if self._goes_back(candle):
+                self.series.merge(better)
+                better = []
+            elif not candle.closed and candle.open_time_us < max(last, newest_us):
+                better.append(candle._replace(closed=True))
+            else:
+                better.append(candle)
+        self.series.merge(better)
+        if better and last >= newest_us:
+            self.newest = better[-1]
+
+    def _goes_back(self, candle: Candle) -> bool:
+        """
+        Whether the series has more in its place: a kline of trades that we missed, or that the stream is yet to bring.
+        That one stays; of missed trades it may know only some, and is marked incomplete.
+        """
+        if candle.complete and candle.closed:
+            return False  # a later trade proves it
+        at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
+        if at < 0 or (known := self.series.bar(at)).open_time_us != candle.open_time_us:
+            return False
+        if known.trades <= candle.trades:
+            return False
+        if known.complete and not candle.complete:
+            self.series.doubt(at)
+            if self.newest is not None and self.newest.open_time_us == candle.open_time_us:
+                self.newest = self.newest._replace(complete=False)
+        return True
+
+    def _fill_hole_before(self, candle: Candle) -> None:
+        """Add, or believe again, the empty candles just before ``candle``: no trade is missing there any more."""
+        slot = self.interval.slot(candle.open_time_us)
+        at = self.series.index_at_slot(slot - 1)
+        if at < 0 or self.seam_us is None:
+            return
+        before = self.series.bar(at)
+        while at > 0 and not (before.trades or before.complete):
+            at -= 1
+            before = self.series.bar(at)
+        if self.interval.slot(self.seam_us) - 1 <= before.slot < slot - 1:
+            for empty in range(before.slot + 1, slot):
+                self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
+
+    def _doubt_empty_before(self, candle: Candle) -> None:
+        """Mark the empty candles since the seam just before ``candle`` incomplete: trades are missing there."""
+        at = self.series.index_at_slot(self.interval.slot(candle.open_time_us) - 1)
+        while at >= 0 and self.seam_us is not None and (bar := self.series.bar(at)).complete and not bar.trades:
+            if self.interval.next_open_us(bar.open_time_us) <= self.seam_us:
+                break
+            self.series.doubt(at)
+            at -= 1
+
+    def _close_newest(self) -> None:
+        if self.newest is not None and not self.newest.closed:
+            self.newest = self.newest._replace(closed=True)
+            self.series.upsert(self.newest)
