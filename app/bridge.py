@@ -31,9 +31,10 @@ from app.watching import Watching
 from app.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.states import RETRY, SIMULATED_MARKET
+from widgets.colour_scheme import ColourScheme
 from widgets.main_window import MainWindow
 from widgets.notice_bar import NoticeAction
-from widgets.theme import PALETTES
+from widgets.theme import palette_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class WindowBridge(QObject):
         self._ahead_timer = self._timer(0, self._travelling.look)
         self._ahead_timer.setSingleShot(True)
         self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
+        self._scheme = ColourScheme(self)
         self._connect_signals()
 
     @property
@@ -131,6 +133,8 @@ class WindowBridge(QObject):
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme)
+        window.candle_colours_requested.connect(self._on_candle_colours)
+        self._scheme.changed.connect(lambda: show_palette(window, chart, self._state, self._scheme))
         window.chart_menu_requested.connect(chart.open_style_menu)
         window.date_entry_requested.connect(chart.open_date_entry)
         window.retry_database_requested.connect(engine.retry_database)
@@ -165,8 +169,11 @@ class WindowBridge(QObject):
 
     def _on_theme(self, name: str) -> None:
         self._state.theme = name
-        self._window.set_palette(PALETTES[name])
-        self._chart.set_palette(PALETTES[name])
+        show_palette(self._window, self._chart, self._state, self._scheme)
+
+    def _on_candle_colours(self, name: str) -> None:
+        self._state.candle_colours = name
+        show_palette(self._window, self._chart, self._state, self._scheme)
 
     def _on_look(self) -> None:
         self._state.chart = self._chart.look_values()
@@ -431,12 +438,20 @@ class WindowBridge(QObject):
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
     """Give the window theme, symbol and interval before anything is known of the market."""
-    window.set_palette(PALETTES[state.theme])
-    chart.set_palette(PALETTES[state.theme])
+    show_palette(window, chart, state, ColourScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
     chart.restore_look(state.chart)
     window.set_chart_kind(chart.chart_style.kind.title)
+
+
+def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: ColourScheme) -> None:
+    """Give the window the colours of the state's theme, or of the system's."""
+    scheme.request(state.theme)
+    palette = palette_of(state.theme, state.candle_colours, system_is_dark=scheme.is_dark)
+    window.set_theme(state.theme, state.candle_colours)
+    window.set_palette(palette)
+    chart.set_palette(palette)
 
 
 def let_go() -> None:

@@ -136,8 +136,8 @@ class _Window:
 
         self.state = load_state(settings)
         if before is not None:
-            self.state.theme, self.state.layout = before.theme, before.layout
-            self.state.diagnostics = before.diagnostics
+            self.state.theme, self.state.candle_colours = before.theme, before.candle_colours
+            self.state.layout, self.state.diagnostics = before.layout, before.diagnostics
         self.chart = ChartWidget()
         self.window = MainWindow(self.chart)
         show_state(self.window, self.chart, self.state)

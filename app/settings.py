@@ -33,7 +33,8 @@ DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT", "XRPUS
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["plain", "json"]
-Theme = Literal["dark", "light"]
+Theme = Literal["system", "dark", "light"]
+CandleColours = Literal["green-red", "blue-orange"]
 
 
 class Place(Enum):
@@ -85,7 +86,10 @@ class Settings:
     )
     symbols: tuple[str, ...] = _setting(DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.")
     interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.")
-    theme: Theme = _setting("dark", "Colours of the window: dark or light.")
+    theme: Theme = _setting("system", "Colours of the window: system (as the desktop has them), dark or light.")
+    candle_colours: CandleColours = _setting(
+        "green-red", "Rising and falling: green-red, or blue-orange, which colour-blind eyes tell apart."
+    )
     spread_percent: float = _setting(
         0.0, "Show bid and ask as last price ± this percentage; 0 shows the exchange's own.", at_least=0
     )

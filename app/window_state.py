@@ -9,13 +9,13 @@ import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
-from app.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, Place, Settings
+from app.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, CandleColours, Place, Settings, Theme
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class _Stored(msgspec.Struct):
     setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
     chart: dict[str, Any] = {}
     diagnostics: dict[str, Any] = {}
+    candle_colours: str = ""
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class WindowState:
     lasting: tuple[str, list[str]] | None = None
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
+    candle_colours: str = "green-red"
 
 
 def load_state(settings: Settings) -> WindowState:
@@ -70,12 +72,15 @@ def load_state(settings: Settings) -> WindowState:
         interval=Interval.parse(settings.interval),
         watchlist=list(settings.symbols),
         theme=settings.theme,
+        candle_colours=settings.candle_colours,
         setting=settings.symbols,
     )
     stored = _read(settings.data_dir / _FILE)
     if stored is None:
         return state
-    state.theme = stored.theme if stored.theme in ("dark", "light") else state.theme
+    state.theme = stored.theme if stored.theme in get_args(Theme) else state.theme
+    if stored.candle_colours in get_args(CandleColours):
+        state.candle_colours = stored.candle_colours
     if settings.places.get("symbols") in (Place.ENVIRONMENT, Place.COMMAND_LINE):
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
@@ -98,6 +103,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         watchlist=watchlist,
         setting=list(state.setting),
         theme=state.theme,
+        candle_colours=state.candle_colours,
         chart=state.chart,
         diagnostics=state.diagnostics,
         layout=base64.b64encode(state.layout).decode("ascii"),

@@ -169,7 +169,8 @@ def test_each_value_remembers_its_place(tmp_path: Path) -> None:
         "theme": Place.ENVIRONMENT,
         "interval": Place.COMMAND_LINE,
     }
-    assert settings == loaded({"interval": "5m", "database_url": "postgresql://h/d"})  # the place is no part of it
+    plain = loaded({"interval": "5m", "database_url": "postgresql://h/d", "theme": "dark"})
+    assert settings == plain  # the place is no part of it
 
 
 def test_a_home_folder_is_spelled_out() -> None:

@@ -19,6 +19,7 @@ STATE = WindowState(
     bytes(range(256)),
     chart={"style": {"kind": "area"}},
     diagnostics={"plots_share": 0.3, "level": 30, "filter": "BTC"},
+    candle_colours="blue-orange",
 )
 
 
@@ -88,7 +89,7 @@ def test_parts_that_make_no_sense_are_passed_over_one_by_one(tmp_path: Path) -> 
         '{"symbol": "ETHUSDT", "interval": "5x", "watchlist": ["ETHUSDT"], "theme": "pink", "layout": "%%€"}'
     )
     state = load_state(settings_in(tmp_path))
-    assert state == WindowState("ETHUSDT", Interval.parse("1m"), ["ETHUSDT"], "dark", b"")
+    assert state == WindowState("ETHUSDT", Interval.parse("1m"), ["ETHUSDT"], "system", b"")
 
 
 def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ class MainWindow(QMainWindow):
         picker_opened: The picker shows the exchange's symbols, and wants them fresh.
         chart_menu_requested: The user wants to choose how the chart draws; carries where on the screen to open a menu.
         date_entry_requested: The user wants the chart to go to a date.
-        theme_requested: The user wants another theme; carries the name of the `Palette`.
+        theme_requested: The user wants another theme; carries ``"system"``, ``"dark"`` or ``"light"``.
+        candle_colours_requested: The user wants other colours for rising and falling; carries their name (`theme`).
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
         download_requested, download_stop_requested: Fetch all that is missing of the chart's symbol; fetch it no more.
         close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
@@ -64,6 +65,7 @@ class MainWindow(QMainWindow):
     chart_menu_requested = Signal(QPoint)
     date_entry_requested = Signal()
     theme_requested = Signal(str)
+    candle_colours_requested = Signal(str)
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
     simulated_market_requested = Signal()
@@ -136,6 +138,10 @@ class MainWindow(QMainWindow):
 
     def clear_notice(self) -> None:
         self.notice_bar.clear_notice()
+
+    def set_theme(self, theme: str, candle_colours: str) -> None:
+        """Say in the menu what was chosen; the colours themselves are `set_palette`'s."""
+        self.top_bar.set_theme(theme, candle_colours)
 
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has its own method."""
@@ -225,6 +231,7 @@ class MainWindow(QMainWindow):
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
+        self.top_bar.candle_colours_requested.connect(self.candle_colours_requested)
         self.top_bar.chart_menu_requested.connect(self.chart_menu_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)

@@ -1,8 +1,12 @@
-"""The window's colours, as data. Colour means rising, falling, selected or missing; the rest is grey."""
+"""
+The window's colours, as data. Colour means rising, falling, selected or missing; the rest is grey.
+
+Blue and orange are told apart by colour-blind eyes too; missing data is then yellow or purple, like neither.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,20 @@ LIGHT = Palette(
 )
 
 PALETTES = {palette.name: palette for palette in (DARK, LIGHT)}
+SYSTEM = "system"
+GREEN_RED, BLUE_ORANGE = "green-red", "blue-orange"
+_BLUE_ORANGE = {
+    "dark": replace(DARK, rising="#4c8dff", falling="#f0a03c", warning="#f2e05c"),
+    "light": replace(LIGHT, rising="#2468e0", falling="#c4720b", warning="#8d1f7a"),
+}
+
+
+def palette_of(theme: str, colours: str, *, system_is_dark: bool) -> Palette:
+    """
+    Return the palette of a theme, ``"dark"``, ``"light"`` or ``"system"``, and of colours for rising and falling.
+
+    Raises:
+        KeyError: If there is no such theme.
+    """
+    name = ("dark" if system_is_dark else "light") if theme == SYSTEM else theme
+    return (_BLUE_ORANGE if colours == BLUE_ORANGE else PALETTES)[name]

@@ -14,6 +14,7 @@ from widgets.interval_bar import IntervalBar
 from widgets.labels import SteadyLabel, label
 from widgets.numbers import direction, percent, price
 from widgets.theme import DARK, PALETTES, Palette
+from widgets.theme_menu import ThemeMenu
 from widgets.views import QuoteView
 
 HEIGHT = 48
@@ -67,7 +68,8 @@ class TopBar(QFrame):
         symbols_requested, database_requested, diagnostics_requested, keys_requested: Symbols…, Database…, Diagnostics
             or “Keys and mouse” was chosen in the menu.
         chart_menu_requested: The button of how the chart draws was pressed; carries the point of the screen to open at.
-        theme_requested: The theme button was pressed; carries the name of the palette to change to.
+        theme_requested: A theme was chosen in the menu, or the button pressed; carries its name.
+        candle_colours_requested: Colours for rising and falling were chosen; carries their name.
     """
 
     picker_requested = Signal()
@@ -78,6 +80,7 @@ class TopBar(QFrame):
     symbols_requested = Signal()
     chart_menu_requested = Signal(QPoint)
     theme_requested = Signal(str)
+    candle_colours_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -145,11 +148,14 @@ class TopBar(QFrame):
         self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
         self._fold()
 
+    def set_theme(self, theme: str, candle_colours: str) -> None:
+        """Tick in the menu what was chosen."""
+        self.theme_menu.tick(theme, candle_colours)
+
     def set_palette(self, palette: Palette) -> None:
         self._other_theme = next(name for name in PALETTES if name != palette.name)
         self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
         self.theme.setToolTip(f"Change to the {self._other_theme} theme")
-        self.theme_action.setText(f"{self._other_theme.capitalize()} theme")
         self.symbol.chevron.setPixmap(icons.pixmap("chevron-down", palette.dim, 12, self.devicePixelRatioF()))
         self.search.setIcon(icons.icon("search", palette.dim))
         self.menu_button.setIcon(icons.icon("menu", palette.dim))
@@ -174,7 +180,10 @@ class TopBar(QFrame):
         menu.addAction(f"Diagnostics\t{_keys('Ctrl+Shift+D')}", self.diagnostics_requested.emit)
         menu.addAction(f"Keys and mouse\t{_keys('F1')}", self.keys_requested.emit)
         menu.addSeparator()
-        self.theme_action = menu.addAction("", lambda: self.theme_requested.emit(self._other_theme))
+        self.theme_menu = ThemeMenu(menu)
+        self.theme_menu.theme_chosen.connect(self.theme_requested)
+        self.theme_menu.colours_chosen.connect(self.candle_colours_requested)
+        menu.addMenu(self.theme_menu)
         return menu
 
     def _fold(self) -> None:

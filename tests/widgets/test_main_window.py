@@ -247,3 +247,17 @@ def test_the_first_window_is_no_larger_than_the_screen(window: MainWindow) -> No
     assert first.height() <= max(screen.height(), first.minimumHeight())
     assert first.width() <= max(screen.width(), first.minimumWidth())
     first.deleteLater()
+
+
+def test_the_menu_offers_the_systems_theme_and_colours_for_colour_blind_eyes(window: MainWindow, qtbot: QtBot) -> None:
+    menu = window.top_bar.theme_menu
+    window.set_theme("system", "green-red")
+    ticked = [action.text() for action in menu.actions() if action.isChecked()]
+    assert ticked == ["Like the system", "Green and red"]
+    chosen = {action.text().split()[0]: action for action in menu.actions() if action.text()}
+    with qtbot.waitSignal(window.theme_requested) as request:
+        chosen["Light"].trigger()
+    assert request.args == ["light"]
+    with qtbot.waitSignal(window.candle_colours_requested) as request:
+        chosen["Blue"].trigger()
+    assert request.args == ["blue-orange"]

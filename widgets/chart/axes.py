@@ -130,13 +130,15 @@ class ValueAxis(_Axis):
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
         scene = self._scene
         colours, styles = scene.colours, scene.styles
-        _fill(painter, pixels, rect, colours.rising if scene.last_is_rising else colours.falling)
+        rising = scene.last_is_rising
+        ground, ink = (colours.rising, colours.on_rising) if rising else (colours.falling, colours.on_falling)
+        _fill(painter, pixels, rect, ground)
         y = rect.top() + _LABEL_MARGIN_PX + styles.small_bold.height / 2
-        self._draw_right(painter, pixels, scene.last_text, y, colours.on_label, bold=True)
+        self._draw_right(painter, pixels, scene.last_text, y, ink, bold=True)
         if scene.countdown:
             y += (styles.small_bold.height + styles.tiny.height) / 2
             x = self._rect.right() - LABEL_PADDING_PX - styles.tiny.width(scene.countdown)
-            styles.tiny.draw(painter, pixels, scene.countdown, x, y, colours.on_label)
+            styles.tiny.draw(painter, pixels, scene.countdown, x, y, ink)
 
     def _draw_right(
         self, painter: QPainter, pixels: DevicePixels, text: str, y: float, colour: QColor, *, bold: bool = False

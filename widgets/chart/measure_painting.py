@@ -63,9 +63,10 @@ def paint_measure(painter: QPainter, pixels: DevicePixels, scene: Scene) -> None
         painter.drawRoundedRect(rect, _RADIUS_PX, _RADIUS_PX)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         style, middle = scene.styles.small, rect.top() + _PADDING_PX / 2 + scene.styles.small.height / 2
+        ink = scene.colours.on_rising if measure.is_rising else scene.colours.on_falling
         for line in measure.lines:
             left = rect.center().x() - style.width(line) / 2
-            style.draw(painter, pixels, line, left, middle, scene.colours.on_label)
+            style.draw(painter, pixels, line, left, middle, ink)
             middle += style.height
         pixels.device()
 

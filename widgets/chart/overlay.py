@@ -65,8 +65,8 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
         for gap in self._scene.gaps:
             self._paint_gap(painter, pixels, area, gap)
         self._paint_last_line(painter, pixels, area)
-        paint_measure(painter, pixels, self._scene)
         self._paint_crosshair(painter, pixels, area)
+        paint_measure(painter, pixels, self._scene)
         pixels.logical()
         self._paint_gap_texts(painter, pixels)
         for pane in self._scene.panes:

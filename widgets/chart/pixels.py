@@ -94,3 +94,15 @@ def mixed(base: str | QColor, over: str | QColor, share: float) -> QColor:
     low, high = QColor(base), QColor(over)
     parts = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
     return QColor(*(round(under + (top - under) * share) for under, top in parts))
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return the contrast of two colours, from 1 to 21, as the Web Content Accessibility Guidelines 2 define it."""
+    lower, higher = sorted(_luminance(colour) for colour in (one, other))
+    return (higher + 0.05) / (lower + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    parts = (colour.redF(), colour.greenF(), colour.blueF())
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -18,7 +18,7 @@ from widgets.chart.arrangement import PRICE
 from widgets.chart.legend import Tone
 from widgets.chart.measuring import Measure
 from widgets.chart.pane import Pane
-from widgets.chart.pixels import mixed
+from widgets.chart.pixels import contrast, mixed
 from widgets.chart.text import TextStyles
 from widgets.chart.time_marks import TimeTick
 from widgets.chart.time_style import TimeStyle
@@ -29,6 +29,7 @@ _NONE = np.empty(0)
 NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8), _NONE)
 PADDING_PX = 16.0
 SEPARATOR_REACH_PX = 4.0
+_LEAST_CONTRAST = 2.6
 
 
 class Colours:
@@ -39,7 +40,8 @@ class Colours:
         self.grid, self.line = QColor(palette.grid), QColor(palette.line)
         self.text, self.dim, self.faint = QColor(palette.text), QColor(palette.dim), QColor(palette.faint)
         self.rising, self.falling = QColor(palette.rising), QColor(palette.falling)
-        self.warning, self.on_label = QColor(palette.warning), QColor("#ffffff")
+        self.on_rising, self.on_falling = _text_on(self.rising), _text_on(self.falling)
+        self.warning = QColor(palette.warning)
         self.label = mixed(palette.background, palette.text, 0.16)
         self.shade = mixed(palette.background, palette.text, 0.035)
         self.tones = {
@@ -57,6 +59,12 @@ class Colours:
         # Falling or rising, complete or not: index with [rising][complete].
         self.candles = _faded(palette, 1.0, 0.4)
         self.volumes = _faded(palette, 0.5, 0.22)
+
+
+def _text_on(ground: QColor) -> QColor:
+    """Return the colour of text on a label of that colour: white, or where that is hard to read, nearly black."""
+    white = QColor("#ffffff")
+    return white if contrast(white, ground) >= _LEAST_CONTRAST else QColor("#0e1217")
 
 
 def _faded(palette: Palette, complete: float, incomplete: float) -> tuple[tuple[QColor, QColor], ...]:
