@@ -109,17 +109,20 @@ class ChartView(Moving, ReadingTools, Looks, Studying, QWidget):
         """
         centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
         if follow is not None:
+            if follow and not self._follower.is_on:
+                self._follower.begin()
             self._set_following(follow)
         if symbol != self._scene.symbol:
             self._axis_px = 0.0
         if series is not self._series:
             self._glide.stop()
             self.clear_measure()  # slots of another interval are other times
+            self._follower.begin()
             for pane in self._scene.panes:
                 pane.view.auto = True
+        is_other = series is not self._series or keep_time_us is not None
         self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
-        self._follower.begin()
-        if series is not None and not self._follower.is_on and centre_us is not None:
+        if is_other and series is not None and not self._follower.is_on and centre_us is not None:
             self._scene.time.centre_on(position_of(series.interval, centre_us))
         self._repainter.mark_all()
         self._run_frame()
@@ -229,7 +232,10 @@ class ChartView(Moving, ReadingTools, Looks, Studying, QWidget):
             needed = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
             if needed > self._axis_px:
                 self._axis_px = float(math.ceil(needed) + 4)
+                centre = scene.time.centre
                 self._lay_out()
+                if not self._follower.is_on:
+                    scene.time.centre_on(centre)
                 frame_scene(scene, self._series, self.devicePixelRatioF())
 
     def _add_marks(self) -> None:

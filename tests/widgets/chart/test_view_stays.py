@@ -1,0 +1,246 @@
+"""
+The view never jumps: whatever arrives, it shows the times it showed, or moves on with the latest candle.
+
+A chart and a plain model of what the user sees go through the same random series of candles that come, are repaired and
+replaced, switches of the interval, and movements; after each step both show the same times. The model knows nothing of
+slots, levels or frames: it keeps the time at the right edge, microseconds a pixel, and the candles as a list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from charts import BTC, candle, canvas_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from app.market.candle import Candle
+from app.market.interval import Interval
+from app.market.series import CandleSeries
+from widgets.chart.chart_widget import ChartWidget
+
+LENGTHS = {name: Interval.parse(name).length_us for name in ("30s", "1m", "13m", "1h")}
+START_US = 1_723_161_600_000_000 // LENGTHS["1h"] * LENGTHS["1h"]
+USUAL_PX, WIDEST_PX, MARGIN_PX = 7, 120, 48
+
+
+class SeenModel:
+    """What a user sees, in exact numbers."""
+
+    def __init__(self, width_px: int) -> None:
+        self.width_px = Fraction(width_px)
+        self.bar_px = Fraction(USUAL_PX)
+        self.following = True
+        self.name = "1m"
+        self.opens: list[int] = []  # open times of the candles there are
+        self.right_us = Fraction(0)
+
+    @property
+    def length_us(self) -> int:
+        return LENGTHS[self.name]
+
+    @property
+    def us_per_px(self) -> Fraction:
+        return self.length_us / self.bar_px
+
+    @property
+    def left_us(self) -> Fraction:
+        return self.right_us - self.width_px * self.us_per_px
+
+    @property
+    def centre_us(self) -> Fraction:
+        return (self.left_us + self.right_us) / 2
+
+    def show(self, name: str, opens: list[int]) -> None:
+        centre_us = self.centre_us
+        self.name, self.opens = name, opens
+        if self.following:
+            self.right_us = opens[-1] + self.length_us + min(MARGIN_PX, self.width_px / 4) * self.us_per_px
+        else:
+            self.right_us = centre_us + self.width_px / 2 * self.us_per_px
+
+    def hold(self, opens: list[int]) -> None:
+        """These are the candles now; only the latest one's coming moves the view."""
+        if self.following:
+            self.right_us += opens[-1] - self.opens[-1]
+        self.opens = opens
+
+    def drag(self, pixels: int) -> None:
+        before = self.right_us
+        wanted = before - pixels * self.us_per_px
+        low, high = self._ends()
+        self.right_us = min(max(wanted, min(low, before)), max(high, before))
+        self._see()
+
+    def turn(self, factor: Fraction, x: Fraction) -> None:
+        low, high = self._ends()
+        near, under_us = low <= self.right_us <= high, self.left_us + x * self.us_per_px
+        count = (self.opens[-1] - self.opens[0]) // self.length_us + 1
+        narrowest = self.width_px / max(Fraction(300), Fraction(3, 2) * count)
+        self.bar_px = min(max(self.bar_px * factor, narrowest), Fraction(WIDEST_PX))
+        self.right_us = under_us + (self.width_px - x) * self.us_per_px
+        if near:
+            low, high = self._ends()
+            self.right_us = min(max(self.right_us, low), high)
+        self._see()
+
+    def resize(self, width_px: int) -> None:
+        self.width_px = Fraction(width_px)
+
+    def relabel(self, width_px: int) -> None:
+        """Longer prices took room from the candles: where nothing is followed, that is taken from both sides."""
+        if not self.following:
+            self.right_us += (width_px - self.width_px) / 2 * self.us_per_px
+        self.width_px = Fraction(width_px)
+
+    def _ends(self) -> tuple[Fraction, Fraction]:
+        """Where the right edge may be: three candles stay in view."""
+        first, end, span = self.opens[0], self.opens[-1] + self.length_us, self.width_px * self.us_per_px
+        kept = min(3, (end - first) // self.length_us) * self.length_us
+        return Fraction(first + kept), end - kept + span
+
+    def _see(self) -> None:
+        middle = self.opens[-1] + Fraction(self.length_us, 2)
+        self.following = self.left_us <= middle <= self.right_us
+
+
+class Both:
+    """The chart and the model, told the same."""
+
+    def __init__(self, chart: ChartWidget) -> None:
+        self.chart = chart
+        chart.set_series(None, None, follow=True)
+        chart.fit()
+        self.model = SeenModel(int(chart._scene.time.width_px))
+        self.series = CandleSeries("BTCUSDT", Interval.parse("1m"))
+        opens = [START_US + at * LENGTHS["1m"] for at in range(400)]
+        self.series.replace([self.candle(open_us) for open_us in opens])
+        chart.set_series(self.series, BTC)
+        self.model.show("1m", opens)
+        self.model.resize(int(chart._scene.time.width_px))
+        self.model.show("1m", opens)
+
+    def candle(self, open_us: int) -> Candle:
+        interval = self.series.interval
+        return candle(interval.slot(open_us), 100, 105, interval=interval)
+
+    def put(self, opens: list[int]) -> None:
+        """Let these candles be added, by the way that suits where they belong."""
+        for open_us in opens:
+            self.series.upsert(self.candle(open_us))
+        self.model.hold(sorted({*self.model.opens, *opens}))
+
+    # What happens
+
+    def tick(self, _: int) -> None:
+        self.put(self.model.opens[-1:])
+
+    def append(self, number: int) -> None:
+        last, length = self.model.opens[-1], self.model.length_us
+        self.put([last + at * length for at in range(1, number % 7 + 2)])
+
+    def skip(self, number: int) -> None:
+        """The next candle comes after missing ones."""
+        self.put([self.model.opens[-1] + (number % 9 + 2) * self.model.length_us])
+
+    def prepend(self, number: int) -> None:
+        first, length = self.model.opens[0], self.model.length_us
+        older = [first - at * length for at in range(number % 300 + 1, 0, -1)]
+        self.series.prepend([self.candle(open_us) for open_us in older])
+        self.model.hold(older + self.model.opens)
+
+    def jump_back(self, number: int) -> None:
+        """Candles far before the first are there, none between."""
+        first, length = self.model.opens[0] - (number % 5000 + 1000) * self.model.length_us, self.model.length_us
+        older = [first + at * length for at in range(20)]
+        self.series.merge([self.candle(open_us) for open_us in older])
+        self.model.hold(older + self.model.opens)
+
+    def lose(self, number: int) -> None:
+        """A page replaces what was there, without some candles in the middle."""
+        kept = [open_us for at, open_us in enumerate(self.model.opens) if at % 7 != number % 6]
+        kept = sorted({self.model.opens[0], *kept, self.model.opens[-1]})
+        self.series.replace([self.candle(open_us) for open_us in kept])
+        self.model.hold(kept)
+
+    def repair(self, number: int) -> None:
+        opens, length = self.model.opens, self.model.length_us
+        lacking = [one + length for one, after in pairwise(opens) if after != one + length]
+        self.put(lacking[: number % 50])
+
+    def describe(self, number: int) -> None:
+        """The exchange's list says something new of the symbol."""
+        self.chart.set_series(self.series, replace(BTC, tick_size_e8=10 ** (number % 7 + 1)) if number % 2 else BTC)
+
+    def switch(self, number: int) -> None:
+        name = list(LENGTHS)[number % len(LENGTHS)]
+        interval, length = Interval.parse(name), LENGTHS[name]
+        around = interval.open_time_us(int(self.model.centre_us))
+        last = interval.open_time_us(self.model.opens[-1])
+        near = (around + at * length for at in range(-200, 200))
+        opens = [*(open_us for open_us in near if open_us < last), last]
+        if number % 3:
+            self.chart.set_series(None, BTC)
+        self.series = CandleSeries("BTCUSDT", interval)
+        self.series.replace([self.candle(open_us) for open_us in opens])
+        self.chart.set_series(self.series, BTC)
+        self.model.show(name, opens)
+
+    def drag(self, number: int) -> None:
+        self.chart.drag_by(number, 0.0)
+        self.model.drag(number)
+
+    def wheel(self, number: int) -> None:
+        x, notches = abs(number) % int(self.model.width_px - 1), number % 9 - 4
+        where = QPointF(x, 150)
+        event = QWheelEvent(
+            where,
+            where,
+            QPoint(),
+            QPoint(0, 120 * notches),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(canvas_of(self.chart).viewport(), event)
+        if notches:
+            self.model.turn(Fraction(1.15**notches), Fraction(x))
+
+    def resize(self, number: int) -> None:
+        self.chart.resize(500 + number % 500, 400)
+        QApplication.processEvents()
+        self.model.resize(int(self.chart._scene.time.width_px))
+
+    def check(self) -> None:
+        self.chart.series_changed()
+        self.chart.frame_now()
+        self.model.relabel(int(self.chart._scene.time.width_px))
+        near = pytest.approx(
+            [float(self.model.left_us), float(self.model.right_us)], rel=0, abs=self.model.length_us * 1e-4
+        )
+        assert list(self.chart.visible_range_us()) == near
+        assert self.chart.is_following == self.model.following
+
+
+HAPPENS = "tick append skip prepend jump_back lose repair describe switch drag drag wheel wheel resize".split()
+steps = st.lists(st.tuples(st.sampled_from(HAPPENS), st.integers(-3000, 3000)), min_size=1, max_size=25)
+
+
+def test_whatever_comes_and_however_one_moves_the_chart_shows_the_times_of_the_model(chart: ChartWidget) -> None:
+    @settings(max_examples=40, deadline=None)
+    @given(steps)
+    def check(happening: list[tuple[str, int]]) -> None:
+        both = Both(chart)
+        both.check()
+        for name, number in happening:
+            getattr(both, name)(number)
+            both.check()
+
+    check()
