@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -298,6 +299,27 @@ def test_to_now_fetches_what_follows_the_newest_trade(
     ((first, last),) = in_use.store.coverage(SYMBOL)
     assert first == ids[1] - 1_500
     assert last >= ids[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+def test_what_collect_is_fetching_is_told_and_left_to_the_command(
+    in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str], server: SandboxServer
+) -> None:
+    store(in_use, trades[:10], trades[5_000:5_010])
+    server.faults.rest.hang_next(1.0, times=None, path=PAGE)
+    with started("collect", "--symbols", SYMBOL) as process:
+        wait_for(lambda: {row["status"] for row in listed(capsys)} == {"repairing"}, process)
+        log = Path(os.environ["CRYPTOPIPE_DATA_DIR"]) / "logs" / "cryptopipe.log"
+        with connect(in_use.url) as connection, repairing(connection, [SYMBOL]):
+            wait_for(lambda: "another program fetches what is missing" in log.read_text(), process)
+            assert {row["status"] for row in listed(capsys)} == {"repairing"}
+        server.faults.clear()
+        wait_for(lambda: not listed(capsys), process)  # it goes on when the other is done
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    with connect(in_use.url) as connection:
+        assert not verify(connection).totals
 
 
 def test_two_do_not_fetch_the_same_and_others_are_told(

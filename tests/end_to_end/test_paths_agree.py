@@ -92,7 +92,7 @@ def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market)
     assert_paths_agree(database, tmp_path, market, fitting)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=busy_hours())
 def test_they_agree_on_intervals_of_seconds_in_a_busy_hour(database, tmp_path, market):
     assert_paths_agree(database, tmp_path, market, BUSY_INTERVALS)
