@@ -35,7 +35,7 @@ AMOUNTS = st.one_of(st.integers(1, 10**12), st.sampled_from([1, 10**8, 9_200_000
 SECONDS_INTERVALS = [interval for interval in INTERVALS if interval.seconds and interval.seconds < 60]
 BUSY_INTERVALS = [*SECONDS_INTERVALS, *(Interval.parse(name) for name in ("7s", "90s", "1m", "13m"))]
 
-MOST_CANDLES = 6_000
+MOST_CANDLES = 2_000
 NUMBERS = itertools.count()
 
 
@@ -80,7 +80,7 @@ def database(request, tmp_path_factory):
         assert opened.close()
 
 
-# Half a minute; on the other editions test_candles in tests/storage compares SQL and builder on every interval.
+# Slow; on the other editions test_candles in tests/storage compares SQL and builder on every interval.
 @pytest.mark.parametrize("database", [EMBEDDED], indirect=True, scope="module")
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=markets())
