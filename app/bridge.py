@@ -136,6 +136,7 @@ class WindowBridge(QObject):
         window.candle_colours_requested.connect(self._on_candle_colours)
         self._scheme.changed.connect(lambda: show_palette(window, chart, self._state, self._scheme))
         window.chart_menu_requested.connect(chart.open_style_menu)
+        window.indicators_requested.connect(chart.open_indicators)
         window.date_entry_requested.connect(chart.open_date_entry)
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self._on_retry)
@@ -177,6 +178,7 @@ class WindowBridge(QObject):
 
     def _on_look(self) -> None:
         self._state.chart = self._chart.look_values()
+        self._on_view_moved()  # an indicator may need older candles
         self._window.set_chart_kind(self._chart.chart_style.kind.title)
 
     def _on_retry(self) -> None:

@@ -53,7 +53,8 @@ class Travelling:
             return
         interval = session.interval
         left, right = interval.slot(visible[0]), interval.slot(visible[1])
-        wanted = self._ahead.first_wanted(left, right, self._clock.monotonic_s())
+        # Indicators reach back before what is drawn.
+        wanted = self._chart.first_needed_slot(self._ahead.first_wanted(left, right, self._clock.monotonic_s()))
         start_us = interval.slot_open_us(max(wanted, min(left, interval.slot(0))))
         end_us = interval.slot_open_us(2 * right - left)
         if not session.reaches(start_us) or (right - left < _MOST_LOOKED_AT and session.wants(start_us, end_us)):

@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
         watch_many_requested: Several symbols are to join it; carries their names.
         picker_opened: The picker shows the exchange's symbols, and wants them fresh.
         chart_menu_requested: The user wants to choose how the chart draws; carries where on the screen to open a menu.
+        indicators_requested: The user wants to see to the chart's indicators; carries where to open their list.
         date_entry_requested: The user wants the chart to go to a date.
         theme_requested: The user wants another theme; carries ``"system"``, ``"dark"`` or ``"light"``.
         candle_colours_requested: The user wants other colours for rising and falling; carries their name (`theme`).
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
     picker_opened = Signal()
     watch_remove_requested = Signal(str)
     chart_menu_requested = Signal(QPoint)
+    indicators_requested = Signal(QPoint)
     date_entry_requested = Signal()
     theme_requested = Signal(str)
     candle_colours_requested = Signal(str)
@@ -233,6 +235,7 @@ class MainWindow(QMainWindow):
         self.top_bar.theme_requested.connect(self.theme_requested)
         self.top_bar.candle_colours_requested.connect(self.candle_colours_requested)
         self.top_bar.chart_menu_requested.connect(self.chart_menu_requested)
+        self.top_bar.indicators_requested.connect(self.indicators_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
         self.interval_entry.interval_requested.connect(self.interval_requested)
@@ -254,6 +257,7 @@ class MainWindow(QMainWindow):
             "date": self.date_entry_requested.emit,
             "symbols": lambda: self.open_symbol_picker(),
             "export": self.export_requested.emit,
+            "indicators": self.top_bar.ask_for_indicators,
             "database": self.database_requested.emit,
             "diagnostics": self.toggle_diagnostics,
             "keys": self.keys_overview.toggle,

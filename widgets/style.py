@@ -101,7 +101,7 @@ def qt_palette(palette: Palette) -> QPalette:
 def stylesheet(palette: Palette) -> str:
     """Return the stylesheet of the window and everything in it."""
     p = palette
-    arrow, check = icons.path("field-arrow"), icons.path("check")
+    arrow, check, up = icons.path("field-arrow"), icons.path("check"), icons.path("field-arrow-up")
     return f"""
 QMainWindow {{ background: {p.background}; }}
 QMainWindow::separator {{ background: {p.background}; border-right: 1px solid {p.line}; width: 3px; }}
@@ -179,12 +179,18 @@ QLineEdit {{
 }}
 QLineEdit:focus {{ border-color: {p.accent}; }}
 QLineEdit:disabled {{ color: {p.faint}; }}
-QComboBox, QDateTimeEdit {{
+QComboBox, QDateTimeEdit, QSpinBox, QDoubleSpinBox {{
     min-height: 18px;
     background: {p.background}; color: {p.text}; border: 1px solid {p.line}; border-radius: 6px; padding: 5px 8px;
     selection-background-color: {p.accent}; selection-color: {p.on_accent};
 }}
-QComboBox:focus, QDateTimeEdit:focus {{ border-color: {p.accent}; }}
+QComboBox:focus, QDateTimeEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {p.accent}; }}
+QSpinBox QLineEdit, QDoubleSpinBox QLineEdit {{ border: 0; padding: 0 0 0 8px; background: transparent; }}
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{
+    border: 0; width: 24px;
+}}
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url({up}); width: 12px; height: 12px; }}
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url({arrow}); width: 12px; height: 12px; }}
 QComboBox:disabled, QDateTimeEdit:disabled {{ color: {p.faint}; }}
 QComboBox::drop-down, QDateTimeEdit::drop-down {{ border: 0; width: 24px; }}
 QComboBox::down-arrow, QDateTimeEdit::down-arrow {{ image: url({arrow}); width: 16px; height: 16px; }}

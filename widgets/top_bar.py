@@ -67,7 +67,8 @@ class TopBar(QFrame):
         export_requested: Export… was pressed.
         symbols_requested, database_requested, diagnostics_requested, keys_requested: Symbols…, Database…, Diagnostics
             or “Keys and mouse” was chosen in the menu.
-        chart_menu_requested: The button of how the chart draws was pressed; carries the point of the screen to open at.
+        chart_menu_requested, indicators_requested: The button of how the chart draws, or that of its indicators, was
+            pressed; carries the point of the screen to open at.
         theme_requested: A theme was chosen in the menu, or the button pressed; carries its name.
         candle_colours_requested: Colours for rising and falling were chosen; carries their name.
     """
@@ -79,6 +80,7 @@ class TopBar(QFrame):
     keys_requested = Signal()
     symbols_requested = Signal()
     chart_menu_requested = Signal(QPoint)
+    indicators_requested = Signal(QPoint)
     theme_requested = Signal(str)
     candle_colours_requested = Signal(str)
 
@@ -96,6 +98,8 @@ class TopBar(QFrame):
         self.chart_button = _tool("How the chart draws", "How the chart draws")
         self.chart_button.setObjectName("chartButton")
         self.chart_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the text
+        self.indicators_button = _tool("Indicators", f"Add, set or remove indicators ({_keys('Ctrl+I')})")
+        self.indicators_button.setText("Indicators")
         self._chart_divider = _divider()
         self.search = _tool("Search symbols", "Search symbols (Ctrl+K, or just type)")
         self.search.setText(" " + _keys("Ctrl+K").replace("+", " "))
@@ -117,7 +121,14 @@ class TopBar(QFrame):
         self.chart_button.clicked.connect(
             lambda: self.chart_menu_requested.emit(self.chart_button.mapToGlobal(self.chart_button.rect().bottomLeft()))
         )
+        self.indicators_button.clicked.connect(self.ask_for_indicators)
         self.theme.clicked.connect(lambda: self.theme_requested.emit(self._other_theme))
+
+    def ask_for_indicators(self) -> None:
+        """Ask for the list of indicators, under its button."""
+        button = self.indicators_button
+        left = button if button.isVisible() else self.intervals
+        self.indicators_requested.emit(left.mapToGlobal(QPoint(0, self.height() - left.y() + 4)))
 
     def set_symbol(self, symbol: Symbol) -> None:
         """Name the symbol; its price is not known until the next quote."""
@@ -187,7 +198,10 @@ class TopBar(QFrame):
         return menu
 
     def _fold(self) -> None:
-        parts = (self.symbol.market, self.search, self.change, self.theme, self.chart_button)
+        parts = (
+            *(self.symbol.market, self.search, self.change, self.theme),
+            *(self.indicators_button, self.chart_button),
+        )
         self._chart_divider.hide()
         fold(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
         self._chart_divider.setHidden(self.chart_button.isHidden())
@@ -204,6 +218,7 @@ class TopBar(QFrame):
             self.intervals,
             self._chart_divider,
             self.chart_button,
+            self.indicators_button,
         )
         right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button, self.menu_button)
         for part in left:

@@ -43,7 +43,7 @@ _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0
 
 
-class ChartView(Moving, ReadingTools, Looks, Studying, QWidget):
+class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
     """
     Panes under one another, the price's among them, for one series at a time.
 
@@ -84,7 +84,7 @@ class ChartView(Moving, ReadingTools, Looks, Studying, QWidget):
         self._canvas.menu_requested.connect(self._open_menu)
         self._gestures = Gestures(self._canvas, self._scene, self._panes, self)
         self._keyboard = Keyboard(self._scene, self._panes, self, self._give_up)
-        self._keyboard.commands.update(self.reading_commands())
+        self._keyboard.commands.update(self.reading_commands() | self.studying_commands())
         self._canvas.key_pressed.connect(self._keyboard.press)
         self._frames = FrameTimer(self, self._run_frame)
         self._text_timer = single_shot(self, self._refresh_texts)

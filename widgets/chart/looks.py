@@ -88,6 +88,8 @@ class Looks:
         menu = self._menu()
         self._fill_reading_menu(menu, position)
         menu.addSeparator()
+        self._fill_study_menu(menu, pane.key)
+        menu.addSeparator()
         fill_pane_menu(menu, self._panes, pane.key)
         menu.addSeparator()
         fill_style_menu(menu, self._panes)
@@ -109,6 +111,9 @@ class Looks:
         raise NotImplementedError
 
     def _fill_reading_menu(self, menu: QMenu, position: QPointF) -> None:
+        raise NotImplementedError
+
+    def _fill_study_menu(self, menu: QMenu, pane: str) -> None:
         raise NotImplementedError
 
     def _resized(self) -> None:

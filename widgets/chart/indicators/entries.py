@@ -98,8 +98,7 @@ class Entries:
         outputs = study.indicator.outputs
         if study.is_hidden:
             return [(study.label, colours.faint), ("hidden", colours.faint)]
-        named = min(outputs, key=lambda one: one.hue)
-        runs = [(study.label, study.colour_of(palette, named.name))]
+        runs = [(study.label, study.name_colour(palette))]
         for output in outputs:
             known = row is not None and row < len(study.values) and len(study.values) == len(series)
             value = float(study.values.column(output.name)[row]) if known and row is not None else np.nan

@@ -48,11 +48,13 @@ class EntryButtons(QFrame):
         self.remove.clicked.connect(lambda: self.remove_requested.emit(self.key))
         self.hide()
 
-    def follow(self, entry: Entry | None, study: Study | None) -> None:
+    def follow(self, entry: Entry | None, study: Study | None, palette: Palette) -> None:
         """Stand beside that entry, or nowhere."""
         if entry is None or study is None:
             self.leave()
             return
+        if palette is not self._palette:
+            self._take(palette)
         if entry.key != self.key or study.is_hidden != self._is_hidden_study or self.isHidden():
             self.key, self._is_hidden_study = entry.key, study.is_hidden
             self._name(study)
@@ -75,7 +77,7 @@ class EntryButtons(QFrame):
         """Whether that place of the canvas is covered."""
         return self.isVisible() and self.geometry().contains(position.toPoint())
 
-    def set_palette(self, palette: Palette) -> None:
+    def _take(self, palette: Palette) -> None:
         self._palette = palette
         self.setStyleSheet(
             f"#entryButtons {{ background: {palette.raised}; border: 1px solid {palette.line}; border-radius: 4px; }}"

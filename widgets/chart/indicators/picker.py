@@ -74,6 +74,7 @@ class IndicatorPicker(Overlay):
         super().__init__(window)
         self.setAccessibleName("Indicators")
         self._studies = studies
+        self._refusal = ""
         self.model = _RowModel(self)
         self.edit = QLineEdit()
         self.edit.setAccessibleName("Search indicators")
@@ -83,7 +84,7 @@ class IndicatorPicker(Overlay):
         self._delegate = _RowDelegate(self.list)
         self.hint = label("", "faint", style.font(style.SMALL_PX))
         self._arrange()
-        self.edit.textChanged.connect(self.refresh)
+        self.edit.textChanged.connect(self._search)
         self.edit.returnPressed.connect(self._choose)
         self.list.clicked.connect(self._choose)
         self.list.remove_clicked.connect(self._remove)
@@ -96,7 +97,7 @@ class IndicatorPicker(Overlay):
     def open_under(self, top_left: QPoint) -> None:
         """Open at that point of the window, nothing typed."""
         self.edit.clear()
-        self.refresh()
+        self._search()
         self._select(len(self._studies()))  # the first one that can be added
         self.open_at(top_left, self.edit)
 
@@ -111,6 +112,12 @@ class IndicatorPicker(Overlay):
         self.model.set_rows([*on_chart, *(Row(one) for one in found)])
         self._delegate.first_to_add = len(on_chart)
         self._select(len(on_chart) if text and found else min(max(row, 0), self.model.rowCount() - 1))
+        self._show_hint()
+
+    def show_refusal(self, sentence: str) -> None:
+        """Say why what was asked for was not done, until something else is typed or asked for."""
+        self._refusal = sentence
+        self._show_hint()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         page = max(1, self.list.height() // _ROW_PX - 1)
@@ -140,14 +147,21 @@ class IndicatorPicker(Overlay):
 
     def _show_hint(self) -> None:
         row: Row | None = self.list.currentIndex().data(_ROW)
-        if row is None:
+        if self._refusal:
+            self.hint.setText(self._refusal)
+        elif row is None:
             self.hint.setText("No indicator matches" if self.edit.text() else "")
         else:
             self.hint.setText(
                 "Enter add   Esc close" if row.study is None else "Enter settings   Del remove   Esc close"
             )
 
+    def _search(self) -> None:
+        self._refusal = ""
+        self.refresh()
+
     def _choose(self) -> None:
+        self._refusal = ""
         row: Row | None = self.list.currentIndex().data(_ROW)
         if row is None:
             return
@@ -157,9 +171,11 @@ class IndicatorPicker(Overlay):
             self.settings_requested.emit(key)
         else:
             self.add_requested.emit(row.indicator.key)
+            before = self._delegate.first_to_add
             self.refresh()
-            # On the one that was added, so that Enter again adds no second one unasked.
-            self._select(max(0, self._delegate.first_to_add - 1))
+            if self._delegate.first_to_add > before:
+                # On the one that was added, so that Enter again adds no second one unasked.
+                self._select(before)
             self.edit.selectAll()
 
     def _remove(self, index: _Index) -> None:
@@ -234,15 +250,15 @@ class _RowDelegate(QStyledItemDelegate):
         state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if index.row() == self.first_to_add and index.row():
-            painter.fillRect(rect.left() + 4, rect.top(), rect.width() - 8, 1, QColor(self.palette.line))
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
             is_selected = bool(state & QStyle.StateFlag.State_Selected)
             ground = QColor(self.palette.accent if is_selected else self.palette.dim)
             ground.setAlphaF(0.22 if is_selected else 0.10)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(ground)
-            painter.drawRoundedRect(rect.adjusted(0, 1, 0, -1), 6, 6)
+            painter.drawRoundedRect(rect.adjusted(0, 2, 0, -2), 6, 6)
+        if index.row() == self.first_to_add and index.row():
+            painter.fillRect(rect.left(), rect.top() - 1, rect.width(), 2, QColor(self.palette.line))
         inner = rect.adjusted(12, 5, -12, -5)
         if row.study is not None:
             self._paint_study(painter, rect, row.study)
@@ -266,7 +282,7 @@ class _RowDelegate(QStyledItemDelegate):
 
     def _paint_study(self, painter: QPainter, rect: QRect, study: Study) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(study.colour_of(self.palette, study.indicator.outputs[0].name))
+        painter.setBrush(study.name_colour(self.palette))
         painter.drawRoundedRect(QRect(rect.left() + 12, rect.center().y() - 5, 4, 11), 2, 2)
         cross = icons.icon("close", self.palette.dim, 14)
         cross.paint(painter, QRect(rect.right() - _REMOVE_PX + 8, rect.center().y() - 8, 16, 16))

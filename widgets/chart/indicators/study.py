@@ -65,6 +65,10 @@ class Study:
         hue = next(one.hue for one in self.indicator.outputs if one.name == output)
         return line_colour(palette, self.seat + hue)
 
+    def name_colour(self, palette: Palette) -> QColor:
+        """Return the colour that its name has: that of its first hue."""
+        return self.colour_of(palette, min(self.indicator.outputs, key=lambda one: one.hue).name)
+
     def change(self, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
         """
         Take other settings and colours.

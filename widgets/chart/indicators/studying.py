@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.market.errors import UsageError
 from app.market.indicators import find
@@ -21,6 +22,7 @@ from widgets.chart.pane_set import PaneSet
 from widgets.chart.reading import Reader
 from widgets.chart.repainting import Repainter
 from widgets.chart.scene import Scene
+from widgets.keys import key_text
 
 _MOST_SLOTS = 100_000  # asked for before what is in view: at 1s that is a day
 
@@ -46,7 +48,7 @@ class Studying:
         buttons = self._entry_buttons
         self._canvas.hovered.connect(self._hover_entry)
         self._canvas.left.connect(buttons.leave)
-        buttons.hide_requested.connect(lambda key, hidden: self._panes.hide_study(key, hidden=hidden))
+        buttons.hide_requested.connect(self._hide)
         buttons.settings_requested.connect(self.open_study_settings)
         buttons.remove_requested.connect(self.remove_indicator)
 
@@ -92,6 +94,22 @@ class Studying:
 
     # By hand
 
+    def studying_commands(self) -> dict[str, Callable[[], object]]:
+        """Return what the commands of `widgets.keys` that are about indicators do."""
+        return {"pane_settings": self._open_chosen_settings}
+
+    def _fill_study_menu(self, menu: QMenu, pane: str) -> None:
+        """Add what can be done to the indicators in that pane."""
+        menu.addAction(f"Indicators…\t{key_text('indicators')}", lambda: self.open_indicators())
+        for key in [entry.key for entry in self._entries if entry.pane == pane]:
+            study = self._panes.studies.get(key)
+            if study is not None:
+                more = menu.addMenu(study.label)
+                more.addAction("Settings…", partial(self.open_study_settings, key))
+                verb = "Show" if study.is_hidden else "Hide"
+                more.addAction(verb, partial(self._panes.hide_study, key, hidden=not study.is_hidden))
+                more.addAction("Remove", partial(self.remove_indicator, key))
+
     def open_indicators(self, at: QPoint | None = None) -> None:
         """Open the list of indicators at that point of the screen, or at the chart's corner."""
         window = _widget(self).window()
@@ -116,12 +134,19 @@ class Studying:
         below = self._corner() if entry is None else self._in_window(entry.rect.bottomLeft())
         self._settings_panel.open_for(study, self._scene.palette, below)
 
+    def _open_chosen_settings(self) -> bool:
+        chosen = self._scene.chosen
+        if chosen is None or self._panes.studies.get(chosen) is None:
+            return False
+        self.open_study_settings(chosen)
+        return True
+
     def _add(self, key: str) -> None:
         try:
             self.add_indicator(key)
         except UsageError as error:
             assert self._picker is not None
-            self._picker.hint.setText(str(error))
+            self._picker.show_refusal(f"{str(error)[0].upper()}{str(error)[1:]}.")
 
     def _corner(self) -> QPoint:
         return self._in_window(self._scene.layout.panes.topLeft() + QPointF(16, 16))
@@ -130,10 +155,16 @@ class Studying:
         point: QPoint = self._canvas.mapTo(_widget(self).window(), position.toPoint())
         return point
 
+    def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals carry no names
+        self._panes.hide_study(key, hidden=hidden)
+        entry = next((one for one in self._entries if one.key == key), None)
+        self._entry_buttons.follow(entry, self._panes.studies.get(key), self._scene.palette)
+
     def _hover_entry(self, position: QPointF) -> None:
         if not self._entry_buttons.holds(position):
             entry = self._entries.at(position)
-            self._entry_buttons.follow(entry, self._panes.studies.get(entry.key) if entry is not None else None)
+            study = self._panes.studies.get(entry.key) if entry is not None else None
+            self._entry_buttons.follow(entry, study, self._scene.palette)
 
     def _read_studies(self, series: CandleSeries | None, bar: Bar | None) -> None:
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
