@@ -191,7 +191,7 @@ class WindowBridge(QObject):
         self._on_panels()
 
     def _on_download_stop(self) -> None:
-        self._engine.repairer.stop_download(self._state.symbol)
+        self._engine.repairer.wanted.stop_download(self._state.symbol)
         self._on_panels()
 
     def _on_export(self) -> None:

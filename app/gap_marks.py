@@ -121,4 +121,4 @@ class GapMarks:
         self._chart.set_gaps([gap_band(gap, repairing=repairing) for gap in self._gaps])
 
     def _have_fetched(self, session: ChartSession, visible: Span) -> None:
-        self._engine.repairer.look_at(session.symbol, ids_in_view(self._gaps, *visible))
+        self._engine.repairer.wanted.look_at(session.symbol, ids_in_view(self._gaps, *visible))

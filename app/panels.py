@@ -81,8 +81,8 @@ class PanelMaker:
 
     def _download(self, symbol: str) -> DownloadView | None:
         repairer = self._engine.repairer
-        running = repairer.downloading(symbol)
-        total, left = running or (repairer.too_large(symbol),) * 2
+        running = repairer.wanted.downloading(symbol)
+        total, left = running or (repairer.wanted.too_large(symbol),) * 2
         if not left:
             return None
         return DownloadView(total, left, round(left / TRADES_A_MINUTE), is_running=running is not None)

@@ -276,7 +276,7 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         await until(lambda: row.isVisible() and row.button.text() == "Download trades")
         missing = tracker.missing()
         assert missing > 2_000
-        await until(lambda: engine.repairer._in_view[1])
+        await until(lambda: engine.repairer.wanted.in_view[1])
         assert tracker.missing() == missing
         session = running.bridge.session
         assert session is not None

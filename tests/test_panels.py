@@ -128,7 +128,7 @@ async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_fol
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
     engine.repairer.download(SYMBOL)
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0, is_running=True)
-    engine.repairer.stop_download(SYMBOL)
+    engine.repairer.wanted.stop_download(SYMBOL)
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
 
 

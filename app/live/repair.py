@@ -1,25 +1,25 @@
 """
 Fetching the trades that were missed.
 
-What is missing is asked of the trackers before each request, so nothing is ever forgotten: after a restart it follows
-from what is stored. A request fetches a thousand trades by their ids. First come those in view of the chart, then the
-newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
+`app.live.wanted` says what is to be fetched. A request fetches a thousand trades by their ids. First come those in
+view of the chart, then the newest of each symbol in turn; one request in four is not for the view, so that it starves
+nobody.
 
-A gap larger than `Recorder.repair_trades` is fetched only where it is downloaded, which a person asks for, and where
-its trades were received and had to be given up. Ids that the exchange passes over twice, answering with a later trade,
-do not exist there: they are noted and never asked for again. Any other answer that brings nothing proves nothing. What
-fails is set aside for a while, longer each time, and everything else goes on.
+Ids that the exchange passes over twice, answering with a later trade, do not exist there: they are noted and never
+asked for again. Any other answer that brings nothing proves nothing. What fails is set aside for a while, longer each
+time, and everything else goes on.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from app.live.recorder import Recorder
 from app.live.setbacks import Setbacks
 from app.live.tracker import SymbolTracker
+from app.live.wanted import WantedTrades
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage
 from app.market.ports import Clock, TradeHistory
@@ -39,13 +39,6 @@ _OTHERS_EVERY = 4
 _HOPEFUL_TRIES = 5
 
 
-class Download(NamedTuple):
-    """How far the trades of a symbol have come that a person wants: ``left`` of ``total`` are still missing."""
-
-    total: int
-    left: int
-
-
 class _Chunk(NamedTuple):
     """The ids that one request asks for, inclusive, and the whole range that they are a part of."""
 
@@ -62,7 +55,7 @@ class Repairer:
     ``repaired`` counts trades fetched, ``gaps_repaired`` the ranges that are whole by that, ``absent`` the ids found
     not to exist, ``failures`` requests that brought nothing, all since the start. ``waits_because`` is one sentence
     while the exchange cannot be reached or has shut us out; ``failures_in_a_row`` requests did not reach it just now.
-    ``tries``: what has been tried that often in vain is not counted as being repaired.
+    ``tries``: what has been tried that often in vain is not counted as being repaired. ``wanted`` takes what is wished.
     """
 
     def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
@@ -72,15 +65,12 @@ class Repairer:
         self.failures = 0
         self.failures_in_a_row = 0
         self.waits_because = ""
+        self.wanted = WantedTrades(recorder)
         self._recorder = recorder
         self._history = history
         self._clock = clock
         self._tries = tries
         self._setbacks = Setbacks()
-        self._downloads: dict[str, IdRanges] = {}
-        self._left_to_others: dict[str, IdRanges] = {}
-        self._left: dict[str, tuple[int, int]] = {}  # of a download, and as of which change of the tracker
-        self._in_view: tuple[str, list[tuple[int, int]]] = ("", [])
         self._moves = recorder.moves
         self._requests = 0
         self._last_symbol = ""
@@ -89,75 +79,22 @@ class Repairer:
     @property
     def repairing(self) -> set[str]:
         """The symbols of which trades are being fetched, or will be as soon as that works again, here or by others."""
-        left = {symbol for symbol, ids in self._left_to_others.items() if ids}
-        return self.fetching | {symbol for symbol in left if self._is_missing(symbol)}
+        return self.fetching | {symbol for symbol in self.wanted.left_to_others if self._is_missing(symbol)}
 
     @property
     def fetching(self) -> set[str]:
         """Those of them of which that happens here."""
         return {tracker.symbol for tracker in self._trackers() if self._is_hopeful(tracker)}
 
-    @property
-    def downloads(self) -> set[str]:
-        """Those of them of which all is fetched, because a person wants it."""
-        return {symbol for symbol in list(self._downloads) if self.downloading(symbol) is not None}
-
-    @property
-    def left_to_others(self) -> set[str]:
-        """The symbols of which another program fetches what was missing when it began."""
-        return set(self._left_to_others)
-
-    def leave_to_others(self, symbols: Collection[str]) -> None:
-        """Leave to another program what is missing of these symbols now, and of no others any more."""
-        for symbol in self._left_to_others.keys() - set(symbols):
-            del self._left_to_others[symbol]
-        for symbol in set(symbols) - self._left_to_others.keys():
-            tracker = self._recorder.tracker(symbol)
-            self._left_to_others[symbol] = IdRanges() if tracker is None else tracker.missing_ids()
-
-    def look_at(self, symbol: str, ranges: Sequence[tuple[int, int]]) -> None:
-        """Fetch what is missing of these ids before all else: the chart shows them. The first of them comes first."""
-        self._in_view = (symbol, list(ranges))
-
     def download(self, symbol: str) -> None:
-        """Fetch all that is missing of a symbol now, however much that is."""
-        tracker = self._recorder.tracker(symbol)
-        if tracker is not None and tracker.missing():
-            missing = self._downloads[symbol] = tracker.missing_ids()
-            self._left.pop(symbol, None)
-            assert missing.first is not None
-            assert missing.last is not None
-            self._setbacks.clear(symbol, missing.first, missing.last)
-
-    def stop_download(self, symbol: str) -> None:
-        """Fetch of that symbol no more than without being asked."""
-        self._downloads.pop(symbol, None)
-
-    def downloading(self, symbol: str) -> Download | None:
-        """Return how far the symbol's download has come; None: there is none, or it is done."""
-        wanted, tracker = self._downloads.get(symbol), self._recorder.tracker(symbol)
-        if wanted is None or tracker is None:
-            return None
-        as_of, left = self._left.get(symbol, (-1, 0))
-        if as_of != tracker.changes:  # asked for with every renewal of the panels, and dear where there are many gaps
-            left = (wanted & tracker.missing_ids()).count()
-            self._left[symbol] = tracker.changes, left
-        if not left:
-            del self._downloads[symbol]
-            return None
-        return Download(wanted.count(), left)
-
-    def too_large(self, symbol: str) -> int:
-        """Return how many trades are missing in gaps that are fetched only when they are downloaded."""
-        tracker = self._recorder.tracker(symbol)
-        if tracker is None:
-            return 0
-        left = tracker.missing_ids() & self._left_to_others.get(symbol, IdRanges())
-        return tracker.missing() - self._wanted(tracker).count() - left.count()
+        """Fetch all that is missing of a symbol now, however much that is, and whatever was tried in vain before."""
+        ids = self.wanted.download(symbol)
+        if ids.first is not None and ids.last is not None:
+            self._setbacks.clear(symbol, ids.first, ids.last)
 
     def stuck_because(self) -> str:
         """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
-        waiting = [tracker for tracker in self._trackers() if self._wanted(tracker)]
+        waiting = [tracker for tracker in self._trackers() if self.wanted.ids(tracker)]
         if not waiting or any(self._is_hopeful(tracker) for tracker in waiting):
             return ""
         return self._setbacks.reason(waiting[0].symbol)
@@ -178,8 +115,7 @@ class Repairer:
         """Make one request where any is due; return for how long to wait before the next step, in seconds."""
         if self._moves != self._recorder.moves:
             self._moves = self._recorder.moves
-            self._downloads.clear()
-            self._left_to_others.clear()
+            self.wanted.forget()
             self._setbacks.clear_all()
         # What is fetched while trades are being given up would be given up, too.
         chunk = None if self._recorder.is_losing else self._choose()
@@ -214,31 +150,17 @@ class Repairer:
             if tracker is not None:
                 yield tracker
 
-    def _wanted(self, tracker: SymbolTracker) -> IdRanges:
-        """Return what is missing of a symbol and to be fetched here."""
-        missing, largest = tracker.missing_ids(), self._recorder.repair_trades
-        if tracker.symbol in self._left_to_others:
-            missing = missing - self._left_to_others[tracker.symbol]
-        firsts, lasts = missing.columns()
-        is_large = lasts - firsts >= largest
-        if not is_large.any():
-            return missing
-        asked = self._downloads.get(tracker.symbol, IdRanges())
-        large = IdRanges.of_columns(firsts[is_large], lasts[is_large])
-        small = IdRanges.of_columns(firsts[~is_large], lasts[~is_large])
-        return small | (large & (asked | tracker.lost if largest else asked))
-
     def _is_missing(self, symbol: str) -> bool:
         tracker = self._recorder.tracker(symbol)
         return tracker is not None and tracker.missing() > 0
 
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
-        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self._wanted(tracker), self._tries)
+        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self.wanted.ids(tracker), self._tries)
 
     def _free(self, tracker: SymbolTracker) -> IdRanges:
         if not tracker.missing():
             return IdRanges()
-        return self._setbacks.free(tracker.symbol, self._wanted(tracker), self._clock.monotonic_s())
+        return self._setbacks.free(tracker.symbol, self.wanted.ids(tracker), self._clock.monotonic_s())
 
     def _choose(self) -> _Chunk | None:
         self._requests += 1
@@ -247,7 +169,7 @@ class Repairer:
         return self._choose_newest() or self._choose_in_view()
 
     def _choose_in_view(self) -> _Chunk | None:
-        symbol, in_view = self._in_view
+        symbol, in_view = self.wanted.in_view
         tracker = self._recorder.tracker(symbol)
         if tracker is None or not in_view:
             return None

@@ -65,7 +65,11 @@ async def test_what_another_fetches_is_left_to_it_but_for_what_is_missed_later(d
     await desk.sharing.step()
     assert await desk.repairer.step()
     assert desk.asked == []
-    assert (desk.repairer.repairing, desk.repairer.fetching, desk.repairer.too_large(SYMBOL)) == ({SYMBOL}, set(), 0)
+    assert (desk.repairer.repairing, desk.repairer.fetching, desk.repairer.wanted.too_large(SYMBOL)) == (
+        {SYMBOL},
+        set(),
+        0,
+    )
     desk.receive(15)
     await desk.repairer.step()
     assert desk.asked == [11]
