@@ -85,15 +85,14 @@ class Detour:
         end_s = self._clock.monotonic_s() + _ROOM_WAIT_S
         while self._backlog.is_full:
             if not self._direct.recording and self._direct.hand_over():
-                return
+                break
             if self._is_refused or not self.is_at_work or self._clock.monotonic_s() > end_s:
-                return
+                break
             self._urgent = True
             self._moved.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), _LOOK_S)
-            except TimeoutError:
-                continue
+        self._urgent = False
 
     async def save(self) -> None:
         """Put all that waits on disk, as far as there is room; bounded in time."""
@@ -164,7 +163,7 @@ class Detour:
     async def _begin(self, why: str) -> None:
         logger.warning("trades go to the spool on disk: %s", why)
         self.is_used = self._uncovered = True
-        self._direct.is_full = self._urgent = False
+        self._direct.is_full = False
         writer = self._direct.last_writer
         if not self._direct.is_held:  # or it will say what it left, see `TradeOutbox.put_first`
             given = writer.unwritten() if writer is not None else []
@@ -178,13 +177,10 @@ class Detour:
 
     def _must_save(self) -> bool:
         waiting = self._backlog.waiting
-        return bool(
-            waiting
-            and self._direct.recording
-            and (self._urgent or not self._direct.is_held)
-            and (self._clock.monotonic_s() - self._saved_s >= _LOOK_S or len(waiting) >= _SAVE_TRADES)
-            and not self._is_refused
-        )
+        if not waiting or not self._direct.recording or self._is_refused:
+            return False
+        is_due = self._clock.monotonic_s() - self._saved_s >= _LOOK_S or len(waiting) >= _SAVE_TRADES
+        return self._urgent or (is_due and not self._direct.is_held)
 
     async def _save(self) -> None:
         taken = await self.overflow.keep(self._backlog.let_leave(_SAVE_TRADES))
@@ -203,7 +199,7 @@ class Detour:
             self._saved_s, self._direct.is_full = float("-inf"), False
             await self._clock.sleep(_LOOK_S / 10)
             return
-        self.is_used = self._uncovered = False
+        self.is_used = self._uncovered = self._urgent = False
         self._direct.is_well()
         self._on_spool()
 

@@ -278,8 +278,8 @@ KINDS = (
         "",
         end=_start,
         settings=_SMALL_QUEUE,
-        outage_s=100.0,
+        outage_s=60.0,
     ),
-    Kind("database frozen, small queue", _freeze, "", end=_start, settings=_SMALL_QUEUE, outage_s=100.0),
-    Kind("database stopped and connections cut", _stop_and_cut, "", end=_start, outage_s=100.0),
+    Kind("database frozen, small queue", _freeze, "", end=_start, settings=_SMALL_QUEUE, outage_s=60.0),
+    Kind("database stopped and connections cut", _stop_and_cut, "", end=_start, outage_s=60.0),
 )

@@ -321,6 +321,30 @@ async def test_while_another_database_is_about_to_come_its_trades_wait_in_memory
     assert ledger.ids() == list(range(1, 601))
 
 
+@pytest.mark.parametrize("is_start", [True, False])
+async def test_a_flood_while_a_database_is_about_to_come_goes_to_disk_rather_than_be_given_up(
+    tmp_path: Path, is_start: bool
+) -> None:
+    old, new = ShakyWriter(Ledger()), ShakyWriter(ledger := Ledger())
+    async with run_in(tmp_path, limit=1_000) as run:
+        run.clock.on_sleep = lambda s: setattr(run.clock, "time_us", run.clock.time_us - round(s * 990_000))  # slowly
+        if not is_start:
+            run.box.attach(old)
+            await run.is_straight()
+            run.box.attach(None)
+            run.box.hold()
+        await run.put(batch(1, 30_000))
+        assert run.box.waiting <= 1_000
+        assert run.box.spool.trades + run.box.waiting == 30_000
+        assert run.box._direct.is_held
+        run.clock.on_sleep = lambda _: None
+        run.box.attach(new)
+        await run.is_straight()
+        new.commit()
+    assert run.lost == []
+    assert ledger.ids() == list(range(1, 30_001))
+
+
 async def test_a_fault_in_the_spool_leaves_the_direct_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
