@@ -14,7 +14,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPen, QPolygonF
 
 from app.market.series import BarColumns
 from widgets.chart.geometry import Columns, Pixels, bar_columns, middles, rows_of
@@ -23,6 +23,7 @@ from widgets.chart.scene import Scene
 from widgets.chart.value_view import ValueView
 
 Values = NDArray[np.float64]
+_AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
 
 
 class PaneBrush:
@@ -116,15 +117,24 @@ class PaneBrush:
         self._fill(colour, xs, tops, floors)
 
     def area_below(self, colour: QColor, bars: BarColumns) -> None:
-        """Fill from the line through the bars' closes down to the pane's bottom; nothing where that is NaN."""
-        floor = self.area.top() + self.area.height() - 1
+        """Fill from the line through the bars' closes down to the pane's bottom, paler there; nothing under NaN."""
+        floor, fading = self.area.top() + self.area.height() - 1, self._fading(colour)
         if bars.span > 1:
             known, columns = np.isfinite(bars.close), self.columns(bars)
             top = np.minimum(self.rows(bars.high[known]), self.rows(bars.low[known]))
-            self.rects(colour, columns.body_left[known], top, columns.body_right[known], floor, len(top))
+            left, right = columns.body_left[known], columns.body_right[known]
+            self._buffer.draw(self._painter, fading, left, top, right, floor, len(top))
             return
         xs, tops = middles(self.columns(bars)), self._exact_rows(bars.close)
-        self._fill(colour, xs, tops, np.full(len(xs), floor + 1.0))
+        self._fill(fading, xs, tops, np.full(len(xs), floor + 1.0))
+
+    def _fading(self, colour: QColor) -> QBrush:
+        gradient = QLinearGradient(0, self.area.top(), 0, self.area.top() + self.area.height())
+        for at, opacity in enumerate(_AREA_OPACITIES):
+            faint = QColor(colour)
+            faint.setAlphaF(opacity)
+            gradient.setColorAt(at, faint)
+        return QBrush(gradient)
 
     def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:
         """Draw a square dot at each value; where bars are narrower than a dot, narrower ones."""
@@ -134,7 +144,7 @@ class PaneBrush:
         top = self.rows(values[shown]) - np.int32(side // 2)
         self.rects(colour, left, top, left + (side - 1), top + (side - 1), len(left))
 
-    def _fill(self, colour: QColor, xs: Values, tops: Values, floors: Values) -> None:
+    def _fill(self, colour: QColor | QBrush, xs: Values, tops: Values, floors: Values) -> None:
         self._painter.setPen(Qt.PenStyle.NoPen)
         self._painter.setBrush(colour)
         for run in runs_of(np.isfinite(tops) & np.isfinite(floors)):

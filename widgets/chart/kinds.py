@@ -75,7 +75,8 @@ def paint_line(brush: PaneBrush, bars: BarColumns) -> None:
 
 
 def paint_area(brush: PaneBrush, bars: BarColumns) -> None:
-    brush.area_below(brush.colours.area, bars)
+    brush.area_below(brush.colours.accent, bars)  # on the grid, which shows through
+    paint_line(brush, bars)
 
 
 def candle_rows(brush: PaneBrush, bars: BarColumns) -> tuple[Pixels, Pixels, Pixels, Pixels]:

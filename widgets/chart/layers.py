@@ -18,7 +18,7 @@ _PAINTS = {
     Kind.BARS: paint_bars,
     Kind.HEIKIN_ASHI: paint_candles,
     Kind.LINE: paint_line,
-    Kind.AREA: paint_line,
+    Kind.AREA: paint_area,
 }
 _UNDERLAID_HEIGHT = 6.0  # of volume behind prices: this part of the pane
 
@@ -53,8 +53,7 @@ class PriceBars:
         return (float(bars.low.min()), float(bars.high.max())) if len(bars.slot) else None
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        if self._kind is Kind.AREA:
-            paint_area(brush, self._bars)
+        """Nothing: prices stand on the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
         _PAINTS[self._kind](brush, self._bars)

@@ -15,7 +15,7 @@ import numpy as np
 import shiboken6
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QTransform
+from PySide6.QtGui import QBrush, QColor, QPainter, QTransform
 
 _FIRST_CAPACITY = 4096
 
@@ -27,7 +27,14 @@ class RectBuffer:
         self._allocate(_FIRST_CAPACITY)
 
     def draw(
-        self, painter: QPainter, colour: QColor, x1: ArrayLike, y1: ArrayLike, x2: ArrayLike, y2: ArrayLike, count: int
+        self,
+        painter: QPainter,
+        colour: QColor | QBrush,
+        x1: ArrayLike,
+        y1: ArrayLike,
+        x2: ArrayLike,
+        y2: ArrayLike,
+        count: int,
     ) -> None:
         """Fill ``count`` rectangles, corners inclusive, in the painter's current coordinates; arrays or scalars."""
         if count <= 0:

@@ -53,7 +53,7 @@ class Colours:
             Tone.WARNING: self.warning,
             Tone.FAINT: self.dim,
         }
-        self.accent, self.area = QColor(palette.accent), mixed(palette.background, palette.accent, 0.16)
+        self.accent = QColor(palette.accent)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         self.level = mixed(palette.background, palette.text, 0.28)
         # Falling or rising, complete or not: index with [rising][complete].
