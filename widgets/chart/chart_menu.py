@@ -1,4 +1,4 @@
-"""The chart's menus: how it draws, and what can be done to the pane under the pointer."""
+"""The chart's menus: how it draws, and what can be done to the pane, or the axis, under the pointer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,36 @@ from PySide6.QtWidgets import QMenu
 
 from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.chart_style import Kind
+from widgets.chart.pane import Pane
 from widgets.chart.pane_set import TITLES, PaneSet
 from widgets.chart.value_view import Scale
+from widgets.keys import key_text
 
 
 def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
-    """Add how prices and volume are drawn."""
+    """Add how prices and volume are drawn, one under the other."""
+    for fill in (fill_kind_menu, fill_scale_menu, fill_volume_menu):
+        fill(menu, panes)
+        menu.addSeparator()
+
+
+def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
+    """Add how prices and volume are drawn, as menus of their own."""
+    fill_kind_menu(menu.addMenu("Prices as"), panes)
+    fill_scale_menu(menu.addMenu("Price axis"), panes)
+    fill_volume_menu(menu.addMenu("Volume"), panes)
+
+
+def fill_kind_menu(menu: QMenu, panes: PaneSet) -> None:
+    """Add the kinds in which prices are drawn."""
+    chosen = panes.style.kind
+    _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, kind=kind)) for kind in Kind])
+
+
+def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
+    """Add how the price axis spreads values."""
     style = panes.style
-    _choices(menu, [(kind.title, kind is style.kind, partial(_restyle, panes, kind=kind)) for kind in Kind])
-    menu.addSeparator()
-    scales = ((Scale.LINEAR, ""), (Scale.LOG, "\tAlt+L"), (Scale.PERCENT, "\tAlt+P"))
+    scales = ((Scale.LINEAR, ""), (Scale.LOG, _keys("log")), (Scale.PERCENT, _keys("percent")))
     _choices(
         menu,
         [
@@ -28,12 +48,12 @@ def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
             for scale, key in scales
         ],
     )
-    inverted = menu.addAction("Inverted\tAlt+I")
-    inverted.setCheckable(True)
-    inverted.setChecked(style.inverted)
-    inverted.toggled.connect(lambda checked: _restyle(panes, inverted=checked))
-    menu.addSeparator()
-    own = VOLUME in panes.arrangement.keys
+    _switch(menu, f"Inverted{_keys('invert')}", on=style.inverted, turn=lambda on: _restyle(panes, inverted=on))
+
+
+def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
+    """Add where volume stands, and its colours."""
+    style, own = panes.style, VOLUME in panes.arrangement.keys
     _choices(
         menu,
         [
@@ -43,10 +63,17 @@ def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
         ],
     )
     menu.addSeparator()
-    takers = menu.addAction("Split volume into taker buys and sells")
-    takers.setCheckable(True)
-    takers.setChecked(style.takers)
-    takers.toggled.connect(lambda checked: _restyle(panes, takers=checked))
+    text = "Split volume into taker buys and sells"
+    _switch(menu, text, on=style.takers, turn=lambda on: _restyle(panes, takers=on))
+
+
+def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str], object]) -> None:
+    """Add what can be done to a pane's axis; ``reset`` makes that of a key automatic."""
+    automatic = menu.addAction(f"Fit to what is in view{_keys('automatic')}", partial(reset, pane.key))
+    automatic.setEnabled(not pane.view.auto)
+    if pane.key == PRICE:
+        menu.addSeparator()
+        fill_scale_menu(menu, panes)
 
 
 def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
@@ -70,6 +97,17 @@ def _restyle(panes: PaneSet, **changes: object) -> None:
 def _hide_volume(panes: PaneSet) -> None:
     panes.change_style(replace(panes.style, underlaid=False))
     panes.close(VOLUME)
+
+
+def _keys(command: str) -> str:
+    return f"\t{key_text(command)}"
+
+
+def _switch(menu: QMenu, text: str, *, on: bool, turn: Callable[[bool], None]) -> None:
+    action = menu.addAction(text)
+    action.setCheckable(True)
+    action.setChecked(on)
+    action.toggled.connect(turn)
 
 
 def _choices(menu: QMenu, entries: list[tuple[str, bool, Callable[[], None]]]) -> None:

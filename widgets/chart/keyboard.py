@@ -9,6 +9,7 @@ from typing import Protocol
 
 from PySide6.QtGui import QKeyEvent
 
+from widgets.chart.arrangement import PRICE
 from widgets.chart.pane_set import PaneSet
 from widgets.chart.scene import Scene
 from widgets.chart.value_view import Scale
@@ -24,6 +25,8 @@ class Steerable(Protocol):
     def step(self, pixels: float) -> None: ...
     def zoom(self, factor: float, x: float | None = None) -> None: ...
     def fit(self) -> None: ...
+    def stretch(self, pane: str, factor: float) -> None: ...
+    def reset(self, pane: str) -> None: ...
     def show_first(self) -> None: ...
     def follow_latest(self) -> None: ...
     def go_back(self) -> None: ...
@@ -55,6 +58,9 @@ class Keyboard:
             "log": partial(self._toggle_scale, Scale.LOG),
             "percent": partial(self._toggle_scale, Scale.PERCENT),
             "invert": self._invert,
+            "taller": partial(self._on_axis, partial(chart.stretch, factor=1 / _ZOOM)),
+            "flatter": partial(self._on_axis, partial(chart.stretch, factor=_ZOOM)),
+            "automatic": partial(self._on_axis, chart.reset),
             "next_pane": partial(panes.choose_next, 1),
             "previous_pane": partial(panes.choose_next, -1),
             "grow_pane": partial(self._with_chosen, lambda key: panes.grow(key, 1)),
@@ -83,6 +89,9 @@ class Keyboard:
 
     def _invert(self) -> None:
         self._panes.change_style(replace(self._panes.style, inverted=not self._panes.style.inverted))
+
+    def _on_axis(self, change: Callable[[str], object]) -> None:
+        change(self._scene.chosen or PRICE)
 
     def _with_chosen(self, change: Callable[[str], object]) -> bool:
         chosen = self._scene.chosen

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt, SignalInstance
 from PySide6.QtWidgets import QMenu, QWidget
 
 from widgets.chart.arrangement import Arrangement
-from widgets.chart.chart_menu import fill_pane_menu, fill_style_menu
+from widgets.chart.chart_menu import fill_axis_menu, fill_pane_menu, fill_style_menu, fill_style_menus
 from widgets.chart.chart_style import ChartStyle
 from widgets.chart.pane_set import PaneSet
 from widgets.chart.scene import Scene
@@ -85,22 +85,31 @@ class Looks:
 
     def _open_menu(self, position: QPointF, at: QPoint) -> None:
         pane = self._scene.pane_at(position.y()) or self._scene.price
-        menu = self._menu()
-        self._fill_reading_menu(menu, position)
-        menu.addSeparator()
-        self._fill_study_menu(menu, pane.key)
-        menu.addSeparator()
-        fill_pane_menu(menu, self._panes, pane.key)
-        menu.addSeparator()
-        fill_style_menu(menu, self._panes)
-        menu.addSeparator()
-        fill_time_menu(menu, self)
+        menu, layout = self._menu(), self._scene.layout
+        if layout.time_axis.contains(position):
+            fill_time_menu(menu, self)
+        elif layout.value_axis.contains(position):
+            fill_axis_menu(menu, self._panes, pane, self.reset)
+        else:
+            self._fill_reading_menu(menu, position)
+            menu.addSeparator()
+            self._fill_study_menu(menu, pane.key)
+            menu.addSeparator()
+            fill_style_menus(menu, self._panes)
+            menu.addSeparator()
+            fill_pane_menu(menu, self._panes, pane.key)
+            menu.addSeparator()
+            fill_time_menu(menu, self)
         menu.popup(at)
 
     def _menu(self) -> QMenu:
         menu = QMenu(_widget(self))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return menu
+
+    def reset(self, pane: str) -> None:
+        """Fit a pane's axis to what is in view again."""
+        raise NotImplementedError
 
     def open_zone_picker(self) -> None:
         """Open the list of time zones."""

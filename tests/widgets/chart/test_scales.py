@@ -6,11 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from charts import BTC, FIRST_SLOT, candle, canvas_of, colour_at, picture, series_of, settle, zigzag
+from charts import BTC, FIRST_SLOT, candle, canvas_of, colour_at, picture, place, series_of, settle, zigzag
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from widgets.chart.axis_marks import format_percent, price_marks, price_text
@@ -161,3 +163,40 @@ def test_a_scale_is_chosen_and_left_by_its_key(qtbot: QtBot, chart: ChartWidget,
 @given(st.builds(ChartStyle, st.sampled_from(Kind), st.sampled_from(Scale), *[st.booleans()] * 3))
 def test_a_style_outlives_a_file(style: ChartStyle) -> None:
     assert ChartStyle.from_values(style.to_values()) == style
+
+
+def test_an_axis_is_stretched_by_keys_and_fitted_again_by_its_menu(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+    fitted = place(chart, FIRST_SLOT + 30, 110).y() - place(chart, FIRST_SLOT + 30, 100).y()
+    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    settle(qtbot, chart)
+    stretched = place(chart, FIRST_SLOT + 30, 110).y() - place(chart, FIRST_SLOT + 30, 100).y()
+    assert stretched == pytest.approx(fitted * 1.15, rel=1e-3)
+    texts = axis_menu(chart)
+    assert [text.partition("\t")[0] for text in texts if text] == [
+        "Fit to what is in view",
+        "Linear prices",
+        "Logarithmic prices",
+        "Percent prices",
+        "Inverted",
+    ]
+    assert texts["Fit to what is in view\tAlt+A"].isEnabled()
+    texts["Fit to what is in view\tAlt+A"].trigger()
+    settle(qtbot, chart)
+    assert place(chart, FIRST_SLOT + 30, 110).y() - place(chart, FIRST_SLOT + 30, 100).y() == pytest.approx(fitted)
+    assert not axis_menu(chart)["Fit to what is in view\tAlt+A"].isEnabled()
+
+
+def axis_menu(chart: ChartWidget) -> dict[str, QAction]:
+    """The context menu of the price axis."""
+    for old in chart.findChildren(QMenu):
+        old.close()
+        old.setParent(None)
+    where = QPoint(chart.width() - 20, 200)
+    canvas = canvas_of(chart)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, where, canvas.mapToGlobal(where))
+    QApplication.sendEvent(canvas.viewport(), event)
+    menu = chart.findChildren(QMenu)[-1]
+    menu.hide()
+    return {action.text(): action for action in menu.actions()}
