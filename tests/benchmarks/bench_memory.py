@@ -1,5 +1,5 @@
 """
-How much memory the program holds: with six symbols and one chart, with a million candles, and while charts are switched.
+How much memory the program holds: with six symbols and one chart, with a million candles, while charts are switched.
 
 Three parts, each in a process of its own, so that none stands in another's peak. ``watching``: the program's own window
 on the simulated market, 5 minutes. ``million``: a chart of a million candles with five indicators, panned all over and
