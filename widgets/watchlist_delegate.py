@@ -1,14 +1,14 @@
 """
 Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask.
 
-A dot before the name says that the symbol is being recorded, or by another colour that its connection is down just now;
-one that does not trade says so instead of its figures.
+A dot before the name says that the symbol is being recorded, a ring that its connection is down just now; one that does
+not trade says so instead of its figures.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from widgets import style
@@ -25,6 +25,7 @@ _GAP = 14
 _TIGHT_GAP = 8  # where a long name meets a long price
 _EDGE = 2
 _DOT = 5
+_RING = 1.5
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -58,7 +59,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
         inner = rect.adjusted(_PADDING, 6, -_PADDING, -6)
         if row.recorded and not row.symbol.trouble:
-            self._paint_dot(painter, rect, self._palette.rising if row.receiving else self._palette.warning)
+            self._paint_dot(painter, rect, live=row.receiving)
         self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), 18), row)
         self._paint_second_line(painter, QRect(inner.left(), inner.top() + 18, inner.width(), 16), row)
         painter.restore()
@@ -72,12 +73,17 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.setPen(QColor(self._palette.accent))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
-    def _paint_dot(self, painter: QPainter, rect: QRect, color: str) -> None:
+    def _paint_dot(self, painter: QPainter, rect: QRect, *, live: bool) -> None:
+        place = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + 13, _DOT, _DOT)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(color))
-        painter.drawEllipse(QRect(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + 13, _DOT, _DOT))
+        if live:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._palette.rising))
+            painter.drawEllipse(place)
+        else:
+            painter.setPen(QPen(QColor(self._palette.warning), _RING))
+            painter.drawEllipse(place.adjusted(_RING / 2, _RING / 2, -_RING / 2, -_RING / 2))
         painter.restore()
 
     def _paint_first_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:

@@ -162,16 +162,17 @@ def test_a_symbol_that_does_not_trade_and_one_that_is_recorded_are_told_apart(wi
     assert spoken == ["BTC/USDT · Recording", "ETH/USDT · Trading halted", "1000SATS/USDT · Not recording"]
 
 
-def test_a_symbol_whose_connection_is_down_has_a_dot_of_another_colour_and_says_so(window: MainWindow) -> None:
-    def colors() -> set[int]:
+def test_a_symbol_whose_connection_is_down_has_a_ring_for_a_dot_and_says_so(window: MainWindow) -> None:
+    def middle() -> str:
         image = window.watchlist.view.grab().toImage()
-        return {image.pixel(x, y) for x in range(14) for y in range(ROW_HEIGHT)}
+        scale = image.devicePixelRatio()
+        return image.pixelColor(round(8.5 * scale), round(15.5 * scale)).name()
 
-    rising, warning = (QColor(getattr(DARK, name)).rgb() for name in ("rising", "warning"))
+    window.set_watchlist([WatchRow(BTCUSDT, 1.0)])
+    nothing = middle()
     window.set_watchlist([WatchRow(BTCUSDT, 1.0, recorded=True)])
-    assert rising in colors()
+    assert middle() == QColor(DARK.rising).name()
     window.set_watchlist([WatchRow(BTCUSDT, 1.0, recorded=True, receiving=False)])
-    assert warning in colors()
-    assert rising not in colors()
+    assert middle() not in (nothing, QColor(DARK.rising).name())
     spoken = window.watchlist.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken.startswith("BTC/USDT · Waiting for the exchange\n")
