@@ -26,7 +26,7 @@ class ConnectionEvent(Enum):
     OPENED = "opened"
     FAILED = "failed"  # an attempt, or the connection itself
     SILENT = "silent"  # connected, subscribed, and no data for too long
-    DOUBTED = "doubted"  # the computer slept or its network changed, so it is probably dead
+    DOUBTED = "doubted"  # probably dead: the computer slept, its network changed, or requests go unanswered
     HEARD = "heard"  # it lives after all
     REPLACED = "replaced"  # a new connection took over
     RETRIED = "retried"

@@ -58,6 +58,7 @@ class Link:
         self._wishes = asyncio.Event()
         self._closed: ConnectionClosed | None = None
         self._said_malformed_at_s: float | None = None
+        self._unanswered_since_s: float | None = None
         self.opened_at_s = clock.monotonic_s()
         self.received = 0
         self.first_trade_us: int | None = None
@@ -111,6 +112,11 @@ class Link:
     def has_streams(self) -> bool:
         """Whether the exchange has been asked for any stream."""
         return len(self._subscriptions) > 0
+
+    def unanswered_s(self, now_s: float) -> float:
+        """Return for how long the exchange has left our requests without an answer; 0 where none waits."""
+        waits = self._unanswered_since_s is not None and not self.is_blocked
+        return now_s - (self._unanswered_since_s or 0.0) if waits else 0.0
 
     def want(self, streams: Iterable[str]) -> None:
         """Make these the streams received; requests follow as fast as the exchange allows."""
@@ -189,6 +195,7 @@ class Link:
             await delivery
         finally:
             self.is_blocked = False
+            self._watch_answers()  # we could not read them meanwhile
 
     def _note_closed(self, closed: ConnectionClosed) -> None:
         if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
@@ -214,7 +221,12 @@ class Link:
             self.stirred.set()
         elif isinstance(message, SubscriptionAnswer | SubscriptionError):
             self._subscriptions.answered(message)
+            self._watch_answers()
+            self._wishes.set()  # what was refused together may be asked again apart
             self.stirred.set()
+
+    def _watch_answers(self) -> None:
+        self._unanswered_since_s = self._clock.monotonic_s() if self._subscriptions.has_unanswered else None
 
     async def _request(self) -> None:
         pacer = Pacer(1, REQUEST_SPACING_S)
@@ -229,6 +241,8 @@ class Link:
                 self.stirred.set()
                 continue
             pacer.note(self._clock.monotonic_s())
+            if self._unanswered_since_s is None:
+                self._watch_answers()
             try:
                 await self._socket.send(request)
             except ConnectionClosed:

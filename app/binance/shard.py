@@ -27,6 +27,7 @@ from app.market.ports import FeedState, FeedStatus
 log = logging.getLogger(__name__)
 
 _SETTLE_TIMEOUT_S = 10.0
+_ANSWERS_WITHIN_S = 30.0
 # A connection that lasted this long has proved itself, even if nothing was subscribed on it.
 _PROVEN_AFTER_S = 60.0
 
@@ -131,6 +132,12 @@ class Shard:
                 suspicion = ConnectionEvent.SILENT, f"{self._way.host} has gone silent; opening a new connection."
             elif self._doubt:
                 suspicion = ConnectionEvent.DOUBTED, f"{self._doubt}; opening a new connection."
+            elif link.unanswered_s(now_s) > _ANSWERS_WITHIN_S:
+                # Others of its streams may be well, and these would be missing without a word.
+                suspicion = (
+                    ConnectionEvent.DOUBTED,
+                    f"{self._way.host} leaves requests unanswered; opening a new connection.",
+                )
             if suspicion is not None:
                 if (other := await self._replace_suspect(link, *suspicion)) is not link:
                     return other

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 from collections.abc import AsyncIterator, Awaitable
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from app.binance.endpoints import MAX_SYMBOLS, streams_of
 from app.binance.stream import BinanceFeed
@@ -234,6 +237,44 @@ async def test_the_old_connection_serves_until_the_new_one_is_subscribed(server:
         await until(lambda: feed.counters.reconnects == 1 and clock.sleepers >= 2)
         await clock.advance(5)
         await until(lambda: server.open == [server.sockets[1]])
+
+
+async def test_a_connection_that_leaves_requests_unanswered_is_replaced_though_data_comes(server: StreamServer) -> None:
+    feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=1000)
+    server.answers = False
+    async with running(feed, recorder):
+        await until(lambda: server.requests and server.requests[0], "a request")
+        await until(lambda: clock.sleepers)
+        await clock.advance(29)
+        await server.publish(trade_frame(1))
+        await until(lambda: recorder.ids == [1])
+        assert len(server.sockets) == 1
+        server.answers = True
+        await until(lambda: clock.sleepers)
+        await clock.advance(3)
+        await server.settled(BTC, connections=2)
+        await until(lambda: feed.status.state is FeedState.LIVE)
+        await clock.advance(60)
+        assert len(server.sockets) == 2
+    (stale,) = [status for status in recorder.statuses if status.state is FeedState.STALE]
+    assert "leaves requests unanswered" in stale.reason
+    assert FeedState.BACKING_OFF not in recorder.states
+
+
+async def test_one_symbol_that_the_exchange_does_not_like_costs_no_other() -> None:
+    class Picky(StreamServer):
+        async def answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
+            if any(stream.startswith("odd") for stream in request["params"]):
+                await socket.send(json.dumps({"code": 2, "msg": "Invalid request", "id": request["id"]}))
+            else:
+                await super().answer(socket, request)
+
+    async with Picky() as picky:
+        feed = make_feed(picky.url, FastClock(), recorder := Recorder())
+        feed.set_symbols(["BTCUSDT", "ODDUSDT", "ETHUSDT"])
+        async with running(feed, recorder):
+            await picky.settled({*BTC, *streams_of("ETHUSDT")})
+        assert len(picky.sockets) == 1
 
 
 async def test_two_connections_never_deliver_at_once(server: StreamServer) -> None:

@@ -67,6 +67,35 @@ def test_what_the_exchange_refused_is_not_asked_for_again() -> None:
     assert subscriptions.is_settled
 
 
+@given(st.sets(st.integers(0, 449), max_size=5), st.integers(1, 450))
+def test_a_stream_that_is_refused_costs_no_other(bad: set[int], size: int) -> None:
+    streams = [f"s{number:03}@trade" for number in range(size)]
+    refused = {f"s{number:03}@trade" for number in bad} & set(streams)
+    subscriptions, subscribed, asked = Subscriptions(), set[str](), 0
+    subscriptions.want(streams)
+    while (request := subscriptions.next_request()) is not None:
+        asked += 1
+        params = set(json.loads(request)["params"])
+        if params & refused:
+            subscriptions.answered(SubscriptionError(json.loads(request)["id"], 2, "Invalid request"))
+        else:
+            subscribed |= params
+            subscriptions.answered(SubscriptionAnswer(json.loads(request)["id"], None))
+    assert subscribed == set(streams) - refused
+    assert subscriptions.is_settled
+    assert asked <= 3 + 18 * len(refused)
+
+
+def test_what_is_no_longer_wanted_is_not_asked_again_after_a_refusal() -> None:
+    subscriptions = Subscriptions()
+    subscriptions.want({"a@trade", "b@trade"})
+    subscriptions.next_request()
+    subscriptions.answered(SubscriptionError(1, 2, "Invalid request"))
+    subscriptions.want({"b@trade"})
+    assert json.loads(subscriptions.next_request() or "")["params"] == ["b@trade"]
+    assert subscriptions.next_request() is None
+
+
 def test_streams_are_dropped_before_others_are_added() -> None:
     subscriptions = Subscriptions()
     subscriptions.want({"a@trade"})
