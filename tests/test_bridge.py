@@ -301,6 +301,31 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
     play(scene)
 
 
+def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        engine, chart = running.engine, running.chart
+        engine.recorder.repair_trades = 0
+        await until(lambda: engine.database is not None and engine.recorder.tracker("BTCUSDT").last_trade)
+        tracker, ids = engine.recorder.tracker("BTCUSDT"), server.source.trade_ids("BTCUSDT")
+        assert engine.database is not None
+        assert tracker is not None
+        assert ids is not None
+        trades = server.source.trades("BTCUSDT", ids[1] - 1_500, 1_000)
+        assert engine.database.writer.put([trade for trade in trades if trade.trade_id % 5])
+        assert await engine.database.writer.flush(20)
+        engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+        assert tracker.missing_ids().range_count() > 150
+        await until(lambda: sum(gap.missing for gap in chart._reader.gaps) == tracker.missing())
+        counts = [int(mark.text.split()[0].replace(",", "")) for mark in chart._scene.gaps]
+        assert sum(counts) == tracker.missing()
+        assert engine.repairer.wanted.in_view[1]
+        engine.recorder.repair_trades = 10_000
+        await until(lambda: not chart._scene.gaps)
+        assert not tracker.missing()
+
+    play(scene)
+
+
 def test_nothing_of_a_closed_window_is_left_for_another_thread_to_destroy(play: Play) -> None:
     left: list[weakref.ref[object]] = []
 

@@ -1,9 +1,9 @@
 """
 Fetching the trades that were missed.
 
-`app.live.wanted` says what is to be fetched. A request fetches a thousand trades by their ids. First come those in
-view of the chart, then the newest of each symbol in turn; one request in four is not for the view, so that it starves
-nobody.
+`app.live.wanted` says what is to be fetched. A request fetches a thousand trades by their ids, of as many gaps as lie
+among those; where it is refused, each of them is tried by itself. First come those in view of the chart, then the
+newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
 
 Ids that the exchange passes over twice, answering with a later trade, do not exist there: they are noted and never
 asked for again. Any other answer that brings nothing proves nothing. What fails is set aside for a while, longer each
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from app.live.recorder import Recorder
@@ -40,12 +41,21 @@ _HOPEFUL_TRIES = 5
 
 
 class _Chunk(NamedTuple):
-    """The ids that one request asks for, inclusive, and the whole range that they are a part of."""
+    """The ids that one request is to bring, near each other, and the whole of the newest range that they are of."""
 
     tracker: SymbolTracker
-    first: int
-    last: int
+    ids: IdRanges
     of: tuple[int, int]
+
+    @property
+    def first(self) -> int:
+        assert self.ids.first is not None
+        return self.ids.first
+
+    @property
+    def last(self) -> int:
+        assert self.ids.last is not None
+        return self.ids.last
 
 
 class Repairer:
@@ -74,6 +84,7 @@ class Repairer:
         self._moves = recorder.moves
         self._requests = 0
         self._last_symbol = ""
+        self._singly: dict[str, int] = {}  # so many requests of a symbol ask for one range only: which of them fails?
         self._has_faulted = False
 
     @property
@@ -126,10 +137,13 @@ class Repairer:
         except FeedDisconnected as error:
             return self._on_away(chunk, error)
         except (FeedRejected, MalformedMessage) as error:
-            self._set_aside(chunk.tracker, *chunk.of, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
+            if not self._look_closer(chunk):
+                self._set_aside(chunk.tracker, *chunk.of, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
         except Exception as error:  # because one gap that trips the program up must not keep it from the others
-            inside = f"Fetching them failed inside ({type(error).__name__})."
-            if self._set_aside(chunk.tracker, *chunk.of, inside, _REFUSED_S, _LONGEST_REFUSED_S, level=logging.DEBUG):
+            why = f"Fetching them failed inside ({type(error).__name__})."
+            if not self._look_closer(chunk) and self._set_aside(
+                chunk.tracker, *chunk.of, why, _REFUSED_S, _LONGEST_REFUSED_S, level=logging.DEBUG
+            ):
                 logger.critical("repair of %s failed by a fault in the program", chunk.of, exc_info=error)
         else:
             self.failures_in_a_row, self.waits_because = 0, ""
@@ -175,8 +189,8 @@ class Repairer:
             return None
         free = self._free(tracker)
         for first, last in in_view:
-            for missing in reversed(free.within(first, last)):
-                return _chunk(tracker, missing)
+            if missing := free.within(first, last):
+                return self._chunk_of(tracker, reversed(missing))
         return None
 
     def _choose_newest(self) -> _Chunk | None:
@@ -185,18 +199,23 @@ class Repairer:
         at = symbols.index(self._last_symbol) + 1 if self._last_symbol in symbols else 0
         for symbol in [*symbols[at:], *symbols[:at]]:
             tracker = self._recorder.tracker(symbol)
-            newest = next(reversed(self._free(tracker)), None) if tracker is not None else None
-            if tracker is not None and newest is not None:
+            if tracker is not None and (free := self._free(tracker)):
                 self._last_symbol = symbol
-                return _chunk(tracker, newest)
+                return self._chunk_of(tracker, reversed(free))
         return None
+
+    def _chunk_of(self, tracker: SymbolTracker, ranges: Iterable[tuple[int, int]]) -> _Chunk | None:
+        singly = self._singly.get(tracker.symbol, 0)
+        self._singly[tracker.symbol] = max(singly - 1, 0)
+        return _chunk(tracker, ranges, 1 if singly else _IDS_A_PAGE)
 
     # Fetching it
 
     async def _fetch(self, chunk: _Chunk) -> bool:
         """Fetch one chunk; False where that brought nothing."""
-        tracker, first, last = chunk.tracker, chunk.first, chunk.last
-        before = _count(tracker.held().missing(first, last))
+        tracker, ids = chunk.tracker, chunk.ids
+        before = (ids - tracker.held()).count()
+        gaps = {tracker.missing_ids().range_of(first) for first, _ in ids} - {None}
         passed_over = await self._take(chunk)
         if passed_over:
             await self._clock.sleep(_DOUBT_S)
@@ -204,17 +223,13 @@ class Repairer:
                 self._note_absent(tracker, passed_over, await self._take(chunk))
         if not self._is_current(tracker):
             return True
-        left = tracker.held().missing(first, last)
-        if before and not left and not tracker.held().missing(*chunk.of):
-            self.gaps_repaired += 1
-            logger.info(
-                "%s: the gap from trade %d on is closed",
-                tracker.symbol,
-                chunk.of[0],
-                extra={"symbol": tracker.symbol, "first_trade_id": chunk.of[0]},
-            )
+        for first, last in sorted(gap for gap in gaps if gap is not None):
+            if not tracker.held().missing(first, last):
+                self.gaps_repaired += 1
+                more = {"symbol": tracker.symbol, "first_trade_id": first}
+                logger.info("%s: the gap from trade %d on is closed", tracker.symbol, first, extra=more)
         # What came by itself meanwhile is no failure of the exchange's.
-        return not before or _count(left) < before
+        return not before or (ids - tracker.held()).count() < before
 
     async def _take(self, chunk: _Chunk) -> IdRanges:
         """Ask for a chunk once and take in what comes; return the ids it lacks although it has a later one."""
@@ -222,14 +237,11 @@ class Repairer:
         page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
         if not page or not self._is_current(tracker):
             return IdRanges()
-        self.repaired += await self._recorder.ingest([trade for trade in page if first <= trade.trade_id <= last])
+        wanted = chunk.ids - tracker.held()
+        self.repaired += await self._recorder.ingest([trade for trade in page if trade.trade_id in wanted])
         given = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
         assert given.last is not None
-        return IdRanges(
-            missing
-            for passed_first, passed_last in given.missing(first, min(given.last, last))
-            for missing in tracker.held().missing(passed_first, passed_last)
-        )
+        return (given.complement(first, min(given.last, last)) & chunk.ids) - tracker.held()
 
     def _is_current(self, tracker: SymbolTracker) -> bool:
         """Whether the symbol is still recorded, and into the same database, as when it was asked for."""
@@ -250,6 +262,14 @@ class Repairer:
                 )
                 tracker.note_absent(absent_first, absent_last)
                 self.absent += absent_last - absent_first + 1
+
+    def _look_closer(self, chunk: _Chunk) -> bool:
+        """Ask for the ranges of a failed request one by one from now on; False where it was a single one."""
+        ranges = chunk.ids.range_count()
+        if ranges > 1:
+            self.failures += 1
+            self._singly[chunk.tracker.symbol] = ranges
+        return ranges > 1
 
     def _on_away(self, chunk: _Chunk, error: FeedDisconnected) -> float:
         """Return how long to wait; a request that fails for itself alone holds nobody else up."""
@@ -312,11 +332,19 @@ class Repairer:
         return setback.delay_s <= shortest_s
 
 
-def _chunk(tracker: SymbolTracker, missing: tuple[int, int]) -> _Chunk:
-    """Return the newest ids of a missing range that one request can ask for."""
-    first, last = missing
-    return _Chunk(tracker, max(first, last - _IDS_A_PAGE + 1), last, missing)
-
-
-def _count(ranges: Iterable[tuple[int, int]]) -> int:
-    return sum(last - first + 1 for first, last in ranges)
+def _chunk(tracker: SymbolTracker, ranges: Iterable[tuple[int, int]], most: int) -> _Chunk | None:
+    """
+    Return the newest ids that one request can bring of the missing ranges, which are given newest first; of ``most``
+    ranges at most.
+    """
+    taken: list[tuple[int, int]] = []
+    lowest, newest = 0, (0, 0)
+    for first, last in islice(ranges, most):
+        if not taken:
+            newest, lowest = (first, last), last - _IDS_A_PAGE + 1
+            taken.append((max(first, lowest), last))
+        elif first >= lowest:
+            taken.append((first, last))
+        else:
+            break
+    return _Chunk(tracker, IdRanges(reversed(taken)), newest) if taken else None
