@@ -3,7 +3,8 @@ How long the chart takes to draw, beside an empty pyqtgraph plot drawn in the sa
 
 Run it: ``python tests/benchmarks/bench_chart.py 10000 100000``. Every timing is from the change to the end of a paint
 that really happened, and fails where none did. Milliseconds, median / 99th percentile; the ratio compares medians with
-panning the empty plot (no grid). A replace includes what the chart does, not the filling of the series.
+panning the empty plot (no grid). A replace includes what the chart does, not the filling of the series. With
+``--indicators``: the same with these on, such as ``--indicators ema,vwap,rsi``.
 """
 
 from __future__ import annotations
@@ -90,16 +91,20 @@ def empty_plot() -> np.ndarray:
     return taken
 
 
-def chart_timings(count: int) -> dict[str, np.ndarray]:
-    """Time the chart over that many bars, crosshair, gaps and legend on."""
+def chart_timings(count: int, indicators: list[str]) -> dict[str, np.ndarray]:
+    """Time the chart over that many bars, crosshair, gaps, legend and these indicators on."""
     candles = walk(count)
     series, other = CandleSeries("X", MINUTE), CandleSeries("X", MINUTE)
     series.replace(candles)
     other.replace(candles)
+    series.set_begins(begins=True)
+    other.set_begins(begins=True)
     chart = ChartWidget()
     chart.resize(*SIZE)
     chart.show()
     chart.set_series(series, Symbol("X", "X", "USDT", E8 // 100, 1000))
+    for key in indicators:
+        chart.add_indicator(key)
     chart.zoom(chart.width() / IN_VIEW / 7)
     chart.follow_latest()
     chart.point_at(QPointF(700, 300))
@@ -137,12 +142,14 @@ def chart_timings(count: int) -> dict[str, np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bars", nargs="*", type=int, default=[10_000, 100_000])
-    bars = parser.parse_args().bars
+    parser.add_argument("--indicators", default="", help="keys of indicators to have on, separated by commas")
+    arguments = parser.parse_args()
+    bars, indicators = arguments.bars, [key for key in arguments.indicators.split(",") if key]
     app = QApplication.instance() or QApplication([])
     yardstick = float(np.median(empty_plot()))
     print(f"empty pyqtgraph plot, pan: {yardstick:.2f} ms")
     for count in bars:
-        for name, taken in chart_timings(count).items():
+        for name, taken in chart_timings(count, indicators).items():
             middle, worst = np.median(taken), np.percentile(taken, 99)
             print(f"{count:>9,} bars  {name:<12} {middle:6.2f} / {worst:6.2f} ms   x{middle / yardstick:.2f}")
     app.processEvents()
