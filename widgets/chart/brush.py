@@ -13,13 +13,14 @@ from collections.abc import Iterator
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF
 
 from app.market.series import BarColumns
 from widgets.chart.geometry import Columns, Pixels, bar_columns, middles, rows_of
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import Scene
+from widgets.chart.strokes import stroke
 from widgets.chart.value_view import ValueView
 
 Values = NDArray[np.float64]
@@ -100,14 +101,8 @@ class PaneBrush:
             self._thick_columns(colour, bars, round(width), view)
             return
         xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close, view)
-        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
-        self._painter.setPen(pen)
         for run in runs_of(np.isfinite(ys)):
-            if run.stop - run.start > 1:
-                self._painter.drawPolyline(polygon_of(xs[run], ys[run]))
-            else:
-                self._painter.drawPoint(QPointF(xs[run.start], ys[run.start]))
+            stroke(self._painter, colour, polygon_of(xs[run], ys[run]), width)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def band_between(self, colour: QColor, bars: BarColumns, low: Values, high: Values | float) -> None:

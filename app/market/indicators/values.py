@@ -57,7 +57,7 @@ class IndicatorValues:
 
     def blocks(self, interval: Interval) -> Blocks:
         """Return where its calculations begin at that interval."""
-        return Blocks(interval, self.indicator.warm_up(**self.settings))
+        return Blocks(interval, self.indicator.warm_up(**self.settings), is_strict=self.indicator.settled_only)
 
     def between(self, name: str, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
         """
@@ -104,7 +104,7 @@ class IndicatorValues:
         assert self._blocks is not None
         is_whole = int(series.slots[start]) == origin or (start == 0 and series.begins)
         if not is_whole:
-            if self._blocks.are_sessions or self.indicator.settled_only:
+            if self._blocks.is_strict:
                 return
             row = max(row, start + self._blocks.warm_up)
         if row >= stop:

@@ -38,9 +38,9 @@ CASES: list[tuple[str, dict[str, Any], Reference]] = [
 
 @pytest.mark.parametrize(("key", "settings", "formula"), CASES, ids=lambda value: str(value)[:24])
 def test_an_indicator_is_its_formula(key: str, settings: dict[str, Any], formula: Reference) -> None:
-    # Some blocks beyond the first, in which a calculation begins that is not the reference's.
+    # With a new block, in which a calculation begins that is not the reference's.
     interval = Interval.parse("5m" if key in ("vwap", "cvd") else "1m")
-    series = series_of(walk(2600), interval.slot(1_723_060_000_000_000), interval=interval)
+    series = series_of(walk(2600), interval.slot(1_723_060_000_000_000) // 4096 * 4096 - 1600, interval=interval)
     indicator = find(key)
     assert indicator is not None
     computed = followed(IndicatorValues(indicator, settings), series)

@@ -17,7 +17,7 @@ from tests.market.indicators.helpers import MIDNIGHT, MINUTE, followed, last_of,
 
 ALL = [indicator.key for indicator in indicators()]
 SHORT = {"period": 3, "fast": 3, "slow": 5, "signal": 2}
-EDGE = MIDNIGHT // 1024 * 1024 + 1024  # where one block of candles ends and the next begins
+EDGE = MIDNIGHT // 4096 * 4096 + 4096  # where one block of candles ends and the next begins
 
 
 def values_of(key: str, **given_settings: int | str) -> IndicatorValues:

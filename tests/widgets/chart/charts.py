@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QColor, QImage, QPixmap
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -76,6 +76,18 @@ def picture(chart: ChartWidget, scale: float = 1.0) -> QImage:
 def colour_at(image: QImage, point: QPointF) -> str:
     scale = image.devicePixelRatio()
     return image.pixelColor(int(point.x() * scale), int(point.y() * scale)).name()
+
+
+def is_drawn_at(image: QImage, point: QPointF, colour: str, share: float = 0.6) -> bool:
+    """Whether a pixel or so from there it is that colour, or, as at an antialiased line's edge, most of it."""
+    wanted, least = QColor(colour), (1 - share) * 255
+    for x in range(-2, 3):
+        for y in range(-2, 3):
+            seen = QColor(colour_at(image, point + QPointF(x / 2, y / 2)))
+            parts = zip(wanted.getRgb(), seen.getRgb(), strict=True)
+            if max(abs(one - other) for one, other in parts) <= least:
+                return True
+    return False
 
 
 def run_of(image: QImage, x: int, y: int) -> tuple[int, int]:

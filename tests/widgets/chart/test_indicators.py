@@ -10,8 +10,8 @@ from charts import (
     MINUTE,
     candle,
     canvas_of,
-    colour_at,
     count_of,
+    is_drawn_at,
     picture,
     place,
     series_of,
@@ -77,8 +77,7 @@ def test_an_overlay_is_drawn_in_its_colour_over_prices_and_says_its_value(qtbot:
     assert shown.entry_texts() == ["SMA 2 105.00"]
     colour = study.name_colour(DARK).name()
     image = picture(shown)
-    at = place(shown, FIRST_SLOT + 190.5, 105)
-    assert any(colour_at(image, at + QPoint(0, dy)) == colour for dy in (-1, 0, 1))
+    assert is_drawn_at(image, place(shown, FIRST_SLOT + 190.5, 105), colour)
     shown.remove_indicator(study.key)
     settle(qtbot, shown)
     assert picture(shown) == before

@@ -10,6 +10,7 @@ from charts import (
     canvas_of,
     colour_at,
     count_of,
+    is_drawn_at,
     picture,
     place,
     series_of,
@@ -94,7 +95,7 @@ def test_a_line_goes_through_the_closes(qtbot: QtBot, chart: ChartWidget, kind: 
     draw(qtbot, chart, ChartStyle(kind))
     image = picture(chart, 2.0)
     for slot, price in ((RISING, 110.0), (FALLING, 100.0), (RISING - 0.5, 105.0)):
-        assert DARK.accent in around(image, place(chart, slot, price))
+        assert is_drawn_at(image, place(chart, slot, price), DARK.accent)
     blues = [colour_at(image, place(chart, FALLING + 0.5, price))[5:] for price in (101, 99)]
     assert (blues[0] > DARK.background[5:]) == (kind is Kind.AREA)
     assert (blues[0] > blues[1]) == (kind is Kind.AREA)  # paler further down

@@ -85,8 +85,9 @@ class Studying:
         """Return the slot back to which candles must be loaded for the indicators' values from ``slot`` on."""
         if self._series is None:
             return slot
-        origins = (study.values.blocks(self._series.interval).of(slot).origin for study in self._panes.studies)
-        return max(min(origins, default=slot), slot - _MOST_SLOTS)
+        interval, studies = self._series.interval, self._panes.studies
+        needed = (study.values.blocks(interval).first_needed(slot) for study in studies)
+        return max(min(needed, default=slot), slot - _MOST_SLOTS)
 
     def entry_texts(self) -> list[str]:
         """Return what the panes' titles say of the studies, from top to bottom."""
