@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -71,9 +72,10 @@ def each(act: Callable[[Connection], Awaitable[None] | None]) -> Act:
 
     async def begin(scene: Scene) -> None:
         for connection in scene.connections:
-            waiting = act(connection)
-            if waiting is not None:
-                await waiting
+            with suppress(ConnectionError):  # gone just now by another fault
+                waiting = act(connection)
+                if waiting is not None:
+                    await waiting
 
     return begin
 

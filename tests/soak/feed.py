@@ -160,7 +160,9 @@ class Soak:
             work: Coroutine[Any, Any, None] = self._kill() if throw.kind is None else self._throw(throw.kind)
             thrown.add(asyncio.create_task(work))
         await asyncio.sleep(max(0.0, begin_s + seconds - time.monotonic()))
-        await asyncio.gather(*thrown)
+        for failure in await asyncio.gather(*thrown, return_exceptions=True):
+            if failure is not None:  # what was stored is compared all the same
+                self._report.differences.append(f"a fault could not be thrown: {failure!r}")
         self._report.minutes = (time.monotonic() - begin_s) / 60
         await self._settle()
         watching.cancel()
