@@ -91,7 +91,7 @@ def _run_window(
 ) -> tuple[Outcome, WindowState]:
     import qasync  # the sandbox starts in its own process meanwhile
 
-    application = _application()
+    application = _application(settings.text_percent)
     loop = qasync.QEventLoop(application)
     # Leaving the loop waits for its worker threads, which is a part of the ending.
     with bounded_ending() as begin_ending, loop:
@@ -109,7 +109,7 @@ def _let_go() -> None:
     let_go()
 
 
-def _application() -> QApplication:
+def _application(text_percent: int) -> QApplication:
     from PySide6.QtWidgets import QApplication
 
     from widgets.style import prepare_application
@@ -118,7 +118,7 @@ def _application() -> QApplication:
     if not isinstance(application, QApplication):
         application = QApplication(["cryptopipe"])
         application.setQuitOnLastWindowClosed(False)
-        prepare_application(application)
+        prepare_application(application, text_percent)
     return application
 
 

@@ -90,6 +90,7 @@ class Settings:
     candle_colours: CandleColours = _setting(
         "green-red", "Rising and falling: green-red, or blue-orange, which colour-blind eyes tell apart."
     )
+    text_percent: int = _setting(100, "Size of the window's text, in percent of the desktop's.", at_least=50)
     spread_percent: float = _setting(
         0.0, "Show bid and ask as last price ± this percentage; 0 shows the exchange's own.", at_least=0
     )

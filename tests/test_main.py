@@ -211,9 +211,9 @@ def test_a_simulated_market_that_never_starts_is_a_sentence_and_leaves_no_proces
 # Does something once the window is shown; its name is “act”.
 ONCE_SHOWN = """
 make = program._application
-def application():
+def application(text_percent):
     from PySide6.QtCore import QTimer
-    made = make()
+    made = make(text_percent)
     QTimer.singleShot(500, lambda: act(made))
     return made
 program._application = application

@@ -74,7 +74,7 @@ class DatabaseDialog(QDialog):
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle("Database")
-        self.setFixedWidth(_WIDTH)
+        self.setFixedWidth(style.px(_WIDTH))
         self.state = DialogState.EDITING
         self._locked = locked
         self.form = DatabaseForm(read_url, lambda text: self._say(text, "warning"))
@@ -226,7 +226,7 @@ class DatabaseDialog(QDialog):
             self.form.updateGeometry()  # or the layout would count what has just been hidden
             layout.invalidate()
             layout.activate()
-            self.setFixedHeight(layout.totalHeightForWidth(_WIDTH))
+            self.setFixedHeight(layout.totalHeightForWidth(style.px(_WIDTH)))
 
     def _arrange(self) -> None:
         self._facts_layout.setContentsMargins(12, 10, 12, 10)

@@ -59,17 +59,17 @@ class MetricTile(QWidget):
         return text(latest(self._view.values), self._view.unit)
 
     def sizeHint(self) -> QSize:
-        return QSize(_WIDTH, _HEIGHT)
+        return QSize(style.px(_WIDTH), style.px(_HEIGHT))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(_WIDTH - 28, _HEIGHT)
+        return QSize(style.px(_WIDTH - 28), style.px(_HEIGHT))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         inside = QRectF(self.rect()).adjusted(_MARGIN_X, _MARGIN_Y, -_MARGIN_X, -_MARGIN_Y)
-        self._draw_head(painter, QRectF(inside.left(), inside.top(), inside.width(), _HEAD))
-        self._draw_plot(painter, inside.adjusted(0, _HEAD + _PLOT_GAP, 0, 0))
+        self._draw_head(painter, QRectF(inside.left(), inside.top(), inside.width(), style.px(_HEAD)))
+        self._draw_plot(painter, inside.adjusted(0, style.px(_HEAD) + _PLOT_GAP, 0, 0))
         painter.end()
 
     def _draw_head(self, painter: QPainter, rect: QRectF) -> None:

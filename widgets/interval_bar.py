@@ -19,6 +19,10 @@ from widgets.overlay import Overlay
 from widgets.theme import Palette
 
 SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "30s 1m 5m 15m 1h 4h 1d".split())
+_LEFT_OUT = tuple(
+    Interval.parse(name) for name in "30s 4h 15m 5m 1d 1h 1m".split()
+)  # in that order, where room is short
+_SPACING = 2
 
 
 class IntervalBar(QWidget):
@@ -50,7 +54,7 @@ class IntervalBar(QWidget):
         self._more.setMenu(self.menu)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout.setSpacing(_SPACING)
         for button in (*self._buttons.values(), self._extra, self._more):
             layout.addWidget(button)
 
@@ -62,6 +66,19 @@ class IntervalBar(QWidget):
         self._extra.setToolTip(spelled(interval))
         self._extra.setVisible(interval not in self._buttons)
         self._show_chosen()
+
+    def fold_to(self, room: int | None) -> None:
+        """Leave out buttons until the rest is no wider, but for the chosen one; None: none. The menu has them all."""
+        for button in self._buttons.values():
+            button.show()
+        missing = 0 if room is None else self.minimumSizeHint().width() - room
+        for interval in _LEFT_OUT:
+            button = self._buttons[interval]
+            if missing > 0 and interval != self._interval:
+                missing -= button.sizeHint().width() + _SPACING
+                button.hide()
+            self._actions[interval].setVisible(button.isHidden())
+        self.updateGeometry()
 
     def set_palette(self, palette: Palette) -> None:
         self._more.setIcon(icons.icon("chevron-down", palette.dim))
@@ -78,11 +95,11 @@ class IntervalBar(QWidget):
         menu = QMenu(self)
         menu.setFont(style.font())
         for interval in MENU_INTERVALS:
-            if interval not in self._buttons:
-                action = menu.addAction(f"{interval.name}\t{spelled(interval)}")
-                action.setCheckable(True)
-                action.triggered.connect(lambda _=False, chosen=interval: self._request(chosen))
-                self._actions[interval] = action
+            action = menu.addAction(f"{interval.name}\t{spelled(interval)}")
+            action.setCheckable(True)
+            action.setVisible(interval not in self._buttons)
+            action.triggered.connect(lambda _=False, chosen=interval: self._request(chosen))
+            self._actions[interval] = action
         menu.addSeparator()
         menu.addAction("Type an interval…", self.entry_requested.emit)
         return menu
@@ -138,8 +155,8 @@ class IntervalEntry(Overlay):
         self.edit.end(False)
 
     def sizeHint(self) -> QSize:
-        height = self._layout.totalHeightForWidth(self._WIDTH)
-        return QSize(self._WIDTH, height if height > 0 else super().sizeHint().height())
+        height = self._layout.totalHeightForWidth(style.px(self._WIDTH))
+        return QSize(style.px(self._WIDTH), height if height > 0 else super().sizeHint().height())
 
     def _describe(self, text: str) -> None:
         # While typing, what is not an interval yet is no mistake yet: that is said on Enter.

@@ -207,7 +207,7 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
-        self.setMinimumSize(1000, 560)
+        self.setMinimumSize(QSize(style.px(1000), style.px(560)).boundedTo(self._largest()))
         self.resize(_SIZE.boundedTo(self.screen().availableSize()))
         top = QWidget()
         layout = QVBoxLayout(top)
@@ -219,11 +219,15 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.chart)
         self.chart.setFocus()
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
-        self.resizeDocks([self.side_panel], [SidePanel.WIDTH], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.side_panel], [style.px(SidePanel.WIDTH)], Qt.Orientation.Horizontal)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.diagnostics)
         self.diagnostics.hide()
         self.setStatusBar(self.status_bar)
+
+    def _largest(self) -> QSize:
+        """Return the size that a window may need at the most: the screen's, or that of one with text of usual size."""
+        return self.screen().availableSize().expandedTo(QSize(1000, 560))
 
     def _connect_signals(self) -> None:
         self.top_bar.picker_requested.connect(self.open_symbol_picker)

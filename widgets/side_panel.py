@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QDockWidget, QFrame, QVBoxLayout, QWidget
 
+from widgets import style
 from widgets.quote_panel import QuotePanel
 from widgets.watchlist import Watchlist
 
@@ -25,7 +26,7 @@ class SidePanel(QDockWidget):
         rule.setFixedHeight(1)
         inside = QFrame()
         inside.setObjectName("sidePanel")
-        inside.setMinimumWidth(264)
+        inside.setMinimumWidth(style.px(264))
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

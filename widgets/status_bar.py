@@ -50,7 +50,7 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self.setFixedHeight(HEIGHT)
+        self.setFixedHeight(style.px(HEIGHT))
         self.setAccessibleName("Status")
         small = style.font(12)
         self.dot = QLabel()

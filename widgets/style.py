@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
 from widgets import icons
@@ -21,22 +21,38 @@ BODY_PX = 13
 SMALL_PX = 11
 TITLE_PX = 16
 
+_USUAL_SYSTEM_PX = {"win32": 12, "darwin": 13}
+_SCALE = "cryptopipeTextScale"  # a property of the application, which every widget can ask
 _TABULAR_FIGURES = QFont.Tag("tnum")
 
 
-def prepare_application(application: QApplication) -> None:
-    """Set what is the application's rather than a window's: base style, font, icon. Call once, before any window."""
+def prepare_application(application: QApplication, text_percent: int = 100) -> None:
+    """
+    Set what is the application's rather than a window's: base style, font, icon. Call once, before any window.
+
+    Text is as large as the system's where that is larger than usual, times ``text_percent``.
+    """
     application.setStyle("Fusion")  # the one style that follows our colours on every platform
+    system = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)).pixelSize()
+    usual = _USUAL_SYSTEM_PX.get(sys.platform, BODY_PX)
+    application.setProperty(_SCALE, max(system / usual, 1.0) * text_percent / 100)
     application.setFont(font())
     QToolTip.setFont(font(12))
     application.setWindowIcon(icons.application_icon())
     application.setDesktopFileName("cryptopipe")
 
 
+def px(pixels: float) -> int:
+    """Return a length that is made for text of the usual size for text of the size that there is, in logical pixels."""
+    application = QApplication.instance()
+    scale = application.property(_SCALE) if application is not None else None
+    return round(pixels * (scale or 1.0))
+
+
 def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """Return the interface font with tabular figures."""
+    """Return the interface font with tabular figures; ``pixels``: its usual size."""
     made = QFont(_family())
-    made.setPixelSize(pixels)
+    made.setPixelSize(max(px(pixels), 1))
     made.setWeight(weight)
     made.setFeature(_TABULAR_FIGURES, 1)
     return made

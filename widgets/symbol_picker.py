@@ -161,10 +161,10 @@ class SymbolPicker(Overlay):
 
     def sizeHint(self) -> QSize:
         room = self._window.height() - 2 * 48 - 28
-        return QSize(self._SIZE.width(), max(200, min(self._SIZE.height(), room)))
+        return QSize(style.px(self._SIZE.width()), max(200, min(self._SIZE.height(), room)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        page = max(1, self.list.height() // SymbolDelegate.ROW_HEIGHT - 1)
+        page = max(1, self.list.height() // style.px(SymbolDelegate.ROW_HEIGHT) - 1)
         steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: page, Qt.Key.Key_PageUp: -page}
         step = steps.get(Qt.Key(event.key()))
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -284,7 +284,7 @@ class SymbolDelegate(QStyledItemDelegate):
         self._small = style.font(style.SMALL_PX)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return QSize(0, self.ROW_HEIGHT)
+        return QSize(0, style.px(self.ROW_HEIGHT))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         symbol: Symbol = index.data(SYMBOL_ROLE)

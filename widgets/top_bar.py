@@ -87,7 +87,7 @@ class TopBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("topBar")
-        self.setFixedHeight(HEIGHT)
+        self.setFixedHeight(style.px(HEIGHT))
         self.symbol = SymbolButton()
         self.price = SteadyLabel(font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
         self.price.setAccessibleName("Last price")
@@ -203,8 +203,11 @@ class TopBar(QFrame):
             *(self.indicators_button, self.chart_button),
         )
         self._chart_divider.hide()
+        self.intervals.fold_to(None)
         fold(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
         self._chart_divider.setHidden(self.chart_button.isHidden())
+        if (missing := self.minimumSizeHint().width() - self.width()) > 0:
+            self.intervals.fold_to(self.intervals.minimumSizeHint().width() - missing)
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)

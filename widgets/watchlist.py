@@ -107,10 +107,10 @@ class WatchlistView(QListView):
     """Whether an empty list says so: not before its rows are known."""
 
     def sizeHint(self) -> QSize:
-        return QSize(296, max(1, self.model().rowCount()) * ROW_HEIGHT)
+        return QSize(296, max(1, self.model().rowCount()) * style.px(ROW_HEIGHT))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, 2 * ROW_HEIGHT)
+        return QSize(200, 2 * style.px(ROW_HEIGHT))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
@@ -207,7 +207,7 @@ class Watchlist(QWidget):
         first = self.view.indexAt(QPoint(0, 0)).row()
         if first < 0 or not self.view.isVisible():
             return []
-        return self.model.names()[first : first + height // ROW_HEIGHT + 2]
+        return self.model.names()[first : first + height // style.px(ROW_HEIGHT) + 2]
 
     def set_symbol(self, symbol: Symbol) -> None:
         """Highlight the symbol that the chart shows."""

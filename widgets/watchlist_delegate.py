@@ -47,7 +47,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         self._palette = palette
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(0, ROW_HEIGHT)
+        return QSize(0, style.px(ROW_HEIGHT))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -57,11 +57,11 @@ class WatchlistDelegate(QStyledItemDelegate):
         row: WatchRow = index.data(ROW_ROLE)
         painter.save()
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
-        inner = rect.adjusted(_PADDING, 6, -_PADDING, -6)
+        inner, first = rect.adjusted(_PADDING, 6, -_PADDING, -6), style.px(18)
         if row.recorded and not row.symbol.trouble:
             self._paint_dot(painter, rect, live=row.receiving)
-        self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), 18), row)
-        self._paint_second_line(painter, QRect(inner.left(), inner.top() + 18, inner.width(), 16), row)
+        self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), first), row)
+        self._paint_second_line(painter, QRect(inner.left(), inner.top() + first, inner.width(), style.px(16)), row)
         painter.restore()
 
     def _paint_background(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, *, chosen: bool) -> None:
@@ -74,7 +74,7 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
     def _paint_dot(self, painter: QPainter, rect: QRect, *, live: bool) -> None:
-        place = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + 13, _DOT, _DOT)
+        place = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + style.px(13), _DOT, _DOT)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if live:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.ports import FeedState
 from tests.widgets.conftest import BTCUSDT, IDRT, SATS
-from widgets import watchlist_delegate
+from widgets import style, watchlist_delegate
 from widgets.chart.chart_widget import ChartWidget
 from widgets.labels import ElidedLabel
 from widgets.main_window import MainWindow
@@ -162,6 +164,49 @@ def test_the_longest_texts_are_not_cut_off(
     assert window.top_bar.width() == window.width()
     assert window.status_bar.width() == window.width()
     assert elided_in_the_watchlist(window, monkeypatch) == []
+
+
+@pytest.fixture
+def large_text(prepared: QApplication) -> Iterator[None]:
+    """Text half as large again, as ``text_percent`` and the desktop make it."""
+    style.prepare_application(prepared, 150)
+    yield
+    style.prepare_application(prepared)
+
+
+def test_nothing_is_cut_off_where_text_is_half_as_large_again(
+    large_text: None, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = MainWindow(ChartWidget())
+    window.resize(window.minimumSize())
+    fill_with_long_texts(window)
+    window.show()
+    qtbot.waitExposed(window)
+    QApplication.processEvents()
+    assert window.top_bar.price.fontMetrics().height() >= 1.4 * 16
+    assert [cut for cut in cut_off(window) if cut] == []
+    assert too_low(window) == []
+    assert elided_in_the_watchlist(window, monkeypatch) == []
+    window.open_symbol_picker()
+    window.keys_overview.toggle()
+    QApplication.processEvents()
+    assert too_low(window) == []
+    window.allow_close()
+    window.close()
+    window.deleteLater()
+    QApplication.processEvents()
+
+
+def too_low(window: MainWindow) -> list[str]:
+    """Return the texts of visible labels, buttons and lines that are lower than their font."""
+    return [
+        widget.text() or widget.accessibleName()
+        for widget in window.findChildren(QWidget)
+        if isinstance(widget, QLabel | QAbstractButton | QLineEdit)
+        and widget.isVisible()
+        and widget.text()
+        and widget.contentsRect().height() < widget.fontMetrics().height()
+    ]
 
 
 def fill_with_long_texts(window: MainWindow) -> None:

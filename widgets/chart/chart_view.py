@@ -263,7 +263,12 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
 
     def _lay_out(self) -> None:
         scene, canvas = self._scene, self._canvas
-        scene.layout = Layout.of(canvas.width(), canvas.height(), self._axis_px or _FIRST_AXIS_PX, _TIME_AXIS_PX)
+        scene.layout = Layout.of(
+            canvas.width(),
+            canvas.height(),
+            self._axis_px or _FIRST_AXIS_PX * scene.styles.scale,
+            _TIME_AXIS_PX * scene.styles.scale,
+        )
         scene.time.width_px = max(scene.layout.panes.width(), 1.0)
         self._panes.lay_out()
         canvas.place_items()

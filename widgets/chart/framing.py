@@ -82,7 +82,9 @@ def mark_axes(scene: Scene, interval: Interval | None) -> None:
     scene.day_bands = []
     if shown and interval is not None:
         time, zone = scene.time, scene.times.zone
-        scene.mark_times(time_ticks(interval, time.left, time.right, _TIME_TICK_PX / time.bar_px, zone))
+        scene.mark_times(
+            time_ticks(interval, time.left, time.right, _TIME_TICK_PX * scene.styles.scale / time.bar_px, zone)
+        )
         if scene.times.shaded:
             scene.day_bands = day_bands(interval, time, zone)
 
@@ -90,8 +92,8 @@ def mark_axes(scene: Scene, interval: Interval | None) -> None:
 def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
     view, height = pane.view, pane.rect.height()
     if pane.unit is Unit.PRICE:
-        return price_marks(view, height, pane.tick_px, decimals_of(scene))
-    values = round_values(view.low, view.high, height, pane.tick_px)
+        return price_marks(view, height, pane.tick_px * pane.scale, decimals_of(scene))
+    values = round_values(view.low, view.high, height, pane.tick_px * pane.scale)
     if pane.unit is Unit.NUMBER:
         decimals = decimals_between(values)
         return [ValueTick(value, format_price(value, decimals)) for value in values]

@@ -39,7 +39,7 @@ def title_rect(scene: Scene, pane: Pane) -> QRectF:
 
 def title_middle(pane: Pane) -> float:
     """Return how far below the pane's top the middle of its title is."""
-    return LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX
+    return (LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX) * pane.scale
 
 
 class Overlay(GraphicsObject):  # type: ignore[misc]
@@ -121,7 +121,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]
     def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, style = self._scene, self._scene.styles.small
         pane, free_from = scene.price.rect, 0.0
-        middle = pane.top() + _GAP_TEXT_MIDDLE_PX + scene.legend_rows * LEGEND_ROW_PX
+        middle = pane.top() + (_GAP_TEXT_MIDDLE_PX + scene.legend_rows * LEGEND_ROW_PX) * scene.styles.scale
         for gap in scene.gaps:
             left, right = self._gap_span(gap)
             width = style.width(gap.text)

@@ -59,7 +59,11 @@ class Layer(Protocol):
 
 @dataclass(slots=True)
 class Pane:
-    """A pane: rect and margins in the view's logical pixels; layers from the back to the front."""
+    """
+    A pane: rect, margins and ``tick_px`` in the view's logical pixels; layers from the back to the front.
+
+    ``scale``: how much larger than usual its text is, and so the room for that.
+    """
 
     key: str
     unit: Unit
@@ -68,6 +72,7 @@ class Pane:
     tick_px: float
     view: ValueView = field(default_factory=ValueView)
     rect: QRectF = field(default_factory=QRectF)
+    scale: float = 1.0
     ticks: list[ValueTick] = field(default_factory=list)
     tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far down the ticks stand
     title: list[Piece] = field(default_factory=list)
@@ -92,4 +97,4 @@ class Pane:
         extents = [extent for layer in self.layers if (extent := layer.extent()) is not None]
         if extents:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
-            self.view.fit(low, high, self.rect.height(), self.margins, least)
+            self.view.fit(low, high, self.rect.height(), self.margins.scaled(self.scale), least)

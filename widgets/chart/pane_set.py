@@ -155,7 +155,7 @@ class PaneSet:
         """Give every pane its rectangle in the scene's layout."""
         area, top = self._scene.layout.panes, self._scene.layout.panes.top()
         for pane, height in zip(self._scene.panes, self._heights(), strict=True):
-            pane.rect = QRectF(area.left(), top, area.width(), height)
+            pane.rect, pane.scale = QRectF(area.left(), top, area.width(), height), self._scene.styles.scale
             top += height
 
     def drag(self, separator: int, by_px: float) -> None:

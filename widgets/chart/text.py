@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QPainter, QStaticText
 
 from widgets.chart.pixels import DevicePixels
+from widgets.style import BODY_PX
 
 _MOST_TEXTS = 1024
 
@@ -52,10 +53,11 @@ class TextStyle:
 
 
 class TextStyles:
-    """The chart's few styles, all of the window's own font."""
+    """The chart's few styles, all of the window's own font; ``scale``: how much larger than usual it is, at least 1."""
 
     def __init__(self, base: QFont) -> None:
         pixels = max(QFontInfo(base).pixelSize(), 9)
+        self.scale = max(pixels / BODY_PX, 1.0)
         self.body = TextStyle(_tabular(base, pixels))
         self.bold = TextStyle(_tabular(base, pixels, QFont.Weight.DemiBold))
         self.small = TextStyle(_tabular(base, max(pixels - 1, 9)))

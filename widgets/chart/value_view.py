@@ -23,6 +23,10 @@ class Margins(NamedTuple):
     bottom_px: float
     bottom_share: float = 0.0  # besides, of the height
 
+    def scaled(self, scale: float) -> Margins:
+        """Return them for text that is so much larger."""
+        return Margins(self.top_px * scale, self.bottom_px * scale, self.bottom_share)
+
 
 class Scale(Enum):
     """How values are spread over the height; the value is what a file remembers."""

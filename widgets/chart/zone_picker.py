@@ -96,10 +96,10 @@ class ZonePicker(Overlay):
         self.list.scrollTo(self.list.currentIndex(), QListView.ScrollHint.PositionAtCenter)
 
     def sizeHint(self) -> QSize:
-        return QSize(320, max(120, min(400, self._window.height() - 120)))
+        return QSize(style.px(320), max(120, min(400, self._window.height() - 120)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        page = max(1, self.list.height() // _ROW_PX - 1)
+        page = max(1, self.list.height() // style.px(_ROW_PX) - 1)
         steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: page, Qt.Key.Key_PageUp: -page}
         step = steps.get(Qt.Key(event.key()))
         if step is None:
@@ -180,7 +180,7 @@ class _ZoneDelegate(QStyledItemDelegate):
         self.chosen = ""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return QSize(0, _ROW_PX)
+        return QSize(0, style.px(_ROW_PX))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         zone: Zone = index.data(_ZONE)

@@ -131,8 +131,10 @@ class Entries:
             width = sum(style.width(text) for text, _ in entry.runs) + _SPACE_PX * (len(entry.runs) - 1)
             if pane.key == PRICE and x > PADDING_PX and x + width > pane.rect.width() - PADDING_PX:
                 x, row = PADDING_PX, row + 1
-            middle = pane.rect.top() + title_middle(pane) + (ROW_PX * (row + 1) if pane.key == PRICE else 0.0)
-            fits = middle + ROW_PX / 2 <= pane.rect.bottom() and row < _MOST_ROWS
+            middle = (
+                pane.rect.top() + title_middle(pane) + (ROW_PX * pane.scale * (row + 1) if pane.key == PRICE else 0.0)
+            )
+            fits = middle + ROW_PX * pane.scale / 2 <= pane.rect.bottom() and row < _MOST_ROWS
             if fits and pane.rect.height() >= _LEAST_PANE_PX:
                 height = style.height + 2
                 entry.rect = QRectF(x - _REACH_PX, middle - height / 2, width + 2 * _REACH_PX, height)
