@@ -13,23 +13,26 @@ import zlib
 from PySide6.QtWidgets import QMainWindow
 
 _MAGIC = b"cryptopipe layout 1\n"
-_HEADER = struct.Struct("<II")  # checksum of what follows, length of the geometry
+_CHECKSUM, _LENGTH = struct.Struct("<I"), struct.Struct("<I")  # of all that follows it; of the geometry
 
 
 def pack(window: QMainWindow) -> bytes:
     """Return the window's geometry, docks and tool bars."""
     geometry = bytes(window.saveGeometry().data())
-    body = geometry + bytes(window.saveState().data())
-    return _MAGIC + _HEADER.pack(zlib.crc32(body), len(geometry)) + body
+    body = _LENGTH.pack(len(geometry)) + geometry + bytes(window.saveState().data())
+    return _MAGIC + _CHECKSUM.pack(zlib.crc32(body)) + body
 
 
 def restore(window: QMainWindow, state: bytes) -> bool:
     """Restore what `pack` returned. Anything else changes nothing and returns False."""
-    start = len(_MAGIC) + _HEADER.size
-    if not state.startswith(_MAGIC) or len(state) < start:
+    start = len(_MAGIC) + _CHECKSUM.size
+    if not state.startswith(_MAGIC) or len(state) < start + _LENGTH.size:
         return False
-    checksum, length = _HEADER.unpack_from(state, len(_MAGIC))
-    body = state[start:]
-    if zlib.crc32(body) != checksum or length > len(body):
+    (checksum,) = _CHECKSUM.unpack_from(state, len(_MAGIC))
+    if zlib.crc32(state[start:]) != checksum:
         return False
-    return window.restoreGeometry(body[:length]) and window.restoreState(body[length:])
+    (length,) = _LENGTH.unpack_from(state, start)
+    geometry = start + _LENGTH.size
+    return window.restoreGeometry(state[geometry : geometry + length]) and window.restoreState(
+        state[geometry + length :]
+    )

@@ -141,6 +141,16 @@ def test_the_layout_comes_back_as_it_was_saved(window: MainWindow, prepared: QAp
     assert (window.height(), window.side_panel.width()) == (666, 333)
 
 
+def test_a_layout_whose_parts_are_divided_elsewhere_is_damaged(window: MainWindow) -> None:
+    saved = bytearray(window.layout_bytes())
+    saved[24] ^= 49  # the length of its first part
+    before = window.geometry()
+    window.resize(1100, 700)
+    QApplication.processEvents()
+    assert not window.restore_layout(bytes(saved))
+    assert window.geometry() != before
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_layout_changes_nothing(window: MainWindow, data: st.DataObject) -> None:
