@@ -15,9 +15,9 @@ _MINIMISED_MS = 500
 class FrameTimer(QObject):
     """Calls ``frame`` soon after it was requested, for a widget; by single shots, so that an idle chart has none."""
 
-    def __init__(self, widget: QWidget, frame: Callable[[], None]) -> None:
+    def __init__(self, widget: QWidget, frame: Callable[[], None], clock: Callable[[], float] = monotonic) -> None:
         super().__init__(widget)
-        self._widget, self._call = widget, frame
+        self._widget, self._call, self._clock = widget, frame, clock
         self._ran_at_s, self.count = 0.0, 0
         self._timer = single_shot(self, self._frame)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -34,7 +34,7 @@ class FrameTimer(QObject):
         # What the source changes is in the frame that asked it.
         if not self.is_due and not self._is_asking and self._widget.isVisible():
             self.is_due = True
-            waited_ms = (monotonic() - self._ran_at_s) * 1000
+            waited_ms = (self._clock() - self._ran_at_s) * 1000
             self._timer.start(max(0, round(_FRAME_MS - waited_ms)))
 
     def run_now(self) -> None:
@@ -45,7 +45,7 @@ class FrameTimer(QObject):
 
     def note_frame(self) -> None:
         """Take note that a frame runs now, for whatever reason: the next one keeps its distance."""
-        self._ran_at_s = monotonic()
+        self._ran_at_s = self._clock()
         self.count += 1
 
     def _frame(self) -> None:

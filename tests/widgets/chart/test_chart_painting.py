@@ -21,7 +21,8 @@ from charts import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QTimer
+from PySide6.QtWidgets import QWidget
 from pytestqt.exceptions import capture_exceptions
 from pytestqt.qtbot import QtBot
 
@@ -31,6 +32,7 @@ from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.chart_style import ChartStyle, Kind
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.frames import FrameTimer
 from widgets.chart.pixels import mixed
 from widgets.chart.value_view import Scale
 from widgets.theme import DARK, LIGHT, Palette
@@ -239,6 +241,55 @@ def test_a_hidden_chart_asks_for_nothing_until_it_is_shown(qtbot: QtBot, chart: 
     chart.series_changed()
     settle(qtbot, chart)
     assert asked == [1]
+
+
+def test_a_chart_that_is_hidden_before_its_frame_does_not_run_it(qtbot: QtBot, chart: ChartWidget) -> None:
+    asked = []
+    chart.set_series(series_of(zigzag(50)), BTC)
+    settle(qtbot, chart)
+    chart.set_source(lambda: asked.append(1))
+    chart.series_changed()
+    frames = chart.frame_count
+    chart.hide()
+    qtbot.waitUntil(lambda: chart.is_up_to_date)
+    assert (asked, chart.frame_count) == ([], frames)
+
+
+def test_a_frame_comes_at_once_after_a_pause_and_else_keeps_its_distance(qtbot: QtBot) -> None:
+    widget, now, frames = QWidget(), [100.0], []
+    qtbot.addWidget(widget)
+    widget.show()
+    timer = FrameTimer(widget, lambda: frames.append(timer.note_frame()), clock=lambda: now[0])
+    waiting = timer.findChild(QTimer)
+    timer.request()
+    assert waiting.interval() == 0
+    timer.run_now()
+    now[0] += 0.006
+    timer.request()
+    timer.request()
+    assert waiting.interval() == 10
+    timer.run_now()
+    timer.run_now()
+    assert len(frames) == timer.count == 2
+    assert not waiting.isActive()
+
+
+@pytest.mark.parametrize("beside_px", [-13.0, 13.0])
+def test_a_mark_that_the_last_prices_label_would_cut_is_left_out(
+    qtbot: QtBot, chart: ChartWidget, beside_px: float
+) -> None:
+    series = series_of(zigzag(40))
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    pane = chart._scene.price
+    mark = pane.ticks[len(pane.ticks) // 2].value
+    series.upsert(candle(FIRST_SLOT + 39, 100, pane.value_at(pane.y_of(mark) + beside_px), high_e8=112 * 10**8))
+    chart.series_changed()
+    settle(qtbot, chart)
+    image, right = picture(chart), chart.width() - 1
+    label = [y for y in range(400) if image.pixelColor(right, y).name() in (DARK.rising, DARK.falling)]
+    around = {image.pixelColor(x, y).name() for y in (label[0] - 1, label[-1] + 1) for x in range(right - 55, right)}
+    assert around == {DARK.background}
 
 
 prices = st.sampled_from([1, 3, 10**8, 6_170_000_000_000, 10**16])
