@@ -14,10 +14,10 @@ import numpy as np
 
 from app.live.history import rank
 from app.live.since_seam import LiveCandle
-from app.market.candle import Candle, empty_candle
+from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.interval import Interval
-from app.market.series import COMPLETE, CandleSeries
-from app.market.units import E8
+from app.market.series import COMPLETE, Bar, CandleSeries
+from app.market.units import E8, E16
 
 _FEW = 8
 
@@ -63,9 +63,10 @@ class ShownCandles:
         return sum(map(len, new.values()))
 
     def put_all(self, candles: Sequence[LiveCandle]) -> None:
-        """Bring in candles by rising open time, as `put` would one by one; many that are adjacent in one go."""
+        """Bring in candles by rising open time, as `put` would one by one; many that follow each other in one go."""
         slots = [self.interval.slot(live.candle.open_time_us) for live in candles]
-        ends = [at for at, (slot, following) in enumerate(pairwise(slots), 1) if following != slot + 1]
+        adjoining = enumerate(pairwise(slots), 1)
+        ends = [at for at, (slot, following) in adjoining if following != slot + 1 or not candles[at].follows]
         for begin, end in pairwise([0, *ends, len(candles)]):
             run = candles[begin:end]
             for candle, follows in run if len(run) <= _FEW else run[:1]:
@@ -178,7 +179,7 @@ class ShownCandles:
     def _goes_back(self, candle: Candle) -> bool:
         """
         Whether the series has more in its place: a kline of trades that we missed, or that the stream is yet to bring.
-        That one stays; of missed trades it may know only some, and is marked incomplete.
+        That one stays; where trades are missing it goes on by those that are heard, and is marked incomplete.
         """
         if candle.complete and candle.closed:
             return False  # a later trade proves it
@@ -187,10 +188,11 @@ class ShownCandles:
             return False
         if known.trades <= candle.trades:
             return False
-        if known.complete and not candle.complete:
-            self.series.doubt(at)
+        if not candle.complete:
+            doubted = _doubted(known, candle)
+            self.series.upsert(doubted)
             if self.newest is not None and self.newest.open_time_us == candle.open_time_us:
-                self.newest = self.newest._replace(complete=False)
+                self.newest = doubted
         return True
 
     def _fill_hole_before(self, candle: Candle) -> None:
@@ -220,3 +222,22 @@ class ShownCandles:
         if self.newest is not None and not self.newest.closed:
             self.newest = self.newest._replace(closed=True)
             self.series.upsert(self.newest)
+
+
+def _doubted(known: Bar, candle: Candle) -> Candle:
+    """Return a kline with the prices that trades heard since have; how many they lack in common nobody knows."""
+    return candle._replace(
+        open_e8=round(known.open * E8),
+        high_e8=max(round(known.high * E8), candle.high_e8),
+        low_e8=min(round(known.low * E8), candle.low_e8),
+        volume_e8=round(known.volume * E8),
+        quote_volume_e16=round(known.quote_volume * E16),
+        trades=known.trades,
+        taker_buy_volume_e8=round(known.taker_buy_volume * E8),
+        taker_buy_quote_volume_e16=round(known.taker_buy_quote_volume * E16),
+        first_trade_id=None,
+        last_trade_id=None,
+        closed=known.closed or candle.closed,
+        complete=False,
+        source=CandleSource.MIXED,
+    )

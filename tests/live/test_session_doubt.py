@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.market.candle import CandleSource
 from app.market.interval import SECOND_US
 from app.market.series import Bar
 from app.market.trade import Trade
+from app.market.units import E8
 from tests.live.charts import Chart
 from tests.live.helpers import START_US, trade
 from tests.live.market import Market, every_second
@@ -74,6 +74,24 @@ async def test_empty_candles_after_the_seam_are_believed_again_when_what_was_mis
     market.close()
 
 
+async def test_many_candles_at_once_are_doubted_one_by_one() -> None:
+    trades = [trade(1, 60), trade(2, 62), trade(3, 303), trade(4, 316), trade(5, 317)]
+    market = Market(trades, now=1)
+    chart = market.chart("15s")
+    market.hear(trades[1])
+    await chart.session._load(show_early=True)
+    market.tracker.restart_window(trade(2, 301))
+    market.hear(trades[3])  # the third, in the seam's candle, is missing
+    await chart.session._join()
+    chart.session.refresh()
+    assert [bar.open_time_us for bar in chart.bars if not bar.complete] == [at(chart, 303)[1], at(chart, 316)[1]]
+    await market.recorder.ingest([trades[2]])
+    market.hear(trades[4])
+    chart.session.tick()
+    market.assert_right(chart)
+    market.close()
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 async def test_the_seams_candle_is_doubted_when_the_first_trade_after_it_follows_a_missing_one(quiet: bool) -> None:
     trades = [trade(1, 60.5), trade(2, 61.2), trade(3, 74.5), trade(4, 86.5), trade(5, 87.5)]
@@ -118,12 +136,14 @@ async def test_a_doubted_kline_stays_doubted_when_the_next_candle_begins() -> No
     market.hear(market.trades[200])
     market.clock.time_us = market.trades[220].time_us
     chart = await joined(market, "1m")
-    market.hear(market.trades[210], *market.trades[245:250])
+    loaded = chart.bars[-1]
+    market.hear(market.trades[230], *market.trades[245:250])
     chart.session.refresh()
     open_one = at(chart, 200)
-    assert (open_one.source, open_one.complete, open_one.closed) == (CandleSource.KLINE, False, True)
+    assert (open_one.trades, open_one.complete, open_one.closed) == (loaded.trades, False, True)
+    assert open_one.close == market.trades[230].price_e8 / E8 != loaded.close, "the price goes on"
     market.hear(*market.trades[250:])
-    await market.recorder.ingest([*market.trades[201:210], *market.trades[211:245]])
+    await market.recorder.ingest([*market.trades[201:230], *market.trades[231:245]])
     chart.session.tick()
     market.assert_right(chart)
     market.close()
