@@ -32,7 +32,9 @@ _ONE_SECOND = EXCHANGE_INTERVALS[0]
 _ONE_MINUTE = Interval.parse("1m")
 # The exchange may publish a kline's last trades, or the kline itself, a little after its end.
 _SETTLED_US = 60 * SECOND_US
-_PARTS_SETTLED_US = 10 * SECOND_US
+# Nobody waits that long for a chart to go on: a second after its end a kline is taken at its word.
+PUBLISHED_US = SECOND_US
+_MISSING_PARTS_US = 10 * SECOND_US
 # A kline that is missing at the end of an answer may still come; one that old never will.
 _ABSENT_US = 86_400 * SECOND_US
 _STORE_PATIENCE_S = 0.5
@@ -60,6 +62,13 @@ class Stored(NamedTuple):
 
     candles: list[Candle]
     fetched: IdRanges
+
+
+class Parts(NamedTuple):
+    """Candles that cover a time, oldest first; ``lacks_us``: from then on the exchange has not said what there was."""
+
+    candles: list[Candle]
+    lacks_us: int | None = None
 
 
 class CandleHistory:
@@ -124,19 +133,18 @@ class CandleHistory:
         else:
             await self._keep(symbol, offered, klines, start_us, end_us, settled_us)
 
-    async def parts(
-        self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None
-    ) -> list[Candle] | None:
+    async def parts(self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None) -> Parts | None:
         """
-        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds, oldest
-        first: stored where they are complete, else the exchange's. None lies in two candles of ``whole``.
+        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds: stored
+        where they are complete, else the exchange's. None lies in two candles of ``whole``.
 
-        None where the exchange has not closed the last of them yet: ask again shortly.
+        None where the exchange has not published the last of them yet: ask again shortly. After ten seconds it is done
+        without them, because in an outage there never are any; then ``lacks_us`` says where.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
         """
-        parts: list[Candle] = []
+        parts, lacks_us = list[Candle](), list[int]()
         fitting = [one for one in _PART_INTERVALS if whole is None or one.tiles(whole)]
         while start_us < end_us:
             for interval in fitting:
@@ -151,9 +159,10 @@ class CandleHistory:
             found = await self._closed(symbol, interval, start_us, whole_us)
             if found is None:
                 return None
-            parts.extend(found)
+            parts.extend(found.candles)
+            lacks_us += [] if found.lacks_us is None else [found.lacks_us]
             start_us = whole_us
-        return parts
+        return Parts(parts, min(lacks_us, default=None))
 
     async def find_listing(self, symbol: str) -> int | None:
         """
@@ -190,23 +199,30 @@ class CandleHistory:
             await self._keep(symbol, offered, [last], last_us, before_us, settled_us)
         return interval.next_open_us(last_us)
 
-    async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle] | None:
-        """Return the candles of ``[start_us, end_us)``, None where the exchange has not closed the last one yet."""
+    async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> Parts | None:
+        """Return the candles of ``[start_us, end_us)``, None where the exchange has not published the last one yet."""
         known = await self._known(symbol, interval, start_us, end_us)
         first_us = start_us
         while first_us < end_us and first_us in known:
             first_us = interval.next_open_us(first_us)
         found = [known[open_us] for open_us in sorted(known) if open_us < first_us]
         if first_us == end_us:
-            return found
+            return Parts(found)
         now_us = await self._exchange.exchange_time_us()
+        if now_us < end_us + PUBLISHED_US:
+            return None
         klines = await self._rows(symbol, interval, first_us, end_us)
-        ended = bool(klines) and klines[-1].closed and interval.next_open_us(klines[-1].open_time_us) == end_us
-        if not ended and now_us < end_us + _PARTS_SETTLED_US:
+        told_us = interval.next_open_us(klines[-1].open_time_us) if klines and klines[-1].closed else first_us
+        if told_us < end_us:
+            listed_us = await self.find_listing(symbol)
+            if listed_us is None or listed_us >= end_us:
+                told_us = end_us  # it did not exist yet
+        if told_us < end_us and now_us < end_us + _MISSING_PARTS_US:
             return None
         if interval != _ONE_SECOND:
             await self._keep(symbol, interval, klines, first_us, end_us, now_us - _SETTLED_US)
-        return found + klines
+        is_told = told_us == end_us or now_us >= end_us + _ABSENT_US
+        return Parts(found + klines, None if is_told else told_us)
 
     async def _known(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> dict[int, Candle]:
         """Return the stored candles of ``[start_us, end_us)`` that are as good as the exchange's, by open time."""

@@ -20,6 +20,7 @@ class Beginning(NamedTuple):
     parts: list[Candle]
     is_known: bool
     counted_us: int
+    lacks_us: int | None = None
 
 
 async def find_beginning(
@@ -35,7 +36,7 @@ async def find_beginning(
     """
     Return what came between ``settled_us``, until when all loaded candles are final, and ``seam_us``.
 
-    None where the exchange has not closed the last of it yet: ask again shortly. Where the exchange cannot tell,
+    None where the exchange has not published the last of it yet: ask again shortly. Where the exchange cannot tell,
     ``newest``, the last candle loaded, stands in for its part until ``newest_us`` if it is the seam's.
     """
     open_us = interval.open_time_us(seam_us)
@@ -46,4 +47,6 @@ async def find_beginning(
         if newest is None or newest.open_time_us != open_us:
             return Beginning(seam_us, [], open_us == seam_us, seam_us)
         return Beginning(seam_us, [newest], open_us == seam_us, (newest_us // SECOND_US + 1) * SECOND_US)
-    return None if parts is None else Beginning(seam_us, parts, is_known=True, counted_us=seam_us)
+    if parts is None:
+        return None
+    return Beginning(seam_us, parts.candles, is_known=True, counted_us=seam_us, lacks_us=parts.lacks_us)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from app.live.clock import ExchangeClock
-from app.live.history import CandleHistory
+from app.live.history import PUBLISHED_US, CandleHistory
 from app.live.jump import Jump
 from app.live.pages import PAGE, load_page
 from app.live.past import PastCandles
@@ -281,8 +281,15 @@ class ChartSession:
             await self._clock.sleep(_JOIN_RETRY_S)
 
     def _settled_us(self) -> int:
-        """Return until when the loaded candles are final; candles open at loading may have ended before the seam."""
+        """
+        Return until when the loaded candles are final.
+
+        Those open at loading may have ended before the seam; one that had just ended may have lacked its last trades.
+        """
         settled_us = self.interval.open_time_us(self._loaded_us)
+        just_ended_us = self.interval.open_time_us(self._loaded_us - PUBLISHED_US)
+        if just_ended_us < settled_us and self._shown.has(just_ended_us):
+            settled_us = just_ended_us
         if self._shown.newest is not None and not self._shown.newest.closed:
             settled_us = min(settled_us, self._shown.newest.open_time_us)
         return settled_us
@@ -291,9 +298,15 @@ class ChartSession:
         """Go on with the seconds tracked since the seam and every trade from now on, without a pause."""
         if self._closed:
             return
-        seam_us, parts, is_known, counted_us = beginning
+        seam_us, parts, is_known, counted_us, lacks_us = beginning
         self._live = CandlesSinceSeam(
-            self.interval, tracker, seam_us, parts, beginning_known=is_known, counted_us=counted_us
+            self.interval,
+            tracker,
+            seam_us,
+            parts,
+            beginning_known=is_known,
+            counted_us=counted_us,
+            lacks_us=lacks_us,
         )
         self._shown.seam_us = seam_us
         tracker.listeners.append(self._on_trade)
@@ -302,7 +315,7 @@ class ChartSession:
     @staticmethod
     def _is_sound(live: CandlesSinceSeam, tracker: SymbolTracker) -> bool:
         """Whether no trade is left out of the live candles for good."""
-        return live.beginning_known and live.generation == tracker.generation
+        return live.is_sound and live.generation == tracker.generation
 
     def _leave(self) -> None:
         if self._live is not None:

@@ -43,6 +43,12 @@ class ShownCandles:
         """When the oldest candle opens; there must be one."""
         return int(self.series.column("open_time_us")[0])
 
+    def has(self, open_us: int) -> bool:
+        """Whether there is a candle that opens then."""
+        slots, slot = self.series.slots, self.interval.slot(open_us)
+        at = int(np.searchsorted(slots, slot))
+        return at < len(slots) and int(slots[at]) == slot
+
     def show(self, page: Sequence[Candle]) -> None:
         """Bring in a page, oldest first, as far as it is older than the seam; what is known better stays."""
         for run in self._news(page):
@@ -84,7 +90,7 @@ class ShownCandles:
         elif newest is not None and follows:
             self._fill_hole_before(candle)
         if not follows:
-            self._doubt_empty_before(candle)
+            self._doubt_before(candle)
         if self._goes_back(candle):
             return
         if newest is not None and candle.open_time_us < newest.open_time_us and not candle.closed:
@@ -209,18 +215,25 @@ class ShownCandles:
             for empty in range(before.slot + 1, slot):
                 self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
 
-    def _doubt_empty_before(self, candle: Candle) -> None:
-        """Mark the empty candles since the seam just before ``candle`` incomplete: trades are missing there."""
+    def _doubt_before(self, candle: Candle) -> None:
+        """Mark what is since the seam, just before ``candle``, and not proven by trades: some are missing there."""
         at = self.series.index_at_slot(self.interval.slot(candle.open_time_us) - 1)
-        while at >= 0 and self.seam_us is not None and (bar := self.series.bar(at)).complete and not bar.trades:
+        while at >= 0 and self.seam_us is not None and (bar := self.series.bar(at)).complete:
             if self.interval.next_open_us(bar.open_time_us) <= self.seam_us:
                 break
+            if bar.trades and bar.source is not CandleSource.MIXED:
+                break
             self.series.doubt(at)
+            if bar.trades:
+                break
             at -= 1
 
     def _close_newest(self) -> None:
-        if self.newest is not None and not self.newest.closed:
-            self.newest = self.newest._replace(closed=True)
+        newest = self.newest
+        if newest is not None and not newest.closed:
+            # Of a kline that was open when it was loaded, nobody has said that it is all there is.
+            source = CandleSource.MIXED if newest.source is CandleSource.KLINE else newest.source
+            self.newest = newest._replace(closed=True, source=source)
             self.series.upsert(self.newest)
 
 

@@ -28,6 +28,7 @@ class CandlesSinceSeam:
     ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
     candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete; they may
     then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them.
+    ``lacks_us``: from then to the seam they tell not all.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class CandlesSinceSeam:
         *,
         beginning_known: bool,
         counted_us: int = 0,
+        lacks_us: int | None = None,
     ) -> None:
         self.interval = interval
         self.seam_us = seam_us
         self.beginning_known = beginning_known
+        self._untold = range(0) if lacks_us is None else range(lacks_us, seam_us)
         self.generation = tracker.generation
         self.filled = tracker.filled
         self._quiet: dict[int, LiveCandle] = {}
@@ -61,8 +64,14 @@ class CandlesSinceSeam:
             if candle.trades:
                 self._builder.seed(candle)
             else:
-                quiet = candle._replace(closed=interval.next_open_us(open_us) <= seam_us)
+                whole = candle.complete and not self._is_untold(candle)
+                quiet = candle._replace(closed=interval.next_open_us(open_us) <= seam_us, complete=whole)
                 self._quiet[open_us] = LiveCandle(quiet, follows=True)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all that came before the seam is told."""
+        return self.beginning_known and not self._untold
 
     def __len__(self) -> int:
         return len(self._builder)
@@ -104,8 +113,15 @@ class CandlesSinceSeam:
             candle = candle._replace(complete=candle.complete and self._is_whole_since_seam(candle))
         if candle.open_time_us < self.seam_us and not self.beginning_known:
             candle = candle._replace(complete=False)
+        if self._untold and self._is_untold(candle):
+            candle = candle._replace(complete=False)
         first = candle.first_trade_id
         return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
+
+    def _is_untold(self, candle: Candle) -> bool:
+        """Whether some of the time that the parts do not tell of lies in the candle."""
+        end_us = self.interval.next_open_us(candle.open_time_us)
+        return candle.open_time_us < self._untold.stop and end_us > self._untold.start
 
     def _is_whole_since_seam(self, candle: Candle) -> bool:
         """

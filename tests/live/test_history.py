@@ -101,16 +101,17 @@ def test_parts_cover_exactly_the_time_asked_for(gaps_s: list[float], start_s: in
     exchange = FakeExchange(trades, HandClock(max(end_us + 10 * SECOND_US, trades[-1].time_us + 1)))
     parts = asyncio.run(CandleHistory(exchange).parts(SYMBOL, start_us, end_us))
     assert parts is not None
+    assert parts.lacks_us is None
     inside = [one for one in trades if start_us <= one.time_us < end_us]
-    traded = [part for part in parts if part.trades]
+    traded = [part for part in parts.candles if part.trades]
     if inside:
         total = combine(start_us, traded)
         expected = combine(start_us, folded(inside, Interval.parse("1s")))
         assert figures(total) == figures(expected)
     else:
         assert traded == []
-    assert all(start_us <= part.open_time_us < end_us for part in parts)
-    asked = [(start, end) for _, start, end in exchange.kline_calls]
+    assert all(start_us <= part.open_time_us < end_us for part in parts.candles)
+    asked = [(start, end) for _, start, end in exchange.kline_calls if start]  # from 0 on the listing is sought
     assert all(one[1] == other[0] for one, other in itertools.pairwise(sorted(asked, key=lambda call: call[0] or 0)))
     if length_s:
         assert (min(start or 0 for start, _ in asked), max(end or 0 for _, end in asked)) == (start_us, end_us)
@@ -126,15 +127,15 @@ async def published(history: CandleHistory, interval: Interval, start_us: int, e
     return found[0]
 
 
-async def test_parts_are_not_there_before_the_exchange_has_closed_the_last() -> None:
-    clock = HandClock(START_US + 10 * SECOND_US)
+async def test_parts_are_not_there_before_a_second_after_the_end_of_the_last() -> None:
+    clock = HandClock(START_US + 11 * SECOND_US)
     exchange = FakeExchange([trade(1, 0.5), trade(2, 10.0)], clock)
     history = CandleHistory(exchange)
     assert await history.parts(SYMBOL, START_US, START_US + 11 * SECOND_US) is None
     clock.time_us += SECOND_US
     parts = await history.parts(SYMBOL, START_US, START_US + 11 * SECOND_US)
     assert parts is not None
-    assert sum(part.trades for part in parts) == 2
+    assert sum(part.trades for part in parts.candles) == 2
 
 
 async def test_parts_of_broken_seconds_are_refused() -> None:

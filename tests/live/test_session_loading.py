@@ -69,6 +69,7 @@ async def test_a_jump_far_back_is_loaded_and_the_hole_between_when_it_is_asked_f
     assert len(market.exchange.kline_calls) == calls
     for _ in range(2):
         await chart.session.ensure(START_US + 200 * SECOND_US, START_US + 7000 * SECOND_US)
+    market.hear(market.trades[3991])
     chart.session.tick()
     market.assert_right(chart)
     market.close()
