@@ -94,7 +94,10 @@ async def recording(shooting: Shooting) -> None:
             await until(lambda: running.engine.database.writer.status.queued == 0)
             await shooting.take(running, "recording-5m")
             point(running, 0.62, 0.4)
+            for key in ("ema", "vwap"):
+                running.chart.add_indicator(key)
             await shooting.take(running, "recording-crosshair")
+            await indicators(shooting, running)
             for kind in list(Kind)[1:]:
                 running.chart.set_chart_style(ChartStyle(kind, takers=kind is Kind.LINE))
                 await shooting.take(running, f"kind-{kind.value.replace(' ', '-')}")
@@ -114,6 +117,20 @@ async def recording(shooting: Shooting) -> None:
             running.window.open_interval_entry("13x")
             QTest.keyClick(running.window.interval_entry.edit, Qt.Key.Key_Return)
             await shooting.take(running, "interval-entry")
+
+
+async def indicators(shooting: Shooting, running: Running) -> None:
+    """Take the chart with many indicators, their list and the settings of one; then take them off."""
+    chart = running.chart
+    for key in ("bollinger", "volume-average", "rsi", "macd", "cvd"):
+        chart.add_indicator(key)
+    await shooting.take(running, "indicators")
+    running.window.top_bar.ask_for_indicators()
+    await shooting.take(running, "indicators-list")
+    chart.open_study_settings("bollinger")
+    await shooting.take(running, "indicators-settings")
+    for study in chart.studies:
+        chart.remove_indicator(study.key)
 
 
 async def diagnostics(shooting: Shooting) -> None:

@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from math import isfinite
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,22 @@ def in_view(running: Running) -> int:
         return 0
     opens = session.series.column("open_time_us")
     return int(((opens >= visible[0]) & (opens < visible[1])).sum())
+
+
+def test_an_indicator_has_the_candles_loaded_that_it_needs_before_the_view_and_is_remembered(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        chart, session = running.chart, running.bridge.session
+        await until(lambda: session.joined and chart.accessibleDescription())
+        study = chart.add_indicator("ema", {"period": 200})
+        await until(lambda: "—" not in chart.entry_texts()[0])
+        interval, (left_us, _) = session.interval, chart.visible_range_us()
+        left = interval.slot(left_us)
+        await until(lambda: session.series.slots[0] <= chart.first_needed_slot(left) < left - 2000)
+        chart.frame_now()
+        assert isfinite(study.values.column("ema")[session.series.index_at_slot(left)])
+        assert running.bridge._state.chart["indicators"][0]["settings"]["period"] == 200
+
+    play(scene)
 
 
 def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(

@@ -30,9 +30,9 @@ def price_text(view: ValueView, value: float, decimals: int) -> str:
 
 
 def decimals_between(values: list[float]) -> int:
-    """Return how many decimals tell values in equal steps apart."""
+    """Return how many decimals tell values in equal steps apart; of a single one, how many it has."""
     if len(values) < 2:
-        return 2
+        return next((digits for digits in range(12) for value in values if round(value, digits) == value), 0)
     return max(0, min(_MOST_DECIMALS, math.ceil(-math.log10(values[1] - values[0]) - 1e-9)))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -260,3 +264,8 @@ def test_a_session_may_be_a_week_or_a_month() -> None:
     block = blocks.of(Interval.parse("1h").slot(MINUTE.slot_open_us(MIDNIGHT)))
     assert block.last - block.first + 1 == 7 * 24
     assert block.origin == block.first
+
+
+def test_a_chart_without_indicators_does_without_the_library() -> None:
+    code = "import sys, app.bridge; sys.exit('talib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
