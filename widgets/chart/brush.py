@@ -93,15 +93,25 @@ class PaneBrush:
         self.rects(colour, columns.body_left[shown], first, columns.body_right[shown], last, len(over))
 
     def line_through(
-        self, colour: QColor, bars: BarColumns, width_px: float = 1.5, *, view: ValueView | None = None
+        self,
+        colour: QColor,
+        bars: BarColumns,
+        width_px: float = 1.5,
+        *,
+        view: ValueView | None = None,
+        begins: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Draw a line through the bars' closes (whose highs and lows are those of the values); NaN breaks it."""
+        """
+        Draw a line through the bars' closes (whose highs and lows are those of the values); NaN breaks it.
+
+        ``begins``: with these bars it begins anew, where each is drawn by itself.
+        """
         width = max(1.0, width_px * self.scale)
         if bars.span > 1:
             self._thick_columns(colour, bars, round(width), view)
             return
         xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close, view)
-        for run in runs_of(np.isfinite(ys)):
+        for run in runs_of(np.isfinite(ys), begins):
             stroke(self._painter, colour, polygon_of(xs[run], ys[run]), width)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
@@ -172,8 +182,11 @@ def polygon_of(xs: Values, ys: Values) -> QPolygonF:
     return polygon
 
 
-def runs_of(known: NDArray[np.bool_]) -> Iterator[slice]:
+def runs_of(known: NDArray[np.bool_], begins: NDArray[np.bool_] | None = None) -> Iterator[slice]:
     """Yield the stretches without a break: few, where breaks are gaps rather than every other bar."""
     edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
+    cuts = np.flatnonzero(begins) if begins is not None else np.empty(0, np.intp)
     for first, end in edges.reshape(-1, 2).tolist():
-        yield slice(first, end)
+        inside = cuts[(cuts > first) & (cuts < end)].tolist()
+        for start, stop in zip([first, *inside], [*inside, end], strict=True):
+            yield slice(start, stop)

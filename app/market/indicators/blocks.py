@@ -40,6 +40,11 @@ class Blocks:
         self.is_strict = is_strict or self._session is not None
         self._bits = (max(_SHORTEST_STRICT if is_strict else _SHORTEST, self.warm_up) - 1).bit_length()
 
+    @property
+    def are_sessions(self) -> bool:
+        """Whether the blocks are sessions."""
+        return self._session is not None
+
     def of(self, slot: int) -> Block:
         """Return the block that a slot is in: that of the session in which its candle opens."""
         if self._session is not None:

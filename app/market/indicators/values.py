@@ -68,6 +68,17 @@ class IndicatorValues:
         slots = np.empty(0, np.int64) if self._series is None else self._series.slots
         return self._envelope.between(name, slots, first_slot, last_slot, level)
 
+    def beginnings(self, slots: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return at which of these slots, rising, a session of several candles begins; None: there are no sessions."""
+        if self._blocks is None or not self._blocks.are_sessions:
+            return None
+        found, row = np.zeros(len(slots), np.bool_), 0
+        while row < len(slots):
+            block = self._blocks.of(int(slots[row]))
+            found[row] = slots[row] == block.first != block.last
+            row = int(np.searchsorted(slots, block.last, side="right"))
+        return found
+
     def _begin(self, series: CandleSeries) -> None:
         self._columns.clear(len(series) + len(series) // 8)
         self._columns.splice(0, 0, len(series))

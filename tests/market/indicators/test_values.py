@@ -269,3 +269,18 @@ def test_a_session_may_be_a_week_or_a_month() -> None:
 def test_a_chart_without_indicators_does_without_the_library() -> None:
     code = "import sys, app.bridge; sys.exit('talib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
+
+
+def test_sessions_of_several_candles_begin_where_their_first_one_opens() -> None:
+    series = series_of(walk(3000), MIDNIGHT - 700)
+    kept = values_of("cvd")
+    kept.follow(series)
+    begins = kept.beginnings(series.slots)
+    assert begins is not None
+    assert (np.flatnonzero(begins) - 700).tolist() == [0, 1440]
+    days = series_of(walk(20), 9000, interval=Interval.parse("1d"))
+    kept.follow(days)
+    assert not kept.beginnings(days.slots).any()  # type: ignore[union-attr]  # because CVD has sessions
+    average = values_of("ema")
+    average.follow(series)
+    assert average.beginnings(series.slots) is None

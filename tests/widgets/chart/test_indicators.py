@@ -135,6 +135,20 @@ def test_a_volume_average_follows_the_volume_behind_the_prices(qtbot: QtBot, sho
     assert not is_drawn()
 
 
+def test_a_sessions_line_does_not_begin_where_the_one_before_ended(qtbot: QtBot, chart: ChartWidget) -> None:
+    midnight = MINUTE.slot(1_723_075_200_000_000)
+    candles = [candle(midnight + at, price := 100.0 if at < 0 else 300.0, price) for at in range(-50, 50)]
+    series = series_of([one._replace(quote_volume_e16=one.volume_e8 * one.close_e8) for one in candles])
+    series.set_begins(begins=True)
+    chart.set_series(series, BTC)
+    study = chart.add_indicator("vwap")
+    settle(qtbot, chart)
+    image, colour = picture(chart), study.name_colour(DARK).name()
+    assert is_drawn_at(image, place(chart, midnight - 1, 100), colour)
+    assert is_drawn_at(image, place(chart, midnight + 1, 300), colour)
+    assert not is_drawn_at(image, place(chart, midnight - 0.5, 200), colour)
+
+
 def test_values_are_read_at_the_crosshair(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.add_indicator("sma", {"period": 2, "source": "high"})
     settle(qtbot, shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.market.indicators import Shape
 from app.market.series import BarColumns, CandleSeries
@@ -27,6 +28,7 @@ class StudyLayer:
         self.study = study
         self._view = view
         self._bars: dict[str, BarColumns] = {}
+        self._begins: NDArray[np.bool_] | None = None
 
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
         values = self.study.values
@@ -35,6 +37,9 @@ class StudyLayer:
         first, last = window.first_slot - window.bars.span, window.last_slot + window.bars.span
         names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
         self._bars = {name: values.between(name, first, last, window.level) for name in names}
+        shown = next(iter(self._bars.values()), None)
+        # Farther out a session's beginning is a matter of a pixel.
+        self._begins = values.beginnings(shown.slot) if shown is not None and window.level == 0 else None
 
     def extent(self) -> tuple[float, float] | None:
         if self._view is not None:
@@ -69,7 +74,7 @@ class StudyLayer:
             elif output.shape is Shape.DOTS:
                 brush.dots_at(colour, bars, bars.close)
             else:
-                brush.line_through(colour, bars, _LINE_PX, view=self._view)
+                brush.line_through(colour, bars, _LINE_PX, view=self._view, begins=self._begins)
 
     def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
         name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)
