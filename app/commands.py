@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import logging
 import math
 import sys
 import threading
@@ -26,6 +28,8 @@ from app.settings import Settings
 from app.stopping import StopEvent, bounded_ending, on_signals, parse_duration, unless_stopped
 from app.wiring import check_addresses, engine_for, has_database, open_database
 from storage.database import Database
+
+logger = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.1
@@ -63,6 +67,8 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
             raise SettingsError(observed.problem)  # who asked for metrics of a recorder on a server relies on them
         unstored = contradictions = spooled = 0
         reason = ""
+        if seconds is None:  # whoever wants so many seconds of recording gets the reason instead
+            await _wait_out_ban(engine, stop)
         if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
             engine.start(settings.symbols)
             try:
@@ -95,17 +101,28 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
     return 0
 
 
+async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
+    """Return when the exchange lets this address in again, which an earlier run was told to wait for."""
+    if reason := engine.shutout.sentence(engine.clock.monotonic_s()):
+        logger.warning("not started yet: %s", reason)
+    while not stop.is_set and (left_s := engine.shutout.left_s(engine.clock.monotonic_s())) > 0:
+        _show_progress(engine.shutout.sentence(engine.clock.monotonic_s()))
+        await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
+
+
 async def _record(engine: Engine, stop: StopEvent, seconds: float | None) -> None:
     end_s = math.inf if seconds is None else time.monotonic() + seconds
     while not stop.is_set and (left_s := end_s - time.monotonic()) > 0:
         _raise_failure(engine)
         _show_progress(_progress_line(engine))
-        try:
-            async with asyncio.timeout(min(left_s, _PROGRESS_EVERY_S)):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
     _raise_failure(engine)
+
+
+async def _pause(stop: StopEvent, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
 
 
 def _raise_failure(engine: Engine) -> None:

@@ -17,6 +17,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from app.binance.endpoints import exchange_of
+from app.live.clock import SystemClock
+from app.live.kept_shutout import FILE_NAME as SHUTOUT_FILE
+from app.live.kept_shutout import KeptShutout
 from app.live.recorder import Recorder
 from app.main import main
 from app.market.coverage import IdRanges
@@ -112,6 +116,19 @@ def test_collect_does_not_start_where_its_metrics_cannot_be_served(
     told = capsys.readouterr()
     assert told.out == ""
     assert re.fullmatch(rf"cryptopipe: The metrics cannot be served at port {port} .+\.\n", told.err)
+
+
+def test_collect_asks_nothing_during_a_ban_that_an_earlier_run_met(
+    server: SandboxServer, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir.mkdir(parents=True)
+    clock = SystemClock()
+    banned = exchange_of(server.rest_url)
+    KeptShutout(data_dir / SHUTOUT_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
+    asked = server._budget.used
+    assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
+    assert re.fullmatch(r"cryptopipe: We are banned; it answers again in 14 min \d+ s\.\n", capsys.readouterr().err)
+    assert server._budget.used == asked
 
 
 @pytest.mark.parametrize(
