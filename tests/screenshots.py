@@ -30,7 +30,10 @@ from PySide6.QtWidgets import QWidget
 
 from app.live.session import SessionState
 from app.market.interval import Interval
+from app.market.symbol import Symbol
+from app.market.units import E8
 from app.sandbox.simulated import SimulatedMarket
+from app.sandbox.staged import StagedMarket
 from app.settings import Settings, load
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import (
@@ -45,8 +48,11 @@ from tests.end_to_end.helpers import (
 )
 from widgets.chart.arrangement import Arrangement
 from widgets.chart.chart_style import ChartStyle, Kind
+from widgets.chart.time_style import TimeStyle
 from widgets.chart.value_view import Scale
+from widgets.chart.zones import zone_named
 from widgets.database_dialog import DatabaseDialog, DialogState
+from widgets.symbols_dialog import SymbolsDialog
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
 QUIET = "ws_raw/cryptofeed_BINANCE.ws.1.0"  # quotes and depth, not one trade
@@ -97,7 +103,6 @@ async def recording(shooting: Shooting) -> None:
             for key in ("ema", "vwap"):
                 running.chart.add_indicator(key)
             await shooting.take(running, "recording-crosshair")
-            await indicators(shooting, running)
             for kind in list(Kind)[1:]:
                 running.chart.set_chart_style(ChartStyle(kind, takers=kind is Kind.LINE))
                 await shooting.take(running, f"kind-{kind.value.replace(' ', '-')}")
@@ -119,18 +124,68 @@ async def recording(shooting: Shooting) -> None:
             await shooting.take(running, "interval-entry")
 
 
-async def indicators(shooting: Shooting, running: Running) -> None:
-    """Take the chart with many indicators, their list and the settings of one; then take them off."""
-    chart = running.chart
-    for key in ("bollinger", "volume-average", "rsi", "macd", "cvd"):
-        chart.add_indicator(key)
-    await shooting.take(running, "indicators")
-    running.window.top_bar.ask_for_indicators()
-    await shooting.take(running, "indicators-list")
-    chart.open_study_settings("bollinger")
-    await shooting.take(running, "indicators-settings")
-    for study in chart.studies:
-        chart.remove_indicator(study.key)
+async def studies(shooting: Shooting) -> None:
+    files = [SHARED_DATA / name for name in (*RECORDING, *ARCHIVE)]
+    async with serving(replay(files)) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
+        )
+        async with open_window(settings) as running:
+            chart, window = running.chart, running.window
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            for key in ("ema", "bollinger", "volume-average", "rsi"):
+                chart.add_indicator(key)
+            point(running, 0.62, 0.4)
+            await shooting.take(running, "indicators")
+            chart.add_indicator("vwap")
+            chart.add_indicator("macd")
+            chart.add_indicator("cvd")
+            await shooting.take(running, "indicators-many")
+            chart.open_indicators()
+            await shooting.take(running, "indicator-picker")
+            QTest.keyClick(chart.window().focusWidget(), Qt.Key.Key_Escape)
+            for study in chart.studies[2:]:
+                chart.remove_indicator(study.key)
+            chart.open_study_settings(chart.studies[0].key)
+            await shooting.take(running, "indicator-settings")
+            QTest.keyClick(chart.window().focusWidget(), Qt.Key.Key_Escape)
+            chart.press_measure(QPointF(chart.width() * 0.3, chart.height() * 0.5), begins=True)
+            point(running, 0.6, 0.25)
+            chart.release_measure()
+            await shooting.take(running, "measure")
+            chart.clear_measure()
+            chart.change_time_style(TimeStyle(zone_named("America/New_York"), shaded=True))
+            chart.zoom(0.4)
+            chart.open_zone_picker()
+            await shooting.take(running, "zone-picker")
+            window.setFocus()
+
+
+async def symbols(shooting: Shooting) -> None:
+    names = ("BTC", "ETH", "SOL", "LUNA", "XRP", "ADA")
+    market = StagedMarket([Symbol(f"{name}USDT", name, "USDT", E8 // 100, 1000) for name in names])
+    async with serving(market) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url,
+            binance_rest_url=server.rest_url,
+            symbols=",".join(f"{name}USDT" for name in names[:5]),
+        )
+        for at, name in enumerate(names):
+            market.trade(f"{name}USDT", (at + 1) * 40 * E8, count=20)
+        market.set_status("SOLUSDT", "BREAK")
+        market.delist("LUNAUSDT")
+        async with open_window(settings) as running:
+            await until(lambda: running.engine.database is not None)
+            await shooting.take(running, "symbols-halted")
+            running.window.open_symbol_picker("u", adding=True)
+            await shooting.take(running, "symbols-adding")
+            running.window.symbol_picker.hide()
+            running.window.symbols_requested.emit()
+            (dialog,) = running.window.findChildren(SymbolsDialog)
+            await shooting.take(running, "symbols-behind")
+            await shooting.take_dialog(dialog, "symbols")
+            dialog.reject()
 
 
 async def diagnostics(shooting: Shooting) -> None:
@@ -237,14 +292,16 @@ SCENES: dict[str, Scene] = {
     "error": error,
     "database": database,
     "diagnostics": diagnostics,
+    "studies": studies,
+    "symbols": symbols,
 }
 RUNS = [  # theme, scale, size, scenes
     ("dark", "1", SMALL, ("recording", "loading", "empty", "error", "database", "diagnostics")),
-    ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics")),
-    ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics")),
+    ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols")),
+    ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols")),
     ("light", "2", SMALL, ("recording", "database")),
     ("dark", "1.5", SMALL, ("recording",)),
-    ("dark", "1", LARGE, ("recording",)),
+    ("dark", "1", LARGE, ("recording", "studies")),
 ]
 
 
@@ -272,7 +329,7 @@ def main() -> int:
             )
     if options.docs:
         for theme in ("dark", "light"):
-            taken = options.out / f"recording-crosshair-{theme}-1440x900@1.png"
+            taken = options.out / f"indicators-{theme}-1440x900@1.png"
             (ROOT / "docs").mkdir(exist_ok=True)
             (ROOT / "docs" / f"window-{theme}.png").write_bytes(taken.read_bytes())
     return 0
