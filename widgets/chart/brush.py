@@ -83,14 +83,21 @@ class PaneBrush:
 
         However small, a value shows; one that is the base, or NaN, does not.
         """
-        shown = np.isfinite(values) & (values != base)
-        if where is not None:
-            shown &= where
-        columns, over = self.columns(bars), values[shown]
-        tops, ground = self.rows(over, view), int(self.rows(np.array([base]), view)[0])
-        first = np.minimum(tops, ground - (over > base))
-        last = np.maximum(np.maximum(tops, ground) - 1, first)
-        self.rects(colour, columns.body_left[shown], first, columns.body_right[shown], last, len(over))
+        rects, shown = self.column_rects(bars, values, base=base, view=view)
+        self.fill(colour, rects[shown if where is None else shown & where])
+
+    def column_rects(
+        self, bars: BarColumns, values: Values, *, base: float = 0.0, view: ValueView | None = None
+    ) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Return the rectangles of columns, for `fill`, and which of them are to be drawn: see `columns_from`."""
+        shown, columns = np.isfinite(values) & (values != base), self.columns(bars)
+        rows = self.rows(np.append(np.where(shown, values, base), base), view)
+        tops, ground = rows[:-1], rows[-1]
+        rects = np.empty((len(values), 4), np.int32)
+        rects[:, 0], rects[:, 2] = columns.body_left, columns.body_right
+        np.minimum(tops, ground - (values > base), out=rects[:, 1])
+        np.maximum(np.maximum(tops, ground) - 1, rects[:, 1], out=rects[:, 3])
+        return rects, shown
 
     def line_through(
         self,

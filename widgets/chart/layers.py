@@ -89,9 +89,8 @@ class Volume:
 
     def paint(self, brush: PaneBrush) -> None:
         bars, colours = self._bars, brush.colours.volumes
+        rects, shown = brush.column_rects(bars, bars.volume, view=self._view)
         for rising, complete, rows in groups(bars):
+            brush.fill(colours[rising and not self.takers][complete], rects[rows & shown])
             if self.takers:
-                brush.columns_from(colours[False][complete], bars, bars.volume, where=rows, view=self._view)
                 brush.columns_from(colours[True][complete], bars, bars.taker_buy_volume, where=rows, view=self._view)
-            else:
-                brush.columns_from(colours[rising][complete], bars, bars.volume, where=rows, view=self._view)
