@@ -132,7 +132,7 @@ class _Loading:
         slot = self._interval.slot(first_us)
         if slot == self._first or min(self._merged) < first_us:
             return False
-        if not self._stored.fetched.missing(0, first_us - 1):
+        if self._is_all(first_us):
             return True
         listed_us = await self._history.find_listing(self._symbol)
         return listed_us is not None and self._interval.slot(listed_us) >= slot
@@ -181,13 +181,17 @@ class _Loading:
 
     def _fills_a_chart(self, candles: list[Candle]) -> bool:
         """
-        Whether they are many, and reach up to now without a hole.
+        Whether they are many, or all there are, and reach up to now without a hole.
 
         Else the other source's change picture and scale a moment later: a chart that flashes and jumps at every switch.
         """
         first, last = (self._interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
-        whole = last - first + 1 == len(candles) >= _ENOUGH_EARLY and candles[-1].complete
-        return whole and last >= self._last - 1
+        whole = last - first + 1 == len(candles) and candles[-1].complete and last >= self._last - 1
+        return whole and (len(candles) >= _ENOUGH_EARLY or self._is_all(candles[0].open_time_us))
+
+    def _is_all(self, first_us: int) -> bool:
+        """Whether it is known that nothing is older than that."""
+        return not self._stored.fetched.missing(0, first_us - 1)
 
     def _fail(self, error: CryptopipeError) -> None:
         logger.info("%s %s: %s", self._symbol, self._interval, error, extra={"symbol": self._symbol})

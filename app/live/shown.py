@@ -7,7 +7,7 @@ empty candles are there only where nothing says that trades are missing, and are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +16,7 @@ from app.live.history import rank
 from app.live.since_seam import LiveCandle
 from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.interval import Interval
-from app.market.series import COMPLETE, Bar, CandleSeries
+from app.market.series import CLOSED, COMPLETE, FROM_BOTH, FROM_KLINE, Bar, CandleSeries
 from app.market.units import E8, E16
 
 _FEW = 8
@@ -34,6 +34,7 @@ class ShownCandles:
         self.series = CandleSeries(symbol, interval)
         self.newest: Candle | None = None
         self.seam_us: int | None = None
+        self._page: dict[int, Candle] = {}  # what came with the last part of a page
 
     def __len__(self) -> int:
         return len(self.series)
@@ -50,8 +51,14 @@ class ShownCandles:
         return at < len(slots) and int(slots[at]) == slot
 
     def show(self, page: Sequence[Candle]) -> None:
-        """Bring in a page, oldest first, as far as it is older than the seam; what is known better stays."""
-        for run in self._news(page):
+        """
+        Bring in a page, oldest first, as far as it is older than the seam; what is known better stays.
+
+        A page comes in parts, each with those before: what came with the last one is passed over.
+        """
+        before, self._page = self._page, {candle.open_time_us: candle for candle in page}
+        news = [candle for candle in page if before.get(candle.open_time_us) is not candle]
+        for run in self._news(news):
             self.series.merge(run)
             if self.newest is None or run[-1].open_time_us >= self.newest.open_time_us:
                 self.newest = run[-1]
@@ -153,18 +160,27 @@ class ShownCandles:
             return [list(candles)] if candles else []
         opens, trades = self.series.column("open_time_us"), self.series.column("trades")
         places = np.searchsorted(opens, [candle.open_time_us for candle in candles]).tolist()
+        ranks = self._ranks(places)
         runs: list[list[Candle]] = [[]]
         expected = len(opens)
-        for candle, at in zip(candles, places, strict=True):
-            known = self.series.bar(at) if at < len(opens) and opens[at] == candle.open_time_us else None
-            if trades[expected:at].any():
+        for candle, at, known in zip(candles, places, ranks, strict=True):
+            if at > expected and trades[expected:at].any():
                 runs.append([])  # the page has none for what was traded there
-            expected = at + (known is not None)
-            if known is not None and rank(known) > rank(candle):
+            here = at < len(opens) and opens[at] == candle.open_time_us
+            expected = at + here
+            if here and known > rank(candle):
                 runs.append([])
             else:
                 runs[-1].append(candle)
         return [run for run in runs if run]
+
+    def _ranks(self, places: Sequence[int]) -> Iterator[tuple[bool, bool, int, bool]]:
+        """Return what `rank` says of the candles at these places, the last for those behind the end; all at once."""
+        flags = self.series.column("flags").take(places, mode="clip")
+        trades = self.series.column("trades").take(places, mode="clip")
+        complete, closed = flags & COMPLETE > 0, flags & CLOSED > 0
+        proven = complete & closed & (flags & (FROM_KLINE | FROM_BOTH) == 0) & (trades > 0)
+        return zip(complete.tolist(), proven.tolist(), trades.tolist(), closed.tolist(), strict=True)
 
     def _put_run(self, run: list[Candle]) -> None:
         """Bring in adjacent candles of which the first is in the series already."""

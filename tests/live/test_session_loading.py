@@ -226,6 +226,22 @@ async def test_stored_candles_read_when_patience_is_over_show_although_they_are_
     market.close()
 
 
+async def test_a_few_stored_candles_show_at_once_where_they_are_known_to_be_all() -> None:
+    market = Market(every_second(400), now=379)
+    market.exchange = SlowExchange(market.trades, market.clock)
+    market.store = FakeStore(market.trades[:380])
+    market.store.listed_us = START_US
+    chart = market.chart("5s")
+    running = asyncio.create_task(chart.session.run())
+    async with asyncio.timeout(10):
+        while not len(chart.series):
+            await asyncio.sleep(0.001)
+    assert (chart.states, len(chart.series)) == ([("ready", "")], 77)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    market.close()
+
+
 async def test_without_the_database_a_chart_shows_what_is_published() -> None:
     market = Market(every_second(400), now=200)
     market.store = FakeStore()

@@ -1,0 +1,165 @@
+"""
+From a click on another interval to its painted candles, out of the database.
+
+    python -m tests.benchmarks.bench_switch [--trades 20] [--rounds 8]
+
+A thousand candles are in view, of a symbol with three years of 1 min candles and its share of that many million trades
+stored, on the embedded server; the exchange is not there, so nothing but the database can answer. Every interval of the
+menu is switched to in random order, at the latest candles and then a month back. Printed are median and 99th percentile
+in ms, of all and of each interval, beside reading the same thousand candles alone in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from app.market.interval import MENU_INTERVALS, Interval
+from app.settings import load
+from storage.connection import connect
+from storage.database import Database
+from storage.ledger import Ledger
+from tests.benchmarks import bench_candles
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, until
+from tests.storage.conftest import forget
+from widgets.interval_bar import IntervalBar
+
+IN_VIEW = 1000
+MINUTE_US = 60_000_000
+AHEAD_US = 1800 * 1_000_000  # stored trades reach so far beyond now, so that there is a latest candle to the end
+BACK_US = 30 * 86_400 * 1_000_000
+AWAY = "127.0.0.1:9"
+
+Timings = dict[str, dict[Interval, list[float]]]
+
+
+def fill(data_dir: Path, trades: int) -> None:
+    """Make the database."""
+    now_us = time.time_ns() // 1000
+    bench_candles.BEGIN_US = (now_us + AHEAD_US - trades * bench_candles.SPACING_US) // MINUTE_US * MINUTE_US
+    database = Database.open(None, data_dir)
+    try:
+        with connect(database.url) as connection:
+            ledger = Ledger(connection)
+            bench_candles.make_history(connection, ledger)
+            bench_candles.make_trades(ledger, 0, trades)
+            connection.execute("ANALYZE")
+        begin_us = bench_candles.BEGIN_US - bench_candles.HISTORY_DAYS * 1440 * MINUTE_US
+        database.store.save_listing("BTCUSDT", begin_us)
+    finally:
+        database.close()
+
+
+def read_alone(data_dir: Path) -> dict[Interval, float]:
+    """Return how long reading a thousand candles of each interval takes, in ms."""
+    now_us = time.time_ns() // 1000
+    database = Database.open(None, data_dir)
+    try:
+        return {
+            interval: bench_candles.median_ms(
+                lambda one=interval: database.store.candles("BTCUSDT", one, limit=IN_VIEW, end_us=now_us)
+            )
+            for interval in MENU_INTERVALS
+        }
+    finally:
+        database.close()
+
+
+async def switch(running: Running, interval: Interval) -> float:
+    """Click on an interval and return the milliseconds until its candles are on the chart."""
+    chart, window = running.chart, running.window
+    painted = asyncio.get_running_loop().create_future()
+
+    def look() -> None:
+        session = running.bridge.session
+        visible = chart.visible_range_us()
+        if painted.done() or session is None or visible is None or chart._series is not session.series:
+            return
+        opens = session.series.column("open_time_us")
+        if session.interval == interval and np.any((opens >= visible[0]) & (opens < visible[1])):
+            painted.set_result(time.perf_counter())
+
+    chart.painted.connect(look)
+    began = time.perf_counter()
+    window.top_bar.findChild(IntervalBar).interval_requested.emit(interval)
+    ended = await asyncio.wait_for(painted, 20)
+    chart.painted.disconnect(look)
+    return (ended - began) * 1000
+
+
+async def measure(data_dir: Path, rounds: int, timings: Timings) -> None:
+    settings = load(
+        {
+            "data_dir": str(data_dir),
+            "symbols": "BTCUSDT",
+            "binance_ws_url": f"ws://{AWAY}",
+            "binance_rest_url": f"http://{AWAY}",
+        },
+        environment={},
+        file=data_dir / "none.toml",
+    )
+    async with open_window(settings) as running:
+        chart, dice = running.chart, random.Random(1)
+        await until(lambda: running.engine.database is not None and chart.visible_range_us() is not None)
+        await until(lambda: len(running.bridge.session.series))
+        chart.zoom(chart.slots_in_view / IN_VIEW)
+        for place in ("at the latest candle", "a month back"):
+            if place == "a month back":
+                chart.show_time(time.time_ns() // 1000 - BACK_US)
+            for turn in range(rounds + 1):
+                order = list(MENU_INTERVALS)
+                dice.shuffle(order)
+                for interval in order:
+                    if interval == running.bridge.session.interval:
+                        continue
+                    took = await switch(running, interval)
+                    if turn:  # the first warms up
+                        timings[place][interval].append(took)
+                    await asyncio.sleep(0.3)  # as a user would look
+
+
+def print_timings(timings: Timings, reads: dict[Interval, float]) -> None:
+    for place, found in timings.items():
+        together = [took for one in found.values() for took in one]
+        print(
+            f"{place}: median {statistics.median(together):.1f} ms, p99 {np.percentile(together, 99):.1f} ms"
+            f" of {len(together)} switches"
+        )
+    print("interval   " + "".join(f"{place:>24}" for place in timings) + "      the read alone")
+    for interval in MENU_INTERVALS:
+        cells = (found[interval] for found in timings.values())
+        texts = "".join(f"{statistics.median(one):>14.1f} / {np.percentile(one, 99):>7.1f}" for one in cells)
+        print(f"{interval.name:>8}   {texts}{reads[interval]:>20.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trades", type=float, default=20.0, help="millions")
+    parser.add_argument("--data-dir", type=Path, help="keep the database there, and take it if it is there already")
+    parser.add_argument("--rounds", type=int, default=8)
+    options = parser.parse_args()
+    timings: Timings = defaultdict(lambda: defaultdict(list))
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        data_dir = options.data_dir or Path(folder) / "data"
+        if not data_dir.exists():
+            fill(data_dir, int(options.trades * 1e6))
+        reads = read_alone(data_dir)
+        try:
+            run_on_qt_loop(lambda: measure(data_dir, options.rounds, timings))
+        finally:
+            if options.data_dir is None:
+                forget(data_dir)
+    print_timings(timings, reads)
+
+
+if __name__ == "__main__":
+    main()
