@@ -72,7 +72,7 @@ def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str])
     waiting = read_waiting(settings.data_dir / FILE_NAME)  # first: what waits may be stored a moment later
     with connected(settings, statement_timeout_s=_TIMEOUT_S) as connection:
         migrate(connection)
-        gaps = read_gaps(connection, names)
+        gaps = read_gaps(connection, names, timed=0) if options.as_json else read_gaps(connection, names)
     print(_json(gaps, waiting) if options.as_json else _text(gaps, waiting))
     return 0
 
@@ -105,7 +105,7 @@ async def _fetched(
         if database.reading_only:
             raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
         with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
-            before = read_gaps(connection, names)
+            before = read_gaps(connection, names, timed=0)
             wanted = sorted({gap.symbol for gap in before if not gap.absent})
             if options.to_now:
                 wanted = list(names) or recorded_symbols(connection)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from app.market.coverage import IdRanges
 from app.market.errors import UsageError
 from storage import candle_sql, ranges, repairs
 from storage.connection import Connection, translated
@@ -30,7 +29,8 @@ class StoredGap(NamedTuple):
     """
     Ids that are not stored, inclusive. ``absent``: the exchange has no trades of them; else they are missing, and
     ``repairing`` says that a program has set out to fetch them. ``start_us`` and ``end_us`` are the times of the stored
-    trades just before and after (UTC microseconds; None where retention has dropped that, or there is none).
+    trades just before and after (UTC microseconds; None where they were not asked for, retention has dropped that, or
+    there is none).
     """
 
     symbol: str
@@ -47,9 +47,11 @@ class StoredGap(NamedTuple):
         return self.last_trade_id - self.first_trade_id + 1
 
 
-def read_gaps(connection: Connection, names: Sequence[str] = ()) -> list[StoredGap]:
+def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int = 500) -> list[StoredGap]:
     """
     Return what is not stored between the trades of these symbols, or of all where none is named, by name and id.
+
+    ``timed``: of each symbol, so many of the newest get their times, which cost a few queries each.
 
     Raises:
         UsageError: If nothing was ever recorded of a symbol.
@@ -62,7 +64,7 @@ def read_gaps(connection: Connection, names: Sequence[str] = ()) -> list[StoredG
         _check(names, known)
         fetched = repairs.told(connection)
         for name in dict.fromkeys(names) if names else known:
-            found += _of(connection, name, known[name], fetched)
+            found += _of(connection, name, known[name], fetched, timed)
     return found
 
 
@@ -72,24 +74,23 @@ def recorded_symbols(connection: Connection) -> list[str]:
         return [name for (name,) in connection.execute(_RECORDED)]
 
 
-def _of(connection: Connection, name: str, symbol_id: int, fetched: repairs.Told) -> list[StoredGap]:
+def _of(connection: Connection, name: str, symbol_id: int, fetched: repairs.Told, timed: int) -> list[StoredGap]:
     settled = ranges.read(connection, ranges.COVERAGE, symbol_id)
     absent = ranges.read(connection, ranges.ABSENT, symbol_id)
-    held = IdRanges(settled)
-    for first, last in absent:
-        held.remove_range(first, last)
-    pieces = [*((first, last, False) for first, last in settled.gaps()), *((*one, True) for one in absent)]
+    held = settled - absent
+    pieces = sorted([*((first, last, False) for first, last in settled.gaps()), *((*one, True) for one in absent)])
+    untimed = len(pieces) - timed
     return [
         StoredGap(
             name,
             first,
             last,
-            _time_of(connection, symbol_id, held.before(first)),
-            _time_of(connection, symbol_id, held.after(last)),
+            _time_of(connection, symbol_id, held.before(first)) if at >= untimed else None,
+            _time_of(connection, symbol_id, held.after(last)) if at >= untimed else None,
             is_absent,
             not is_absent and fetched.fetches(symbol_id, last - first + 1),
         )
-        for first, last, is_absent in sorted(pieces)
+        for at, (first, last, is_absent) in enumerate(pieces)
     ]
 
 

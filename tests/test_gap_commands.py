@@ -125,8 +125,10 @@ def test_gaps_are_listed_without_an_exchange(
     assert lines[-2:] == ["1,270 trades missing of 1 symbol.", "20 ids the exchange itself has no trade of."]
     with connect(in_use.url) as connection:
         times = [(gap.start_us, gap.end_us) for gap in read_gaps(connection, [SYMBOL])]
+        newest = [(gap.start_us, gap.end_us) for gap in read_gaps(connection, [SYMBOL], timed=1)]
     around = (trades[99].time_us, trades[150].time_us)
     assert times == [around, around, around, (trades[159].time_us, trades[1_400].time_us)]
+    assert newest == [(None, None)] * 3 + times[-1:]
     rows = listed(capsys, SYMBOL.lower())
     assert rows[0] == {
         "symbol": SYMBOL,
