@@ -95,17 +95,20 @@ class GapMarks:
         self, session: ChartSession, tracker: SymbolTracker, store: CandleStore, span: Span, as_of: tuple[object, ...]
     ) -> None:
         interval = interval_of_view(session.interval, *span)
+        missing = tracker.missing_ids()
+
+        def found() -> tuple[list[PlacedGap], int]:
+            candles = store.traded(session.symbol, interval, *span)
+            return placed(missing, candles, interval), (candles[-1].last_trade_id or 0) if candles else 0
+
         try:
-            candles = await asyncio.to_thread(store.traded, session.symbol, interval, *span)
+            self._gaps, stored_until = await asyncio.to_thread(found)
         except StoreError as error:
             logger.info("gaps not shown: %s", error)
             return
-        missing = tracker.missing_ids()
-        self._gaps = placed(missing, candles, interval)
         self._span = span
         # What came after the newest gap may not be stored yet.
-        last = missing.last or 0
-        is_stored = (bool(candles) and (candles[-1].last_trade_id or 0) > last) or self._is_past(span, tracker)
+        is_stored = stored_until > (missing.last or 0) or self._is_past(span, tracker)
         self._as_of = as_of if is_stored else ()
         self._mark(session)
         visible = self._chart.visible_range_us()

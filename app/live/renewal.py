@@ -32,23 +32,24 @@ class CandleRenewal:
         self._tracker = tracker
         self._as_of = tracker.changes
         self._missing = tracker.missing_ids()
+        self._filled = IdRanges()  # of what was missing, and not read again yet
 
     @property
     def is_due(self) -> bool:
-        """Whether `step` has anything to do."""
-        if self._as_of != self._tracker.changes:
-            self._as_of = self._tracker.changes
-            self._missing |= self._tracker.missing_ids()
-        return bool(self._missing) and self._missing != self._tracker.missing_ids()
+        """Whether `step` may have anything to do."""
+        return bool(self._filled) or self._as_of != self._tracker.changes
 
     async def step(self, store: CandleStore) -> None:
         """Read what can be read again; what is not stored yet is left to a later call, about a second later."""
-        filled = self._missing - self._tracker.missing_ids()
-        for first, last in _few(filled):
+        self._as_of, missing = self._tracker.changes, self._tracker.missing_ids()
+        # In a thread, because of a hundred thousand holes that takes too long for the loop.
+        self._filled = await asyncio.to_thread(_filled, self._filled, self._missing, missing)
+        self._missing = missing
+        for first, last in _few(self._filled):
             try:
                 if await asyncio.to_thread(self._is_stored, store, first, last):
                     await self._read(store, first, last)
-                    self._missing -= filled & IdRanges([(first, last)])
+                    self._filled -= IdRanges([(first, last)])
             except StoreError as error:
                 logger.info("repaired candles are not read yet: %s", error)
                 return
@@ -71,6 +72,11 @@ class CandleRenewal:
             )
             session.bring([candle for candle in candles if candle.complete])
             end_us = from_us
+
+
+def _filled(filled: IdRanges, before: IdRanges, now: IdRanges) -> IdRanges:
+    """Return what is missing no more: of what was a moment ago, and of what had been filled then."""
+    return (filled | before) - now
 
 
 def _few(ids: IdRanges) -> Iterator[tuple[int, int]]:
