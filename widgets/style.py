@@ -240,10 +240,11 @@ QCheckBox::indicator:checked:disabled {{ background: {p.faint}; border-color: {p
 #pickerList {{ background: {p.raised}; border: 0; outline: 0; }}
 
 QMenu {{ background: {p.raised}; color: {p.text}; border: 1px solid {_half(p.faint)}; padding: 4px; }}
-QMenu::item {{ padding: 5px 20px 5px 12px; border-radius: 4px; }}
+QMenu::item {{ padding: 5px 20px 5px 14px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {p.line}; }}
 QMenu::item:checked {{ color: {p.accent}; }}
-QMenu::indicator {{ width: 0; }}
+QMenu::indicator {{ width: 12px; height: 12px; left: 8px; border-radius: 3px; }}
+QMenu::indicator:checked {{ background: {p.accent}; image: url({check}); }}
 QMenu::separator {{ height: 1px; background: {p.line}; margin: 4px 8px; }}
 
 QDialog {{ background: {p.panel}; }}

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -281,6 +289,28 @@ def test_every_control_has_a_name_to_be_read_aloud(window: MainWindow) -> None:
         if button.isVisible() and not (button.accessibleName() or button.text())
     ]
     assert nameless == []
+
+
+def test_every_control_can_be_reached_by_tab_and_shows_it(window: MainWindow) -> None:
+    window.activateWindow()
+    window.top_bar.symbol.setFocus(Qt.FocusReason.TabFocusReason)
+    reached, hidden = [], []
+    while (control := QApplication.focusWidget()) is not None and control not in reached:
+        QApplication.processEvents()
+        place = QRect(control.mapTo(window, QPoint()), control.size())
+        with_focus = window.grab(place).toImage()
+        window.focusNextPrevChild(True)
+        QApplication.processEvents()
+        reached.append(control)
+        if window.grab(place).toImage() == with_focus and control is not window.chart:  # which is no chart here
+            hidden.append(control)
+    controls = [
+        control
+        for control in window.findChildren(QWidget)
+        if control.isVisible() and isinstance(control, QAbstractButton | QLineEdit | QComboBox | QAbstractItemView)
+    ]
+    assert [control.accessibleName() for control in hidden] == []
+    assert [control.accessibleName() for control in controls if control not in reached] == []
 
 
 def test_tab_walks_from_the_top_bar_over_the_chart_to_the_watchlist(window: MainWindow) -> None:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
+from widgets.chart.access import ChartAccess
 from widgets.chart.arrangement import PRICE, Arrangement
 from widgets.chart.axes import LABEL_PADDING_PX
 from widgets.chart.canvas import ChartCanvas
@@ -86,6 +87,8 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._keyboard = Keyboard(self._scene, self._panes, self, self._give_up)
         self._keyboard.commands.update(self.reading_commands() | self.studying_commands())
         self._canvas.key_pressed.connect(self._keyboard.press)
+        self._access = ChartAccess(self._canvas, self._scene, self._reader)
+        self.crosshair_moved.connect(lambda _: self._access.tell(self._series))
         self._frames = FrameTimer(self, self._run_frame)
         self._text_timer = single_shot(self, self._refresh_texts)
         box = QVBoxLayout(self)
@@ -128,6 +131,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._run_frame()
         self._refresh_texts()
         self.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
+        self._access.tell(series)
 
     def series_changed(self) -> None:
         """Look at the series in the next frame. Cheap: call it for every trade."""

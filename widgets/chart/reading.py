@@ -67,11 +67,21 @@ class Reader:
         self._canvas.repaint_rects(changed)
         self.also(series, self.bar)
 
+    def words(self, series: CandleSeries | None) -> str:
+        """Return all that the legend has to say of the candle, whatever there is room for."""
+        return " ".join(piece.text for piece in self._legend(series))
+
     def _title(self, pane: Pane, series: CandleSeries | None) -> list[Piece]:
-        scene, bar = self._scene, self.bar
-        if scene.symbol is None or series is None:
-            return []
         if pane.key == PRICE:
-            missing = missing_in(self.gaps, bar, series.interval) if bar else 0
-            return fitted_legend(scene, legend_pieces(scene.symbol, series.interval, bar, missing))
-        return volume_title(scene.symbol, bar) if pane.key == VOLUME else []
+            return fitted_legend(self._scene, self._legend(series))
+        symbol = self._scene.symbol
+        return (
+            volume_title(symbol, self.bar) if symbol is not None and series is not None and pane.key == VOLUME else []
+        )
+
+    def _legend(self, series: CandleSeries | None) -> list[Piece]:
+        bar, symbol = self.bar, self._scene.symbol
+        if symbol is None or series is None:
+            return []
+        missing = missing_in(self.gaps, bar, series.interval) if bar else 0
+        return legend_pieces(symbol, series.interval, bar, missing)
