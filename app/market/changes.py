@@ -8,9 +8,22 @@ knows is "everything", which is always right and only slow.
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 _MOST_SPANS = 32
 _SMALL = 64  # slots: changes that close to one another are one, so that a live market never fills the log
+
+
+class Span(NamedTuple):
+    """Slots ``first`` to ``last``, inclusive, between which something changed; there are ``grown`` more rows now."""
+
+    first: int
+    last: int
+    grown: int
+
+    def joined(self, other: Span) -> Span:
+        """Return one span for both."""
+        return Span(min(self.first, other.first), max(self.last, other.last), self.grown + other.grown)
 
 
 class ChangeLog:
@@ -19,34 +32,35 @@ class ChangeLog:
     __slots__ = ("_known_from", "_spans")
 
     def __init__(self) -> None:
-        self._spans: deque[tuple[int, int, int]] = deque()  # the last revision of each, its first and its last slot
+        self._spans: deque[tuple[int, Span]] = deque()  # with the last revision of each
         self._known_from = 0  # changes after that revision are known
 
-    def note(self, revision: int, first_slot: int, last_slot: int) -> None:
-        """Take note that this revision changed slots between these, both inclusive: put in, changed or taken out."""
+    def note(self, revision: int, span: Span) -> None:
+        """Take note that this revision put in, changed or took out rows of that span."""
         spans = self._spans
-        if spans:
-            _, first, last = spans[-1]
-            first, last = min(first, first_slot), max(last, last_slot)
-            if last - first < _SMALL:
-                spans[-1] = (revision, first, last)
+        # Not with one that has grown: who has read that would be told once more that it did.
+        if spans and spans[-1][1].grown == 0:
+            joined = spans[-1][1].joined(span)
+            if joined.last - joined.first < _SMALL:
+                spans[-1] = (revision, joined)
                 return
         if len(spans) == _MOST_SPANS:
             self._known_from = spans.popleft()[0]
-        spans.append((revision, first_slot, last_slot))
+        spans.append((revision, span))
 
     def forget(self, revision: int) -> None:
         """Take note that this revision changed everything."""
         self._spans.clear()
         self._known_from = revision
 
-    def since(self, revision: int) -> tuple[int, int] | None:
-        """Return the first and last slot between which lies all that changed after ``revision``; None: not known."""
+    def since(self, revision: int) -> list[Span] | None:
+        """Return the spans of all that changed after ``revision``, rising and apart; None: not known any more."""
         if revision < self._known_from:
             return None
-        hull: tuple[int, int] | None = None
-        for changed_at, first, last in reversed(self._spans):
-            if changed_at <= revision:
-                break
-            hull = (first, last) if hull is None else (min(first, hull[0]), max(last, hull[1]))
-        return hull
+        found: list[Span] = []
+        for span in sorted(span for changed_at, span in self._spans if changed_at > revision):
+            if found and span.first <= found[-1].last + 1:
+                found[-1] = found[-1].joined(span)
+            else:
+                found.append(span)
+        return found

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.candle import Candle, CandleSource
-from app.market.changes import ChangeLog
+from app.market.changes import ChangeLog, Span
 from app.market.columns import Columns
 from app.market.interval import Interval
 from app.market.pyramid import Pyramid
@@ -127,12 +127,8 @@ class CandleSeries:
         flags = values.pop()
         return Bar._make((*values, bool(flags & CLOSED), bool(flags & COMPLETE), _source(flags)))
 
-    def changed_since(self, revision: int) -> tuple[int, int] | None:
-        """
-        Return two slots, inclusive, between which lies all that changed after that ``revision``.
-
-        Call only where there was a change. None: it is not known any more, or was everything.
-        """
+    def changed_since(self, revision: int) -> list[Span] | None:
+        """Return the spans of slots that changed after that ``revision``, rising and apart; None: take everything."""
         return self._log.since(revision)
 
     def set_begins(self, *, begins: bool) -> None:
@@ -141,7 +137,7 @@ class CandleSeries:
             self.begins = begins
             if len(self):
                 first = int(self.slots[0])
-                self._changed(first, first, shape=True)
+                self._changed(Span(first, first, 0), shape=True)
 
     def index_at_slot(self, slot: float) -> int:
         """Return the index of the bar at or next before ``slot``; -1 where there is none."""
@@ -199,12 +195,12 @@ class CandleSeries:
         end = int(np.searchsorted(opens, candles[-1].open_time_us, side="right"))
         self._columns.splice(at, end - at, len(candles))
         self._fill(at, candles)
-        first, last = self._span(at, at + len(candles) - 1)
+        span = self._span(at, len(candles), len(candles) - (end - at))
         if at == end:
-            self._pyramid.touch(first, last)
+            self._pyramid.touch(span.first, span.last)
         else:
             self._pyramid.reset()
-        self._changed(first, last, shape=True)
+        self._changed(span, shape=True)
 
     def prepend(self, candles: Iterable[Candle]) -> int:
         """Add older candles in front, by rising open time; those not older than the first are passed over.
@@ -217,9 +213,9 @@ class CandleSeries:
             return 0
         self._columns.splice(0, 0, len(older))
         self._fill(0, older)
-        first, last = self._span(0, len(older) - 1)
-        self._pyramid.touch(first, last)
-        self._changed(first, last, shape=True)
+        span = self._span(0, len(older), len(older))
+        self._pyramid.touch(span.first, span.last)
+        self._changed(span, shape=True)
         return len(older)
 
     def upsert(self, candle: Candle) -> None:
@@ -233,12 +229,13 @@ class CandleSeries:
                 at = length - 1
             elif candle.open_time_us < last_us:
                 at = int(np.searchsorted(columns["open_time_us"], candle.open_time_us))
-        if at == length or columns["open_time_us"][at] != candle.open_time_us:
+        is_new = at == length or bool(columns["open_time_us"][at] != candle.open_time_us)
+        if is_new:
             columns.splice(at, 0, 1)
         slot = self.interval.slot(candle.open_time_us)
         self._write(columns.start + at, slot, candle)
         self._pyramid.touch(slot, slot)
-        self._changed(slot, slot, shape=at < len(columns) - 1)
+        self._changed(Span(slot, slot, int(is_new)), shape=at < len(columns) - 1)
 
     def doubt(self, index: int) -> None:
         """Mark the candle at ``index``, 0 for the oldest, as incomplete."""
@@ -246,10 +243,10 @@ class CandleSeries:
         columns.arrays["flags"][columns.start + index] &= 0xFF & ~COMPLETE
         slot = int(self.slots[index])
         self._pyramid.touch(slot, slot)
-        self._changed(slot, slot, shape=index < len(columns) - 1)
+        self._changed(Span(slot, slot, 0), shape=index < len(columns) - 1)
 
-    def _span(self, first: int, last: int) -> tuple[int, int]:
-        return int(self.slots[first]), int(self.slots[last])
+    def _span(self, row: int, count: int, grown: int) -> Span:
+        return Span(int(self.slots[row]), int(self.slots[row + count - 1]), grown)
 
     def _replaced(self) -> None:
         self._pyramid.reset()
@@ -257,11 +254,11 @@ class CandleSeries:
         self.shape_revision += 1
         self._log.forget(self.revision)
 
-    def _changed(self, first_slot: int, last_slot: int, *, shape: bool) -> None:
+    def _changed(self, span: Span, *, shape: bool) -> None:
         self.revision += 1
         if shape:
             self.shape_revision += 1
-        self._log.note(self.revision, first_slot, last_slot)
+        self._log.note(self.revision, span)
 
     def _write(self, row: int, slot: int, candle: Candle) -> None:
         data = self._columns.arrays

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.candle import Candle
-from app.market.changes import ChangeLog
+from app.market.changes import ChangeLog, Span
 from app.market.interval import Interval
 from app.market.series import CandleSeries
 from app.market.units import E8
@@ -61,29 +63,36 @@ def test_all_that_differs_lies_between_the_two_slots(made: list[tuple[str, int, 
         apply(series, change)
     if series.revision == revision:
         return
-    span, after = series.changed_since(revision), rows(series)
-    if span is not None:
-        inside = range(span[0], span[1] + 1)
-        left, right = ({slot: row for slot, row in table.items() if slot not in inside} for table in (before, after))
-        assert left == right
+    spans, after = series.changed_since(revision), rows(series)
+    if spans is None:
+        return
+    inside = {slot for span in spans for slot in range(span.first, span.last + 1)}
+    left, right = ({slot: row for slot, row in table.items() if slot not in inside} for table in (before, after))
+    assert left == right
+    assert all(one.last + 1 < other.first for one, other in pairwise(spans))
+    for span in spans:
+        counts = [sum(span.first <= slot <= span.last for slot in table) for table in (before, after)]
+        assert counts[1] - counts[0] == span.grown
 
 
 def test_a_live_market_never_fills_the_log() -> None:
     log = ChangeLog()
-    for revision in range(1, 5001):
-        log.note(revision, 1000 + revision // 60, 1000 + revision // 60)
-    assert log.since(4999) is not None
-    assert log.since(2000) == (1000, 1083)
-    log.note(5001, 10, 900)
-    assert log.since(5000) == (10, 900)
+    for revision in range(1, 1801):
+        slot, ticks = divmod(revision, 60)
+        log.note(revision, Span(1000 + slot, 1000 + slot, int(ticks == 0)))
+    assert log.since(1799) == [Span(1029, 1030, 1)]
+    assert log.since(600) == [Span(1010, 1030, 20)]
+    log.note(1801, Span(10, 900, 800))
+    assert log.since(1799) == [Span(10, 900, 800), Span(1029, 1030, 1)]
+    assert log.since(1800) == [Span(10, 900, 800)]
 
 
 def test_what_the_log_forgot_is_everything() -> None:
     log = ChangeLog()
     for revision in range(1, 100):
-        log.note(revision, revision * 1000, revision * 1000)
+        log.note(revision, Span(revision * 1000, revision * 1000, 1))
     assert log.since(1) is None
     log.forget(100)
     assert log.since(99) is None
-    log.note(101, 3, 4)
-    assert log.since(100) == (3, 4)
+    log.note(101, Span(3, 4, 0))
+    assert log.since(100) == [Span(3, 4, 0)]

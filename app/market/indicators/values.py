@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.market.changes import Span
 from app.market.columns import Columns
 from app.market.indicators.blocks import Blocks
 from app.market.indicators.definition import BAR_COLUMNS, Bars, Indicator, Setting, Values
@@ -46,14 +47,14 @@ class IndicatorValues:
         """Bring the values up to date with that series."""
         if series is self._series and series.revision == self._revision:
             return
-        span = series.changed_since(self._revision) if series is self._series else None
+        spans = series.changed_since(self._revision) if series is self._series else None
         if self._series is None or series.interval != self._series.interval or self._blocks is None:
             self._blocks = self.blocks(series.interval)
         self._series, self._revision = series, series.revision
-        if span is None:
+        if spans is None:
             self._begin(series)
         else:
-            self._renew(series, *span)
+            self._renew(series, spans)
 
     def blocks(self, interval: Interval) -> Blocks:
         """Return where its calculations begin at that interval."""
@@ -85,15 +86,19 @@ class IndicatorValues:
         self._envelope.reset()
         self._compute(series, 0, len(series))
 
-    def _renew(self, series: CandleSeries, first_slot: int, last_slot: int) -> None:
+    def _renew(self, series: CandleSeries, spans: list[Span]) -> None:
         assert self._blocks is not None
         slots = series.slots
-        at, end = np.searchsorted(slots, (first_slot, last_slot + 1)).tolist()
-        grown = len(series) - len(self._columns)
-        self._columns.splice(at, end - at - grown, end - at)
-        touched = self._blocks.last_touched(last_slot)
-        self._compute(series, at, int(np.searchsorted(slots, touched, side="right")))
-        self._envelope.touch(first_slot, touched)
+        for span in spans:
+            at, end = np.searchsorted(slots, (span.first, span.last + 1)).tolist()
+            self._columns.splice(at, end - at - span.grown, end - at)
+        computed = 0  # rows before that one are up to date
+        for span in spans:
+            touched = self._blocks.last_touched(span.last)
+            first, end = np.searchsorted(slots, (span.first, touched + 1)).tolist()
+            self._compute(series, max(first, computed), end)
+            self._envelope.touch(span.first, touched)
+            computed = max(end, computed)
 
     def _compute(self, series: CandleSeries, row: int, end: int) -> None:
         """Compute the values of those rows, one block after another."""
