@@ -241,6 +241,7 @@ QCheckBox::indicator:checked:disabled {{ background: {p.faint}; border-color: {p
 
 QMenu {{ background: {p.raised}; color: {p.text}; border: 1px solid {_half(p.faint)}; padding: 4px; }}
 QMenu::item {{ padding: 5px 20px 5px 14px; border-radius: 4px; }}
+QMenu::item:disabled {{ color: {p.faint}; }}
 QMenu::item:selected {{ background: {p.line}; }}
 QMenu::item:checked {{ color: {p.accent}; }}
 QMenu::indicator {{ width: 12px; height: 12px; left: 8px; border-radius: 3px; }}
