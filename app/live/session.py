@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import pairwise
 
 from app.live.clock import ExchangeClock
 from app.live.history import PUBLISHED_US, CandleHistory
@@ -31,6 +32,7 @@ from app.market.trade import Trade
 
 _JOIN_RETRY_S = 0.25
 _LIVE_KEEPS = 10_000
+_SLICE = 500  # candles
 _MOST_UNSETTLED = 500
 _SLOW_S = 4.0
 _SLOW = "The exchange has not answered yet."
@@ -275,8 +277,9 @@ class ChartSession:
                     newest=self._shown.newest,
                     newest_us=max(self._loaded_us, self._left_us),
                 )
-                if beginning is not None and tracker.window_start_us == seam_us:
-                    self._take_over(tracker, beginning)
+                if beginning is not None and tracker.window_start_us == seam_us and not self._closed:
+                    live = self._take_over(tracker, beginning)
+                    await self._bring_in(live, min(settled_us, open_us))
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
 
@@ -294,10 +297,8 @@ class ChartSession:
             settled_us = min(settled_us, self._shown.newest.open_time_us)
         return settled_us
 
-    def _take_over(self, tracker: SymbolTracker, beginning: Beginning) -> None:
+    def _take_over(self, tracker: SymbolTracker, beginning: Beginning) -> CandlesSinceSeam:
         """Go on with the seconds tracked since the seam and every trade from now on, without a pause."""
-        if self._closed:
-            return
         seam_us, parts, is_known, counted_us, lacks_us = beginning
         self._live = CandlesSinceSeam(
             self.interval,
@@ -310,7 +311,26 @@ class ChartSession:
         )
         self._shown.seam_us = seam_us
         tracker.listeners.append(self._on_trade)
-        self._mark_dirty(min(self._settled_us(), self.interval.open_time_us(seam_us)))
+        return self._live
+
+    async def _bring_in(self, live: CandlesSinceSeam, start_us: int) -> None:
+        """Let `refresh` bring in the newest candles; the hours before them come slice by slice, and hold up nobody."""
+        newest = self._shown.newest
+        until_us = start_us if newest is None else newest.open_time_us
+        borders = [border_us for border_us in live.borders(_SLICE) if start_us < border_us < until_us]
+        self._mark_dirty(borders[-1] if borders else start_us)
+        done_us = start_us
+        try:
+            for begin_us, end_us in pairwise([start_us, *borders]):
+                await asyncio.sleep(0)
+                if self._live is not live:
+                    return
+                self._shown.put_all(live.since(begin_us, end_us + 1))
+                self._on_change()
+                done_us = end_us
+        finally:
+            if borders and done_us < borders[-1] and self._live is live:
+                self._mark_dirty(done_us)  # cancelled: `refresh` brings in the rest
 
     @staticmethod
     def _is_sound(live: CandlesSinceSeam, tracker: SymbolTracker) -> bool:

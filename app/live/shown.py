@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.live.history import rank
 from app.live.since_seam import LiveCandle
@@ -164,8 +165,8 @@ class ShownCandles:
         runs: list[list[Candle]] = [[]]
         expected = len(opens)
         for candle, at, known in zip(candles, places, ranks, strict=True):
-            if at > expected and trades[expected:at].any():
-                runs.append([])  # the page has none for what was traded there
+            if at > expected and (trades[expected:at].any() or self._is_in_page(opens[expected:at])):
+                runs.append([])  # the page has none for what was traded there, or brought it with its last part
             here = at < len(opens) and opens[at] == candle.open_time_us
             expected = at + here
             if here and known > rank(candle):
@@ -173,6 +174,9 @@ class ShownCandles:
             else:
                 runs[-1].append(candle)
         return [run for run in runs if run]
+
+    def _is_in_page(self, opens_us: NDArray[np.int64]) -> bool:
+        return not self._page.keys().isdisjoint(opens_us.tolist())
 
     def _ranks(self, places: Sequence[int]) -> Iterator[tuple[bool, bool, int, bool]]:
         """Return what `rank` says of the candles at these places, the last for those behind the end; all at once."""

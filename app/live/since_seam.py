@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from app.live.tracker import SymbolTracker
+from app.live.tracker import ONE_SECOND, SymbolTracker
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle, combine
 from app.market.coverage import IdRanges
@@ -55,12 +55,14 @@ class CandlesSinceSeam:
         self._first_id = recent[0].first_trade_id if recent else None
         self._last_id = recent[-1].last_trade_id if recent else None
         self._out_of_order = False
-        for open_us, group in groupby([*parts, *recent], key=lambda part: interval.open_time_us(part.open_time_us)):
-            members = list(group)
-            # Most candles of a second are their own single part, and there may be thousands of them.
-            candle = (
-                members[0] if len(members) == 1 and members[0].open_time_us == open_us else combine(open_us, members)
-            )
+        together = [*parts, *recent]
+        if interval == ONE_SECOND:
+            # There may be thousands, and each is a candle of its own.
+            together = list(parts)
+            for second in recent:
+                self._builder.seed(second)
+        for open_us, group in groupby(together, key=lambda part: interval.open_time_us(part.open_time_us)):
+            candle = combine(open_us, group)
             if candle.trades:
                 self._builder.seed(candle)
             else:
@@ -90,18 +92,22 @@ class CandlesSinceSeam:
         out_of_order, self._out_of_order = self._out_of_order, False
         return out_of_order
 
-    def since(self, open_us: int) -> list[LiveCandle]:
+    def since(self, open_us: int, until_us: int | None = None) -> list[LiveCandle]:
         """
-        Return the candles that open at or after ``open_us``, judged, with the empty ones between them; the first time
-        also those in which the parts show no trade.
+        Return the candles that open in ``[open_us, until_us)``, judged, with the empty ones between them; the first
+        time also those in which the parts show no trade.
         """
-        folded = finish(self._builder.candles(open_us), self.interval, self._held)
+        folded = finish(self._builder.candles(open_us, until_us), self.interval, self._held)
         candles = [self._judged(candle) for candle in folded]
         if not self._quiet:
             return candles
         all_of_them = self._quiet | {live.candle.open_time_us: live for live in candles}
         self._quiet = {}
         return [all_of_them[open_us] for open_us in sorted(all_of_them)]
+
+    def borders(self, candles: int) -> list[int]:
+        """Return when every so many-th candle with a trade opens, the oldest left out."""
+        return self._builder.open_times()[candles::candles]
 
     def forget_before(self, time_us: int) -> None:
         """Drop what opens earlier; trades that old are not to be added any more."""

@@ -9,6 +9,7 @@ the database go through the same `finish`, so that live, SQL and export agree.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from app.market.candle import Candle, CandleSource, empty_candle
@@ -107,13 +108,19 @@ class CandleBuilder:
         bucket = self._buckets.get(open_time_us)
         return None if bucket is None else _candle_of(bucket)
 
-    def candles(self, since_us: int | None = None) -> list[Candle]:
+    def open_times(self) -> list[int]:
+        """Return when the candles with a trade open, rising."""
+        return sorted(self._buckets)
+
+    def candles(self, since_us: int | None = None, until_us: int | None = None) -> list[Candle]:
         """
-        Return every candle with a trade that opens at or after ``since_us``, oldest first, as `candle` does.
+        Return every candle with a trade that opens in ``[since_us, until_us)``, oldest first, as `candle` does.
 
         See `finish` for what the neighbours tell.
         """
         opens = sorted(self._buckets if since_us is None else (at for at in self._buckets if at >= since_us))
+        if until_us is not None:
+            del opens[bisect_left(opens, until_us) :]
         return [_candle_of(self._buckets[open_us]) for open_us in opens]
 
     def forget_before(self, time_us: int) -> None:
@@ -135,6 +142,8 @@ class CandleBuilder:
 
 
 def _candle_of(bucket: _Bucket) -> Candle:
+    if bucket.seed is not None and not bucket.trades:
+        return bucket.seed._replace(closed=False) if bucket.seed.closed else bucket.seed
     candle = Candle(
         bucket.open_us,
         bucket.open_e8,
@@ -157,8 +166,6 @@ def _candle_of(bucket: _Bucket) -> Candle:
 
 def _merged(seed: Candle, candle: Candle) -> Candle:
     """Return both as one; by trade id where the seed has ids, else the seed came first."""
-    if not candle.trades:
-        return seed._replace(closed=False)
     opens_later = seed.first_trade_id is not None and _id(candle.first_trade_id) < seed.first_trade_id
     closes_earlier = _id(candle.last_trade_id) < _id(seed.last_trade_id)
     return Candle(

@@ -8,11 +8,23 @@ from collections.abc import Sequence
 
 import pytest
 
+from app.live.shown import ShownCandles
 from app.market.candle import Candle
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from tests.live.helpers import PATIENCE_S, START_US, SYMBOL, FakeExchange, FakeStore, HandClock, away, trade, until
+from tests.live.helpers import (
+    PATIENCE_S,
+    START_US,
+    SYMBOL,
+    FakeExchange,
+    FakeStore,
+    HandClock,
+    away,
+    folded,
+    trade,
+    until,
+)
 from tests.live.market import Market, every_second
 
 
@@ -313,3 +325,13 @@ async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loade
     chart.session.refresh()
     market.assert_right(chart)
     market.close()
+
+
+def test_a_page_that_comes_in_parts_loses_no_empty_candle_between_those_that_changed() -> None:
+    interval = Interval.parse("1s")
+    page = folded([trade(1, 1), trade(2, 5), trade(3, 9)], interval)
+    shown = ShownCandles(SYMBOL, interval)
+    shown.show(page)
+    again = [one._replace(trades=one.trades + 1) if one.trades else one for one in page]
+    shown.show(again)
+    assert [shown.series.bar(at).trades for at in range(len(shown))] == [one.trades for one in again]
