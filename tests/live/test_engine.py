@@ -424,6 +424,20 @@ async def test_a_refusal_is_told_and_a_retry_begins_anew(database: FakeDatabase)
         await until(lambda: feed.runs == 2 and engine.feed_reason)
 
 
+async def test_when_a_part_of_the_feed_is_back_the_list_of_symbols_is_read_again(database: FakeDatabase) -> None:
+    feed, asked = FakeFeed(), []
+    async with engine_with(lambda: database, feed=feed) as engine:
+        engine.directory.refresh = lambda: asked.append(1)  # type: ignore[method-assign, misc, assignment]
+        for down, expected in ((2, 1), (2, 1), (1, 2), (2, 2), (0, 3)):
+            engine._on_feed_status(FeedStatus(FeedState.LIVE, "It broke." if down else "", connections=3, down=down))
+            assert len(asked) == expected
+        assert engine.is_receiving(SYMBOL) == (feed.status.state is FeedState.LIVE)
+        feed.status = FeedStatus(FeedState.LIVE)
+        assert engine.is_receiving(SYMBOL)
+        engine.feed_reason = "Refused."
+        assert not engine.is_receiving(SYMBOL)
+
+
 async def test_after_attempts_ran_out_a_retry_finds_the_exchange_that_came_back(database: FakeDatabase) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
