@@ -135,6 +135,7 @@ class _Window:
         from widgets.main_window import MainWindow
 
         self.state = load_state(settings)
+        self._data_dir = settings.data_dir
         if before is not None:
             self.state.theme, self.state.candle_colours = before.theme, before.candle_colours
             self.state.layout, self.state.diagnostics = before.layout, before.diagnostics
@@ -146,6 +147,12 @@ class _Window:
         self.window.close_requested.connect(self.close)
         self.closing = closing
         self.window.show()
+
+    def remember(self) -> None:
+        """Keep how the window looks for the next start."""
+        self.state.layout = self.window.layout_bytes()
+        self.state.diagnostics = self.window.diagnostics.look_values()
+        save_state(self.state, self._data_dir)
 
     def close(self, outcome: Outcome = Outcome.QUIT) -> None:
         """Let the window end; the first outcome counts."""
@@ -210,9 +217,7 @@ async def _run_engine(
         await shown.closing
         begin_ending()
         shown.window.setEnabled(False)
-        shown.state.layout = shown.window.layout_bytes()
-        shown.state.diagnostics = shown.window.diagnostics.look_values()
-        save_state(shown.state, settings.data_dir)
+        shown.remember()
         diagnostics.stop()
         await page.stop()
         await bridge.stop()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import logging
 import os
 import re
 import signal
@@ -14,9 +16,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pytestqt.qtbot import QtBot
 
 from app.live.instance import InstanceLock
-from app.main import demo_settings
+from app.main import _application, _Window, demo_settings
 from app.settings import load
 from storage.database import Database
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
@@ -258,3 +261,21 @@ def test_a_second_signal_leaves_at_once(data_dir: Path) -> None:
             assert process.returncode == 1
             assert told[1] == "cryptopipe: Left at once, on the second signal.\n"
     assert "Left at once" in log_of(data_dir)
+
+
+def test_how_the_window_looks_is_there_again_at_the_next_start(tmp_path: Path, qtbot: QtBot) -> None:
+    settings, loop = load({"data_dir": str(tmp_path)}, environment={}, file=tmp_path / "none"), asyncio.new_event_loop()
+    _application(100)
+    first = _Window(settings, None, loop.create_future())
+    first.window.diagnostics.restore_look({"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"})
+    first.window.diagnostics.show()
+    first.remember()
+    first.gone()
+    again = _Window(settings, None, loop.create_future())
+    simulated = _Window(demo_settings(settings), again.state, loop.create_future())
+    for shown in (again, simulated):
+        looks = shown.window.diagnostics.look_values()
+        assert looks == {"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"}
+        assert shown.window.diagnostics.isVisible()
+        shown.gone()
+    loop.close()

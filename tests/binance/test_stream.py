@@ -265,6 +265,7 @@ async def test_one_symbol_that_the_exchange_does_not_like_costs_no_other() -> No
     class Picky(StreamServer):
         async def answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
             if any(stream.startswith("odd") for stream in request["params"]):
+                await asyncio.sleep(0.05)  # longer than the feed keeps between two requests
                 await socket.send(json.dumps({"code": 2, "msg": "Invalid request", "id": request["id"]}))
             else:
                 await super().answer(socket, request)
