@@ -31,7 +31,7 @@ from storage.packing import unfit
 logger = logging.getLogger(__name__)
 
 LARGEST_BATCH = 10_000
-_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 2.0
 
 
 class _Waiter:
