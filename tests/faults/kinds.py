@@ -235,7 +235,7 @@ KINDS = (
     # Handshakes
     *(Kind(f"handshakes refused with {status}", refused(status), "refused", times=2) for status in (500, 503, 404)),
     Kind("handshake refused with 429", refused(429, times=1, retry_after_s=1), "refused"),
-    Kind("handshake refused with 418", refused(418, times=1, retry_after_s=2), "refused"),
+    Kind("handshake refused with 418", refused(418, times=1, retry_after_s=1), "refused"),
     Kind("handshake refused with 403", refused(403, times=1, retry_after_s=1), "refused"),
     Kind("slow handshakes", _slow_handshakes),
     # Events
@@ -257,9 +257,9 @@ KINDS = (
         for kind in Alteration
     ),
     # REST
-    Kind("REST 429", failing(429, retry_after_s=2), "rest"),
-    Kind("REST 418", failing(418, retry_after_s=4), "rest"),
-    Kind("REST 403", failing(403, retry_after_s=2), "rest"),
+    Kind("REST 429", failing(429, retry_after_s=1), "rest"),
+    Kind("REST 418", failing(418, retry_after_s=2), "rest"),
+    Kind("REST 403", failing(403, retry_after_s=1), "rest"),
     Kind("REST 500", failing(500), "rest"),
     Kind("REST 503 for all that is asked", rest(lambda s: s.server.rest_faults.fail_next(503, times=4)), "rest", 2),
     Kind("REST never answers", rest(lambda s: s.server.rest_faults.hang_next(60.0, path=REPAIR)), "rest"),

@@ -7,11 +7,14 @@ The next start finds and fetches what is missing.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from app.live.kept_shutout import FILE_NAME
 from tests.faults.kinds import KINDS, Kind, do
 from tests.faults.program import collecting, fork_server
 from tests.faults.rig import Stored, begun, healed, settings_for
@@ -39,8 +42,10 @@ async def test_nothing_is_lost_or_doubled_by_a_kill_during(
             await in_the_middle(kind, scene)
             killed.kill()
             await asyncio.to_thread(killed.join)
+            # Without its database, or banned, `collect` does not begin: it says so and ends.
             if kind.is_outage:
-                await do(kind.end, scene)  # `collect` does not begin without its database: it says so and ends
+                await do(kind.end, scene)
+            await until(lambda: not is_banned(data_dir), "the end of the ban")
             again = collecting(fork_server(), settings, said)
             await healed(kind, scene, stored)
             again.terminate()
@@ -51,6 +56,12 @@ async def test_nothing_is_lost_or_doubled_by_a_kill_during(
                 if process is not None and process.is_alive():
                     process.kill()
         assert await asyncio.to_thread(stored.differences) == []
+
+
+def is_banned(data_dir: Path) -> bool:
+    """Whether the exchange keeps out whoever records there."""
+    path = data_dir / FILE_NAME
+    return path.exists() and datetime.fromisoformat(json.loads(path.read_text())["until"]) > datetime.now(UTC)
 
 
 async def in_the_middle(kind: Kind, scene: Scene) -> None:
