@@ -42,12 +42,23 @@ class PaneBrush:
         self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
         self.palette = scene.palette
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
+        self._scene = scene
         self._columns: tuple[BarColumns, Columns] | None = None
 
     @property
     def is_inverted(self) -> bool:
         """Whether high values are at the bottom."""
         return self._view.inverted
+
+    def rows_exposed(self, bars: BarColumns) -> slice:
+        """Return which of the bars this paint shows, and one more at either end, for lines that come from there."""
+        scene, scale = self._scene, self.scale
+        top, height = (self.area.top() - 1) / scale, self.area.height() / scale + 2
+        # A pixel row that is exposed across the pane, as the last price's, may be another pane's neighbour.
+        shown = (scene.exposed & QRect(0, round(top), round(scene.layout.panes.width()), round(height))).boundingRect()
+        left, right = (scene.time.position_at(x) for x in (shown.left() - 2, shown.right() + 3))
+        first, last = np.searchsorted(bars.slot, (left - bars.span, right + 1)).tolist()
+        return slice(max(first - 1, 0), last + 1)
 
     def columns(self, bars: BarColumns) -> Columns:
         """Return where these bars stand, left to right; the same for all that is drawn of them."""

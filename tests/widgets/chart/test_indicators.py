@@ -21,7 +21,7 @@ from charts import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QContextMenuEvent, QRegion
+from PySide6.QtGui import QContextMenuEvent, QPainter, QPixmap, QRegion
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QMenu, QSpinBox
 from pytestqt.qtbot import QtBot
@@ -427,3 +427,21 @@ def test_hidden_and_empty_panes_have_titles_that_can_be_clicked_at_any_width(qtb
     settle(qtbot, shown)
     inside = shown._canvas.viewport().rect()
     assert all(inside.intersects(entry.rect.toAlignedRect()) for entry in shown._entries if not entry.rect.isEmpty())
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.05])
+def test_what_is_painted_in_part_looks_as_painted_whole(qtbot: QtBot, shown: ChartWidget, zoom: float) -> None:
+    for key in KEYS:
+        shown.add_indicator(key)
+    shown.zoom(zoom)
+    settle(qtbot, shown)
+    whole, scene = picture(shown), shown._scene
+    part = QPixmap(shown.size())
+    part.fill(DARK.background)
+    painter = QPainter(part)
+    for left in range(0, shown.width(), 37):
+        strip = QRegion(left, 0, 37, shown.height())
+        shown.render(painter, QPoint(left, 0), strip)
+    painter.end()
+    assert scene.exposed.boundingRect().width() <= 37
+    assert part.toImage().convertToFormat(whole.format()) == whole

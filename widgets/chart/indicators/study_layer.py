@@ -53,12 +53,12 @@ class StudyLayer:
         return (min(ends), max(ends)) if ends else None
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        colours = brush.colours
         for low, high in self.study.indicator.bands:
             if low in self._bars and high in self._bars:
+                rows = brush.rows_exposed(self._bars[low])
+                under, over = _cut(self._bars[low], rows), _cut(self._bars[high], rows)
                 own = self.study.colour_of(brush.palette, high)
-                bars = self._bars[low]
-                brush.band_between(mixed(colours.background, own, _BAND_SHARE), bars, bars.low, self._bars[high].high)
+                brush.band_between(mixed(brush.colours.background, own, _BAND_SHARE), under, under.low, over.high)
 
     def paint(self, brush: PaneBrush) -> None:
         for level in self.study.indicator.levels if self._bars else ():
@@ -68,13 +68,15 @@ class StudyLayer:
             bars = self._bars.get(output.name)
             if bars is None or not len(bars.slot):
                 continue
+            rows = brush.rows_exposed(bars)
+            bars, begins = _cut(bars, rows), self._begins[rows] if self._begins is not None else None
             colour = self.study.colour_of(brush.palette, output.name)
             if output.shape is Shape.COLUMNS:
                 self._paint_columns(brush, bars, is_own=output.name in self.study.colours)
             elif output.shape is Shape.DOTS:
                 brush.dots_at(colour, bars, bars.close)
             else:
-                brush.line_through(colour, bars, _LINE_PX, view=self._view, begins=self._begins)
+                brush.line_through(colour, bars, _LINE_PX, view=self._view, begins=begins)
 
     def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
         name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)
@@ -89,3 +91,10 @@ class StudyLayer:
         dash, step = 3 * brush.line, 6 * brush.line
         starts = np.arange(brush.area.left(), brush.area.left() + brush.area.width(), step, dtype=np.int32)
         brush.rects(brush.colours.level, starts, row, starts + (dash - 1), row + brush.line - 1, len(starts))
+
+
+def _cut(bars: BarColumns, rows: slice) -> BarColumns:
+    """Return those rows; of what is not values there are none."""
+    parts = (bars.slot, bars.open, bars.high, bars.low, bars.close)
+    slot, open_, high, low, close = (part[rows] for part in parts)
+    return BarColumns(bars.span, slot, open_, high, low, close, bars.volume, bars.flags, bars.taker_buy_volume)
