@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF
 
 from app.market.series import BarColumns
@@ -42,7 +42,7 @@ class PaneBrush:
         self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
         self.palette = scene.palette
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
-        self._scene = scene
+        self._scene, self._dy = scene, pixels.dy
         self._columns: tuple[BarColumns, Columns] | None = None
 
     @property
@@ -53,9 +53,8 @@ class PaneBrush:
     def rows_exposed(self, bars: BarColumns) -> slice:
         """Return which of the bars this paint shows, and one more at either end, for lines that come from there."""
         scene, scale = self._scene, self.scale
-        top, height = (self.area.top() - 1) / scale, self.area.height() / scale + 2
-        # A pixel row that is exposed across the pane, as the last price's, may be another pane's neighbour.
-        shown = (scene.exposed & QRect(0, round(top), round(scene.layout.panes.width()), round(height))).boundingRect()
+        top, height = (self.area.top() - self._dy) / scale, self.area.height() / scale
+        shown = (scene.exposed & QRectF(0, top, scene.layout.panes.width(), height).toAlignedRect()).boundingRect()
         left, right = (scene.time.position_at(x) for x in (shown.left() - 2, shown.right() + 3))
         first, last = np.searchsorted(bars.slot, (left - bars.span, right + 1)).tolist()
         return slice(max(first - 1, 0), last + 1)

@@ -95,6 +95,5 @@ class StudyLayer:
 
 def _cut(bars: BarColumns, rows: slice) -> BarColumns:
     """Return those rows; of what is not values there are none."""
-    parts = (bars.slot, bars.open, bars.high, bars.low, bars.close)
-    slot, open_, high, low, close = (part[rows] for part in parts)
-    return BarColumns(bars.span, slot, open_, high, low, close, bars.volume, bars.flags, bars.taker_buy_volume)
+    open_, high, low, close = (part[rows] for part in (bars.open, bars.high, bars.low, bars.close))
+    return bars._replace(slot=bars.slot[rows], open=open_, high=high, low=low, close=close)
