@@ -252,6 +252,10 @@ class FakeStore:
         self.failure: StoreUnavailable | None = None
         self.trade_calls = 0
 
+    def record(self, trades: Iterable[Trade]) -> None:
+        """Have stored what is stored."""
+        self.stored |= {one.trade_id: one for one in trades}
+
     def candles(
         self,
         symbol: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -19,10 +19,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import Listing, SimulatedMarket
-from storage.connection import connect
-from storage.migrate import migrate
 from tests.live.helpers import PATIENCE_S
-from tests.servers import EMBEDDED, empty_schema, running_server
 from tests.storage.helpers import World
 
 SYMBOL = "BTCUSDT"
@@ -51,26 +48,10 @@ class SkewedClock(SystemClock):
         return super().now_us() + 3_600 * SECOND_US
 
 
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    with running_server(EMBEDDED) as url:
-        yield url
-
-
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine, too, what is stored is known before the exchange is asked."""
     monkeypatch.setattr("app.live.pages._STORE_PATIENCE_S", PATIENCE_S)
-
-
-@pytest.fixture
-def world(server_url: str) -> Iterator[World]:
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
-        opened = World(url)
-        yield opened
-        opened.close()
 
 
 @asynccontextmanager

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.market.candle import CandleSource
+from app.market.candle import Candle, CandleSource
+from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.series import Bar
 from app.market.trade import Trade
 from tests.live.charts import Chart, shown
 from tests.live.helpers import FakeStore, folded, trade
 from tests.live.market import Market
+from tests.storage.helpers import World
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,7 +71,7 @@ async def on_this_thread(work: Callable[P, T], *arguments: P.args, **named: P.kw
     return work(*arguments, **named)
 
 
-async def shown_however_it_arrives(seed: int, name: str) -> None:
+async def shown_however_it_arrives(seed: int, name: str, make_store: Callable[[], FakeStore] = FakeStore) -> None:
     dice = random.Random(seed)
     interval = Interval.parse(name)
     trades = some_market(dice, interval)
@@ -77,11 +80,13 @@ async def shown_however_it_arrives(seed: int, name: str) -> None:
     held_back = [one for one in trades[:live_from] if dice.random() < 0.15]
     if dice.random() < 0.7:
         begin, end = sorted((dice.randrange(live_from), dice.randrange(live_from)))
-        market.store = FakeStore(one for one in trades[begin:end] if one not in held_back)
+        market.store = make_store()
+        market.store.record([one for one in trades[begin:end] if one not in held_back])
     watched = Watched(market.chart(name), trades)
     session = watched.chart.session
     running = asyncio.ensure_future(session.run())
     waiting: list[Trade] = []  # missed by the feed, to be fetched again
+    unstored: list[Trade] = []
     arrivals = trades[live_from:]
     # A frame may overtake its neighbour; the second of the first one is left alone, as the seam's is.
     for at in range(2, len(arrivals) - 1):
@@ -94,8 +99,11 @@ async def shown_however_it_arrives(seed: int, name: str) -> None:
             waiting.append(one)
         else:
             market.hear(one)
-            if market.store is not None and dice.random() < 0.8:
-                market.store.stored[one.trade_id] = one
+            if dice.random() < 0.8:
+                unstored.append(one)
+        if market.store is not None and dice.random() < 0.4:
+            market.store.record(unstored)
+            unstored.clear()
         if dice.random() < 0.2:
             await market.recorder.ingest(waiting)
             waiting.clear()
@@ -130,6 +138,33 @@ async def shown_however_it_arrives(seed: int, name: str) -> None:
     market.close()
 
 
+class RealStore(FakeStore):
+    """The part of a database that is one chart's own: its symbol goes by another name there."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world, self._name = world, f"S{next(self.numbers)}"
+
+    def record(self, trades: Iterable[Trade]) -> None:
+        renamed = [one._replace(symbol=self._name) for one in trades]
+        if renamed:
+            self._world.record(renamed)
+
+    def candles(self, symbol: str, *arguments: Any, **named: Any) -> list[Candle]:
+        return self._world.store.candles(self._name, *arguments, **named)
+
+    def save_klines(self, symbol: str, *arguments: Any) -> None:
+        self._world.store.save_klines(self._name, *arguments)
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        return self._world.store.fetched_klines(self._name, interval)
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
+        self._world.store.save_listing(self._name, listed_us)
+
+
 @pytest.mark.parametrize("name", INTERVALS)
 @settings(max_examples=6)
 @given(seed=st.integers(0, 2**32))
@@ -138,3 +173,12 @@ def test_however_trades_arrive_the_chart_is_all_of_them_folded_and_never_went_ba
         patch.setattr(asyncio, "to_thread", on_this_thread)
         patch.setattr("app.live.session._SLICE", 3)
         asyncio.run(shown_however_it_arrives(seed, name))
+
+
+@pytest.mark.parametrize("name", ["1s", "13m", "1h", "1d", "1w", "1M"])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_with_a_real_database_it_ends_the_same(world: World, name: str, seed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "to_thread", on_this_thread)
+        asyncio.run(shown_however_it_arrives(seed, name, lambda: RealStore(world)))
