@@ -21,9 +21,9 @@ from charts import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QContextMenuEvent, QPainter, QPixmap, QRegion
+from PySide6.QtGui import QColor, QContextMenuEvent, QPainter, QPixmap, QRegion
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QMenu, QSpinBox
+from PySide6.QtWidgets import QApplication, QColorDialog, QComboBox, QMenu, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.market.errors import UsageError
@@ -215,7 +215,7 @@ def test_the_list_adds_sets_and_removes_by_keys_alone(qtbot: QtBot, shown: Chart
     QTest.keyClick(panel, Qt.Key.Key_Escape)
     picker = open_list(qtbot, shown)
     QTest.keyClick(picker.edit, Qt.Key.Key_Up)
-    QTest.keyClick(picker, Qt.Key.Key_Delete)
+    QTest.keyClick(picker.edit, Qt.Key.Key_Delete)
     assert shown.studies == []
 
 
@@ -445,3 +445,26 @@ def test_what_is_painted_in_part_looks_as_painted_whole(qtbot: QtBot, shown: Cha
     painter.end()
     assert scene.exposed.boundingRect().width() <= 37
     assert part.toImage().convertToFormat(whole.format()) == whole
+
+
+def test_settings_of_a_low_pane_open_within_the_window_and_close_by_enter(qtbot: QtBot, shown: ChartWidget) -> None:
+    shown.add_indicator("atr")
+    settle(qtbot, shown)
+    shown.open_study_settings("atr")
+    panel = settings_of(shown)
+    assert shown.window().rect().contains(panel.geometry())
+    QTest.keyClick(panel.fields["period"], Qt.Key.Key_Return)
+    assert not panel.isVisible()
+    assert shown.focusProxy().hasFocus()
+
+
+def test_a_colour_is_asked_for_while_the_chart_goes_on(qtbot: QtBot, shown: ChartWidget) -> None:
+    study = shown.add_indicator("ema")
+    shown.open_study_settings(study.key)
+    panel = settings_of(shown)
+    panel.swatches["ema"].click()
+    dialog = shown.window().findChild(QColorDialog)
+    dialog.setCurrentColor(QColor("#a1b2c3"))
+    dialog.accept()
+    assert study.colours == {"ema": "#a1b2c3"}
+    assert panel.isVisible()

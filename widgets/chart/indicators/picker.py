@@ -76,7 +76,7 @@ class IndicatorPicker(Overlay):
         self._studies = studies
         self._refusal = ""
         self.model = _RowModel(self)
-        self.edit = QLineEdit()
+        self.edit = _SearchLine()
         self.edit.setAccessibleName("Search indicators")
         self.edit.setPlaceholderText("Search indicators: average, rsi, volume …")
         self._glass = self.edit.addAction(icons.icon("search", DARK.dim), QLineEdit.ActionPosition.LeadingPosition)
@@ -86,6 +86,7 @@ class IndicatorPicker(Overlay):
         self._arrange()
         self.edit.textChanged.connect(self._search)
         self.edit.returnPressed.connect(self._choose)
+        self.edit.delete_pressed.connect(lambda: self._remove(self.list.currentIndex()))
         self.list.clicked.connect(self._choose)
         self.list.remove_clicked.connect(self._remove)
         self.list.selectionModel().currentChanged.connect(self._show_hint)
@@ -123,9 +124,7 @@ class IndicatorPicker(Overlay):
         page = max(1, self.list.height() // _ROW_PX - 1)
         steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: page, Qt.Key.Key_PageUp: -page}
         step = steps.get(Qt.Key(event.key()))
-        if event.key() == Qt.Key.Key_Delete:
-            self._remove(self.list.currentIndex())
-        elif step is None:
+        if step is None:
             super().keyPressEvent(event)
         elif self.model.rowCount():
             row = self.list.currentIndex().row() + step
@@ -183,6 +182,24 @@ class IndicatorPicker(Overlay):
         if row is not None and row.study is not None:
             self.remove_requested.emit(row.study.key)
             self.refresh()
+
+
+class _SearchLine(QLineEdit):
+    """
+    A line to type into.
+
+    Signals:
+        delete_pressed(): Del, where there is nothing behind the cursor to be deleted.
+    """
+
+    delete_pressed = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        at_end = self.cursorPosition() == len(self.text()) and not self.hasSelectedText()
+        if event.key() == Qt.Key.Key_Delete and at_end:
+            self.delete_pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
 
 class _List(QListView):

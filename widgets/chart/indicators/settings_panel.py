@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor, QFont, QKeyEvent
 from PySide6.QtWidgets import (
     QColorDialog,
     QComboBox,
@@ -26,7 +26,7 @@ from widgets.labels import label
 from widgets.overlay import Overlay
 from widgets.theme import DARK, Palette
 
-_WIDTH_PX = 300
+_WIDTH_PX, _MARGIN_PX = 300, 8
 
 
 class ColourButton(QPushButton):
@@ -55,9 +55,12 @@ class ColourButton(QPushButton):
         )
 
     def _ask(self) -> None:
-        chosen = QColorDialog.getColor(self._colour, self.window(), self.accessibleName())
-        if chosen.isValid():
-            self.colour_chosen.emit(chosen.name())
+        # Opened rather than executed: the program's loop goes on.
+        dialog = QColorDialog(self._colour, self.window())
+        dialog.setWindowTitle(self.accessibleName())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(lambda chosen: self.colour_chosen.emit(chosen.name()))
+        dialog.open()
 
 
 class SettingsPanel(Overlay):
@@ -104,11 +107,17 @@ class SettingsPanel(Overlay):
         self._build(study)
         first = next(iter(self.fields.values()), self.done)
         self.open_at(top_left, first)
+        self.move(self.x(), max(_MARGIN_PX, min(self.y(), self._window.height() - self.height() - _MARGIN_PX)))
         if isinstance(first, QSpinBox | QDoubleSpinBox):
             first.selectAll()
 
     def sizeHint(self) -> QSize:
         return QSize(_WIDTH_PX, super().sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.dismiss()
+        super().keyPressEvent(event)
 
     def _arrange(self) -> None:
         feet = QHBoxLayout()

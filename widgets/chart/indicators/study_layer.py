@@ -32,7 +32,8 @@ class StudyLayer:
 
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
         values = self.study.values
-        values.follow(series)
+        if not self.study.is_hidden:
+            values.follow(series)
         # A bar more at each side: lines come from there.
         first, last = window.first_slot - window.bars.span, window.last_slot + window.bars.span
         names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
