@@ -1,8 +1,8 @@
 """
 Bars that are computed from a series' own: other prices over the same slots, with levels of detail of their own.
 
-Model, not view. A rule turns columns of prices into others and may look back at the bar before; so, after a change at
-the series' end, only what has changed is computed anew.
+Model, not view. A rule turns columns of prices into others and may look back at the bar before; so, after a change,
+only what has changed is computed anew, and some bars behind it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.market.changes import Span
 from app.market.columns import Columns
 from app.market.pyramid import Pyramid
 from app.market.series import BarColumns, CandleSeries
 
 Values = NDArray[np.float64]
+_REACH = 64  # bars: what a rule takes from the bar before has halved to nothing by then
 _PRICES = ("open", "high", "low", "close")
 _COPIED = ("slot", "volume", "flags", "taker_buy_volume")
 _COLUMNS: dict[str, type] = {
@@ -78,17 +80,19 @@ class DerivedBars:
         self._columns = Columns(_COLUMNS)
         self._pyramid = Pyramid(self._columns)
         self._series: CandleSeries | None = None
-        self._revision = self._shape = -1
+        self._revision = -1
 
     def follow(self, series: CandleSeries) -> None:
         """Bring the bars up to date with that series."""
-        if series is not self._series or series.shape_revision != self._shape or not len(self._columns):
-            self._columns.clear(len(series))
+        spans = series.changed_since(self._revision) if series is self._series else None
+        if spans is None:
+            self._columns.clear(len(series) + len(series) // 8)
+            self._columns.splice(0, 0, len(series))
             self._pyramid.reset()
-            self._compute(series, 0)
-        elif series.revision != self._revision:
-            self._compute(series, len(self._columns) - 1)
-        self._series, self._revision, self._shape = series, series.revision, series.shape_revision
+            self._compute(series, 0, len(series))
+        else:
+            self._renew(series, spans)
+        self._series, self._revision = series, series.revision
 
     def bars_between(self, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
         """Return bars as `CandleSeries.bars_between` does; valid until the next `follow`."""
@@ -99,18 +103,25 @@ class DerivedBars:
         slots = blocks[rows] << level if level else blocks[rows]
         return BarColumns(1 << level, slots, *(columns[name][rows] for name in BarColumns._fields[2:]))
 
-    def _compute(self, series: CandleSeries, first: int) -> None:
-        """Compute from that bar on."""
-        columns, end = self._columns, len(series)
+    def _renew(self, series: CandleSeries, spans: list[Span]) -> None:
+        for span in spans:
+            at, end = np.searchsorted(series.slots, (span.first, span.last + 1)).tolist()
+            self._columns.splice(at, end - at - span.grown, end - at)
+        for span in spans:
+            at, end = np.searchsorted(series.slots, (span.first, span.last + 1)).tolist()
+            self._compute(series, at, min(end + _REACH, len(series)))
+
+    def _compute(self, series: CandleSeries, first: int, end: int) -> None:
+        """Compute the bars from row ``first`` on and before row ``end``."""
+        columns = self._columns
         if first >= end:
             return
-        columns.splice(len(columns), 0, end - len(columns))
         before = None
         if first:
             before = float(columns["open"][first - 1]), float(columns["close"][first - 1])
-        prices = self._rule(Prices(*(series.column(name)[first:] for name in _PRICES)), before)
+        prices = self._rule(Prices(*(series.column(name)[first:end] for name in _PRICES)), before)
         for name, values in zip(_PRICES, prices, strict=True):
-            columns[name][first:] = values
+            columns[name][first:end] = values
         for name in _COPIED:
-            columns[name][first:] = series.column(name)[first:]
-        self._pyramid.touch(int(columns["slot"][first]), int(columns["slot"][-1]))
+            columns[name][first:end] = series.column(name)[first:end]
+        self._pyramid.touch(int(columns["slot"][first]), int(columns["slot"][end - 1]))

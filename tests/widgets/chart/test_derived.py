@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from charts import FIRST_SLOT, candle, series_of, zigzag
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle
 from app.market.series import BarColumns, CandleSeries
-from widgets.chart.derived import DerivedBars, closes_only, heikin_ashi
+from widgets.chart.derived import DerivedBars, Rule, closes_only, heikin_ashi
 
 closes = st.lists(st.floats(1, 1e6), min_size=1, max_size=200)
 
@@ -78,3 +78,28 @@ def test_a_line_keeps_the_lowest_and_highest_close_of_a_block() -> None:
     values = [100.0, 130.0, 90.0, 110.0]
     bars = all_bars(DerivedBars(closes_only), series_of(walk(values, FIRST_SLOT)), 2)
     assert (bars.high[0], bars.low[0], bars.close[0]) == (130.0, 90.0, 110.0)
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from(["tick", "prepend", "merge", "upsert"]), st.integers(-40, 40), closes), max_size=6
+)
+
+
+@given(st.sampled_from([heikin_ashi, closes_only]), changes, st.sampled_from([0, 3]))
+@settings(max_examples=60)
+def test_whatever_changes_the_bars_are_those_computed_at_once(
+    rule: Rule, made: list[tuple[str, int, list[float]]], level: int
+) -> None:
+    series, derived = series_of(walk([100.0 + at * 7 % 31 for at in range(150)])), DerivedBars(rule)
+    all_bars(derived, series, level)
+    for change, by, values in made:
+        first, last = int(series.slots[0]), int(series.slots[-1])
+        if change == "prepend":
+            series.prepend(walk(values, first - len(values) - abs(by)))
+        elif change == "merge":
+            series.merge(walk(values, first + 60 + by))
+        else:
+            series.upsert(walk(values[:1], last + (by > 0) if change == "tick" else first + 60 + by)[0])
+        kept, whole = all_bars(derived, series, level), all_bars(DerivedBars(rule), series, level)
+        for one, other in zip(kept[1:], whole[1:], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
