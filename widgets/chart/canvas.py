@@ -4,11 +4,14 @@ The view that holds the chart's items, and repaints what it is told to.
 A ViewBox a pane, made when it is first asked for, carries the pane's range (x: slots; y: values), so that any
 pyqtgraph item can be added to it; it is set explicitly and never ranges itself. While nothing was added to one, it is
 not painted, and brought up to date only when asked for: that alone is a third of a frame. The chart's own items stand
-beside them in the view's logical pixels. Nothing repaints by itself (NoViewportUpdate): the frame timer says what is
-dirty, once per frame.
+beside them in the view's logical pixels. Nothing repaints by itself (NoViewportUpdate): a frame says what is dirty, and
+has it painted before it ends. Qt would do that 5 ms and a turn of the event loop later, which is long under a flood.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
@@ -55,6 +58,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
     def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=scene.colours.background)
         self.paint_count = 0
+        self._marked: QRegion | None = None  # by the frame that runs, if any
         self._drawn = scene
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
         # The scene's background covers everything: Qt need not fill it before.
@@ -119,17 +123,35 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
         self._boxes[pane.key].setRange(xRange=(time.left, time.right), yRange=view.ends, padding=0)
         self._boxes[pane.key].invertY(view.inverted)
 
+    @contextmanager
+    def painting_at_once(self) -> Iterator[None]:
+        """Paint, as this ends, what is marked meanwhile, instead of when Qt next gets to it."""
+        if self._marked is not None:
+            yield  # within another
+            return
+        self._marked = QRegion()
+        try:
+            yield
+        finally:
+            marked, self._marked = self._marked, None
+            if not marked.isEmpty():
+                self.viewport().repaint(marked)
+
     def repaint_all(self) -> None:
-        self.viewport().update()
+        self._mark(QRegion(self.viewport().rect()))
 
     def repaint_rects(self, rects: list[QRectF]) -> None:
-        """Schedule a repaint of these parts, logical pixels."""
+        """Mark these parts for painting, logical pixels."""
         region = QRegion()
         for rect in rects:
             if not rect.isEmpty():
                 region += rect.toAlignedRect()
-        region &= QRect(0, 0, self.width(), self.height())
-        if not region.isEmpty():
+        self._mark(region & QRect(0, 0, self.width(), self.height()))
+
+    def _mark(self, region: QRegion) -> None:
+        if self._marked is not None:
+            self._marked += region
+        elif not region.isEmpty():
             self.viewport().update(region)
 
     def paintEvent(self, event: QPaintEvent) -> None:

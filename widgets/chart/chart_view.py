@@ -89,7 +89,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._canvas.key_pressed.connect(self._keyboard.press)
         self._access = ChartAccess(self._canvas, self._scene, self._reader)
         self.crosshair_moved.connect(lambda _: self._access.tell(self._series))
-        self._frames = FrameTimer(self, self._run_frame)
+        self._frames = FrameTimer(self, self._paint_frame)
         self._text_timer = single_shot(self, self._refresh_texts)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -211,8 +211,12 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._frames.request()
 
     def frame_now(self) -> None:
-        """Do the frame that is due without waiting for it, as a benchmark must; Qt still paints when it next can."""
+        """Do and paint the frame that is due without waiting for it, as a benchmark must."""
         self._frames.run_now()
+
+    def _paint_frame(self) -> None:
+        with self._canvas.painting_at_once():
+            self._run_frame()
 
     def _run_frame(self) -> None:
         """Bring the scene up to date and mark what differs as dirty; Qt paints it when it next can."""
