@@ -27,6 +27,7 @@ from widgets.overlay import Overlay
 from widgets.theme import DARK, Palette
 
 _WIDTH_PX, _MARGIN_PX = 300, 8
+_FIELD_MARGIN_PX = 6  # before a number, as before a choice: a stylesheet's padding does not reach there
 
 
 class ColourButton(QPushButton):
@@ -171,12 +172,14 @@ class SettingsPanel(Overlay):
             fraction.setSingleStep(0.1)
             fraction.setRange(parameter.least, parameter.most)
             fraction.setValue(float(value))
+            fraction.lineEdit().setTextMargins(_FIELD_MARGIN_PX, 0, 0, 0)
             fraction.valueChanged.connect(self._tell)
             self._read[parameter.name] = fraction.value
             return fraction
         whole = QSpinBox()
         whole.setRange(int(parameter.least), int(parameter.most))
         whole.setValue(int(value))
+        whole.lineEdit().setTextMargins(_FIELD_MARGIN_PX, 0, 0, 0)
         whole.valueChanged.connect(self._tell)
         self._read[parameter.name] = whole.value
         return whole
