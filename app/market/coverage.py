@@ -70,13 +70,18 @@ class IdRanges:
     @classmethod
     def _of_sorted(cls, firsts: Ids, lasts: Ids) -> IdRanges:
         made = cls()
-        made._firsts.frombytes(firsts.astype(np.int64, copy=False).tobytes())
-        made._lasts.frombytes(lasts.astype(np.int64, copy=False).tobytes())
+        made._firsts.frombytes(np.ascontiguousarray(firsts, dtype=np.int64).view(np.uint8).data)
+        made._lasts.frombytes(np.ascontiguousarray(lasts, dtype=np.int64).view(np.uint8).data)
         return made
+
+    def _views(self) -> tuple[Ids, Ids]:
+        """Return `columns` without copying; while they are in use, the set cannot change."""
+        return np.frombuffer(self._firsts, dtype=np.int64), np.frombuffer(self._lasts, dtype=np.int64)
 
     def columns(self) -> tuple[Ids, Ids]:
         """Return the first and the last id of every range, rising; copies."""
-        return np.array(self._firsts, dtype=np.int64), np.array(self._lasts, dtype=np.int64)
+        firsts, lasts = self._views()
+        return firsts.copy(), lasts.copy()
 
     def __or__(self, other: IdRanges) -> IdRanges:
         more, fewer = (self, other) if self.range_count() >= other.range_count() else (other, self)
@@ -85,11 +90,11 @@ class IdRanges:
             for first, last in fewer:
                 joined.add_range(first, last)
             return joined
-        (firsts, lasts), (other_firsts, other_lasts) = self.columns(), other.columns()
+        (firsts, lasts), (other_firsts, other_lasts) = self._views(), other._views()
         return IdRanges.of_columns(np.concatenate((firsts, other_firsts)), np.concatenate((lasts, other_lasts)))
 
     def __and__(self, other: IdRanges) -> IdRanges:
-        (firsts, lasts), (other_firsts, other_lasts) = self.columns(), other.columns()
+        (firsts, lasts), (other_firsts, other_lasts) = self._views(), other._views()
         low = np.searchsorted(other_lasts, firsts)
         counts = np.maximum(np.searchsorted(other_firsts, lasts, side="right") - low, 0)
         # Each range of ours beside each of the others that overlaps it.
@@ -141,8 +146,8 @@ class IdRanges:
 
     def count(self) -> int:
         """How many ids are held."""
-        firsts, lasts = self.columns()
-        return int((lasts - firsts).sum()) + len(firsts)
+        firsts, lasts = self._views()
+        return int(lasts.sum() - firsts.sum()) + len(firsts)
 
     def range_count(self) -> int:
         """How many ranges there are."""
@@ -237,11 +242,16 @@ class IdRanges:
 
     def complement(self, first: int, last: int) -> IdRanges:
         """Return what `missing` returns, as a set, and quickly where that is much."""
-        firsts, lasts = self.columns()
-        low, high = np.searchsorted(lasts, first), np.searchsorted(firsts, last, side="right")
-        begins = np.concatenate(([first], lasts[low:high] + 1))
-        ends = np.concatenate((firsts[low:high] - 1, [last]))
-        return IdRanges._of_sorted(begins[begins <= ends], ends[begins <= ends])
+        low, high = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
+        firsts, lasts = self._views()
+        begins = np.empty(high - low + 1, dtype=np.int64)
+        ends = np.empty_like(begins)
+        begins[0], ends[-1] = first, last
+        np.add(lasts[low:high], 1, out=begins[1:])
+        np.subtract(firsts[low:high], 1, out=ends[:-1])
+        # The first and last may be held themselves; between two ranges there always is a hole.
+        whole = slice(int(begins[0] > ends[0]), len(begins) - int(begins[-1] > ends[-1]))
+        return IdRanges._of_sorted(begins[whole], ends[whole])
 
     def gaps(self) -> list[tuple[int, int]]:
         """Return the holes between the ranges held, in rising order."""
