@@ -239,6 +239,11 @@ class _CandleReader:
     def _kline_intervals(self) -> list[Interval]:
         return klines.stored_intervals(self._connection, self._symbol_id, self._interval)
 
+    @cached_property
+    def _last_kline_us(self) -> int | None:
+        found = klines.nearest(self._connection, self._symbol_id, self._kline_intervals, _ALL_END_US, before=True)
+        return max(found, default=None)
+
     def lacks_trades(self, start_us: int) -> bool:
         """Whether candles from then on are made of trades that may be dropped."""
         return self._source.is_trades and start_us < self._floor_us
@@ -317,6 +322,7 @@ class _CandleReader:
             klines=klines.read(
                 self._connection, self._symbol_id, self._interval, self._kline_intervals, open_us(first - 1), end_us
             ),
+            last_kline_us=self._last_kline_us,
             first=first,
             last=last,
             now_us=now_us,

@@ -24,6 +24,7 @@ def merged(
     traded: Sequence[Candle],
     after: Candle | None,
     klines: Mapping[int, Candle],
+    last_kline_us: int | None = None,
     first: int,
     last: int,
     now_us: int | None,
@@ -32,8 +33,10 @@ def merged(
     Return the candles of the slots ``first`` to ``last``, oldest first, finished.
 
     ``traded``: those of the window that have stored trades; ``before`` and ``after``: the nearest such outside.
-    ``klines``: the exchange's by open time, those of the slot before the window too. Empty candles between trades whose
-    ids join are known from the trades; a kline never stands in for a candle that trades prove complete.
+    ``klines``: the exchange's by open time, those of the slot before the window too; ``last_kline_us``: when the last
+    of all opens. Empty candles between trades whose ids join are known from the trades; a kline never stands in for a
+    candle that trades prove complete. They prove nothing of the newest candle with trades where there is a kline of its
+    time or a later one: its last trades may not be stored.
     """
     folded = [*_moved(before, interval, first - 1), *traded, *_moved(after, interval, last + 1)]
     chosen = {candle.open_time_us: candle for candle in finish(folded, interval, held)}
@@ -42,11 +45,15 @@ def merged(
         known = chosen.get(open_us)
         # Before the window the kline is the newer of the two where the trades' candle was moved there.
         moved = open_us < start_us and before is not None and before.open_time_us < open_us
-        if known is None or not known.complete or moved:
+        if known is None or not known.complete or moved or (not known.closed and kline.trades >= known.trades):
             chosen[open_us] = kline
     ordered = [chosen[open_us] for open_us in sorted(chosen)]
-    everything = [candle if candle.closed else candle._replace(closed=True) for candle in ordered[:-1]]
-    everything += _ending(ordered[-1:], interval, held, None if now_us is None else min(now_us, end_us))
+    everything = [candle if candle.closed else candle._replace(closed=True, complete=False) for candle in ordered[:-1]]
+    newest = ordered[-1:]
+    if newest and not newest[0].closed and (last_kline_us or 0) >= interval.next_open_us(newest[0].open_time_us):
+        everything.append(newest[0]._replace(closed=True, complete=False))
+    else:
+        everything += _ending(newest, interval, held, None if now_us is None else min(now_us, end_us))
     return [candle for candle in everything if start_us <= candle.open_time_us < end_us]
 
 

@@ -270,7 +270,7 @@ class FakeStore:
         folds = self._folded(interval, end_us, limit, now_us)
         candles = {candle.open_time_us: candle for candle in folds}
         for open_us, kline in self._klines(interval).items():
-            if open_us not in candles or not candles[open_us].complete:
+            if open_us not in candles or not (candles[open_us].complete and candles[open_us].closed):
                 candles[open_us] = kline
         found = [
             candles[open_us]

@@ -151,6 +151,27 @@ def test_a_kline_stands_in_where_trades_are_missing_and_only_there(world: World)
     assert not got
 
 
+def test_the_newest_trades_prove_nothing_where_klines_go_on(world: World) -> None:
+    """Recording stopped within a minute; what the exchange had of it, or after it, came later."""
+    trades = some_trades(9_000)
+    world.record(trades)
+    own = folded(trades, MINUTE)
+    last = own[-1]
+    assert world.store.candles("BTCUSDT", MINUTE)[-1] == last
+    assert (last.complete, last.closed) == (True, False)
+    after = kline(last.open_time_us + 180 * SECOND_US)
+    world.store.save_klines("BTCUSDT", MINUTE, [after])
+    doubted = last._replace(complete=False, closed=True)
+    assert world.store.candles("BTCUSDT", MINUTE)[-2:] == [doubted, after]
+    before_us = after.open_time_us
+    assert world.store.candles("BTCUSDT", MINUTE, end_us=before_us, limit=2) == [*own[-2:-1], doubted]
+    parts = list(world.store.iter_candles("BTCUSDT", MINUTE, batch=1))
+    assert [candle for part in parts for candle in part] == [*own[:-1], doubted, after]
+    whole = kline(last.open_time_us, trades=last.trades + 1)
+    world.store.save_klines("BTCUSDT", MINUTE, [whole])
+    assert world.store.candles("BTCUSDT", MINUTE)[-2:] == [whole, after]
+
+
 def test_klines_alone_make_candles_of_every_interval_they_add_up_to(world: World) -> None:
     start_us = Interval.parse("1h").open_time_us(START_US)
     published = [kline(start_us + minute * 60 * SECOND_US, 10 + minute) for minute in range(60) if minute != 40]
