@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 MAX_FRAME_BYTES = 2**20
 QUEUE_FRAMES = 1024
 CLOSE_TIMEOUT_S = 1.0
-# A full queue is read without a pause, which would keep the loop from everything else.
-_FRAMES_PER_TURN = 256
+# A full queue is read without a pause, which would keep the loop, and the chart, from everything else for as long.
+_FRAMES_PER_TURN = 64
 
 _SAY_MALFORMED_EVERY_S = 60.0
 
