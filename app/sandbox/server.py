@@ -8,6 +8,7 @@ limits and its errors, and with `Faults` to be switched on while it runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections import deque
 
@@ -24,6 +25,8 @@ from app.sandbox.subscriptions import MAX_STREAMS
 from app.sandbox.weights import WeightBudget
 
 _ATTEMPTS_WINDOW_S = 300.0
+_TURNS = 4  # as many as one client of ours asks for at once
+_NOBODY_WAITS = 499
 _TIME_UNITS = {"MICROSECOND": True, "MILLISECOND": False}
 
 
@@ -57,6 +60,7 @@ class SandboxServer:
         self._budget = WeightBudget(self.limits.weight_per_minute)
         self._attempts: deque[float] = deque()
         self._runner: web.AppRunner | None = None
+        self._turns = asyncio.Semaphore(_TURNS)
 
     @property
     def source(self) -> MarketSource:
@@ -157,6 +161,10 @@ class SandboxServer:
         self._attempts.append(now_s)
         return len(self._attempts) <= self.limits.attempts
 
+    def _turn(self, request: web.Request) -> contextlib.AbstractAsyncContextManager[None]:
+        """Let long computations wait for each other: those that nobody waits for any more are then not begun."""
+        return self._turns if request.path.lower().endswith("klines") else contextlib.nullcontext()
+
     async def _on_rest(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.rest.take(request.path)
         if fault is not None:
@@ -173,7 +181,10 @@ class SandboxServer:
             unit = request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
             if unit not in _TIME_UNITS:
                 raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-            value = await self._rest.answer(request.path, request.query, microseconds=_TIME_UNITS[unit])
+            async with self._turn(request):
+                if request.transport is None or request.transport.is_closing():
+                    return web.Response(status=_NOBODY_WAITS)
+                value = await self._rest.answer(request.path, request.query, microseconds=_TIME_UNITS[unit])
             if fault is not None and fault.change is not None:
                 value = fault.change(value)
         except ApiError as error:
