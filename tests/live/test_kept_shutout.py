@@ -48,6 +48,25 @@ def test_the_longest_wait_of_a_run_is_kept(tmp_path: Path) -> None:
     assert after(path, 0).endswith("trying again in 10 min 0 s.")
 
 
+def test_another_program_on_the_data_directory_obeys_within_a_second(tmp_path: Path) -> None:
+    path, clock = tmp_path / FILE_NAME, HandClock()
+    window, command = (KeptShutout(path, EXCHANGE, clock) for _ in range(2))
+    now_s = clock.monotonic_s()
+    assert command.left_s(now_s) == 0
+    assert window.note(BANNED, 600, now_s)
+    assert command.left_s(now_s + 0.9) == 0
+    assert command.left_s(now_s + 1) == pytest.approx(600)
+    assert "banned this address" in command.sentence(now_s + 2)
+
+
+def test_a_short_wait_of_one_program_does_not_overwrite_the_ban_of_another(tmp_path: Path) -> None:
+    path, clock = tmp_path / FILE_NAME, HandClock()
+    window, command = (KeptShutout(path, EXCHANGE, clock) for _ in range(2))
+    assert window.note(BANNED, 600, clock.monotonic_s())
+    assert not command.note("Slower, please.", 5, clock.monotonic_s())
+    assert after(path, 0).endswith("trying again in 10 min 0 s.")
+
+
 def test_a_clock_that_was_set_between_the_runs_makes_no_ban_longer(tmp_path: Path) -> None:
     path = banned(tmp_path)
     assert after(path, -86_400 * 800).endswith("trying again in 2 min 0 s.")
