@@ -44,7 +44,6 @@ class Requests:
         self, base: str, *, clock: Clock, timeout_s: float, proxy: str, shutout: Shutout, budget: WeightBudget
     ) -> None:
         self._base = base
-        self._host = host_of(base)
         self._clock = clock
         self._timeout_s = timeout_s
         self._budget = budget
@@ -53,7 +52,9 @@ class Requests:
         self._session: aiohttp.ClientSession | None = None
         self._old_sessions: list[aiohttp.ClientSession] = []  # whose last answers may still be awaited
         self._shutout = shutout
-        self._host_rests = Shutout()  # a host with a fault of its own may want a pause too; that is no other's affair
+        self._resting: dict[
+            str, Shutout
+        ] = {}  # a host with a fault of its own may want a pause; that is no other's affair
 
     async def close(self) -> None:
         """Close the connections; a later request opens new ones."""
@@ -86,9 +87,11 @@ class Requests:
             FeedDisconnected: Try later.
             FeedRejected: The same request would be refused again.
         """
-        await self._wait_for_budget(endpoint.weight, share)
+        address = base or self._base
+        host = host_of(address)
+        await self._wait_for_budget(endpoint.weight, share, host)
         await self._close_old()
-        url = (base or self._base) + endpoint.path
+        url = address + endpoint.path
         session = self._open_session()
         proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
         try:
@@ -96,10 +99,10 @@ class Requests:
                 self._observe(response.headers)
                 body = await response.read()
                 if response.status != 200:
-                    raise self._refused(response.status, response.headers, body, params)
+                    raise self._refused(response.status, response.headers, body, params, host)
                 return decode(body)
         except Exception as error:
-            meaning = explain(error, self._host, shown(self._proxy or ""))
+            meaning = explain(error, host, shown(self._proxy or ""))
             if meaning is None or meaning is error:
                 raise
             if isinstance(error, MalformedMessage):
@@ -111,15 +114,16 @@ class Requests:
         while self._old_sessions:
             await self._old_sessions.pop().close()
 
-    async def _wait_for_budget(self, weight: int, share: float) -> None:
+    async def _wait_for_budget(self, weight: int, share: float, host: str) -> None:
+        host_rests = self._resting.setdefault(host, Shutout())
         while True:
             now_s = self._clock.monotonic_s()
             shut_out_s = self._shutout.left_s(now_s)
             if shut_out_s > _PATIENCE_S:
                 raise FeedShutOut(_answers_again(self._shutout.reason, shut_out_s), retry_after_s=shut_out_s)
-            rests_s = self._host_rests.left_s(now_s)
+            rests_s = host_rests.left_s(now_s)
             if rests_s > _PATIENCE_S:
-                raise FeedDisconnected(_answers_again(self._host_rests.reason, rests_s), retry_after_s=rests_s)
+                raise FeedDisconnected(_answers_again(host_rests.reason, rests_s), retry_after_s=rests_s)
             delay_s = max(shut_out_s, rests_s, self._budget.delay_s(weight, self._clock.now_us(), share))
             if delay_s <= 0:
                 self._budget.spend(weight, self._clock.now_us())
@@ -139,13 +143,13 @@ class Requests:
         if used.isascii() and used.isdigit():
             self._budget.observe(int(used[:9]), self._clock.now_us())
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str]) -> FeedError:
+    def _refused(
+        self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str], host: str
+    ) -> FeedError:
         """Return what an answer other than 200 means; where it is a ban, hold back all later requests."""
-        error = refusal(
-            status, headers, body, self._host, symbol=params.get("symbol", ""), proxy=shown(self._proxy or "")
-        )
+        error = refusal(status, headers, body, host, symbol=params.get("symbol", ""), proxy=shown(self._proxy or ""))
         if isinstance(error, FeedDisconnected) and error.retry_after_s is not None:
-            held_back = self._shutout if isinstance(error, FeedShutOut) else self._host_rests
+            held_back = self._shutout if isinstance(error, FeedShutOut) else self._resting[host]
             held_back.note(str(error), error.retry_after_s, self._clock.monotonic_s())
         return error
 

@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from app.binance.budget import WeightBudget
+from app.binance.endpoints import HISTORICAL_TRADES, KLINES
+from app.binance.requests import Requests
 from app.binance.rest import BinanceRest
 from app.market.errors import FeedDisconnected, FeedRejected, SettingsError
 from app.market.interval import Interval
+from app.market.shutout import Shutout
 from tests.binance.helpers import FastClock, ManualClock, until
 
 MINUTE = Interval.parse("1m")
@@ -218,6 +222,24 @@ async def test_a_ban_holds_back_every_later_call(
     assert len(server.asked) == 1
     await clock.advance(2)
     assert await waiting == []
+
+
+async def test_what_another_host_answers_is_said_of_that_one_and_holds_back_no_other(
+    server: RestServer, clock: ManualClock
+) -> None:
+    home = "http://data-api.binance.vision"
+    requests = Requests(home, clock=clock, timeout_s=5.0, proxy="none", shutout=Shutout(), budget=WeightBudget())
+    other, host = server.url, server.url.removeprefix("http://")
+    server.refusals = [(451, {}, b"{}"), (503, {"Retry-After": "30"}, b"")]
+    with pytest.raises(FeedRejected, match=rf"^{host} does not serve this location"):
+        await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
+    with pytest.raises(FeedDisconnected, match=rf"^{host} has a fault of its own"):
+        await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
+    with pytest.raises(FeedDisconnected, match="answers again in 30 s"):
+        await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
+    server.answers["/api/v3/klines"] = []
+    assert await requests.get(KLINES, {}, bytes, base=other.replace("127.0.0.1", "localhost")) == b"[]"
+    await requests.close()
 
 
 async def test_the_weight_of_a_minute_is_never_exceeded(
