@@ -242,7 +242,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Trade], int, int]:
     return trades, draw(st.integers(2, len(trades) - 3)), draw(st.integers(0, 1000))
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(deliveries(), st.sampled_from("1s 5s 30s 1m 90s 3m 13m 181m 1d 1w 1M".split()))
 def test_whatever_comes_late_twice_or_by_repair_the_series_is_all_trades_folded(
     delivery: tuple[list[Trade], int, int], name: str

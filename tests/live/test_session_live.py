@@ -15,7 +15,8 @@ from app.live.clock import ExchangeClock, SystemClock
 from app.live.recorder import Recorder
 from app.live.tracker import SymbolTracker
 from app.market.builder import CandleBuilder, finish
-from app.market.interval import MENU_INTERVALS, SECOND_US
+from app.market.candle import Candle
+from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.trade import Trade
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
@@ -41,12 +42,23 @@ class Desk:
         self.recorder.attach(FakeWriter())
         self.charts: list[Chart] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._folded: dict[Interval, list[Candle]] = {}
 
     @property
     def tracker(self) -> SymbolTracker:
         tracker = self.recorder.tracker(SYMBOL)
         assert tracker is not None
         return tracker
+
+    def folded(self, trades: list[Trade], interval: Interval) -> list[Candle]:
+        """Return what all the trades, received by now, fold to."""
+        if interval not in self._folded:
+            builder = CandleBuilder(interval)
+            for one in trades:
+                builder.add(one)
+            held, now_us = self.tracker.received.held, trades[-1].time_us
+            self._folded[interval] = finish(builder.candles(), interval, held, now_us=now_us)
+        return self._folded[interval]
 
     async def measure_clock(self) -> None:
         before_us = self.clock.now_us()
@@ -151,12 +163,8 @@ def assert_whole_recording(chart: Chart, desk: Desk, trades: list[Trade]) -> Non
 
     Nothing ticks here: the exchange's time goes on after the last trade, but no candle begins by it.
     """
-    held = desk.tracker.received.held
     interval = chart.session.interval
-    builder = CandleBuilder(interval)
-    for one in trades:
-        builder.add(one)
-    expected = finish(builder.candles(), interval, held, now_us=trades[-1].time_us)
+    expected = desk.folded(trades, interval)
     first_us = chart.bars[0].open_time_us
     assert first_us in {candle.open_time_us for candle in expected[:2]}
     assert [bar[1:11] for bar in chart.bars] == [
