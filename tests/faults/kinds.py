@@ -52,6 +52,11 @@ class Kind:
         return self.outage_s > 0
 
     @property
+    def pace(self) -> dict[str, float]:
+        """How fast time passes in it, and how many trades happen in a second of that: a loaded machine keeps up."""
+        return {"speed": 30.0, "rate": 15.0} if self.is_outage else {"speed": 10.0}
+
+    @property
     def keeps_out(self) -> bool:
         """Whether the exchange takes no new connection for a while."""
         return "handshake" in self.name
@@ -282,6 +287,6 @@ KINDS = (
         settings=_SMALL_QUEUE,
         outage_s=60.0,
     ),
-    Kind("database frozen, small queue", _freeze, "", end=_start, settings=_SMALL_QUEUE, outage_s=60.0),
+    Kind("database frozen, small queue", _freeze, "", end=_start, settings=_SMALL_QUEUE, outage_s=100.0),
     Kind("database stopped and connections cut", _stop_and_cut, "", end=_start, outage_s=60.0),
 )

@@ -19,7 +19,6 @@ SEED = 11
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 async def test_nothing_is_lost_or_doubled_by(kind: Kind, database: DatabaseServer, url: str, data_dir: Path) -> None:
-    speed = 30.0 if kind.is_outage else 10.0
-    async with scene_of(SEED, database, speed=speed) as scene:
+    async with scene_of(SEED, database, **kind.pace) as scene:
         scene.outage_s = kind.outage_s or scene.outage_s
         assert await survived(kind, scene, url, data_dir) == []

@@ -30,7 +30,7 @@ SEED = 12
 async def test_nothing_is_lost_or_doubled_by_a_kill_during(
     kind: Kind, database: DatabaseServer, url: str, data_dir: Path
 ) -> None:
-    async with scene_of(SEED, database, speed=30.0 if kind.is_outage else 10.0) as scene:
+    async with scene_of(SEED, database, **kind.pace) as scene:
         scene.outage_s = 30.0
         stored = Stored(scene, url)
         settings = settings_for(scene, url, data_dir, **kind.settings)
