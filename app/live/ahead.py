@@ -5,6 +5,7 @@ from __future__ import annotations
 _LOOK_AHEAD_S = 2.0
 _SETTLING_S = 0.5
 _FARTHEST_SCREENS = 50.0
+_JUMP_SCREENS = 3.0
 
 
 class LookAhead:
@@ -24,7 +25,9 @@ class LookAhead:
         """
         span = max(right - left, 1.0)
         elapsed_s = now_s - self._at_s
-        if self._left is not None and elapsed_s > 0:
+        if self._left is not None and abs(self._left - left) > _JUMP_SCREENS * span:
+            self._speed = 0.0  # nobody scrolls that far at once
+        elif self._left is not None and elapsed_s > 0:
             weight = min(elapsed_s / _SETTLING_S, 1.0)
             self._speed += weight * (max(self._left - left, 0.0) / elapsed_s - self._speed)
         self._left, self._at_s = left, now_s

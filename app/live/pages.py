@@ -168,8 +168,10 @@ class _Loading:
         self._offer(whatever=True)
 
     def _offer(self, *, whatever: bool) -> None:
+        if self._on_part is None:
+            return
         candles = self._candles()
-        if self._on_part is not None and candles and (whatever or self._fills_a_chart(candles)):
+        if candles and (whatever or self._fills_a_chart(candles)):
             self._on_part(candles)
 
     def _candles(self) -> list[Candle]:

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.live.ahead import LookAhead
 from app.live.holes import Holes
 from app.market.interval import SECOND_US
 from tests.live.charts import Chart
@@ -117,3 +118,10 @@ def test_the_newest_run_neither_held_nor_asked_for(held: set[int], asked: list[t
     while first - 1 >= 10 and first - 1 not in known:
         first -= 1
     assert found == (first, last)
+
+
+def test_a_jump_is_no_speed_at_which_one_scrolls() -> None:
+    ahead = LookAhead()
+    assert ahead.first_wanted(1000, 1200, 0.0) == 800
+    assert ahead.first_wanted(-50_000, -49_800, 0.1) == -50_200
+    assert ahead.first_wanted(-50_100, -49_900, 0.2) < -50_300

@@ -189,6 +189,12 @@ class ChartWidget(ChartView):
     def _time_us(self) -> int:
         return time.time_ns() // 1000 if self._now_us is None else self._now_us
 
+    def _give_up(self) -> bool:
+        under_way = self._chip.is_under_way
+        if under_way:
+            self.journey_cancelled.emit()
+        return under_way or super()._give_up()
+
     def _rules(self) -> tzinfo:
         """Return by which clocks the shown candles' times are told."""
         zone = self.time_style.zone

@@ -42,6 +42,11 @@ class Chip(QFrame):
         """What it says, or will say in a moment."""
         return self._text.text() if self.isVisible() or self._show_timer.isActive() else ""
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something is that can be given up."""
+        return bool(self.text) and not self._cancel.isHidden()
+
     def begin(self, text: str) -> None:
         """Say what is under way, if it takes longer than a moment."""
         self._say(text, under_way=True)

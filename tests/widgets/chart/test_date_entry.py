@@ -105,3 +105,12 @@ def test_a_journey_is_told_only_where_it_takes_a_moment_and_can_be_given_up(qtbo
     assert chart.rect().contains(chip.geometry())
     chart.end_journey("")
     assert not chip.isVisible()
+
+
+def test_escape_gives_up_a_journey(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.begin_journey("Loading 1 Mar 2024…")
+    with qtbot.waitSignal(chart.journey_cancelled):
+        QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Escape)
+    chart.end_journey("")
+    with qtbot.assertNotEmitted(chart.journey_cancelled):
+        QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Escape)
