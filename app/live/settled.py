@@ -2,7 +2,7 @@
 Keeping in step what the program knows of gaps and what the database says of them.
 
 At the start, and now and then while anything is missing, the ids held are read: another program on the same database
-may have stored what we miss. What the exchange was found not to have is written there, for all programs and for ever.
+may have stored what we miss. What could not be read is read again, or nobody would know what is missing since. What the exchange was found not to have is written there, for all programs and for ever.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _SAVE_EVERY_S = 0.5
 _READ_EVERY_S = 30.0
+_READ_AGAIN_S = 5.0
 
 
 class SettledIds:
@@ -29,6 +30,7 @@ class SettledIds:
         self._recorder = recorder
         self._database = database
         self._clock = clock
+        self._unread: set[str] = set()  # what is held of these symbols the database could not tell
 
     async def load(self, symbols: Collection[str]) -> set[str]:
         """Read what the database holds of these symbols; return those of which that is known now."""
@@ -41,10 +43,13 @@ class SettledIds:
             held = await asyncio.to_thread(database.store.coverage_of, symbols)
             absent = await asyncio.to_thread(database.store.absent_of, symbols)
         except StoreError as error:
-            logger.warning("what is stored is not known: %s", error)
+            level = logging.DEBUG if self._unread.issuperset(symbols) else logging.WARNING
+            logger.log(level, "what is stored is not known: %s", error)
+            self._unread.update(symbols)
             return set()
         if database is not self._database():
             return set()
+        self._unread.difference_update(symbols)
         for symbol, ranges in held.items():
             self._recorder.stored(symbol, ranges | spooled[symbol], absent[symbol])
         return set(held)
@@ -68,14 +73,15 @@ class SettledIds:
 
     async def run(self) -> None:
         """Keep both in step for ever."""
-        read_at_s = self._clock.monotonic_s() + _READ_EVERY_S
+        read_s = self._clock.monotonic_s()
         while True:
             await self._clock.sleep(_SAVE_EVERY_S)
             await self.save()
-            if self._clock.monotonic_s() >= read_at_s:
-                read_at_s = self._clock.monotonic_s() + _READ_EVERY_S
-                await self.load([symbol for symbol in self._recorder.symbols if self._is_missing(symbol)])
+            if self._clock.monotonic_s() - read_s >= (_READ_AGAIN_S if self._unread else _READ_EVERY_S):
+                read_s = self._clock.monotonic_s()
+                await self.load([symbol for symbol in self._recorder.symbols if self._is_doubtful(symbol)])
 
-    def _is_missing(self, symbol: str) -> bool:
+    def _is_doubtful(self, symbol: str) -> bool:
+        """Whether the database may know more of a symbol than we do."""
         tracker = self._recorder.tracker(symbol)
-        return tracker is not None and bool(tracker.missing_ids())
+        return symbol in self._unread or (tracker is not None and bool(tracker.missing_ids()))

@@ -99,6 +99,23 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
     recorder.outbox.close()
 
 
+async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_back() -> None:
+    database, clock = MemoryDatabase(1, 2), HandClock()
+    recorder = recorder_for(clock=clock)
+    settled = SettledIds(recorder, lambda: database, clock)  # type: ignore[arg-type, return-value]  # because a fake writer refuses nothing
+    database.store.failure = StoreUnavailable("The database is away.")
+    assert await settled.load([SYMBOL]) == set()
+    await recorder.ingest([trade(9)])
+    assert recorder.missing() == 0  # nobody knows yet
+    database.store.failure = None
+    working = asyncio.ensure_future(settled.run())
+    await until(lambda: recorder.missing() == 6)
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    recorder.outbox.close()
+
+
 async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_noted() -> None:
     database, clock = MemoryDatabase(1, 9), HandClock()
     database.reading_only = "Reading only."
