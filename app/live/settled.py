@@ -2,7 +2,8 @@
 Keeping in step what the program knows of gaps and what the database says of them.
 
 At the start, and now and then while anything is missing, the ids held are read: another program on the same database
-may have stored what we miss. What could not be read is read again, or nobody would know what is missing since. What the exchange was found not to have is written there, for all programs and for ever.
+may have stored what we miss. What could not be read is read again, or nobody would know what is missing since. What
+the exchange was found not to have is written there, for all programs and for ever.
 """
 
 from __future__ import annotations
