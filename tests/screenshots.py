@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
@@ -47,7 +47,9 @@ from tests.end_to_end.helpers import (
     until,
 )
 from widgets.chart.arrangement import Arrangement
+from widgets.chart.canvas import ChartCanvas
 from widgets.chart.chart_style import ChartStyle, Kind
+from widgets.chart.date_entry import DateEntry
 from widgets.chart.time_style import TimeStyle
 from widgets.chart.value_view import Scale
 from widgets.chart.zones import zone_named
@@ -122,6 +124,28 @@ async def recording(shooting: Shooting) -> None:
             running.window.open_interval_entry("13x")
             QTest.keyClick(running.window.interval_entry.edit, Qt.Key.Key_Return)
             await shooting.take(running, "interval-entry")
+            running.window.interval_entry.dismiss()
+            await moving(shooting, running)
+
+
+async def moving(shooting: Shooting, running: Running) -> None:
+    """What helps to move about: a date that cannot be, a band being drawn, and all keys."""
+    running.chart.open_date_entry()
+    entry = running.chart.window().findChild(DateEntry)
+    QTest.keyClicks(entry.edit, "2024-02-30")
+    QTest.keyClick(entry.edit, Qt.Key.Key_Return)
+    running.chart.begin_journey("Loading 1 Mar 2024 00:00…")
+    await shooting.take(running, "date-entry")
+    entry.dismiss()
+    running.chart.end_journey("")
+    viewport, control = running.chart.findChild(ChartCanvas).viewport(), Qt.KeyboardModifier.ControlModifier
+    QTest.mousePress(viewport, Qt.MouseButton.LeftButton, control, QPoint(300, 150))
+    QTest.mouseMove(viewport, QPoint(560, 300))
+    await shooting.take(running, "band")
+    QTest.keyClick(running.chart.focusProxy(), Qt.Key.Key_Escape)
+    running.window.keys_overview.toggle()
+    await shooting.take(running, "keys")
+    running.window.keys_overview.dismiss()
 
 
 async def studies(shooting: Shooting) -> None:

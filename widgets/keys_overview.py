@@ -12,7 +12,7 @@ from widgets.keys import Command, Place, sections, written
 from widgets.labels import label
 from widgets.overlay import Overlay
 
-_COLUMNS: tuple[tuple[Place, ...], ...] = ((Place.MOVING,), (Place.CHART, Place.PANES, Place.WINDOW))
+_COLUMNS: tuple[tuple[Place, ...], ...] = ((Place.MOVING, Place.PANES), (Place.CHART, Place.WINDOW))
 _MARGIN = 24
 _CAP_PX = 20
 
@@ -59,7 +59,7 @@ def _sheet() -> QWidget:
     for places in _COLUMNS:
         grid = QGridLayout()
         grid.setHorizontalSpacing(20)
-        grid.setVerticalSpacing(6)
+        grid.setVerticalSpacing(4)
         grid.setColumnStretch(0, 1)
         for place in places:
             _add_section(grid, place, by_place[place])

@@ -27,6 +27,7 @@ from app.market.series import CandleSeries
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.rubber_band import RubberBand
 from widgets.keys import COMMANDS, Place, command_of
+from widgets.main_window import MainWindow
 
 NO_KEYS, CONTROL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 SHIFT, ALT = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.AltModifier
@@ -225,3 +226,26 @@ def test_plus_is_plus_however_a_keyboard_makes_it() -> None:
     ):
         assert command_of(QKeyEvent(QEvent.Type.KeyPress, key, keys, text)) == "zoom_in"
     assert command_of(QKeyEvent(QEvent.Type.KeyPress, Key.Key_A, NO_KEYS, "a")) is None
+
+
+def test_digits_and_letters_typed_on_the_chart_reach_the_window(qtbot: QtBot, prepared: QApplication) -> None:
+    chart = ChartWidget()
+    window = MainWindow(chart)
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    chart.setFocus()
+    qtbot.waitUntil(window.isActiveWindow)
+    try:
+        press(chart, Key.Key_9)
+        assert window.interval_entry.edit.text() == "9"
+        window.interval_entry.dismiss()
+        press(chart, Key.Key_E)
+        assert window.symbol_picker.edit.text() == "E"
+        window.symbol_picker.dismiss()
+        with qtbot.waitSignal(window.date_entry_requested):
+            press(chart, Key.Key_G, CONTROL)
+    finally:
+        window.allow_close()
+        window.close()
+        window.deleteLater()
