@@ -43,7 +43,7 @@ class PaneBrush:
         self.palette = scene.palette
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
         self._scene, self._dy = scene, pixels.dy
-        self._columns: tuple[BarColumns, Columns] | None = None
+        self._columns: tuple[tuple[int, ...], Columns] | None = None
 
     @property
     def is_inverted(self) -> bool:
@@ -60,9 +60,11 @@ class PaneBrush:
         return slice(max(first - 1, 0), last + 1)
 
     def columns(self, bars: BarColumns) -> Columns:
-        """Return where these bars stand, left to right; the same for all that is drawn of them."""
-        if self._columns is None or self._columns[0] is not bars:
-            self._columns = bars, bar_columns(bars, self._left, self.area, self._slot_px, self.line)
+        """Return where these bars stand, left to right; the same for all that is drawn of them, which is one series."""
+        slots = bars.slot
+        stretch = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
+        if self._columns is None or self._columns[0] != stretch:
+            self._columns = stretch, bar_columns(bars, self._left, self.area, self._slot_px, self.line)
         return self._columns[1]
 
     def rows(self, values: Values, view: ValueView | None = None) -> Pixels:
@@ -201,6 +203,9 @@ def polygon_of(xs: Values, ys: Values) -> QPolygonF:
 
 def runs_of(known: NDArray[np.bool_], begins: NDArray[np.bool_] | None = None) -> Iterator[slice]:
     """Yield the stretches without a break: few, where breaks are gaps rather than every other bar."""
+    if begins is None and len(known) and known.all():
+        yield slice(0, len(known))
+        return
     edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
     cuts = np.flatnonzero(begins) if begins is not None else np.empty(0, np.intp)
     for first, end in edges.reshape(-1, 2).tolist():
