@@ -21,7 +21,7 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
 from app.live.sharing import SharedRepairs
-from app.market.errors import FeedError, FeedRejected, StoreError, UsageError
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, StoreError, UsageError
 from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory, TradeSpool
 from app.market.shutout import Shutout
 from app.market.symbol import Symbol
@@ -198,10 +198,9 @@ class Engine:
         Returns how many trades received are neither stored nor on disk, see `TradeOutbox.spool`; they will show as
         missing.
         """
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_tasks()
         unstored = await self._databases.close()
+        await self._end_tasks()  # what a change of databases has begun meanwhile
         if unstored:
             logger.error("%d trades received could not be stored", unstored)
         return unstored
@@ -213,6 +212,11 @@ class Engine:
         self._tasks.append(task)
         task.add_done_callback(self._on_done)
         return task
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if task in self._tasks:
@@ -274,16 +278,24 @@ class Engine:
     async def _fetch_last(self, symbols: Iterable[str]) -> None:
         """Fetch the last trades of symbols that trade no more: nothing follows that would show what is missing."""
         for name in symbols:
-            tracker, fetched = self.recorder.tracker(name), 0
-            last = None if tracker is None else tracker.held().last
-            try:
-                while last is not None and fetched < self._repair_trades and self.symbol(name).is_listed:
-                    page = await self._listed.trades_from(name, last + 1, limit=_PAGE)
-                    await self.recorder.ingest(page)
-                    last = page[-1].trade_id if len(page) == _PAGE else None
-                    fetched += len(page)
-            except FeedError as error:
-                logger.info("the last trades of %s were not fetched: %s", name, error, extra={"symbol": name})
+            while name in self.not_trading() and self.symbol(name).is_listed:
+                try:
+                    await self._fetch_to_the_end(name)
+                    break
+                except FeedError as error:
+                    logger.info("the last trades of %s were not fetched: %s", name, error, extra={"symbol": name})
+                    if not isinstance(error, FeedDisconnected):
+                        break
+                    await self.clock.sleep(error.retry_after_s or _RETRY_EXCHANGE_S)
+
+    async def _fetch_to_the_end(self, name: str) -> None:
+        tracker, fetched = self.recorder.tracker(name), 0
+        last = None if tracker is None else tracker.held().last
+        while last is not None and fetched < self._repair_trades:
+            page = await self._listed.trades_from(name, last + 1, limit=_PAGE)
+            await self.recorder.ingest(page)
+            last = page[-1].trade_id if len(page) == _PAGE else None
+            fetched += len(page)
 
     async def _load_day_tickers(self, symbols: Sequence[str]) -> None:
         known = [symbol for symbol in symbols if symbol in self.symbols]
@@ -321,7 +333,8 @@ class Engine:
 
     async def _load_coverage(self, symbols: Sequence[str]) -> None:
         loaded = await self._settled.load(symbols)
-        await self._fetch_last([name for name in self.not_trading() if name in loaded])
+        # By itself, because the exchange may keep it waiting, and a change of databases is done without.
+        self._begin(self._fetch_last([name for name in self.not_trading() if name in loaded]))
 
 
 async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Symbol]:

@@ -126,6 +126,19 @@ async def test_the_last_trades_before_a_halt_are_fetched_though_none_follows_the
         await until(lambda: scene.held("ETHUSDT") == [(1, 1502)], "the trades before the halt")
 
 
+async def test_the_last_trades_before_a_halt_are_fetched_once_an_exchange_that_was_away_is_back() -> None:
+    async with recording() as scene:
+        await scene.receiving(*NAMES)
+        await scene.traded("ETHUSDT", 2)
+        for link in scene.server.connections:
+            link.faults.stalled = True
+        scene.market.trade("ETHUSDT", count=5)
+        scene.market.set_status("ETHUSDT", "HALT")
+        scene.server.rest_faults.fail_next(503, path="/historicalTrades", retry_after_s=1)
+        scene.read_the_list()
+        await until(lambda: scene.held("ETHUSDT") == [(1, 7)], "the trades before the halt")
+
+
 async def test_a_delisted_symbol_stays_with_what_is_known_of_it_and_is_asked_for_no_more() -> None:
     async with recording() as scene:
         await scene.receiving(*NAMES)
