@@ -68,7 +68,10 @@ class Settings:
 
     data_dir: Path = field(
         default_factory=lambda: Path(platformdirs.user_data_dir("cryptopipe", appauthor=False)),
-        metadata={"sentence": "Folder of the embedded database, the log and the window's layout.", "at_least": None},
+        metadata={
+            "sentence": "Folder of the embedded database, the spool, the log and the window's layout.",
+            "at_least": None,
+        },
     )
     database_url: str = _setting(
         "",
@@ -103,7 +106,9 @@ class Settings:
     spool_megabytes: int = _setting(
         1024, "Megabytes on disk for trades that the database does not take just now; 0: none.", at_least=0
     )
-    repair_trades: int = _setting(50_000, "Largest hole, in trades, that is fetched from the exchange.", at_least=0)
+    repair_trades: int = _setting(
+        50_000, "Largest hole, in trades, that is fetched without being asked for; 0: none is.", at_least=0
+    )
     reconnect_attempts: int = _setting(0, "Failed connections in a row after which to give up; 0: never.", at_least=0)
     stall_seconds: float = _setting(20.0, "Seconds without data after which a connection is replaced.", at_least=1)
     log_level: LogLevel = _setting("info", "Least important level logged: debug, info, warning or error.")
