@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -52,6 +52,8 @@ def window(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     made.allow_close()
     made.close()
     made.deleteLater()
+    # By processEvents alone nothing is deleted outside of a loop, and all later tests style and lay out what is left.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     QApplication.processEvents()
 
 

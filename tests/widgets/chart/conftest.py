@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -28,6 +29,8 @@ def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
     yield made
     made.close()
     made.deleteLater()
+    # By processEvents alone nothing is deleted outside of a loop, and all later tests style and lay out what is left.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     QApplication.processEvents()
 
 
