@@ -19,7 +19,7 @@ from app.live.shown import ShownCandles
 from app.market.interval import Interval
 
 _MOST_PAGES = 4
-_MOST_AT_ONCE = 5 * PAGE
+_MOST_AT_ONCE = 3 * PAGE  # more would hold up a frame when they are brought in
 _FAR = 5 * PAGE  # slots that are not worth loading for what lies beyond them
 
 

@@ -6,7 +6,8 @@ From a click on another interval to its painted candles, out of the database.
 A thousand candles are in view, of a symbol with three years of 1 min candles and its share of that many million trades
 stored, on the embedded server; the exchange is not there, so nothing but the database can answer. Every interval of the
 menu is switched to in random order, at the latest candles and then a month back. Printed are median and 99th percentile
-in ms, of all and of each interval, beside reading the same thousand candles alone in the same run.
+in ms, of all and of each interval, how much of it the window's thread was at work (on a machine that others use, the
+rest is theirs, and the database's), and reading the same thousand candles alone in the same run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ AHEAD_US = 1800 * 1_000_000  # stored trades reach so far beyond now, so that th
 BACK_US = 30 * 86_400 * 1_000_000
 AWAY = "127.0.0.1:9"
 
-Timings = dict[str, dict[Interval, list[float]]]
+Timings = dict[str, dict[Interval, list[tuple[float, float]]]]
 
 
 def fill(data_dir: Path, trades: int) -> None:
@@ -73,8 +75,8 @@ def read_alone(data_dir: Path) -> dict[Interval, float]:
         database.close()
 
 
-async def switch(running: Running, interval: Interval) -> float:
-    """Click on an interval and return the milliseconds until its candles are on the chart."""
+async def switch(running: Running, interval: Interval) -> tuple[float, float]:
+    """Click on an interval; return the ms until its candles are on the chart, and what this thread worked of them."""
     chart, window = running.chart, running.window
     painted = asyncio.get_running_loop().create_future()
 
@@ -85,14 +87,14 @@ async def switch(running: Running, interval: Interval) -> float:
             return
         opens = session.series.column("open_time_us")
         if session.interval == interval and np.any((opens >= visible[0]) & (opens < visible[1])):
-            painted.set_result(time.perf_counter())
+            painted.set_result((time.perf_counter(), time.thread_time()))
 
     chart.painted.connect(look)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.thread_time()
     window.top_bar.findChild(IntervalBar).interval_requested.emit(interval)
-    ended = await asyncio.wait_for(painted, 20)
+    ended, worked_until = await asyncio.wait_for(painted, 20)
     chart.painted.disconnect(look)
-    return (ended - began) * 1000
+    return (ended - began) * 1000, (worked_until - worked) * 1000
 
 
 async def measure(data_dir: Path, rounds: int, timings: Timings) -> None:
@@ -128,16 +130,17 @@ async def measure(data_dir: Path, rounds: int, timings: Timings) -> None:
 
 def print_timings(timings: Timings, reads: dict[Interval, float]) -> None:
     for place, found in timings.items():
-        together = [took for one in found.values() for took in one]
-        print(
-            f"{place}: median {statistics.median(together):.1f} ms, p99 {np.percentile(together, 99):.1f} ms"
-            f" of {len(together)} switches"
-        )
+        took, work = zip(*(one for each in found.values() for one in each), strict=True)
+        print(f"{place}: {figures(took)} of {len(took)} switches; of that, at work {figures(work)}")
     print("interval   " + "".join(f"{place:>24}" for place in timings) + "      the read alone")
     for interval in MENU_INTERVALS:
-        cells = (found[interval] for found in timings.values())
+        cells = ([took for took, _ in found[interval]] for found in timings.values())
         texts = "".join(f"{statistics.median(one):>14.1f} / {np.percentile(one, 99):>7.1f}" for one in cells)
         print(f"{interval.name:>8}   {texts}{reads[interval]:>20.1f}")
+
+
+def figures(values: Sequence[float]) -> str:
+    return f"median {statistics.median(values):.1f} ms, p99 {np.percentile(values, 99):.1f} ms"
 
 
 def main() -> None:
