@@ -294,7 +294,7 @@ def _line(name: str, width: int = 0) -> QLineEdit:
     edit.setAccessibleName(name)
     edit.setFont(style.font())
     if width:
-        edit.setMinimumWidth(width)
+        edit.setMinimumWidth(style.px(width))
         if width < 100:
-            edit.setFixedWidth(width)
+            edit.setFixedWidth(style.px(width))
     return edit

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QFontDatabase, QResizeEvent, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QResizeEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -188,7 +188,7 @@ class LogPanel(QWidget):
         parts: tuple[QWidget, ...] = (self.level, self.filter, self.copy_button, self.folder_button)
         for part in parts:
             part.setFont(small)
-        self.filter.setMinimumWidth(150)
+        self.filter.setMinimumWidth(style.px(150))
         # Letters pass the log by: the window opens the symbol picker with them, and the filter is a Tab away.
         self.view.setReadOnly(True)
         self.view.setTextInteractionFlags(
@@ -196,10 +196,8 @@ class LogPanel(QWidget):
         )
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.view.setUndoRedoEnabled(False)
-        fixed_width = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        fixed_width.setPixelSize(style.SMALL_PX)
-        self.view.setFont(fixed_width)
-        self.setMinimumWidth(310)
+        self.view.setFont(style.fixed_font(style.SMALL_PX))
+        self.setMinimumWidth(style.px(310))
         self._tools = QWidget()
         self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # it folds where it is narrow
         tools = QHBoxLayout(self._tools)

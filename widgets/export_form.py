@@ -67,7 +67,7 @@ class ExportForm:
         self.end = _time_edit(until_us, "To")
         self.path = QLineEdit()
         self.path.setAccessibleName("File")
-        self.path.setMinimumWidth(360)
+        self.path.setMinimumWidth(style.px(360))
         self.browse_button = QPushButton("Browse…")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -238,7 +238,7 @@ def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
     edit.setAccessibleName(name)
     edit.setEnabled(False)
-    edit.setMinimumWidth(196)
+    edit.setMinimumWidth(style.px(196))
     return edit
 
 

@@ -58,6 +58,13 @@ def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> Q
     return made
 
 
+def fixed_font(pixels: int = BODY_PX) -> QFont:
+    """Return the system's font whose letters are all equally wide; ``pixels``: its usual size."""
+    made = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    made.setPixelSize(max(px(pixels), 1))
+    return made
+
+
 def head_font() -> QFont:
     """Return the font of section heads: small capitals-only text with a little air."""
     made = font(SMALL_PX, QFont.Weight.DemiBold)

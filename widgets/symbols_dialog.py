@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -62,12 +61,12 @@ class SymbolsDialog(QDialog):
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle("Recorded symbols")
-        self.setMinimumSize(460, 480)
+        self.setMinimumSize(style.px(460), style.px(480))
         self._symbols: dict[str, Symbol] = {}
         self._kept = frozenset(names)
         self.edit = QPlainTextEdit()
         self.edit.setAccessibleName("Symbols")
-        self.edit.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.edit.setFont(style.fixed_font())
         self.edit.setPlaceholderText("BTCUSDT, ETHUSDT, …")
         self.edit.setTabChangesFocus(True)
         self.edit.setPlainText("\n".join(names))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from widgets import style
 from widgets.theme import Palette
 
 RETRY, SIMULATED_MARKET = "Retry", "Use the simulated market"
@@ -36,7 +37,7 @@ class StatePanel(QWidget):
         self._buttons.setSpacing(8)
         # A widget of its own for the column: labels that wrap get their height only where nothing aligns them.
         middle = QWidget()
-        middle.setMaximumWidth(_WIDEST_PX)
+        middle.setMaximumWidth(style.px(_WIDEST_PX))
         column = QVBoxLayout(middle)
         column.setSpacing(8)
         column.addStretch(1)

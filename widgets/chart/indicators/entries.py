@@ -20,6 +20,7 @@ from app.market.indicators import Shape, Unit
 from app.market.series import CandleSeries
 from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.axis_marks import decimals_for
+from widgets.chart.day_shading import fill_ground
 from widgets.chart.framing import decimals_of
 from widgets.chart.indicators.study import Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
@@ -161,7 +162,7 @@ class EntriesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph ha
         pixels.logical()
         painter.setClipRect(self._scene.layout.panes)
         for entry in shown:
-            painter.fillRect(entry.rect, self._scene.colours.background)
+            fill_ground(painter, self._scene, entry.rect)
             x, middle = entry.rect.left() + _REACH_PX, entry.rect.center().y()
             for text, colour in entry.runs:
                 style.draw(painter, pixels, text, x, middle, colour)

@@ -103,7 +103,7 @@ class IndicatorPicker(Overlay):
         self.open_at(top_left, self.edit)
 
     def sizeHint(self) -> QSize:
-        return QSize(440, max(200, min(560, self._window.height() - 2 * 48 - 28)))
+        return QSize(style.px(440), max(200, min(560, self._window.height() - 2 * 48 - 28)))
 
     def refresh(self) -> None:
         """Show what matches now, those on the chart first."""
@@ -121,7 +121,7 @@ class IndicatorPicker(Overlay):
         self._show_hint()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        page = max(1, self.list.height() // _ROW_PX - 1)
+        page = max(1, self.list.height() // style.px(_ROW_PX) - 1)
         steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: page, Qt.Key.Key_PageUp: -page}
         step = steps.get(Qt.Key(event.key()))
         if step is None:
@@ -259,7 +259,7 @@ class _RowDelegate(QStyledItemDelegate):
         self.first_to_add = 0
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return QSize(0, _ROW_PX)
+        return QSize(0, style.px(_ROW_PX))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         row: Row = index.data(_ROW)
@@ -276,7 +276,7 @@ class _RowDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(rect.adjusted(0, 2, 0, -2), 6, 6)
         if index.row() == self.first_to_add and index.row():
             painter.fillRect(rect.left(), rect.top() - 1, rect.width(), 2, QColor(self.palette.line))
-        inner = rect.adjusted(12, 5, -12, -5)
+        inner = rect.adjusted(12, style.px(5), -12, -style.px(5))
         if row.study is not None:
             self._paint_study(painter, rect, row.study)
             inner.adjust(16, 0, -_REMOVE_PX + 8, 0)

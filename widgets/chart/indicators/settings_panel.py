@@ -113,7 +113,7 @@ class SettingsPanel(Overlay):
             first.selectAll()
 
     def sizeHint(self) -> QSize:
-        return QSize(_WIDTH_PX, super().sizeHint().height())
+        return QSize(style.px(_WIDTH_PX), super().sizeHint().height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
