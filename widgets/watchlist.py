@@ -196,6 +196,10 @@ class Watchlist(QWidget):
             self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(place, len(rows) - 1)))
         if length != len(rows):
             self.view.updateGeometry()
+            if (layout := self.layout()) is not None:
+                # At once: while Qt believes that it has a request for that under way it makes no other, and one that
+                # comes to a panel which is not shown just then is lost.
+                layout.activate()
 
     def update_rows(self, rows: Sequence[WatchRow]) -> None:
         """Show new values of some rows, as those of `names_in_view`."""
