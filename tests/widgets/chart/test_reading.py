@@ -220,11 +220,13 @@ def test_the_picture_is_saved_without_the_crosshair(
 def test_the_crosshair_goes_from_candle_to_candle_and_the_view_follows(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
-    for _ in range(130):
+    chart.zoom(5)  # twenty candles in view
+    settle(qtbot, chart)
+    for _ in range(35):
         qtbot.keyClick(canvas_of(chart), Qt.Key.Key_Comma)
         chart.frame_now()
     settle(qtbot, chart)
-    assert chart._scene.crosshair.slot == FIRST_SLOT + 999 - 129
+    assert chart._scene.crosshair.slot == FIRST_SLOT + 999 - 34
     left, right = chart.visible_range_us()
     assert left < MINUTE.slot_open_us(chart._scene.crosshair.slot) < right
 

@@ -105,7 +105,7 @@ def test_candles_of_days_are_the_exchanges_wherever_one_looks_from() -> None:
     assert full_time(day.slot_open_us(first), day, NEW_YORK.rules_for(day)) == "Thu 01 Aug 2024"
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(places, st.sampled_from(INTRADAY), st.floats(1, 60), st.integers(1, 250))
 @example((BERLIN, _us(datetime(2024, 10, 26, 22, tzinfo=UTC))), Interval.parse("1h"), 1.5, 60)
 @example((APIA, _us(datetime(2011, 12, 28, 22, tzinfo=UTC))), Interval.parse("4h"), 2.0, 60)
