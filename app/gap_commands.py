@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
 from app.market.countdown import length
-from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UsageError
+from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.ports import TradeHistory
 from app.settings import Settings
 from app.status_text import aligned
@@ -38,6 +39,8 @@ from storage.migrate import migrate
 from storage.repairs import repairing
 from storage.spool import FILE_NAME
 from storage.waiting import Waiting, read_waiting
+
+logger = logging.getLogger(__name__)
 
 _TIMEOUT_S = 600.0
 _CLOSE_S = 10.0
@@ -165,7 +168,10 @@ async def _until_done(
     ``newest``: of these symbols what follows the newest trade stored is missing, too.
     """
     for name in newest:
-        await recorder.ingest(await exchange.recent_trades(name, limit=1))
+        try:
+            await recorder.ingest(await exchange.recent_trades(name, limit=1))
+        except UnknownSymbol as error:  # delisted, and no reason to leave out the others
+            logger.info("nothing follows what is stored: %s", error, extra={"symbol": name})
     total, began_s = recorder.missing(), time.monotonic()
     saved = 0
     while recorder.missing():

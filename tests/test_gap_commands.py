@@ -303,6 +303,18 @@ def test_to_now_fetches_what_follows_the_newest_trade(
     assert last >= ids[1]
 
 
+def test_to_now_passes_over_symbols_that_the_exchange_has_no_more(
+    in_use: Database, server: SandboxServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = server.source.trade_ids(SYMBOL)
+    assert ids is not None
+    known = list(server.source.trades(SYMBOL, ids[1] - 100, 10))
+    store(in_use, known, [one._replace(symbol="AGONEUSDT") for one in known])
+    assert listed(capsys, "--repair", "--to-now") == []
+    ((_, last),) = in_use.store.coverage(SYMBOL)
+    assert last >= ids[1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 def test_what_collect_is_fetching_is_told_and_left_to_the_command(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str], server: SandboxServer
