@@ -78,6 +78,7 @@ class SettledIds:
         while True:
             await self._clock.sleep(_SAVE_EVERY_S)
             await self.save()
+            self._unread.intersection_update(self._recorder.symbols)
             if self._clock.monotonic_s() - read_s >= (_READ_AGAIN_S if self._unread else _READ_EVERY_S):
                 read_s = self._clock.monotonic_s()
                 await self.load([symbol for symbol in self._recorder.symbols if self._is_doubtful(symbol)])
