@@ -57,6 +57,8 @@ class Travelling:
         wanted = self._chart.first_needed_slot(self._ahead.first_wanted(left, right, self._clock.monotonic_s()))
         start_us = interval.slot_open_us(max(wanted, min(left, interval.slot(0))))
         end_us = interval.slot_open_us(2 * right - left)
+        if self._chart.is_following and session.live_since_us is not None:
+            end_us = min(end_us, session.live_since_us)  # what is missing since then is being repaired
         if not session.reaches(start_us) or (right - left < _MOST_LOOKED_AT and session.wants(start_us, end_us)):
             self._begin(self._load(session, start_us, end_us))
 

@@ -102,6 +102,11 @@ class ChartSession:
         return self._live is not None
 
     @property
+    def live_since_us(self) -> int | None:
+        """From when on live trades make the candles, UTC microseconds; None while they do not."""
+        return self._shown.seam_us
+
+    @property
     def is_stale(self) -> bool:
         """Whether something was left out that `reload` may find: a failed load, or trades skipped before the seam."""
         if self._loading or self._past.is_loading:
