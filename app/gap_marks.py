@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from app.live.background import in_background
 from app.live.engine import Engine
 from app.live.gaps import PlacedGap, ids_in_view, interval_of_view, placed
 from app.live.renewal import CandleRenewal
@@ -102,7 +103,7 @@ class GapMarks:
             return placed(missing, candles, interval), (candles[-1].last_trade_id or 0) if candles else 0
 
         try:
-            self._gaps, stored_until = await asyncio.to_thread(found)
+            self._gaps, stored_until = await in_background(found, "read-gaps")
         except StoreError as error:
             logger.info("gaps not shown: %s", error)
             return

@@ -1,4 +1,7 @@
-"""Blocking work in a thread that does not keep the program from ending, unlike those of the loop's own executor."""
+"""
+Blocking work in a thread of its own: it does not keep the program from ending, and takes up none of the loop's own few
+threads. Those find the exchange's address, too, and a database that hangs must not keep a connection from healing.
+"""
 
 from __future__ import annotations
 

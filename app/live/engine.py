@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any
 
+from app.live.background import in_background
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock
 from app.live.databases import Database, DatabaseKeeper, OpenDatabase, inside
@@ -309,7 +311,7 @@ class Engine:
         self.history.store = database.store
         self.on_database()
         try:
-            stored = await asyncio.to_thread(database.store.symbols)
+            stored = await in_background(database.store.symbols, "read-symbols")
             self._stored_symbols = {symbol.name: symbol for symbol in stored}
             self.directory.remember(stored)
             await self._keep_symbols(database)
@@ -324,7 +326,7 @@ class Engine:
         if not news:
             return
         try:
-            await asyncio.to_thread(database.store.save_symbols, news)
+            await in_background(partial(database.store.save_symbols, news), "save-symbols")
         except StoreError as error:
             logger.warning("symbols not kept: %s", error)
         else:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
+from app.live.background import in_background
 from app.live.kline_memory import KlineMemory
 from app.market.candle import Candle, CandleSource, combine
 from app.market.coverage import IdRanges
@@ -98,7 +100,7 @@ class CandleHistory:
         if store is None:
             found = Stored([], IdRanges())
         else:
-            found = await asyncio.to_thread(_read, store, symbol, interval, end_us, limit)
+            found = await in_background(partial(_read, store, symbol, interval, end_us, limit), "read-candles")
         if symbol in self._listed_us:
             found.fetched.add_range(0, self._listed_us[symbol] - 1)
         if interval != _ONE_SECOND:
@@ -276,7 +278,7 @@ class CandleHistory:
             except CryptopipeError as error:
                 logger.warning("klines of %s not kept: %s", symbol, error, extra={"symbol": symbol})
 
-        await asyncio.wait({asyncio.ensure_future(asyncio.to_thread(saved))}, timeout=_KEEPING_PATIENCE_S)
+        await asyncio.wait({asyncio.ensure_future(in_background(saved, "keep-klines"))}, timeout=_KEEPING_PATIENCE_S)
 
 
 def join_parts(

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from functools import partial
 
+from app.live.background import in_background
 from app.live.session import ChartSession
 from app.live.tracker import SymbolTracker
 from app.market.candle import Candle
@@ -47,7 +49,7 @@ class CandleRenewal:
         self._missing = missing
         for first, last in _few(self._filled):
             try:
-                if await asyncio.to_thread(self._is_stored, store, first, last):
+                if await in_background(partial(self._is_stored, store, first, last), "renew-candles"):
                     await self._read(store, first, last)
                     self._filled -= IdRanges([(first, last)])
             except StoreError as error:
@@ -60,16 +62,15 @@ class CandleRenewal:
 
     async def _read(self, store: CandleStore, first: int, last: int) -> None:
         session = self._session
-        hours = await asyncio.to_thread(store.hours_of, session.symbol, first - 1, last + 1)
+        hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "renew-candles")
         if hours is None or not len(session.series):
             return
         interval, loaded_us = session.interval, int(session.series.column("open_time_us")[0])
         start_us, end_us = interval.open_time_us(max(hours[0], loaded_us)), hours[1]
         while start_us < end_us:
             from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_AT_ONCE * interval.length_us))
-            candles: list[Candle] = await asyncio.to_thread(
-                store.candles, session.symbol, interval, start_us=from_us, end_us=end_us
-            )
+            read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
+            candles: list[Candle] = await in_background(read, "renew-candles")
             session.bring([candle for candle in candles if candle.complete])
             end_us = from_us
 

@@ -8,10 +8,11 @@ the exchange was found not to have is written there, for all programs and for ev
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 
+from app.live.background import in_background
 from app.live.databases import Database
 from app.live.recorder import Recorder
 from app.market.errors import StoreError
@@ -41,8 +42,8 @@ class SettledIds:
         # What leaves the disk while the database is read is there by then, and may be in neither answer.
         spooled = {symbol: self._recorder.outbox.spooled(symbol) for symbol in symbols}
         try:
-            held = await asyncio.to_thread(database.store.coverage_of, symbols)
-            absent = await asyncio.to_thread(database.store.absent_of, symbols)
+            held = await in_background(partial(database.store.coverage_of, symbols), "read-coverage")
+            absent = await in_background(partial(database.store.absent_of, symbols), "read-coverage")
         except StoreError as error:
             level = logging.DEBUG if self._unread.issuperset(symbols) else logging.WARNING
             logger.log(level, "what is stored is not known: %s", error)
@@ -65,7 +66,7 @@ class SettledIds:
                 tracker = self._recorder.tracker(symbol)
                 absent = list(tracker.absent_unsaved) if tracker is not None else []
                 if tracker is not None and absent:
-                    await asyncio.to_thread(database.store.save_absent, symbol, absent)
+                    await in_background(partial(database.store.save_absent, symbol, absent), "save-absent")
                     if database is self._database():
                         for first, last in absent:
                             tracker.absent_saved(first, last)

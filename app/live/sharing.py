@@ -7,10 +7,11 @@ left to it. When it is done, what it stored is read before the rest is fetched h
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
+from app.live.background import in_background
 from app.live.databases import Database
 from app.live.recorder import Recorder
 from app.live.repair import Repairer
@@ -60,7 +61,8 @@ class SharedRepairs:
             repairer.wanted.leave_to_others(())
             return
         try:
-            others = await asyncio.to_thread(database.store.tell_repairs, small, whole, self._recorder.repair_trades)
+            tell = partial(database.store.tell_repairs, small, whole, self._recorder.repair_trades)
+            others = await in_background(tell, "tell-repairs")
         except StoreError as error:
             logger.debug("repairs are not shared: %s", error)
             return

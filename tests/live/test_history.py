@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -209,3 +210,24 @@ async def test_without_a_database_there_is_nothing_stored_and_a_failing_exchange
     exchange.failure = away()
     with pytest.raises(FeedDisconnected):
         await published(history, MINUTE, START_US - 10 * MINUTE.length_us, START_US)
+
+
+async def test_a_database_that_hangs_keeps_nobody_from_finding_the_exchange() -> None:
+    class Hanging(FakeStore):
+        def candles(self, *_: object, **__: object) -> list[Candle]:
+            assert may_answer.wait(30)
+            return []
+
+    may_answer = threading.Event()
+    history = CandleHistory(FakeExchange([], HandClock()), Hanging([]))
+    reading = [
+        asyncio.ensure_future(history.stored(SYMBOL, Interval.parse("1m"), end_us=START_US, limit=10))
+        for _ in range(40)
+    ]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    finally:
+        may_answer.set()
+        await asyncio.gather(*reading)
