@@ -161,6 +161,8 @@ async def studies(shooting: Shooting) -> None:
             for key in ("ema", "bollinger", "volume-average", "rsi"):
                 chart.add_indicator(key)
             point(running, 0.62, 0.4)
+            await asyncio.sleep(0.5)  # their first values are there, and older candles on their way
+            await until(lambda: not any("—" in text for text in chart.entry_texts()))
             await shooting.take(running, "indicators")
             chart.add_indicator("vwap")
             chart.add_indicator("macd")
