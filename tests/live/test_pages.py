@@ -48,6 +48,16 @@ class SkewedClock(SystemClock):
         return super().now_us() + 3_600 * SECOND_US
 
 
+class StandingClock(SystemClock):
+    """The exchange's, standing within a candle of each interval: on a slow machine, too, no candle closes meanwhile."""
+
+    def __init__(self) -> None:
+        self._now_us = super().now_us() // MINUTE.length_us * MINUTE.length_us + 10 * SECOND_US
+
+    def now_us(self) -> int:
+        return self._now_us
+
+
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine, too, what is stored is known before the exchange is asked."""
@@ -68,7 +78,11 @@ async def exchange(market: CountedMarket) -> AsyncIterator[BinanceRest]:
 
 def market_of(hours: int) -> CountedMarket:
     return CountedMarket(
-        5, [Listing("BTC", "60000", "0.01", "0.00001", 1.0)], history=timedelta(hours=hours), rate=0.05
+        5,
+        [Listing("BTC", "60000", "0.01", "0.00001", 1.0)],
+        history=timedelta(hours=hours),
+        rate=0.05,
+        clock=StandingClock(),
     )
 
 
