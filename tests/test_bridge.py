@@ -14,6 +14,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from app.live.engine import Engine
 from app.live.export import ExportCancelled
 from app.live.session import ChartSession
 from app.market.candle import CandleSource
@@ -277,6 +278,13 @@ def bar_at(session: ChartSession, open_us: int) -> Bar:
     return session.series.bar(session.series.index_at_slot(session.interval.slot(open_us)))
 
 
+def told(engine: Engine) -> bool:
+    """Tell the recorder what the database holds: as long as it may itself be told what that held a moment ago."""
+    assert engine.database is not None
+    engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+    return True
+
+
 def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         engine, row = running.engine, running.window.quote_panel.download
@@ -289,8 +297,7 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         engine.recorder.repair_trades = 100
         assert engine.database.writer.put(server.source.trades("BTCUSDT", ids[1] - 3_000, 10))
         assert await engine.database.writer.flush(20)
-        engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
-        await until(lambda: row.isVisible() and row.button.text() == "Download trades")
+        await until(lambda: told(engine) and row.isVisible() and row.button.text() == "Download trades")
         missing = tracker.missing()
         assert missing > 2_000
         await until(lambda: engine.repairer.wanted.in_view[1])
@@ -334,9 +341,8 @@ def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play
         trades = server.source.trades("BTCUSDT", ids[1] - 1_500, 1_000)
         assert engine.database.writer.put([trade for trade in trades if trade.trade_id % 5])
         assert await engine.database.writer.flush(20)
-        engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+        await until(lambda: told(engine) and sum(gap.missing for gap in chart._reader.gaps) == tracker.missing())
         assert tracker.missing_ids().range_count() > 150
-        await until(lambda: sum(gap.missing for gap in chart._reader.gaps) == tracker.missing())
         counts = [int(mark.text.split()[0].replace(",", "")) for mark in chart._scene.gaps]
         assert sum(counts) == tracker.missing()
         assert engine.repairer.wanted.in_view[1]
