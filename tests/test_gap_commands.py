@@ -62,8 +62,9 @@ def _surroundings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reachable_folder: Path, server: SandboxServer
 ) -> Iterator[None]:
     set_surroundings(monkeypatch, tmp_path, reachable_folder / "gaps" / "data")
-    for wait in ("_AWAY_S", "_SHORT_S", "_DOUBT_S"):
+    for wait in ("_AWAY_S", "_SHORT_S"):
         monkeypatch.setattr(repair, wait, 0.05)
+    monkeypatch.setattr(repair, "_DOUBTS_S", (0.05, 0.05))
     point_to(server, monkeypatch)
     with unchanged_process():
         yield

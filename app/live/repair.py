@@ -5,9 +5,9 @@ Fetching the trades that were missed.
 among those; where it is refused, each of them is tried by itself. First come those in view of the chart, then the
 newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
 
-Ids that the exchange passes over twice, answering with a later trade, do not exist there: they are noted and never
-asked for again. Any other answer that brings nothing proves nothing. What fails is set aside for a while, longer each
-time, and everything else goes on.
+Ids that the exchange passes over three times, seconds apart, answering with a later trade, do not exist there: they are
+noted and never asked for again. Any other answer that brings nothing proves nothing. What fails is set aside for a
+while, longer each time, and everything else goes on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _AWAY_S, _LONGEST_AWAY_S = 5.0, 30.0
 _SHORT_S, _LONGEST_SHORT_S = 5.0, 600.0
 _REFUSED_S, _LONGEST_REFUSED_S = 60.0, 3_600.0
 _IDS_A_PAGE = 999  # and one more row: only a later trade proves that the exchange has none with an id it leaves out
-_DOUBT_S = 1.0  # between two answers that must agree on what does not exist: what is noted so is never fetched
+_DOUBTS_S = (1.0, 3.0)  # between answers that must all agree on what does not exist: it is never asked for again
 _OTHERS_EVERY = 4
 _HOPEFUL_TRIES = 5
 
@@ -217,12 +217,15 @@ class Repairer:
         before = (ids - tracker.held()).count()
         gaps = {tracker.missing_ids().range_of(first) for first, _ in ids} - {None}
         passed_over = await self._take(chunk)
-        if passed_over:
-            await self._clock.sleep(_DOUBT_S)
-            if self._is_current(tracker):
-                self._note_absent(tracker, passed_over, await self._take(chunk))
+        for doubt_s in _DOUBTS_S:
+            if passed_over:
+                await self._clock.sleep(doubt_s)
+                if not self._is_current(tracker):
+                    return True
+                passed_over &= await self._take(chunk)
         if not self._is_current(tracker):
             return True
+        self._note_absent(tracker, passed_over)
         for first, last in sorted(gap for gap in gaps if gap is not None):
             if not tracker.held().missing(first, last):
                 self.gaps_repaired += 1
@@ -247,21 +250,18 @@ class Repairer:
         """Whether the symbol is still recorded, and into the same database, as when it was asked for."""
         return self._recorder.tracker(tracker.symbol) is tracker and self._recorder.moves == self._moves
 
-    def _note_absent(self, tracker: SymbolTracker, once: IdRanges, again: IdRanges) -> None:
-        """Note the ids that two answers have passed over; a single one may be of a server that lags behind."""
-        if not self._is_current(tracker):
-            return
-        for first, last in again:
-            for absent_first, absent_last in once.within(first, last):
-                logger.warning(
-                    "%s: the exchange has no trades %d to %d",
-                    tracker.symbol,
-                    absent_first,
-                    absent_last,
-                    extra={"symbol": tracker.symbol, "first_trade_id": absent_first, "last_trade_id": absent_last},
-                )
-                tracker.note_absent(absent_first, absent_last)
-                self.absent += absent_last - absent_first + 1
+    def _note_absent(self, tracker: SymbolTracker, passed_over: IdRanges) -> None:
+        """Note the ids that every answer has passed over; one or two may be of servers that lag behind."""
+        for first, last in passed_over:
+            logger.warning(
+                "%s: the exchange has no trades %d to %d",
+                tracker.symbol,
+                first,
+                last,
+                extra={"symbol": tracker.symbol, "first_trade_id": first, "last_trade_id": last},
+            )
+            tracker.note_absent(first, last)
+            self.absent += last - first + 1
 
     def _look_closer(self, chunk: _Chunk) -> bool:
         """Ask for the ranges of a failed request one by one from now on; False where it was a single one."""
