@@ -17,8 +17,10 @@ from storage.disk import is_disk_full
 from storage.programs import Account, run_program
 
 _PATIENCE_S = 30.0
-_WRITE = 'umask 077; rm -f "$1.new" && cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"'
-_APPEND = 'cat >> "$1"'
+# Root's own PATH may hold none of these programs, or others' of those names.
+_PROGRAMS = "PATH=/usr/bin:/bin; "
+_WRITE = _PROGRAMS + 'umask 077; rm -f "$1.new" && cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"'
+_APPEND = _PROGRAMS + 'cat >> "$1"'
 
 
 def write_file(path: Path, text: str, account: Account | None) -> None:
