@@ -72,6 +72,13 @@ def answers(url: str) -> bool:
     return True
 
 
+def test_it_is_made_where_path_names_no_folder_of_programs(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert answers(servers().start())
+
+
 def test_it_starts_stops_and_keeps_what_it_holds(servers: Servers) -> None:
     server = servers()
     url = server.start()
