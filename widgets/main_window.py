@@ -30,6 +30,7 @@ from widgets.top_bar import TopBar
 from widgets.views import QuoteView, StatusView, WatchRow
 
 _SIZE = QSize(1440, 900)  # at first, where the screen has room
+_TITLE_BAR = 40  # pixels: the highest of the usual desktops; a window knows its own only once it is shown
 
 
 class MainWindow(QMainWindow):
@@ -208,7 +209,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
         self.setMinimumSize(QSize(style.px(1000), style.px(560)).boundedTo(self._largest()))
-        self.resize(_SIZE.boundedTo(self.screen().availableSize()))
+        self.resize(_SIZE.boundedTo(self._room()))
         top = QWidget()
         layout = QVBoxLayout(top)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -224,6 +225,10 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.diagnostics)
         self.diagnostics.hide()
         self.setStatusBar(self.status_bar)
+
+    def _room(self) -> QSize:
+        """Return the size that the screen has for what is inside a window's frame: its title bar takes height, too."""
+        return self.screen().availableSize() - QSize(0, _TITLE_BAR)
 
     def _largest(self) -> QSize:
         """Return the size that a window may need at the most: the screen's, or that of one with text of usual size."""
