@@ -28,6 +28,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
+from app.live.clock import SystemClock
 from app.live.session import SessionState
 from app.market.interval import Interval
 from app.market.symbol import Symbol
@@ -90,13 +91,23 @@ class Shooting:
         print(f"{path.relative_to(self.pictures.parent)}  {picture.width()}x{picture.height()}")
 
 
+class RecordersClock(SystemClock):
+    """A clock that was set when the recording began: a window beside today's would call itself years fast."""
+
+    def __init__(self) -> None:
+        self._back_us = super().now_us() - 1_723_161_254_000_000  # 2024-08-08 23:54:14 UTC
+
+    def now_us(self) -> int:
+        return super().now_us() - self._back_us
+
+
 async def recording(shooting: Shooting) -> None:
     files = [SHARED_DATA / name for name in (*RECORDING, *ARCHIVE)]
     async with serving(replay(files)) as server:
         settings = shooting.settings(
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
-        async with open_window(settings) as running:
+        async with open_window(settings, clock=RecordersClock()) as running:
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
             await until(lambda: running.bridge.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
@@ -154,7 +165,7 @@ async def studies(shooting: Shooting) -> None:
         settings = shooting.settings(
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
-        async with open_window(settings) as running:
+        async with open_window(settings, clock=RecordersClock()) as running:
             chart, window = running.chart, running.window
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
             await until(lambda: running.bridge.session.joined and running.engine.database is not None)
@@ -266,7 +277,7 @@ async def database(shooting: Shooting) -> None:
         settings = shooting.settings(
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
-        async with open_window(settings) as running:
+        async with open_window(settings, clock=RecordersClock()) as running:
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
             await until(lambda: running.bridge.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
@@ -325,9 +336,9 @@ RUNS = [  # theme, scale, size, scenes
     ("dark", "1", SMALL, ("recording", "loading", "empty", "error", "database", "diagnostics")),
     ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols")),
     ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols")),
-    ("light", "2", SMALL, ("recording", "database")),
+    ("light", "2", SMALL, ("recording", "database", "diagnostics", "studies", "symbols")),
     ("dark", "1.5", SMALL, ("recording",)),
-    ("dark", "1", LARGE, ("recording", "studies")),
+    ("dark", "1", LARGE, ("recording", "studies", "symbols")),
 ]
 
 

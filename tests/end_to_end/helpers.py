@@ -22,6 +22,7 @@ from app.bridge import WindowBridge, let_go
 from app.database_page import DatabasePage
 from app.diagnostics_page import DiagnosticsPage
 from app.live.engine import Engine
+from app.market.ports import Clock
 from app.metrics_server import observing
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
@@ -65,10 +66,14 @@ def replay(files: Sequence[Path], speed: float = math.inf) -> RecordingSource:
 
 @contextlib.asynccontextmanager
 async def open_window(
-    settings: Settings, *, simulated: bool = False, config_file: Path = Path("no-such-folder/config.toml")
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    simulated: bool = False,
+    config_file: Path = Path("no-such-folder/config.toml"),
 ) -> AsyncIterator[Running]:
-    """The program's window, stopped in the program's order afterwards."""
-    async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
+    """The program's window, stopped in the program's order afterwards; ``clock`` is this machine's by default."""
+    async with engine_for(settings, clock) as engine, observing(engine, settings.metrics_port) as observed:
         chart = ChartWidget()
         window = MainWindow(chart)
         window.show()
