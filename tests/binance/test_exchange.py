@@ -13,8 +13,10 @@ import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 
@@ -24,13 +26,15 @@ from app.market.builder import CandleBuilder
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected
 from app.market.interval import EXCHANGE_INTERVALS, Interval
-from app.market.ports import FeedState
+from app.market.ports import EventHandler, FeedState
 from app.market.trade import Quote, Trade
+from app.sandbox.connection import Connection
 from app.sandbox.garbage import Garbage
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
 from app.sandbox.source import MarketSource
+from tests.binance.feeds import FeedOptions, make_feed, running
 from tests.binance.helpers import FastClock, Recorder, until
 
 FindData = Callable[[str], Path]
@@ -40,8 +44,8 @@ LAST_OF_BEGIN = FIRST_ID + 2277
 
 
 @contextlib.asynccontextmanager
-async def serving(source: MarketSource, **options: object) -> AsyncIterator[SandboxServer]:
-    server = SandboxServer(source, **options)  # type: ignore[arg-type]
+async def serving(source: MarketSource) -> AsyncIterator[SandboxServer]:
+    server = SandboxServer(source)
     await server.start()
     try:
         yield server
@@ -51,18 +55,11 @@ async def serving(source: MarketSource, **options: object) -> AsyncIterator[Sand
 
 @contextlib.asynccontextmanager
 async def receiving(
-    server: SandboxServer, handler: object, symbols: tuple[str, ...] = ("BTCUSDT",), **options: object
+    server: SandboxServer, handler: EventHandler, **options: Unpack[FeedOptions]
 ) -> AsyncIterator[BinanceFeed]:
-    feed = BinanceFeed(server.ws_url, clock=FastClock(), chance=random.Random(1), **options)  # type: ignore[arg-type]
-    feed.set_symbols(symbols)
-    task = asyncio.create_task(feed.run(handler))  # type: ignore[arg-type]
-    try:
+    feed = make_feed(server.ws_url, FastClock(), Recorder(), **options)
+    async with running(feed, handler):
         yield feed
-    finally:
-        task.cancel()
-        async with asyncio.timeout(2):
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def recording(shared_data: FindData) -> RecordingSource:
@@ -167,19 +164,22 @@ async def test_every_way_to_lose_a_connection_ends_live_again() -> None:
             await until(lambda: feed.status.state is FeedState.LIVE, "live")
             await until(lambda: len(recorder.events) > received + 20, "events")
 
-        def newest() -> object:
+        def newest() -> Connection:
             return server.connections[-1]
 
-        await lives_again(lambda: newest().cut())  # type: ignore[attr-defined]
-        await lives_again(lambda: newest().cut(mid_frame=True))  # type: ignore[attr-defined]
+        def close_newest(code: int) -> object:
+            return newest().close(code)
+
+        await lives_again(lambda: newest().cut())
+        await lives_again(lambda: newest().cut(mid_frame=True))
         for code in (1006, 1008, 1011, 1012):
-            await lives_again(lambda code=code: newest().close(code))  # type: ignore[attr-defined,misc]
-        await lives_again(lambda: setattr(newest().faults, "stalled", True))  # type: ignore[attr-defined]
-        await lives_again(lambda: setattr(newest().faults, "silent", True))  # type: ignore[attr-defined]
-        await lives_again(lambda: newest().announce_shutdown())  # type: ignore[attr-defined]
-        await lives_again(lambda: newest().send(b"x" * 3_000_000))  # type: ignore[attr-defined]
+            await lives_again(partial(close_newest, code))
+        await lives_again(lambda: setattr(newest().faults, "stalled", True))
+        await lives_again(lambda: setattr(newest().faults, "silent", True))
+        await lives_again(lambda: newest().announce_shutdown())
+        await lives_again(lambda: newest().send(b"x" * 3_000_000))
         server.faults.handshakes.refuse_next(503, times=2)
-        await lives_again(lambda: newest().cut())  # type: ignore[attr-defined]
+        await lives_again(lambda: newest().cut())
         assert feed.counters.malformed == 1
         assert recorder.states.count(FeedState.STALE) == 2
 

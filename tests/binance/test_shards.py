@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
+from typing import Unpack
 
 import pytest
 
@@ -23,32 +24,19 @@ from app.market.shutout import Shutout
 from app.market.trade import Trade
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
+from tests.binance.feeds import FeedOptions, make_feed, running
 from tests.binance.helpers import FastClock, ManualClock, Recorder, StreamServer, trade_frame, until
 
 NAMES = [f"COIN{number}USDT" for number in range(800)]
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[StreamServer]:
-    async with StreamServer() as server:
-        yield server
-
-
 @contextlib.asynccontextmanager
 async def receiving(
-    url: str, recorder: Recorder, symbols: list[str], clock: FastClock | ManualClock, **options: object
+    url: str, recorder: Recorder, symbols: list[str], clock: FastClock | ManualClock, **options: Unpack[FeedOptions]
 ) -> AsyncIterator[BinanceFeed]:
-    feed = BinanceFeed(url, clock=clock, chance=random.Random(1), **options)  # type: ignore[arg-type]
-    feed.on_status(recorder.statuses.append)
-    feed.set_symbols(symbols)
-    task = asyncio.create_task(feed.run(recorder))
-    try:
+    feed = make_feed(url, clock, recorder, symbols, **options)
+    async with running(feed, recorder):
         yield feed
-    finally:
-        task.cancel()
-        async with asyncio.timeout(2):
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def streams(symbols: list[str]) -> set[str]:
@@ -208,7 +196,7 @@ SYMBOLS = [f"{listing.base}USDT" for listing in LISTINGS[:6]]
 
 async def test_no_trade_is_missing_when_connections_reach_their_age() -> None:
     recorder = Recorder()
-    options = {"symbols_each": 2, "max_age_s": 8}
+    options: FeedOptions = {"symbols_each": 2, "max_age_s": 8}
     async with market() as server, receiving(server.ws_url, recorder, SYMBOLS, FastClock(), **options) as feed:
         await until(lambda: feed.counters.reconnects >= 6, "each connection to be replaced twice")
         received = len(recorder.ids)
@@ -281,18 +269,21 @@ async def test_a_doubt_while_waiting_ends_the_wait(server: StreamServer) -> None
 
 async def test_after_a_cut_the_feed_is_live_again_within_a_second() -> None:
     recorder, took_s = Recorder(), []
+
+    async def hears_more() -> None:
+        before = len(recorder.ids)
+        await until(lambda: len(recorder.ids) > before)
+
     async with market() as server, receiving(server.ws_url, recorder, SYMBOLS, FastClock(speed=1)) as feed:
         for _ in range(7):
             await until(lambda: server.connections and server.connections[-1].messages_sent > 20)
             await until(lambda: feed.status.state is FeedState.LIVE)
-            before = len(recorder.ids)
-            await until(lambda before=before: len(recorder.ids) > before)  # type: ignore[misc]
+            await hears_more()
             begun_s = time.monotonic()
             server.connections[-1].cut()
             await until(lambda: feed.status.state is not FeedState.LIVE)
             await until(lambda: feed.status.state is FeedState.LIVE)
-            before = len(recorder.ids)
-            await until(lambda before=before: len(recorder.ids) > before)  # type: ignore[misc]
+            await hears_more()
             took_s.append(time.monotonic() - begun_s)
     assert statistics.median(took_s) < 1
     assert max(took_s) < 5
@@ -302,7 +293,7 @@ async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(serv
     server.statuses = [(418, {"Retry-After": "90"})]
     clock, shutout, recorder = ManualClock(), Shutout(), Recorder()
     rest = BinanceRest("http://127.0.0.1:9", clock=clock, shutout=shutout)  # where nothing listens
-    options = {"symbols_each": 1, "shutout": shutout}
+    options: FeedOptions = {"symbols_each": 1, "shutout": shutout}
     async with receiving(server.url, recorder, NAMES[:1], clock, **options) as feed:
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         feed.set_symbols(NAMES[:3])

@@ -1,4 +1,8 @@
-"""A real database for the tests here that read history from one: a server for all, a schema of its own for each."""
+"""
+A real database for the tests here that read history from one, and a recorder for those of repairs.
+
+There is one server for all tests, and a schema of its own for each.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.live.recorder import Recorder
 from storage.connection import connect
 from storage.migrate import migrate
+from tests.live.helpers import FakeWriter, recorder_for
 from tests.servers import EMBEDDED, empty_schema, running_server
 from tests.storage.helpers import World
+
+
+@pytest.fixture
+async def recorder() -> Recorder:
+    """A recorder with a place for its trades, for which gaps of up to 100,000 are fetched."""
+    made = recorder_for(repair_trades=100_000)
+    made.attach(FakeWriter())
+    return made
 
 
 @pytest.fixture(scope="session")
