@@ -228,7 +228,7 @@ class StreamServer:
                 requests.append((time.monotonic(), request))
                 if self.answers:
                     await self.answer(socket, request)
-        except Exception:  # noqa: BLE001  # how the connection ended is what the tests of the client look at
+        except Exception:  # noqa: BLE001  # because how it ended is what the client's tests look at
             pass
         finally:
             self.open.remove(socket)

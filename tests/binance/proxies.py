@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ PASSWORD_QUOTED = "p%40ss%3Aw%2Frd"
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 
-class LoopbackProxy:
+class LoopbackProxy(ABC):
     """
     A proxy for whom every host is 127.0.0.1 at ``port_of_exchange``. ``asked`` collects the hosts and ports asked for.
 
@@ -46,8 +47,14 @@ class LoopbackProxy:
         self.asked.append((host, port))
         return await asyncio.open_connection("127.0.0.1", self._target)
 
+    @abstractmethod
     async def serve(self, reader: Reader, writer: Writer) -> None:
-        raise NotImplementedError
+        """
+        Lead one client where it asks to go, until either side ends; `open_target` opens the way there.
+
+        Raises:
+            ConnectionError, asyncio.IncompleteReadError: The client went away, which is no fault of the proxy.
+        """
 
     def _on_client(self, reader: Reader, writer: Writer) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
