@@ -18,7 +18,7 @@ from widgets.chart.scene import Scene
 from widgets.chart.text import PlacedText
 
 LABEL_PADDING_PX = 10.0
-_LABEL_MARGIN_PX = 3.0
+_LABEL_MARGIN_PX, _VALUE_MARGIN_PX = 3.0, 2.0
 
 
 def last_label_rect(scene: Scene) -> QRectF:
@@ -33,6 +33,11 @@ def last_label_rect(scene: Scene) -> QRectF:
     pane = scene.price.rect
     top = min(max(scene.price.y_of(scene.last.close) - above, pane.top()), pane.bottom() - height)
     return QRectF(axis.left(), top, axis.width(), height)
+
+
+def value_label_height(scene: Scene) -> float:
+    """Return how high the label of an indicator's value is, in logical pixels."""
+    return scene.styles.small.height + 2 * _VALUE_MARGIN_PX
 
 
 def countdown_rect(scene: Scene) -> QRectF:
@@ -108,6 +113,7 @@ class ValueAxis(_Axis):
         pixels.logical()
         for pane in scene.panes:
             self._paint_marks(painter, pixels, pane, last, cross)
+            self._paint_values(painter, pixels, pane)
         if not last.isEmpty():
             self._paint_last(painter, pixels, last)
         if scene.crosshair is not None:
@@ -119,13 +125,20 @@ class ValueAxis(_Axis):
         reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
         first = max(pane.rect.top() + reach, seen.top() - reach)
         end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
-        covered = [(rect.top() - reach, rect.bottom() + reach) for rect in (last, cross) if not rect.isEmpty()]
+        labels = (last, cross, *(label.rect for label in pane.labels))
+        covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
         texts = [
             (tick.text, right - style.width(tick.text), y)
             for tick, y in zip(pane.ticks, pane.tick_ys.tolist(), strict=True)
             if first <= y <= end and not any(above < y < below for above, below in covered)
         ]
         style.draw_all(painter, pixels, texts, self._scene.colours.dim)
+
+    def _paint_values(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+        for label in pane.labels:
+            if self._scene.is_exposed(label.rect):
+                _fill(painter, pixels, label.rect, label.ground)
+                self._draw_right(painter, pixels, label.text, label.rect.center().y(), label.ink)
 
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
         scene = self._scene

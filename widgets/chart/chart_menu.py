@@ -71,6 +71,8 @@ def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str
     """Add what can be done to a pane's axis; ``reset`` makes that of a key automatic."""
     automatic = menu.addAction(f"Fit to what is in view{_keys('automatic')}", partial(reset, pane.key))
     automatic.setEnabled(not pane.view.auto)
+    text = "Indicators' values on the axes"
+    _switch(menu, text, on=panes.style.labels, turn=lambda on: _restyle(panes, labels=on))
     if pane.key == PRICE:
         menu.addSeparator()
         fill_scale_menu(menu, panes)

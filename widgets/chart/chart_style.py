@@ -31,7 +31,7 @@ class ChartStyle:
     """
     ``scale`` and ``inverted`` are the price axis's. ``underlaid``: volume stands behind the prices instead of in a pane
     of its own. ``takers``: its columns are split into what takers bought and sold, instead of coloured by the candle's
-    direction.
+    direction. ``labels``: what indicators say last stands on the axes.
     """
 
     kind: Kind = Kind.CANDLES
@@ -39,6 +39,7 @@ class ChartStyle:
     inverted: bool = False
     underlaid: bool = False
     takers: bool = False
+    labels: bool = True
 
     def to_values(self) -> dict[str, Any]:
         """Return it as plain values, for a file."""
@@ -48,6 +49,7 @@ class ChartStyle:
             "inverted": self.inverted,
             "volume underlaid": self.underlaid,
             "volume by takers": self.takers,
+            "labels": self.labels,
         }
 
     @classmethod
@@ -61,6 +63,7 @@ class ChartStyle:
             inverted=known.get("inverted") is True,
             underlaid=known.get("volume underlaid") is True,
             takers=known.get("volume by takers") is True,
+            labels=known.get("labels") is not False,
         )
 
 

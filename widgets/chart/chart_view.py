@@ -37,6 +37,7 @@ from widgets.chart.repainting import Repainter, separator_rects
 from widgets.chart.scene import Layout, Scene
 from widgets.chart.text import TextStyles
 from widgets.chart.time_view import position_of, time_at
+from widgets.chart.value_labels import ValueLabels
 from widgets.chart.view_history import ViewHistory
 
 _TEXT_MS = 200
@@ -79,6 +80,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._panes.arrange(Arrangement())
         self._reader = Reader(self._scene, self._canvas, self.crosshair_moved.emit)
         self._repainter = Repainter(self._scene, self._canvas)
+        self._value_labels = ValueLabels(self._scene)
         self._begin_studying()
         self._canvas.resized.connect(self._resized)
         self._canvas.painted.connect(self.painted)
@@ -226,7 +228,6 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         if series is not None and len(series):
             self._follower.keep_up(self._scene.time, int(series.slots[-1]))
         self._frame_scene()
-        self._add_marks()
         moved, changed = self._repainter.mark(series, self._reader.point(series))
         if changed and not self._text_timer.isActive():
             self._text_timer.start(_TEXT_MS)
@@ -234,17 +235,22 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
 
     def _frame_scene(self) -> None:
         scene = self._scene
-        frame_scene(scene, self._series, self.devicePixelRatioF())
+        self._fill_scene()
         if scene.last is not None:
             widest = max(scene.last_text, value_text(scene, scene.price, scene.price.view.high), key=len)
-            needed = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
+            needed = max(scene.styles.small_bold.width(widest), self._value_labels.widest()) + 2 * LABEL_PADDING_PX
             if needed > self._axis_px:
                 self._axis_px = float(math.ceil(needed) + 4)
                 centre = scene.time.centre
                 self._lay_out()
                 if not self._follower.is_on:
                     scene.time.centre_on(centre)
-                frame_scene(scene, self._series, self.devicePixelRatioF())
+                self._fill_scene()
+
+    def _fill_scene(self) -> None:
+        frame_scene(self._scene, self._series, self.devicePixelRatioF())
+        self._add_marks()
+        self._value_labels.refresh(self._series)
 
     def _add_marks(self) -> None:
         """Add to the scene what is not the series'. To be extended."""

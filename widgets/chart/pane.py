@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor
 
 from app.market.series import BarColumns, CandleSeries
 from widgets.chart.legend import Piece
@@ -26,6 +27,15 @@ class Window(NamedTuple):
     last_slot: int
     level: int
     bars: BarColumns
+
+
+class ValueLabel(NamedTuple):
+    """What stands on a pane's axis at a value: a text on a ground; ``rect`` in the view's logical pixels."""
+
+    text: str
+    ground: QColor
+    ink: QColor
+    rect: QRectF
 
 
 class Unit(Enum):
@@ -75,6 +85,7 @@ class Pane:
     scale: float = 1.0
     ticks: list[ValueTick] = field(default_factory=list)
     tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far down the ticks stand
+    labels: list[ValueLabel] = field(default_factory=list)
     title: list[Piece] = field(default_factory=list)
 
     def y_of(self, value: float) -> float:

@@ -139,6 +139,7 @@ class PaneSet:
         ]
         self._arrangement = arrangement
         apply_style(self._scene.panes, self._style)
+        self._scene.tells_values = self._style.labels
         overlay_studies(self._scene.panes, self.studies)
         self.make_room(self._scene.legend_rows)
         if self._scene.chosen not in arrangement.keys:

@@ -8,7 +8,9 @@ from app.market.series import CandleSeries
 from widgets.chart.axes import last_label_rect
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.framing import mark_axes, view_key
+from widgets.chart.pane import ValueLabel
 from widgets.chart.scene import SEPARATOR_REACH_PX, Crosshair, Scene
+from widgets.chart.value_labels import changed_labels
 
 _REACH_PX = 2.0  # how far a hairline, or the end of a slanted line, stands out
 
@@ -21,6 +23,7 @@ class Repainter:
         self._drawn: tuple[object, ...] = ()
         self._revision = -1
         self._live: list[QRectF] = []
+        self._labels: list[ValueLabel] = []
         self._all_dirty = True
 
     def mark_all(self) -> None:
@@ -40,17 +43,20 @@ class Repainter:
         scene, canvas = self._scene, self._canvas
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
         drawn = (series, shape, *view_key(scene))
-        live = live_rects(scene)
+        live, labels = live_rects(scene), [label for pane in scene.panes for label in pane.labels]
         if self._all_dirty or drawn != self._drawn:
             mark_axes(scene, series.interval if series is not None else None)
             canvas.show_ranges()
             canvas.repaint_all()
         elif revision != self._revision:
-            canvas.repaint_rects(dirty + self._live + live)
+            room = scene.styles.small.height  # marks that a label would cut come and go with it
+            values = [rect.adjusted(0, -room, 0, room) for rect in changed_labels(self._labels, labels)]
+            canvas.repaint_rects(dirty + self._live + live + values)
         else:
             canvas.repaint_rects(dirty)
         moved, changed = drawn[2:5] != self._drawn[2:5], revision != self._revision
-        self._drawn, self._revision, self._live, self._all_dirty = drawn, revision, live, False
+        self._drawn, self._revision, self._all_dirty = drawn, revision, False
+        self._live, self._labels = live, labels
         return moved, changed
 
 

@@ -134,6 +134,7 @@ class Scene:
     measure: Measure | None = None
     last_text: str = ""
     countdown: str = ""
+    tells_values: bool = True  # indicators' last ones, on the axes
     legend_rows: int = 0  # of indicators, below the legend
     marked: int | None = None  # the separator below that pane, under the pointer or being dragged
     chosen: str | None = None  # the pane that keys act on

@@ -176,6 +176,7 @@ def test_an_axis_is_stretched_by_keys_and_fitted_again_by_its_menu(qtbot: QtBot,
     texts = axis_menu(chart)
     assert [text.partition("\t")[0] for text in texts if text] == [
         "Fit to what is in view",
+        "Indicators' values on the axes",
         "Linear prices",
         "Logarithmic prices",
         "Percent prices",

@@ -30,6 +30,11 @@ class StudyLayer:
         self._bars: dict[str, BarColumns] = {}
         self._begins: NDArray[np.bool_] | None = None
 
+    @property
+    def is_on_axis(self) -> bool:
+        """Whether its values can be read on the pane's axis."""
+        return self._view is None
+
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
         values = self.study.values
         if not self.study.is_hidden:
