@@ -25,7 +25,7 @@ from widgets.chart.panes_item import PanesItem
 from widgets.chart.scene import Scene
 
 
-class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]
+class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph has no types
     """
     Paints a `Scene`. Events go out as signals, positions in logical pixels of the view.
 

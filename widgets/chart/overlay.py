@@ -42,7 +42,7 @@ def title_middle(pane: Pane) -> float:
     return (LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX) * pane.scale
 
 
-class Overlay(GraphicsObject):  # type: ignore[misc]
+class Overlay(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """One item over both panes."""
 
     def __init__(self, scene: Scene) -> None:
