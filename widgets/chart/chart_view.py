@@ -112,6 +112,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         The time under the centre stays (or becomes ``keep_time_us``), unless the chart follows the latest candle; then
         it still does. ``follow`` says which of the two.
         """
+        self._begin_series(series, symbol)
         centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
         if follow is not None:
             if follow and not self._follower.is_on:
@@ -251,6 +252,9 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         frame_scene(self._scene, self._series, self.devicePixelRatioF())
         self._add_marks()
         self._value_labels.refresh(self._series)
+
+    def _begin_series(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
+        """Leave what is not the series' but about the one before, as another is to be shown. To be extended."""
 
     def _add_marks(self) -> None:
         """Add to the scene what is not the series'. To be extended."""

@@ -76,22 +76,8 @@ class ChartWidget(ChartView):
         self._colours = DARK
         self.set_palette(DARK)
 
-    def set_series(
-        self,
-        series: CandleSeries | None,
-        symbol: Symbol | None,
-        *,
-        keep_time_us: int | None = None,
-        follow: bool | None = None,
-    ) -> None:
-        """Show another series: see `ChartView.set_series`. A new symbol's gaps are set after this."""
-        if symbol != self._scene.symbol:
-            self._reader.gaps = []
-        self._mark_gaps(series)
-        super().set_series(series, symbol, keep_time_us=keep_time_us, follow=follow)
-
     def set_gaps(self, gaps: Sequence[GapBand]) -> None:
-        """Show these stretches of missing trades."""
+        """Show these stretches of missing trades, until another symbol is shown."""
         if list(gaps) != self._reader.gaps:
             self._reader.gaps = list(gaps)
             self._mark_gaps(self._series)
@@ -167,6 +153,11 @@ class ChartWidget(ChartView):
         self._chip.end(text)
 
     # What the view leaves to be added
+
+    def _begin_series(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
+        if symbol != self._scene.symbol:
+            self._reader.gaps = []
+        self._mark_gaps(series)
 
     def _add_marks(self) -> None:
         self._scene.countdown = self._countdown()
