@@ -7,6 +7,8 @@ a live label would cover is left out rather than cut.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from pyqtgraph import GraphicsObject
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter
@@ -59,14 +61,17 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
     return value, QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
 
 
-class _Axis(GraphicsObject):  # type: ignore[misc]
+class _Axis(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
+    """An axis in a part of the scene's layout: a hairline, and labels beside it."""
+
     def __init__(self, scene: Scene) -> None:
         super().__init__()
         self._scene = scene
 
     @property
+    @abstractmethod
     def _rect(self) -> QRectF:
-        raise NotImplementedError
+        """Where the axis is, in the view's logical pixels."""
 
     def boundingRect(self) -> QRectF:
         return self._rect
@@ -80,11 +85,13 @@ class _Axis(GraphicsObject):  # type: ignore[misc]
         self._paint_labels(painter, pixels)
         pixels.logical()
 
+    @abstractmethod
     def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
-        raise NotImplementedError
+        """Paint the hairline between the axis and the panes, in device pixels."""
 
+    @abstractmethod
     def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
-        raise NotImplementedError
+        """Paint the grid's labels, and over those the live ones."""
 
 
 def _fill(painter: QPainter, pixels: DevicePixels, rect: QRectF, colour: QColor) -> None:

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF, Qt, SignalInstance
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtWidgets import QMenu
 
 from widgets.chart.arrangement import Arrangement
 from widgets.chart.chart_menu import fill_axis_menu, fill_pane_menu, fill_style_menu, fill_style_menus
 from widgets.chart.chart_style import ChartStyle
-from widgets.chart.pane_set import PaneSet
-from widgets.chart.scene import Scene
 from widgets.chart.time_menu import fill_time_menu
 from widgets.chart.time_style import TimeStyle
+from widgets.chart.view_part import ViewPart
 
 
-class Looks:
-    """The look of a `ChartView`, whose parts these are."""
-
-    _scene: Scene
-    _panes: PaneSet
-    look_changed: SignalInstance
+class Looks(ViewPart):
+    """The look of a `ChartView`."""
 
     @property
     def arrangement(self) -> Arrangement:
@@ -103,32 +98,6 @@ class Looks:
         menu.popup(at)
 
     def _menu(self) -> QMenu:
-        menu = QMenu(_widget(self))
+        menu = QMenu(self._widget)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return menu
-
-    def reset(self, pane: str) -> None:
-        """Fit a pane's axis to what is in view again."""
-        raise NotImplementedError
-
-    def open_zone_picker(self) -> None:
-        """Open the list of time zones."""
-        raise NotImplementedError
-
-    def open_date_entry(self) -> None:
-        """Open the line to type a date into."""
-        raise NotImplementedError
-
-    def _fill_reading_menu(self, menu: QMenu, position: QPointF) -> None:
-        raise NotImplementedError
-
-    def _fill_study_menu(self, menu: QMenu, pane: str) -> None:
-        raise NotImplementedError
-
-    def _resized(self) -> None:
-        raise NotImplementedError
-
-
-def _widget(view: object) -> QWidget:
-    assert isinstance(view, QWidget)
-    return view

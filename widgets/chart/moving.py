@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from time import monotonic
 
-from PySide6.QtCore import QRectF, SignalInstance
+from PySide6.QtCore import QRectF
 
-from app.market.series import CandleSeries
 from widgets.chart.following import Follower
 from widgets.chart.glide import Glide
 from widgets.chart.rubber_band import LEAST_PX
-from widgets.chart.scene import Scene
 from widgets.chart.time_view import DEFAULT_BAR_PX, position_of
 from widgets.chart.view_history import ViewHistory, ViewState
+from widgets.chart.view_part import ViewPart
 
 
-class Moving:
-    """The movements of a `ChartView`, whose parts these are; each has the next frame paint what it changes."""
+class Moving(ViewPart):
+    """The movements of a `ChartView`; each has the next frame paint what it changes."""
 
-    _scene: Scene
-    _series: CandleSeries | None
     _follower: Follower
     _glide: Glide
     _views: ViewHistory
-    following_changed: SignalInstance
 
     def follow_latest(self) -> None:
         """Go to the latest candle and stay with it."""
@@ -196,9 +192,3 @@ class Moving:
         if following != self._follower.is_on:
             self._follower.is_on = following
             self.following_changed.emit(following)
-
-    def _repaint_all(self) -> None:
-        raise NotImplementedError
-
-    def center_time_us(self) -> int | None:
-        raise NotImplementedError

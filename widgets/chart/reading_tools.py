@@ -6,34 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QStandardPaths, SignalInstance
+from PySide6.QtCore import QPointF, QStandardPaths
 from PySide6.QtGui import QGuiApplication, QPixmap
-from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
 
-from app.market.series import CandleSeries
-from widgets.chart.canvas import ChartCanvas
 from widgets.chart.copying import candle_as_text, time_as_text
-from widgets.chart.frames import FrameTimer
-from widgets.chart.reading import Reader
 from widgets.chart.reading_menu import copy_text, fill_reading_menu
-from widgets.chart.scene import Scene
+from widgets.chart.view_part import ViewPart
 
 _MARGIN_SLOTS = 2
 
 
-class ReadingTools:
-    """The tools of a `ChartView`, whose parts these are."""
-
-    _scene: Scene
-    _canvas: ChartCanvas
-    _reader: Reader
-    _series: CandleSeries | None
-    _frames: FrameTimer
-    look_changed: SignalInstance
-    frame_now: Callable[[], None]
-    step: Callable[[float], None]
-    point_at: Callable[[QPointF | None], None]
-    _run_frame: Callable[[], None]
+class ReadingTools(ViewPart):
+    """The tools to read a `ChartView` with."""
 
     def reading_commands(self) -> dict[str, Callable[[], object]]:
         """Return what the commands of `widgets.keys` that are about reading do."""
@@ -125,11 +110,11 @@ class ReadingTools:
         pixmap = self.picture()
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         path, _ = QFileDialog.getSaveFileName(
-            _widget(self), "Save the picture", str(Path(folder) / self._picture_name()), "PNG pictures (*.png)"
+            self._widget, "Save the picture", str(Path(folder) / self._picture_name()), "PNG pictures (*.png)"
         )
         if path and not pixmap.save(path if path.lower().endswith(".png") else f"{path}.png", "PNG"):
             text = f"The picture could not be written to {path}: choose a folder that you may write to."
-            QMessageBox.warning(_widget(self), "Save the picture", text)
+            QMessageBox.warning(self._widget, "Save the picture", text)
 
     def _picture_name(self) -> str:
         series, last = self._series, self._scene.last
@@ -161,8 +146,3 @@ class ReadingTools:
 
     def _draw_corner(self, pixmap: QPixmap) -> None:
         """Draw on a picture what stands beside the canvas. To be extended."""
-
-
-def _widget(view: object) -> QWidget:
-    assert isinstance(view, QWidget)
-    return view

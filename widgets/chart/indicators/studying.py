@@ -7,35 +7,24 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu
 
 from app.market.errors import UsageError
 from app.market.indicators import find
 from app.market.series import Bar, CandleSeries
-from widgets.chart.canvas import ChartCanvas
 from widgets.chart.indicators.entries import Entries, EntriesItem
 from widgets.chart.indicators.entry_buttons import EntryButtons
 from widgets.chart.indicators.picker import IndicatorPicker
 from widgets.chart.indicators.settings_panel import SettingsPanel
 from widgets.chart.indicators.study import Study
-from widgets.chart.pane_set import PaneSet
-from widgets.chart.reading import Reader
-from widgets.chart.repainting import Repainter
-from widgets.chart.scene import Scene
+from widgets.chart.view_part import ViewPart
 from widgets.keys import key_text
 
 _MOST_SLOTS = 100_000  # asked for before what is in view: at 1s that is a day
 
 
-class Studying:
-    """The studies of a `ChartView`, whose parts these are."""
-
-    _scene: Scene
-    _panes: PaneSet
-    _canvas: ChartCanvas
-    _reader: Reader
-    _repainter: Repainter
-    _series: CandleSeries | None
+class Studying(ViewPart):
+    """The studies of a `ChartView`."""
 
     def _begin_studying(self) -> None:
         """Make what is needed for studies; the other parts must be there."""
@@ -113,7 +102,7 @@ class Studying:
 
     def open_indicators(self, at: QPoint | None = None) -> None:
         """Open the list of indicators at that point of the screen, or at the chart's corner."""
-        window = _widget(self).window()
+        window = self._widget.window()
         if self._picker is None:
             self._picker = IndicatorPicker(window, lambda: self.studies)
             self._picker.add_requested.connect(self._add)
@@ -128,7 +117,7 @@ class Studying:
         if study is None:
             return
         if self._settings_panel is None:
-            self._settings_panel = SettingsPanel(_widget(self).window())
+            self._settings_panel = SettingsPanel(self._widget.window())
             self._settings_panel.changed.connect(self.change_indicator)
             self._settings_panel.remove_requested.connect(self.remove_indicator)
         entry = next((one for one in self._entries if one.key == key), None)
@@ -153,7 +142,7 @@ class Studying:
         return self._in_window(self._scene.layout.panes.topLeft() + QPointF(16, 16))
 
     def _in_window(self, position: QPointF) -> QPoint:
-        point: QPoint = self._canvas.mapTo(_widget(self).window(), position.toPoint())
+        point: QPoint = self._canvas.mapTo(self._widget.window(), position.toPoint())
         return point
 
     def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals carry no names
@@ -173,11 +162,3 @@ class Studying:
         if self._entries.price_rows != self._scene.legend_rows:
             self._panes.make_room(self._entries.price_rows)
             self._repaint_all()
-
-    def _repaint_all(self) -> None:
-        raise NotImplementedError
-
-
-def _widget(view: object) -> QWidget:
-    assert isinstance(view, QWidget)
-    return view
