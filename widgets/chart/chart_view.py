@@ -289,6 +289,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         )
         scene.time.width_px = max(scene.layout.panes.width(), 1.0)
         self._panes.lay_out()
+        self._value_labels.forget()
         canvas.place_items()
         self._place_over_panes()
 

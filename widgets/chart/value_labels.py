@@ -31,62 +31,75 @@ _INKS = QColor("#ffffff"), QColor("#0e1217")
 
 
 class _Said(NamedTuple):
-    """A label's look, and what it follows from."""
+    """What a label says, of which value, and how it looks."""
 
-    basis: tuple[object, ...]
+    value: float
     text: str
     ground: QColor
     ink: QColor
 
 
+_NOTHING: list[_Said] = []
+
+
 class ValueLabels:
-    """The labels of one scene's axes; `refresh` them in each frame, once its ranges are known."""
+    """
+    The labels of one scene's axes; `refresh` them in each frame, once its ranges are known.
+
+    `forget` what is known of them when studies, panes or the layout have changed.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._said: dict[tuple[str, str], _Said] = {}
+        self._said: dict[str, tuple[tuple[object, ...], list[_Said]]] = {}  # by pane, with what it follows from
+        self._stood: dict[str, tuple[object, ...]] = {}  # what the places follow from
+
+    def forget(self) -> None:
+        """Make them all anew in the next frame."""
+        self._said.clear()
+        self._stood.clear()
 
     def refresh(self, series: CandleSeries | None) -> None:
         """Label the series' last values that are in view; none where the user wants no labels."""
         for pane in self._scene.panes:
-            pane.labels = []
-            if series is not None and len(series) and self._scene.tells_values:
-                pane.labels = self._labels(pane, len(series))
+            said = self._say(pane, series)
+            taken = last_label_rect(self._scene) if said and pane.key == PRICE else QRectF()
+            view = pane.view
+            where = id(said), view.low, view.high, view.inverted, taken.top(), taken.height()
+            if self._stood.get(pane.key) != where:
+                self._stood[pane.key] = where
+                pane.labels = self._placed(pane, said, taken) if said else []
 
     def widest(self) -> float:
         """Return how wide the widest label's text is, in logical pixels."""
         width = self._scene.styles.small.width
         return max((width(label.text) for pane in self._scene.panes for label in pane.labels), default=0.0)
 
-    def _labels(self, pane: Pane, count: int) -> list[ValueLabel]:
-        found = [
-            (pane.y_of(value), self._say(pane, study, output, value))
-            for study, output, value in _last_values(pane, count)
-        ]
-        found = [(y, said) for y, said in found if pane.rect.top() <= y <= pane.rect.bottom()]
-        if not found:
-            return []
-        axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
-        taken = last_label_rect(self._scene) if pane.key == PRICE else QRectF()
-        span = (taken.top() - _BETWEEN_PX, taken.bottom() + _BETWEEN_PX) if not taken.isEmpty() else None
-        room = pane.rect.top(), pane.rect.bottom() + _BETWEEN_PX
-        tops = apart([y - height / 2 for y, _ in found], height + _BETWEEN_PX, room, span)
-        return [
-            ValueLabel(said.text, said.ground, said.ink, QRectF(axis.left(), top, axis.width(), height))
-            for (_, said), top in zip(found, tops, strict=True)
-            if top is not None
-        ]
-
-    def _say(self, pane: Pane, study: Study, output: Output, value: float) -> _Said:
-        """Return a label's look, the one before where it follows from the same."""
-        scene, key = self._scene, (study.key, output.name)
-        basis = (value, scene.palette, scene.symbol, study.seat, study.colours.get(output.name), *_precision(pane))
-        said = self._said.get(key)
-        if said is None or said.basis != basis:
-            ground = _ground(scene, study, output, value)
-            ink = max(_INKS, key=lambda one: contrast(one, ground))
-            said = self._said[key] = _Said(basis, value_text(scene, pane, value), ground, ink)
+    def _say(self, pane: Pane, series: CandleSeries | None) -> list[_Said]:
+        """Return what is said on a pane's axis, the list of before where nothing of it has changed."""
+        scene = self._scene
+        if series is None or not len(series) or not scene.tells_values:
+            return _NOTHING
+        basis = (series, series.revision, scene.palette, scene.symbol, *_precision(pane))
+        before = self._said.get(pane.key)
+        if before is not None and before[0] == basis:
+            return before[1]
+        said = [_said(scene, pane, *found) for found in _last_values(pane, len(series))]
+        self._said[pane.key] = basis, said
         return said
+
+    def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[ValueLabel]:
+        top, bottom = pane.rect.top(), pane.rect.bottom()
+        seen = [(y, one) for one in said if top <= (y := pane.y_of(one.value)) <= bottom]
+        axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
+        span = (taken.top() - _BETWEEN_PX, taken.bottom() + _BETWEEN_PX) if not taken.isEmpty() else None
+        tops = apart([y - height / 2 for y, _ in seen], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)
+        left, width = axis.left(), axis.width()
+        return [
+            ValueLabel(one.text, one.ground, one.ink, QRectF(left, place, width, height))
+            for (_, one), place in zip(seen, tops, strict=True)
+            if place is not None
+        ]
 
 
 def _precision(pane: Pane) -> tuple[object, ...]:
@@ -95,6 +108,11 @@ def _precision(pane: Pane) -> tuple[object, ...]:
     if pane.unit is Unit.NUMBER:
         return pane.unit, decimals_for(view.high - view.low)
     return pane.unit, view.base if pane.unit is Unit.PRICE and view.is_percent else None
+
+
+def _said(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _Said:
+    ground = _ground(scene, study, output, value)
+    return _Said(value, value_text(scene, pane, value), ground, max(_INKS, key=lambda one: contrast(one, ground)))
 
 
 def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:
