@@ -15,6 +15,7 @@ from PySide6.QtCore import QEvent, QPointF, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.market.interval import Interval
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.access import ChartAccess
@@ -30,6 +31,7 @@ from widgets.chart.indicators.studying import Studying
 from widgets.chart.keyboard import Keyboard
 from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
+from widgets.chart.pane import Unit
 from widgets.chart.pane_set import PaneSet, make_pane
 from widgets.chart.reading import Reader
 from widgets.chart.reading_tools import ReadingTools
@@ -72,6 +74,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._series: CandleSeries | None = None
         self._follower = Follower()
         self._glide, self._views = Glide(), ViewHistory()
+        self._interval: Interval | None = None  # of the series, or of the one before
         self._kept_us: int | None = None  # under the centre before the series went away
         self._axis_px = 0.0
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
@@ -110,7 +113,8 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         Show another series, or, with None, nothing: at once, so that old candles never stand under a new name.
 
         The time under the centre stays (or becomes ``keep_time_us``), unless the chart follows the latest candle; then
-        it still does. ``follow`` says which of the two.
+        it still does. ``follow`` says which of the two. Values that were stretched by hand stay so while they mean the
+        same: prices for this symbol, what other panes count for this symbol and interval.
         """
         self._begin_series(series, symbol)
         centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
@@ -120,12 +124,11 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
             self._set_following(follow)
         if symbol != self._scene.symbol:
             self._axis_px = 0.0
+        self._free_axes(series, symbol)
         if series is not self._series:
             self._glide.stop()
             self.clear_measure()  # slots of another interval are other times
             self._follower.begin()
-            for pane in self._scene.panes:
-                pane.view.auto = True
         is_other = series is not self._series or keep_time_us is not None
         self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
         if is_other and series is not None and not self._follower.is_on and centre_us is not None:
@@ -135,6 +138,16 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._refresh_texts()
         self.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
         self._access.tell(series)
+
+    def _free_axes(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
+        """Have the axes fit again whose values mean something else from now on."""
+        before, name = self._scene.symbol, symbol.name if symbol is not None else ""
+        is_other_symbol = before is not None and before.name != name
+        is_other_interval = series is not None and self._interval not in (None, series.interval)
+        for pane in self._scene.panes:
+            if is_other_symbol or (is_other_interval and pane.unit is not Unit.PRICE):
+                pane.view.auto = True
+        self._interval = series.interval if series is not None else self._interval
 
     def series_changed(self) -> None:
         """Look at the series in the next frame. Cheap: call it for every trade."""

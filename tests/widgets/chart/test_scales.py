@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from charts import BTC, FIRST_SLOT, candle, canvas_of, colour_at, picture, place, series_of, settle, zigzag
+from charts import BTC, ETH, FIRST_SLOT, candle, canvas_of, colour_at, picture, place, series_of, settle, zigzag
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -15,6 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
+from app.market.interval import Interval
 from widgets.chart.axis_marks import format_percent, price_marks, price_text
 from widgets.chart.chart_style import ChartStyle, Kind
 from widgets.chart.chart_widget import ChartWidget
@@ -201,3 +203,37 @@ def axis_menu(chart: ChartWidget) -> dict[str, QAction]:
     menu = chart.findChildren(QMenu)[-1]
     menu.hide()
     return {action.text(): action for action in menu.actions()}
+
+
+def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: QtBot, chart: ChartWidget) -> None:
+    hour = Interval.parse("1h")
+    chart.set_series(series_of(zigzag(40)), BTC)
+    chart.add_indicator("atr")
+    chart._scene.price.view.show(90.0, 140.0)
+    for key in ("volume", "atr"):
+        chart.stretch(key, 2.0)
+    chart.set_series(series_of(zigzag(40)), BTC)  # loaded anew, as after another database was chosen
+    settle(qtbot, chart)
+    assert [pane.view.auto for pane in chart._scene.panes] == [False, False, False]
+    chart.set_series(None, BTC)
+    chart.set_series(series_of(zigzag(40, FIRST_SLOT // 60, hour), hour), replace(BTC, tick_size_e8=1000))
+    settle(qtbot, chart)
+    prices = chart._scene.price.view
+    assert (prices.low, prices.high) == (90.0, 140.0)
+    assert [pane.view.auto for pane in chart._scene.panes] == [False, True, True]
+    chart.set_series(None, ETH)
+    chart.set_series(series_of(zigzag(40)), ETH)
+    settle(qtbot, chart)
+    assert prices.auto
+    assert prices.high < 130
+
+
+def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    chart.stretch("price", 5.0)
+    kept = chart.look_values()
+    other = ChartWidget()
+    qtbot.addWidget(other)
+    other.restore_look(kept)
+    other.set_series(series_of(zigzag(40)), BTC)
+    assert other._scene.price.view.auto
