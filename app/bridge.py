@@ -359,6 +359,8 @@ class WindowBridge(QObject):
             self._window.set_notice(f"Some candles may be missing. {self._session.failure}", (NoticeAction.RETRY_FEED,))
         elif self._watching.refusal:
             self._window.set_notice(f"Not all symbols are recorded. {self._watching.refusal}")
+        elif trouble := self._chart.trouble:
+            self._window.set_notice(trouble)
         elif trouble := self._symbol(self._state.symbol).trouble:
             self._window.set_notice(_trouble_sentence(self._symbol(self._state.symbol), trouble))
         else:

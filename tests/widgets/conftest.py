@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,31 @@ ETHUSDT = Symbol("ETHUSDT", "ETH", "USDT", tick_size_e8=1_000_000, step_size_e8=
 SATS = Symbol("1000SATSUSDT", "1000SATS", "USDT", tick_size_e8=1, step_size_e8=100_000_000)
 IDRT = Symbol("BTCIDRT", "BTC", "IDRT", tick_size_e8=1_000_000)
 DELISTED = Symbol("VENUSDT", "VEN", "USDT", status="BREAK")
+
+
+class _LeftOut(logging.Handler):
+    """Collects what a chart could not draw."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test in which a chart left anything out, which it does quietly, but those about that."""
+    handler, logger = _LeftOut(), logging.getLogger("widgets.chart.guarding")
+    logger.addHandler(handler)
+    try:
+        result = yield
+    finally:
+        logger.removeHandler(handler)
+    if handler.records and item.path.stem != "test_guarding":
+        pytest.fail(f"left out: {handler.records[0].getMessage()}\n{handler.records[0].exc_text}")
+    return result
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from widgets.chart.guarding import unfailing
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import Scene
@@ -64,6 +65,8 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
 class _Axis(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """An axis in a part of the scene's layout: a hairline, and labels beside it."""
 
+    title = "an axis"
+
     def __init__(self, scene: Scene) -> None:
         super().__init__()
         self._scene = scene
@@ -76,6 +79,7 @@ class _Axis(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no t
     def boundingRect(self) -> QRectF:
         return self._rect
 
+    @unfailing
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         if self._rect.isEmpty() or not self._scene.is_exposed(self._rect):
             return

@@ -10,7 +10,7 @@ has it painted before it ends. Qt would do that 5 ms and a turn of the event loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyqtgraph as pg
@@ -86,6 +86,11 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         item.setZValue(2 * len(self._items))
         self._items = (*self._items, item)
         self.scene().addItem(item)
+
+    @property
+    def parts(self) -> Sequence[object]:
+        """The chart's own items."""
+        return self._items
 
     def place_items(self) -> None:
         """Follow a change of the scene's layout."""

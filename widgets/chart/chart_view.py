@@ -178,6 +178,13 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         return not self._frames.is_due and not self._text_timer.isActive()
 
     @property
+    def trouble(self) -> str:
+        """One sentence where a part of the chart cannot be drawn; empty where all is."""
+        layers = (layer for pane in self._scene.panes for layer in pane.layers)
+        failed = self._scene.guard.titles((*layers, *self._canvas.parts))
+        return f"The chart cannot draw {_listed(failed)}: the log says why." if failed else ""
+
+    @property
     def legend_text(self) -> str:
         """What the legend says, as one line."""
         return " ".join(piece.text for piece in self._scene.price.title)
@@ -303,6 +310,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         scene.time.width_px = max(scene.layout.panes.width(), 1.0)
         self._panes.lay_out()
         self._value_labels.forget()
+        scene.guard.retry()
         canvas.place_items()
         self._place_over_panes()
 
@@ -326,3 +334,7 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
             self._scene.styles = TextStyles(self.font())
             self._axis_px = 0.0
             self._resized()
+
+
+def _listed(titles: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))

@@ -30,6 +30,7 @@ ViewKey = tuple[float, ...]
 def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -> None:
     """Bring bars, ranges and the last bar up to date with the series; see `mark_axes` for the rest."""
     time = scene.time
+    scene.guard.begin(series, series.shape_revision if series is not None else 0, len(series) if series else 0)
     if series is None or not len(series):
         scene.bars, scene.last, scene.last_text = NO_BARS, None, ""
         return
@@ -40,7 +41,7 @@ def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -
     scene.price.view.base = _first_close(scene)
     window = Window(first, last, level, scene.bars)
     for pane in scene.panes:
-        pane.look(series, window, _least_height(scene, pane))
+        pane.look(series, window, _least_height(scene, pane), scene.guard)
     scene.last = series.bar(-1)
     scene.last_text = value_text(scene, scene.price, scene.last.close)
 

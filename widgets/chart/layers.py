@@ -26,6 +26,8 @@ _UNDERLAID_HEIGHT = 6.0  # of volume behind prices: this part of the pane
 class PriceBars:
     """The series' prices."""
 
+    title = "the prices"
+
     def __init__(self) -> None:
         self._bars = NO_BARS
         self._derived: DerivedBars | None = None
@@ -65,6 +67,8 @@ class Volume:
 
     ``underlaid``: behind the prices of another pane, on an axis of its own, in the lowest sixth.
     """
+
+    title = "the volume"
 
     def __init__(self, *, underlaid: bool = False) -> None:
         self.takers = False

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.arrangement import PRICE
 from widgets.chart.day_shading import fill_ground
+from widgets.chart.guarding import unfailing
 from widgets.chart.measure_painting import paint_measure
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
@@ -45,6 +46,8 @@ def title_middle(pane: Pane) -> float:
 class Overlay(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """One item over both panes."""
 
+    title = "the crosshair and the legend"
+
     def __init__(self, scene: Scene) -> None:
         super().__init__()
         self._scene = scene
@@ -55,6 +58,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no
     def boundingRect(self) -> QRectF:
         return self._scene.layout.panes
 
+    @unfailing
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         panes = self._scene.layout.panes
         if panes.isEmpty():

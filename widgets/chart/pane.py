@@ -12,6 +12,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor
 
 from app.market.series import BarColumns, CandleSeries
+from widgets.chart.guarding import Guard
 from widgets.chart.legend import Piece
 from widgets.chart.ticks import ValueTick
 from widgets.chart.value_view import Margins, ValueView
@@ -51,8 +52,12 @@ class Layer(Protocol):
     One thing drawn in a pane: candles, volume, an average.
 
     `look` is called once a frame, before the others. What is drawn of a bar may depend on the bar before it and on no
-    other: a change of the last bar repaints from the one before on.
+    other: a change of the last bar repaints from the one before on. One that raises is left out until the data change.
+    ``title`` is what the user calls it.
     """
+
+    @property
+    def title(self) -> str: ...
 
     def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
         """Read what is in view; ``height_px`` is the pane's height in logical pixels."""
@@ -101,11 +106,17 @@ class Pane:
     def value_at(self, y: float) -> float:
         return self.view.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))
 
-    def look(self, series: CandleSeries, window: Window, least: float) -> None:
+    def look(self, series: CandleSeries, window: Window, least: float, guard: Guard) -> None:
         """Let the layers read what is in view, and fit the axis to it; ``least``: the lowest height in value."""
+        extents: list[tuple[float, float]] = []
         for layer in self.layers:
-            layer.look(series, window, self.rect.height())
-        extents = [extent for layer in self.layers if (extent := layer.extent()) is not None]
+            guard.runs(layer, self._read, layer, series, window, extents)
         if extents:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
             self.view.fit(low, high, self.rect.height(), self.margins.scaled(self.scale), least)
+
+    def _read(self, layer: Layer, series: CandleSeries, window: Window, extents: list[tuple[float, float]]) -> None:
+        layer.look(series, window, self.rect.height())
+        extent = layer.extent()
+        if extent is not None:
+            extents.append(extent)

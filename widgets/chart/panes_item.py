@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.brush import PaneBrush
 from widgets.chart.day_shading import paint_days
+from widgets.chart.guarding import unfailing
 from widgets.chart.measure_painting import paint_ground
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
@@ -18,6 +19,8 @@ from widgets.chart.scene import Scene
 class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """One item for every pane, so that panes come and go without items."""
 
+    title = "the panes"
+
     def __init__(self, scene: Scene) -> None:
         super().__init__()
         self._scene = scene
@@ -26,6 +29,7 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
     def boundingRect(self) -> QRectF:
         return self._scene.layout.panes
 
+    @unfailing
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         scene, pixels = self._scene, DevicePixels(painter)
         for pane in scene.panes:
@@ -42,11 +46,14 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
         paint_days(painter, pixels, self._scene, area)
         paint_ground(painter, pixels, self._scene, pane)
         shown = len(self._scene.bars.slot) > 0
-        for layer in pane.layers if shown else ():
-            layer.paint_behind(brush)
+        layers, runs = (pane.layers if shown else ()), self._scene.guard.runs
+        for layer in layers:
+            if not runs(layer, layer.paint_behind, brush):
+                _begin_anew(painter, pixels, area)
         self._paint_grid(painter, pixels, pane, area)
-        for layer in pane.layers if shown else ():
-            layer.paint(brush)
+        for layer in layers:
+            if not runs(layer, layer.paint, brush):
+                _begin_anew(painter, pixels, area)
 
     def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
         scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
@@ -63,3 +70,12 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
             width = pixels.x(pane.rect.right()) - left
             thick = 2 * pixels.line if marked else pixels.line
             painter.fillRect(left, y - thick // 2, width, thick, scene.colours.accent if marked else scene.colours.line)
+
+
+def _begin_anew(painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
+    """Have the painter as a layer finds it, whatever a failing one left it as."""
+    painter.setOpacity(1.0)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    pixels.device()
+    painter.setClipRect(area)

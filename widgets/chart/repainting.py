@@ -42,7 +42,7 @@ class Repainter:
         """
         scene, canvas = self._scene, self._canvas
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
-        drawn = (series, shape, *view_key(scene))
+        drawn = (series, shape, *view_key(scene), scene.guard.changes)
         live, labels = live_rects(scene), [label for pane in scene.panes for label in pane.labels]
         if self._all_dirty or drawn != self._drawn:
             mark_axes(scene, series.interval if series is not None else None)

@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QRegion
 from app.market.series import Bar, BarColumns
 from app.market.symbol import Symbol
 from widgets.chart.arrangement import PRICE
+from widgets.chart.guarding import Guard
 from widgets.chart.legend import Tone
 from widgets.chart.measuring import Measure
 from widgets.chart.pane import Pane
@@ -139,6 +140,7 @@ class Scene:
     marked: int | None = None  # the separator below that pane, under the pointer or being dragged
     chosen: str | None = None  # the pane that keys act on
     exposed: QRegion = field(default_factory=QRegion)
+    guard: Guard = field(default_factory=Guard)
 
     def set_palette(self, palette: Palette) -> None:
         self.palette, self.colours = palette, Colours(palette)

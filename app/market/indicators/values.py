@@ -44,17 +44,21 @@ class IndicatorValues:
         return column
 
     def follow(self, series: CandleSeries) -> None:
-        """Bring the values up to date with that series."""
+        """Bring the values up to date with that series. What the indicator's function raises leaves no values."""
         if series is self._series and series.revision == self._revision:
             return
         spans = series.changed_since(self._revision) if series is self._series else None
         if self._series is None or series.interval != self._series.interval or self._blocks is None:
             self._blocks = self.blocks(series.interval)
         self._series, self._revision = series, series.revision
-        if spans is None:
-            self._begin(series)
-        else:
-            self._renew(series, spans)
+        try:
+            if spans is None:
+                self._begin(series)
+            else:
+                self._renew(series, spans)
+        except Exception:
+            self._forget()
+            raise
 
     def blocks(self, interval: Interval) -> Blocks:
         """Return where its calculations begin at that interval."""
@@ -79,6 +83,12 @@ class IndicatorValues:
             found[row] = slots[row] == block.first != block.last
             row = int(np.searchsorted(slots, block.last, side="right"))
         return found
+
+    def _forget(self) -> None:
+        """Know no values: what was being computed when it failed is neither old nor new."""
+        self._series, self._revision = None, -1
+        self._columns.clear(0)
+        self._envelope.reset()
 
     def _begin(self, series: CandleSeries) -> None:
         self._columns.clear(len(series) + len(series) // 8)

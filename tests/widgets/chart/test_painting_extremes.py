@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +14,8 @@ from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QColor, QPixmap
 from pytestqt.exceptions import capture_exceptions
 
+from app.market.indicators import Bars, Indicator, Output, Place, Shape, indicators, register, unregister
+from app.market.indicators.definition import Values
 from app.market.interval import Interval
 from app.market.series import BarColumns, CandleSeries
 from widgets.chart.brush import PaneBrush
@@ -65,6 +67,7 @@ def paints(series: CandleSeries, size: tuple[int, int], ratio: float, *acts: Cal
         for act in acts:
             act(chart)
             paint(chart, ratio)
+        assert chart.trouble == ""
         chart.close()
         chart.deleteLater()
     assert not failures
@@ -92,6 +95,94 @@ def test_windows_of_a_pixel_and_of_8k(qapp: object, size: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
+def test_a_screen_of_8k_at_every_ratio_with_indicators(qapp: object, ratio: float) -> None:
+    size = round(7680 / ratio), round(4320 / ratio)
+    paints(prices_about(1.0, 0.3, 30_000), size, ratio, add_all, lambda chart: chart.zoom(2.0**-4))
+
+
+def prices_about(price: float, spread: float, count: int) -> CandleSeries:
+    """Minutes, with holes, that move about a price by that share of it; equal ones where that is 0."""
+    random = np.random.default_rng(7)
+    slots = FIRST_SLOT + np.cumsum(np.where(random.random(count) < 0.01, 50, 1))
+    closes = price * (1 + spread * (random.random(count) - 0.5))
+    volume = random.random(count) * (random.random(count) < 0.7)
+    series = CandleSeries("X", Interval.parse("1m"))
+    series.replace_columns(
+        slots * 60_000_000 + series.interval.slot_open_us(0),
+        open=closes,
+        high=closes * (1 + spread),
+        low=closes * (1 - spread),
+        close=closes,
+        volume=volume,
+        quote_volume=volume * closes,
+        taker_buy_volume=volume * random.random(count),
+    )
+    series.set_begins(begins=True)
+    return series
+
+
+def add_all(chart: ChartWidget) -> None:
+    """Add every indicator."""
+    for indicator in indicators():
+        chart.add_indicator(indicator.key)
+
+
+def gaps(bars: Bars) -> Values:
+    """Nothing, nothing that can be drawn, and values in turn."""
+    values = np.resize([np.nan, np.inf, 1e8, np.nan, -np.inf, 1e-8, 0.0], len(bars))
+    return np.where(np.arange(len(bars)) % 40 < 20, np.nan, values)
+
+
+@pytest.fixture(scope="module")
+def gaps_known() -> Iterator[None]:
+    for place in (Place.PRICE, Place.VOLUME, Place.OWN):
+        for shape in Shape:
+            key = f"gaps-{place.value}-{shape.value}"
+            register(Indicator(key, "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps", shape=shape),), place=place))
+    yield
+    for place in (Place.PRICE, Place.VOLUME, Place.OWN):
+        for shape in Shape:
+            unregister(f"gaps-{place.value}-{shape.value}")
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from([1e-8, 1.0, 61_000.0, 1e8]),
+    st.sampled_from([0.0, 1e-9, 0.3, 0.999]),
+    st.sampled_from([0, 1, 2, 300]),
+    styles,
+    st.sampled_from([(1, 1), (1, 300), (300, 1), (500, 300)]),
+    st.sampled_from(RATIOS),
+    st.sampled_from([0.0, 4.0, -6.0]),
+)
+def test_any_prices_under_indicators_that_know_little(
+    qapp: object,
+    gaps_known: None,
+    price: float,
+    spread: float,
+    count: int,
+    style: ChartStyle,
+    size: tuple[int, int],
+    ratio: float,
+    zoom: float,
+) -> None:
+    paints(
+        prices_about(price, spread, count),
+        size,
+        ratio,
+        lambda chart: chart.set_chart_style(style),
+        add_all,
+        lambda chart: chart.zoom(2.0**zoom),
+        lambda chart: chart.stretch("price", 1e-6),
+        lambda chart: chart.stretch("price", 1e12),
+    )
+
+
+def test_a_million_bars_with_every_indicator(qapp: object, gaps_known: None) -> None:
+    paints(prices_about(61_000.0, 0.01, 1_000_000), (900, 700), 1.25, add_all, lambda chart: chart.zoom(2.0**-20))
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_series_of_hardly_any_bars(qapp: object, count: int, ratio: float) -> None:
     kinds = [lambda chart, kind=kind: chart.set_chart_style(ChartStyle(kind, Scale.PERCENT)) for kind in Kind]
@@ -100,6 +191,8 @@ def test_a_series_of_hardly_any_bars(qapp: object, count: int, ratio: float) -> 
 
 class Figures:
     """A layer that draws every figure there is from values of a test's."""
+
+    title = "figures"
 
     def __init__(self, values: list[float], extents: bool) -> None:
         self._given, self._tells, self._bars = np.array(values), extents, NO_BARS

@@ -22,6 +22,7 @@ from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.axis_marks import decimals_for
 from widgets.chart.day_shading import fill_ground
 from widgets.chart.framing import decimals_of
+from widgets.chart.guarding import unfailing
 from widgets.chart.indicators.study import Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.legend import format_quantity
@@ -147,6 +148,8 @@ class Entries:
 class EntriesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """Paints `Entries`, over everything else in the panes."""
 
+    title = "the indicators' names"
+
     def __init__(self, scene: Scene, entries: Entries) -> None:
         super().__init__()
         self._scene, self._entries = scene, entries
@@ -154,6 +157,7 @@ class EntriesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph ha
     def boundingRect(self) -> QRectF:
         return self._scene.layout.panes
 
+    @unfailing
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         shown = [entry for entry in self._entries if self._scene.is_exposed(entry.rect) and not entry.rect.isEmpty()]
         if not shown:

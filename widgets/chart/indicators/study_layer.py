@@ -31,6 +31,10 @@ class StudyLayer:
         self._begins: NDArray[np.bool_] | None = None
 
     @property
+    def title(self) -> str:
+        return self.study.label
+
+    @property
     def is_on_axis(self) -> bool:
         """Whether its values can be read on the pane's axis."""
         return self._view is None
