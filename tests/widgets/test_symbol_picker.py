@@ -161,6 +161,26 @@ def test_shift_enter_watches_what_is_searched_for_without_leaving(window: MainWi
     assert window.symbol_picker.isVisible()
 
 
+def test_shift_enter_asks_once_to_be_watched_or_no_longer(window: MainWindow, qtbot: QtBot) -> None:
+    asked = []
+    window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
+    window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
+    for typed in ("sats", "eth"):
+        window.open_symbol_picker(typed)
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert asked == ["+1000SATSUSDT", "-ETHUSDT"]
+
+
+def test_adding_all_leaves_those_that_are_watched(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker("t", adding=True)
+    with (
+        qtbot.assertNotEmitted(window.watch_add_requested),
+        qtbot.assertNotEmitted(window.watch_remove_requested),
+        qtbot.waitSignal(window.watch_many_requested, timeout=1000),
+    ):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
 def test_what_does_not_trade_is_found_last_and_says_why(window: MainWindow) -> None:
     picker = window.symbol_picker
     window.open_symbol_picker("ven")

@@ -204,6 +204,10 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     assert button.text() == "UTC"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     picker = chart.findChild(ZonePicker)
+    QTest.keyClicks(picker.edit, "atlantis")
+    assert picker.message.isVisible()
+    assert picker.message.text() == "No time zone matches “atlantis”."
+    picker.edit.clear()
     QTest.keyClicks(picker.edit, "new york")
     with qtbot.waitSignal(chart.look_changed):
         QTest.keyClick(picker.edit, Qt.Key.Key_Return)
