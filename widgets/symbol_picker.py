@@ -128,12 +128,16 @@ class SymbolPicker(ListPicker):
         self._select(max(row, 0))
         if self._symbols is None:
             self.footer.setText("")
-            return
-        trading = sum(symbol.is_trading for symbol in found)
-        self.footer.setText(f"{count(trading)} of {count(len(self._search))}")
-        self._more = [one.name for one in found if one.is_trading and one.name not in self.model.watched]
+        else:
+            self._count([symbol.name for symbol in found if symbol.is_trading])
+
+    def _count(self, trading: list[str]) -> None:
+        """Say how many of those that trade are listed, and offer to add all of these."""
+        # Those that do not trade may be listed too: without its first word the sum would not be that of the rows.
+        self.footer.setText(f"Trading: {count(len(trading))} of {count(len(self._search))}")
+        self._more = [name for name in trading if name not in self.model.watched]
         self.all_button.setText(f"Add all {count(len(self._more))}")
-        self.all_button.setVisible(self._adding and bool(text.strip()) and len(self._more) > 1)
+        self.all_button.setVisible(self._adding and bool(self._text.strip()) and len(self._more) > 1)
 
     def _nothing_found(self, text: str) -> str:
         if self._symbols is None:

@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.symbol import Symbol
-from tests.widgets.conftest import SATS
+from tests.widgets.conftest import DELISTED, SATS
 from widgets.main_window import MainWindow
+from widgets.views import WatchRow
 
 
 def test_enter_requests_the_best_match(window: MainWindow, qtbot: QtBot) -> None:
@@ -186,3 +187,13 @@ def test_what_does_not_trade_is_found_last_and_says_why(window: MainWindow) -> N
     window.open_symbol_picker("ven")
     spoken = picker.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert (picker.model.rowCount(), spoken) == (1, "VEN/USDT, Trading halted")
+
+
+def test_the_footer_says_what_it_counts_where_not_all_that_is_listed_trades(window: MainWindow) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker("")
+    assert (picker.model.rowCount(), picker.footer.text()) == (4, "Trading: 4 of 4")
+    window.set_watchlist([WatchRow(DELISTED)])
+    assert (picker.model.rowCount(), picker.footer.text()) == (5, "Trading: 4 of 4")
+    picker.edit.setText("ven")
+    assert (picker.model.rowCount(), picker.footer.text()) == (1, "Trading: 0 of 4")
