@@ -8,8 +8,10 @@ answers are, `rest` knows.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -50,24 +52,25 @@ class Requests:
         self._proxy_setting = proxy
         self._proxy: str | None = None  # in use by the open session
         self._session: aiohttp.ClientSession | None = None
-        self._old_sessions: list[aiohttp.ClientSession] = []  # whose last answers may still be awaited
+        self._old_sessions: list[aiohttp.ClientSession] = []
+        self._under_way: set[asyncio.Timeout] = set()
         self._shutout = shutout
-        self._resting: dict[
-            str, Shutout
-        ] = {}  # a host with a fault of its own may want a pause; that is no other's affair
+        # A host with a fault of its own may want a pause; that is no other's affair.
+        self._resting: dict[str, Shutout] = {}
 
     async def close(self) -> None:
-        """Close the connections; a later request opens new ones."""
-        session, self._session = self._session, None
+        """Close the connections, which ends what is under way; a later request opens new ones."""
+        self.renew()
         await self._close_old()
-        if session is not None:
-            await session.close()
 
     def renew(self) -> None:
-        """Open new connections for what is asked from now on: those from before are probably dead."""
-        if self._session is not None and not self._session.closed:
+        """Open new connections for what is asked from now on, and end what is under way: the old are probably dead."""
+        if self._session is not None:
             self._old_sessions.append(self._session)
             self._session = None
+        under_way, self._under_way = self._under_way, set()
+        for request in under_way:
+            request.reschedule(0.0)  # long past
 
     async def get(
         self,
@@ -95,7 +98,10 @@ class Requests:
         session = self._open_session()
         proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
         try:
-            async with session.get(url, params=params, headers=TIME_UNIT_HEADERS, proxy=proxy) as response:
+            async with (
+                self._until_renewed(host),
+                session.get(url, params=params, headers=TIME_UNIT_HEADERS, proxy=proxy) as response,
+            ):
                 self._observe(response.headers)
                 body = await response.read()
                 if response.status != 200:
@@ -109,8 +115,28 @@ class Requests:
                 log.warning("%s", error)
             raise meaning from error
 
+    @asynccontextmanager
+    async def _until_renewed(self, host: str) -> AsyncIterator[None]:
+        """
+        Raise FeedDisconnected once `renew` is called.
+
+        Closing the connections would not do: aiohttp tells nobody who waits for the rest of a body that it has closed
+        them, and the time-out would be all that ends the waiting.
+        """
+        renewal = asyncio.timeout(None)
+        try:
+            async with renewal:
+                self._under_way.add(renewal)
+                yield
+        except TimeoutError as error:
+            if not renewal.expired():
+                raise
+            raise FeedDisconnected(f"The connection to {host} was given up before it answered.") from error
+        finally:
+            self._under_way.discard(renewal)
+
     async def _close_old(self) -> None:
-        """End what `renew` left, requests on the way included: they fail at once instead of after the time-out."""
+        """Close the connections that `renew` left."""
         while self._old_sessions:
             await self._old_sessions.pop().close()
 

@@ -17,7 +17,7 @@ from app.binance.rest import BinanceRest
 from app.market.errors import FeedDisconnected, FeedRejected, SettingsError
 from app.market.interval import Interval
 from app.market.shutout import Shutout
-from tests.binance.helpers import FastClock, ManualClock, until
+from tests.binance.helpers import PATIENCE_S, FastClock, ManualClock, until
 
 MINUTE = Interval.parse("1m")
 NOW_MS = 1_723_161_255_000
@@ -273,6 +273,32 @@ async def test_an_exchange_that_does_not_answer_is_given_up(server: RestServer) 
     rest = BinanceRest(server.url, clock=FastClock(), timeout_s=0.1)
     with pytest.raises(FeedDisconnected, match=r"Cannot reach .* \(no answer in time\)"):
         await rest.server_time_us()
+    await rest.close()
+
+
+async def test_a_request_cut_in_its_answer_by_new_connections_fails_at_once(clock: ManualClock) -> None:
+    """aiohttp lets whoever reads a body wait for the time-out when its connection is closed under them."""
+    halves: list[asyncio.StreamWriter] = []
+
+    async def answer_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"serverTime":')
+        halves.append(writer)
+
+    server = await asyncio.start_server(answer_half, "127.0.0.1", 0)
+    rest = BinanceRest(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", clock=clock, timeout_s=3600.0)
+    for end in (rest.renew, rest.close):
+        asked = asyncio.ensure_future(rest.server_time_us())
+        await until(lambda: halves, "half an answer")
+        for _ in range(20):  # until it is being read
+            await asyncio.sleep(0)
+        if (closing := end()) is not None:
+            await closing
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(FeedDisconnected, match="was given up before it answered"):
+                await asked
+        halves.pop().close()
+    server.close()
     await rest.close()
 
 
