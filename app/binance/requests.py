@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from app.binance.budget import SHARE_USED, WeightBudget
-from app.binance.endpoints import TIME_UNIT_HEADERS, USED_WEIGHT_HEADER, Endpoint, host_of
+from app.binance.endpoints import TIME_UNIT_HEADERS, USED_WEIGHT_HEADER, Endpoint, exchange_of, host_of
 from app.binance.faults import explain, refusal
 from app.binance.proxy import is_socks, proxy_for, shown
 from app.market.countdown import in_words
@@ -55,7 +55,8 @@ class Requests:
         self._old_sessions: list[aiohttp.ClientSession] = []
         self._under_way: set[asyncio.Timeout] = set()
         self._shutout = shutout
-        # A host with a fault of its own may want a pause; that is no other's affair.
+        # A host with a fault of its own, or one that is none of the chosen exchange's, may want a pause; that is no
+        # other's affair.
         self._resting: dict[str, Shutout] = {}
 
     async def close(self) -> None:
@@ -105,7 +106,7 @@ class Requests:
                 self._observe(response.headers)
                 body = await response.read()
                 if response.status != 200:
-                    raise self._refused(response.status, response.headers, body, params, host)
+                    raise self._refused(response.status, response.headers, body, params, address)
                 return decode(body)
         except Exception as error:
             meaning = explain(error, host, shown(self._proxy or ""))
@@ -170,12 +171,14 @@ class Requests:
             self._budget.observe(int(used[:9]), self._clock.now_us())
 
     def _refused(
-        self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str], host: str
+        self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str], address: str
     ) -> FeedError:
         """Return what an answer other than 200 means; where it is a ban, hold back all later requests."""
+        host = host_of(address)
         error = refusal(status, headers, body, host, symbol=params.get("symbol", ""), proxy=shown(self._proxy or ""))
         if isinstance(error, FeedDisconnected) and error.retry_after_s is not None:
-            held_back = self._shutout if isinstance(error, FeedShutOut) else self._resting[host]
+            is_for_all = isinstance(error, FeedShutOut) and self._shutout.counts(exchange_of(address))
+            held_back = self._shutout if is_for_all else self._resting[host]
             held_back.note(str(error), error.retry_after_s, self._clock.monotonic_s())
         return error
 

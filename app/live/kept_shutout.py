@@ -45,9 +45,8 @@ class KeptShutout(Shutout):
     """
 
     def __init__(self, path: Path, exchanges: Collection[str], clock: Clock) -> None:
-        super().__init__()
+        super().__init__(exchanges)
         self._path = path
-        self._exchanges = frozenset(exchanges)
         self._clock = clock
         self._looked_s = float("-inf")
         self._seen: tuple[int, int] | None = None
@@ -64,7 +63,7 @@ class KeptShutout(Shutout):
         holds = super().note(reason, wait_s, now_s)
         if holds:
             left_s = self.left_s(now_s)
-            self._write(_Kept(reason, self._now() + timedelta(seconds=left_s), left_s, sorted(self._exchanges)))
+            self._write(_Kept(reason, self._now() + timedelta(seconds=left_s), left_s, sorted(self.exchanges)))
         return holds
 
     def _look(self, now_s: float, *, at_once: bool = False) -> None:
@@ -74,7 +73,7 @@ class KeptShutout(Shutout):
         self._looked_s, before = now_s, self._seen
         self._seen = _version(self._path)
         kept = _read(self._path) if self._seen not in (None, before) else None
-        if kept is not None and self._exchanges.intersection(kept.exchanges):
+        if kept is not None and self.exchanges.intersection(kept.exchanges):
             left_s = (kept.until - self._now()).total_seconds()
             reason = " ".join(kept.reason.split())[:_LONGEST_REASON]
             if left_s > 0 and kept.wait_s > 0 and reason:

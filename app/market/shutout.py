@@ -3,10 +3,12 @@ How long the exchange keeps this address out. No I/O: the caller brings the time
 
 A ban (HTTP 418), a warning (429) and the firewall's refusal (403) are meant for the address, not for the request that
 met them. So there is one `Shutout` in the program: whoever is told writes it there, and whoever is about to ask, over
-REST or for a new connection, looks there first.
+REST or for a new connection, looks there first. A host that is none of the chosen exchange's speaks for itself alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from app.market.countdown import with_retry
 
@@ -15,11 +17,20 @@ LONGEST_S = 3 * 86_400.0
 
 
 class Shutout:
-    """Until when nothing may be asked. ``reason``: the sentence of the answer that said so."""
+    """
+    Until when nothing may be asked. ``reason``: the sentence of the answer that said so.
 
-    def __init__(self) -> None:
+    ``exchanges``: the domains whose answers count; every one where none is named.
+    """
+
+    def __init__(self, exchanges: Collection[str] = ()) -> None:
+        self.exchanges = frozenset(exchanges)
         self._until_s = 0.0
         self.reason = ""
+
+    def counts(self, exchange: str) -> bool:
+        """Whether what a host of that domain answers is meant for all."""
+        return not self.exchanges or exchange in self.exchanges
 
     def note(self, reason: str, wait_s: float, now_s: float) -> bool:
         """

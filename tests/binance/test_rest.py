@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 
 from app.binance.budget import WeightBudget
-from app.binance.endpoints import HISTORICAL_TRADES, KLINES
+from app.binance.endpoints import HISTORICAL_TRADES, KLINES, exchange_of
 from app.binance.requests import Requests
 from app.binance.rest import BinanceRest
-from app.market.errors import FeedDisconnected, FeedRejected, SettingsError
+from app.market.errors import FeedDisconnected, FeedRejected, FeedShutOut, SettingsError
 from app.market.interval import Interval
 from app.market.shutout import Shutout
 from tests.binance.helpers import PATIENCE_S, FastClock, ManualClock, until
@@ -239,6 +239,28 @@ async def test_what_another_host_answers_is_said_of_that_one_and_holds_back_no_o
         await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
     server.answers["/api/v3/klines"] = []
     assert await requests.get(KLINES, {}, bytes, base=other.replace("127.0.0.1", "localhost")) == b"[]"
+    await requests.close()
+
+
+@pytest.mark.parametrize("status", [403, 418, 429])
+async def test_a_host_of_another_exchange_shuts_out_itself_alone(
+    server: RestServer, clock: ManualClock, status: int
+) -> None:
+    """As where single trades come from a host whose firewall turns away this country, and all else does not."""
+    home, other = server.url.replace("127.0.0.1", "localhost"), server.url
+    shutout = Shutout({exchange_of(home)})
+    requests = Requests(home, clock=clock, timeout_s=5.0, proxy="none", shutout=shutout, budget=WeightBudget())
+    server.answers["/api/v3/klines"] = []
+    server.refusals = [(status, {"Retry-After": "300"}, b"")]
+    with pytest.raises(FeedShutOut):
+        await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
+    with pytest.raises(FeedDisconnected, match="answers again in 5 min"):
+        await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
+    assert await requests.get(KLINES, {}, bytes) == b"[]"
+    server.refusals = [(status, {"Retry-After": "300"}, b"")]
+    with pytest.raises(FeedShutOut):
+        await requests.get(KLINES, {}, bytes)
+    assert shutout.left_s(clock.monotonic_s()) == 300
     await requests.close()
 
 
