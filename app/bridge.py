@@ -2,14 +2,13 @@
 Qt meets asyncio: the window's requests become work of the engine, and the engine's changes reach the window.
 
 Nothing here touches Qt per message. The chart's frame asks for what changed, and that is brought into the series; a
-slower timer renews the panels. Every task has a done callback, so that no error is lost.
+slower timer renews the panels.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -22,6 +21,7 @@ from app.live.databases import Database
 from app.live.engine import Engine
 from app.live.measures import PaintWatch
 from app.live.session import ChartSession, SessionState
+from app.live.tasks import Tasks
 from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
 from app.market.series import CandleSeries
@@ -36,8 +36,6 @@ from widgets.colour_scheme import ColourScheme
 from widgets.main_window import MainWindow
 from widgets.notice_bar import NoticeAction
 from widgets.theme import palette_of
-
-logger = logging.getLogger(__name__)
 
 _PANELS_MS = 250
 # A frame takes the interpreter's lock a dozen times. Beside threads that read pages or write trades each time may cost
@@ -83,18 +81,18 @@ class WindowBridge(QObject):
         self._watching = Watching(engine, window, state, self._panels)
         self._watching.on_change = self.state_changed.emit
         self._exporting = Exporting(engine, window)
-        self._gap_marks = GapMarks(engine, chart, self._begin)
+        self._tasks = Tasks("the window")
+        self._gap_marks = GapMarks(engine, chart, self._tasks.begin)
         self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
         self._session: ChartSession | None = None
         self._session_work: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._changed = False
         self._paints_before: int | None = None  # when the first candles were given to the chart
         self._has_painted = False
         self._shown: CandleSeries | None = None
         self._described: Symbol | None = None  # the chart's symbol as the window shows it
         self._view_moved = False
-        self._travelling = Travelling(chart, engine.clock, self._begin)
+        self._travelling = Travelling(chart, engine.clock, self._tasks.begin)
         self._reload_at_s = 0.0
         self._reload_wait_s = _RELOAD_FIRST_S
         self._reload_due = False  # a database came while the session was loading without it
@@ -128,9 +126,7 @@ class WindowBridge(QObject):
         self._panel_timer.stop()
         if self._session is not None:
             self._session.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._exporting.stop()
 
     def _connect_signals(self) -> None:
@@ -257,7 +253,7 @@ class WindowBridge(QObject):
     def _work_on_session(self, work: Coroutine[Any, Any, None]) -> None:
         if self._session_work is not None:
             self._session_work.cancel()
-        self._session_work = self._begin(work)
+        self._session_work = self._tasks.begin(work)
 
     def _on_session_change(self) -> None:
         self._changed = True
@@ -435,17 +431,6 @@ class WindowBridge(QObject):
         timer.setInterval(interval_ms)
         timer.timeout.connect(call)
         return timer
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_event_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-        return task
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.critical("a task of the window failed", exc_info=error)
 
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:

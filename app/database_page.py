@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from app import passwords
 from app.databases import connect_to, database_url, embedded_server, open_database
 from app.live.background import in_background
 from app.live.engine import Engine
+from app.live.tasks import Tasks
 from app.market.errors import CryptopipeError, SettingsError, StoreError
 from app.probe_text import facts_of_probe, verdict
 from app.settings import Place, Secret, Settings
@@ -60,7 +60,7 @@ class DatabasePage:
         self._config_file = config_file
         self._simulated = simulated
         self._dialog: DatabaseDialog | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the database dialog")
         self._test: asyncio.Task[None] | None = None
         window.database_requested.connect(self.open)
 
@@ -77,17 +77,15 @@ class DatabasePage:
             parent=self._window,
         )
         dialog.test_requested.connect(lambda choice: self._start_test(dialog, choice))
-        dialog.apply_requested.connect(lambda choice: self._begin(self._apply(dialog, choice)))
+        dialog.apply_requested.connect(lambda choice: self._tasks.begin(self._apply(dialog, choice)))
         dialog.test_cancelled.connect(self._cancel_test)
         dialog.finished.connect(lambda _: self._closed(dialog))
         dialog.open()
-        self._begin(self._learn_keyring(dialog))
+        self._tasks.begin(self._learn_keyring(dialog))
 
     async def stop(self) -> None:
         """Give up what is at work."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def _current(self) -> DatabaseChoice:
         """Return what is in use, as the form shows it: without its password."""
@@ -122,7 +120,7 @@ class DatabasePage:
     # Trying
 
     def _start_test(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
-        self._test = self._begin(self._try(dialog, choice))
+        self._test = self._tasks.begin(self._try(dialog, choice))
 
     def _cancel_test(self) -> None:
         if self._test is not None:
@@ -219,17 +217,6 @@ class DatabasePage:
             logger.critical("a database could not be tried", exc_info=error)
             dialog.failed(f"The test failed inside ({type(error).__name__}); the log file tells more.")
         return None
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_event_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-        return task
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.critical("a task of the database dialog failed", exc_info=error)
 
 
 def _probe(settings: Settings) -> Probe:

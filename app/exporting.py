@@ -7,8 +7,10 @@ import contextlib
 import logging
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from app.live.background import in_background
 from app.live.engine import Engine
 from app.live.export import ExportCancelled, write_csv
 from app.market.errors import CryptopipeError
@@ -72,17 +74,16 @@ class Exporting:
             fraction = min(max((open_time_us - first_us) / span_us, 0.0), 1.0) if span_us > 0 else None
             loop.call_soon_threadsafe(dialog.set_progress, written, fraction)
 
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FLUSH_S):
-                await self._engine.recorder.outbox.drain()
-        await database.writer.flush(_FLUSH_S)
-        batches = database.store.iter_candles(
-            request.symbol.name, request.interval, start_us=request.start_us, end_us=request.end_us
-        )
         try:
-            written = await asyncio.to_thread(
-                write_csv, batches, request.path, cancelled=self._cancelled, progress=progress
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FLUSH_S):
+                    await self._engine.recorder.outbox.drain()
+            await database.writer.flush(_FLUSH_S)
+            batches = database.store.iter_candles(
+                request.symbol.name, request.interval, start_us=request.start_us, end_us=request.end_us
             )
+            write = partial(write_csv, batches, request.path, cancelled=self._cancelled, progress=progress)
+            written = await in_background(write, "export-candles")
         except ExportCancelled:
             dialog.cancelled()
         except CryptopipeError as error:

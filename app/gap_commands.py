@@ -20,6 +20,7 @@ from functools import partial
 
 from app.connected import connected, show_progress
 from app.databases import has_database, open_database
+from app.live.background import in_background
 from app.live.board import MarketBoard
 from app.live.clock import ExchangeClock, SystemClock
 from app.live.recorder import Recorder
@@ -103,7 +104,7 @@ async def _fetched(
     begin_ending: Callable[[], None],
 ) -> tuple[list[StoredGap], int, str]:
     """Return what is not stored in the end, how many trades were fetched, and why no more were."""
-    database = await asyncio.to_thread(open_database, settings)
+    database = await in_background(partial(open_database, settings), "open-database")
     try:
         if database.reading_only:
             raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
@@ -117,7 +118,7 @@ async def _fetched(
             return read_gaps(connection, names), fetched, why
     finally:
         begin_ending()
-        await asyncio.to_thread(database.close, _CLOSE_S)
+        await in_background(partial(database.close, _CLOSE_S), "close-database")
 
 
 async def _fetch(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from app.cli import guarded, run_command, settings_from, warn_of_password
+from app.live.background import in_background
 from app.live.instance import InstanceLock
 from app.logs import start_logging
 from app.market.errors import FeedDisconnected, UsageError
@@ -276,11 +277,11 @@ async def _at_sandbox(
 ) -> Settings:
     """Return the settings with the sandbox's addresses once it serves; the same settings where the window closes."""
     assert sandbox.stdout is not None
-    reading = asyncio.ensure_future(asyncio.to_thread(sandbox.stdout.readline))
+    reading = asyncio.ensure_future(in_background(sandbox.stdout.readline, "read-sandbox"))
     either: list[asyncio.Future[Any]] = [reading, closing]
     await asyncio.wait(either, timeout=_SANDBOX_START_S, return_when=asyncio.FIRST_COMPLETED)
     if not reading.done():
-        sandbox.kill()  # or the reading would not end, and leaving the loop would wait for it
+        sandbox.kill()  # or the reading would not end
     line = (await reading).decode()
     if closing.done():
         return settings

@@ -1,6 +1,7 @@
 """
 Blocking work in a thread of its own: it does not keep the program from ending, and takes up none of the loop's own few
-threads. Those find the exchange's address, too, and a database that hangs must not keep a connection from healing.
+threads. Those find the exchange's address, too, and a database that hangs must not keep a connection from healing. So
+whatever waits for anybody comes here, and `asyncio.to_thread` is for what only computes.
 """
 
 from __future__ import annotations

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
-from app.live.background import Background
+from app.live.background import Background, in_background
 from app.live.export import CandleReader
 from app.live.recorder import Recorder
 from app.market.errors import StoreError, StoreSchemaMismatch
@@ -121,7 +122,7 @@ class DatabaseKeeper:
                     self._use(database)
                     await self._on_open(database)
                 else:  # another was chosen while this one opened
-                    await asyncio.to_thread(database.close, _CLOSE_S)
+                    await in_background(partial(database.close, _CLOSE_S), "close-database")
                 continue
             if chosen is self._open_database:
                 await self._wait(reason, wait_s)
@@ -280,7 +281,7 @@ async def _retired(database: Database, recorder: Recorder, *, hopeful: bool, hol
     try:
         if hopeful:
             await database.writer.flush(_FLUSH_S)
-        await asyncio.to_thread(database.close, _CLOSE_S if hopeful else _HOPELESS_S)
+        await in_background(partial(database.close, _CLOSE_S if hopeful else _HOPELESS_S), "close-database")
     except Exception as error:  # because what follows must not depend on it: the trades left, and the next database
         logger.critical("the database was not closed in order", exc_info=error)
     return database.writer.unwritten()

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from app.live.background import in_background
 from app.live.board import MarketBoard
@@ -23,6 +22,7 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
 from app.live.sharing import SharedRepairs
+from app.live.tasks import Tasks
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected, StoreError, UsageError
 from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory, TradeSpool
 from app.market.shutout import Shutout
@@ -94,7 +94,7 @@ class Engine:
         self._sharing = SharedRepairs(self.recorder, self.repairer, self._settled, lambda: self.database, clock)
         self._clock_measured = asyncio.Event()
         self._measuring: asyncio.Task[None] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks("the engine")
         self._receiving: asyncio.Task[None] | None = None
 
     @property
@@ -116,11 +116,11 @@ class Engine:
         """Begin to receive these symbols, to open the database and to learn about the exchange."""
         self.set_symbols(list(symbols))
         self.recorder.outbox.start()
-        self._measuring = self._begin(self._measure_clock())
+        self._measuring = self._tasks.begin(self._measure_clock())
         keepers = (self.directory, self._databases, self.repairer, self._settled, self._sharing)
         for keeper in keepers:
-            self._begin(keeper.run())
-        self._receiving = self._begin(self._receive())
+            self._tasks.begin(keeper.run())
+        self._receiving = self._tasks.begin(self._receive())
 
     @property
     def symbols(self) -> dict[str, Symbol]:
@@ -145,8 +145,8 @@ class Engine:
         self.recorder.set_symbols(symbols)
         self._trading = set(self._to_receive(symbols))
         if added and self._tasks:
-            self._begin(self._load_coverage(added))
-            self._begin(self._load_day_tickers(added))
+            self._tasks.begin(self._load_coverage(added))
+            self._tasks.begin(self._load_day_tickers(added))
 
     def not_trading(self) -> list[str]:
         """Return the recorded symbols that wait for their trading to go on, as the exchange said in this run."""
@@ -179,7 +179,7 @@ class Engine:
         """Try to reach the exchange now: instead of later, or again where it refused."""
         if self._receiving is not None and self._receiving.done():
             self.feed_reason = ""
-            self._receiving = self._begin(self._receive())
+            self._receiving = self._tasks.begin(self._receive())
         else:
             self.feed.retry_now()
 
@@ -187,7 +187,7 @@ class Engine:
         """Ask for the exchange's time again now, because ours may have been set; of no effect before `start`."""
         if self._measuring is not None:
             self._measuring.cancel()
-            self._measuring = self._begin(self._measure_clock())
+            self._measuring = self._tasks.begin(self._measure_clock())
 
     async def clock_measured(self) -> None:
         """Return when the exchange's clock has been compared with ours, or could not be."""
@@ -200,31 +200,14 @@ class Engine:
         Returns how many trades received are neither stored nor on disk, see `TradeOutbox.spool`; they will show as
         missing.
         """
-        await self._end_tasks()
+        await self._tasks.end()
         unstored = await self._databases.close()
-        await self._end_tasks()  # what a change of databases has begun meanwhile
+        await self._tasks.end()  # what a change of databases has begun meanwhile
         if unstored:
             logger.error("%d trades received could not be stored", unstored)
         return unstored
 
     # The tasks
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.append(task)
-        task.add_done_callback(self._on_done)
-        return task
-
-    async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        if task in self._tasks:
-            self._tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.critical("a background task failed", exc_info=error)
 
     async def _receive(self) -> None:
         try:
@@ -269,12 +252,12 @@ class Engine:
                 logger.error("the symbols received stay as they are: %s", error)
         if self._tasks:
             if ended:
-                self._begin(self._fetch_last(ended))
+                self._tasks.begin(self._fetch_last(ended))
             if self.directory.is_current:
                 asked = {symbol.name for symbol in changed if symbol.is_listed} | begun
-                self._begin(self._load_day_tickers([name for name in recorded if name in asked]))
+                self._tasks.begin(self._load_day_tickers([name for name in recorded if name in asked]))
             if self.database is not None:
-                self._begin(self._keep_symbols(self.database))
+                self._tasks.begin(self._keep_symbols(self.database))
         self.on_symbols()
 
     async def _fetch_last(self, symbols: Iterable[str]) -> None:
@@ -336,7 +319,7 @@ class Engine:
     async def _load_coverage(self, symbols: Sequence[str]) -> None:
         loaded = await self._settled.load(symbols)
         # By itself, because the exchange may keep it waiting, and a change of databases is done without.
-        self._begin(self._fetch_last([name for name in self.not_trading() if name in loaded]))
+        self._tasks.begin(self._fetch_last([name for name in self.not_trading() if name in loaded]))
 
 
 async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Symbol]:
