@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -117,28 +118,30 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _check_base(url: str, schemes: tuple[str, ...], example: str) -> str:
-    problem = _problem_of(url, schemes)
-    if problem:
-        shown = re.sub(r"//.*@", "//…@", url)[:80]  # a password is not to be repeated
-        raise SettingsError(f"“{shown}” is no address of the exchange: {problem}; write one such as {example}.")
-    return url.strip().rstrip("/")
-
-
-def _problem_of(url: str, schemes: tuple[str, ...]) -> str:
+def address_problem(url: str, schemes: Sequence[str]) -> str:
+    """Return why ``url`` is not one of the schemes, a host and perhaps a port, in words for a sentence; "" if it is."""
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
         return "its host or port cannot be read"
     if parts.scheme not in schemes:
-        return f"it must begin with {schemes[0]}:// or {schemes[1]}://"
+        *others, last = (f"{scheme}://" for scheme in schemes)
+        return f"it must begin with {', '.join(others)} or {last}"
     if not host or any(character.isspace() for character in parts.netloc):
         return "it names no host"
     if port == 0:
         return "its port cannot be 0"
-    if parts.username is not None or parts.password is not None:
-        return "it must not hold a user or password"
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         return "it must end after the host and port"
     return ""
+
+
+def _check_base(url: str, schemes: Sequence[str], example: str) -> str:
+    problem = address_problem(url, schemes)
+    if not problem and "@" in url:
+        problem = "it must not hold a user or password"
+    if problem:
+        shown = re.sub(r"//.*@", "//…@", url)[:80]  # a password is not to be repeated
+        raise SettingsError(f"“{shown}” is no address of the exchange: {problem}; write one such as {example}.")
+    return url.strip().rstrip("/")

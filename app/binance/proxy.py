@@ -12,7 +12,7 @@ import re
 import urllib.request
 from urllib.parse import urlsplit
 
-from app.binance.endpoints import is_loopback
+from app.binance.endpoints import address_problem, is_loopback
 from app.market.errors import FeedRejected, SettingsError
 
 SYSTEM, NONE = "system", "none"
@@ -99,17 +99,7 @@ def _with_scheme(address: str) -> str:
 
 
 def _problem_of(address: str) -> str:
-    try:
-        parts = urlsplit(address.strip())
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return "its host or port cannot be read"
-    if parts.scheme not in _SCHEMES:
-        return f"it must begin with one of {', '.join(f'{scheme}://' for scheme in _SCHEMES)}"
-    if not host or any(character.isspace() for character in parts.netloc):
-        return "it names no host"
-    if port == 0:
-        return "its port cannot be 0"
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        return "it must end after the host and port; a / ? # or @ of a password is written %2F %3F %23 %40"
-    return ""
+    problem = address_problem(address, _SCHEMES)
+    if problem.startswith("it must end"):
+        problem += "; a / ? # or @ of a password is written %2F %3F %23 %40"
+    return problem

@@ -118,6 +118,14 @@ class PublishedSymbol:
             ),
         ]
 
+    def klines(
+        self, interval: Interval, now_us: int, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[Candle]:
+        """Return up to ``limit`` candles as the exchange does: the newest without a start, else the oldest."""
+        low, high = start_us or 0, now_us if end_us is None else end_us
+        chosen = [candle for candle in self.candles(interval, now_us, low) if low <= candle.open_time_us <= high]
+        return chosen[-limit:] if start_us is None else chosen[:limit]
+
     def day(self, now_us: int) -> RollingDay | None:
         """Return the rolling day from what is known of it."""
         part = min([_MINUTE, *self._history], key=lambda interval: interval in self._history and -interval.length_us)

@@ -89,11 +89,7 @@ class StagedMarket:
     async def klines(
         self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Candle]:
-        now_us = self.now_us()
-        low, high = start_us or 0, now_us if end_us is None else end_us
-        candles = self._published[symbol].candles(interval, now_us, low)
-        chosen = [candle for candle in candles if low <= candle.open_time_us <= high]
-        return chosen[-limit:] if start_us is None else chosen[:limit]
+        return self._published[symbol].klines(interval, self.now_us(), start_us, end_us, limit)
 
     async def day(self, symbol: str) -> RollingDay | None:
         return self._published[symbol].day(self.now_us())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from app.market.indicators.catalogue import register
-from app.market.indicators.definition import SOURCE, Bars, Indicator, Output, Parameter, Place, Unit, Values
+from app.market.indicators.definition import SOURCE, Bars, Compute, Indicator, Output, Parameter, Place, Unit, Values
 from app.market.indicators.talib import talib
 
 _FADED = 1e-12
+_PERIOD = Parameter("period", "Period", 20, 2)
 
 
 def fading(alpha: float) -> int:
@@ -45,32 +47,38 @@ def volume_average(bars: Bars, *, period: int) -> Values:
     return average
 
 
-register(
-    Indicator(
-        key="sma",
-        name="SMA",
-        title="Moving average, simple",
-        about="The mean of the last prices",
-        compute=sma,
-        warm_up=lambda period, **_: period - 1,
-        outputs=(Output("sma"),),
-        parameters=(Parameter("period", "Period", 20, 2), SOURCE),
+def _of_prices(key: str, *, title: str, about: str, compute: Compute, warm_up: Callable[[int], int]) -> Indicator:
+    """Return an average of prices over a period, drawn over them."""
+    return Indicator(
+        key=key,
+        name=key.upper(),
+        title=title,
+        about=about,
+        compute=compute,
+        warm_up=lambda period, **_: warm_up(period),
+        outputs=(Output(key),),
+        parameters=(_PERIOD, SOURCE),
         place=Place.PRICE,
         unit=Unit.PRICE,
     )
+
+
+register(
+    _of_prices(
+        "sma",
+        title="Moving average, simple",
+        about="The mean of the last prices",
+        compute=sma,
+        warm_up=lambda period: period - 1,
+    )
 )
 register(
-    Indicator(
-        key="ema",
-        name="EMA",
+    _of_prices(
+        "ema",
         title="Moving average, exponential",
         about="A mean of the prices that forgets the older ones",
         compute=ema,
-        warm_up=lambda period, **_: ema_warm_up(period),
-        outputs=(Output("ema"),),
-        parameters=(Parameter("period", "Period", 20, 2), SOURCE),
-        place=Place.PRICE,
-        unit=Unit.PRICE,
+        warm_up=ema_warm_up,
     )
 )
 register(
@@ -83,7 +91,7 @@ register(
         warm_up=lambda period, **_: period - 1,
         outputs=(Output("middle", "Middle", hue=1), Output("upper", "Upper"), Output("lower", "Lower")),
         parameters=(
-            Parameter("period", "Period", 20, 2),
+            _PERIOD,
             Parameter("deviations", "Deviations", 2.0, 0.1, 10),
             SOURCE,
         ),
@@ -101,7 +109,7 @@ register(
         compute=volume_average,
         warm_up=lambda period: period - 1,
         outputs=(Output("average"),),
-        parameters=(Parameter("period", "Period", 20, 2),),
+        parameters=(_PERIOD,),
         place=Place.VOLUME,
         unit=Unit.QUANTITY,
     )
