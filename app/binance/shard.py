@@ -165,11 +165,25 @@ class Shard:
         try:
             return await self._replace(link, overlap_s=overlap_s)
         except FeedError as error:
+            if isinstance(error, HeldBack) and event is ConnectionEvent.DOUBTED:
+                await self._listen(link, error)
             if link.received == received or link.ended() is not None:
                 raise
             log.info("Connection %d could not be replaced, but lives after all: %s", self.number, error)
             self._move(ConnectionEvent.HEARD)
             return link
+
+    async def _listen(self, link: Link, held_back: HeldBack) -> None:
+        """
+        Return when ``link`` brings something, has ended, or has been silent for long enough to be given up.
+
+        Where no other may be tried, no time has passed in which it could have shown that it lives.
+        """
+        received = link.received
+        patience_s = min(self._way.stall_after_s, held_back.retry_after_s or 0.0)
+        end_s = self._clock.monotonic_s() + patience_s
+        while link.received == received and not link.has_ended and self._clock.monotonic_s() < end_s:
+            await self._stir_or_sleep(link, self._tick_s)
 
     async def _replace(self, old: Link, *, overlap_s: float) -> Link:
         link = await self._open()

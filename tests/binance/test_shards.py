@@ -258,6 +258,28 @@ async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_can
     assert FeedState.BACKING_OFF not in recorder.states
 
 
+async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_may_be_tried(server: StreamServer) -> None:
+    """During a ban, which lasts for days at the worst, nothing would replace it."""
+    recorder, clock, shutout = Recorder(), ManualClock(), Shutout()
+    async with receiving(server.url, recorder, ["BTCUSDT"], clock, shutout=shutout, stall_after_s=20) as feed:
+        await server.settled(streams_of("BTCUSDT"))
+        shutout.note("Asked too much.", 3600.0, clock.monotonic_s())
+        feed.doubt("The network has changed")
+        await until(lambda: feed.status.state is FeedState.STALE)
+        await clock.advance(2)
+        await server.publish(trade_frame(1))
+        await until(lambda: recorder.ids == [1])
+        await clock.advance(2)
+        await until(lambda: feed.status.state is FeedState.LIVE)
+        feed.doubt("The network has changed")
+        await until(lambda: feed.status.state is FeedState.STALE)
+        assert FeedState.BACKING_OFF not in recorder.states
+        for _ in range(25):  # and now it is dead
+            await clock.advance(1)
+        await until(lambda: feed.status.state is FeedState.BACKING_OFF)
+    assert len(server.sockets) == 1
+
+
 async def test_a_doubt_while_waiting_ends_the_wait(server: StreamServer) -> None:
     await server.stop()
     async with receiving(server.url, Recorder(), ["BTCUSDT"], ManualClock()) as feed:
