@@ -102,6 +102,7 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
             shutout=shutout,
             spool=spool_of(settings),
         )
+        engine.silence.on_stalled = lambda name: feed.doubt(f"Trades of {name} do not arrive", name)
         async with _watching(engine, feed, rest):
             yield engine
 

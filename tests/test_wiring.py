@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.live.clock import ExchangeClock
+from app.live.clock import ExchangeClock, SystemClock
 from app.market.errors import FeedShutOut
 from app.market.ports import FeedState
 from app.sandbox.server import SandboxServer
@@ -69,6 +69,31 @@ async def test_after_a_sleep_of_the_computer_everything_is_renewed_at_once(
         await until(lambda: engine.recorder.trades_received > received, "trades again")
         assert abs(engine.exchange_clock.now_us() - time.time_ns() // 1_000) < 60_000_000
         assert FeedState.STALE in states
+        await engine.close()
+
+
+class HastyClock(SystemClock):
+    """Waits for nothing longer than a moment, so that what is done now and then is done soon."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.3))
+
+
+async def test_a_stream_that_stalls_alone_is_noticed_and_its_connection_replaced(
+    server: SandboxServer, tmp_path: Path
+) -> None:
+    async with engine_for(settings_for(server, tmp_path), HastyClock()) as engine:
+        engine.start(["BTCUSDT"])
+        await until(lambda: engine.recorder.trades_received > 10, "trades")
+        ill = server.connections[-1]
+        ill.faults.drop(stream="@trade")  # quotes and tickers go on
+        await until(lambda: server.connections[-1] is not ill, "a new connection")
+        received = engine.recorder.trades_received
+        await until(lambda: engine.recorder.trades_received > received + 10, "trades again")
+        await until(lambda: engine.recorder.missing() == 0, "what was missing")
+        tracker = engine.recorder.tracker("BTCUSDT")
+        assert tracker is not None
+        assert tracker.received.held.range_count() == 1
         await engine.close()
 
 

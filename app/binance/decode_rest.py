@@ -66,6 +66,7 @@ class _DayTicker(msgspec.Struct, rename="camel"):
     volume: str
     quote_volume: str
     close_time: int
+    last_id: int = -1
 
 
 class _RateLimit(msgspec.Struct, rename="camel"):
@@ -219,7 +220,9 @@ def _candle(row: _Kline, closed_before_us: int) -> Candle:
 
 def _day_ticker(row: _DayTicker) -> DayTicker:
     prices = (amount_e8(row.open_price), amount_e8(row.high_price), amount_e8(row.low_price), amount_e8(row.last_price))
-    return DayTicker(row.symbol, time_us_of(row.close_time), *prices, sum_e8(row.volume), sum_e8(row.quote_volume))
+    volumes = sum_e8(row.volume), sum_e8(row.quote_volume)
+    last_id = row.last_id if row.last_id >= 0 else None
+    return DayTicker(row.symbol, time_us_of(row.close_time), *prices, *volumes, last_id)
 
 
 def _symbol(row: _Symbol) -> Symbol:

@@ -135,14 +135,17 @@ class BinanceFeed:
             if self._handler is not None and self._tasks[number].done():  # refused, or `run` would have ended
                 self._start(number, shard)
 
-    def doubt(self, reason: str) -> None:
+    def doubt(self, reason: str, symbol: str | None = None) -> None:
         """
-        Replace every connection at once, because it is probably dead: ``reason`` says why, without a full stop.
+        Replace every connection at once, or that of a symbol, because it is probably dead: ``reason`` says why, without
+        a full stop.
 
         Where one lives after all, nothing it brings is lost.
         """
-        for shard in self._shards.values():
-            shard.doubt(reason)
+        carrier = None if symbol is None else self._spread.carrier(symbol)
+        for number, shard in self._shards.items():
+            if symbol is None or number == carrier:
+                shard.doubt(reason)
 
     async def run(self, handler: EventHandler) -> None:
         """

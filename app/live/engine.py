@@ -22,6 +22,7 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.settled import SettledIds
 from app.live.sharing import SharedRepairs
+from app.live.silence import SilentSymbols
 from app.live.tasks import Tasks
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected, StoreError, UsageError
 from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory, TradeSpool
@@ -92,6 +93,7 @@ class Engine:
         feed.on_status(self._on_feed_status)
         self._settled = SettledIds(self.recorder, lambda: self.database, clock)
         self._sharing = SharedRepairs(self.recorder, self.repairer, self._settled, lambda: self.database, clock)
+        self.silence = SilentSymbols(self.recorder, listed, clock, exchange_clock, is_receiving=self.is_receiving)
         self._clock_measured = asyncio.Event()
         self._measuring: asyncio.Task[None] | None = None
         self._tasks = Tasks("the engine")
@@ -117,7 +119,7 @@ class Engine:
         self.set_symbols(list(symbols))
         self.recorder.outbox.start()
         self._measuring = self._tasks.begin(self._measure_clock())
-        keepers = (self.directory, self._databases, self.repairer, self._settled, self._sharing)
+        keepers = (self.directory, self._databases, self.repairer, self._settled, self._sharing, self.silence)
         for keeper in keepers:
             self._tasks.begin(keeper.run())
         self._receiving = self._tasks.begin(self._receive())

@@ -123,6 +123,17 @@ class Recorder:
                 await self.outbox.make_room()
         return new
 
+    async def note_newest(self, trade: Trade) -> None:
+        """Take in the newest trade of a symbol, which the feed has not brought: what lies before it is missing."""
+        tracker = self._trackers.get(trade.symbol)
+        last = None if tracker is None else tracker.newest_id
+        if tracker is None or (last is not None and trade.trade_id <= last):
+            return
+        await self.ingest([trade])
+        self._board.note(trade)
+        if last is not None and trade.trade_id > last + 1:
+            self._on_gap(tracker, TradeGap(trade.symbol, last + 1, trade.trade_id - 1), trade)
+
     def gaps(self) -> int:
         """How many gaps all symbols have."""
         return sum(tracker.missing_ids().range_count() for tracker in self._trackers.values())

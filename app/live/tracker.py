@@ -170,6 +170,13 @@ class SymbolTracker:
         """
         return self._sets()[1]
 
+    @property
+    def newest_id(self) -> int | None:
+        """The highest id received or stored before, whatever became of its trade; None where there is none."""
+        return max(
+            (last for last in (self.received.held.last, self.stored_before.last) if last is not None), default=None
+        )
+
     def missing_ids(self) -> IdRanges:
         """Return every gap from the first trade stored to the last received; not to be changed."""
         if self._missing is None:

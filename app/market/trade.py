@@ -44,6 +44,7 @@ class DayTicker(NamedTuple):
     The rolling 24 hours of one symbol as of ``time_us`` (UTC microseconds).
 
     Prices in the quote asset, ``volume_e8`` in the base asset, ``quote_volume_e8`` in the quote asset, 1e-8 units.
+    ``last_trade_id`` is that of the newest trade, None where the source does not tell it (the stream) or there is none.
 
     Source: Binance spot "Individual Symbol Mini Ticker Stream" and GET /api/v3/ticker/24hr.
     """
@@ -56,6 +57,7 @@ class DayTicker(NamedTuple):
     close_e8: int
     volume_e8: int
     quote_volume_e8: int
+    last_trade_id: int | None = None
 
     @property
     def change_percent(self) -> float:

@@ -130,6 +130,7 @@ class FakeExchange:
         self.failure: FeedError | None = None
         self.kline_calls: list[tuple[Interval, int | None, int | None]] = []
         self.trade_calls: list[tuple[int, int]] = []
+        self.day_calls: list[list[str]] = []
         self.published_until: int | None = None  # the newest id the REST side knows; None: all
 
     def known(self, symbol: str = SYMBOL) -> list[Trade]:
@@ -148,8 +149,10 @@ class FakeExchange:
         return self.clock.now_us()
 
     async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
+        self.day_calls.append(list(symbols))
         await self._answer()
-        return []
+        newest = {name: max((one.trade_id for one in self.known(name)), default=None) for name in symbols}
+        return [DayTicker(name, self.clock.now_us(), *[0] * 6, newest[name]) for name in symbols]
 
     async def klines(
         self,

@@ -1,0 +1,95 @@
+"""
+Trades that the stream did not bring, of symbols that have gone silent.
+
+Ids prove what is missing before a trade that came; of what follows the newest they say nothing. So a symbol of which
+nothing came between two looks is looked up in the exchange's rolling day, which tells the id of its newest trade. Where
+that is news the trade is fetched, and what lies before it is a gap like any other. Trades made while its connection was
+live mean more: the symbol's stream has stalled, alone among those of its connection, where no watchdog sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from app.live.clock import ExchangeClock
+from app.live.recorder import Recorder
+from app.market.errors import FeedError
+from app.market.ports import Clock, TradeHistory
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 30.0
+_ON_ITS_WAY_S = 5.0  # what the exchange tells of may be about to come
+_NONE = -1
+
+
+class SilentSymbols:
+    """
+    Looks after the recorded symbols of which ``is_receiving`` says that their connection is live; until cancelled.
+
+    ``on_stalled`` is called with a symbol whose stream has stalled, and not again before that brought something.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        exchange: TradeHistory,
+        clock: Clock,
+        exchange_clock: ExchangeClock,
+        *,
+        is_receiving: Callable[[str], bool],
+    ) -> None:
+        self.on_stalled: Callable[[str], None] = lambda _: None
+        self._recorder = recorder
+        self._exchange = exchange
+        self._clock = clock
+        self._exchange_clock = exchange_clock
+        self._is_receiving = is_receiving
+        self._newest: dict[str, int] = {}  # the newest id of each symbol at the last look
+        self._looked_us = 0
+        self._stalled: set[str] = set()
+
+    async def run(self) -> None:
+        """Look now and then for ever."""
+        while True:
+            await self._clock.sleep(_LOOK_EVERY_S)
+            try:
+                await self.look()
+            except FeedError as error:
+                logger.info("silent symbols were not looked up: %s", error)
+
+    async def look(self) -> None:
+        """Look once; raises FeedError where the exchange cannot be asked."""
+        before, self._newest = self._newest, self._newest_ids()
+        since_us, self._looked_us = self._looked_us, self._exchange_clock.now_us()
+        silent = [name for name, newest in self._newest.items() if before.get(name) == newest]
+        self._stalled.intersection_update(silent)
+        days = await self._exchange.day_tickers(silent) if silent else []
+        behind = {
+            day.symbol: day.last_trade_id
+            for day in days
+            if day.last_trade_id is not None and day.last_trade_id > self._newest.get(day.symbol, day.last_trade_id)
+        }
+        if behind:
+            await self._clock.sleep(_ON_ITS_WAY_S)
+        for name, newest in behind.items():
+            if self._newest_ids().get(name) == self._newest[name]:
+                await self._catch_up(name, newest, since_us)
+
+    async def _catch_up(self, name: str, newest: int, since_us: int) -> None:
+        page = await self._exchange.trades_from(name, newest, limit=1)
+        if not page:
+            return
+        await self._recorder.note_newest(page[0])
+        self._newest[name] = page[0].trade_id
+        if page[0].time_us >= since_us and name not in self._stalled:
+            self._stalled.add(name)
+            logger.warning("%s: its stream brings nothing while it trades", name, extra={"symbol": name})
+            self.on_stalled(name)
+
+    def _newest_ids(self) -> dict[str, int]:
+        """Return the newest id known of each symbol whose connection is live, `_NONE` where none is."""
+        trackers = map(self._recorder.tracker, filter(self._is_receiving, self._recorder.symbols))
+        newest = {tracker.symbol: tracker.newest_id for tracker in trackers if tracker is not None}
+        return {name: _NONE if last is None else last for name, last in newest.items()}
