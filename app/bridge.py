@@ -26,7 +26,8 @@ from app.market.interval import Interval
 from app.market.ports import FeedState, FeedStatus
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
-from app.panels import PanelMaker, feed_status, history_reason
+from app.notice import notice_of
+from app.panels import PanelMaker
 from app.travelling import Travelling
 from app.watching import Watching
 from app.window_state import WindowState
@@ -34,7 +35,6 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.states import RETRY, SIMULATED_MARKET
 from widgets.colour_scheme import ColourScheme
 from widgets.main_window import MainWindow
-from widgets.notice_bar import NoticeAction
 from widgets.theme import palette_of
 
 _PANELS_MS = 250
@@ -42,8 +42,6 @@ _PANELS_MS = 250
 # the usual 5 ms; so those give way sooner.
 _SWITCH_S = 0.0005
 _TICKS_A_SECOND = 4
-_FAILING_ATTEMPTS = 2
-_LONG_WAIT_S = 10.0
 _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
 
 
@@ -334,33 +332,18 @@ class WindowBridge(QObject):
         self._on_panels()
 
     def _renew_notice(self) -> None:
-        engine = self._engine
-        status = feed_status(engine)
-        away = (
-            status.state is FeedState.REFUSED
-            or status.refused
-            or status.attempt >= _FAILING_ATTEMPTS
-            or (status.retry_in_s or 0.0) >= _LONG_WAIT_S
+        notice = notice_of(
+            self._engine,
+            self._symbol(self._state.symbol),
+            self._session,
+            refusal=self._watching.refusal,
+            chart_trouble=self._chart.trouble,
+            simulated=self._simulated,
         )
-        if engine.database is None and engine.database_failed:
-            self._window.set_notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
-        elif away and status.reason:
-            simulated = () if self._simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
-            now_s = engine.clock.monotonic_s()
-            retry = () if engine.shutout.left_s(now_s) else (NoticeAction.RETRY_FEED,)
-            self._window.set_notice(status.sentence(now_s), (*retry, *simulated))
-        elif waiting := history_reason(engine):
-            self._window.set_notice(waiting)
-        elif self._session is not None and self._session.failure and len(self._session.series):
-            self._window.set_notice(f"Some candles may be missing. {self._session.failure}", (NoticeAction.RETRY_FEED,))
-        elif self._watching.refusal:
-            self._window.set_notice(f"Not all symbols are recorded. {self._watching.refusal}")
-        elif trouble := self._chart.trouble:
-            self._window.set_notice(trouble)
-        elif trouble := self._symbol(self._state.symbol).trouble:
-            self._window.set_notice(_trouble_sentence(self._symbol(self._state.symbol), trouble))
-        else:
+        if notice is None:
             self._window.clear_notice()
+        else:
+            self._window.set_notice(*notice)
 
     # Timers
 
@@ -466,9 +449,3 @@ def let_go() -> None:
 def unknown_symbol(name: str) -> Symbol:
     """Return a symbol that the exchange has not described yet."""
     return Symbol(name, "", "", tick_size_e8=1_000_000)
-
-
-def _trouble_sentence(symbol: Symbol, trouble: str) -> str:
-    if symbol.is_listed:
-        return f"{symbol.display_name}: {trouble.lower()} at the exchange. It goes on here by itself when that changes."
-    return f"{symbol.display_name}: {trouble.lower()} by the exchange. What is stored of it can still be looked at."

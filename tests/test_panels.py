@@ -57,8 +57,8 @@ class MemoryDatabase:
         return True
 
 
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
+def silent_engine() -> Engine:
+    """Return an engine of one symbol that nothing reaches; not started."""
     clock = HandClock()
     exchange_clock = ExchangeClock(clock)
     made = Engine(
@@ -71,6 +71,12 @@ async def engine() -> AsyncIterator[Engine]:
         repair_trades=100,
     )
     made.set_symbols([SYMBOL])
+    return made
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    made = silent_engine()
     yield made
     made.recorder.outbox.close()
 
