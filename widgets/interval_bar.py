@@ -1,21 +1,18 @@
 """
-The interval bar: the usual intervals as buttons, the rest in a menu, and any other by typing it.
+The interval bar: the usual intervals as buttons, the rest in a menu; any other is typed (`interval_entry`).
 
 What is highlighted is what `IntervalBar.set_interval` was told last, not what was clicked: a click is a request.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
-from app.market.errors import UsageError
 from app.market.interval import MENU_INTERVALS, Interval
 from widgets import icons, style
-from widgets.labels import label
 from widgets.numbers import spelled
-from widgets.overlay import Overlay
 from widgets.theme import Palette
 
 SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "30s 1m 5m 15m 1h 4h 1d".split())
@@ -114,70 +111,6 @@ class IntervalBar(QWidget):
         for interval, action in self._actions.items():
             action.setChecked(interval == self._interval)
         self._extra.setChecked(True)
-
-
-class IntervalEntry(Overlay):
-    """
-    A line to type an interval into, with the reason under it where it is none.
-
-    Signals:
-        interval_requested: Enter on a valid interval; carries the `Interval`.
-    """
-
-    interval_requested = Signal(object)
-
-    _WIDTH = 320
-    _HINT = "A number and s, m, h, d, w or M: 90s, 13m, 4h."
-
-    def __init__(self, window: QWidget) -> None:
-        super().__init__(window)
-        self.setAccessibleName("Type an interval")
-        self.edit = QLineEdit()
-        self.edit.setAccessibleName("Interval")
-        self.edit.setPlaceholderText("13m")
-        self.edit.setMaxLength(12)
-        self.message = label(self._HINT, "dim", style.font(12))
-        self.message.setWordWrap(True)
-        self._layout = layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 12, 12)
-        layout.setSpacing(8)
-        layout.addWidget(label("Interval", "faint", style.head_font()))
-        layout.addWidget(self.edit)
-        layout.addWidget(self.message)
-        self.edit.textChanged.connect(self._describe)
-        self.edit.returnPressed.connect(self._enter)
-
-    def open_with(self, text: str, top_left: QPoint) -> None:
-        """Open with ``text`` already typed."""
-        self.edit.setText(text)
-        self._describe(text)
-        self.open_at(top_left, self.edit)
-        self.edit.end(False)
-
-    def sizeHint(self) -> QSize:
-        height = self._layout.totalHeightForWidth(style.px(self._WIDTH))
-        return QSize(style.px(self._WIDTH), height if height > 0 else super().sizeHint().height())
-
-    def _describe(self, text: str) -> None:
-        # While typing, what is not an interval yet is no mistake yet: that is said on Enter.
-        try:
-            self._say(f"{spelled(Interval.parse(text))} · Enter to show", "dim")
-        except UsageError:
-            self._say(self._HINT, "dim")
-
-    def _enter(self) -> None:
-        try:
-            interval = Interval.parse(self.edit.text())
-        except UsageError as error:
-            self._say(str(error), "warning")
-            return
-        self.dismiss()
-        self.interval_requested.emit(interval)
-
-    def _say(self, text: str, tone: str) -> None:
-        self.message.setText(text)
-        style.set_tone(self.message, tone)
-        self.adjustSize()
 
 
 def _interval_button() -> QToolButton:

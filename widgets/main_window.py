@@ -17,7 +17,7 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets import layout_state, style
 from widgets.diagnostics_dock import DiagnosticsDock
-from widgets.interval_bar import IntervalEntry
+from widgets.interval_entry import IntervalEntry
 from widgets.keys import command_of, keys_of
 from widgets.keys_overview import KeysOverview
 from widgets.notice_bar import NoticeAction, NoticeBar
