@@ -38,60 +38,69 @@ class Command:
     mouse: str = ""
 
 
-def _command(place: Place, name: str, keys: str, text: str, mouse: str = "") -> Command:
-    return Command(place, name, tuple(keys.split()), text, mouse)
+_ROWS: dict[Place, tuple[tuple[str, ...], ...]] = {
+    Place.MOVING: (
+        ("", "", "pan; let go while moving to glide on", "drag"),
+        ("earlier", "Left", "go a little earlier", "Shift+wheel, two fingers sideways"),
+        ("later", "Right", "go a little later"),
+        ("half_earlier", "Shift+Left", "go half a screen earlier"),
+        ("half_later", "Shift+Right", "go half a screen later"),
+        ("screen_earlier", "Ctrl+Left PgUp", "go a screen earlier"),
+        ("screen_later", "Ctrl+Right PgDown", "go a screen later"),
+        ("zoom_in", "+ =", "zoom in", "wheel, pinch, Ctrl+two fingers"),
+        ("zoom_out", "-", "zoom out"),
+        ("", "", "zoom to a band, or to a rectangle", "Ctrl+drag"),
+        ("fit", "Alt+F", "go back to usual width and automatic axes", "double click"),
+        ("first", "Home", "go to the first candle loaded"),
+        ("latest", "End", "go to the latest candle and stay with it", "“→ latest”"),
+        ("date", "Ctrl+G Alt+G", "go to a date", "context menu"),
+        ("back", "Alt+Left Backspace", "go back to the view before", "the mouse's back button"),
+        ("forward", "Alt+Right Shift+Backspace", "undo going back", "the mouse's forward button"),
+    ),
+    Place.CHART: (
+        ("log", "Alt+L", "turn a logarithmic price axis on or off"),
+        ("percent", "Alt+P", "turn percents on or off"),
+        ("invert", "Alt+I", "turn the price axis upside down, or back"),
+        ("candle_before", ",", "move the crosshair to the candle before"),
+        ("candle_after", ".", "move it to the candle after"),
+        ("magnet", "Alt+S", "snap the crosshair to prices, or no longer"),
+        ("measure", "Alt+M", "measure from the crosshair on, and again: keep it", "Shift+drag"),
+        ("copy", "Ctrl+C", "copy what is measured, else the candle", "context menu"),
+        ("copy_picture", "Ctrl+Shift+C", "copy the chart as a picture", "context menu"),
+        ("save_picture", "Ctrl+S", "save it as PNG", "context menu"),
+        ("taller", "Alt+Up", "stretch the chosen pane's axis, else the prices'", "drag the axis, wheel on it"),
+        ("flatter", "Alt+Down", "press it together"),
+        ("automatic", "Alt+A", "fit it to what is in view again", "double click on the axis"),
+        ("", "", "choose how the chart draws", "context menu"),
+    ),
+    Place.PANES: (
+        ("next_pane", "F6", "choose the next pane"),
+        ("previous_pane", "Shift+F6", "choose the pane before"),
+        ("grow_pane", "Ctrl+Up", "make the chosen pane higher", "drag the line between panes"),
+        ("shrink_pane", "Ctrl+Down", "make it lower"),
+        ("pane_up", "Ctrl+Shift+Up", "move it up"),
+        ("pane_down", "Ctrl+Shift+Down", "move it down"),
+        ("close_pane", "Del", "close it, and remove the indicator that it is"),
+        ("pane_settings", "Return", "open its indicator's settings"),
+        ("cancel", "Esc", "choose none, give up a band, remove the measure"),
+    ),
+    Place.WINDOW: (
+        ("", "", "pick an interval: 13m, 90s, 1M", "type digits"),
+        ("", "", "pick a symbol", "type letters"),
+        ("symbols", "Ctrl+K", "open the symbol picker"),
+        ("indicators", "Ctrl+I", "add, set or remove indicators"),
+        ("export", "Ctrl+E", "export candles"),
+        ("database", "Ctrl+D", "see to the database"),
+        ("diagnostics", "Ctrl+Shift+D", "open or close the diagnostics"),
+        ("keys", "F1 ?", "show these keys"),
+    ),
+}
+"""By section: name, keys with spaces between them, text, and the mouse where it does the same."""
 
-
-_M, _C, _P, _W = Place.MOVING, Place.CHART, Place.PANES, Place.WINDOW
-
-COMMANDS = (
-    _command(_M, "", "", "pan; let go while moving to glide on", "drag"),
-    _command(_M, "earlier", "Left", "go a little earlier", "Shift+wheel, two fingers sideways"),
-    _command(_M, "later", "Right", "go a little later"),
-    _command(_M, "half_earlier", "Shift+Left", "go half a screen earlier"),
-    _command(_M, "half_later", "Shift+Right", "go half a screen later"),
-    _command(_M, "screen_earlier", "Ctrl+Left PgUp", "go a screen earlier"),
-    _command(_M, "screen_later", "Ctrl+Right PgDown", "go a screen later"),
-    _command(_M, "zoom_in", "+ =", "zoom in", "wheel, pinch, Ctrl+two fingers"),
-    _command(_M, "zoom_out", "-", "zoom out"),
-    _command(_M, "", "", "zoom to a band, or to a rectangle", "Ctrl+drag"),
-    _command(_M, "fit", "Alt+F", "go back to usual width and automatic axes", "double click"),
-    _command(_M, "first", "Home", "go to the first candle loaded"),
-    _command(_M, "latest", "End", "go to the latest candle and stay with it", "“→ latest”"),
-    _command(_M, "date", "Ctrl+G Alt+G", "go to a date", "context menu"),
-    _command(_M, "back", "Alt+Left Backspace", "go back to the view before", "the mouse's back button"),
-    _command(_M, "forward", "Alt+Right Shift+Backspace", "undo going back", "the mouse's forward button"),
-    _command(_C, "log", "Alt+L", "turn a logarithmic price axis on or off"),
-    _command(_C, "percent", "Alt+P", "turn percents on or off"),
-    _command(_C, "invert", "Alt+I", "turn the price axis upside down, or back"),
-    _command(_C, "candle_before", ",", "move the crosshair to the candle before"),
-    _command(_C, "candle_after", ".", "move it to the candle after"),
-    _command(_C, "magnet", "Alt+S", "snap the crosshair to prices, or no longer"),
-    _command(_C, "measure", "Alt+M", "measure from the crosshair on, and again: keep it", "Shift+drag"),
-    _command(_C, "copy", "Ctrl+C", "copy what is measured, else the candle", "context menu"),
-    _command(_C, "copy_picture", "Ctrl+Shift+C", "copy the chart as a picture", "context menu"),
-    _command(_C, "save_picture", "Ctrl+S", "save it as PNG", "context menu"),
-    _command(_C, "taller", "Alt+Up", "stretch the chosen pane's axis, else the prices'", "drag the axis, wheel on it"),
-    _command(_C, "flatter", "Alt+Down", "press it together"),
-    _command(_C, "automatic", "Alt+A", "fit it to what is in view again", "double click on the axis"),
-    _command(_C, "", "", "choose how the chart draws", "context menu"),
-    _command(_P, "next_pane", "F6", "choose the next pane"),
-    _command(_P, "previous_pane", "Shift+F6", "choose the pane before"),
-    _command(_P, "grow_pane", "Ctrl+Up", "make the chosen pane higher", "drag the line between panes"),
-    _command(_P, "shrink_pane", "Ctrl+Down", "make it lower"),
-    _command(_P, "pane_up", "Ctrl+Shift+Up", "move it up"),
-    _command(_P, "pane_down", "Ctrl+Shift+Down", "move it down"),
-    _command(_P, "close_pane", "Del", "close it, and remove the indicator that it is"),
-    _command(_P, "pane_settings", "Return", "open its indicator's settings"),
-    _command(_P, "cancel", "Esc", "choose none, give up a band, remove the measure"),
-    _command(_W, "", "", "pick an interval: 13m, 90s, 1M", "type digits"),
-    _command(_W, "", "", "pick a symbol", "type letters"),
-    _command(_W, "symbols", "Ctrl+K", "open the symbol picker"),
-    _command(_W, "indicators", "Ctrl+I", "add, set or remove indicators"),
-    _command(_W, "export", "Ctrl+E", "export candles"),
-    _command(_W, "database", "Ctrl+D", "see to the database"),
-    _command(_W, "diagnostics", "Ctrl+Shift+D", "open or close the diagnostics"),
-    _command(_W, "keys", "F1 ?", "show these keys"),
+COMMANDS = tuple(
+    Command(place, name, tuple(keys.split()), text, *mouse)
+    for place, rows in _ROWS.items()
+    for name, keys, text, *mouse in rows
 )
 """Everything, by section, in the order in which it is shown."""
 
