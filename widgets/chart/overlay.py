@@ -27,11 +27,6 @@ _HATCH_PX = 7
 _NARROWEST_GAP_PX = 3.0
 
 
-def legend_rect(scene: Scene) -> QRectF:
-    """Return the row of the legend, in the view's logical pixels."""
-    return title_rect(scene, scene.price)
-
-
 def title_rect(scene: Scene, pane: Pane) -> QRectF:
     """Return the row of a pane's title, in the view's logical pixels."""
     height = scene.styles.body.height + 4
