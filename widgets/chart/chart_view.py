@@ -1,5 +1,5 @@
 """
-A view of one series: its panes, what of them is in sight, and how that moves.
+A view of one series and its panes: its parts (see `view_part`), joined, and the frames in which they are painted.
 
 Data arrives when it likes: `series_changed` only notes that it did. A frame (see `frames`) decides what is in view, and
 whether the whole view or only the last bars' strip is repainted (see `repainting`). Texts that must be readable follow
@@ -15,9 +15,7 @@ from PySide6.QtCore import QEvent, QPointF, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.market.interval import Interval
 from app.market.series import CandleSeries
-from app.market.symbol import Symbol
 from widgets.chart.access import ChartAccess
 from widgets.chart.arrangement import PRICE, Arrangement
 from widgets.chart.axes import LABEL_PADDING_PX
@@ -31,14 +29,13 @@ from widgets.chart.indicators.studying import Studying
 from widgets.chart.keyboard import Keyboard
 from widgets.chart.looks import Looks
 from widgets.chart.moving import Moving
-from widgets.chart.pane import Unit
 from widgets.chart.pane_set import PaneSet, make_pane
 from widgets.chart.reading import Reader
 from widgets.chart.reading_tools import ReadingTools
 from widgets.chart.repainting import Repainter, separator_rects
 from widgets.chart.scene import Layout, Scene
+from widgets.chart.showing import Showing
 from widgets.chart.text import TextStyles
-from widgets.chart.time_view import position_of, time_at
 from widgets.chart.value_labels import ValueLabels
 from widgets.chart.view_history import ViewHistory
 
@@ -47,7 +44,7 @@ _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0
 
 
-class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
+class ChartView(Showing, Moving, ReadingTools, Studying, Looks, QWidget):
     """
     Panes under one another, the price's among them, for one series at a time.
 
@@ -74,8 +71,6 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         self._series: CandleSeries | None = None
         self._follower = Follower()
         self._glide, self._views = Glide(), ViewHistory()
-        self._interval: Interval | None = None  # of the series, or of the one before
-        self._kept_us: int | None = None  # under the centre before the series went away
         self._axis_px = 0.0
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
         self._canvas = ChartCanvas(self._scene, self)
@@ -101,54 +96,6 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         box.addWidget(self._canvas)
         self.setFocusProxy(self._canvas)
 
-    def set_series(
-        self,
-        series: CandleSeries | None,
-        symbol: Symbol | None,
-        *,
-        keep_time_us: int | None = None,
-        follow: bool | None = None,
-    ) -> None:
-        """
-        Show another series, or, with None, nothing: at once, so that old candles never stand under a new name.
-
-        The time under the centre stays (or becomes ``keep_time_us``), unless the chart follows the latest candle; then
-        it still does. ``follow`` says which of the two. Values that were stretched by hand stay so while they mean the
-        same: prices for this symbol, what other panes count for this symbol and interval.
-        """
-        self._begin_series(series, symbol)
-        centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
-        if follow is not None:
-            if follow and not self._follower.is_on:
-                self._follower.begin()
-            self._set_following(follow)
-        if symbol != self._scene.symbol:
-            self._axis_px = 0.0
-        self._free_axes(series, symbol)
-        if series is not self._series:
-            self._glide.stop()
-            self.clear_measure()  # slots of another interval are other times
-            self._follower.begin()
-        is_other = series is not self._series or keep_time_us is not None
-        self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
-        if is_other and series is not None and not self._follower.is_on and centre_us is not None:
-            self._scene.time.centre_on(position_of(series.interval, centre_us))
-        self._repainter.mark_all()
-        self._run_frame()
-        self._refresh_texts()
-        self.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
-        self._access.tell(series)
-
-    def _free_axes(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
-        """Have the axes fit again whose values mean something else from now on."""
-        before, name = self._scene.symbol, symbol.name if symbol is not None else ""
-        is_other_symbol = before is not None and before.name != name
-        is_other_interval = series is not None and self._interval not in (None, series.interval)
-        for pane in self._scene.panes:
-            if is_other_symbol or (is_other_interval and pane.unit is not Unit.PRICE):
-                pane.view.auto = True
-        self._interval = series.interval if series is not None else self._interval
-
     def series_changed(self) -> None:
         """Look at the series in the next frame. Cheap: call it for every trade."""
         self._frames.request()
@@ -156,11 +103,6 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
     def set_source(self, source: Callable[[], object] | None) -> None:
         """Have that called as each frame begins, to bring into the series what changed since; None: nothing."""
         self._frames.set_source(source)
-
-    @property
-    def is_following(self) -> bool:
-        """Whether the view moves on with the latest candle."""
-        return self._follower.is_on
 
     @property
     def paint_count(self) -> int:
@@ -188,24 +130,6 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
     def legend_text(self) -> str:
         """What the legend says, as one line."""
         return " ".join(piece.text for piece in self._scene.price.title)
-
-    def visible_range_us(self) -> tuple[int, int] | None:
-        """Return the times at the left and right edge, UTC microseconds; None without a series."""
-        if self._series is None:
-            return None
-        time, interval = self._scene.time, self._series.interval
-        return time_at(interval, time.left), time_at(interval, time.right)
-
-    @property
-    def slots_in_view(self) -> float:
-        """How many candles have room side by side."""
-        return self._scene.time.span
-
-    def center_time_us(self) -> int | None:
-        """Return the time under the centre, UTC microseconds; without a series, that of the one before."""
-        if self._series is None or (self._follower.is_on and self._follower.last_slot is None):
-            return self._kept_us
-        return time_at(self._series.interval, self._scene.time.centre)
 
     # The pointer
 
@@ -272,9 +196,6 @@ class ChartView(Moving, ReadingTools, Studying, Looks, QWidget):
         frame_scene(self._scene, self._series, self.devicePixelRatioF())
         self._add_marks()
         self._value_labels.refresh(self._series)
-
-    def _begin_series(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
-        """Leave what is not the series' but about the one before, as another is to be shown. To be extended."""
 
     def _add_marks(self) -> None:
         """Add to the scene what is not the series'. To be extended."""

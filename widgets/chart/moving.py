@@ -6,8 +6,6 @@ from time import monotonic
 
 from PySide6.QtCore import QRectF
 
-from widgets.chart.following import Follower
-from widgets.chart.glide import Glide
 from widgets.chart.rubber_band import LEAST_PX
 from widgets.chart.time_view import DEFAULT_BAR_PX, position_of
 from widgets.chart.view_history import ViewHistory, ViewState
@@ -17,8 +15,6 @@ from widgets.chart.view_part import ViewPart
 class Moving(ViewPart):
     """The movements of a `ChartView`; each has the next frame paint what it changes."""
 
-    _follower: Follower
-    _glide: Glide
     _views: ViewHistory
 
     def follow_latest(self) -> None:

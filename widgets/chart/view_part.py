@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.market.series import CandleSeries
 from widgets.chart.canvas import ChartCanvas
+from widgets.chart.following import Follower
 from widgets.chart.frames import FrameTimer
+from widgets.chart.glide import Glide
 from widgets.chart.pane_set import PaneSet
 from widgets.chart.reading import Reader
 from widgets.chart.repainting import Repainter
@@ -29,6 +31,8 @@ class ViewPart:
     _reader: Reader
     _repainter: Repainter
     _frames: FrameTimer
+    _follower: Follower
+    _glide: Glide
     _series: CandleSeries | None
     following_changed: SignalInstance
     look_changed: SignalInstance
@@ -57,11 +61,23 @@ class ViewPart:
     def point_at(self, position: QPointF | None) -> None:
         """Put the crosshair there, logical pixels of the view, or nowhere."""
 
+    @abstractmethod
+    def clear_measure(self) -> bool:
+        """Take the measure away; False where there is none."""
+
+    @abstractmethod
+    def _set_following(self, following: bool) -> None:
+        """Move on with the latest candle from now on, or no longer."""
+
     # What is painted, and when
 
     @abstractmethod
     def _repaint_all(self) -> None:
         """Have the next frame paint everything."""
+
+    @abstractmethod
+    def _refresh_texts(self) -> None:
+        """Have the texts say what the scene shows now."""
 
     @abstractmethod
     def _resized(self) -> None:
