@@ -5,9 +5,10 @@ From a click on another interval to its painted candles, out of the database.
 
 A thousand candles are in view, of a symbol with three years of 1 min candles and its share of that many million trades
 stored, on the embedded server; the exchange is not there, so nothing but the database can answer. Every interval of the
-menu is switched to in random order, at the latest candles and then a month back. Printed are median and 99th percentile
-in ms, of all and of each interval, how much of it the window's thread was at work (on a machine that others use, the
-rest is theirs, and the database's), and reading the same thousand candles alone in the same run.
+menu is switched to in random order: at the latest candles, in the middle of the stored trades, and a month back, before
+all trades, where there are no candles of seconds to be had. Printed are median and 99th percentile in ms, of all and of
+each interval, how much of it the window's thread was at work (on a machine that others use, the rest is theirs, and the
+database's), and reading the same thousand candles alone in the same run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ from widgets.interval_bar import IntervalBar
 IN_VIEW = 1000
 MINUTE_US = 60_000_000
 AHEAD_US = 1800 * 1_000_000  # stored trades reach so far beyond now, so that there is a latest candle to the end
-BACK_US = 30 * 86_400 * 1_000_000
+MONTH_US = 30 * 86_400 * 1_000_000
+MINUTES = tuple(interval for interval in MENU_INTERVALS if interval.length_us >= MINUTE_US)
 AWAY = "127.0.0.1:9"
 
 Timings = dict[str, dict[Interval, list[tuple[float, float]]]]
@@ -75,6 +77,18 @@ def read_alone(data_dir: Path) -> dict[Interval, float]:
         database.close()
 
 
+def trades_begin_us(data_dir: Path) -> int:
+    """Return when the first stored trade was, UTC microseconds."""
+    database = Database.open(None, data_dir)
+    try:
+        with connect(database.url) as connection:
+            query = "SELECT extract(epoch FROM min(time)) * 1000000 FROM trades JOIN symbols s ON s.id = symbol_id"
+            row = connection.execute(f"{query} WHERE s.name = 'BTCUSDT'").fetchone()
+            return int(row[0])
+    finally:
+        database.close()
+
+
 async def switch(running: Running, interval: Interval) -> tuple[float, float]:
     """Click on an interval; return the ms until its candles are on the chart, and what this thread worked of them."""
     chart, window = running.chart, running.window
@@ -97,7 +111,7 @@ async def switch(running: Running, interval: Interval) -> tuple[float, float]:
     return (ended - began) * 1000, (worked_until - worked) * 1000
 
 
-async def measure(data_dir: Path, rounds: int, timings: Timings) -> None:
+async def measure(data_dir: Path, begin_us: int, rounds: int, timings: Timings) -> None:
     settings = load(
         {
             "data_dir": str(data_dir),
@@ -113,13 +127,16 @@ async def measure(data_dir: Path, rounds: int, timings: Timings) -> None:
         await until(lambda: running.engine.database is not None and chart.visible_range_us() is not None)
         await until(lambda: len(running.bridge.session.series))
         chart.zoom(chart.slots_in_view / IN_VIEW)
-        for place in ("at the latest candle", "a month back"):
-            if place == "a month back":
-                chart.show_time(time.time_ns() // 1000 - BACK_US)
+        now_us = time.time_ns() // 1000
+        for place, time_us, intervals in (
+            ("at the latest candle", None, MENU_INTERVALS),
+            ("amid the trades", (begin_us + now_us) // 2, MENU_INTERVALS),
+            ("a month back", now_us - MONTH_US, MINUTES),
+        ):
+            if time_us is not None:
+                await go_to(running, time_us, intervals[0])
             for turn in range(rounds + 1):
-                order = list(MENU_INTERVALS)
-                dice.shuffle(order)
-                for interval in order:
+                for interval in dice.sample(intervals, len(intervals)):
                     if interval == running.bridge.session.interval:
                         continue
                     took = await switch(running, interval)
@@ -128,15 +145,26 @@ async def measure(data_dir: Path, rounds: int, timings: Timings) -> None:
                     await asyncio.sleep(0.3)  # as a user would look
 
 
+async def go_to(running: Running, time_us: int, interval: Interval) -> None:
+    """Go to a time at a short interval: of a long one the latest candle would still be in view, and followed."""
+    if running.bridge.session.interval != interval:
+        await switch(running, interval)
+    running.chart.show_time(time_us)
+    assert not running.chart.is_following
+
+
 def print_timings(timings: Timings, reads: dict[Interval, float]) -> None:
     for place, found in timings.items():
         took, work = zip(*(one for each in found.values() for one in each), strict=True)
         print(f"{place}: {figures(took)} of {len(took)} switches; of that, at work {figures(work)}")
     print("interval   " + "".join(f"{place:>24}" for place in timings) + "      the read alone")
     for interval in MENU_INTERVALS:
-        cells = ([took for took, _ in found[interval]] for found in timings.values())
-        texts = "".join(f"{statistics.median(one):>14.1f} / {np.percentile(one, 99):>7.1f}" for one in cells)
+        texts = "".join(cell([took for took, _ in found[interval]]) for found in timings.values())
         print(f"{interval.name:>8}   {texts}{reads[interval]:>20.1f}")
+
+
+def cell(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):>14.1f} / {np.percentile(values, 99):>7.1f}" if values else " " * 24
 
 
 def figures(values: Sequence[float]) -> str:
@@ -155,9 +183,9 @@ def main() -> None:
         data_dir = options.data_dir or Path(folder) / "data"
         if not data_dir.exists():
             fill(data_dir, int(options.trades * 1e6))
-        reads = read_alone(data_dir)
+        reads, begin_us = read_alone(data_dir), trades_begin_us(data_dir)
         try:
-            run_on_qt_loop(lambda: measure(data_dir, options.rounds, timings))
+            run_on_qt_loop(lambda: measure(data_dir, begin_us, options.rounds, timings))
         finally:
             if options.data_dir is None:
                 forget(data_dir)
