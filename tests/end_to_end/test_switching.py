@@ -1,0 +1,46 @@
+"""Switches of symbol and interval while the former is under way: each is painted, on a real database and exchange."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.sandbox.simulated import SimulatedMarket
+from app.settings import load
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, serving, until
+from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+TURNS, COMPARED_EVERY = 30, 5
+DAY_US = 86_400_000_000
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_every_switch_is_painted_however_quickly_they_follow_each_other(
+    qtbot: QtBot, data_dir: Path, seed: int
+) -> None:
+    async def work() -> None:
+        async with serving(SimulatedMarket(seed=5, history=timedelta(days=5), rate=200.0)) as server:
+            settings = load(
+                {
+                    "data_dir": str(data_dir),
+                    "symbols": ",".join(SYMBOLS),
+                    "binance_ws_url": server.ws_url,
+                    "binance_rest_url": server.rest_url,
+                },
+                environment={},
+                file=data_dir / "none.toml",
+            )
+            async with open_window(settings) as running:
+                await until(lambda: running.engine.database is not None and running.bridge.session.joined)
+                switcher = Switcher(running, SYMBOLS, seed=seed, back_us=3 * DAY_US)
+                for turn in range(TURNS):
+                    await switcher.turn()
+                    if turn % COMPARED_EVERY == 0:
+                        await assert_shows_what_it_would_paint(running)
+                switcher.stop()
+
+    run_on_qt_loop(work)
