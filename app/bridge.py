@@ -292,9 +292,11 @@ class WindowBridge(QObject):
     def _reload_when_stale(self, session: ChartSession) -> None:
         """Read again what could not be read, at growing distances, while the exchange can be reached."""
         now_s = self._engine.clock.monotonic_s()
+        if now_s < self._reload_at_s:
+            return  # what is well by then was worth the last reload; while that goes on nobody knows
         if not session.is_stale:
             self._reload_wait_s = _RELOAD_FIRST_S
-        elif now_s >= self._reload_at_s and self._engine.feed.status.state is FeedState.LIVE:
+        elif self._engine.feed.status.state is FeedState.LIVE:
             self._reload_at_s = now_s + self._reload_wait_s
             self._reload_wait_s = min(2 * self._reload_wait_s, _RELOAD_LAST_S)
             self._work_on_session(session.reload())

@@ -35,6 +35,7 @@ class Around(NamedTuple):
     candles: Sequence[Candle] = ()
     asked: tuple[int, int] | None = None
     begins: bool = False  # nothing is older than the first of the candles
+    failure: str = ""  # why there may be more, where a source could not be read
 
 
 LoadPage = Callable[[int, int], Awaitable[Page]]
@@ -57,20 +58,24 @@ async def candles_around(
         try:
             listed_us = await find_listing()
         except FeedError as error:
-            return Around(Jump(None, failure=page.failure or str(error)))
+            return Around(Jump(None, failure=page.failure or str(error)), failure=page.failure or str(error))
         if listed_us is None or interval.slot(listed_us) <= first:
-            return Around(Jump(None, failure=page.failure or "There are no candles at that time."))
+            return _nothing(page)
         time_us, begins = listed_us, True
         first, last = _stretch(interval, time_us, newest, slots)
         page = await load(interval.slot_open_us(last + 1), last - first + 1)
     if not page.candles:
-        return Around(Jump(None, failure=page.failure or "There are no candles at that time."))
+        return _nothing(page)
     opened, closed = page.candles[0].open_time_us, page.candles[-1].open_time_us
     reached = min(max(time_us, opened), interval.next_open_us(closed) - 1)
     begin = min(max(first, interval.slot(opened)), last)  # a page may be shorter than asked for
     asked = None if page.failure else (begin, last)
     jump = Jump(reached, begins or (page.begins and time_us < opened))
-    return Around(jump, page.candles, asked, page.begins)
+    return Around(jump, page.candles, asked, page.begins, page.failure)
+
+
+def _nothing(page: Page) -> Around:
+    return Around(Jump(None, failure=page.failure or "There are no candles at that time."), failure=page.failure)
 
 
 def _stretch(interval: Interval, time_us: int, newest: int, slots: int) -> tuple[int, int]:

@@ -27,9 +27,9 @@ class PastCandles:
     """
     Brings older candles into ``shown``. ``now_us`` returns the exchange's time, UTC microseconds.
 
-    ``on_change`` is called when some came, ``on_failure`` with a sentence when a page before the first could not be
-    loaded in full, and with none when that is over. ``is_loading`` while a page is; ``failed``: the last page before
-    the first candle was not whole.
+    ``on_change`` is called when some came, ``on_failure`` with a sentence when what is looked at could not be loaded in
+    full, and with none when that is over. ``is_loading`` while a page is; ``failed``: the last page before the first
+    candle was not whole.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class PastCandles:
         self.interval = interval
         self.is_loading = False
         self.failed = False
+        self._told = False  # that a hole could not be filled
         self._history = history
         self._shown = shown
         self._now_us = now_us
@@ -123,7 +124,8 @@ class PastCandles:
             return
         first, slot = int(self._shown.series.slots[0]), self.interval.slot
         if slot(end_us) < first - _FAR:
-            await self.go_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
+            found = await self._go_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
+            self._tell(found.failure)
         elif not self.reaches(start_us):
             await self.load_older(start_us)
         else:
@@ -143,12 +145,14 @@ class PastCandles:
             limit = min(max(PAGE, last - first + 1), _MOST_AT_ONCE)
             page = await self._page(self.interval.slot_open_us(last + 1), limit)
             if page.failure or self._closed:
+                self._tell(page.failure)
                 return
             begin = last - limit + 1
             if page.candles:  # a page may be shorter than asked for
                 begin = min(max(begin, self.interval.slot(page.candles[0].open_time_us)), last)
             self._holes.note_asked(begin, last)
             self._insert(page)
+            self._tell("")
 
     async def go_to(self, time_us: int, slots: int = PAGE) -> Jump:
         """
@@ -156,6 +160,9 @@ class PastCandles:
 
         Does nothing where they are there. Safe to cancel.
         """
+        return (await self._go_to(time_us, slots)).jump
+
+    async def _go_to(self, time_us: int, slots: int) -> Around:
         newest = self.interval.slot(self._now_us())
         if len(self._shown.series) and self._shown.newest is not None:
             newest = self.interval.slot(self._shown.newest.open_time_us)
@@ -167,7 +174,7 @@ class PastCandles:
             and self._holes.last(self._shown.series.slots, *near) is None
             and not self._is_hole(*near)
         ):
-            return Jump(time_us)
+            return Around(Jump(time_us))
         found = await candles_around(
             self.interval, time_us, newest, slots, self._request, lambda: self._history.find_listing(self.symbol)
         )
@@ -178,7 +185,13 @@ class PastCandles:
             if found.begins and found.candles[0].open_time_us <= self._shown.first_us:
                 self._begins = True
                 self._shown.series.set_begins(begins=True)
-        return found.jump
+        return found
+
+    def _tell(self, failure: str) -> None:
+        """Tell why a hole that is looked at stays one; and that it no longer does, where that was told before."""
+        if (failure or self._told) and not self._closed:
+            self._told = bool(failure)
+            self._on_failure(failure)
 
     def _lacks(self, start_us: int, end_us: int) -> tuple[int, int] | None:
         if self._shown.newest is None:

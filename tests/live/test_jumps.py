@@ -19,9 +19,9 @@ DAYS, A_DAY = 20, 288
 UNIT_US = 300 * SECOND_US
 
 
-async def far_market() -> tuple[Market, Chart]:
-    """Twenty days of a trade every five minutes, and a chart of the latest thousand candles."""
-    market = Market([trade(number, number * 300) for number in range(DAYS * A_DAY)], now=DAYS * A_DAY - 10)
+async def far_market(days: int = DAYS) -> tuple[Market, Chart]:
+    """So many days of a trade every five minutes, and a chart of the latest thousand candles."""
+    market = Market([trade(number, number * 300) for number in range(days * A_DAY)], now=days * A_DAY - 10)
     chart = market.chart("5m")
     market.hear(market.trades[-10])
     await chart.session.run()
@@ -63,6 +63,30 @@ async def test_where_nothing_can_be_loaded_a_jump_says_why() -> None:
     assert (jump.time_us, jump.failure) == (None, str(away()))
     market.exchange.failure = None
     assert (await chart.session.go_to(START_US + 86_400 * SECOND_US)).time_us is not None
+    market.close()
+
+
+async def test_what_is_looked_at_and_cannot_be_loaded_is_told_until_it_can() -> None:
+    market, chart = await far_market(2 * DAYS)
+    there_us = START_US + 5 * A_DAY * UNIT_US
+    far = there_us - 300 * UNIT_US, there_us + 300 * UNIT_US
+    between = there_us + 1200 * UNIT_US, there_us + 1500 * UNIT_US
+    for start_us, end_us in (far, between):
+        market.exchange.failure = away()
+        await chart.session.look_at(start_us, end_us)
+        assert chart.states[-1] == ("ready", str(away()))
+        assert chart.session.is_stale
+        market.exchange.failure = None
+        await chart.session.look_at(start_us, end_us)
+        assert chart.states[-1] == ("ready", "")
+        assert not chart.session.wants(start_us, end_us)
+    market.close()
+
+
+async def test_where_there_never_was_a_candle_nothing_is_told() -> None:
+    market, chart = await far_market()
+    await chart.session.look_at(START_US - 500 * A_DAY * UNIT_US, START_US - 499 * A_DAY * UNIT_US)
+    assert chart.states[-1] == ("ready", "")
     market.close()
 
 
