@@ -14,7 +14,7 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 class MemoryKeyring(KeyringBackend):
     """Keeps passwords as long as the test runs."""
 
-    priority = 9  # type: ignore[assignment]
+    priority = 9.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class HangingKeyring(MemoryKeyring):
 class PlainFileKeyring(MemoryKeyring):
     """One that the package does not recommend: it keeps secrets where others can read them."""
 
-    priority = 0.5  # type: ignore[assignment]
+    priority = 0.5
 
 
 @contextmanager

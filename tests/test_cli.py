@@ -206,13 +206,18 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
 ) -> None:
     monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(data_dir))
     log = data_dir / "logs" / "cryptopipe.log"
+
+    def newest() -> int:
+        ids = server._source.trade_ids("BTCUSDT")
+        assert ids is not None
+        return ids[1]
+
     with started("collect", "--symbols", "BTCUSDT") as process:
         wait_for(lambda: log.exists() and "database open" in log.read_text(), process)
         assert "Another cryptopipe already records" in refused("collect", "--symbols", "BTCUSDT")
-        market = server._source
         wait_for(lambda: server.connections, process)
-        first = market.trade_ids("BTCUSDT")[1]  # type: ignore[index]
-        wait_for(lambda: market.trade_ids("BTCUSDT")[1] > first + 60, process)  # type: ignore[index]
+        first = newest()
+        wait_for(lambda: newest() > first + 60, process)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=40)
     assert (process.returncode, err) == (0, "")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,9 +56,9 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reachable_fol
         yield
 
 
-def json_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, object]:
+def json_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
     assert main(["db", *arguments, "--json"]) == code
-    answer: dict[str, object] = json.loads(capsys.readouterr().out)
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
 
 
@@ -79,11 +80,11 @@ def test_status_is_a_page_for_people(capsys: pytest.CaptureFixture[str]) -> None
 def test_status_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     status = json_of(capsys, "status")
     assert (status["edition"], status["embedded"], status["writable"]) == ("plain", True, True)
-    first, second = status["symbols"]  # type: ignore[misc]
+    first, second = status["symbols"]
     assert (first["symbol"], first["trades"], first["gaps"], first["missing"]) == ("BTCUSDT", 5_000, 0, 0)
     assert (second["symbol"], second["first_trade_id"], second["last_trade_id"]) == ("ETHUSDT", 100, 169)
     assert datetime.fromisoformat(first["oldest"]) == OLDEST
-    assert {table["table"] for table in status["tables"]} >= {"trades", "rollup_1m", "klines"}  # type: ignore[attr-defined]
+    assert {table["table"] for table in status["tables"]} >= {"trades", "rollup_1m", "klines"}
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from typing import cast
 
 import pytest
 
@@ -17,7 +16,8 @@ from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Quote
 from app.market.units import E8
 from app.panels import PanelMaker, feed_status, gap_band, history_reason
-from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, trade
+from tests.live.databases import FakeDatabase
+from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, trade
 from widgets.views import DownloadView
 
 BTC = Symbol(SYMBOL, "BTC", "USDT")
@@ -43,20 +43,6 @@ class SilentFeed:
     def retry_now(self) -> None: ...
 
 
-class MemoryDatabase:
-    """A `Database` in memory."""
-
-    label = "Embedded PostgreSQL 18.4"
-    reading_only = ""
-
-    def __init__(self) -> None:
-        self.writer = FakeWriter()
-        self.store = FakeStore()
-
-    def close(self, timeout_s: float = 0.0) -> bool:
-        return True
-
-
 def silent_engine() -> Engine:
     """Return an engine of one symbol that nothing reaches; not started."""
     clock = HandClock()
@@ -64,7 +50,7 @@ def silent_engine() -> Engine:
     made = Engine(
         feed=SilentFeed(),
         exchange=FakeExchange([], clock),
-        open_database=MemoryDatabase,  # type: ignore[arg-type]
+        open_database=FakeDatabase,
         clock=clock,
         exchange_clock=exchange_clock,
         queue_trades=10_000,
@@ -121,14 +107,14 @@ async def test_the_quote_panel_counts_what_is_stored_and_what_is_missing(engine:
     assert (quote.high, quote.low, quote.volume) == (120.0, 50.0, 7.0)
     assert quote.missing_trades == 3
     assert quote.stored_trades is None  # without a database nothing is
-    await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
+    await engine.change_database(FakeDatabase)
     engine.recorder.stored(SYMBOL, IdRanges([(-5, 0)]))
     assert maker(engine).quote(BTC).stored_trades == 9
 
 
 async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_followed(engine: Engine) -> None:
     fill(engine)
-    await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
+    await engine.change_database(FakeDatabase)
     assert maker(engine).quote(BTC).download is None
     engine.recorder.repair_trades = 2
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
@@ -152,8 +138,8 @@ async def test_the_status_says_why_there_is_no_database(engine: Engine) -> None:
 
 
 async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engine) -> None:
-    database = MemoryDatabase()
-    await engine.change_database(lambda: database)  # type: ignore[arg-type, return-value]
+    database = FakeDatabase()
+    await engine.change_database(lambda: database)
     panel = maker(engine)
     panel.status()
     fill(engine)
@@ -169,9 +155,9 @@ async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engin
 
 
 async def test_a_database_for_reading_is_said_to_be_one_and_stores_nothing(engine: Engine) -> None:
-    database = MemoryDatabase()
+    database = FakeDatabase()
     database.reading_only = "Reading only: the server is a standby, so trades are not recorded."
-    await engine.change_database(lambda: database)  # type: ignore[arg-type, return-value]
+    await engine.change_database(lambda: database)
     fill(engine)
     panel = maker(engine)
     assert panel.status().reading_only == database.reading_only
@@ -206,11 +192,12 @@ async def test_a_ban_of_rest_alone_counts_down_while_the_feed_is_live(engine: En
 
 async def test_a_symbol_whose_connection_is_down_is_marked_and_no_other(engine: Engine) -> None:
     other = Symbol("ETHUSDT", "ETH", "USDT")
-    await engine.change_database(MemoryDatabase)  # type: ignore[arg-type]
+    await engine.change_database(FakeDatabase)
     engine.set_symbols([SYMBOL, other.name])
     panel = maker(engine)
     assert [panel.watch_row(symbol).receiving for symbol in (BTC, other)] == [True, True]
-    feed = cast(SilentFeed, engine.feed)
+    feed = engine.feed
+    assert isinstance(feed, SilentFeed)
     feed.status = FeedStatus(FeedState.LIVE, "It broke.", 1, 8.0, 99.0, connections=2, down=1, refused=(SYMBOL,))
     feed.by_symbol[SYMBOL] = FeedStatus(FeedState.BACKING_OFF, "It broke.")
     assert [panel.watch_row(symbol).receiving for symbol in (BTC, other)] == [False, True]
@@ -224,7 +211,8 @@ async def test_a_symbol_whose_connection_is_down_is_marked_and_no_other(engine: 
 async def test_a_wait_of_the_feed_counts_down(engine: Engine) -> None:
     panels = PanelMaker(engine, spread_percent=0, simulated=False)
     now_s = engine.clock.monotonic_s()
-    engine.feed.status = FeedStatus(FeedState.BACKING_OFF, "It broke.", 1, 8.0, now_s + 8.0)  # type: ignore[misc]
+    assert isinstance(engine.feed, SilentFeed)
+    engine.feed.status = FeedStatus(FeedState.BACKING_OFF, "It broke.", 1, 8.0, now_s + 8.0)
     assert panels.status().retry_in_s == pytest.approx(8, abs=0.01)
     await engine.clock.sleep(5)
     assert panels.status().retry_in_s == pytest.approx(3, abs=0.01)

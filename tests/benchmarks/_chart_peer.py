@@ -34,7 +34,7 @@ MINUTE_US = 60_000_000
 IN_VIEW = 300
 
 
-class Adapter(Pg):  # type: ignore[misc, valid-type]  # because the driver defines it
+class Adapter(Pg):  # type: ignore[misc]  # because the driver defines it
     """The driver's own sizes: 1400x900, the last 300 bars in view."""
 
     app: QApplication
@@ -76,11 +76,11 @@ class Adapter(Pg):  # type: ignore[misc, valid-type]  # because the driver defin
         origin_us = int(self.series.column("open_time_us")[0])
         self.win.show_between(origin_us + round(first * MINUTE_US), origin_us + round(last * MINUTE_US))
 
-    def update_last(self, o: float, h: float, l: float, c: float, v: float) -> None:  # noqa: E741  # the driver's names
-        self._upsert(int(self.series.column("open_time_us")[-1]), o, h, l, c, v)
+    def update_last(self, o: float, h: float, low: float, c: float, v: float) -> None:
+        self._upsert(int(self.series.column("open_time_us")[-1]), o, h, low, c, v)
 
-    def append(self, t: float, o: float, h: float, l: float, c: float, v: float) -> None:  # noqa: E741
-        self._upsert(int(t) * 1_000_000, o, h, l, c, v)
+    def append(self, t: float, o: float, h: float, low: float, c: float, v: float) -> None:
+        self._upsert(int(t) * 1_000_000, o, h, low, c, v)
 
     def region(self) -> QRegion | None:
         return None  # the chart knows what is dirty

@@ -24,8 +24,9 @@ from app.market.trade import Quote, Trade
 from app.market.units import E8
 from app.window_state import WindowState
 from tests.end_to_end.helpers import run_on_qt_loop
+from tests.live.databases import FakeDatabase
 from tests.live.helpers import START_US, FakeExchange, HandClock
-from tests.live.test_engine import FakeDatabase, FakeFeed
+from tests.live.test_engine import FakeFeed
 from widgets.chart.chart_widget import ChartWidget
 from widgets.main_window import MainWindow
 
@@ -51,7 +52,7 @@ async def measure(count: int) -> tuple[float, float]:
     engine = Engine(
         feed=feed,
         exchange=exchange,
-        open_database=lambda: FakeDatabase(),  # type: ignore[arg-type,return-value]  # because it is one in memory
+        open_database=FakeDatabase,
         clock=clock,
         exchange_clock=ExchangeClock(clock),
         queue_trades=1000,

@@ -65,7 +65,9 @@ def test_a_rolling_day_is_read(frame: bytes) -> None:
 
 def test_microseconds_and_milliseconds_are_told_apart() -> None:
     assert time_us_of(1723161255342) == time_us_of(1723161255342000) == 1723161255342000
-    assert decode(TRADE.replace(b"1723161255342,", b"1723161255342123,"))[2] == 1723161255342123  # type: ignore[index]
+    trade = decode(TRADE.replace(b"1723161255342,", b"1723161255342123,"))
+    assert isinstance(trade, Trade)
+    assert trade.time_us == 1723161255342123
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,9 @@ def test_fields_nobody_knows_yet_are_passed_over() -> None:
 
 def test_symbols_of_other_scripts_are_read() -> None:
     frame = trade_frame(1, "币安人生USDT").encode()
-    assert decode(frame)[0] == "币安人生USDT"  # type: ignore[index]
+    trade = decode(frame)
+    assert isinstance(trade, Trade)
+    assert trade.symbol == "币安人生USDT"
 
 
 @pytest.mark.parametrize(

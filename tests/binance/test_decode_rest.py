@@ -31,7 +31,7 @@ from app.market.trade import Trade
 
 FindData = Callable[[str], Path]
 
-KLINE = [
+KLINE: list[Any] = [
     1723161300000,
     "61828.00000000",
     "61860.80000000",
@@ -85,13 +85,13 @@ def test_a_kline_is_closed_only_when_the_exchange_is_past_its_end() -> None:
 
 
 def test_klines_in_microseconds_are_the_same() -> None:
-    in_us = [KLINE[0] * 1000, *KLINE[1:6], KLINE[6] * 1000 + 999, *KLINE[7:]]  # type: ignore[operator]
+    in_us = [KLINE[0] * 1000, *KLINE[1:6], KLINE[6] * 1000 + 999, *KLINE[7:]]
     assert decode_klines(body([in_us]), 1723161360000000) == decode_klines(body([KLINE]), 1723161360000000)
     assert not decode_klines(body([in_us]), 1723161359999999)[0].closed
 
 
 def test_klines_come_oldest_first_whatever_the_exchange_does() -> None:
-    later = [KLINE[0] + 60_000, *KLINE[1:6], KLINE[6] + 60_000, *KLINE[7:]]  # type: ignore[operator]
+    later = [KLINE[0] + 60_000, *KLINE[1:6], KLINE[6] + 60_000, *KLINE[7:]]
     times = [candle.open_time_us for candle in decode_klines(body([later, KLINE]), 0)]
     assert times == sorted(times)
 

@@ -13,7 +13,8 @@ import pytest
 from app.live.recorder import Recorder
 from storage.connection import connect
 from storage.migrate import migrate
-from tests.live.helpers import FakeWriter, recorder_for
+from tests.live.databases import FakeWriter
+from tests.live.helpers import recorder_for
 from tests.servers import EMBEDDED, empty_schema, running_server
 from tests.storage.helpers import World
 

@@ -11,7 +11,8 @@ from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.trade import Trade
 from tests.live.charts import Chart, assert_shows
-from tests.live.helpers import SYMBOL, FakeExchange, FakeStore, HandClock, folded, recorder_for, trade
+from tests.live.databases import FakeStore
+from tests.live.helpers import SYMBOL, FakeExchange, HandClock, folded, recorder_for, trade
 
 
 class Market:
@@ -33,8 +34,8 @@ class Market:
         assert tracker is not None
         return tracker
 
-    def chart(self, name: str, **changes: object) -> Chart:
-        return Chart(name, self.exchange, self.tracker, self.exchange_clock, self.clock, self.store, **changes)  # type: ignore[arg-type]
+    def chart(self, name: str) -> Chart:
+        return Chart(name, self.exchange, self.tracker, self.exchange_clock, self.clock, self.store)
 
     def hear(self, *trades: Trade) -> None:
         for one in trades:

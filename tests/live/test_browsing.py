@@ -74,13 +74,16 @@ async def test_browsing_sixty_symbols_asks_little_and_computes_only_what_is_look
             on_change=ignored,
         )
 
+    async def asks_more_than(seen: int) -> None:
+        await until(lambda: server.requests > seen, "the first request")
+
     symbols = sorted(symbol.name for symbol in await rest.symbols())
     assert len(symbols) == SYMBOLS
     for symbol in symbols[:-1]:
         seen = server.requests
         session = open_chart(symbol)
         looking = asyncio.ensure_future(session.run())
-        await until(lambda seen=seen: server.requests > seen, "the first request")  # type: ignore[misc]
+        await asks_more_than(seen)
         session.close()
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)

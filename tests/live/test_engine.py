@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,14 +15,15 @@ import pytest
 from app.binance.stream import BinanceFeed
 from app.live import databases
 from app.live.clock import ExchangeClock, SystemClock
-from app.live.databases import Database
+from app.live.databases import Database, OpenDatabase
 from app.live.engine import Engine
 from app.market.errors import FeedRejected, StoreError, StoreSchemaMismatch, StoreUnavailable
 from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
-from app.market.trade import MarketEvent, Trade
+from app.market.trade import MarketEvent
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import Listing, SimulatedMarket
-from tests.live.helpers import SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, trade, until
+from tests.live.databases import FakeDatabase, FakeWriter
+from tests.live.helpers import SYMBOL, FakeExchange, HandClock, trade, until
 
 
 class FakeFeed:
@@ -63,40 +64,9 @@ class FakeFeed:
                 await waiting
 
 
-class EngineWriter(FakeWriter):
-    """A writer that refuses and leaves behind what the test tells it to."""
-
-    def __init__(self, room: int = 1 << 60) -> None:
-        super().__init__(room)
-        self.refused = 0
-        self.left: list[Trade] = []
-
-    def unwritten(self) -> Sequence[Trade]:
-        return self.left
-
-
-class FakeDatabase:
-    """An open database in memory."""
-
-    label = "Memory"
-    reading_only = ""
-
-    def __init__(self, writer: EngineWriter | None = None) -> None:
-        self.writer = writer or EngineWriter()
-        self.store = FakeStore()
-        self.closed = False
-
-    def close(self, timeout_s: float = 0.0) -> bool:
-        self.closed = True
-        return True
-
-
-Open = Callable[[], Any]
-
-
 @asynccontextmanager
 async def engine_with(
-    open_database: Open, *, feed: TradeFeed | None = None, clock: Clock | None = None, queue_trades: int = 1000
+    open_database: OpenDatabase, *, feed: TradeFeed | None = None, clock: Clock | None = None, queue_trades: int = 1000
 ) -> AsyncIterator[Engine]:
     """An engine that has started; closed afterwards where the test did not."""
     clock = clock or HandClock()
@@ -157,7 +127,7 @@ async def test_what_came_before_the_database_opened_is_stored_also_where_the_end
 async def test_the_end_counts_what_was_refused_left_or_never_taken(
     room: int, refused: int, left: int, missing: int
 ) -> None:
-    database, feed = FakeDatabase(EngineWriter(room)), FakeFeed()
+    database, feed = FakeDatabase(writer=FakeWriter(room)), FakeFeed()
     async with engine_with(lambda: database, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         database.writer.refused, database.writer.left = refused, [trade(90 + number) for number in range(left)]
@@ -166,7 +136,7 @@ async def test_the_end_counts_what_was_refused_left_or_never_taken(
 
 
 async def test_the_end_counts_what_was_given_up_while_the_database_was_away() -> None:
-    database = FakeDatabase(EngineWriter(room=0))
+    database = FakeDatabase(writer=FakeWriter(room=0))
     database.writer.reason = "The database is away."
     feed = FakeFeed()
     async with engine_with(lambda: database, feed=feed) as engine:
@@ -253,7 +223,7 @@ async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None
 
 
 async def test_what_the_old_database_did_not_take_goes_to_the_new_one() -> None:
-    old, new, feed = FakeDatabase(EngineWriter(room=2)), FakeDatabase(), FakeFeed()
+    old, new, feed = FakeDatabase(writer=FakeWriter(room=2)), FakeDatabase(), FakeFeed()
     async with engine_with(lambda: old, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(1), trade(2))
@@ -270,8 +240,8 @@ async def test_what_the_old_database_did_not_take_goes_to_the_new_one() -> None:
 
 
 async def test_a_new_database_is_asked_what_it_holds_and_the_gap_up_to_now_is_wanted() -> None:
-    old, new, feed = FakeDatabase(), FakeDatabase(), FakeFeed()
-    new.store = FakeStore([trade(number) for number in range(1, 5)])
+    new = FakeDatabase([trade(number) for number in range(1, 5)])
+    old, feed = FakeDatabase(), FakeFeed()
     async with engine_with(lambda: old, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(7), trade(8))
@@ -362,9 +332,8 @@ async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
 
 
 async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None:
-    reading, feed = FakeDatabase(), FakeFeed()
+    reading, feed = FakeDatabase([trade(number) for number in range(1, 5)]), FakeFeed()
     reading.reading_only = "Reading only: the user “viewer” may only read this database, so trades are not recorded."
-    reading.store = FakeStore([trade(number) for number in range(1, 5)])
     async with engine_with(lambda: reading, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(900))
@@ -424,10 +393,12 @@ async def test_a_refusal_is_told_and_a_retry_begins_anew(database: FakeDatabase)
         await until(lambda: feed.runs == 2 and engine.feed_reason)
 
 
-async def test_when_a_part_of_the_feed_is_back_the_list_of_symbols_is_read_again(database: FakeDatabase) -> None:
+async def test_when_a_part_of_the_feed_is_back_the_list_of_symbols_is_read_again(
+    database: FakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     feed, asked = FakeFeed(), []
     async with engine_with(lambda: database, feed=feed) as engine:
-        engine.directory.refresh = lambda: asked.append(1)  # type: ignore[method-assign, misc, assignment]
+        monkeypatch.setattr(engine.directory, "refresh", lambda: asked.append(1))
         for down, expected in ((2, 1), (2, 1), (1, 2), (2, 2), (0, 3)):
             engine._on_feed_status(FeedStatus(FeedState.LIVE, "It broke." if down else "", connections=3, down=down))
             assert len(asked) == expected

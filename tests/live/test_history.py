@@ -14,7 +14,8 @@ from app.live.history import CandleHistory, better, join_parts
 from app.market.candle import Candle, CandleSource, combine
 from app.market.errors import FeedDisconnected, StoreUnavailable
 from app.market.interval import SECOND_US, Interval
-from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, HandClock, away, figures, folded, trade
+from tests.live.databases import FakeStore
+from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, away, figures, folded, trade
 
 TRADES, KLINE, MIXED = CandleSource.TRADES, CandleSource.KLINE, CandleSource.MIXED
 MINUTE = Interval.parse("1m")

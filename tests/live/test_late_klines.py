@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from app.live.history import CandleHistory
 from app.market.candle import Candle
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from tests.live.helpers import START_US, SYMBOL, FakeExchange, FakeStore, HandClock, trade
+from tests.live.databases import FakeStore
+from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, trade
 from tests.live.market import Market, every_second
 
 
@@ -32,9 +34,9 @@ class LateExchange(FakeExchange):
         self._late = FakeExchange(trades, EarlierClock(clock, round(late_s * SECOND_US)))
         self._short = short
 
-    async def klines(self, symbol: str, interval: Interval, **named: int | None) -> list[Candle]:  # type: ignore[override]
+    async def klines(self, symbol: str, interval: Interval, **named: Any) -> list[Candle]:
         asked_us, published_us = self.clock.now_us(), self._late.clock.now_us()
-        found = await self._late.klines(symbol, interval, **named)  # type: ignore[arg-type]
+        found = await self._late.klines(symbol, interval, **named)
         if self._short:
             return [one._replace(closed=interval.next_open_us(one.open_time_us) <= asked_us) for one in found]
         return [one for one in found if interval.next_open_us(one.open_time_us) <= published_us]

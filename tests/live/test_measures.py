@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.live.clock import ExchangeClock
 from app.live.measures import Distribution, Measures, PaintWatch
-from tests.live.helpers import START_US, FakeWriter, HandClock, recorder_for, trade
+from tests.live.databases import FakeWriter
+from tests.live.helpers import START_US, HandClock, recorder_for, trade
 
 
 def clocks(skew_us: int | None = 0) -> tuple[HandClock, ExchangeClock]:

@@ -9,7 +9,8 @@ import pytest
 
 from app.live.outbox import TradeOutbox
 from app.market.trade import Trade
-from tests.live.helpers import FakeWriter, trade, until
+from tests.live.databases import FakeWriter
+from tests.live.helpers import trade, until
 
 
 class Boxed:

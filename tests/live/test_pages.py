@@ -147,9 +147,9 @@ async def test_the_unfinished_kline_is_never_kept_whatever_our_clock_says(world:
         kept = world.rows("SELECT seconds, max(extract(epoch FROM open_time)::bigint) FROM klines GROUP BY 1")
         assert {seconds for seconds, _ in kept} == {60, 300, 30, 3600}
         until_us = market.now_us() - 60 * SECOND_US
-        assert all((seconds + opened) * SECOND_US <= until_us for seconds, opened in kept)  # type: ignore[operator]
+        assert all((seconds + opened) * SECOND_US <= until_us for seconds, opened in kept)
         ranges = world.rows("SELECT seconds, max(extract(epoch FROM end_time)::bigint) FROM kline_ranges GROUP BY 1")
-        assert all(end * SECOND_US <= until_us for _, end in ranges)  # type: ignore[operator]
+        assert all(end * SECOND_US <= until_us for _, end in ranges)
 
 
 def test_only_what_lacks_is_asked_for_and_neighbours_in_one_request() -> None:

@@ -8,7 +8,8 @@ from app.live.recorder import Recorder
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US
 from app.market.trade import Quote
-from tests.live.helpers import START_US, SYMBOL, FakeWriter, HandClock, recorder_for, trade
+from tests.live.databases import FakeWriter
+from tests.live.helpers import START_US, SYMBOL, HandClock, recorder_for, trade
 
 
 def receive(recorder: Recorder, *ids: int) -> None:

@@ -8,7 +8,8 @@ from app.live.tracker import SymbolTracker
 from app.market.candle import CandleSource
 from app.market.coverage import IdRanges
 from tests.live.charts import Chart
-from tests.live.helpers import SYMBOL, FakeExchange, FakeStore, HandClock, trade
+from tests.live.databases import FakeStore
+from tests.live.helpers import SYMBOL, FakeExchange, HandClock, trade
 
 LAST = 20_000
 

@@ -12,7 +12,8 @@ from app.live.recorder import Recorder
 from app.sandbox.faults import Faults
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import Listing, SimulatedMarket
-from tests.live.helpers import SYMBOL, FakeWriter, HandClock, recorder_for, until
+from tests.live.databases import FakeWriter
+from tests.live.helpers import SYMBOL, HandClock, recorder_for, until
 from tests.live.repairs import exchange_with, receive, repairing
 
 

@@ -12,7 +12,8 @@ from app.live import repair
 from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.market.coverage import IdRanges
-from tests.live.helpers import SYMBOL, FakeWriter, HandClock, recorder_for, trade, until
+from tests.live.databases import FakeWriter
+from tests.live.helpers import SYMBOL, HandClock, recorder_for, trade, until
 from tests.live.repairs import LAST, Answer, Moody, exchange_with, receive, repairing
 
 

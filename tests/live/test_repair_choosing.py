@@ -6,7 +6,8 @@ from app.live.recorder import Recorder
 from app.live.repair import Repairer
 from app.live.wanted import Download
 from app.market.trade import Trade
-from tests.live.helpers import SYMBOL, FakeWriter, HandClock, recorder_for, trade, until
+from tests.live.databases import FakeWriter
+from tests.live.helpers import SYMBOL, HandClock, recorder_for, trade, until
 from tests.live.repairs import LAST, exchange_with, receive, repairing
 
 

@@ -18,7 +18,8 @@ from app.market.interval import SECOND_US, Interval
 from app.market.series import Bar
 from app.market.trade import Trade
 from tests.live.charts import Chart, shown
-from tests.live.helpers import FakeStore, folded, trade
+from tests.live.databases import FakeStore
+from tests.live.helpers import folded, trade
 from tests.live.market import Market
 from tests.storage.helpers import World
 

@@ -23,7 +23,8 @@ from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import Listing, SimulatedMarket
 from app.sandbox.source import MarketSource
 from tests.live.charts import Chart, shown
-from tests.live.helpers import SYMBOL, FakeWriter, recorder_for, until
+from tests.live.databases import FakeWriter
+from tests.live.helpers import SYMBOL, recorder_for, until
 from tests.market.helpers import recorded_trades
 
 NAMES = [interval.name for interval in MENU_INTERVALS] + ["13m", "181m", "90s"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,18 +14,8 @@ from app.market.candle import Candle
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from tests.live.helpers import (
-    PATIENCE_S,
-    START_US,
-    SYMBOL,
-    FakeExchange,
-    FakeStore,
-    HandClock,
-    away,
-    folded,
-    trade,
-    until,
-)
+from tests.live.databases import FakeStore
+from tests.live.helpers import PATIENCE_S, START_US, SYMBOL, FakeExchange, HandClock, away, folded, trade, until
 from tests.live.market import Market, every_second
 
 
@@ -165,9 +156,9 @@ class SlowExchange(FakeExchange):
         super().__init__(trades, clock)
         self.may_answer = asyncio.Event()
 
-    async def klines(self, *arguments: object, **named: object) -> list[Candle]:
+    async def klines(self, *arguments: Any, **named: Any) -> list[Candle]:
         await self.may_answer.wait()
-        return await super().klines(*arguments, **named)  # type: ignore[arg-type]
+        return await super().klines(*arguments, **named)
 
 
 async def test_a_few_stored_candles_do_not_flash_before_the_published_ones() -> None:
@@ -215,9 +206,9 @@ class SlowStore(FakeStore):
         super().__init__(trades)
         self.may_answer = threading.Event()
 
-    def candles(self, *arguments: object, **named: object) -> list[Candle]:
+    def candles(self, *arguments: Any, **named: Any) -> list[Candle]:
         assert self.may_answer.wait(PATIENCE_S)
-        return super().candles(*arguments, **named)  # type: ignore[arg-type]
+        return super().candles(*arguments, **named)
 
 
 async def test_stored_candles_read_when_patience_is_over_show_although_they_are_few(
@@ -304,23 +295,24 @@ async def test_a_failed_load_is_stale_until_a_reload_fills_it_and_older_candles_
     market.close()
 
 
-async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loaded() -> None:
+async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     market = Market(every_second(400), now=200)
     chart = market.chart("1d")
-    parts = chart.session._history.parts
 
     async def refused(*arguments: object) -> list[Candle] | None:
         raise away()
 
-    chart.session._history.parts = refused  # type: ignore[method-assign,assignment]
-    market.hear(*market.trades[200:300])
-    await chart.session.run()
+    with monkeypatch.context() as patched:
+        patched.setattr(chart.session._history, "parts", refused)
+        market.hear(*market.trades[200:300])
+        await chart.session.run()
     market.hear(*market.trades[300:])
     chart.session.refresh()
     assert 390 <= chart.bars[-1].trades <= len(market.trades)
     assert not chart.bars[-1].complete
     assert chart.session.is_stale
-    chart.session._history.parts = parts  # type: ignore[method-assign]
     await chart.session.reload()
     chart.session.refresh()
     market.assert_right(chart)

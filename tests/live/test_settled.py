@@ -16,21 +16,12 @@ from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from storage.spool import FILE_NAME, DiskSpool
 from storage.spool_file import SpoolFile
-from tests.live.helpers import PATIENCE_S, SYMBOL, FakeStore, FakeWriter, HandClock, recorder_for, trade, until
+from tests.live.databases import FakeDatabase, FakeStore
+from tests.live.helpers import PATIENCE_S, SYMBOL, HandClock, recorder_for, trade, until
 
 
-class MemoryDatabase:
-    """A database of a store in memory."""
-
-    label = "in memory"
-
-    def __init__(self, *ids: int) -> None:
-        self.writer = FakeWriter()
-        self.store = FakeStore([trade(number) for number in ids])
-        self.reading_only = ""
-
-    def close(self, timeout_s: float = 0.0) -> bool:
-        return True
+def holding(*ids: int) -> FakeDatabase:
+    return FakeDatabase([trade(number) for number in ids])
 
 
 class SlowStore(FakeStore):
@@ -56,9 +47,9 @@ async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not
         ExchangeClock(HandClock()), MarketBoard(), queue_trades=100, repair_trades=0, spool=spool, clock=HandClock()
     )
     recorder.set_symbols([SYMBOL])
-    database = MemoryDatabase()
+    database = FakeDatabase()
     database.store = store = SlowStore(1, 2, 6)
-    settled = SettledIds(recorder, lambda: database, HandClock())  # type: ignore[arg-type, return-value]  # because a fake writer refuses nothing
+    settled = SettledIds(recorder, lambda: database, HandClock())
     recorder.outbox.start()
     try:
         await until(lambda: recorder.outbox.spool.trades == 3)
@@ -75,9 +66,9 @@ async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not
 
 
 async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps_read_again() -> None:
-    database, clock = MemoryDatabase(1, 9, 10), HandClock()
+    database, clock = holding(1, 9, 10), HandClock()
     recorder = recorder_for(clock=clock)
-    settled = SettledIds(recorder, lambda: database, clock)  # type: ignore[arg-type, return-value]  # because a fake writer refuses nothing
+    settled = SettledIds(recorder, lambda: database, clock)
     assert await settled.load([SYMBOL]) == {SYMBOL}
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
@@ -100,9 +91,9 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
 
 
 async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_back() -> None:
-    database, clock = MemoryDatabase(1, 2), HandClock()
+    database, clock = holding(1, 2), HandClock()
     recorder = recorder_for(clock=clock)
-    settled = SettledIds(recorder, lambda: database, clock)  # type: ignore[arg-type, return-value]  # because a fake writer refuses nothing
+    settled = SettledIds(recorder, lambda: database, clock)
     database.store.failure = StoreUnavailable("The database is away.")
     assert await settled.load([SYMBOL]) == set()
     await recorder.ingest([trade(9)])
@@ -117,10 +108,10 @@ async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_ba
 
 
 async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_noted() -> None:
-    database, clock = MemoryDatabase(1, 9), HandClock()
+    database, clock = holding(1, 9), HandClock()
     database.reading_only = "Reading only."
     recorder = recorder_for(clock=clock)
-    settled = SettledIds(recorder, lambda: database, clock)  # type: ignore[arg-type, return-value]  # because a fake writer refuses nothing
+    settled = SettledIds(recorder, lambda: database, clock)
     assert await settled.load([SYMBOL]) == set()
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None

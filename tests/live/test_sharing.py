@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +11,8 @@ from app.live.repair import Repairer
 from app.live.settled import SettledIds
 from app.live.sharing import SharedRepairs
 from app.market.errors import StoreUnavailable
-from tests.live.helpers import SYMBOL, FakeExchange, FakeStore, FakeWriter, HandClock, recorder_for, trade
+from tests.live.databases import FakeDatabase, FakeWriter
+from tests.live.helpers import SYMBOL, FakeExchange, HandClock, recorder_for, trade
 
 
 class Desk:
@@ -22,12 +22,12 @@ class Desk:
         self.clock = HandClock(trade(2_000).time_us)
         self.recorder: Recorder = recorder_for(clock=self.clock, repair_trades=100)
         self.recorder.attach(FakeWriter())
-        self.store = FakeStore()
+        database = FakeDatabase()
+        self.store = database.store
         self.exchange = FakeExchange([trade(number) for number in range(1, 1_000)], self.clock)
         self.repairer = Repairer(self.recorder, self.exchange, self.clock)
-        database = SimpleNamespace(store=self.store, reading_only="")
-        settled = SettledIds(self.recorder, lambda: database, self.clock)  # type: ignore[arg-type, return-value]  # because it has no writer
-        self.sharing = SharedRepairs(self.recorder, self.repairer, settled, lambda: database, self.clock)  # type: ignore[arg-type, return-value]  # the same
+        settled = SettledIds(self.recorder, lambda: database, self.clock)
+        self.sharing = SharedRepairs(self.recorder, self.repairer, settled, lambda: database, self.clock)
 
     def receive(self, *ids: int) -> None:
         for number in ids:

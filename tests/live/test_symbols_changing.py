@@ -17,8 +17,8 @@ from app.market.symbol import Symbol
 from app.market.trade import Trade
 from app.sandbox.server import SandboxServer
 from app.sandbox.staged import StagedMarket
+from tests.live.databases import FakeDatabase
 from tests.live.helpers import until
-from tests.live.test_engine import FakeDatabase
 
 NAMES = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
@@ -75,7 +75,7 @@ async def recording(
     engine = Engine(
         feed=BinanceFeed(server.ws_url, clock=clock, stall_after_s=stall_after_s),
         exchange=rest,
-        open_database=lambda: database,  # type: ignore[arg-type,return-value]  # because it is one in memory
+        open_database=lambda: database,
         clock=clock,
         exchange_clock=ExchangeClock(clock),
         queue_trades=10_000,

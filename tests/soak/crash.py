@@ -66,7 +66,7 @@ class Recording:
         self.first_round = self.acknowledged = first_round
         self.opened = threading.Event()
         self.closed = False
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 — it lives as long as the process
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  # because it lives as long as the process
         self._began = time.monotonic()
         self._last_words = ""
         self.opened_after_s = 0.0

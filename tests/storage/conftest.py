@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,7 +79,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
         # Joining and leaving stops whatever a failed test has left running.
         try:
             server.start()
-        except Exception as error:  # noqa: BLE001 — some tests leave what cannot be started
+        except Exception as error:  # noqa: BLE001  # because some tests leave what cannot be started
             print(error)
         server.stop()
         forget(path)
@@ -90,8 +90,10 @@ def servers(data_dir: Path) -> Iterator[Callable[..., EmbeddedServer]]:
     """Make users of the test's own server; those left are stopped."""
     made: list[EmbeddedServer] = []
 
-    def make(path: Path = data_dir, **options: object) -> EmbeddedServer:
-        made.append(EmbeddedServer(path, **options))  # type: ignore[arg-type]
+    def make(
+        path: Path = data_dir, *, postgres_bin: Path | None = None, system_folders: Iterable[Path] | None = None
+    ) -> EmbeddedServer:
+        made.append(EmbeddedServer(path, postgres_bin=postgres_bin, system_folders=system_folders))
         return made[-1]
 
     yield make

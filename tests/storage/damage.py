@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from app.market.builder import CandleBuilder
 from app.market.coverage import IdRanges
@@ -152,7 +153,7 @@ def mended(stored: dict[str, Content]) -> dict[str, Content]:
 Damager = Callable[[Connection, random.Random], None]
 
 
-def _any(connection: Connection, dice: random.Random, query: str) -> tuple[object, ...] | None:
+def _any(connection: Connection, dice: random.Random, query: str) -> tuple[Any, ...] | None:
     rows = connection.execute(query).fetchall()
     return dice.choice(rows) if rows else None
 
@@ -163,7 +164,7 @@ def lose_trades(connection: Connection, dice: random.Random) -> None:
         symbol_id, trade_id = row
         connection.execute(
             "DELETE FROM trades WHERE symbol_id = %s AND trade_id BETWEEN %s AND %s",
-            (symbol_id, trade_id, trade_id + dice.randrange(4)),  # type: ignore[operator]
+            (symbol_id, trade_id, trade_id + dice.randrange(4)),
         )
 
 
@@ -225,7 +226,7 @@ def split_a_range(connection: Connection, dice: random.Random) -> None:
     row = _any(connection, dice, "SELECT * FROM coverage WHERE last_trade_id > first_trade_id ORDER BY 1, 2")
     if row is not None:
         symbol_id, first, last = row
-        middle = dice.randrange(first, last) + 1  # type: ignore[call-overload]
+        middle = dice.randrange(first, last) + 1
         connection.execute("INSERT INTO coverage VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (symbol_id, middle, last))
         if dice.random() < 0.5:
             connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle
@@ -34,7 +35,7 @@ class World:
         assert self.writer.put(trades)
         assert self.writer.drain(PATIENCE_S)
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
             return connection.execute(query).fetchall()
 

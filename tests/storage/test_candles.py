@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 from bisect import bisect_left
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -129,9 +129,9 @@ def test_a_long_quiet_time_costs_no_candles_that_were_not_asked_for(world: World
     assert [candle.closed for candle in newest] == [True, True, True, True, False]
 
 
-def kline(open_us: int, price: int = 7, **changes: object) -> Candle:
-    made = Candle(open_us, price, price + 2, price - 2, price + 1, 50, 350, 4, 20, 140, source=CandleSource.KLINE)
-    return made._replace(**changes)  # type: ignore[arg-type]
+def kline(open_us: int, price: int = 7, *, trades: int = 4, closed: bool = True) -> Candle:
+    made = Candle(open_us, price, price + 2, price - 2, price + 1, 50, 350, trades, 20, 140, source=CandleSource.KLINE)
+    return made._replace(closed=closed)
 
 
 def test_a_kline_stands_in_where_trades_are_missing_and_only_there(world: World) -> None:
@@ -214,26 +214,20 @@ def test_symbols_are_remembered_as_given_and_recorded_ones_do_not_appear_by_them
 
 def test_many_threads_read_while_one_writes(world: World) -> None:
     trades = some_trades(6_000)
-    failures: list[BaseException] = []
 
     def read() -> None:
-        try:
-            for _ in range(10):
-                seen = world.store.candles("BTCUSDT", MINUTE)
-                # Batches were committed in order, so whatever is seen is the fold of a beginning of the trades.
-                assert seen == folded(trades[: sum(candle.trades for candle in seen)], MINUTE)
-        except BaseException as error:  # noqa: BLE001 — handed to the test's thread
-            failures.append(error)
+        for _ in range(10):
+            seen = world.store.candles("BTCUSDT", MINUTE)
+            # Batches were committed in order, so whatever is seen is the fold of a beginning of the trades.
+            assert seen == folded(trades[: sum(candle.trades for candle in seen)], MINUTE)
 
-    readers = [threading.Thread(target=read) for _ in range(4)]
-    for reader in readers:
-        reader.start()
-    for start in range(0, len(trades), 200):
-        world.writer.put(trades[start : start + 200])
-    for reader in readers:
-        reader.join()
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        for start in range(0, len(trades), 200):
+            world.writer.put(trades[start : start + 200])
     assert world.writer.drain(PATIENCE_S)
-    assert failures == []
+    for reader in readers:
+        reader.result()
 
 
 @pytest.mark.parametrize("name", ["1s", "7s", "17s"])

@@ -199,7 +199,7 @@ def test_a_data_directory_with_a_long_path_and_odd_characters_works(
             home.rename(longer)
             location.write_text(str(longer))
             url = server.start()
-            folder = Path(psycopg.conninfo.conninfo_to_dict(url)["host"])  # type: ignore[arg-type]
+            folder = Path(str(psycopg.conninfo.conninfo_to_dict(url)["host"]))
             assert answers(url)
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             os.kill(pid_of(server), signal.SIGKILL)

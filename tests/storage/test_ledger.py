@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from psycopg import ClientCursor
@@ -101,10 +102,11 @@ def test_ten_thousand_contradictions_are_few_questions(ledger: Ledger) -> None:
     asked = 0
 
     class Counting(ClientCursor[tuple[object, ...]]):
-        def execute(self, *arguments: object, **options: object) -> Counting:
+        def execute(self, *arguments: Any, **options: Any) -> Counting:
             nonlocal asked
             asked += 1
-            return super().execute(*arguments, **options)  # type: ignore[arg-type]
+            super().execute(*arguments, **options)
+            return self
 
     ledger.connection.cursor_factory = Counting
     done = ledger.store([trade._replace(quantity_e8=trade.quantity_e8 + 1) for trade in trades])

@@ -60,8 +60,13 @@ class Gate:
 def writers(url: str) -> Iterator[Callable[..., BatchWriter]]:
     made: list[BatchWriter] = []
 
-    def make(connect_by: Callable[[], Connection] = lambda: connect(url), **options: float) -> BatchWriter:
-        made.append(BatchWriter(connect_by, **options))  # type: ignore[arg-type]
+    def make(
+        connect_by: Callable[[], Connection] = lambda: connect(url),
+        *,
+        batch_seconds: float = 1.0,
+        queue_limit: int = 200_000,
+    ) -> BatchWriter:
+        made.append(BatchWriter(connect_by, batch_seconds=batch_seconds, queue_limit=queue_limit))
         return made[-1]
 
     yield make

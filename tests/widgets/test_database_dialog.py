@@ -25,8 +25,8 @@ REMOTE = DatabaseChoice(
 )
 
 
-def shown(choice: DatabaseChoice, **options: str) -> DatabaseDialog:
-    made = DatabaseDialog(choice, MEANINGS, read_url=parts_of, **options)  # type: ignore[arg-type]
+def shown(choice: DatabaseChoice, *, locked: str = "") -> DatabaseDialog:
+    made = DatabaseDialog(choice, MEANINGS, read_url=parts_of, locked=locked)
     made.show()
     made.activateWindow()
     return made

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.market.ports import FeedState
@@ -22,8 +23,8 @@ STATUS = StatusView(
 )
 
 
-def tone(widget: object) -> str:
-    return widget.property("tone") or ""  # type: ignore[attr-defined]
+def tone(widget: QWidget) -> str:
+    return str(widget.property("tone") or "")
 
 
 def test_the_quote_panel_shows_the_book_the_day_and_what_is_stored(window: MainWindow) -> None:

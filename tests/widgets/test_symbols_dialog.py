@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.market.symbol import Symbol
@@ -23,8 +23,8 @@ def dialog(qtbot: QtBot, prepared: QApplication) -> Iterator[SymbolsDialog]:
     made.deleteLater()
 
 
-def save(dialog: SymbolsDialog) -> QDialogButtonBox:
-    return dialog.buttons.button(QDialogButtonBox.StandardButton.Save)  # type: ignore[return-value]
+def save(dialog: SymbolsDialog) -> QPushButton:
+    return dialog.buttons.button(QDialogButtonBox.StandardButton.Save)
 
 
 @pytest.mark.parametrize("text", ["btcusdt,ETH/USDT", "BTCUSDT\nethusdt\n\nbtcusdt", '["BTCUSDT", "ETHUSDT"]'])

@@ -280,7 +280,8 @@ def test_the_menu_of_a_pane_offers_its_indicators(qtbot: QtBot, shown: ChartWidg
     offered = {action.text(): action for action in menu.actions()}
     assert any(text.startswith("Indicators…") for text in offered)
     ema = offered["EMA 20"].menu()
-    next(action for action in ema.actions() if action.text() == "Remove").trigger()  # type: ignore[attr-defined]
+    assert isinstance(ema, QMenu)
+    next(action for action in ema.actions() if action.text() == "Remove").trigger()
     menu.close()
     assert shown.studies == []
 
