@@ -311,18 +311,20 @@ async def test_a_database_that_opens_after_another_was_chosen_is_closed_again() 
 
 
 async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
-    old, new, may_open = FakeDatabase(), FakeDatabase(), threading.Event()
+    old, new = FakeDatabase(), FakeDatabase()
+    is_asked, may_open = threading.Event(), threading.Event()
 
     def open_slowly() -> FakeDatabase:
+        is_asked.set()
         assert may_open.wait(20)
         return new
 
     async with engine_with(lambda: old) as engine:
         await until(lambda: engine.database is not None)
         changing = asyncio.ensure_future(engine.change_database(open_slowly))
-        await asyncio.sleep(0.01)
+        await until(is_asked.is_set)
         with pytest.raises(StoreError, match="being changed already"):
-            await engine.change_database(lambda: FakeDatabase())
+            await engine.change_database(FakeDatabase)
         changing.cancel()
         await asyncio.gather(changing, return_exceptions=True)
         assert engine.database is old

@@ -180,23 +180,21 @@ async def test_a_few_stored_candles_do_not_flash_before_the_published_ones() -> 
     market.close()
 
 
+@pytest.mark.parametrize(("first", "patience_s"), [(0, 60.0), (300, 0.01)])
 async def test_stored_candles_show_at_once_where_they_fill_the_chart_or_the_exchange_is_slow(
-    monkeypatch: pytest.MonkeyPatch,
+    first: int, patience_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for first, patience_s in ((0, 60.0), (300, 0.01)):
-        monkeypatch.setattr("app.live.pages._PATIENCE_S", patience_s)
-        market = Market(every_second(400), now=379)
-        market.exchange = SlowExchange(market.trades, market.clock)
-        market.store = FakeStore(market.trades[first:380])
-        chart = market.chart("1s")
-        running = asyncio.create_task(chart.session.run())
-        async with asyncio.timeout(10):
-            while not len(chart.series):
-                await asyncio.sleep(0.001)
-        assert (chart.states, len(chart.series)) == ([("ready", "")], 380 - first)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        market.close()
+    monkeypatch.setattr("app.live.pages._PATIENCE_S", patience_s)
+    market = Market(every_second(400), now=379)
+    market.exchange = SlowExchange(market.trades, market.clock)
+    market.store = FakeStore(market.trades[first:380])
+    chart = market.chart("1s")
+    running = asyncio.create_task(chart.session.run())
+    await until(lambda: len(chart.series), "candles")
+    assert (chart.states, len(chart.series)) == ([("ready", "")], 380 - first)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    market.close()
 
 
 class SlowStore(FakeStore):
@@ -236,9 +234,7 @@ async def test_a_few_stored_candles_show_at_once_where_they_are_known_to_be_all(
     market.store.listed_us = START_US
     chart = market.chart("5s")
     running = asyncio.create_task(chart.session.run())
-    async with asyncio.timeout(10):
-        while not len(chart.series):
-            await asyncio.sleep(0.001)
+    await until(lambda: len(chart.series), "candles")
     assert (chart.states, len(chart.series)) == ([("ready", "")], 77)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

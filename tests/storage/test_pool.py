@@ -121,7 +121,8 @@ def test_a_closed_pool_lends_nothing_and_takes_back_what_is_lent(connecting: Cou
     connection = borrowed.__enter__()
     closing = threading.Thread(target=pool.close, args=(10.0,))
     closing.start()
-    time.sleep(0.05)
+    while not pool._closed:
+        time.sleep(0.001)
     with pytest.raises(StoreUnavailable, match="has been closed"), pool.borrowed("read"):
         pass
     assert connection.execute("SELECT 1").fetchone() == (1,)  # what is at work may finish
