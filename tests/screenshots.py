@@ -37,16 +37,8 @@ from app.sandbox.simulated import SimulatedMarket
 from app.sandbox.staged import StagedMarket
 from app.settings import Settings, load
 from tests.conftest import SHARED_DATA
-from tests.end_to_end.helpers import (
-    RECORDED_TRADES,
-    RECORDING,
-    Running,
-    open_window,
-    replay,
-    run_on_qt_loop,
-    serving,
-    until,
-)
+from tests.end_to_end.helpers import RECORDED_TRADES, RECORDING, Running, open_window, replay, run_on_qt_loop, until
+from tests.sandbox.helpers import serving
 from widgets.chart.arrangement import Arrangement
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.chart_style import ChartStyle, Kind

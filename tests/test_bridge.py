@@ -23,8 +23,8 @@ from app.market.ports import FeedState, FeedStatus
 from app.market.series import Bar
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import SimulatedMarket
-from app.settings import load
-from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, serving, until
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
+from tests.sandbox.helpers import serving
 from widgets.export_dialog import ExportDialog
 from widgets.notice_bar import NoticeAction
 from widgets.symbols_dialog import SymbolsDialog
@@ -46,16 +46,7 @@ def play(qtbot: QtBot, data_dir: Path) -> Play:
     def run(scene: Scene) -> None:
         async def work() -> None:
             async with serving(SimulatedMarket(seed=5)) as server:
-                settings = load(
-                    {
-                        "data_dir": str(data_dir),
-                        "symbols": "BTCUSDT,ETHUSDT,SOLUSDT",
-                        "binance_ws_url": server.ws_url,
-                        "binance_rest_url": server.rest_url,
-                    },
-                    environment={},
-                    file=data_dir / "none.toml",
-                )
+                settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT,SOLUSDT")
                 async with open_window(settings, simulated=False) as running:
                     await until(lambda: shown(running))
                     await scene(running, server)

@@ -15,9 +15,10 @@ from app.sandbox.simulated import SimulatedMarket
 from app.settings import Settings, load
 from storage.connection import connect
 from storage.database import Database
-from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, serving, until
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, until
 from tests.keyrings import MemoryKeyring, using
 from tests.program import silent_server
+from tests.sandbox.helpers import serving
 from tests.storage.listening import listening
 from widgets.database_dialog import DatabaseDialog, DialogState
 from widgets.database_form import DatabaseKind

@@ -15,8 +15,9 @@ from app.sampling import KEPT_S, Sampler
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import load
 from app.wiring import engine_for
-from tests.end_to_end.helpers import open_window, run_on_qt_loop, serving, until
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.live.helpers import HandClock
+from tests.sandbox.helpers import serving
 
 
 @pytest.fixture
@@ -96,16 +97,7 @@ def test_the_window_shows_metrics_and_log_while_they_are_open(
 
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = load(
-                {
-                    "data_dir": str(data_dir),
-                    "symbols": "BTCUSDT",
-                    "binance_ws_url": server.ws_url,
-                    "binance_rest_url": server.rest_url,
-                },
-                environment={},
-                file=data_dir / "none.toml",
-            )
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
             async with open_window(settings) as running:
                 dock = running.window.diagnostics
                 await until(lambda: running.engine.recorder.measures.painted.count)

@@ -20,6 +20,7 @@ from app.sandbox.server import SandboxServer
 from app.settings import Settings, load
 from storage.cluster import has_cluster
 from tests.program import NOWHERE, exchange, servers_in, silent_server
+from tests.sandbox.helpers import serving
 
 RECORDING = ("ws_raw/examples_spot_btcusdt_20240808.gz",)
 NAMES = ["versions", "disk", "database", "exchange", "clock", "feed"]
@@ -107,12 +108,8 @@ def test_a_clock_that_is_off_is_a_warning_that_names_the_direction(
 async def test_a_replay_of_the_past_is_a_clock_that_is_off_and_no_failure(
     settings_for: Callable[..., Settings], shared_data: Callable[[str], Path]
 ) -> None:
-    server = SandboxServer(RecordingSource([shared_data(name) for name in RECORDING], speed=1.0))
-    await server.start()
-    try:
+    async with serving(RecordingSource([shared_data(name) for name in RECORDING], speed=1.0)) as server:
         findings = {one.name: one for one in await doctor._exchange(settings_for(server))}
-    finally:
-        await server.stop()
     assert levels(findings) == {"exchange": "ok", "clock": "warning", "feed": "ok"}
     assert "ahead of the exchange's" in findings["clock"].sentence
 

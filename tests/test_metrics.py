@@ -20,25 +20,16 @@ from app.metrics_server import HOST, MetricsServer, observing, watch_loop
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import Settings, load
 from app.wiring import engine_for
-from tests.end_to_end.helpers import serving, until
+from tests.end_to_end.helpers import settings_in, until
 from tests.live.helpers import HandClock
+from tests.sandbox.helpers import serving
 
 
 @asynccontextmanager
 async def recording(data_dir: Path) -> AsyncIterator[tuple[Engine, Settings]]:
     """An engine that records a simulated market and has stored some of it."""
     async with serving(SimulatedMarket(seed=3)) as server:
-        settings = load(
-            {
-                "data_dir": str(data_dir),
-                "symbols": "BTCUSDT,ETHUSDT",
-                "binance_ws_url": server.ws_url,
-                "binance_rest_url": server.rest_url,
-                "batch_seconds": 0.05,
-            },
-            environment={},
-            file=data_dir / "none.toml",
-        )
+        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", batch_seconds=0.05)
         async with engine_for(settings) as engine:
             engine.start(settings.symbols)
             try:

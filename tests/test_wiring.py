@@ -18,6 +18,7 @@ from app.sandbox.simulated import LISTINGS, SimulatedMarket
 from app.settings import Settings, load
 from app.wiring import engine_for, exchange_rest
 from tests.binance.helpers import until
+from tests.sandbox.helpers import serving
 
 
 class SleepyClock:
@@ -37,10 +38,8 @@ class SleepyClock:
 
 @pytest.fixture
 async def server() -> AsyncIterator[SandboxServer]:
-    made = SandboxServer(SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=200))
-    await made.start()
-    yield made
-    await made.stop()
+    async with serving(SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=200)) as made:
+        yield made
 
 
 def settings_for(server: SandboxServer, tmp_path: Path) -> Settings:

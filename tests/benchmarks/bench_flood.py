@@ -24,10 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.live.engine import Engine
 from app.market.trade import Trade
-from app.settings import load
 from storage.connection import connect
 from storage.database import Database
-from tests.end_to_end.helpers import open_window, run_on_qt_loop, sandbox_process, until
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, simulated_settings, until
 
 HEARTBEAT_S = 0.01
 
@@ -39,16 +38,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        with sandbox_process("--rate", str(options.rate), "--history", "1d") as environment:
-            settings = load(
-                {
-                    "data_dir": f"{folder}/data",
-                    "binance_ws_url": environment["CRYPTOPIPE_BINANCE_WS_URL"],
-                    "binance_rest_url": environment["CRYPTOPIPE_BINANCE_REST_URL"],
-                },
-                environment={},
-                file=Path(folder) / "none.toml",
-            )
+        arguments = ("--rate", str(options.rate), "--history", "1d")
+        with simulated_settings(Path(folder) / "data", *arguments) as settings:
             sent: dict[str, Sent] = {}
             run_on_qt_loop(lambda: flood(settings, options.seconds, sent))
         check(settings.data_dir, sent)

@@ -25,9 +25,8 @@ from app.live.measures import Measures
 from app.live.recorder import Recorder
 from app.live.session import ChartSession
 from app.market.trade import MarketEvent, Trade
-from app.settings import load
 from tests.benchmarks.bench_flood import at, delays
-from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, sandbox_process, until
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
 
 SHARE = 0.59  # of the sandbox's trades: those of the symbols that the program records by default
 
@@ -100,16 +99,8 @@ def main() -> None:
     for rate in options.rates.split(","):
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o711)
-            with sandbox_process("--rate", str(float(rate) / SHARE), "--history", "1d") as environment:
-                settings = load(
-                    {
-                        "data_dir": f"{folder}/data",
-                        "binance_ws_url": environment["CRYPTOPIPE_BINANCE_WS_URL"],
-                        "binance_rest_url": environment["CRYPTOPIPE_BINANCE_REST_URL"],
-                    },
-                    environment={},
-                    file=Path(folder) / "none.toml",
-                )
+            arguments = ("--rate", str(float(rate) / SHARE), "--history", "1d")
+            with simulated_settings(Path(folder) / "data", *arguments) as settings:
                 print(f"{rate} trades/s asked for")
                 watch = Watch()
                 with watch.installed():

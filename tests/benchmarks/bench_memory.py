@@ -34,8 +34,7 @@ from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series import CandleSeries
 from app.market.symbol import Symbol
 from app.market.units import E8
-from app.settings import load
-from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, sandbox_process, until
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
 from widgets.chart.chart_widget import ChartWidget
 
 PARTS = ("watching", "million", "switching")
@@ -61,18 +60,10 @@ def say(what: str, value_mb: float, most_mb: float) -> None:
 
 
 def in_window(minutes: float, switching: bool) -> None:
-    with tempfile.TemporaryDirectory() as folder, sandbox_process("--rate", "200", "--history", "30d") as environment:
+    with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        settings = load(
-            {
-                "data_dir": f"{folder}/data",
-                "binance_ws_url": environment["CRYPTOPIPE_BINANCE_WS_URL"],
-                "binance_rest_url": environment["CRYPTOPIPE_BINANCE_REST_URL"],
-            },
-            environment={},
-            file=Path(folder) / "none.toml",
-        )
-        run_on_qt_loop(lambda: watched(settings, minutes, switching))
+        with simulated_settings(Path(folder) / "data", "--rate", "200", "--history", "30d") as settings:
+            run_on_qt_loop(lambda: watched(settings, minutes, switching))
 
 
 async def watched(settings, minutes: float, switching: bool) -> None:

@@ -24,9 +24,8 @@ import psutil
 from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.market.units import E8
-from app.settings import load
 from storage.database import Database
-from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, sandbox_process, until
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
 from tests.storage.conftest import forget
 
 MINUTE = Interval.parse("1m")
@@ -163,16 +162,7 @@ def main() -> None:
         data_dir = Path(folder) / "data"
         begin_us = fill(data_dir, options.days)
         try:
-            with sandbox_process("--rate", str(options.rate), "--history", "1d") as environment:
-                settings = load(
-                    {
-                        "data_dir": str(data_dir),
-                        "binance_ws_url": environment["CRYPTOPIPE_BINANCE_WS_URL"],
-                        "binance_rest_url": environment["CRYPTOPIPE_BINANCE_REST_URL"],
-                    },
-                    environment={},
-                    file=data_dir / "none.toml",
-                )
+            with simulated_settings(data_dir, "--rate", str(options.rate), "--history", "1d") as settings:
                 run_on_qt_loop(lambda: scroll(settings, begin_us, options.seconds, options.days, options.in_view))
         finally:
             forget(data_dir)

@@ -26,6 +26,7 @@ class FeedOptions(TypedDict, total=False):
     connect_timeout_s: float
     shutout: Shutout
     symbols_each: int
+    proxy: str
 
 
 def make_feed(

@@ -33,24 +33,14 @@ from app.sandbox.garbage import Garbage
 from app.sandbox.recording import RecordingSource
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
-from app.sandbox.source import MarketSource
 from tests.binance.feeds import FeedOptions, make_feed, running
 from tests.binance.helpers import FastClock, Recorder, until
+from tests.sandbox.helpers import serving
 
 FindData = Callable[[str], Path]
 
 FIRST_ID, LAST_ID = 3735683259, 3735703162
 LAST_OF_BEGIN = FIRST_ID + 2277
-
-
-@contextlib.asynccontextmanager
-async def serving(source: MarketSource) -> AsyncIterator[SandboxServer]:
-    server = SandboxServer(source)
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
 
 
 @contextlib.asynccontextmanager

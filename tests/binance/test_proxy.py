@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import logging
@@ -21,32 +20,25 @@ from app.market.ports import FeedState
 from app.recent_log import RecentLog
 from app.sandbox.server import SandboxServer
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
+from tests.binance.feeds import make_feed, running
 from tests.binance.helpers import FastClock, Recorder, until
 from tests.binance.proxies import HOST, PASSWORD, PASSWORD_QUOTED, USER, HttpProxy, Socks5Proxy
+from tests.sandbox.helpers import serving
 
 BY = {"http": HttpProxy, "socks5h": Socks5Proxy}
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[SandboxServer]:
-    server = SandboxServer(SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=200))
-    await server.start()
-    yield server
-    await server.stop()
+    async with serving(SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=200)) as server:
+        yield server
 
 
 @contextlib.asynccontextmanager
 async def receiving(url: str, proxy: str, recorder: Recorder) -> AsyncIterator[BinanceFeed]:
-    feed = BinanceFeed(url, clock=FastClock(), proxy=proxy)
-    feed.set_symbols(["BTCUSDT"])
-    feed.on_status(recorder.statuses.append)
-    task = asyncio.create_task(feed.run(recorder))
-    try:
+    feed = make_feed(url, FastClock(), recorder, proxy=proxy)
+    async with running(feed, recorder):
         yield feed
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def asked_over_rest(url: str, proxy: str) -> int:

@@ -25,9 +25,7 @@ from app.live.engine import Engine
 from app.market.ports import Clock
 from app.metrics_server import observing
 from app.sandbox.recording import RecordingSource
-from app.sandbox.server import SandboxServer
-from app.sandbox.source import MarketSource
-from app.settings import Settings
+from app.settings import Settings, load
 from app.window_state import load_state
 from app.wiring import engine_for
 from widgets.chart.chart_widget import ChartWidget
@@ -49,15 +47,10 @@ class Running:
     engine: Engine
 
 
-@contextlib.asynccontextmanager
-async def serving(source: MarketSource) -> AsyncIterator[SandboxServer]:
-    """A sandbox exchange on this loop."""
-    server = SandboxServer(source)
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
+def settings_in(data_dir: Path, ws_url: str, rest_url: str, **options: object) -> Settings:
+    """Settings of a program on that exchange, and nothing of a file or of the environment."""
+    addresses = {"binance_ws_url": ws_url, "binance_rest_url": rest_url}
+    return load({"data_dir": str(data_dir), **addresses, **options}, environment={}, file=data_dir / "none.toml")
 
 
 def replay(files: Sequence[Path], speed: float = math.inf) -> RecordingSource:
@@ -139,6 +132,14 @@ def sandbox_process(*arguments: str) -> Iterator[dict[str, str]]:
         process.stdin.close()
         assert process.wait(10) == 0
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def simulated_settings(data_dir: Path, *arguments: str) -> Iterator[Settings]:
+    """Settings of a program on ``cryptopipe sandbox`` with these arguments, which runs in a process of its own."""
+    with sandbox_process(*arguments) as environment:
+        urls = (environment[f"CRYPTOPIPE_BINANCE_{kind}_URL"] for kind in ("WS", "REST"))
+        yield settings_in(data_dir, *urls)
 
 
 def run_program(environment: dict[str, str], *arguments: str, seconds: float = 60.0) -> str:

@@ -18,7 +18,6 @@ from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series import Bar
 from app.market.trade import Trade
 from app.market.units import parse_e8
-from app.settings import load
 from storage.database import Database
 from tests.end_to_end.helpers import (
     PROGRAM,
@@ -29,10 +28,11 @@ from tests.end_to_end.helpers import (
     run_on_qt_loop,
     run_program,
     sandbox_process,
-    serving,
+    settings_in,
     until,
     wait_for,
 )
+from tests.sandbox.helpers import serving
 
 EXPECTED_1M = "klines/derived_expected_1m_btcusdt_20240808_2354-0005.csv"
 ARCHIVE_5M = "archive/BTCUSDT-5m-2024-08.csv.gz"
@@ -180,21 +180,10 @@ def recorded_trades(files: list[Path]) -> list[Trade]:
     return trades
 
 
-def test_the_window_shows_the_exchanges_candles_after_every_interval(
-    recording, full_minutes, archived_5m, data_dir, tmp_path
-):
+def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, full_minutes, archived_5m, data_dir):
     async def scenario() -> None:
         async with serving(replay(recording)) as server:
-            settings = load(
-                {
-                    "data_dir": str(data_dir),
-                    "binance_ws_url": server.ws_url,
-                    "binance_rest_url": server.rest_url,
-                    "symbols": "BTCUSDT",
-                },
-                environment={},
-                file=tmp_path / "none.toml",
-            )
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
             async with open_window(settings) as running:
                 await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
                 for interval in [*INTERVALS, Interval.parse("5m"), Interval.parse("1m")]:

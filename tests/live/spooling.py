@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.live.outbox import TradeOutbox
 from app.market.coverage import IdRanges
-from app.market.ports import WriterStatus
+from app.market.ports import StoredListener, WriterStatus
 from app.market.trade import Trade
 from storage.spool import FILE_NAME, DiskSpool
 from tests.live.helpers import SYMBOL, HandClock, trade, until
@@ -45,6 +45,9 @@ class ShakyWriter:
         return WriterStatus(
             self.reason, len(self.queue), len(self.ledger.stored), at_work_s=99.0 if self.hangs and self.queue else 0.0
         )
+
+    def on_stored(self, listener: StoredListener) -> None:
+        """Tells nobody: what is committed stands in the ledger."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
         if self.queue and len(self.queue) + len(trades) > self.limit:
@@ -125,6 +128,17 @@ async def run_in(folder: Path, **options: int) -> AsyncIterator[Run]:
         yield run
     finally:
         await run.box.finish()
+
+
+@asynccontextmanager
+async def spooled_in(folder: Path, writer: ShakyWriter, count: int = 100) -> AsyncIterator[Run]:
+    """A run in whose spool the first ``count`` trades are, because the writer's database is away."""
+    writer.reason = AWAY
+    async with run_in(folder) as run:
+        run.box.attach(writer)
+        await run.put(batch(1, count))
+        await until(lambda: run.box.spool.trades == count)
+        yield run
 
 
 def batch(first: int, last: int) -> list[Trade]:

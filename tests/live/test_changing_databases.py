@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ import pytest
 
 from app.live import databases
 from app.live.databases import DatabaseKeeper
+from app.live.engine import Engine
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
 from app.sandbox.server import SandboxServer
@@ -24,6 +25,7 @@ from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.filelock import FileLock
 from tests.live.helpers import recorder_for, until
+from tests.sandbox.helpers import serving
 
 SYMBOL = "BTCUSDT"
 MARKET = [Listing("BTC", "60000", "0.01", "0.00001", 1.0)]
@@ -47,14 +49,33 @@ def settings_for(data_dir: Path, tmp_path: Path) -> Callable[..., Settings]:
     return make
 
 
+@pytest.fixture
+def dying(data_dir: Path) -> Iterator[EmbeddedServer]:
+    """A real server that a test stops and starts."""
+    server = EmbeddedServer(data_dir.with_name("dying"))
+    yield server
+    assert server.stop()
+
+
+def market() -> AbstractAsyncContextManager[SandboxServer]:
+    return serving(SimulatedMarket(3, MARKET, rate=400.0))
+
+
 @asynccontextmanager
-async def market() -> AsyncIterator[SandboxServer]:
-    server = SandboxServer(SimulatedMarket(3, MARKET, rate=400.0))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
+async def recording_into(
+    database: EmbeddedServer, settings_for: Callable[..., Settings], **options: str
+) -> AsyncIterator[Engine]:
+    """An engine that records the market into that server, which it starts; at the end no trade is left over."""
+    url = database.start()
+    async with market() as server:
+        addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
+        async with engine_for(settings_for(database_url=url, repair_trades="0", **addresses, **options)) as engine:
+            engine.start([SYMBOL])
+            try:
+                await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
+                yield engine
+            finally:
+                assert await engine.close() == 0
 
 
 def held(settings: Settings) -> IdRanges:
@@ -117,30 +138,18 @@ async def test_with_repair_the_new_database_is_brought_up_to_now(
 
 
 async def test_a_server_that_dies_is_left_for_another_with_all_that_it_was_not_given(
-    settings_for: Callable[..., Settings], data_dir: Path
+    settings_for: Callable[..., Settings], dying: EmbeddedServer
 ) -> None:
-    dying = EmbeddedServer(data_dir.with_name("dying"))
-    url = dying.start()
-    try:
-        async with market() as server:
-            addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
-            async with engine_for(settings_for(database_url=url, repair_trades="0", **addresses)) as engine:
-                engine.start([SYMBOL])
-                try:
-                    await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
-                    await asyncio.to_thread(dying.stop)
-                    before = engine.recorder.trades_received
-                    await until(lambda: engine.recorder.trades_received > before + 100)
-                    await until(lambda: engine.database.writer.status.reason)
-                    await engine.change_database(lambda: open_database(settings_for()))
-                    received = engine.recorder.tracker(SYMBOL).received.held
-                finally:
-                    assert await engine.close() == 0
-        in_new = await asyncio.to_thread(held, settings_for())
-        with psycopg.connect(dying.start()) as connection:
-            in_old = IdRanges(connection.execute("SELECT first_trade_id, last_trade_id FROM coverage").fetchall())
-    finally:
-        assert dying.stop()
+    async with recording_into(dying, settings_for) as engine:
+        await asyncio.to_thread(dying.stop)
+        before = engine.recorder.trades_received
+        await until(lambda: engine.recorder.trades_received > before + 100)
+        await until(lambda: engine.database.writer.status.reason)
+        await engine.change_database(lambda: open_database(settings_for()))
+        received = engine.recorder.tracker(SYMBOL).received.held
+    in_new = await asyncio.to_thread(held, settings_for())
+    with psycopg.connect(dying.start()) as connection:
+        in_old = IdRanges(connection.execute("SELECT first_trade_id, last_trade_id FROM coverage").fetchall())
     assert list(IdRanges([*in_old, *in_new])) == list(received)
     assert in_new.count() >= 100
 
@@ -173,14 +182,15 @@ async def test_a_change_is_done_though_another_program_keeps_the_server_of_the_o
 
 
 class Slow:
-    """Opens a database once it is let; ``opened`` is that database."""
+    """Opens a database once it is asked and let; ``opened`` is that database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.let = threading.Event()
+        self.asked, self.let = threading.Event(), threading.Event()
         self.opened: Database | None = None
 
     def __call__(self) -> Database:
+        self.asked.set()
         assert self.let.wait(20)
         self.opened = open_database(self._settings)
         return self.opened
@@ -204,7 +214,7 @@ async def test_a_second_change_given_up_while_it_opens_leaves_nothing_open(
     in_use = keeper.database
     slow = Slow(settings_for())
     second = asyncio.ensure_future(keeper.change(slow))
-    await asyncio.sleep(0.05)
+    await until(slow.asked.is_set)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
@@ -221,7 +231,7 @@ async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_
     slow = Slow(settings_for())
     keeper = DatabaseKeeper(recorder_for(), slow, on_open=_nothing_more, on_failure=lambda: None)
     running = asyncio.ensure_future(keeper.run())
-    await asyncio.sleep(0.05)
+    await until(slow.asked.is_set)
     await keeper.change(lambda: open_database(settings_for(database_url=other_url)))
     running.cancel()
     assert await keeper.close() == 0
@@ -230,69 +240,42 @@ async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_
 
 
 async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_one_that_is_away(
-    settings_for: Callable[..., Settings], other_url: str, data_dir: Path
+    settings_for: Callable[..., Settings], other_url: str, dying: EmbeddedServer
 ) -> None:
     assert open_database(settings_for(database_url=other_url)).close()
     reading = settings_for(database_url=f"{other_url} options='-c default_transaction_read_only=on'")
-    dying = EmbeddedServer(data_dir.with_name("dying"))
-    url = dying.start()
-    try:
-        async with market() as server:
-            addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
-            async with engine_for(
-                settings_for(database_url=url, repair_trades="0", spool_megabytes="0", **addresses)
-            ) as engine:
-                engine.start([SYMBOL])
-                try:
-                    await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
-                    in_use = engine.database
-                    await asyncio.to_thread(dying.stop)
-                    await until(lambda: in_use.writer.status.reason and in_use.writer.status.queued)
-                    with pytest.raises(
-                        StoreError, match=r"^[0-9,]+ trades wait for the database in use, which is away"
-                    ):
-                        await engine.change_database(lambda: open_database(reading))
-                    assert engine.database is in_use
-                    await asyncio.to_thread(dying.start)
-                    await until(lambda: not in_use.writer.status.reason)
-                    await engine.change_database(lambda: open_database(reading))
-                    assert engine.database is not None
-                    assert engine.database.reading_only
-                finally:
-                    assert await engine.close() == 0
-    finally:
-        assert dying.stop()
+    async with recording_into(dying, settings_for, spool_megabytes="0") as engine:
+        in_use = engine.database
+        assert in_use is not None
+        await asyncio.to_thread(dying.stop)
+        await until(lambda: in_use.writer.status.reason and in_use.writer.status.queued)
+        with pytest.raises(StoreError, match=r"^[0-9,]+ trades wait for the database in use, which is away"):
+            await engine.change_database(lambda: open_database(reading))
+        assert engine.database is in_use
+        await asyncio.to_thread(dying.start)
+        await until(lambda: not in_use.writer.status.reason)
+        await engine.change_database(lambda: open_database(reading))
+        assert engine.database is not None
+        assert engine.database.reading_only
 
 
 async def test_what_waits_for_a_database_that_is_away_stays_on_disk_while_one_is_only_read_and_goes_to_the_next(
-    settings_for: Callable[..., Settings], other_url: str, data_dir: Path
+    settings_for: Callable[..., Settings], other_url: str, dying: EmbeddedServer
 ) -> None:
     assert open_database(settings_for(database_url=other_url)).close()
     reading = settings_for(database_url=f"{other_url} options='-c default_transaction_read_only=on'")
-    dying = EmbeddedServer(data_dir.with_name("dying"))
-    url = dying.start()
-    try:
-        async with market() as server:
-            addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
-            async with engine_for(settings_for(database_url=url, repair_trades="0", **addresses)) as engine:
-                outbox = engine.recorder.outbox
-                engine.start([SYMBOL])
-                try:
-                    await until(lambda: engine.database is not None and engine.recorder.trades_received > 50)
-                    await asyncio.to_thread(dying.stop)
-                    await until(lambda: outbox.spool.trades > 100)
-                    await engine.change_database(lambda: open_database(reading))
-                    kept = outbox.spooled(SYMBOL)
-                    spooled = outbox.spool.trades
-                    received = engine.recorder.trades_received
-                    await until(lambda: engine.recorder.trades_received > received + 100)
-                    assert outbox.spool.trades == spooled
-                    await engine.change_database(lambda: open_database(settings_for()))
-                    await until(lambda: not outbox.is_spooling)
-                finally:
-                    assert await engine.close() == 0
-        in_new = await asyncio.to_thread(held, settings_for())
-    finally:
-        dying.stop()
+    async with recording_into(dying, settings_for) as engine:
+        outbox = engine.recorder.outbox
+        await asyncio.to_thread(dying.stop)
+        await until(lambda: outbox.spool.trades > 100)
+        await engine.change_database(lambda: open_database(reading))
+        kept = outbox.spooled(SYMBOL)
+        spooled = outbox.spool.trades
+        received = engine.recorder.trades_received
+        await until(lambda: engine.recorder.trades_received > received + 100)
+        assert outbox.spool.trades == spooled
+        await engine.change_database(lambda: open_database(settings_for()))
+        await until(lambda: not outbox.is_spooling)
+    in_new = await asyncio.to_thread(held, settings_for())
     assert kept.count() > 100
     assert all(not in_new.missing(first, last) for first, last in kept)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from app.market.interval import SECOND_US
@@ -19,6 +21,14 @@ async def joined(market: Market, name: str, *heard: Trade) -> Chart:
     market.hear(*heard)
     await chart.session.run()
     return chart
+
+
+async def assert_right_after(market: Market, chart: Chart, late: Sequence[Trade], *heard: Trade) -> None:
+    """What was missing comes late, and these are heard after it: no candle is doubted any more, and all are right."""
+    await market.recorder.ingest(late)
+    market.hear(*heard)
+    chart.session.tick()
+    market.assert_right(chart)
 
 
 def at(chart: Chart, seconds: float) -> Bar:
@@ -50,10 +60,7 @@ async def test_trades_missing_at_the_end_of_the_seams_candle_make_it_incomplete(
     chart.session.refresh()
     assert not at(chart, 200).complete
     assert not at(chart, 250).complete
-    await market.recorder.ingest(market.trades[230:245])
-    market.hear(*market.trades[300:])
-    chart.session.tick()
-    market.assert_right(chart)
+    await assert_right_after(market, chart, market.trades[230:245], *market.trades[300:])
     market.close()
 
 
@@ -67,10 +74,7 @@ async def test_empty_candles_after_the_seam_are_believed_again_when_what_was_mis
     market.hear(trades[3])
     chart.session.refresh()
     assert not at(chart, 4).complete
-    await market.recorder.ingest([trades[2]])
-    market.hear(trades[4])
-    chart.session.tick()
-    market.assert_right(chart)
+    await assert_right_after(market, chart, [trades[2]], trades[4])
     market.close()
 
 
@@ -85,10 +89,7 @@ async def test_many_candles_at_once_are_doubted_one_by_one() -> None:
     await chart.session._join()
     chart.session.refresh()
     assert [bar.open_time_us for bar in chart.bars if not bar.complete] == [at(chart, 303)[1], at(chart, 316)[1]]
-    await market.recorder.ingest([trades[2]])
-    market.hear(trades[4])
-    chart.session.tick()
-    market.assert_right(chart)
+    await assert_right_after(market, chart, [trades[2]], trades[4])
     market.close()
 
 
@@ -108,10 +109,7 @@ async def test_the_seams_candle_is_doubted_when_the_first_trade_after_it_follows
     market.hear(trades[3])  # the third, in the seam's candle, is missing
     chart.session.refresh()
     assert not at(chart, 121 if quiet else 61).complete
-    await market.recorder.ingest([trades[2]])
-    market.hear(trades[4])
-    chart.session.tick()
-    market.assert_right(chart)
+    await assert_right_after(market, chart, [trades[2]], trades[4])
     market.close()
 
 
@@ -124,10 +122,7 @@ async def test_empty_candles_are_doubted_also_where_time_had_opened_the_next_tra
     market.hear(trades[3])  # the third is missing
     chart.session.refresh()
     assert [at(chart, seconds).complete for seconds in (5, 10, 15)] == [False, False, False]
-    await market.recorder.ingest([trades[2]])
-    market.hear(trades[4])
-    chart.session.tick()
-    market.assert_right(chart)
+    await assert_right_after(market, chart, [trades[2]], trades[4])
     market.close()
 
 

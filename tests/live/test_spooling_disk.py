@@ -15,7 +15,7 @@ from app.market.ports import SpoolStatus
 from app.market.trade import Trade
 from storage.spool import DiskSpool
 from tests.live.helpers import PATIENCE_S, SYMBOL, until
-from tests.live.spooling import AWAY, Ledger, Run, ShakyWriter, batch, run_in
+from tests.live.spooling import AWAY, Ledger, Run, ShakyWriter, batch, run_in, spooled_in
 
 
 async def test_what_even_the_spool_cannot_take_is_given_up_counted_and_asked_for_again(tmp_path: Path) -> None:
@@ -39,11 +39,7 @@ async def test_what_even_the_spool_cannot_take_is_given_up_counted_and_asked_for
 
 async def test_a_spool_that_breaks_hands_back_what_it_lost(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
-    writer.reason = AWAY
-    async with run_in(tmp_path) as run:
-        run.box.attach(writer)
-        await run.put(batch(1, 5_000))
-        await until(lambda: run.box.spool.trades == 5_000)
+    async with spooled_in(tmp_path, writer, 5_000) as run:
         run.spool._file._connection.execute("UPDATE batches SET checksum = 1 WHERE number = 1")
         writer.reason = ""
         await run.is_straight()
@@ -60,11 +56,7 @@ async def test_a_fault_in_the_spool_leaves_the_direct_way(
         raise ZeroDivisionError
 
     writer = ShakyWriter(ledger := Ledger())
-    writer.reason = AWAY
-    async with run_in(tmp_path) as run:
-        run.box.attach(writer)
-        await run.put(batch(1, 100))
-        await until(lambda: run.box.spool.trades == 100)
+    async with spooled_in(tmp_path, writer) as run:
         monkeypatch.setattr(DiskSpool, "read", fail)
         monkeypatch.setattr(run.box._disk.overflow, "_lent_to", None)
         writer.reason = ""
@@ -88,11 +80,7 @@ def deny(action: int) -> Callable[..., int]:
 
 async def test_what_cannot_be_read_just_now_stays_on_disk_until_it_can(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
-    writer.reason = AWAY
-    async with run_in(tmp_path) as run:
-        run.box.attach(writer)
-        await run.put(batch(1, 100))
-        await until(lambda: run.box.spool.trades == 100)
+    async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_SELECT))
         writer.reason = ""
         await until(lambda: "not authorized" in run.box.spool.reason)
@@ -107,11 +95,7 @@ async def test_what_cannot_be_read_just_now_stays_on_disk_until_it_can(tmp_path:
 
 async def test_what_the_disk_would_not_let_go_of_is_let_go_of_later(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
-    writer.reason = AWAY
-    async with run_in(tmp_path) as run:
-        run.box.attach(writer)
-        await run.put(batch(1, 100))
-        await until(lambda: run.box.spool.trades == 100)
+    async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_DELETE))
         writer.reason = ""
         await run.is_straight()
@@ -123,11 +107,7 @@ async def test_what_the_disk_would_not_let_go_of_is_let_go_of_later(tmp_path: Pa
 
 async def test_at_the_end_what_waits_is_put_on_disk_though_something_else_went_wrong_there(tmp_path: Path) -> None:
     writer = ShakyWriter(Ledger())
-    writer.reason = AWAY
-    async with run_in(tmp_path) as run:
-        run.box.attach(writer)
-        await run.put(batch(1, 100))
-        await until(lambda: run.box.spool.trades == 100)
+    async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_SELECT))
         writer.reason = ""
         await until(lambda: "not authorized" in run.box.spool.reason)

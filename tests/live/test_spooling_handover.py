@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.live.helpers import until
-from tests.live.spooling import AWAY, Ledger, ShakyWriter, batch, run_in
+from tests.live.spooling import Ledger, ShakyWriter, batch, run_in, spooled_in
 
 
 async def test_a_database_that_may_only_be_read_gets_nothing_of_the_spool_and_fills_it_no_more(tmp_path: Path) -> None:
     away, reading, writing = ShakyWriter(Ledger()), ShakyWriter(Ledger()), ShakyWriter(ledger := Ledger())
-    away.reason = AWAY
-    async with run_in(tmp_path) as run:
-        run.box.attach(away)
-        await run.put(batch(1, 100))
-        await until(lambda: run.box.spool.trades == 100)
+    async with spooled_in(tmp_path, away) as run:
         await run.put(batch(101, 110))
         assert await run.box.save() == []
         run.box.attach(reading, recording=False)
@@ -49,11 +44,19 @@ async def test_while_another_database_is_about_to_come_its_trades_wait_in_memory
         await run.is_straight()
         await run.put(batch(1, 10))
         await until(lambda: len(old.queue) == 10)
-        run.clock.on_sleep = lambda _: setattr(run.clock, "time_us", 0)  # no time passes
+        looks = 0
+
+        def count_looks(_: float) -> None:
+            nonlocal looks
+            looks += 1
+            run.clock.time_us = 0  # no time passes
+
+        run.clock.on_sleep = count_looks
         run.box.attach(None)
         run.box.hold()
         await run.put(batch(11, 600))
-        await asyncio.sleep(0.05)
+        looked = looks
+        await until(lambda: looks > looked + 50)
         assert run.spool.last_number == 0
         run.box.put_first(old.unwritten())
         run.box.attach(new)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,52 +17,16 @@ from storage.embedded import EmbeddedServer
 from storage.postmaster import find_server
 from tests.soak.checks import differences, missing_of_rounds
 from tests.soak.tape import trades_of_round
+from tests.storage.small_disk import MB, SmallDisk, mounted
 
 PATIENCE_S = 40.0
 SEED = 9
-MB = 1 << 20
-
-
-class SmallDisk:
-    """A disk of its own at ``path``."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._filler = path / "filler"
-
-    @property
-    def free(self) -> int:
-        facts = os.statvfs(self.path)
-        return facts.f_bavail * facts.f_frsize
-
-    def fill(self, leave: int = 0) -> None:
-        """Take all the room but ``leave`` bytes."""
-        with self._filler.open("ab", buffering=0) as filler, contextlib.suppress(OSError):
-            while self.free > leave:
-                filler.write(bytes(min(MB, self.free - leave)))
-
-    def make_room(self) -> None:
-        self._filler.unlink()
 
 
 @pytest.fixture
 def disk(reachable_folder: Path) -> Iterator[SmallDisk]:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root on Linux")
-    path = reachable_folder / "small-disk"
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128m,mode=0711", "tmpfs", path],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        path.rmdir()
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    yield SmallDisk(path)
-    subprocess.run(["umount", path], check=True)
-    path.rmdir()
+    with mounted(reachable_folder / "small-disk", "size=128m,mode=0711") as made:
+        yield made
 
 
 class Recorder:

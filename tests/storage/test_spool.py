@@ -23,6 +23,7 @@ from storage.spool_batch import Entry
 from storage.spool_contents import SpoolContents
 from storage.spool_file import is_damage
 from tests.live.helpers import SYMBOL, trade
+from tests.storage.small_disk import SmallDisk, mounted
 
 PLENTY = 1 << 30
 
@@ -244,34 +245,20 @@ async def test_killed_again_and_again_it_holds_all_that_it_said_it_had_taken(tmp
 
 
 @pytest.fixture
-def small_disk(reachable_folder: Path) -> Iterator[Path]:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root on Linux")
-    path = reachable_folder / "spool-disk"
-    path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", path], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        path.rmdir()
-        pytest.skip("a small disk cannot be mounted here")
-    yield path
-    subprocess.run(["umount", path], check=True)
-    path.rmdir()
+def disk(reachable_folder: Path) -> Iterator[SmallDisk]:
+    with mounted(reachable_folder / "spool-disk", "size=4m") as made:
+        yield made
 
 
-async def test_a_full_disk_keeps_what_it_has_and_empties_without_room(small_disk: Path) -> None:
-    async with spool_in(small_disk) as spool:
+async def test_a_full_disk_keeps_what_it_has_and_empties_without_room(disk: SmallDisk) -> None:
+    async with spool_in(disk.path) as spool:
         taken = 0
         while more := await spool.append(trades(taken + 1, taken + 2_000)):
             taken += more
         assert taken > 10_000
         assert "is full" in spool.status.reason
-        filler = small_disk / "filler"
-        with filler.open("ab", buffering=0) as file:
-            try:
-                while file.write(bytes(1024)):
-                    continue
-            except OSError:
-                pass
+        disk.fill()
+        assert disk.free == 0
         assert await contents(spool) == trades(1, taken)
         await spool.forget(spool.last_number)
         assert spool.status.trades == 0

@@ -16,6 +16,7 @@ from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.market.series import CandleSeries
 from app.market.units import parse_e8
+from tests.widgets.chart.charts import BTC, series_of, settle, zigzag
 from widgets.chart.chart_widget import ChartWidget
 
 
@@ -32,6 +33,15 @@ def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
     # By processEvents alone nothing is deleted outside of a loop, and all later tests style and lay out what is left.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     QApplication.processEvents()
+
+
+@pytest.fixture
+def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
+    """A thousand candles of 100 to 110 on the chart, the latest in view."""
+    made = series_of(zigzag(1000))
+    chart.set_series(made, BTC)
+    settle(qtbot, chart)
+    return made
 
 
 @pytest.fixture

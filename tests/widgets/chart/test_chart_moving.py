@@ -37,15 +37,6 @@ MINUTE_US = 60_000_000
 _STILL = QPoint()
 
 
-@pytest.fixture
-def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
-    """A thousand candles on the chart, the latest in view."""
-    made = series_of(zigzag(1000))
-    chart.set_series(made, BTC)
-    settle(qtbot, chart)
-    return made
-
-
 def turn_wheel(chart: ChartWidget, x: float, *, angle: QPoint = _STILL, pixels: QPoint = _STILL) -> None:
     viewport = canvas_of(chart).viewport()
     where = QPointF(x, 200)

@@ -31,15 +31,6 @@ SHIFT, NO_KEYS = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifi
 CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 
 
-@pytest.fixture
-def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
-    """A thousand candles of 100 to 110 on the chart, the latest in view."""
-    made = series_of(zigzag(1000))
-    chart.set_series(made, BTC)
-    settle(qtbot, chart)
-    return made
-
-
 def at(chart: ChartWidget, slot: int, price: float) -> QPoint:
     return place(chart, FIRST_SLOT + slot, price).toPoint()
 
