@@ -10,8 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import load
-from tests.end_to_end.helpers import open_window, run_on_qt_loop, serving, until
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
+from tests.sandbox.helpers import serving
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 TURNS, COMPARED_EVERY = 30, 5
