@@ -196,10 +196,7 @@ class CandleSeries:
         self._columns.splice(at, end - at, len(candles))
         self._fill(at, candles)
         span = self._span(at, len(candles), len(candles) - (end - at))
-        if at == end:
-            self._pyramid.touch(span.first, span.last)
-        else:
-            self._pyramid.reset()
+        self._pyramid.touch(span.first, span.last)
         self._changed(span, shape=True)
 
     def prepend(self, candles: Iterable[Candle]) -> int:
