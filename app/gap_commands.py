@@ -118,7 +118,7 @@ async def _fetched(
             return read_gaps(connection, names), fetched, why
     finally:
         begin_ending()
-        await in_background(partial(database.close, _CLOSE_S), "close-database")
+        await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
 
 
 async def _fetch(

@@ -122,7 +122,7 @@ class DatabaseKeeper:
                     self._use(database)
                     await self._on_open(database)
                 else:  # another was chosen while this one opened
-                    await in_background(partial(database.close, _CLOSE_S), "close-database")
+                    await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
                 continue
             if chosen is self._open_database:
                 await self._wait(reason, wait_s)
@@ -281,7 +281,8 @@ async def _retired(database: Database, recorder: Recorder, *, hopeful: bool, hol
     try:
         if hopeful:
             await database.writer.flush(_FLUSH_S)
-        await in_background(partial(database.close, _CLOSE_S if hopeful else _HOPELESS_S), "close-database")
+        close = partial(database.close, _CLOSE_S if hopeful else _HOPELESS_S)
+        await in_background(close, "close-database", to_its_end=True)
     except Exception as error:  # because what follows must not depend on it: the trades left, and the next database
         logger.critical("the database was not closed in order", exc_info=error)
     return database.writer.unwritten()
