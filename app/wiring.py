@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from app.binance.endpoints import check_rest_base, check_ws_base, exchange_of
 from app.binance.rest import BinanceRest
@@ -102,9 +103,15 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
             shutout=shutout,
             spool=spool_of(settings),
         )
-        engine.silence.on_stalled = lambda name: feed.doubt(f"Trades of {name} do not arrive", name)
+        engine.silence.on_stalled = partial(_doubt_streams, feed)
         async with _watching(engine, feed, rest):
             yield engine
+
+
+def _doubt_streams(feed: BinanceFeed, symbols: Sequence[str]) -> None:
+    """Replace the connections of these symbols, each once."""
+    for symbol in symbols:
+        feed.doubt(f"Trades of {symbol} do not arrive", symbol)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ live mean more: the symbol's stream has stalled, alone among those of its connec
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from app.live.clock import ExchangeClock
 from app.live.recorder import Recorder
@@ -28,7 +28,7 @@ class SilentSymbols:
     """
     Looks after the recorded symbols of which ``is_receiving`` says that their connection is live; until cancelled.
 
-    ``on_stalled`` is called with a symbol whose stream has stalled, and not again before that brought something.
+    ``on_stalled`` is called with the symbols whose streams have stalled, with none again before that brought something.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class SilentSymbols:
         *,
         is_receiving: Callable[[str], bool],
     ) -> None:
-        self.on_stalled: Callable[[str], None] = lambda _: None
+        self.on_stalled: Callable[[list[str]], None] = lambda _: None
         self._recorder = recorder
         self._exchange = exchange
         self._clock = clock
@@ -73,23 +73,35 @@ class SilentSymbols:
         }
         if behind:
             await self._clock.sleep(_ON_ITS_WAY_S)
-        for name, newest in behind.items():
-            if self._newest_ids().get(name) == self._newest[name]:
-                await self._catch_up(name, newest, since_us)
+        stalled: list[str] = []
+        try:
+            for name, newest in behind.items():
+                if self._newest_id(name) == self._newest[name] and await self._catch_up(name, newest) >= since_us:
+                    stalled.append(name)
+        finally:
+            self._tell(stalled)
 
-    async def _catch_up(self, name: str, newest: int, since_us: int) -> None:
+    async def _catch_up(self, name: str, newest: int) -> int:
+        """Take in the newest trade; return when it was made, UTC microseconds."""
         page = await self._exchange.trades_from(name, newest, limit=1)
         if not page:
-            return
+            return 0
         await self._recorder.note_newest(page[0])
         self._newest[name] = page[0].trade_id
-        if page[0].time_us >= since_us and name not in self._stalled:
-            self._stalled.add(name)
+        return page[0].time_us
+
+    def _tell(self, stalled: Iterable[str]) -> None:
+        new = [name for name in stalled if name not in self._stalled]
+        self._stalled.update(new)
+        for name in new:
             logger.warning("%s: its stream brings nothing while it trades", name, extra={"symbol": name})
-            self.on_stalled(name)
+        if new:
+            self.on_stalled(new)
 
     def _newest_ids(self) -> dict[str, int]:
-        """Return the newest id known of each symbol whose connection is live, `_NONE` where none is."""
-        trackers = map(self._recorder.tracker, filter(self._is_receiving, self._recorder.symbols))
-        newest = {tracker.symbol: tracker.newest_id for tracker in trackers if tracker is not None}
-        return {name: _NONE if last is None else last for name, last in newest.items()}
+        """Return the newest id known of each symbol whose connection is live."""
+        return {name: self._newest_id(name) for name in self._recorder.symbols if self._is_receiving(name)}
+
+    def _newest_id(self, name: str) -> int:
+        tracker = self._recorder.tracker(name)
+        return _NONE if tracker is None or tracker.newest_id is None else tracker.newest_id

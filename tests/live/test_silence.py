@@ -26,7 +26,7 @@ class Silence:
         self.symbols = SilentSymbols(
             self.recorder, self.exchange, self.clock, exchange_clock, is_receiving=lambda _: self.live
         )
-        self.symbols.on_stalled = self.stalled.append
+        self.symbols.on_stalled = self.stalled.extend
         self.hear(1, 2)
 
     def hear(self, *ids: int) -> None:
