@@ -87,7 +87,7 @@ class Link:
         ``proxy``: its address, or None.
 
         Raises:
-            OSError, InvalidHandshake: as `websockets.asyncio.client.connect`; `connection.explain` reads them.
+            OSError, InvalidHandshake: as `websockets.asyncio.client.connect`; `faults.explain` reads them.
         """
         socket = await connect(
             url,
