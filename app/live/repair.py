@@ -22,7 +22,7 @@ from app.live.setbacks import Setbacks
 from app.live.tracker import SymbolTracker
 from app.live.wanted import WantedTrades
 from app.market.coverage import IdRanges
-from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage
+from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.ports import Clock, TradeHistory
 
 logger = logging.getLogger(__name__)
@@ -136,6 +136,10 @@ class Repairer:
             fetched = await self._fetch(chunk)
         except FeedDisconnected as error:
             return self._on_away(chunk, error)
+        except UnknownSymbol as error:  # known without a request perhaps, and the same of every gap
+            missing = chunk.tracker.missing_ids()
+            first, last = missing.first or chunk.first, missing.last or chunk.last
+            self._set_aside(chunk.tracker, first, last, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
         except (FeedRejected, MalformedMessage) as error:
             if not self._look_closer(chunk):
                 self._set_aside(chunk.tracker, *chunk.of, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
@@ -319,7 +323,7 @@ class Repairer:
             counts=1 if shortest_s < _REFUSED_S else self._tries,
         )
         if setback.delay_s <= shortest_s:
-            missing = last - first + 1
+            missing = sum(end - begin + 1 for begin, end in tracker.missing_ids().within(first, last))
             logger.log(
                 level,
                 "repair of %d %s trades put off for %g s: %s",

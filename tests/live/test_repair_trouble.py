@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.live.recorder import Recorder
+from app.live.repair import Repairer
 from app.market.coverage import IdRanges
-from app.market.errors import FeedRejected
+from app.market.errors import FeedRejected, UnknownSymbol
 from app.market.trade import Trade
 from tests.live.helpers import SYMBOL, HandClock, away, trade, until
 from tests.live.repairs import LAST, exchange_with, receive, repairing
@@ -64,6 +65,22 @@ async def test_a_refused_gap_is_put_off_for_long_and_tried_again(recorder: Recor
         exchange.failure = None
         await until(lambda: recorder.missing() == 0)
         assert repairer.failures >= 3
+
+
+async def test_of_a_symbol_that_the_exchange_does_not_know_no_gap_is_tried_after_the_first(recorder: Recorder) -> None:
+    """A delisted symbol is known without asking, so that a thousand gaps would be tried without a pause."""
+    exchange = exchange_with(range(1, LAST))
+    exchange.failure = UnknownSymbol(SYMBOL)
+    receive(recorder, *range(1, LAST, 2))
+    repairer = Repairer(recorder, exchange, exchange.clock)
+    assert await repairer.step() == 0
+    assert await repairer.step() > 0  # there is nothing to do
+    assert len(exchange.trade_calls) == 1
+    assert repairer.repairing == set()
+    receive(recorder, LAST + 2)  # it goes on, so perhaps it is known again
+    await repairer.step()
+    assert len(exchange.trade_calls) == 2
+    recorder.outbox.close()
 
 
 async def test_a_bug_in_one_gap_is_said_once_and_keeps_nobody_from_the_others(
