@@ -9,6 +9,8 @@ from app.market.errors import UsageError
 from app.market.interval import SECOND_US
 
 _DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?")
+_FIRST = [1, 1, 1, 0, 0, 0]
+"""Year, month, day, hour, minute and second where they are left out."""
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
@@ -26,14 +28,15 @@ def parse_date(text: str, rules: tzinfo, now_us: int) -> int:
     date, clock = _DATE.fullmatch(text), _CLOCK.fullmatch(text)
     if date is not None:
         parts = [int(part) for part in date.groups() if part is not None]
-        parts += [1] * (3 - len(parts))
     elif clock is not None:
         today = datetime.fromtimestamp(now_us // SECOND_US, rules)
         parts = [today.year, today.month, today.day, *(int(part) for part in clock.groups() if part is not None)]
     else:
         raise UsageError(f"“{text}” is no date. Type one like 2024-03-01 or 2024-03-01 14:30.")
+    year, month, day, hour, minute, second = parts + _FIRST[len(parts) :]
     try:
-        time_us = round(datetime(*parts, tzinfo=rules).astimezone(UTC).timestamp()) * SECOND_US  # type: ignore[misc, arg-type]  # because mypy cannot count them
+        there = datetime(year, month, day, hour, minute, second, tzinfo=rules)
+        time_us = round(there.astimezone(UTC).timestamp()) * SECOND_US
     except (ValueError, OverflowError):
         raise UsageError(f"There is no {text}: look at the day and the time again.") from None
     if time_us > now_us:
