@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from widgets import icons, style
 from widgets.diagnostics_log import LogPanel
 from widgets.diagnostics_tile import MetricTile
+from widgets.keys import key_text
 from widgets.labels import ElidedLabel, label
 from widgets.theme import DARK, Palette
 from widgets.views import MetricView
@@ -129,7 +130,7 @@ class DiagnosticsDock(QDockWidget):
         self.note = ElidedLabel("", "faint", style.font(style.SMALL_PX))
         self.close_button = QToolButton()
         self.close_button.setAccessibleName("Close the diagnostics")
-        self.close_button.setToolTip("Close the diagnostics (Ctrl+Shift+D)")
+        self.close_button.setToolTip(f"Close the diagnostics ({key_text('diagnostics')})")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.close_button.clicked.connect(lambda: self.close())
         self.setTitleBarWidget(self._title())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtGui import QFont, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -11,6 +11,7 @@ from app.market.symbol import Symbol
 from widgets import icons, style
 from widgets.folding import fold
 from widgets.interval_bar import IntervalBar
+from widgets.keys import key_text
 from widgets.labels import SteadyLabel, label
 from widgets.numbers import direction, percent, price
 from widgets.theme import DARK, PALETTES, Palette
@@ -28,7 +29,7 @@ class SymbolButton(QPushButton):
         super().__init__()
         self.setObjectName("symbolButton")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setToolTip("Choose a symbol (Ctrl+K)")
+        self.setToolTip(f"Choose a symbol ({key_text('symbols')})")
         self.setAccessibleName("Choose a symbol")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.name = label("", font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
@@ -98,16 +99,16 @@ class TopBar(QFrame):
         self.chart_button = _tool("How the chart draws", "How the chart draws")
         self.chart_button.setObjectName("chartButton")
         self.chart_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the text
-        self.indicators_button = _tool("Indicators", f"Add, set or remove indicators ({_keys('Ctrl+I')})")
+        self.indicators_button = _tool("Indicators", f"Add, set or remove indicators ({key_text('indicators')})")
         self.indicators_button.setText("Indicators")
         self._chart_divider = _divider()
-        self.search = _tool("Search symbols", "Search symbols (Ctrl+K, or just type)")
-        self.search.setText(" " + _keys("Ctrl+K").replace("+", " "))
+        self.search = _tool("Search symbols", f"Search symbols ({key_text('symbols')}, or just type)")
+        self.search.setText(" " + key_text("symbols").replace("+", " "))
         self.theme = _tool("Change theme", "")
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("exportButton")
         self.export_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.export_button.setToolTip("Write candles to a file (Ctrl+E)")
+        self.export_button.setToolTip(f"Write candles to a file ({key_text('export')})")
         self.menu_button = _tool("Menu", "Menu")
         self.menu_button.setMenu(self._make_menu())
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -186,10 +187,10 @@ class TopBar(QFrame):
         menu.setFont(style.font())
         # The keys themselves are the window's.
         menu.addAction("Symbols…", self.symbols_requested.emit)
-        menu.addAction(f"Database…\t{_keys('Ctrl+D')}", self.database_requested.emit)
-        menu.addAction(f"Export candles…\t{_keys('Ctrl+E')}", self.export_requested.emit)
-        menu.addAction(f"Diagnostics\t{_keys('Ctrl+Shift+D')}", self.diagnostics_requested.emit)
-        menu.addAction(f"Keys and mouse\t{_keys('F1')}", self.keys_requested.emit)
+        menu.addAction(f"Database…\t{key_text('database')}", self.database_requested.emit)
+        menu.addAction(f"Export candles…\t{key_text('export')}", self.export_requested.emit)
+        menu.addAction(f"Diagnostics\t{key_text('diagnostics')}", self.diagnostics_requested.emit)
+        menu.addAction(f"Keys and mouse\t{key_text('keys')}", self.keys_requested.emit)
         menu.addSeparator()
         self.theme_menu = ThemeMenu(menu)
         self.theme_menu.theme_chosen.connect(self.theme_requested)
@@ -229,10 +230,6 @@ class TopBar(QFrame):
         layout.addStretch(1)
         for part in right:
             layout.addWidget(part)
-
-
-def _keys(text: str) -> str:
-    return QKeySequence(text).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def _tool(name: str, tip: str) -> QToolButton:

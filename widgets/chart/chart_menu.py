@@ -81,12 +81,12 @@ def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str
 def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
     """Add what can be done to that pane, and the panes that are closed."""
     at, keys, title = panes.arrangement.index(key), panes.arrangement.keys, panes.title_of(key)
-    up = menu.addAction(f"Move {title} up\tCtrl+Shift+↑", lambda: panes.move(key, -1))
+    up = menu.addAction(f"Move {title} up{_keys('pane_up')}", lambda: panes.move(key, -1))
     up.setEnabled(at > 0)
-    down = menu.addAction(f"Move {title} down\tCtrl+Shift+↓", lambda: panes.move(key, 1))
+    down = menu.addAction(f"Move {title} down{_keys('pane_down')}", lambda: panes.move(key, 1))
     down.setEnabled(at < len(keys) - 1)
     if key != PRICE:
-        menu.addAction(f"Close {title}\tDel", lambda: panes.close(key))
+        menu.addAction(f"Close {title}{_keys('close_pane')}", lambda: panes.close(key))
     for other in TITLES:
         if other not in keys:
             menu.addAction(f"Show {TITLES[other]}", partial(panes.open, other))

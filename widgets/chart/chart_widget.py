@@ -30,6 +30,7 @@ from widgets.chart.time_style import TimeStyle
 from widgets.chart.time_text import countdown, full_time
 from widgets.chart.zone_picker import ZoneButton, ZonePicker
 from widgets.chart.zones import zone_named
+from widgets.keys import key_text
 from widgets.theme import DARK, Palette
 from widgets.views import GapBand
 
@@ -63,7 +64,7 @@ class ChartWidget(ChartView):
         self._state_timer = single_shot(self, self._states.show)
         self._latest = QPushButton("→ latest", self)
         self._latest.setObjectName("latest")
-        self._latest.setToolTip("Follow the latest candle (End)")
+        self._latest.setToolTip(f"Follow the latest candle ({key_text('latest')})")
         self._latest.clicked.connect(self.follow_latest)
         self._latest.hide()
         self._chip = Chip(self)

@@ -46,7 +46,7 @@ def fill_reading_menu(
     if scene.measure is None:
         menu.addAction("Measure from here\tShift+drag", partial(chart.toggle_measure, position))
     else:
-        menu.addAction("Remove the measure\tEsc", chart.clear_measure)
+        menu.addAction(f"Remove the measure\t{key_text('cancel')}", chart.clear_measure)
     magnet = menu.addAction(f"Snap to prices\t{key_text('magnet')}")
     magnet.setCheckable(True)
     magnet.setChecked(scene.magnet)

@@ -8,6 +8,7 @@ from typing import Protocol
 from PySide6.QtWidgets import QMenu
 
 from widgets.chart.time_style import TimeStyle
+from widgets.keys import key_text
 
 
 class TellsTimes(Protocol):
@@ -23,7 +24,7 @@ class TellsTimes(Protocol):
 def fill_time_menu(menu: QMenu, chart: TellsTimes) -> None:
     """Add dates to go to, the choice of the time zone, and whether days are shaded."""
     style = chart.time_style
-    menu.addAction("Go to date…\tCtrl+G", chart.open_date_entry)
+    menu.addAction(f"Go to date…\t{key_text('date')}", chart.open_date_entry)
     menu.addAction(f"Time zone: {style.zone.title}…", chart.open_zone_picker)
     shaded = menu.addAction("Shade every other day")
     shaded.setCheckable(True)
