@@ -22,6 +22,7 @@ from widgets.keys import command_of, keys_of
 from widgets.keys_overview import KeysOverview
 from widgets.notice_bar import NoticeAction, NoticeBar
 from widgets.numbers import price
+from widgets.overlay import Overlay
 from widgets.side_panel import SidePanel
 from widgets.status_bar import StatusBar
 from widgets.symbol_picker import SymbolPicker
@@ -150,8 +151,10 @@ class MainWindow(QMainWindow):
         """Change the colours of everything but the chart, which has its own method."""
         QApplication.setPalette(style.qt_palette(palette))  # dialogs and message boxes have it too
         self.setStyleSheet(style.stylesheet(palette))
-        for part in (self.top_bar, self.notice_bar, self.watchlist, self.symbol_picker, self.diagnostics):
+        for part in (self.top_bar, self.notice_bar, self.watchlist, self.diagnostics):
             part.set_palette(palette)
+        for overlay in self.findChildren(Overlay):  # the chart's are the window's as well, once they were opened
+            overlay.set_palette(palette)
 
     def layout_bytes(self) -> bytes:
         """Return geometry and docks, to be given to `restore_layout` at the next start."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from widgets.chart.pixels import contrast
 from widgets.chart.scene import Colours
+from widgets.chart.zone_picker import ZonePicker
+from widgets.chart.zones import UTC_ZONE
 from widgets.colour_scheme import ColourScheme
+from widgets.main_window import MainWindow
 from widgets.theme import BLUE_ORANGE, DARK, GREEN_RED, LIGHT, palette_of
 
 # Linear RGB as it reaches eyes without one of the three kinds of cones (Viénot, Brettel and Mollon 1999).
@@ -71,3 +74,14 @@ def test_the_systems_scheme_is_followed_as_it_changes(qtbot: QtBot) -> None:
         hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
     with pytest.raises(KeyError):
         palette_of("pink", GREEN_RED, system_is_dark=True)
+
+
+def test_a_list_that_is_open_takes_another_theme(window: MainWindow) -> None:
+    picker = ZonePicker(window, lambda: 0)
+    picker.open_above(UTC_ZONE, QPoint(600, 600))
+    window.set_palette(LIGHT)
+    switched = picker.list.grab().toImage()
+    picker.set_palette(DARK)
+    assert picker.list.grab().toImage() != switched
+    picker.set_palette(LIGHT)
+    assert picker.list.grab().toImage() == switched

@@ -112,6 +112,10 @@ class SettingsPanel(Overlay):
         if isinstance(first, QSpinBox | QDoubleSpinBox):
             first.selectAll()
 
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self._show_colours()
+
     def sizeHint(self) -> QSize:
         return QSize(style.px(_WIDTH_PX), super().sizeHint().height())
 
@@ -149,7 +153,6 @@ class SettingsPanel(Overlay):
         for output in study.indicator.outputs:
             title = output.title or "Line"
             swatch = ColourButton(title)
-            swatch.show_colour(study.colour_of(self._palette, output.name), self._palette)
             swatch.colour_chosen.connect(lambda colour, name=output.name: self._colour(name, colour))
             self.swatches[output.name] = swatch
             rows.addRow(label(title, "dim"), swatch)
@@ -157,6 +160,7 @@ class SettingsPanel(Overlay):
         self._form.deleteLater()
         self._form = form
         self._form.show()
+        self._show_colours()
 
     def _field(self, parameter: Parameter, value: Setting) -> QWidget:
         if parameter.choices:
@@ -191,6 +195,10 @@ class SettingsPanel(Overlay):
     def _tell(self) -> None:
         if self._study is not None:
             self.changed.emit(self._study.key, {name: read() for name, read in self._read.items()}, dict(self._colours))
+        self._show_colours()
+
+    def _show_colours(self) -> None:
+        if self._study is not None:
             for name, swatch in self.swatches.items():
                 swatch.show_colour(self._study.colour_of(self._palette, name), self._palette)
 
