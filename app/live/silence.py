@@ -66,24 +66,22 @@ class SilentSymbols:
         silent = [name for name, newest in self._newest.items() if before.get(name) == newest]
         self._stalled.intersection_update(silent)
         days = await self._exchange.day_tickers(silent) if silent else []
-        behind = {
-            day.symbol: day.last_trade_id
-            for day in days
-            if day.last_trade_id is not None and day.last_trade_id > self._newest.get(day.symbol, day.last_trade_id)
-        }
+        told = {day.symbol: day.last_trade_id for day in days if day.last_trade_id is not None}
+        behind = [name for name in silent if told.get(name, _NONE) > self._newest[name]]
         if behind:
             await self._clock.sleep(_ON_ITS_WAY_S)
         stalled: list[str] = []
         try:
-            for name, newest in behind.items():
-                if self._newest_id(name) == self._newest[name] and await self._catch_up(name, newest) >= since_us:
+            for name in behind:
+                if self._newest_id(name) == self._newest[name] and await self._catch_up(name) >= since_us:
                     stalled.append(name)
         finally:
             self._tell(stalled)
 
-    async def _catch_up(self, name: str, newest: int) -> int:
+    async def _catch_up(self, name: str) -> int:
         """Take in the newest trade; return when it was made, UTC microseconds."""
-        page = await self._exchange.trades_from(name, newest, limit=1)
+        # Not by its id: not every host of the exchange serves single trades of the past.
+        page = await self._exchange.recent_trades(name, limit=1)
         if not page:
             return 0
         await self._recorder.note_newest(page[0])

@@ -86,6 +86,7 @@ class FakeExchange:
         self.kline_calls: list[tuple[Interval, int | None, int | None]] = []
         self.trade_calls: list[tuple[int, int]] = []
         self.day_calls: list[list[str]] = []
+        self.recent_calls: list[str] = []
         self.published_until: int | None = None  # the newest id the REST side knows; None: all
 
     def known(self, symbol: str = SYMBOL) -> list[Trade]:
@@ -156,6 +157,7 @@ class FakeExchange:
         return sorted(found, key=lambda one: one.trade_id)[: min(limit, 1000)]
 
     async def recent_trades(self, symbol: str, *, limit: int = 1000) -> list[Trade]:
+        self.recent_calls.append(symbol)
         await self._answer()
         return self.known(symbol)[-limit:]
 
