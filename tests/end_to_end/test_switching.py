@@ -9,8 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.sandbox.simulated import SimulatedMarket
-from app.settings import load
-from tests.end_to_end.helpers import open_window, run_on_qt_loop, until
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
 from tests.sandbox.helpers import serving
 
@@ -25,16 +24,7 @@ def test_every_switch_is_painted_however_quickly_they_follow_each_other(
 ) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5, history=timedelta(days=5), rate=200.0)) as server:
-            settings = load(
-                {
-                    "data_dir": str(data_dir),
-                    "symbols": ",".join(SYMBOLS),
-                    "binance_ws_url": server.ws_url,
-                    "binance_rest_url": server.rest_url,
-                },
-                environment={},
-                file=data_dir / "none.toml",
-            )
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols=",".join(SYMBOLS))
             async with open_window(settings) as running:
                 await until(lambda: running.engine.database is not None and running.bridge.session.joined)
                 switcher = Switcher(running, SYMBOLS, seed=seed, back_us=3 * DAY_US)

@@ -45,6 +45,14 @@ def receive(recorder: Recorder, *ids: int) -> None:
         recorder.receive(trade(number), 0)
 
 
+async def receive_all(recorder: Recorder, ids: Sequence[int]) -> None:
+    """Receive these trades as a feed does: waiting where the recorder asks for it."""
+    for number in ids:
+        waiting = recorder.receive(trade(number), 0)
+        if waiting is not None:
+            await waiting
+
+
 class Answer(StrEnum):
     """How an exchange may answer one request."""
 

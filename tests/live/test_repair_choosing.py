@@ -8,7 +8,7 @@ from app.live.wanted import Download
 from app.market.trade import Trade
 from tests.live.databases import FakeWriter
 from tests.live.helpers import SYMBOL, HandClock, recorder_for, trade, until
-from tests.live.repairs import LAST, exchange_with, receive, repairing
+from tests.live.repairs import LAST, exchange_with, receive, receive_all, repairing
 
 
 async def test_the_range_in_view_comes_first_and_a_changed_view_reorders(recorder: Recorder) -> None:
@@ -95,10 +95,7 @@ async def test_a_large_gap_is_fetched_only_while_it_is_downloaded() -> None:
 async def test_more_trades_given_up_than_a_repair_may_fetch_are_fetched_again_and_not_while_more_are_given_up() -> None:
     recorder = recorder_for(repair_trades=200, queue_trades=1000)
     exchange = exchange_with(range(1, 1_501))
-    for number in range(1, 1_501):
-        waiting = recorder.receive(trade(number), 0)
-        if waiting is not None:
-            await waiting
+    await receive_all(recorder, range(1, 1_501))
     repairer = Repairer(recorder, exchange, HandClock())
     assert await repairer.step()
     assert exchange.trade_calls == []
@@ -114,10 +111,7 @@ async def test_more_trades_given_up_than_a_repair_may_fetch_are_fetched_again_an
 async def test_where_repairs_are_switched_off_not_even_what_was_given_up_is_fetched() -> None:
     recorder = recorder_for(repair_trades=0, queue_trades=1000)
     exchange = exchange_with(range(1, 1_301))
-    for number in range(1, 1_301):
-        waiting = recorder.receive(trade(number), 0)
-        if waiting is not None:
-            await waiting
+    await receive_all(recorder, range(1, 1_301))
     recorder.attach(FakeWriter())
     assert await Repairer(recorder, exchange, HandClock()).step()
     assert exchange.trade_calls == []
