@@ -25,14 +25,7 @@ def parse_date(text: str, rules: tzinfo, now_us: int) -> int:
         UsageError: If it names none, or one still to come.
     """
     text = text.strip()
-    date, clock = _DATE.fullmatch(text), _CLOCK.fullmatch(text)
-    if date is not None:
-        parts = [int(part) for part in date.groups() if part is not None]
-    elif clock is not None:
-        today = datetime.fromtimestamp(now_us // SECOND_US, rules)
-        parts = [today.year, today.month, today.day, *(int(part) for part in clock.groups() if part is not None)]
-    else:
-        raise UsageError(f"“{text}” is no date. Type one like 2024-03-01 or 2024-03-01 14:30.")
+    parts = _parts(text, rules, now_us)
     year, month, day, hour, minute, second = parts + _FIRST[len(parts) :]
     try:
         there = datetime(year, month, day, hour, minute, second, tzinfo=rules)
@@ -42,3 +35,18 @@ def parse_date(text: str, rules: tzinfo, now_us: int) -> int:
     if time_us > now_us:
         raise UsageError(f"{text} is still to come. Type a date up to now.")
     return time_us
+
+
+def _parts(text: str, rules: tzinfo, now_us: int) -> list[int]:
+    """Return year, month and so on, as far as they are said."""
+    date, clock = _DATE.fullmatch(text), _CLOCK.fullmatch(text)
+    if date is not None:
+        return _numbers(date)
+    if clock is not None:
+        today = datetime.fromtimestamp(now_us // SECOND_US, rules)
+        return [today.year, today.month, today.day, *_numbers(clock)]
+    raise UsageError(f"“{text}” is no date. Type one like 2024-03-01 or 2024-03-01 14:30.")
+
+
+def _numbers(found: re.Match[str]) -> list[int]:
+    return [int(part) for part in found.groups() if part is not None]
