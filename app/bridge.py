@@ -31,6 +31,7 @@ from app.panels import PanelMaker
 from app.travelling import Travelling
 from app.watching import Watching
 from app.window_state import WindowState
+from widgets import text_size
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.states import RETRY, SIMULATED_MARKET
 from widgets.colour_scheme import ColourScheme
@@ -132,6 +133,7 @@ class WindowBridge(QObject):
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme)
+        window.text_percent_requested.connect(self._on_text_percent)
         window.candle_colours_requested.connect(self._on_candle_colours)
         self._scheme.changed.connect(lambda: show_palette(window, chart, self._state, self._scheme))
         window.chart_menu_requested.connect(chart.open_style_menu)
@@ -174,6 +176,11 @@ class WindowBridge(QObject):
     def _on_candle_colours(self, name: str) -> None:
         self._state.candle_colours = name
         show_palette(self._window, self._chart, self._state, self._scheme)
+
+    def _on_text_percent(self, percent: int) -> None:
+        self._state.text_percent = percent
+        text_size.set_percent(percent)
+        self._window.set_text_percent(percent)
 
     def _on_look(self) -> None:
         self._state.chart = self._chart.look_values()
@@ -425,6 +432,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     window.set_interval(state.interval)
     chart.restore_look(state.chart)
     window.set_chart_kind(chart.chart_style.kind.title)
+    window.set_text_percent(state.text_percent)
 
 
 def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: ColourScheme) -> None:

@@ -132,6 +132,7 @@ class _Window:
 
     def __init__(self, settings: Settings, before: WindowState | None, closing: asyncio.Future[Outcome]) -> None:
         from app.bridge import show_state
+        from widgets import text_size
         from widgets.chart.chart_widget import ChartWidget
         from widgets.main_window import MainWindow
 
@@ -140,6 +141,8 @@ class _Window:
         if before is not None:
             self.state.theme, self.state.candle_colours = before.theme, before.candle_colours
             self.state.layout, self.state.diagnostics = before.layout, before.diagnostics
+            self.state.text_percent = before.text_percent
+        text_size.set_percent(self.state.text_percent)
         self.chart = ChartWidget()
         self.window = MainWindow(self.chart)
         show_state(self.window, self.chart, self.state)

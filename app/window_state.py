@@ -1,4 +1,4 @@
-"""What the window remembers from one run to the next: symbol, interval, watchlist, theme, layout, and looks."""
+"""What the window remembers from one run to the next: symbol, interval, watchlist, theme, layout and looks."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class _Stored(msgspec.Struct):
     chart: dict[str, Any] = {}
     diagnostics: dict[str, Any] = {}
     candle_colours: str = ""
+    text_percent: int = 0
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class WindowState:
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
     candle_colours: str = "green-red"
+    text_percent: int = 100
 
 
 def load_state(settings: Settings) -> WindowState:
@@ -62,7 +64,8 @@ def load_state(settings: Settings) -> WindowState:
 
     The remembered watchlist counts until the setting ``symbols`` in config.toml is changed: then that is taken once.
     Symbols named in the environment or on the command line hold for this run, and what was remembered stays so. An
-    interval that was set, rather than left at its default, wins. A file that cannot be read is passed over.
+    interval that was set, rather than left at its default, wins; so does a size of text that was set for this run. A
+    file that cannot be read is passed over.
 
     Raises:
         UsageError: If the setting for the interval is none.
@@ -73,6 +76,7 @@ def load_state(settings: Settings) -> WindowState:
         watchlist=list(settings.symbols),
         theme=settings.theme,
         candle_colours=settings.candle_colours,
+        text_percent=settings.text_percent,
         setting=settings.symbols,
     )
     stored = _read(settings.data_dir / _FILE)
@@ -81,7 +85,10 @@ def load_state(settings: Settings) -> WindowState:
     state.theme = stored.theme if stored.theme in get_args(Theme) else state.theme
     if stored.candle_colours in get_args(CandleColours):
         state.candle_colours = stored.candle_colours
-    if settings.places.get("symbols") in (Place.ENVIRONMENT, Place.COMMAND_LINE):
+    for_one_run = (Place.ENVIRONMENT, Place.COMMAND_LINE)
+    if 50 <= stored.text_percent <= 400 and settings.places.get("text_percent") not in for_one_run:
+        state.text_percent = stored.text_percent
+    if settings.places.get("symbols") in for_one_run:
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist
@@ -104,6 +111,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         setting=list(state.setting),
         theme=state.theme,
         candle_colours=state.candle_colours,
+        text_percent=state.text_percent,
         chart=state.chart,
         diagnostics=state.diagnostics,
         layout=base64.b64encode(state.layout).decode("ascii"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ STATE = WindowState(
     chart={"style": {"kind": "area"}},
     diagnostics={"plots_share": 0.3, "level": 30, "filter": "BTC"},
     candle_colours="blue-orange",
+    text_percent=125,
 )
 
 
@@ -31,6 +33,18 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     save_state(STATE, tmp_path)
     assert load_state(settings_in(tmp_path)) == STATE
     assert [path.name for path in tmp_path.iterdir()] == ["window.json"]
+
+
+def test_a_size_of_text_named_for_one_run_holds_for_that_run(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path)
+    assert load_state(settings_in(tmp_path)).text_percent == 125
+    assert load_state(settings_in(tmp_path, text_percent="150")).text_percent == 150
+
+
+@pytest.mark.parametrize("stored", [0, -1, 10**9])
+def test_a_size_of_text_that_cannot_be_is_passed_over(tmp_path: Path, stored: int) -> None:
+    save_state(replace(STATE, text_percent=stored), tmp_path)
+    assert load_state(settings_in(tmp_path)).text_percent == 100
 
 
 def test_the_first_time_the_settings_count(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -74,7 +74,7 @@ class DatabaseDialog(QDialog):
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle("Database")
-        self.setFixedWidth(style.px(_WIDTH))
+        style.sized(self, fixed_width=_WIDTH)
         self.state = DialogState.EDITING
         self._locked = locked
         self.form = DatabaseForm(read_url, lambda text: self._say(text, "warning"))
@@ -218,6 +218,11 @@ class DatabaseDialog(QDialog):
         self.facts.setVisible(bool(facts))
         self.facts.setAccessibleDescription("; ".join(f"{fact.caption}: {fact.text}" for fact in facts))
         self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self.isVisible():
+            QTimer.singleShot(0, self, self._fit)  # once every part has its new font
 
     def _fit(self) -> None:
         """Be as high as what is shown needs."""

@@ -294,7 +294,7 @@ def _line(name: str, width: int = 0) -> QLineEdit:
     edit.setAccessibleName(name)
     edit.setFont(style.font())
     if width:
-        edit.setMinimumWidth(style.px(width))
+        style.sized(edit, minimum_width=width)
         if width < 100:
-            edit.setFixedWidth(style.px(width))
+            style.sized(edit, fixed_width=width)
     return edit

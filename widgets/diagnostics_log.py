@@ -188,7 +188,7 @@ class LogPanel(QWidget):
         parts: tuple[QWidget, ...] = (self.level, self.filter, self.copy_button, self.folder_button)
         for part in parts:
             part.setFont(small)
-        self.filter.setMinimumWidth(style.px(150))
+        style.sized(self.filter, minimum_width=150)
         # Letters pass the log by: the window opens the symbol picker with them, and the filter is a Tab away.
         self.view.setReadOnly(True)
         self.view.setTextInteractionFlags(
@@ -197,7 +197,7 @@ class LogPanel(QWidget):
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.view.setUndoRedoEnabled(False)
         self.view.setFont(style.fixed_font(style.SMALL_PX))
-        self.setMinimumWidth(style.px(310))
+        style.sized(self, minimum_width=310)
         self._tools = QWidget()
         self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # it folds where it is narrow
         tools = QHBoxLayout(self._tools)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -35,11 +35,19 @@ class MetricTile(QWidget):
         super().__init__(parent)
         self._view = view
         self._palette = DARK
-        self._small = style.font(style.SMALL_PX)
-        self._bold = style.font(style.BODY_PX, QFont.Weight.DemiBold)
+        self._take_fonts()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(view.meaning)
         self.set_view(view)
+
+    def _take_fonts(self) -> None:
+        self._small = style.font(style.SMALL_PX)
+        self._bold = style.font(style.BODY_PX, QFont.Weight.DemiBold)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._take_fonts()
 
     def set_view(self, view: MetricView) -> None:
         """Show these values."""

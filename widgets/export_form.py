@@ -67,7 +67,7 @@ class ExportForm:
         self.end = _time_edit(until_us, "To")
         self.path = QLineEdit()
         self.path.setAccessibleName("File")
-        self.path.setMinimumWidth(style.px(360))
+        style.sized(self.path, minimum_width=360)
         self.browse_button = QPushButton("Browse…")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -238,7 +238,7 @@ def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
     edit.setAccessibleName(name)
     edit.setEnabled(False)
-    edit.setMinimumWidth(style.px(196))
+    style.sized(edit, minimum_width=196)
     return edit
 
 

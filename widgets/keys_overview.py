@@ -100,5 +100,5 @@ def _how(command: Command) -> QVBoxLayout:
 def _cap(key: str) -> QLabel:
     made = label(key, "", style.font(12))
     made.setObjectName("keyCap")
-    made.setFixedHeight(style.px(_CAP_PX))
+    style.sized(made, fixed_height=_CAP_PX)
     return made

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
-from widgets import layout_state, style
+from widgets import layout_state, style, text_size
 from widgets.diagnostics_dock import DiagnosticsDock
 from widgets.interval_entry import IntervalEntry
 from widgets.keys import command_of, keys_of
@@ -51,6 +51,7 @@ class MainWindow(QMainWindow):
         date_entry_requested: The user wants the chart to go to a date.
         theme_requested: The user wants another theme; carries ``"system"``, ``"dark"`` or ``"light"``.
         candle_colours_requested: The user wants other colours for rising and falling; carries their name (`theme`).
+        text_percent_requested: The user wants text of another size; carries percent of the system's.
         retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
         download_requested, download_stop_requested: Fetch all that is missing of the chart's symbol; fetch it no more.
         close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
     date_entry_requested = Signal()
     theme_requested = Signal(str)
     candle_colours_requested = Signal(str)
+    text_percent_requested = Signal(int)
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
     simulated_market_requested = Signal()
@@ -147,6 +149,10 @@ class MainWindow(QMainWindow):
         """Say in the menu what was chosen; the colours themselves are `set_palette`'s."""
         self.top_bar.set_theme(theme, candle_colours)
 
+    def set_text_percent(self, percent: int) -> None:
+        """Say in the menu how large text is; `text_size` makes it so."""
+        self.top_bar.text_size_menu.tick(percent)
+
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has its own method."""
         QApplication.setPalette(style.qt_palette(palette))  # dialogs and message boxes have it too
@@ -201,6 +207,13 @@ class MainWindow(QMainWindow):
         else:
             super().keyPressEvent(event)
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ThemeChange:
+            self._follow_system_text()
+        elif event.type() == QEvent.Type.FontChange and hasattr(self, "status_bar"):
+            QTimer.singleShot(0, self, self._fit_text)  # once every part has its new font
+
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._may_close:
             super().closeEvent(event)
@@ -211,7 +224,6 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
-        self.setMinimumSize(QSize(style.px(1000), style.px(560)).boundedTo(self._largest()))
         self.resize(_SIZE.boundedTo(self._room()))
         top = QWidget()
         layout = QVBoxLayout(top)
@@ -223,11 +235,18 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.chart)
         self.chart.setFocus()
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
-        self.resizeDocks([self.side_panel], [style.px(SidePanel.WIDTH)], Qt.Orientation.Horizontal)
+        self._fit_text()
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.diagnostics)
         self.diagnostics.hide()
         self.setStatusBar(self.status_bar)
+
+    def _fit_text(self) -> None:
+        self.setMinimumSize(QSize(style.px(1000), style.px(560)).boundedTo(self._largest()))
+        self.resizeDocks([self.side_panel], [style.px(SidePanel.WIDTH)], Qt.Orientation.Horizontal)
+
+    def _follow_system_text(self) -> None:
+        QTimer.singleShot(0, self, lambda: text_size.follow_system())  # what told of it may still be at work
 
     def _room(self) -> QSize:
         """Return the size that the screen has for what is inside a window's frame: its title bar takes height, too."""
@@ -238,6 +257,7 @@ class MainWindow(QMainWindow):
         return self.screen().availableSize().expandedTo(QSize(1000, 560))
 
     def _connect_signals(self) -> None:
+        text_size.application().fontChanged.connect(self._follow_system_text)
         self.top_bar.picker_requested.connect(self.open_symbol_picker)
         self.top_bar.export_requested.connect(self.export_requested)
         self.top_bar.database_requested.connect(self.database_requested)
@@ -246,6 +266,7 @@ class MainWindow(QMainWindow):
         self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
         self.top_bar.candle_colours_requested.connect(self.candle_colours_requested)
+        self.top_bar.text_percent_requested.connect(self.text_percent_requested)
         self.top_bar.chart_menu_requested.connect(self.chart_menu_requested)
         self.top_bar.indicators_requested.connect(self.indicators_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)

@@ -50,7 +50,7 @@ class NoticeBar(QWidget):
         super().__init__(parent)
         self.setObjectName("notice")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(style.px(40))
+        style.sized(self, fixed_height=40)
         self.sign = QLabel()
         self.text = ElidedLabel()
         self.buttons: dict[NoticeAction, QPushButton] = {}

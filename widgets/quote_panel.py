@@ -68,7 +68,7 @@ class QuotePanel(QWidget):
         self.watch_button.setFont(style.font(style.SMALL_PX))
         self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.watch_button.clicked.connect(lambda: self.watch_requested.emit(self._name))
-        self.watch_button.setFixedHeight(style.px(20))
+        style.sized(self.watch_button, fixed_height=20)
         policy = self.watch_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.watch_button.setSizePolicy(policy)

@@ -26,7 +26,7 @@ class SidePanel(QDockWidget):
         rule.setFixedHeight(1)
         inside = QFrame()
         inside.setObjectName("sidePanel")
-        inside.setMinimumWidth(style.px(264))
+        style.sized(inside, minimum_width=264)
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

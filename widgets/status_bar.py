@@ -7,7 +7,7 @@ fit, with all of it in the tool tip.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
@@ -50,7 +50,7 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self.setFixedHeight(style.px(HEIGHT))
+        style.sized(self, fixed_height=HEIGHT)
         self.setAccessibleName("Status")
         small = style.font(12)
         self.dot = QLabel()
@@ -91,6 +91,11 @@ class StatusBar(QStatusBar):
         self.badge.setVisible(status.simulated)
         self._show_time(status)
         self._fold()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -8,22 +8,20 @@ ask for tabular figures, without which prices shift sideways as their digits cha
 
 from __future__ import annotations
 
-import sys
-from functools import lru_cache
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
 
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
-from PySide6.QtWidgets import QApplication, QToolTip, QWidget
-
-from widgets import icons
+from widgets import icons, text_size
+from widgets.text_size import BODY_PX as BODY_PX
+from widgets.text_size import SMALL_PX as SMALL_PX
+from widgets.text_size import fixed_font as fixed_font
+from widgets.text_size import font as font
+from widgets.text_size import head_font as head_font
+from widgets.text_size import px as px
+from widgets.text_size import sized as sized
 from widgets.theme import Palette
 
-BODY_PX = 13
-SMALL_PX = 11
 TITLE_PX = 16
-
-_USUAL_SYSTEM_PX = {"win32": 12, "darwin": 13}
-_SCALE = "cryptopipeTextScale"  # a property of the application, which every widget can ask
-_TABULAR_FIGURES = QFont.Tag("tnum")
 
 
 def prepare_application(application: QApplication, text_percent: int = 100) -> None:
@@ -33,52 +31,9 @@ def prepare_application(application: QApplication, text_percent: int = 100) -> N
     Text is as large as the system's where that is larger than usual, times ``text_percent``.
     """
     application.setStyle("Fusion")  # the one style that follows our colours on every platform
-    system = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)).pixelSize()
-    usual = _USUAL_SYSTEM_PX.get(sys.platform, BODY_PX)
-    application.setProperty(_SCALE, max(system / usual, 1.0) * text_percent / 100)
-    application.setFont(font())
-    QToolTip.setFont(font(12))
+    text_size.begin(application, text_percent)
     application.setWindowIcon(icons.application_icon())
     application.setDesktopFileName("cryptopipe")
-
-
-def px(pixels: float) -> int:
-    """Return a length that is made for text of the usual size for text of the size that there is, in logical pixels."""
-    application = QApplication.instance()
-    scale = application.property(_SCALE) if application is not None else None
-    return round(pixels * (scale or 1.0))
-
-
-def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """Return the interface font with tabular figures; ``pixels``: its usual size."""
-    made = QFont(_family())
-    made.setPixelSize(max(px(pixels), 1))
-    made.setWeight(weight)
-    made.setFeature(_TABULAR_FIGURES, 1)
-    return made
-
-
-def fixed_font(pixels: int = BODY_PX) -> QFont:
-    """Return the system's font whose letters are all equally wide; ``pixels``: its usual size."""
-    made = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-    made.setPixelSize(max(px(pixels), 1))
-    return made
-
-
-def head_font() -> QFont:
-    """Return the font of section heads: small capitals-only text with a little air."""
-    made = font(SMALL_PX, QFont.Weight.DemiBold)
-    made.setCapitalization(QFont.Capitalization.AllUppercase)
-    made.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 0.6)
-    return made
-
-
-@lru_cache(maxsize=1)
-def _family() -> str:
-    # macOS and Windows have a good interface font with tabular figures; elsewhere it may be anything.
-    if sys.platform not in ("darwin", "win32") and "Inter" in QFontDatabase.families():
-        return "Inter"
-    return QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
 
 
 def set_tone(widget: QWidget, tone: str) -> None:

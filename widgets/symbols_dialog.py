@@ -61,7 +61,7 @@ class SymbolsDialog(QDialog):
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle("Recorded symbols")
-        self.setMinimumSize(style.px(460), style.px(480))
+        style.sized(self, minimum_width=460, minimum_height=480)
         self._symbols: dict[str, Symbol] = {}
         self._kept = frozenset(names)
         self.edit = QPlainTextEdit()

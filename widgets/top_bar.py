@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -14,6 +14,7 @@ from widgets.interval_bar import IntervalBar
 from widgets.keys import key_text
 from widgets.labels import SteadyLabel, label
 from widgets.numbers import direction, percent, price
+from widgets.text_size_menu import TextSizeMenu
 from widgets.theme import DARK, PALETTES, Palette
 from widgets.theme_menu import ThemeMenu
 from widgets.views import QuoteView
@@ -72,6 +73,7 @@ class TopBar(QFrame):
             pressed; carries the point of the screen to open at.
         theme_requested: A theme was chosen in the menu, or the button pressed; carries its name.
         candle_colours_requested: Colours for rising and falling were chosen; carries their name.
+        text_percent_requested: A size of text was chosen; carries percent of the system's.
     """
 
     picker_requested = Signal()
@@ -84,11 +86,12 @@ class TopBar(QFrame):
     indicators_requested = Signal(QPoint)
     theme_requested = Signal(str)
     candle_colours_requested = Signal(str)
+    text_percent_requested = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("topBar")
-        self.setFixedHeight(style.px(HEIGHT))
+        style.sized(self, fixed_height=HEIGHT)
         self.symbol = SymbolButton()
         self.price = SteadyLabel(font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
         self.price.setAccessibleName("Last price")
@@ -174,6 +177,11 @@ class TopBar(QFrame):
         self.chart_button.setIcon(icons.icon("chevron-down", palette.dim, 12))
         self.intervals.set_palette(palette)
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fold()
@@ -196,6 +204,9 @@ class TopBar(QFrame):
         self.theme_menu.theme_chosen.connect(self.theme_requested)
         self.theme_menu.colours_chosen.connect(self.candle_colours_requested)
         menu.addMenu(self.theme_menu)
+        self.text_size_menu = TextSizeMenu(menu)
+        self.text_size_menu.percent_chosen.connect(self.text_percent_requested)
+        menu.addMenu(self.text_size_menu)
         return menu
 
     def _fold(self) -> None:
@@ -206,6 +217,7 @@ class TopBar(QFrame):
         self._chart_divider.hide()
         self.intervals.fold_to(None)
         fold(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
+        self.symbol.updateGeometry()  # a part in it was hidden or shown, which Qt tells the bar's layout later or never
         self._chart_divider.setHidden(self.chart_button.isHidden())
         if (missing := self.minimumSizeHint().width() - self.width()) > 0:
             self.intervals.fold_to(self.intervals.minimumSizeHint().width() - missing)

@@ -36,7 +36,10 @@ class WatchlistDelegate(QStyledItemDelegate):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._palette = DARK
-        self._font = style.font()
+        self._take_fonts()
+
+    def _take_fonts(self) -> None:
+        self._font, self._body_px = style.font(), style.px(style.BODY_PX)
         self._strong = style.font(weight=QFont.Weight.Medium)
         self._strong_metrics = QFontMetrics(self._strong)
         self._small = style.font(style.SMALL_PX)
@@ -55,6 +58,8 @@ class WatchlistDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
         row: WatchRow = index.data(ROW_ROLE)
+        if self._body_px != style.px(style.BODY_PX):
+            self._take_fonts()
         painter.save()
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
         inner, first = rect.adjusted(_PADDING, 6, -_PADDING, -6), style.px(18)

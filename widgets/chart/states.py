@@ -37,7 +37,7 @@ class StatePanel(QWidget):
         self._buttons.setSpacing(8)
         # A widget of its own for the column: labels that wrap get their height only where nothing aligns them.
         middle = QWidget()
-        middle.setMaximumWidth(style.px(_WIDEST_PX))
+        style.sized(middle, maximum_width=_WIDEST_PX)
         column = QVBoxLayout(middle)
         column.setSpacing(8)
         column.addStretch(1)
