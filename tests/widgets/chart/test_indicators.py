@@ -28,6 +28,7 @@ from pytestqt.qtbot import QtBot
 
 from app.market.errors import UsageError
 from app.market.indicators import Indicator, Output, Place, indicators, register, unregister
+from app.market.interval import Interval
 from app.market.series import CandleSeries
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.indicators.entry_buttons import EntryButtons
@@ -185,11 +186,41 @@ def test_the_chart_says_how_far_back_its_indicators_need_candles(qtbot: QtBot, s
     shown.add_indicator("sma", {"period": 300})
     assert shown.first_needed_slot(FIRST_SLOT) <= FIRST_SLOT - 299
     shown.add_indicator("vwap", {"session": "month"})
-    assert shown.first_needed_slot(FIRST_SLOT) >= FIRST_SLOT - 100_000
+    assert FIRST_SLOT - 31 * 1440 <= shown.first_needed_slot(FIRST_SLOT) < FIRST_SLOT - 1440
     wanted: list[object] = []
     shown.look_changed.connect(lambda: wanted.append(shown.first_needed_slot(FIRST_SLOT)))
     shown.add_indicator("ema")
     assert wanted  # whoever loads learns of it
+
+
+@pytest.mark.parametrize(
+    ("interval", "session", "needed"), [("1s", "week", "15s"), ("1s", "month", "30s"), ("5s", "week", "15s")]
+)
+def test_a_session_too_long_for_its_candles_says_which_are_long_enough(
+    qtbot: QtBot, chart: ChartWidget, interval: str, session: str, needed: str
+) -> None:
+    chosen = Interval.parse(interval)
+    end = chosen.slot(Interval.parse("1M").next_open_us(MINUTE.slot_open_us(FIRST_SLOT))) - 1
+    if session == "week":
+        end = chosen.slot(Interval.parse("1w").next_open_us(MINUTE.slot_open_us(FIRST_SLOT))) - 1
+    chart.set_series(series_of(zigzag(200, end - 199, chosen), chosen), BTC)
+    chart.add_indicator("vwap", {"session": session})
+    chart.add_indicator("cvd")
+    settle(qtbot, chart)
+    said, day = chart.entry_texts()
+    assert said == f"VWAP {session} needs candles of {needed} or longer this far into the {session}"
+    assert day == "CVD —"  # whose beginning can be loaded
+    assert chart.first_needed_slot(end) == chosen.slot(Interval.parse("1d").open_time_us(chosen.slot_open_us(end)))
+
+
+def test_a_session_that_is_young_enough_is_drawn_however_short_its_candles(qtbot: QtBot, chart: ChartWidget) -> None:
+    second = Interval.parse("1s")
+    monday = second.slot(Interval.parse("1w").next_open_us(MINUTE.slot_open_us(FIRST_SLOT)))
+    chart.set_series(series_of(zigzag(200, monday, second), second), BTC)
+    chart.add_indicator("vwap", {"session": "week"})
+    settle(qtbot, chart)
+    assert chart.entry_texts() == ["VWAP week 100.00"]
+    assert chart.first_needed_slot(monday + 150) == monday
 
 
 def test_the_list_adds_sets_and_removes_by_keys_alone(qtbot: QtBot, shown: ChartWidget) -> None:

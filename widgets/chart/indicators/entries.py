@@ -17,6 +17,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.market.indicators import Shape, Unit
+from app.market.indicators.blocks import shortest_in_reach
 from app.market.series import CandleSeries
 from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.axis_marks import decimals_for
@@ -101,8 +102,10 @@ class Entries:
         if study.is_hidden:
             return [(study.label, colours.faint), ("hidden", colours.faint)]
         runs = [(study.label, study.name_colour(palette))]
+        known = row is not None and row < len(study.values) and len(study.values) == len(series)
+        if reason := self._reason(study, series, row if known else None):
+            return [*runs, (reason, colours.dim)]
         for output in outputs:
-            known = row is not None and row < len(study.values) and len(study.values) == len(series)
             value = float(study.values.column(output.name)[row]) if known and row is not None else np.nan
             colour = colours.text
             if len(outputs) > 1:
@@ -111,6 +114,17 @@ class Entries:
                 colour = colours.rising if value >= 0 else colours.falling
             runs.append((self._said(pane, study, value), colour))
         return runs
+
+    def _reason(self, study: Study, series: CandleSeries, row: int | None) -> str:
+        """Return why a candle has no values and will have none; empty where it has, or may have soon."""
+        blocks = study.values.blocks(series.interval)
+        if row is None or blocks.session is None or not blocks.reaches_too_far(int(series.slots[row])):
+            return ""
+        values = (study.values.column(output.name)[row] for output in study.indicator.outputs)
+        if any(np.isfinite(value) for value in values):
+            return ""
+        session, enough = blocks.session, shortest_in_reach(blocks.session)
+        return f"needs candles of {enough.name} or longer this far into the {session.value}"
 
     def _said(self, pane: Pane, study: Study, value: float) -> str:
         if not np.isfinite(value):

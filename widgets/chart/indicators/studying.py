@@ -20,8 +20,6 @@ from widgets.chart.indicators.study import Study
 from widgets.chart.view_part import ViewPart
 from widgets.keys import key_text
 
-_MOST_SLOTS = 100_000  # asked for before what is in view: at 1s that is a day
-
 
 class Studying(ViewPart):
     """The studies of a `ChartView`."""
@@ -75,8 +73,9 @@ class Studying(ViewPart):
         if self._series is None:
             return slot
         interval, studies = self._series.interval, self._panes.studies
-        needed = (study.values.blocks(interval).first_needed(slot) for study in studies)
-        return max(min(needed, default=slot), slot - _MOST_SLOTS)
+        blocks = (study.values.blocks(interval) for study in studies)
+        # Where that is too far, less would be loaded in vain.
+        return min((each.first_needed(slot) for each in blocks if not each.reaches_too_far(slot)), default=slot)
 
     def entry_texts(self) -> list[str]:
         """Return what the panes' titles say of the studies, from top to bottom."""
