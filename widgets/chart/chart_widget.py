@@ -106,6 +106,8 @@ class ChartWidget(ChartView):
             " border-radius: 6px; padding: 4px 10px; }"
             f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
         )
+        self._entry_buttons.dismiss()  # they come again, in these colours, as the mouse moves
+        self._refresh_texts()
         self._repaint_all()
 
     def set_now(self, exchange_time_us: int) -> None:

@@ -334,6 +334,15 @@ def test_colours_are_the_users_or_else_the_themes(qtbot: QtBot, shown: ChartWidg
     assert [study.key for study in shown.studies] == ["sma"]
 
 
+def test_what_entries_say_takes_another_theme_at_once(qtbot: QtBot, shown: ChartWidget) -> None:
+    shown.add_indicator("rsi")
+    settle(qtbot, shown)
+    shown.set_palette(LIGHT)
+    colours = {colour.name() for entry in shown._entries for _, colour in entry.runs}
+    assert LIGHT.text in colours
+    assert DARK.text not in colours
+
+
 def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidget) -> None:
     for key in KEYS:
         shown.add_indicator(key)
