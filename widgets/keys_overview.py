@@ -26,6 +26,7 @@ class KeysOverview(Overlay):
         self._sheet = _sheet()
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
+        self._scroll.setAccessibleName("Keys and mouse")
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
