@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from pyqtgraph import GraphicsObject
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from widgets.chart.guarding import unfailing
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import Scene
+from widgets.chart.scene_item import SceneItem
 from widgets.chart.text import PlacedText
 
 LABEL_PADDING_PX = 10.0
@@ -62,14 +60,10 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
     return value, QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
 
 
-class _Axis(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
+class _Axis(SceneItem):
     """An axis in a part of the scene's layout: a hairline, and labels beside it."""
 
     title = "an axis"
-
-    def __init__(self, scene: Scene) -> None:
-        super().__init__()
-        self._scene = scene
 
     @property
     @abstractmethod
@@ -79,15 +73,13 @@ class _Axis(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no t
     def boundingRect(self) -> QRectF:
         return self._rect
 
-    @unfailing
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
         if self._rect.isEmpty() or not self._scene.is_exposed(self._rect):
             return
-        pixels = DevicePixels(painter)
         painter.setClipRect(pixels.rect(self._rect))
         self._paint_line(painter, pixels)
         self._paint_labels(painter, pixels)
-        pixels.logical()
+        pixels.device()
 
     @abstractmethod
     def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:

@@ -4,8 +4,10 @@ The view that holds the chart's items, and repaints what it is told to.
 A ViewBox a pane, made when it is first asked for, carries the pane's range (x: slots; y: values), so that any
 pyqtgraph item can be added to it; it is set explicitly and never ranges itself. While nothing was added to one, it is
 not painted, and brought up to date only when asked for: that alone is a third of a frame. The chart's own items stand
-beside them in the view's logical pixels. Nothing repaints by itself (NoViewportUpdate): a frame says what is dirty, and
-has it painted before it ends. Qt would do that 5 ms and a turn of the event loop later, which is long under a flood.
+beside them in the view's logical pixels, and while they are alone the canvas paints them itself: Qt's scene takes a
+quarter of a frame for its bookkeeping and its copy of the background. Nothing repaints by itself (NoViewportUpdate): a
+frame says what is dirty, and has it painted before it ends. Qt would do that 5 ms and a turn of the event loop later,
+which is long under a flood.
 """
 
 from __future__ import annotations
@@ -15,14 +17,25 @@ from contextlib import contextmanager
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPaintEvent, QRegion, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QRegion,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
 from widgets.chart.axes import TimeAxis, ValueAxis
 from widgets.chart.overlay import Overlay
 from widgets.chart.pane import Pane
 from widgets.chart.panes_item import PanesItem
+from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import Scene
+from widgets.chart.scene_item import SceneItem
 
 
 class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph has no types
@@ -70,18 +83,17 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self._boxes: dict[str, pg.ViewBox] = {}
-        self._items: tuple[pg.GraphicsObject, ...] = (
+        self._items: tuple[SceneItem, ...] = (
             PanesItem(scene),
             Overlay(scene),
             ValueAxis(scene),
             TimeAxis(scene),
         )
-        item: pg.GraphicsObject
         for depth, item in enumerate(self._items):
             item.setZValue(2 * depth)
             self.scene().addItem(item)
 
-    def add_item(self, item: pg.GraphicsObject) -> None:
+    def add_item(self, item: SceneItem) -> None:
         """Add an item over the others; like those it paints in the view's logical pixels, what the scene says."""
         item.setZValue(2 * len(self._items))
         self._items = (*self._items, item)
@@ -162,8 +174,22 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paint_count += 1
         self._drawn.exposed = event.region()
-        super().paintEvent(event)
+        if any(box.isVisible() for box in self._boxes.values()):
+            super().paintEvent(event)
+        else:
+            self._paint_items(event.region())
         self.painted.emit(event.region())
+
+    def _paint_items(self, region: QRegion) -> None:
+        """Paint as Qt's scene would, without its bookkeeping and its own copy of the background."""
+        painter = QPainter(self.viewport())
+        painter.fillRect(region.boundingRect(), self._drawn.colours.background)
+        pixels = DevicePixels(painter)
+        try:
+            for item in self._items:
+                item.draw(painter, pixels)
+        finally:
+            painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

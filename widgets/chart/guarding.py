@@ -8,11 +8,9 @@ is logged once, left out, and tried again when the data have changed or the char
 
 from __future__ import annotations
 
-import functools
 import logging
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +68,3 @@ class Guard:
 def title_of(part: object) -> str:
     """Return what the user calls a part of the chart."""
     return str(getattr(part, "title", "") or type(part).__name__)
-
-
-def unfailing(paint: Callable[..., None]) -> Callable[..., None]:
-    """Have an item's paint() called through the guard of its scene; the item has a ``title``."""
-
-    @functools.wraps(paint)
-    def guarded(item: Any, *arguments: object) -> None:
-        item._scene.guard.runs(item, paint, item, *arguments)
-
-    return guarded

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from pyqtgraph import GraphicsObject
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.arrangement import PRICE
 from widgets.chart.day_shading import fill_ground
-from widgets.chart.guarding import unfailing
 from widgets.chart.measure_painting import paint_measure
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import PADDING_PX, GapMark, Scene
+from widgets.chart.scene_item import SceneItem
 from widgets.chart.text import TextStyle
 from widgets.chart.title_row import TitleRow
 
@@ -38,27 +36,21 @@ def title_middle(pane: Pane) -> float:
     return (LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX) * pane.scale
 
 
-class Overlay(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
+class Overlay(SceneItem):
     """One item over both panes."""
 
     title = "the crosshair and the legend"
 
     def __init__(self, scene: Scene) -> None:
-        super().__init__()
-        self._scene = scene
+        super().__init__(scene)
         self._buffer = RectBuffer()
         self._hatch: tuple[tuple[float, str], QPixmap] | None = None
         self._rows: dict[str, TitleRow] = {}
 
-    def boundingRect(self) -> QRectF:
-        return self._scene.layout.panes
-
-    @unfailing
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
         panes = self._scene.layout.panes
         if panes.isEmpty():
             return
-        pixels = DevicePixels(painter)
         area = pixels.rect(panes)
         painter.setClipRect(area)
         for gap in self._scene.gaps:
@@ -70,6 +62,7 @@ class Overlay(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no
         self._paint_gap_texts(painter, pixels)
         for pane in self._scene.panes:
             self._paint_title(painter, pixels, pane)
+        pixels.device()
 
     def _paint_gap(self, painter: QPainter, pixels: DevicePixels, area: QRect, gap: GapMark) -> None:
         left, right = (area.left() + x * pixels.scale for x in self._gap_span(gap))

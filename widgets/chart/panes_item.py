@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from pyqtgraph import GraphicsObject
-from PySide6.QtCore import QRect, QRectF
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from widgets.chart.brush import PaneBrush
 from widgets.chart.day_shading import paint_days
-from widgets.chart.guarding import unfailing
 from widgets.chart.measure_painting import paint_ground
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels, RectBuffer
 from widgets.chart.scene import Scene
+from widgets.chart.scene_item import SceneItem, begin_anew
 
 
-class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
+class PanesItem(SceneItem):
     """One item for every pane, so that panes come and go without items."""
 
     title = "the panes"
 
     def __init__(self, scene: Scene) -> None:
-        super().__init__()
-        self._scene = scene
+        super().__init__(scene)
         self._buffer = RectBuffer()
 
-    def boundingRect(self) -> QRectF:
-        return self._scene.layout.panes
-
-    @unfailing
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        scene, pixels = self._scene, DevicePixels(painter)
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene = self._scene
         for pane in scene.panes:
             if not pane.rect.isEmpty() and scene.is_exposed(pane.rect):
                 self._paint_pane(painter, pixels, pane)
         painter.setClipRect(pixels.rect(scene.layout.panes))
         self._paint_separators(painter, pixels)
-        pixels.logical()
 
     def _paint_pane(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
         area = pixels.rect(pane.rect)
@@ -49,11 +41,13 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
         layers, runs = (pane.layers if shown else ()), self._scene.guard.runs
         for layer in layers:
             if not runs(layer, layer.paint_behind, brush):
-                _begin_anew(painter, pixels, area)
+                begin_anew(painter, pixels)
+                painter.setClipRect(area)
         self._paint_grid(painter, pixels, pane, area)
         for layer in layers:
             if not runs(layer, layer.paint, brush):
-                _begin_anew(painter, pixels, area)
+                begin_anew(painter, pixels)
+                painter.setClipRect(area)
 
     def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
         scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
@@ -70,12 +64,3 @@ class PanesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
             width = pixels.x(pane.rect.right()) - left
             thick = 2 * pixels.line if marked else pixels.line
             painter.fillRect(left, y - thick // 2, width, thick, scene.colours.accent if marked else scene.colours.line)
-
-
-def _begin_anew(painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
-    """Have the painter as a layer finds it, whatever a failing one left it as."""
-    painter.setOpacity(1.0)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    pixels.device()
-    painter.setClipRect(area)

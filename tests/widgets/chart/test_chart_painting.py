@@ -359,3 +359,19 @@ def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, 
     chart.stretch("price", 2)
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_the_canvas_paints_what_the_scene_would(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
+    chart.set_series(series_of(zigzag(60)), BTC)
+    chart.add_indicator("ema")
+    chart.set_gaps([GapBand(MINUTE.slot_open_us(FIRST_SLOT + 30), MINUTE.slot_open_us(FIRST_SLOT + 31), 7)])
+    chart.point_at(place(chart, FIRST_SLOT + 40, 105))
+    settle(qtbot, chart)
+    alone = picture(chart, scale)
+    unseen = pg.InfiniteLine(pos=105.0, angle=0, pen=pg.mkPen(None))
+    canvas_of(chart).box_of("price").addItem(unseen, ignoreBounds=True)
+    chart.pan(40)
+    chart.pan(-40)
+    settle(qtbot, chart)
+    assert picture(chart, scale) == alone

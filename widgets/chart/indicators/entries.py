@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from pyqtgraph import GraphicsObject
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.market.indicators import Shape, Unit
 from app.market.indicators.blocks import shortest_in_reach
@@ -23,7 +21,6 @@ from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.axis_marks import decimals_for
 from widgets.chart.day_shading import fill_ground
 from widgets.chart.framing import decimals_of
-from widgets.chart.guarding import unfailing
 from widgets.chart.indicators.study import Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.legend import format_quantity
@@ -32,6 +29,7 @@ from widgets.chart.overlay import title_middle
 from widgets.chart.pane import Pane
 from widgets.chart.pixels import DevicePixels
 from widgets.chart.scene import PADDING_PX, Scene
+from widgets.chart.scene_item import SceneItem
 from widgets.chart.ticks import format_price
 from widgets.chart.title_row import legend_width
 
@@ -159,24 +157,20 @@ class Entries:
             self.price_rows = min(row + 1, _MOST_ROWS) if entries else 0
 
 
-class EntriesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
+class EntriesItem(SceneItem):
     """Paints `Entries`, over everything else in the panes."""
 
     title = "the indicators' names"
 
     def __init__(self, scene: Scene, entries: Entries) -> None:
-        super().__init__()
-        self._scene, self._entries = scene, entries
+        super().__init__(scene)
+        self._entries = entries
 
-    def boundingRect(self) -> QRectF:
-        return self._scene.layout.panes
-
-    @unfailing
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
         shown = [entry for entry in self._entries if self._scene.is_exposed(entry.rect) and not entry.rect.isEmpty()]
         if not shown:
             return
-        style, pixels = self._scene.styles.body, DevicePixels(painter)
+        style = self._scene.styles.body
         pixels.logical()
         painter.setClipRect(self._scene.layout.panes)
         for entry in shown:
@@ -185,3 +179,4 @@ class EntriesItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph ha
             for text, colour in entry.runs:
                 style.draw(painter, pixels, text, x, middle, colour)
                 x += style.width(text) + _SPACE_PX
+        pixels.device()
