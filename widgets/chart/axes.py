@@ -19,6 +19,7 @@ from widgets.chart.scene_item import SceneItem
 from widgets.chart.text import PlacedText
 
 LABEL_PADDING_PX = 10.0
+AUTOMATIC = "Auto"
 _LABEL_MARGIN_PX, _VALUE_MARGIN_PX = 3.0, 2.0
 
 
@@ -45,6 +46,17 @@ def countdown_rect(scene: Scene) -> QRectF:
     """Return the part of the last price's label in which the countdown stands; empty where there is none."""
     label, height = last_label_rect(scene), scene.styles.tiny.height
     return QRectF(label.left(), label.bottom() - height - _LABEL_MARGIN_PX, label.width(), height + _LABEL_MARGIN_PX)
+
+
+def automatic_rect(scene: Scene, pane: Pane) -> QRectF:
+    """Return where a pane's axis that was stretched by hand offers to fit again; empty where it does fit."""
+    if pane.view.auto:
+        return QRectF()
+    axis, style = scene.layout.value_axis, scene.styles.tiny
+    width, height = style.width(AUTOMATIC) + LABEL_PADDING_PX, style.height + 2 * _VALUE_MARGIN_PX
+    if pane.rect.height() < 3 * height or axis.width() < width:
+        return QRectF()
+    return QRectF(axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.bottom() - height - 4, width, height)
 
 
 def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
@@ -116,6 +128,7 @@ class ValueAxis(_Axis):
         pixels.logical()
         for pane in scene.panes:
             self._paint_marks(painter, pixels, pane, last, cross)
+            self._paint_automatic(painter, pixels, pane)
             self._paint_values(painter, pixels, pane)
         if not last.isEmpty():
             self._paint_last(painter, pixels, last)
@@ -128,7 +141,7 @@ class ValueAxis(_Axis):
         reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
         first = max(pane.rect.top() + reach, seen.top() - reach)
         end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
-        labels = (last, cross, *(label.rect for label in pane.labels))
+        labels = (last, cross, automatic_rect(self._scene, pane), *(label.rect for label in pane.labels))
         covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
         texts = [
             (tick.text, right - style.width(tick.text), y)
@@ -136,6 +149,13 @@ class ValueAxis(_Axis):
             if first <= y <= end and not any(above < y < below for above, below in covered)
         ]
         style.draw_all(painter, pixels, texts, self._scene.colours.dim)
+
+    def _paint_automatic(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+        rect, scene = automatic_rect(self._scene, pane), self._scene
+        if not rect.isEmpty() and scene.is_exposed(rect):
+            _fill(painter, pixels, rect, scene.colours.label)
+            x = rect.left() + LABEL_PADDING_PX / 2
+            scene.styles.tiny.draw(painter, pixels, AUTOMATIC, x, rect.center().y(), scene.colours.text)
 
     def _paint_values(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
         for label in pane.labels:

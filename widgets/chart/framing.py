@@ -70,7 +70,9 @@ def view_key(scene: Scene) -> ViewKey:
     """Return numbers that differ whenever every bar is drawn elsewhere."""
     time = scene.time
     views = (pane.view for pane in scene.panes)
-    ranges = (end for view in views for end in (view.low, view.high, view.base if view.is_percent else 0.0))
+    ranges = (
+        part for view in views for part in (view.low, view.high, view.base if view.is_percent else 0.0, view.auto)
+    )
     return time.right, time.bar_px, time.width_px, *ranges
 
 

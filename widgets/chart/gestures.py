@@ -4,7 +4,8 @@ The mouse, as movements of the view.
 Wheel: zoom at the pointer; with Shift pan. Two fingers on a touchpad: sideways pan, up and down zoom; with Ctrl zoom
 alone. Drag: pan, and glide on where it was thrown; on the value axis: stretch; on a line between panes: make them
 higher and lower. Ctrl+drag: a band to zoom to; Shift+drag: measure. Double click: fit; on the value axis: back to an
-automatic one. The buttons back and forward: the view before, and again the one after. Keys are `keyboard`'s.
+automatic one, as a click on “Auto” does, which stands there meanwhile. The buttons back and
+forward: the view before, and again the one after. Keys are `keyboard`'s.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Protocol
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QWheelEvent
 
+from widgets.chart.axes import automatic_rect
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.pane_set import PaneSet
 from widgets.chart.pinching import Pinching
@@ -83,10 +85,16 @@ class Gestures:
         pane = self._scene.pane_at(position.y())
         return (pane or self._scene.panes[-1]).key
 
+    def _automatic_at(self, position: QPointF) -> bool:
+        return automatic_rect(self._scene, self._scene.pane(self._pane_at(position))).contains(position)
+
     def _press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         self._chart.hold()
         self._from, self._on_axis = position, self._over_axis(position)
         self._pane, self._separator = self._pane_at(position), self._scene.separator_at(position.y())
+        if self._automatic_at(position):
+            self._from = None
+            self._chart.reset(self._pane)
         if self._separator is not None or self._on_axis:
             return
         if self._chart.press_measure(position, begins=bool(modifiers & Qt.KeyboardModifier.ShiftModifier)):
@@ -142,6 +150,8 @@ class Gestures:
             separator = self._scene.separator_at(position.y())
             over_axis = self._over_axis(position)
             shape = Qt.CursorShape.SizeVerCursor if over_axis else Qt.CursorShape.CrossCursor
+            if over_axis and self._automatic_at(position):
+                shape = Qt.CursorShape.PointingHandCursor
             self._canvas.setCursor(shape if separator is None else Qt.CursorShape.SplitVCursor)
             self._chart.mark_separator(separator)
         self._chart.point_at(position if inside and self._scene.marked is None else None)

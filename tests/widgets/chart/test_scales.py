@@ -7,7 +7,20 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from charts import BTC, ETH, FIRST_SLOT, candle, canvas_of, colour_at, picture, place, series_of, settle, zigzag
+from charts import (
+    BTC,
+    ETH,
+    FIRST_SLOT,
+    LEFT_BUTTON,
+    candle,
+    canvas_of,
+    colour_at,
+    picture,
+    place,
+    series_of,
+    settle,
+    zigzag,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -17,6 +30,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
+from widgets.chart.axes import automatic_rect
 from widgets.chart.axis_marks import format_percent, price_marks, price_text
 from widgets.chart.chart_style import ChartStyle, Kind
 from widgets.chart.chart_widget import ChartWidget
@@ -237,3 +251,24 @@ def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> 
     other.restore_look(kept)
     other.set_series(series_of(zigzag(40)), BTC)
     assert other._scene.price.view.auto
+
+
+def test_a_stretched_axis_says_so_and_fits_again_by_a_click_there(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+    scene, viewport = chart._scene, canvas_of(chart).viewport()
+    assert automatic_rect(scene, scene.price).isEmpty()
+    fitted = picture(chart)
+    chart.stretch("price", 2.0)
+    settle(qtbot, chart)
+    button = automatic_rect(scene, scene.price)
+    assert colour_at(picture(chart), button.topLeft() + QPointF(2, 2)) == scene.colours.label.name()
+    QTest.mouseMove(viewport, button.center().toPoint())
+    assert canvas_of(chart).cursor().shape() is Qt.CursorShape.PointingHandCursor
+    QTest.mouseClick(viewport, LEFT_BUTTON, Qt.KeyboardModifier.NoModifier, button.center().toPoint())
+    settle(qtbot, chart)
+    assert scene.price.view.auto
+    QTest.mouseMove(viewport, QPoint(300, 200))
+    chart.point_at(None)
+    settle(qtbot, chart)
+    assert picture(chart) == fitted
