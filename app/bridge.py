@@ -94,7 +94,6 @@ class WindowBridge(QObject):
         self._travelling = Travelling(chart, engine.clock, self._tasks.begin)
         self._reload_at_s = 0.0
         self._reload_wait_s = _RELOAD_FIRST_S
-        self._reload_due = False  # a database came while the session was loading without it
         self._ticks = 0
         self._database: Database | None = None  # the one that the chart was loaded from
         self._ahead_timer = self._timer(0, self._travelling.look)
@@ -252,7 +251,9 @@ class WindowBridge(QObject):
         self._work_on_session(self._run_session(self._session, view_us))
 
     async def _run_session(self, session: ChartSession, view_us: tuple[int, int] | None) -> None:
-        await self._engine.clock_measured()
+        if not self._engine.is_clock_measured:
+            self._tasks.begin(session.show_stored())
+            await self._engine.clock_measured()
         await session.run(view_us)
 
     def _work_on_session(self, work: Coroutine[Any, Any, None]) -> None:
@@ -287,9 +288,6 @@ class WindowBridge(QObject):
             case SessionState.FAILED:
                 actions = (RETRY,) if self._simulated else (RETRY, SIMULATED_MARKET)
                 self._chart.set_state("error", session.failure, actions)
-        if self._reload_due and session.state is not SessionState.LOADING:
-            self._reload_due = False
-            self._work_on_session(session.reload())
 
     def _give_series(self, session: ChartSession) -> None:
         if self._shown is not session.series:
@@ -322,8 +320,8 @@ class WindowBridge(QObject):
         if self._engine.database is not None and session is not None:
             if before is not None and before is not self._engine.database:
                 self._show(session.symbol, session.interval)  # what the other one had is not to stay
-            elif session.state is SessionState.LOADING:
-                self._reload_due = True
+            elif session.read_again():
+                self._tasks.begin(session.show_stored())
             else:
                 self._work_on_session(session.reload())
         self._renew_notice()

@@ -18,15 +18,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from app.addresses import check_addresses
+from app.databases import has_database, open_database
 from app.live.engine import Engine, check_symbols
 from app.live.export import ExportCancelled, check_target, parse_time, write_csv
 from app.live.instance import InstanceLock
 from app.market.errors import FeedRejected, SettingsError, StoreError, StoreUnavailable, UsageError
 from app.market.interval import Interval
-from app.metrics_server import observing
+from app.observing import observing
 from app.settings import Settings
 from app.stopping import StopEvent, bounded_ending, on_signals, parse_duration, unless_stopped
-from app.wiring import check_addresses, engine_for, has_database, open_database
+from app.wiring import engine_for
 from storage.database import Database
 
 logger = logging.getLogger(__name__)

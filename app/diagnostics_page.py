@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
 
-from app.metrics_server import Observed
+from app.observing import Observed
 from app.recent_log import RecentLog
 from app.sampling import Sampler
 from widgets.main_window import MainWindow

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from app.addresses import check_addresses
 from app.connected import connected, show_progress
 from app.databases import has_database, open_database
 from app.live.background import in_background
@@ -32,7 +33,7 @@ from app.market.ports import TradeHistory
 from app.settings import Settings
 from app.status_text import aligned
 from app.stopping import StopEvent, bounded_ending, on_signals, unless_stopped
-from app.wiring import check_addresses, exchange_rest
+from app.wiring import exchange_rest
 from storage.connection import connect
 from storage.database import Database
 from storage.gaps import StoredGap, read_gaps, recorded_symbols

@@ -20,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from app.log_fields import fields_of
 from app.market.errors import SettingsError
-from app.recent_log import fields_of
 from app.settings import LogFormat, LogLevel
 
 _FILE_BYTES = 5_000_000

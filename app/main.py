@@ -5,32 +5,35 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import dataclasses
 import faulthandler
+import gc
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from enum import Enum, auto
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-import psutil
-
+from app.addresses import check_addresses
 from app.cli import guarded, run_command, settings_from, warn_of_password
-from app.live.background import in_background
 from app.live.instance import InstanceLock
 from app.logs import start_logging
-from app.market.errors import FeedDisconnected, UsageError
+from app.market.errors import UsageError
+from app.opening import HeadStart, open_database
+from app.sandbox_process import at_sandbox, demo_settings, sandbox
 from app.settings import Settings, config_file
-from app.stopping import bounded_ending, on_signals
+from app.stopping import StopEvent, bounded_ending, on_signals
 from app.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-_SANDBOX_START_S = 20.0
+    from app.live.databases import OpenDatabase
+    from app.live.engine import Engine
+    from widgets.main_window import MainWindow
+
 _HEAR_SIGNALS_MS = 100
 
 
@@ -39,6 +42,15 @@ class Outcome(Enum):
 
     QUIT = auto()
     SIMULATED_MARKET = auto()
+
+
+class _Start(NamedTuple):
+    """What a window is started with; ``simulated`` is the simulated market's process, if any."""
+
+    settings: Settings
+    options: argparse.Namespace
+    simulated: subprocess.Popen[bytes] | None
+    stop: StopEvent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +75,7 @@ def _open_windows(options: argparse.Namespace) -> int:
     while True:
         chosen = demo_settings(settings) if demo else settings
         if not demo:
-            _check_addresses(settings)
+            check_addresses(settings)
         with contextlib.ExitStack() as stack:
             log_file = start_logging(chosen.data_dir, chosen.log_level, chosen.log_format)
             stack.enter_context(_crash_log(log_file.with_name("crash.log")))
@@ -71,37 +83,63 @@ def _open_windows(options: argparse.Namespace) -> int:
             lock = InstanceLock(chosen.data_dir)
             lock.acquire()
             stack.callback(lock.release)
-            sandbox = stack.enter_context(_sandbox(chosen.data_dir)) if demo else None
-            outcome, before = _run_window(chosen, options, sandbox, before)
+            stop = StopEvent()
+            stack.enter_context(on_signals(stop.set))
+            stack.enter_context(_uncollected())
+            simulated = stack.enter_context(sandbox(chosen.data_dir)) if demo else None
+            outcome, before = _run_window(_Start(chosen, options, simulated, stop), before)
             _let_go()
         if outcome is Outcome.QUIT:
             return 0
         demo = True
 
 
-def demo_settings(settings: Settings) -> Settings:
-    """Return the settings of the simulated market, whose invented trades go to an embedded database of their own."""
-    return dataclasses.replace(settings, data_dir=settings.data_dir / "demo", database_url="")
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from looking through all that is being loaded, until `_loaded`: that takes a tenth of it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
-def _run_window(
-    settings: Settings,
-    options: argparse.Namespace,
-    sandbox: subprocess.Popen[bytes] | None,
-    before: WindowState | None,
-) -> tuple[Outcome, WindowState]:
-    import qasync  # the sandbox starts in its own process meanwhile
+def _loaded() -> None:
+    gc.freeze()  # it stays as long as the program; `let_go` gives it back
+    gc.enable()
 
-    application = _application(settings.text_percent)
-    loop = qasync.QEventLoop(application)
-    # Leaving the loop waits for its worker threads, which is a part of the ending.
-    with bounded_ending() as begin_ending, loop:
-        try:
-            shown = _Window(settings, before, loop.create_future())
-            loop.run_until_complete(_show_window(settings, options, sandbox, shown, begin_ending))
-        finally:
-            begin_ending()
+
+def _run_window(start: _Start, before: WindowState | None) -> tuple[Outcome, WindowState]:
+    with bounded_ending() as begin_ending, _opening(start.settings, ahead=start.simulated is None) as opening:
+        import qasync  # sandbox or database start meanwhile
+
+        application = _application(start.settings.text_percent)
+        loop = qasync.QEventLoop(application)
+        with loop:  # leaving it waits for its worker threads, which is a part of the ending
+            try:
+                shown = _Window(start.settings, before, loop.create_future())
+                loop.run_until_complete(_show_window(start, opening, shown, begin_ending))
+            finally:
+                begin_ending()
     return shown.closing.result(), shown.state
+
+
+@contextlib.contextmanager
+def _opening(settings: Settings, *, ahead: bool) -> Iterator[OpenDatabase]:
+    """
+    Yield what opens the database of the settings, from now on where that is to be ``ahead``.
+
+    The simulated market answers sooner than a database would, which then can wait until the window is there.
+    """
+    opening = partial(open_database, settings)
+    if not ahead:
+        yield opening
+        return
+    begun = HeadStart(opening)
+    try:
+        yield begun.open
+    finally:
+        begun.discard()
 
 
 def _let_go() -> None:
@@ -170,39 +208,32 @@ class _Window:
         self.window.deleteLater()
 
 
-async def _show_window(
-    settings: Settings,
-    options: argparse.Namespace,
-    sandbox: subprocess.Popen[bytes] | None,
-    shown: _Window,
-    begin_ending: Callable[[], None],
-) -> None:
-    loop = asyncio.get_running_loop()
-    with on_signals(lambda: loop.call_soon_threadsafe(shown.close)), _hearing_signals():
-        if sandbox is not None:
-            shown.chart.set_state("loading", "Starting the simulated market…")
-            settings = await _at_sandbox(settings, sandbox, shown.closing)
-        if not shown.closing.done():
-            await _run_engine(settings, options, shown, begin_ending, simulated=sandbox is not None)
+async def _show_window(start: _Start, opening: OpenDatabase, shown: _Window, begin_ending: Callable[[], None]) -> None:
+    with _hearing_signals():
+        async with _closing_on(start.stop, shown):
+            if start.simulated is not None:
+                shown.chart.set_state("loading", "Starting the simulated market…")
+                settings = await at_sandbox(start.settings, start.simulated, shown.closing)
+                start = start._replace(settings=settings)
+            if not shown.closing.done():
+                await _run_engine(start, opening, shown, begin_ending)
     shown.gone()
 
 
-async def _run_engine(
-    settings: Settings,
-    options: argparse.Namespace,
-    shown: _Window,
-    begin_ending: Callable[[], None],
-    *,
-    simulated: bool,
-) -> None:
+async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begin_ending: Callable[[], None]) -> None:
     """Run the engine behind the window until that is to close, and end it."""
     from app.bridge import WindowBridge
-    from app.database_page import DatabasePage
     from app.diagnostics_page import DiagnosticsPage
-    from app.metrics_server import observing
+    from app.observing import observing
     from app.wiring import engine_for
 
-    async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
+    _loaded()
+    settings, simulated = start.settings, start.simulated is not None
+    async with (
+        engine_for(settings, opening=opening) as engine,
+        observing(engine, settings.metrics_port) as observed,
+        _database_page(engine, settings, shown.window, simulated=simulated),
+    ):
         diagnostics = DiagnosticsPage(observed, shown.window, settings.data_dir / "logs")
         bridge = WindowBridge(
             engine,
@@ -212,9 +243,8 @@ async def _run_engine(
             spread_percent=settings.spread_percent,
             simulated=simulated,
         )
-        page = DatabasePage(engine, shown.window, settings, config_file(), simulated=simulated)
         bridge.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
-        if options.quit_after_first_paint:
+        if start.options.quit_after_first_paint:
             bridge.first_painted.connect(lambda: _report_first_paint(shown))
         bridge.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
         bridge.start()
@@ -223,21 +253,40 @@ async def _run_engine(
         shown.window.setEnabled(False)
         shown.remember()
         diagnostics.stop()
-        await page.stop()
         await bridge.stop()
         await engine.close()
 
 
+@contextlib.asynccontextmanager
+async def _database_page(
+    engine: Engine, settings: Settings, window: MainWindow, *, simulated: bool
+) -> AsyncIterator[None]:
+    """Have the database's dialog open when it is asked for; what that takes is loaded then."""
+    pages = []
+
+    def open_first() -> None:
+        from app.database_page import DatabasePage
+
+        window.database_requested.disconnect(open_first)
+        pages.append(DatabasePage(engine, window, settings, config_file(), simulated=simulated))
+        pages[0].open()
+
+    window.database_requested.connect(open_first)
+    try:
+        yield
+    finally:
+        for page in pages:
+            await page.stop()
+
+
 def _report_first_paint(shown: _Window) -> None:
+    import psutil
+
     started_s = psutil.Process().create_time()
-    print(f"first painted candles after {(time.time() - started_s) * 1000:.0f} ms", flush=True)  # noqa: T201  # because it was asked for
+    worked_ms = time.process_time() * 1000
+    after_ms = (time.time() - started_s) * 1000
+    print(f"first painted candles after {after_ms:.0f} ms, {worked_ms:.0f} ms of work", flush=True)  # noqa: T201  # because it was asked for
     shown.close()
-
-
-def _check_addresses(settings: Settings) -> None:
-    from app.wiring import check_addresses  # not before the sandbox starts in its own process
-
-    check_addresses(settings)
 
 
 def _need_display() -> None:
@@ -248,50 +297,18 @@ def _need_display() -> None:
         )
 
 
-# The simulated market runs in a process of its own, so that its work never stalls the window.
-
-
-@contextlib.contextmanager
-def _sandbox(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the sandbox exchange, its log in ``data_dir``; it ends with us, because its standard input does."""
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app.main"]
-    process = subprocess.Popen(  # noqa: S603  # because the program is our own
-        [*program, "sandbox", "--port", "0", "--until-stdin-closes", "--data-dir", str(data_dir)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+@contextlib.asynccontextmanager
+async def _closing_on(stop: StopEvent, shown: _Window) -> AsyncIterator[None]:
+    """Close the window once ``stop`` is set, or where it has been set while that was being loaded."""
+    if stop.is_set:
+        shown.close()
+    stopping = asyncio.ensure_future(stop.wait())
+    stopping.add_done_callback(lambda _: shown.close())
     try:
-        yield process
+        yield
     finally:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-
-
-async def _at_sandbox(
-    settings: Settings, sandbox: subprocess.Popen[bytes], closing: asyncio.Future[Outcome]
-) -> Settings:
-    """Return the settings with the sandbox's addresses once it serves; the same settings where the window closes."""
-    assert sandbox.stdout is not None
-    reading = asyncio.ensure_future(in_background(sandbox.stdout.readline, "read-sandbox"))
-    either: list[asyncio.Future[Any]] = [reading, closing]
-    await asyncio.wait(either, timeout=_SANDBOX_START_S, return_when=asyncio.FIRST_COMPLETED)
-    if not reading.done():
-        sandbox.kill()  # or the reading would not end
-    line = (await reading).decode()
-    if closing.done():
-        return settings
-    addresses = [word.rstrip(".") for word in line.split() if "://" in word]
-    if len(addresses) != 2:
-        raise FeedDisconnected("The simulated market did not start: run “cryptopipe sandbox” to see why.")
-    return dataclasses.replace(settings, binance_ws_url=addresses[0], binance_rest_url=addresses[1])
+        stopping.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
 
 
 @contextlib.contextmanager

@@ -1,21 +1,18 @@
 """
 What the program says of itself in numbers: one table of metrics, read from the engine when somebody looks.
 
-Counters and gauges are read from the parts that keep them anyway; the distributions come from `app.live.measures`. Each
-`Metrics` has a registry of its own, so that two engines of one process never mix. `app.metrics_server` serves it to
-Prometheus, `app.sampling` makes the window's plots of it, and docs/metrics.md is derived from it.
+Counters and gauges are read from the parts that keep them anyway; the distributions come from `app.live.measures`.
+`app.metrics_server` serves the table to Prometheus, `app.sampling` makes the window's plots of it, and docs/metrics.md
+is derived from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import psutil
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from app.live.engine import Engine
 from app.live.measures import Distribution
@@ -59,14 +56,12 @@ class Declared:
 
 
 class Metrics:
-    """The metrics of one engine; ``registry`` reads it anew for whoever collects, on the engine's loop."""
+    """The metrics of one engine, read anew each time, on the engine's loop."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.measures = engine.recorder.measures
         self.process = psutil.Process()
-        self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(_EngineCollector(self))
 
     @property
     def writer(self) -> WriterStatus:
@@ -76,45 +71,6 @@ class Metrics:
     def value(self, name: str) -> Value:
         """Return the counter or gauge of that name, without the prefix; None where it is not known."""
         return _BY_NAME[_PREFIX + name].read(self)
-
-
-class _EngineCollector(Collector):
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def describe(self) -> Iterable[Metric]:
-        """Return all metrics without values."""
-        return [_family(declared) for declared in METRICS]
-
-    def collect(self) -> Iterator[Metric]:
-        for declared in METRICS:
-            family = _family(declared)
-            if isinstance(family, HistogramMetricFamily):
-                for stage, distribution in declared.stages(self._metrics):
-                    buckets = _cumulative(distribution)
-                    family.add_metric([stage] if declared.label else [], buckets, distribution.total)
-                yield family
-            elif (value := declared.read(self._metrics)) is not None:
-                family.add_metric([], value)
-                yield family
-
-
-def _family(declared: Declared) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
-    labels = [declared.label] if declared.label else []
-    if declared.kind is Kind.HISTOGRAM:
-        return HistogramMetricFamily(declared.name, declared.sentence, labels=labels)
-    kind = CounterMetricFamily if declared.kind is Kind.COUNTER else GaugeMetricFamily
-    return kind(declared.name, declared.sentence, labels=labels)
-
-
-def _cumulative(distribution: Distribution) -> list[tuple[str, float]]:
-    """Return the buckets as Prometheus has them: each holds all that is below its bound."""
-    buckets, below = [], 0
-    counts = tuple(distribution.counts)  # at once: another thread may be adding
-    for bound, count in zip((*map(str, distribution.bounds), "+Inf"), counts, strict=True):
-        below += count
-        buckets.append((bound, float(below)))
-    return buckets
 
 
 # How each is read. Where the part that would know is not of the kind that knows, it is not known.

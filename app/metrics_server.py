@@ -1,40 +1,34 @@
 """
-The metrics at http://127.0.0.1:<metrics_port>/metrics, for Prometheus; and the heartbeat that measures the loop.
+The metrics at http://127.0.0.1:<metrics_port>/metrics, for Prometheus.
 
 Served on this machine only, by the loop that the engine runs on: what is read is never half changed, and a scrape costs
-a few milliseconds.
+a few milliseconds. Each `Metrics` gets a registry of its own, so that two engines of one process never mix. What this
+loads, `app.observing` loads only where a port is set.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
-import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-from app.live.engine import Engine
 from app.live.measures import Distribution
 from app.market.errors import SettingsError
-from app.market.ports import Clock
-from app.metrics import Metrics
-
-logger = logging.getLogger(__name__)
+from app.metrics import METRICS, Declared, Kind, Metrics
 
 HOST = "127.0.0.1"
-_HEARTBEAT_S = 0.25
 
 
 class MetricsServer:
-    """Serves the registry of ``metrics`` from `start` until `stop`; port 0 picks a free one."""
+    """Serves ``metrics`` from `start` until `stop`; port 0 picks a free one."""
 
     def __init__(self, metrics: Metrics, port: int) -> None:
         self.port = port
-        self._metrics = metrics
+        self._registry = registry_of(metrics)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -72,7 +66,7 @@ class MetricsServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         del request
-        body = generate_latest(self._metrics.registry)
+        body = generate_latest(self._registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -82,43 +76,47 @@ def _reason(error: OSError | OverflowError) -> str:
     return "it is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """An engine's metrics, where they are served ("" where they are not), and one sentence where that failed."""
-
-    metrics: Metrics
-    url: str = ""
-    problem: str = ""
+def registry_of(metrics: Metrics) -> CollectorRegistry:
+    """Return a registry that reads the metrics anew for whoever collects."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_EngineCollector(metrics))
+    return registry
 
 
-@contextlib.asynccontextmanager
-async def observing(engine: Engine, port: int) -> AsyncIterator[Observed]:
-    """
-    Yield the engine's metrics, with the loop watched, and served where ``port`` is not 0.
+class _EngineCollector(Collector):
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
-    A port that cannot be used is told in the result: whether that matters is for the caller to say.
-    """
-    metrics = Metrics(engine)
-    server = MetricsServer(metrics, port)
-    watching = asyncio.create_task(watch_loop(engine.clock, metrics.measures.loop_s))
-    try:
-        try:
-            if port:
-                await server.start()
-            observed = Observed(metrics, server.url if port else "")
-        except SettingsError as error:
-            logger.warning("%s", error)
-            observed = Observed(metrics, problem=str(error))
-        yield observed
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await server.stop()
+    def describe(self) -> Iterable[Metric]:
+        """Return all metrics without values."""
+        return [_family(declared) for declared in METRICS]
+
+    def collect(self) -> Iterator[Metric]:
+        for declared in METRICS:
+            family = _family(declared)
+            if isinstance(family, HistogramMetricFamily):
+                for stage, distribution in declared.stages(self._metrics):
+                    buckets = _cumulative(distribution)
+                    family.add_metric([stage] if declared.label else [], buckets, distribution.total)
+                yield family
+            elif (value := declared.read(self._metrics)) is not None:
+                family.add_metric([], value)
+                yield family
 
 
-async def watch_loop(clock: Clock, late: Distribution) -> None:
-    """Count, for ever, how many seconds late a heartbeat comes."""
-    while True:
-        due_s = clock.monotonic_s() + _HEARTBEAT_S
-        await clock.sleep(_HEARTBEAT_S)
-        late.add(max(clock.monotonic_s() - due_s, 0.0))
+def _family(declared: Declared) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
+    labels = [declared.label] if declared.label else []
+    if declared.kind is Kind.HISTOGRAM:
+        return HistogramMetricFamily(declared.name, declared.sentence, labels=labels)
+    kind = CounterMetricFamily if declared.kind is Kind.COUNTER else GaugeMetricFamily
+    return kind(declared.name, declared.sentence, labels=labels)
+
+
+def _cumulative(distribution: Distribution) -> list[tuple[str, float]]:
+    """Return the buckets as Prometheus has them: each holds all that is below its bound."""
+    buckets, below = [], 0
+    counts = tuple(distribution.counts)  # at once: another thread may be adding
+    for bound, count in zip((*map(str, distribution.bounds), "+Inf"), counts, strict=True):
+        below += count
+        buckets.append((bound, float(below)))
+    return buckets

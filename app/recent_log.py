@@ -1,21 +1,14 @@
-"""The last lines of the log in memory, for the window; and what a log line carries beside its text."""
+"""The last lines of the log in memory, for the window."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
+from app.log_fields import fields_of
 from widgets.views import LogLine
 
 MOST_LINES = 1000
-_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return what was given by ``extra=`` with a line: its symbol, how many trades are missing, and so on."""
-    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
 
 
 class RecentLog(logging.Handler):

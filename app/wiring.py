@@ -8,33 +8,22 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from app.binance.endpoints import check_rest_base, check_ws_base, exchange_of
+from app.binance.endpoints import exchange_of
 from app.binance.rest import BinanceRest
 from app.binance.stream import BinanceFeed
-from app.databases import has_database as has_database
-from app.databases import open_database as open_database
 from app.live.clock import ExchangeClock, SystemClock
+from app.live.databases import OpenDatabase
 from app.live.engine import Engine
 from app.live.kept_shutout import FILE_NAME as SHUTOUT_FILE
 from app.live.kept_shutout import KeptShutout
 from app.live.machine import Upheaval, watch
 from app.market.ports import Clock
 from app.market.shutout import Shutout
+from app.opening import open_database as open_database
 from app.settings import Settings
 from storage.spool import FILE_NAME, DiskSpool
 
 logger = logging.getLogger(__name__)
-
-
-def check_addresses(settings: Settings) -> None:
-    """
-    Look at the exchange's addresses without using them.
-
-    Raises:
-        SettingsError: If one cannot be an address of the exchange.
-    """
-    check_ws_base(settings.binance_ws_url)
-    check_rest_base(settings.binance_rest_url)
 
 
 def spool_of(settings: Settings) -> DiskSpool | None:
@@ -78,11 +67,13 @@ def exchange_feed(
 
 
 @asynccontextmanager
-async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Engine]:
+async def engine_for(
+    settings: Settings, clock: Clock | None = None, *, opening: OpenDatabase | None = None
+) -> AsyncIterator[Engine]:
     """
     Yield an engine that is not started yet; its REST client is closed afterwards.
 
-    ``clock`` is this machine's by default.
+    ``clock`` is this machine's by default; ``opening`` opens the database of the settings, where that has begun.
 
     Raises:
         SettingsError: If an address of the exchange cannot be one.
@@ -95,7 +86,7 @@ async def engine_for(settings: Settings, clock: Clock | None = None) -> AsyncIte
         engine = Engine(
             feed=feed,
             exchange=rest,
-            open_database=lambda: open_database(settings),
+            open_database=opening or partial(open_database, settings),
             clock=clock,
             exchange_clock=exchange_clock,
             queue_trades=settings.queue_trades,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from app.log_fields import fields_of
 from app.metrics import Metrics
-from app.recent_log import MOST_LINES, RecentLog, fields_of
+from app.recent_log import MOST_LINES, RecentLog
 from app.sampling import KEPT_S, Sampler
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import load

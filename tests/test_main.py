@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -19,7 +19,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.live.instance import InstanceLock
-from app.main import _application, _Window, demo_settings
+from app.main import _application, _Window
+from app.sandbox_process import demo_settings
 from app.settings import load
 from storage.database import Database
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
@@ -30,10 +31,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 SILENT_SANDBOX = """
 import subprocess, sys, types
 import app.main as program
-program._SANDBOX_START_S = {patience_s}
+import app.sandbox_process as simulated
+simulated._START_S = {patience_s}
 def start(arguments, **options):
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], **options)
-program.subprocess = types.SimpleNamespace(
+simulated.subprocess = types.SimpleNamespace(
     **{{**vars(subprocess), "Popen": start}}
 )
 """
@@ -161,29 +163,43 @@ def test_an_address_that_cannot_be_one_is_refused_before_anything_is_made(data_d
 
 # Ends within that many seconds at the latest, having waited so long for a database that may still open.
 IMPATIENT = """
-import sys, app.main, app.stopping, app.live.databases
-app.stopping.ENDING_S, app.live.databases._CLOSE_S = {ending_s}, {close_s}
+import sys, app.main, app.opening, app.stopping, app.live.databases
+app.stopping.ENDING_S, app.live.databases._CLOSE_S, app.opening._CLOSE_S = {ending_s}, {close_s}, {close_s}
 sys.exit(app.main.main(sys.argv[1:]))
 """
 
 
-def test_a_database_that_hangs_is_not_waited_for_at_the_end(data_dir: Path) -> None:
+def at_once(data_dir: Path) -> bool:
+    """As soon as the database is being opened: most often the window is only being loaded then."""
+    return True
+
+
+def is_at_work(data_dir: Path) -> bool:
+    """Whether the window's engine has started."""
+    return "idle → connecting" in log_of(data_dir)
+
+
+@pytest.mark.parametrize("moment", [at_once, is_at_work])
+def test_a_database_that_hangs_is_not_waited_for_at_the_end(moment: Callable[[Path], bool], data_dir: Path) -> None:
     script = IMPATIENT.format(ending_s=30, close_s=0.1)
     with silent_server() as database:
         url = f"postgresql://x@{database.address}/hangs?connect_timeout=0&sslmode=disable"
         with started("--database-url", url, script=script) as process:
-            wait_for(lambda: database.connections, process)
+            wait_for(lambda: database.connections and moment(data_dir), process)
             process.terminate()
             assert process.communicate(timeout=20) == ("", "")
             assert process.returncode == 0
 
 
-def test_an_ending_that_takes_too_long_is_given_up_and_leaves_no_lock(data_dir: Path) -> None:
+@pytest.mark.parametrize("moment", [at_once, is_at_work])
+def test_an_ending_that_takes_too_long_is_given_up_and_leaves_no_lock(
+    moment: Callable[[Path], bool], data_dir: Path
+) -> None:
     script = IMPATIENT.format(ending_s=2, close_s=60)
     with silent_server() as database:
         url = f"postgresql://x@{database.address}/hangs?connect_timeout=0&sslmode=disable"
         with started("--database-url", url, script=script) as process:
-            wait_for(lambda: database.connections, process)
+            wait_for(lambda: database.connections and moment(data_dir), process)
             began_s = time.monotonic()
             process.terminate()
             told = process.communicate(timeout=40)
@@ -248,11 +264,12 @@ def test_a_signal_while_the_simulated_market_starts_works_at_once() -> None:
     assert psutil.wait_procs(children, 10)[1] == []
 
 
-def test_a_second_signal_leaves_at_once(data_dir: Path) -> None:
+@pytest.mark.parametrize("moment", [at_once, is_at_work])
+def test_a_second_signal_leaves_at_once(moment: Callable[[Path], bool], data_dir: Path) -> None:
     with silent_server() as database:
         url = f"postgresql://x@{database.address}/hangs?connect_timeout=0&sslmode=disable"
         with started("--database-url", url) as process:
-            wait_for(lambda: database.connections, process)
+            wait_for(lambda: database.connections and moment(data_dir), process)
             process.send_signal(signal.SIGINT)
             time.sleep(0.5)
             assert process.poll() is None

@@ -16,7 +16,8 @@ from app.live.engine import Engine
 from app.live.measures import Distribution
 from app.market.errors import SettingsError
 from app.metrics import METRICS, Kind, Metrics
-from app.metrics_server import HOST, MetricsServer, observing, watch_loop
+from app.metrics_server import HOST, MetricsServer, registry_of
+from app.observing import observing, watch_loop
 from app.sandbox.simulated import SimulatedMarket
 from app.settings import Settings, load
 from app.wiring import engine_for
@@ -85,11 +86,11 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
 
 async def test_two_engines_of_one_process_never_mix(data_dir: Path) -> None:
     async with recording(data_dir) as (engine, settings), engine_for(settings) as other:
-        busy, idle = Metrics(engine), Metrics(other)
-        assert busy.registry.get_sample_value("cryptopipe_trades_received_total")
-        assert idle.registry.get_sample_value("cryptopipe_trades_received_total") == 0
-        assert idle.value("trades_received") == 0
-        assert idle.registry.get_sample_value("cryptopipe_clock_skew_seconds") is None  # not known, so not there
+        busy, idle = registry_of(Metrics(engine)), registry_of(Metrics(other))
+        assert busy.get_sample_value("cryptopipe_trades_received_total")
+        assert idle.get_sample_value("cryptopipe_trades_received_total") == 0
+        assert Metrics(other).value("trades_received") == 0
+        assert idle.get_sample_value("cryptopipe_clock_skew_seconds") is None  # not known, so not there
 
 
 async def test_buckets_hold_all_that_is_below_them(data_dir: Path) -> None:
@@ -97,7 +98,7 @@ async def test_buckets_hold_all_that_is_below_them(data_dir: Path) -> None:
         metrics = Metrics(engine)
         for trades in (1, 100, 101, 20_000):
             metrics.measures.batch_trades.add(trades)
-        value = metrics.registry.get_sample_value
+        value = registry_of(metrics).get_sample_value
         assert value("cryptopipe_batch_trades_bucket", {"le": "100"}) == 2
         assert value("cryptopipe_batch_trades_bucket", {"le": "10000"}) == 3
         assert value("cryptopipe_batch_trades_bucket", {"le": "+Inf"}) == 4

@@ -23,14 +23,13 @@ class KeysOverview(Overlay):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setAccessibleName("Keys and mouse")
-        self._sheet = _sheet()
+        self._sheet: QWidget | None = None  # its hundred labels are made when they are wanted
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
         self._scroll.setAccessibleName("Keys and mouse")
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(self._sheet)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)
@@ -40,12 +39,16 @@ class KeysOverview(Overlay):
         if self.isVisible():
             self.dismiss()
             return
+        if self._sheet is None:
+            self._sheet = _sheet()
+            self._scroll.setWidget(self._sheet)
         size = self.sizeHint()
         x, y = ((self._window.width() - size.width()) // 2, (self._window.height() - size.height()) // 2)
         self.open_at(QPoint(x, max(y, self._MARGIN)), self._scroll)
 
     def sizeHint(self) -> QSize:
-        hint, window = self._sheet.sizeHint(), self._window.size()
+        hint = QSize() if self._sheet is None else self._sheet.sizeHint()
+        window = self._window.size()
         room = QSize(window.width() - 2 * self._MARGIN, window.height() - 2 * self._MARGIN)
         return (hint + QSize(2, 2)).boundedTo(room)
 

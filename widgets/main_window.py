@@ -155,8 +155,11 @@ class MainWindow(QMainWindow):
 
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has its own method."""
+        sheet = style.stylesheet(palette)
+        if sheet == self.styleSheet():
+            return  # to style everything anew takes longer than a frame
         QApplication.setPalette(style.qt_palette(palette))  # dialogs and message boxes have it too
-        self.setStyleSheet(style.stylesheet(palette))
+        self.setStyleSheet(sheet)
         for part in (self.top_bar, self.notice_bar, self.watchlist, self.diagnostics):
             part.set_palette(palette)
         for overlay in self.findChildren(Overlay):  # the chart's are the window's as well, once they were opened

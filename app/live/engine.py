@@ -191,8 +191,13 @@ class Engine:
             self._measuring.cancel()
             self._measuring = self._tasks.begin(self._measure_clock())
 
+    @property
+    def is_clock_measured(self) -> bool:
+        """Whether the exchange's clock has been compared with ours, or could not be."""
+        return self._clock_measured.is_set()
+
     async def clock_measured(self) -> None:
-        """Return when the exchange's clock has been compared with ours, or could not be."""
+        """Return when `is_clock_measured`."""
         await self._clock_measured.wait()
 
     async def close(self) -> int:

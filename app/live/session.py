@@ -12,6 +12,7 @@ A switch of symbol or interval makes a new session and closes the old one, which
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from enum import StrEnum
 from itertools import pairwise
@@ -26,9 +27,12 @@ from app.live.shown import ShownCandles
 from app.live.since_seam import CandlesSinceSeam
 from app.live.tracker import SymbolTracker
 from app.market.candle import Candle, empty_candle
+from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports import Clock
 from app.market.trade import Trade
+
+logger = logging.getLogger(__name__)
 
 _JOIN_RETRY_S = 0.25
 _LIVE_KEEPS = 10_000
@@ -85,6 +89,7 @@ class ChartSession:
         self._left_us = 0  # and when live trades last ceased to be counted
         self._dirty_us: int | None = None
         self._loading = False
+        self._read_again = False
         self._closed = False
         self._past = PastCandles(
             symbol,
@@ -122,7 +127,8 @@ class ChartSession:
         ``view_us``: the chart will show the past between these times, so that is loaded together with the latest
         candles, and those in between are not.
         """
-        self._set_state(SessionState.LOADING)
+        if not len(self.series):
+            self._set_state(SessionState.LOADING)
         if view_us is None:
             await self._load(show_early=True)
         else:
@@ -132,6 +138,29 @@ class ChartSession:
     async def _load_with(self, start_us: int, end_us: int) -> None:
         slots = self.interval.slot(end_us) - self.interval.slot(start_us)
         await asyncio.gather(self.go_to((start_us + end_us) // 2, slots), self._load(show_early=True))
+
+    async def show_stored(self) -> None:
+        """
+        Show the newest candles that are stored, until the exchange has told more: at a start its time may not be known
+        yet, or be long in coming. Does nothing where there are candles already.
+        """
+        end_us = self.interval.next_open_us(self._exchange_clock.now_us())
+        try:
+            stored = await self._history.stored(self.symbol, self.interval, end_us=end_us, limit=PAGE)
+        except StoreError as error:
+            logger.info("%s %s: %s", self.symbol, self.interval, error, extra={"symbol": self.symbol})
+            return
+        if not len(self.series):
+            self._show(stored.candles)
+
+    def read_again(self) -> bool:
+        """
+        Have the stored candles read again once what is being loaded has come, because there is a database only now.
+
+        False where nothing is being loaded or about to be: call `reload`.
+        """
+        self._read_again = self._loading
+        return self._loading or not self._loaded_us
 
     async def reload(self) -> None:
         """
@@ -220,6 +249,7 @@ class ChartSession:
     # Loading
 
     async def _load(self, *, show_early: bool) -> None:
+        self._read_again = False
         loaded_us = self._exchange_clock.now_us()
         end_us = loaded_us + self.interval.length_us
         slow = asyncio.get_running_loop().call_later(_SLOW_S, self._say_slow)
@@ -242,6 +272,8 @@ class ChartSession:
             self._set_state(SessionState.READY, page.failure)
         else:
             self._set_state(SessionState.FAILED if page.failure else SessionState.EMPTY, page.failure)
+        if self._read_again:
+            await self._load(show_early=False)
 
     def _say_slow(self) -> None:
         if len(self.series) and not self.failure:

@@ -23,7 +23,7 @@ from app.database_page import DatabasePage
 from app.diagnostics_page import DiagnosticsPage
 from app.live.engine import Engine
 from app.market.ports import Clock
-from app.metrics_server import observing
+from app.observing import observing
 from app.sandbox.recording import RecordingSource
 from app.settings import Settings, load
 from app.window_state import load_state

@@ -323,3 +323,66 @@ def test_a_page_that_comes_in_parts_loses_no_empty_candle_between_those_that_cha
     again = [one._replace(trades=one.trades + 1) if one.trades else one for one in page]
     shown.show(again)
     assert [shown.series.bar(at).trades for at in range(len(shown))] == [one.trades for one in again]
+
+
+class Waiting(FakeExchange):
+    """An exchange that is asked for klines (``asked``) and tells them when ``answer`` is set."""
+
+    def __init__(self, trades: Sequence[Trade], clock: HandClock) -> None:
+        super().__init__(trades, clock)
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def klines(self, *asked: object, **limits: object) -> list[Candle]:
+        self.asked.set()
+        await self.answer.wait()
+        return await super().klines(*asked, **limits)  # type: ignore[arg-type]  # because they are passed on as they are
+
+
+async def test_a_database_that_opens_while_the_exchange_is_asked_is_shown_at_once_and_counted_in() -> None:
+    market = Market(every_second(900), now=700)
+    exchange = market.exchange = Waiting(market.trades, market.clock)
+    chart = market.chart("5s")
+    market.hear(market.trades[700])
+    running = asyncio.ensure_future(chart.session.run())
+    await exchange.asked.wait()
+    assert chart.states == []
+    chart.session._history.store = FakeStore(market.trades[:600])
+    assert chart.session.read_again()
+    await chart.session.show_stored()
+    assert chart.states == [("ready", "")]
+    assert len(chart.series) == 121
+    assert not running.done()
+    asked = len(exchange.kline_calls)
+    exchange.answer.set()
+    await running
+    assert chart.session.joined
+    assert not chart.session.read_again()
+    again = [call for call in exchange.kline_calls[asked:] if call[1] is not None and call[1] < START_US]
+    assert again  # the page was read once more, now with what is stored, before the live trades were joined
+    market.hear(*market.trades[701:])
+    chart.session.refresh()
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_what_is_stored_replaces_no_candle_that_is_there() -> None:
+    market = Market(every_second(900), now=700)
+    market.store = FakeStore(market.trades[:100])
+    chart = market.chart("5s")
+    market.hear(market.trades[700])
+    await chart.session.run()
+    chart.session.refresh()
+    changes, before = chart.changes, chart.bars
+    await chart.session.show_stored()
+    assert (chart.changes, chart.bars) == (changes, before)
+    market.close()
+
+
+async def test_a_database_that_cannot_be_read_leaves_the_chart_to_the_exchange() -> None:
+    market = Market(every_second(900), now=700)
+    market.store = FakeStore(market.trades[:100])
+    market.store.failure = StoreUnavailable("It is away.")
+    chart = market.chart("5s")
+    await chart.session.show_stored()
+    assert chart.states == []
+    market.close()
