@@ -1,7 +1,7 @@
 """
 Scrolling back through three years of 1 min candles at speed, prepending as it goes, while 5,000 trades/s arrive.
 
-    python -m tests.benchmarks.bench_scroll [--seconds 60] [--rate 5000] [--days 1095] [--in-view 2000]
+    python -m tests.benchmarks.bench_scroll [--seconds 60] [--rate 5000] [--days 1095] [--in-view 2000] [--data-dir DIR]
 
 The trades come from a sandbox in a process of its own, the past is in the embedded database. The chart is panned once a
 frame, as fast as it takes to be through in that time; it never goes where nothing is loaded, so it may take longer.
@@ -29,16 +29,13 @@ from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simul
 from tests.storage.conftest import forget
 
 MINUTE = Interval.parse("1m")
-MINUTE_US = 60_000_000
 SYMBOL = "BTCUSDT"
 CHUNK = 50_000
 REST_S = 5.0
 
 
-def fill(data_dir: Path, days: int) -> int:
-    """Store a random walk of klines up to an hour ago; return when the first opens, UTC microseconds."""
-    end = MINUTE.slot(time.time_ns() // 1000) - 60
-    begin = end - days * 1440
+def fill(data_dir: Path, begin: int, end: int) -> None:
+    """Store a random walk of klines of the minutes ``begin`` to ``end``, exclusive."""
     dice = np.random.default_rng(1)
     price = 60_000.0
     database = Database.open(None, data_dir)
@@ -54,7 +51,6 @@ def fill(data_dir: Path, days: int) -> int:
         database.store.save_listing(SYMBOL, MINUTE.slot_open_us(begin))
     finally:
         database.close()
-    return MINUTE.slot_open_us(begin)
 
 
 def kline(slot: int, open_e8: int, close_e8: int) -> Candle:
@@ -156,16 +152,22 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5000.0)
     parser.add_argument("--days", type=int, default=3 * 365)
     parser.add_argument("--in-view", type=int, default=2000)
+    parser.add_argument("--data-dir", type=Path, help="keep the database there, and take it if it is there already")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        data_dir = Path(folder) / "data"
-        begin_us = fill(data_dir, options.days)
+        data_dir = options.data_dir or Path(folder) / "data"
+        end = MINUTE.slot(time.time_ns() // 1000) - 60
+        begin = end - options.days * 1440
+        if not data_dir.exists():
+            fill(data_dir, begin, end)
+        begin_us = MINUTE.slot_open_us(begin)
         try:
             with simulated_settings(data_dir, "--rate", str(options.rate), "--history", "1d") as settings:
                 run_on_qt_loop(lambda: scroll(settings, begin_us, options.seconds, options.days, options.in_view))
         finally:
-            forget(data_dir)
+            if options.data_dir is None:
+                forget(data_dir)
 
 
 if __name__ == "__main__":
