@@ -7,7 +7,7 @@ A page at a time; what is being loaded is not asked for again, and nothing is lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from app.live.holes import Holes
 from app.live.jump import Around, Jump, candles_around
 from app.live.pages import PAGE, Page, load_page
 from app.live.shown import ShownCandles
+from app.market.candle import Candle
 from app.market.interval import Interval
 
 _MOST_PAGES = 4
 _MOST_AT_ONCE = 3 * PAGE  # more would hold up a frame when they are brought in
 _FAR = 5 * PAGE  # slots that are not worth loading for what lies beyond them
+_SLICE = 500  # candles that are brought in at once; a frame may come between two slices
 
 
 class PastCandles:
@@ -92,17 +94,15 @@ class PastCandles:
         while not (self.is_loading or self._begins or self._closed) and len(self._shown.series):
             first_us = self._shown.first_us
             page = await self._older_page()
-            if self._closed or self._shown.first_us != first_us:
-                return added + self._insert(page)  # the chart was sent farther back meanwhile
-            prepended = self._shown.series.prepend(page.candles)
+            prepended, left = await self._prepend(page, first_us)
             added += prepended
+            if self._closed or left is not None:
+                return added + self._insert(left or [])  # the chart was sent farther back meanwhile
             self._begins = page.begins or not (prepended or page.failure)
             self._shown.series.set_begins(begins=self._begins)
             if self.failed or page.failure:
                 self.failed = bool(page.failure)
                 self._on_failure(page.failure)
-            if prepended:
-                self._on_change()
             if not prepended or page.failure or self._wanted_us is None or self.reaches(self._wanted_us):
                 break
         return added
@@ -151,7 +151,7 @@ class PastCandles:
             if page.candles:  # a page may be shorter than asked for
                 begin = min(max(begin, self.interval.slot(page.candles[0].open_time_us)), last)
             self._holes.note_asked(begin, last)
-            self._insert(page)
+            self._insert(page.candles)
             self._tell("")
 
     async def go_to(self, time_us: int, slots: int = PAGE) -> Jump:
@@ -179,7 +179,7 @@ class PastCandles:
             self.interval, time_us, newest, slots, self._request, lambda: self._history.find_listing(self.symbol)
         )
         if not self._closed and found.candles:
-            self._insert(found)
+            self._insert(found.candles)
             if found.asked is not None:
                 self._holes.note_asked(*found.asked)
             if found.begins and found.candles[0].open_time_us <= self._shown.first_us:
@@ -192,6 +192,26 @@ class PastCandles:
         if (failure or self._told) and not self._closed:
             self._told = bool(failure)
             self._on_failure(failure)
+
+    async def _prepend(self, page: Page, first_us: int) -> tuple[int, Sequence[Candle] | None]:
+        """
+        Bring in a page that ends before ``first_us``, the first candle, the youngest slice first.
+
+        Returns how many came; and None, or, where another candle became the first meanwhile, those left over.
+        """
+        prepended = 0
+        self.is_loading = True
+        try:
+            for end in range(len(page.candles), 0, -_SLICE):
+                if self._closed or self._shown.first_us != first_us:
+                    return prepended, page.candles[:end]
+                prepended += self._shown.series.prepend(page.candles[max(end - _SLICE, 0) : end])
+                first_us = self._shown.first_us
+                self._on_change()
+                await asyncio.sleep(0)
+        finally:
+            self.is_loading = False
+        return prepended, None if self._shown.first_us == first_us else []
 
     def _lacks(self, start_us: int, end_us: int) -> tuple[int, int] | None:
         if self._shown.newest is None:
@@ -229,8 +249,8 @@ class PastCandles:
             request.cancel()
             self._requests.discard(request)
 
-    def _insert(self, page: Page | Around) -> int:
-        added = 0 if self._closed else self._shown.insert(page.candles)
+    def _insert(self, candles: Sequence[Candle]) -> int:
+        added = 0 if self._closed else self._shown.insert(candles)
         if added:
             self._on_change()
         return added

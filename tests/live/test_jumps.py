@@ -12,7 +12,7 @@ from app.live.ahead import LookAhead
 from app.live.holes import Holes
 from app.market.interval import SECOND_US
 from tests.live.charts import Chart
-from tests.live.helpers import START_US, away, trade
+from tests.live.helpers import PATIENCE_S, START_US, away, trade
 from tests.live.market import Market
 
 DAYS, A_DAY = 20, 288
@@ -97,6 +97,22 @@ async def test_older_candles_on_their_way_during_a_jump_neither_get_lost_nor_pas
     await asyncio.gather(chart.session.load_older(), chart.session.go_to(target_us))
     assert set(range(first - 1000, first)) <= held_by(chart)
     assert await chart.session.load_older() == 2 * A_DAY - 500 + 1  # from the jump's page to the beginning
+    market.close()
+
+
+async def test_a_page_comes_in_slices_and_a_jump_between_two_of_them_leaves_no_candle_out() -> None:
+    market, chart = await far_market()
+    first = min(held_by(chart))
+    older = asyncio.create_task(chart.session.load_older())
+    async with asyncio.timeout(PATIENCE_S):
+        while min(held_by(chart)) == first:
+            await asyncio.sleep(0)  # no more than one slice comes between two looks
+    assert min(held_by(chart)) == first - 500
+    assert not chart.session.wants(START_US, START_US + UNIT_US)  # it is under way still
+    await chart.session.go_to(START_US + 2 * 86_400 * SECOND_US)
+    assert await older == 1000
+    assert set(range(first - 1000, first)) <= held_by(chart)
+    assert not chart.series.begins
     market.close()
 
 
