@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.settings import Settings, load
-from tests.end_to_end.helpers import open_window, run_on_qt_loop, sandbox_process, until
+from app.settings import Settings
+from tests.end_to_end.helpers import open_window, run_on_qt_loop, simulated_settings, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
 from tests.storage.conftest import forget
 
@@ -51,16 +51,7 @@ def main() -> None:
         Path(folder).chmod(0o711)
         data_dir = Path(folder) / "data"
         try:
-            with sandbox_process("--rate", str(options.rate), "--history", "30d") as environment:
-                settings = load(
-                    {
-                        "data_dir": str(data_dir),
-                        "binance_ws_url": environment["CRYPTOPIPE_BINANCE_WS_URL"],
-                        "binance_rest_url": environment["CRYPTOPIPE_BINANCE_REST_URL"],
-                    },
-                    environment={},
-                    file=data_dir / "none.toml",
-                )
+            with simulated_settings(data_dir, "--rate", str(options.rate), "--history", "30d") as settings:
                 run_on_qt_loop(lambda: measure(settings, options.turns, options.seed))
         finally:
             forget(data_dir)
