@@ -56,7 +56,11 @@ def automatic_rect(scene: Scene, pane: Pane) -> QRectF:
     width, height = style.width(AUTOMATIC) + LABEL_PADDING_PX, style.height + 2 * _VALUE_MARGIN_PX
     if pane.rect.height() < 3 * height or axis.width() < width:
         return QRectF()
-    return QRectF(axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.bottom() - height - 4, width, height)
+    left, inside = axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.adjusted(0, 4, 0, -4)
+    rect = QRectF(left, inside.bottom() - height, width, height)
+    if pane is scene.price and last_label_rect(scene).adjusted(0, -1, 0, 1).intersects(rect):
+        rect.moveTop(inside.top())  # the last price stands at the edge beyond which it is
+    return rect
 
 
 def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:

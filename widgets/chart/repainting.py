@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF
 
 from app.market.series import CandleSeries
-from widgets.chart.axes import last_label_rect
+from widgets.chart.axes import automatic_rect, last_label_rect
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.framing import mark_axes, view_key
 from widgets.chart.pane import ValueLabel
@@ -75,6 +75,7 @@ def live_rects(scene: Scene) -> list[QRectF]:
         QRectF(left, panes.top(), right - left, panes.height()) & panes,
         QRectF(panes.left(), y - _REACH_PX, panes.width(), 2 * _REACH_PX) & price.rect,
         last_label_rect(scene).adjusted(0, -room, 0, room),
+        automatic_rect(scene, price).adjusted(0, -room, 0, room),
     ]
 
 

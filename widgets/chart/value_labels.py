@@ -17,7 +17,7 @@ from PySide6.QtGui import QColor
 from app.market.indicators import Output, Shape
 from app.market.series import CandleSeries
 from widgets.chart.arrangement import PRICE
-from widgets.chart.axes import last_label_rect, value_label_height
+from widgets.chart.axes import automatic_rect, last_label_rect, value_label_height
 from widgets.chart.axis_marks import decimals_for
 from widgets.chart.framing import value_text
 from widgets.chart.indicators.study import Study
@@ -65,7 +65,7 @@ class ValueLabels:
             said = self._say(pane, series)
             taken = last_label_rect(self._scene) if said and pane.key == PRICE else QRectF()
             view = pane.view
-            where = id(said), view.low, view.high, view.inverted, taken.top(), taken.height()
+            where = id(said), view.low, view.high, view.inverted, view.auto, taken.top(), taken.height()
             if self._stood.get(pane.key) != where:
                 self._stood[pane.key] = where
                 pane.labels = self._placed(pane, said, taken) if said else []
@@ -91,6 +91,9 @@ class ValueLabels:
     def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[ValueLabel]:
         top, bottom = pane.rect.top(), pane.rect.bottom()
         seen = [(y, one) for one in said if top <= (y := pane.y_of(one.value)) <= bottom]
+        if not (button := automatic_rect(self._scene, pane)).isEmpty():
+            is_low = button.center().y() > pane.rect.center().y()
+            top, bottom = (top, button.top()) if is_low else (button.bottom(), bottom)
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
         span = (taken.top() - _BETWEEN_PX, taken.bottom() + _BETWEEN_PX) if not taken.isEmpty() else None
         tops = apart([y - height / 2 for y, _ in seen], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)

@@ -17,7 +17,7 @@ from app.market.candle import Candle
 from app.market.indicators import indicators
 from app.market.series import CandleSeries
 from widgets.chart.arrangement import VOLUME
-from widgets.chart.axes import last_label_rect
+from widgets.chart.axes import automatic_rect, last_label_rect
 from widgets.chart.chart_menu import fill_axis_menu
 from widgets.chart.chart_style import ChartStyle
 from widgets.chart.chart_widget import ChartWidget
@@ -206,3 +206,16 @@ def test_an_idle_chart_with_labels_paints_nothing(qtbot: QtBot, shown: ChartWidg
     shown.series_changed()
     settle(qtbot, shown)
     assert shown.paint_count == count
+
+
+def test_labels_leave_the_offer_to_fit_a_stretched_axis_free(qtbot: QtBot, shown: ChartWidget) -> None:
+    scene, price = shown._scene, shown._scene.price
+    value, span = scene.last.close, 30.0
+    for low in (value - 0.1, value - span / 2, value - span + 0.1, value + 1.0, value - span - 1.0):
+        price.view.show(low, low + span)
+        shown._repaint_all()
+        settle(qtbot, shown)
+        button = automatic_rect(scene, price)
+        assert price.rect.top() <= button.top() < button.bottom() <= price.rect.bottom()
+        assert not any(label.rect.intersects(button) for label in price.labels)
+        assert not last_label_rect(scene).intersects(button)
