@@ -11,6 +11,7 @@ from widgets.chart.value_view import ValueView
 _MOST_TICKS = 200
 _WITHIN_A_DECADE = (1.0, 2.0, 5.0, 10.0)
 _MOST_DECIMALS = 14
+_LEAST_DECIMALS = 2
 
 
 def price_marks(view: ValueView, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
@@ -39,6 +40,11 @@ def decimals_between(values: list[float]) -> int:
 def decimals_for(span: float) -> int:
     """Return with how many decimals a value is read where so much is in view: about one part in ten thousand."""
     return max(0, min(_MOST_DECIMALS, 4 - math.ceil(math.log10(span)))) if span > 0 else 2
+
+
+def decimals_of_values(view: ValueView) -> int:
+    """Return with how many decimals an indicator's values are written: the same ones however far one zooms in."""
+    return max(_LEAST_DECIMALS, decimals_for(max(abs(view.low), abs(view.high))))
 
 
 def format_percent(percent: float, decimals: int) -> str:

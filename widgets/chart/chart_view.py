@@ -174,7 +174,7 @@ class ChartView(Showing, Moving, ReadingTools, Studying, Looks, QWidget):
             self._follower.keep_up(self._scene.time, int(series.slots[-1]))
         self._frame_scene()
         moved, changed = self._repainter.mark(series, self._reader.point(series))
-        if changed and not self._text_timer.isActive():
+        if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may be written otherwise
             self._text_timer.start(_TEXT_MS)
         self._tell(moved)
 

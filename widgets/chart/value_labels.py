@@ -18,13 +18,14 @@ from app.market.indicators import Output, Shape
 from app.market.series import CandleSeries
 from widgets.chart.arrangement import PRICE
 from widgets.chart.axes import automatic_rect, last_label_rect, value_label_height
-from widgets.chart.axis_marks import decimals_for
+from widgets.chart.axis_marks import decimals_of_values
 from widgets.chart.framing import value_text
 from widgets.chart.indicators.study import Study
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.pane import Pane, Unit, ValueLabel
 from widgets.chart.pixels import contrast
 from widgets.chart.scene import Scene
+from widgets.chart.ticks import format_price
 
 _BETWEEN_PX = 1.0
 _INKS = QColor("#ffffff"), QColor("#0e1217")
@@ -109,13 +110,15 @@ def _precision(pane: Pane) -> tuple[object, ...]:
     """Return what of the view values are written by, there."""
     view = pane.view
     if pane.unit is Unit.NUMBER:
-        return pane.unit, decimals_for(view.high - view.low)
+        return pane.unit, decimals_of_values(view)
     return pane.unit, view.base if pane.unit is Unit.PRICE and view.is_percent else None
 
 
 def _said(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _Said:
     ground = _ground(scene, study, output, value)
-    return _Said(value, value_text(scene, pane, value), ground, max(_INKS, key=lambda one: contrast(one, ground)))
+    is_number = pane.unit is Unit.NUMBER
+    text = format_price(value, decimals_of_values(pane.view)) if is_number else value_text(scene, pane, value)
+    return _Said(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
 
 
 def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:

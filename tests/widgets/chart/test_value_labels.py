@@ -219,3 +219,16 @@ def test_labels_leave_the_offer_to_fit_a_stretched_axis_free(qtbot: QtBot, shown
         assert price.rect.top() <= button.top() < button.bottom() <= price.rect.bottom()
         assert not any(label.rect.intersects(button) for label in price.labels)
         assert not last_label_rect(scene).intersects(button)
+
+
+@pytest.mark.parametrize("zoom", [0.02, 1.0, 8.0])
+def test_numbers_are_said_alike_on_the_axis_and_in_the_title_at_every_zoom(
+    qtbot: QtBot, shown: ChartWidget, zoom: float
+) -> None:
+    shown.zoom(zoom)
+    settle(qtbot, shown)
+    for key in ("rsi", "macd", "atr"):
+        title = next(entry for entry in shown._entries if entry.key == key)
+        assert {label.text for label in shown._scene.pane(key).labels} == {text for text, _ in title.runs[1:]}
+        assert all(len(text.partition(".")[2]) == len(title.runs[1][0].partition(".")[2]) for text, _ in title.runs[1:])
+    assert len(shown._scene.pane("rsi").labels[0].text.partition(".")[2]) == 2

@@ -18,7 +18,7 @@ from app.market.indicators import Shape, Unit
 from app.market.indicators.blocks import shortest_in_reach
 from app.market.series import CandleSeries
 from widgets.chart.arrangement import PRICE, VOLUME
-from widgets.chart.axis_marks import decimals_for
+from widgets.chart.axis_marks import decimals_of_values
 from widgets.chart.day_shading import fill_ground
 from widgets.chart.framing import decimals_of
 from widgets.chart.indicators.study import Study, StudySet
@@ -132,7 +132,7 @@ class Entries:
             return format_quantity(value, symbol.quantity_decimals if symbol else 2)
         if pane.key == PRICE:
             return format_price(value, decimals_of(self._scene))
-        return format_price(value, decimals_for(pane.view.high - pane.view.low))
+        return format_price(value, decimals_of_values(pane.view))
 
     def _lay_out(self, pane: Pane) -> None:
         """Place a pane's entries: from left to right, in rows where that is the prices' pane."""
