@@ -32,6 +32,8 @@ from app.sandbox.tape import hashed, tape_for
 _DAY_US = DAY_S * SECOND_US
 _MINUTE_US = 60 * SECOND_US
 _SECONDS_KEPT = 4
+_TICK_S, _FLOOD_TICK_S = 0.05, 0.01
+_FLOOD_PER_S = 5_000.0
 _NOTHING = PublishedSecond(())
 
 
@@ -76,6 +78,7 @@ class SimulatedMarket:
     A `MarketSource` invented from ``seed``: equal seeds and rates make equal markets, whenever they are started.
 
     ``history`` is how far back it remembers, ``rate`` how many trades all pairs have together in an average second.
+    ``tick_s``: how often its streams publish what happened since. In a flood that is oftener than a screen shows it.
 
     Raises:
         UsageError: If the rate is too high to simulate, or the history is none.
@@ -94,6 +97,7 @@ class SimulatedMarket:
             raise UsageError("The simulated market needs a history and a rate above zero.")
         self._clock = clock if clock is not None else SystemClock()
         wanted_us = self._clock.now_us() - history // timedelta(microseconds=1)
+        self.tick_s = _FLOOD_TICK_S if rate >= _FLOOD_PER_S else _TICK_S
         self._begin_us = max(wanted_us - wanted_us % _DAY_US, LISTED_US)
         self._symbols = tuple(_symbol(listing) for listing in symbols)
         shares = sum(listing.share for listing in symbols)

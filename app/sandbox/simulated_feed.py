@@ -18,7 +18,6 @@ from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_even
 if TYPE_CHECKING:
     from app.sandbox.simulated import SimulatedMarket
 
-_TICK_S = 0.05
 _TICKER = "@miniTicker"
 _TICKER_WAIT_S = 0.02
 _PREPARED_EARLY = 1.2  # how much faster than time the next second is made
@@ -51,8 +50,8 @@ class SimulatedFeed:
         self._days: asyncio.Future[list[Frame]] | None = None
 
     async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
-        if self._until_us + _TICK_S * SECOND_US > self._clock.now_us():
-            await self._clock.sleep(_TICK_S)
+        if self._until_us + self._market.tick_s * SECOND_US > self._clock.now_us():
+            await self._clock.sleep(self._market.tick_s)
         after_us = self._until_us
         second_us = (after_us + 1) // SECOND_US * SECOND_US
         until_us = max(min(self._clock.now_us(), second_us + SECOND_US - 1), after_us)
@@ -87,7 +86,7 @@ class SimulatedFeed:
         symbols = sorted({name.upper() for name, _, _ in (stream.partition("@") for stream in streams) if name})
         second_us, within_us = now_us // SECOND_US * SECOND_US, now_us % SECOND_US
         first = int(within_us / SECOND_US * len(symbols) * _PREPARED_EARLY)
-        count = math.ceil(len(symbols) * _PREPARED_EARLY * _TICK_S) + 1
+        count = math.ceil(len(symbols) * _PREPARED_EARLY * self._market.tick_s) + 1
         for symbol in symbols[first : first + count]:
             self._market.second(symbol, second_us + SECOND_US)
 

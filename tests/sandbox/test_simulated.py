@@ -203,6 +203,18 @@ async def test_a_feed_carries_every_trade_once_however_seldom_it_is_asked():
     assert received[-1] == market.trade_ids("BTCUSDT")[1]
 
 
+async def test_a_flood_is_published_oftener_than_a_screen_shows_it():
+    clock = ManualClock()
+    usual = small_market(clock=clock)
+    flood = SimulatedMarket(seed=1, rate=30_000.0, clock=clock, history=timedelta(days=2))
+    waited_us = []
+    for market in (usual, flood):
+        feed, begin_us = market.open_feed(), clock.time_us
+        await feed.frames(["btcusdt@trade"], microseconds=True)
+        waited_us.append(clock.time_us - begin_us)
+    assert waited_us == [50_000, 10_000]
+
+
 async def test_tickers_come_once_a_second_and_quotes_with_the_trades():
     clock = ManualClock(NOW_US // 1_000_000 * 1_000_000)
     feed = small_market(clock=clock).open_feed()
