@@ -130,29 +130,30 @@ class ValueAxis(_Axis):
         scene = self._scene
         last, (cross, _) = last_label_rect(scene), crosshair_label_rects(scene)
         pixels.logical()
+        marks = [mark for pane in scene.panes for mark in self._marks(pane, last, cross)]
+        scene.styles.small.draw_all(painter, pixels, marks, scene.colours.dim)
         for pane in scene.panes:
-            self._paint_marks(painter, pixels, pane, last, cross)
             self._paint_automatic(painter, pixels, pane)
-            self._paint_values(painter, pixels, pane)
+        self._paint_values(painter, pixels)
         if not last.isEmpty():
             self._paint_last(painter, pixels, last)
         if scene.crosshair is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
 
-    def _paint_marks(self, painter: QPainter, pixels: DevicePixels, pane: Pane, last: QRectF, cross: QRectF) -> None:
+    def _marks(self, pane: Pane, last: QRectF, cross: QRectF) -> list[PlacedText]:
+        """Return the pane's marks but those that a label would cut."""
         style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
         reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
         first = max(pane.rect.top() + reach, seen.top() - reach)
         end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
         labels = (last, cross, automatic_rect(self._scene, pane), *(label.rect for label in pane.labels))
         covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
-        texts = [
+        return [
             (tick.text, right - style.width(tick.text), y)
             for tick, y in zip(pane.ticks, pane.tick_ys.tolist(), strict=True)
             if first <= y <= end and not any(above < y < below for above, below in covered)
         ]
-        style.draw_all(painter, pixels, texts, self._scene.colours.dim)
 
     def _paint_automatic(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
         rect, scene = automatic_rect(self._scene, pane), self._scene
@@ -161,11 +162,21 @@ class ValueAxis(_Axis):
             x = rect.left() + LABEL_PADDING_PX / 2
             scene.styles.tiny.draw(painter, pixels, AUTOMATIC, x, rect.center().y(), scene.colours.text)
 
-    def _paint_values(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
-        for label in pane.labels:
-            if self._scene.is_exposed(label.rect):
-                _fill(painter, pixels, label.rect, label.ground)
-                self._draw_right(painter, pixels, label.text, label.rect.center().y(), label.ink)
+    def _paint_values(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint the indicators' labels: all grounds, then all texts of an ink, because each change costs."""
+        style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
+        labels = [label for pane in self._scene.panes for label in pane.labels]
+        if not labels:
+            return
+        pixels.device()
+        inks: dict[int, tuple[QColor, list[PlacedText]]] = {}
+        for text, ground, ink, rect in labels:
+            painter.fillRect(pixels.rect(rect), ground)
+            placed = text, right - style.width(text), rect.top() + rect.height() / 2
+            inks.setdefault(ink.rgb(), (ink, []))[1].append(placed)
+        pixels.logical()
+        for ink, texts in inks.values():
+            style.draw_all(painter, pixels, texts, ink)
 
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
         scene = self._scene
