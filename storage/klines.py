@@ -46,10 +46,11 @@ _READ = sql.SQL(
     """
 ).format(open_us=candle_sql.microseconds("open_time"))
 
+# Not EXISTS, and in an order: else the server may look at every kline there is, 0.4 s for three years of minutes.
 _STORED = """
     SELECT seconds, months FROM unnest(%s::integer[], %s::integer[]) AS wanted (seconds, months)
-    WHERE EXISTS (SELECT FROM klines k WHERE k.symbol_id = %s AND k.seconds = wanted.seconds
-        AND k.months = wanted.months)
+    WHERE (SELECT true FROM klines k WHERE k.symbol_id = %s AND k.seconds = wanted.seconds
+        AND k.months = wanted.months ORDER BY k.open_time LIMIT 1)
 """
 
 EVERY_INTERVAL = Interval(0)

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from storage import klines
+from storage.connection import connect
+from storage.klines import stored_intervals
 from tests.storage.helpers import START_US, World
 
 pytestmark = pytest.mark.embedded_only
@@ -65,3 +68,30 @@ def test_the_listing_counts_for_every_interval_and_joins_what_follows(world: Wor
 
 def test_of_an_unknown_symbol_nothing_was_asked(world: World) -> None:
     assert list(world.store.fetched_klines("NEVER", MINUTE)) == []
+
+
+def test_which_intervals_are_stored_is_found_without_a_look_at_their_klines(world: World) -> None:
+    world.store.save_klines("X", MINUTE, [kline(MINUTE, 0)])
+    with connect(world.url) as connection:
+        connection.execute(_MANY_KLINES)
+        connection.execute("ANALYZE klines")
+        (symbol_id,) = connection.execute("SELECT id FROM symbols WHERE name = 'X'").fetchone()
+        assert stored_intervals(connection, symbol_id, HOUR) == [MINUTE]
+        lengths = [HOUR.seconds, MINUTE.seconds, 1], [0, 0, 0]
+        ((plan,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {klines._STORED}", (*lengths, symbol_id))
+    assert rows_read(plan[0]["Plan"]) <= len(lengths[0])
+
+
+_MANY_KLINES = """
+    INSERT INTO klines
+    SELECT (jsonb_populate_record(k, jsonb_build_object('open_time', k.open_time + n * interval '1 min'))).*
+    FROM klines k, generate_series(1, 50000) AS n
+"""
+
+
+def rows_read(node: dict[str, object]) -> float:
+    """Return how many rows of the table a plan has looked at."""
+    below = sum(rows_read(child) for child in node.get("Plans", ()))
+    if node.get("Relation Name") != "klines":
+        return below
+    return below + node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
