@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -168,3 +168,28 @@ def test_several_failures_are_one_sentence(qtbot: QtBot, chart: ChartWidget) -> 
     settle(qtbot, chart)
     picture(chart)
     assert chart.trouble == "The chart cannot draw Breaking 7, Breaking 7 and Breaking 7: the log says why."
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda bars: np.zeros(len(bars) + 1),
+        lambda bars: (np.zeros(len(bars)), np.zeros(len(bars))),
+        lambda bars: None,
+        lambda bars: np.array(["x"] * len(bars)),
+    ],
+    ids=["too long", "one too many", "nothing", "words"],
+)
+def test_whatever_an_indicators_function_returns_leaves_the_candles(
+    qtbot: QtBot, chart: ChartWidget, no_exception: None, compute: Callable[[Bars], Values]
+) -> None:
+    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Place.PRICE))
+    try:
+        chart.set_series(series_of(zigzag(50)), BTC)
+        chart.add_indicator("odd")
+        settle(qtbot, chart)
+        assert chart.entry_texts() == ["Odd —"]
+        assert count_of(picture(chart), DARK.rising) > 100
+        assert chart.trouble == "The chart cannot draw Odd: the log says why."
+    finally:
+        unregister("odd")

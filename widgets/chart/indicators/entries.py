@@ -115,11 +115,10 @@ class Entries:
 
     def _reason(self, study: Study, series: CandleSeries, row: int | None) -> str:
         """Return why a candle has no values and will have none; empty where it has, or may have soon."""
-        blocks = study.values.blocks(series.interval)
-        if row is None or blocks.session is None or not blocks.reaches_too_far(int(series.slots[row])):
+        if row is None or any(np.isfinite(study.values.column(one.name)[row]) for one in study.indicator.outputs):
             return ""
-        values = (study.values.column(output.name)[row] for output in study.indicator.outputs)
-        if any(np.isfinite(value) for value in values):
+        blocks = study.values.blocks(series.interval)
+        if blocks.session is None or not blocks.reaches_too_far(int(series.slots[row])):
             return ""
         session, enough = blocks.session, shortest_in_reach(blocks.session)
         return f"needs candles of {enough.name} or longer this far into the {session.value}"
