@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ import psutil
 from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.market.units import E8
-from app.sandbox.simulated import LISTINGS
+from app.sandbox.simulated import SimulatedMarket
 from app.settings import DEFAULT_SYMBOLS
 from storage.database import Database
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
@@ -35,6 +36,7 @@ MINUTE = Interval.parse("1m")
 SYMBOL = "BTCUSDT"
 CHUNK = 50_000
 REST_S = 5.0
+SEED = 1
 
 
 def fill(data_dir: Path, begin: int, end: int) -> None:
@@ -56,10 +58,12 @@ def fill(data_dir: Path, begin: int, end: int) -> None:
         database.close()
 
 
-def rate_of_all(rate: float) -> float:
-    """Return how many trades a second all pairs of the sandbox have where those received have ``rate``."""
-    received = sum(listing.share for listing in LISTINGS if listing.base + listing.quote in DEFAULT_SYMBOLS)
-    return rate * sum(listing.share for listing in LISTINGS) / received
+def rate_of_all(rate: float, seconds: float) -> float:
+    """Return the rate of all the sandbox's pairs at which those received have ``rate`` trades/s that long from now."""
+    market, now_us = SimulatedMarket(SEED, rate=rate), time.time_ns() // 1000  # hours differ by a third
+    pairs = [market._pairs[name] for name in DEFAULT_SYMBOLS]
+    coming = sum(pair.first_id_from(now_us + int(seconds * 1e6)) - pair.first_id_from(now_us) for pair in pairs)
+    return rate * rate * seconds / coming
 
 
 def kline(slot: int, open_e8: int, close_e8: int) -> Candle:
@@ -172,7 +176,10 @@ def main() -> None:
             fill(data_dir, begin, end)
         begin_us = MINUTE.slot_open_us(begin)
         try:
-            with simulated_settings(data_dir, "--rate", str(rate_of_all(options.rate)), "--history", "1d") as settings:
+            with multiprocessing.get_context("spawn").Pool(1) as elsewhere:  # what a market takes of memory is not ours
+                asked = elsewhere.apply(rate_of_all, (options.rate, 2 * options.seconds))
+            sandbox = "--rate", str(asked), "--seed", str(SEED), "--history", "1d"
+            with simulated_settings(data_dir, *sandbox) as settings:
                 run_on_qt_loop(lambda: scroll(settings, begin_us, options.seconds, options.days, options.in_view))
         finally:
             if options.data_dir is None:
