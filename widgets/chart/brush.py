@@ -8,7 +8,8 @@ Everything but slanted lines is whole rectangles in device pixels (see `pixels`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import numpy as np
 import pyqtgraph as pg
@@ -24,6 +25,7 @@ from widgets.chart.strokes import stroke
 from widgets.chart.value_view import ValueView
 
 Values = NDArray[np.float64]
+_REACH_PX = 2  # that far a bar may stand out of its place
 _AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
 
 
@@ -42,8 +44,15 @@ class PaneBrush:
         self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
         self.palette = scene.palette
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
-        self._scene, self._dy = scene, pixels.dy
+        self._scene = scene
         self._columns: tuple[tuple[int, ...], Columns] | None = None
+        self._pane = QRectF(
+            0, (area.top() - pixels.dy) / self.scale, scene.layout.panes.width(), area.height() / self.scale
+        )
+        self._exposed = scene.exposed & self._pane.toAlignedRect()
+        self._shows_all = self._exposed.rectCount() == 1 and self._exposed.boundingRect().contains(
+            self._pane.toAlignedRect() & scene.layout.panes.toRect()
+        )
 
     @property
     def is_inverted(self) -> bool:
@@ -52,12 +61,46 @@ class PaneBrush:
 
     def rows_exposed(self, bars: BarColumns) -> slice:
         """Return which of the bars this paint shows, and one more at either end, for lines that come from there."""
-        scene, scale = self._scene, self.scale
-        top, height = (self.area.top() - self._dy) / scale, self.area.height() / scale
-        shown = (scene.exposed & QRectF(0, top, scene.layout.panes.width(), height).toAlignedRect()).boundingRect()
-        left, right = (scene.time.position_at(x) for x in (shown.left() - 2, shown.right() + 3))
-        first, last = np.searchsorted(bars.slot, (left - bars.span, right + 1)).tolist()
+        if self._shows_all:
+            return slice(0, len(bars.slot))
+        first, last = self._rows_within(bars, self._exposed.boundingRect())
         return slice(max(first - 1, 0), last + 1)
+
+    def bars_exposed(self, bars: BarColumns) -> BarColumns:
+        """Return those of the bars that this paint shows any of, one more at either end, and all between these."""
+        rows = self.rows_exposed(bars)
+        return bars if self._shows_all else BarColumns._make((bars.span, *(column[rows] for column in bars[1:])))
+
+    def candles_exposed(self, bars: BarColumns) -> BarColumns:
+        """Return only those of the bars that this paint may show any of, each being drawn by itself, low to high."""
+        if self._shows_all:
+            return bars
+        shown = np.zeros(len(bars.slot), np.bool_)
+        for rect in cast("Iterable[QRect]", self._exposed):
+            rows = slice(*self._rows_within(bars, rect))
+            if rect.height() >= self._pane.height() - 1:
+                shown[rows] = True
+            else:
+                low, high = self._values_within(rect)
+                shown[rows] |= (bars.low[rows] <= high) & (bars.high[rows] >= low)
+        at = shown.nonzero()[0]
+        return BarColumns._make((bars.span, *(column.take(at) for column in bars[1:])))
+
+    def _rows_within(self, bars: BarColumns, rect: QRect) -> tuple[int, int]:
+        """Return the first of the bars in that rectangle, logical pixels, and the one after the last."""
+        time = self._scene.time
+        left, right = time.position_at(rect.left() - _REACH_PX), time.position_at(rect.right() + 1 + _REACH_PX)
+        first, last = bars.slot.searchsorted((left - bars.span, right + 1)).tolist()
+        return first, last
+
+    def _values_within(self, rect: QRect) -> tuple[float, float]:
+        """Return the lowest and the highest value in that rectangle, logical pixels."""
+        top, height = self._pane.top(), max(self._pane.height(), 1.0)
+        one, other = (
+            self._view.value_at((y - top) / height)
+            for y in (rect.top() - _REACH_PX, rect.top() + rect.height() + _REACH_PX)
+        )
+        return min(one, other), max(one, other)
 
     def columns(self, bars: BarColumns) -> Columns:
         """Return where these bars stand, left to right; the same for all that is drawn of them, which is one series."""

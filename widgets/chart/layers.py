@@ -58,7 +58,10 @@ class PriceBars:
         """Nothing: prices stand on the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
-        _PAINTS[self._kind](brush, self._bars)
+        # Else the bar before counts: for the colour of a hollow candle, for where a line comes from.
+        each_alone = self._kind in (Kind.CANDLES, Kind.HEIKIN_ASHI, Kind.BARS)
+        bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
+        _PAINTS[self._kind](brush, bars)
 
 
 class Volume:
@@ -92,7 +95,7 @@ class Volume:
         """Nothing: columns stand on the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
-        bars, colours = self._bars, brush.colours.volumes
+        bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes
         rects, shown = brush.column_rects(bars, bars.volume, view=self._view)
         for rising, complete, rows in groups(bars):
             brush.fill(colours[rising and not self.takers][complete], rects[rows & shown])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
@@ -10,7 +9,7 @@ from widgets.chart.arrangement import PRICE
 from widgets.chart.day_shading import fill_ground
 from widgets.chart.measure_painting import paint_measure
 from widgets.chart.pane import Pane
-from widgets.chart.pixels import DevicePixels, RectBuffer
+from widgets.chart.pixels import Dashes, DevicePixels
 from widgets.chart.scene import PADDING_PX, GapMark, Scene
 from widgets.chart.scene_item import SceneItem
 from widgets.chart.text import TextStyle
@@ -43,7 +42,7 @@ class Overlay(SceneItem):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._buffer = RectBuffer()
+        self._dashes = Dashes()
         self._hatch: tuple[tuple[float, str], QPixmap] | None = None
         self._rows: dict[str, TitleRow] = {}
 
@@ -94,21 +93,18 @@ class Overlay(SceneItem):
         if scene.price.rect.top() <= y <= scene.price.rect.bottom():
             row, line = pixels.hairline(y * pixels.scale + pixels.dy), pixels.line
             colour = scene.colours.rising if scene.last_is_rising else scene.colours.falling
-            starts = np.arange(area.left(), area.left() + area.width(), 4 * line, dtype=np.int32)
-            self._buffer.draw(painter, colour, starts, row, starts + (2 * line - 1), row + line - 1, len(starts))
+            strip = self._dashes.across(colour, (2 * line, 4 * line), line, area.width())
+            painter.drawPixmap(area.left(), row, strip)
 
     def _paint_crosshair(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
         scene, cross, line = self._scene, self._scene.crosshair, pixels.line
         if cross is None:
             return
-        on, step = 4 * line, 7 * line
+        dash, colour = (4 * line, 7 * line), scene.colours.crosshair
         row = pixels.hairline(cross.y * pixels.scale + pixels.dy)
-        starts = np.arange(area.left(), area.left() + area.width(), step, dtype=np.int32)
-        colour = scene.colours.crosshair
-        self._buffer.draw(painter, colour, starts, row, starts + (on - 1), row + line - 1, len(starts))
+        painter.drawPixmap(area.left(), row, self._dashes.across(colour, dash, line, area.width()))
         column = pixels.hairline(area.left() + scene.time.x_of(cross.slot) * pixels.scale)
-        starts = np.arange(area.top(), area.top() + area.height(), step, dtype=np.int32)
-        self._buffer.draw(painter, colour, column, starts, column + line - 1, starts + (on - 1), len(starts))
+        painter.drawPixmap(column, area.top(), self._dashes.down(colour, dash, line, area.height()))
 
     def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, style = self._scene, self._scene.styles.small

@@ -11,6 +11,7 @@ from widgets.chart.pixels import DevicePixels
 from widgets.style import BODY_PX
 
 _MOST_TEXTS = 1024
+_FIGURES = str.maketrans("123456789", "0" * 9)
 
 PlacedText = tuple[str, float, float]  # what it says, x of its left, y of its middle
 
@@ -23,6 +24,8 @@ class TextStyle:
         self._metrics = QFontMetricsF(font)
         self.ascent, self.height = self._metrics.ascent(), self._metrics.height()
         self._laid_out: dict[str, tuple[QStaticText, float]] = {}
+        self._widths: dict[str, float] = {}
+        self._has_tabular_figures = len({self._metrics.horizontalAdvance(f"{d},{d}.{d} {d}%") for d in range(10)}) == 1
 
     def width(self, text: str) -> float:
         return (self._laid_out.get(text) or self._lay_out(text))[1]
@@ -48,8 +51,18 @@ class TextStyle:
         static = QStaticText(text)
         static.setTextFormat(Qt.TextFormat.PlainText)
         static.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
-        known = self._laid_out[text] = static, self._metrics.horizontalAdvance(text)
+        known = self._laid_out[text] = static, self._width(text)
         return known
+
+    def _width(self, text: str) -> float:
+        # Prices differ in their figures, mostly, and so not in their widths.
+        shape = text.translate(_FIGURES) if self._has_tabular_figures else text
+        width = self._widths.get(shape)
+        if width is None:
+            if len(self._widths) >= _MOST_TEXTS:
+                self._widths.clear()
+            width = self._widths[shape] = self._metrics.horizontalAdvance(shape)
+        return width
 
 
 class TextStyles:

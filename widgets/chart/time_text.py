@@ -8,6 +8,7 @@ CEST and, an hour later, 02:30 CET.
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from app.market.interval import SECOND_US, Interval
 from widgets.chart.local_time import is_ambiguous, moment
@@ -18,6 +19,7 @@ _WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _DAY_S = 86_400
 
 
+@lru_cache(maxsize=512)  # asked for in each frame
 def full_time(open_us: int, interval: Interval, rules: tzinfo = UTC) -> str:
     """Return a candle's open time in full, as the crosshair says it."""
     shown = moment(open_us // SECOND_US, rules)

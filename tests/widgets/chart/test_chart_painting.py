@@ -143,8 +143,15 @@ def test_no_old_candle_is_left_once_the_series_is_gone(qtbot: QtBot, chart: Char
     assert chart.legend_text == ""
 
 
-def test_a_tick_repaints_a_small_region_that_leaves_what_a_full_paint_would(qtbot: QtBot, chart: ChartWidget) -> None:
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("underlaid", [False, True])
+def test_a_tick_repaints_a_small_region_that_leaves_what_a_full_paint_would(
+    qtbot: QtBot, chart: ChartWidget, kind: Kind, underlaid: bool
+) -> None:
     series = series_of(zigzag(200))
+    chart.set_chart_style(
+        ChartStyle(kind, Scale.LOG if underlaid else Scale.LINEAR, inverted=underlaid, underlaid=underlaid)
+    )
     chart.set_series(series, BTC)
     settle(qtbot, chart)
     viewport = canvas_of(chart).viewport()
