@@ -65,6 +65,8 @@ async def _serve(source: MarketSource, port: int, stop: StopEvent, *, until_stdi
         print(f"The sandbox exchange serves {server.ws_url} and {server.rest_url}.", flush=True)
         if until_stdin_closes:
             _stop_with_stdin(stop)
+        if isinstance(source, SimulatedMarket):
+            await asyncio.to_thread(source.prepare)  # a window that waits for this is still being loaded
         await stop.wait()
     finally:
         await server.stop()

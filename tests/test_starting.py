@@ -143,6 +143,14 @@ def test_what_kept_the_database_from_opening_ahead_is_told_to_who_asks(caplog: p
     assert "a database that nobody asked for: It is away." in caplog.text
 
 
+def test_the_age_of_the_process_is_known_to_some_hundredths_of_a_second() -> None:
+    script = "import sys, time, app.main; time.sleep(0.3); print(app.main.process_age_s(), time.time())"
+    began_s = time.time()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    age_s, now_s = map(float, done.stdout.split())
+    assert 0.3 < age_s <= now_s - began_s + 0.02
+
+
 def test_stored_candles_are_painted_while_the_exchange_keeps_silent(qtbot: QtBot, data_dir: Path) -> None:
     minute_us = Interval.parse("1m").length_us
     now_us = time.time_ns() // 1000 // minute_us * minute_us

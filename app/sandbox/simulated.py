@@ -34,6 +34,8 @@ _MINUTE_US = 60 * SECOND_US
 _SECONDS_KEPT = 4
 _TICK_S, _FLOOD_TICK_S = 0.05, 0.01
 _FLOOD_PER_S = 5_000.0
+_PREPARED, _PREPARED_ROWS = 6, 1000
+_MINUTE = Interval.parse("1m")
 _NOTHING = PublishedSecond(())
 
 
@@ -116,6 +118,12 @@ class SimulatedMarket:
         self._histories = {name: FoldedHistory(pair) for name, pair in self._pairs.items()}
         self._first_ids: dict[str, int] = {}
         self._seconds: OrderedDict[tuple[str, int], PublishedSecond] = OrderedDict()
+
+    def prepare(self) -> None:
+        """Compute what a window asks for first, so that it is there by then: of the pairs that trade most. Blocks."""
+        for name in tuple(self._pairs)[:_PREPARED]:
+            self._klines(name, _MINUTE, None, None, _PREPARED_ROWS)
+            self.day_now(name)
 
     def now_us(self) -> int:
         return self._clock.now_us()

@@ -12,7 +12,7 @@ from app.market.builder import CandleBuilder, finish
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
 from app.market.interval import EXCHANGE_INTERVALS, Interval
-from app.sandbox.pair import LISTED_US
+from app.sandbox.pair import LISTED_US, SimulatedPair
 from app.sandbox.simulated import LISTINGS, SimulatedMarket
 from tests.sandbox.helpers import NOW_US, SMALL, ManualClock, small_market
 
@@ -201,6 +201,26 @@ async def test_a_feed_carries_every_trade_once_however_seldom_it_is_asked():
             received += [json.loads(frame.payload)["t"] for frame in frames]
     assert received == list(range(last + 1, received[-1] + 1))
     assert received[-1] == market.trade_ids("BTCUSDT")[1]
+
+
+async def test_what_a_window_asks_for_first_is_there_once_it_was_prepared(monkeypatch):
+    prepared, other = (SimulatedMarket(seed=1, clock=ManualClock(), history=timedelta(days=3)) for _ in range(2))
+    prepared.prepare()
+    folded, fold = [], SimulatedPair.seconds
+
+    def seconds(pair, first, end):
+        folded.append(end - first)
+        return fold(pair, first, end)
+
+    monkeypatch.setattr(SimulatedPair, "seconds", seconds)
+    asked = {"start_us": None, "end_us": None, "limit": 1000}
+    minute = Interval.parse("1m")
+    klines = await prepared.klines("ETHUSDT", minute, **asked)
+    quick_s = sum(folded)
+    assert klines == await other.klines("ETHUSDT", minute, **asked)
+    assert len(klines) == 1000
+    assert quick_s <= 3_600  # the hour that goes on is folded anew each time
+    assert sum(folded) - quick_s > 50_000
 
 
 async def test_a_flood_is_published_oftener_than_a_screen_shows_it():
