@@ -95,19 +95,11 @@ class RepairNotice:
 
     def tell(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         """See `app.market.ports.CandleStore.tell_repairs`."""
-        with self._lock:
-            if self._closed:
-                return set()
-            if self._connection is None:
-                self._connection = self._lent.enter_context(self._borrow("tell what is being fetched"))
-            try:
-                others = self._told(self._connection, small, whole, largest)
-            except BaseException as error:
-                self._give_back(error)
-                raise
-            if not self._held:
-                self._give_back()
-            return others
+        try:
+            with self._lock:
+                return set() if self._closed else self._tell(small, whole, largest)
+        finally:
+            self._let_go()
 
     def close(self) -> None:
         """
@@ -115,7 +107,23 @@ class RepairNotice:
         whoever lent it closes it, also where it is being waited for just now.
         """
         self._closed = True
-        if self._lock.acquire(blocking=False):
+        self._let_go()
+
+    def _tell(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        if self._connection is None:
+            self._connection = self._lent.enter_context(self._borrow("tell what is being fetched"))
+        try:
+            others = self._told(self._connection, small, whole, largest)
+        except BaseException as error:
+            self._give_back(error)
+            raise
+        if not self._held:
+            self._give_back()
+        return others
+
+    def _let_go(self) -> None:
+        """Give the connection back where nothing more is told; whoever leaves last does, so that none stays lent."""
+        if self._closed and self._lock.acquire(blocking=False):
             self._give_back()
             self._lock.release()
 

@@ -194,8 +194,10 @@ def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, 
                         assert_shows(running, archived_5m)
                 assert_shows(running, full_minutes)
                 await until(lambda: running.engine.database is not None)
-                assert await running.engine.database.writer.flush(20)
-                assert running.engine.database.store.coverage("BTCUSDT").count() == RECORDED_TRADES
+                # What had waited for the database is given to it only once it is there.
+                await until(
+                    lambda: running.engine.database.store.coverage("BTCUSDT").count() == RECORDED_TRADES, seconds=20
+                )
 
     run_on_qt_loop(scenario)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,10 +91,8 @@ def servers(data_dir: Path) -> Iterator[Callable[..., EmbeddedServer]]:
     """Make users of the test's own server; those left are stopped."""
     made: list[EmbeddedServer] = []
 
-    def make(
-        path: Path = data_dir, *, postgres_bin: Path | None = None, system_folders: Iterable[Path] | None = None
-    ) -> EmbeddedServer:
-        made.append(EmbeddedServer(path, postgres_bin=postgres_bin, system_folders=system_folders))
+    def make(path: Path = data_dir, **options: Any) -> EmbeddedServer:
+        made.append(EmbeddedServer(path, **options))
         return made[-1]
 
     yield make

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 
 from app.market.errors import StoreError
 from storage.candles import PostgresStore
+from storage.connection import Connection
 from storage.gaps import read_gaps
-from storage.repairs import repairing
+from storage.repairs import RepairNotice, repairing
 from tests.storage.helpers import World, some_trades
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -54,6 +58,22 @@ def test_whoever_fetches_all_of_a_symbol_is_alone_and_the_others_are_told(holed:
         expected = pytest.raises(StoreError, match="Another program is fetching what is missing of ETHUSDT")
         with expected, repairing(connection, [ETH]):
             pass
+
+
+def test_a_notice_that_is_closed_while_it_tells_keeps_no_connection(holed: World) -> None:
+    given_back = []
+
+    @contextlib.contextmanager
+    def borrow(doing: str) -> Iterator[Connection]:
+        with holed.connect() as connection:
+            notice.close()
+            yield connection
+        given_back.append(connection)
+
+    notice = RepairNotice(borrow)
+    notice.tell({BTC}, (), 20)
+    assert [connection.closed for connection in given_back] == [True]
+    assert fetched(holed) == []
 
 
 def test_a_notice_whose_connection_broke_is_given_again(holed: World) -> None:
