@@ -120,8 +120,7 @@ class PaneBrush:
 
     def fill(self, colour: QColor, rects: Pixels) -> None:
         """Fill rectangles in device pixels, corners inclusive: as rows of left, top, right, bottom."""
-        left, top, right, bottom = rects.T
-        self._buffer.draw(self._painter, colour, left, top, right, bottom, len(rects))
+        self._buffer.fill(self._painter, colour, rects)
 
     def columns_from(
         self,

@@ -28,7 +28,8 @@ def paint_candles(brush: PaneBrush, bars: BarColumns) -> None:
     if not columns.are_narrow:
         rects[1].T[:] = columns.body_left, body_top, columns.body_right, body_bottom
     for rising, complete, rows in groups(bars):
-        brush.fill(brush.colours.candles[rising][complete], rects[:, rows].reshape(-1, 4))
+        at = rows.nonzero()[0]  # taken by number, because numpy takes several times as long by truth
+        brush.fill(brush.colours.candles[rising][complete], rects.take(at, axis=1).reshape(-1, 4))
 
 
 def paint_hollow(brush: PaneBrush, bars: BarColumns) -> None:

@@ -98,6 +98,6 @@ class Volume:
         bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes
         rects, shown = brush.column_rects(bars, bars.volume, view=self._view)
         for rising, complete, rows in groups(bars):
-            brush.fill(colours[rising and not self.takers][complete], rects[rows & shown])
+            brush.fill(colours[rising and not self.takers][complete], rects.take((rows & shown).nonzero()[0], axis=0))
             if self.takers:
                 brush.columns_from(colours[True][complete], bars, bars.taker_buy_volume, where=rows, view=self._view)

@@ -38,12 +38,23 @@ class RectBuffer:
         count: int,
     ) -> None:
         """Fill ``count`` rectangles, corners inclusive, in the painter's current coordinates; arrays or scalars."""
-        if count <= 0:
-            return
+        if count > 0:
+            rects = self._room(count)
+            rects[:, 0], rects[:, 1], rects[:, 2], rects[:, 3] = x1, y1, x2, y2
+            self._paint(painter, colour, count)
+
+    def fill(self, painter: QPainter, colour: QColor | QBrush, rects: NDArray[np.int32]) -> None:
+        """Fill rectangles given as rows of left, top, right, bottom."""
+        if len(rects):
+            self._room(len(rects))[:] = rects
+            self._paint(painter, colour, len(rects))
+
+    def _room(self, count: int) -> NDArray[np.int32]:
         if count > len(self._rects):
             self._allocate(2 * count)
-        rects = self._rects[:count]
-        rects[:, 0], rects[:, 1], rects[:, 2], rects[:, 3] = x1, y1, x2, y2
+        return self._rects[:count]
+
+    def _paint(self, painter: QPainter, colour: QColor | QBrush, count: int) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         painter.drawRects(self._first, count)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF
 
+from app.market.interval import Interval
 from app.market.series import Bar, CandleSeries
+from app.market.symbol import Symbol
 from widgets.chart.arrangement import PRICE, VOLUME
 from widgets.chart.canvas import ChartCanvas
 from widgets.chart.framing import bar_at, missing_in, read_crosshair
@@ -30,6 +32,8 @@ class Reader:
         self.measuring = MeasureTool(scene)
         self.pointer: QPointF | None = None
         self.gaps: list[GapBand] = []
+        self._worded: tuple[Symbol, Interval, Bar | None, int] | None = None
+        self._pieces: list[Piece] = []
         # Called with the candle that is read, after the titles: for what else is said of it.
         self.also: Callable[[CandleSeries | None, Bar | None], object] = lambda series, bar: None
 
@@ -84,4 +88,7 @@ class Reader:
         if symbol is None or series is None:
             return []
         missing = missing_in(self.gaps, bar, series.interval) if bar else 0
-        return legend_pieces(symbol, series.interval, bar, missing)
+        basis = symbol, series.interval, bar, missing
+        if basis != self._worded:  # asked for by the eye and by a screen reader
+            self._worded, self._pieces = basis, legend_pieces(*basis)
+        return self._pieces
