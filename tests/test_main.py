@@ -16,14 +16,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QApplication
 
 from app.live.instance import InstanceLock
-from app.main import _application, _Window
+from app.main import _Window
 from app.sandbox_process import demo_settings
 from app.settings import load
 from storage.database import Database
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
+from widgets.style import prepare_application
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 
@@ -280,9 +281,9 @@ def test_a_second_signal_leaves_at_once(moment: Callable[[Path], bool], data_dir
     assert "Left at once" in log_of(data_dir)
 
 
-def test_how_the_window_looks_is_there_again_at_the_next_start(tmp_path: Path, qtbot: QtBot) -> None:
+def test_how_the_window_looks_is_there_again_at_the_next_start(tmp_path: Path, qapp: QApplication) -> None:
     settings, loop = load({"data_dir": str(tmp_path)}, environment={}, file=tmp_path / "none"), asyncio.new_event_loop()
-    _application(100)
+    prepare_application(qapp)  # one that is there already is taken as it is
     first = _Window(settings, None, loop.create_future())
     first.window.diagnostics.restore_look({"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"})
     first.window.diagnostics.show()
