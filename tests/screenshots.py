@@ -84,10 +84,10 @@ class Shooting:
 
 
 class RecordersClock(SystemClock):
-    """A clock that was set when the recording began: a window beside today's would call itself years fast."""
+    """A clock that was set, rightly, when the recording began: a window beside today's would call itself years fast."""
 
     def __init__(self) -> None:
-        self._back_us = super().now_us() - 1_723_161_254_000_000  # 2024-08-08 23:54:14 UTC
+        self._back_us = super().now_us() - 1_723_161_255_200_000  # 2024-08-08 23:54:15.2 UTC by the exchange's
 
     def now_us(self) -> int:
         return super().now_us() - self._back_us

@@ -18,7 +18,7 @@ from app.live.engine import Engine
 from app.live.export import ExportCancelled
 from app.live.session import ChartSession
 from app.market.candle import CandleSource
-from app.market.interval import Interval
+from app.market.interval import SECOND_US, Interval
 from app.market.ports import FeedState, FeedStatus
 from app.market.series import Bar
 from app.sandbox.server import SandboxServer
@@ -276,6 +276,10 @@ def told(engine: Engine) -> bool:
     return True
 
 
+def time_of(server: SandboxServer, trade_id: int) -> int:
+    return server.source.trades("BTCUSDT", trade_id, 1)[0].time_us
+
+
 def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         engine, row = running.engine, running.window.quote_panel.download
@@ -286,7 +290,10 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         assert tracker is not None
         assert ids is not None
         engine.recorder.repair_trades = 100
-        assert engine.database.writer.put(server.source.trades("BTCUSDT", ids[1] - 3_000, 10))
+        stored_id = ids[1] - 3_000
+        while time_of(server, stored_id) > time_of(server, ids[1] - 1) - 180 * SECOND_US:
+            stored_id -= 500  # a busy market has 3,000 trades in less than whole candles of the gap need
+        assert engine.database.writer.put(server.source.trades("BTCUSDT", stored_id, 10))
         assert await engine.database.writer.flush(20)
         await until(lambda: told(engine) and row.isVisible() and row.button.text() == "Download trades")
         missing = tracker.missing()
@@ -296,8 +303,8 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         session = running.bridge.session
         assert session is not None
         joined_us = session.interval.open_time_us(tracker.window_start_us or 0)
-        # Those that lie in the gap as a whole: the market has two to ten minutes of so many trades.
-        gap_us = server.source.trades("BTCUSDT", ids[1] - 2_990, 1)[0].time_us
+        # Those that lie in the gap as a whole.
+        gap_us = time_of(server, stored_id + 10)
         before = [joined_us - number * session.interval.length_us for number in range(5, 0, -1)]
         before = [open_us for open_us in before if open_us > gap_us]
         assert before
