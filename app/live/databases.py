@@ -102,7 +102,7 @@ class DatabaseKeeper:
 
     async def run(self) -> None:
         """Open the database, trying until it works; return then."""
-        while self.database is None:
+        while await self._is_wanted():
             chosen = self._open_database
             self._retry.clear()
             opening = self._opening = _opening(chosen)
@@ -126,6 +126,12 @@ class DatabaseKeeper:
                 continue
             if chosen is self._open_database:
                 await self._wait(reason, wait_s)
+
+    async def _is_wanted(self) -> bool:
+        """Whether there is no database, and none is about to come: a change lacks one only until it has the next."""
+        if self._changing is not None:
+            await asyncio.wait([self._changing])
+        return self.database is None
 
     async def change(self, open_database: OpenDatabase) -> None:
         """

@@ -24,6 +24,7 @@ from app.wiring import engine_for, open_database
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.filelock import FileLock
+from tests.live.databases import FakeDatabase
 from tests.live.helpers import recorder_for, until
 from tests.sandbox.helpers import serving
 
@@ -237,6 +238,46 @@ async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_
     assert await keeper.close() == 0
     slow.let.set()
     await until(slow.is_gone)
+
+
+class Lingering(FakeDatabase):
+    """One whose closing waits for `let`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_closing, self.let = threading.Event(), threading.Event()
+
+    def close(self, timeout_s: float = 0.0) -> bool:
+        self.is_closing.set()
+        self.let.wait(10)
+        return super().close()
+
+
+async def test_a_database_still_being_taken_into_use_when_it_is_changed_is_not_followed_by_two() -> None:
+    first, taken, opened = Lingering(), asyncio.Event(), list[FakeDatabase]()
+
+    async def slowly(database: object) -> None:
+        if database is first:
+            await taken.wait()
+
+    def open_other() -> FakeDatabase:
+        opened.append(FakeDatabase())
+        return opened[-1]
+
+    keeper = DatabaseKeeper(recorder_for(), lambda: first, on_open=slowly, on_failure=lambda: None)
+    running = asyncio.ensure_future(keeper.run())
+    await until(lambda: keeper.database is first)
+    changing = asyncio.ensure_future(keeper.change(open_other))
+    await until(first.is_closing.is_set)
+    taken.set()
+    for _ in range(10):  # the first one's turn ends here, and finds no database in use
+        await asyncio.sleep(0)
+    first.let.set()
+    await changing
+    await running
+    assert opened == [keeper.database]
+    assert await keeper.close() == 0
+    assert [one.closed for one in (first, *opened)] == [True, True]
 
 
 async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_one_that_is_away(
