@@ -50,25 +50,23 @@ def test_a_server_killed_again_and_again_loses_nothing_that_was_acknowledged(dat
     trades = some_trades(30_000)
     database = Database.open(None, data_dir)
     try:
-        done = threading.Event()
 
-        def feed() -> None:
-            for start in range(0, len(trades), 50):
+        def feed(first: int) -> None:
+            for start in range(first, first + 10_000, 50):
                 assert database.writer.put(trades[start : start + 50])
                 time.sleep(0.002)
-            done.set()
 
-        feeder = threading.Thread(target=feed)
-        feeder.start()
-        for _ in range(3):
+        for first in (0, 10_000, 20_000):
+            feeder = threading.Thread(target=feed, args=(first,))
             before = database.writer.status.stored
+            feeder.start()
             deadline = time.monotonic() + PATIENCE_S
             while database.writer.status.stored <= before and time.monotonic() < deadline:
                 time.sleep(0.01)
             kill_server(database)
             acknowledged = database.writer.status.stored
             assert len(read_again(database)) >= acknowledged > before
-        feeder.join()
+            feeder.join()
         assert database.writer.drain(PATIENCE_S)
         assert stored(database.store) == trades
         assert database.store.coverage("BTCUSDT") == held_of(trades)
