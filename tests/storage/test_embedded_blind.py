@@ -18,10 +18,8 @@ from storage.connection import connect
 from storage.embedded import EmbeddedServer
 from storage.programs import server_account
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None,
-    reason="takes root and setpriv, to take a right from him",
-)
+IS_ROOT = sys.platform == "linux" and os.geteuid() == 0 and shutil.which("setpriv") is not None
+pytestmark = pytest.mark.skipif(not IS_ROOT, reason="takes root, and setpriv to take a right from him")
 
 Servers = Callable[..., EmbeddedServer]
 

@@ -45,6 +45,16 @@ def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
 
 
 @pytest.fixture
+def shown(qtbot: QtBot, chart: ChartWidget) -> ChartWidget:
+    """A chart with two hundred candles, the first of which is the symbol's first."""
+    series = series_of(zigzag(200))
+    series.set_begins(begins=True)
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    return chart
+
+
+@pytest.fixture
 def recorded(shared_data: Callable[[str], Path]) -> Callable[[], CandleSeries]:
     """Return a reader of the exchange's 1m candles of BTCUSDT, July and August 2024."""
 
