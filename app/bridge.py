@@ -177,7 +177,7 @@ class WindowBridge(QObject):
         show_palette(self._window, self._chart, self._state, self._scheme)
 
     def _on_text_percent(self, percent: int) -> None:
-        self._state.text_percent = percent
+        self._state.text_percent, self._state.lasting_text_percent = percent, None
         text_size.set_percent(percent)
         self._window.set_text_percent(percent)
 

@@ -60,8 +60,11 @@ class HeadStart:
             return
         try:
             first.result(_CLOSE_S).close(_CLOSE_S)
+        except TimeoutError:
+            logger.info("a database that nobody asked for takes too long to open")
+            first.add_done_callback(_close_late)
         except Exception as error:  # noqa: BLE001  # because what failed need not be closed
-            logger.info("a database that nobody asked for: %s", error or "it takes too long to open")
+            logger.info("a database that nobody asked for: %s", error)
 
     def _take(self) -> Future[Database] | None:
         with self._lock:
@@ -73,3 +76,9 @@ class HeadStart:
             first.set_result(self._open_database())
         except BaseException as error:  # noqa: BLE001  # because whoever asks for it raises it
             first.set_exception(error)
+
+
+def _close_late(opened: Future[Database]) -> None:
+    """Close it, in the thread that opened it, where the program still runs then."""
+    if opened.exception() is None:
+        opened.result().close(_CLOSE_S)

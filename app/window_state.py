@@ -41,8 +41,8 @@ class WindowState:
     """
     The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``chart`` what
     `ChartView.look_values` did and ``diagnostics`` what `DiagnosticsDock.look_values` did, ``setting`` the symbols set
-    when the watchlist was made from them. ``lasting``: symbol and watchlist to remember instead of these, which hold
-    for one run.
+    when the watchlist was made from them. ``lasting`` and ``lasting_text_percent``: symbol and watchlist, and size of
+    text, to remember instead of these, which hold for one run.
     """
 
     symbol: str
@@ -52,6 +52,7 @@ class WindowState:
     layout: bytes = field(default=b"", repr=False)
     setting: tuple[str, ...] = DEFAULT_SYMBOLS
     lasting: tuple[str, list[str]] | None = None
+    lasting_text_percent: int | None = None
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
     candle_colours: str = "green-red"
@@ -86,8 +87,11 @@ def load_state(settings: Settings) -> WindowState:
     if stored.candle_colours in get_args(CandleColours):
         state.candle_colours = stored.candle_colours
     for_one_run = (Place.ENVIRONMENT, Place.COMMAND_LINE)
-    if 50 <= stored.text_percent <= 400 and settings.places.get("text_percent") not in for_one_run:
-        state.text_percent = stored.text_percent
+    if 50 <= stored.text_percent <= 400:
+        if settings.places.get("text_percent") in for_one_run:
+            state.lasting_text_percent = stored.text_percent
+        else:
+            state.text_percent = stored.text_percent
     if settings.places.get("symbols") in for_one_run:
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
@@ -111,7 +115,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         setting=list(state.setting),
         theme=state.theme,
         candle_colours=state.candle_colours,
-        text_percent=state.text_percent,
+        text_percent=state.lasting_text_percent or state.text_percent,
         chart=state.chart,
         diagnostics=state.diagnostics,
         layout=base64.b64encode(state.layout).decode("ascii"),

@@ -132,6 +132,25 @@ def test_the_database_opened_ahead_is_closed_where_nobody_asked_for_it() -> None
     ahead.discard()
 
 
+def test_a_database_that_opens_ahead_too_late_for_the_end_is_closed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    release, closed, database = threading.Event(), threading.Event(), FakeDatabase()
+    monkeypatch.setattr("app.opening._CLOSE_S", 0.01)
+    monkeypatch.setattr(database, "close", lambda _: closed.set())
+
+    def open_database() -> Any:
+        assert release.wait(20)
+        return database
+
+    with caplog.at_level(logging.INFO, "app.opening"):
+        HeadStart(open_database).discard()
+    assert "takes too long to open" in caplog.text
+    assert not closed.is_set()
+    release.set()
+    assert closed.wait(20)
+
+
 def test_what_kept_the_database_from_opening_ahead_is_told_to_who_asks(caplog: pytest.LogCaptureFixture) -> None:
     def open_database() -> Any:
         raise StoreUnavailable("It is away.")

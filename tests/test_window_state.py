@@ -38,7 +38,10 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 def test_a_size_of_text_named_for_one_run_holds_for_that_run(tmp_path: Path) -> None:
     save_state(STATE, tmp_path)
     assert load_state(settings_in(tmp_path)).text_percent == 125
-    assert load_state(settings_in(tmp_path, text_percent="150")).text_percent == 150
+    for_this_run = load_state(settings_in(tmp_path, text_percent="150"))
+    assert for_this_run.text_percent == 150
+    save_state(for_this_run, tmp_path)
+    assert load_state(settings_in(tmp_path)).text_percent == 125
 
 
 @pytest.mark.parametrize("stored", [0, -1, 10**9])

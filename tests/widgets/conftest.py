@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.units import parse_e8
+from tests.widgets.ending import put_away
 from widgets import style
 from widgets.main_window import MainWindow
 from widgets.views import WatchRow
@@ -76,11 +77,7 @@ def window(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     chart.setFocus()
     yield made
     made.allow_close()
-    made.close()
-    made.deleteLater()
-    # By processEvents alone nothing is deleted outside of a loop, and all later tests style and lay out what is left.
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QApplication.processEvents()
+    put_away(made)
 
 
 @pytest.fixture(scope="session")

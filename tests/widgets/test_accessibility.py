@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QRadioButton, QScrollBar, QSplitterHandle, QWidget
@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.market.interval import Interval
 from app.market.series import CandleSeries
 from tests.widgets.conftest import BTCUSDT, ETHUSDT
+from tests.widgets.ending import put_away
 from tests.widgets.test_database_dialog import EMBEDDED, MEANINGS, REMOTE, parts_of
 from widgets.chart.chart_widget import ChartWidget
 from widgets.database_dialog import DatabaseDialog
@@ -52,10 +53,7 @@ def whole(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     QApplication.processEvents()
     yield window
     window.allow_close()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QApplication.processEvents()
+    put_away(window)
 
 
 def nameless(window: QWidget) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QRect
+from PySide6.QtCore import QEvent, QRect
 from PySide6.QtGui import QAction, QFont
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from app.market.interval import Interval
 from app.market.series import CandleSeries
 from tests.widgets.conftest import BTCUSDT
+from tests.widgets.ending import put_away
 from tests.widgets.test_main_window import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
 from widgets import style, text_size
 from widgets.chart.chart_widget import ChartWidget
@@ -62,10 +63,7 @@ def lay_out(qtbot: QtBot, window: MainWindow) -> None:
 
 def close(window: MainWindow) -> None:
     window.allow_close()
-    window.close()
-    window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QApplication.processEvents()
+    put_away(window)
 
 
 def looks(window: MainWindow) -> dict[str, tuple[int, QRect]]:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.candle import Candle, CandleSource
@@ -17,6 +15,7 @@ from app.market.interval import Interval
 from app.market.series import CandleSeries
 from app.market.units import parse_e8
 from tests.widgets.chart.charts import BTC, series_of, settle, zigzag
+from tests.widgets.ending import put_away
 from widgets.chart.chart_widget import ChartWidget
 
 
@@ -28,11 +27,7 @@ def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
     made.show()
     qtbot.waitExposed(made)
     yield made
-    made.close()
-    made.deleteLater()
-    # By processEvents alone nothing is deleted outside of a loop, and all later tests style and lay out what is left.
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QApplication.processEvents()
+    put_away(made)
 
 
 @pytest.fixture
