@@ -44,11 +44,6 @@ def set_percent(text_percent: int) -> None:
     _rescale(application())
 
 
-def percent() -> int:
-    """Return how many percent of the system's size text has."""
-    return int(application().property(_PERCENT) or 100)
-
-
 def follow_system() -> None:
     """
     Look at the system's size of text again, and follow it.

@@ -26,17 +26,24 @@ class TextSizeMenu(QMenu):
         self.setFont(style.font())
         self._group = QActionGroup(self)
         self._sizes: dict[int, QAction] = {}
+        for percent in _PERCENTS:
+            self._add(percent)
         self.tick(100)
 
     def tick(self, percent: int) -> None:
         """Show this as the chosen size, besides the usual ones."""
-        self.clear()
-        self._sizes = {each: self._add(each) for each in sorted({*_PERCENTS, percent})}
+        # None is taken away: it may be the one that is being triggered.
+        if percent not in self._sizes:
+            self._add(percent)
         self._sizes[percent].setChecked(True)
 
-    def _add(self, percent: int) -> QAction:
-        action = self.addAction(f"{percent} %" if percent != 100 else "100 % (like the system)")
+    def _add(self, percent: int) -> None:
+        action = QAction(f"{percent} %" if percent != 100 else "100 % (like the system)", self._group)
         action.setCheckable(True)
-        self._group.addAction(action)
         action.triggered.connect(lambda: self.percent_chosen.emit(percent))
-        return action
+        larger = min((each for each in self._sizes if each > percent), default=None)
+        if larger is None:
+            self.addAction(action)
+        else:
+            self.insertAction(self._sizes[larger], action)
+        self._sizes[percent] = action

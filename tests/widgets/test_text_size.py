@@ -135,10 +135,13 @@ def test_the_menu_ticks_the_size_and_asks_for_another(window: MainWindow, qtbot:
     window.set_text_percent(130)
     menu = window.top_bar.text_size_menu
     assert [action.text() for action in menu.actions() if action.isChecked()] == ["130 %"]
+    assert [action.text().split()[0] for action in menu.actions()] == "80 90 100 110 125 130 150 175 200".split()
     wanted: QAction = next(action for action in menu.actions() if action.text() == "150 %")
+    window.text_percent_requested.connect(window.set_text_percent)  # as the program does, while the choice is told
     with qtbot.waitSignal(window.text_percent_requested) as asked:
         wanted.trigger()
     assert asked.args == [150]
+    assert [action.text() for action in menu.actions() if action.isChecked()] == ["150 %"]
 
 
 def test_lengths_have_setters() -> None:
