@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from app.logs import start_logging
+from app.config.settings import Settings, declarations, load
 from app.market.errors import CryptopipeError, SettingsError, UsageError
-from app.settings import Settings, declarations, load
+from app.observability.logs import start_logging
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 VERSION = "0.1.0"
@@ -149,7 +149,7 @@ def warn_of_password(settings: Settings) -> None:
     """Log it where the database's password stands where others can read it."""
     if not settings.database_url:
         return
-    from app.databases import password_warning
+    from app.runtime.open_database import password_warning
 
     if warning := password_warning(settings):
         logger.warning(warning)
@@ -158,26 +158,28 @@ def warn_of_password(settings: Settings) -> None:
 def _prepared(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
     # Imported where they are used: the window and the sandbox start without the others' packages.
     if options.command == "sandbox":
-        from app import serve
+        from app.commands import sandbox
 
-        return serve.prepare(options)
+        return sandbox.prepare(options)
     if options.command == "doctor":
-        from app import doctor
+        from app.commands import doctor
 
         return partial(doctor.report, settings, as_json=options.as_json)
     if options.command == "gaps":
-        from app import gap_commands
+        from app.commands import gaps
 
-        return gap_commands.prepare(settings, options)
+        return gaps.prepare(settings, options)
     if options.command == "db":
-        from app import database_commands
+        from app.commands import db
 
-        return database_commands.prepare(settings, options)
-    from app import commands
-
+        return db.prepare(settings, options)
     if options.command == "collect":
-        return commands.prepare_collect(settings, options.duration)
-    return commands.prepare_export(settings, options)
+        from app.commands import collect
+
+        return collect.prepare(settings, options.duration)
+    from app.commands import export
+
+    return export.prepare(settings, options)
 
 
 def guarded(work: Any, arguments: Sequence[str]) -> int:

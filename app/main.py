@@ -16,23 +16,23 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.addresses import check_addresses
 from app.cli import guarded, run_command, settings_from, warn_of_password
-from app.live.instance import InstanceLock
-from app.logs import start_logging
+from app.config.settings import Settings, config_file
 from app.market.errors import UsageError
-from app.opening import HeadStart, open_database
-from app.sandbox_process import at_sandbox, demo_settings, sandbox
-from app.settings import Settings, config_file
-from app.stopping import StopEvent, bounded_ending, on_signals
-from app.window_state import WindowState, load_state, save_state
+from app.observability.logs import start_logging
+from app.runtime.demo_market import at_sandbox, demo_settings, sandbox
+from app.runtime.early_open import HeadStart, open_database
+from app.runtime.instance_lock import InstanceLock
+from app.runtime.shutdown import StopEvent, bounded_ending, on_signals
+from app.runtime.wiring import check_addresses
+from app.window.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from app.live.databases import OpenDatabase
     from app.live.engine import Engine
-    from widgets.main_window import MainWindow
+    from app.live.recording.database_keeper import OpenDatabase
+    from widgets.window.main_window import MainWindow
 
 _HEAR_SIGNALS_MS = 100
 
@@ -143,7 +143,7 @@ def _opening(settings: Settings, *, ahead: bool) -> Iterator[OpenDatabase]:
 
 
 def _let_go() -> None:
-    from app.bridge import let_go
+    from app.window.window_controller import let_go
 
     let_go()
 
@@ -151,7 +151,7 @@ def _let_go() -> None:
 def _application(text_percent: int) -> QApplication:
     from PySide6.QtWidgets import QApplication
 
-    from widgets.style import prepare_application
+    from widgets.theme.style import prepare_application
 
     application = QApplication.instance()
     if not isinstance(application, QApplication):
@@ -169,10 +169,10 @@ class _Window:
     """
 
     def __init__(self, settings: Settings, before: WindowState | None, closing: asyncio.Future[Outcome]) -> None:
-        from app.bridge import show_state
-        from widgets import text_size
+        from app.window.appearance import show_state
         from widgets.chart.chart_widget import ChartWidget
-        from widgets.main_window import MainWindow
+        from widgets.theme import text_size
+        from widgets.window.main_window import MainWindow
 
         self.state = load_state(settings)
         self._data_dir = settings.data_dir
@@ -222,10 +222,10 @@ async def _show_window(start: _Start, opening: OpenDatabase, shown: _Window, beg
 
 async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begin_ending: Callable[[], None]) -> None:
     """Run the engine behind the window until that is to close, and end it."""
-    from app.bridge import WindowBridge
-    from app.diagnostics_page import DiagnosticsPage
-    from app.observing import observing
-    from app.wiring import engine_for
+    from app.observability.monitoring import observing
+    from app.runtime.wiring import engine_for
+    from app.window.diagnostics_controller import DiagnosticsPage
+    from app.window.window_controller import WindowBridge
 
     _loaded()
     settings, simulated = start.settings, start.simulated is not None
@@ -265,7 +265,7 @@ async def _database_page(
     pages = []
 
     def open_first() -> None:
-        from app.database_page import DatabasePage
+        from app.window.database_controller import DatabasePage
 
         window.database_requested.disconnect(open_first)
         pages.append(DatabasePage(engine, window, settings, config_file(), simulated=simulated))

@@ -15,17 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.market.errors import StoreUnavailable
-from storage.access import access_of
-from storage.address import with_password
-from storage.candles import PostgresStore
-from storage.connection import Connection, ServerFacts, connect, facts_of
-from storage.embedded import EmbeddedServer
-from storage.keep import Keep
-from storage.keeper import RetentionKeeper
-from storage.migrate import migrate
-from storage.reading import NoWriter, ReadingStore
-from storage.settle import settle
-from storage.writer import BatchWriter
+from storage.candles.read_only import NoWriter, ReadingStore
+from storage.candles.store import PostgresStore
+from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
+from storage.postgres.database_url import with_password
+from storage.retention.job import RetentionKeeper
+from storage.schema.migrate import migrate
+from storage.schema.privileges import access_of
+from storage.schema.retention_period import Keep
+from storage.server.embedded_server import EmbeddedServer
+from storage.timescale.edition_setup import settle
+from storage.trades.batch_writer import BatchWriter
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ class Database:
         Open the database that ``url`` names, or the embedded one in ``data_dir`` where it is None or empty.
 
         Blocks: call it from a worker thread. A failed one leaves nothing behind and may be tried again.
-        ``keep_trades``: see `storage.retention.enforce`. ``ask_password``: see `connect`; what it returns is used for
-        every connection.
+        ``keep_trades``: see `storage.retention.policy.enforce`. ``ask_password``: see `connect`; what it returns is
+        used for every connection.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.

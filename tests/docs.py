@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from app.binance.connection import diagram
-from app.metrics import METRICS
-from app.settings import declarations
+from app.brokers.binance.connection_state import diagram
+from app.config.settings import declarations
+from app.observability.metrics import METRICS
 from widgets.keys import sections, written
 
 ROOT = Path(__file__).parent.parent

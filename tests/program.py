@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.sandbox.server import SandboxServer
-from app.sandbox.simulated import Listing, SimulatedMarket
+from app.sandbox.market.simulated import Listing, SimulatedMarket
+from app.sandbox.server.server import SandboxServer
 
 PROGRAM = [sys.executable, "-m", "app.main"]
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens there

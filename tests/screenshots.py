@@ -28,26 +28,25 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
-from app.live.clock import SystemClock
-from app.live.session import SessionState
+from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings, load
+from app.live.charts.chart_session import SessionState
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.units import E8
-from app.sandbox.simulated import SimulatedMarket
-from app.sandbox.staged import StagedMarket
-from app.settings import Settings, load
+from app.sandbox.market.simulated import SimulatedMarket
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDED_TRADES, RECORDING, Running, open_window, replay, run_on_qt_loop, until
 from tests.sandbox.helpers import serving
-from widgets.chart.arrangement import Arrangement
-from widgets.chart.canvas import ChartCanvas
-from widgets.chart.chart_style import ChartStyle, Kind
-from widgets.chart.date_entry import DateEntry
-from widgets.chart.time_style import TimeStyle
-from widgets.chart.value_view import Scale
-from widgets.chart.zones import zone_named
-from widgets.database_dialog import DatabaseDialog, DialogState
-from widgets.symbols_dialog import SymbolsDialog
+from tests.sandbox.staged import StagedMarket
+from widgets.chart.interaction.date_entry import DateEntry
+from widgets.chart.model.chart_style import ChartStyle, Kind, TimeStyle
+from widgets.chart.model.pane_layout import Arrangement
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.zones import zone_named
+from widgets.dialogs.database_dialog import DatabaseDialog, DialogState
+from widgets.symbols.symbols_dialog import SymbolsDialog
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
 QUIET = "ws_raw/cryptofeed_BINANCE.ws.1.0"  # quotes and depth, not one trade
@@ -227,8 +226,10 @@ async def diagnostics(shooting: Shooting) -> None:
             running.window.toggle_diagnostics()
             await shooting.take(running, "diagnostics-empty")
             await until(lambda: running.bridge.session.joined and running.engine.database is not None)
-            logging.getLogger("app.live.recorder").warning("BTCUSDT: 204 trades missing before id 3721")
-            logging.getLogger("app.live.databases").error("no database: The server at 127.0.0.1:9 cannot be reached.")
+            logging.getLogger("app.live.recording.recorder").warning("BTCUSDT: 204 trades missing before id 3721")
+            logging.getLogger("app.live.recording.database_keeper").error(
+                "no database: The server at 127.0.0.1:9 cannot be reached."
+            )
             await asyncio.sleep(20)
             await shooting.take(running, "diagnostics")
             running.window.diagnostics.log.filter.setText("btcusdt")

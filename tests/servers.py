@@ -23,9 +23,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreError
-from storage.connection import connect
-from storage.embedded import EmbeddedServer
-from tests.storage.timescale import TimescaleMissing, TimescaleServer
+from storage.postgres.connection import connect
+from storage.server.embedded_server import EmbeddedServer
+from tests.storage.timescale_server import TimescaleMissing, TimescaleServer
 
 EMBEDDED, APACHE, NAMED = "embedded", "timescaledb-apache", "named"
 NAMED_VARIABLE = "CRYPTOPIPE_TEST_DATABASE_URL"

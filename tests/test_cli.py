@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from app.main import main
-from app.sandbox.server import SandboxServer
+from app.sandbox.server.server import SandboxServer
 from tests.program import NOWHERE, PROGRAM, exchange, point_to, set_surroundings, started, wait_for
 
 
@@ -156,7 +156,7 @@ def test_a_bug_is_one_sentence_and_its_traceback_goes_to_the_log(
     def fail(*_: object, **__: object) -> int:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("app.doctor.report", fail)
+    monkeypatch.setattr("app.commands.doctor.report", fail)
     assert "(ZeroDivisionError); the log file tells more" in refused("doctor", code=1)
     assert "Traceback" in (tmp_path / "data" / "logs" / "cryptopipe.log").read_text()
 

@@ -18,13 +18,13 @@ import psutil
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.live.instance import InstanceLock
+from app.config.settings import load
 from app.main import _Window
-from app.sandbox_process import demo_settings
-from app.settings import load
+from app.runtime.demo_market import demo_settings
+from app.runtime.instance_lock import InstanceLock
 from storage.database import Database
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
-from widgets.style import prepare_application
+from widgets.theme.style import prepare_application
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 SILENT_SANDBOX = """
 import subprocess, sys, types
 import app.main as program
-import app.sandbox_process as simulated
+import app.runtime.demo_market as simulated
 simulated._START_S = {patience_s}
 def start(arguments, **options):
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], **options)
@@ -164,8 +164,10 @@ def test_an_address_that_cannot_be_one_is_refused_before_anything_is_made(data_d
 
 # Ends within that many seconds at the latest, having waited so long for a database that may still open.
 IMPATIENT = """
-import sys, app.main, app.opening, app.stopping, app.live.databases
-app.stopping.ENDING_S, app.live.databases._CLOSE_S, app.opening._CLOSE_S = {ending_s}, {close_s}, {close_s}
+import sys, app.main
+from app.live.recording import database_keeper
+from app.runtime import early_open, shutdown
+shutdown.ENDING_S, database_keeper._CLOSE_S, early_open._CLOSE_S = {ending_s}, {close_s}, {close_s}
 sys.exit(app.main.main(sys.argv[1:]))
 """
 

@@ -12,21 +12,23 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from app.live.background import in_background
-from app.live.board import MarketBoard
-from app.live.clock import ExchangeClock
-from app.live.databases import Database, DatabaseKeeper, OpenDatabase, inside
-from app.live.directory import ListedHistory, SymbolDirectory
-from app.live.history import CandleHistory
-from app.live.recorder import Recorder
-from app.live.repair import Repairer
-from app.live.settled import SettledIds
-from app.live.sharing import SharedRepairs
-from app.live.silence import SilentSymbols
-from app.live.tasks import Tasks
+from app.concurrency.background import in_background
+from app.concurrency.tasks import Tasks
+from app.live.charts.candle_history import CandleHistory
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.database_keeper import Database, DatabaseKeeper, OpenDatabase, inside
+from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.recorder import Recorder
+from app.live.recording.stall_detection import SilentSymbols
+from app.live.recording.symbol_directory import ListedHistory, SymbolDirectory
+from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.repairer import Repairer
+from app.live.repair.shared_repairs import SharedRepairs
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected, StoreError, UsageError
-from app.market.ports import Clock, FeedState, FeedStatus, TradeFeed, TradeHistory, TradeSpool
-from app.market.shutout import Shutout
+from app.market.exchange_ban import Shutout
+from app.market.ports.clock import Clock
+from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
+from app.market.ports.storage import TradeSpool
 from app.market.symbol import Symbol
 
 logger = logging.getLogger(__name__)
@@ -327,34 +329,6 @@ class Engine:
         loaded = await self._settled.load(symbols)
         # By itself, because the exchange may keep it waiting, and a change of databases is done without.
         self._tasks.begin(self._fetch_last([name for name in self.not_trading() if name in loaded]))
-
-
-async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Symbol]:
-    """
-    Return the symbols of these names.
-
-    Raises:
-        UsageError: If one does not exist, or none is trading. One that is halted is recorded once it trades.
-        FeedError: If the exchange cannot be asked.
-    """
-    known = {symbol.name: symbol for symbol in await exchange.symbols()}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        are = "is not a symbol" if len(unknown) == 1 else "are not symbols"
-        raise UsageError(f"{in_quotes(unknown)} {are} of the exchange: name one such as BTCUSDT.")
-    if not any(known[name].is_trading for name in names):
-        raise UsageError(
-            f"{names[0]} is not trading now (status {known[names[0]].status}): name another symbol."
-            if len(names) == 1
-            else f"None of the {len(names)} symbols named is trading now: name others."
-        )
-    return [known[name] for name in names]
-
-
-def in_quotes(names: Sequence[str], most: int = 5) -> str:
-    """Return names for a sentence, ``“A”, “B” and 3 more``."""
-    shown = ", ".join(f"“{name}”" for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _nothing() -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+
+def unknown_symbol(name: str) -> Symbol:
+    """Return a symbol that the exchange has not described yet."""
+    return Symbol(name, "", "", tick_size_e8=1_000_000)
+
+
 TRADING = "TRADING"
 DELISTED = "DELISTED"
 """Our word, not the exchange's: it listed the symbol once and lists it no more."""

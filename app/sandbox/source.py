@@ -8,8 +8,6 @@ own and asks for the next frames when it has written the last, so a slow reader 
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
@@ -84,16 +82,3 @@ class MarketSource(Protocol):
 
     def open_feed(self) -> Feed:
         """Return the feed of a new connection: what happens from now on."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now_us(self) -> int:
-        return time.time_ns() // 1000
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)

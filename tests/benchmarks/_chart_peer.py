@@ -18,11 +18,11 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.market.candle import Candle
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.market.units import E8
-from widgets.chart.canvas import ChartCanvas
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.painting.canvas import ChartCanvas
 
 if TYPE_CHECKING:
     from typing import Any as Pg

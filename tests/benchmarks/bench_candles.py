@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from app.market.interval import MENU_INTERVALS, Interval
-from storage.connection import Connection, connect
 from storage.database import Database
-from storage.ledger import Ledger
-from storage.levels import LEVELS
-from storage.packing import Columns
+from storage.postgres.batch_columns import Columns
+from storage.postgres.connection import Connection, connect
+from storage.rollups.levels import LEVELS
+from storage.trades.trade_ledger import Ledger
 from tests.storage.conftest import forget
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")

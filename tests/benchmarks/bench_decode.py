@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from app.binance.decode import decode
+from app.brokers.binance.decode_stream import decode
 
 FRAMES = 20_000
 TRADE = (

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.live.engine import Engine
 from app.market.trade import Trade
-from storage.connection import connect
 from storage.database import Database
+from storage.postgres.connection import connect
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, simulated_settings, until
 
 HEARTBEAT_S = 0.01

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app.live.repair import Repairer
+from app.live.repair.repairer import Repairer
 from app.market.coverage import IdRanges
 from tests.live.helpers import SYMBOL, FakeExchange, HandClock, recorder_for, trade
 

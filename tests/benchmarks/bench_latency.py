@@ -21,9 +21,9 @@ from time import perf_counter, time_ns
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.live.measures import Measures
-from app.live.recorder import Recorder
-from app.live.session import ChartSession
+from app.live.charts.chart_session import ChartSession
+from app.live.recording.measures import Measures
+from app.live.recording.recorder import Recorder
 from app.market.trade import MarketEvent, Trade
 from tests.benchmarks.bench_flood import at, delays
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until

@@ -31,7 +31,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication
 
 from app.market.interval import MENU_INTERVALS, Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.market.units import E8
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from app.config.settings import DEFAULT_SYMBOLS
 from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.market.units import E8
-from app.sandbox.simulated import SimulatedMarket
-from app.settings import DEFAULT_SYMBOLS
+from app.sandbox.market.simulated import SimulatedMarket
 from storage.database import Database
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
 from tests.storage.conftest import forget

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from app.market.trade import Trade
 from app.market.units import format_e8
-from storage import packing
-from storage.binaries import find_postgres
-from storage.connection import connect
 from storage.database import Database
-from storage.ledger import Ledger
-from storage.levels import LEVELS
+from storage.postgres import batch_columns
+from storage.postgres.connection import connect
+from storage.rollups.levels import LEVELS
+from storage.server.installations import find_postgres
+from storage.trades.trade_ledger import Ledger
 from tests.storage.conftest import forget
 
 START_US = 1_723_161_255_342_000
@@ -96,7 +96,8 @@ def bulk(url: str, trades: list[Trade]) -> float:
         ledger = Ledger(connection)
         numbers = ledger.symbol_ids({trade.symbol for trade in trades})
         parts = [
-            packing.columns(trades[start : start + IN_BULK], numbers)[0] for start in range(0, len(trades), IN_BULK)
+            batch_columns.columns(trades[start : start + IN_BULK], numbers)[0]
+            for start in range(0, len(trades), IN_BULK)
         ]
         began = time.perf_counter()
         for part in parts:

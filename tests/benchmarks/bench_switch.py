@@ -25,15 +25,15 @@ from pathlib import Path
 
 import numpy as np
 
+from app.config.settings import load
 from app.market.interval import MENU_INTERVALS, Interval
-from app.settings import load
-from storage.connection import connect
 from storage.database import Database
-from storage.ledger import Ledger
+from storage.postgres.connection import connect
+from storage.trades.trade_ledger import Ledger
 from tests.benchmarks import bench_candles
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, until
 from tests.storage.conftest import forget
-from widgets.interval_bar import IntervalBar
+from widgets.window.interval_bar import IntervalBar
 
 IN_VIEW = 1000
 MINUTE_US = 60_000_000

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.settings import Settings
+from app.config.settings import Settings
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, simulated_settings, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
 from tests.storage.conftest import forget

@@ -16,15 +16,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.binaries import find_postgres
-from storage.connection import connect
-from storage.embedded import EmbeddedServer
-from storage.ledger import Ledger
-from storage.levels import LEVELS
-from storage.migrate import migrate
-from storage.rebuild import rebuild
-from storage.status import read_status
-from storage.verify import verify
+from storage.integrity.rebuild import rebuild
+from storage.integrity.status import read_status
+from storage.integrity.verify import verify
+from storage.postgres.connection import connect
+from storage.rollups.levels import LEVELS
+from storage.schema.migrate import migrate
+from storage.server.embedded_server import EmbeddedServer
+from storage.server.installations import find_postgres
+from storage.trades.trade_ledger import Ledger
 from tests.benchmarks.bench_storage import IN_BULK, market
 from tests.servers import forget
 

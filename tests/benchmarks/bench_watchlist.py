@@ -15,20 +15,21 @@ import tracemalloc
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from app.bridge import WindowBridge
-from app.live.clock import ExchangeClock, SystemClock
+from app.concurrency.system_clock import SystemClock
 from app.live.engine import Engine
-from app.live.tracker import SymbolTracker
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.interval import Interval
 from app.market.trade import Quote, Trade
 from app.market.units import E8
-from app.window_state import WindowState
+from app.window.window_controller import WindowBridge
+from app.window.window_state import WindowState
 from tests.end_to_end.helpers import run_on_qt_loop
 from tests.live.databases import FakeDatabase
 from tests.live.helpers import START_US, FakeExchange, HandClock
 from tests.live.test_engine import FakeFeed
 from widgets.chart.chart_widget import ChartWidget
-from widgets.main_window import MainWindow
+from widgets.window.main_window import MainWindow
 
 ROUNDS = 60
 

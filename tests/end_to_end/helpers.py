@@ -18,19 +18,19 @@ from typing import Any
 import qasync
 from PySide6.QtWidgets import QApplication
 
-from app.bridge import WindowBridge, let_go
-from app.database_page import DatabasePage
-from app.diagnostics_page import DiagnosticsPage
+from app.config.settings import Settings, load
 from app.live.engine import Engine
-from app.market.ports import Clock
-from app.observing import observing
-from app.sandbox.recording import RecordingSource
-from app.settings import Settings, load
-from app.window_state import load_state
-from app.wiring import engine_for
+from app.market.ports.clock import Clock
+from app.observability.monitoring import observing
+from app.runtime.wiring import engine_for
+from app.sandbox.market.recording import RecordingSource
+from app.window.database_controller import DatabasePage
+from app.window.diagnostics_controller import DiagnosticsPage
+from app.window.window_controller import WindowBridge, let_go
+from app.window.window_state import load_state
 from widgets.chart.chart_widget import ChartWidget
-from widgets.main_window import MainWindow
-from widgets.style import prepare_application
+from widgets.theme.style import prepare_application
+from widgets.window.main_window import MainWindow
 
 PROGRAM = [sys.executable, "-m", "app.main"]
 RECORDING = ("ws_raw/examples_spot_btcusdt_20240808.gz", "ws_raw/examples_spot_btcusdt_20240809.gz")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QCoreApplication, QEvent
 
 from app.market.interval import MENU_INTERVALS
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from tests.end_to_end.helpers import Running, until
 
 BURSTS = (1, 1, 1, 2, 3, 6)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.live.export import candle_row, write_csv
 from app.market.builder import CandleBuilder, finish
 from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.trade import Trade
-from storage.connection import connect
 from storage.database import Database
-from storage.gaps import read_gaps
+from storage.files.candle_csv import candle_row, write_csv
+from storage.integrity.gap_report import read_gaps
+from storage.postgres.connection import connect
 from tests.servers import EMBEDDED, editions, empty_schema, running_server
 
 INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from app.live.export import parse_time
 from app.market.interval import MENU_INTERVALS, Interval
-from app.market.series import Bar
+from app.market.series.series import Bar
 from app.market.trade import Trade
 from app.market.units import parse_e8
 from storage.database import Database
+from storage.files.candle_csv import parse_time
 from tests.end_to_end.helpers import (
     PROGRAM,
     RECORDED_TRADES,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.sandbox.simulated import SimulatedMarket
+from app.sandbox.market.simulated import SimulatedMarket
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
 from tests.sandbox.helpers import serving

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from storage.connection import Connection, connect
-from storage.migrate import migrate
+from storage.postgres.connection import Connection, connect
+from storage.schema.migrate import migrate
 from tests.faults.world import DatabaseServer
 from tests.servers import empty_schema, forget
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from app.sandbox.connection import Connection
-from app.sandbox.faults import StreamFaults
-from app.sandbox.garbage import Alteration, Garbage
+from app.sandbox.server.connection import Connection
+from app.sandbox.server.faults import StreamFaults
+from app.sandbox.server.garbage import Alteration, Garbage
 from tests.faults.world import Scene
 
 Act = Callable[[Scene], Awaitable[None] | None]

@@ -20,7 +20,7 @@ from app.main import main
 def fork_server() -> ForkServerContext:
     """Return the server; it is started with the first process."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.program", "app.commands"])
+    context.set_forkserver_preload(["tests.faults.program", "app.commands.collect"])
     return context
 
 

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from app.config.settings import Settings, load
 from app.live.engine import Engine
-from app.settings import Settings, load
-from app.wiring import engine_for
-from storage.connection import connect
+from app.runtime.wiring import engine_for
+from storage.postgres.connection import connect
 from tests.faults.kinds import Kind, do
 from tests.faults.truth import Ranges, differences, expected_ranges, stored_ranges
 from tests.faults.world import BEGIN_US, PATIENCE_S, HurriedClock, Scene, until

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.live.kept_shutout import FILE_NAME
+from app.live.environment.ban_file import FILE_NAME
 from tests.faults.kinds import KINDS, Kind, do
 from tests.faults.program import collecting, fork_server
 from tests.faults.rig import Stored, begun, healed, settings_for

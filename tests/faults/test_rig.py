@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import load
-from storage.connection import connect
+from app.config.settings import load
+from storage.postgres.connection import connect
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.rig import Stored, begun, healed, recording, settings_for
 from tests.faults.truth import compared, differences

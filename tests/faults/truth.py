@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from app.market.trade import Trade
-from storage.connection import Connection
-from storage.verify import verify
+from storage.integrity.verify import verify
+from storage.postgres.connection import Connection
 from tests.faults.world import WatchedMarket
 from tests.soak.checks import wrong_rollups
 
@@ -50,7 +50,7 @@ def differences(connection: Connection, market: WatchedMarket, *, contradicted: 
 
 
 def compared(connection: Connection, market: WatchedMarket, *, contradicted: bool = False) -> list[str]:
-    """Return the `differences` but for those that `storage.verify` finds, which needs a connection in autocommit."""
+    """Return the `differences`, without those found by `storage.integrity.verify`, which needs autocommit."""
     connection.execute("SET statement_timeout = 0")
     held = stored_ranges(connection)
     found = [] if held == expected_ranges(market) else [f"{held} is held, and not {expected_ranges(market)}"]

@@ -20,11 +20,11 @@ from pathlib import Path
 import psutil
 
 from app.market.interval import SECOND_US
-from app.sandbox.connection import Connection, Limits
-from app.sandbox.server import SandboxServer
-from app.sandbox.simulated import LISTINGS, Listing, SimulatedMarket
+from app.sandbox.market.simulated import LISTINGS, Listing, SimulatedMarket
+from app.sandbox.server.connection import Connection, Limits
+from app.sandbox.server.server import SandboxServer
 from app.sandbox.source import Feed, Frame
-from storage.embedded import EmbeddedServer
+from storage.server.embedded_server import EmbeddedServer
 from tests.soak.crash import find_postmaster
 
 BEGIN_US = int(datetime(2026, 8, 14, 12, 34, 56, tzinfo=UTC).timestamp()) * SECOND_US

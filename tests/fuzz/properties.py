@@ -10,15 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.binance.decode import (
-    Message,
-    OtherEvent,
-    ServerShutdown,
-    SubscriptionAnswer,
-    SubscriptionError,
-    decode,
-)
-from app.binance.decode_rest import (
+from app.brokers.binance.decode_rest import (
     decode_aggregate_trades,
     decode_day_tickers,
     decode_exchange_info,
@@ -26,6 +18,14 @@ from app.binance.decode_rest import (
     decode_refusal,
     decode_time,
     decode_trades,
+)
+from app.brokers.binance.decode_stream import (
+    Message,
+    OtherEvent,
+    ServerShutdown,
+    SubscriptionAnswer,
+    SubscriptionError,
+    decode,
 )
 from app.market.errors import MalformedMessage
 from app.market.trade import DayTicker, Quote, Trade

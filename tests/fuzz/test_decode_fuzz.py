@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.binance.decode import OtherEvent, ServerShutdown, SubscriptionAnswer, SubscriptionError
-from app.binance.link import Link
-from app.live.clock import SystemClock
-from app.market.ports import FeedCounters
+from app.brokers.binance.decode_stream import OtherEvent, ServerShutdown, SubscriptionAnswer, SubscriptionError
+from app.brokers.binance.stream_socket import Link
+from app.concurrency.system_clock import SystemClock
+from app.market.ports.exchange import FeedCounters
 from app.market.trade import MarketEvent, Trade
-from tests.binance.helpers import trade_frame, until
+from tests.brokers.binance.helpers import trade_frame, until
 from tests.conftest import SHARED_DATA
 from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.live.recorder import Recorder
-from storage.connection import connect
-from storage.migrate import migrate
+from app.live.recording.recorder import Recorder
+from storage.postgres.connection import connect
+from storage.schema.migrate import migrate
 from tests.live.databases import FakeWriter
 from tests.live.helpers import recorder_for
 from tests.servers import EMBEDDED, empty_schema, running_server

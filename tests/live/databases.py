@@ -10,7 +10,7 @@ from app.market.candle import Candle, combine
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
-from app.market.ports import StoredListener, WriterStatus
+from app.market.ports.storage import StoredListener, WriterStatus
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from tests.live.helpers import folded, near

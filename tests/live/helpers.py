@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from app.live.board import MarketBoard
-from app.live.clock import ExchangeClock
-from app.live.recorder import Recorder
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.recorder import Recorder
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges

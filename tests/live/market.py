@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.live.clock import ExchangeClock
-from app.live.recorder import Recorder
-from app.live.tracker import SymbolTracker
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.recorder import Recorder
+from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.trade import Trade
-from tests.live.charts import Chart, assert_shows
+from tests.live.charts.helpers import Chart, assert_shows
 from tests.live.databases import FakeStore
 from tests.live.helpers import SYMBOL, FakeExchange, HandClock, folded, recorder_for, trade
 

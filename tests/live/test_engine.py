@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from app.binance.stream import BinanceFeed
-from app.live import databases
-from app.live.clock import ExchangeClock, SystemClock
-from app.live.databases import Database, OpenDatabase
+from app.brokers.binance.feed import BinanceFeed
+from app.concurrency.system_clock import SystemClock
 from app.live.engine import Engine
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording import database_keeper
+from app.live.recording.database_keeper import Database, OpenDatabase
 from app.market.errors import FeedRejected, StoreError, StoreSchemaMismatch, StoreUnavailable
-from app.market.ports import Clock, EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
+from app.market.ports.clock import Clock
+from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
 from app.market.trade import MarketEvent
-from app.sandbox.server import SandboxServer
-from app.sandbox.simulated import Listing, SimulatedMarket
+from app.sandbox.market.simulated import Listing, SimulatedMarket
+from app.sandbox.server.server import SandboxServer
 from tests.live.databases import FakeDatabase, FakeWriter
 from tests.live.helpers import SYMBOL, FakeExchange, HandClock, trade, until
 
@@ -344,7 +346,7 @@ async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None
 
 
 async def test_the_end_waits_for_no_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "_CLOSE_S", 0.05)
+    monkeypatch.setattr(database_keeper, "_CLOSE_S", 0.05)
     opened, opening, may_open = FakeDatabase(), threading.Event(), threading.Event()
 
     def open_slowly() -> FakeDatabase:

@@ -12,10 +12,10 @@ from typing import Any
 
 import aiohttp
 
-from app.sandbox.connection import Connection, Limits
-from app.sandbox.faults import Faults
-from app.sandbox.server import SandboxServer
-from app.sandbox.simulated import Listing, SimulatedMarket
+from app.sandbox.market.simulated import Listing, SimulatedMarket
+from app.sandbox.server.connection import Connection, Limits
+from app.sandbox.server.faults import Faults
+from app.sandbox.server.server import SandboxServer
 from app.sandbox.source import MarketSource
 
 NOW_US = int(datetime(2026, 8, 14, 12, 34, 56, 789_000, tzinfo=UTC).timestamp() * 1_000_000)

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
-from storage.connection import Connection
+from storage.postgres.connection import Connection
 from tests.soak.tape import all_of, distinct_of_round
 
 _TRADES = """

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import psutil
 
-from storage.connection import connect
-from storage.embedded import EmbeddedServer
-from storage.verify import verify
+from storage.integrity.verify import verify
+from storage.postgres.connection import connect
+from storage.server.embedded_server import EmbeddedServer
 from tests.soak.checks import differences, missing_of_rounds
 from tests.soak.recording import BURSTS
 from tests.soak.tape import SAFE_ROUNDS

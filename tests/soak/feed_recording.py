@@ -17,11 +17,11 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from app.config.settings import load
 from app.live.engine import Engine
-from app.logs import start_logging
-from app.market.ports import FeedState, FeedStatus
-from app.settings import load
-from app.wiring import engine_for
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.observability.logs import start_logging
+from app.runtime.wiring import engine_for
 
 _LOOK_EVERY_S = 0.01
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.market.trade import Trade
-from storage.connection import connect
 from storage.database import Database
+from storage.postgres.connection import connect
 from tests.soak.checks import differences, missing_of_rounds
 from tests.soak.crash import Soak
 from tests.soak.tape import LATEST, SAFE_ROUNDS, all_of, distinct_of_round, trades_of_round

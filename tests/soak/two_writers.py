@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from storage.candles import PostgresStore
-from storage.connection import connect
-from storage.embedded import EmbeddedServer
-from storage.migrate import migrate
-from storage.writer import BatchWriter
+from storage.candles.store import PostgresStore
+from storage.postgres.connection import connect
+from storage.schema.migrate import migrate
+from storage.server.embedded_server import EmbeddedServer
+from storage.trades.batch_writer import BatchWriter
 from tests.storage.conftest import forget
 from tests.storage.helpers import some_trades, stored
 

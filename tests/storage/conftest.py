@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from storage.connection import connect
-from storage.embedded import EmbeddedServer
-from storage.migrate import migrate
+from storage.postgres.connection import connect
+from storage.schema.migrate import migrate
+from storage.server.embedded_server import EmbeddedServer
 from tests.servers import empty_schema, forget, running_server, spread_over_editions
 from tests.storage.helpers import World
 from tests.storage.listening import TlsServer, listening, make_certificate, make_guarded_user, postgres_with_tls

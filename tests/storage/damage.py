@@ -13,10 +13,10 @@ from app.market.builder import CandleBuilder
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
-from storage.connection import Connection
-from storage.differences import Kind
-from storage.levels import LEVELS
-from storage.recount import FIGURES
+from storage.integrity.differences import Kind
+from storage.postgres.connection import Connection
+from storage.rollups.levels import LEVELS
+from storage.rollups.recount_sql import FIGURES
 
 DAY_US = 86_400_000_000
 LEVEL_TABLES = [level.table for level in LEVELS]

@@ -11,9 +11,9 @@ from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
-from storage.candles import PostgresStore
-from storage.connection import Connection, connect
-from storage.writer import BatchWriter
+from storage.candles.store import PostgresStore
+from storage.postgres.connection import Connection, connect
+from storage.trades.batch_writer import BatchWriter
 
 START_US = 1_723_161_255_342_000  # a Thursday, 5 s before a minute begins
 PATIENCE_S = 30.0

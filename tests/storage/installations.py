@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.binaries import Postgres, system_postgres, wheel_postgres
-from storage.filelock import FileLock
-from tests.storage.timescale import TimescaleMissing, unpacked_timescale
+from storage.server.file_lock import FileLock
+from storage.server.installations import Postgres, system_postgres, wheel_postgres
+from tests.storage.timescale_server import TimescaleMissing, unpacked_timescale
 
 _PROGRAMS = ("postgres", "initdb", "pg_ctl", "pg_config")
 

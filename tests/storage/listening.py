@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from storage.binaries import Postgres, find_postgres, within_reach
-from storage.programs import run_program, server_account
+from storage.server.installations import Postgres, find_postgres, within_reach
+from storage.server.run_program import run_program, server_account
 
 SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 

@@ -12,8 +12,8 @@ import pytest
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
 from app.market.interval import Interval
 from app.market.trade import Trade
-from storage.connection import connect
 from storage.database import Database
+from storage.postgres.connection import connect
 from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
 
 

@@ -17,9 +17,9 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.units import parse_e8
 from tests.widgets.ending import put_away
-from widgets import style
-from widgets.main_window import MainWindow
-from widgets.views import WatchRow
+from widgets.theme import style
+from widgets.view_values import WatchRow
+from widgets.window.main_window import MainWindow
 
 BTCUSDT = Symbol("BTCUSDT", "BTC", "USDT", tick_size_e8=1_000_000, step_size_e8=1_000)
 ETHUSDT = Symbol("ETHUSDT", "ETH", "USDT", tick_size_e8=1_000_000, step_size_e8=10_000)
@@ -42,7 +42,7 @@ class _LeftOut(logging.Handler):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test in which a chart left anything out, which it does quietly, but those about that."""
-    handler, logger = _LeftOut(), logging.getLogger("widgets.chart.guarding")
+    handler, logger = _LeftOut(), logging.getLogger("widgets.chart.painting.paint_guard")
     logger.addHandler(handler)
     try:
         result = yield

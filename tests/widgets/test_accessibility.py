@@ -12,18 +12,18 @@ from PySide6.QtWidgets import QApplication, QDialog, QRadioButton, QScrollBar, Q
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from tests.widgets.conftest import BTCUSDT, ETHUSDT
+from tests.widgets.dialogs.test_database_dialog import EMBEDDED, MEANINGS, REMOTE, parts_of
 from tests.widgets.ending import put_away
-from tests.widgets.test_database_dialog import EMBEDDED, MEANINGS, REMOTE, parts_of
 from widgets.chart.chart_widget import ChartWidget
-from widgets.database_dialog import DatabaseDialog
-from widgets.export_dialog import ExportDialog
-from widgets.main_window import MainWindow
-from widgets.notice_bar import NoticeAction
-from widgets.symbols_dialog import SymbolsDialog
-from widgets.theme import DARK, LIGHT, Palette
-from widgets.views import WatchRow
+from widgets.dialogs.database_dialog import DatabaseDialog
+from widgets.dialogs.export_dialog import ExportDialog
+from widgets.symbols.symbols_dialog import SymbolsDialog
+from widgets.theme.palettes import DARK, LIGHT, Palette
+from widgets.view_values import WatchRow
+from widgets.window.main_window import MainWindow
+from widgets.window.notice_bar import NoticeAction
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The chart: panes, axes, indicators, and what the user does with them."""

@@ -15,29 +15,117 @@ from PySide6.QtCore import QEvent, QPointF, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.market.series import CandleSeries
-from widgets.chart.access import ChartAccess
-from widgets.chart.arrangement import PRICE, Arrangement
-from widgets.chart.axes import LABEL_PADDING_PX
-from widgets.chart.canvas import ChartCanvas
-from widgets.chart.following import Follower
-from widgets.chart.frames import FrameTimer, single_shot
-from widgets.chart.framing import frame_scene, value_text
-from widgets.chart.gestures import Gestures
-from widgets.chart.glide import Glide
-from widgets.chart.indicators.studying import Studying
-from widgets.chart.keyboard import Keyboard
-from widgets.chart.looks import Looks
-from widgets.chart.moving import Moving
-from widgets.chart.pane_set import PaneSet, make_pane
-from widgets.chart.reading import Reader
-from widgets.chart.reading_tools import ReadingTools
-from widgets.chart.repainting import Repainter, separator_rects
-from widgets.chart.scene import Layout, Scene
-from widgets.chart.showing import Showing
-from widgets.chart.text import TextStyles
-from widgets.chart.value_labels import ValueLabels
-from widgets.chart.view_history import ViewHistory
+from app.market.interval import Interval
+from app.market.series.series import CandleSeries
+from app.market.symbol import Symbol
+from widgets.chart.indicators.axis_labels import ValueLabels
+from widgets.chart.interaction.accessibility import ChartAccess
+from widgets.chart.interaction.appearance import Looks
+from widgets.chart.interaction.gestures import Gestures
+from widgets.chart.interaction.indicator_controller import Studying
+from widgets.chart.interaction.keyboard import Keyboard
+from widgets.chart.interaction.navigator import Moving
+from widgets.chart.interaction.reading_tools import ReadingTools
+from widgets.chart.interaction.readout import Reader
+from widgets.chart.interaction.view_part import ViewPart
+from widgets.chart.model.follow_latest import Follower
+from widgets.chart.model.kinetic_scroll import Glide
+from widgets.chart.model.pane_layout import PRICE, Arrangement
+from widgets.chart.model.view_history import ViewHistory
+from widgets.chart.painting.axes import LABEL_PADDING_PX
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.painting.frame_timer import FrameTimer, single_shot
+from widgets.chart.painting.pane import Unit
+from widgets.chart.painting.scene import Layout, Scene
+from widgets.chart.painting.scene_builder import frame_scene, value_text
+from widgets.chart.painting.text_cache import TextStyles
+from widgets.chart.panes.dirty_regions import Repainter, separator_rects
+from widgets.chart.panes.pane_set import PaneSet, make_pane
+from widgets.chart.scales.time_scale import position_of, time_at
+
+
+class Showing(ViewPart):
+    """The series of a `ChartView`."""
+
+    _access: ChartAccess
+    _axis_px: float
+    _interval: Interval | None = None  # of the series, or of the one before
+    _kept_us: int | None = None  # under the centre before the series went away
+
+    def set_series(
+        self,
+        series: CandleSeries | None,
+        symbol: Symbol | None,
+        *,
+        keep_time_us: int | None = None,
+        follow: bool | None = None,
+    ) -> None:
+        """
+        Show another series, or, with None, nothing: at once, so that old candles never stand under a new name.
+
+        The time under the centre stays (or becomes ``keep_time_us``), unless the chart follows the latest candle; then
+        it still does. ``follow`` says which of the two. Values that were stretched by hand stay so while they mean the
+        same: prices for this symbol, what other panes count for this symbol and interval.
+        """
+        self._begin_series(series, symbol)
+        centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
+        if follow is not None:
+            if follow and not self._follower.is_on:
+                self._follower.begin()
+            self._set_following(follow)
+        if symbol != self._scene.symbol:
+            self._axis_px = 0.0
+        self._free_axes(series, symbol)
+        if series is not self._series:
+            self._glide.stop()
+            self.clear_measure()  # slots of another interval are other times
+            self._follower.begin()
+        is_other = series is not self._series or keep_time_us is not None
+        self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
+        if is_other and series is not None and not self._follower.is_on and centre_us is not None:
+            self._scene.time.centre_on(position_of(series.interval, centre_us))
+        self._repainter.mark_all()
+        self._run_frame()
+        self._refresh_texts()
+        self._widget.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
+        self._access.tell(series)
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the view moves on with the latest candle."""
+        return self._follower.is_on
+
+    def visible_range_us(self) -> tuple[int, int] | None:
+        """Return the times at the left and right edge, UTC microseconds; None without a series."""
+        if self._series is None:
+            return None
+        time, interval = self._scene.time, self._series.interval
+        return time_at(interval, time.left), time_at(interval, time.right)
+
+    @property
+    def slots_in_view(self) -> float:
+        """How many candles have room side by side."""
+        return self._scene.time.span
+
+    def center_time_us(self) -> int | None:
+        """Return the time under the centre, UTC microseconds; without a series, that of the one before."""
+        if self._series is None or (self._follower.is_on and self._follower.last_slot is None):
+            return self._kept_us
+        return time_at(self._series.interval, self._scene.time.centre)
+
+    def _begin_series(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
+        """Leave what is not the series' but about the one before, as another is to be shown. To be extended."""
+
+    def _free_axes(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
+        """Have the axes fit again whose values mean something else from now on."""
+        before, name = self._scene.symbol, symbol.name if symbol is not None else ""
+        is_other_symbol = before is not None and before.name != name
+        is_other_interval = series is not None and self._interval not in (None, series.interval)
+        for pane in self._scene.panes:
+            if is_other_symbol or (is_other_interval and pane.unit is not Unit.PRICE):
+                pane.view.auto = True
+        self._interval = series.interval if series is not None else self._interval
+
 
 _TEXT_MS = 200
 _TIME_AXIS_PX = 28.0

@@ -17,22 +17,22 @@ from PySide6.QtGui import QPixmap, QRegion
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.market.interval import SECOND_US
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
-from widgets.chart.axes import countdown_rect
 from widgets.chart.chart_view import ChartView
-from widgets.chart.chip import Chip
-from widgets.chart.date_entry import DateEntry
-from widgets.chart.frames import single_shot
-from widgets.chart.framing import gap_marks
-from widgets.chart.states import RETRY, SIMULATED_MARKET, StatePanel
-from widgets.chart.time_style import TimeStyle
-from widgets.chart.time_text import countdown, full_time
-from widgets.chart.zone_picker import ZoneButton, ZonePicker
-from widgets.chart.zones import zone_named
+from widgets.chart.interaction.date_entry import DateEntry
+from widgets.chart.interaction.zone_picker import ZoneButton, ZonePicker
+from widgets.chart.model.chart_style import TimeStyle
+from widgets.chart.painting.axes import countdown_rect
+from widgets.chart.painting.frame_timer import single_shot
+from widgets.chart.painting.scene_builder import gap_marks
+from widgets.chart.progress_chip import Chip
+from widgets.chart.scales.time_text import countdown, full_time
+from widgets.chart.scales.zones import zone_named
+from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
 from widgets.keys import key_text
-from widgets.theme import DARK, Palette
-from widgets.views import GapBand
+from widgets.theme.palettes import DARK, Palette
+from widgets.view_values import GapBand
 
 _BUTTON_MARGIN_PX = 12
 _LOADING_SHOWN_AFTER_MS = 150

@@ -1,8 +1,8 @@
 """
 Values at coarse levels of detail: first, lowest, highest and last of each block, at every fourth power of two.
 
-Blocks hang on slots, as those of `app.market.pyramid`. Levels in between are folded when they are asked for, eight
-blocks to one at the most; so a million values take a fifth of themselves on top.
+Blocks hang on slots, as those of `app.market.series.detail_levels`. Levels in between are folded when they are asked
+for, eight blocks to one at the most; so a million values take a fifth of themselves on top.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.columns import Columns
-from app.market.pyramid import add_span
-from app.market.series import BarColumns
+from app.market.series.columns import Columns
+from app.market.series.detail_levels import add_span
+from app.market.series.series import BarColumns
 
 Values = NDArray[np.float64]
 _STEP = 4

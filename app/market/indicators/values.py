@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.changes import Span
-from app.market.columns import Columns
 from app.market.indicators.blocks import Blocks
 from app.market.indicators.definition import BAR_COLUMNS, Bars, Indicator, Setting, Values
 from app.market.indicators.envelope import Envelope
 from app.market.interval import Interval
-from app.market.series import BarColumns, CandleSeries
+from app.market.series.change_log import Span
+from app.market.series.columns import Columns
+from app.market.series.series import BarColumns, CandleSeries
 
 
 class IndicatorValues:

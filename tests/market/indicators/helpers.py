@@ -6,7 +6,7 @@ import numpy as np
 
 from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 
 MINUTE = Interval.parse("1m")
 MIDNIGHT = MINUTE.slot(1_723_075_200_000_000)  # 2024-08-08

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, getcontext
 from itertools import pairwise
 
-from app.market.series import Bar
+from app.market.series.series import Bar
 
 getcontext().prec = 40
 Column = list[Decimal | None]

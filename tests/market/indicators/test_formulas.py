@@ -13,7 +13,7 @@ import pytest
 from app.market.indicators import find, indicators
 from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
-from app.market.series import Bar
+from app.market.series.series import Bar
 from tests.market.indicators import reference
 from tests.market.indicators.helpers import MIDNIGHT, followed, series_of, walk
 

@@ -15,7 +15,7 @@ from app.market.candle import Candle
 from app.market.indicators import Indicator, Output, Session, find, indicators
 from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from app.market.units import E8, E16
 from tests.market.indicators.helpers import MIDNIGHT, MINUTE, followed, last_of, series_of, walk
 
@@ -267,7 +267,7 @@ def test_a_session_may_be_a_week_or_a_month() -> None:
 
 
 def test_a_chart_without_indicators_does_without_the_library() -> None:
-    code = "import sys, app.bridge; sys.exit('talib' in sys.modules)"
+    code = "import sys, app.window.window_controller; sys.exit('talib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
 
 

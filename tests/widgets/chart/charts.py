@@ -12,11 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from app.market.candle import Candle
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.market.units import E8
-from widgets.chart.canvas import ChartCanvas
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.painting.canvas import ChartCanvas
 
 MINUTE = Interval.parse("1m")
 BTC = Symbol("BTCUSDT", "BTC", "USDT", tick_size_e8=1_000_000, step_size_e8=1_000)

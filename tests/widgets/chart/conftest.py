@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
 from app.market.units import parse_e8
 from tests.widgets.chart.charts import BTC, series_of, settle, zigzag
 from tests.widgets.ending import put_away

@@ -6,23 +6,22 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from charts import BTC, MINUTE, candle, series_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.candle import CandleSource
 from app.market.interval import MENU_INTERVALS, Interval
-from app.market.series import Bar
-from widgets.chart.axis_marks import price_marks
-from widgets.chart.framing import gap_marks
-from widgets.chart.legend import Piece, fitting, format_quantity, legend_pieces
-from widgets.chart.scene import NO_BARS, GapMark
-from widgets.chart.ticks import ValueTick
-from widgets.chart.time_marks import time_ticks
-from widgets.chart.time_text import countdown, full_time
-from widgets.chart.time_view import TimeView, position_of, time_at
-from widgets.chart.value_view import Margins, ValueView, volume_top
-from widgets.views import GapBand
+from app.market.series.series import Bar
+from tests.widgets.chart.charts import BTC, MINUTE, candle, series_of
+from widgets.chart.model.legend import Piece, fitting, format_quantity, legend_pieces
+from widgets.chart.painting.scene import NO_BARS, GapMark
+from widgets.chart.painting.scene_builder import gap_marks
+from widgets.chart.scales.time_marks import time_ticks
+from widgets.chart.scales.time_scale import TimeView, position_of, time_at
+from widgets.chart.scales.time_text import countdown, full_time
+from widgets.chart.scales.value_marks import ValueTick, price_marks
+from widgets.chart.scales.value_scale import Margins, ValueView, volume_top
+from widgets.view_values import GapBand
 
 INTERVALS = [*MENU_INTERVALS, Interval.parse("13m"), Interval.parse("181m"), Interval.parse("90s")]
 

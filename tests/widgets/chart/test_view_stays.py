@@ -13,7 +13,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from charts import BTC, candle, canvas_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -22,7 +21,8 @@ from PySide6.QtWidgets import QApplication
 
 from app.market.candle import Candle
 from app.market.interval import Interval
-from app.market.series import CandleSeries
+from app.market.series.series import CandleSeries
+from tests.widgets.chart.charts import BTC, candle, canvas_of
 from widgets.chart.chart_widget import ChartWidget
 
 LENGTHS = {name: Interval.parse(name).length_us for name in ("30s", "1m", "13m", "1h")}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
-from widgets import icons
-from widgets.chart.indicators.entries import Entry
+from widgets.chart.indicators.legend_entries import Entry
 from widgets.chart.indicators.study import Study
-from widgets.theme import Palette
+from widgets.theme import icons
+from widgets.theme.palettes import Palette
 
 _ICON_PX, _SIDE_PX = 14, 20
 

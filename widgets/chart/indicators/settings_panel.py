@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 
 from app.market.indicators import Parameter
 from app.market.indicators.definition import Setting
-from widgets import style
 from widgets.chart.indicators.study import Study
-from widgets.labels import label
-from widgets.overlay import Overlay
-from widgets.theme import DARK, Palette
+from widgets.controls.labels import label
+from widgets.controls.popup import Overlay
+from widgets.theme import style
+from widgets.theme.palettes import DARK, Palette
 
 _WIDTH_PX, _MARGIN_PX = 300, 8
 _FIELD_MARGIN_PX = 6  # before a number, as before a choice: a stylesheet's padding does not reach there

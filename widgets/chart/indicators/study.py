@@ -17,9 +17,19 @@ from PySide6.QtGui import QColor
 from app.market.indicators import Indicator, Place, find
 from app.market.indicators.definition import Setting
 from app.market.indicators.values import IndicatorValues
-from widgets.chart.arrangement import PRICE, VOLUME
-from widgets.chart.indicators.line_colours import COUNT, line_colour
-from widgets.theme import Palette
+from widgets.chart.model.pane_layout import PRICE, VOLUME
+from widgets.theme.palettes import Palette
+
+_ON_DARK = ("#e0a83a", "#6fa0ff", "#b48ef0", "#3fc1d6", "#f08cb8", "#9cc25c", "#e08a5a", "#aab6c2")
+_ON_LIGHT = ("#b07b10", "#2f6fe0", "#7d4fc4", "#0b7f96", "#bb3f80", "#5c7a16", "#b0541f", "#56636f")
+COUNT = len(_ON_DARK)
+
+
+def line_colour(palette: Palette, number: int) -> QColor:
+    """Return the colour of that number, counted from 0; after the last comes the first again."""
+    is_dark = QColor(palette.background).lightness() < 128
+    return QColor((_ON_DARK if is_dark else _ON_LIGHT)[number % COUNT])
+
 
 MOST_STUDIES = 24
 _COLOUR = re.compile(r"#[0-9a-f]{6}")

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.indicators import Shape
-from app.market.series import BarColumns, CandleSeries
+from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.indicators.study import Study
-from widgets.chart.pixels import mixed
-from widgets.chart.value_view import ValueView
+from widgets.chart.painting.device_pixels import mixed
+from widgets.chart.scales.value_scale import ValueView
 
 if TYPE_CHECKING:
-    from widgets.chart.brush import PaneBrush
-    from widgets.chart.pane import Window
+    from widgets.chart.painting.pane import Window
+    from widgets.chart.painting.pane_brush import PaneBrush
 
 _LINE_PX = 1.5
 _BAND_SHARE = 0.07

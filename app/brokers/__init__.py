@@ -1,0 +1,1 @@
+"""Where data comes from: one folder per broker, behind `app.market.ports.exchange`."""

@@ -1,0 +1,1 @@
+"""Binance spot: trades with ids, live over WebSocket, past ones over REST."""

@@ -1,0 +1,113 @@
+"""
+Everything Binance fixes by number or name, in one table: addresses, paths, weights and limits.
+
+Source: binance-spot-api-docs, web-socket-streams.md, rest-api.md and faqs/market_data_only.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from app.brokers.addresses import address_problem
+from app.market.errors import SettingsError
+
+WS_BASE = "wss://stream.binance.com:9443"
+REST_BASE = "https://api.binance.com"
+MARKET_DATA_ONLY_REST_HOST = "data-api.binance.vision"  # has no historicalTrades
+
+STREAM_PATH = "/stream?timeUnit=MICROSECOND"
+STREAM_KINDS = ("trade", "bookTicker", "miniTicker")
+
+MAX_STREAMS = 1024  # a connection
+MAX_SYMBOLS = MAX_STREAMS // len(STREAM_KINDS)
+STREAMS_PER_REQUEST = 200
+# Past five messages a second the connection is closed, and our pongs count: at most four requests in any second.
+REQUEST_SPACING_S = 0.3
+# Three hundred attempts in five minutes and the address is banned; half of that leaves room for a second program.
+MAX_CONNECTION_ATTEMPTS = 150
+FREE_CONNECTION_ATTEMPTS = 75  # the rest is spread over the period
+CONNECTION_ATTEMPTS_PERIOD_S = 300.0
+CONNECTION_LIFE_S = 24 * 3600.0
+REPLACE_AFTER_S = CONNECTION_LIFE_S - 1800.0
+
+WEIGHT_PER_MINUTE = 6000
+USED_WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
+TIME_UNIT_HEADERS = {"X-MBX-TIME-UNIT": "MICROSECOND"}
+MAX_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One REST request: its path and what a call costs of the weight budget."""
+
+    path: str
+    weight: int
+
+
+TIME = Endpoint("/api/v3/time", 1)
+EXCHANGE_INFO = Endpoint("/api/v3/exchangeInfo", 20)
+KLINES = Endpoint("/api/v3/klines", 2)
+AGGREGATE_TRADES = Endpoint("/api/v3/aggTrades", 4)
+RECENT_TRADES = Endpoint("/api/v3/trades", 25)
+HISTORICAL_TRADES = Endpoint("/api/v3/historicalTrades", 25)
+DAY_TICKER_FEW = Endpoint("/api/v3/ticker/24hr", 2)  # up to 20 symbols
+DAY_TICKER_SOME = Endpoint("/api/v3/ticker/24hr", 40)  # up to 100
+DAY_TICKER_ALL = Endpoint("/api/v3/ticker/24hr", 80)  # without a list of symbols: all of them
+
+INVALID_SYMBOL = -1121
+ILLEGAL_CHARACTERS = -1100
+TOO_MUCH_WEIGHT = -1003
+
+
+def day_ticker_endpoint(symbols: int) -> Endpoint:
+    """Return the endpoint for the rolling day of that many symbols; beyond 100, ask for all of them."""
+    if symbols <= 20:
+        return DAY_TICKER_FEW
+    return DAY_TICKER_SOME if symbols <= 100 else DAY_TICKER_ALL
+
+
+def streams_of(symbol: str) -> tuple[str, ...]:
+    """Return the names of the streams received of one symbol (``"BTCUSDT"``)."""
+    name = symbol.lower()
+    return tuple(f"{name}@{kind}" for kind in STREAM_KINDS)
+
+
+def check_ws_base(url: str) -> str:
+    """
+    Return the base address of the streams without a trailing slash.
+
+    Raises:
+        SettingsError: If it is not a scheme ws or wss and a host, or has more than an optional port.
+    """
+    return _check_base(url, ("wss", "ws"), WS_BASE)
+
+
+def check_rest_base(url: str) -> str:
+    """
+    Return the base address of the REST requests without a trailing slash.
+
+    Raises:
+        SettingsError: If it is not a scheme http or https and a host, or has more than an optional port.
+    """
+    return _check_base(url, ("https", "http"), REST_BASE)
+
+
+def exchange_of(url: str) -> str:
+    """Return what an address shares its bans with: the domain (``binance.com``), or host and port where it has none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    labels = host.split(".")
+    return parts.netloc if len(labels) < 2 or labels[-1].isdigit() or ":" in host else ".".join(labels[-2:])
+
+
+def _check_base(url: str, schemes: Sequence[str], example: str) -> str:
+    problem = address_problem(url, schemes)
+    if not problem and "@" in url:
+        problem = "it must not hold a user or password"
+    if problem:
+        shown = re.sub(r"//.*@", "//…@", url)[:80]  # a password is not to be repeated
+        raise SettingsError(f"“{shown}” is no address of the exchange: {problem}; write one such as {example}.")
+    return url.strip().rstrip("/")

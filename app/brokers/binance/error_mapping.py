@@ -1,0 +1,206 @@
+"""
+What goes wrong between us and the exchange, and what that means: try again, or not.
+
+`explain` alone decides it, for the streams (websockets) and for requests (aiohttp) alike, with the answers of the
+exchange that say so in their own way (`http_error`, `refusal`). An error that is no fault of the network is a bug, and
+is none of theirs. No I/O, and no sentence here holds a password.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Mapping
+
+import aiohttp
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+    SecurityError,
+)
+
+from app.brokers.binance.decode_rest import decode_refusal
+from app.brokers.binance.endpoints import ILLEGAL_CHARACTERS, INVALID_SYMBOL, TOO_MUCH_WEIGHT
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut, MalformedMessage, UnknownSymbol
+from app.market.exchange_ban import LONGEST_S
+
+
+def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | None:
+    """
+    Return what ``error`` means for what was asked of ``host``; the one place where retrying is decided.
+
+    ``proxy``: the address of the one on the way, without its password, or "".
+
+    FeedDisconnected: try again, not before its ``retry_after_s``. FeedRejected: trying again is useless. None: no fault
+    of the network, but a bug; let it rise.
+    """
+    if isinstance(error, MalformedMessage):
+        return FeedDisconnected(f"{host} gave an answer that cannot be read; try again later.")
+    if isinstance(error, FeedError):
+        return error
+    if isinstance(error, aiohttp.ClientError) or _is_of_socks(error):
+        return _explain_request(error, host, proxy)
+    if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are among them
+        return _unreachable(network_reason(error), host, proxy)
+    return _explain_stream(error, host, proxy)
+
+
+def _explain_stream(error: BaseException, host: str, proxy: str) -> FeedError | None:
+    """Return what an error of websockets means."""
+    if isinstance(error, ConnectionClosed):
+        return FeedDisconnected(_why_closed(error, host))
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        if status < 400 or status == 404:
+            return _not_the_exchange(f"HTTP {status}", host)
+        return http_error(status, error.response.headers.get("Retry-After"), host)
+    if isinstance(error, (InvalidURI, SecurityError)):  # where a redirection leads
+        return _not_the_exchange("a redirection", host)
+    if isinstance(error, ProxyError):
+        answered = error.response.status_code if isinstance(error, InvalidProxyStatus) else None
+        return FeedDisconnected(proxy_trouble(host, proxy, str(error.__cause__ or error), answered))
+    if isinstance(error, InvalidProxy):  # its own text shows the address, and with it a password
+        return FeedRejected(f"The proxy that is set cannot be used ({error.msg}); correct or remove it.")
+    if isinstance(error, InvalidMessage):
+        return FeedDisconnected(f"{host} ended the connection before answering.")
+    if isinstance(error, InvalidHandshake):
+        return FeedRejected(f"{host} does not answer as a stream of the exchange ({error}); check the address.")
+    return None
+
+
+def _explain_request(error: BaseException, host: str, proxy: str) -> FeedError | None:
+    """Return what an error of aiohttp, or of its part for SOCKS, means."""
+    if isinstance(error, (aiohttp.TooManyRedirects, aiohttp.RedirectClientError)):
+        return _not_the_exchange("a redirection", host)
+    if isinstance(error, aiohttp.InvalidURL):
+        return FeedRejected(f"The address of {host} cannot be used; correct the address of the exchange.")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return FeedDisconnected(proxy_trouble(host, proxy, f"HTTP {error.status}", error.status))
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        error = error.certificate_error
+        if not isinstance(error, OSError):
+            return _unreachable("its certificate cannot be verified", host, proxy)
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    elif _is_of_socks(error):
+        if not isinstance(error.__cause__, OSError):
+            return FeedDisconnected(proxy_trouble(host, proxy, str(error)))
+        error = error.__cause__
+    return _unreachable(network_reason(error) if isinstance(error, OSError) else "the connection broke", host, proxy)
+
+
+def _is_of_socks(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] == "aiohttp_socks"  # which is imported only where it is needed
+
+
+def _unreachable(reason: str, host: str, proxy: str) -> FeedDisconnected:
+    way = f"{host} by the proxy {proxy}" if proxy else host
+    return FeedDisconnected(f"Cannot reach {way} ({reason}).")
+
+
+_SHUT_OUT = {
+    418: ("{host} has banned this address for asking too much", 120.0),
+    429: ("{host} was asked too much too fast", 60.0),
+    403: ("The firewall of {host} turned us away", 60.0),
+}
+
+
+def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
+    """
+    Return what an HTTP status other than success means.
+
+    ``retry_after``: the header of that name in seconds, or None. Bans without it are taken for two minutes, the
+    shortest there is.
+    """
+    if status in _SHUT_OUT:
+        words, shortest_s = _SHUT_OUT[status]
+        sentence = f"{words.format(host=host)} (HTTP {status})."
+        return FeedShutOut(sentence, retry_after_s=_seconds(retry_after, shortest_s))
+    if status == 451:
+        return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
+    if status >= 500 or status == 408:
+        after = None if retry_after is None else _seconds(retry_after, 0.0)
+        return FeedDisconnected(f"{host} has a fault of its own (HTTP {status}).", retry_after_s=after)
+    return FeedRejected(f"{host} refused the connection (HTTP {status}); check the address of the exchange.")
+
+
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, host: str, *, symbol: str = "", proxy: str = ""
+) -> FeedError:
+    """Return what an answer to a request means that is not 200. ``symbol``: the one that was asked about."""
+    if status == 407:
+        return FeedDisconnected(proxy_trouble(host, proxy, "HTTP 407", status))
+    said = decode_refusal(body)
+    if said is not None and 400 <= status < 500 and status not in (*_SHUT_OUT, 451):
+        if said.code == TOO_MUCH_WEIGHT:
+            status = 429
+        elif said.code in (INVALID_SYMBOL, ILLEGAL_CHARACTERS) and symbol:
+            return UnknownSymbol(symbol, code=said.code)
+        else:
+            words = said.message.rstrip(".")
+            return FeedRejected(f"The exchange refused the request: {words} (code {said.code}).", code=said.code)
+    return http_error(status, headers.get("Retry-After"), host)
+
+
+def _not_the_exchange(answer: str, host: str) -> FeedDisconnected:
+    """Networks of hotels and trains answer in the exchange's place until their page has been visited."""
+    return FeedDisconnected(
+        f"Something other than the exchange answers at {host} ({answer}); check the address and the network's sign-in."
+    )
+
+
+def proxy_trouble(host: str, proxy: str, detail: str, status: int | None = None) -> str:
+    """Return the sentence for a ``proxy`` that does not do its work; ``proxy`` and ``detail`` hold no password."""
+    name = f"proxy {proxy}" if proxy else "proxy"
+    if status == 407 or "authentication" in detail.lower():
+        return f"The {name} wants another user and password; correct the setting proxy."
+    return f"The {name} does not bring us to {host} ({detail.rstrip('.')})."
+
+
+def network_reason(error: OSError) -> str:
+    """Return what kept a connection from the network, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be verified: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return "no secure connection could be made"
+    if isinstance(error, socket.gaierror):
+        return "the name is not known here, or there is no network"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    # With several addresses of one host asyncio joins their errors into one text and drops the number.
+    if error.errno == errno.ECONNREFUSED or f"[Errno {errno.ECONNREFUSED}]" in str(error):
+        return "connection refused"
+    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
+        return "there is no way to it on the network"
+    if isinstance(error, ConnectionError):
+        return "the connection broke"
+    return error.strerror or "the connection failed"
+
+
+def _seconds(text: str | None, otherwise: float) -> float:
+    if text is None or not (text.isascii() and text.strip().isdigit()):
+        return otherwise
+    return min(float(text), LONGEST_S)
+
+
+def _why_closed(error: ConnectionClosed, host: str) -> str:
+    if error.sent is not None and error.sent.code == 1009:
+        return f"{host} sent a message too large to be one of its own."
+    if error.rcvd is None:
+        return f"The connection to {host} broke."
+    words = {
+        1000: "ended the connection",
+        1001: "is going away",
+        1008: "closed the connection for breaking its rules",
+        1011: "met a fault of its own",
+        1012: "is restarting",
+        1013: "is too busy",
+    }.get(error.rcvd.code, "ended the connection")
+    return f"{host} {words} (code {error.rcvd.code})."

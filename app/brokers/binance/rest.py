@@ -1,0 +1,218 @@
+"""
+What the exchange remembers, asked for over REST.
+
+`BinanceRest` implements `app.market.ports.exchange.TradeHistory`. Each call is one request (a ticker of many symbols
+excepted) and is not repeated here: who asked knows whether the answer is still wanted. The limits hold for the client
+as a whole, see `requests`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+
+from app.brokers.addresses import host_of
+from app.brokers.binance.decode_rest import (
+    decode_aggregate_trades,
+    decode_day_tickers,
+    decode_exchange_info,
+    decode_klines,
+    decode_time,
+    decode_trades,
+)
+from app.brokers.binance.endpoints import (
+    AGGREGATE_TRADES,
+    DAY_TICKER_ALL,
+    EXCHANGE_INFO,
+    HISTORICAL_TRADES,
+    KLINES,
+    MARKET_DATA_ONLY_REST_HOST,
+    MAX_ROWS,
+    RECENT_TRADES,
+    REST_BASE,
+    TIME,
+    WEIGHT_PER_MINUTE,
+    check_rest_base,
+    day_ticker_endpoint,
+)
+from app.brokers.binance.http_client import Requests
+from app.brokers.proxy import SYSTEM, check_proxy
+from app.brokers.rate_limit import WeightBudget
+from app.market.candle import Candle
+from app.market.errors import FeedRejected
+from app.market.exchange_ban import Shutout
+from app.market.interval import EXCHANGE_INTERVALS, Interval
+from app.market.ports.clock import Clock
+from app.market.symbol import Symbol
+from app.market.trade import DayTicker, Trade
+
+log = logging.getLogger(__name__)
+
+_HOUR_MS = 3_600_000
+# How long the difference between the exchange's clock and ours is taken to hold.
+_TIME_KEPT_S = 600.0
+# Old trades are fetched by the hundred thousand, and must leave some of each minute's weight to the charts.
+_REPAIR_SHARE = 0.6
+
+
+class BinanceRest:
+    """
+    Binance's REST market data. Use and `close` it on one event loop.
+
+    ``timeout_s`` bounds one request, its answer included. ``proxy``: see `app.brokers.proxy`. ``shutout``: the one that
+    all who ask the exchange from this address share.
+
+    Raises:
+        SettingsError: If ``rest_url`` is no base address, or ``proxy`` none of a proxy.
+    """
+
+    def __init__(
+        self,
+        rest_url: str,
+        *,
+        clock: Clock,
+        timeout_s: float = 20.0,
+        proxy: str = SYSTEM,
+        shutout: Shutout | None = None,
+    ) -> None:
+        self._base = check_rest_base(rest_url)
+        check_proxy(proxy)
+        self._host = host_of(self._base)
+        self._historical_base = REST_BASE if self._host == MARKET_DATA_ONLY_REST_HOST else self._base
+        self._clock = clock
+        self._budget = WeightBudget(WEIGHT_PER_MINUTE)
+        self._requests = Requests(
+            self._base,
+            clock=clock,
+            timeout_s=timeout_s,
+            proxy=proxy,
+            shutout=shutout or Shutout(),
+            budget=self._budget,
+        )
+        self._said_fallback = False
+        self._time_difference: tuple[float, int] | None = None
+
+    @property
+    def used_weight(self) -> int:
+        """The weight used in this minute, of `weight_per_minute`."""
+        return self._budget.used(self._clock.now_us())
+
+    @property
+    def weight_per_minute(self) -> int:
+        """The weight a minute may use, as the exchange last said."""
+        return self._budget.weight_per_minute
+
+    @property
+    def fallback(self) -> str:
+        """One sentence where single trades are asked of another host than all the rest, else empty."""
+        if self._historical_base == self._base:
+            return ""
+        return f"{self._host} does not serve single trades of the past; those are fetched from {host_of(REST_BASE)}."
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        await self._requests.close()
+
+    def renew(self) -> None:
+        """Open new connections for what is asked from now on: those from before are probably dead."""
+        self._requests.renew()
+
+    async def symbols(self) -> list[Symbol]:
+        """Return all symbols, also those not trading, by name."""
+        info = await self._requests.get(EXCHANGE_INFO, {}, decode_exchange_info)
+        if info.weight_per_minute is not None:
+            self._budget.weight_per_minute = info.weight_per_minute
+        return info.symbols
+
+    async def server_time_us(self) -> int:
+        """Return the exchange's time, UTC microseconds."""
+        time_us = await self._requests.get(TIME, {}, decode_time)
+        self._time_difference = (self._clock.monotonic_s(), time_us)
+        return time_us
+
+    async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
+        """Return the rolling day of each symbol, in the exchange's order."""
+        if not symbols:
+            return []
+        endpoint = day_ticker_endpoint(len(symbols))
+        params = {"type": "MINI"}
+        if endpoint is not DAY_TICKER_ALL:
+            params["symbols"] = json.dumps(list(symbols), separators=(",", ":"), ensure_ascii=False)
+        wanted = set(symbols)
+        tickers = await self._requests.get(endpoint, params, decode_day_tickers)
+        return [ticker for ticker in tickers if ticker.symbol in wanted]
+
+    async def klines(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = MAX_ROWS,
+    ) -> list[Candle]:
+        """
+        Return up to 1000 klines of an interval the exchange offers, oldest first, source KLINE.
+
+        Open times in ``[start_us, end_us)``. With ``start_us`` the oldest of them, else the newest. The last may be
+        unfinished: ``closed`` False.
+
+        Raises:
+            FeedDisconnected: Try later.
+            FeedRejected: The exchange has no such symbol or interval.
+        """
+        if interval not in EXCHANGE_INTERVALS:
+            raise FeedRejected(f"The exchange has no klines of {interval}; ask for one that {interval} is made of.")
+        params = {"symbol": symbol, "interval": interval.name, "limit": str(_rows(limit))}
+        if start_us is not None:
+            params["startTime"] = str(-(-start_us // 1000))
+        if end_us is not None:
+            params["endTime"] = str((end_us - 1) // 1000)
+        # Taken before the figures are, so that a kline that ends in between is not called closed.
+        closed_before_us = await self.exchange_time_us()
+        return await self._requests.get(KLINES, params, lambda body: decode_klines(body, closed_before_us))
+
+    async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = MAX_ROWS) -> list[Trade]:
+        """Return up to 1000 trades with ids from ``first_trade_id`` up, in rising order."""
+        params = {"symbol": symbol, "fromId": str(first_trade_id), "limit": str(_rows(limit))}
+        if self.fallback and not self._said_fallback:
+            self._said_fallback = True
+            log.info("%s", self.fallback)
+        trades = await self._requests.get(
+            HISTORICAL_TRADES,
+            params,
+            lambda body: decode_trades(body, symbol),
+            base=self._historical_base,
+            share=_REPAIR_SHARE,
+        )
+        return [trade for trade in trades if trade.trade_id >= first_trade_id]
+
+    async def recent_trades(self, symbol: str, *, limit: int = MAX_ROWS) -> list[Trade]:
+        """Return the newest trades, in rising order."""
+        params = {"symbol": symbol, "limit": str(_rows(limit))}
+        return await self._requests.get(RECENT_TRADES, params, lambda body: decode_trades(body, symbol))
+
+    async def first_trade_id_since(self, symbol: str, time_us: int) -> int | None:
+        """Return the id of the first trade at or after ``time_us`` within an hour of it, or None."""
+        start_ms = time_us // 1000
+        params = {
+            "symbol": symbol,
+            "startTime": str(start_ms),
+            "endTime": str(start_ms + _HOUR_MS),
+            "limit": str(MAX_ROWS),
+        }
+        trades = await self._requests.get(AGGREGATE_TRADES, params, decode_aggregate_trades)
+        return min((trade.first_trade_id for trade in trades if trade.time_us >= time_us), default=None)
+
+    async def exchange_time_us(self) -> int:
+        """Return the exchange's time, or a little less; asked for where the last answer is older than ten minutes."""
+        now_s = self._clock.monotonic_s()
+        if self._time_difference is None or now_s - self._time_difference[0] > _TIME_KEPT_S:
+            return await self.server_time_us()
+        asked_s, time_us = self._time_difference
+        return time_us + int((now_s - asked_s) * 1e6)
+
+
+def _rows(limit: int) -> int:
+    return max(1, min(limit, MAX_ROWS))

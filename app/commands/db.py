@@ -1,0 +1,300 @@
+"""
+``cryptopipe db …``: the commands that look after the database itself.
+
+Each is prepared first, which refuses what cannot be before anything is made, and then run for its exit code. They hold
+one connection and no writer, so they work beside a program that records, and the looking ones with a reading role.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from app.commands.database_session import connected, show_progress
+from app.commands.retention_report import Upkeep, held_text, plan_json, plan_text, upkeep_json, upkeep_text
+from app.commands.status_report import status_json, status_text, waiting_json, waiting_text
+from app.commands.verify_report import advice, mended_text, report_json, report_text
+from app.config.settings import Settings
+from app.market.errors import StoreError, StoreUnavailable, UsageError
+from app.runtime.open_database import has_database
+from storage.integrity.rebuild import rebuild
+from storage.integrity.status import address_of, read_status
+from storage.integrity.verify import verify
+from storage.postgres.connection import Connection
+from storage.retention.policy import Plan, confirm, enforce, plan
+from storage.schema.editions import switch_on_timescale
+from storage.schema.migrate import migrate
+from storage.schema.retention_period import OFF, Keep, proposal
+from storage.schema.retention_record import Retention, read_retention
+from storage.server.installations import find_postgres
+from storage.spool.disk_spool import FILE_NAME
+from storage.spool.inspection import read_waiting
+from storage.timescale.conversion import conversion_due, convert
+from storage.timescale.edition_setup import settle
+
+_VARIABLES = {
+    "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+}
+_READING_ONLY = "-c default_transaction_read_only=on"
+
+
+def environment_for(connection: Connection, *, writing: bool) -> dict[str, str]:
+    """
+    Return the environment in which libpq's programs and drivers reach what ``connection`` reaches, in UTC.
+
+    It holds the password where there is one: it is for a child process and nothing else. Unless ``writing``, each
+    transaction begins as one that only reads.
+    """
+    known = connection.info.get_parameters() | {"port": str(connection.info.port)}
+    found = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    found |= {variable: known[name] for name, variable in _VARIABLES.items() if known.get(name)}
+    options = [known.get("options", ""), "" if writing else _READING_ONLY]
+    found |= {"PGTZ": "UTC", "PGOPTIONS": " ".join(filter(None, options))}
+    if connection.info.password:
+        found["PGPASSWORD"] = connection.info.password
+    return found
+
+
+def program_for(arguments: Sequence[str], postgres_bin: Path | None) -> list[str]:
+    """
+    Return the command line to run: psql where none is given; the embedded server's own psql where there is no other.
+
+    Raises:
+        UsageError: If there is no such program.
+    """
+    name, *rest = arguments or ["psql"]
+    path = shutil.which(name)
+    if path is None and name == "psql":
+        try:
+            path = find_postgres(postgres_bin)[0].program("psql")
+        except StoreError:
+            path = None
+    if path is None:
+        raise UsageError(f"“{name}” is no program on this machine: name one to run, or none for psql.")
+    return [path, *rest]
+
+
+def run_program(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run it in the foreground and return its exit code; Ctrl-C is for it, not for us."""
+    process = subprocess.Popen(arguments, env=dict(environment))  # noqa: S603  # because the user asks for just this
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    return code if code >= 0 else 128 - code
+
+
+_STATUS_TIMEOUT_S = 15.0
+_WORK_TIMEOUT_S = 3_600.0  # for one window of verifying, which takes about a second
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+    """
+    Return what runs the ``db`` command that ``options`` name.
+
+    Raises:
+        UsageError: If there is no database yet. Nothing was made.
+    """
+    if not has_database(settings):
+        raise UsageError(
+            f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
+            "name another --data-dir."
+        )
+    return partial(_run, _COMMANDS[options.db_command], settings, options)
+
+
+def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        return command(settings, options)
+    except KeyboardInterrupt:
+        show_progress("")
+        print("cryptopipe: interrupted before it was done.", file=sys.stderr)
+        return 1
+
+
+def _status(settings: Settings, options: argparse.Namespace) -> int:
+    waiting = read_waiting(settings.data_dir / FILE_NAME)
+    on_disk = waiting_text(waiting)
+    try:
+        with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
+            status = read_status(connection, embedded=not settings.database_url)
+            upkeep = _upkeep(settings, connection) if status.version == status.program_version else None
+    except StoreUnavailable as error:
+        if not on_disk:
+            raise
+        raise StoreUnavailable(f"{error} {on_disk}.") from error
+    if options.as_json:
+        more = upkeep_json(upkeep) if upkeep else {}
+        print(json.dumps(status_json(status) | more | {"waiting_on_disk": waiting_json(waiting)}, indent=2))
+    else:
+        more_text = [f"{on_disk}."] if on_disk else []
+        more_text += [upkeep_text(upkeep)] if upkeep else []
+        print("\n\n".join([status_text(status), *more_text]))
+    return 0
+
+
+def _url(settings: Settings, options: argparse.Namespace) -> int:
+    del options
+    with connected(settings) as connection:
+        print(address_of(connection))
+    return 0
+
+
+def _verify(settings: Settings, options: argparse.Namespace) -> int:
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        began = time.monotonic()
+        try:
+            report = verify(connection, _names(options), show_progress)
+        finally:
+            show_progress("")
+        seconds = time.monotonic() - began
+    print(json.dumps(report_json(report, seconds), indent=2) if options.as_json else report_text(report, seconds))
+    if report.totals:
+        raise StoreError(advice(report))
+    return 0
+
+
+def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        try:
+            rebuilt = rebuild(connection, _names(options), show_progress)
+        finally:
+            show_progress("")
+    print(mended_text(rebuilt.mended))
+    if rebuilt.left.totals:
+        raise StoreError(advice(rebuilt.left))
+    return 0
+
+
+def _retention(settings: Settings, options: argparse.Namespace) -> int:
+    wanted = proposal(options.keep or settings.keep_trades)
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        held = read_retention(connection)
+        keep = wanted if isinstance(wanted, Keep) else None if wanted == OFF else held.keep
+        planned = None if keep is None else plan(connection, keep)
+        if not options.as_json:
+            print(held_text(held) if planned is None else f"{held_text(held)}\n\n{plan_text(planned)}")
+        dropped = None
+        if wanted is not None and _is_confirmed(options, held, planned):
+            confirm(connection, keep)
+            dropped = enforce(connection)
+            held = read_retention(connection)
+            if not options.as_json:
+                print(f"\n{held_text(held)}" + (f"\n{plan_text(dropped, done=True)}" if dropped else ""))
+                print(_overruled(settings, held), end="")
+    if options.as_json:
+        answer = upkeep_json(Upkeep(held, None, None))
+        for name, one in (("would_drop", planned), ("dropped", dropped)):
+            answer[name] = None if one is None else plan_json(one)
+        print(json.dumps(answer, indent=2))
+    return 0
+
+
+def _overruled(settings: Settings, held: Retention) -> str:
+    """Say where the settings keep trades longer, which they may without being confirmed."""
+    proposed = proposal(settings.keep_trades)
+    if proposed is None or held.keep is None or (isinstance(proposed, Keep) and proposed.days <= held.keep.days):
+        return ""
+    return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
+
+
+def _is_confirmed(options: argparse.Namespace, held: Retention, planned: Plan | None) -> bool:
+    """Whether the user has said yes, by ``--yes`` or at the terminal; says how where there is nobody to ask."""
+    keep = planned.keep if planned is not None else None
+    if options.yes:
+        return True
+    if held.keep == keep or options.as_json:
+        return False
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(f"\nNothing was changed: cryptopipe db retention {keep or OFF} --yes confirms it.")
+        return False
+    if planned is None:
+        question = "Keep all trades from now on?"
+    elif planned.trades:
+        question = "Drop these, and later ones in time?"
+    else:
+        question = "Drop trades from now on when they are older than that?"
+    try:
+        said = input(f"\n{question} [y/N] ")
+    except EOFError:  # Ctrl-D
+        said = ""
+        print()
+    if said.strip().lower() in {"y", "yes"}:
+        return True
+    print("Nothing was changed.")
+    return False
+
+
+def _convert(settings: Settings, options: argparse.Namespace) -> int:
+    del options
+    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+        migrate(connection)
+        switch_on_timescale(connection)
+        due = conversion_due(connection)
+        if due is None:
+            print("There is nothing to convert: trades lie as this server and this user can have them.")
+            return 0
+        try:
+            converted = convert(connection, lambda done, total: show_progress(f"{done:,} of {total:,} trades copied"))
+        finally:
+            show_progress("")
+        settle(connection)
+    if not converted:
+        raise StoreError("Another program is changing the database just now: try again when it is done.")
+    print(f"{due.trades:,} trades were converted to a hypertable.")
+    return 0
+
+
+def _upkeep(settings: Settings, connection: Connection) -> Upkeep:
+    wanted = proposal(settings.keep_trades)
+    return Upkeep(read_retention(connection), wanted if isinstance(wanted, Keep) else None, conversion_due(connection))
+
+
+def _run_program(settings: Settings, options: argparse.Namespace) -> int:
+    folder = Path(settings.postgres_bin) if settings.postgres_bin else None
+    arguments = program_for(options.program, folder)
+    with connected(settings) as connection:
+        environment = environment_for(connection, writing=options.writing)
+        connection.close()
+        return run_program(arguments, environment)
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    return [name.upper().replace("/", "") for name in options.symbol]
+
+
+_COMMANDS: dict[str, Command] = {
+    "status": _status,
+    "verify": _verify,
+    "rebuild": _rebuild,
+    "retention": _retention,
+    "convert": _convert,
+    "url": _url,
+    "run": _run_program,
+}

@@ -1,0 +1,161 @@
+"""``cryptopipe doctor``: checks what the program needs and says what to do about each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import shutil
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from app.commands.status_report import waiting_text
+from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.symbol_directory import check_symbols
+from app.market.durations import length
+from app.market.errors import CryptopipeError
+from app.market.trade import MarketEvent
+from app.runtime.open_database import open_database, password_warning
+from app.runtime.wiring import exchange_feed, exchange_rest
+from storage.spool.disk_spool import FILE_NAME
+from storage.spool.inspection import read_waiting
+
+_LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
+_BAD_SKEW_S = 1.0
+_FIRST_EVENT_S = 10.0
+_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "qasync", "websockets", "psycopg", "numpy")
+
+_EXCHANGE_ADVICE = "Check the network and its proxy, or the symbols and addresses in the settings."
+
+
+class Finding(NamedTuple):
+    """One check: ``level`` is ok, warning or failed; ``sentence`` says what was found and what to do."""
+
+    name: str
+    level: str
+    sentence: str
+
+
+def report(settings: Settings, *, as_json: bool) -> int:
+    """Print every finding; return 0 when none failed."""
+    findings = examine(settings)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        marks = {"ok": "✓", "warning": "!", "failed": "✗"}
+        for finding in findings:
+            print(f"{marks[finding.level]} {finding.name:<9} {finding.sentence}")
+    return int(any(finding.level == "failed" for finding in findings))
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run every check, one after the other."""
+    findings = [_versions(), _disk(settings.data_dir), _database(settings), *_spool(settings.data_dir)]
+    return findings + asyncio.run(_exchange(settings))
+
+
+def _versions() -> Finding:
+    found = ", ".join(f"{package.replace('_', '-')} {version(package)}" for package in _PACKAGES)
+    return Finding("versions", "ok", f"Python {platform.python_version()} on {platform.system()}, {found}.")
+
+
+def _disk(data_dir: Path) -> Finding:
+    folder = data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    found = f"{free_gb:.1f} GB free for {data_dir}"
+    if free_gb < _NO_DISK_GB:
+        return Finding("disk", "failed", f"{found}: free some space, or name another --data-dir.")
+    if free_gb < _LOW_DISK_GB:
+        return Finding("disk", "warning", f"{found}: a busy symbol stores about 0.2 GB a day; free some space soon.")
+    return Finding("disk", "ok", f"{found}.")
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        database = open_database(settings)
+    except CryptopipeError as error:
+        return Finding("database", "failed", str(error))
+    try:
+        stored = sum(database.store.coverage(symbol).count() for symbol in settings.symbols)
+        holds = f"{stored:,} trades of your symbols are stored."
+        found = f"{database.label} answers; {holds} {database.reading_only}".strip()
+        if warning := password_warning(settings):
+            return Finding("database", "warning", f"{found} {warning}")
+        return Finding("database", "ok", found)
+    except CryptopipeError as error:
+        return Finding("database", "failed", str(error))
+    finally:
+        database.close(10.0)
+
+
+def _spool(data_dir: Path) -> list[Finding]:
+    """Tell of trades that wait on disk; nothing where there are none."""
+    waiting = read_waiting(data_dir / FILE_NAME)
+    found = waiting_text(waiting)
+    if found and not waiting.problem:
+        found += ": the window or cryptopipe collect stores them once it answers"
+    return [Finding("spool", "warning", f"{found}.")] if found else []
+
+
+async def _exchange(settings: Settings) -> list[Finding]:
+    checks: list[tuple[str, Callable[[Settings], Awaitable[Finding]]]] = [
+        ("exchange", _symbols),
+        ("clock", _clock),
+        ("feed", _feed),
+    ]
+    findings = []
+    for name, check in checks:
+        try:
+            findings.append(await check(settings))
+        except CryptopipeError as error:
+            findings.append(Finding(name, "failed", f"{error} {_EXCHANGE_ADVICE}"))
+    return findings
+
+
+async def _symbols(settings: Settings) -> Finding:
+    async with exchange_rest(settings, ExchangeClock(SystemClock())) as rest:
+        await check_symbols(rest, settings.symbols)
+    found = f"{settings.binance_rest_url} answers and trades {', '.join(settings.symbols)}."
+    return Finding("exchange", "ok", f"{found} {rest.fallback}".strip())
+
+
+async def _clock(settings: Settings) -> Finding:
+    clock = SystemClock()
+    async with exchange_rest(settings, ExchangeClock(clock)) as rest:
+        asked_us = clock.now_us()
+        server_us = await rest.server_time_us()
+        skew_s = (server_us - (asked_us + clock.now_us()) // 2) / 1e6
+    if abs(skew_s) > _BAD_SKEW_S:
+        found = f"This computer's clock is {length(skew_s)} {'behind' if skew_s > 0 else 'ahead of'} the exchange's"
+        return Finding("clock", "warning", f"{found}: turn on time synchronisation. Candles are right all the same.")
+    return Finding("clock", "ok", f"This computer's clock is within {abs(skew_s) * 1000:.0f} ms of the exchange's.")
+
+
+async def _feed(settings: Settings) -> Finding:
+    feed = exchange_feed(settings, SystemClock(), max_attempts=1)
+    feed.set_symbols(settings.symbols)
+    arrived = asyncio.Event()
+
+    def on_event(event: MarketEvent, received_us: int) -> None:
+        del event, received_us
+        arrived.set()
+
+    receiving = asyncio.ensure_future(feed.run(on_event))
+    waiting = asyncio.ensure_future(arrived.wait())
+    await asyncio.wait({receiving, waiting}, timeout=_FIRST_EVENT_S, return_when=asyncio.FIRST_COMPLETED)
+    reason = feed.status.reason
+    for task in (receiving, waiting):
+        task.cancel()
+    results = await asyncio.gather(receiving, waiting, return_exceptions=True)
+    if arrived.is_set():
+        return Finding("feed", "ok", f"{settings.binance_ws_url} sends data.")
+    if isinstance(results[0], CryptopipeError):
+        reason = str(results[0])
+    reason = reason or f"{settings.binance_ws_url} sent nothing in {_FIRST_EVENT_S:.0f} s."
+    return Finding("feed", "failed", f"{reason} {_EXCHANGE_ADVICE}")

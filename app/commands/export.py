@@ -1,0 +1,119 @@
+"""``cryptopipe export``: writes stored candles to a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from app.commands.database_session import show_progress
+from app.config.settings import Settings
+from app.market.errors import UsageError
+from app.market.interval import Interval
+from app.runtime.open_database import has_database, open_database
+from app.runtime.shutdown import on_signals
+from storage.database import Database
+from storage.files.candle_csv import ExportCancelled, check_target, parse_time, write_csv
+
+_LOOK_EVERY_S = 0.1
+_OPENING_S = 5.0
+_CLOSE_S = 10.0
+
+
+class _Wish(NamedTuple):
+    """What `export` is asked for, checked as far as it can be without the database."""
+
+    symbol: str
+    interval: Interval
+    start_us: int | None
+    end_us: int | None
+
+
+def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+    """
+    Return what writes stored candles to a file; Ctrl-C leaves none.
+
+    Raises:
+        UsageError: If something cannot be as it is asked for, or nothing is recorded yet. Nothing was made.
+    """
+    interval = Interval.parse(options.interval)
+    start_us = parse_time(options.start) if options.start else None
+    end_us = parse_time(options.end) if options.end else None
+    if start_us is not None and end_us is not None and end_us <= start_us:
+        raise UsageError("--to must be later than --from: nothing was written.")
+    check_target(options.path)
+    if not has_database(settings):
+        raise UsageError(
+            f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
+            "name another --data-dir."
+        )
+    wish = _Wish(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
+    return partial(_run_export, settings, options, wish)
+
+
+def _run_export(settings: Settings, options: argparse.Namespace, wish: _Wish) -> int:
+    cancelled = threading.Event()
+    with on_signals(cancelled.set):
+        try:
+            count = _export(settings, options, wish, cancelled)
+        except ExportCancelled:
+            print("cryptopipe: the export was cancelled and left no file.", file=sys.stderr)
+            return 1
+        finally:
+            show_progress("")
+    print(f"{count} candles of {wish.symbol} {wish.interval} written to {options.path}.")
+    return 0
+
+
+def _export(settings: Settings, options: argparse.Namespace, wish: _Wish, cancelled: threading.Event) -> int:
+    database = _opened(settings, cancelled)
+    try:
+        store = database.store
+        if not store.coverage(wish.symbol) and wish.symbol not in {one.name for one in store.symbols()}:
+            raise UsageError(f"“{options.symbol}” is not in the database: name a symbol that was recorded there.")
+        batches = store.iter_candles(wish.symbol, wish.interval, start_us=wish.start_us, end_us=wish.end_us)
+        return write_csv(
+            batches,
+            options.path,
+            cancelled=cancelled,
+            progress=lambda written, _: show_progress(f"{written} candles written"),
+        )
+    finally:
+        database.close(_CLOSE_S)
+
+
+class _Opening(threading.Thread):
+    """Opens the database beside the main thread, which must hear signals; the process does not wait for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="open-database", daemon=True)
+        self._settings = settings
+        self.database: Database | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.database = open_database(self._settings)
+        except BaseException as error:  # noqa: BLE001  # because the main thread raises it
+            self.error = error
+
+
+def _opened(settings: Settings, cancelled: threading.Event) -> Database:
+    """Open the database; raises ExportCancelled where ``cancelled`` is set meanwhile."""
+    opening = _Opening(settings)
+    opening.start()
+    while opening.is_alive() and not cancelled.is_set():
+        opening.join(_LOOK_EVERY_S)
+    # A server that is being started for us must be stopped again; one that hangs is not waited for.
+    opening.join(_OPENING_S)
+    if cancelled.is_set():
+        if opening.database is not None:
+            opening.database.close(_CLOSE_S)
+        raise ExportCancelled
+    if opening.error is not None:
+        raise opening.error
+    assert opening.database is not None
+    return opening.database

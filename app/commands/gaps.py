@@ -1,0 +1,272 @@
+"""
+``cryptopipe gaps``: what is missing between the trades stored, and fetching it.
+
+Listing asks the database alone, and the spool on disk, which may hold what is missing there. Fetching works beside a
+window or ``collect`` on the same database: those leave what is missing to this command while it works, and read what it
+stored; of two such commands, or one and a window's download, the second is refused. It ends when nothing is missing,
+when the exchange gives no more of it, or on Ctrl-C, with all that was fetched stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from app.commands.database_session import connected, show_progress
+from app.commands.status_report import aligned
+from app.concurrency.background import in_background
+from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.recorder import Recorder
+from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.repairer import Repairer
+from app.market.durations import length
+from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
+from app.market.ports.exchange import TradeHistory
+from app.runtime.open_database import has_database, open_database
+from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, unless_stopped
+from app.runtime.wiring import check_addresses, exchange_rest
+from storage.database import Database
+from storage.integrity.gap_report import StoredGap, read_gaps, recorded_symbols
+from storage.postgres.connection import connect
+from storage.postgres.repair_locks import repairing
+from storage.schema.migrate import migrate
+from storage.spool.disk_spool import FILE_NAME
+from storage.spool.inspection import Waiting, read_waiting
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_S = 600.0
+_CLOSE_S = 10.0
+_FLUSH_S = 15.0
+_TRIES = 3
+_ANY_SIZE = 1 << 62
+_NONE = Waiting()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+    """
+    Return what lists, or fetches, what is missing.
+
+    Raises:
+        UsageError, SettingsError: If there is no database yet, or the options or an address make no sense.
+    """
+    if options.to_now and not options.repair:
+        raise UsageError("--to-now says what to fetch: give --repair, too.")
+    if not has_database(settings):
+        raise UsageError(
+            f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
+            "name another --data-dir."
+        )
+    if options.repair:
+        check_addresses(settings)
+    names = [name.upper().replace("/", "") for name in options.symbol]
+    return partial(_repair if options.repair else _list, settings, options, names)
+
+
+def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+    waiting = read_waiting(settings.data_dir / FILE_NAME)  # first: what waits may be stored a moment later
+    with connected(settings, statement_timeout_s=_TIMEOUT_S) as connection:
+        migrate(connection)
+        gaps = read_gaps(connection, names, timed=0) if options.as_json else read_gaps(connection, names)
+    print(_json(gaps, waiting) if options.as_json else _text(gaps, waiting))
+    return 0
+
+
+def _repair(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+    stop = StopEvent()
+    with on_signals(stop.set), bounded_ending() as begin_ending:
+        try:
+            left, fetched, why = asyncio.run(_fetched(settings, options, names, stop, begin_ending))
+        finally:
+            show_progress("")
+    print(_json(left) if options.as_json else f"{_counted(fetched, 'trade')} fetched and stored.\n{_text(left)}")
+    missing = sum(gap.ids for gap in left if not gap.absent)
+    if missing:
+        are = "1 trade is" if missing == 1 else f"{missing:,} trades are"
+        raise FeedDisconnected(f"{are} still missing: {why or 'they turned out to be while others were fetched.'}")
+    return 0
+
+
+async def _fetched(
+    settings: Settings,
+    options: argparse.Namespace,
+    names: Sequence[str],
+    stop: StopEvent,
+    begin_ending: Callable[[], None],
+) -> tuple[list[StoredGap], int, str]:
+    """Return what is not stored in the end, how many trades were fetched, and why no more were."""
+    database = await in_background(partial(open_database, settings), "open-database")
+    try:
+        if database.reading_only:
+            raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
+        with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
+            before = read_gaps(connection, names, timed=0)
+            wanted = sorted({gap.symbol for gap in before if not gap.absent})
+            if options.to_now:
+                wanted = list(names) or recorded_symbols(connection)
+            with repairing(connection, wanted):
+                fetched, why = await _fetch(settings, database, wanted, stop, begin_ending, to_now=options.to_now)
+            return read_gaps(connection, names), fetched, why
+    finally:
+        begin_ending()
+        await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
+
+
+async def _fetch(
+    settings: Settings,
+    database: Database,
+    names: Sequence[str],
+    stop: StopEvent,
+    begin_ending: Callable[[], None],
+    *,
+    to_now: bool,
+) -> tuple[int, str]:
+    clock = SystemClock()
+    exchange_clock = ExchangeClock(clock)
+    recorder = Recorder(exchange_clock, MarketBoard(), queue_trades=settings.queue_trades, repair_trades=_ANY_SIZE)
+    recorder.set_symbols(names)
+    recorder.attach(database.writer)
+    settled = SettledIds(recorder, lambda: database, clock)
+    await settled.load(names)
+    async with exchange_rest(settings, exchange_clock) as rest:
+        repairer = Repairer(recorder, rest, clock, tries=_TRIES)
+        try:
+            newest = names if to_now else []
+            why = await unless_stopped(_until_done(recorder, repairer, rest, newest, settled, database), stop)
+        finally:
+            begin_ending()
+            await recorder.outbox.drain()
+            recorder.outbox.close()
+            await settled.save()
+            if not await database.writer.flush(_FLUSH_S):
+                raise StoreUnavailable(
+                    f"What was fetched could not be stored in {_FLUSH_S:.0f} s: see what cryptopipe doctor says."
+                )
+    stored = database.writer.status.stored
+    return stored, "it was interrupted; what was fetched is stored." if why is None else why
+
+
+async def _until_done(
+    recorder: Recorder,
+    repairer: Repairer,
+    exchange: TradeHistory,
+    newest: Sequence[str],
+    settled: SettledIds,
+    database: Database,
+) -> str:
+    """
+    Fetch until nothing is missing, or no more comes; return why then, empty where all came.
+
+    ``newest``: of these symbols what follows the newest trade stored is missing, too.
+    """
+    for name in newest:
+        try:
+            await recorder.ingest(await exchange.recent_trades(name, limit=1))
+        except UnknownSymbol as error:  # delisted, and no reason to leave out the others
+            logger.info("nothing follows what is stored: %s", error, extra={"symbol": name})
+    total, began_s = recorder.missing(), time.monotonic()
+    saved = 0
+    while recorder.missing():
+        wait_s = await repairer.step()
+        if repairer.absent > saved:
+            saved = repairer.absent
+            await settled.save()
+        if recorder.is_losing or database.writer.status.reason:
+            raise StoreUnavailable(database.writer.status.reason or "The database takes too long to store trades.")
+        if stuck := repairer.stuck_because():
+            return stuck
+        if repairer.failures_in_a_row >= _TRIES:
+            return repairer.waits_because
+        show_progress(_progress(recorder, repairer, total, time.monotonic() - began_s))
+        if wait_s:
+            await asyncio.sleep(wait_s)
+    return ""
+
+
+def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float) -> str:
+    left = recorder.missing()
+    done = total - left
+    line = f"{done:,} of {total:,} missing trades"
+    if repairer.waits_because:
+        return f"{line} · {repairer.waits_because}"
+    return f"{line} · about {length(left * seconds / done)} left" if done > 0 else line
+
+
+def _text(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
+    """Return the gaps as a table, and what they add up to."""
+    missing = sum(gap.ids for gap in gaps if not gap.absent)
+    on_disk = sum(_on_disk(gap, waiting) for gap in gaps)
+    absent = sum(gap.ids for gap in gaps if gap.absent)
+    lines = []
+    if gaps:
+        rows = [
+            (
+                gap.symbol,
+                _status(gap),
+                str(gap.first_trade_id),
+                str(gap.last_trade_id),
+                f"{gap.ids:,}",
+                _moment(gap.start_us),
+                _moment(gap.end_us),
+            )
+            for gap in gaps
+        ]
+        header = ("symbol", "status", "first id", "last id", "ids", "after", "before")
+        lines = [aligned(header, rows, left=2), ""]
+    if missing:
+        symbols = len({gap.symbol for gap in gaps if not gap.absent})
+        lines.append(f"{_counted(missing, 'trade')} missing of {_counted(symbols, 'symbol')}.")
+    else:
+        lines.append("Nothing is missing between the trades stored.")
+    if on_disk:
+        lines.append(
+            f"{on_disk:,} of them wait on disk, and are stored by the program that records, or its next start."
+        )
+    if absent:
+        lines.append(f"{_counted(absent, 'id')} the exchange itself has no trade of.")
+    return "\n".join(lines)
+
+
+def _on_disk(gap: StoredGap, waiting: Waiting) -> int:
+    """Return how many of the missing trades are in the spool."""
+    found = waiting.ids.get(gap.symbol)
+    if gap.absent or found is None:
+        return 0
+    return sum(last - first + 1 for first, last in found.within(gap.first_trade_id, gap.last_trade_id))
+
+
+def _json(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
+    rows = [
+        {
+            "symbol": gap.symbol,
+            "first_trade_id": gap.first_trade_id,
+            "last_trade_id": gap.last_trade_id,
+            "missing": gap.ids,
+            "status": _status(gap),
+            **({"on_disk": on_disk} if (on_disk := _on_disk(gap, waiting)) else {}),
+        }
+        for gap in gaps
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def _status(gap: StoredGap) -> str:
+    return "absent" if gap.absent else "repairing" if gap.repairing else "open"
+
+
+def _moment(time_us: int | None) -> str:
+    return "" if time_us is None else f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,133 @@
+"""Retention and conversion, as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.commands.status_report import aligned
+from storage.retention.droppable_parts import Part
+from storage.retention.policy import Plan, waiting_for
+from storage.schema.retention_period import Keep
+from storage.schema.retention_record import Retention
+from storage.timescale.conversion import Conversion, due_sentence
+
+_SHOWN = 24
+_NAMED = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the database says of retention, what the settings propose, and what is to be converted."""
+
+    held: Retention
+    proposed: Keep | None
+    conversion: Conversion | None
+
+
+def upkeep_text(upkeep: Upkeep) -> str:
+    """Return one line each for how long trades are kept, what waits to be confirmed, and what is to be converted."""
+    lines = [held_text(upkeep.held), waiting_for(upkeep.held, upkeep.proposed)]
+    if upkeep.conversion is not None:
+        lines.append(due_sentence(upkeep.conversion))
+    return "\n".join(line for line in lines if line)
+
+
+def upkeep_json(upkeep: Upkeep) -> dict[str, Any]:
+    """Return the same for `json.dumps`."""
+    held, due = upkeep.held, upkeep.conversion
+    return {
+        "retention": {
+            "keep": None if held.keep is None else str(held.keep),
+            "confirmed_at": _iso(held.confirmed_at_us),
+            "kept_from": _iso(held.kept_from_us),
+            "by_policy": held.by_policy,
+            "waiting": waiting_for(held, upkeep.proposed) or None,
+        },
+        "conversion": None if due is None else {"trades": due.trades, "bytes": due.bytes, "begun": due.begun},
+    }
+
+
+def held_text(held: Retention) -> str:
+    """Say in one line how long trades are kept."""
+    if held.keep is None:
+        return "All trades are kept."
+    by = ", by TimescaleDB's policy" if held.by_policy else ""
+    return f"Trades are kept for {held.keep.words} (confirmed on {_day(held.confirmed_at_us)}){by}; candles for ever."
+
+
+def plan_text(plan: Plan, *, done: bool = False) -> str:
+    """Return what a retention would drop, or with ``done`` has dropped, as lines; no part without a trade."""
+    parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
+    if not parts:
+        lines = [f"Keeping trades for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
+    else:
+        verb = "dropped" if done else "drops"
+        span = f"from {_day(parts[0].start_us)} to {_day(parts[-1].end_us)}"
+        lines = [
+            f"Keeping trades for {plan.keep.words} {verb} {plan.trades:,} trades of {_names(plan.symbols)}, {span}: "
+            f"{plan.bytes / 1e6:,.1f} MB. Candles stay.",
+            *([] if done else ["", _table(parts)]),
+        ]
+    if spared:
+        last_us = max(part.spared_until_us or 0 for part in spared)
+        lines += [
+            "",
+            f"{sum(part.trades for part in spared):,} {'more' if parts else 'trades'} are as old, but some were stored "
+            f"in the last week: they are kept until {_day(last_us)}.",
+            *([] if done else [_table(spared)]),
+        ]
+    return "\n".join(lines)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return the same for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC."""
+    return {
+        "keep": str(plan.keep),
+        "trades": plan.trades,
+        "bytes": plan.bytes,
+        "symbols": plan.symbols,
+        "parts": [_part(part) for part in plan.parts],
+        "spared": [{**_part(part), "until": _iso(part.spared_until_us)} for part in plan.spared],
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "start": _iso(part.start_us),
+        "end": _iso(part.end_us),
+        "trades": part.trades,
+        "bytes": part.bytes,
+        "symbols": list(part.symbols),
+    }
+
+
+def _table(parts: Sequence[Part]) -> str:
+    rows = [
+        (
+            _day(part.start_us),
+            _day(part.end_us),
+            _names(part.symbols),
+            f"{part.trades:,}",
+            f"{part.bytes / 1e6:,.1f} MB",
+        )
+        for part in parts[:_SHOWN]
+    ]
+    table = aligned(("from", "to", "symbols", "trades", "size"), rows, left=3)
+    return table if len(parts) <= _SHOWN else f"{table}\n… and {len(parts) - _SHOWN:,} more"
+
+
+def _names(symbols: Sequence[str]) -> str:
+    return ", ".join(symbols) if len(symbols) <= _NAMED else f"{len(symbols):,} symbols"
+
+
+def _day(time_us: int | None) -> str:
+    return "–" if time_us is None else f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%d}"
+
+
+def _iso(time_us: int | None) -> str | None:
+    return None if time_us is None else (_EPOCH + timedelta(microseconds=time_us)).isoformat()

@@ -1,0 +1,82 @@
+"""The command ``sandbox``: serves a simulated or recorded market on this machine.
+
+Apart from the other commands, because ``--demo`` waits for it: it loads nothing it does not need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from app.market.errors import UsageError
+from app.runtime.shutdown import StopEvent, on_signals, parse_duration
+from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.simulated import SimulatedMarket
+from app.sandbox.server.server import SandboxServer
+from app.sandbox.source import MarketSource
+
+
+def prepare(options: argparse.Namespace) -> Callable[[], int]:
+    """
+    Return what serves until Ctrl-C, SIGTERM or, when asked to, the end of standard input; it returns the exit code.
+
+    Raises:
+        UsageError: If the options cannot be. Nothing was made.
+    """
+    if not 0 <= options.port <= 65_535:
+        raise UsageError("--port must be a number from 0 to 65535; 0 picks a free one.")
+    source = _sandbox_source(options)
+    return partial(_run, source, options.port, until_stdin_closes=options.until_stdin_closes)
+
+
+def _sandbox_source(options: argparse.Namespace) -> MarketSource:
+    if not options.replay:
+        history = timedelta(seconds=parse_duration(options.history))
+        if options.rate is not None and not 0 < options.rate <= 1_000_000:
+            raise UsageError("--rate must be a number of trades per second above 0, such as 60.")
+        rate = {} if options.rate is None else {"rate": options.rate}
+        return SimulatedMarket(seed=options.seed, history=history, **rate)
+    try:
+        speed = math.inf if options.speed == "max" else float(options.speed)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise UsageError(f"--speed cannot be “{options.speed}”: give a number above 0, or max.")
+    return RecordingSource([Path(file) for file in options.replay], speed=speed)
+
+
+def _run(source: MarketSource, port: int, *, until_stdin_closes: bool) -> int:
+    stop = StopEvent()
+    with on_signals(stop.set):
+        return asyncio.run(_serve(source, port, stop, until_stdin_closes=until_stdin_closes))
+
+
+async def _serve(source: MarketSource, port: int, stop: StopEvent, *, until_stdin_closes: bool) -> int:
+    server = SandboxServer(source, port=port)
+    await server.start()
+    try:
+        print(f"The sandbox exchange serves {server.ws_url} and {server.rest_url}.", flush=True)
+        if until_stdin_closes:
+            _stop_with_stdin(stop)
+        if isinstance(source, SimulatedMarket):
+            await asyncio.to_thread(source.prepare)  # a window that waits for this is still being loaded
+        await stop.wait()
+    finally:
+        await server.stop()
+    return 0
+
+
+def _stop_with_stdin(stop: StopEvent) -> None:
+    def wait() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()

@@ -1,0 +1,216 @@
+"""The state of a database as text for people and as JSON for programs; see `storage.integrity.status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from storage.integrity.status import DatabaseStatus, TableSize
+from storage.spool.inspection import Waiting
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def status_text(status: DatabaseStatus) -> str:
+    """Return the state as lines of at most 100 characters, but for a long address."""
+    access = "" if status.writable else " · reading only"
+    size = "" if status.bytes is None else f" · {_size(status.bytes)}"
+    parts = [
+        f"{status.facts.label}{size} · answers in {status.latency_ms:.1f} ms{access}",
+        status.address,
+        _version(status),
+        "",
+        _symbols(status),
+        "",
+        _storage(status),
+        "",
+        _tables(status),
+    ]
+    return "\n".join(parts)
+
+
+def status_json(status: DatabaseStatus) -> dict[str, Any]:
+    """Return the state for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC, null for what is not known."""
+    facts = status.facts
+    return {
+        "server": facts.label,
+        "edition": facts.edition.value,
+        "server_version": facts.version,
+        "timescaledb_version": facts.timescale_version or None,
+        "embedded": facts.embedded,
+        "address": status.address,
+        "latency_ms": round(status.latency_ms, 3),
+        "schema_version": status.version,
+        "bytes": status.bytes,
+        "writable": status.writable,
+        "symbols": [
+            {
+                "symbol": one.name,
+                "trades": one.trades,
+                "stored_trades": one.stored,
+                "ranges": one.ranges,
+                "gaps": one.ranges - 1,
+                "missing": one.missing,
+                "first_trade_id": one.first_trade_id,
+                "last_trade_id": one.last_trade_id,
+                "oldest": _iso(one.oldest_us),
+                "newest": _iso(one.newest_us),
+                "estimated_bytes": one.bytes,
+            }
+            for one in status.symbols
+        ],
+        "parts": {
+            "kind": status.parts.kind,
+            "count": status.parts.count,
+            "start": _iso(status.parts.start_us),
+            "end": _iso(status.parts.end_us),
+            "largest_bytes": status.parts.largest,
+        },
+        "compression": None
+        if status.compression is None
+        else {
+            "chunks": status.compression.chunks,
+            "before_bytes": status.compression.before,
+            "after_bytes": status.compression.after,
+            "ratio": round(status.compression.ratio, 2),
+        },
+        "refused_trades": status.refused,
+        "trades_kept_from": _iso(status.kept_from_us),
+        "tables": [
+            {
+                "table": one.name,
+                "rows": one.rows,
+                "exact": one.exact,
+                "data_bytes": one.data,
+                "index_bytes": one.indexes,
+                "total_bytes": one.total,
+            }
+            for one in status.tables
+        ],
+    }
+
+
+def waiting_text(waiting: Waiting) -> str:
+    """Return one sentence about the trades that wait on disk, without its full stop; empty where none does."""
+    if waiting.problem:
+        return (
+            f"The spool on disk cannot be read ({waiting.problem}): the next start sets it aside and keeps what can be "
+            "read of it"
+        )
+    if not waiting.trades:
+        return ""
+    wait = "1 trade waits" if waiting.trades == 1 else f"{waiting.trades:,} trades wait"
+    return f"{wait} on disk for the database, from {_moment(waiting.first_us)} to {_moment(waiting.last_us)} UTC"
+
+
+def waiting_json(waiting: Waiting) -> dict[str, Any]:
+    """Return the same for `json.dumps`: trades by symbol, each counted once."""
+    return {
+        "trades": waiting.trades,
+        "first": _iso(waiting.first_us),
+        "last": _iso(waiting.last_us),
+        "symbols": {symbol: ids.count() for symbol, ids in sorted(waiting.ids.items())},
+        "problem": waiting.problem or None,
+    }
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Return rows of text as a table: the first ``left`` columns to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = []
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _version(status: DatabaseStatus) -> str:
+    if status.version < status.program_version:
+        return (
+            f"Tables of version {status.version}; the next start of the window or of collect brings them to version "
+            f"{status.program_version}."
+        )
+    if status.version > status.program_version:
+        return f"Tables of version {status.version}, which is newer than this program: upgrade it before recording."
+    return f"Tables of version {status.version}."
+
+
+def _symbols(status: DatabaseStatus) -> str:
+    if not status.symbols:
+        return "No trades are recorded yet."
+    rows = [
+        (
+            one.name,
+            f"{one.trades:,}",
+            f"{one.ranges - 1:,}",
+            f"{one.missing:,}",
+            _moment(one.oldest_us),
+            _moment(one.newest_us),
+            f"≈ {_size(one.bytes)}",
+        )
+        for one in status.symbols
+    ]
+    if len(rows) > 1:
+        total = [sum(getattr(one, name) for one in status.symbols) for name in ("trades", "missing", "ranges")]
+        gaps = total[2] - len(rows)
+        rows.append(("all", f"{total[0]:,}", f"{gaps:,}", f"{total[1]:,}", "", "", ""))
+    header = ("symbol", "trades", "gaps", "missing", "oldest trade (UTC)", "newest trade (UTC)", "size")
+    return aligned(header, rows)
+
+
+def _storage(status: DatabaseStatus) -> str:
+    parts = status.parts
+    lines = [f"Trades lie in {parts.count:,} {parts.kind if parts.count != 1 else parts.kind[:-1]}"]
+    if parts.start_us is not None:
+        lines[0] += (
+            f", from {_moment(parts.start_us)[:10]} to {_moment(parts.end_us)[:10]}; the largest takes"
+            f" {_size(parts.largest)}"
+        )
+    lines[0] += "."
+    if status.compression is not None:
+        pressed = status.compression
+        lines.append(
+            f"{pressed.chunks:,} of them are compressed: {_size(pressed.before)} became {_size(pressed.after)}, "
+            f"{pressed.ratio:.1f} times smaller."
+            if pressed.chunks
+            else "None of them is compressed yet: that happens 7 days after its time."
+        )
+    if status.kept_from_us is not None:
+        lines.append(f"Those before {_moment(status.kept_from_us)[:10]} may have been dropped; their candles stay.")
+    if status.refused:
+        trades = "trade was" if status.refused == 1 else "trades were"
+        lines.append(f"{status.refused:,} {trades} refused: the table refused_trades has the reason.")
+    return "\n".join(lines)
+
+
+def _tables(status: DatabaseStatus) -> str:
+    rows = [(one.name, _rows(one), _size(one.data), _size(one.indexes), _size(one.total)) for one in status.tables]
+    notes = "≈ is an estimate: of rows by the server, of a symbol's size by its share of the trades."
+    return aligned(("table", "rows", "data", "indexes", "total"), rows) + f"\n\n{notes}"
+
+
+def _rows(table: TableSize) -> str:
+    if table.rows is None:
+        return "not known yet"
+    return f"{table.rows:,}" if table.exact else f"≈ {table.rows:,}"
+
+
+def _size(count: int) -> str:
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if unit in {"B", "kB"} or amount >= 99.95 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:,.1f} TB"
+
+
+def _moment(time_us: int | None) -> str:
+    return "–" if time_us is None else f"{_EPOCH + timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S}"
+
+
+def _iso(time_us: int | None) -> str | None:
+    return None if time_us is None else (_EPOCH + timedelta(microseconds=time_us)).isoformat()

@@ -1,0 +1,1 @@
+"""Tasks on the loop, work in threads, and the system clock."""

@@ -1,0 +1,1 @@
+"""One chart's candles: loaded, joined with live trades, kept current."""

@@ -1,0 +1,189 @@
+"""The candles of one chart from the seam on: what was known at the seam, and every trade received since."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from app.live.charts.candle_history import CandleHistory
+from app.live.recording.symbol_tracker import ONE_SECOND, SymbolTracker
+from app.market.builder import CandleBuilder, finish
+from app.market.candle import Candle, combine
+from app.market.coverage import IdRanges
+from app.market.errors import CryptopipeError
+from app.market.interval import SECOND_US, Interval
+from app.market.trade import Trade
+
+logger = logging.getLogger(__name__)
+
+
+class Beginning(NamedTuple):
+    """What `CandlesSinceSeam` takes: candles that tell what came before ``seam_us``, and what is known of them."""
+
+    seam_us: int
+    parts: list[Candle]
+    is_known: bool
+    counted_us: int
+    lacks_us: int | None = None
+
+
+async def find_beginning(
+    history: CandleHistory,
+    symbol: str,
+    interval: Interval,
+    seam_us: int,
+    *,
+    settled_us: int,
+    newest: Candle | None,
+    newest_us: int,
+) -> Beginning | None:
+    """
+    Return what came between ``settled_us``, until when all loaded candles are final, and ``seam_us``.
+
+    None where the exchange has not published the last of it yet: ask again shortly. Where the exchange cannot tell,
+    ``newest``, the last candle loaded, stands in for its part until ``newest_us`` if it is the seam's.
+    """
+    open_us = interval.open_time_us(seam_us)
+    try:
+        parts = await history.parts(symbol, min(settled_us, open_us), seam_us, interval)
+    except CryptopipeError as error:
+        logger.info("%s %s: joined without its beginning: %s", symbol, interval, error, extra={"symbol": symbol})
+        if newest is None or newest.open_time_us != open_us:
+            return Beginning(seam_us, [], open_us == seam_us, seam_us)
+        return Beginning(seam_us, [newest], open_us == seam_us, (newest_us // SECOND_US + 1) * SECOND_US)
+    if parts is None:
+        return None
+    return Beginning(seam_us, parts.candles, is_known=True, counted_us=seam_us, lacks_us=parts.lacks_us)
+
+
+class LiveCandle(NamedTuple):
+    """A candle as it is now; ``follows``: no trade is missing between the one before and this one."""
+
+    candle: Candle
+    follows: bool
+
+
+class CandlesSinceSeam:
+    """
+    Folds the trades of one tracked symbol.
+
+    ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
+    candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete; they may
+    then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them.
+    ``lacks_us``: from then to the seam they tell not all.
+    """
+
+    def __init__(
+        self,
+        interval: Interval,
+        tracker: SymbolTracker,
+        seam_us: int,
+        parts: Sequence[Candle],
+        *,
+        beginning_known: bool,
+        counted_us: int = 0,
+        lacks_us: int | None = None,
+    ) -> None:
+        self.interval = interval
+        self.seam_us = seam_us
+        self.beginning_known = beginning_known
+        self._untold = range(0) if lacks_us is None else range(lacks_us, seam_us)
+        self.generation = tracker.generation
+        self.filled = tracker.filled
+        self._quiet: dict[int, LiveCandle] = {}
+        self._held: IdRanges = tracker.received.held
+        self._builder = CandleBuilder(interval)
+        recent = tracker.recent.candles(counted_us)
+        self._first_id = recent[0].first_trade_id if recent else None
+        self._last_id = recent[-1].last_trade_id if recent else None
+        self._out_of_order = False
+        together = [*parts, *recent]
+        if interval == ONE_SECOND:
+            # There may be thousands, and each is a candle of its own.
+            together = list(parts)
+            for second in recent:
+                self._builder.seed(second)
+        for open_us, group in groupby(together, key=lambda part: interval.open_time_us(part.open_time_us)):
+            candle = combine(open_us, group)
+            if candle.trades:
+                self._builder.seed(candle)
+            else:
+                whole = candle.complete and not self._is_untold(candle)
+                quiet = candle._replace(closed=interval.next_open_us(open_us) <= seam_us, complete=whole)
+                self._quiet[open_us] = LiveCandle(quiet, follows=True)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all that came before the seam is told."""
+        return self.beginning_known and not self._untold
+
+    def __len__(self) -> int:
+        return len(self._builder)
+
+    def add(self, trade: Trade) -> int:
+        """Fold a trade at or after the seam; return the open time of the candle it changed."""
+        if self._first_id is None or trade.trade_id < self._first_id:
+            self._first_id = trade.trade_id
+        if self._last_id is None or trade.trade_id != self._last_id + 1:
+            self._out_of_order = True
+        self._last_id = trade.trade_id
+        return self._builder.add(trade)
+
+    def was_out_of_order(self) -> bool:
+        """Whether ids were skipped, or came late, since the last call."""
+        out_of_order, self._out_of_order = self._out_of_order, False
+        return out_of_order
+
+    def since(self, open_us: int, until_us: int | None = None) -> list[LiveCandle]:
+        """
+        Return the candles that open in ``[open_us, until_us)``, judged, with the empty ones between them; the first
+        time also those in which the parts show no trade.
+        """
+        folded = finish(self._builder.candles(open_us, until_us), self.interval, self._held)
+        candles = [self._judged(candle) for candle in folded]
+        if not self._quiet:
+            return candles
+        all_of_them = self._quiet | {live.candle.open_time_us: live for live in candles}
+        self._quiet = {}
+        return [all_of_them[open_us] for open_us in sorted(all_of_them)]
+
+    def borders(self, candles: int) -> list[int]:
+        """Return when every so many-th candle with a trade opens, the oldest left out."""
+        return self._builder.open_times()[candles::candles]
+
+    def forget_before(self, time_us: int) -> None:
+        """Drop what opens earlier; trades that old are not to be added any more."""
+        self.seam_us = max(self.seam_us, time_us)
+        self._builder.forget_before(time_us)
+
+    def _judged(self, candle: Candle) -> LiveCandle:
+        if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.seam_us:
+            candle = candle._replace(complete=candle.complete and self._is_whole_since_seam(candle))
+        if candle.open_time_us < self.seam_us and not self.beginning_known:
+            candle = candle._replace(complete=False)
+        if self._untold and self._is_untold(candle):
+            candle = candle._replace(complete=False)
+        first = candle.first_trade_id
+        return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
+
+    def _is_untold(self, candle: Candle) -> bool:
+        """Whether some of the time that the parts do not tell of lies in the candle."""
+        end_us = self.interval.next_open_us(candle.open_time_us)
+        return candle.open_time_us < self._untold.stop and end_us > self._untold.start
+
+    def _is_whole_since_seam(self, candle: Candle) -> bool:
+        """
+        Whether no trade since the seam is missing in, or next to, the candle whose beginning came from klines.
+
+        Those have no ids, so the trades before the first since the seam, and after the candle's last, must be held.
+        """
+        if self._first_id is None:
+            return True  # nothing is known to be missing
+        if candle.last_trade_id is None:
+            return self._first_id <= 1 or self._first_id - 1 in self._held
+        stretch = self._held.range_of(candle.last_trade_id)
+        if stretch is None or stretch[0] >= self._first_id:
+            return False
+        return stretch[1] > candle.last_trade_id or stretch[1] == self._held.last

@@ -1,0 +1,246 @@
+"""
+Pages of past candles for one chart.
+
+What is stored is read first and shown as soon as it fills the chart; the exchange is asked for the rest alone, in
+parallel. A database that is slow to answer is not waited for. Either may be away: then there is a sentence, and the
+other's candles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from app.live.charts.candle_history import CandleHistory, Stored
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.errors import CryptopipeError, FeedError, StoreError
+from app.market.interval import Interval, kline_interval_for
+from app.market.precedence import better
+
+_ROWS = 1000
+MOST_REQUESTS = 24
+
+
+class Plan(NamedTuple):
+    """
+    Requests as ``[start_us, end_us)`` of whole candles, oldest first; ``first``: the lowest slot that is not given up,
+    because what lies before would take too many of them.
+    """
+
+    requests: list[tuple[int, int]]
+    first: int
+
+
+def missing_slots(interval: Interval, first: int, last: int, candles: Iterable[Candle], fetched: IdRanges) -> list[int]:
+    """
+    Return the slots of ``first`` to ``last``, rising, of which the exchange can tell more than ``candles`` do.
+
+    Closed and complete candles need no more, and neither do times of which the exchange's klines are known already.
+    """
+    slot, open_us = interval.slot, interval.slot_open_us
+    enough = {slot(candle.open_time_us) for candle in candles if candle.closed and candle.complete}
+    return [
+        at for at in range(first, last + 1) if at not in enough and fetched.missing(open_us(at), open_us(at + 1) - 1)
+    ]
+
+
+def plan(interval: Interval, first: int, slots: Sequence[int]) -> Plan:
+    """Return the requests for these slots, rising, the newest where there are too many; a page begins at ``first``."""
+    offered = kline_interval_for(interval)
+    per_candle = max(1, round(interval.length_us / offered.length_us))
+    at_once = max(1, _ROWS // per_candle)
+    pages_each = -(-per_candle // _ROWS)
+    spans: list[tuple[int, int]] = []
+    for slot in slots:
+        if spans and slot < spans[-1][0] + at_once:
+            spans[-1] = spans[-1][0], slot
+        else:
+            spans.append((slot, slot))
+    most = max(1, MOST_REQUESTS // pages_each)
+    if len(spans) > most:
+        spans = spans[-most:]
+        first = spans[0][0]
+    return Plan([(interval.slot_open_us(begin), interval.slot_open_us(end + 1)) for begin, end in spans], first)
+
+
+logger = logging.getLogger(__name__)
+
+PAGE = 1000
+_ENOUGH_EARLY = 200
+_PATIENCE_S = 0.3
+_STORE_PATIENCE_S = 0.25
+
+
+class Page(NamedTuple):
+    """
+    Candles by rising open time, and one sentence where a source failed, so that some may be missing. ``begins``: there
+    is nothing before them.
+    """
+
+    candles: list[Candle]
+    failure: str = ""
+    begins: bool = False
+
+
+async def load_page(
+    history: CandleHistory,
+    symbol: str,
+    interval: Interval,
+    end_us: int,
+    *,
+    limit: int = PAGE,
+    on_part: Callable[[list[Candle]], None] | None = None,
+) -> Page:
+    """
+    Return the candles of the ``limit`` slots before ``end_us``; where there are none, of those before the newest that
+    there is. Fewer where they would take too many requests.
+
+    ``on_part`` is called with what is there as soon as that fills a chart, or after a moment of waiting for the rest.
+    """
+    return await _Loading(history, symbol, interval, end_us, limit, on_part).run()
+
+
+class _Loading:
+    """One page on its way."""
+
+    def __init__(
+        self,
+        history: CandleHistory,
+        symbol: str,
+        interval: Interval,
+        end_us: int,
+        limit: int,
+        on_part: Callable[[list[Candle]], None] | None,
+    ) -> None:
+        self._history = history
+        self._symbol = symbol
+        self._interval = interval
+        self._limit = limit
+        self._on_part = on_part
+        self._last = interval.slot(end_us - 1)
+        self._first = self._last - limit + 1
+        self._stored = Stored([], IdRanges())
+        self._merged: dict[int, Candle] = {}
+        self._failure = ""
+        self._waited = False
+
+    async def run(self) -> Page:
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(_PATIENCE_S, self._offer_soon)
+        reading = loop.create_task(self._read())
+        try:
+            await asyncio.wait({reading}, timeout=_STORE_PATIENCE_S)
+            await self._ask()
+            if not reading.done():
+                self._offer(whatever=True)
+            await reading
+        finally:
+            patience.cancel()
+            reading.cancel()
+        candles = self._candles()
+        if self._failure:
+            return Page(candles, self._failure)
+        try:
+            if not candles or self._interval.slot(candles[0].open_time_us) < self._first:
+                return await self._before()
+            return Page(candles, begins=await self._begins(candles[0].open_time_us))
+        except FeedError as error:
+            logger.info("%s %s: %s", self._symbol, self._interval, error, extra={"symbol": self._symbol})
+            return Page(candles, str(error))
+
+    async def _read(self) -> None:
+        end_us = self._interval.slot_open_us(self._last + 1)
+        try:
+            self._stored = await self._history.stored(self._symbol, self._interval, end_us=end_us, limit=self._limit)
+        except StoreError as error:
+            self._fail(error)
+        else:
+            self._merge(self._stored.candles)
+            self._offer(whatever=self._waited)
+
+    async def _ask(self) -> None:
+        interval = self._interval
+        slots = missing_slots(interval, self._first, self._last, self._stored.candles, self._stored.fetched)
+        requests, self._first = plan(interval, self._first, slots)
+        published = self._history.published
+        asked = (published(self._symbol, interval, start_us, end_us, self._merge) for start_us, end_us in requests)
+        for result in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(result, FeedError):
+                self._fail(result)
+            elif result is not None:
+                raise result
+
+    async def _begins(self, first_us: int) -> bool:
+        """Whether there is nothing before the page's first candle; asks only where the page is short."""
+        slot = self._interval.slot(first_us)
+        if slot == self._first or min(self._merged) < first_us:
+            return False
+        if self._is_all(first_us):
+            return True
+        listed_us = await self._history.find_listing(self._symbol)
+        return listed_us is not None and self._interval.slot(listed_us) >= slot
+
+    async def _before(self) -> Page:
+        """Return the page that ends with the newest candle there is: an outage, or a symbol that trades no more."""
+        if not self._merged and not self._stored.fetched.missing(0, self._interval.slot_open_us(self._last + 1) - 1):
+            return Page([], begins=True)
+        listed_us = await self._history.find_listing(self._symbol)
+        if listed_us is None or self._interval.slot(listed_us) >= self._first:
+            return Page(self._candles(), begins=not self._merged)
+        first_us = self._interval.slot_open_us(self._first)
+        end_us: int | None = None
+        if self._stored.candles:
+            end_us = self._interval.next_open_us(self._stored.candles[-1].open_time_us)
+        if end_us is None or self._stored.fetched.missing(end_us, first_us - 1):
+            end_us = await self._history.end_before(self._symbol, self._interval, first_us)
+        if end_us is None or self._interval.slot(end_us - 1) >= self._first:
+            return Page(self._candles(), begins=not self._merged)
+        return await load_page(
+            self._history, self._symbol, self._interval, end_us, limit=self._limit, on_part=self._on_part
+        )
+
+    def _merge(self, candles: Iterable[Candle]) -> None:
+        for candle in candles:
+            known = self._merged.get(candle.open_time_us)
+            self._merged[candle.open_time_us] = candle if known is None else better(known, candle)
+        self._offer(whatever=False)
+
+    def _offer_soon(self) -> None:
+        """Offer what is there, or what is stored as soon as it is read."""
+        self._waited = True
+        self._offer(whatever=True)
+
+    def _offer(self, *, whatever: bool) -> None:
+        if self._on_part is None:
+            return
+        candles = self._candles()
+        if candles and (whatever or self._fills_a_chart(candles)):
+            self._on_part(candles)
+
+    def _candles(self) -> list[Candle]:
+        """Return what there is of the page; where that is nothing, the older ones that are stored."""
+        opens = sorted(self._merged)
+        first_us = self._interval.slot_open_us(self._first)
+        inside = [open_us for open_us in opens if open_us >= first_us]
+        return [self._merged[open_us] for open_us in inside or opens]
+
+    def _fills_a_chart(self, candles: list[Candle]) -> bool:
+        """
+        Whether they are many, or all there are, and reach up to now without a hole.
+
+        Else the other source's change picture and scale a moment later: a chart that flashes and jumps at every switch.
+        """
+        first, last = (self._interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
+        whole = last - first + 1 == len(candles) and candles[-1].complete and last >= self._last - 1
+        return whole and (len(candles) >= _ENOUGH_EARLY or self._is_all(candles[0].open_time_us))
+
+    def _is_all(self, first_us: int) -> bool:
+        """Whether it is known that nothing is older than that."""
+        return not self._stored.fetched.missing(0, first_us - 1)
+
+    def _fail(self, error: CryptopipeError) -> None:
+        logger.info("%s %s: %s", self._symbol, self._interval, error, extra={"symbol": self._symbol})
+        self._failure = str(error)

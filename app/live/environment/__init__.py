@@ -1,0 +1,1 @@
+"""The machine the program runs on: clocks, sleep, network changes, bans."""

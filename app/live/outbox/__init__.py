@@ -1,0 +1,1 @@
+"""Received trades on their way to the database."""

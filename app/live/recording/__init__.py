@@ -1,0 +1,1 @@
+"""Every live trade of the recorded symbols, stored once."""

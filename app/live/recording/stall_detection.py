@@ -1,0 +1,106 @@
+"""
+Trades that the stream did not bring, of symbols that have gone silent.
+
+Ids prove what is missing before a trade that came; of what follows the newest they say nothing. So a symbol of which
+nothing came between two looks is looked up in the exchange's rolling day, which tells the id of its newest trade. Where
+that is news the trade is fetched, and what lies before it is a gap like any other. Trades made while its connection was
+live mean more: the symbol's stream has stalled, alone among those of its connection, where no watchdog sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.recorder import Recorder
+from app.market.errors import FeedError
+from app.market.ports.clock import Clock
+from app.market.ports.exchange import TradeHistory
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 30.0
+_ON_ITS_WAY_S = 5.0  # what the exchange tells of may be about to come
+_NONE = -1
+
+
+class SilentSymbols:
+    """
+    Looks after the recorded symbols of which ``is_receiving`` says that their connection is live; until cancelled.
+
+    ``on_stalled`` is called with the symbols whose streams have stalled, with none again before that brought something.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        exchange: TradeHistory,
+        clock: Clock,
+        exchange_clock: ExchangeClock,
+        *,
+        is_receiving: Callable[[str], bool],
+    ) -> None:
+        self.on_stalled: Callable[[list[str]], None] = lambda _: None
+        self._recorder = recorder
+        self._exchange = exchange
+        self._clock = clock
+        self._exchange_clock = exchange_clock
+        self._is_receiving = is_receiving
+        self._newest: dict[str, int] = {}  # the newest id of each symbol at the last look
+        self._looked_us = 0
+        self._stalled: set[str] = set()
+
+    async def run(self) -> None:
+        """Look now and then for ever."""
+        while True:
+            await self._clock.sleep(_LOOK_EVERY_S)
+            try:
+                await self.look()
+            except FeedError as error:
+                logger.info("silent symbols were not looked up: %s", error)
+
+    async def look(self) -> None:
+        """Look once; raises FeedError where the exchange cannot be asked."""
+        before, self._newest = self._newest, self._newest_ids()
+        since_us, self._looked_us = self._looked_us, self._exchange_clock.now_us()
+        silent = [name for name, newest in self._newest.items() if before.get(name) == newest]
+        self._stalled.intersection_update(silent)
+        days = await self._exchange.day_tickers(silent) if silent else []
+        told = {day.symbol: day.last_trade_id for day in days if day.last_trade_id is not None}
+        behind = [name for name in silent if told.get(name, _NONE) > self._newest[name]]
+        if behind:
+            await self._clock.sleep(_ON_ITS_WAY_S)
+        stalled: list[str] = []
+        try:
+            for name in behind:
+                if self._newest_id(name) == self._newest[name] and await self._catch_up(name) >= since_us:
+                    stalled.append(name)
+        finally:
+            self._tell(stalled)
+
+    async def _catch_up(self, name: str) -> int:
+        """Take in the newest trade; return when it was made, UTC microseconds."""
+        # Not by its id: not every host of the exchange serves single trades of the past.
+        page = await self._exchange.recent_trades(name, limit=1)
+        if not page:
+            return 0
+        await self._recorder.note_newest(page[0])
+        self._newest[name] = page[0].trade_id
+        return page[0].time_us
+
+    def _tell(self, stalled: Iterable[str]) -> None:
+        new = [name for name in stalled if name not in self._stalled]
+        self._stalled.update(new)
+        for name in new:
+            logger.warning("%s: its stream brings nothing while it trades", name, extra={"symbol": name})
+        if new:
+            self.on_stalled(new)
+
+    def _newest_ids(self) -> dict[str, int]:
+        """Return the newest id known of each symbol whose connection is live."""
+        return {name: self._newest_id(name) for name in self._recorder.symbols if self._is_receiving(name)}
+
+    def _newest_id(self, name: str) -> int:
+        tracker = self._recorder.tracker(name)
+        return _NONE if tracker is None or tracker.newest_id is None else tracker.newest_id

@@ -1,0 +1,1 @@
+"""Finds missing trades and fetches them."""

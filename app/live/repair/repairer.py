@@ -1,0 +1,355 @@
+"""
+Fetching the trades that were missed.
+
+`app.live.repair.repair_plan` says what is to be fetched. A request fetches a thousand trades by their ids, of as many
+gaps as lie among those; where it is refused, each of them is tried by itself. First come those in view of the chart,
+then the newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
+
+Ids that the exchange passes over three times, seconds apart, answering with a later trade, do not exist there: they are
+noted and never asked for again. Any other answer that brings nothing proves nothing. What fails is set aside for a
+while, longer each time, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from app.live.recording.recorder import Recorder
+from app.live.recording.symbol_tracker import SymbolTracker
+from app.live.repair.repair_plan import WantedTrades
+from app.live.repair.retry_backoff import Setbacks
+from app.market.coverage import IdRanges
+from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
+from app.market.ports.clock import Clock
+from app.market.ports.exchange import TradeHistory
+
+logger = logging.getLogger(__name__)
+
+TRADES_A_MINUTE = 140_000
+"""About as many are fetched in a minute within the exchange's limits, with some left for charts."""
+
+_LOOK_EVERY_S = 0.25
+_AWAY_S, _LONGEST_AWAY_S = 5.0, 30.0
+_SHORT_S, _LONGEST_SHORT_S = 5.0, 600.0
+_REFUSED_S, _LONGEST_REFUSED_S = 60.0, 3_600.0
+_IDS_A_PAGE = 999  # and one more row: only a later trade proves that the exchange has none with an id it leaves out
+_DOUBTS_S = (1.0, 3.0)  # between answers that must all agree on what does not exist: it is never asked for again
+_OTHERS_EVERY = 4
+_HOPEFUL_TRIES = 5
+
+
+class _Chunk(NamedTuple):
+    """The ids that one request is to bring, near each other, and the whole of the newest range that they are of."""
+
+    tracker: SymbolTracker
+    ids: IdRanges
+    of: tuple[int, int]
+
+    @property
+    def first(self) -> int:
+        assert self.ids.first is not None
+        return self.ids.first
+
+    @property
+    def last(self) -> int:
+        assert self.ids.last is not None
+        return self.ids.last
+
+
+class Repairer:
+    """
+    Repairs gaps until cancelled. All methods on the loop.
+
+    ``repaired`` counts trades fetched, ``gaps_repaired`` the ranges that are whole by that, ``absent`` the ids found
+    not to exist, ``failures`` requests that brought nothing, all since the start. ``waits_because`` is one sentence
+    while the exchange cannot be reached or has shut us out; ``failures_in_a_row`` requests did not reach it just now.
+    ``tries``: what has been tried that often in vain is not counted as being repaired. ``wanted`` takes what is wished.
+    """
+
+    def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
+        self.repaired = 0
+        self.gaps_repaired = 0
+        self.absent = 0
+        self.failures = 0
+        self.failures_in_a_row = 0
+        self.waits_because = ""
+        self.wanted = WantedTrades(recorder)
+        self._recorder = recorder
+        self._history = history
+        self._clock = clock
+        self._tries = tries
+        self._setbacks = Setbacks()
+        self._moves = recorder.moves
+        self._requests = 0
+        self._last_symbol = ""
+        self._singly: dict[str, int] = {}  # so many requests of a symbol ask for one range only: which of them fails?
+        self._has_faulted = False
+
+    @property
+    def repairing(self) -> set[str]:
+        """The symbols of which trades are being fetched, or will be as soon as that works again, here or by others."""
+        return self.fetching | {symbol for symbol in self.wanted.left_to_others if self._is_missing(symbol)}
+
+    @property
+    def fetching(self) -> set[str]:
+        """Those of them of which that happens here."""
+        return {tracker.symbol for tracker in self._trackers() if self._is_hopeful(tracker)}
+
+    def download(self, symbol: str) -> None:
+        """Fetch all that is missing of a symbol now, however much that is, and whatever was tried in vain before."""
+        ids = self.wanted.download(symbol)
+        if ids.first is not None and ids.last is not None:
+            self._setbacks.clear(symbol, ids.first, ids.last)
+
+    def stuck_because(self) -> str:
+        """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
+        waiting = [tracker for tracker in self._trackers() if self.wanted.ids(tracker)]
+        if not waiting or any(self._is_hopeful(tracker) for tracker in waiting):
+            return ""
+        return self._setbacks.reason(waiting[0].symbol)
+
+    async def run(self) -> None:
+        """Work for ever."""
+        while True:
+            try:
+                wait_s = await self.step()
+            except Exception as error:  # because a bug in one step must not end all repairs without a word
+                if not self._has_faulted:
+                    logger.critical("repairing failed by a fault in the program", exc_info=error)
+                self._has_faulted, wait_s = True, _REFUSED_S
+            if wait_s:
+                await self._clock.sleep(wait_s)
+
+    async def step(self) -> float:
+        """Make one request where any is due; return for how long to wait before the next step, in seconds."""
+        if self._moves != self._recorder.moves:
+            self._moves = self._recorder.moves
+            self.wanted.forget()
+            self._setbacks.clear_all()
+        # What is fetched while trades are being given up would be given up, too.
+        chunk = None if self._recorder.is_losing else self._choose()
+        if chunk is None:
+            return _LOOK_EVERY_S
+        try:
+            fetched = await self._fetch(chunk)
+        except FeedDisconnected as error:
+            return self._on_away(chunk, error)
+        except UnknownSymbol as error:  # known without a request perhaps, and the same of every gap
+            missing = chunk.tracker.missing_ids()
+            first, last = missing.first or chunk.first, missing.last or chunk.last
+            self._set_aside(chunk.tracker, first, last, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
+        except (FeedRejected, MalformedMessage) as error:
+            if not self._look_closer(chunk):
+                self._set_aside(chunk.tracker, *chunk.of, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
+        except Exception as error:  # because one gap that trips the program up must not keep it from the others
+            why = f"Fetching them failed inside ({type(error).__name__})."
+            if not self._look_closer(chunk) and self._set_aside(
+                chunk.tracker, *chunk.of, why, _REFUSED_S, _LONGEST_REFUSED_S, level=logging.DEBUG
+            ):
+                logger.critical("repair of %s failed by a fault in the program", chunk.of, exc_info=error)
+        else:
+            self.failures_in_a_row, self.waits_because = 0, ""
+            if fetched:
+                self._setbacks.clear(chunk.tracker.symbol, chunk.first, chunk.last)
+            else:
+                reason = "The exchange's answers end before them."
+                self._set_aside(
+                    chunk.tracker, chunk.first, chunk.last, reason, _SHORT_S, _LONGEST_SHORT_S, level=logging.INFO
+                )
+        return 0.0
+
+    # What is to be fetched
+
+    def _trackers(self) -> Iterator[SymbolTracker]:
+        for symbol in self._recorder.symbols:
+            tracker = self._recorder.tracker(symbol)
+            if tracker is not None:
+                yield tracker
+
+    def _is_missing(self, symbol: str) -> bool:
+        tracker = self._recorder.tracker(symbol)
+        return tracker is not None and tracker.missing() > 0
+
+    def _is_hopeful(self, tracker: SymbolTracker) -> bool:
+        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self.wanted.ids(tracker), self._tries)
+
+    def _free(self, tracker: SymbolTracker) -> IdRanges:
+        if not tracker.missing():
+            return IdRanges()
+        return self._setbacks.free(tracker.symbol, self.wanted.ids(tracker), self._clock.monotonic_s())
+
+    def _choose(self) -> _Chunk | None:
+        self._requests += 1
+        if self._requests % _OTHERS_EVERY:
+            return self._choose_in_view() or self._choose_newest()
+        return self._choose_newest() or self._choose_in_view()
+
+    def _choose_in_view(self) -> _Chunk | None:
+        symbol, in_view = self.wanted.in_view
+        tracker = self._recorder.tracker(symbol)
+        if tracker is None or not in_view:
+            return None
+        free = self._free(tracker)
+        for first, last in in_view:
+            if missing := free.within(first, last):
+                return self._chunk_of(tracker, reversed(missing))
+        return None
+
+    def _choose_newest(self) -> _Chunk | None:
+        """Choose the newest of the symbol whose turn it is."""
+        symbols = self._recorder.symbols
+        at = symbols.index(self._last_symbol) + 1 if self._last_symbol in symbols else 0
+        for symbol in [*symbols[at:], *symbols[:at]]:
+            tracker = self._recorder.tracker(symbol)
+            if tracker is not None and (free := self._free(tracker)):
+                self._last_symbol = symbol
+                return self._chunk_of(tracker, reversed(free))
+        return None
+
+    def _chunk_of(self, tracker: SymbolTracker, ranges: Iterable[tuple[int, int]]) -> _Chunk | None:
+        singly = self._singly.get(tracker.symbol, 0)
+        self._singly[tracker.symbol] = max(singly - 1, 0)
+        return _chunk(tracker, ranges, 1 if singly else _IDS_A_PAGE)
+
+    # Fetching it
+
+    async def _fetch(self, chunk: _Chunk) -> bool:
+        """Fetch one chunk; False where that brought nothing."""
+        tracker, ids = chunk.tracker, chunk.ids
+        before = (ids - tracker.held()).count()
+        gaps = {tracker.missing_ids().range_of(first) for first, _ in ids} - {None}
+        passed_over = await self._take(chunk)
+        for doubt_s in _DOUBTS_S:
+            if passed_over:
+                await self._clock.sleep(doubt_s)
+                if not self._is_current(tracker):
+                    return True
+                passed_over &= await self._take(chunk)
+        if not self._is_current(tracker):
+            return True
+        self._note_absent(tracker, passed_over)
+        for first, last in sorted(gap for gap in gaps if gap is not None):
+            if not tracker.held().missing(first, last):
+                self.gaps_repaired += 1
+                more = {"symbol": tracker.symbol, "first_trade_id": first}
+                logger.info("%s: the gap from trade %d on is closed", tracker.symbol, first, extra=more)
+        # What came by itself meanwhile is no failure of the exchange's.
+        return not before or (ids - tracker.held()).count() < before
+
+    async def _take(self, chunk: _Chunk) -> IdRanges:
+        """Ask for a chunk once and take in what comes; return the ids it lacks although it has a later one."""
+        tracker, first, last = chunk.tracker, chunk.first, chunk.last
+        page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
+        if not page or not self._is_current(tracker):
+            return IdRanges()
+        wanted = chunk.ids - tracker.held()
+        self.repaired += await self._recorder.ingest([trade for trade in page if trade.trade_id in wanted])
+        given = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
+        assert given.last is not None
+        return (given.complement(first, min(given.last, last)) & chunk.ids) - tracker.held()
+
+    def _is_current(self, tracker: SymbolTracker) -> bool:
+        """Whether the symbol is still recorded, and into the same database, as when it was asked for."""
+        return self._recorder.tracker(tracker.symbol) is tracker and self._recorder.moves == self._moves
+
+    def _note_absent(self, tracker: SymbolTracker, passed_over: IdRanges) -> None:
+        """Note the ids that every answer has passed over; one or two may be of servers that lag behind."""
+        for first, last in passed_over:
+            logger.warning(
+                "%s: the exchange has no trades %d to %d",
+                tracker.symbol,
+                first,
+                last,
+                extra={"symbol": tracker.symbol, "first_trade_id": first, "last_trade_id": last},
+            )
+            tracker.note_absent(first, last)
+            self.absent += last - first + 1
+
+    def _look_closer(self, chunk: _Chunk) -> bool:
+        """Ask for the ranges of a failed request one by one from now on; False where it was a single one."""
+        ranges = chunk.ids.range_count()
+        if ranges > 1:
+            self.failures += 1
+            self._singly[chunk.tracker.symbol] = ranges
+        return ranges > 1
+
+    def _on_away(self, chunk: _Chunk, error: FeedDisconnected) -> float:
+        """Return how long to wait; a request that fails for itself alone holds nobody else up."""
+        if str(error) != self.waits_because:
+            symbol = chunk.tracker.symbol
+            logger.info("repair of %s waits: %s", symbol, error, extra={"symbol": symbol})
+        self.waits_because = str(error)
+        self.failures += 1
+        if error.retry_after_s:
+            return error.retry_after_s
+        self.failures_in_a_row += 1
+        symbol, now_s = chunk.tracker.symbol, self._clock.monotonic_s()
+        self._setbacks.note(
+            symbol,
+            chunk.first,
+            chunk.last,
+            now_s,
+            str(error),
+            shortest_s=_AWAY_S,
+            longest_s=_LONGEST_AWAY_S,
+            counts=False,
+        )
+        return _AWAY_S if self.failures_in_a_row > 1 else 0.0
+
+    def _set_aside(
+        self,
+        tracker: SymbolTracker,
+        first: int,
+        last: int,
+        reason: str,
+        shortest_s: float,
+        longest_s: float,
+        *,
+        level: int = logging.WARNING,
+    ) -> bool:
+        """Set a range aside; whether that is for the first time."""
+        self.failures += 1
+        now_s = self._clock.monotonic_s()
+        setback = self._setbacks.note(
+            tracker.symbol,
+            first,
+            last,
+            now_s,
+            reason,
+            shortest_s=shortest_s,
+            longest_s=longest_s,
+            counts=1 if shortest_s < _REFUSED_S else self._tries,
+        )
+        if setback.delay_s <= shortest_s:
+            missing = sum(end - begin + 1 for begin, end in tracker.missing_ids().within(first, last))
+            logger.log(
+                level,
+                "repair of %d %s trades put off for %g s: %s",
+                missing,
+                tracker.symbol,
+                shortest_s,
+                reason,
+                extra={"symbol": tracker.symbol, "missing": missing, "retry_in_s": shortest_s},
+            )
+        return setback.delay_s <= shortest_s
+
+
+def _chunk(tracker: SymbolTracker, ranges: Iterable[tuple[int, int]], most: int) -> _Chunk | None:
+    """
+    Return the newest ids that one request can bring of the missing ranges, which are given newest first; of ``most``
+    ranges at most.
+    """
+    taken: list[tuple[int, int]] = []
+    lowest, newest = 0, (0, 0)
+    for first, last in islice(ranges, most):
+        if not taken:
+            newest, lowest = (first, last), last - _IDS_A_PAGE + 1
+            taken.append((max(first, lowest), last))
+        elif first >= lowest:
+            taken.append((first, last))
+        else:
+            break
+    return _Chunk(tracker, IdRanges(reversed(taken)), newest) if taken else None

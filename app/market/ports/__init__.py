@@ -1,0 +1,1 @@
+"""The Protocols by which brokers, storage, the engine and the window meet."""

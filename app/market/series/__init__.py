@@ -1,0 +1,1 @@
+"""The candles of one chart as columns."""

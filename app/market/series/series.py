@@ -1,0 +1,346 @@
+"""
+The candles of one chart, as columns.
+
+Model, not view: knows no widget. One `CandleSeries` belongs to one symbol and one interval for its whole life; a switch
+makes a new one, so old figures can never stand under a new name. Figures are float64, for drawing: each is the nearest
+double of the exact amount, in whole units of the asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter, truediv
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.candle import Candle, CandleSource
+from app.market.interval import Interval
+from app.market.series.change_log import ChangeLog, Span
+from app.market.series.columns import Columns
+from app.market.series.detail_levels import Pyramid
+from app.market.units import E8, E16
+
+CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH = 1, 2, 4, 8
+
+_SOURCE_FLAGS = {CandleSource.TRADES: 0, CandleSource.KLINE: FROM_KLINE, CandleSource.MIXED: FROM_BOTH}
+
+_COLUMNS: dict[str, type] = {
+    "slot": np.int64,
+    "open_time_us": np.int64,
+    "open": np.float64,
+    "high": np.float64,
+    "low": np.float64,
+    "close": np.float64,
+    "volume": np.float64,
+    "quote_volume": np.float64,
+    "trades": np.int64,
+    "taker_buy_volume": np.float64,
+    "taker_buy_quote_volume": np.float64,
+    "first_trade_id": np.int64,
+    "last_trade_id": np.int64,
+    "flags": np.uint8,
+}
+
+_FIGURES = tuple(name for name in _COLUMNS if name not in {"slot", "open_time_us", "flags"})
+
+
+class Bar(NamedTuple):
+    """One candle of a series, in whole units of the assets; ids are -1 where there are none."""
+
+    slot: int
+    open_time_us: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    quote_volume: float
+    trades: int
+    taker_buy_volume: float
+    taker_buy_quote_volume: float
+    first_trade_id: int
+    last_trade_id: int
+    closed: bool
+    complete: bool
+    source: CandleSource
+
+
+class BarColumns(NamedTuple):
+    """
+    Bars between two slots, as columns for drawing; views, valid until the series' next change.
+
+    Each bar stands for ``span`` slots from ``slot`` on. ``flags`` are those that hold for every candle in it.
+    """
+
+    span: int
+    slot: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    flags: NDArray[np.uint8]
+    taker_buy_volume: NDArray[np.float64]
+
+
+class CandleSeries:
+    """
+    Candles by rising open time, each open time once; slots without a candle are holes.
+
+    ``revision`` grows with every change, ``shape_revision`` only when bars move (replace, prepend, insert) rather than
+    change at the end: a view keeps the numbers it has drawn and compares. ``begins``: nothing is older than the first
+    candle, as whoever loads it has found out; see `set_begins`.
+    """
+
+    def __init__(self, symbol: str, interval: Interval) -> None:
+        self.symbol = symbol
+        self.interval = interval
+        self.revision = 0
+        self.shape_revision = 0
+        self.begins = False
+        self._columns = Columns(_COLUMNS)
+        self._pyramid = Pyramid(self._columns)
+        self._log = ChangeLog()
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a view of one column, oldest first; valid until the next change."""
+        return self._columns[name]
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        """The slot numbers, rising."""
+        return self._columns["slot"]
+
+    def bar(self, index: int) -> Bar:
+        """Return the bar at ``index`` (negative from the end). Raises IndexError."""
+        length = len(self)
+        if not -length <= index < length:
+            raise IndexError(index)
+        at = self._columns.start + index % length
+        values = [array[at].item() for array in self._columns.arrays.values()]
+        flags = values.pop()
+        return Bar._make((*values, bool(flags & CLOSED), bool(flags & COMPLETE), _source(flags)))
+
+    def changed_since(self, revision: int) -> list[Span] | None:
+        """Return the spans of slots that changed after that ``revision``, rising and apart; None: take everything."""
+        return self._log.since(revision)
+
+    def set_begins(self, *, begins: bool) -> None:
+        """Say whether the first candle is the first that there ever was, so that calculations may begin with it."""
+        if begins != self.begins:
+            self.begins = begins
+            if len(self):
+                first = int(self.slots[0])
+                self._changed(Span(first, first, 0), shape=True)
+
+    def index_at_slot(self, slot: float) -> int:
+        """Return the index of the bar at or next before ``slot``; -1 where there is none."""
+        return int(np.searchsorted(self.slots, np.floor(slot), side="right")) - 1
+
+    def bars_between(self, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
+        """Return the bars that touch the slots ``first_slot`` to ``last_slot``, 2**``level`` slots to a bar."""
+        columns = self._pyramid.level(level)
+        blocks = columns["slot"]
+        rows = slice(
+            int(np.searchsorted(blocks, first_slot >> level)),
+            int(np.searchsorted(blocks, last_slot >> level, side="right")),
+        )
+        slots = blocks[rows] << level if level else blocks[rows]
+        return BarColumns(1 << level, slots, *(columns[name][rows] for name in BarColumns._fields[2:]))
+
+    def replace(self, candles: Sequence[Candle]) -> None:
+        """Make these the candles, by rising open time."""
+        self._columns.clear(2 * len(candles))
+        self._columns.splice(0, 0, len(candles))
+        self._fill(0, candles)
+        self._replaced()
+
+    def replace_columns(self, open_times_us: NDArray[np.int64], **figures: NDArray[Any]) -> None:
+        """
+        Make the candles these, which are columns already; in a fifth of the time that `replace` takes for as many.
+
+        ``open_times_us``: rising open times of the interval, UTC microseconds, each once. ``figures``: columns of that
+        length by the names of `Bar`'s figures, amounts in whole units; open, high, low and close must be among them,
+        any other that is not given is 0 (ids: -1). All are closed and complete, as built from trades. They are copied.
+
+        Raises:
+            ValueError: If a column is unknown, missing or of another length; nothing has changed then.
+        """
+        wrong = [name for name, column in figures.items() if name not in _FIGURES or len(column) != len(open_times_us)]
+        missing = sorted({"open", "high", "low", "close"} - figures.keys())
+        if wrong or missing:
+            raise ValueError(f"give columns of equal length by their names in Bar (wrong: {wrong}, missing: {missing})")
+        count = len(open_times_us)
+        self._columns.clear(2 * count)
+        self._columns.splice(0, 0, count)
+        self._columns["open_time_us"][:] = open_times_us
+        self._columns["slot"][:] = _slots(self.interval, self._columns["open_time_us"])
+        self._columns["flags"][:] = CLOSED | COMPLETE
+        for name, column in {"first_trade_id": -1, "last_trade_id": -1, **figures}.items():
+            self._columns[name][:] = column
+        self._replaced()
+
+    def merge(self, candles: Sequence[Candle]) -> None:
+        """Put these candles, by rising open time, in the place of all there are from the first to the last of them."""
+        if not candles:
+            return
+        opens = self.column("open_time_us")
+        at = int(np.searchsorted(opens, candles[0].open_time_us))
+        end = int(np.searchsorted(opens, candles[-1].open_time_us, side="right"))
+        self._columns.splice(at, end - at, len(candles))
+        self._fill(at, candles)
+        span = self._span(at, len(candles), len(candles) - (end - at))
+        self._pyramid.touch(span.first, span.last)
+        self._changed(span, shape=True)
+
+    def prepend(self, candles: Iterable[Candle]) -> int:
+        """Add older candles in front, by rising open time; those not older than the first are passed over.
+
+        Returns how many were added.
+        """
+        first_us = int(self.column("open_time_us")[0]) if len(self) else None
+        older = [candle for candle in candles if first_us is None or candle.open_time_us < first_us]
+        if not older:
+            return 0
+        self._columns.splice(0, 0, len(older))
+        self._fill(0, older)
+        span = self._span(0, len(older), len(older))
+        self._pyramid.touch(span.first, span.last)
+        self._changed(span, shape=True)
+        return len(older)
+
+    def upsert(self, candle: Candle) -> None:
+        """Change the candle of that open time, or add it: at the end at once, elsewhere in its place."""
+        columns = self._columns
+        length = len(columns)
+        at = length
+        if length:
+            last_us = columns.arrays["open_time_us"][columns.end - 1]
+            if candle.open_time_us == last_us:
+                at = length - 1
+            elif candle.open_time_us < last_us:
+                at = int(np.searchsorted(columns["open_time_us"], candle.open_time_us))
+        is_new = at == length or bool(columns["open_time_us"][at] != candle.open_time_us)
+        if is_new:
+            columns.splice(at, 0, 1)
+        slot = self.interval.slot(candle.open_time_us)
+        self._write(columns.start + at, slot, candle)
+        self._pyramid.touch(slot, slot)
+        self._changed(Span(slot, slot, int(is_new)), shape=at < len(columns) - 1)
+
+    def doubt(self, index: int) -> None:
+        """Mark the candle at ``index``, 0 for the oldest, as incomplete."""
+        columns = self._columns
+        columns.arrays["flags"][columns.start + index] &= 0xFF & ~COMPLETE
+        slot = int(self.slots[index])
+        self._pyramid.touch(slot, slot)
+        self._changed(Span(slot, slot, 0), shape=index < len(columns) - 1)
+
+    def _span(self, row: int, count: int, grown: int) -> Span:
+        return Span(int(self.slots[row]), int(self.slots[row + count - 1]), grown)
+
+    def _replaced(self) -> None:
+        self._pyramid.reset()
+        self.revision += 1
+        self.shape_revision += 1
+        self._log.forget(self.revision)
+
+    def _changed(self, span: Span, *, shape: bool) -> None:
+        self.revision += 1
+        if shape:
+            self.shape_revision += 1
+        self._log.note(self.revision, span)
+
+    def _write(self, row: int, slot: int, candle: Candle) -> None:
+        data = self._columns.arrays
+        data["slot"][row] = slot
+        data["open_time_us"][row] = candle.open_time_us
+        data["open"][row] = candle.open_e8 / E8
+        data["high"][row] = candle.high_e8 / E8
+        data["low"][row] = candle.low_e8 / E8
+        data["close"][row] = candle.close_e8 / E8
+        data["volume"][row] = candle.volume_e8 / E8
+        data["quote_volume"][row] = candle.quote_volume_e16 / E16
+        data["trades"][row] = candle.trades
+        data["taker_buy_volume"][row] = candle.taker_buy_volume_e8 / E8
+        data["taker_buy_quote_volume"][row] = candle.taker_buy_quote_volume_e16 / E16
+        data["first_trade_id"][row] = -1 if candle.first_trade_id is None else candle.first_trade_id
+        data["last_trade_id"][row] = -1 if candle.last_trade_id is None else candle.last_trade_id
+        data["flags"][row] = _flags(candle)
+
+    def _fill(self, at: int, candles: Sequence[Candle]) -> None:
+        """Write many rows, column by column: several times faster than row by row."""
+        rows = slice(at, at + len(candles))
+        for name, read in _READERS.items():
+            self._columns[name][rows] = read(candles)
+        self._columns["slot"][rows] = _slots(self.interval, self._columns["open_time_us"][rows])
+
+
+def _flags(candle: Candle) -> int:
+    source = _SOURCE_FLAGS[candle.source]
+    return CLOSED * candle.closed + COMPLETE * candle.complete + source
+
+
+def _source(flags: int) -> CandleSource:
+    if flags & FROM_BOTH:
+        return CandleSource.MIXED
+    return CandleSource.KLINE if flags & FROM_KLINE else CandleSource.TRADES
+
+
+def _slots(interval: Interval, open_times_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    if interval.months:
+        return np.fromiter(map(interval.slot, open_times_us.tolist()), np.int64, len(open_times_us))
+    # As exact as dividing integers, times being below 2**53 and lengths a second or more, in a fifth of the time.
+    slots: NDArray[np.int64] = np.floor((open_times_us - interval.origin_us) / interval.length_us).astype(np.int64)
+    return slots
+
+
+def _reader(field: str, kind: type) -> Callable[[Sequence[Candle]], NDArray[Any]]:
+    get = attrgetter(field)
+    return lambda candles: np.fromiter(map(get, candles), kind, len(candles))
+
+
+def _amount_reader(field: str, unit: int) -> Callable[[Sequence[Candle]], NDArray[np.float64]]:
+    get = attrgetter(field)
+
+    def read(candles: Sequence[Candle]) -> NDArray[np.float64]:
+        counts = np.fromiter(map(get, candles), np.float64, len(candles))
+        # Up to there the count is exact and only the division rounds; beyond, int / int still rounds just once.
+        if len(counts) and counts.max() > _EXACT_IN_FLOAT64:
+            return np.fromiter(map(truediv, map(get, candles), repeat(unit)), np.float64, len(candles))
+        return counts / unit
+
+    return read
+
+
+def _id_reader(field: str) -> Callable[[Sequence[Candle]], NDArray[np.int64]]:
+    get = attrgetter(field)
+
+    def ids(candles: Sequence[Candle]) -> Iterator[int]:
+        return (-1 if trade_id is None else trade_id for trade_id in map(get, candles))
+
+    return lambda candles: np.fromiter(ids(candles), np.int64, len(candles))
+
+
+_EXACT_IN_FLOAT64 = float(1 << 53)
+_READERS: dict[str, Callable[[Sequence[Candle]], NDArray[Any]]] = {
+    "open_time_us": _reader("open_time_us", np.int64),
+    "open": _amount_reader("open_e8", E8),
+    "high": _amount_reader("high_e8", E8),
+    "low": _amount_reader("low_e8", E8),
+    "close": _amount_reader("close_e8", E8),
+    "volume": _amount_reader("volume_e8", E8),
+    "quote_volume": _amount_reader("quote_volume_e16", E16),
+    "trades": _reader("trades", np.int64),
+    "taker_buy_volume": _amount_reader("taker_buy_volume_e8", E8),
+    "taker_buy_quote_volume": _amount_reader("taker_buy_quote_volume_e16", E16),
+    "first_trade_id": _id_reader("first_trade_id"),
+    "last_trade_id": _id_reader("last_trade_id"),
+    "flags": lambda candles: np.fromiter(map(_flags, candles), np.uint8, len(candles)),
+}

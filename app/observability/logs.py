@@ -1,0 +1,133 @@
+"""
+Where log lines go: a rotating file in the data directory, and nowhere else.
+
+One line a change of state; payloads only at debug. What is given by ``extra=`` (a symbol, how many trades are missing)
+is a key of its own in JSON; the names in use are symbol, missing, first_trade_id, last_trade_id, connection, state,
+attempt and retry_in_s. Standard error stays for what a user must read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from app.config.settings import LogFormat, LogLevel
+from app.market.errors import SettingsError
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
+    """Return what was given by ``extra=`` with a line: its symbol, how many trades are missing, and so on."""
+    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
+
+
+_FILE_BYTES = 5_000_000
+_FILES_KEPT = 5
+# JSON lets these stand in a text, and some readers end a line there.
+_LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
+
+logger = logging.getLogger(__name__)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in fields_of(record).items():
+            line.setdefault(name, str(value) if isinstance(value, float) and not math.isfinite(value) else value)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return json.dumps(line, ensure_ascii=False, default=str).translate(_LINE_BREAKS)
+
+
+class _RotatingFile(RotatingFileHandler):
+    """Rotates, and goes on in the new file where another cryptopipe on the same data directory has rotated."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and self._was_moved(self.stream.fileno()):
+            self.stream.close()
+            self.stream = None
+        super().emit(record)
+
+    def _was_moved(self, file: int) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self.baseFilename), os.fstat(file))
+        except FileNotFoundError:
+            return True
+        except OSError:  # what keeps it from being written, `emit` finds out
+            return False
+
+
+def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, name: str = "cryptopipe") -> Path:
+    """
+    Log to ``data_dir/logs/<name>.log`` from now on, uncaught exceptions and Python's warnings too; return that path.
+
+    Raises:
+        SettingsError: If the folder cannot be made or written.
+    """
+    path = data_dir / "logs" / f"{name}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _RotatingFile(
+            path,
+            maxBytes=_FILE_BYTES,
+            backupCount=_FILES_KEPT,
+            encoding="utf-8",
+            errors="backslashreplace",  # a name of a file may hold what no encoding has
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"The data directory {data_dir} cannot be written ({error.strerror}): name another with --data-dir."
+        ) from error
+    if log_format == "json":
+        formatter: logging.Formatter = _JsonFormatter()
+    else:
+        formatter = logging.Formatter(
+            "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    before, root.handlers[:] = root.handlers[:], [handler]
+    for one in before:
+        if isinstance(one, RotatingFileHandler):
+            one.close()
+    root.setLevel(level.upper())
+    logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("qasync").setLevel(max(logging.WARNING, root.level))
+    # A disk that is full must not fill standard error with tracebacks.
+    logging.raiseExceptions = False
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+    return path
+
+
+def _log_uncaught_in_thread(uncaught: threading.ExceptHookArgs) -> None:
+    if uncaught.exc_value is not None and not issubclass(uncaught.exc_type, SystemExit):
+        _log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logger.critical("uncaught %s", kind.__name__, exc_info=(kind, error, trace))
+    if sys.stderr is not None:
+        sys.stderr.write(f"cryptopipe: something went wrong inside ({kind.__name__}); the log file tells more.\n")

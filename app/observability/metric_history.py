@@ -1,0 +1,140 @@
+"""
+The last ten minutes of the metrics, one value a second: what the window's diagnostics plot.
+
+Totals become rates, distributions the mean of what came within the second; the rest is as it is. Sampling goes on while
+nobody looks, so that what led to a trouble is there when somebody does; it costs about a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.live.recording.measures import Distribution, Measures
+from app.observability.metrics import Metrics, Value
+from widgets.view_values import MetricView
+
+KEPT_S = 600
+
+
+class _Reading(Protocol):
+    def __call__(self, metrics: Metrics, elapsed_s: float) -> Value: ...
+
+
+@dataclass(slots=True)
+class _Plot:
+    name: str
+    unit: str
+    meaning: str
+    read: _Reading
+    warns: bool = False
+    values: deque[Value] = field(default_factory=lambda: deque(maxlen=KEPT_S))
+
+
+class Sampler:
+    """Call `sample` once a second; `views` returns what came of it, in the order of the plots."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._plots = _plots()
+        self._at_s: float | None = None
+
+    def sample(self) -> None:
+        """Read every metric."""
+        now_s = self._metrics.engine.clock.monotonic_s()
+        elapsed_s = 0.0 if self._at_s is None else now_s - self._at_s
+        self._at_s = now_s
+        for plot in self._plots:
+            plot.values.append(plot.read(self._metrics, elapsed_s))
+
+    def views(self) -> list[MetricView]:
+        """Return the plots as they are now."""
+        return [MetricView(one.name, one.meaning, one.unit, tuple(one.values), one.warns) for one in self._plots]
+
+
+class _Level:
+    """The value as it is, in other units."""
+
+    def __init__(self, name: str, factor: float = 1.0) -> None:
+        self._name, self._factor = name, factor
+
+    def __call__(self, metrics: Metrics, elapsed_s: float) -> Value:
+        value = metrics.value(self._name)
+        return None if value is None else value * self._factor
+
+
+class _Rate:
+    """How much a total grew by, each second; a total that begins anew, as with another database, grew by nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._before: Value = None
+
+    def __call__(self, metrics: Metrics, elapsed_s: float) -> Value:
+        now = metrics.value(self._name)
+        before, self._before = self._before, now
+        if now is None or before is None or elapsed_s <= 0:
+            return None
+        return max(now - before, 0.0) / elapsed_s
+
+
+class _Mean:
+    """The mean of what was added since the last look; None where nothing was."""
+
+    def __init__(self, of: Callable[[Measures], Distribution], factor: float = 1.0) -> None:
+        self._of, self._factor = of, factor
+        self._count, self._total = 0, 0.0
+
+    def __call__(self, metrics: Metrics, elapsed_s: float) -> Value:
+        distribution = self._of(metrics.measures)
+        count, total = distribution.count, distribution.total
+        new, added = count - self._count, total - self._total
+        self._count, self._total = count, total
+        return self._factor * max(added, 0.0) / new if new > 0 else None
+
+
+def _plots() -> list[_Plot]:
+    return [
+        _Plot("Trades received", "/s", "Live trades received each second", _Rate("trades_received")),
+        _Plot("Trades stored", "/s", "Trades committed to the database each second", _Rate("trades_stored")),
+        _Plot(
+            "Receipt delay",
+            "ms",
+            "How old trades are when they arrive, by the exchange's clock; the mean of each second",
+            _Mean(lambda m: m.received, 1e3),
+        ),
+        _Plot(
+            "Storage delay",
+            "ms",
+            "How old live trades are when they are committed; the mean of each second",
+            _Mean(lambda m: m.stored, 1e3),
+        ),
+        _Plot(
+            "Screen delay",
+            "ms",
+            "How old the newest trade is when the chart shows it; the mean of each second",
+            _Mean(lambda m: m.painted, 1e3),
+        ),
+        _Plot("Clock skew", "ms", "The exchange's clock minus this computer's", _Level("clock_skew_seconds", 1e3)),
+        _Plot("Batch size", "trades", "Trades in a batch committed; the mean", _Mean(lambda m: m.batch_trades)),
+        _Plot("Batch time", "ms", "What it takes to commit a batch; the mean", _Mean(lambda m: m.batch_s, 1e3)),
+        _Plot("Queue", "trades", "Trades in memory that wait to be committed", _Level("queued_trades")),
+        _Plot("On disk", "trades", "Trades that wait on disk for the database", _Level("spooled_trades"), warns=True),
+        _Plot("Missing trades", "", "Trades known to be missing", _Level("missing_trades"), warns=True),
+        _Plot("Open gaps", "", "Stretches of missing trades", _Level("gaps_open"), warns=True),
+        _Plot("Repaired gaps", "", "Stretches of missing trades filled since the start", _Level("gaps_repaired")),
+        _Plot("Repaired trades", "", "Missing trades fetched since the start", _Level("trades_repaired")),
+        _Plot("Reconnects", "", "Connections after the first since the start", _Level("reconnects")),
+        _Plot(
+            "Unreadable",
+            "",
+            "Messages of the exchange that could not be read and were skipped",
+            _Level("messages_malformed"),
+            warns=True,
+        ),
+        _Plot("REST weight", "", "Weight of the requests in the exchange's current minute", _Level("rest_weight_used")),
+        _Plot("Memory", "MB", "Memory that the program has in use", _Level("resident_memory_bytes", 1e-6)),
+        _Plot("Loop delay", "ms", "How late the program came to work that was due", _Mean(lambda m: m.loop_s, 1e3)),
+    ]

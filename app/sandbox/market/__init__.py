@@ -1,0 +1,1 @@
+"""The markets that the sandbox serves: simulated, or replayed from a recording."""

@@ -1,0 +1,290 @@
+"""
+One pair of the simulated market: every trade a function of the seed, the pair and the trade's id.
+
+Time is cut into seconds. Each second shows one of 240 windows of the tape, chosen by a permutation that changes every
+four minutes, among four levels of activity whose sequence changes daily. Every day so has the same number of trades,
+which makes the ids of any second, and the second of any id, a matter of arithmetic, while minutes range from silent to
+bursting. The price of a second is the pair's noise at that second; its trades move around it as the tape says, and
+their quantities are the tape's times a factor of that second. As all figures of a window are summed up beforehand,
+a second folds into a row of a candle without touching its trades.
+
+Prices count ticks here and quantities steps; the caller multiplies.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.errors import UsageError
+from app.market.interval import SECOND_US
+from app.market.symbol import Symbol
+from app.market.trade import Trade
+from app.sandbox.market.trade_tape import LONGEST_WINDOW, ONE, Ints, Tape, key_of, spread_counts, uniform, value_noise
+
+LISTED_US = 1_577_836_800 * SECOND_US  # 2020-01-01T00:00:00Z: trade id 0 of every pair
+DAY_S = 86_400
+
+# The rows of a fold, one figure each.
+OPEN_US, OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE, TAKER, TAKER_QUOTE, COUNT, FIRST_ID = range(11)
+FIGURES = 11
+
+_WINDOWS = 240
+_GROUPS_A_DAY = DAY_S // _WINDOWS
+_LEVELS = ((0.35, 108), (0.9, 162), (1.6, 72), (3.5, 18))  # activity, and how many groups of a day have it
+_PROFILES = 16
+_SUMMED_AT_ONCE = 64  # windows, which hold tens of thousands of trades in a very busy market
+_RESTLESS_PER_S = 50.0
+_USUAL_PER_S = 50.0  # no pair trades more often unless asked to
+_COPRIME = np.array([step for step in range(1, _WINDOWS) if math.gcd(step, _WINDOWS) == 1], np.int64)
+_NODE_LOG2 = 6
+_FINEST, _COARSEST = 1, 25
+_DAYS_KEPT = 24
+
+
+class TradeColumns(NamedTuple):
+    """Trades as columns: ids rising by one, UTC microseconds, ticks, steps, and whether the taker sold."""
+
+    ids: Ints
+    time_us: Ints
+    price: Ints
+    quantity: Ints
+    sells: NDArray[np.bool_]
+
+
+class SimulatedPair:
+    """The trades of one symbol from `LISTED_US` on, without an end. Thread-safe."""
+
+    def __init__(self, seed: int, symbol: Symbol, *, price_e8: int, trades_per_s: float, tape: Tape) -> None:
+        """Raises UsageError where that many trades a second cannot be simulated."""
+        self.symbol = symbol
+        self._key = key_of(seed, symbol.name)
+        self._subkeys: dict[str, int] = {}
+        self._tape = tape
+        self._price = price_e8 // symbol.tick_size_e8
+        # The tape's quantities are around 700; a lot is worth about ten cents.
+        self.lot = max(1, round(10_000_000 * 100_000_000 / (price_e8 * symbol.step_size_e8)))
+        # A flood is of smaller trades: a day's turnover, in ticks times steps, must stay within 64 bits.
+        smaller = max(1, int(trades_per_s // _USUAL_PER_S))
+        self._quantities = np.maximum(tape.quantity // smaller, 1) * self.lot
+        self._spread = self._price * 3 >> 20
+        counts = self._level_counts(trades_per_s)
+        self._counts = np.concatenate(counts)
+        if self._counts.max() > LONGEST_WINDOW:
+            raise UsageError(f"{trades_per_s:,.0f} trades a second of one symbol are too many: ask for a lower rate.")
+        self.day_trades = sum(int(of.sum()) * groups for of, (_, groups) in zip(counts, _LEVELS, strict=True))
+        self._starts = [
+            tape.window_starts(self._subkey("windows"), self._counts, falling=down) for down in (False, True)
+        ]
+        self._windows = np.concatenate([self._summed(starts) for starts in self._starts], axis=1)
+        self._starts_flat = np.concatenate(self._starts)
+        self._profiles = [self._profile(number) for number in range(_PROFILES)]
+        self._days: OrderedDict[int, tuple[Ints, Ints]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first_id_from(self, time_us: int) -> int:
+        """Return the id of the first trade at or after that time."""
+        second, _ = divmod(max(time_us - LISTED_US, 0), SECOND_US)
+        within = self.trades_of_seconds(second, second + 1)
+        return self._first_id(second) + int(np.searchsorted(within.time_us, time_us, side="left"))
+
+    def trades(self, first_id: int, end_id: int) -> TradeColumns:
+        """Return the trades of ``[first_id, end_id)``."""
+        seconds = np.unique(self._seconds_of(first_id, end_id))
+        trades = self._expand(seconds)
+        skip = first_id - int(trades.ids[0])
+        kept = slice(skip, skip + end_id - first_id)
+        return TradeColumns(
+            trades.ids[kept], trades.time_us[kept], trades.price[kept], trades.quantity[kept], trades.sells[kept]
+        )
+
+    def as_trades(self, columns: TradeColumns) -> list[Trade]:
+        """Return the columns as values."""
+        name, tick, step = self.symbol.name, self.symbol.tick_size_e8, self.symbol.step_size_e8
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [
+            Trade(name, trade_id, time_us, price * tick, quantity * step, sells)
+            for trade_id, time_us, price, quantity, sells in rows
+        ]
+
+    def trades_of_seconds(self, first: int, end: int) -> TradeColumns:
+        """Return the trades of the seconds ``[first, end)`` since `LISTED_US`."""
+        return self._expand(np.arange(first, end, dtype=np.int64))
+
+    def seconds(self, first: int, end: int) -> Ints:
+        """Return the seconds ``[first, end)`` since `LISTED_US` that have trades, as columns of a fold."""
+        seconds = np.arange(first, end, dtype=np.int64)
+        codes, first_ids = self._index(seconds)
+        base, falling, factor = self._moments(first, end)
+        busy = np.flatnonzero(self._counts[codes])
+        codes, base, factor = codes[busy] + len(self._counts) * falling[busy], base[busy], factor[busy]
+        rows = self._windows[:, codes]
+        rows[OPEN_US] = LISTED_US + seconds[busy] * SECOND_US
+        rows[FIRST_ID] = first_ids[busy]
+        rows[OPEN : CLOSE + 1] += base
+        for volume, quote in ((VOLUME, QUOTE), (TAKER, TAKER_QUOTE)):
+            rows[volume] *= factor
+            rows[quote] = rows[quote] * factor + base * rows[volume]
+        return rows
+
+    def _expand(self, seconds: Ints) -> TradeColumns:
+        """Return every trade of these seconds, rising."""
+        codes, first_ids = self._index(seconds)
+        base, falling, factor = (
+            of[seconds - seconds[0]] for of in self._moments(int(seconds[0]), int(seconds[-1]) + 1)
+        )
+        counts = self._counts[codes]
+        starts = self._starts_flat[codes + len(self._counts) * falling]
+        row = np.repeat(np.arange(len(seconds)), counts)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        at = starts[row] + within
+        gap_sum, begin = self._tape.gap_sum, starts[row]
+        whole = gap_sum[begin + counts[row] + 1] - gap_sum[begin] + 1
+        return TradeColumns(
+            ids=first_ids[row] + within,
+            time_us=LISTED_US + seconds[row] * SECOND_US + (gap_sum[at + 1] - gap_sum[begin]) * SECOND_US // whole,
+            price=base[row] + self._offsets(at),
+            quantity=self._quantities[at] * factor[row],
+            sells=self._tape.sells[at],
+        )
+
+    def _offsets(self, at: Ints) -> Ints:
+        return ((self._tape.wander[at] * self._spread) >> 10) + self._tape.ticks[at]
+
+    def _level_counts(self, trades_per_s: float) -> list[Ints]:
+        """Return for each level of activity the trades of its 240 windows; what trades a lot trades more evenly."""
+        unrest = min(1.0, (_RESTLESS_PER_S / trades_per_s) ** 0.35)
+        activities = [activity**unrest for activity, _ in _LEVELS]
+        mean = sum(of * groups for of, (_, groups) in zip(activities, _LEVELS, strict=True)) / _GROUPS_A_DAY
+        totals = [_WINDOWS * trades_per_s * activity / mean for activity in activities]
+        return [
+            spread_counts(self._subkey(f"counts {level}"), total, _WINDOWS, 1.1 * unrest)
+            for level, total in enumerate(totals)
+        ]
+
+    def _summed(self, starts: Ints) -> Ints:
+        """Return the folds of the windows that begin there, at price 0 and factor 1, one column each."""
+        windows = np.zeros((FIGURES, len(starts)), np.int64)
+        busy = np.flatnonzero(self._counts)
+        for begin in range(0, len(busy), _SUMMED_AT_ONCE):
+            columns = busy[begin : begin + _SUMMED_AT_ONCE]
+            windows[:, columns] = self._sums(starts[columns], self._counts[columns])
+        return windows
+
+    def _sums(self, starts: Ints, counts: Ints) -> Ints:
+        ends = np.cumsum(counts)
+        firsts = ends - counts
+        at = np.arange(ends[-1]) + np.repeat(starts - firsts, counts)
+        offsets, quantities = self._offsets(at), self._quantities[at]
+        bought = quantities * ~self._tape.sells[at]
+        sums = np.zeros((FIGURES, len(counts)), np.int64)
+        sums[OPEN], sums[CLOSE] = offsets[firsts], offsets[ends - 1]
+        sums[HIGH], sums[LOW] = np.maximum.reduceat(offsets, firsts), np.minimum.reduceat(offsets, firsts)
+        figures = (
+            (VOLUME, quantities),
+            (QUOTE, quantities * offsets),
+            (TAKER, bought),
+            (TAKER_QUOTE, bought * offsets),
+        )
+        for figure, values in figures:
+            sums[figure] = np.add.reduceat(values, firsts)
+        sums[COUNT] = counts
+        return sums
+
+    def _moments(self, first: int, end: int) -> tuple[Ints, NDArray[np.bool_], Ints]:
+        """Return for the seconds ``[first, end)`` the price in ticks, whether it falls, and the quantities' factor."""
+        seconds = np.arange(first - 1, end, dtype=np.int64)
+        nodes = np.arange(int(seconds[0]) >> _NODE_LOG2, (end >> _NODE_LOG2) + 2, dtype=np.int64)
+        at, part = (seconds >> _NODE_LOG2) - nodes[0], seconds & ((1 << _NODE_LOG2) - 1)
+        coarse, storm = self._coarse_noise(nodes), self._storm(nodes)
+        level = coarse[at] + (((coarse[at + 1] - coarse[at]) * part) >> _NODE_LOG2)
+        stir = storm[at] + (((storm[at + 1] - storm[at]) * part) >> _NODE_LOG2)
+        fine = np.zeros_like(level)
+        for octave in range(_FINEST, _NODE_LOG2 + 1):
+            fine += (value_noise(self._subkey(f"price {octave}"), seconds, octave) * _amplitude(octave)) >> 24
+        noise = level + ((fine * stir) >> 10)
+        price = (self._price * (ONE + noise)) >> 30
+        surge = uniform(self._subkey("surge"), seconds >> 4, 100)
+        factor = 1 + (stir >> 9) + (surge >= 70) + 3 * (surge >= 93)
+        return np.maximum(price[1:], 64), price[1:] < price[:-1], factor[1:]
+
+    def _coarse_noise(self, nodes: Ints) -> Ints:
+        noise = np.zeros_like(nodes)
+        for octave in range(_NODE_LOG2 + 1, _COARSEST + 1):
+            wave = value_noise(self._subkey(f"price {octave}"), nodes, octave - _NODE_LOG2)
+            noise += (wave * _amplitude(octave)) >> 24
+        return noise
+
+    def _storm(self, nodes: Ints) -> Ints:
+        """How much the price stirs at these nodes, 1024 being usual."""
+        slow, quick = (value_noise(self._subkey(f"storm {octave}"), nodes, octave) for octave in (9, 4))
+        return 1024 + ((slow * 500 + quick * 300) >> 30)
+
+    def _first_id(self, second: int) -> int:
+        return int(self._index(np.array([second], np.int64))[1][0])
+
+    def _seconds_of(self, first_id: int, end_id: int) -> Ints:
+        """Return the second of each id of ``[first_id, end_id)``."""
+        found = []
+        for day in range(first_id // self.day_trades, (end_id - 1) // self.day_trades + 1):
+            low = max(first_id, day * self.day_trades)
+            high = min(end_id, (day + 1) * self.day_trades)
+            first_ids = self._day(day)[1]
+            found.append(day * DAY_S + np.searchsorted(first_ids, np.arange(low, high), side="right") - 1)
+        return np.concatenate(found)
+
+    def _index(self, seconds: Ints) -> tuple[Ints, Ints]:
+        """Return for consecutive seconds the window each shows and the id of the first trade from there on."""
+        days = seconds // DAY_S
+        codes, ids = np.empty_like(seconds), np.empty_like(seconds)
+        for day in range(int(days[0]), int(days[-1]) + 1):
+            part = slice(*np.searchsorted(days, (day, day + 1)))
+            day_codes, day_ids = self._day(day)
+            within = seconds[part] - day * DAY_S
+            codes[part], ids[part] = day_codes[within], day_ids[within]
+        return codes, ids
+
+    def _day(self, day: int) -> tuple[Ints, Ints]:
+        """Return for each second of the day the window it shows and the id of the first trade from there on."""
+        with self._lock:
+            if day in self._days:
+                self._days.move_to_end(day)
+                return self._days[day]
+        groups = np.arange(day * _GROUPS_A_DAY, (day + 1) * _GROUPS_A_DAY, dtype=np.int64)
+        profile = int(uniform(self._subkey("profile"), np.array([day], np.int64), _PROFILES)[0])
+        steps = _COPRIME[uniform(self._subkey("step"), groups, len(_COPRIME))]
+        offsets = uniform(self._subkey("offset"), groups, _WINDOWS)
+        places = (steps[:, None] * np.arange(_WINDOWS) + offsets[:, None]) % _WINDOWS
+        codes = (self._profiles[profile][:, None] * _WINDOWS + places).ravel()
+        counts = self._counts[codes]
+        index = codes, day * self.day_trades + np.cumsum(counts) - counts
+        with self._lock:
+            self._days[day] = index
+            while len(self._days) > _DAYS_KEPT:
+                self._days.popitem(last=False)
+        return index
+
+    def _profile(self, number: int) -> Ints:
+        """Return one way through a day's levels of activity: all ways have the same levels in another order."""
+        groups = np.arange(_GROUPS_A_DAY, dtype=np.int64)
+        key = self._subkey(f"profile {number}")
+        wave = 2 * value_noise(key, groups, 6) + value_noise(key + 1, groups, 3) + value_noise(key + 2, groups, 0)
+        levels = np.empty(_GROUPS_A_DAY, np.int64)
+        levels[np.argsort(wave, kind="stable")] = np.repeat(np.arange(len(_LEVELS)), [groups for _, groups in _LEVELS])
+        return levels
+
+    def _subkey(self, use: str) -> int:
+        key = self._subkeys.get(use)
+        if key is None:
+            key = self._subkeys[use] = key_of(self._key, use)
+        return key
+
+
+def _amplitude(octave: int) -> int:
+    """How far the price swings within ``2**octave`` seconds, in 2**-24 of itself: as a random walk, bounded at 10%."""
+    return round(min(1.1e-4 * 2 ** ((octave - 1) * 0.47), 0.1) * (1 << 24))

@@ -1,0 +1,255 @@
+"""
+A recorded market: replays frames as they came, and answers REST from what has been replayed so far.
+
+All files become one log in order of receipt. One position in it, shared by all connections, is the present; it moves
+from the first frame when the first client subscribes to something that was recorded: with the recorded pace times
+``speed``, or, at ``math.inf``, as fast as the fastest client reads. Each connection follows with a cursor of its own.
+Rolling-day tickers, which recordings lack, are placed in the log once a second and computed when they are reached.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.concurrency.system_clock import SystemClock
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.errors import UsageError
+from app.market.interval import SECOND_US, Interval
+from app.market.ports.clock import Clock
+from app.market.symbol import Symbol
+from app.market.trade import Quote, Trade
+from app.sandbox.market.published_symbol import PublishedSymbol, described
+from app.sandbox.market.recording_files import RecordedFrame, read_recording
+from app.sandbox.source import Feed, Frame, RollingDay
+from app.sandbox.wire import day_event, trade_event
+
+if TYPE_CHECKING:
+    pass
+
+_MOMENT_S = 0.05
+_MILLISECONDS = re.compile(rb'"([ET])":([0-9]{13})(?=[,}])')
+_MICROSECONDS = re.compile(rb'"([ET])":([0-9]{13})[0-9]{3}(?=[,}])')
+_KLINE_MILLISECONDS = re.compile(rb'"([EtT])":([0-9]{13})(?=[,}])')
+_KLINE_MICROSECONDS = re.compile(rb'"([EtT])":([0-9]{13})[0-9]{3}(?=[,}])')
+
+
+class RecordingFeed:
+    """A `Feed` of a `RecordingSource`: begins at the present when it first asks for something recorded."""
+
+    def __init__(self, source: RecordingSource) -> None:
+        self._source = source
+        self._cursor: int | None = None
+
+    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+        source = self._source
+        if self._cursor is None:
+            if not source.plays(streams):
+                await source.clock.sleep(_MOMENT_S)
+                return []
+            self._cursor = source.position
+            source.begin()
+        end = source.second_end(self._cursor)
+        if math.isinf(source.speed):
+            source.publish(end)
+        else:
+            source.advance()
+            end = min(end, source.position)
+        if self._cursor == end:
+            await source.clock.sleep(min(source.due_in_s(), _MOMENT_S))
+            return []
+        await source.clock.sleep(0)
+        wanted = source.streams.intersection(streams)
+        frames = [
+            Frame(source.log[at].stream, in_unit(source.payload(at), microseconds=microseconds))
+            for at in range(self._cursor, end)
+            if source.log[at].stream in wanted
+        ]
+        self._cursor = end
+        return [frame for frame in frames if frame.payload]
+
+
+def in_unit(payload: bytes, *, microseconds: bool) -> bytes:
+    """Return a raw event with its times in the unit asked for; everything else stays as it is, to the byte."""
+    # In other events "t" is a trade's id.
+    kline = payload.startswith(b'{"e":"kline"')
+    if microseconds:
+        return (_KLINE_MILLISECONDS if kline else _MILLISECONDS).sub(rb'"\1":\g<2>000', payload)
+    return (_KLINE_MICROSECONDS if kline else _MICROSECONDS).sub(rb'"\1":\2', payload)
+
+
+_TICKER = "@miniTicker"
+
+
+class RecordingSource:
+    """
+    A `MarketSource` that replays files, given in any order.
+
+    Raises:
+        UsageError: If a file cannot be replayed, none is given, or the speed is not above zero.
+    """
+
+    def __init__(self, files: Iterable[Path | str], *, speed: float = 1.0, clock: Clock | None = None) -> None:
+        if not speed > 0:
+            raise UsageError("A recording is replayed at a speed above zero, or at max.")
+        recorded = [read_recording(Path(file)) for file in files]
+        if not recorded:
+            raise UsageError("Name at least one recording to replay.")
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.speed = speed
+        frames = _merged(file.frames for file in recorded)
+        self._symbols = described(frames, recorded)
+        self._published = {symbol.name: PublishedSymbol(symbol.name) for symbol in self._symbols}
+        for file in recorded:
+            if file.interval is not None:
+                self._published[file.symbol].add_history(file.interval, file.klines)
+        self.log, self._times_us = _with_tickers(frames)
+        self._receive_us = [frame.receive_us for frame in self.log]
+        self._computed: dict[int, bytes] = {}
+        ends_us = [file.interval.next_open_us(file.klines[-1].open_time_us) for file in recorded if file.interval]
+        self._rest_us = max(ends_us, default=0)
+        self.streams = {frame.stream for frame in self.log}
+        self.position = 0
+        self._began_s: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything has been published."""
+        return self.position == len(self.log)
+
+    def now_us(self) -> int:
+        self.advance()
+        return self._reached_us()
+
+    def symbols(self) -> Sequence[Symbol]:
+        return self._symbols
+
+    def trade_ids(self, symbol: str) -> tuple[int, int] | None:
+        self.advance()
+        return self._published[symbol].trade_ids()
+
+    def first_id_from(self, symbol: str, time_us: int) -> int:
+        self.advance()
+        return self._published[symbol].first_id_from(time_us)
+
+    def trades(self, symbol: str, first_id: int, limit: int) -> list[Trade]:
+        self.advance()
+        return self._published[symbol].trades(first_id, limit)
+
+    async def klines(
+        self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[Candle]:
+        return self._published[symbol].klines(interval, self.now_us(), start_us, end_us, limit)
+
+    async def day(self, symbol: str) -> RollingDay | None:
+        return self._published[symbol].day(self.now_us())
+
+    def quote(self, symbol: str) -> Quote | None:
+        self.advance()
+        return self._published[symbol].quote()
+
+    def open_feed(self) -> Feed:
+        return RecordingFeed(self)
+
+    def plays(self, streams: Collection[str]) -> bool:
+        """Whether any of these streams has to do with the recording: recorded, or made from it."""
+        return any(
+            stream in self.streams or (stream.islower() and stream.partition("@kline_")[0].upper() in self._published)
+            for stream in streams
+        )
+
+    def begin(self) -> None:
+        """Let the replay begin; without effect once it has."""
+        if self._began_s is None:
+            self._began_s = self.clock.monotonic_s()
+
+    def advance(self) -> None:
+        """Publish what is due by the recorded pace, whether anyone listens or not."""
+        if self._began_s is None or math.isinf(self.speed) or self.finished:
+            return
+        elapsed_us = (self.clock.monotonic_s() - self._began_s) * self.speed * SECOND_US
+        self.publish(bisect_right(self._receive_us, self._receive_us[0] + elapsed_us))
+
+    def due_in_s(self) -> float:
+        """How long until the next frame is due by the recorded pace; infinite where none is."""
+        if self._began_s is None or self.finished:
+            return math.inf
+        at_s = (self._receive_us[self.position] - self._receive_us[0]) / SECOND_US / self.speed
+        return max(at_s - (self.clock.monotonic_s() - self._began_s), 0.0)
+
+    def publish(self, position: int) -> None:
+        """Make the log's first ``position`` frames known; the past does not come back."""
+        for at in range(self.position, position):
+            self.position = at + 1
+            frame = self.log[at]
+            symbol = self._published.get(frame.stream.partition("@")[0].upper())
+            if symbol is None:
+                continue
+            if frame.trade is not None:
+                symbol.add(frame.trade)
+            elif frame.payload is not None and frame.stream.endswith("@bookTicker"):
+                symbol.book = frame.payload
+            elif frame.payload is None:
+                day = symbol.day(self._reached_us())
+                self._computed[at] = b"" if day is None else day_event(day, microseconds=False)
+
+    def _reached_us(self) -> int:
+        """The exchange's time at the position."""
+        return self._times_us[max(self.position - 1, 0)] if self._times_us else self._rest_us
+
+    def second_end(self, position: int) -> int:
+        """Return the position after the last frame of the exchange's second that holds the one at ``position``."""
+        if position >= len(self.log):
+            return len(self.log)
+        second_end_us = self._times_us[position] // SECOND_US * SECOND_US + SECOND_US - 1
+        return bisect_right(self._times_us, second_end_us, lo=position)
+
+    def payload(self, at: int) -> bytes:
+        """Return the raw event of a published frame as recorded or computed; empty where there is none."""
+        frame = self.log[at]
+        if frame.payload is not None:
+            return frame.payload
+        if frame.trade is not None:
+            return trade_event(frame.trade, microseconds=frame.trade.time_us % 1000 != 0)
+        return self._computed[at]
+
+
+def _merged(files: Iterable[list[RecordedFrame]]) -> list[RecordedFrame]:
+    """Return the frames of all files in order of receipt, each trade once."""
+    held: dict[str, IdRanges] = {}
+    merged = []
+    for frame in heapq.merge(*files, key=lambda frame: frame.receive_us):
+        trade = frame.trade
+        # Recordings that overlap hold the same trade twice.
+        if trade is None or held.setdefault(frame.stream, IdRanges()).add(trade.trade_id):
+            merged.append(frame)
+    return merged
+
+
+def _with_tickers(frames: list[RecordedFrame]) -> tuple[list[RecordedFrame], list[int]]:
+    """Return the log with a place for each rolling-day ticker, and the exchange's time at each of its frames."""
+    recorded = {frame.stream for frame in frames}
+    log: list[RecordedFrame] = []
+    times_us: list[int] = []
+    now_us = next((frame.time_us for frame in frames if frame.time_us is not None), 0)
+    changed: dict[str, None] = {}
+    for frame in frames:
+        then_us = now_us
+        now_us = max(now_us, frame.time_us or 0, frame.trade.time_us if frame.trade else 0)
+        if now_us // SECOND_US > then_us // SECOND_US:
+            log += [RecordedFrame(frame.receive_us, stream, None, None, None) for stream in changed]
+            times_us += [then_us] * len(changed)
+            changed.clear()
+        if frame.trade is not None:
+            ticker = frame.stream.partition("@")[0] + _TICKER
+            if ticker not in recorded:
+                changed[ticker] = None
+        log.append(frame)
+        times_us.append(now_us)
+    return log, times_us

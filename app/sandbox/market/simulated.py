@@ -1,0 +1,360 @@
+"""
+The simulated market: a seeded exchange of some twenty pairs, as of the clock it is given.
+
+`SimulatedPair` knows every trade that ever happens; this adds the present: what the clock has reached is published,
+what it has not does not exist. Trades, klines, tickers and streams all read the same pairs, so they agree. Klines are
+folded from the pairs' seconds and kept by the hour, which makes long intervals of deep history cheap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from app.concurrency.system_clock import SystemClock
+from app.market.candle import Candle
+from app.market.errors import UsageError
+from app.market.interval import SECOND_US, Interval
+from app.market.ports.clock import Clock
+from app.market.symbol import TRADING, Symbol
+from app.market.trade import DayTicker, Quote, Trade
+from app.market.units import E8, parse_e8
+from app.sandbox.market.folded_history import FoldedHistory, fill_empty
+from app.sandbox.market.pair import DAY_S, LISTED_US, SimulatedPair
+from app.sandbox.market.trade_tape import hashed, tape_for
+from app.sandbox.source import Feed, Frame, RollingDay
+from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
+
+if TYPE_CHECKING:
+    pass
+
+_TICKER = "@miniTicker"
+_TICKER_WAIT_S = 0.02
+_PREPARED_EARLY = 1.2  # how much faster than time the next second is made
+
+
+class PublishedSecond:
+    """The trades of one symbol and second, its future included, with their events as text; all connections share it."""
+
+    def __init__(self, trades: Sequence[Trade]) -> None:
+        self.trades = trades
+        self.times_us = [trade.time_us for trade in trades]
+        self._events: dict[tuple[str, bool], list[bytes]] = {}
+
+    def events(self, kind: str, first: int, end: int, *, microseconds: bool) -> list[bytes]:
+        """Return the ``trade`` or ``aggTrade`` events of the second's trades ``first`` to ``end``, exclusive."""
+        events = self._events.setdefault((kind, microseconds), [])
+        # Written as they are due: a whole busy second at once would hold up the loop.
+        event = trade_event if kind == "trade" else aggregate_event
+        events += [event(trade, microseconds=microseconds) for trade in self.trades[len(events) : end]]
+        return events[first:end]
+
+
+class SimulatedFeed:
+    """A `Feed` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
+
+    def __init__(self, market: SimulatedMarket, clock: Clock) -> None:
+        self._market = market
+        self._clock = clock
+        self._until_us = clock.now_us()
+        self._days: asyncio.Future[list[Frame]] | None = None
+
+    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+        if self._until_us + self._market.tick_s * SECOND_US > self._clock.now_us():
+            await self._clock.sleep(self._market.tick_s)
+        after_us = self._until_us
+        second_us = (after_us + 1) // SECOND_US * SECOND_US
+        until_us = max(min(self._clock.now_us(), second_us + SECOND_US - 1), after_us)
+        self._until_us = until_us
+        ends_second = (until_us + 1) // SECOND_US > second_us // SECOND_US
+        frames = await self._tickers(streams, begin=ends_second, microseconds=microseconds)
+        for stream in streams:
+            frames += self._events(stream, second_us, after_us, until_us, microseconds=microseconds)
+        self._prepare(streams, until_us)
+        return frames
+
+    def _events(
+        self, stream: str, second_us: int, after_us: int, until_us: int, *, microseconds: bool
+    ) -> Sequence[Frame]:
+        """Return the trades of one stream, or the quote after the last of them, in ``(after_us, until_us]``."""
+        name, _, kind = stream.partition("@")
+        if name != name.lower():
+            return ()  # the exchange's stream names are lower case; others stay silent
+        second = self._market.second(name.upper(), second_us)
+        first, end = bisect_right(second.times_us, after_us), bisect_right(second.times_us, until_us)
+        if first == end:
+            return ()
+        if kind == "bookTicker":
+            return (Frame(stream, quote_event(self._market.quote_after(second.trades[end - 1], until_us))),)
+        if kind not in ("trade", "aggTrade"):
+            return ()
+        events = second.events(kind, first, end, microseconds=microseconds)
+        return [Frame(stream, event) for event in events]
+
+    def _prepare(self, streams: Collection[str], now_us: int) -> None:
+        """Compute the next second of some symbols: all at once, at its begin, would hold up a busy market's loop."""
+        symbols = sorted({name.upper() for name, _, _ in (stream.partition("@") for stream in streams) if name})
+        second_us, within_us = now_us // SECOND_US * SECOND_US, now_us % SECOND_US
+        first = int(within_us / SECOND_US * len(symbols) * _PREPARED_EARLY)
+        count = math.ceil(len(symbols) * _PREPARED_EARLY * self._market.tick_s) + 1
+        for symbol in symbols[first : first + count]:
+            self._market.second(symbol, second_us + SECOND_US)
+
+    async def _tickers(self, streams: Collection[str], *, begin: bool, microseconds: bool) -> list[Frame]:
+        """Return the rolling days begun before, once they are there; a trade never waits for them."""
+        wanted = [stream for stream in streams if stream.endswith(_TICKER)]
+        if begin and wanted and self._days is None:
+            compute = partial(self._day_frames, wanted, microseconds=microseconds)
+            self._days = asyncio.get_running_loop().run_in_executor(None, compute)
+        if self._days is None:
+            return []
+        await asyncio.wait([self._days], timeout=_TICKER_WAIT_S)
+        if not self._days.done():
+            return []
+        frames, self._days = self._days.result(), None
+        return frames
+
+    def _day_frames(self, streams: Sequence[str], *, microseconds: bool) -> list[Frame]:
+        """Blocks: a day that nobody has asked for yet takes a while."""
+        frames = []
+        for stream in streams:
+            name = stream.removesuffix(_TICKER)
+            day = self._market.day_now(name.upper()) if name == name.lower() else None
+            if day is not None:
+                frames.append(Frame(stream, day_event(day, microseconds=microseconds)))
+        return frames
+
+
+_DAY_US = DAY_S * SECOND_US
+_MINUTE_US = 60 * SECOND_US
+_SECONDS_KEPT = 4
+_TICK_S, _FLOOD_TICK_S = 0.05, 0.01
+_FLOOD_PER_S = 5_000.0
+_PREPARED, _PREPARED_ROWS = 6, 1000
+_MINUTE = Interval.parse("1m")
+_NOTHING = PublishedSecond(())
+
+
+class Listing(NamedTuple):
+    """One pair as the market is made of it: amounts as text; ``share`` is its part of all trades."""
+
+    base: str
+    price: str
+    tick: str
+    step: str
+    share: float
+    status: str = TRADING
+    quote: str = "USDT"
+
+
+LISTINGS = (
+    Listing("BTC", "60000", "0.01", "0.00001", 25.0),
+    Listing("ETH", "2600", "0.01", "0.0001", 18.0),
+    Listing("SOL", "150", "0.01", "0.001", 10.0),
+    Listing("BNB", "560", "0.01", "0.001", 6.0),
+    Listing("ADA", "0.35", "0.0001", "0.1", 5.0),
+    Listing("XRP", "0.55", "0.0001", "1", 7.0),
+    Listing("DOGE", "0.11", "0.00001", "1", 7.0),
+    Listing("AVAX", "24", "0.01", "0.01", 3.0),
+    Listing("LINK", "11", "0.01", "0.01", 3.0),
+    Listing("DOT", "4.6", "0.001", "0.01", 2.0),
+    Listing("LTC", "65", "0.01", "0.001", 2.0),
+    Listing("TRX", "0.15", "0.0001", "0.1", 3.0),
+    Listing("UNI", "7.2", "0.001", "0.01", 1.0),
+    Listing("ATOM", "4.8", "0.001", "0.01", 0.8),
+    Listing("SHIB", "0.00001400", "0.00000001", "1", 4.0),
+    Listing("ETH", "0.043", "0.00001", "0.001", 2.0, quote="BTC"),
+    Listing("ADA", "0.00000590", "0.00000001", "1", 0.15, quote="BTC"),
+    Listing("NKN", "0.08", "0.0001", "1", 0.05),
+    Listing("币安人生", "0.12", "0.0001", "0.1", 1.0),
+    Listing("LUNA", "80", "0.01", "0.01", 0.0, status="BREAK"),
+)
+
+
+class SimulatedMarket:
+    """
+    A `MarketSource` invented from ``seed``: equal seeds and rates make equal markets, whenever they are started.
+
+    ``history`` is how far back it remembers, ``rate`` how many trades all pairs have together in an average second.
+    ``tick_s``: how often its streams publish what happened since. In a flood that is oftener than a screen shows it.
+
+    Raises:
+        UsageError: If the rate is too high to simulate, or the history is none.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        symbols: Sequence[Listing] = LISTINGS,
+        *,
+        history: timedelta = timedelta(days=90),
+        rate: float = 60.0,
+        clock: Clock | None = None,
+    ) -> None:
+        if history <= timedelta(0) or not rate > 0:
+            raise UsageError("The simulated market needs a history and a rate above zero.")
+        self._clock = clock if clock is not None else SystemClock()
+        wanted_us = self._clock.now_us() - history // timedelta(microseconds=1)
+        self.tick_s = _FLOOD_TICK_S if rate >= _FLOOD_PER_S else _TICK_S
+        self._begin_us = max(wanted_us - wanted_us % _DAY_US, LISTED_US)
+        self._symbols = tuple(_symbol(listing) for listing in symbols)
+        shares = sum(listing.share for listing in symbols)
+        tape = tape_for(seed)
+        self._pairs = {
+            symbol.name: SimulatedPair(
+                seed,
+                symbol,
+                price_e8=parse_e8(listing.price),
+                trades_per_s=rate * listing.share / shares,
+                tape=tape,
+            )
+            for symbol, listing in zip(self._symbols, symbols, strict=True)
+            if symbol.is_trading
+        }
+        self._histories = {name: FoldedHistory(pair) for name, pair in self._pairs.items()}
+        self._first_ids: dict[str, int] = {}
+        self._seconds: OrderedDict[tuple[str, int], PublishedSecond] = OrderedDict()
+
+    def prepare(self) -> None:
+        """Compute what a window asks for first, so that it is there by then: of the pairs that trade most. Blocks."""
+        for name in tuple(self._pairs)[:_PREPARED]:
+            self._klines(name, _MINUTE, None, None, _PREPARED_ROWS)
+            self.day_now(name)
+
+    def now_us(self) -> int:
+        return self._clock.now_us()
+
+    def symbols(self) -> Sequence[Symbol]:
+        return self._symbols
+
+    def trade_ids(self, symbol: str) -> tuple[int, int] | None:
+        pair = self._pairs.get(symbol)
+        if pair is None:
+            return None
+        if symbol not in self._first_ids:
+            self._first_ids[symbol] = pair.first_id_from(self._begin_us)
+        first, end = self._first_ids[symbol], pair.first_id_from(self.now_us() + 1)
+        return (first, end - 1) if end > first else None
+
+    def first_id_from(self, symbol: str, time_us: int) -> int:
+        pair = self._pairs.get(symbol)
+        return 0 if pair is None else pair.first_id_from(min(max(time_us, self._begin_us), self.now_us() + 1))
+
+    def trades(self, symbol: str, first_id: int, limit: int) -> list[Trade]:
+        ids = self.trade_ids(symbol)
+        if ids is None:
+            return []
+        first, end = max(first_id, ids[0]), min(max(first_id, ids[0]) + limit, ids[1] + 1)
+        pair = self._pairs[symbol]
+        return pair.as_trades(pair.trades(first, end)) if first < end else []
+
+    async def klines(
+        self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[Candle]:
+        if symbol not in self._pairs:
+            return []
+        return await asyncio.to_thread(self._klines, symbol, interval, start_us, end_us, limit)
+
+    async def day(self, symbol: str) -> RollingDay | None:
+        return await asyncio.to_thread(self.day_now, symbol)
+
+    def quote(self, symbol: str) -> Quote | None:
+        ids = self.trade_ids(symbol)
+        if ids is None:
+            return None
+        (trade,) = self.trades(symbol, ids[1], 1)
+        return self.quote_after(trade, self.now_us())
+
+    def quote_after(self, trade: Trade, time_us: int) -> Quote:
+        """Return the best bid and ask at a time when ``trade`` is the newest."""
+        pair = self._pairs[trade.symbol]
+        tick, step = pair.symbol.tick_size_e8, pair.symbol.step_size_e8
+        bid = trade.price_e8 if trade.is_buyer_maker else trade.price_e8 - tick
+        update = (time_us - LISTED_US) // 1000
+        noise = hashed(trade.trade_id, np.array([update, ~update], np.int64)) % np.uint64(4000)
+        bids, asks = (int(number) * step * pair.lot for number in noise + np.uint64(1))
+        return Quote(trade.symbol, update, bid, bids, bid + tick, asks)
+
+    def open_feed(self) -> Feed:
+        return SimulatedFeed(self, self._clock)
+
+    def second(self, symbol: str, second_us: int) -> PublishedSecond:
+        """Return the trades of the second that begins then, its future included; none for what does not trade."""
+        pair, key = self._pairs.get(symbol), (symbol, second_us)
+        if pair is None:
+            return _NOTHING
+        kept = self._seconds.get(key)
+        if kept is None:
+            second = (second_us - LISTED_US) // SECOND_US
+            kept = PublishedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
+            self._seconds[key] = kept
+            while len(self._seconds) > _SECONDS_KEPT * len(self._symbols):
+                self._seconds.popitem(last=False)
+        return kept
+
+    def _klines(
+        self, symbol: str, interval: Interval, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[Candle]:
+        now_us = self.now_us()
+        first_slot = interval.slot(self._first_trade_us(symbol))
+        last_slot = interval.slot(now_us if end_us is None else min(end_us, now_us))
+        if start_us is None:
+            first_slot = max(first_slot, last_slot - limit + 1)
+        else:
+            first_slot = max(first_slot, interval.slot(start_us - 1) + 1)
+            last_slot = min(last_slot, first_slot + limit - 1)
+        begin_us, end_us = interval.slot_open_us(first_slot), interval.slot_open_us(last_slot + 1)
+        if first_slot > last_slot or begin_us > now_us:
+            return []
+        from_us = max(begin_us, self._begin_us)
+        candles = self._histories[symbol].candles(interval, from_us, end_us, now_us)
+        close_e8 = self._close_before(symbol, from_us)
+        return fill_empty(candles, interval, begin_us, end_us, close_e8=close_e8, now_us=now_us)
+
+    def day_now(self, symbol: str) -> RollingDay | None:
+        """Return what `day` does; blocks."""
+        if symbol not in self._pairs:
+            return None
+        now_us = self.now_us()
+        # The window moves by whole minutes, so that its minutes can be kept.
+        begin_us = max((now_us - _DAY_US) // _MINUTE_US * _MINUTE_US + _MINUTE_US, self._begin_us)
+        whole = self._histories[symbol].whole(begin_us, now_us + 1)
+        if whole is None or whole.first_trade_id is None or whole.last_trade_id is None:
+            return None
+        (newest,) = self.trades(symbol, whole.last_trade_id, 1)
+        ticker = DayTicker(
+            symbol,
+            now_us,
+            whole.open_e8,
+            whole.high_e8,
+            whole.low_e8,
+            whole.close_e8,
+            whole.volume_e8,
+            whole.quote_volume_e16 // E8,
+        )
+        previous_e8 = self._close_before(symbol, begin_us) or whole.open_e8
+        ids = whole.first_trade_id, whole.last_trade_id
+        return RollingDay(ticker, begin_us, whole.trades, *ids, previous_e8, newest.quantity_e8)
+
+    def _first_trade_us(self, symbol: str) -> int:
+        ids = self.trade_ids(symbol)
+        return self.now_us() + 1 if ids is None else self.trades(symbol, ids[0], 1)[0].time_us
+
+    def _close_before(self, symbol: str, time_us: int) -> int:
+        """Return the price of the last trade before that time; 0 where there was none."""
+        pair = self._pairs[symbol]
+        before = pair.first_id_from(time_us) - 1
+        return int(pair.trades(before, before + 1).price[0]) * pair.symbol.tick_size_e8 if before >= 0 else 0
+
+
+def _symbol(listing: Listing) -> Symbol:
+    tick_e8, step_e8 = parse_e8(listing.tick), parse_e8(listing.step)
+    return Symbol(listing.base + listing.quote, listing.base, listing.quote, tick_e8, step_e8, listing.status)

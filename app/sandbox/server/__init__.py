@@ -1,0 +1,1 @@
+"""The loopback server: Binance's protocol, its limits, and faults on demand."""

@@ -1,0 +1,272 @@
+"""
+One WebSocket connection: its subscriptions, its frames out, its pings, and its end.
+
+The connection pulls frames from its feed, puts them through its faults, and writes them in batches: whole WebSocket
+frames joined into one write, then a wait until the client has read enough. So a client sets its own pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import WSMsgType, web
+
+from app.market.candle import Candle
+from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
+from app.sandbox import wire
+from app.sandbox.server.faults import StreamFaults
+from app.sandbox.server.garbage import Message
+from app.sandbox.server.subscriptions import Subscriptions
+from app.sandbox.source import Feed, Frame, MarketSource
+from app.sandbox.wire import kline_event
+
+_ROWS = 1000
+_INTERVALS = {f"kline_{interval.name}": interval for interval in EXCHANGE_INTERVALS}
+
+
+class KlinePusher:
+    """
+    Says when a candle is to be sent: every second of exchange time for 1s, every two for the rest, if it changed.
+
+    A candle that closes is sent once more as closed.
+    """
+
+    def __init__(self, source: MarketSource) -> None:
+        self._source = source
+        self._sent: dict[str, Candle] = {}
+        self._second = -1
+
+    async def frames(self, streams: Collection[str], *, microseconds: bool) -> list[Frame]:
+        """Return the frames due now."""
+        wanted = [stream for stream in streams if stream.partition("@")[2] in _INTERVALS]
+        second = self._source.now_us() // SECOND_US
+        if not wanted or second == self._second:
+            return []
+        self._second = second
+        known = {symbol.name for symbol in self._source.symbols()}
+        frames = []
+        for stream in wanted:
+            name, _, kind = stream.partition("@")
+            interval = _INTERVALS[kind]
+            if name == name.lower() and name.upper() in known and (interval.seconds == 1 or second % 2 == 0):
+                for candle in await self._due(stream, name.upper(), interval):
+                    event = kline_event(
+                        name.upper(), interval, candle, self._source.now_us(), microseconds=microseconds
+                    )
+                    frames.append(Frame(stream, event))
+        return frames
+
+    async def _due(self, stream: str, symbol: str, interval: Interval) -> list[Candle]:
+        sent = self._sent.get(stream)
+        newest = await self._source.klines(
+            symbol, interval, start_us=None if sent is None else sent.open_time_us, end_us=None, limit=_ROWS
+        )
+        if sent is None:
+            newest = newest[-1:]
+        if newest:
+            self._sent[stream] = newest[-1]
+        return [candle for candle in newest if candle != sent]
+
+
+_SHUTDOWN_STREAM = "!serverShutdown"
+_CLOSE_WAIT_S = 2.0
+_LEAST_WAIT_S = 0.01
+_PING = 0x89  # the first byte of a whole ping frame (RFC 6455, 5.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    The exchange's limits, to be lowered by tests.
+
+    ``attempts`` counts connections in five minutes, ``weight_per_minute`` REST requests by their weight.
+    """
+
+    ping_every_s: float = 20.0
+    pong_within_s: float = 60.0
+    lifetime_s: float = 24 * 3600.0
+    shutdown_notice_s: float = 10.0
+    messages_per_s: int = 5
+    attempts: int = 300
+    weight_per_minute: int = wire.WEIGHT_PER_MINUTE
+
+
+class Connection:
+    """
+    One client. A test may change ``faults``, and `cut`, `close` or `announce_shutdown` at any time.
+
+    ``wrapped`` is whether events come with their stream's name, ``microseconds`` the time unit asked for.
+    """
+
+    def __init__(
+        self,
+        request: web.Request,
+        source: MarketSource,
+        limits: Limits,
+        faults: StreamFaults,
+        streams: list[str],
+        *,
+        wrapped: bool,
+        microseconds: bool,
+    ) -> None:
+        self.faults = faults
+        self.subscriptions = Subscriptions(streams)
+        self.wrapped = wrapped
+        self.microseconds = microseconds
+        self.messages_sent = 0
+        self._request = request
+        self._source = source
+        self._feed: Feed = source.open_feed()
+        self._klines = KlinePusher(source)
+        self._limits = limits
+        # A limit of 0 makes every send wait while the client's buffer is full.
+        self._socket = web.WebSocketResponse(autoping=False, compress=False, timeout=_CLOSE_WAIT_S, writer_limit=0)
+        self._incoming: deque[float] = deque(maxlen=limits.messages_per_s + 1)
+        self._unanswered: set[bytes] = set()
+        self._pong_due_s: float | None = None
+
+    async def run(self) -> web.WebSocketResponse:
+        """Serve the client until either side ends the connection."""
+        await self._socket.prepare(self._request)
+        tasks = [asyncio.create_task(work) for work in (self._receive(), self._send(), self._keep_alive())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, ConnectionError):
+                raise result
+        return self._socket
+
+    def cut(self, *, mid_frame: bool = False) -> None:
+        """End the TCP connection without a close frame; with ``mid_frame``, inside a message."""
+        transport = self._request.transport
+        if transport is None:
+            return
+        if mid_frame:
+            transport.write(_text_frame(b'{"e":"trade","E":1,"s":"BTCUSDT"}')[:12])
+            transport.close()  # which writes out what is buffered, or the half frame would be lost with the rest
+        else:
+            transport.abort()
+
+    def scramble(self) -> None:
+        """Send bytes that are no WebSocket frame; the client has to give the connection up."""
+        transport = self._request.transport
+        if transport is not None:
+            transport.write(b"\xf3\xff\xff\xff scrambled")
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Close in the protocol's way with that code; 1006 has none on the wire and cuts."""
+        if code == 1006:
+            self.cut()
+            return
+        with suppress(ConnectionError):
+            try:
+                async with asyncio.timeout(_CLOSE_WAIT_S):
+                    await self._socket.close(code=code, message=reason.encode())
+            except TimeoutError:
+                self.cut()  # a client that does not read would not take the close frame either
+
+    async def send(self, text: bytes) -> None:
+        """Send one text message past all faults."""
+        await self._write([Message("", text)])
+
+    async def announce_shutdown(self) -> None:
+        """Tell the client that the connection is about to end."""
+        event = wire.shutdown_event(self._source.now_us(), microseconds=self.microseconds)
+        await self._write([self._message(Frame(_SHUTDOWN_STREAM, event))])
+
+    async def _receive(self) -> None:
+        loop = asyncio.get_running_loop()
+        async for message in self._socket:
+            now_s = loop.time()
+            self._incoming.append(now_s)
+            if len(self._incoming) > self._limits.messages_per_s and now_s - self._incoming[0] < 1.0:
+                await self.close(1008, "Too many requests")
+                return
+            if self.faults.silent:
+                continue
+            if message.type is WSMsgType.PING:
+                await self._socket.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._on_pong(bytes(message.data))
+            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                await self._write([Message("", self.subscriptions.answer(message.data))])
+
+    async def _send(self) -> None:
+        while True:
+            streams = self.subscriptions.names()
+            frames = [*await self._feed.frames(streams, microseconds=self.microseconds)]
+            frames += await self._klines.frames(streams, microseconds=self.microseconds)
+            messages = self.faults.applied([self._message(frame) for frame in frames])
+            if messages:
+                await self._write(messages)
+
+    async def _keep_alive(self) -> None:
+        loop = asyncio.get_running_loop()
+        begin_s = loop.time()
+        end_s = begin_s + self._limits.lifetime_s
+        ping_s = begin_s + self._limits.ping_every_s
+        notice_s: float | None = end_s - self._limits.shutdown_notice_s
+        while (now_s := loop.time()) < end_s:
+            if self._pong_due_s is not None and now_s >= self._pong_due_s and not self.faults.silent:
+                await self.close(1008, "Pong timeout")
+                return
+            if notice_s is not None and now_s >= notice_s:
+                notice_s = None
+                await self.announce_shutdown()
+            if now_s >= ping_s:
+                ping_s += self._limits.ping_every_s
+                self._ping(now_s)
+            due = [at_s for at_s in (ping_s, notice_s, self._pong_due_s, end_s) if at_s is not None]
+            await asyncio.sleep(max(min(due) - loop.time(), _LEAST_WAIT_S))
+        await self.close(1001, "Connection lifetime reached")
+
+    def _ping(self, now_s: float) -> None:
+        if self.faults.silent:
+            return
+        payload = str(self._source.now_us() // 1000).encode()
+        self._unanswered.add(payload)
+        transport = self._request.transport
+        if transport is not None:
+            # Not by the socket, which would wait for a client that does not read, and never find it late.
+            transport.write(bytes((_PING, len(payload))) + payload)
+        if self._pong_due_s is None:
+            self._pong_due_s = now_s + self._limits.pong_within_s
+
+    def _on_pong(self, payload: bytes) -> None:
+        # Pongs nobody asked for do not count.
+        if payload in self._unanswered:
+            self._unanswered.clear()
+            self._pong_due_s = None
+
+    def _message(self, frame: Frame) -> Message:
+        stream, payload = frame
+        if not self.wrapped:
+            return Message(stream, payload)
+        return Message(stream, b'{"stream":"%b","data":%b}' % (stream.encode(), payload))
+
+    async def _write(self, messages: Sequence[Message]) -> None:
+        transport = self._request.transport
+        if transport is None or transport.is_closing() or self._socket.closed:
+            raise ConnectionResetError("the client is gone")
+        self.messages_sent += len(messages)
+        if len(messages) > 1:
+            transport.write(b"".join([_text_frame(text) for _, text in messages[:-1]]))
+        await self._socket.send_frame(messages[-1].text, WSMsgType.TEXT)
+
+
+def _text_frame(text: bytes) -> bytes:
+    """Return the WebSocket frame of one text message as a server sends it: whole and unmasked (RFC 6455, 5.2)."""
+    length = len(text)
+    if length < 126:
+        return bytes((0x81, length)) + text
+    if length < 65536:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + text
+    return b"\x81\x7f" + length.to_bytes(8, "big") + text

@@ -1,0 +1,230 @@
+"""
+The sandbox exchange: a loopback server that speaks Binance spot's protocol, WebSocket and REST, on one port.
+
+It turns a `MarketSource` (a recording, or a simulated market) into what a client would meet at the exchange, with its
+limits and its errors, and with `Faults` to be switched on while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections import deque
+
+from aiohttp import web
+
+from app.concurrency.system_clock import SystemClock
+from app.market.errors import UsageError
+from app.market.ports.clock import Clock
+from app.sandbox import wire
+from app.sandbox.server.connection import Connection, Limits
+from app.sandbox.server.faults import Faults, RestFault, RestFaults
+from app.sandbox.server.request_weights import WeightBudget
+from app.sandbox.server.rest import ApiError, RestApi
+from app.sandbox.server.subscriptions import MAX_STREAMS
+from app.sandbox.source import MarketSource
+
+_ATTEMPTS_WINDOW_S = 300.0
+_TURNS = 4  # as many as one client of ours asks for at once
+_NOBODY_WAITS = 499
+_TIME_UNITS = {"MICROSECOND": True, "MILLISECOND": False}
+
+
+class SandboxServer:
+    """
+    Serves one source to any number of clients.
+
+    `start` binds the port (0: any free one) and returns; `stop` ends every connection. ``faults`` and each of
+    ``connections`` may be changed at any time from the loop the server runs on, and so may ``limits``, which hold for
+    connections made from then on.
+    """
+
+    def __init__(
+        self,
+        source: MarketSource,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        faults: Faults | None = None,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.faults = faults if faults is not None else Faults()
+        self.connections: list[Connection] = []
+        self._source = source
+        self._host = host
+        self._port = port
+        self.limits = limits if limits is not None else Limits()
+        self._clock = clock if clock is not None else SystemClock()
+        self._rest = RestApi(source, weight_per_minute=self.limits.weight_per_minute)
+        self._budget = WeightBudget(self.limits.weight_per_minute)
+        self._attempts: deque[float] = deque()
+        self._runner: web.AppRunner | None = None
+        self._turns = asyncio.Semaphore(_TURNS)
+
+    @property
+    def source(self) -> MarketSource:
+        """The market it serves."""
+        return self._source
+
+    @property
+    def port(self) -> int:
+        """The port, once started."""
+        return self._port
+
+    @property
+    def ws_url(self) -> str:
+        """The base of the WebSocket streams, without a path."""
+        return f"ws://{self._host}:{self._port}"
+
+    @property
+    def rest_url(self) -> str:
+        """The base of the REST endpoints, without a path."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def rest_faults(self) -> RestFaults:
+        """The REST part of the faults."""
+        return self.faults.rest
+
+    async def start(self) -> None:
+        """
+        Begin to serve.
+
+        Raises:
+            UsageError: If the port cannot be had.
+        """
+        application = web.Application()
+        application.router.add_get("/ws", self._on_raw)
+        application.router.add_get("/ws/{streams:.*}", self._on_raw)
+        application.router.add_get("/stream", self._on_combined)
+        application.router.add_get("/api/{path:.*}", self._on_rest)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            raise UsageError(_bind_failure(self._host, self._port, error)) from error
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """End every connection and free the port."""
+        if self._runner is None:
+            return
+        for connection in list(self.connections):
+            connection.cut()
+        await self._runner.cleanup()
+        self._runner = None
+
+    async def _on_raw(self, request: web.Request) -> web.StreamResponse:
+        streams = request.match_info.get("streams", "")
+        return await self._on_socket(request, streams, wrapped=False)
+
+    async def _on_combined(self, request: web.Request) -> web.StreamResponse:
+        return await self._on_socket(request, request.query.get("streams", ""), wrapped=True)
+
+    async def _on_socket(self, request: web.Request, streams: str, *, wrapped: bool) -> web.StreamResponse:
+        if self.faults.handshakes.delay_s:
+            await asyncio.sleep(self.faults.handshakes.delay_s)
+        status = self.faults.handshakes.take()
+        headers = self.faults.handshakes.headers if status is not None else None
+        if status is None and not self._may_connect():
+            status = 429
+        names = [name for name in streams.split("/") if name]
+        unit = _TIME_UNITS.get(request.query.get("timeUnit", "MILLISECOND").upper())
+        if status is None and (len(names) > MAX_STREAMS or unit is None):
+            status = 400
+        if status is not None:
+            return web.Response(status=status, headers=headers)
+        connection = Connection(
+            request,
+            self._source,
+            self.limits,
+            self.faults.streams.copied(),
+            names,
+            wrapped=wrapped,
+            microseconds=bool(unit),
+        )
+        self.connections.append(connection)
+        self.faults.counts["connections"] += 1
+        try:
+            return await connection.run()
+        finally:
+            self.connections.remove(connection)
+
+    def _may_connect(self) -> bool:
+        now_s = self._clock.monotonic_s()
+        while self._attempts and self._attempts[0] <= now_s - _ATTEMPTS_WINDOW_S:
+            self._attempts.popleft()
+        self._attempts.append(now_s)
+        return len(self._attempts) <= self.limits.attempts
+
+    def _turn(self, request: web.Request) -> contextlib.AbstractAsyncContextManager[None]:
+        """Let long computations wait for each other: those that nobody waits for any more are then not begun."""
+        return self._turns if request.path.lower().endswith("klines") else contextlib.nullcontext()
+
+    async def _on_rest(self, request: web.Request) -> web.StreamResponse:
+        fault = self.faults.rest.take(request.path)
+        if fault is not None:
+            await asyncio.sleep(fault.hang_s)
+        refusal = self._budget.charge(self._rest.weight(request.path, request.query), self._clock.monotonic_s())
+        headers = {"X-MBX-USED-WEIGHT": str(self._budget.used), "X-MBX-USED-WEIGHT-1M": str(self._budget.used)}
+        if fault is not None and fault.body is not None:
+            return _faulty(fault, headers)
+        try:
+            if refusal is not None:
+                status, wait_s = refusal
+                headers["Retry-After"] = str(wait_s)
+                raise ApiError(status, -1003, _too_much(self.limits.weight_per_minute, status, wait_s))
+            unit = request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
+            if unit not in _TIME_UNITS:
+                raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
+            async with self._turn(request):
+                if request.transport is None or request.transport.is_closing():
+                    return web.Response(status=_NOBODY_WAITS)
+                value = await self._rest.answer(request.path, request.query, microseconds=_TIME_UNITS[unit])
+            if fault is not None and fault.change is not None:
+                value = fault.change(value)
+        except ApiError as error:
+            return web.Response(
+                status=error.status, body=error.body, headers=headers, content_type="application/json", charset="utf-8"
+            )
+        body = wire.encode(value)
+        if fault is not None and fault.is_cut:
+            return await _half(request, body)
+        return web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
+
+
+async def _half(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Send half of the answer and hang up."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def _faulty(fault: RestFault, headers: dict[str, str]) -> web.Response:
+    return web.Response(
+        status=fault.status,
+        body=fault.body,
+        headers=headers | fault.headers,
+        content_type="application/json",
+        charset="utf-8",
+    )
+
+
+def _too_much(limit: int, status: int, wait_s: int) -> str:
+    if status == 418:
+        return f"Way too much request weight used; IP banned for {wait_s} seconds."
+    return f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE."
+
+
+def _bind_failure(host: str, port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is in use: choose another with --port, or 0 for any free one."
+    return f"The sandbox cannot listen on {host}, port {port}: choose another with --port, or 0 for any free one."

@@ -1,0 +1,1 @@
+"""Qt meets asyncio: one controller for each part of the window."""

@@ -1,0 +1,29 @@
+"""Applies the palette and what is remembered of the last run to the window and the chart."""
+
+from __future__ import annotations
+
+from app.market.symbol import unknown_symbol
+from app.window.window_state import WindowState
+from widgets.chart.chart_widget import ChartWidget
+from widgets.theme.palettes import palette_of
+from widgets.theme.system_scheme import ColourScheme
+from widgets.window.main_window import MainWindow
+
+
+def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
+    """Give the window theme, symbol and interval before anything is known of the market."""
+    show_palette(window, chart, state, ColourScheme(window))
+    window.set_symbol(unknown_symbol(state.symbol))
+    window.set_interval(state.interval)
+    chart.restore_look(state.chart)
+    window.set_chart_kind(chart.chart_style.kind.title)
+    window.set_text_percent(state.text_percent)
+
+
+def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: ColourScheme) -> None:
+    """Give the window the colours of the state's theme, or of the system's."""
+    scheme.request(state.theme)
+    palette = palette_of(state.theme, state.candle_colours, system_is_dark=scheme.is_dark)
+    window.set_theme(state.theme, state.candle_colours)
+    window.set_palette(palette)
+    chart.set_palette(palette)

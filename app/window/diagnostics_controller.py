@@ -1,0 +1,67 @@
+"""The diagnostics dock's work: sampling the metrics each second, and showing them and the log while it is open."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from app.observability.metric_history import Sampler
+from app.observability.monitoring import Observed
+from app.observability.recent_log import RecentLog
+from widgets.window.main_window import MainWindow
+
+_SAMPLE_MS = 1000
+
+
+class DiagnosticsPage(QObject):
+    """
+    Feeds the window's diagnostics from the ``observed`` engine until `stop`; ``log_folder`` has the log files.
+
+    While the dock is closed it samples, and keeps the last lines of the log, so that both are there when it opens.
+    """
+
+    def __init__(self, observed: Observed, window: MainWindow, log_folder: Path) -> None:
+        super().__init__(window)
+        self._dock = window.diagnostics
+        self._log_folder = log_folder
+        self._sampler = Sampler(observed.metrics)
+        self._log = RecentLog()
+        self._lines_shown = 0
+        logging.getLogger().addHandler(self._log)
+        self._dock.set_note(*_note(observed))
+        self._dock.opened.connect(self._show)
+        self._dock.log.folder_requested.connect(self._open_folder)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_SAMPLE_MS)
+        self._timer.timeout.connect(self._on_second)
+        self._timer.start()
+        if self._dock.isVisible():
+            self._show()
+
+    def stop(self) -> None:
+        """Sample and listen no more; the dock shows what it showed last."""
+        self._timer.stop()
+        logging.getLogger().removeHandler(self._log)
+        self._dock.opened.disconnect(self._show)
+
+    def _on_second(self) -> None:
+        self._sampler.sample()
+        if self._dock.isVisible():
+            self._show()
+
+    def _show(self) -> None:
+        self._dock.metrics.set_views(self._sampler.views())
+        lines, self._lines_shown = self._log.since(self._lines_shown)
+        self._dock.log.add(lines)
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
+
+
+def _note(observed: Observed) -> tuple[str, str]:
+    if observed.problem:
+        return observed.problem, "warning"
+    return (f"Metrics for Prometheus at {observed.url}" if observed.url else ""), "faint"

@@ -1,0 +1,128 @@
+"""
+The chart's bands of missing trades: which gaps are in view, where they stand, and that they are fetched first. Where
+they have been, the candles are read again.
+
+Looked up again in the database when the view leaves what was looked up, or what is missing has changed, once a second
+at most; what is missing no more is gone from the chart at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from app.concurrency.background import in_background
+from app.live.charts.candle_refresh import CandleRenewal
+from app.live.charts.chart_session import ChartSession
+from app.live.charts.gap_placement import PlacedGap, ids_in_view, interval_of_view, placed
+from app.live.engine import Engine
+from app.live.recording.symbol_tracker import SymbolTracker
+from app.market.errors import StoreError
+from app.market.ports.storage import CandleStore
+from app.window.panel_values import gap_band
+from widgets.chart.chart_widget import ChartWidget
+
+logger = logging.getLogger(__name__)
+
+Span = tuple[int, int]
+"""Times from ... up to ..., UTC microseconds."""
+
+
+class GapMarks:
+    """Marks the gaps of one chart. ``begin`` starts a task and looks after it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        chart: ChartWidget,
+        begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
+        self._engine = engine
+        self._chart = chart
+        self._begin = begin
+        self._session: ChartSession | None = None
+        self._gaps: list[PlacedGap] = []
+        self._span: Span = (0, 0)  # that was looked up
+        self._as_of: tuple[object, ...] = ()
+        self._work: asyncio.Task[None] | None = None
+        self._renewal: CandleRenewal | None = None
+        self._renewing: asyncio.Task[None] | None = None
+
+    def show(self, session: ChartSession) -> None:
+        """Mark the gaps of that session's symbol from now on."""
+        for task in (self._work, self._renewing):
+            if task is not None:
+                task.cancel()
+        self._session, self._gaps, self._as_of = session, [], ()
+        tracker = self._engine.recorder.tracker(session.symbol)
+        self._renewal = CandleRenewal(session, tracker) if tracker is not None else None
+
+    def view_moved(self) -> None:
+        """Have what is missing in view fetched first, and looked up where it has not been."""
+        visible = self._chart.visible_range_us()
+        if self._session is None or visible is None:
+            return
+        self._have_fetched(self._session, visible)
+        if visible[0] < self._span[0] or visible[1] > self._span[1]:
+            self.renew()
+
+    def renew(self) -> None:
+        """Bring the marks up to date; call it about once a second."""
+        session, visible = self._session, self._chart.visible_range_us()
+        if session is None or visible is None:
+            return
+        self._renew_candles()
+        tracker = self._engine.recorder.tracker(session.symbol)
+        if tracker is None or not tracker.missing():
+            self._gaps, self._as_of = [], ()
+        elif self._engine.database is not None and (self._work is None or self._work.done()):
+            length_us = max(visible[1] - visible[0], session.interval.length_us)
+            store, as_of = self._engine.database.store, (self._engine.database, tracker.changes)
+            is_inside = visible[0] >= self._span[0] and visible[1] <= self._span[1]
+            if as_of != self._as_of or not is_inside:
+                span = visible[0] - length_us, visible[1] + length_us
+                self._work = self._begin(self._look_up(session, tracker, store, span, as_of))
+        self._mark(session)
+
+    def _renew_candles(self) -> None:
+        renewal, database = self._renewal, self._engine.database
+        is_busy = self._renewing is not None and not self._renewing.done()
+        if database is not None and renewal is not None and not is_busy and renewal.is_due:
+            self._renewing = self._begin(renewal.step(database.store))
+
+    async def _look_up(
+        self, session: ChartSession, tracker: SymbolTracker, store: CandleStore, span: Span, as_of: tuple[object, ...]
+    ) -> None:
+        interval = interval_of_view(session.interval, *span)
+        missing = tracker.missing_ids()
+
+        def found() -> tuple[list[PlacedGap], int]:
+            candles = store.traded(session.symbol, interval, *span)
+            return placed(missing, candles, interval), (candles[-1].last_trade_id or 0) if candles else 0
+
+        try:
+            self._gaps, stored_until = await in_background(found, "read-gaps")
+        except StoreError as error:
+            logger.info("gaps not shown: %s", error)
+            return
+        self._span = span
+        # What came after the newest gap may not be stored yet.
+        is_stored = stored_until > (missing.last or 0) or self._is_past(span, tracker)
+        self._as_of = as_of if is_stored else ()
+        self._mark(session)
+        visible = self._chart.visible_range_us()
+        if visible is not None:
+            self._have_fetched(session, visible)
+
+    @staticmethod
+    def _is_past(span: Span, tracker: SymbolTracker) -> bool:
+        return tracker.last_trade is not None and span[1] < tracker.last_trade.time_us
+
+    def _mark(self, session: ChartSession) -> None:
+        repairing = session.symbol in self._engine.repairer.repairing
+        self._chart.set_gaps([gap_band(gap, repairing=repairing) for gap in self._gaps])
+
+    def _have_fetched(self, session: ChartSession, visible: Span) -> None:
+        self._engine.repairer.wanted.look_at(session.symbol, ids_in_view(self._gaps, *visible))

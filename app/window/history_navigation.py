@@ -1,0 +1,94 @@
+"""
+The chart's way through the past: candles are loaded before the view gets to them, and around a date that is gone to.
+
+Between the chart, which says what is in view, and its session, which loads. A jump is shown when its candles are there;
+until then the view stays where it is, and the jump can be given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from app.live.charts.chart_session import ChartSession
+from app.live.charts.prefetch import LookAhead
+from app.market.interval import Interval
+from app.market.ports.clock import Clock
+from widgets.chart.chart_widget import ChartWidget
+
+_MOST_LOOKED_AT = 20_000  # slots in view, above which holes among them are left alone
+_NO_CANDLES = "There are no candles yet to go back from."
+
+Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+
+
+class Travelling:
+    """Loads for one chart what it is about to show. ``begin`` starts work on the loop."""
+
+    def __init__(self, chart: ChartWidget, clock: Clock, begin: Begin) -> None:
+        self._chart, self._clock, self._begin = chart, clock, begin
+        self._session: ChartSession | None = None
+        self._ahead = LookAhead()
+        self._jump: asyncio.Task[None] | None = None
+
+    def set_session(self, session: ChartSession) -> None:
+        """Load by this session from now on; a jump under way is given up."""
+        self.cancel()
+        self._session, self._ahead = session, LookAhead()
+
+    def view_in(self, interval: Interval) -> tuple[int, int] | None:
+        """Return what the chart will show of another interval, UTC microseconds; None: the latest candles."""
+        centre_us = self._chart.center_time_us()
+        if centre_us is None or self._chart.is_following:
+            return None
+        middle, half = interval.slot(centre_us), int(self._chart.slots_in_view) // 2 + 1
+        first = max(middle - half, min(middle, interval.slot(0)))
+        return interval.slot_open_us(first), interval.slot_open_us(middle + half)
+
+    def look(self) -> None:
+        """Have loaded what is in view, and a screen or more around it; call when the view has moved."""
+        session, visible = self._session, self._chart.visible_range_us()
+        if session is None or visible is None:
+            return
+        interval = session.interval
+        left, right = interval.slot(visible[0]), interval.slot(visible[1])
+        # Indicators reach back before what is drawn.
+        wanted = self._chart.first_needed_slot(self._ahead.first_wanted(left, right, self._clock.monotonic_s()))
+        start_us = interval.slot_open_us(max(wanted, min(left, interval.slot(0))))
+        end_us = interval.slot_open_us(2 * right - left)
+        if self._chart.is_following and session.live_since_us is not None:
+            end_us = min(end_us, session.live_since_us)  # what is missing since then is being repaired
+        if not session.reaches(start_us) or (right - left < _MOST_LOOKED_AT and session.wants(start_us, end_us)):
+            self._begin(self._load(session, start_us, end_us))
+
+    def go_to(self, time_us: int, told: str) -> None:
+        """Go to that time, UTC microseconds, which is ``told`` so to the user."""
+        self.cancel()
+        if self._session is None or not len(self._session.series):
+            self._chart.end_journey(_NO_CANDLES)
+            return
+        self._chart.begin_journey(f"Loading {told}…")
+        self._jump = self._begin(self._go_to(self._session, time_us))
+
+    def cancel(self) -> None:
+        """Give up a jump under way: the view stays."""
+        if self._jump is not None:
+            self._jump.cancel()
+            self._jump = None
+            self._chart.end_journey("")
+
+    async def _load(self, session: ChartSession, start_us: int, end_us: int) -> None:
+        before = len(session.series)
+        await session.look_at(start_us, end_us)
+        if session is self._session and len(session.series) > before:
+            self.look()
+
+    async def _go_to(self, session: ChartSession, time_us: int) -> None:
+        jump = await session.go_to(time_us, 2 * int(self._chart.slots_in_view))
+        self._jump = None
+        if jump.time_us is None:
+            self._chart.end_journey(jump.failure)
+            return
+        self._chart.show_time(jump.time_us)
+        self._chart.end_journey("These are the first candles there are." if jump.begins else "")

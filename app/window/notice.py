@@ -1,0 +1,72 @@
+"""What the notice bar says: of all that is not as it should be, the one thing that matters most."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.live.charts.chart_session import ChartSession
+from app.live.engine import Engine
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.symbol import Symbol
+from app.window.panel_values import feed_status, history_reason
+from widgets.window.notice_bar import NoticeAction
+
+_FAILING_ATTEMPTS = 2
+_LONG_WAIT_S = 10.0
+
+
+class Notice(NamedTuple):
+    """One sentence, and what can be done about it."""
+
+    sentence: str
+    actions: tuple[NoticeAction, ...] = ()
+
+
+def notice_of(
+    engine: Engine,
+    symbol: Symbol,
+    session: ChartSession | None,
+    *,
+    refusal: str = "",
+    chart_trouble: str = "",
+    simulated: bool = False,
+) -> Notice | None:
+    """
+    Return what to say; None where all is well.
+
+    ``symbol`` and ``session`` are the chart's. ``refusal`` is why the watchlist is not recorded, ``chart_trouble`` what
+    the chart leaves out, or either empty. ``simulated``: the market is invented, so that it need not be offered.
+    """
+    status = feed_status(engine)
+    if engine.database is None and engine.database_failed:
+        return Notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
+    if status.reason and _is_away(status):
+        now_s = engine.clock.monotonic_s()
+        retry = () if engine.shutout.left_s(now_s) else (NoticeAction.RETRY_FEED,)
+        instead = () if simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
+        return Notice(status.sentence(now_s), (*retry, *instead))
+    if waiting := history_reason(engine):
+        return Notice(waiting)
+    if session is not None and session.failure and len(session.series):
+        return Notice(f"Some candles may be missing. {session.failure}", (NoticeAction.RETRY_FEED,))
+    if refusal:
+        return Notice(f"Not all symbols are recorded. {refusal}")
+    if chart_trouble:
+        return Notice(chart_trouble)
+    return Notice(_trouble_sentence(symbol, symbol.trouble)) if symbol.trouble else None
+
+
+def _is_away(status: FeedStatus) -> bool:
+    """Whether the feed is away for more than the moment that a new connection takes."""
+    return (
+        status.state is FeedState.REFUSED
+        or bool(status.refused)
+        or status.attempt >= _FAILING_ATTEMPTS
+        or (status.retry_in_s or 0.0) >= _LONG_WAIT_S
+    )
+
+
+def _trouble_sentence(symbol: Symbol, trouble: str) -> str:
+    if symbol.is_listed:
+        return f"{symbol.display_name}: {trouble.lower()} at the exchange. It goes on here by itself when that changes."
+    return f"{symbol.display_name}: {trouble.lower()} by the exchange. What is stored of it can still be looked at."

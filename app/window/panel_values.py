@@ -1,0 +1,165 @@
+"""Makes the values that the window's panels show out of what the engine knows."""
+
+from __future__ import annotations
+
+from app.live.charts.gap_placement import PlacedGap
+from app.live.engine import Engine
+from app.live.recording.market_snapshot import Latest
+from app.live.recording.measures import Rate
+from app.live.repair.repairer import TRADES_A_MINUTE
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.symbol import Symbol
+from app.market.units import E8
+from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
+
+
+class PanelMaker:
+    """Reads one engine. ``spread_percent``: see the setting. ``simulated``: the market is invented."""
+
+    def __init__(self, engine: Engine, *, spread_percent: float, simulated: bool) -> None:
+        self._engine = engine
+        self._spread_percent = spread_percent
+        self._simulated = simulated
+        self._trade_rate = Rate()
+        self._row_rate = Rate()
+
+    def watch_row(self, symbol: Symbol) -> WatchRow:
+        """Return a watchlist line."""
+        latest = self._engine.board.latest(symbol.name)
+        bid, ask = latest.bid_ask_e8(self._spread_percent)
+        return WatchRow(
+            symbol=symbol,
+            last=_price(latest.last_price_e8),
+            change_percent=latest.change_percent,
+            bid=_price(bid),
+            ask=_price(ask),
+            trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
+            recorded=self._records and symbol.is_trading and self._engine.recorder.tracker(symbol.name) is not None,
+            receiving=self._engine.is_receiving(symbol.name),
+        )
+
+    def recording(self, symbol: Symbol, *, watched: bool) -> str:
+        """Return in words whether the symbol's trades are stored."""
+        if not symbol.is_trading:
+            return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
+        if self._engine.recorder.tracker(symbol.name) is None:
+            return "No"
+        if self._engine.database is not None and self._engine.database.reading_only:
+            return "No · reading only"
+        if not self._records:
+            return "Waiting for the database"
+        if not self._engine.is_receiving(symbol.name):
+            return "Waiting for the exchange"
+        return "Yes" if watched else "While shown"
+
+    def quote(self, symbol: Symbol, *, watched: bool = True) -> QuoteView:
+        """Return the chosen symbol's figures."""
+        latest = self._engine.board.latest(symbol.name)
+        tracker = self._engine.recorder.tracker(symbol.name)
+        bid, ask = latest.bid_ask_e8(self._spread_percent)
+        book = latest.quote if self._spread_percent == 0 else None
+        day = latest.day
+        return QuoteView(
+            symbol=symbol,
+            last=_price(latest.last_price_e8),
+            change_percent=latest.change_percent,
+            bid=_price(bid),
+            bid_quantity=_whole(book.bid_quantity_e8) if book else None,
+            ask=_price(ask),
+            ask_quantity=_whole(book.ask_quantity_e8) if book else None,
+            high=_price(day.high_e8) if day else None,
+            low=_price(day.low_e8) if day else None,
+            volume=_whole(day.volume_e8) if day else None,
+            stored_trades=tracker.held().count() - tracker.absent.count() if tracker and self._records else None,
+            missing_trades=tracker.missing() if tracker else 0,
+            repairing=symbol.name in self._engine.repairer.repairing,
+            recording=self.recording(symbol, watched=watched),
+            recorded=self._records and symbol.is_trading and tracker is not None,
+            watched=watched,
+            download=self._download(symbol.name) if self._records else None,
+        )
+
+    def _download(self, symbol: str) -> DownloadView | None:
+        repairer = self._engine.repairer
+        running = repairer.wanted.downloading(symbol)
+        total, left = running or (repairer.wanted.too_large(symbol),) * 2
+        if not left:
+            return None
+        return DownloadView(total, left, round(left / TRADES_A_MINUTE), is_running=running is not None)
+
+    @property
+    def _records(self) -> bool:
+        """Whether trades are stored; a database for reading has only what others stored."""
+        return self._engine.database is not None and not self._engine.database.reading_only
+
+    def status(self) -> StatusView:
+        """Return the status bar; call it at a steady pace, for the rates."""
+        engine = self._engine
+        now_s = engine.clock.monotonic_s()
+        status = feed_status(engine)
+        skew_us = engine.exchange_clock.skew_us
+        writer = engine.database.writer.status if engine.database else None
+        return StatusView(
+            feed_state=status.state,
+            feed_reason=status.reason,
+            connections=status.connections,
+            connections_down=status.down,
+            connections_refused=bool(status.refused),
+            history_reason=engine.shutout.reason if history_reason(engine) else "",
+            retry_in_s=_retry_in_s(engine, status, now_s),
+            delay_ms=engine.recorder.delay.value,
+            trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
+            database=engine.database.label if engine.database else "",
+            database_reason=writer.reason if writer else engine.database_reason,
+            reading_only=engine.database.reading_only if engine.database else "",
+            rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
+            queued=(writer.queued if writer else 0) + engine.recorder.outbox.waiting,
+            spooled=engine.recorder.outbox.spool.trades,
+            spool_reason=engine.recorder.outbox.spool.reason,
+            missing_trades=engine.recorder.missing(),
+            repairing=bool(engine.repairer.repairing),
+            malformed=engine.feed.counters.malformed,
+            contradictions=writer.contradictions if writer else 0,
+            exchange_time_us=engine.exchange_clock.now_us(),
+            skew_s=None if skew_us is None else skew_us / 1e6,
+            simulated=self._simulated,
+        )
+
+
+def gap_band(gap: PlacedGap, *, repairing: bool) -> GapBand:
+    """Return the band that marks a gap on the chart."""
+    return GapBand(gap.start_us, gap.end_us, gap.missing, repairing)
+
+
+def feed_status(engine: Engine) -> FeedStatus:
+    """Return the feed's status, also after it ended for good."""
+    if engine.feed_reason:
+        return FeedStatus(FeedState.REFUSED, engine.feed_reason)
+    return engine.feed.status
+
+
+def _retry_in_s(engine: Engine, status: FeedStatus, now_s: float) -> float | None:
+    if status.retry_at_s is not None:
+        return max(0.0, status.retry_at_s - now_s)
+    return engine.shutout.left_s(now_s) if history_reason(engine) else None
+
+
+def history_reason(engine: Engine) -> str:
+    """Return why history and repair wait although trades arrive, and for how long yet; "" where they need not."""
+    now_s = engine.clock.monotonic_s()
+    if engine.feed.status.state is not FeedState.LIVE or engine.shutout.left_s(now_s) < 1:
+        return ""
+    return f"History and repair wait: {engine.shutout.sentence(now_s)}"
+
+
+def _whole(amount_e8: int | None) -> float | None:
+    return None if amount_e8 is None else amount_e8 / E8
+
+
+def _price(amount_e8: int | None) -> float | None:
+    """A price of zero is the exchange's way to say that there was none."""
+    return _whole(amount_e8 or None)
+
+
+def _per_minute(latest: Latest, now_us: int) -> float | None:
+    return float(latest.trades_per_minute(now_us)) if latest.per_second else None

@@ -1,0 +1,123 @@
+"""
+The watchlist's work: which symbols it holds, what its rows show, and what of it the engine records.
+
+Recorded are the symbols of the watchlist and the one the chart shows; a symbol that was only looked at is recorded
+while it is shown. Rows are made several times a second, so only for the symbols in view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from app.live.engine import Engine
+from app.market.errors import UsageError
+from app.market.symbol import Symbol
+from app.window.panel_values import PanelMaker
+from app.window.window_state import WindowState
+from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_sentence
+from widgets.window.main_window import MainWindow
+
+
+class Watching:
+    """
+    Keeps the watchlist of ``state`` between the engine and the window.
+
+    ``refusal`` is one sentence while the list wished for is not the one recorded. ``on_change`` is called after the
+    list has changed, to have it remembered.
+    """
+
+    def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelMaker) -> None:
+        self.refusal = ""
+        self.on_change: Callable[[], None] = lambda: None
+        self._engine = engine
+        self._window = window
+        self._state = state
+        self._panels = panels
+        self._dialog: SymbolsDialog | None = None
+        window.watch_add_requested.connect(lambda name: self.replace([*state.watchlist, name]))
+        window.watch_remove_requested.connect(
+            lambda name: self.replace([one for one in state.watchlist if one != name])
+        )
+        window.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
+        window.symbols_requested.connect(self.open_dialog)
+        window.watchlist.view_changed.connect(self.renew)
+        window.picker_opened.connect(engine.directory.refresh)
+
+    def recorded(self) -> list[str]:
+        """Return what is to be recorded: the watchlist, and the chart's symbol."""
+        return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
+
+    def start(self) -> None:
+        """Start the engine; where it refuses so many symbols, with the chart's alone."""
+        try:
+            self._engine.start(self.recorded())
+        except UsageError as error:
+            self.refusal = str(error)
+            self._engine.start([self._state.symbol])
+        self.rebuild()
+
+    def record(self) -> bool:
+        """Have the engine record what is to be; False, and `refusal` says why, where it will not."""
+        try:
+            self._engine.set_symbols(self.recorded())
+        except UsageError as error:
+            self.refusal = str(error)
+            return False
+        self.refusal = ""
+        return True
+
+    def replace(self, names: Sequence[str]) -> bool:
+        """Make this the watchlist, each name once; False where it is refused, and stays as it was."""
+        before, self._state.watchlist = self._state.watchlist, list(dict.fromkeys(names))
+        if self._state.watchlist == before:
+            return True
+        if not self.record():
+            self._state.watchlist = before
+            return False
+        self.rebuild()
+        self.on_change()
+        return True
+
+    def rebuild(self) -> None:
+        """Show the list anew: other symbols, or other descriptions of them."""
+        symbols = [self._engine.symbol(name) for name in self._state.watchlist]
+        self._window.set_watchlist([self._panels.watch_row(symbol) for symbol in symbols])
+        self._window.symbol_picker.set_recorded(self._engine.recorder.symbols)
+        if self._dialog is not None:
+            self._dialog.set_symbols(list(self._engine.symbols.values()))
+
+    def renew(self) -> None:
+        """Show the figures of now in the rows that can be seen."""
+        names = self._window.watchlist.names_in_view()
+        self._window.update_watchlist([self._panels.watch_row(self._engine.symbol(name)) for name in names])
+
+    def open_dialog(self) -> SymbolsDialog:
+        """Open the dialog that edits the whole list, and return it; it closes itself."""
+        if self._dialog is not None:
+            self._dialog.raise_()
+            return self._dialog
+        dialog = SymbolsDialog(self._state.watchlist, self._known(), self._window)
+        dialog.list_requested.connect(lambda names: self._take(dialog, names))
+        dialog.finished.connect(self._forget_dialog)
+        dialog.finished.connect(dialog.deleteLater)
+        self._dialog = dialog
+        self._engine.directory.refresh()
+        dialog.open()
+        return dialog
+
+    def _known(self) -> list[Symbol]:
+        return list(self._engine.symbols.values())
+
+    def _take(self, dialog: SymbolsDialog, names: list[str]) -> None:
+        known, listed = self._engine.symbols, set(self._state.watchlist)
+        unknown = [name for name in names if known and name not in known and name not in listed]
+        if unknown:
+            dialog.refuse(unknown_sentence(unknown))
+        elif self.replace(names):
+            dialog.accept()
+        else:
+            dialog.refuse(self.refusal)
+            self.refusal = ""
+
+    def _forget_dialog(self) -> None:
+        self._dialog = None

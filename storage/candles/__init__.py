@@ -1,0 +1,1 @@
+"""The read path: candles of any interval."""

@@ -1,0 +1,193 @@
+"""Reads the candles of one symbol and interval in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import starmap
+from typing import Any
+
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.interval import SECOND_US, Interval
+from storage.candles import klines
+from storage.candles.candle_precedence import merged
+from storage.postgres.connection import Connection
+from storage.rollups import candle_sql
+from storage.rollups.trade_times import nearest_time
+from storage.schema import id_ranges
+from storage.schema.retention_record import trades_kept_from
+
+_ALL_START_US, _ALL_END_US = 0, 4_102_444_800 * SECOND_US  # 1970 to 2100
+
+
+_NO_SLOT = -(10**15)
+
+
+_WINDOW_GROWTH = 4
+
+
+class _CandleReader:
+    """Reads the candles of one symbol and interval inside one transaction."""
+
+    def __init__(self, connection: Connection, symbol_id: int, interval: Interval) -> None:
+        self._connection = connection
+        self._symbol_id = symbol_id
+        self._interval = interval
+        self._source = candle_sql.sources_for(interval)[0]
+        # Trades before it may be gone, while their ids are still held: without this, what is left between would look
+        # complete. The rollups stay.
+        kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
+        self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
+
+    @classmethod
+    def open(cls, connection: Connection, symbol: str, interval: Interval) -> _CandleReader | None:
+        symbol_id = _symbol_id(connection, symbol)
+        return None if symbol_id is None else cls(connection, symbol_id, interval)
+
+    @cached_property
+    def _held(self) -> IdRanges:
+        return id_ranges.read(self._connection, id_ranges.COVERAGE, self._symbol_id)
+
+    @cached_property
+    def _kline_intervals(self) -> list[Interval]:
+        return klines.stored_intervals(self._connection, self._symbol_id, self._interval)
+
+    @cached_property
+    def _last_kline_us(self) -> int | None:
+        found = klines.nearest(self._connection, self._symbol_id, self._kline_intervals, _ALL_END_US, before=True)
+        return max(found, default=None)
+
+    def lacks_trades(self, start_us: int) -> bool:
+        """Whether candles from then on are made of trades that may be dropped."""
+        return self._source.is_trades and start_us < self._floor_us
+
+    def traded(self, start_us: int, end_us: int) -> list[Candle]:
+        """Return the candles with a trade that `app.market.ports.storage.CandleStore.traded` returns."""
+        start_us = self._interval.open_time_us(max(start_us, _ALL_START_US))
+        end_us = self._interval.next_open_us(min(end_us, _ALL_END_US) - 1)
+        if start_us >= end_us:
+            return []
+        before, after = self._traded_near(start_us, before=True), self._traded_near(end_us, before=False)
+        return [candle for candle in (before, *self._folded(start_us, end_us), after) if candle is not None]
+
+    def newest(self, start_us: int | None, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
+        """Return the candles that open in ``[start_us, end_us)``; with ``limit`` the newest of them."""
+        bounds = self._bounds(start_us, end_us, now_us)
+        if bounds is None:
+            return []
+        first, last = bounds
+        if limit is None:
+            return self._window(first, last, now_us)
+        size, end, found = limit, last, list[Candle]()
+        while end >= first and len(found) < limit:
+            begin = max(first, end - size + 1)
+            window = self._window(begin, end, now_us)
+            found = window + found
+            if window and window[0].open_time_us == self._interval.slot_open_us(begin):
+                end = begin - 1
+            else:
+                # A hole, where trades are missing, may be of any length: on to what lies before it.
+                end = self._last_slot_before(begin)
+            size *= _WINDOW_GROWTH
+        return found[-limit:]
+
+    def parts(self, start_us: int | None, end_us: int | None, now_us: int | None, size: int) -> Iterator[list[Candle]]:
+        """Yield the candles that open in ``[start_us, end_us)`` in parts of at most ``size``, oldest first."""
+        bounds = self._bounds(start_us, end_us, now_us)
+        if bounds is None:
+            return
+        slot, last = bounds
+        while slot <= last:
+            end = min(slot + size - 1, last)
+            part = self._window(slot, end, now_us)
+            if part:
+                yield part
+            slot = end + 1 if part else max(end + 1, self._first_slot_from(end + 1, last))
+
+    def _bounds(self, start_us: int | None, end_us: int | None, now_us: int | None) -> tuple[int, int] | None:
+        """Return the first and last slot that can hold a candle of ``[start_us, end_us)``, or None."""
+        earliest = self._nearest(_ALL_START_US, before=False)
+        latest = self._nearest(_ALL_END_US, before=True)
+        if earliest is None or latest is None:
+            return None
+        slot = self._interval.slot
+        first, last = slot(earliest), slot(max(latest, now_us or latest))
+        if start_us is not None:
+            # A candle belongs to the range by its open time, so one that began before it is out.
+            first = max(first, slot(min(max(start_us, _ALL_START_US), _ALL_END_US) - 1) + 1)
+        if end_us is not None:
+            last = min(last, slot(min(max(end_us, _ALL_START_US), _ALL_END_US) - 1))
+        return first, last
+
+    def _window(self, first: int, last: int, now_us: int | None) -> list[Candle]:
+        """Return the candles of the slots ``first`` to ``last``, as `merged` has them."""
+        open_us = self._interval.slot_open_us
+        start_us, end_us = open_us(first), open_us(last + 1)
+        before = self._traded_near(start_us, before=True)
+        after = self._traded_near(end_us, before=False)
+        return merged(
+            self._interval,
+            self._held,
+            before=before,
+            traded=self._folded(start_us, end_us),
+            after=after,
+            # One slot more: a kline just before is newer than a trade long before.
+            klines=klines.read(
+                self._connection, self._symbol_id, self._interval, self._kline_intervals, open_us(first - 1), end_us
+            ),
+            last_kline_us=self._last_kline_us,
+            first=first,
+            last=last,
+            now_us=now_us,
+        )
+
+    def _folded(self, start_us: int, end_us: int) -> list[Candle]:
+        start_us = max(start_us, self._floor_us)
+        if start_us >= end_us:
+            return []
+        rows = self._connection.execute(
+            candle_sql.fold(self._interval),
+            self._parameters(start_us=start_us, end_us=end_us),
+            prepare=False if self._source.is_trades else None,
+        )
+        return list(starmap(Candle, rows.fetchall()))
+
+    def _traded_near(self, at_us: int, *, before: bool) -> Candle | None:
+        """Return the candle with trades that is nearest to ``at_us``, a candle's open time."""
+        traded_us = self._nearest_traded(at_us, before=before)
+        if traded_us is None:
+            return None
+        open_us = self._interval.open_time_us(traded_us)
+        return self._folded(open_us, self._interval.next_open_us(open_us))[0]
+
+    def _last_slot_before(self, slot: int) -> int:
+        at_us = self._nearest(self._interval.slot_open_us(slot), before=True)
+        return _NO_SLOT if at_us is None else self._interval.slot(at_us)
+
+    def _first_slot_from(self, slot: int, otherwise: int) -> int:
+        at_us = self._nearest(self._interval.slot_open_us(slot), before=False)
+        return otherwise + 1 if at_us is None else self._interval.slot(at_us)
+
+    def _nearest(self, at_us: int, *, before: bool) -> int | None:
+        """Return the time of the nearest trade or kline, to the precision of its source."""
+        traded_us = self._nearest_traded(at_us, before=before)
+        times = [] if traded_us is None else [traded_us]
+        times += klines.nearest(self._connection, self._symbol_id, self._kline_intervals, at_us, before=before)
+        if not times:
+            return None
+        nearest: int = max(times) if before else min(times)
+        return nearest
+
+    def _nearest_traded(self, at_us: int, *, before: bool) -> int | None:
+        return nearest_time(
+            self._connection, self._source, self._symbol_id, at_us, before=before, floor_us=self._floor_us
+        )
+
+    def _parameters(self, **times: int) -> dict[str, Any]:
+        return {"symbol_id": self._symbol_id, **times}
+
+
+def _symbol_id(connection: Connection, symbol: str) -> int | None:
+    row = connection.execute("SELECT id FROM symbols WHERE name = %s", (symbol,)).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,208 @@
+"""
+Reading what is stored: candles of any interval, trades, coverage, symbols.
+
+A reader gets, for each candle, the one built from trades where that is complete, else the exchange's kline, else the
+incomplete one, marked. All of one answer is read in one snapshot, so that candles and the ids held belong together. The
+rules live in `app.market.builder` and `storage.candles.candle_precedence`; this module fetches what they need: the
+candles asked for, and of what lies before and after only the nearest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from psycopg import sql
+
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from app.market.trade import Trade
+from storage.candles import klines
+from storage.candles.candle_reader import _CandleReader, _symbol_id
+from storage.postgres.connection import Connection
+from storage.postgres.pool import ConnectionPool
+from storage.postgres.repair_locks import RepairNotice
+from storage.rollups import candle_sql
+from storage.rollups.trade_times import hours_of
+from storage.schema import id_ranges
+
+_ALWAYS_KEPT = Interval.parse("5s")  # from the finest rollup, which outlives its trades
+
+_TRADES = sql.SQL(
+    """
+    SELECT trade_id, {time_us}, trunc(price * 100000000)::bigint, trunc(quantity * 100000000)::bigint, is_buyer_maker
+    FROM trades
+    WHERE symbol_id = %s AND trade_id BETWEEN %s AND %s
+        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
+    ORDER BY trade_id
+    """
+).format(time_us=candle_sql.microseconds("time"))
+
+_SAVE_SYMBOLS = """
+    INSERT INTO symbols AS known (name, base, quote, tick_size, step_size, status)
+    SELECT name, base, quote, tick / 100000000.0, step / 100000000.0, status
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::text[])
+        AS given (name, base, quote, tick, step, status)
+    ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET base = excluded.base, quote = excluded.quote, tick_size = excluded.tick_size,
+        step_size = excluded.step_size, status = excluded.status
+    WHERE (known.base, known.quote, known.tick_size, known.step_size, known.status) IS DISTINCT FROM
+        (excluded.base, excluded.quote, excluded.tick_size, excluded.step_size, excluded.status)
+"""
+
+_SYMBOLS = """
+    SELECT name, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint, status
+    FROM symbols WHERE status IS NOT NULL ORDER BY name COLLATE "C"
+"""
+
+
+class PostgresStore:
+    """
+    A `app.market.ports.storage.CandleStore`. Any number of threads may use it; each call borrows a connection.
+
+    ``connect`` makes a connection and may raise StoreError.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        def connect_to_read() -> Connection:
+            connection = connect()
+            candle_sql.read_whole_numbers(connection)
+            return connection
+
+        self._pool = ConnectionPool(connect_to_read)
+        self._notice = RepairNotice(self._pool.borrowed)
+
+    def close(self, timeout_s: float = 0.0) -> None:
+        """Close the connections; those in use when they come back, or after ``timeout_s`` whatever they wait for."""
+        self._notice.close()
+        self._pool.close(timeout_s)
+
+    def candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int | None = None,
+        now_us: int | None = None,
+    ) -> list[Candle]:
+        """See `app.market.ports.storage.CandleStore`."""
+        if limit is not None and limit <= 0:
+            return []
+        with self._reading("read candles") as connection:
+            reader = _CandleReader.open(connection, symbol, interval)
+            if reader is None:
+                return []
+            return reader.newest(start_us, end_us, limit, now_us)
+
+    def iter_candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        now_us: int | None = None,
+        batch: int = 5_000,
+    ) -> Iterator[list[Candle]]:
+        """
+        Yield the candles that `candles` returns for the same arguments in parts of at most ``batch``, oldest first.
+
+        Memory is bounded by the part. All parts come from one snapshot: trades stored meanwhile are not in it. Close
+        the iterator, or read it to its end.
+        """
+        with self._reading("read candles") as connection:
+            reader = _CandleReader.open(connection, symbol, interval)
+            if reader is not None:
+                yield from reader.parts(start_us, end_us, now_us, batch)
+
+    def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._reading("read candles") as connection:
+            reader = _CandleReader.open(connection, symbol, interval)
+            if reader is not None and reader.lacks_trades(start_us):
+                reader = _CandleReader.open(connection, symbol, _ALWAYS_KEPT)
+            return [] if reader is None else reader.traded(start_us, end_us)
+
+    def save_klines(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> None:
+        """See `app.market.ports.storage.CandleStore`."""
+        closed = [candle for candle in candles if candle.closed]
+        if closed or fetched is not None:
+            with self._pool.borrowed("store klines") as connection:
+                klines.save(connection, symbol, interval, closed, fetched)
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("read which klines are known") as connection:
+            return klines.fetched(connection, _symbol_id(connection, symbol), interval)
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("store when a symbol was listed") as connection:
+            klines.save(connection, symbol, klines.EVERY_INTERVAL, [], (0, listed_us))
+
+    def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._reading("read trades") as connection:
+            symbol_id = _symbol_id(connection, symbol)
+            hours = hours_of(connection, symbol_id, first_trade_id, last_trade_id)
+            if hours is None:
+                return []
+            wanted = (symbol_id, first_trade_id, last_trade_id, *hours)
+            return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted, prepare=False)]
+
+    def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("look for trades") as connection:
+            return hours_of(connection, _symbol_id(connection, symbol), first_trade_id, last_trade_id)
+
+    def coverage(self, symbol: str) -> IdRanges:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("read the coverage") as connection:
+            return id_ranges.read(connection, id_ranges.COVERAGE, _symbol_id(connection, symbol))
+
+    def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
+        """See `app.market.ports.storage.CandleStore`."""
+        if absent:
+            with self._pool.borrowed("note absent trades") as connection:
+                id_ranges.record_absent(connection, symbol, absent)
+
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("read the coverage") as connection:
+            return id_ranges.read_all(connection, id_ranges.COVERAGE, symbols)
+
+    def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("read the absent trades") as connection:
+            return id_ranges.read_all(connection, id_ranges.ABSENT, symbols)
+
+    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        """See `app.market.ports.storage.CandleStore`."""
+        return self._notice.tell(small, whole, largest)
+
+    def save_symbols(self, symbols: Sequence[Symbol]) -> None:
+        """See `app.market.ports.storage.CandleStore`."""
+        distinct = {symbol.name: symbol for symbol in symbols}
+        rows = [(s.name, s.base, s.quote, s.tick_size_e8, s.step_size_e8, s.status) for s in distinct.values()]
+        if rows:
+            with self._pool.borrowed("store the symbols") as connection:
+                connection.execute(_SAVE_SYMBOLS, [list(column) for column in zip(*rows, strict=True)])
+
+    def symbols(self) -> list[Symbol]:
+        """See `app.market.ports.storage.CandleStore`."""
+        with self._pool.borrowed("read the symbols") as connection:
+            return [Symbol(*row) for row in connection.execute(_SYMBOLS)]
+
+    @contextlib.contextmanager
+    def _reading(self, doing: str) -> Iterator[Connection]:
+        """Borrow a connection inside a transaction that sees one snapshot."""
+        with self._pool.borrowed(doing) as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection

@@ -1,0 +1,1 @@
+"""Compares what is stored with its trades, repairs it, and reports on it."""

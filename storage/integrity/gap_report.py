@@ -1,0 +1,110 @@
+"""What is missing of the stored symbols, and what the exchange itself does not have, told from the database alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from psycopg import sql
+
+from app.market.errors import UsageError
+from storage.postgres import repair_locks
+from storage.postgres.connection import Connection, translated
+from storage.rollups import candle_sql
+from storage.rollups.trade_times import hours_of
+from storage.schema import id_ranges
+
+_SYMBOLS = 'SELECT id, name FROM symbols ORDER BY name COLLATE "C"'
+_RECORDED = """
+    SELECT name FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY name COLLATE "C"
+"""
+_TIME = sql.SQL(
+    """
+    SELECT {time_us} FROM trades WHERE symbol_id = %s AND trade_id = %s
+        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
+    """
+).format(time_us=candle_sql.microseconds("time"))
+
+
+class StoredGap(NamedTuple):
+    """
+    Ids that are not stored, inclusive. ``absent``: the exchange has no trades of them; else they are missing, and
+    ``repairing`` says that a program has set out to fetch them. ``start_us`` and ``end_us`` are the times of the stored
+    trades just before and after (UTC microseconds; None where they were not asked for, retention has dropped that, or
+    there is none).
+    """
+
+    symbol: str
+    first_trade_id: int
+    last_trade_id: int
+    start_us: int | None
+    end_us: int | None
+    absent: bool
+    repairing: bool = False
+
+    @property
+    def ids(self) -> int:
+        """How many ids that are."""
+        return self.last_trade_id - self.first_trade_id + 1
+
+
+def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int = 500) -> list[StoredGap]:
+    """
+    Return what is not stored between the trades of these symbols, or of all where none is named, by name and id.
+
+    ``timed``: of each symbol, so many of the newest get their times, which cost a few queries each.
+
+    Raises:
+        UsageError: If nothing was ever recorded of a symbol.
+        StoreError: If the database cannot be read.
+    """
+    found: list[StoredGap] = []
+    with translated("look for gaps"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        known = {name: symbol_id for symbol_id, name in connection.execute(_SYMBOLS)}
+        _check(names, known)
+        fetched = repair_locks.told(connection)
+        for name in dict.fromkeys(names) if names else known:
+            found += _of(connection, name, known[name], fetched, timed)
+    return found
+
+
+def recorded_symbols(connection: Connection) -> list[str]:
+    """Return the symbols that anything is stored of, by name. Raises StoreError."""
+    with translated("read the symbols"):
+        return [name for (name,) in connection.execute(_RECORDED)]
+
+
+def _of(connection: Connection, name: str, symbol_id: int, fetched: repair_locks.Told, timed: int) -> list[StoredGap]:
+    settled = id_ranges.read(connection, id_ranges.COVERAGE, symbol_id)
+    absent = id_ranges.read(connection, id_ranges.ABSENT, symbol_id)
+    held = settled - absent
+    pieces = sorted([*((first, last, False) for first, last in settled.gaps()), *((*one, True) for one in absent)])
+    untimed = len(pieces) - timed
+    return [
+        StoredGap(
+            name,
+            first,
+            last,
+            _time_of(connection, symbol_id, held.before(first)) if at >= untimed else None,
+            _time_of(connection, symbol_id, held.after(last)) if at >= untimed else None,
+            is_absent,
+            not is_absent and fetched.fetches(symbol_id, last - first + 1),
+        )
+        for at, (first, last, is_absent) in enumerate(pieces)
+    ]
+
+
+def _time_of(connection: Connection, symbol_id: int, trade_id: int | None) -> int | None:
+    hours = None if trade_id is None else hours_of(connection, symbol_id, trade_id, trade_id)
+    if hours is None:
+        return None
+    row = connection.execute(_TIME, (symbol_id, trade_id, *hours), prepare=False).fetchone()
+    return None if row is None else row[0]
+
+
+def _check(names: Sequence[str], known: dict[str, int]) -> None:
+    unknown = sorted(set(names) - known.keys())
+    if unknown:
+        raise UsageError(f"“{unknown[0]}” is not in the database: name a symbol that was recorded there.")

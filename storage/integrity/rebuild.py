@@ -1,0 +1,220 @@
+"""
+Mends what `storage.integrity.verify` finds: makes ranges and candles again from the trades.
+
+Each step is a transaction of its own under the symbol's lock, as a batch of trades is (see
+`storage.trades.trade_ledger`), and each leaves fewer differences than there were: whenever it is interrupted, verifying
+tells what is left and the next rebuild mends it. Writers wait for one step at most. Nobody else takes ids out of the
+ranges or drops trades meanwhile, because such work is done alone (see `storage.postgres.advisory_locks`).
+
+Of one id stored with two times, the trade known to the microsecond stays, else the earlier; the other goes to
+`refused_trades`. Trades of a symbol that is unknown get one, UNKNOWN-<number>. No trade is ever lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from psycopg import sql
+
+from app.market.coverage import IdRanges
+from app.market.errors import StoreError
+from storage.integrity.differences import MENDABLE, Damage, Kind, Report, Window
+from storage.integrity.verify import IMPOSSIBLE_KLINE, Progress, dropped_before_us, parameters, verify
+from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS, alone_or_not
+from storage.postgres.connection import Connection, translated
+from storage.rollups import recount_sql
+from storage.rollups.levels import LEVELS
+from storage.schema import id_ranges
+from storage.schema.editions import is_being_converted, is_hypertable
+from storage.schema.id_ranges import without
+from storage.schema.retention_record import trades_kept_from
+
+_ATTEMPTS = 4
+_IDS_PER_STEP = 5_000
+_WORK_MEM = "64MB"
+
+_NAME_SYMBOL = """
+    INSERT INTO symbols (id, name) OVERRIDING SYSTEM VALUE VALUES (%(id)s, %(name)s) ON CONFLICT DO NOTHING
+"""
+_NUMBER_ON = """
+    SELECT setval(pg_get_serial_sequence('symbols', 'id'), greatest(max(id), nextval(pg_get_serial_sequence('symbols',
+        'id')))) FROM symbols
+"""
+
+# A time that is known to the microsecond is hardly ever a whole millisecond.
+_SET_ASIDE = """
+    WITH ranked AS (
+        SELECT *, row_number() OVER (
+            PARTITION BY trade_id ORDER BY extract(microseconds FROM time)::bigint %% 1000 = 0, time) AS place
+        FROM trades WHERE symbol_id = %(symbol_id)s AND trade_id = ANY(%(ids)s)
+    ), gone AS (
+        DELETE FROM trades t USING ranked r
+        WHERE r.place > 1 AND t.symbol_id = r.symbol_id AND t.time = r.time AND t.trade_id = r.trade_id
+        RETURNING t.*
+    ), kept AS (
+        INSERT INTO refused_trades (reason, trade, symbol, trade_id, stored)
+        SELECT 'its id was stored twice', {gone}, %(name)s, gone.trade_id, {stays}
+        FROM gone JOIN ranked r ON r.trade_id = gone.trade_id AND r.place = 1
+        ON CONFLICT DO NOTHING
+    )
+    SELECT DISTINCT (extract(epoch FROM time) * 1000000)::bigint / %(window_us)s FROM gone
+"""
+
+
+def _as_kept(row: str) -> sql.Composed:
+    """Return a row of trades as `refused_trades` keeps trades: see `app.market.trade.Trade`."""
+    return sql.SQL(
+        """
+        jsonb_build_object('symbol', %(name)s::text, 'trade_id', {row}.trade_id,
+            'time_us', (extract(epoch FROM {row}.time) * 1000000)::bigint,
+            'price_e8', trunc({row}.price * 100000000)::bigint,
+            'quantity_e8', trunc({row}.quantity * 100000000)::bigint, 'is_buyer_maker', {row}.is_buyer_maker)
+        """
+    ).format(row=sql.Identifier(row))
+
+
+_SET_ASIDE_STATEMENT = sql.SQL(_SET_ASIDE).format(gone=_as_kept("gone"), stays=_as_kept("r"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """``mended`` counts what was put right, by symbol and kind; ``left`` is what a last look found different still."""
+
+    mended: Counter[tuple[str, Kind]]
+    left: Report
+
+
+def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> Rebuilt:
+    """
+    Mend all that is wrong with these symbols, or with all where none is named, and look again.
+
+    ``connection`` is in autocommit mode. Interrupt it at any time.
+
+    Raises:
+        UsageError: If a symbol is not in the database.
+        StoreError: If the database cannot be written, or is being rebuilt by another.
+    """
+    say = progress or (lambda _: None)
+    with translated("rebuild the database"), _alone(connection):
+        report = verify(connection, names, say)
+        mended = Counter({key: number for key, number in report.totals.items() if key[1] in MENDABLE})
+        for _ in range(_ATTEMPTS):
+            if not report.damages:
+                break
+            for damage in report.damages:
+                _Mending(connection, damage, say).run()
+            # Writers may have added to what was being mended; only another look can tell that all is well.
+            report = verify(connection, [_name(name) for name in report.differing], say)
+        return Rebuilt(mended, report)
+
+
+class _Mending:
+    """Mends one symbol, step by step."""
+
+    def __init__(self, connection: Connection, damage: Damage, say: Progress) -> None:
+        self._connection = connection
+        self._damage = damage
+        self._say = say
+
+    def run(self) -> None:
+        damage = self._damage
+        if damage.nameless:
+            self._name_symbol()
+        ids = (trade_id for first, last in damage.twice for trade_id in range(first, last + 1))
+        while some := list(islice(ids, _IDS_PER_STEP)):
+            self._say(f"{damage.name}: setting repeated trades aside")
+            self._set_aside(some)
+        for number, window in enumerate(damage.windows, start=1):
+            self._say(f"{damage.name}: making candles again, {number} of {len(damage.windows)}")
+            with self._step():
+                self._remake(window)
+        if damage.missing or damage.uncovered or damage.ranges:
+            self._say(f"{damage.name}: making ranges again")
+            self._correct_ranges()
+        if damage.absent:
+            self._say(f"{damage.name}: correcting absent trades")
+            with self._step():
+                before = id_ranges.read(self._connection, id_ranges.ABSENT, damage.symbol_id)
+                id_ranges.write(
+                    self._connection, id_ranges.ABSENT, damage.symbol_id, before, without(before, damage.absent)
+                )
+        if damage.klines:
+            given = {"symbol_id": damage.symbol_id}
+            with self._step():
+                self._connection.execute(sql.SQL("DELETE FROM klines WHERE {}").format(IMPOSSIBLE_KLINE), given)
+                # So that they are fetched again.
+                self._connection.execute("DELETE FROM kline_ranges WHERE symbol_id = %(symbol_id)s", given)
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """Hold the symbol's lock in a transaction; each statement inside sees what was committed before it."""
+        with self._connection.transaction():
+            self._connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, [self._damage.symbol_id]))
+            yield
+
+    def _name_symbol(self) -> None:
+        with self._connection.transaction():
+            given = {"id": self._damage.symbol_id, "name": _name(self._damage.name)}
+            self._connection.execute(_NAME_SYMBOL, given)
+            self._connection.execute(_NUMBER_ON)
+
+    def _set_aside(self, ids: list[int]) -> None:
+        window_us = LEVELS[-1].length_us
+        given = {"symbol_id": self._damage.symbol_id, "name": _name(self._damage.name), "ids": ids}
+        with self._step():
+            if is_hypertable(self._connection):
+                # The ids bound it. The server's own limit is for statements that nobody has thought about.
+                self._connection.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+            touched = self._connection.execute(_SET_ASIDE_STATEMENT, {**given, "window_us": window_us}).fetchall()
+            # In the same step, so that no candle ever counts a trade that is gone.
+            for (number,) in touched:
+                self._remake(Window(number * window_us, (number + 1) * window_us))
+
+    def _remake(self, window: Window) -> None:
+        # Asked anew: TimescaleDB's policy may have dropped trades since they were looked at.
+        dropped = window.start_us < dropped_before_us(trades_kept_from(self._connection))
+        self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
+        self._connection.execute(
+            recount_sql.replacement(dropped=dropped), parameters(self._damage.symbol_id, window), prepare=False
+        )
+
+    def _correct_ranges(self) -> None:
+        symbol_id = self._damage.symbol_id
+        with self._step():
+            rows = self._connection.execute(
+                "SELECT first_trade_id, last_trade_id FROM coverage WHERE symbol_id = %s ORDER BY 1", (symbol_id,)
+            ).fetchall()
+            before = set(rows)
+            after = set(without(IdRanges([*rows, *self._damage.uncovered]), self._damage.missing))
+            self._connection.execute(
+                "DELETE FROM coverage WHERE symbol_id = %s AND first_trade_id = ANY(%s)",
+                (symbol_id, [first for first, _ in before - after]),
+            )
+            added = sorted(after - before)
+            self._connection.execute(
+                "INSERT INTO coverage (symbol_id, first_trade_id, last_trade_id)"
+                " SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[])",
+                (symbol_id, [first for first, _ in added], [last for _, last in added]),
+            )
+
+
+def _name(name: str) -> str:
+    """Return the name that a symbol has once it is mended."""
+    return f"UNKNOWN-{name[1:]}" if name.startswith("#") else name
+
+
+@contextlib.contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Keep out retention, conversion and other rebuilds. Raises StoreError where there is one."""
+    with alone_or_not(connection) as alone:
+        if not alone:
+            raise StoreError(
+                "Another program is rebuilding, converting or clearing up this database: wait until it is done."
+            )
+        if is_being_converted(connection):
+            raise StoreError("A conversion of this database is unfinished: end it first, with cryptopipe db convert.")
+        yield

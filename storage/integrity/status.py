@@ -1,0 +1,375 @@
+"""
+What a database holds and how it stores it, told without reading the data.
+
+Everything here comes from the catalogue, from the ranges of ids and from the ends of indexes, so it takes milliseconds
+however large the tables are. What the ranges tell of trades is exact. Rows of large tables are the server's estimates,
+and a symbol's size is its share of the trades' table by number. Only reading is needed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from psycopg import sql
+
+from app.market.errors import StoreSchemaMismatch
+from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
+from storage.rollups.levels import LEVELS
+from storage.schema.editions import timescale_schema
+from storage.schema.migrate import migrations
+from storage.schema.retention_record import trades_kept_from
+
+_PINGS = 5
+_COUNTED_BYTES = 4_000_000  # a table up to this size is counted, not estimated
+_TABLES = (
+    "trades",
+    *(level.table for level in LEVELS),
+    "klines",
+    "kline_ranges",
+    "coverage",
+    "absent_trades",
+    "symbols",
+    "refused_trades",
+)
+_ABSENT = """
+    (SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint FROM absent_trades WHERE symbol_id = s.id)
+"""
+_ADDRESS = ("host", "hostaddr", "sslmode", "sslrootcert", "options")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """
+    One table, its partitions or chunks included. ``rows`` is None where the server has no estimate yet; ``exact`` says
+    that it is none. ``data`` and ``indexes`` are bytes.
+    """
+
+    name: str
+    rows: int | None
+    exact: bool
+    data: int
+    indexes: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of both."""
+        return self.data + self.indexes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """
+    The partitions or chunks (``kind``) of trades. They reach from ``start_us`` to ``end_us`` (UTC microseconds; None
+    where there is none); ``largest`` is in bytes, indexes included.
+    """
+
+    kind: str
+    count: int
+    start_us: int | None
+    end_us: int | None
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """The compressed chunks of trades, and their bytes before and after."""
+
+    chunks: int
+    before: int
+    after: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times smaller they are; 1 where nothing is compressed."""
+        return self.before / self.after if self.after else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolStatus:
+    """
+    One symbol that has trades. ``trades`` counts those recorded, ``ranges`` the ranges of ids that are not missing,
+    ``missing`` the ids between those: all exact. ``stored`` counts the trades still there: an estimate where retention
+    has dropped some. ``oldest_us`` and ``newest_us`` are times of stored trades (UTC microseconds; None where none is
+    left). ``bytes`` is an estimate: the share of trades' table by number.
+    """
+
+    name: str
+    trades: int
+    stored: int
+    ranges: int
+    missing: int
+    first_trade_id: int
+    last_trade_id: int
+    oldest_us: int | None
+    newest_us: int | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStatus:
+    """
+    All of it. ``address`` is a URL without a password, ``latency_ms`` the median of some empty round trips, ``bytes``
+    None where the role may not ask. ``version`` is that of the tables, ``program_version`` the one this program makes.
+    ``kept_from_us`` is the time before which retention may have dropped trades (UTC microseconds), or None.
+    """
+
+    facts: ServerFacts
+    address: str
+    version: int
+    program_version: int
+    latency_ms: float
+    bytes: int | None
+    writable: bool
+    tables: list[TableSize]
+    parts: Parts
+    compression: Compression | None
+    symbols: list[SymbolStatus]
+    refused: int
+    kept_from_us: int | None
+
+
+def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseStatus:
+    """
+    Return what the database of an autocommit connection holds. Changes nothing.
+
+    Raises:
+        StoreUnavailable: If the server does not answer, or the role may not read.
+        StoreSchemaMismatch: If the tables are not there, or not ours.
+    """
+    facts = facts_of(connection, embedded=embedded)
+    with translated("read the database's state"):
+        latency_ms = _latency_ms(connection)
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return _read(connection, facts, latency_ms)
+
+
+def address_of(connection: Connection) -> str:
+    """Return where a connection leads as a URL of libpq's, without its password."""
+    known = connection.info.get_parameters()
+    rest = {name: known[name] for name in _ADDRESS if known.get(name)} | {"port": str(connection.info.port)}
+    user, database = (quote(known.get(name, ""), safe="") for name in ("user", "dbname"))
+    return f"postgresql://{user}@/{database}?{urlencode(rest, quote_via=quote)}"
+
+
+def _latency_ms(connection: Connection) -> float:
+    times = []
+    for _ in range(_PINGS):
+        before = time.perf_counter()
+        connection.execute("SELECT 1")
+        times.append(time.perf_counter() - before)
+    return statistics.median(times) * 1000
+
+
+def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> DatabaseStatus:
+    present = _present(connection)
+    if not {"trades", "coverage", "schema_version"} <= present:
+        raise StoreSchemaMismatch(
+            "The database holds no tables of cryptopipe: record into it first, with the window or cryptopipe collect, "
+            "or name another."
+        )
+    version, size, writable = _row(
+        connection,
+        """
+        SELECT (SELECT coalesce(max(version), 0) FROM schema_version),
+            CASE WHEN has_database_privilege(current_database(), 'CONNECT')
+                THEN pg_database_size(current_database()) END,
+            NOT pg_is_in_recovery() AND has_table_privilege('trades', 'INSERT')
+        """,
+    )
+    hypertable = facts.edition is not Edition.PLAIN and _is_hypertable(connection)
+    recorded = _symbols(connection, present)
+    kept_from_us = trades_kept_from(connection) if "retention" in present else None
+    dropped = _dropped(connection, kept_from_us, present)
+    symbols = [replace(one, stored=max(one.trades - dropped.get(one.name, 0), 0)) for one in recorded]
+    data, indexes = _trades_bytes(connection, hypertable=hypertable)
+    tables = [
+        TableSize("trades", sum(one.stored for one in symbols), kept_from_us is None, data, indexes)
+        if name == "trades"
+        else _table_size(connection, name)
+        for name in _TABLES
+        if name in present
+    ]
+    return DatabaseStatus(
+        facts=facts,
+        address=address_of(connection),
+        version=version,
+        program_version=migrations()[-1].number,
+        latency_ms=latency_ms,
+        bytes=size,
+        writable=writable,
+        tables=tables,
+        parts=_chunks(connection) if hypertable else _partitions(connection),
+        compression=_compression(connection) if facts.edition is Edition.TIMESCALE_COMMUNITY and hypertable else None,
+        symbols=_shared(symbols, tables[0].total),
+        refused=_count(connection, "refused_trades") if "refused_trades" in present else 0,
+        kept_from_us=kept_from_us,
+    )
+
+
+def _present(connection: Connection) -> set[str]:
+    wanted = [*_TABLES, "retention", "schema_version"]
+    found = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [wanted]
+    )
+    return {name for (name,) in found}
+
+
+def _table_size(connection: Connection, name: str) -> TableSize:
+    data, indexes, rows = _row(
+        connection,
+        "SELECT pg_table_size(oid), pg_indexes_size(oid), reltuples::bigint FROM pg_class WHERE oid = %s::regclass",
+        name,
+    )
+    if data <= _COUNTED_BYTES:
+        return TableSize(name, _count(connection, name), True, data, indexes)
+    return TableSize(name, rows if rows >= 0 else None, False, data, indexes)
+
+
+def _dropped(connection: Connection, kept_from_us: int | None, present: set[str]) -> dict[str, int]:
+    """Return about how many trades of each symbol only candles still know: those of the coarsest before that time."""
+    coarsest = LEVELS[-1].table
+    if kept_from_us is None or coarsest not in present:
+        return {}
+    query = sql.SQL(
+        "SELECT s.name, sum(r.trades)::bigint FROM {} r JOIN symbols s ON s.id = r.symbol_id"
+        " WHERE r.open_time < timestamptz 'epoch' + %s * interval '1 microsecond' GROUP BY 1"
+    ).format(sql.Identifier(coarsest))
+    return dict(connection.execute(query, (kept_from_us,)).fetchall())
+
+
+def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...]:
+    """Return the bytes of the trades and of their indexes."""
+    if hypertable:
+        return _row(
+            connection,
+            sql.SQL(
+                "SELECT coalesce(sum(table_bytes + coalesce(toast_bytes, 0)), 0)::bigint,"
+                " coalesce(sum(index_bytes), 0)::bigint FROM {}.hypertable_detailed_size('trades')"
+            ).format(timescale_schema(connection)),
+        )
+    return _row(
+        connection,
+        "SELECT coalesce(sum(pg_table_size(inhrelid)), 0)::bigint,"
+        " coalesce(sum(pg_indexes_size(inhrelid)), 0)::bigint FROM pg_inherits WHERE inhparent = 'trades'::regclass",
+    )
+
+
+def _partitions(connection: Connection) -> Parts:
+    row = _row(
+        connection,
+        sql.SQL(
+            """
+            SELECT count(*), {start}, {end}, coalesce(max(pg_total_relation_size(oid)), 0)
+            FROM (
+                SELECT c.oid, substring(bound FROM $$FROM \\('([^']+)$$)::timestamptz AS start,
+                    substring(bound FROM $$TO \\('([^']+)$$)::timestamptz AS "end"
+                FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
+                    LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound
+                WHERE i.inhparent = 'trades'::regclass
+            ) AS part
+            """
+        ).format(start=_us("min(start)"), end=_us('max("end")')),
+    )
+    return Parts("monthly partitions", *row)
+
+
+def _is_hypertable(connection: Connection) -> bool:
+    found: bool = _row(
+        connection,
+        "SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'trades'"
+        " AND hypertable_schema = current_schema())",
+    )[0]
+    return found
+
+
+def _chunks(connection: Connection) -> Parts:
+    row = _row(
+        connection,
+        sql.SQL(
+            """
+            SELECT count(*), {start}, {end},
+                (SELECT coalesce(max(total_bytes), 0) FROM {functions}.chunks_detailed_size('trades'))
+            FROM timescaledb_information.chunks
+            WHERE hypertable_name = 'trades' AND hypertable_schema = current_schema()
+            """
+        ).format(start=_us("min(range_start)"), end=_us("max(range_end)"), functions=timescale_schema(connection)),
+    )
+    return Parts("chunks", *row)
+
+
+def _compression(connection: Connection) -> Compression:
+    row = _row(
+        connection,
+        sql.SQL(
+            "SELECT coalesce(sum(number_compressed_chunks), 0)::bigint,"
+            " coalesce(sum(before_compression_total_bytes), 0)::bigint,"
+            " coalesce(sum(after_compression_total_bytes), 0)::bigint FROM {}.hypertable_compression_stats('trades')"
+        ).format(timescale_schema(connection)),
+    )
+    return Compression(*row)
+
+
+def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
+    finest = next(level.table for level in LEVELS if level.table in present)
+    # The rollup tells where the first and last trade are, so that only their partitions are looked into.
+    query = sql.SQL(
+        """
+        SELECT s.name, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
+            {oldest}, {newest}, 0
+        FROM (
+            SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS trades, count(*) AS ranges,
+                max(last_trade_id) - min(first_trade_id) + 1 AS span, min(first_trade_id) AS first_id,
+                max(last_trade_id) AS last_id
+            FROM coverage GROUP BY 1
+        ) AS c
+        JOIN symbols s ON s.id = c.symbol_id
+        LEFT JOIN LATERAL (
+            SELECT open_time FROM {finest} WHERE symbol_id = s.id ORDER BY open_time LIMIT 1
+        ) AS lowest ON true
+        LEFT JOIN LATERAL (
+            SELECT open_time FROM {finest} WHERE symbol_id = s.id ORDER BY open_time DESC LIMIT 1
+        ) AS highest ON true
+        LEFT JOIN LATERAL (
+            SELECT time FROM trades WHERE symbol_id = s.id AND time >= coalesce(lowest.open_time, '-infinity')
+            ORDER BY time LIMIT 1
+        ) AS oldest ON true
+        LEFT JOIN LATERAL (
+            SELECT time FROM trades WHERE symbol_id = s.id AND time >= coalesce(highest.open_time, '-infinity')
+            ORDER BY time DESC LIMIT 1
+        ) AS newest ON true
+        ORDER BY s.name COLLATE "C"
+        """
+    ).format(
+        finest=sql.Identifier(finest),
+        oldest=_us("oldest.time"),
+        newest=_us("newest.time"),
+        absent=sql.SQL(_ABSENT if "absent_trades" in present else "0"),
+    )
+    return [SymbolStatus(*row) for row in connection.execute(query)]
+
+
+def _shared(symbols: list[SymbolStatus], total: int) -> list[SymbolStatus]:
+    """Give each symbol its share of the trades' bytes."""
+
+    stored = sum(one.stored for one in symbols) or 1
+    return [replace(one, bytes=total * one.stored // stored) for one in symbols]
+
+
+def _us(expression: str) -> sql.SQL:
+    return sql.SQL(f"(extract(epoch FROM {expression}) * 1000000)::bigint")
+
+
+def _count(connection: Connection, table: str) -> int:
+    count: int = _row(connection, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))[0]
+    return count
+
+
+def _row(connection: Connection, query: Any, *parameters: object) -> tuple[Any, ...]:
+    row = connection.execute(query, parameters or None).fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,352 @@
+"""
+Does the database agree with itself? The trades are the truth; ranges and candles are made again from them and compared.
+
+A symbol's time is gone through in windows, each in a transaction that sees one snapshot. A batch is one transaction
+too, so candles and trades agree in every snapshot, also while another program records. The ranges of ids are compared
+over all windows: what they said before the first window must be among the trades, and the trades must be in what they
+say after the last, because neither ever shrinks. Windows grow and shrink so that each takes about `_TARGET_S`; memory
+is bounded by them and by the number of gaps.
+
+Ids that the exchange itself has no trades of (`storage.schema.id_ranges`) are in the ranges and must not be among the
+trades. Where retention has dropped trades, candles are compared with each other, and their trades with the ranges'
+count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from psycopg import sql
+
+from app.market.coverage import IdRanges
+from app.market.errors import UsageError
+from storage.integrity.differences import LISTED, Damage, Difference, Kind, Report, Window
+from storage.postgres.connection import Connection, translated
+from storage.rollups import recount_sql
+from storage.rollups.levels import LEVELS
+from storage.schema import id_ranges
+from storage.schema.id_ranges import overlaps, without
+from storage.schema.retention_record import trades_kept_from
+
+Progress = Callable[[str], None]
+"""Called now and then with what is being done, for a person."""
+
+_COARSEST_US = LEVELS[-1].length_us
+_FIRST_US, _END_US = 0, 47_482 * _COARSEST_US  # 1970 to 2100
+_TARGET_S = 0.3
+_FASTEST_GROWTH = 4
+_WORK_MEM = "64MB"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_SYMBOLS = """
+    WITH RECURSIVE stored AS (
+        SELECT min(symbol_id) AS id FROM trades
+        UNION ALL
+        SELECT (SELECT min(symbol_id) FROM trades WHERE symbol_id > stored.id) FROM stored WHERE id IS NOT NULL
+    )
+    SELECT id, name, false FROM symbols
+    UNION ALL
+    SELECT id, '#' || id, true FROM stored WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM symbols)
+    ORDER BY 3, 2
+"""
+
+_FAULTY_RANGES = """
+    SELECT before, first_trade_id, last_trade_id
+    FROM (
+        SELECT first_trade_id, last_trade_id, max(last_trade_id) OVER (
+            ORDER BY first_trade_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        FROM coverage WHERE symbol_id = %s
+    ) AS range
+    WHERE first_trade_id <= before + 1
+    ORDER BY 2
+"""
+
+IMPOSSIBLE_KLINE = sql.SQL(
+    """
+    symbol_id = %(symbol_id)s AND NOT (
+        low <= least(open, close) AND high >= greatest(open, close) AND low >= 0 AND trades >= 0 AND volume >= 0
+        AND quote_volume >= 0 AND taker_buy_volume BETWEEN 0 AND volume
+        AND taker_buy_quote_volume BETWEEN 0 AND quote_volume
+        AND seconds >= 0 AND months >= 0 AND (seconds = 0) <> (months = 0)
+    )
+    """
+)
+
+_KLINES = sql.SQL(
+    """
+    SELECT (extract(epoch FROM open_time) * 1000000)::bigint, seconds, months,
+        concat_ws(', ', 'open ' || open, 'high ' || high, 'low ' || low, 'close ' || close, 'volume ' || volume),
+        count(*) OVER ()
+    FROM klines WHERE {impossible}
+    ORDER BY seconds, months, open_time LIMIT %(listed)s
+    """
+).format(impossible=IMPOSSIBLE_KLINE)
+
+_ENDS = sql.SQL(
+    """
+    SELECT (extract(epoch FROM least({firsts})) * 1000000)::bigint,
+        (extract(epoch FROM greatest({lasts})) * 1000000)::bigint
+    FROM (SELECT min(time), max(time) FROM trades WHERE symbol_id = %(id)s) AS t (first_0, last_0), {tables}
+    """
+).format(
+    firsts=sql.SQL(", ").join(sql.Identifier(f"first_{number}") for number in range(len(LEVELS) + 1)),
+    lasts=sql.SQL(", ").join(sql.Identifier(f"last_{number}") for number in range(len(LEVELS) + 1)),
+    tables=sql.SQL(", ").join(
+        sql.SQL("(SELECT min(open_time), max(open_time) FROM {} WHERE symbol_id = %(id)s) AS {} ({}, {})").format(
+            *map(sql.Identifier, (level.table, f"l_{number}", f"first_{number}", f"last_{number}"))
+        )
+        for number, level in enumerate(LEVELS, start=1)
+    ),
+)
+
+
+def verify(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> Report:
+    """
+    Compare all that is stored of these symbols, or of all where none is named. Changes nothing, needs only reading.
+
+    ``connection`` is in autocommit mode. Interrupt it at any time.
+
+    Raises:
+        UsageError: If a symbol is not in the database.
+        StoreError: If the database cannot be read.
+    """
+    with translated("verify the database"):
+        while True:
+            kept_from_us = trades_kept_from(connection)
+            report = Report()
+            for symbol_id, name, nameless in _chosen(connection, names):
+                check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us)
+                is_held = check.run(progress or (lambda _: None), nameless=nameless)
+                if is_held or names:
+                    report.symbols.append(name)
+            # Retention that dropped trades meanwhile makes differences that are none.
+            if trades_kept_from(connection) == kept_from_us:
+                return report
+
+
+def parameters(symbol_id: int, window: Window) -> dict[str, object]:
+    """Return the parameters of `storage.rollups.recount_sql` for a window."""
+    return {"symbol_id": symbol_id, "start": _moment(window.start_us), "end": _moment(window.end_us)}
+
+
+def dropped_before_us(kept_from_us: int | None) -> int:
+    """Return before which time (UTC microseconds) windows count as dropped, given `trades_kept_from`'s answer."""
+    return -(-(kept_from_us or 0) // _COARSEST_US) * _COARSEST_US
+
+
+def _chosen(connection: Connection, names: Sequence[str]) -> list[tuple[int, str, bool]]:
+    symbols: list[tuple[int, str, bool]] = connection.execute(_SYMBOLS).fetchall()
+    unknown = sorted(set(names) - {name for _, name, _ in symbols})
+    if unknown:
+        raise UsageError(f"“{unknown[0]}” is not in the database: name a symbol that was recorded there.")
+    return [symbol for symbol in symbols if not names or symbol[1] in names]
+
+
+class _SymbolCheck:
+    """Compares what is stored of one symbol and adds what differs to the report."""
+
+    def __init__(
+        self, connection: Connection, report: Report, symbol_id: int, name: str, kept_from_us: int | None
+    ) -> None:
+        self._connection = connection
+        self._report = report
+        self._kept_from_us = kept_from_us
+        self._damage = Damage(symbol_id, name)
+        self._runs: list[tuple[int, int]] = []
+        self._dropped_trades = 0  # in candles, and no longer among the trades
+        self._dropped_ids = IdRanges()  # where the ids of those must lie
+
+    def run(self, progress: Progress, *, nameless: bool) -> bool:
+        """Return whether anything of the symbol is held, or should be: the exchange has many that nobody records."""
+        name, symbol_id = self._damage.name, self._damage.symbol_id
+        said_before, absent_before = self._ranges()
+        said_before = without(said_before, absent_before)
+        looked_at, expected = 0, said_before.count()
+        progress(f"{name}: looking at {expected:,} trades")
+        for window in _windows(*self._ends(), self._kept_from_us):
+            looked_at += self._window(window)
+            progress(f"{name}: {looked_at:,} of {max(looked_at, expected):,} trades compared")
+        said_after, absent_after = self._ranges()
+        self._compare_ids(said_before, said_after)
+        self._check_absent(said_after, absent_after)
+        self._check_ranges()
+        self._check_klines()
+        if nameless:
+            self._damage.nameless = True
+            what = f"the table of symbols has none of the number {symbol_id}"
+            self._add(Kind.NAMELESS, looked_at, what)
+        self._report.trades += looked_at
+        if self._damage:
+            self._report.damages.append(self._damage)
+        return bool(looked_at or expected or self._damage)
+
+    def _ends(self) -> tuple[int, int]:
+        """Return the times of the first and last trade or candle; the first above the last where there is none."""
+        first_us, last_us = self._fetch(_ENDS, {"id": self._damage.symbol_id})[0]
+        return (_END_US, 0) if first_us is None else (max(first_us, _FIRST_US), last_us)
+
+    def _window(self, window: Window) -> int:
+        """Compare one window in one snapshot; return how many trades are in it."""
+        given = parameters(self._damage.symbol_id, window)
+        with self._connection.transaction():
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
+            begun = self._fetch(recount_sql.RUNS, given)
+            last = self._fetch(recount_sql.LAST, given)
+            differing = self._fetch(recount_sql.comparison(dropped=window.dropped), {**given, "listed": LISTED})
+            if window.dropped:
+                self._count_dropped(given)
+        ends = [before for _, before in begun[1:]] + [end for (end,) in last]
+        runs = [(first, end) for (first, _), end in zip(begun, ends, strict=True)]
+        self._runs += runs
+        trades: int = sum(last - first + 1 for first, last in runs)
+        if window.dropped:
+            self._dropped_trades -= trades
+        if differing:
+            self._report_candles(differing, window)
+        return trades
+
+    def _report_candles(self, differing: list[tuple[Any, ...]], window: Window) -> None:
+        counted = set()
+        mendable = False
+        for level, open_us, stored, made, more, alike in differing:
+            kind = _candle_kind(stored, made, unfounded=window.dropped and more is not False)
+            group = (level, stored is None, made is None, more)
+            difference = Difference(
+                self._damage.name,
+                kind,
+                1,
+                _candle_words(stored, made),
+                table=LEVELS[level].table,
+                open_time_us=open_us,
+            )
+            self._report.add(difference, of=0 if group in counted else alike)
+            counted.add(group)
+            mendable |= kind is not Kind.CANDLE_UNFOUNDED
+        if mendable:
+            self._damage.windows.append(window)
+
+    def _count_dropped(self, given: dict[str, object]) -> None:
+        """Note the trades of the window's candles, whether they are still there or not."""
+        self._dropped_trades += self._fetch(recount_sql.COUNTED, given)[0][0]
+        for first, last in self._fetch(recount_sql.SPANS, given):
+            self._dropped_ids.add_range(first, last)
+
+    def _compare_ids(self, said_before: IdRanges, said_after: IdRanges) -> None:
+        stored, twice = overlaps(self._runs)
+        missing = without(said_before, stored)
+        if self._kept_from_us is not None:
+            lost = without(missing, self._dropped_ids)
+            dropped, missing = missing.count() - lost.count(), lost
+            if dropped != self._dropped_trades:
+                what = f"the ranges say that {dropped:,} trades were dropped, their candles {self._dropped_trades:,}"
+                self._add(Kind.UNCOUNTED, abs(dropped - self._dropped_trades), what)
+        self._damage.missing = missing
+        self._damage.uncovered = without(stored, said_after)
+        self._damage.twice = twice
+        self._add_ids(Kind.MISSING, self._damage.missing, "held by the ranges, but not among the trades")
+        self._add_ids(Kind.UNCOVERED, self._damage.uncovered, "among the trades, but not held by the ranges")
+        if twice:
+            self._add_twice(twice)
+
+    def _add_twice(self, twice: IdRanges) -> None:
+        # No index leads from an id to its trades: one pass over the symbol for as many as are listed.
+        listed = [trade_id for first, last in twice for trade_id in range(first, min(last, first + LISTED) + 1)][
+            :LISTED
+        ]
+        times = self._connection.execute(recount_sql.TIMES, (self._damage.symbol_id, listed)).fetchall()
+        for number, (trade_id, moments) in enumerate(times):
+            what = "at " + " and ".join(f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in moments)
+            difference = Difference(self._damage.name, Kind.TWICE, 1, what, trade_id, trade_id)
+            self._report.add(difference, of=0 if number else twice.count())
+
+    def _check_absent(self, said: IdRanges, absent: IdRanges) -> None:
+        stored, _ = overlaps(self._runs)
+        uncovered = without(absent, said)
+        existing = without(absent, without(absent, stored))
+        self._add_ids(Kind.ABSENT, existing, "said to exist nowhere, but among the trades")
+        self._add_ids(Kind.ABSENT, without(uncovered, existing), "said to exist nowhere, but not held by the ranges")
+        self._damage.absent = IdRanges(sorted([*existing, *uncovered]))
+
+    def _check_ranges(self) -> None:
+        for before, first, last in self._connection.execute(_FAULTY_RANGES, (self._damage.symbol_id,)):
+            does = "touches" if first == before + 1 else "overlaps"
+            what = f"the range {first}–{last} {does} one that ends with {before}"
+            self._report.add(Difference(self._damage.name, Kind.RANGES, 1, what, first, last))
+            self._damage.ranges = True
+
+    def _check_klines(self) -> None:
+        rows = self._fetch(_KLINES, {"symbol_id": self._damage.symbol_id, "listed": LISTED})
+        for number, (open_us, seconds, months, figures, alike) in enumerate(rows):
+            length = f"{months} months" if months else f"{seconds} s"
+            what = f"the kline of {length} cannot be: {figures}"
+            difference = Difference(self._damage.name, Kind.KLINE, 1, what, table="klines", open_time_us=open_us)
+            self._report.add(difference, of=0 if number else alike)
+        self._damage.klines = bool(rows)
+
+    def _add_ids(self, kind: Kind, ids: IdRanges, what: str) -> None:
+        for first, last in ids:
+            self._report.add(Difference(self._damage.name, kind, last - first + 1, what, first, last))
+
+    def _add(self, kind: Kind, count: int, what: str) -> None:
+        self._report.add(Difference(self._damage.name, kind, count, what))
+
+    def _ranges(self) -> tuple[IdRanges, IdRanges]:
+        """Return the ids that are settled, and those of them that the exchange has no trades of, in one snapshot."""
+        with self._connection.transaction():
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            symbol_id = self._damage.symbol_id
+            settled = id_ranges.read(self._connection, id_ranges.COVERAGE, symbol_id)
+            return settled, id_ranges.read(self._connection, id_ranges.ABSENT, symbol_id)
+
+    def _fetch(self, query: sql.Composed, given: dict[str, object]) -> list[tuple[Any, ...]]:
+        # Not prepared: a plan for any window would look into every partition.
+        return self._connection.execute(query, given, prepare=False).fetchall()
+
+
+def _windows(first_us: int, last_us: int, kept_from_us: int | None) -> Iterator[Window]:
+    """
+    Yield windows that together hold every time from the first on; each as long as the one before lets expect to take
+    `_TARGET_S`.
+
+    The last has no end, so that what is being recorded belongs to it.
+    """
+    kept_us = dropped_before_us(kept_from_us)
+    start_us, length = first_us // _COARSEST_US * _COARSEST_US, 1
+    while start_us < _END_US:
+        end_us = start_us + length * _COARSEST_US
+        dropped = start_us < kept_us
+        if dropped:
+            end_us = min(end_us, kept_us)
+        elif end_us > last_us:
+            end_us = _END_US
+        began = time.monotonic()
+        yield Window(start_us, end_us, dropped)
+        took = max(time.monotonic() - began, 1e-3)
+        length = max(1, int(length * min(_TARGET_S / took, _FASTEST_GROWTH)))
+        start_us = end_us
+
+
+def _candle_kind(stored: list[str] | None, made: list[str] | None, *, unfounded: bool) -> Kind:
+    if stored is None:
+        return Kind.CANDLE_MISSING
+    if unfounded:
+        return Kind.CANDLE_UNFOUNDED
+    return Kind.CANDLE_SUPERFLUOUS if made is None else Kind.CANDLE_DIFFERENT
+
+
+def _candle_words(stored: list[str] | None, made: list[str] | None) -> str:
+    if stored is None:
+        return "there are trades, but no candle"
+    if made is None:
+        return "there is a candle, but no trade"
+    pairs = zip(recount_sql.FIGURES, map(Decimal, stored), map(Decimal, made), strict=True)
+    return ", ".join(f"{name} {has:f} instead of {should:f}" for name, has, should in pairs if has != should)
+
+
+def _moment(time_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=time_us)

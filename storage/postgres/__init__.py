@@ -1,0 +1,1 @@
+"""Talks to PostgreSQL: connections, pool, locks, COPY."""

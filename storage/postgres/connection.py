@@ -1,0 +1,251 @@
+"""
+Connections to PostgreSQL, and what is on the other side.
+
+Every session speaks UTC, has bounded waits, and uses TLS to any machine but this one unless the URL says otherwise.
+`translated` is the one place where the driver's errors become ours; no sentence of ours repeats a URL, which may hold a
+password.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+
+from app.market.errors import StoreError, StoreSchemaMismatch, StoreUnavailable
+from storage.postgres.database_url import authorities, parts_of, tls_mode
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+OLDEST_MAJOR = 14
+CONNECT_TIMEOUT_S = 10  # a host; a distant server that is awake takes a second
+STATEMENT_TIMEOUT_S = 60.0  # no query of the window takes so long, and one that hangs must not hold a symbol's lock
+_PATIENCE = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+
+
+class Edition(StrEnum):
+    """What the connected server can do."""
+
+    PLAIN = "plain"
+    TIMESCALE_APACHE = "timescaledb apache"
+    TIMESCALE_COMMUNITY = "timescaledb community"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """The connected server: ``version`` such as ``"18.4"``, its edition, TimescaleDB's version or an empty text."""
+
+    version: str
+    edition: Edition
+    timescale_version: str = ""
+    embedded: bool = False
+
+    @property
+    def label(self) -> str:
+        """For people: ``"Embedded PostgreSQL 18.4"``, ``"TimescaleDB 2.19.3 on PostgreSQL 17.6"``."""
+        place = "Embedded " if self.embedded else ""
+        if self.edition is Edition.PLAIN:
+            return f"{place}PostgreSQL {self.version}"
+        return f"{place}TimescaleDB {self.timescale_version} on PostgreSQL {self.version}"
+
+
+class PasswordWanted(StoreUnavailable):
+    """The server asks for a password, and there is none: neither in the URL nor where libpq looks for one."""
+
+
+def connect(
+    url: str,
+    *,
+    application_name: str = "cryptopipe",
+    connect_timeout_s: int | None = None,
+    statement_timeout_s: float | None = None,
+    ask_password: Callable[[str], str] | None = None,
+) -> Connection:
+    """
+    Return a new connection in autocommit mode; ``url`` is a URL or a conninfo of libpq.
+
+    ``ask_password`` is called with the URL where the server wants a password that neither the URL nor libpq's own
+    places have, and returns it, or an empty text.
+
+    What the URL says wins over our defaults, and so do PGCONNECT_TIMEOUT and a statement_timeout that the URL's options
+    or the user's role bring along, unless the timeouts are given here.
+
+    Raises:
+        PasswordWanted: If the server wants a password that nobody has given.
+        StoreUnavailable: If there is no answer, or a refusal.
+        StoreSchemaMismatch: If the server is older than PostgreSQL 14.
+    """
+    parts = parts_of(url)
+    defaults: dict[str, Any] = {"application_name": application_name, **_PATIENCE}
+    if connect_timeout_s is not None or not os.environ.get("PGCONNECT_TIMEOUT"):
+        defaults["connect_timeout"] = CONNECT_TIMEOUT_S if connect_timeout_s is None else connect_timeout_s
+    if (mode := tls_mode(parts)) is not None:
+        defaults["sslmode"] = mode
+    if (file := authorities(parts)) is not None:
+        parts["sslrootcert"] = file
+    try:
+        connection = _connect({**defaults, **parts}, lambda: ask_password(url) if ask_password else "")
+    except psycopg.Error as error:
+        # The driver may repeat a part of the URL that it could not make sense of.
+        cause = None if (password := parts.get("password")) and password in str(error) else error
+        raise _refusal(error, has_password=bool(password)) from cause
+    try:
+        with translated("set the database session up"):
+            _set_up(connection, statement_timeout_s)
+        if connection.info.parameter_status("server_encoding") != "UTF8":
+            raise StoreSchemaMismatch(
+                "The database's encoding is not UTF8, so it cannot hold every symbol: choose one that was created with "
+                "ENCODING 'UTF8'."
+            )
+        if connection.info.server_version < OLDEST_MAJOR * 10_000:
+            raise StoreSchemaMismatch(
+                f"The database server is older than PostgreSQL {OLDEST_MAJOR}: upgrade it, or choose another."
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(parameters: dict[str, Any], ask_password: Callable[[], str]) -> Connection:
+    try:
+        return psycopg.connect(**parameters, autocommit=True)
+    except psycopg.Error as error:
+        if "password" in parameters or not _wants_password(error) or not (password := ask_password()):
+            raise
+    return psycopg.connect(**parameters, password=password, autocommit=True)
+
+
+def _wants_password(error: psycopg.Error) -> bool:
+    """Whether a connection failed because nobody had given a password."""
+    return "no password supplied" in str(error)
+
+
+def _set_up(connection: Connection, statement_timeout_s: float | None) -> None:
+    waits = {"statement_timeout": statement_timeout_s, "idle_in_transaction_session_timeout": statement_timeout_s}
+    # What is read after waiting for a lock must be what its holder committed, whatever this user's default is.
+    connection.execute(
+        "SELECT set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed',"
+        " false), (SELECT count(set_config(name, wanted.ms, false))"
+        " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, ms, told) JOIN pg_settings USING (name)"
+        " WHERE told OR source NOT IN ('client', 'user', 'database', 'database user'))",
+        (
+            list(waits),
+            [str(int((STATEMENT_TIMEOUT_S if wait_s is None else wait_s) * 1000)) for wait_s in waits.values()],
+            [wait_s is not None for wait_s in waits.values()],
+        ),
+    )
+
+
+def _refusal(error: psycopg.Error, *, has_password: bool) -> StoreError:
+    """Return the sentence for a connection that could not be made."""
+    if not has_password and _wants_password(error):
+        return PasswordWanted(
+            "Could not connect to the database: it wants a password; set CRYPTOPIPE_DATABASE_PASSWORD, or enter it in "
+            "the window's database settings."
+        )
+    if error.sqlstate:
+        return store_error(error, "connect to the database")
+    return StoreUnavailable(f"Could not connect to the database: {_connection_advice(str(error))}.")
+
+
+def facts_of(connection: Connection, *, embedded: bool = False) -> ServerFacts:
+    """Ask the server what it is. Raises StoreUnavailable."""
+    with translated("ask the database what it is"):
+        row = connection.execute(
+            "SELECT split_part(current_setting('server_version'), ' ', 1),"
+            " (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'),"
+            " current_setting('timescaledb.license', true)"
+        ).fetchone()
+    assert row is not None
+    version, timescale, licence = row
+    if timescale is None:
+        return ServerFacts(version, Edition.PLAIN, embedded=embedded)
+    community = licence == "timescale"
+    edition = Edition.TIMESCALE_COMMUNITY if community else Edition.TIMESCALE_APACHE
+    return ServerFacts(version, edition, timescale, embedded)
+
+
+def hang_up(connection: Connection) -> None:
+    """End the conversation on the socket below; whoever waits on it hears so. The connection stays its borrower's."""
+    with contextlib.suppress(psycopg.Error, OSError):
+        line = socket.socket(fileno=connection.fileno())
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        finally:
+            line.detach()
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """
+    Turn the driver's errors inside the block into `app.market.errors`; ``doing`` completes "could not …".
+
+    StoreUnavailable: retrying may help. StoreSchemaMismatch: the tables are not as they should be. Any other
+    StoreError: the server refuses these data or this statement as such.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise store_error(error, doing) from error
+
+
+def store_error(error: psycopg.Error, doing: str) -> StoreError:
+    """Return the one sentence that stands for ``error``."""
+    state = error.sqlstate or ""
+    if advice := _ADVICE.get(state) or _ADVICE.get(state[:2]):
+        return StoreUnavailable(f"Could not {doing}: {advice}.")
+    if state in {"42P01", "42703", "3F000"}:
+        return StoreSchemaMismatch(
+            f"Could not {doing}: its tables are not those of this version; choose a database of cryptopipe's own."
+        )
+    if state[:2] in {"22", "23", "42"} or isinstance(error, psycopg.ProgrammingError | psycopg.NotSupportedError):
+        return StoreError(f"Could not {doing}: the database refused it ({_first_line(error)}).")
+    if not state:
+        # There was a connection, or this would come from `connect`. Whoever needs the next one makes it.
+        return StoreUnavailable(f"Could not {doing}: the connection to the database broke; it is made anew.")
+    return StoreUnavailable(f"Could not {doing}: {_first_line(error)}.")
+
+
+_ADVICE = {
+    "28": "it refused the user name or the password; check both",
+    "3D": "there is no database of that name on the server; create it, or correct the name",
+    "42501": "the user lacks the right to; grant it, or use another user",
+    "53100": "the disk is full; free some space",
+    "53300": "the server has too many connections; close some",
+    "57014": "it took too long and was given up",
+    "57P03": "the server is starting or stopping; wait a moment",
+    "57P01": "the server is shutting down; wait until it is back",
+    "57P02": "the server is shutting down; wait until it is back",
+    "25006": "the server takes no writes here (it is a standby, or set to read-only); use the primary",
+}
+
+
+def _connection_advice(text: str) -> str:
+    if "authentication failed" in text or "no password supplied" in text:
+        return _ADVICE["28"]
+    if "does not exist" in text and "database" in text:
+        return _ADVICE["3D"]
+    if "certificate" in text:
+        return (
+            "its certificate cannot be trusted; name the one of its authority by sslrootcert in the URL, or check that "
+            "the host name is the certificate's"
+        )
+    if "SSL" in text and "support" in text:
+        return "the server offers no TLS; switch it on there, or add sslmode=disable to the URL if the network is safe"
+    if "starting up" in text or "shutting down" in text:
+        return _ADVICE["57P03"]
+    if "could not translate host name" in text or "resolve" in text:
+        return "its host name is unknown; check the name and the network"
+    return "it does not answer; check that it runs and that its address is right"
+
+
+def _first_line(error: psycopg.Error) -> str:
+    primary = error.diag.message_primary or str(error)
+    return primary.splitlines()[0] if primary else type(error).__name__

@@ -1,0 +1,1 @@
+"""Drops old trades once that is confirmed."""

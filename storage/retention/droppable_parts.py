@@ -1,0 +1,147 @@
+"""
+The parts of trades that may be dropped whole: monthly partitions on plain PostgreSQL, chunks on TimescaleDB.
+
+A part goes in a transaction of its own, which waits only briefly for its locks: readers and writers that come meanwhile
+stand behind it. Writers note the old days that they are about to store into (`storage.trades.partitions`); that note is
+looked for once nobody else can have the part in hand, so nothing goes that was stored since the plan was made.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from storage.postgres.connection import Connection
+from storage.schema.editions import is_hypertable, timescale_schema
+from storage.schema.retention_period import Keep
+from storage.trades.partitions import PARTITION_LOCK
+
+logger = logging.getLogger(__name__)
+
+SPARED_FOR = "7 days 1 hour"
+"""How long a part is spared after trades were stored into it: a week, and the hour between two notes of a day."""
+
+_LOCK_WAIT_MS = 1_000
+_ATTEMPTS = 5
+_BETWEEN_ATTEMPTS_S = 1.0
+
+_PARTITIONS = """
+    SELECT c.oid::regclass::text AS name, substring(bound FROM $$FROM \\('([^']+)$$)::timestamptz AS start_time,
+        substring(bound FROM $$TO \\('([^']+)$$)::timestamptz AS end_time, pg_total_relation_size(c.oid) AS bytes
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound
+    WHERE i.inhparent = 'trades'::regclass
+"""
+_CHUNKS = """
+    SELECT format('%%I.%%I', c.chunk_schema, c.chunk_name) AS name, c.range_start AS start_time,
+        c.range_end AS end_time, s.total_bytes AS bytes
+    FROM timescaledb_information.chunks c
+    JOIN {schema}.chunks_detailed_size('trades') s USING (chunk_schema, chunk_name)
+    WHERE c.hypertable_schema = current_schema() AND c.hypertable_name = 'trades'
+"""
+_OLD = """
+    SELECT name, (extract(epoch FROM start_time) * 1000000)::bigint, (extract(epoch FROM end_time) * 1000000)::bigint,
+        bytes, coalesce(end_time <= kept_from, false),
+        (extract(epoch FROM (
+            SELECT max(stored_at) + %(spared)s::interval FROM late_days
+            WHERE day >= start_time AND day < end_time AND stored_at > now() - %(spared)s::interval
+        )) * 1000000)::bigint
+    FROM ({parts}) AS part, retention
+    WHERE end_time <= now() - %(keep)s::interval
+    ORDER BY start_time
+"""
+# A candle of a day lies wholly in one part, and equals its trades.
+_HELD = """
+    SELECT s.name, sum(trades)::bigint FROM rollup_1d r JOIN symbols s ON s.id = r.symbol_id
+    WHERE open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
+    GROUP BY 1
+"""
+# Where trades have been dropped before, the candles tell of more than there is.
+_COUNTED = "SELECT s.name, count(*) FROM {part} t JOIN symbols s ON s.id = t.symbol_id GROUP BY 1"
+
+_SPARED = """
+    SELECT EXISTS (SELECT FROM late_days
+        WHERE day >= timestamptz 'epoch' + %s * interval '1 microsecond'
+            AND day < timestamptz 'epoch' + %s * interval '1 microsecond' AND stored_at > now() - %s::interval)
+"""
+_KEPT_FROM = """
+    UPDATE retention SET kept_from = greatest(kept_from, timestamptz 'epoch' + %s * interval '1 microsecond')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    One of them: trades of ``[start_us, end_us)``, UTC microseconds. ``name`` is its table, as SQL; ``symbols`` have
+    trades in it, ``bytes`` holds its indexes. ``spared_until_us``: when it may go, where trades came lately; else None.
+    """
+
+    name: str
+    start_us: int
+    end_us: int
+    bytes: int
+    trades: int
+    symbols: tuple[str, ...]
+    spared_until_us: int | None
+
+
+def older_than(connection: Connection, keep: Keep) -> list[Part]:
+    """Return the parts that hold nothing younger, by rising time. Raises psycopg.Error."""
+    schema = timescale_schema(connection) if is_hypertable(connection) else None
+    table = sql.SQL(_PARTITIONS) if schema is None else sql.SQL(_CHUNKS).format(schema=schema)
+    rows = connection.execute(
+        sql.SQL(_OLD).format(parts=table), {"keep": keep.interval, "spared": SPARED_FOR}
+    ).fetchall()
+    found = []
+    for name, start_us, end_us, size, dropped_before, spared_until_us in rows:
+        if dropped_before:
+            held = connection.execute(sql.SQL(_COUNTED).format(part=sql.SQL(name))).fetchall()
+        else:
+            held = connection.execute(_HELD, (start_us, end_us)).fetchall()
+        symbols = tuple(sorted(symbol for symbol, _ in held))
+        trades = sum(count for _, count in held)
+        found.append(Part(name, start_us, end_us, size, trades, symbols, spared_until_us))
+    return found
+
+
+def drop(connection: Connection, part: Part) -> bool:
+    """Drop one; False where it is in use all the time, or trades came into it since. Raises psycopg.Error."""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_BETWEEN_ATTEMPTS_S)
+        try:
+            return _drop(connection, part)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            continue
+        except psycopg.errors.UndefinedTable:
+            return False  # someone else was quicker
+    logger.info("Old trades in %s are in use and are dropped another time", part.name)
+    return False
+
+
+def _drop(connection: Connection, part: Part) -> bool:
+    with connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(_LOCK_WAIT_MS),))
+        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", PARTITION_LOCK)
+        hypertable = is_hypertable(connection)
+        if not hypertable:
+            connection.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(part.name)))
+        if connection.execute(_SPARED, (part.start_us, part.end_us, SPARED_FOR)).fetchone() == (True,):
+            return False
+        connection.execute(_KEPT_FROM, (part.end_us,))
+        if hypertable:
+            connection.execute(
+                sql.SQL(
+                    "SELECT {}.drop_chunks('trades',"
+                    " older_than => timestamptz 'epoch' + {} * interval '1 microsecond',"
+                    " newer_than => timestamptz 'epoch' + {} * interval '1 microsecond')"
+                ).format(timescale_schema(connection), sql.Literal(part.end_us), sql.Literal(part.start_us))
+            )
+        else:
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(part.name)))
+    return True

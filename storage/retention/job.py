@@ -1,0 +1,62 @@
+"""Has retention done while the program records: a little after the opening, and then once a day."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+
+import psycopg
+
+from app.market.errors import StoreError
+from storage.postgres.connection import Connection
+from storage.retention.policy import enforce
+from storage.schema.retention_period import Keep
+
+logger = logging.getLogger(__name__)
+
+_DAY_S, _HOUR_S = 86_400.0, 3_600.0
+_CLOSE_S = 2.0
+
+
+class RetentionKeeper:
+    """
+    Its thread runs from the start until `close`. Any number of programs may have one on the same database.
+
+    ``connect`` makes a connection and may raise StoreError; it is called in the thread, for each run. ``proposed``: see
+    `storage.retention.policy.enforce`. The first run is after ``first_after_s``, so that a short command drops nothing.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Connection], proposed: Keep | str | None, *, first_after_s: float = 10.0
+    ) -> None:
+        self._connect = connect
+        self._proposed = proposed
+        self._wait_s = first_after_s
+        self._closing = threading.Event()
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; what it is dropping just now stays. Blocks for some two seconds at most."""
+        self._closing.set()
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.cancel_safe(timeout=1.0)
+        self._thread.join(_CLOSE_S)
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._wait_s):
+            try:
+                with contextlib.closing(self._connect()) as self._connection:
+                    enforce(self._connection, self._proposed)
+                self._wait_s = _DAY_S
+            except StoreError as error:
+                if not self._closing.is_set():
+                    logger.warning("Old trades are looked for again in an hour: %s", error)
+                self._wait_s = _HOUR_S
+            finally:
+                self._connection = None

@@ -1,0 +1,229 @@
+"""
+Retention of trades: how long they are kept, from when on all are there, and the dropping itself.
+
+What holds is kept in the database, so that all programs on it agree: nothing is dropped before a person has confirmed
+that length there (`confirm`), after seeing what would go (`plan`). A setting proposes a length: a longer one than the
+confirmed holds at once, a shorter one waits for its confirmation. Candles and coverage stay, so a candle remains
+complete after its trades are gone, and their ids are never fetched again.
+
+Parts, the monthly partitions or daily chunks, go whole, and each by itself. One into which trades were stored in the
+last week (`storage.trades.partitions`) is spared until that is past. TimescaleDB Community drops by a policy of its
+own, which knows no spared parts: it is put off for as long as there is one, and the other parts are dropped here
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import sql
+
+from app.market.errors import StoreError
+from storage.postgres.advisory_locks import alone, alone_or_not
+from storage.postgres.connection import Connection, Edition, facts_of, translated
+from storage.retention import droppable_parts
+from storage.retention.droppable_parts import Part
+from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
+from storage.schema.retention_period import Keep
+from storage.schema.retention_record import Retention, read_retention
+
+logger = logging.getLogger(__name__)
+
+_CONFIRM = """
+    UPDATE retention SET keep = %(keep)s, keep_for = %(interval)s::interval,
+        confirmed_at = CASE WHEN %(keep)s::text IS NOT NULL THEN now() END
+"""
+# What the policy has dropped meanwhile stays known when it no longer runs.
+_END_POLICY = """
+    UPDATE retention SET by_policy = false,
+        kept_from = greatest(kept_from, date_trunc('day', now() - keep_for, 'UTC') + interval '1 day')
+    WHERE by_policy
+"""
+_JOB = """
+    SELECT job_id, (config ->> 'drop_after')::interval = %s::interval, coalesce(next_start >= %s, false)
+    FROM timescaledb_information.jobs
+    WHERE proc_name = 'policy_retention' AND hypertable_schema = current_schema() AND hypertable_name = 'trades'
+"""
+_FORGET_LATE_DAYS = "DELETE FROM late_days WHERE stored_at < now() - %s::interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What a retention would drop: ``parts`` now, ``spared`` later, because trades were stored into them lately. Both by
+    rising time.
+    """
+
+    keep: Keep
+    parts: list[Part]
+    spared: list[Part]
+
+    @property
+    def trades(self) -> int:
+        """How many trades would go now."""
+        return sum(part.trades for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """How much space they take."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Whose trades they are, by name."""
+        return sorted({name for part in self.parts for name in part.symbols})
+
+
+def plan(connection: Connection, keep: Keep) -> Plan:
+    """Return what keeping trades for that long would drop today; changes nothing. Raises StoreError."""
+    with translated("look for trades to drop"):
+        old = droppable_parts.older_than(connection, keep)
+    return Plan(
+        keep, [part for part in old if not part.spared_until_us], [part for part in old if part.spared_until_us]
+    )
+
+
+def confirm(connection: Connection, keep: Keep | None) -> None:
+    """
+    Let that retention hold from now on, None: none. What is to go goes with the next `enforce`.
+
+    Raises:
+        StoreError: If the database does not answer, or this user may not change its tables.
+    """
+    with translated("change the retention of trades"), alone(connection), connection.transaction():
+        _write(connection, keep)
+
+
+def waiting_for(held: Retention, proposed: Keep | None) -> str:
+    """Return the sentence that says which proposed retention waits to be confirmed; empty where none does."""
+    if proposed is None or (held.keep is not None and proposed.days >= held.keep.days):
+        return ""
+    kept = "all trades are kept" if held.keep is None else f"trades are kept for {held.keep.words}"
+    return (
+        f"Trades are to be kept for {proposed.words} only (keep_trades), which nobody has confirmed for this database, "
+        f"so {kept}: `cryptopipe db retention {proposed}` shows what would be dropped and asks."
+    )
+
+
+def enforce(connection: Connection, proposed: Keep | str | None = None) -> Plan | None:
+    """
+    Drop what the confirmed retention says; return what was dropped and what is spared, None where there is none.
+
+    ``proposed``: the user's setting, `storage.schema.retention_period.OFF` for keeping all, None for none. One that is
+    longer than the confirmed takes its place, a shorter one is only spoken of. Does nothing while another program is at
+    such work, a conversion is unfinished, or where this user may not. Under TimescaleDB's policy what is returned is
+    what that will drop.
+
+    Raises:
+        StoreError: If the database does not answer. What was dropped until then is dropped.
+    """
+    with translated("drop old trades"), alone_or_not(connection) as alone_here:
+        if not alone_here or not owns_trades(connection) or is_being_converted(connection):
+            return None
+        held = _lengthened(connection, read_retention(connection), proposed)
+        sentence = waiting_for(held, proposed if isinstance(proposed, Keep) else None)
+        if sentence:
+            logger.warning(sentence)
+        connection.execute(_FORGET_LATE_DAYS, (droppable_parts.SPARED_FOR,))
+        if held.keep is None:
+            return None
+        planned = plan(connection, held.keep)
+        if _has_policies(connection):
+            _keep_policy(connection, held.keep, planned.spared)
+            by_policy = not planned.spared
+        else:
+            connection.execute(_END_POLICY)
+            by_policy = False
+        gone = [part for part in planned.parts if by_policy or droppable_parts.drop(connection, part)]
+        done = Plan(held.keep, gone, planned.spared)
+        _report(done, by_policy=by_policy)
+        return done
+
+
+def _lengthened(connection: Connection, held: Retention, proposed: Keep | str | None) -> Retention:
+    if held.keep is None or proposed is None:
+        return held
+    longer = proposed if isinstance(proposed, Keep) else None
+    if longer is not None and longer.days <= held.keep.days:
+        return held
+    with connection.transaction():
+        _write(connection, longer)
+    logger.info("Trades are kept %s now, as the settings say", "for ever" if longer is None else f"for {longer.words}")
+    return read_retention(connection)
+
+
+def _write(connection: Connection, keep: Keep | None) -> None:
+    _remove_policy(connection)
+    connection.execute(_END_POLICY)
+    values: dict[str, Any] = {"keep": None, "interval": None}
+    if keep is not None:
+        values = {"keep": str(keep), "interval": keep.interval}
+    if connection.execute(_CONFIRM, values).rowcount != 1:
+        raise StoreError("The database has lost its row of retention: choose another, or restore it.")
+
+
+def _has_policies(connection: Connection) -> bool:
+    return facts_of(connection).edition is Edition.TIMESCALE_COMMUNITY and is_hypertable(connection)
+
+
+def _keep_policy(connection: Connection, keep: Keep, spared: list[Part]) -> None:
+    """Have TimescaleDB's policy do it, not before the last of the spared parts may go."""
+    schema = timescale_schema(connection)
+    assert schema is not None
+    not_before_us = max((part.spared_until_us or 0 for part in spared), default=0)
+    not_before = datetime.fromtimestamp(not_before_us / 1_000_000 + 1, UTC) if not_before_us else datetime.now(UTC)
+    with connection.transaction():
+        job = connection.execute(_JOB, (keep.interval, not_before)).fetchone()
+        if job is None or not job[1]:
+            _remove_policy(connection)
+            connection.execute(
+                sql.SQL(
+                    "SELECT {}.add_retention_policy('trades', drop_after => {}::interval,"
+                    " schedule_interval => interval '1 day', initial_start => {}::timestamptz)"
+                ).format(schema, sql.Literal(keep.interval), sql.Literal(not_before))
+            )
+        elif spared and not job[2]:
+            connection.execute(
+                sql.SQL("SELECT {}.alter_job({}, next_start => {}::timestamptz)").format(
+                    schema, sql.Literal(job[0]), sql.Literal(not_before)
+                )
+            )
+        connection.execute("UPDATE retention SET by_policy = true")
+
+
+def _remove_policy(connection: Connection) -> None:
+    schema = timescale_schema(connection)
+    if schema is None or not _has_policies(connection):
+        return
+    connection.execute(sql.SQL("SELECT {}.remove_retention_policy('trades', if_exists => true)").format(schema))
+
+
+def _report(dropped: Plan, *, by_policy: bool) -> None:
+    if dropped.parts:
+        logger.info(
+            "Retention of %s %s %d trades of %d symbols, from %s to %s (%.1f MB)",
+            dropped.keep.words,
+            "lets TimescaleDB drop" if by_policy else "dropped",
+            dropped.trades,
+            len(dropped.symbols),
+            _day(dropped.parts[0].start_us),
+            _day(dropped.parts[-1].end_us),
+            dropped.bytes / 1e6,
+        )
+    if dropped.spared:
+        last_us = max(part.spared_until_us or 0 for part in dropped.spared)
+        logger.info(
+            "%d trades from %s to %s are older than %s, but some were stored in the last week: they are kept until %s",
+            sum(part.trades for part in dropped.spared),
+            _day(dropped.spared[0].start_us),
+            _day(dropped.spared[-1].end_us),
+            dropped.keep.words,
+            _day(last_us),
+        )
+
+
+def _day(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us / 1_000_000, UTC):%Y-%m-%d}"

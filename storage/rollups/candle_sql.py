@@ -1,0 +1,242 @@
+"""
+The SQL that folds stored rows into candles of any interval.
+
+Rows come from the coarsest rollup that divides the interval, or from the trades where none does. An interval of at
+least two rows of a still coarser rollup takes those where they lie inside a candle, and finer ones at its edges only:
+181m is made of whole hours, quarters of an hour and minutes. Generic SQL of PostgreSQL 14, the same on every edition.
+Open and close go by trade id: the least and greatest of arrays (id, price) carry the price along. Amounts arrive as
+whole numbers of 1e-8 and 1e-16 units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from psycopg import sql
+from psycopg.adapt import Buffer, Loader
+
+from app.market.interval import ORIGIN_US, Interval
+from app.market.units import E8, E16
+from storage.postgres.connection import Connection
+from storage.rollups.levels import LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table of rows by (symbol_id, time column), each of them ``length_us`` long; a trade has none."""
+
+    table: str
+    time_column: str
+    length_us: int
+
+    @property
+    def is_trades(self) -> bool:
+        return self.length_us == 0
+
+
+TRADES = Source("trades", "time", 0)
+_ROLLUPS = tuple(Source(level.table, "open_time", level.length_us) for level in LEVELS)
+FINEST = _ROLLUPS[0]
+
+_TRADE_FIGURES = """
+    (min(ARRAY[trade_id, price]))[2], max(price), min(price), (max(ARRAY[trade_id, price]))[2],
+    sum(quantity), sum(price * quantity), count(*), coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0),
+    coalesce(sum(price * quantity) FILTER (WHERE NOT is_buyer_maker), 0), min(trade_id), max(trade_id)
+"""
+_ROW_FIGURES = """
+    (min(ARRAY[first_trade_id, open]))[2], max(high), min(low), (max(ARRAY[last_trade_id, close]))[2],
+    sum(volume), sum(quote_volume), sum(trades)::bigint, sum(taker_buy_volume), sum(taker_buy_quote_volume),
+    min(first_trade_id), max(last_trade_id)
+"""
+_ROW_COLUMNS = """
+    open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, first_trade_id,
+    last_trade_id
+"""
+_TRADE_AS_ROW = """
+    price AS open, price AS high, price AS low, price AS close, quantity AS volume, price * quantity AS quote_volume,
+    1 AS trades, CASE WHEN is_buyer_maker THEN 0 ELSE quantity END AS taker_buy_volume,
+    CASE WHEN is_buyer_maker THEN 0 ELSE price * quantity END AS taker_buy_quote_volume, trade_id AS first_trade_id,
+    trade_id AS last_trade_id
+"""
+_START = sql.SQL("timestamptz 'epoch' + %(start_us)s * interval '1 microsecond'")
+_END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
+
+
+@lru_cache(maxsize=256)
+def sources_for(interval: Interval) -> tuple[Source, ...]:
+    """
+    Return what candles of the interval are made of, finest first.
+
+    Every candle is made of whole rows of the first; of the others, those rows are used that lie inside a candle.
+    """
+    length_us = 0 if interval.months else interval.length_us
+    fitting = [source for source in _ROLLUPS if length_us % source.length_us == 0]
+    base = fitting[-1] if fitting else TRADES
+    # At least two, so that a row has the edge of one candle in it at most.
+    inside = [source for source in _ROLLUPS if base.length_us < source.length_us <= length_us / 2]
+    return (base, *inside)
+
+
+@lru_cache(maxsize=256)
+def fold(interval: Interval) -> sql.Composed:
+    """
+    Return the query for the candles of an interval that have a trade, oldest first.
+
+    Parameters: symbol_id, start_us, end_us; both times where candles open. Columns: see `Candle`, up to the ids;
+    prices and volumes in 1e-8, quote volumes in 1e-16 units.
+    """
+    sources = sources_for(interval)
+    if len(sources) > 1:
+        rows = sql.SQL("({}) AS rows").format(_pieces(interval, sources))
+        folded = sql.SQL("SELECT candle, {figures} FROM {rows} GROUP BY 1").format(
+            figures=sql.SQL(_ROW_FIGURES), rows=rows
+        )
+    else:
+        folded = sql.SQL(
+            "SELECT {bucket}, {figures} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
+            " AND {time} < {end} GROUP BY 1"
+        ).format(
+            bucket=_bucket(sql.Identifier(sources[0].time_column), interval),
+            figures=sql.SQL(_TRADE_FIGURES if sources[0].is_trades else _ROW_FIGURES),
+            table=sql.Identifier(sources[0].table),
+            time=sql.Identifier(sources[0].time_column),
+            start=_START,
+            end=_END,
+        )
+    return sql.SQL(
+        """
+        WITH folded (open_time, open, high, low, close, volume, quote, trades, taker, taker_quote, first_id, last_id)
+        AS ({folded})
+        SELECT {open_us}, (open * {e8})::bigint, (high * {e8})::bigint, (low * {e8})::bigint, (close * {e8})::bigint,
+            trunc(volume * {e8}), trunc(quote * {e16}), trades, trunc(taker * {e8}), trunc(taker_quote * {e16}),
+            first_id, last_id
+        FROM folded
+        ORDER BY 1
+        """
+    ).format(folded=folded, open_us=microseconds("open_time"), e8=sql.Literal(E8), e16=sql.Literal(E16))
+
+
+def _pieces(interval: Interval, sources: tuple[Source, ...]) -> sql.Composed:
+    """Return the query for the rows of several sources that together hold every trade of the range once."""
+    pieces = [_inside(interval, sources[-1])]
+    pieces += [_at_edges(interval, finer, coarser, is_base=finer == sources[0]) for finer, coarser in pairwise(sources)]
+    return sql.SQL(" UNION ALL ").join(pieces)
+
+
+def _inside(interval: Interval, source: Source) -> sql.Composed:
+    """Return the query for the rows of ``source`` that lie inside one candle."""
+    return sql.SQL(
+        "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
+        " AND open_time < {end} AND {whole}"
+    ).format(
+        bucket=_bucket(sql.Identifier("open_time"), interval),
+        columns=sql.SQL(_ROW_COLUMNS),
+        table=sql.Identifier(source.table),
+        start=_START,
+        end=_END,
+        whole=_is_whole(interval, source),
+    )
+
+
+def _at_edges(interval: Interval, finer: Source, coarser: Source, *, is_base: bool) -> sql.Composed:
+    """Return the query for the finer rows in those coarser ones that an edge between two candles cuts."""
+    time = sql.Identifier(finer.time_column)
+    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are said
+    # once more by themselves: by them it leaves out the partitions of other times.
+    return sql.SQL(
+        """
+        SELECT piece.*
+        FROM generate_series({start}, {end}, {length}) AS edge (at),
+            LATERAL (SELECT {cut} AS cut OFFSET 0) AS cut,
+            LATERAL (
+                SELECT {bucket} AS candle, {columns} FROM {table}
+                WHERE symbol_id = %(symbol_id)s AND {time} >= greatest(cut, {start})
+                    AND {time} < least(cut + {coarse}, {end}) AND cut < at AND {whole}
+                    AND {time} >= {start} AND {time} < {end}
+                OFFSET 0
+            ) AS piece
+        """
+    ).format(
+        bucket=_bucket(time, interval),
+        columns=sql.SQL(_TRADE_AS_ROW if finer.is_trades else _ROW_COLUMNS),
+        cut=_floor(sql.Identifier("at"), coarser.length_us, ORIGIN_US),
+        length=_length(interval.length_us),
+        coarse=_length(coarser.length_us),
+        table=sql.Identifier(finer.table),
+        time=time,
+        start=_START,
+        end=_END,
+        whole=sql.SQL("true") if is_base else _is_whole(interval, finer),
+    )
+
+
+def _is_whole(interval: Interval, source: Source) -> sql.Composed:
+    """Return the condition that a row of ``source`` lies inside one candle."""
+    time = sql.Identifier(source.time_column)
+    last = sql.SQL("({} + {})").format(time, _length(source.length_us - 1))
+    return sql.SQL("{} = {}").format(_bucket(time, interval), _bucket(last, interval))
+
+
+def outermost(source: Source, *, last: bool) -> sql.Composed:
+    """
+    Return the query for the last or first time of the symbol's rows in a span; no row: none.
+
+    Parameters: symbol_id, first_us, after_us.
+    """
+    return sql.SQL(
+        """
+        SELECT {us} FROM {table}
+        WHERE symbol_id = %(symbol_id)s
+            AND {time} >= timestamptz 'epoch' + %(first_us)s * interval '1 microsecond'
+            AND {time} < timestamptz 'epoch' + %(after_us)s * interval '1 microsecond'
+        ORDER BY {time} {order} LIMIT 1
+        """
+    ).format(
+        us=microseconds(source.time_column),
+        table=sql.Identifier(source.table),
+        time=sql.Identifier(source.time_column),
+        order=sql.SQL("DESC" if last else "ASC"),
+    )
+
+
+def microseconds(column: str) -> sql.Composed:
+    """Return a timestamptz column as UTC microseconds, exactly."""
+    return sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(sql.Identifier(column))
+
+
+def read_whole_numbers(connection: Connection) -> None:
+    """Have this connection return NUMERIC results, which must be whole numbers, as int."""
+    connection.adapters.register_loader("numeric", _WholeNumber)
+
+
+class _WholeNumber(Loader):
+    def load(self, data: Buffer) -> Any:
+        return int(bytes(data))
+
+
+def _bucket(time: sql.Composable, interval: Interval) -> sql.Composed:
+    if interval.months:
+        # Months have no fixed length: back to the month's start, then by as many as the interval's months are past.
+        return sql.SQL(
+            "date_trunc('month', {time}, 'UTC') - make_interval(months =>"
+            " ((extract(year FROM {time}) - 2000) * 12 + extract(month FROM {time}) - 1)::integer %% {months})"
+        ).format(time=time, months=sql.Literal(interval.months))
+    return _floor(time, interval.length_us, interval.origin_us)
+
+
+def _floor(time: sql.Composable, length_us: int, origin_us: int) -> sql.Composed:
+    return sql.SQL("date_bin({length}, {time}, timestamptz 'epoch' + {origin_us} * interval '1 microsecond')").format(
+        length=_length(length_us), time=time, origin_us=sql.Literal(origin_us)
+    )
+
+
+def interval_literal(length_us: int) -> str:
+    """Return a length of time as PostgreSQL reads it; version 14 knows microseconds only up to 2**31."""
+    return f"{length_us // 1_000_000} seconds {length_us % 1_000_000} microseconds"
+
+
+def _length(length_us: int) -> sql.Composed:
+    return sql.SQL("interval {}").format(sql.Literal(interval_literal(length_us)))

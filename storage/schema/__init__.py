@@ -1,0 +1,1 @@
+"""The tables, their versions, and who may use them."""

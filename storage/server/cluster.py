@@ -1,0 +1,295 @@
+"""
+The files of the embedded database: where they lie, how they are made, what the server is told.
+
+In the data directory, `database/` holds our locks and, where the server's user can reach it, the server's *home*: the
+cluster, its log and its socket. Elsewhere the home lies in a folder that he can reach, and `database/location` names
+it; nobody's permissions are widened for that. A cluster is made beside its place and renamed into it, so that one
+half made is never taken for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.market.errors import StoreUnavailable
+from storage.server.account_files import append_to_file, give_folder, write_file
+from storage.server.disk_space import disk_full, is_disk_full
+from storage.server.installations import Postgres
+from storage.server.run_program import Account, run_program, shared_home
+
+USER = DATABASE = "cryptopipe"
+SOCKET_PORT = 5432  # only names the socket file; nothing listens on that port
+_LONGEST_SOCKET_FOLDER = 80  # of the 107 (macOS: 103) bytes of a socket's path, the rest is for its name
+_INITDB_TIMEOUT_S = 120.0
+_CHECKSUMS_UNASKED = 18  # from this version on, initdb makes clusters with checksums unless told otherwise
+_OTHERS = (
+    "The database in {base} belongs to the user {owner}: start cryptopipe as that user, or choose another data "
+    "directory with CRYPTOPIPE_DATA_DIR."
+)
+_FORGED = (
+    "The file {location}, which names where the database lies, is not root's own: the server's user could have written "
+    "it. Remove it if you do not know it, or start cryptopipe as the user who owns it."
+)
+_NAMELESS = (
+    "The embedded database needs a user with a name, and number {uid} has none: start cryptopipe as a user of "
+    "/etc/passwd (containers: add an entry, or choose another --user), or set CRYPTOPIPE_DATABASE_URL."
+)
+_TIMESCALE_MARK = "needs-timescaledb"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders of one embedded server, and the user it runs as (None: ourselves)."""
+
+    path: Path
+    account: Account | None
+
+    @property
+    def cluster(self) -> Path:
+        return self.path / "cluster"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def start_log(self) -> Path:
+        """What the server says before its own log is open."""
+        return self.log / "start.log"
+
+    @property
+    def password_file(self) -> Path:
+        """Windows only: the generated password, readable by the user alone."""
+        return self.path / "password"
+
+    def make_folder(self, path: Path) -> Path:
+        """Make a folder that only the server's user may enter; return it. Raises OSError."""
+        path.mkdir(mode=0o700, exist_ok=True)
+        if self.account is not None:
+            give_folder(path, self.account)
+        return path
+
+
+def has_cluster(base: Path) -> bool:
+    """Whether there is a cluster for ``base``, the data directory's `database/`; changes nothing."""
+    location = base / "location"
+    try:
+        path = Path(location.read_text(encoding="utf-8").strip()) if location.exists() else base
+        return any((path / name).exists() for name in ("cluster", "cluster.old"))
+    except OSError:
+        return True  # whoever opens it says what is wrong with it
+
+
+def check_owner(base: Path, account: Account | None) -> None:
+    """
+    Raise StoreUnavailable where ``base``, the data directory's `database/`, is another user's.
+
+    Root could well write there, but would take the owner's files from him, and begin a database of its own beside his.
+    """
+    if sys.platform == "win32" or not base.exists():
+        return
+    owner = base.stat().st_uid
+    if owner != os.geteuid() and (account is None or owner != account.uid):
+        import pwd
+
+        with contextlib.suppress(KeyError):
+            raise StoreUnavailable(_OTHERS.format(base=base, owner=pwd.getpwuid(owner).pw_name))
+        raise StoreUnavailable(_OTHERS.format(base=base, owner=f"number {owner}"))
+
+
+def check_own_folder(path: Path) -> None:
+    """Raise StoreUnavailable where ``path`` is no folder of our own, as a link that another user has put there."""
+    facts = path.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or (sys.platform != "win32" and facts.st_uid != os.geteuid()):
+        raise StoreUnavailable(f"{path} is a link or another user's: remove it, and start cryptopipe again.")
+
+
+def find_home(base: Path, account: Account | None) -> Home:
+    """
+    Return the server's home for ``base``, the data directory's `database/`; make it at the first time.
+
+    Raises:
+        OSError: If it cannot be made.
+        StoreUnavailable: If it was made elsewhere and is gone.
+    """
+    location = base / "location"
+    if location.exists():
+        if account is not None and not all(_is_roots(place) for place in (base, location)):
+            raise StoreUnavailable(_FORGED.format(location=location))
+        path = Path(location.read_text(encoding="utf-8").strip())
+        if not path.is_dir():
+            raise StoreUnavailable(
+                f"The database of {base.parent} lay in {path}, which is gone: bring that folder back, or remove "
+                f"{location} to begin with an empty one."
+            )
+    elif account is None or account.reaches(base):
+        path = base
+    else:
+        key = hashlib.sha256(bytes(base)).hexdigest()[:12]
+        path = shared_home() / f"{key}-{secrets.token_hex(4)}"
+        path.mkdir(mode=0o700)
+        (path / "belongs-to").write_text(f"{base}\n", encoding="utf-8")
+        location.write_text(f"{path}\n", encoding="utf-8")
+    home = Home(path, account)
+    home.make_folder(path)
+    home.make_folder(home.log)
+    return home
+
+
+def major_of(home: Home) -> int:
+    """Return the PostgreSQL version of the home's cluster. Raises StoreUnavailable where it has lost that file."""
+    try:
+        return int((home.cluster / "PG_VERSION").read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise StoreUnavailable(
+            f"The database in {home.cluster} is damaged, its file PG_VERSION cannot be read: restore the folder from a "
+            "copy, or move it away to begin with an empty one."
+        ) from error
+
+
+def needs_timescale(home: Home) -> bool:
+    """Whether the cluster has run with TimescaleDB, so that it may hold tables that cannot be read without."""
+    return (home.path / _TIMESCALE_MARK).exists()
+
+
+def mark_timescale(home: Home) -> None:
+    """Note that the cluster runs with TimescaleDB from now on. Raises OSError."""
+    write_file(
+        home.path / _TIMESCALE_MARK,
+        "This database has run with TimescaleDB and must not run without: its tables could not be read.\n",
+        home.account,
+    )
+
+
+def make_cluster(home: Home, postgres: Postgres) -> None:
+    """
+    Make the home's cluster, which is not there yet. It takes its place only when ``postgres`` has run on it.
+
+    Raises:
+        OSError: If the files cannot be written.
+        StoreUnavailable: If they cannot be made or the server does not run.
+    """
+    partial = home.path / "cluster.new"
+    init_cluster(home, postgres, partial)
+    # The wheel's were tried when they were packed; a system's may lack libraries, or its TimescaleDB be of another.
+    if not postgres.from_wheel:
+        try:
+            _try_out(home, postgres, partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    partial.rename(home.cluster)
+
+
+def init_cluster(home: Home, postgres: Postgres, folder: Path, *, checksums: bool = True) -> None:
+    """Make an empty cluster in ``folder``, instead of what is there. Raises OSError and StoreUnavailable."""
+    shutil.rmtree(folder, ignore_errors=True)
+    arguments = ["-D", str(folder), "-U", USER, "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    if checksums:
+        arguments.append("--data-checksums")
+    elif postgres.major >= _CHECKSUMS_UNASKED:
+        arguments.append("--no-data-checksums")
+    if sys.platform == "win32":
+        if not home.password_file.exists():
+            home.password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        arguments += ["--auth=scram-sha-256", f"--pwfile={home.password_file}"]
+    else:
+        # Whoever can enter the socket's folder is the server's user or root.
+        arguments += ["--auth-local=trust", "--auth-host=reject"]
+    try:
+        code, said = run_program(
+            [postgres.program("initdb"), *arguments], home.account, timeout_s=_INITDB_TIMEOUT_S, folder=folder.parent
+        )
+    except subprocess.TimeoutExpired:
+        code, said = -1, f"it took longer than {_INITDB_TIMEOUT_S:.0f} s"
+    if code != 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        if is_disk_full(said):
+            raise disk_full(home.path)
+        if "could not look up effective user ID" in said:
+            raise StoreUnavailable(_NAMELESS.format(uid=home.account.uid if home.account else os.geteuid()))
+        blamed = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
+        reason = (blamed or said.splitlines() or [f"initdb ended with {code}"])[-1]
+        raise StoreUnavailable(f"The embedded database could not be made in {home.path}: {reason}.")
+    append_to_file(folder / "postgresql.conf", "\ninclude_if_exists 'cryptopipe.conf'\n", home.account)
+
+
+def _try_out(home: Home, postgres: Postgres, folder: Path) -> None:
+    """Run one statement in the cluster in ``folder``, without a server. Raises OSError and StoreUnavailable."""
+    arguments = [postgres.program("postgres"), "--single", "-D", str(folder)]
+    statement = "SELECT 'it runs';\n"
+    if postgres.timescale:
+        arguments += ["-c", "shared_preload_libraries=timescaledb", "-c", "timescaledb.telemetry_level=off"]
+        statement = "CREATE EXTENSION timescaledb;\n" + statement + "DROP EXTENSION timescaledb;\n"
+    try:
+        code, said = run_program(
+            [*arguments, "postgres"], home.account, timeout_s=_INITDB_TIMEOUT_S, standard_input=statement
+        )
+    except subprocess.TimeoutExpired:
+        code, said = -1, "it does not answer"
+    if code != 0 or "it runs" not in said or "ERROR:" in said or "FATAL:" in said:
+        blamed = [line for line in said.splitlines() if "ERROR:" in line or "FATAL:" in line]
+        raise StoreUnavailable(
+            f"{postgres} does not run ({blamed[0] if blamed else said or code}): repair it, or remove it."
+        )
+
+
+def socket_folder(home: Home) -> Path:
+    """
+    Return the private folder of the server's socket: in the home where the path is short enough, else a short one.
+
+    The same at each start as long as it is there and still private, so that other processes find the server again.
+    """
+    inside = home.path / "run"
+    if len(bytes(inside)) <= _LONGEST_SOCKET_FOLDER:
+        return home.make_folder(inside)
+    note = home.path / "socket-folder"
+    with contextlib.suppress(OSError):
+        known = Path(note.read_text(encoding="utf-8").strip())
+        if is_private(known, home.account):
+            return known
+    made = Path(tempfile.mkdtemp(prefix="cryptopipe-", dir=_short_parent(home.account)))
+    home.make_folder(made)
+    write_file(note, f"{made}\n", home.account)
+    return made
+
+
+def forget_socket_folder(home: Home) -> None:
+    """Remove the short socket folder of a server that has ended."""
+    note = home.path / "socket-folder"
+    with contextlib.suppress(OSError):
+        known = Path(note.read_text(encoding="utf-8").strip())
+        if is_private(known, home.account):
+            shutil.rmtree(known, ignore_errors=True)
+        note.unlink()
+
+
+def _short_parent(account: Account | None) -> str | None:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if account is None and runtime and len(runtime) < _LONGEST_SOCKET_FOLDER - 24 and os.access(runtime, os.W_OK):
+        return runtime
+    usual = tempfile.gettempdir()
+    fits = len(usual) < _LONGEST_SOCKET_FOLDER - 24 and (account is None or account.reaches(Path(usual)))
+    return usual if fits else "/tmp"  # noqa: S108  # because mkdtemp makes our own folder in it
+
+
+def _is_roots(place: Path) -> bool:
+    facts = place.lstat()
+    return facts.st_uid == 0 and not stat.S_ISLNK(facts.st_mode)
+
+
+def is_private(folder: Path, account: Account | None) -> bool:
+    """Whether a folder is the server's user's own and nobody else's. Raises OSError where there is nothing."""
+    facts = folder.lstat()
+    owner = account.uid if account is not None else os.geteuid()
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == owner and not facts.st_mode & 0o077

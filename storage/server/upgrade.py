@@ -1,0 +1,213 @@
+"""
+Bringing a cluster to a newer PostgreSQL with pg_upgrade, so that it is whole whatever interrupts it.
+
+The new cluster is made in `upgrade/` beside the old and links its files, so that the size of the database does not
+matter. The file `upgrade/done` is the moment that counts: without it the old cluster is put back as it was, with it the
+new one takes its place. The old one's links go when the new server has answered for the first time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from app.market.errors import StoreUnavailable
+from storage.server import cluster
+from storage.server.account_files import write_file
+from storage.server.cluster import Home
+from storage.server.disk_space import disk_full, is_disk_full
+from storage.server.installations import Postgres
+from storage.server.process_ownership import Whose, whose
+from storage.server.run_program import run_program
+
+_VERSIONS = """
+    SELECT e.extversion, a.default_version
+    FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname
+    WHERE e.extname = 'timescaledb' AND e.extversion <> a.default_version
+"""
+
+
+def update_timescale(conninfo: str, *, connect_timeout_s: int) -> None:
+    """
+    Update TimescaleDB in the database where the server's version of it is another.
+
+    Raises:
+        psycopg.OperationalError: If the server does not answer.
+        StoreUnavailable: If there is no way from the one version to the other.
+    """
+    # This session must not load the library: it may be the one that is gone.
+    asleep = "-c timescaledb.disable_load=on"
+    with psycopg.connect(conninfo, autocommit=True, options=asleep, connect_timeout=connect_timeout_s) as connection:
+        versions = connection.execute(_VERSIONS).fetchone()
+    if versions is None:
+        return
+    held, present = versions
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=connect_timeout_s) as connection:
+        try:
+            connection.execute("ALTER EXTENSION timescaledb UPDATE")
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            raise StoreUnavailable(
+                f"The database was written with TimescaleDB {held} and cannot be used with {present} "
+                f"({error.diag.message_primary}): install TimescaleDB {held} again, or a newer one."
+            ) from error
+    logger.info("Updated TimescaleDB in the database from %s to %s", held, present)
+
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE_S = 3600.0
+_QUESTION_S = 20.0
+_POLL_S = 0.1
+_STARTERS = ("initdb", "pg_", "psql", "vacuumdb")
+_CHECKSUMS = re.compile(r"Data page checksum version:\s+(\d+)")
+_STATE = re.compile(r"Database cluster state:\s+(.+)")
+
+
+def is_shut_down(home: Home, postgres: Postgres) -> bool:
+    """Whether the home's server ended properly, as an upgrade needs. Raises OSError."""
+    return _control_data(home, postgres, _STATE) == "shut down"
+
+
+def upgrade(home: Home, old: Postgres, new: Postgres) -> None:
+    """
+    Bring the home's cluster, whose server has ended properly, from ``old`` to ``new``; seconds, whatever its size.
+
+    Raises:
+        OSError, StoreUnavailable: If it cannot be done; the cluster is as it was.
+    """
+    logger.info("Upgrading the database from PostgreSQL %s to %s", old.version, new.version)
+    began = time.monotonic()
+    work = home.make_folder(_work(home))
+    try:
+        checksums = _control_data(home, old, _CHECKSUMS) != "0"
+        cluster.init_cluster(home, new, work / "cluster", checksums=checksums)
+        _run_pg_upgrade(home, old, new)
+        write_file(work / "done", "The new cluster is whole.\n", home.account)
+    except BaseException:
+        settle(home)
+        raise
+    settle(home)
+    logger.info("Upgraded the database in %.1f s", time.monotonic() - began)
+
+
+def settle(home: Home) -> None:
+    """
+    Bring an upgrade to its end that has been interrupted: finished where it was done, else undone. Raises OSError.
+
+    Call it before anything else looks at the cluster; most of the time there is nothing to do.
+    """
+    work = _work(home)
+    if not work.exists():
+        return
+    _end_processes(home)
+    if (work / "done").exists():
+        made = work / "cluster"
+        if made.exists():
+            if home.cluster.exists():
+                home.cluster.rename(home.path / "cluster.old")
+            made.rename(home.cluster)
+    else:
+        # pg_upgrade hides this file of the old cluster so that two servers never run on the same files.
+        hidden = home.cluster / "global" / "pg_control.old"
+        if hidden.exists():
+            hidden.rename(hidden.with_name("pg_control"))
+    shutil.rmtree(work)
+
+
+def was_upgraded(home: Home) -> bool:
+    """Whether an upgraded server has not answered yet: then it needs statistics, and `forget_old`."""
+    return (home.path / "cluster.old").exists()
+
+
+def forget_old(home: Home) -> None:
+    """Remove what is left of the cluster before the upgrade."""
+    shutil.rmtree(home.path / "cluster.old", ignore_errors=True)
+
+
+def _run_pg_upgrade(home: Home, old: Postgres, new: Postgres) -> None:
+    work = _work(home)
+    arguments = [
+        new.program("pg_upgrade"),
+        f"--old-bindir={old.bin_dir}",
+        f"--new-bindir={new.bin_dir}",
+        f"--old-datadir={home.cluster}",
+        f"--new-datadir={work / 'cluster'}",
+        f"--username={cluster.USER}",
+        "--link",
+    ]
+    password = ""
+    if sys.platform == "win32":
+        password = home.password_file.read_text(encoding="ascii")
+    else:
+        arguments.append(f"--socketdir={cluster.socket_folder(home)}")
+    try:
+        code, said = run_program(arguments, home.account, timeout_s=_PATIENCE_S, folder=work, password=password)
+    except subprocess.TimeoutExpired:
+        code, said = -1, "it took too long"
+    with contextlib.suppress(OSError):
+        write_file(home.log / "upgrade.log", said, home.account)
+    if code == 0:
+        return
+    if is_disk_full(said):
+        raise disk_full(home.path)
+    raise StoreUnavailable(
+        f"The database could not be upgraded from PostgreSQL {old.version} to {new.version}: see "
+        f"{home.log / 'upgrade.log'}, or set postgres_bin to {old.bin_dir} to stay with the old."
+    )
+
+
+def _control_data(home: Home, postgres: Postgres, wanted: re.Pattern[str]) -> str:
+    arguments = [postgres.program("pg_controldata"), "-D", str(home.cluster)]
+    try:
+        code, said = run_program(arguments, home.account, timeout_s=_QUESTION_S)
+    except subprocess.TimeoutExpired:
+        return ""
+    found = wanted.search(said)
+    return found[1] if code == 0 and found is not None else ""
+
+
+def _end_processes(home: Home) -> None:
+    """
+    End what an upgrade left running whose cryptopipe was killed.
+
+    Those that start others go first, so that nothing comes after; then the servers, which recover at their next start.
+    """
+    work = _work(home)
+    folders = [work, work / "cluster", home.cluster]
+    for names in (_STARTERS, (*_STARTERS, "postgres")):
+        deadline = time.monotonic() + _QUESTION_S
+        while True:
+            answers = {process: whose(process, folders, names, home.account) for process in psutil.process_iter()}
+            left = [process for process, answer in answers.items() if answer is Whose.OURS]
+            untold = [process.pid for process, answer in answers.items() if answer is Whose.UNKNOWN]
+            if not left and not untold:
+                break
+            if time.monotonic() >= deadline and untold:
+                raise StoreUnavailable(
+                    f"The process {untold[0]} may belong to an interrupted upgrade of the database, and this one may "
+                    "not look at it: give it that right (containers: --cap-add SYS_PTRACE), or end that process."
+                )
+            if time.monotonic() >= deadline:
+                raise StoreUnavailable("An interrupted upgrade of the database still runs: wait, and retry.")
+            for process in left:
+                logger.warning("Ending %d, which an interrupted upgrade left running", process.pid)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(left, timeout=1.0)
+            if not left:
+                time.sleep(_POLL_S)
+
+
+def _work(home: Home) -> Path:
+    return home.path / "upgrade"

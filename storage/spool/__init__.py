@@ -1,0 +1,1 @@
+"""Trades on disk while the database is away."""

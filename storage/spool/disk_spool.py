@@ -1,0 +1,192 @@
+"""
+Trades on disk while the database does not take them: a `app.market.ports.storage.TradeSpool` over a `SpoolFile`.
+
+The file has a thread of its own, so that neither a slow disk nor the packing of batches holds up whoever records. When
+the size it may have is reached, or the disk takes no more, what is there already stays and new trades are not taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.market.coverage import IdRanges
+from app.market.ports.storage import SpooledBatch, SpoolStatus
+from app.market.trade import Trade
+from storage.spool.batches import BATCH_TRADES, SpoolDamaged
+from storage.spool.sqlite_file import SpoolFile, is_damage
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "spool.sqlite3"
+_TRADE_BYTES = 48  # about what one takes, for a limit that is looked at before packing
+
+Result = TypeVar("Result")
+_TROUBLES = (sqlite3.Error, OSError, SpoolDamaged)
+
+
+class DiskSpool:
+    """
+    A `app.market.ports.storage.TradeSpool`. ``size_limit`` in bytes holds for what waits; the file is a little larger.
+
+    Its thread runs from `open` until `close`. Nobody else may use the file meanwhile: see `app.runtime.instance_lock`.
+    """
+
+    def __init__(self, path: Path, size_limit: int) -> None:
+        self._file = SpoolFile(path)
+        self._size_limit = size_limit
+        self._status = SpoolStatus()
+        self._reason = ""
+        self._failed = ""  # which kind of job failed last
+        self._lost: dict[str, IdRanges] = {}
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def status(self) -> SpoolStatus:
+        """See `app.market.ports.storage.TradeSpool`. From any thread."""
+        return self._status
+
+    @property
+    def last_number(self) -> int:
+        """See `app.market.ports.storage.TradeSpool`."""
+        return self._file.last_number
+
+    async def open(self) -> None:
+        """See `app.market.ports.storage.TradeSpool`."""
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+        self._thread.start()
+        await self._in_thread(partial(self._carefully, "open", self._file.open, None))
+
+    async def append(self, trades: Sequence[Trade]) -> int:
+        """See `app.market.ports.storage.TradeSpool`."""
+        return await self._in_thread(partial(self._append, trades))
+
+    async def read(self, after: int, limit: int) -> SpooledBatch | None:
+        """See `app.market.ports.storage.TradeSpool`."""
+        return await self._in_thread(partial(self._carefully, "read", partial(self._file.read, after, limit), None))
+
+    async def forget(self, number: int) -> None:
+        """See `app.market.ports.storage.TradeSpool`."""
+        await self._in_thread(partial(self._carefully, "forget", partial(self._file.forget, number), None))
+
+    def held(self, symbol: str) -> IdRanges:
+        """See `app.market.ports.storage.TradeSpool`."""
+        return self._file.contents.held(symbol)
+
+    def take_lost(self) -> dict[str, IdRanges]:
+        """See `app.market.ports.storage.TradeSpool`."""
+        lost, self._lost = self._lost, {}
+        return lost
+
+    async def close(self, timeout_s: float) -> bool:
+        """See `app.market.ports.storage.TradeSpool`."""
+        if self._thread is None:
+            return True
+        closing = self._submit(self._file.close)
+        self._jobs.put(None)
+        with contextlib.suppress(TimeoutError, *_TROUBLES):
+            await asyncio.wait_for(asyncio.wrap_future(closing), timeout_s)
+            await asyncio.to_thread(self._thread.join, timeout_s)
+        return not self._thread.is_alive()
+
+    # In its thread
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _append(self, trades: Sequence[Trade]) -> int:
+        room = (self._size_limit - self._status.size_bytes) // _TRADE_BYTES
+        fitting = trades if len(trades) <= room else trades[: max(0, room // BATCH_TRADES * BATCH_TRADES)]
+        if fitting and not self._carefully("append", partial(self._kept, fitting), False):
+            return 0
+        full = f"The spool on disk has reached its {self._size_limit // 1_000_000:,} MB"
+        self._note("" if len(fitting) == len(trades) else full)
+        return len(fitting)
+
+    def _kept(self, trades: Sequence[Trade]) -> bool:
+        self._file.append(trades)
+        return True
+
+    def _carefully(self, kind: str, work: Callable[[], Result], otherwise: Result) -> Result:
+        """Return what ``work`` returns; after setting a damaged file aside, where it is that; else ``otherwise``."""
+        try:
+            try:
+                done = work()
+            except _TROUBLES as error:
+                if not is_damage(error):
+                    raise
+                self._set_aside(error)
+                done = work()
+        except _TROUBLES as error:
+            self._failed = kind
+            self._note(f"The spool on disk cannot be used ({error})")
+            return otherwise
+        finally:
+            self._tell()
+        if kind == self._failed:
+            self._failed = ""
+            self._note("")
+        return done
+
+    def _set_aside(self, error: Exception) -> None:
+        before = self._file.contents.all_held()
+        try:
+            aside = self._file.set_aside()
+        finally:  # a full disk may end it half-way
+            self._note_lost(before)
+        logger.error(
+            "The spool on disk is damaged (%s): it is kept as %s; %d trades of it could be read, and what is "
+            "missing is fetched again",
+            error,
+            aside,
+            self._file.contents.trades,
+        )
+
+    def _note_lost(self, before: dict[str, IdRanges]) -> None:
+        for symbol, ids in before.items():
+            for first, last in self._file.contents.held(symbol):
+                ids.remove_range(first, last)
+            for first, last in ids:
+                self._lost.setdefault(symbol, IdRanges()).add_range(first, last)
+
+    def _note(self, reason: str) -> None:
+        if reason and reason != self._reason:
+            logger.warning("%s: trades received now wait in memory, then are given up and fetched again later", reason)
+        elif self._reason and not reason:
+            logger.info("The spool on disk takes trades again")
+        self._reason = reason
+        self._tell()
+
+    def _tell(self) -> None:
+        contents = self._file.contents
+        self._status = SpoolStatus(contents.trades, contents.size_bytes, self._reason and f"{self._reason}.")
+
+    # Between the threads
+
+    def _submit(self, work: Callable[[], Result]) -> Future[Result]:
+        future: Future[Result] = Future()
+        self._jobs.put(partial(_done, future, work))
+        return future
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.wrap_future(self._submit(work))
+
+
+def _done(future: Future[Any], work: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001  # because whoever waits for it raises it
+        future.set_exception(error)

@@ -1,0 +1,210 @@
+"""
+The spool's file: batches of trades in SQLite, in the order they came.
+
+SQLite's write-ahead log makes a batch whole or absent after a kill or a power failure at any moment; a checksum a batch
+tells what the disk has garbled since. A file that cannot be read is renamed, so that it can be looked at, and what can
+still be read of it is taken over into a new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from app.market.ports.storage import SpooledBatch
+from app.market.trade import Trade
+from storage.spool.batches import (
+    BATCH_TRADES,
+    Entry,
+    Row,
+    SpoolContents,
+    SpoolDamaged,
+    entries_in,
+    ids_in,
+    row_of,
+    unpacked,
+)
+
+_VERSION = 1
+_SHRINK_FROM = 16 << 20
+_BAD_READ, _SHORT_READ = 266, 522  # SQLITE_IOERR_READ, as of a bad sector, and SQLITE_IOERR_SHORT_READ
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, _BAD_READ, _SHORT_READ}
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS batches (
+        number INTEGER PRIMARY KEY, trades INTEGER NOT NULL, checksum INTEGER NOT NULL, ids BLOB NOT NULL,
+        packed BLOB NOT NULL
+    )
+"""
+
+
+class SpoolFile:
+    """
+    The batches in ``path``; one thread at a time, but for `contents`, which tells of all of them together.
+
+    Every method may raise sqlite3.Error or OSError; then nothing has changed. `is_damage` tells the errors after which
+    `set_aside` helps.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.contents = SpoolContents()
+        self.last_number = 0
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Open the file, made where there is none, unless it is open."""
+        if self._connection is not None:
+            return
+        connection = _connected(self.path)
+        self.contents.clear()
+        try:
+            for entry in entries_in(connection):
+                self.contents.add(entry)
+                self.last_number = max(self.last_number, entry.number)
+        except BaseException:
+            self.contents.clear()
+            connection.close()
+            raise
+        self._connection = connection
+
+    def append(self, trades: Sequence[Trade]) -> None:
+        """Put trades behind all others, in one transaction that is on disk when this returns."""
+        rows: list[Row] = []
+        for start in range(0, len(trades), BATCH_TRADES):
+            batch = trades[start : start + BATCH_TRADES]
+            rows.append(row_of(self.last_number + len(rows) + 1, batch))
+        self._insert(rows)
+
+    def read(self, after: int, limit: int) -> SpooledBatch | None:
+        """See `app.market.ports.storage.TradeSpool`. Raises SpoolDamaged where a batch is not what was written."""
+        trades: list[Trade] = []
+        last = after
+        statement = "SELECT number, packed, checksum FROM batches WHERE number > ? ORDER BY 1"
+        with contextlib.closing(self._opened().execute(statement, (after,))) as rows:
+            for number, packed, checksum in rows:
+                trades += unpacked(packed, checksum)
+                last = number
+                if len(trades) + BATCH_TRADES > limit:
+                    break
+        return SpooledBatch(last, trades) if trades else None
+
+    def forget(self, number: int) -> None:
+        """Delete the batches up to this one; an empty file gives its room back to the disk."""
+        connection = self._opened()
+        gone = list(entries_in(connection, number))
+        try:
+            connection.execute("DELETE FROM batches WHERE number <= ?", (number,))
+        except sqlite3.OperationalError:
+            if number < self.last_number:
+                raise
+            self._begin_anew()  # deleting takes room, too, and there may be none
+            return
+        for entry in gone:
+            self.contents.remove(entry)
+        if not self.contents.trades and self.path.stat().st_size > _SHRINK_FROM:
+            connection.execute("VACUUM")
+
+    def set_aside(self) -> Path:
+        """Rename the file, and take what can still be read of it over into a new one; return its new name."""
+        self.close()
+        aside = _free_name(self.path)
+        _move(self.path, aside)
+        self.contents.clear()
+        self.open()
+        with contextlib.suppress(sqlite3.Error, OSError):  # what finds no room stays where it is
+            for row in _readable(aside):
+                self._insert([row])
+        return aside
+
+    def close(self) -> None:
+        """Close the file; what it holds stays there."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        self.open()
+        assert self._connection is not None
+        return self._connection
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            raise
+        for number, count, _, ids, packed in rows:
+            self.contents.add(Entry(number, count, ids_in(ids), len(ids) + len(packed)))
+            self.last_number = number
+
+    def _begin_anew(self) -> None:
+        self.close()
+        for path in _files(self.path):
+            path.unlink(missing_ok=True)
+        self.contents.clear()
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error tells of the file's contents rather than of the disk."""
+    if isinstance(error, SpoolDamaged):
+        return True
+    return isinstance(error, sqlite3.DatabaseError) and (
+        error.sqlite_errorcode in _DAMAGED or error.sqlite_errorcode & 0xFF in _DAMAGED - {sqlite3.SQLITE_ERROR}
+    )
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA page_size = 16384")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_SHRINK_FROM}")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise SpoolDamaged(f"it is of version {version}, not {_VERSION}")
+        connection.execute(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _readable(path: Path) -> Iterator[Row]:
+    """Yield the batches of a damaged file that are as they were written; whatever else it holds ends there."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for number, trades, checksum, ids, packed in old.execute("SELECT * FROM batches ORDER BY number"):
+            with contextlib.suppress(SpoolDamaged, TypeError):
+                if len(unpacked(packed, checksum)) == trades and ids_in(ids):
+                    yield number, trades, checksum, ids, packed
+
+
+def _files(path: Path) -> list[Path]:
+    return [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
+
+
+def _free_name(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for number in range(1, 1_000):
+        name = path.with_name(f"{path.stem}-damaged-{stamp}-{number}{path.suffix}")
+        if not name.exists():
+            return name
+    raise OSError(f"there are too many damaged files beside {path.name}")
+
+
+def _move(path: Path, to: Path) -> None:
+    # The log belongs to its file by name: left behind, it would be read as the new one's.
+    for old, new in zip(_files(path), _files(to), strict=True):
+        if old.exists():
+            old.rename(new)

@@ -1,0 +1,1 @@
+"""Hypertables: set-up and conversion."""

@@ -1,0 +1,273 @@
+"""
+Turning the native partitions of an existing database into a hypertable, once TimescaleDB has appeared on its server.
+
+A hypertable is filled beside `trades`, in slices of time, each of them a transaction that notes how far it is. Every
+trade that is stored meanwhile is brought there too, by a trigger. So nobody waits, and whatever ends it, kill -9 or a
+full disk, it goes on from the last slice when it is begun again. Once both hold the same trades they change places in
+one transaction (`storage.timescale.table_swap`); until then nothing has changed for anybody.
+
+A small database is converted at its opening. A large one says so, and waits for ``cryptopipe db convert``, because it
+takes minutes, and for a while the space of another copy.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from psycopg import sql
+
+from app.market.errors import StoreError, StoreUnavailable
+from storage.postgres.advisory_locks import alone_or_not
+from storage.postgres.connection import Connection, translated
+from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
+from storage.timescale.table_swap import HYPERTABLE, STATE, swap
+
+logger = logging.getLogger(__name__)
+
+SMALL_TRADES = 1_000_000
+"""Up to so many trades, some seconds of work, are converted at the opening."""
+
+Progress = Callable[[int, int], None]
+"""Called with the trades done and those there are in all; what it raises ends the work, to be taken up again later."""
+
+_SLICE_TRADES = 200_000
+_ROOM = 1.2  # times the space of what is copied; the log of changes comes on top, and has a limit of its own
+_LOG_EVERY_S = 10.0
+
+_SIZE = """
+    SELECT coalesce((SELECT sum(trades) FROM rollup_1d), 0)::bigint,
+        coalesce((SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits
+                  WHERE inhparent = 'trades'::regclass), 0)::bigint
+"""
+_BEGIN = """
+    CREATE TABLE {hypertable} (LIKE trades INCLUDING ALL);
+    SELECT {functions}.create_hypertable({name}, {functions}.by_range('time', interval '1 day'),
+        create_default_indexes => false);
+    CREATE TABLE {state} (copied_to timestamptz NOT NULL);
+    INSERT INTO {state} VALUES ('-infinity');
+    CREATE FUNCTION {state}() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp
+    AS $body$
+    BEGIN
+        INSERT INTO {schema}.{hypertable} SELECT * FROM fresh ON CONFLICT DO NOTHING;
+        RETURN NULL;
+    END
+    $body$;
+    CREATE TRIGGER {state} AFTER INSERT ON trades REFERENCING NEW TABLE AS fresh
+        FOR EACH STATEMENT EXECUTE FUNCTION {state}();
+"""
+_ENDS = """
+    SELECT min(substring(bound FROM $$FROM \\('([^']+)$$)::timestamptz),
+        max(substring(bound FROM $$TO \\('([^']+)$$)::timestamptz)
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound
+    WHERE i.inhparent = 'trades'::regclass
+"""
+_DAYS = "SELECT open_time, sum(trades)::bigint FROM rollup_1d GROUP BY 1"
+# Symbol by symbol, because the key begins with it.
+_COPY = """
+    INSERT INTO {hypertable} (symbol_id, time, trade_id, price, quantity, is_buyer_maker)
+    SELECT t.symbol_id, t.time, t.trade_id, t.price, t.quantity, t.is_buyer_maker
+    FROM symbols s CROSS JOIN LATERAL (
+        SELECT * FROM trades WHERE symbol_id = s.id AND time >= %(start)s AND time < %(end)s
+    ) AS t
+    ON CONFLICT DO NOTHING
+"""
+_SAME = "SELECT (SELECT count(*) FROM trades), (SELECT count(*) FROM {hypertable})"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """One that is due: how many trades, the bytes they take, and whether it was begun before."""
+
+    trades: int
+    bytes: int
+    begun: bool
+
+
+def conversion_due(connection: Connection) -> Conversion | None:
+    """Return what is to be converted; None where nothing is, or this user may not. Raises StoreError."""
+    with translated("see how trades are stored"):
+        if timescale_schema(connection) is None or is_hypertable(connection) or not owns_trades(connection):
+            return None
+        row = connection.execute(_SIZE).fetchone()
+        assert row is not None
+        return Conversion(row[0], row[1], begun=is_being_converted(connection))
+
+
+def convert_if_small(connection: Connection) -> None:
+    """
+    Convert where that takes seconds, else say in the log how it is done. Never in another program's way.
+
+    Raises:
+        StoreError: If it fails; everything is as before, and it is tried again at the next opening.
+    """
+    due = conversion_due(connection)
+    if due is None:
+        return
+    if due.trades > SMALL_TRADES:
+        logger.warning(due_sentence(due))
+        return
+    convert(connection, _logged())
+
+
+def due_sentence(due: Conversion) -> str:
+    """Say what is due and what to do."""
+    return (
+        f"TimescaleDB is there, but {due.trades} trades are still in plain partitions"
+        f"{', partly converted' if due.begun else ''}: `cryptopipe db convert` converts them while the program goes on "
+        f"recording; it needs {due.bytes * _ROOM / 1e9:.1f} GB for a while."
+    )
+
+
+def convert(connection: Connection, progress: Progress | None = None) -> bool:
+    """
+    Convert, taking up what was begun; False where nothing is due, or another program is at such work.
+
+    Others go on reading and writing; for an instant at its end they wait.
+
+    Raises:
+        StoreUnavailable: If the disk lacks the room, or the database went away. It can be taken up again.
+        StoreError: If something of the user's hangs on the old table; the sentence names it.
+    """
+    with translated("convert the trades to a hypertable"), alone_or_not(connection) as alone_here:
+        due = conversion_due(connection)
+        if due is None or not alone_here:
+            return False
+        _check_room(connection, due)
+        if not due.begun:
+            _begin(connection)
+        _copy(connection, due, progress or (lambda done, total: None))
+        _check_same(connection)
+        swap(connection)
+    logger.info("%d trades were converted to a hypertable", due.trades)
+    return True
+
+
+def _begin(connection: Connection) -> None:
+    schema = connection.execute("SELECT current_schema()").fetchone()
+    assert schema is not None
+    with connection.transaction():
+        # Whoever is storing ends first; what comes afterwards has the trigger.
+        connection.execute("LOCK TABLE trades IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(
+            sql.SQL(_BEGIN).format(
+                functions=timescale_schema(connection),
+                hypertable=sql.Identifier(HYPERTABLE),
+                name=sql.Literal(HYPERTABLE),
+                state=sql.Identifier(STATE),
+                schema=sql.Identifier(schema[0]),
+            )
+        )
+
+
+def _copy(connection: Connection, due: Conversion, progress: Progress) -> None:
+    row = connection.execute(_ENDS).fetchone()
+    copied = connection.execute(sql.SQL("SELECT nullif(copied_to, '-infinity') FROM {}").format(_state())).fetchone()
+    assert row is not None
+    assert copied is not None
+    if row[0] is None:
+        return
+    days: dict[datetime, int] = dict(connection.execute(_DAYS).fetchall())
+    statement = sql.SQL(_COPY).format(hypertable=sql.Identifier(HYPERTABLE))
+    start: datetime = row[0] if copied[0] is None else max(row[0], copied[0])
+    done = sum(trades for day, trades in days.items() if day < start)
+    progress(min(done, due.trades), due.trades)
+    for first, after, trades in _slices(start, row[1], days):
+        with connection.transaction():
+            connection.execute(statement, {"start": first, "end": after})
+            connection.execute(sql.SQL("UPDATE {} SET copied_to = %s").format(_state()), (after,))
+        done += trades
+        progress(min(done, due.trades), due.trades)
+
+
+def _slices(start: datetime, end: datetime, days: dict[datetime, int]) -> Iterator[tuple[datetime, datetime, int]]:
+    """Yield the whole time from start to end in slices of about `_SLICE_TRADES`: some days, or some hours of one."""
+    first, trades = start, 0
+    day = start
+    while day < end:
+        after = min(day.replace(hour=0) + timedelta(days=1), end)
+        there = days.get(day.replace(hour=0), 0)
+        if there > 2 * _SLICE_TRADES:
+            if first < day:
+                yield first, day, trades
+            yield from _hours(day, after, there)
+            first, trades = after, 0
+        else:
+            trades += there
+            if trades >= _SLICE_TRADES:
+                yield first, after, trades
+                first, trades = after, 0
+        day = after
+    if first < end:
+        yield first, end, trades
+
+
+def _hours(start: datetime, end: datetime, trades: int) -> Iterator[tuple[datetime, datetime, int]]:
+    hours = max(1, round((end - start) / timedelta(hours=1)))
+    for hour in range(hours):
+        first = start + timedelta(hours=hour)
+        yield first, min(first + timedelta(hours=1), end), trades * (hour + 1) // hours - trades * hour // hours
+
+
+def _check_same(connection: Connection) -> None:
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        row = connection.execute(sql.SQL(_SAME).format(hypertable=sql.Identifier(HYPERTABLE))).fetchone()
+    assert row is not None
+    if row[0] != row[1]:
+        raise StoreError(
+            f"The copy holds {row[1]} trades of {row[0]}, so it was not put in place: please report this. The old "
+            f"tables are as they were; drop the tables {HYPERTABLE} and {STATE} with CASCADE to begin anew."
+        )
+
+
+def _check_room(connection: Connection, due: Conversion) -> None:
+    free = _free_bytes(connection)
+    left = due.bytes * _ROOM
+    if due.begun:
+        row = connection.execute(
+            sql.SQL("SELECT {}.hypertable_size(%s)").format(timescale_schema(connection)), (HYPERTABLE,)
+        ).fetchone()
+        left -= (row and row[0]) or 0
+    if free is not None and free < left:
+        raise StoreUnavailable(
+            f"Converting the trades needs {left / 1e9:.1f} GB of free space for a while, and there are "
+            f"{free / 1e9:.1f} GB: free some, then run `cryptopipe db convert`."
+        )
+
+
+def _free_bytes(connection: Connection) -> int | None:
+    """Return the room of the server's data directory; None where that is on another machine, or not to be seen."""
+    host = connection.info.host
+    if not host.startswith("/"):
+        return None  # even on this machine it may be a container, with folders of its own
+    row = connection.execute("SELECT current_setting('data_directory', true)").fetchone()
+    folder = Path(row[0]) if row and row[0] else None
+    try:
+        if folder is None or not (folder / "PG_VERSION").exists():
+            return None
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _state() -> sql.Identifier:
+    return sql.Identifier(STATE)
+
+
+def _logged() -> Progress:
+    said_s = time.monotonic()
+
+    def log(done: int, total: int) -> None:
+        nonlocal said_s
+        if time.monotonic() - said_s >= _LOG_EVERY_S:
+            said_s = time.monotonic()
+            logger.info("Converting to a hypertable: %d of %d trades", done, total)
+
+    return log

@@ -1,0 +1,92 @@
+"""
+Bringing a database to what its server can do today.
+
+A server may have become another edition since the last opening: TimescaleDB was installed, its licence changed. So this
+looks at each opening, and where nothing has changed it does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import psycopg
+
+from app.market.errors import StoreError, StoreSchemaMismatch
+from storage.postgres.advisory_locks import alone
+from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
+from storage.schema.editions import (
+    COMPRESS_AFTER,
+    compression_statements,
+    is_hypertable,
+    owns_trades,
+    switch_on_timescale,
+    timescale_schema,
+)
+from storage.timescale.conversion import convert_if_small
+
+logger = logging.getLogger(__name__)
+
+_COMPRESSED = """
+    SELECT EXISTS (SELECT FROM timescaledb_information.chunks
+        WHERE hypertable_schema = current_schema() AND hypertable_name = 'trades' AND is_compressed)
+"""
+_COMPRESSION_SET = """
+    SELECT compression_enabled, EXISTS (SELECT FROM timescaledb_information.jobs j
+        WHERE j.hypertable_schema = h.hypertable_schema AND j.hypertable_name = h.hypertable_name
+            AND j.proc_name = 'policy_compression')
+    FROM timescaledb_information.hypertables h
+    WHERE h.hypertable_schema = current_schema() AND h.hypertable_name = 'trades'
+"""
+
+
+def settle(connection: Connection) -> None:
+    """
+    Use TimescaleDB where it has appeared: convert the trades, or say that it is due; on the Community edition compress
+    them after a week. Refuse an edition that cannot read what is compressed.
+
+    Raises:
+        StoreSchemaMismatch: If trades are compressed and this edition cannot read them. Nothing was changed.
+        StoreUnavailable: If the server does not answer.
+    """
+    with translated("prepare the database's tables"):
+        if owns_trades(connection):
+            switch_on_timescale(connection)
+            _convert(connection)
+        facts = facts_of(connection)
+        if facts.edition is Edition.PLAIN or not is_hypertable(connection):
+            return
+        if facts.edition is Edition.TIMESCALE_COMMUNITY:
+            _compress(connection, facts)
+        elif connection.execute(_COMPRESSED).fetchone() == (True,):
+            # It would leave them out of every answer without a word.
+            raise StoreSchemaMismatch(
+                "The database holds trades that TimescaleDB's Community edition has compressed, and this server's "
+                "Apache edition cannot read them: set timescaledb.license to timescale on the server, or use one of "
+                "the Community edition. Nothing was changed."
+            )
+
+
+def _convert(connection: Connection) -> None:
+    try:
+        convert_if_small(connection)
+    except StoreError as error:
+        if connection.closed:
+            raise
+        # The partitions serve as before: no reason not to open.
+        logger.warning(str(error))
+
+
+def _compress(connection: Connection, facts: ServerFacts) -> None:
+    if connection.execute(_COMPRESSION_SET).fetchone() == (True, True) or not owns_trades(connection):
+        return
+    schema = timescale_schema(connection)
+    assert schema is not None
+    try:
+        with alone(connection), connection.transaction():
+            for statement in compression_statements(schema, facts.timescale_version):
+                connection.execute(statement)
+    except psycopg.errors.FeatureNotSupported as error:
+        # The licence says Community, the programs are Apache's.
+        logger.info("Trades are not compressed: %s", error.diag.message_primary)
+    else:
+        logger.info("Trades are compressed after %s", COMPRESS_AFTER)

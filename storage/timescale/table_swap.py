@@ -1,0 +1,128 @@
+"""
+Putting a filled hypertable in the place of `trades`, in one transaction.
+
+Views keep their identity, and with it their grants and whatever stands on them: each is replaced by itself, so that its
+words find the new table. The table's own owner and grants are copied. Something else that hangs on the old table, as a
+materialized view, is named, and nothing has changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import psycopg
+from psycopg import sql
+
+from app.market.errors import StoreError
+from storage.postgres.connection import Connection
+from storage.schema.editions import CONVERSION_STATE
+
+logger = logging.getLogger(__name__)
+
+HYPERTABLE = "trades_hypertable"
+STATE = CONVERSION_STATE
+
+_OLD = "trades_plain"
+_LOCK_WAIT_MS = 2_000
+_ATTEMPTS = 30
+_BETWEEN_ATTEMPTS_S = 1.0
+
+_VIEWS = """
+    SELECT DISTINCT n.nspname, v.relname, pg_get_viewdef(v.oid), v.reloptions
+    FROM pg_depend d
+    JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
+    JOIN pg_namespace n ON n.oid = v.relnamespace
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = 'trades'::regclass
+"""
+_GRANTS = """
+    SELECT g.privilege_type, NULL AS attname, g.grantee, pg_get_userbyid(nullif(g.grantee, 0)), g.is_grantable
+    FROM pg_class c, aclexplode(c.relacl) AS g
+    WHERE c.oid = 'trades'::regclass AND g.grantee <> c.relowner
+    UNION ALL
+    SELECT g.privilege_type, a.attname, g.grantee, pg_get_userbyid(nullif(g.grantee, 0)), g.is_grantable
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) AS g
+    WHERE c.oid = 'trades'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_PLACES = """
+    DROP TRIGGER {state} ON trades;
+    DROP FUNCTION {state}();
+    DROP TABLE {state};
+    ALTER TABLE trades RENAME TO {old};
+    ALTER INDEX trades_pkey RENAME TO {old_key};
+    ALTER TABLE {hypertable} RENAME TO trades;
+    ALTER INDEX {key} RENAME TO trades_pkey;
+    ALTER TABLE trades OWNER TO {owner};
+"""
+
+
+def swap(connection: Connection) -> None:
+    """
+    Put it in place and drop the old table. Both must hold the same trades, and the trigger must be there.
+
+    Raises:
+        StoreError: If something of the user's hangs on the old table, or it is in use all the time.
+        psycopg.Error: If the database does not answer. Nothing has changed.
+    """
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_BETWEEN_ATTEMPTS_S)
+        try:
+            with connection.transaction():
+                # Those who come meanwhile wait behind us, so not for long.
+                connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(_LOCK_WAIT_MS),))
+                connection.execute(
+                    sql.SQL("LOCK TABLE trades, {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(HYPERTABLE))
+                )
+                _change_places(connection)
+            return
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            continue
+        except psycopg.errors.DependentObjectsStillExist as error:
+            raise StoreError(
+                "The trades are copied, but could not be put in place, because something hangs on the old table "
+                f"({(error.diag.message_detail or '').splitlines()[0]}): drop that, run `cryptopipe db convert`, and "
+                "make it again."
+            ) from error
+    raise StoreError(
+        "The trades are copied, but the old table was in use all the time: end long reads, then run "
+        "`cryptopipe db convert` again."
+    )
+
+
+def _change_places(connection: Connection) -> None:
+    views = connection.execute(_VIEWS).fetchall()
+    grants = connection.execute(_GRANTS).fetchall()
+    owner = connection.execute(
+        "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'trades'::regclass"
+    ).fetchone()
+    assert owner is not None
+    connection.execute(
+        sql.SQL(_PLACES).format(
+            state=sql.Identifier(STATE),
+            old=sql.Identifier(_OLD),
+            old_key=sql.Identifier(f"{_OLD}_pkey"),
+            hypertable=sql.Identifier(HYPERTABLE),
+            key=sql.Identifier(f"{HYPERTABLE}_pkey"),
+            owner=sql.Identifier(owner[0]),
+        )
+    )
+    for schema, name, definition, options in views:
+        connection.execute(
+            sql.SQL("CREATE OR REPLACE VIEW {} {} AS {}").format(
+                sql.Identifier(schema, name),
+                sql.SQL(f"WITH ({', '.join(options)})" if options else ""),
+                sql.SQL(definition),
+            )
+        )
+    for privilege, column, grantee, name, grantable in grants:
+        connection.execute(
+            sql.SQL("GRANT {} {} ON trades TO {} {}").format(
+                sql.SQL(privilege),
+                sql.SQL("({})").format(sql.Identifier(column)) if column else sql.SQL(""),
+                sql.Identifier(name) if grantee else sql.SQL("PUBLIC"),
+                sql.SQL("WITH GRANT OPTION" if grantable else ""),
+            )
+        )
+    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(_OLD)))

@@ -1,0 +1,1 @@
+"""The write path: each trade stored exactly once."""

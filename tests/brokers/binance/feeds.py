@@ -1,0 +1,56 @@
+"""A feed on a test's own server, and its run from beginning to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Collection
+from typing import TypedDict, Unpack
+
+from app.brokers.binance.endpoints import streams_of
+from app.brokers.binance.feed import BinanceFeed
+from app.market.exchange_ban import Shutout
+from app.market.ports.exchange import EventHandler
+from tests.brokers.binance.helpers import FastClock, ManualClock, Recorder
+
+BTC = set(streams_of("BTCUSDT"))
+
+
+class FeedOptions(TypedDict, total=False):
+    """What a test may ask of a feed that is not as users have it: the keywords of `BinanceFeed`."""
+
+    stall_after_s: float
+    max_attempts: int
+    max_age_s: float
+    connect_timeout_s: float
+    shutout: Shutout
+    symbols_each: int
+    proxy: str
+
+
+def make_feed(
+    url: str,
+    clock: FastClock | ManualClock,
+    recorder: Recorder,
+    symbols: Collection[str] = ("BTCUSDT",),
+    **options: Unpack[FeedOptions],
+) -> BinanceFeed:
+    """Return a feed of these symbols whose statuses the recorder keeps; it does the same in every run."""
+    feed = BinanceFeed(url, clock=clock, chance=random.Random(1), **options)
+    feed.on_status(recorder.statuses.append)
+    feed.set_symbols(symbols)
+    return feed
+
+
+@contextlib.asynccontextmanager
+async def running(feed: BinanceFeed, handler: EventHandler) -> AsyncIterator[asyncio.Task[None]]:
+    """Run the feed meanwhile; afterwards it must end within two seconds."""
+    task = asyncio.create_task(feed.run(handler))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        async with asyncio.timeout(2):
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,60 @@
+"""What one connection says in the log about messages that nobody can read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.brokers.binance.stream_socket import Link
+from app.market.ports.exchange import FeedCounters
+from tests.live.helpers import HandClock, until
+
+
+class Socket:
+    """A connection that brings the frames put into ``frames``."""
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.transport = SimpleNamespace(abort=lambda: None)
+
+    async def recv(self, *, decode: bool) -> bytes:
+        assert not decode
+        return await self.frames.get()
+
+    async def close(self) -> None:
+        return
+
+
+async def test_unreadable_messages_are_logged_at_once_and_then_once_a_minute_with_their_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "app.brokers.binance.stream_socket")
+    socket, counters, clock = Socket(), FeedCounters(), HandClock()
+    made: Any = socket
+    link = Link(made, lambda _: None, counters, clock)
+
+    async def garbage(times: int) -> None:
+        before = counters.malformed
+        for _ in range(times):
+            socket.frames.put_nowait(b'{"secret')
+        await until(lambda: counters.malformed == before + times)
+
+    def warnings() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+    try:
+        await garbage(1)
+        await garbage(500)
+        assert len(warnings()) == 1
+        clock.time_us += 60_000_000
+        await garbage(500)
+    finally:
+        await link.close()
+    assert len(warnings()) == 2
+    assert ": 502;" in warnings()[1]
+    assert not any("secret" in line for line in warnings())
+    assert sum("secret" in record.getMessage() for record in caplog.records) == 2

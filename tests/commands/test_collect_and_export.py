@@ -1,0 +1,347 @@
+"""Collect, export and sandbox when they are refused, interrupted, or cannot do what they promise."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from app.brokers.binance.endpoints import exchange_of
+from app.concurrency.system_clock import SystemClock
+from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
+from app.live.environment.ban_file import KeptShutout
+from app.live.recording.recorder import Recorder
+from app.main import main
+from app.market.coverage import IdRanges
+from app.market.errors import StoreError, UsageError
+from app.runtime.shutdown import parse_duration
+from app.sandbox.server.server import SandboxServer
+from storage.database import Database
+from storage.postgres.connection import connect
+from storage.server.embedded_server import EmbeddedServer
+from storage.spool.disk_spool import FILE_NAME
+from storage.spool.inspection import read_waiting
+from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
+    """Undo what a command changes in its process."""
+    set_surroundings(monkeypatch, tmp_path, data_dir)
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook, threading.excepthook, logging.raiseExceptions
+    with warnings.catch_warnings():
+        yield
+    for handler in root.handlers:
+        if handler not in before[0]:
+            handler.close()
+    root.handlers[:], level, sys.excepthook, threading.excepthook, logging.raiseExceptions = before
+    root.setLevel(level)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    with exchange() as made:
+        point_to(made, monkeypatch)
+        yield made
+
+
+def hanging(address: str, connect_timeout_s: int = 0) -> str:
+    """The URL of a database that never answers."""
+    return f"postgresql://x@{address}/hangs?sslmode=disable&connect_timeout={connect_timeout_s}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["collect", "--for", "soon"],
+        ["collect", "--for", "99999999999d"],
+        ["collect", "--binance-ws-url", "example"],
+        ["collect", "--binance-rest-url", "ftp://x"],
+        ["export", "BTCUSDT", "5x", "--out", "a.csv"],
+        ["export", "BTCUSDT", "1m", "--out", "a.txt"],
+        ["export", "BTCUSDT", "1m", "--from", "noon", "--out", "a.csv"],
+        ["export", "BTCUSDT", "1m", "--from", "2024-02-02", "--to", "2024-02-01", "--out", "a.csv"],
+        ["export", "BTCUSDT", "1m", "--out", "a.csv"],  # nothing is recorded yet
+        ["sandbox", "--history", "long"],
+        ["sandbox", "--history", "999999999d"],
+        ["sandbox", "--history", "9" * 5000 + "d"],
+        ["sandbox", "--rate", "0"],
+        ["sandbox", "--port", "70000"],
+        ["sandbox", "--replay", "no-such-file.gz"],
+        ["sandbox", "--replay", "x", "--speed", "fast"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:60],
+)
+def test_a_refused_command_is_one_sentence_and_makes_no_file_at_all(
+    arguments: list[str],
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"cryptopipe: .+\.\n", told.err)
+    assert list(tmp_path.rglob("*")) == []
+    assert not data_dir.exists()
+
+
+def test_an_export_where_nothing_is_recorded_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "BTCUSDT", "1m", "--out", str(tmp_path / "a.csv")]) == 2
+    assert "Nothing is recorded in" in capsys.readouterr().err
+
+
+def test_collect_does_not_start_where_its_metrics_cannot_be_served(
+    server: SandboxServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s", "--metrics-port", port]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(rf"cryptopipe: The metrics cannot be served at port {port} .+\.\n", told.err)
+
+
+def test_collect_asks_nothing_during_a_ban_that_an_earlier_run_met(
+    server: SandboxServer, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir.mkdir(parents=True)
+    clock = SystemClock()
+    banned = exchange_of(server.rest_url)
+    KeptShutout(data_dir / SHUTOUT_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
+    asked = server._budget.used
+    assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
+    assert re.fullmatch(r"cryptopipe: We are banned; it answers again in 14 min \d+ s\.\n", capsys.readouterr().err)
+    assert server._budget.used == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("60s", 60), ("10m", 600), ("8h", 28_800), (" 90D ", 7_776_000), ("010w", 6_048_000)]
+)
+def test_lengths_of_time_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+def test_the_longest_length_of_time_is_ten_years() -> None:
+    assert parse_duration("3650d") == 3650 * 86_400
+    for text in ("3651d", "600w", "1" + "0" * 12 + "s"):
+        with pytest.raises(UsageError, match=r"too long: 3650d is the longest there is\.$"):
+            parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["", "s", "-5m", "1.5h", "0d", "000s", "²s", "5", "5y"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a length of time"):
+        parse_duration(text)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_bug_in_receiving_fails_the_recording(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(Recorder, "receive", fail)
+    assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"cryptopipe: Receiving trades failed inside \(ZeroDivisionError\).+\.\n", told.err)
+    assert "Traceback" in (data_dir / "logs" / "cryptopipe.log").read_text()
+    assert servers_in(data_dir) == []
+
+
+@pytest.mark.usefixtures("server")
+def test_a_bug_in_opening_the_database_fails_the_recording(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("app.runtime.wiring.open_database", fail)
+    assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
+    assert "Opening the database failed inside (ZeroDivisionError)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("server")
+def test_collect_does_not_claim_to_have_stored_what_it_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_SPOOL_MEGABYTES", "0")
+    with silent_server() as database:
+        url = hanging(database.address, connect_timeout_s=5)
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    match = re.fullmatch(
+        r"cryptopipe: (\d+) of the trades received could not be stored \(\1 were received\).+\.\n", told.err
+    )
+    assert match is not None
+    assert int(match[1]) > 0
+
+
+def spooled_ids(data_dir: Path) -> IdRanges:
+    """The ids of BTCUSDT that wait on disk."""
+    return read_waiting(data_dir / FILE_NAME).ids.get("BTCUSDT", IdRanges())
+
+
+def assert_stored(data_dir: Path, ids: IdRanges, url: str | None = None) -> None:
+    database = Database.open(url, data_dir)
+    held = database.store.coverage("BTCUSDT")
+    stored = [one.trade_id for one in database.store.trades("BTCUSDT", 0, 2**62)]
+    assert database.close()
+    assert all(not held.missing(first, last) for first, last in ids)
+    assert len(stored) == len(set(stored)) == held.count()
+
+
+@pytest.mark.usefixtures("server")
+def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_stores_it(
+    capsys: pytest.CaptureFixture[str], data_dir: Path
+) -> None:
+    with silent_server() as database:
+        url = hanging(database.address, connect_timeout_s=5)
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
+    told = capsys.readouterr()
+    match = re.fullmatch(
+        r"cryptopipe: (\d+) trades wait on disk \(\1 were received\).+ The next start .+\.\n", told.err
+    )
+    assert match is not None, told.err
+    waiting = spooled_ids(data_dir)
+    assert waiting.count() == int(match[1]) == read_waiting(data_dir / FILE_NAME).trades
+    assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s"]) == 0
+    assert read_waiting(data_dir / FILE_NAME).trades == 0
+    assert_stored(data_dir, waiting)
+
+
+@needs_signals
+@pytest.mark.usefixtures("server")
+def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data_dir: Path) -> None:
+    dying = EmbeddedServer(data_dir.with_name("dying"))
+    url = dying.start()
+    try:
+        with started("collect", "--symbols", "BTCUSDT", "--database-url", url) as process:
+            wait_for(lambda: _stored(url) > 20, process)
+            assert dying.stop()
+            wait_for(lambda: read_waiting(data_dir / FILE_NAME).trades > 50, process)
+            process.kill()
+            process.communicate(timeout=20)
+        waiting = spooled_ids(data_dir)
+        assert waiting.count() > 50
+        assert len(list(waiting)) == 1
+        url = dying.start()
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 0
+        assert read_waiting(data_dir / FILE_NAME).trades == 0
+        assert_stored(data_dir, waiting, url)
+    finally:
+        assert dying.stop()
+
+
+def _stored(url: str) -> int:
+    try:
+        with connect(url) as connection:
+            row = connection.execute("SELECT count(*) FROM trades").fetchone()
+    except (StoreError, psycopg.errors.UndefinedTable):  # it is being made
+        return 0
+    return row[0] if row else 0
+
+
+@needs_signals
+def test_the_first_signal_interrupts_collect_also_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    with silent_server() as away:
+        monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{away.address}")
+        with started("collect", "--symbols", "BTCUSDT") as process:
+            wait_for(lambda: away.connections, process)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=5) == ("0 trades of BTCUSDT received and stored.\n", "")
+            assert process.returncode == 0
+    assert not (data_dir / "database").exists()
+
+
+@needs_signals
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_leaves_collect_at_once(number: int) -> None:
+    with (
+        silent_server() as database,
+        started("collect", "--symbols", "BTCUSDT", "--database-url", hanging(database.address)) as process,
+    ):
+        wait_for(lambda: database.connections, process)
+        process.send_signal(number)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.communicate(timeout=5) == ("", "cryptopipe: Left at once, on the second signal.\n")
+        assert process.returncode == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_collect_refuses_a_database_that_may_only_be_read_and_doctor_says_so(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedded = EmbeddedServer(data_dir.with_name("other"))
+    try:
+        url = embedded.start()
+        assert Database.open(url, data_dir).close()
+        reading = ["--database-url", make_conninfo(url, options="-cdefault_transaction_read_only=on")]
+        assert main(["collect", "--symbols", "BTCUSDT", "--for", "20s", *reading]) == 1
+        out, err = capsys.readouterr()
+        said = "Reading only: the database is set to read-only for the user “cryptopipe”, so trades are not recorded."
+        assert (out, err) == ("", f"cryptopipe: {said} Name a user who may record: docs/database.md says how.\n")
+        assert main(["doctor", "--json", "--symbols", "BTCUSDT", *reading]) == 0
+        assert said in capsys.readouterr().out
+        with connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM symbols").fetchone() == (0,)
+    finally:
+        assert embedded.stop()
+
+
+@needs_signals
+@pytest.mark.usefixtures("server")
+def test_collect_ends_in_time_also_where_the_database_hangs() -> None:
+    script = "import sys, app.main as program, app.runtime.shutdown as shutdown; "
+    script += "shutdown.ENDING_S = 2; sys.exit(program.main(sys.argv[1:]))"
+    with silent_server() as database:
+        arguments = ["collect", "--symbols", "BTCUSDT", "--for", "1s", "--database-url", hanging(database.address)]
+        with started(*arguments, script=script) as process:
+            out, err = process.communicate(timeout=20)
+            assert (process.returncode, out) == (1, "")
+    assert re.fullmatch(r"cryptopipe: Ending took more than 2 s .+\.\n", err)
+
+
+@needs_signals
+def test_a_signal_interrupts_export_while_the_database_hangs(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with silent_server() as database:
+        arguments = ["export", "BTCUSDT", "1m", "--out", str(path), "--database-url", hanging(database.address)]
+        with started(*arguments) as process:
+            wait_for(lambda: database.connections, process)
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=20)
+            assert process.returncode == 1
+        assert told == ("", "cryptopipe: the export was cancelled and left no file.\n")
+        with started(*arguments) as process:
+            wait_for(lambda: len(database.connections) == 2, process)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=3)
+            assert process.returncode == 1
+    assert list(tmp_path.iterdir()) == []

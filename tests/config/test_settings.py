@@ -1,0 +1,207 @@
+"""Where a setting's value comes from, and what is said of one that cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import cli
+from app.config.settings import DEFAULT_SYMBOLS, Place, Settings, declarations, load
+from app.market.errors import SettingsError
+
+NO_FILE = Path("no-such-folder/config.toml")
+
+
+def loaded(
+    options: dict[str, Any] | None = None, environment: dict[str, str] | None = None, file: Path = NO_FILE
+) -> Settings:
+    return load(options, environment=environment or {}, file=file)
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def sentence_of(error: pytest.ExceptionInfo[SettingsError]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    assert text[0].isupper()
+    assert text.endswith(".")
+    return text
+
+
+def test_each_place_wins_over_the_ones_before_it(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'batch_trades = 7\nbatch_seconds = 0.5\ntheme = "light"\nsymbols = ["adausdt"]\n')
+    environment = {"CRYPTOPIPE_BATCH_SECONDS": "2.5", "CRYPTOPIPE_THEME": "dark", "PATH": "x"}
+    settings = loaded({"theme": "light", "log_level": None}, environment, file)
+    assert settings.queue_trades == 200_000
+    assert settings.batch_trades == 7
+    assert settings.batch_seconds == 2.5
+    assert settings.theme == "light"
+    assert settings.symbols == ("ADAUSDT",)
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    settings = loaded()
+    assert settings.symbols == DEFAULT_SYMBOLS
+    assert settings.batch_trades == 100
+    assert settings.data_dir.is_absolute()
+    assert settings.binance_ws_url == "wss://stream.binance.com:9443"
+
+
+@pytest.mark.parametrize("text", ["BTCUSDT,ETHUSDT", " btcusdt , eth/usdt,", "BTCUSDT,ETHUSDT,btcusdt"])
+def test_symbols_are_read_as_people_write_them(text: str) -> None:
+    assert loaded({"symbols": text}).symbols == ("BTCUSDT", "ETHUSDT")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_trades", "many"),
+        ("batch_trades", "0"),
+        ("batch_trades", "1.5"),
+        ("batch_seconds", "0"),
+        ("batch_seconds", "nan"),
+        ("batch_seconds", "inf"),
+        ("spread_percent", "-1"),
+        ("queue_trades", "999"),
+        ("repair_trades", "-1"),
+        ("stall_seconds", "0.5"),
+        ("theme", "pink"),
+        ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("interval", "5x"),
+        ("interval", ""),
+        ("symbols", " , "),
+        ("keep_trades", "2"),
+        ("keep_trades", "7d"),
+        ("data_dir", ""),
+        ("data_dir", "~no-such-user-anywhere/x"),
+    ],
+)
+def test_a_value_that_cannot_be_is_one_sentence_that_names_the_setting_and_its_place(name: str, value: str) -> None:
+    variable = f"CRYPTOPIPE_{name.upper()}"
+    with pytest.raises(SettingsError) as error:
+        loaded(environment={variable: value})
+    sentence = sentence_of(error)
+    assert f"setting {name} " in sentence
+    assert variable in sentence
+    with pytest.raises(SettingsError) as error:
+        loaded({name: value})
+    assert "on the command line" in sentence_of(error)
+
+
+@pytest.mark.parametrize(
+    "text", ["batch_trades = [1]", "symbols = 5", "symbols = [1]", "theme = 3", "data_dir = 3", "interval = 5"]
+)
+def test_a_value_of_another_kind_in_the_file_names_the_file(tmp_path: Path, text: str) -> None:
+    file = toml(tmp_path, text)
+    with pytest.raises(SettingsError) as error:
+        loaded(file=file)
+    assert str(file) in sentence_of(error)
+
+
+def test_an_unknown_setting_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no setting “colour” in .*config\.toml; the settings are batch_seconds,"):
+        loaded(file=toml(tmp_path, 'colour = "red"'))
+    with pytest.raises(SettingsError, match="CRYPTOPIPE_COLOUR in the environment"):
+        loaded(environment={"CRYPTOPIPE_COLOUR": "red"})
+
+
+@pytest.mark.parametrize("text", ["batch_trades =", "= 3", 'a = "'])
+def test_a_file_that_is_no_toml_is_one_sentence(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        loaded(file=toml(tmp_path, text))
+    assert "Correct it or move it away." in sentence_of(error)
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    for file in (path, tmp_path):
+        with pytest.raises(SettingsError) as error:
+            loaded(file=file)
+        sentence_of(error)
+
+
+def test_the_tests_own_variables_are_no_settings() -> None:
+    loaded(environment={"CRYPTOPIPE_SHARED_DATA": "x", "CRYPTOPIPE_TEST_URL": "y"})
+
+
+def test_a_password_comes_from_the_environment_and_is_shown_nowhere() -> None:
+    settings = loaded({"database_url": "postgresql://me:t0psecret@h/d"}, {"CRYPTOPIPE_DATABASE_PASSWORD": "s3cret "})
+    assert settings.database_password.text == "s3cret "  # a space may be a part of it
+    for shown in (repr(settings), str(settings), f"{settings.database_password}", repr(settings.database_password)):
+        assert "s3cret" not in shown
+        assert "t0psecret" not in shown
+
+
+def test_a_password_in_the_file_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'database_password = "s3cret"')
+    for environment in ({}, {"CRYPTOPIPE_DATABASE_PASSWORD": "other"}):
+        with pytest.raises(SettingsError) as error:
+            loaded(environment=environment, file=file)
+        sentence = sentence_of(error)
+        assert "set CRYPTOPIPE_DATABASE_PASSWORD" in sentence
+        assert str(file) in sentence
+        assert "s3cret" not in sentence
+
+
+@pytest.mark.parametrize("typed", [["--database-password", "s3cret"], ["--database-password=s3cret"]])
+def test_a_password_is_no_option_of_the_command_line(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (typed, ["collect", *typed]):
+        assert cli.guarded(lambda options: 0, arguments) == cli.WRONG_USAGE
+        assert capsys.readouterr().err == (
+            "cryptopipe: --database-password is no option, because other programs can read a command line: set "
+            "CRYPTOPIPE_DATABASE_PASSWORD.\n"
+        )
+
+
+def test_each_value_remembers_its_place(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'database_url = "postgresql://h/d"\ntheme = "light"')
+    settings = loaded({"interval": "5m"}, {"CRYPTOPIPE_THEME": "dark"}, file)
+    assert settings.places == {
+        "database_url": Place.FILE,
+        "theme": Place.ENVIRONMENT,
+        "interval": Place.COMMAND_LINE,
+    }
+    plain = loaded({"interval": "5m", "database_url": "postgresql://h/d", "theme": "dark"})
+    assert settings == plain  # the place is no part of it
+
+
+def test_a_home_folder_is_spelled_out() -> None:
+    assert loaded({"data_dir": "~/x"}).data_dir == Path.home() / "x"
+
+
+def test_every_setting_has_a_sentence_an_option_and_a_line_in_the_help() -> None:
+    top = cli.parser().format_help()
+    help_text = " ".join(top.split())
+    for declared in declarations():
+        assert declared.sentence.endswith("."), declared.name
+        assert declared.variable == f"CRYPTOPIPE_{declared.name.upper()}"
+        if declared.is_secret:
+            assert declared.option not in help_text
+            continue
+        assert declared.option in help_text
+        if declared.name != "symbols":
+            assert " ".join(declared.sentence.split()) in help_text
+    assert {"data_dir", "database_url", "binance_ws_url", "binance_rest_url", "symbols", "log_level", "log_format"} <= {
+        declared.name for declared in declarations()
+    }
+
+
+def test_a_proxy_is_checked_and_its_password_never_shown(tmp_path: Path) -> None:
+    assert loaded().proxy == "system"
+    settings = loaded(environment={"CRYPTOPIPE_PROXY": "socks5h://kim:s3cret@10.0.0.1"})
+    assert settings.proxy == "socks5h://kim:s3cret@10.0.0.1"
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(SettingsError, match=r"setting proxy in .*config\.toml cannot be used: “ftp://…@10") as caught:
+        loaded(file=toml(tmp_path, 'proxy = "ftp://kim:s3cret@10.0.0.1"'))
+    assert "s3cret" not in sentence_of(caught)
+    with pytest.raises(SettingsError, match=r"no password on the command line.*set CRYPTOPIPE_PROXY\.$") as caught:
+        loaded({"proxy": "http://kim:s3cret@10.0.0.1:3128"})
+    assert "s3cret" not in sentence_of(caught)

@@ -1,0 +1,111 @@
+"""The exchange's time as seen from here, and the two small measures of the status bar."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.measures import Rate, Smoothed
+from tests.live.helpers import START_US, HandClock
+
+
+def test_before_it_is_measured_the_exchanges_time_is_ours() -> None:
+    clock = ExchangeClock(HandClock())
+    assert clock.skew_us is None
+    assert clock.now_us() == START_US
+    assert clock.delay_us(START_US, START_US + 5) is None
+
+
+@pytest.mark.parametrize("skew_us", [1_250_000, -40_000_000, 0])
+def test_the_measured_difference_is_applied_and_the_answers_way_split_in_half(skew_us: int) -> None:
+    clock = ExchangeClock(hands := HandClock())
+    clock.measured(START_US + 100_000 + skew_us, START_US, START_US + 200_000)
+    assert clock.skew_us == skew_us
+    hands.time_us += 500_000
+    assert clock.now_us() == START_US + 500_000 + skew_us
+
+
+def test_it_is_never_before_the_newest_trade_and_never_goes_back_for_an_older_one() -> None:
+    clock = ExchangeClock(hands := HandClock())
+    clock.seen(START_US + 9)
+    clock.seen(START_US + 3)
+    assert clock.now_us() == START_US + 9
+    hands.time_us += 10
+    assert clock.now_us() == START_US + 10
+
+
+def test_a_delay_is_never_negative() -> None:
+    clock = ExchangeClock(HandClock())
+    clock.measured(START_US, START_US, START_US)
+    assert clock.delay_us(START_US, START_US + 42) == 42
+    assert clock.delay_us(START_US + 42, START_US) == 0
+
+
+def test_a_rate_rises_to_what_is_counted_and_falls_to_nothing() -> None:
+    rate = Rate()
+    assert rate.update(1000, 0.0) == 0
+    for second in range(1, 15):
+        rate.update(1000 + 50 * second, second)
+    assert rate.per_second == pytest.approx(50, rel=0.01)
+    for second in range(15, 40):
+        rate.update(1700, second)
+    assert rate.per_second == 0
+
+
+def test_a_rate_survives_a_look_without_time_and_a_total_that_begins_anew() -> None:
+    rate = Rate()
+    rate.update(10, 1.0)
+    assert rate.update(20, 1.0) == 0
+    assert rate.update(0, 2.0) == 0
+
+
+def test_a_smoothed_value_begins_at_the_first_and_follows_slowly() -> None:
+    smoothed = Smoothed()
+    assert smoothed.value is None
+    smoothed.add(100)
+    assert smoothed.value == 100
+    smoothed.add(200)
+    assert smoothed.value == 105
+    for _ in range(14):
+        smoothed.add(200)
+    assert 150 < smoothed.value < 160
+
+
+class TwoClocks(HandClock):
+    """A computer whose time of day is set, or whose monotonic clock stands still, by so much."""
+
+    set_us = 0
+
+    def now_us(self) -> int:
+        return self.time_us + self.set_us
+
+
+@pytest.mark.parametrize("set_us", [3_600_000_000, -3_600_000_000])
+def test_the_exchanges_time_does_not_follow_when_the_computers_is_set(set_us: int) -> None:
+    clock = ExchangeClock(hands := TwoClocks())
+    clock.measured(START_US + 5, START_US, START_US)
+    hands.time_us += 1_000_000
+    hands.set_us = set_us
+    assert clock.now_us() == START_US + 1_000_005
+
+
+def test_after_a_sleep_it_runs_on_from_the_newest_trade() -> None:
+    clock = ExchangeClock(hands := TwoClocks())
+    clock.measured(START_US, START_US, START_US)
+    hands.set_us = 3_600_000_000  # while the monotonic clock stood still
+    clock.seen(START_US + 3_600_000_000)
+    assert clock.now_us() == START_US + 3_600_000_000
+    hands.time_us += 7
+    assert clock.now_us() == START_US + 3_600_000_007
+
+
+def test_a_wrong_clock_is_logged_once_until_it_is_right_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "app.live.environment.clocks")
+    clock = ExchangeClock(HandClock())
+    for skew_us in (400_000, 3_200_000, 3_300_000, -900_000, -4_000_000):
+        clock.measured(START_US + skew_us, START_US, START_US)
+    assert [record.getMessage() for record in caplog.records] == [
+        "This computer's clock is 3.2 s behind the exchange's; candles are right.",
+        "This computer's clock agrees with the exchange's again.",
+        "This computer's clock is 4.0 s ahead of the exchange's; candles are right.",
+    ]

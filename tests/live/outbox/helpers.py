@@ -1,0 +1,145 @@
+"""A database that is away, hangs or is slow when a test says so, and runs of an outbox with a real spool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from app.live.outbox.outbox import TradeOutbox
+from app.market.coverage import IdRanges
+from app.market.ports.storage import StoredListener, WriterStatus
+from app.market.trade import Trade
+from storage.spool.disk_spool import FILE_NAME, DiskSpool
+from tests.live.helpers import SYMBOL, HandClock, trade, until
+
+AWAY = "The database is away."
+
+
+class Ledger:
+    """What a database has committed, in the order it did: the first time of each trade."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, int], None] = {}
+
+    def ids(self, symbol: str = SYMBOL) -> list[int]:
+        return [number for name, number in self.stored if name == symbol]
+
+
+class ShakyWriter:
+    """A `TradeWriter` with a queue of ``limit`` that commits when the test says so, unless it is away or hangs."""
+
+    def __init__(self, ledger: Ledger, limit: int = 10_000) -> None:
+        self.ledger = ledger
+        self.limit = limit
+        self.reason = ""
+        self.hangs = False
+        self.manual = False
+        self.clock: HandClock | None = None
+        self.queue: list[Trade] = []
+        self.longest = 0
+
+    @property
+    def status(self) -> WriterStatus:
+        return WriterStatus(
+            self.reason, len(self.queue), len(self.ledger.stored), at_work_s=99.0 if self.hangs and self.queue else 0.0
+        )
+
+    def on_stored(self, listener: StoredListener) -> None:
+        """Tells nobody: what is committed stands in the ledger."""
+
+    def put(self, trades: Sequence[Trade]) -> bool:
+        if self.queue and len(self.queue) + len(trades) > self.limit:
+            return False
+        self.queue += trades
+        self.longest = max(self.longest, len(self.queue))
+        return True
+
+    def commit(self, count: int = 1 << 60) -> None:
+        if not self.reason and not self.hangs:
+            done, self.queue = self.queue[:count], self.queue[count:]
+            self.ledger.stored.update(dict.fromkeys((one.symbol, one.trade_id) for one in done))
+
+    async def wait_for_room(self, timeout_s: float) -> bool:
+        await asyncio.sleep(0.001)
+        if not self.manual:
+            self.commit()
+        return len(self.queue) < self.limit
+
+    async def flush(self, timeout_s: float) -> bool:
+        await asyncio.sleep(0.001)
+        if not self.manual:
+            self.commit()
+        if self.queue and self.clock is not None:
+            await self.clock.sleep(timeout_s)
+        return not self.queue
+
+    def unwritten(self) -> list[Trade]:
+        return list(self.queue)
+
+
+class Run:
+    """One run of a program: an outbox with a real spool in ``folder``; time passes as its parts ask for it."""
+
+    def __init__(self, folder: Path, *, limit: int = 10_000, size_limit: int = 1 << 30) -> None:
+        self.clock = HandClock()
+        self.lost: list[int] = []
+        self.spool_lost: dict[str, IdRanges] = {}
+        self.recovered = 0
+        self.spool = DiskSpool(folder / FILE_NAME, size_limit)
+        self.box = TradeOutbox(
+            limit,
+            on_lost=lambda trades: self.lost.extend(one.trade_id for one in trades),
+            on_recovered=self._on_recovered,
+            on_spool_lost=self.spool_lost.update,
+            spool=self.spool,
+            clock=self.clock,
+        )
+        self.box.start()
+
+    def _on_recovered(self) -> None:
+        self.recovered += 1
+
+    async def put(self, trades: Sequence[Trade]) -> None:
+        """Put trades as the recorder does: waiting where the outbox asks for it."""
+        for one in trades:
+            if not self.box.put(one):
+                await self.box.make_room()
+
+    async def kill(self) -> None:
+        """End as a kill would: nothing more is handed to anybody."""
+        assert self.box._disk is not None
+        work = self.box._disk._work
+        assert work is not None
+        work.cancel()
+        await asyncio.wait([work])
+        self.box.close()
+        assert await self.spool.close(10)
+
+    async def is_straight(self) -> None:
+        await until(lambda: not self.box.is_spooling and not self.box.waiting, "trades to go straight")
+
+
+@asynccontextmanager
+async def run_in(folder: Path, **options: int) -> AsyncIterator[Run]:
+    run = Run(folder, **options)
+    try:
+        yield run
+    finally:
+        await run.box.finish()
+
+
+@asynccontextmanager
+async def spooled_in(folder: Path, writer: ShakyWriter, count: int = 100) -> AsyncIterator[Run]:
+    """A run in whose spool the first ``count`` trades are, because the writer's database is away."""
+    writer.reason = AWAY
+    async with run_in(folder) as run:
+        run.box.attach(writer)
+        await run.put(batch(1, count))
+        await until(lambda: run.box.spool.trades == count)
+        yield run
+
+
+def batch(first: int, last: int) -> list[Trade]:
+    return [trade(number, seconds=0) for number in range(first, last + 1)]

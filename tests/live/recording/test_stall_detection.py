@@ -1,0 +1,135 @@
+"""Symbols of which nothing comes: what they trade nevertheless is found, and a stream that stalled alone is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.stall_detection import SilentSymbols
+from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, away, recorder_for, trade
+
+LOOK_S = 30
+
+
+class Silence:
+    """A recorder that has heard trades 1 and 2 of an exchange that trades every 20 s."""
+
+    def __init__(self, *, repair_trades: int = 1000) -> None:
+        self.clock = HandClock(START_US + 40_000_000)
+        self.trades = [trade(number, 20 * number) for number in range(1, 41)]
+        self.exchange = FakeExchange(self.trades, self.clock)
+        self.recorder = recorder_for(clock=self.clock, repair_trades=repair_trades)
+        self.live, self.stalled = True, list[str]()
+        exchange_clock = ExchangeClock(self.clock)
+        self.symbols = SilentSymbols(
+            self.recorder, self.exchange, self.clock, exchange_clock, is_receiving=lambda _: self.live
+        )
+        self.symbols.on_stalled = self.stalled.extend
+        self.hear(1, 2)
+
+    def hear(self, *ids: int) -> None:
+        for number in ids:
+            self.recorder.receive(self.trades[number - 1], self.clock.now_us())
+
+    async def look(self) -> None:
+        await self.clock.sleep(LOOK_S)
+        await self.symbols.look()
+
+    @property
+    def missing(self) -> list[tuple[int, int]]:
+        tracker = self.recorder.tracker(SYMBOL)
+        assert tracker is not None
+        return list(tracker.missing_ids())
+
+
+@pytest.fixture
+async def silence() -> AsyncIterator[Silence]:
+    made = Silence()
+    yield made
+    made.recorder.outbox.close()
+
+
+async def test_trades_of_a_stream_that_stalled_are_missing_at_once_and_it_is_told_once(silence: Silence) -> None:
+    await silence.look()
+    assert not silence.exchange.day_calls  # nobody knows yet that it is silent
+    await silence.look()
+    assert silence.missing == [(3, 4)]  # the newest was fetched
+    assert silence.stalled == [SYMBOL]
+    for _ in range(2):
+        await silence.look()
+    assert silence.missing == [(3, 4), (6, 6)]
+    assert silence.stalled == [SYMBOL]
+    silence.hear(9)  # it is well again
+    for _ in range(2):
+        await silence.look()
+    assert silence.stalled == [SYMBOL, SYMBOL]
+
+
+async def test_what_was_traded_before_we_listened_is_missing_and_no_fault_of_the_stream(silence: Silence) -> None:
+    silence.exchange.trades = silence.trades[:8]
+    silence.clock.time_us += 3_600_000_000
+    await silence.look()
+    await silence.look()
+    assert silence.missing == [(3, 7)]
+    assert not silence.stalled
+
+
+async def test_a_symbol_whose_stream_never_brought_anything_is_followed_all_the_same(silence: Silence) -> None:
+    silence.recorder.set_symbols(["ETHUSDT"])
+    silence.exchange.trades = [trade(number, 20 * number, symbol="ETHUSDT") for number in range(1, 41)]
+    for _ in range(3):
+        await silence.look()
+    tracker = silence.recorder.tracker("ETHUSDT")
+    assert tracker is not None
+    assert list(tracker.received.held) == [(5, 5), (7, 7)]  # what was before the first known, nobody asked for
+    assert silence.stalled == ["ETHUSDT"]
+
+
+async def test_what_arrives_in_the_meantime_was_only_on_its_way(silence: Silence) -> None:
+    await silence.look()
+    silence.clock.on_sleep = lambda seconds: silence.hear(3, 4, 5) if seconds < LOOK_S else None
+    await silence.look()
+    assert silence.exchange.day_calls == [[SYMBOL]]
+    assert silence.exchange.recent_calls == []
+    assert (silence.missing, silence.stalled) == ([], [])
+
+
+async def test_a_symbol_that_is_down_or_goes_on_is_not_asked_about(silence: Silence) -> None:
+    for number in (3, 4, 5):
+        await silence.look()
+        silence.hear(number)
+    silence.live = False
+    for _ in range(3):
+        await silence.look()
+    assert not silence.exchange.day_calls
+
+
+async def test_a_hole_too_large_to_be_fetched_lets_charts_begin_anew_behind_it() -> None:
+    silence = Silence(repair_trades=2)
+    silence.exchange.trades = silence.trades[:8]
+    silence.clock.time_us += 3_600_000_000
+    tracker = silence.recorder.tracker(SYMBOL)
+    assert tracker is not None
+    before = tracker.generation
+    for _ in range(2):
+        await silence.look()
+    assert silence.missing == [(3, 7)]
+    assert tracker.generation == before + 1
+    silence.recorder.outbox.close()
+
+
+async def test_an_exchange_that_is_away_ends_nothing(silence: Silence) -> None:
+    silence.exchange.failure = away()
+
+    def come_back(seconds: float) -> None:
+        if len(silence.exchange.day_calls) == 3:
+            silence.exchange.failure = None
+        if silence.stalled:
+            raise KeyboardInterrupt  # the end of the test
+
+    silence.clock.on_sleep = come_back
+    with pytest.raises(KeyboardInterrupt):
+        await silence.symbols.run()
+    assert silence.missing

@@ -1,0 +1,214 @@
+"""The list of the exchange's symbols: when it is read again, and what an answer makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import pytest
+
+from app.live.recording.symbol_directory import REFRESH_EVERY_S, ListedHistory, SymbolDirectory
+from app.market.errors import FeedDisconnected, FeedError, UnknownSymbol
+from app.market.interval import Interval
+from app.market.symbol import DELISTED, UNLISTED, Symbol
+from tests.live.helpers import START_US, FakeExchange, HandClock
+
+BTC, ETH, LUNA = Symbol("BTCUSDT", "BTC", "USDT"), Symbol("ETHUSDT", "ETH", "USDT"), Symbol("LUNAUSDT", "LUNA", "USDT")
+
+
+class ListingExchange(FakeExchange):
+    """An exchange whose list of symbols is the test's; it notes when it was asked for it."""
+
+    def __init__(self, clock: HandClock, listed: Iterable[Symbol]) -> None:
+        super().__init__([], clock)
+        self.listed = list(listed)
+        self.asked_s: list[float] = []
+        self.refused: set[str] = set()
+
+    async def symbols(self) -> list[Symbol]:
+        self.asked_s.append((self.clock.time_us - START_US) / 1e6)
+        await self._answer()
+        return list(self.listed)
+
+    async def _answer(self) -> None:
+        await super()._answer()
+        if self.refused:
+            raise UnknownSymbol(next(iter(self.refused)), code=-1121)
+
+
+class Waiting(HandClock):
+    """A clock by which whoever sleeps goes on sleeping until the test lets time pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        end_us = self.time_us + round(seconds * 1e6)
+        while self.time_us < end_us:
+            self.turn.clear()
+            await self.turn.wait()
+
+    async def pass_s(self, seconds: float) -> None:
+        self.time_us += round(seconds * 1e6)
+        self.turn.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+class Scene:
+    """A directory that runs, its exchange and its clock."""
+
+    def __init__(self, *listed: Symbol) -> None:
+        self.clock = Waiting()
+        self.exchange = ListingExchange(self.clock, listed)
+        self.directory = SymbolDirectory(self.exchange, self.clock, chance=random.Random(3))
+        self.changes: list[list[str]] = []
+        self.directory.on_change = lambda changed: self.changes.append(sorted(one.name for one in changed))
+
+    async def play(self, act: Callable[[Scene], object]) -> None:
+        running = asyncio.ensure_future(self.directory.run())
+        await self.clock.pass_s(0)
+        try:
+            await act(self)  # type: ignore[misc]  # because acts are coroutine functions
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    async def read_again(self) -> None:
+        await self.clock.pass_s(1)
+        self.directory.refresh(older_than_s=0)
+        await self.clock.pass_s(0)
+
+    def statuses(self) -> dict[str, str]:
+        return {name: symbol.status for name, symbol in self.directory.symbols.items()}
+
+
+async def test_a_listing_a_halt_and_a_delisting_are_told_once_each() -> None:
+    async def act(scene: Scene) -> None:
+        assert scene.changes == [["BTCUSDT", "ETHUSDT"]]
+        scene.exchange.listed = [BTC, Symbol("ETHUSDT", "ETH", "USDT", status="HALT"), LUNA]
+        await scene.read_again()
+        scene.exchange.listed = [BTC, LUNA]
+        await scene.read_again()
+        await scene.read_again()
+        assert scene.changes[1:] == [["ETHUSDT", "LUNAUSDT"], ["ETHUSDT"]]
+        assert scene.statuses() == {"BTCUSDT": "TRADING", "ETHUSDT": DELISTED, "LUNAUSDT": "TRADING"}
+        assert scene.directory.symbol("ETHUSDT").trouble == "Delisted"
+
+    await Scene(BTC, ETH).play(act)
+
+
+async def test_other_steps_are_a_change() -> None:
+    async def act(scene: Scene) -> None:
+        scene.exchange.listed = [Symbol("BTCUSDT", "BTC", "USDT", tick_size_e8=10)]
+        await scene.read_again()
+        assert scene.changes[-1] == ["BTCUSDT"]
+        assert scene.directory.symbol("BTCUSDT").tick_size_e8 == 10
+
+    await Scene(BTC).play(act)
+
+
+async def test_the_list_is_read_every_ten_minutes_and_every_minute_while_somebody_waits() -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(22):
+            await scene.clock.pass_s(60)
+        assert len(scene.exchange.asked_s) == 3
+        scene.directory.is_urgent = lambda: True
+        await scene.read_again()
+        asked = len(scene.exchange.asked_s)
+        for _ in range(22):
+            await scene.clock.pass_s(60)
+        assert 10 <= len(scene.exchange.asked_s) - asked <= 22
+        assert all(abs(wait_s / REFRESH_EVERY_S - 1) <= 0.1 for wait_s in scene.clock.slept[:3])
+
+    await Scene(BTC).play(act)
+
+
+async def test_a_fresh_list_is_not_asked_for_again() -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(30):
+            scene.directory.refresh()
+            await scene.clock.pass_s(1)
+        assert len(scene.exchange.asked_s) == 1
+        await scene.clock.pass_s(31)
+        scene.directory.refresh()
+        await scene.clock.pass_s(0)
+        assert len(scene.exchange.asked_s) == 2
+
+    await Scene(BTC).play(act)
+
+
+async def test_an_exchange_that_is_away_is_asked_ever_more_seldom_and_what_is_known_stays() -> None:
+    async def act(scene: Scene) -> None:
+        scene.exchange.failure = FeedDisconnected("away", retry_after_s=100.0)
+        await scene.read_again()
+        assert scene.clock.slept[-1] >= 90
+        scene.exchange.failure = FeedDisconnected("away")
+        for _ in range(9):
+            await scene.clock.pass_s(331)
+        waits = [round(wait_s) for wait_s in scene.clock.slept[2:]]
+        assert waits[0] < waits[2] < waits[4] <= 330
+        assert scene.statuses() == {"BTCUSDT": "TRADING"}
+
+    await Scene(BTC).play(act)
+
+
+@pytest.mark.parametrize("left", [0, 5])
+async def test_an_answer_that_lacks_nearly_everything_is_not_believed(left: int) -> None:
+    many = [Symbol(f"A{number}USDT", f"A{number}", "USDT") for number in range(30)]
+
+    async def act(scene: Scene) -> None:
+        scene.exchange.listed = many[:left]
+        await scene.read_again()
+        assert set(scene.statuses().values()) == {"TRADING"}
+
+    await Scene(*many).play(act)
+
+
+async def test_what_a_database_remembers_counts_until_the_exchange_has_spoken() -> None:
+    scene = Scene(BTC)
+    halted = Symbol("ETHUSDT", "ETH", "USDT", status="HALT")
+    scene.directory.remember([halted, Symbol("BTCUSDT", "BTC", "USDT", status="BREAK")])
+    assert scene.directory.symbol("ETHUSDT") == halted
+    assert scene.directory.symbol("NEVERUSDT").is_trading  # nobody has said otherwise
+
+    async def act(scene: Scene) -> None:
+        assert scene.statuses() == {"BTCUSDT": "TRADING", "ETHUSDT": DELISTED}
+        scene.directory.remember([LUNA])
+        assert scene.directory.symbol("LUNAUSDT").status == DELISTED
+        assert scene.directory.symbol("NEVERUSDT").status == UNLISTED
+
+    await scene.play(act)
+
+
+async def test_a_delisted_symbol_is_not_asked_about() -> None:
+    async def act(scene: Scene) -> None:
+        listed = ListedHistory(scene.exchange, scene.directory)
+        scene.exchange.listed = [BTC]
+        await scene.read_again()
+        assert await listed.klines("ETHUSDT", Interval.parse("1m")) == []
+        assert await listed.day_tickers(["ETHUSDT"]) == []
+        with pytest.raises(UnknownSymbol, match="ETHUSDT"):
+            await listed.trades_from("ETHUSDT", 1)
+        assert (scene.exchange.kline_calls, scene.exchange.trade_calls) == ([], [])
+
+    await Scene(BTC, ETH).play(act)
+
+
+async def test_a_name_the_exchange_refuses_makes_the_list_be_read_again() -> None:
+    async def act(scene: Scene) -> None:
+        listed = ListedHistory(scene.exchange, scene.directory)
+        await scene.clock.pass_s(61)
+        scene.exchange.listed, scene.exchange.refused = [BTC], {"ETHUSDT"}
+        with pytest.raises(FeedError):
+            await listed.klines("ETHUSDT", Interval.parse("1m"))
+        scene.exchange.refused = set()
+        await scene.clock.pass_s(0)
+        assert scene.statuses()["ETHUSDT"] == DELISTED
+
+    await Scene(BTC, ETH).play(act)

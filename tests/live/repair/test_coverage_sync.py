@@ -1,0 +1,121 @@
+"""What the program knows of gaps and what the database says of them, kept in step."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from app.live.environment.clocks import ExchangeClock
+from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.recorder import Recorder
+from app.live.repair.coverage_sync import SettledIds
+from app.market.coverage import IdRanges
+from app.market.errors import StoreUnavailable
+from storage.spool.disk_spool import FILE_NAME, DiskSpool
+from storage.spool.sqlite_file import SpoolFile
+from tests.live.databases import FakeDatabase, FakeStore
+from tests.live.helpers import PATIENCE_S, SYMBOL, HandClock, recorder_for, trade, until
+
+
+def holding(*ids: int) -> FakeDatabase:
+    return FakeDatabase([trade(number) for number in ids])
+
+
+class SlowStore(FakeStore):
+    """Answers what it held when it was asked, once it may."""
+
+    def __init__(self, *ids: int) -> None:
+        super().__init__([trade(number) for number in ids])
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        answer = super().coverage_of(symbols)
+        self.is_asked.set()
+        assert self.may_answer.wait(PATIENCE_S)
+        return answer
+
+
+async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not_missing(tmp_path: Path) -> None:
+    file = SpoolFile(tmp_path / FILE_NAME)
+    file.append([trade(number) for number in range(3, 6)])
+    file.close()
+    spool = DiskSpool(tmp_path / FILE_NAME, 1 << 30)
+    recorder = Recorder(
+        ExchangeClock(HandClock()), MarketBoard(), queue_trades=100, repair_trades=0, spool=spool, clock=HandClock()
+    )
+    recorder.set_symbols([SYMBOL])
+    database = FakeDatabase()
+    database.store = store = SlowStore(1, 2, 6)
+    settled = SettledIds(recorder, lambda: database, HandClock())
+    recorder.outbox.start()
+    try:
+        await until(lambda: recorder.outbox.spool.trades == 3)
+        loading = asyncio.ensure_future(settled.load([SYMBOL]))
+        await until(store.is_asked.is_set)
+        recorder.attach(database.writer)
+        await until(lambda: not recorder.outbox.is_spooling)
+        store.may_answer.set()
+        await loading
+        assert recorder.missing() == 0
+    finally:
+        store.may_answer.set()
+        await recorder.outbox.finish()
+
+
+async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps_read_again() -> None:
+    database, clock = holding(1, 9, 10), HandClock()
+    recorder = recorder_for(clock=clock)
+    settled = SettledIds(recorder, lambda: database, clock)
+    assert await settled.load([SYMBOL]) == {SYMBOL}
+    tracker = recorder.tracker(SYMBOL)
+    assert tracker is not None
+    assert tracker.missing() == 7
+    tracker.note_absent(2, 4)
+    database.store.failure = StoreUnavailable("The database is away.")
+    await settled.save()
+    assert list(tracker.absent_unsaved) == [(2, 4)]
+    database.store.failure = None
+    database.store.stored[6] = trade(6)  # by another program
+    working = asyncio.ensure_future(settled.run())
+    await until(lambda: tracker.missing() == 3)
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    assert database.store.absent_ids == IdRanges([(2, 4)])
+    assert not tracker.absent_unsaved
+    assert list(tracker.absent) == [(2, 4)]
+    recorder.outbox.close()
+
+
+async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_back() -> None:
+    database, clock = holding(1, 2), HandClock()
+    recorder = recorder_for(clock=clock)
+    settled = SettledIds(recorder, lambda: database, clock)
+    database.store.failure = StoreUnavailable("The database is away.")
+    assert await settled.load([SYMBOL]) == set()
+    await recorder.ingest([trade(9)])
+    assert recorder.missing() == 0  # nobody knows yet
+    database.store.failure = None
+    working = asyncio.ensure_future(settled.run())
+    await until(lambda: recorder.missing() == 6)
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    recorder.outbox.close()
+
+
+async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_noted() -> None:
+    database, clock = holding(1, 9), HandClock()
+    database.reading_only = "Reading only."
+    recorder = recorder_for(clock=clock)
+    settled = SettledIds(recorder, lambda: database, clock)
+    assert await settled.load([SYMBOL]) == set()
+    tracker = recorder.tracker(SYMBOL)
+    assert tracker is not None
+    tracker.note_absent(2, 4)
+    await settled.save()
+    assert not database.store.absent_ids
+    recorder.outbox.close()

@@ -1,0 +1,90 @@
+"""Programs on one database tell each other what they fetch of what is missing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from app.market.errors import StoreError
+from storage.candles.store import PostgresStore
+from storage.integrity.gap_report import read_gaps
+from storage.postgres.connection import Connection
+from storage.postgres.repair_locks import RepairNotice, repairing
+from tests.storage.helpers import World, some_trades
+
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+
+
+def fetched(world: World) -> list[tuple[str, int]]:
+    """Return what is being fetched, as symbol and number of trades."""
+    with world.connect() as connection:
+        return [(gap.symbol, gap.ids) for gap in read_gaps(connection) if gap.repairing]
+
+
+@pytest.fixture
+def holed(world: World) -> World:
+    """Of each symbol 10 trades are missing, and 100 later ones."""
+    for symbol in (BTC, ETH):
+        trades = some_trades(300, symbol=symbol)
+        world.record([*trades[:50], *trades[60:100], *trades[200:]])
+    return world
+
+
+def test_a_recording_program_tells_of_gaps_up_to_the_size_that_it_fetches(holed: World) -> None:
+    assert fetched(holed) == []
+    assert holed.store.tell_repairs({BTC, "NOPE"}, (), 20) == set()
+    assert fetched(holed) == [(BTC, 10)]
+    other = PostgresStore(holed.connect)
+    other.tell_repairs({BTC, ETH}, (), 1 << 40)
+    assert fetched(holed) == [(BTC, 10), (BTC, 100), (ETH, 10), (ETH, 100)]
+    other.close()
+    assert fetched(holed) == [(BTC, 10)]
+    holed.store.tell_repairs({ETH}, (), 5)
+    assert fetched(holed) == []
+    holed.store.tell_repairs((), {ETH}, 20)
+    assert fetched(holed) == [(ETH, 10), (ETH, 100)]
+    holed.store.tell_repairs((), (), 20)
+    assert fetched(holed) == []
+
+
+def test_whoever_fetches_all_of_a_symbol_is_alone_and_the_others_are_told(holed: World) -> None:
+    with holed.connect() as connection:
+        with repairing(connection, [ETH]):
+            assert holed.store.tell_repairs({BTC, ETH}, {ETH}, 20) == {ETH}
+            assert fetched(holed) == [(BTC, 10), (ETH, 10), (ETH, 100)]
+        assert holed.store.tell_repairs({BTC}, {ETH}, 20) == set()
+        expected = pytest.raises(StoreError, match="Another program is fetching what is missing of ETHUSDT")
+        with expected, repairing(connection, [ETH]):
+            pass
+
+
+def test_a_notice_that_is_closed_while_it_tells_keeps_no_connection(holed: World) -> None:
+    given_back = []
+
+    @contextlib.contextmanager
+    def borrow(doing: str) -> Iterator[Connection]:
+        with holed.connect() as connection:
+            notice.close()
+            yield connection
+        given_back.append(connection)
+
+    notice = RepairNotice(borrow)
+    notice.tell({BTC}, (), 20)
+    assert [connection.closed for connection in given_back] == [True]
+    assert fetched(holed) == []
+
+
+def test_a_notice_whose_connection_broke_is_given_again(holed: World) -> None:
+    holed.store.tell_repairs({BTC}, (), 20)
+    with holed.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
+        )
+    assert fetched(holed) == []
+    with pytest.raises(StoreError):
+        holed.store.tell_repairs({BTC}, (), 20)
+    holed.store.tell_repairs({BTC}, (), 20)
+    assert fetched(holed) == [(BTC, 10)]

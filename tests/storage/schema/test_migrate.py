@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from app.market.errors import StoreSchemaMismatch
+from storage.postgres.connection import connect
+from storage.schema.migrate import Migration, migrate, migrations
+
+
+def test_the_migrations_are_numbered_without_a_hole() -> None:
+    assert [step.number for step in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_several_programs_starting_together_run_each_migration_once(empty_url: str) -> None:
+    versions: list[int] = []
+
+    def start() -> None:
+        with connect(empty_url) as connection:
+            versions.append(migrate(connection))
+
+    threads = [threading.Thread(target=start) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert versions == [len(migrations())] * 6
+    with connect(empty_url) as connection:
+        assert connection.execute("SELECT count(*) FROM schema_version").fetchone() == (len(migrations()),)
+
+
+def test_a_newer_database_is_refused_and_left_alone(url: str) -> None:
+    with connect(url) as connection:
+        connection.execute("INSERT INTO schema_version (version, name) VALUES (999, 'of the future')")
+        with pytest.raises(StoreSchemaMismatch, match=r"newer cryptopipe.*upgrade the program"):
+            migrate(connection)
+        assert connection.execute("SELECT max(version) FROM schema_version").fetchone() == (999,)
+
+
+def test_a_database_with_other_tables_of_our_names_is_refused_and_left_alone(empty_url: str) -> None:
+    with connect(empty_url) as connection:
+        connection.execute("CREATE TABLE trades (mine text)")
+        with pytest.raises(StoreSchemaMismatch, match=r"cryptopipe's own"):
+            migrate(connection)
+        tables = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace")
+        assert ("symbols",) not in tables.fetchall()
+
+
+def test_a_migration_that_fails_leaves_the_version_before_it(url: str) -> None:
+    broken = Migration(len(migrations()) + 1, "broken", "CREATE TABLE half (); SELECT 1 / 0;")
+    with connect(url) as connection:
+        with pytest.raises(Exception, match="division by zero"):
+            migrate(connection, [*migrations(), broken])
+        assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
+        assert migrate(connection) == len(migrations())

@@ -1,0 +1,260 @@
+"""
+From every earlier version, with data in it, to today's: nothing tells the result from a database made today.
+
+``versions/NNNN.sql`` is what was out there: run up to a number they make a database of that version, trades, rollups
+and all, without a line of today's program. They are never changed; a new migration brings the file of the version
+before it.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.market.builder import CandleBuilder, finish
+from app.market.coverage import IdRanges
+from app.market.interval import MENU_INTERVALS, Interval
+from storage.integrity.verify import verify
+from storage.postgres.connection import Connection, connect
+from storage.rollups.levels import LEVELS
+from storage.schema.editions import switch_on_timescale
+from storage.schema.migrate import Migration, migrate, migrations
+from storage.schema.retention_period import Keep
+from storage.schema.retention_record import read_retention
+from storage.timescale.edition_setup import settle
+from tests.servers import empty_schema
+from tests.storage.helpers import PATIENCE_S, World, stored
+
+VERSIONS = sorted((Path(__file__).parents[1] / "versions").glob("*.sql"))
+MIGRATE = """
+import sys
+from storage.postgres.connection import connect
+from storage.schema.migrate import migrate
+with connect(sys.argv[1]) as connection:
+    print(migrate(connection))
+"""
+
+# What a schema consists of, without its name, its numbers and the parts of trades.
+CATALOGUE = {
+    "tables": """
+        SELECT relname, relkind, reloptions, relacl::text FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'S', 'm')
+            AND relname !~ '^trades_\\d{4}_\\d{2}$' ORDER BY 1
+    """,
+    "columns": """
+        SELECT table_name, column_name, ordinal_position, column_default, is_nullable, data_type, numeric_precision,
+            numeric_scale, is_identity, identity_generation
+        FROM information_schema.columns
+        WHERE table_schema = current_schema() AND table_name !~ '^trades_\\d{4}_\\d{2}$' ORDER BY 1, 3
+    """,
+    "indexes": """
+        SELECT tablename, indexname, replace(indexdef, current_schema(), '') FROM pg_indexes
+        WHERE schemaname = current_schema() AND tablename !~ '^trades_\\d{4}_\\d{2}$' ORDER BY 1, 2
+    """,
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, contype, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = current_schema()::regnamespace
+            AND conrelid::regclass::text !~ '^trades_\\d{4}_\\d{2}$' ORDER BY 1, 2
+    """,
+    "views": """
+        SELECT relname, pg_get_viewdef(oid) FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' ORDER BY 1
+    """,
+    "functions": """
+        SELECT proname, replace(pg_get_functiondef(oid), current_schema(), ''), proacl::text FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace ORDER BY 1
+    """,
+    "partitions": """
+        SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'trades'::regclass AND c.relpartbound IS NOT NULL ORDER BY 1
+    """,
+    "applied": "SELECT version, name FROM schema_version ORDER BY 1",
+}
+VIEWS = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' ORDER BY 1"
+
+
+def make_version(connection: Connection, number: int) -> None:
+    """Make a database as that version left it."""
+    switch_on_timescale(connection)
+    for path in VERSIONS[:number]:
+        connection.execute(path.read_text(encoding="utf-8").encode())
+
+
+@pytest.fixture(params=range(1, len(VERSIONS) + 1))
+def old_url(request: pytest.FixtureRequest, empty_url: str) -> str:
+    """A database of each earlier version, as a URL."""
+    with connect(empty_url) as connection:
+        make_version(connection, request.param)
+    return empty_url
+
+
+@pytest.fixture
+def worlds(old_url: str, server_url: str) -> Iterator[tuple[World, World]]:
+    """Such a database brought up to date, and one made today that was given the same trades."""
+    with connect(old_url) as connection:
+        assert migrate(connection) == migrations()[-1].number
+        settle(connection)
+    with empty_schema(server_url) as fresh_url:
+        with connect(fresh_url) as connection:
+            migrate(connection)
+            settle(connection)
+        migrated, fresh = World(old_url), World(fresh_url)
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            fresh.record(stored(migrated.store, symbol))
+        yield migrated, fresh
+        migrated.close()
+        fresh.close()
+
+
+def test_every_version_but_todays_is_frozen_here() -> None:
+    assert [int(path.stem) for path in VERSIONS] == [step.number for step in migrations()[:-1]]
+
+
+def test_tables_views_and_functions_are_those_of_a_database_made_today(worlds: tuple[World, World]) -> None:
+    migrated, fresh = worlds
+    for what, query in CATALOGUE.items():
+        assert migrated.rows(query) == fresh.rows(query), what
+
+
+def test_all_that_can_be_read_is_what_the_same_trades_give_today(worlds: tuple[World, World]) -> None:
+    migrated, fresh = worlds
+    assert len(stored(migrated.store)) == 36
+    tables = ["trades", "coverage", *(level.table for level in LEVELS)]
+    for table in tables:
+        attributes = f"""
+            SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
+            WHERE attrelid = '{table}'::regclass AND attnum > 0 AND attname <> 'symbol_id'
+        """
+        query = f"SELECT name, {migrated.rows(attributes)[0][0]} FROM {table} JOIN symbols s ON s.id = symbol_id"
+        rows = migrated.rows(query)
+        assert rows, table
+        assert sorted(rows) == sorted(fresh.rows(query)), table
+    for (view,) in migrated.rows(VIEWS):
+        query = f"SELECT * FROM {view} ORDER BY 1, 2, 3"
+        assert migrated.rows(query) == fresh.rows(query) != [], view
+
+
+def test_candles_of_every_interval_are_those_of_their_trades(worlds: tuple[World, World]) -> None:
+    migrated, fresh = worlds
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        trades = stored(migrated.store, symbol)
+        held = IdRanges((trade.trade_id, trade.trade_id) for trade in trades)
+        for interval in [*MENU_INTERVALS, *(Interval.parse(name) for name in ("7s", "90s", "13m", "181m", "1441m"))]:
+            if symbol == "BTCUSDT" and str(interval) in ("1m", "1M"):
+                continue  # the exchange's klines are among those
+            builder = CandleBuilder(interval)
+            for trade in trades:
+                builder.add(trade)
+            candles = finish(builder.candles(), interval, held)
+            assert migrated.store.candles(symbol, interval) == fresh.store.candles(symbol, interval) == candles
+
+
+def test_verify_finds_no_difference(worlds: tuple[World, World]) -> None:
+    migrated, _ = worlds
+    with migrated.connect() as connection:
+        assert not verify(connection).totals
+
+
+def test_what_is_not_made_from_trades_is_kept(worlds: tuple[World, World]) -> None:
+    migrated, _ = worlds
+    assert migrated.rows("SELECT symbol_id, seconds, months, open::float, trades FROM klines ORDER BY 2, 3") == [
+        (1, 0, 1, 42000.0, 70_000_000),
+        (1, 60, 0, 61000.0, 90),
+        (3, 86400, 0, 0.6, 40_000),
+    ]
+    assert migrated.rows("SELECT name, base, status FROM symbols ORDER BY id") == [
+        ("BTCUSDT", "BTC", "TRADING"),
+        ("ETHUSDT", "", None),
+        ("ADAUSDT", "ADA", "BREAK"),
+    ]
+    assert migrated.rows("SELECT reason, symbol, trade_id, trade ->> 'trade_id' FROM refused_trades ORDER BY id") == [
+        ("its time is out of range", "BTCUSDT", 5, "5"),
+        ("its id is out of range", "BTCUSDT", None, "99999999999999999999"),
+    ]
+    with migrated.connect() as connection:
+        keep = read_retention(connection).keep
+        was = connection.execute("SELECT EXISTS (SELECT FROM late_days WHERE stored_at < '2024-04-01')").fetchone()
+    assert keep == (Keep(90, "y") if was == (True,) else None)
+
+
+def test_recording_goes_on_where_it_was(worlds: tuple[World, World]) -> None:
+    both = worlds
+    missing = [
+        trade._replace(trade_id=trade_id, time_us=trade.time_us + 1)
+        for trade, trade_id in zip(stored(both[0].store)[8:12], (1009, 1010, 1011, 1020), strict=True)
+    ]
+    for world in both:
+        world.record([*missing, *stored(world.store)])
+        assert world.writer.refused == world.writer.status.contradictions == 0
+        assert list(world.store.coverage("BTCUSDT")) == [(1000, 1039)]
+        with world.connect() as connection:
+            assert not verify(connection).totals
+
+
+def test_several_programs_that_start_together_migrate_once(old_url: str) -> None:
+    programs = [
+        subprocess.Popen([sys.executable, "-c", MIGRATE, old_url], stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    said = [program.communicate(timeout=PATIENCE_S)[0] for program in programs]
+    assert said == [f"{migrations()[-1].number}\n"] * 4
+    with connect(old_url) as connection:
+        count = connection.execute("SELECT count(*), count(DISTINCT version) FROM schema_version").fetchone()
+        assert count == (len(migrations()), len(migrations()))
+        assert not verify(connection).totals
+
+
+def test_a_migration_is_not_cut_off_by_the_limits_of_a_session_and_leaves_them_as_they_were(url: str) -> None:
+    slow = Migration(len(migrations()) + 1, "slow", "CREATE TABLE slow (); SELECT pg_sleep(0.6)")
+    with connect(url, statement_timeout_s=0.2) as connection:
+        connection.execute("SET statement_timeout = '200ms'")
+        assert migrate(connection, [*migrations(), slow]) == slow.number
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("200ms",)
+
+
+def test_one_who_waits_for_a_migration_is_not_cut_off_either(url: str) -> None:
+    slow = Migration(len(migrations()) + 1, "slow", "CREATE TABLE slow (); SELECT pg_sleep(1.0)")
+    reached: list[int] = []
+
+    def start() -> None:
+        with connect(url) as connection:
+            connection.execute("SET statement_timeout = '300ms'")
+            reached.append(migrate(connection, [*migrations(), slow]))
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reached == [slow.number] * 3
+
+
+def test_a_program_killed_while_it_migrates_leaves_the_version_before_and_holds_nobody_up(url: str) -> None:
+    number = len(migrations()) + 1
+    program = (
+        "import sys\nfrom storage.postgres.connection import connect\nfrom storage.schema.migrate import *\n"
+        "with connect(sys.argv[1]) as connection:\n"
+        f"    slow = Migration({number}, 'slow', 'CREATE TABLE slow (); SELECT pg_sleep(60)')\n"
+        "    migrate(connection, [*migrations(), slow])\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, url])
+    deadline = time.monotonic() + PATIENCE_S
+    with connect(url) as connection:
+        asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND pid <> pg_backend_pid()"
+        while connection.execute(asleep).fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        began = time.monotonic()
+        quick = Migration(number, "quick", "CREATE TABLE quick ()")
+        assert migrate(connection, [*migrations(), quick]) == number
+        assert time.monotonic() - began < 20.0
+        tables = connection.execute("SELECT to_regclass('slow'), to_regclass('quick')::text").fetchone()
+        assert tables == (None, "quick")

@@ -1,0 +1,43 @@
+"""The chart by the keyboard alone, and aloud."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from tests.widgets.chart.charts import BTC, FIRST_SLOT, LEFT_BUTTON, canvas_of, place, series_of, settle, zigzag
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.interaction.accessibility import FocusFrame
+from widgets.chart.interaction.zone_picker import ZoneButton
+from widgets.theme.palettes import DARK
+
+
+def test_the_focus_is_shown_when_it_came_by_keys_and_not_by_the_mouse(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(50)), BTC)
+    canvas, frame = canvas_of(chart), chart.findChild(FocusFrame)
+    chart.activateWindow()
+    chart.findChild(ZoneButton).setFocus()
+    assert frame.isHidden()
+    canvas.setFocus(Qt.FocusReason.TabFocusReason)
+    settle(qtbot, chart)
+    shown = chart.grab().toImage()
+    right, bottom = canvas.width() - 1, canvas.height() - 1
+    for x, y in ((0, 0), (1, bottom // 2), (right, bottom // 2), (right // 2, bottom)):
+        assert shown.pixelColor(x, y).name() == DARK.accent
+    QTest.mouseClick(canvas.viewport(), LEFT_BUTTON, Qt.KeyboardModifier.NoModifier, QPoint(300, 200))
+    assert frame.isHidden()
+    chart.findChild(ZoneButton).setFocus()
+    canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert frame.isHidden()
+
+
+def test_the_candle_under_the_crosshair_can_be_read_aloud(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(50)), BTC)
+    canvas = canvas_of(chart)
+    assert canvas.accessibleName() == "Chart"
+    assert canvas.accessibleDescription().startswith("BTC/USDT · 1m O 100.00")
+    chart.point_at(place(chart, FIRST_SLOT + 40, 105))
+    settle(qtbot, chart)
+    assert canvas.accessibleDescription().startswith("27 Oct 2022 08:40: BTC/USDT · 1m O 110.00")
+    assert canvas.accessibleDescription().endswith("Taker buys 40 % ✓ complete")  # which this legend has no room for

@@ -1,0 +1,366 @@
+"""Moving about, following, and what never moves by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.market.interval import Interval
+from app.market.series.series import CandleSeries
+from tests.widgets.chart.charts import (
+    BTC,
+    ETH,
+    FIRST_SLOT,
+    LEFT_BUTTON,
+    MINUTE,
+    NO_BUTTON,
+    candle,
+    canvas_of,
+    picture,
+    place,
+    series_of,
+    settle,
+    slot_at,
+    zigzag,
+)
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.state_panel import StatePanel
+
+NO_KEYS = Qt.KeyboardModifier.NoModifier
+MINUTE_US = 60_000_000
+_STILL = QPoint()
+
+
+def turn_wheel(chart: ChartWidget, x: float, *, angle: QPoint = _STILL, pixels: QPoint = _STILL) -> None:
+    viewport = canvas_of(chart).viewport()
+    where = QPointF(x, 200)
+    event = QWheelEvent(where, where, pixels, angle, NO_BUTTON, NO_KEYS, Qt.ScrollPhase.NoScrollPhase, False)
+    QApplication.sendEvent(viewport, event)
+
+
+def drag(chart: ChartWidget, start: QPoint, by: QPoint) -> None:
+    viewport = canvas_of(chart).viewport()
+    QTest.mousePress(viewport, LEFT_BUTTON, NO_KEYS, start)
+    QTest.mouseMove(viewport, start + by)
+    QTest.mouseRelease(viewport, LEFT_BUTTON, NO_KEYS, start + by)
+
+
+def price_range(chart: ChartWidget) -> tuple[float, float]:
+    low, high = canvas_of(chart).box_of("price").viewRange()[1]
+    return low, high
+
+
+@pytest.mark.parametrize("x", [40.0, 300.0, 650.0])
+@pytest.mark.parametrize("notches", [3, -3])
+def test_the_wheel_zooms_at_the_pointer(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, x: float, notches: int
+) -> None:
+    chart.pan(1500)
+    settle(qtbot, chart)
+    under, span = slot_at(chart, x), chart.visible_range_us()
+    turn_wheel(chart, x, angle=QPoint(0, 120 * notches))
+    settle(qtbot, chart)
+    assert slot_at(chart, x) == pytest.approx(under, abs=1e-6)
+    now = chart.visible_range_us()
+    assert ((now[1] - now[0]) < (span[1] - span[0])) == (notches > 0)
+
+
+def test_a_touchpad_pans_sideways_by_its_pixels(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    under = slot_at(chart, 300)
+    turn_wheel(chart, 300, pixels=QPoint(50, 3))
+    settle(qtbot, chart)
+    assert slot_at(chart, 350) == pytest.approx(under)
+
+
+def test_dragging_carries_the_candle_under_the_pointer(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    under = slot_at(chart, 300)
+    drag(chart, QPoint(300, 200), QPoint(120, 30))
+    settle(qtbot, chart)
+    assert slot_at(chart, 420) == pytest.approx(under)
+
+
+def test_dragging_the_price_axis_stretches_until_a_double_click_fits_again(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    fitted = price_range(chart)
+    axis = QPoint(chart.width() - 20, 100)
+    drag(chart, axis, QPoint(0, 100))
+    settle(qtbot, chart)
+    low, high = price_range(chart)
+    assert high - low > 1.3 * (fitted[1] - fitted[0])
+    chart.pan(700)
+    settle(qtbot, chart)
+    assert price_range(chart) == (low, high)
+    QTest.mouseDClick(canvas_of(chart).viewport(), LEFT_BUTTON, NO_KEYS, axis)
+    settle(qtbot, chart)
+    assert price_range(chart) == pytest.approx(fitted)
+
+
+def test_a_double_click_fits_width_and_prices(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    usual, fitted = chart.visible_range_us(), price_range(chart)
+    chart.zoom(0.4)
+    chart.stretch("price", 3)
+    settle(qtbot, chart)
+    QTest.mouseDClick(canvas_of(chart).viewport(), LEFT_BUTTON, NO_KEYS, QPoint(200, 200))
+    settle(qtbot, chart)
+    assert chart.visible_range_us() == usual
+    assert price_range(chart) == pytest.approx(fitted)
+
+
+def test_keys_move_and_home_and_end_go_to_the_ends(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    start = chart.visible_range_us()
+    for key, earlier in ((Qt.Key.Key_Left, True), (Qt.Key.Key_Right, False)):
+        before = chart.center_time_us()
+        QTest.keyClick(chart.focusProxy(), key)
+        settle(qtbot, chart)
+        assert (chart.center_time_us() < before) == earlier
+    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Plus)
+    settle(qtbot, chart)
+    assert chart.visible_range_us()[0] > start[0]
+    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Minus)
+    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Home)
+    settle(qtbot, chart)
+    first_us = MINUTE.slot_open_us(FIRST_SLOT)
+    left_us, right_us = chart.visible_range_us()
+    assert left_us < first_us < right_us
+    assert not chart.is_following
+    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_End)
+    settle(qtbot, chart)
+    assert chart.visible_range_us() == pytest.approx(start, abs=10)
+    assert chart.is_following
+
+
+def test_however_far_one_drags_some_candles_stay(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    first_us, last_us = MINUTE.slot_open_us(FIRST_SLOT), MINUTE.slot_open_us(FIRST_SLOT + 999)
+    for far in (10**7, -(10**7)):
+        chart.pan(far)
+        settle(qtbot, chart)
+        left_us, right_us = chart.visible_range_us()
+        assert right_us > first_us
+        assert left_us < last_us
+
+
+def test_following_moves_on_with_each_new_candle(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    before = chart.visible_range_us()
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 105))
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert chart.is_following
+    assert chart.visible_range_us() == pytest.approx([time + MINUTE_US for time in before], abs=2)
+
+
+def test_looking_back_stays_put_until_asked_to_follow_again(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    with qtbot.waitSignal(chart.following_changed) as changed:
+        chart.pan(2000)
+    assert changed.args == [False]
+    settle(qtbot, chart)
+    before, seen = chart.visible_range_us(), picture(chart)
+    latest = chart.findChild(QPushButton, "latest")
+    assert latest.isVisible()
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 110))  # the last price stays, and so its line
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert chart.visible_range_us() == before
+    pane = canvas_of(chart).box_of("price").sceneBoundingRect().toRect().adjusted(0, 40, 0, -60)
+    assert picture(chart).copy(pane) == seen.copy(pane)
+    latest.click()
+    settle(qtbot, chart)
+    assert chart.is_following
+    assert not latest.isVisible()
+    assert chart.visible_range_us()[1] > MINUTE.slot_open_us(FIRST_SLOT + 1000)
+
+
+def test_older_candles_arrive_without_moving_what_is_seen(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    chart.pan(3000)
+    settle(qtbot, chart)
+    seen, visible = picture(chart), chart.visible_range_us()
+    series.prepend(zigzag(5000, FIRST_SLOT - 5000))
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert picture(chart) == seen
+    assert chart.visible_range_us() == visible
+
+
+def test_older_history_is_asked_for_once_until_it_came(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    asked: list[int] = []
+    chart.older_history_requested.connect(asked.append)
+    chart.pan(2000)
+    settle(qtbot, chart)
+    assert asked == []
+    for _ in range(12):
+        chart.pan(400)
+        settle(qtbot, chart)
+    assert asked == [MINUTE.slot_open_us(FIRST_SLOT)]
+    series.prepend(zigzag(20, FIRST_SLOT - 20))
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert asked == [MINUTE.slot_open_us(FIRST_SLOT), MINUTE.slot_open_us(FIRST_SLOT - 20)]
+
+
+@pytest.mark.parametrize("through_nothing", [False, True])
+@pytest.mark.parametrize("name", ["30s", "5m", "13m", "1h"])
+def test_the_time_under_the_centre_stays_over_a_switch(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, name: str, through_nothing: bool
+) -> None:
+    chart.pan(2500)
+    settle(qtbot, chart)
+    centre_us, interval = chart.center_time_us(), Interval.parse(name)
+    if through_nothing:
+        chart.set_series(None, ETH)
+        settle(qtbot, chart)
+        assert chart.center_time_us() == centre_us
+    around = interval.slot(centre_us)
+    other = series_of(zigzag(400, around - 200, interval), interval)
+    chart.set_series(other, ETH)
+    settle(qtbot, chart)
+    assert not chart.is_following
+    assert chart.center_time_us() == pytest.approx(centre_us, abs=2)
+
+
+def test_a_switch_while_following_still_follows(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    hour = Interval.parse("1h")
+    empty = CandleSeries("ETHUSDT", hour)
+    chart.set_series(None, ETH)
+    chart.set_series(empty, ETH)
+    settle(qtbot, chart)
+    assert chart.is_following
+    empty.replace(zigzag(30, 200_000, hour))
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert hour.slot_open_us(200_029) < chart.visible_range_us()[1]
+    assert chart.visible_range_us()[0] < hour.slot_open_us(200_029)
+
+
+def test_a_resize_keeps_the_right_edge(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    chart.pan(2000)
+    settle(qtbot, chart)
+    right_us = chart.visible_range_us()[1]
+    chart.resize(1100, 300)
+    settle(qtbot, chart)
+    assert chart.visible_range_us()[1] == right_us
+
+
+def test_the_crosshair_tells_the_candle_under_the_pointer(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    told: list[object] = []
+    chart.crosshair_moved.connect(told.append)
+    slot = round(slot_at(chart, 300))
+    middle = place(chart, slot, 100).toPoint()
+    for by in (-2, 0, 2):
+        QTest.mouseMove(canvas_of(chart).viewport(), middle + QPoint(by, by))
+        settle(qtbot, chart)
+    assert [bar.slot for bar in told] == [slot]
+    QApplication.sendEvent(canvas_of(chart), QEvent(QEvent.Type.Leave))
+    settle(qtbot, chart)
+    assert told[-1] is None
+
+
+def test_states_offer_what_can_be_done(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_state("error", "The exchange cannot be reached.")
+    buttons = {button.text(): button for button in chart.findChildren(QPushButton) if button.isVisible()}
+    assert set(buttons) == {"Retry", "Use the simulated market"}
+    with qtbot.waitSignal(chart.retry_requested):
+        buttons["Retry"].click()
+    with qtbot.waitSignal(chart.simulated_market_requested):
+        buttons["Use the simulated market"].click()
+    chart.set_state("error", "The database is away.", actions=("Retry",))
+    assert [button.text() for button in chart.findChildren(QPushButton) if button.isVisible()] == ["Retry"]
+    chart.set_state("ready")
+    assert not [button for button in chart.findChildren(QPushButton) if button.isVisible()]
+
+
+def test_the_recorded_candles_are_in_the_legend_to_the_digit(
+    qtbot: QtBot, chart: ChartWidget, recorded: Callable[[], CandleSeries]
+) -> None:
+    series = recorded()
+    chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    assert len(series) == 43_209
+    low, high = price_range(chart)
+    first, last = (series.index_at_slot(slot_at(chart, x)) for x in (0.0, 700.0))
+    assert low < series.column("low")[first : last + 1].min()
+    assert high > series.column("high")[first : last + 1].max()
+    slot = MINUTE.slot(1_723_161_300_000_000)  # 2024-08-08T23:55Z
+    chart.set_series(series, BTC, keep_time_us=MINUTE.slot_open_us(slot) + MINUTE_US // 2, follow=False)
+    settle(qtbot, chart)
+    middle = canvas_of(chart).box_of("price").sceneBoundingRect().center()
+    chart.point_at(middle)
+    settle(qtbot, chart)
+    bar = series.bar(series.index_at_slot(slot))
+    assert chart.legend_text.startswith(
+        f"BTC/USDT · 1m O {bar.open:,.2f} H {bar.high:,.2f} L {bar.low:,.2f} C {bar.close:,.2f}"
+    )
+
+
+def test_loading_is_said_only_where_it_takes_a_moment(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_state("loading", "Loading ETH/USDT 1h…")
+    panel = chart.findChild(StatePanel)
+    assert not panel.isVisible()
+    qtbot.waitUntil(panel.isVisible)
+    assert [label.text() for label in panel.findChildren(QLabel) if label.isVisible()] == ["Loading ETH/USDT 1h…"]
+    chart.set_state("loading")
+    chart.set_state("ready")
+    qtbot.wait(200)  # longer than the moment
+    assert not panel.isVisible()
+
+
+def test_zoomed_out_over_all_bars_a_tick_and_older_bars_still_show(qtbot: QtBot, chart: ChartWidget) -> None:
+    series = series_of(zigzag(20_000))
+    chart.set_series(series, BTC)
+    chart.zoom(1e-9)
+    chart.follow_latest()
+    settle(qtbot, chart)
+    assert chart.visible_range_us()[0] < MINUTE.slot_open_us(FIRST_SLOT)
+    series.upsert(candle(FIRST_SLOT + 19_999, 100, 150))
+    series.prepend(zigzag(30, FIRST_SLOT - 30))
+    chart.series_changed()
+    settle(qtbot, chart)
+    low, high = price_range(chart)
+    assert high > 152
+    ticked = picture(chart)
+    chart.set_series(series_of([*zigzag(20_029, FIRST_SLOT - 30), candle(FIRST_SLOT + 19_999, 100, 150)]), BTC)
+    settle(qtbot, chart)
+    assert price_range(chart) == (low, high)
+    chart.follow_latest()
+    settle(qtbot, chart)
+    assert picture(chart) == ticked
+
+
+def test_a_minimised_window_paints_nothing(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    chart.showMinimized()
+    QApplication.processEvents()
+    paints, frames = chart.paint_count, chart.frame_count
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 123))
+    chart.series_changed()
+    qtbot.wait(60)  # some frames
+    assert (chart.paint_count, chart.frame_count) == (paints, frames)
+    chart.showNormal()
+    settle(qtbot, chart)
+    assert "C 123.00" in chart.legend_text
+
+
+def test_the_countdown_repaints_only_when_its_text_changes(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 105, closed=False))
+    chart.series_changed()
+    settle(qtbot, chart)
+    opened = MINUTE.slot_open_us(FIRST_SLOT + 1000)
+    paints = []
+    for now_us in (opened + 20_000_000, opened + 20_900_000, opened + 21_000_000):
+        before = chart.paint_count
+        chart.set_now(now_us)
+        settle(qtbot, chart)
+        paints.append(chart.paint_count - before)
+    assert paints == [1, 0, 1]

@@ -1,0 +1,91 @@
+"""Which panes there are and how high: values in, values out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from widgets.chart.model.pane_layout import LEAST_PX, Arrangement, PaneShare
+
+three = Arrangement().with_pane("rsi", 0.2)
+shares = st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=8)
+
+
+def arranged(parts: list[float]) -> Arrangement:
+    return Arrangement(tuple(PaneShare("price" if not at else f"p{at}", share) for at, share in enumerate(parts)))
+
+
+def test_price_over_volume_in_the_lowest_sixth_at_first() -> None:
+    assert Arrangement().keys == ("price", "volume")
+    assert Arrangement().heights(600) == [500, 100]
+
+
+def test_a_new_pane_is_the_lowest_and_has_its_share_of_the_whole() -> None:
+    assert three.keys == ("price", "volume", "rsi")
+    assert three.heights(1000) == [667, 133, 200]
+    assert three.with_pane("rsi") == three
+
+
+def test_the_price_stays_whatever_is_closed() -> None:
+    assert three.without("volume").keys == ("price", "rsi")
+    assert three.without("price") == three
+
+
+def test_panes_move_as_far_as_there_are_places() -> None:
+    assert three.moved("rsi", -1).keys == ("price", "rsi", "volume")
+    assert three.moved("rsi", -9).keys == ("rsi", "price", "volume")
+    assert three.moved("rsi", 1) == three
+
+
+def test_a_dragged_edge_takes_from_one_neighbour_alone() -> None:
+    before = three.heights(1000)
+    after = three.dragged(1, 30, 1000).heights(1000)
+    assert after == [before[0], before[1] + 30, before[2] - 30]
+    assert three.dragged(0, -9999, 1000).heights(1000) == [LEAST_PX, before[0] + before[1] - LEAST_PX, before[2]]
+    assert three.dragged(2, 30, 1000) == three
+
+
+def test_growing_a_pane_moves_the_edge_above_it_or_the_top_ones_below() -> None:
+    before = three.heights(1000)
+    assert three.grown("rsi", 24, 1000).heights(1000) == [before[0], before[1] - 24, before[2] + 24]
+    assert three.grown("price", 24, 1000).heights(1000) == [before[0] + 24, before[1] - 24, before[2]]
+
+
+@given(shares, st.integers(0, 5000))
+def test_heights_fill_the_whole_and_none_is_too_low_where_there_is_room(parts: list[float], total: int) -> None:
+    heights = arranged(parts).heights(total)
+    assert sum(heights) == total
+    assert min(heights) >= (LEAST_PX if total >= LEAST_PX * len(parts) else 0)
+
+
+@given(shares, st.integers(0, 9), st.floats(-3000, 3000), st.integers(0, 3000))
+def test_however_an_edge_is_dragged_the_others_stay(parts: list[float], at: int, by: float, total: int) -> None:
+    before = arranged(parts).heights(total)
+    after = arranged(parts).dragged(at, by, total).heights(total)
+    assert sum(after) == total
+    for place, (was, now) in enumerate(zip(before, after, strict=True)):
+        if place not in (at, at + 1):
+            assert abs(was - now) <= 1
+
+
+@given(shares)
+def test_an_arrangement_outlives_a_file(parts: list[float]) -> None:
+    one = arranged(parts)
+    again = Arrangement.from_values(one.to_values())
+    assert again.keys == one.keys
+    assert again.heights(900) == pytest.approx(one.heights(900), abs=2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [None, 3, "price", [], [3], [{"pane": "volume", "share": 0.5}], [{"pane": "price", "share": "wide"}], [{}] * 3],
+)
+def test_what_is_no_arrangement_is_the_usual_one(values: object) -> None:
+    assert Arrangement.from_values(values) == Arrangement()
+
+
+def test_parts_of_a_file_that_make_no_sense_are_left_out() -> None:
+    good = {"pane": "price", "share": 0.7}
+    values = [good, good, {"pane": "volume", "share": -1}, {"pane": "rsi", "share": 0.3}]
+    assert Arrangement.from_values(values).keys == ("price", "rsi")

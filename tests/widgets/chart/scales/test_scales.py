@@ -1,0 +1,274 @@
+"""Linear, logarithmic, percent and inverted axes: where values stand, what is marked, and what the chart then says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu
+from pytestqt.qtbot import QtBot
+
+from app.market.interval import Interval
+from tests.widgets.chart.charts import (
+    BTC,
+    ETH,
+    FIRST_SLOT,
+    LEFT_BUTTON,
+    candle,
+    canvas_of,
+    colour_at,
+    picture,
+    place,
+    series_of,
+    settle,
+    zigzag,
+)
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.model.chart_style import ChartStyle, Kind
+from widgets.chart.painting.axes import automatic_rect
+from widgets.chart.scales.value_marks import format_percent, price_marks, price_text
+from widgets.chart.scales.value_scale import Margins, Scale, ValueView
+from widgets.theme.palettes import DARK
+
+views = st.builds(
+    lambda low, factor, scale, inverted: ValueView(low, low * factor, scale=scale, inverted=inverted, base=low),
+    st.floats(1e-8, 1e8),
+    st.floats(1.0001, 1e6),
+    st.sampled_from(Scale),
+    st.booleans(),
+)
+
+
+@given(views, st.floats(0, 1))
+def test_a_value_stands_where_it_is_read(view: ValueView, share: float) -> None:
+    value = view.value_at(share)
+    assert view.share_of(value) == pytest.approx(share, abs=1e-6)
+    assert view.shares_of(np.array([value]))[0] == pytest.approx(share, abs=1e-6)
+
+
+@given(views, st.floats(200, 2000))
+def test_margins_are_pixels_on_every_scale(view: ValueView, height: float) -> None:
+    low, high = view.low, view.high
+    view.fit(low, high, height, Margins(56, 24))
+    upper, lower = (low, high) if view.inverted else (high, low)
+    room = height - 80 >= height / 3
+    assert view.share_of(upper) * height == pytest.approx(56 if room else view.share_of(upper) * height, abs=1e-3)
+    assert view.share_of(lower) * height == pytest.approx(height - 24, abs=1e-3) or not room
+
+
+@given(views, st.floats(0.1, 2), st.floats(-3, 3))
+def test_stretching_and_dragging_keep_the_ends_in_order(view: ValueView, factor: float, share: float) -> None:
+    middle = view.value_at(0.5)
+    view.stretch(factor)
+    assert view.value_at(0.5) == pytest.approx(middle, rel=1e-6)
+    under = view.value_at(0.25)
+    view.shift(share)
+    assert view.low < view.high
+    assert view.share_of(under) == pytest.approx(0.25 + share, abs=1e-3)
+
+
+def test_a_logarithmic_axis_gives_a_doubling_the_same_height_everywhere() -> None:
+    view = ValueView(10.0, 10_000.0, scale=Scale.LOG)
+    heights = [view.share_of(low) - view.share_of(2 * low) for low in (10.0, 100.0, 5000.0)]
+    assert heights == pytest.approx([heights[0]] * 3)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 10.0), (-5.0, 5.0), (0.0, 0.0), (-3.0, -2.0)])
+def test_values_that_have_no_logarithm_are_spread_linearly(low: float, high: float) -> None:
+    view, linear = ValueView(scale=Scale.LOG), ValueView()
+    for each in (view, linear):
+        each.fit(low, high, 400, Margins(0, 0))
+    assert not view.is_log
+    assert (view.low, view.high) == (linear.low, linear.high)
+    view.fit(1.0, 100.0, 400, Margins(0, 0))
+    assert view.share_of(10.0) == pytest.approx(0.5)
+
+
+def test_equal_prices_below_the_smallest_step_still_fit_a_logarithmic_axis() -> None:
+    view = ValueView(scale=Scale.LOG)
+    view.fit(1e-8, 1e-8, 400, Margins(56, 24), 1e-7)
+    assert view.is_log
+    assert view.low < 1e-8 < view.high
+
+
+@given(views, st.floats(1, 3000), st.integers(0, 8))
+def test_marks_are_apart_in_view_and_all_differ(view: ValueView, height: float, decimals: int) -> None:
+    marks = price_marks(view, height, 56, decimals)
+    assert len({mark.text for mark in marks}) == len(marks)
+    for mark in marks:
+        assert view.low * (1 - 1e-9) <= mark.value <= view.high * (1 + 1e-9)
+    for one, next_ in pairwise(marks):
+        assert abs(view.share_of(one.value) - view.share_of(next_.value)) * height > 55
+
+
+def test_logarithmic_marks_are_round_and_stay_where_they_are() -> None:
+    view = ValueView(0.9, 1200.0, scale=Scale.LOG)
+    texts = [mark.text for mark in price_marks(view, 600, 56, 0)]
+    assert texts == ["1", "2", "5", "10", "20", "50", "100", "200", "500", "1,000"]
+    view = ValueView(60_000.0, 65_000.0, scale=Scale.LOG)
+    before = [mark.text for mark in price_marks(view, 600, 56, 2)]
+    assert before == [f"{price:,}.00" for price in range(60_000, 65_001, 1000)]
+    view.shift(0.2)
+    after = [mark.text for mark in price_marks(view, 600, 56, 2)]
+    assert after == [*before[1:], "66,000.00"]
+
+
+def test_percents_count_from_their_base() -> None:
+    view = ValueView(89.9, 110.1, scale=Scale.PERCENT, base=100.0)
+    assert [mark.text for mark in price_marks(view, 300, 56, 2)] == ["−10 %", "−5 %", "0 %", "+5 %", "+10 %"]
+    assert price_text(view, 101.234, 2) == "+1.23 %"
+    view.base = 0.0
+    assert price_text(view, 101.234, 2) == "101.23"
+    assert format_percent(-0.001, 2) == "0.00 %"
+
+
+def test_the_first_bar_in_view_is_zero_percent(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(300)]), BTC)
+    chart.set_chart_style(ChartStyle(scale=Scale.PERCENT))
+    for by in (0, 500, 333):
+        chart.pan(by)
+        settle(qtbot, chart)
+        first = chart._scene.price.view.base - 101 + FIRST_SLOT
+        assert 0 <= first - chart._scene.time.left <= 1
+    assert chart._scene.last_text == format_percent((400 / chart._scene.price.view.base - 1) * 100, 2)
+
+
+def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+
+    def y_of(price: float) -> float:
+        return chart._scene.price.y_of(price)
+
+    upright = [y_of(price) for price in (98, 112)]
+    chart.set_chart_style(ChartStyle(inverted=True))
+    settle(qtbot, chart)
+    assert y_of(112) > y_of(98)
+    assert upright[0] > upright[1]
+    image, x = picture(chart), chart._scene.time.x_of(FIRST_SLOT + 31)
+    for price in (99, 103, 111):
+        assert colour_at(image, QPointF(x, y_of(price))) == DARK.rising
+    assert colour_at(image, QPointF(x, y_of(113.5))) in (DARK.background, DARK.grid)
+    box = canvas_of(chart).box_of("price")
+    assert box.mapViewToScene(QPointF(FIRST_SLOT + 31, 103)).y() == pytest.approx(y_of(103), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("key", "style"),
+    [
+        (Qt.Key.Key_L, ChartStyle(scale=Scale.LOG)),
+        (Qt.Key.Key_P, ChartStyle(scale=Scale.PERCENT)),
+        (Qt.Key.Key_I, ChartStyle(inverted=True)),
+    ],
+)
+def test_a_scale_is_chosen_and_left_by_its_key(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, style: object) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    QTest.keyClick(chart.focusProxy(), key, Qt.KeyboardModifier.AltModifier)
+    assert chart.chart_style == style
+    QTest.keyClick(chart.focusProxy(), key, Qt.KeyboardModifier.AltModifier)
+    assert chart.chart_style == ChartStyle()
+
+
+@given(st.builds(ChartStyle, st.sampled_from(Kind), st.sampled_from(Scale), *[st.booleans()] * 3))
+def test_a_style_outlives_a_file(style: ChartStyle) -> None:
+    assert ChartStyle.from_values(style.to_values()) == style
+
+
+def test_an_axis_is_stretched_by_keys_and_fitted_again_by_its_menu(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+    fitted = place(chart, FIRST_SLOT + 30, 110).y() - place(chart, FIRST_SLOT + 30, 100).y()
+    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    settle(qtbot, chart)
+    stretched = place(chart, FIRST_SLOT + 30, 110).y() - place(chart, FIRST_SLOT + 30, 100).y()
+    assert stretched == pytest.approx(fitted * 1.15, rel=1e-3)
+    texts = axis_menu(chart)
+    assert [text.partition("\t")[0] for text in texts if text] == [
+        "Fit to what is in view",
+        "Indicators' values on the axes",
+        "Linear prices",
+        "Logarithmic prices",
+        "Percent prices",
+        "Inverted",
+    ]
+    assert texts["Fit to what is in view\tAlt+A"].isEnabled()
+    texts["Fit to what is in view\tAlt+A"].trigger()
+    settle(qtbot, chart)
+    assert place(chart, FIRST_SLOT + 30, 110).y() - place(chart, FIRST_SLOT + 30, 100).y() == pytest.approx(fitted)
+    assert not axis_menu(chart)["Fit to what is in view\tAlt+A"].isEnabled()
+
+
+def axis_menu(chart: ChartWidget) -> dict[str, QAction]:
+    """The context menu of the price axis."""
+    for old in chart.findChildren(QMenu):
+        old.close()
+        old.setParent(None)
+    where = QPoint(chart.width() - 20, 200)
+    canvas = canvas_of(chart)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, where, canvas.mapToGlobal(where))
+    QApplication.sendEvent(canvas.viewport(), event)
+    menu = chart.findChildren(QMenu)[-1]
+    menu.hide()
+    return {action.text(): action for action in menu.actions()}
+
+
+def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: QtBot, chart: ChartWidget) -> None:
+    hour = Interval.parse("1h")
+    chart.set_series(series_of(zigzag(40)), BTC)
+    chart.add_indicator("atr")
+    chart._scene.price.view.show(90.0, 140.0)
+    for key in ("volume", "atr"):
+        chart.stretch(key, 2.0)
+    chart.set_series(series_of(zigzag(40)), BTC)  # loaded anew, as after another database was chosen
+    settle(qtbot, chart)
+    assert [pane.view.auto for pane in chart._scene.panes] == [False, False, False]
+    chart.set_series(None, BTC)
+    chart.set_series(series_of(zigzag(40, FIRST_SLOT // 60, hour), hour), replace(BTC, tick_size_e8=1000))
+    settle(qtbot, chart)
+    prices = chart._scene.price.view
+    assert (prices.low, prices.high) == (90.0, 140.0)
+    assert [pane.view.auto for pane in chart._scene.panes] == [False, True, True]
+    chart.set_series(None, ETH)
+    chart.set_series(series_of(zigzag(40)), ETH)
+    settle(qtbot, chart)
+    assert prices.auto
+    assert prices.high < 130
+
+
+def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    chart.stretch("price", 5.0)
+    kept = chart.look_values()
+    other = ChartWidget()
+    qtbot.addWidget(other)
+    other.restore_look(kept)
+    other.set_series(series_of(zigzag(40)), BTC)
+    assert other._scene.price.view.auto
+
+
+def test_a_stretched_axis_says_so_and_fits_again_by_a_click_there(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart.set_series(series_of(zigzag(40)), BTC)
+    settle(qtbot, chart)
+    scene, viewport = chart._scene, canvas_of(chart).viewport()
+    assert automatic_rect(scene, scene.price).isEmpty()
+    fitted = picture(chart)
+    chart.stretch("price", 2.0)
+    settle(qtbot, chart)
+    button = automatic_rect(scene, scene.price)
+    assert colour_at(picture(chart), button.topLeft() + QPointF(2, 2)) == scene.colours.label.name()
+    QTest.mouseMove(viewport, button.center().toPoint())
+    assert canvas_of(chart).cursor().shape() is Qt.CursorShape.PointingHandCursor
+    QTest.mouseClick(viewport, LEFT_BUTTON, Qt.KeyboardModifier.NoModifier, button.center().toPoint())
+    settle(qtbot, chart)
+    assert scene.price.view.auto
+    QTest.mouseMove(viewport, QPoint(300, 200))
+    chart.point_at(None)
+    settle(qtbot, chart)
+    assert picture(chart) == fitted

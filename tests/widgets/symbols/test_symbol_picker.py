@@ -1,0 +1,199 @@
+"""The symbol picker: typing, keys, empty and loading states."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.market.symbol import Symbol
+from tests.widgets.conftest import DELISTED, SATS
+from widgets.view_values import WatchRow
+from widgets.window.main_window import MainWindow
+
+
+def test_enter_requests_the_best_match(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker()
+    qtbot.keyClicks(window.symbol_picker.edit, "eth")
+    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
+    assert request.args == ["ETHUSDT"]
+    assert window.symbol_picker.isHidden()
+
+
+def test_the_arrow_keys_move_through_the_matches_and_stop_at_the_ends(window: MainWindow, qtbot: QtBot) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker("btc")
+    qtbot.keyClick(picker.edit, Qt.Key.Key_Up)
+    assert picker.list.currentIndex().row() == 0
+    for _ in range(picker.model.rowCount() + 2):
+        qtbot.keyClick(picker.edit, Qt.Key.Key_Down)
+    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+        qtbot.keyClick(picker.edit, Qt.Key.Key_Return)
+    assert request.args == ["BTCIDRT"]
+
+
+def test_escape_closes_it_and_gives_the_focus_back(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(window.chart.hasFocus)
+    window.open_symbol_picker()
+    assert window.symbol_picker.edit.hasFocus()
+    with qtbot.assertNotEmitted(window.symbol_requested):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Escape)
+    assert window.symbol_picker.isHidden()
+    assert window.chart.hasFocus()
+
+
+def test_a_click_elsewhere_closes_it(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker()
+    qtbot.mouseClick(window.chart, Qt.MouseButton.LeftButton, pos=QPoint(900, 500))
+    assert window.symbol_picker.isHidden()
+
+
+def test_a_click_on_a_symbol_requests_it(window: MainWindow, qtbot: QtBot) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker("1000")
+    place = picker.list.visualRect(picker.model.index(0)).center()
+    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+        qtbot.mouseClick(picker.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert request.args == ["1000SATSUSDT"]
+
+
+def test_what_matches_nothing_is_said_and_enter_does_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker("xyz")
+    assert window.symbol_picker.message.text() == "No symbol matches “xyz”."
+    assert window.symbol_picker.message.isVisible()
+    with qtbot.assertNotEmitted(window.symbol_requested):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
+
+
+def test_before_the_symbols_are_known_it_says_that_they_are_loading(qtbot: QtBot, window: MainWindow) -> None:
+    fresh = MainWindow(window.chart.__class__())
+    fresh.open_symbol_picker("b")
+    assert "Loading" in fresh.symbol_picker.message.text()
+    fresh.show()
+    fresh.set_symbols([SATS])
+    fresh.symbol_picker.edit.setText("sats")
+    assert fresh.symbol_picker.model.rowCount() == 1
+    fresh.symbol_picker.dismiss()
+    fresh.allow_close()
+    fresh.close()
+    fresh.deleteLater()
+
+
+def test_the_plus_of_the_watchlist_asks_for_a_symbol_to_add(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(window.watchlist.add_button, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(window.symbol_picker.edit, "sats")
+    assert window.symbol_picker.model.rowCount() == 1
+    with (
+        qtbot.assertNotEmitted(window.symbol_requested),
+        qtbot.waitSignal(window.watch_add_requested, timeout=1000) as request,
+    ):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
+    assert request.args == ["1000SATSUSDT"]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1000, 560)])
+def test_it_stays_inside_the_window(window: MainWindow, size: tuple[int, int]) -> None:
+    window.resize(*size)
+    QApplication.processEvents()
+    for adding in (False, True):
+        window.open_symbol_picker(adding=adding)
+        assert window.rect().contains(window.symbol_picker.geometry())
+        window.symbol_picker.dismiss()
+
+
+def test_thousands_of_symbols_open_at_once(window: MainWindow, exchange_symbols: list[Symbol]) -> None:
+    window.set_symbols(exchange_symbols)
+    window.open_symbol_picker("usdt")
+    assert window.symbol_picker.footer.text().endswith("of 1,262")
+
+
+def test_for_the_watchlist_it_stays_open_and_each_enter_adds_or_removes(window: MainWindow, qtbot: QtBot) -> None:
+    picker, asked = window.symbol_picker, []
+    window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
+    window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
+    window.open_symbol_picker(adding=True)
+    for typed in ("sats", "btcidrt", "eth"):
+        qtbot.keyClicks(picker.edit, typed)  # which takes the place of what was typed before
+        assert picker.edit.text() == typed
+        qtbot.keyClick(picker.edit, Qt.Key.Key_Return)
+    assert asked == ["+1000SATSUSDT", "+BTCIDRT", "-ETHUSDT"]
+    assert picker.isVisible()
+
+
+def test_a_list_that_is_renewed_keeps_what_is_typed_chosen_and_scrolled_to(
+    window: MainWindow, exchange_symbols: list[Symbol]
+) -> None:
+    picker = window.symbol_picker
+    window.set_symbols(exchange_symbols)
+    window.open_symbol_picker("usd")
+    row = picker.model.row_of("LINKUSDT")
+    picker.list.setCurrentIndex(picker.model.index(row))
+    place = picker.list.verticalScrollBar().value()
+    assert place > 0
+    window.set_symbols([Symbol("AAAUSDT", "A", "USDT"), *exchange_symbols])
+    assert picker.edit.text() == "usd"
+    assert picker.list.currentIndex().data() == "LINK/USDT"
+    assert picker.model.row_of("AAAUSDT") >= 0
+    assert abs(picker.list.verticalScrollBar().value() - place) <= 1
+    assert picker.isVisible()
+
+
+def test_all_that_match_can_join_the_watchlist_at_once(window: MainWindow, qtbot: QtBot) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker(adding=True)
+    assert picker.all_button.isHidden()  # nobody wants the whole exchange by mistake
+    qtbot.keyClicks(picker.edit, "t")
+    assert picker.all_button.text() == "Add all 2"
+    with qtbot.waitSignal(window.watch_many_requested, timeout=1000) as request:
+        qtbot.keyClick(picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert sorted(request.args[0]) == ["1000SATSUSDT", "BTCIDRT"]
+
+
+def test_shift_enter_watches_what_is_searched_for_without_leaving(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker("sats")
+    with (
+        qtbot.assertNotEmitted(window.symbol_requested),
+        qtbot.waitSignal(window.watch_add_requested, timeout=1000) as request,
+    ):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert request.args == ["1000SATSUSDT"]
+    assert window.symbol_picker.isVisible()
+
+
+def test_shift_enter_asks_once_to_be_watched_or_no_longer(window: MainWindow, qtbot: QtBot) -> None:
+    asked = []
+    window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
+    window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
+    for typed in ("sats", "eth"):
+        window.open_symbol_picker(typed)
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert asked == ["+1000SATSUSDT", "-ETHUSDT"]
+
+
+def test_adding_all_leaves_those_that_are_watched(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_symbol_picker("t", adding=True)
+    with (
+        qtbot.assertNotEmitted(window.watch_add_requested),
+        qtbot.assertNotEmitted(window.watch_remove_requested),
+        qtbot.waitSignal(window.watch_many_requested, timeout=1000),
+    ):
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
+def test_what_does_not_trade_is_found_last_and_says_why(window: MainWindow) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker("ven")
+    spoken = picker.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert (picker.model.rowCount(), spoken) == (1, "VEN/USDT, Trading halted")
+
+
+def test_the_footer_says_what_it_counts_where_not_all_that_is_listed_trades(window: MainWindow) -> None:
+    picker = window.symbol_picker
+    window.open_symbol_picker("")
+    assert (picker.model.rowCount(), picker.footer.text()) == (4, "Trading: 4 of 4")
+    window.set_watchlist([WatchRow(DELISTED)])
+    assert (picker.model.rowCount(), picker.footer.text()) == (5, "Trading: 4 of 4")
+    picker.edit.setText("ven")
+    assert (picker.model.rowCount(), picker.footer.text()) == (1, "Trading: 0 of 4")

@@ -1,0 +1,87 @@
+"""Themes: which colours there are, that they can be told apart and read, and that the system's is followed."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor, QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from widgets.chart.interaction.zone_picker import ZonePicker
+from widgets.chart.painting.colours import Colours
+from widgets.chart.painting.device_pixels import contrast
+from widgets.chart.scales.zones import UTC_ZONE
+from widgets.theme.palettes import BLUE_ORANGE, DARK, GREEN_RED, LIGHT, palette_of
+from widgets.theme.system_scheme import ColourScheme
+from widgets.window.main_window import MainWindow
+
+# Linear RGB as it reaches eyes without one of the three kinds of cones (Viénot, Brettel and Mollon 1999).
+_EYES = {
+    "protan": ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
+    "deutan": ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
+}
+
+
+def seen(colour: str, eyes: str) -> tuple[float, ...]:
+    parts = [QColor(colour).redF(), QColor(colour).greenF(), QColor(colour).blueF()]
+    linear = [(part + 0.055) ** 2.4 / 1.055**2.4 if part > 0.04045 else part / 12.92 for part in parts]
+    through = (sum(weight * part for weight, part in zip(row, linear, strict=True)) for row in _EYES[eyes])
+    return tuple(max(part, 0.0) ** (1 / 2.4) for part in through)
+
+
+def apart(one: str, other: str, eyes: str) -> float:
+    return sum((a - b) ** 2 for a, b in zip(seen(one, eyes), seen(other, eyes), strict=True)) ** 0.5
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("eyes", _EYES)
+def test_blue_and_orange_and_what_warns_differ_for_colour_blind_eyes(theme: str, eyes: str) -> None:
+    safe = palette_of(theme, BLUE_ORANGE, system_is_dark=True)
+    for one, other in combinations((safe.rising, safe.falling, safe.warning), 2):
+        assert apart(one, other, eyes) > 0.2
+    usual = palette_of(theme, GREEN_RED, system_is_dark=True)
+    assert apart(safe.rising, safe.falling, eyes) > 2 * apart(usual.rising, usual.falling, eyes)
+
+
+@pytest.mark.parametrize("colours", [GREEN_RED, BLUE_ORANGE])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_texts_can_be_read_on_their_grounds(theme: str, colours: str) -> None:
+    palette = palette_of(theme, colours, system_is_dark=True)
+    for ground in (palette.background, palette.panel, palette.raised):
+        assert contrast(QColor(palette.text), QColor(ground)) > 10
+        assert contrast(QColor(palette.dim), QColor(ground)) > 4.5
+        for colour in (palette.rising, palette.falling, palette.warning):
+            assert contrast(QColor(colour), QColor(ground)) > 3
+    made = Colours(palette)
+    assert contrast(made.on_rising, made.rising) > 2.6
+    assert contrast(made.on_falling, made.falling) > 2.6
+
+
+def test_the_systems_scheme_is_followed_as_it_changes(qtbot: QtBot) -> None:
+    hints = QGuiApplication.styleHints()
+    scheme = ColourScheme()
+    assert scheme.is_dark  # off screen there is no scheme
+    assert palette_of("system", GREEN_RED, system_is_dark=scheme.is_dark) == DARK
+    with qtbot.waitSignal(scheme.changed):
+        hints.colorSchemeChanged.emit(Qt.ColorScheme.Light)
+    assert palette_of("system", GREEN_RED, system_is_dark=scheme.is_dark) == LIGHT
+    assert palette_of("dark", GREEN_RED, system_is_dark=scheme.is_dark) == DARK
+    with qtbot.assertNotEmitted(scheme.changed):
+        hints.colorSchemeChanged.emit(Qt.ColorScheme.Light)
+    with qtbot.waitSignal(scheme.changed):
+        hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    with pytest.raises(KeyError):
+        palette_of("pink", GREEN_RED, system_is_dark=True)
+
+
+def test_a_list_that_is_open_takes_another_theme(window: MainWindow) -> None:
+    picker = ZonePicker(window, lambda: 0)
+    picker.open_above(UTC_ZONE, QPoint(600, 600))
+    window.set_palette(LIGHT)
+    switched = picker.list.grab().toImage()
+    picker.set_palette(DARK)
+    assert picker.list.grab().toImage() != switched
+    picker.set_palette(LIGHT)
+    assert picker.list.grab().toImage() == switched

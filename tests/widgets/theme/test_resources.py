@@ -1,0 +1,46 @@
+"""The files the program carries can be read and drawn."""
+
+from __future__ import annotations
+
+import configparser
+from importlib import resources
+
+import pytest
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
+
+from widgets.theme import icons, style
+
+NAMES = sorted(entry.name for entry in resources.files("resources").joinpath("icons").iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_icon_draws_something(prepared: QApplication, name: str) -> None:
+    image = icons.pixmap(name.removesuffix(".svg"), "#ff0000", 16, 2.0).toImage()
+    assert image.width() == 32
+    assert any(image.pixelColor(x, y).alpha() > 200 for x in range(32) for y in range(32))
+
+
+def test_an_icon_takes_the_colour_it_is_given(prepared: QApplication) -> None:
+    image = icons.pixmap("plus", "#ff0000", 16, 1.0).toImage()
+    assert image.pixelColor(8, 8) == QColor("#ff0000")
+
+
+def test_the_application_icon_has_small_and_large_sizes(prepared: QApplication) -> None:
+    sizes = {size.width() for size in icons.application_icon().availableSizes()}
+    assert {16, 32, 256} <= sizes
+    assert not prepared.windowIcon().isNull()
+
+
+def test_the_desktop_entry_starts_the_program() -> None:
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.read_string(resources.files("resources").joinpath("cryptopipe.desktop").read_text())
+    assert entry["Desktop Entry"]["Exec"] == "cryptopipe"
+    assert entry["Desktop Entry"]["Icon"] == "cryptopipe"
+
+
+def test_every_figure_is_as_wide_as_the_next(prepared: QApplication) -> None:
+    from PySide6.QtGui import QFontMetricsF
+
+    widths = {round(QFontMetricsF(style.font()).horizontalAdvance(digit * 8), 3) for digit in "0123456789"}
+    assert len(widths) == 1

@@ -1,0 +1,149 @@
+"""The size of text, changed by the system or by hand while the window is open: as if it had always been so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QEvent, QRect
+from PySide6.QtGui import QAction, QFont
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.market.interval import Interval
+from app.market.series.series import CandleSeries
+from tests.widgets.conftest import BTCUSDT
+from tests.widgets.ending import put_away
+from tests.widgets.window.test_main_window import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
+from widgets.chart.chart_widget import ChartWidget
+from widgets.controls.labels import SteadyLabel
+from widgets.theme import style, text_size
+from widgets.window.main_window import MainWindow
+
+
+@pytest.fixture
+def usual_text(prepared: QApplication) -> Iterator[QApplication]:
+    style.prepare_application(prepared)
+    yield prepared
+    style.prepare_application(prepared)
+
+
+def shown_window(qtbot: QtBot) -> MainWindow:
+    """A window with everything in it that can be shown at once."""
+    chart = ChartWidget()
+    window = MainWindow(chart)
+    window.resize(1500, 1000)
+    fill_with_long_texts(window)
+    window.set_notice("The database cannot be reached.")
+    series = CandleSeries("BTCUSDT", Interval.parse("1m"))
+    series.replace_columns(
+        [series.interval.slot_open_us(12_000_000 + at) for at in range(300)],
+        **{name: [100.0 + at % 9 for at in range(300)] for name in ("open", "high", "low", "close")},
+        volume=[1.0] * 300,
+    )
+    series.set_begins(begins=True)
+    chart.set_series(series, BTCUSDT)
+    for key in ("sma", "rsi"):
+        chart.add_indicator(key)
+    window.show()
+    qtbot.waitExposed(window)
+    lay_out(qtbot, window)
+    return window
+
+
+def lay_out(qtbot: QtBot, window: MainWindow) -> None:
+    for _ in range(2):
+        QApplication.processEvents()
+        for figure in window.findChildren(SteadyLabel):
+            figure.forget_width()  # which depends on what it has said
+        fill_with_long_texts(window)  # as the panels do several times a second
+    qtbot.waitUntil(lambda: window.chart.is_up_to_date)
+    QApplication.processEvents()
+
+
+def close(window: MainWindow) -> None:
+    window.allow_close()
+    put_away(window)
+
+
+def looks(window: MainWindow) -> dict[str, tuple[int, QRect]]:
+    """Where each visible widget is, and how large its text."""
+    found: dict[str, tuple[int, QRect]] = {}
+    for widget in window.findChildren(QWidget):
+        if widget.isVisible() and widget.objectName() != "qt_scrollarea_viewport":  # what is in it has fonts of its own
+            name = f"{type(widget).__name__} {widget.accessibleName() or widget.objectName()}"
+            number = sum(known.startswith(name) for known in found)
+            place = QRect(widget.mapTo(window, widget.rect().topLeft()), widget.size())
+            found[f"{name} {number}"] = widget.font().pixelSize(), place
+    return found
+
+
+@pytest.mark.parametrize("percent", [80, 125, 150])
+def test_text_changed_while_the_window_is_open_looks_as_if_it_had_always_been_so(
+    usual_text: QApplication, qtbot: QtBot, percent: int
+) -> None:
+    window = shown_window(qtbot)
+    before = looks(window)
+    text_size.set_percent(percent)
+    lay_out(qtbot, window)
+    changed = looks(window)
+    text_size.set_percent(100)
+    lay_out(qtbot, window)
+    assert looks(window) == before
+    close(window)
+    style.prepare_application(usual_text, percent)
+    window = shown_window(qtbot)
+    assert changed == looks(window)
+    close(window)
+
+
+def test_nothing_is_cut_off_where_text_becomes_half_as_large_again(
+    usual_text: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = shown_window(qtbot)
+    window.toggle_diagnostics()
+    text_size.set_percent(150)
+    lay_out(qtbot, window)
+    assert [cut for cut in cut_off(window) if cut] == []
+    assert too_low(window) == []
+    assert elided_in_the_watchlist(window, monkeypatch) == []
+    scene = window.chart._scene
+    assert scene.styles.scale == pytest.approx(1.5, rel=0.05)
+    label = scene.price.labels[0]
+    assert scene.styles.small.width(label.text) < label.rect.width()
+    assert scene.layout.time_axis.height() > scene.styles.small.height
+    close(window)
+
+
+def test_another_font_of_the_system_is_followed(usual_text: QApplication, qtbot: QtBot) -> None:
+    window = shown_window(qtbot)
+    theirs = QFont("Inter")
+    theirs.setPixelSize(26)
+    usual_text.setFont(theirs)  # as a desktop's theme does it
+    qtbot.waitUntil(lambda: window.font().pixelSize() == 26)
+    assert QApplication.font().pixelSize() == 26
+    text_size.set_percent(50)
+    assert window.font().pixelSize() == 13
+    text_size.set_percent(100)
+    QApplication.sendEvent(window, QEvent(QEvent.Type.ThemeChange))  # of colours, say
+    lay_out(qtbot, window)
+    assert window.font().pixelSize() == 26
+    close(window)
+
+
+def test_the_menu_ticks_the_size_and_asks_for_another(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_text_percent(130)
+    menu = window.top_bar.text_size_menu
+    assert [action.text() for action in menu.actions() if action.isChecked()] == ["130 %"]
+    assert [action.text().split()[0] for action in menu.actions()] == "80 90 100 110 125 130 150 175 200".split()
+    wanted: QAction = next(action for action in menu.actions() if action.text() == "150 %")
+    window.text_percent_requested.connect(window.set_text_percent)  # as the program does, while the choice is told
+    with qtbot.waitSignal(window.text_percent_requested) as asked:
+        wanted.trigger()
+    assert asked.args == [150]
+    assert [action.text() for action in menu.actions() if action.isChecked()] == ["150 %"]
+
+
+def test_lengths_have_setters() -> None:
+    with pytest.raises(KeyError):
+        style.sized(QLabel(), heigth=3)

@@ -1,0 +1,349 @@
+"""The window: requests, closing, layout, colours, and that nothing is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from app.market.interval import Interval
+from app.market.ports.exchange import FeedState
+from tests.widgets.conftest import BTCUSDT, IDRT, SATS
+from widgets.chart.chart_widget import ChartWidget
+from widgets.controls.labels import ElidedLabel
+from widgets.symbols import watchlist_delegate
+from widgets.theme import style
+from widgets.theme.palettes import LIGHT, PALETTES
+from widgets.view_values import QuoteView, StatusView, WatchRow
+from widgets.window.main_window import MainWindow
+
+LONG_QUOTE = QuoteView(
+    SATS,
+    0.00000012,
+    -12.5,
+    0.00000012,
+    1.2e12,
+    0.00000013,
+    98765.0,
+    0.00000014,
+    1e-7,
+    5.2e12,
+    1_234_567_890,
+    204_000,
+    True,
+)
+LONG_STATUS = StatusView(
+    FeedState.LIVE,
+    "",
+    1234,
+    20000,
+    "Embedded PostgreSQL 18.4",
+    "",
+    20000,
+    20000,
+    204,
+    True,
+    3,
+    1_723_162_523_000_000,
+    True,
+)
+
+
+def test_closing_asks_and_happens_only_when_allowed(window: MainWindow, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.close_requested, timeout=1000):
+        window.close()
+    assert window.isVisible()
+    window.allow_close()
+    with qtbot.assertNotEmitted(window.close_requested):
+        window.close()
+    assert not window.isVisible()
+
+
+def test_ctrl_k_opens_the_picker_and_ctrl_e_requests_an_export(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClick(window.chart, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    assert window.symbol_picker.isVisible()
+    assert window.symbol_picker.edit.text() == ""
+    qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Escape)
+    with qtbot.waitSignal(window.export_requested, timeout=1000):
+        qtbot.keyClick(window.chart, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+
+
+def test_letters_typed_on_the_chart_search_for_a_symbol(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClick(window.chart, Qt.Key.Key_E)
+    qtbot.keyClicks(window.symbol_picker.edit, "th")
+    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+        qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
+    assert request.args == ["ETHUSDT"]
+
+
+def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: QApplication) -> None:
+    window = MainWindow(ChartWidget())
+    window.set_symbols([BTCUSDT])
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    qtbot.waitUntil(lambda: window.chart.isAncestorOf(QApplication.focusWidget() or window))
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_9)
+    assert window.interval_entry.edit.text() == "9"
+    window.interval_entry.dismiss()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_B)
+    assert window.symbol_picker.edit.text() == "B"
+    window.allow_close()
+    window.close()
+    window.deleteLater()
+    QApplication.processEvents()
+
+
+def test_the_buttons_of_the_top_bar_request(window: MainWindow, qtbot: QtBot) -> None:
+    bar = window.top_bar
+    with qtbot.waitSignal(window.export_requested, timeout=1000):
+        qtbot.mouseClick(bar.export_button, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(window.theme_requested, timeout=1000) as request:
+        qtbot.mouseClick(bar.theme, Qt.MouseButton.LeftButton)
+    assert request.args == ["light"]
+    qtbot.mouseClick(bar.symbol, Qt.MouseButton.LeftButton)
+    assert window.symbol_picker.isVisible()
+
+
+@pytest.mark.parametrize("name", PALETTES)
+def test_a_palette_changes_every_panel_at_once(window: MainWindow, name: str) -> None:
+    palette = PALETTES[name]
+    window.set_palette(palette)
+    QApplication.processEvents()
+    for panel in (window.top_bar, window.status_bar, window.quote_panel):
+        image = panel.grab().toImage()
+        assert image.pixelColor(2, image.height() // 2) == QColor(palette.panel), panel.objectName()
+    assert QApplication.palette().text().color() == QColor(palette.text)
+
+
+def test_the_theme_button_offers_the_other_theme(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_palette(LIGHT)
+    with qtbot.waitSignal(window.theme_requested, timeout=1000) as request:
+        window.top_bar.theme.click()
+    assert request.args == ["dark"]
+
+
+def test_the_layout_comes_back_as_it_was_saved(window: MainWindow, prepared: QApplication) -> None:
+    window.resize(1111, 666)  # the screen of the tests is narrower than the window may be: its width is not compared
+    window.resizeDocks([window.side_panel], [333], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    saved = window.layout_bytes()
+    window.resize(1280, 720)
+    window.resizeDocks([window.side_panel], [280], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    assert window.restore_layout(saved)
+    QApplication.processEvents()
+    assert (window.height(), window.side_panel.width()) == (666, 333)
+
+
+def test_a_layout_whose_parts_are_divided_elsewhere_is_damaged(window: MainWindow) -> None:
+    saved = bytearray(window.layout_bytes())
+    saved[24] ^= 49  # the length of its first part
+    before = window.geometry()
+    window.resize(1100, 700)
+    QApplication.processEvents()
+    assert not window.restore_layout(bytes(saved))
+    assert window.geometry() != before
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_layout_changes_nothing(window: MainWindow, data: st.DataObject) -> None:
+    saved = window.layout_bytes()
+    place = data.draw(st.integers(0, len(saved) - 1))
+    damaged = saved[:place] + bytes([saved[place] ^ data.draw(st.integers(1, 255))]) + saved[place + 1 :]
+    garbage = data.draw(st.sampled_from([damaged, saved[:place], b"", saved + b"x", data.draw(st.binary())]))
+    before = (window.geometry(), window.side_panel.isVisible())
+    assert not window.restore_layout(garbage)
+    assert (window.geometry(), window.side_panel.isVisible()) == before
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1000, 560)])
+def test_the_longest_texts_are_not_cut_off(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    window.resize(*size)
+    fill_with_long_texts(window)
+    QApplication.processEvents()
+    assert [cut for cut in cut_off(window) if cut] == []
+    assert window.top_bar.width() == window.width()
+    assert window.status_bar.width() == window.width()
+    assert elided_in_the_watchlist(window, monkeypatch) == []
+
+
+@pytest.fixture
+def large_text(prepared: QApplication) -> Iterator[None]:
+    """Text half as large again, as ``text_percent`` and the desktop make it."""
+    style.prepare_application(prepared, 150)
+    yield
+    style.prepare_application(prepared)
+
+
+def test_nothing_is_cut_off_where_text_is_half_as_large_again(
+    large_text: None, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = MainWindow(ChartWidget())
+    window.resize(window.minimumSize())
+    fill_with_long_texts(window)
+    window.show()
+    qtbot.waitExposed(window)
+    QApplication.processEvents()
+    assert window.top_bar.price.fontMetrics().height() >= 1.4 * 16
+    assert [cut for cut in cut_off(window) if cut] == []
+    assert too_low(window) == []
+    assert elided_in_the_watchlist(window, monkeypatch) == []
+    window.open_symbol_picker()
+    window.keys_overview.toggle()
+    QApplication.processEvents()
+    assert too_low(window) == []
+    window.allow_close()
+    window.close()
+    window.deleteLater()
+    QApplication.processEvents()
+
+
+def too_low(window: MainWindow) -> list[str]:
+    """Return the texts of visible labels, buttons and lines that are lower than their font."""
+    return [
+        widget.text() or widget.accessibleName()
+        for widget in window.findChildren(QWidget)
+        if isinstance(widget, QLabel | QAbstractButton | QLineEdit)
+        and widget.isVisible()
+        and widget.text()
+        and widget.contentsRect().height() < widget.fontMetrics().height()
+    ]
+
+
+def fill_with_long_texts(window: MainWindow) -> None:
+    window.set_symbol(SATS)
+    window.set_interval(Interval.parse("181m"))
+    window.set_watchlist(
+        [
+            WatchRow(SATS, 0.00000012, -12.5, 0.00000012, 0.00000013, 12345),
+            WatchRow(IDRT, 1234567.89, 1234.5, 1234567.88, 1234567.89, 999),
+            WatchRow(BTCUSDT),
+        ]
+    )
+    window.set_quote(LONG_QUOTE)
+    window.set_status(LONG_STATUS)
+
+
+def cut_off(window: MainWindow) -> list[str]:
+    """Return the texts of visible labels and buttons that are narrower than they need, or stick out of the window."""
+    found = []
+    for widget in window.findChildren(QWidget):
+        if not widget.isVisible() or not isinstance(widget, QLabel | QAbstractButton):
+            continue
+        if isinstance(widget, ElidedLabel):
+            short = window.quote_panel.isAncestorOf(widget) and widget.is_elided()
+        else:
+            short = not getattr(widget, "wordWrap", bool)() and widget.width() < widget.minimumSizeHint().width()
+        right = widget.mapTo(window, widget.rect().topRight()).x()
+        if short or right >= window.width():
+            found.append(widget.text() or widget.accessibleName())
+    return found
+
+
+def elided_in_the_watchlist(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    drawn: list[str] = []
+    original = watchlist_delegate._draw_elided
+
+    def note(painter, rect, alignment, text) -> None:
+        if painter.fontMetrics().horizontalAdvance(text) > rect.width():
+            drawn.append(text)
+        original(painter, rect, alignment, text)
+
+    monkeypatch.setattr(watchlist_delegate, "_draw_elided", note)
+    window.watchlist.view.grab()
+    return drawn
+
+
+def test_a_narrow_bar_leaves_parts_out_and_brings_them_back(window: MainWindow) -> None:
+    fill_with_long_texts(window)
+    window.resize(1000, 560)
+    QApplication.processEvents()
+    assert window.top_bar.symbol.market.isHidden()
+    window.resize(1600, 720)
+    QApplication.processEvents()
+    assert not window.top_bar.symbol.market.isHidden()
+    assert window.status_bar.queue.isVisible()
+
+
+def test_every_control_has_a_name_to_be_read_aloud(window: MainWindow) -> None:
+    nameless = [
+        button
+        for button in window.findChildren(QAbstractButton)
+        if button.isVisible() and not (button.accessibleName() or button.text())
+    ]
+    assert nameless == []
+
+
+def test_every_control_can_be_reached_by_tab_and_shows_it(window: MainWindow) -> None:
+    window.activateWindow()
+    window.top_bar.symbol.setFocus(Qt.FocusReason.TabFocusReason)
+    reached, hidden = [], []
+    while (control := QApplication.focusWidget()) is not None and control not in reached:
+        QApplication.processEvents()
+        place = QRect(control.mapTo(window, QPoint()), control.size())
+        with_focus = window.grab(place).toImage()
+        window.focusNextPrevChild(True)
+        QApplication.processEvents()
+        reached.append(control)
+        if window.grab(place).toImage() == with_focus and control is not window.chart:  # which is no chart here
+            hidden.append(control)
+    controls = [
+        control
+        for control in window.findChildren(QWidget)
+        if control.isVisible() and isinstance(control, QAbstractButton | QLineEdit | QComboBox | QAbstractItemView)
+    ]
+    assert [control.accessibleName() for control in hidden] == []
+    assert [control.accessibleName() for control in controls if control not in reached] == []
+
+
+def test_tab_walks_from_the_top_bar_over_the_chart_to_the_watchlist(window: MainWindow) -> None:
+    order = []
+    widget: QWidget = window.top_bar.symbol
+    for _ in range(200):
+        order.append(widget)
+        widget = widget.nextInFocusChain()
+    places = [
+        order.index(part)
+        for part in (window.top_bar.export_button, window.chart, window.watchlist.add_button, window.watchlist.view)
+    ]
+    assert places == sorted(places)
+
+
+def test_the_first_window_fits_the_screen_with_its_title_bar(window: MainWindow) -> None:
+    screen, first = window.screen().availableSize(), MainWindow(QWidget())
+    # Off screen the screen is 800 pixels high and narrower than the window can be.
+    assert first.height() < max(screen.height(), first.minimumHeight() + 1)
+    assert first.width() <= max(screen.width(), first.minimumWidth())
+    first.deleteLater()
+
+
+def test_the_menu_offers_the_systems_theme_and_colours_for_colour_blind_eyes(window: MainWindow, qtbot: QtBot) -> None:
+    menu = window.top_bar.theme_menu
+    window.set_theme("system", "green-red")
+    ticked = [action.text() for action in menu.actions() if action.isChecked()]
+    assert ticked == ["Like the system", "Green and red"]
+    chosen = {action.text().split()[0]: action for action in menu.actions() if action.text()}
+    with qtbot.waitSignal(window.theme_requested) as request:
+        chosen["Light"].trigger()
+    assert request.args == ["light"]
+    with qtbot.waitSignal(window.candle_colours_requested) as request:
+        chosen["Blue"].trigger()
+    assert request.args == ["blue-orange"]

@@ -1,0 +1,51 @@
+"""The notice bar says the one thing that matters most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from app.live.engine import Engine
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.symbol import Symbol
+from app.window.notice import Notice, notice_of
+from tests.window.test_panel_values import BTC, SilentFeed, silent_engine
+from widgets.window.notice_bar import NoticeAction
+
+
+def notice(engine: Engine, symbol: Symbol = BTC, refusal: str = "", *, simulated: bool = False) -> Notice | None:
+    return notice_of(engine, symbol, None, refusal=refusal, simulated=simulated)
+
+
+def test_where_all_is_well_or_will_be_in_a_moment_nothing_is_said() -> None:
+    engine = silent_engine()
+    assert notice(engine) is None
+    cast(SilentFeed, engine.feed).status = FeedStatus(FeedState.BACKING_OFF, "It broke.", 1, 0.4, 0.4)
+    assert notice(engine) is None
+
+
+def test_a_halted_symbol_is_told_unless_some_are_not_recorded_and_that_unless_the_feed_is_away() -> None:
+    engine, halted = silent_engine(), replace(BTC, status="HALT")
+    said = notice(engine, halted)
+    assert said is not None
+    assert said.sentence.startswith("BTC/USDT: trading halted at the exchange.")
+    said = notice(engine, halted, "Too many.")
+    assert said == Notice("Not all symbols are recorded. Too many.")
+    engine.feed_reason = "The exchange refuses."
+    said = notice(engine, halted, "Too many.")
+    assert said is not None
+    assert said.sentence.startswith("The exchange refuses.")
+    assert said.actions == (NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET)
+    said = notice(engine, simulated=True)
+    assert said is not None
+    assert said.actions == (NoticeAction.RETRY_FEED,)
+
+
+def test_during_a_ban_there_is_nothing_to_be_tried_again() -> None:
+    engine = silent_engine()
+    engine.shutout.note("Asked too much.", 90.0, engine.clock.monotonic_s())
+    assert notice(engine) == Notice("History and repair wait: Asked too much; trying again in 1 min 30 s.")
+    cast(SilentFeed, engine.feed).status = FeedStatus(FeedState.BACKING_OFF, "Asked too much.", 0, 90.0, None)
+    said = notice(engine)
+    assert said is not None
+    assert said.actions == (NoticeAction.OPEN_SIMULATED_MARKET,)

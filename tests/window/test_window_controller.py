@@ -1,0 +1,366 @@
+"""The window on the sandbox's simulated market: what its requests do, and what it shows meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from math import isfinite
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.live.charts.chart_session import ChartSession
+from app.live.engine import Engine
+from app.market.candle import CandleSource
+from app.market.interval import SECOND_US, Interval
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.series.series import Bar
+from app.sandbox.market.simulated import SimulatedMarket
+from app.sandbox.server.server import SandboxServer
+from storage.files.candle_csv import ExportCancelled
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
+from tests.sandbox.helpers import serving
+from widgets.dialogs.export_dialog import ExportDialog
+from widgets.symbols.symbols_dialog import SymbolsDialog
+from widgets.window.notice_bar import NoticeAction
+
+Scene = Callable[[Running, SandboxServer], Awaitable[None]]
+Play = Callable[[Scene], None]
+
+
+def shown(running: Running) -> int:
+    """How many candles the chart shows."""
+    session = running.bridge.session
+    return len(session.series) if session is not None and running.chart.accessibleDescription() else 0
+
+
+@pytest.fixture
+def play(qtbot: QtBot, data_dir: Path) -> Play:
+    """Run a scene in a window on the simulated market, both on the loop of the program."""
+
+    def run(scene: Scene) -> None:
+        async def work() -> None:
+            async with serving(SimulatedMarket(seed=5)) as server:
+                settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT,SOLUSDT")
+                async with open_window(settings, simulated=False) as running:
+                    await until(lambda: shown(running))
+                    await scene(running, server)
+
+        run_on_qt_loop(work)
+
+    return run
+
+
+def dialog_of(running: Running) -> ExportDialog:
+    running.window.export_requested.emit()
+    (dialog,) = running.window.findChildren(ExportDialog)
+    return dialog
+
+
+def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        names = ["ETHUSDT", "BTCUSDT", "SOLUSDT"]
+        for at in range(52):
+            running.window.symbol_requested.emit(names[at % 3])
+            assert running.chart.accessibleDescription() == ""  # nothing yet, rather than the one before
+            for _ in range(at % 5):
+                await asyncio.sleep(0.005)
+                session = running.bridge.session
+                assert session is not None
+                assert session.symbol == names[at % 3]
+                assert running.chart.accessibleDescription() in ("", f"{names[at % 3][:3]}/USDT, 1m")
+        await until(lambda: shown(running) and running.bridge.session.joined)
+        assert running.chart.accessibleDescription() == "ETH/USDT, 1m"
+        assert running.chart.is_following
+
+    play(scene)
+
+
+def test_what_is_known_of_a_symbol_shows_at_once_when_it_is_chosen(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        board = running.engine.board
+        await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
+        running.window.symbol_requested.emit("ETHUSDT")
+        assert running.window.top_bar.price.text().startswith("2,")
+        assert "ETH/USDT" in running.window.windowTitle()
+
+    play(scene)
+
+
+def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.chart.visible_range_us() is not None)
+        now_us = running.engine.exchange_clock.now_us()
+        assert running.chart.visible_range_us()[1] > now_us + 120_000_000  # the chart leaves room to come
+        start_us, end_us = dialog_of(running).form.chosen_range()
+        assert start_us < now_us < end_us <= now_us + 120_000_000
+
+    play(scene)
+
+
+def test_a_date_is_gone_to_without_all_between_and_stays_in_view_over_a_switch(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        chart, session = running.chart, running.bridge.session
+        there_us = running.engine.exchange_clock.now_us() - 20 * 86_400_000_000
+        chart.date_requested.emit(there_us, "three weeks ago")
+        await until(lambda: not chart.is_following and in_view(running) > 50)
+        assert abs(chart.center_time_us() - there_us) < 60_000_000
+        assert len(session.series) < 10_000  # of 28,800
+        running.window.interval_requested.emit(Interval.parse("15m"))
+        await until(lambda: shown(running) and in_view(running) > 50)
+        assert abs(chart.center_time_us() - there_us) < 60_000_000
+        chart.follow_latest()
+        await until(lambda: in_view(running) > 50)
+        assert chart.is_following
+
+    play(scene)
+
+
+def in_view(running: Running) -> int:
+    """How many candles the chart has between its edges."""
+    session, visible = running.bridge.session, running.chart.visible_range_us()
+    if session is None or visible is None or not len(session.series):
+        return 0
+    opens = session.series.column("open_time_us")
+    return int(((opens >= visible[0]) & (opens < visible[1])).sum())
+
+
+def test_an_indicator_has_the_candles_loaded_that_it_needs_before_the_view_and_is_remembered(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        chart, session = running.chart, running.bridge.session
+        await until(lambda: session.joined and chart.accessibleDescription())
+        study = chart.add_indicator("ema", {"period": 200})
+        await until(lambda: "—" not in chart.entry_texts()[0])
+        interval, (left_us, _) = session.interval, chart.visible_range_us()
+        left = interval.slot(left_us)
+        await until(lambda: session.series.slots[0] <= chart.first_needed_slot(left) < left - 2000)
+        chart.frame_now()
+        assert isfinite(study.values.column("ema")[session.series.index_at_slot(left)])
+        assert running.bridge._state.chart["indicators"][0]["settings"]["period"] == 200
+
+    play(scene)
+
+
+def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = threading.Event()
+
+    def endless(batches: object, path: Path, *, cancelled: threading.Event, progress: object) -> int:
+        part = path.with_suffix(".part")
+        part.touch()
+        writing.set()
+        assert cancelled.wait(30)
+        part.unlink()
+        raise ExportCancelled
+
+    monkeypatch.setattr("app.window.export_controller.write_csv", endless)
+
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.engine.database)
+        dialog = dialog_of(running)
+        dialog.form.set_path(str(tmp_path / "candles.csv"))
+        dialog.form.start_button.click()
+        await until(writing.is_set)
+
+    play(scene)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.window.watch_add_requested.emit("XRPUSDT")
+        running.window.watch_remove_requested.emit("SOLUSDT")
+        running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
+        assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
+        await until(lambda: running.engine.board.latest("XRPUSDT").trade)
+
+    play(scene)
+
+
+def test_a_symbol_looked_at_is_recorded_while_it_is_shown_and_kept_on_request(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        window, panel = running.window, running.window.quote_panel
+        await until(lambda: panel.figures["Recording"].text() == "Yes")
+        assert panel.watch_button.isHidden()
+        window.symbol_requested.emit("XRPUSDT")
+        assert "XRPUSDT" in running.engine.recorder.symbols
+        await until(lambda: panel.figures["Recording"].text() == "While shown")
+        window.symbol_requested.emit("DOGEUSDT")
+        assert "XRPUSDT" not in running.engine.recorder.symbols
+        panel.watch_button.click()
+        window.symbol_requested.emit("BTCUSDT")
+        assert set(running.engine.recorder.symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT"}
+
+    play(scene)
+
+
+def test_the_whole_list_is_edited_at_once_and_what_is_unknown_refused(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.engine.directory.is_current)
+        told: list[bool] = []
+        running.bridge.state_changed.connect(lambda: told.append(True))
+        running.window.symbols_requested.emit()
+        (dialog,) = running.window.findChildren(SymbolsDialog)
+        assert dialog.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+        dialog.list_requested.emit(["BTCUSDT", "NOSUCHUSDT"])
+        assert dialog.told.text().startswith("“NOSUCHUSDT” is not a symbol of the exchange")
+        dialog.edit.setPlainText("LTC/USDT, btcusdt")
+        dialog.buttons.accepted.emit()
+        assert dialog.isHidden()
+        assert running.window.watchlist.model.names() == ["LTCUSDT", "BTCUSDT"]
+        assert set(running.engine.recorder.symbols) == {"LTCUSDT", "BTCUSDT"}
+        assert told == [True]
+
+    play(scene)
+
+
+def test_a_symbol_that_does_not_trade_is_told_in_watchlist_top_bar_and_notice(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        window = running.window
+        await until(lambda: running.engine.directory.is_current)
+        window.watch_many_requested.emit(["LUNAUSDT"])
+        window.symbol_requested.emit("LUNAUSDT")
+        await until(lambda: "LUNA/USDT: trading halted" in window.notice_bar.text.text())
+        assert window.top_bar.symbol.market.text() == "Trading halted"
+        model = window.watchlist.model
+        spoken = model.index(model.row_of("LUNAUSDT")).data(Qt.ItemDataRole.AccessibleTextRole)
+        assert spoken.startswith("LUNA/USDT · Trading halted")
+        assert window.quote_panel.figures["Recording"].text() == "No · trading halted"
+
+    play(scene)
+
+
+def test_an_exchange_that_goes_away_is_told_with_what_can_be_done_until_it_is_back(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        notice, port = running.window.notice_bar, server.port
+        await until(lambda: running.engine.feed.status.state is FeedState.LIVE)
+        assert notice.isHidden()
+        feed = running.engine.feed
+        feed._status = FeedStatus(FeedState.LIVE, "X is not received: no.", connections=2, down=1, refused=("X",))
+        await until(notice.isVisible)
+        assert notice.text.text() == "1 of 2 connections: X is not received: no."
+        assert NoticeAction.RETRY_FEED in notice.buttons
+        feed._sum_up()
+        await until(notice.isHidden)
+        await server.stop()
+        await until(notice.isVisible)
+        assert list(notice.buttons) == [NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET]
+        assert f"127.0.0.1:{port}" in notice.text.text()
+        assert shown(running)  # what was shown stays
+        again = SandboxServer(SimulatedMarket(seed=5), port=port)
+        await again.start()
+        try:
+            notice.buttons[NoticeAction.RETRY_FEED].click()
+            await until(lambda: running.engine.feed.status.state is FeedState.LIVE and notice.isHidden())
+        finally:
+            await again.stop()
+
+    play(scene)
+
+
+def bar_at(session: ChartSession, open_us: int) -> Bar:
+    """Return the chart's candle that opens then."""
+    return session.series.bar(session.series.index_at_slot(session.interval.slot(open_us)))
+
+
+def told(engine: Engine) -> bool:
+    """Tell the recorder what the database holds: as long as it may itself be told what that held a moment ago."""
+    assert engine.database is not None
+    engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+    return True
+
+
+def time_of(server: SandboxServer, trade_id: int) -> int:
+    return server.source.trades("BTCUSDT", trade_id, 1)[0].time_us
+
+
+def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        engine, row = running.engine, running.window.quote_panel.download
+        await until(lambda: engine.database is not None and engine.recorder.tracker("BTCUSDT").last_trade)
+        assert engine.database is not None
+        tracker = engine.recorder.tracker("BTCUSDT")
+        ids = server.source.trade_ids("BTCUSDT")
+        assert tracker is not None
+        assert ids is not None
+        engine.recorder.repair_trades = 100
+        stored_id = ids[1] - 3_000
+        while time_of(server, stored_id) > time_of(server, ids[1] - 1) - 180 * SECOND_US:
+            stored_id -= 500  # a busy market has 3,000 trades in less than whole candles of the gap need
+        assert engine.database.writer.put(server.source.trades("BTCUSDT", stored_id, 10))
+        assert await engine.database.writer.flush(20)
+        await until(lambda: told(engine) and row.isVisible() and row.button.text() == "Download trades")
+        missing = tracker.missing()
+        assert missing > 2_000
+        await until(lambda: engine.repairer.wanted.in_view[1])
+        assert tracker.missing() == missing
+        session = running.bridge.session
+        assert session is not None
+        joined_us = session.interval.open_time_us(tracker.window_start_us or 0)
+        # Those that lie in the gap as a whole.
+        gap_us = time_of(server, stored_id + 10)
+        before = [joined_us - number * session.interval.length_us for number in range(5, 0, -1)]
+        before = [open_us for open_us in before if open_us > gap_us]
+        assert before
+        await until(lambda: session.joined)
+        assert {bar_at(session, open_us).source for open_us in before} == {CandleSource.KLINE}
+        await until(lambda: running.chart._scene.gaps)
+        row.button.click()
+        assert row.button.text() == "Stop"
+        await until(lambda: not tracker.missing() and row.isHidden())
+        # The chart has what the trades make of it, and marks nothing any more.
+        await until(lambda: not running.chart._scene.gaps)
+        await until(lambda: {bar_at(session, open_us).source for open_us in before} == {CandleSource.TRADES})
+        oldest = session.series.bar(0)
+        assert (oldest.source, oldest.complete) == (CandleSource.KLINE, True)
+        stored = engine.database.store.candles("BTCUSDT", session.interval, start_us=before[0], end_us=joined_us)
+        assert [(one.trades, one.complete, one.source) for one in stored] == [
+            (one.trades, one.complete, one.source) for one in (bar_at(session, open_us) for open_us in before)
+        ]
+
+    play(scene)
+
+
+def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        engine, chart = running.engine, running.chart
+        engine.recorder.repair_trades = 0
+        await until(lambda: engine.database is not None and engine.recorder.tracker("BTCUSDT").last_trade)
+        tracker, ids = engine.recorder.tracker("BTCUSDT"), server.source.trade_ids("BTCUSDT")
+        assert engine.database is not None
+        assert tracker is not None
+        assert ids is not None
+        trades = server.source.trades("BTCUSDT", ids[1] - 1_500, 1_000)
+        assert engine.database.writer.put([trade for trade in trades if trade.trade_id % 5])
+        assert await engine.database.writer.flush(20)
+        await until(lambda: told(engine) and sum(gap.missing for gap in chart._reader.gaps) == tracker.missing())
+        assert tracker.missing_ids().range_count() > 150
+        counts = [int(mark.text.split()[0].replace(",", "")) for mark in chart._scene.gaps]
+        assert sum(counts) == tracker.missing()
+        assert engine.repairer.wanted.in_view[1]
+        engine.recorder.repair_trades = 10_000
+        await until(lambda: not chart._scene.gaps)
+        assert not tracker.missing()
+
+    play(scene)
+
+
+def test_nothing_of_a_closed_window_is_left_for_another_thread_to_destroy(play: Play) -> None:
+    left: list[weakref.ref[object]] = []
+
+    async def scene(running: Running, server: SandboxServer) -> None:
+        loop = asyncio.get_running_loop()
+        left.extend(weakref.ref(one) for one in (running.window, running.chart, running.bridge, loop))
+
+    gc.disable()  # as if no thread had happened to collect
+    try:
+        play(scene)
+        assert [one() is None for one in left] == [True] * 4
+    finally:
+        gc.enable()

@@ -1,0 +1,125 @@
+"""What the window remembers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config.settings import DEFAULT_SYMBOLS, Settings, load
+from app.market.interval import Interval
+from app.window.window_state import WindowState, load_state, save_state
+
+STATE = WindowState(
+    "ETHUSDT",
+    Interval.parse("13m"),
+    ["ETHUSDT", "ADAUSDT"],
+    "light",
+    bytes(range(256)),
+    chart={"style": {"kind": "area"}},
+    diagnostics={"plots_share": 0.3, "level": 30, "filter": "BTC"},
+    candle_colours="blue-orange",
+    text_percent=125,
+)
+
+
+def settings_in(folder: Path, **options: Any) -> Settings:
+    return load({"data_dir": str(folder), **options}, environment={}, file=folder / "none.toml")
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path)
+    assert load_state(settings_in(tmp_path)) == STATE
+    assert [path.name for path in tmp_path.iterdir()] == ["window.json"]
+
+
+def test_a_size_of_text_named_for_one_run_holds_for_that_run(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path)
+    assert load_state(settings_in(tmp_path)).text_percent == 125
+    for_this_run = load_state(settings_in(tmp_path, text_percent="150"))
+    assert for_this_run.text_percent == 150
+    save_state(for_this_run, tmp_path)
+    assert load_state(settings_in(tmp_path)).text_percent == 125
+
+
+@pytest.mark.parametrize("stored", [0, -1, 10**9])
+def test_a_size_of_text_that_cannot_be_is_passed_over(tmp_path: Path, stored: int) -> None:
+    save_state(replace(STATE, text_percent=stored), tmp_path)
+    assert load_state(settings_in(tmp_path)).text_percent == 100
+
+
+def test_the_first_time_the_settings_count(tmp_path: Path) -> None:
+    state = load_state(settings_in(tmp_path, symbols="XRPUSDT,BNBUSDT", interval="4h", theme="light"))
+    named = ("XRPUSDT", "BNBUSDT")
+    assert state == WindowState("XRPUSDT", Interval.parse("4h"), list(named), "light", setting=named)
+
+
+def test_symbols_named_for_one_run_hold_for_that_run_and_what_is_remembered_stays(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path)
+    state = load_state(settings_in(tmp_path, symbols="XRPUSDT", interval="4h"))
+    assert (state.symbol, state.watchlist, state.interval) == ("XRPUSDT", ["XRPUSDT"], Interval.parse("4h"))
+    assert state.layout == STATE.layout
+    state.watchlist.append("SOLUSDT")
+    save_state(state, tmp_path)
+    after = load_state(settings_in(tmp_path))
+    assert (after.symbol, after.watchlist) == (STATE.symbol, STATE.watchlist)
+
+
+def test_symbols_changed_in_the_settings_file_are_taken_once_and_then_the_window_s_list_counts(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+
+    def start() -> WindowState:
+        return load_state(load({"data_dir": str(tmp_path)}, environment={}, file=file))
+
+    save_state(STATE, tmp_path)
+    assert start().watchlist == STATE.watchlist
+    file.write_text('symbols = ["XRPUSDT", "SOLUSDT"]')
+    state = start()
+    assert (state.symbol, state.watchlist) == ("XRPUSDT", ["XRPUSDT", "SOLUSDT"])
+    state.watchlist.append("LTCUSDT")
+    save_state(state, tmp_path)
+    assert start().watchlist == ["XRPUSDT", "SOLUSDT", "LTCUSDT"]
+    file.write_text("")
+    assert start().watchlist == list(DEFAULT_SYMBOLS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\xff\x00garbage",
+        b"[]",
+        b"{}",
+        b'{"symbol": 5, "interval": "1m", "watchlist": [], "theme": "dark"}',
+        b'{"symbol": "X", "interval": "1m", "watchlist": "X", "theme": "dark"}',
+    ],
+)
+def test_a_file_of_garbage_is_passed_over(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "window.json").write_bytes(text)
+    assert load_state(settings_in(tmp_path)) == load_state(settings_in(tmp_path / "new"))
+
+
+def test_parts_that_make_no_sense_are_passed_over_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "window.json").write_text(
+        '{"symbol": "ETHUSDT", "interval": "5x", "watchlist": ["ETHUSDT"], "theme": "pink", "layout": "%%€"}'
+    )
+    state = load_state(settings_in(tmp_path))
+    assert state == WindowState("ETHUSDT", Interval.parse("1m"), ["ETHUSDT"], "system", b"")
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
+    save_state(STATE, tmp_path / "no" / "such" / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crash_while_saving_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_state(STATE, tmp_path)
+
+    def crash(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.window.window_state.os.replace", crash)
+    save_state(WindowState("X", Interval.parse("1m"), [], "dark"), tmp_path)
+    assert load_state(settings_in(tmp_path)) == STATE

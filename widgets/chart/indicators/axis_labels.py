@@ -1,0 +1,186 @@
+"""
+What indicators say last, on the axes of their panes: a label in the indicator's colour at its value's height.
+
+What the labels say changes with the series, where they stand with the view. Labels that would lie on one another are
+moved apart, and the last price's, which stands where it must, moves the others aside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor
+
+from app.market.indicators import Output, Shape
+from app.market.series.series import CandleSeries
+from widgets.chart.indicators.study import Study
+from widgets.chart.indicators.study_layer import StudyLayer
+from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.painting.axes import automatic_rect, last_label_rect, value_label_height
+from widgets.chart.painting.device_pixels import contrast
+from widgets.chart.painting.pane import Pane, Unit, ValueLabel
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_builder import value_text
+from widgets.chart.scales.value_marks import decimals_of_values, format_price
+
+_BETWEEN_PX = 1.0
+_INKS = QColor("#ffffff"), QColor("#0e1217")
+
+
+class _Said(NamedTuple):
+    """What a label says, of which value, and how it looks."""
+
+    value: float
+    text: str
+    ground: QColor
+    ink: QColor
+
+
+_NOTHING: list[_Said] = []
+
+
+class ValueLabels:
+    """
+    The labels of one scene's axes; `refresh` them in each frame, once its ranges are known.
+
+    `forget` what is known of them when studies, panes or the layout have changed.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._said: dict[str, tuple[tuple[object, ...], list[_Said]]] = {}  # by pane, with what it follows from
+        self._stood: dict[str, tuple[object, ...]] = {}  # what the places follow from
+
+    def forget(self) -> None:
+        """Make them all anew in the next frame."""
+        self._said.clear()
+        self._stood.clear()
+
+    def refresh(self, series: CandleSeries | None) -> None:
+        """Label the series' last values that are in view; none where the user wants no labels."""
+        for pane in self._scene.panes:
+            said = self._say(pane, series)
+            taken = last_label_rect(self._scene) if said and pane.key == PRICE else QRectF()
+            view = pane.view
+            where = id(said), view.low, view.high, view.inverted, view.auto, taken.top(), taken.height()
+            if self._stood.get(pane.key) != where:
+                self._stood[pane.key] = where
+                pane.labels = self._placed(pane, said, taken) if said else []
+
+    def widest(self) -> float:
+        """Return how wide the widest label's text is, in logical pixels."""
+        width = self._scene.styles.small.width
+        return max((width(label.text) for pane in self._scene.panes for label in pane.labels), default=0.0)
+
+    def _say(self, pane: Pane, series: CandleSeries | None) -> list[_Said]:
+        """Return what is said on a pane's axis, the list of before where nothing of it has changed."""
+        scene = self._scene
+        if series is None or not len(series) or not scene.tells_values:
+            return _NOTHING
+        basis = (series, series.revision, scene.palette, scene.symbol, *_precision(pane))
+        before = self._said.get(pane.key)
+        if before is not None and before[0] == basis:
+            return before[1]
+        said = [_said(scene, pane, *found) for found in _last_values(pane, len(series))]
+        self._said[pane.key] = basis, said
+        return said
+
+    def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[ValueLabel]:
+        top, bottom = pane.rect.top(), pane.rect.bottom()
+        seen = [(y, one) for one in said if top <= (y := pane.y_of(one.value)) <= bottom]
+        if not (button := automatic_rect(self._scene, pane)).isEmpty():
+            is_low = button.center().y() > pane.rect.center().y()
+            top, bottom = (top, button.top()) if is_low else (button.bottom(), bottom)
+        axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
+        span = (taken.top() - _BETWEEN_PX, taken.bottom() + _BETWEEN_PX) if not taken.isEmpty() else None
+        tops = apart([y - height / 2 for y, _ in seen], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)
+        left, width = axis.left(), axis.width()
+        return [
+            ValueLabel(one.text, one.ground, one.ink, QRectF(left, place, width, height))
+            for (_, one), place in zip(seen, tops, strict=True)
+            if place is not None
+        ]
+
+
+def _precision(pane: Pane) -> tuple[object, ...]:
+    """Return what of the view values are written by, there."""
+    view = pane.view
+    if pane.unit is Unit.NUMBER:
+        return pane.unit, decimals_of_values(view)
+    return pane.unit, view.base if pane.unit is Unit.PRICE and view.is_percent else None
+
+
+def _said(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _Said:
+    ground = _ground(scene, study, output, value)
+    is_number = pane.unit is Unit.NUMBER
+    text = format_price(value, decimals_of_values(pane.view)) if is_number else value_text(scene, pane, value)
+    return _Said(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
+
+
+def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:
+    """Yield what the pane's indicators say of the last of ``count`` candles, where that is known and on its axis."""
+    for layer in pane.layers:
+        if isinstance(layer, StudyLayer) and layer.is_on_axis and not layer.study.is_hidden:
+            values = layer.study.values
+            for output in layer.study.indicator.outputs if len(values) == count else ():
+                value = float(values.column(output.name)[-1])
+                if math.isfinite(value):
+                    yield layer.study, output, value
+
+
+def _ground(scene: Scene, study: Study, output: Output, value: float) -> QColor:
+    if output.shape is Shape.COLUMNS and output.name not in study.colours:
+        return scene.colours.rising if value >= 0 else scene.colours.falling
+    return study.colour_of(scene.palette, output.name)
+
+
+def apart(
+    tops: Sequence[float], height: float, room: tuple[float, float], taken: tuple[float, float] | None = None
+) -> list[float | None]:
+    """
+    Return where labels of one height stand so that none lies on another, in the order of ``tops``, where they would.
+
+    They stay in ``room`` and off what is ``taken``, on the side where they are or else on the other; those for which
+    there is no room at all, the last ones given, have None. Pure.
+    """
+    low, high = room
+    spans = [(low, high)] if taken is None else [(low, taken[0]), (taken[1], high)]
+    most = [max(0, math.floor((end - start) / height + 1e-9)) for start, end in spans]
+    order = sorted(range(min(len(tops), sum(most))), key=lambda at: tops[at])
+    above = len(order)
+    if taken is not None:
+        middle = (taken[0] + taken[1] - height) / 2
+        above = sum(tops[at] < middle for at in order)
+        above = min(max(above, len(order) - most[1]), most[0])
+    placed: list[float | None] = [None] * len(tops)
+    for (start, end), part in zip(spans, (order[:above], order[above:]), strict=False):
+        for at, top in zip(part, _stacked([tops[at] for at in part], height, start, end), strict=True):
+            placed[at] = top
+    return placed
+
+
+def _stacked(wanted: list[float], height: float, low: float, high: float) -> list[float]:
+    """Return rising tops at least ``height`` apart and near the wanted ones: those that meet share their mean."""
+    groups: list[tuple[float, int]] = []  # top of the first, how many
+    for top in wanted:
+        groups.append((_within(top, 1, height, low, high), 1))
+        while len(groups) > 1 and groups[-2][0] + groups[-2][1] * height > groups[-1][0]:
+            (second, more), (first, count) = groups.pop(), groups.pop()
+            mean = (first * count + (second - count * height) * more) / (count + more)
+            groups.append((_within(mean, count + more, height, low, high), count + more))
+    return [first + at * height for first, count in groups for at in range(count)]
+
+
+def _within(top: float, count: int, height: float, low: float, high: float) -> float:
+    return max(min(top, high - count * height), low)
+
+
+def changed_labels(before: Sequence[ValueLabel], after: Sequence[ValueLabel]) -> list[QRectF]:
+    """Return what is to be painted where these labels follow those."""
+    if len(before) == len(after) and all(one == other for one, other in zip(before, after, strict=True)):
+        return []
+    gone = [label.rect for label in before if label not in after]
+    return gone + [label.rect for label in after if label not in before]

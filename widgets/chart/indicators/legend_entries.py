@@ -1,0 +1,180 @@
+"""
+What the panes' titles say of the studies: each one's name in its colour, and its values at the crosshair.
+
+Over the prices they stand in rows below the legend, beside the volume's title behind that, and in panes of their own
+they are the title. The texts change when another candle is read; painting only paints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QPainter
+
+from app.market.indicators import Shape, Unit
+from app.market.indicators.blocks import shortest_in_reach
+from app.market.series.series import CandleSeries
+from widgets.chart.indicators.study import Study, StudySet
+from widgets.chart.indicators.study_layer import StudyLayer
+from widgets.chart.model.legend import format_quantity
+from widgets.chart.model.pane_layout import PRICE, VOLUME
+from widgets.chart.painting.chart_overlay import LEGEND_ROW_PX as ROW_PX
+from widgets.chart.painting.chart_overlay import title_middle
+from widgets.chart.painting.day_shading import fill_ground
+from widgets.chart.painting.device_pixels import DevicePixels
+from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.scene import PADDING_PX, Scene
+from widgets.chart.painting.scene_builder import decimals_of
+from widgets.chart.painting.scene_item import SceneItem
+from widgets.chart.painting.title_row import legend_width
+from widgets.chart.scales.value_marks import decimals_of_values, format_price
+
+_BETWEEN_PX, _SPACE_PX, _REACH_PX = 16.0, 6.0, 4.0
+_MOST_ROWS = 4
+_LEAST_PANE_PX = 24.0
+UNKNOWN = "—"
+
+Run = tuple[str, QColor]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One study's texts from left to right, the first its name, and where they stand in the view's logical pixels."""
+
+    key: str
+    pane: str
+    runs: list[Run]
+    rect: QRectF
+
+    @property
+    def text(self) -> str:
+        return " ".join(text for text, _ in self.runs)
+
+    @property
+    def drawn(self) -> tuple[object, ...]:
+        """What differs where it looks different."""
+        rect = self.rect
+        return rect.left(), rect.top(), rect.width(), *((text, colour.rgb()) for text, colour in self.runs)
+
+
+class Entries:
+    """The entries of a scene; `refresh` after a change of what is read, `lay_out` after one of the panes."""
+
+    def __init__(self, scene: Scene, studies: StudySet) -> None:
+        self._scene, self._studies = scene, studies
+        self._entries: list[Entry] = []
+        self.price_rows = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def at(self, position: QPointF) -> Entry | None:
+        """Return the entry there, or None."""
+        return next((entry for entry in self._entries if entry.rect.contains(position)), None)
+
+    def refresh(self, series: CandleSeries | None, slot: int | None) -> list[QRectF]:
+        """Say the values of that slot's candle; return what of the view has changed."""
+        before = {entry.drawn: entry.rect for entry in self._entries}
+        self._entries = []
+        if series is not None and slot is not None:
+            row = series.index_at_slot(slot)
+            for pane in self._scene.panes:
+                self._add(pane, series, row if row >= 0 and int(series.slots[row]) == slot else None)
+        after = {entry.drawn: entry.rect for entry in self._entries}
+        return [rect for key, rect in (before | after).items() if key not in before or key not in after]
+
+    def _add(self, pane: Pane, series: CandleSeries, row: int | None) -> None:
+        for layer in pane.layers:
+            if isinstance(layer, StudyLayer):
+                runs = self._runs(pane, layer.study, series, row)
+                self._entries.append(Entry(layer.study.key, pane.key, runs, QRectF()))
+        self._lay_out(pane)
+
+    def _runs(self, pane: Pane, study: Study, series: CandleSeries, row: int | None) -> list[Run]:
+        palette, colours = self._scene.palette, self._scene.colours
+        outputs = study.indicator.outputs
+        if study.is_hidden:
+            return [(study.label, colours.faint), ("hidden", colours.faint)]
+        runs = [(study.label, study.name_colour(palette))]
+        known = row is not None and row < len(study.values) and len(study.values) == len(series)
+        if reason := self._reason(study, series, row if known else None):
+            return [*runs, (reason, colours.dim)]
+        for output in outputs:
+            value = float(study.values.column(output.name)[row]) if known and row is not None else np.nan
+            colour = colours.text
+            if len(outputs) > 1:
+                colour = study.colour_of(palette, output.name)
+            if output.shape is Shape.COLUMNS and output.name not in study.colours:
+                colour = colours.rising if value >= 0 else colours.falling
+            runs.append((self._said(pane, study, value), colour))
+        return runs
+
+    def _reason(self, study: Study, series: CandleSeries, row: int | None) -> str:
+        """Return why a candle has no values and will have none; empty where it has, or may have soon."""
+        if row is None or any(np.isfinite(study.values.column(one.name)[row]) for one in study.indicator.outputs):
+            return ""
+        blocks = study.values.blocks(series.interval)
+        if blocks.session is None or not blocks.reaches_too_far(int(series.slots[row])):
+            return ""
+        session, enough = blocks.session, shortest_in_reach(blocks.session)
+        return f"needs candles of {enough.name} or longer this far into the {session.value}"
+
+    def _said(self, pane: Pane, study: Study, value: float) -> str:
+        if not np.isfinite(value):
+            return UNKNOWN
+        symbol = self._scene.symbol
+        if study.indicator.unit is Unit.QUANTITY:
+            return format_quantity(value, symbol.quantity_decimals if symbol else 2)
+        if pane.key == PRICE:
+            return format_price(value, decimals_of(self._scene))
+        return format_price(value, decimals_of_values(pane.view))
+
+    def _lay_out(self, pane: Pane) -> None:
+        """Place a pane's entries: from left to right, in rows where that is the prices' pane."""
+        style, scene = self._scene.styles.body, self._scene
+        entries = [entry for entry in self._entries if entry.pane == pane.key]
+        x, row = PADDING_PX, 0
+        if pane.key == VOLUME and pane.title:
+            x += legend_width(scene.styles, pane.title) + _BETWEEN_PX
+        for entry in entries:
+            width = sum(style.width(text) for text, _ in entry.runs) + _SPACE_PX * (len(entry.runs) - 1)
+            if pane.key == PRICE and x > PADDING_PX and x + width > pane.rect.width() - PADDING_PX:
+                x, row = PADDING_PX, row + 1
+            middle = (
+                pane.rect.top() + title_middle(pane) + (ROW_PX * pane.scale * (row + 1) if pane.key == PRICE else 0.0)
+            )
+            fits = middle + ROW_PX * pane.scale / 2 <= pane.rect.bottom() and row < _MOST_ROWS
+            if fits and pane.rect.height() >= _LEAST_PANE_PX:
+                height = style.height + 2
+                entry.rect = QRectF(x - _REACH_PX, middle - height / 2, width + 2 * _REACH_PX, height)
+            x += width + _BETWEEN_PX
+        if pane.key == PRICE:
+            self.price_rows = min(row + 1, _MOST_ROWS) if entries else 0
+
+
+class EntriesItem(SceneItem):
+    """Paints `Entries`, over everything else in the panes."""
+
+    title = "the indicators' names"
+
+    def __init__(self, scene: Scene, entries: Entries) -> None:
+        super().__init__(scene)
+        self._entries = entries
+
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
+        shown = [entry for entry in self._entries if self._scene.is_exposed(entry.rect) and not entry.rect.isEmpty()]
+        if not shown:
+            return
+        style = self._scene.styles.body
+        pixels.logical()
+        painter.setClipRect(self._scene.layout.panes)
+        for entry in shown:
+            fill_ground(painter, self._scene, entry.rect)
+            x, middle = entry.rect.left() + _REACH_PX, entry.rect.center().y()
+            for text, colour in entry.runs:
+                style.draw(painter, pixels, text, x, middle, colour)
+                x += style.width(text) + _SPACE_PX
+        pixels.device()

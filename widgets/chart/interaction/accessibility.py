@@ -1,0 +1,63 @@
+"""The chart for who uses the keyboard or a screen reader: a frame that shows the focus, and the candle in words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRect, Qt
+from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QRegion
+from PySide6.QtWidgets import QWidget
+
+from app.market.series.series import CandleSeries
+from widgets.chart.interaction.readout import Reader
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.painting.scene import Scene
+
+_THICK_PX = 2
+_BY_KEYS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
+class FocusFrame(QWidget):
+    """A frame along the edges of ``parent``; takes no part in the mouse's events."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.colour = QColor()
+        self.hide()
+
+    def surround(self, rect: QRect) -> None:
+        """Stand along the inside of that rectangle's edges."""
+        self.setGeometry(rect)
+        inside = self.rect().adjusted(_THICK_PX, _THICK_PX, -_THICK_PX, -_THICK_PX)
+        self.setMask(QRegion(self.rect()) - QRegion(inside))  # what is inside is painted without regard to this
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(event.rect(), self.colour)
+        painter.end()
+
+
+class ChartAccess(QObject):
+    """Watches the canvas's focus: the frame is there while it came by the keyboard, until the mouse is used."""
+
+    def __init__(self, canvas: ChartCanvas, scene: Scene, reader: Reader) -> None:
+        super().__init__(canvas)
+        self._canvas, self._scene, self._reader = canvas, scene, reader
+        self.frame = FocusFrame(canvas)
+        canvas.setAccessibleName("Chart")
+        canvas.installEventFilter(self)
+        canvas.pressed.connect(self.frame.hide)
+        canvas.resized.connect(lambda: self.frame.surround(canvas.rect()))
+
+    def tell(self, series: CandleSeries | None) -> None:
+        """Say the candle that is read in full, for a screen reader."""
+        cross, bar = self._scene.crosshair, self._reader.bar
+        when = f"{cross.time_text}: " if cross is not None and bar is not None and cross.slot == bar.slot else ""
+        self._canvas.setAccessibleDescription(f"{when}{self._reader.words(series)}")
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QFocusEvent):
+            self.frame.colour = self._scene.colours.accent
+            self.frame.surround(self._canvas.rect())
+            self.frame.setVisible(event.gotFocus() and event.reason() in _BY_KEYS)
+            self.frame.raise_()
+        return False

@@ -1,0 +1,88 @@
+"""
+The measure tool: begun at a point, it follows the crosshair until it is fixed, and stays until it is cleared.
+
+Shift+drag does so with the mouse; Alt+M begins and fixes it at the crosshair wherever that came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QPointF, QRectF
+
+from app.market.series.series import CandleSeries
+from widgets.chart.interaction.price_snap import magnetised
+from widgets.chart.model.measuring import Measure, Point, measured
+from widgets.chart.painting.measure_painting import measure_rects
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_builder import difference_text
+
+
+class MeasureTool:
+    """Keeps ``scene.measure``. What changes is repainted by the frame that follows."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._follows = False
+        self._dirty: list[QRectF] = []
+
+    @property
+    def follows(self) -> bool:
+        """Whether the end moves with the crosshair."""
+        return self._follows
+
+    def begin(self, series: CandleSeries | None, position: QPointF) -> bool:
+        """Begin to measure at a place in the view; False where there is nothing to measure."""
+        pane = self._scene.pane_at(position.y())
+        if series is None or not len(series) or pane is None or not self._scene.layout.panes.contains(position):
+            return False
+        position = magnetised(self._scene, series, position)
+        start = Point(round(self._scene.time.position_at(position.x())), pane.value_at(position.y()))
+        self._become(Measure(pane.key, start, start))
+        self._follows = True
+        return True
+
+    def fix(self) -> None:
+        """Let the measure stay as it is; one that has no size goes."""
+        measure, self._follows = self._scene.measure, False
+        if measure is not None and measure.start == measure.end:
+            self.clear()
+
+    def clear(self) -> bool:
+        """Take the measure away; False where there is none."""
+        had, self._follows = self._scene.measure is not None, False
+        self._become(None)
+        return had
+
+    def follow(self, series: CandleSeries | None) -> list[QRectF]:
+        """Move the end to the crosshair, in its pane; return what of the view is to be painted anew."""
+        scene, measure, cross = self._scene, self._scene.measure, self._scene.crosshair
+        if self._follows and measure is not None and cross is not None and series is not None:
+            pane = scene.pane_at(cross.y)
+            if pane is not None and pane.key == measure.pane:
+                end = Point(cross.slot, pane.value_at(cross.y))
+                if end != measure.end:
+                    self._become(replace(measure, end=end))
+                    self.refresh(series)
+        dirty, self._dirty = self._dirty, []
+        return dirty
+
+    def refresh(self, series: CandleSeries | None) -> list[QRectF]:
+        """Say again what lies between, as candles may have changed; return what is to be painted anew."""
+        scene, measure = self._scene, self._scene.measure
+        if measure is None or series is None or measure.pane not in [pane.key for pane in scene.panes]:
+            return []
+        difference = difference_text(scene, scene.pane(measure.pane), abs(measure.end.value - measure.start.value))
+        lines = measured(measure, series, scene.symbol, difference)
+        if lines == measure.lines:
+            return []
+        before = measure_rects(scene, measure)
+        scene.measure = replace(measure, lines=lines)
+        changed = before + measure_rects(scene, scene.measure)
+        self._dirty += changed
+        return changed
+
+    def _become(self, measure: Measure | None) -> None:
+        self._dirty += measure_rects(self._scene, self._scene.measure)
+        self._scene.measure = measure
+        self._dirty += measure_rects(self._scene, measure)

@@ -1,0 +1,26 @@
+"""The magnet: a pointer near a candle's prices is taken to the nearest of them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF
+
+from app.market.series.series import CandleSeries
+from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_builder import bar_at
+
+_REACH_PX = 32.0
+
+
+def magnetised(scene: Scene, series: CandleSeries, position: QPointF) -> QPointF:
+    """Return a place in the view, moved up or down to the nearest of open, high, low and close, if one is near."""
+    pane = scene.pane_at(position.y())
+    if not scene.magnet or pane is None or pane.key != PRICE:
+        return position
+    bar = bar_at(series, round(scene.time.position_at(position.x())))
+    if bar is None:
+        return position
+    heights = [pane.y_of(price) for price in (bar.open, bar.high, bar.low, bar.close)]
+    nearest = min(heights, key=lambda y: abs(y - position.y()))
+    reached = abs(nearest - position.y()) <= _REACH_PX and pane.rect.top() <= nearest < pane.rect.bottom()
+    return QPointF(position.x(), nearest) if reached else position

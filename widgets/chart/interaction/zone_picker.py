@@ -1,0 +1,130 @@
+"""The control in the chart's corner that says how far its times are from UTC, and the list to choose a zone from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QListView, QToolButton, QWidget
+
+from widgets.chart.scales.zones import Zone, offset_text, zone_named, zone_names
+from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, RowDelegate, RowModel
+from widgets.theme import style
+from widgets.theme.palettes import Palette
+
+
+class ZoneButton(QToolButton):
+    """Says a zone's distance from UTC; to be pressed for another zone."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+
+    def show_zone(self, zone: Zone, now_us: int) -> None:
+        """Say this zone, as it is at that time, UTC microseconds. Costs nothing where that is said already."""
+        text = offset_text(zone.rules, now_us)
+        name = f"Time zone: {zone.title}"
+        if self.text() != text or self.accessibleName() != name:
+            self.setText(text)
+            self.setAccessibleName(name)
+            self.setToolTip(f"{name}\nDays and longer candles are the exchange's own, in UTC")
+
+    def set_palette(self, palette: Palette) -> None:
+        self.setStyleSheet(
+            f"QToolButton {{ color: {palette.dim}; background: {palette.background}; border: 1px solid transparent;"
+            " border-radius: 4px; padding: 0; }"
+            f"QToolButton:hover {{ color: {palette.text}; background: {palette.raised}; }}"
+            f"QToolButton:focus {{ border-color: {palette.accent}; }}"
+        )
+
+
+class ZoneRow(NamedTuple):
+    """A zone, and its distance from UTC in words."""
+
+    zone: Zone
+    offset: str
+
+    def has(self, words: list[str]) -> bool:
+        """Whether all of these are in its names or its distance."""
+        said = _folded(f"{self.zone.name} {self.zone.title} {self.offset}")
+        return all(word in said or word.replace("_", " ") in said for word in words)
+
+
+class ZonePicker(ListPicker):
+    """
+    Search over all time zones, by place or by distance from UTC.
+
+    Signals:
+        zone_chosen(str): a zone's name.
+    """
+
+    zone_chosen = Signal(str)
+
+    SIZE = QSize(320, 400)
+    _delegate: _ZoneDelegate
+
+    def __init__(self, window: QWidget, now_us: Callable[[], int]) -> None:
+        super().__init__(window, _ZoneModel(), _ZoneDelegate())
+        self.setAccessibleName("Choose a time zone")
+        self._now_us = now_us
+        self._zones: list[ZoneRow] = []
+        self.edit.setAccessibleName("Search time zones")
+        self.edit.setPlaceholderText("Search time zones: berlin, utc+9 …")
+        self.list.setAccessibleName("Matching time zones")
+        self.edit.textChanged.connect(self._refresh)
+
+    def open_above(self, chosen: Zone, bottom_right: QPoint) -> None:
+        """Open over that point of the window, with ``chosen`` marked."""
+        now_us = self._now_us()
+        self._zones = [ZoneRow(zone, offset_text(zone.rules, now_us)) for zone in map(zone_named, zone_names())]
+        self._delegate.chosen = chosen.name
+        self.edit.clear()
+        self._refresh()
+        self._select(next((at for at, row in enumerate(self._zones) if row.zone == chosen), 0))
+        size = self.sizeHint()
+        self.open_at(bottom_right - QPoint(size.width(), size.height()), self.edit)
+        self.list.scrollTo(self.list.currentIndex(), QListView.ScrollHint.PositionAtCenter)
+
+    def _refresh(self) -> None:
+        text = self.edit.text().strip()
+        words = _folded(text).split()
+        self._show_rows([row for row in self._zones if row.has(words)], f"No time zone matches “{text}”.")
+        self._select(0)
+
+    def _choose(self) -> None:
+        row: ZoneRow | None = self._current()
+        if row is not None:
+            self.dismiss()
+            self.zone_chosen.emit(row.zone.name)
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace("-", "−")
+
+
+class _ZoneModel(RowModel[ZoneRow]):
+    def title(self, row: ZoneRow) -> str:
+        return row.zone.title
+
+    def spoken(self, row: ZoneRow) -> str:
+        return f"{row.zone.title}, {row.offset}"
+
+
+class _ZoneDelegate(RowDelegate):
+    """Draws a zone: its place, and at the right its distance from UTC."""
+
+    ROW_PX = 30
+    chosen = ""
+
+    def paint_row(self, painter: QPainter, rect: QRect, index: Index) -> None:
+        row: ZoneRow = index.data(ROW_ROLE)
+        inner, middle = rect.adjusted(12, 0, -12, 0), Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(style.font())
+        painter.setPen(QColor(self.palette.accent if row.zone.name == self.chosen else self.palette.text))
+        painter.drawText(inner, middle, row.zone.title)
+        painter.setFont(style.font(style.SMALL_PX))
+        painter.setPen(QColor(self.palette.dim))
+        painter.drawText(inner, middle | Qt.AlignmentFlag.AlignRight, row.offset)

@@ -1,0 +1,42 @@
+"""
+Values of the chart as text for other programs: plain numbers, ISO times with their offset, candles as a table. Pure.
+"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from app.market.interval import SECOND_US
+from app.market.series.series import Bar
+from app.market.symbol import Symbol
+from widgets.chart.scales.local_time import moment
+
+_UNKNOWN_DECIMALS = 8
+
+
+def price_as_text(price: float, symbol: Symbol | None) -> str:
+    """Return a price with the symbol's decimals and nothing else: ``"61802.57"``."""
+    return f"{price:.{symbol.price_decimals if symbol else _UNKNOWN_DECIMALS}f}"
+
+
+def time_as_text(time_us: int, rules: tzinfo) -> str:
+    """Return a time as ``"2024-08-08T23:30:00+02:00"``."""
+    return moment(time_us // SECOND_US, rules).isoformat()
+
+
+def candle_as_text(bar: Bar, symbol: Symbol, rules: tzinfo) -> str:
+    """Return a candle as two lines, names and values, separated by tabs: what a spreadsheet takes."""
+    decimals = symbol.quantity_decimals
+    fields = {
+        "symbol": symbol.name,
+        "open_time": time_as_text(bar.open_time_us, rules),
+        "open": price_as_text(bar.open, symbol),
+        "high": price_as_text(bar.high, symbol),
+        "low": price_as_text(bar.low, symbol),
+        "close": price_as_text(bar.close, symbol),
+        "volume": f"{bar.volume:.{decimals}f}",
+        "trades": str(bar.trades),
+        "taker_buy_volume": f"{bar.taker_buy_volume:.{decimals}f}",
+        "complete": str(bar.complete).lower(),
+    }
+    return "\t".join(fields) + "\n" + "\t".join(fields.values())

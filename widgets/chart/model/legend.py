@@ -1,0 +1,119 @@
+"""What the legend says about one candle, and what it leaves out where there is little room. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from app.market.candle import CandleSource
+from app.market.interval import Interval
+from app.market.series.series import Bar
+from app.market.symbol import Symbol
+from widgets.chart.scales.value_marks import format_price
+
+
+class Tone(Enum):
+    """How a piece of text looks."""
+
+    TITLE = "title"
+    LABEL = "label"
+    VALUE = "value"
+    RISING = "rising"
+    FALLING = "falling"
+    WARNING = "warning"
+    FAINT = "faint"
+
+
+class Piece(NamedTuple):
+    """One run of text. Pieces of one ``field`` stay together; the highest ``rank`` goes first where room is short."""
+
+    text: str
+    tone: Tone
+    field: str
+    rank: int
+
+
+def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: int = 0) -> list[Piece]:
+    """Return the legend of a candle, left to right. ``missing``: trades known to be missing in it."""
+    pieces = [Piece(f"{symbol.display_name} · {interval.name}", Tone.TITLE, "title", 0)]
+    if bar is None:
+        return pieces
+    decimals = symbol.price_decimals
+    for label, price, rank in (("O", bar.open, 4), ("H", bar.high, 3), ("L", bar.low, 3)):
+        pieces += _field(label, format_price(price, decimals), Tone.VALUE, rank)
+    direction = Tone.RISING if bar.close >= bar.open else Tone.FALLING
+    pieces += _field("C", format_price(bar.close, decimals), direction, 1)
+    pieces.append(Piece(_change(bar, decimals), direction, "change", 2))
+    pieces += _field("V", format_quantity(bar.volume, symbol.quantity_decimals), Tone.VALUE, 5)
+    pieces += _field("Trades", f"{bar.trades:,}", Tone.VALUE, 6)
+    if bar.volume > 0 and bar.taker_buy_volume > 0:
+        pieces += _field("Taker buys", f"{bar.taker_buy_volume / bar.volume * 100:.0f} %", Tone.VALUE, 7)
+    pieces.append(_completeness(bar, missing))
+    return pieces
+
+
+def _field(label: str, value: str, tone: Tone, rank: int) -> list[Piece]:
+    return [Piece(label, Tone.LABEL, label, rank), Piece(value, tone, label, rank)]
+
+
+def _change(bar: Bar, decimals: int) -> str:
+    change = bar.close - bar.open
+    sign = "+" if change > 0 else "−" if change < 0 else ""
+    percent = abs(change) / bar.open * 100 if bar.open else 0.0
+    return f"{sign}{format_price(abs(change), decimals)} ({sign}{percent:.2f} %)"
+
+
+def _completeness(bar: Bar, missing: int) -> Piece:
+    if not bar.complete or missing:
+        trades = "trade" if missing == 1 else "trades"
+        text = f"incomplete, {missing:,} {trades} missing" if missing else "incomplete"
+        return Piece(text, Tone.WARNING, "complete", 1)
+    if bar.source is CandleSource.MIXED:
+        return Piece("klines and trades", Tone.FAINT, "complete", 6)
+    if bar.source is CandleSource.KLINE:
+        return Piece("exchange kline", Tone.FAINT, "complete", 6)
+    return Piece("✓ complete", Tone.FAINT, "complete", 6)
+
+
+def format_quantity(quantity: float, decimals: int) -> str:
+    """Return a quantity in at most three decimals, or, from a million up, in millions or billions."""
+    if quantity < 0:
+        return f"−{format_quantity(-quantity, decimals)}"
+    for size, letter in ((1e9, "B"), (1e6, "M")):
+        if quantity >= size:
+            return f"{quantity / size:,.3f} {letter}"
+    return f"{quantity:,.{min(decimals, 3)}f}"
+
+
+def format_axis_quantity(quantity: float) -> str:
+    """Return a round quantity as an axis says it: ``1.5 K``, ``20 M``, ``0.05``."""
+    if quantity < 0:
+        return f"−{format_axis_quantity(-quantity)}"
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if quantity >= size:
+            return f"{quantity / size:,.6g} {letter}"
+    return f"{quantity:,.6g}" if quantity >= 1e-4 or quantity == 0 else f"{quantity:.8f}".rstrip("0")
+
+
+def volume_title(symbol: Symbol, bar: Bar | None) -> list[Piece]:
+    """Return the volume pane's title row for a candle."""
+    if bar is None:
+        return []
+    quantity = format_quantity(bar.volume, symbol.quantity_decimals)
+    return [
+        Piece("Volume", Tone.LABEL, "volume", 0),
+        Piece(f"{quantity} {symbol.base}".rstrip(), Tone.VALUE, "volume", 0),
+    ]
+
+
+def fitting(pieces: Sequence[Piece], width: float, measure: Callable[[Sequence[Piece]], float]) -> list[Piece]:
+    """Return the pieces that fit in ``width``, giving up whole fields, highest rank first and from the right."""
+    kept = list(pieces)
+    while len(kept) > 1 and measure(kept) > width:
+        worst = max(piece.rank for piece in kept)
+        field = next(piece.field for piece in reversed(kept) if piece.rank == worst)
+        if worst == 0:
+            break
+        kept = [piece for piece in kept if piece.field != field]
+    return kept

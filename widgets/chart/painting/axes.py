@@ -1,0 +1,230 @@
+"""
+The axes, painted directly: a hairline, the grid's labels, and over those the last price and the crosshair.
+
+pyqtgraph's AxisItem lays its text out anew on every change of range; here each text is laid out once. A grid label that
+a live label would cover is left out rather than cut.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QPainter
+
+from widgets.chart.painting.device_pixels import DevicePixels
+from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_item import SceneItem
+from widgets.chart.painting.text_cache import PlacedText
+
+LABEL_PADDING_PX = 10.0
+AUTOMATIC = "Auto"
+_LABEL_MARGIN_PX, _VALUE_MARGIN_PX = 3.0, 2.0
+
+
+def last_label_rect(scene: Scene) -> QRectF:
+    """Return where the last price stands on its axis: at its height, or at the edge beyond which that is."""
+    axis, styles = scene.layout.value_axis, scene.styles
+    if scene.last is None or not scene.last_text:
+        return QRectF()
+    height = styles.small_bold.height + 2 * _LABEL_MARGIN_PX
+    above = height / 2
+    if scene.countdown:
+        height += styles.tiny.height
+    pane = scene.price.rect
+    top = min(max(scene.price.y_of(scene.last.close) - above, pane.top()), pane.bottom() - height)
+    return QRectF(axis.left(), top, axis.width(), height)
+
+
+def value_label_height(scene: Scene) -> float:
+    """Return how high the label of an indicator's value is, in logical pixels."""
+    return scene.styles.small.height + 2 * _VALUE_MARGIN_PX
+
+
+def countdown_rect(scene: Scene) -> QRectF:
+    """Return the part of the last price's label in which the countdown stands; empty where there is none."""
+    label, height = last_label_rect(scene), scene.styles.tiny.height
+    return QRectF(label.left(), label.bottom() - height - _LABEL_MARGIN_PX, label.width(), height + _LABEL_MARGIN_PX)
+
+
+def automatic_rect(scene: Scene, pane: Pane) -> QRectF:
+    """Return where a pane's axis that was stretched by hand offers to fit again; empty where it does fit."""
+    if pane.view.auto:
+        return QRectF()
+    axis, style = scene.layout.value_axis, scene.styles.tiny
+    width, height = style.width(AUTOMATIC) + LABEL_PADDING_PX, style.height + 2 * _VALUE_MARGIN_PX
+    if pane.rect.height() < 3 * height or axis.width() < width:
+        return QRectF()
+    left, inside = axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.adjusted(0, 4, 0, -4)
+    rect = QRectF(left, inside.bottom() - height, width, height)
+    if pane is scene.price and last_label_rect(scene).adjusted(0, -1, 0, 1).intersects(rect):
+        rect.moveTop(inside.top())  # the last price stands at the edge beyond which it is
+    return rect
+
+
+def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
+    """Return where the crosshair's value and time stand on the axes; empty without a crosshair."""
+    cross, styles, layout = scene.crosshair, scene.styles, scene.layout
+    if cross is None:
+        return QRectF(), QRectF()
+    height = styles.small.height + 2 * _LABEL_MARGIN_PX
+    value = QRectF(layout.value_axis.left(), cross.y - height / 2, layout.value_axis.width(), height)
+    width = styles.small.width(cross.time_text) + 2 * LABEL_PADDING_PX
+    x = scene.time.x_of(cross.slot)
+    left = max(0.0, min(x - width / 2, layout.panes.width() - width))
+    return value, QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
+
+
+class _Axis(SceneItem):
+    """An axis in a part of the scene's layout: a hairline, and labels beside it."""
+
+    title = "an axis"
+
+    @property
+    @abstractmethod
+    def _rect(self) -> QRectF:
+        """Where the axis is, in the view's logical pixels."""
+
+    def boundingRect(self) -> QRectF:
+        return self._rect
+
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
+        if self._rect.isEmpty() or not self._scene.is_exposed(self._rect):
+            return
+        painter.setClipRect(pixels.rect(self._rect))
+        self._paint_line(painter, pixels)
+        self._paint_labels(painter, pixels)
+        pixels.device()
+
+    @abstractmethod
+    def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint the hairline between the axis and the panes, in device pixels."""
+
+    @abstractmethod
+    def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint the grid's labels, and over those the live ones."""
+
+
+def _fill(painter: QPainter, pixels: DevicePixels, rect: QRectF, colour: QColor) -> None:
+    pixels.device()
+    painter.fillRect(pixels.rect(rect), colour)
+    pixels.logical()
+
+
+class ValueAxis(_Axis):
+    """The panes' values at the right."""
+
+    @property
+    def _rect(self) -> QRectF:
+        return self._scene.layout.value_axis
+
+    def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
+        rect = pixels.rect(self._rect)
+        scene, line, colour = self._scene, pixels.line, self._scene.colours.line
+        painter.fillRect(rect.left(), rect.top(), line, rect.height(), colour)
+        for pane in scene.panes[:-1]:
+            painter.fillRect(rect.left(), pixels.y(pane.rect.bottom()) - line // 2, rect.width(), line, colour)
+
+    def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene = self._scene
+        last, (cross, _) = last_label_rect(scene), crosshair_label_rects(scene)
+        pixels.logical()
+        marks = [mark for pane in scene.panes for mark in self._marks(pane, last, cross)]
+        scene.styles.small.draw_all(painter, pixels, marks, scene.colours.dim)
+        for pane in scene.panes:
+            self._paint_automatic(painter, pixels, pane)
+        self._paint_values(painter, pixels)
+        if not last.isEmpty():
+            self._paint_last(painter, pixels, last)
+        if scene.crosshair is not None:
+            _fill(painter, pixels, cross, scene.colours.label)
+            self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
+
+    def _marks(self, pane: Pane, last: QRectF, cross: QRectF) -> list[PlacedText]:
+        """Return the pane's marks but those that a label would cut."""
+        style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
+        reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
+        first = max(pane.rect.top() + reach, seen.top() - reach)
+        end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
+        labels = (last, cross, automatic_rect(self._scene, pane), *(label.rect for label in pane.labels))
+        covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
+        return [
+            (tick.text, right - style.width(tick.text), y)
+            for tick, y in zip(pane.ticks, pane.tick_ys.tolist(), strict=True)
+            if first <= y <= end and not any(above < y < below for above, below in covered)
+        ]
+
+    def _paint_automatic(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+        rect, scene = automatic_rect(self._scene, pane), self._scene
+        if not rect.isEmpty() and scene.is_exposed(rect):
+            _fill(painter, pixels, rect, scene.colours.label)
+            x = rect.left() + LABEL_PADDING_PX / 2
+            scene.styles.tiny.draw(painter, pixels, AUTOMATIC, x, rect.center().y(), scene.colours.text)
+
+    def _paint_values(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint the indicators' labels: all grounds, then all texts of an ink, because each change costs."""
+        style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
+        labels = [label for pane in self._scene.panes for label in pane.labels]
+        if not labels:
+            return
+        pixels.device()
+        inks: dict[int, tuple[QColor, list[PlacedText]]] = {}
+        for text, ground, ink, rect in labels:
+            painter.fillRect(pixels.rect(rect), ground)
+            placed = text, right - style.width(text), rect.top() + rect.height() / 2
+            inks.setdefault(ink.rgb(), (ink, []))[1].append(placed)
+        pixels.logical()
+        for ink, texts in inks.values():
+            style.draw_all(painter, pixels, texts, ink)
+
+    def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
+        scene = self._scene
+        colours, styles = scene.colours, scene.styles
+        rising = scene.last_is_rising
+        ground, ink = (colours.rising, colours.on_rising) if rising else (colours.falling, colours.on_falling)
+        _fill(painter, pixels, rect, ground)
+        y = rect.top() + _LABEL_MARGIN_PX + styles.small_bold.height / 2
+        self._draw_right(painter, pixels, scene.last_text, y, ink, bold=True)
+        if scene.countdown:
+            y += (styles.small_bold.height + styles.tiny.height) / 2
+            x = self._rect.right() - LABEL_PADDING_PX - styles.tiny.width(scene.countdown)
+            styles.tiny.draw(painter, pixels, scene.countdown, x, y, ink)
+
+    def _draw_right(
+        self, painter: QPainter, pixels: DevicePixels, text: str, y: float, colour: QColor, *, bold: bool = False
+    ) -> None:
+        style = self._scene.styles.small_bold if bold else self._scene.styles.small
+        style.draw(painter, pixels, text, self._rect.right() - LABEL_PADDING_PX - style.width(text), y, colour)
+
+
+class TimeAxis(_Axis):
+    """Times below."""
+
+    @property
+    def _rect(self) -> QRectF:
+        return self._scene.layout.time_axis
+
+    def _paint_line(self, painter: QPainter, pixels: DevicePixels) -> None:
+        rect, panes = pixels.rect(self._rect), self._scene.layout.panes
+        colour, line = self._scene.colours.line, pixels.line
+        painter.fillRect(rect.left(), rect.top(), rect.width(), line, colour)
+        painter.fillRect(pixels.x(panes.right()), rect.top(), line, rect.height(), colour)
+
+    def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene, styles = self._scene, self._scene.styles
+        _, cross = crosshair_label_rects(scene)
+        middle, right = self._rect.center().y(), scene.layout.panes.right()
+        pixels.logical()
+        texts: tuple[list[PlacedText], list[PlacedText]] = [], []
+        for tick, x in zip(scene.time_ticks, scene.tick_xs.tolist(), strict=True):
+            width = (styles.small_bold if tick.bold else styles.small).width(tick.text)
+            left = x - width / 2
+            if left >= 0 and left + width <= right and not (left < cross.right() and left + width > cross.left()):
+                texts[tick.bold].append((tick.text, left, middle))
+        styles.small.draw_all(painter, pixels, texts[False], scene.colours.dim)
+        styles.small_bold.draw_all(painter, pixels, texts[True], scene.colours.text)
+        if scene.crosshair is not None:
+            _fill(painter, pixels, cross, scene.colours.label)
+            x = cross.left() + LABEL_PADDING_PX
+            styles.small.draw(painter, pixels, scene.crosshair.time_text, x, middle, scene.colours.text)

@@ -1,0 +1,240 @@
+"""
+The view that holds the chart's items, and repaints what it is told to.
+
+A ViewBox a pane, made when it is first asked for, carries the pane's range (x: slots; y: values), so that any
+pyqtgraph item can be added to it; it is set explicitly and never ranges itself. While nothing was added to one, it is
+not painted, and brought up to date only when asked for: that alone is a third of a frame. The chart's own items stand
+beside them in the view's logical pixels, and while they are alone the canvas paints them itself: Qt's scene takes a
+quarter of a frame for its bookkeeping and its copy of the background. Nothing repaints by itself (NoViewportUpdate): a
+frame says what is dirty, and has it painted before it ends. Qt would do that 5 ms and a turn of the event loop later,
+which is long under a flood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QRegion,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
+
+from widgets.chart.painting.axes import TimeAxis, ValueAxis
+from widgets.chart.painting.chart_overlay import Overlay
+from widgets.chart.painting.device_pixels import DevicePixels
+from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.panes_item import PanesItem
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_item import SceneItem
+
+
+class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph has no types
+    """
+    Paints a `Scene`. Events go out as signals, positions in logical pixels of the view.
+
+    ``paint_count`` counts the paints of the viewport.
+
+    Signals:
+        painted(QRegion): that part of the viewport was painted.
+        resized(): the viewport has another size.
+        pressed(QPointF, modifiers), dragged(QPointF), released(QPointF): the left button.
+        side_button_pressed(button): any other button.
+        hovered(QPointF), left(): the mouse, with a button or without.
+        double_clicked(QPointF): with the left button.
+        menu_requested(QPointF, QPoint): the context menu, for that place, to open at that point of the screen.
+        wheel_turned(QWheelEvent), key_pressed(QKeyEvent): accepted by the receiver, or passed on.
+    """
+
+    painted = Signal(QRegion)
+    resized = Signal()
+    pressed = Signal(QPointF, object)
+    dragged = Signal(QPointF)
+    released = Signal(QPointF)
+    side_button_pressed = Signal(object)
+    hovered = Signal(QPointF)
+    left = Signal()
+    double_clicked = Signal(QPointF)
+    wheel_turned = Signal(QWheelEvent)
+    key_pressed = Signal(QKeyEvent)
+    menu_requested = Signal(QPointF, QPoint)
+
+    def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=scene.colours.background)
+        self.paint_count = 0
+        self._marked: QRegion | None = None  # by the frame that runs, if any
+        self._drawn = scene
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
+        # The scene's background covers everything: Qt need not fill it before.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.viewport().setAutoFillBackground(False)
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self._boxes: dict[str, pg.ViewBox] = {}
+        self._items: tuple[SceneItem, ...] = (
+            PanesItem(scene),
+            Overlay(scene),
+            ValueAxis(scene),
+            TimeAxis(scene),
+        )
+        for depth, item in enumerate(self._items):
+            item.setZValue(2 * depth)
+            self.scene().addItem(item)
+
+    def add_item(self, item: SceneItem) -> None:
+        """Add an item over the others; like those it paints in the view's logical pixels, what the scene says."""
+        item.setZValue(2 * len(self._items))
+        self._items = (*self._items, item)
+        self.scene().addItem(item)
+
+    @property
+    def parts(self) -> Sequence[object]:
+        """The chart's own items."""
+        return self._items
+
+    def place_items(self) -> None:
+        """Follow a change of the scene's layout."""
+        for item in self._items:
+            item.prepareGeometryChange()
+        for key, box in self._boxes.items():
+            if any(pane.key == key for pane in self._drawn.panes):
+                box.setGeometry(self._drawn.pane(key).rect)
+
+    def box_of(self, key: str) -> pg.ViewBox:
+        """Return a pane's ViewBox, with the range of the last frame. Raises KeyError where there is no such pane."""
+        pane = self._drawn.pane(key)
+        if key not in self._boxes:
+            box: pg.ViewBox = _view_box()
+            self._boxes[key] = box
+            box.setZValue(1)  # over the panes' figures, under what is read
+            box.setVisible(False)
+            self.scene().addItem(box)
+            box.setGeometry(pane.rect)
+        self._bring_range(pane)
+        return self._boxes[key]
+
+    def show_ranges(self) -> None:
+        """Follow a change of the scene's ranges."""
+        for key, box in self._boxes.items():
+            # Not addedItems: those leave out what was added with ignoreBounds.
+            pane = next((pane for pane in self._drawn.panes if pane.key == key), None)
+            in_use = pane is not None and bool(box.childGroup.childItems())
+            box.setVisible(in_use)
+            if in_use and pane is not None:
+                self._bring_range(pane)
+
+    def _bring_range(self, pane: Pane) -> None:
+        time, view = self._drawn.time, pane.view
+        self._boxes[pane.key].setRange(xRange=(time.left, time.right), yRange=view.ends, padding=0)
+        self._boxes[pane.key].invertY(view.inverted)
+
+    @contextmanager
+    def painting_at_once(self) -> Iterator[None]:
+        """Paint, as this ends, what is marked meanwhile, instead of when Qt next gets to it."""
+        if self._marked is not None:
+            yield  # within another
+            return
+        self._marked = QRegion()
+        try:
+            yield
+        finally:
+            marked, self._marked = self._marked, None
+            if not marked.isEmpty():
+                self.viewport().repaint(marked)
+
+    def repaint_all(self) -> None:
+        self._mark(QRegion(self.viewport().rect()))
+
+    def repaint_rects(self, rects: list[QRectF]) -> None:
+        """Mark these parts for painting, logical pixels."""
+        region = QRegion()
+        for rect in rects:
+            if not rect.isEmpty():
+                region += rect.toAlignedRect()
+        self._mark(region & QRect(0, 0, self.width(), self.height()))
+
+    def _mark(self, region: QRegion) -> None:
+        if self._marked is not None:
+            self._marked += region
+        elif not region.isEmpty():
+            self.viewport().update(region)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self.paint_count += 1
+        self._drawn.exposed = event.region()
+        if any(box.isVisible() for box in self._boxes.values()):
+            super().paintEvent(event)
+        else:
+            self._paint_items(event.region())
+        self.painted.emit(event.region())
+
+    def _paint_items(self, region: QRegion) -> None:
+        """Paint as Qt's scene would, without its bookkeeping and its own copy of the background."""
+        painter = QPainter(self.viewport())
+        painter.fillRect(region.boundingRect(), self._drawn.colours.background)
+        pixels = DevicePixels(painter)
+        try:
+            for item in self._items:
+                item.draw(painter, pixels)
+        finally:
+            painter.end()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
+
+    # pyqtgraph's scene looks for the item under the mouse at each move; the chart knows its parts without.
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.pressed.emit(event.position(), event.modifiers())
+        else:
+            self.side_button_pressed.emit(event.button())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.dragged.emit(event.position())
+        self.hovered.emit(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.released.emit(event.position())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.double_clicked.emit(event.position())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.wheel_turned.emit(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_requested.emit(QPointF(event.pos()), event.globalPos())
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        event.ignore()
+        self.key_pressed.emit(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        event.ignore()
+
+    def leaveEvent(self, event: object) -> None:
+        self.left.emit()
+
+
+def _view_box() -> pg.ViewBox:
+    box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
+    box.disableAutoRange()
+    return box

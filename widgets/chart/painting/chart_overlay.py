@@ -1,0 +1,166 @@
+"""What lies over the bars: bands of missing trades, the last price's line, the crosshair, the legend."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
+
+from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.painting.day_shading import fill_ground
+from widgets.chart.painting.device_pixels import Dashes, DevicePixels
+from widgets.chart.painting.measure_painting import paint_measure
+from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.scene import PADDING_PX, GapMark, Scene
+from widgets.chart.painting.scene_item import SceneItem
+from widgets.chart.painting.text_cache import TextStyle
+from widgets.chart.painting.title_row import TitleRow
+
+LEGEND_MIDDLE_PX = 20.0
+_GAP_TEXT_MIDDLE_PX = 42.0
+TITLE_MIDDLE_PX = 12.0
+LEGEND_ROW_PX = 20.0
+_TITLE_LEAST_PX = 40.0  # a lower pane has no title
+_HATCH_PX = 7
+_NARROWEST_GAP_PX = 3.0
+
+
+def title_rect(scene: Scene, pane: Pane) -> QRectF:
+    """Return the row of a pane's title, in the view's logical pixels."""
+    height = scene.styles.body.height + 4
+    return QRectF(0, pane.rect.top() + title_middle(pane) - height / 2, scene.layout.panes.width(), height)
+
+
+def title_middle(pane: Pane) -> float:
+    """Return how far below the pane's top the middle of its title is."""
+    return (LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX) * pane.scale
+
+
+class Overlay(SceneItem):
+    """One item over both panes."""
+
+    title = "the crosshair and the legend"
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._dashes = Dashes()
+        self._hatch: tuple[tuple[float, str], QPixmap] | None = None
+        self._rows: dict[str, TitleRow] = {}
+
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
+        panes = self._scene.layout.panes
+        if panes.isEmpty():
+            return
+        area = pixels.rect(panes)
+        painter.setClipRect(area)
+        for gap in self._scene.gaps:
+            self._paint_gap(painter, pixels, area, gap)
+        self._paint_last_line(painter, pixels, area)
+        self._paint_crosshair(painter, pixels, area)
+        paint_measure(painter, pixels, self._scene)
+        pixels.logical()
+        self._paint_gap_texts(painter, pixels)
+        for pane in self._scene.panes:
+            self._paint_title(painter, pixels, pane)
+        pixels.device()
+
+    def _paint_gap(self, painter: QPainter, pixels: DevicePixels, area: QRect, gap: GapMark) -> None:
+        left, right = (area.left() + x * pixels.scale for x in self._gap_span(gap))
+        if right <= area.left() or left >= area.left() + area.width():
+            return
+        hatch = self._hatch_tile(pixels.scale)
+        # The pattern moves with the candles.
+        shift = max(0, round(area.left() - left)) % hatch.width()
+        first = max(round(left), area.left())
+        last = min(round(right), area.left() + area.width())
+        painter.drawTiledPixmap(QRect(first, area.top(), last - first, area.height()), hatch, QPoint(shift, 0))
+
+    def _gap_span(self, gap: GapMark) -> tuple[float, float]:
+        left, right = self._scene.time.x_of(gap.left), self._scene.time.x_of(gap.right)
+        widen = max(0.0, _NARROWEST_GAP_PX - (right - left)) / 2
+        return left - widen, right + widen
+
+    def _hatch_tile(self, scale: float) -> QPixmap:
+        key = scale, self._scene.palette.warning
+        if self._hatch is None or self._hatch[0] != key:
+            self._hatch = key, _hatch_tile(round(_HATCH_PX * scale), scale, self._scene.colours.warning)
+        return self._hatch[1]
+
+    def _paint_last_line(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
+        scene = self._scene
+        if scene.last is None:
+            return
+        y = scene.price.y_of(scene.last.close)
+        if scene.price.rect.top() <= y <= scene.price.rect.bottom():
+            row, line = pixels.hairline(y * pixels.scale + pixels.dy), pixels.line
+            colour = scene.colours.rising if scene.last_is_rising else scene.colours.falling
+            strip = self._dashes.across(colour, (2 * line, 4 * line), line, area.width())
+            painter.drawPixmap(area.left(), row, strip)
+
+    def _paint_crosshair(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
+        scene, cross, line = self._scene, self._scene.crosshair, pixels.line
+        if cross is None:
+            return
+        dash, colour = (4 * line, 7 * line), scene.colours.crosshair
+        row = pixels.hairline(cross.y * pixels.scale + pixels.dy)
+        painter.drawPixmap(area.left(), row, self._dashes.across(colour, dash, line, area.width()))
+        column = pixels.hairline(area.left() + scene.time.x_of(cross.slot) * pixels.scale)
+        painter.drawPixmap(column, area.top(), self._dashes.down(colour, dash, line, area.height()))
+
+    def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene, style = self._scene, self._scene.styles.small
+        pane, free_from = scene.price.rect, 0.0
+        middle = pane.top() + (_GAP_TEXT_MIDDLE_PX + scene.legend_rows * LEGEND_ROW_PX) * scene.styles.scale
+        for gap in scene.gaps:
+            left, right = self._gap_span(gap)
+            width = style.width(gap.text)
+            if right < 0 or left > pane.width() or width + 2 * PADDING_PX > pane.width():
+                continue
+            x = min(max((left + right - width) / 2, PADDING_PX), pane.width() - width - PADDING_PX)
+            if x >= free_from:
+                if self._chip(painter, x, middle, width, style):
+                    style.draw(painter, pixels, gap.text, x, middle, scene.colours.warning)
+                free_from = x + width + PADDING_PX
+
+    def _paint_title(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+        scene = self._scene
+        if pane.rect.height() < _TITLE_LEAST_PX and pane.key != PRICE:
+            return
+        middle = pane.rect.top() + title_middle(pane)
+        self._paint_choice(painter, pane, middle)
+        row = self._row(pane)
+        if self._chip(painter, PADDING_PX, middle, row.width, scene.styles.body):
+            row.draw(painter, pixels, scene, middle)
+
+    def _row(self, pane: Pane) -> TitleRow:
+        """Return the pane's title laid out, as before where it is the same."""
+        row = self._rows.get(pane.key)
+        if row is None or row.pieces is not pane.title or row.styles is not self._scene.styles:
+            row = self._rows[pane.key] = TitleRow(self._scene.styles, pane.title)
+        return row
+
+    def _paint_choice(self, painter: QPainter, pane: Pane, middle: float) -> None:
+        if pane.key == self._scene.chosen:
+            height = self._scene.styles.body.height
+            painter.fillRect(QRectF(0, middle - height / 2, 3, height), self._scene.colours.accent)
+
+    def _chip(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> bool:
+        """Clear the ground under a text, so that no line runs through its letters; False where it need not be drawn."""
+        rect = QRectF(x - 4, middle - style.height / 2, width + 8, style.height)
+        if width <= 0 or not self._scene.is_exposed(rect):
+            return False
+        fill_ground(painter, self._scene, rect)
+        return True
+
+
+def _hatch_tile(size: int, scale: float, colour: QColor) -> QPixmap:
+    tile = QPixmap(size, size)
+    tile.fill(Qt.GlobalColor.transparent)
+    faint = QColor(colour)
+    faint.setAlphaF(0.38)
+    painter = QPainter(tile)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(faint, scale))
+    for shift in (-size, 0, size):
+        painter.drawLine(shift - 1, size + 1, shift + size + 1, -1)
+    painter.end()
+    return tile

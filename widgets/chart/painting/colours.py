@@ -1,0 +1,53 @@
+"""The colours of one frame, derived from the palette."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QColor
+
+from widgets.chart.model.legend import Tone
+from widgets.chart.painting.device_pixels import contrast, mixed
+from widgets.theme.palettes import Palette
+
+_LEAST_CONTRAST = 2.6
+
+
+class Colours:
+    """The palette's colours as the items need them, mixed once."""
+
+    def __init__(self, palette: Palette) -> None:
+        self.background = QColor(palette.background)
+        self.grid, self.line = QColor(palette.grid), QColor(palette.line)
+        self.text, self.dim, self.faint = QColor(palette.text), QColor(palette.dim), QColor(palette.faint)
+        self.rising, self.falling = QColor(palette.rising), QColor(palette.falling)
+        self.on_rising, self.on_falling = _text_on(self.rising), _text_on(self.falling)
+        self.warning = QColor(palette.warning)
+        self.label = mixed(palette.background, palette.text, 0.16)
+        self.shade = mixed(palette.background, palette.text, 0.035)
+        self.tones = {
+            Tone.TITLE: self.text,
+            Tone.LABEL: self.dim,
+            Tone.VALUE: self.text,
+            Tone.RISING: self.rising,
+            Tone.FALLING: self.falling,
+            Tone.WARNING: self.warning,
+            Tone.FAINT: self.dim,
+        }
+        self.accent = QColor(palette.accent)
+        self.crosshair = mixed(palette.background, palette.text, 0.45)
+        self.level = mixed(palette.background, palette.text, 0.28)
+        # Falling or rising, complete or not: index with [rising][complete].
+        self.candles = _faded(palette, 1.0, 0.4)
+        self.volumes = _faded(palette, 0.5, 0.22)
+
+
+def _text_on(ground: QColor) -> QColor:
+    """Return the colour of text on a label of that colour: white, or where that is hard to read, nearly black."""
+    white = QColor("#ffffff")
+    return white if contrast(white, ground) >= _LEAST_CONTRAST else QColor("#0e1217")
+
+
+def _faded(palette: Palette, complete: float, incomplete: float) -> tuple[tuple[QColor, QColor], ...]:
+    return tuple(
+        (mixed(palette.background, colour, incomplete), mixed(palette.background, colour, complete))
+        for colour in (palette.falling, palette.rising)
+    )

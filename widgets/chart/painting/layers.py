@@ -1,0 +1,103 @@
+"""What is drawn of the series itself: its prices, in one of several kinds, and its volume."""
+
+from __future__ import annotations
+
+from app.market.series.series import CandleSeries
+from widgets.chart.model.chart_style import Kind
+from widgets.chart.model.derived_bars import DerivedBars, closes_only, heikin_ashi
+from widgets.chart.painting.pane import Window
+from widgets.chart.painting.pane_brush import PaneBrush
+from widgets.chart.painting.price_styles import groups, paint_area, paint_bars, paint_candles, paint_hollow, paint_line
+from widgets.chart.painting.scene import NO_BARS
+from widgets.chart.scales.value_scale import ValueView, volume_top
+
+_RULES = {Kind.HEIKIN_ASHI: heikin_ashi, Kind.LINE: closes_only, Kind.AREA: closes_only}
+_PAINTS = {
+    Kind.CANDLES: paint_candles,
+    Kind.HOLLOW: paint_hollow,
+    Kind.BARS: paint_bars,
+    Kind.HEIKIN_ASHI: paint_candles,
+    Kind.LINE: paint_line,
+    Kind.AREA: paint_area,
+}
+_UNDERLAID_HEIGHT = 6.0  # of volume behind prices: this part of the pane
+
+
+class PriceBars:
+    """The series' prices."""
+
+    title = "the prices"
+
+    def __init__(self) -> None:
+        self._bars = NO_BARS
+        self._derived: DerivedBars | None = None
+        self._kind = Kind.CANDLES
+
+    def set_kind(self, kind: Kind) -> None:
+        """Draw them so from the next frame on."""
+        if kind is not self._kind:
+            self._kind = kind
+            self._derived = DerivedBars(_RULES[kind]) if kind in _RULES else None
+
+    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+        # From a bar before on: a line comes from there, and a hollow candle's colour.
+        first = window.first_slot - window.bars.span
+        if self._derived is not None:
+            self._derived.follow(series)
+            self._bars = self._derived.bars_between(first, window.last_slot + window.bars.span, window.level)
+        elif self._kind is Kind.HOLLOW:
+            self._bars = series.bars_between(first, window.last_slot, window.level)
+        else:
+            self._bars = window.bars
+
+    def extent(self) -> tuple[float, float] | None:
+        bars = self._bars
+        return (float(bars.low.min()), float(bars.high.max())) if len(bars.slot) else None
+
+    def paint_behind(self, brush: PaneBrush) -> None:
+        """Nothing: prices stand on the grid."""
+
+    def paint(self, brush: PaneBrush) -> None:
+        # Else the bar before counts: for the colour of a hollow candle, for where a line comes from.
+        each_alone = self._kind in (Kind.CANDLES, Kind.HEIKIN_ASHI, Kind.BARS)
+        bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
+        _PAINTS[self._kind](brush, bars)
+
+
+class Volume:
+    """
+    Volume as columns, faint: in the colours of their candles' direction, or split into what takers bought and sold.
+
+    ``underlaid``: behind the prices of another pane, on an axis of its own, in the lowest sixth.
+    """
+
+    title = "the volume"
+
+    def __init__(self, *, underlaid: bool = False) -> None:
+        self.takers = False
+        self._bars = NO_BARS
+        self._view = ValueView(grounded=True) if underlaid else None
+
+    @property
+    def view(self) -> ValueView | None:
+        """Its own axis, where it stands behind the prices."""
+        return self._view
+
+    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+        self._bars = window.bars
+        if self._view is not None:
+            self._view.high = volume_top(self._bars) * _UNDERLAID_HEIGHT
+
+    def extent(self) -> tuple[float, float] | None:
+        return None if self._view is not None else (0.0, volume_top(self._bars))
+
+    def paint_behind(self, brush: PaneBrush) -> None:
+        """Nothing: columns stand on the grid."""
+
+    def paint(self, brush: PaneBrush) -> None:
+        bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes
+        rects, shown = brush.column_rects(bars, bars.volume, view=self._view)
+        for rising, complete, rows in groups(bars):
+            brush.fill(colours[rising and not self.takers][complete], rects.take((rows & shown).nonzero()[0], axis=0))
+            if self.takers:
+                brush.columns_from(colours[True][complete], bars, bars.taker_buy_volume, where=rows, view=self._view)

@@ -1,0 +1,255 @@
+"""
+What a layer paints with: figures over slots and values, drawn into one pane without a Python loop per bar.
+
+Bars come as `BarColumns`, at the level of detail that the pixels allow, and each figure draws them rightly at every
+level: a line, where a bar stands for many values, covers all that lie between the lowest and the highest of them.
+Everything but slanted lines is whole rectangles in device pixels (see `pixels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF
+
+from app.market.series.series import BarColumns
+from widgets.chart.painting.bar_geometry import Columns, Pixels, bar_columns, middles, rows_of
+from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, stroke
+from widgets.chart.painting.scene import Scene
+from widgets.chart.scales.value_scale import ValueView
+
+Values = NDArray[np.float64]
+_REACH_PX = 2  # that far a bar may stand out of its place
+_AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
+
+
+class PaneBrush:
+    """
+    Paints into one pane during one paint.
+
+    Attributes:
+        area: the pane, in device pixels. line: a hairline's width. palette, colours: the theme's.
+    """
+
+    def __init__(
+        self, painter: QPainter, pixels: DevicePixels, scene: Scene, view: ValueView, area: QRect, buffer: RectBuffer
+    ) -> None:
+        self._painter, self._buffer, self._view = painter, buffer, view
+        self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
+        self.palette = scene.palette
+        self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
+        self._scene = scene
+        self._columns: tuple[tuple[int, ...], Columns] | None = None
+        self._pane = QRectF(
+            0, (area.top() - pixels.dy) / self.scale, scene.layout.panes.width(), area.height() / self.scale
+        )
+        self._exposed = scene.exposed & self._pane.toAlignedRect()
+        self._shows_all = self._exposed.rectCount() == 1 and self._exposed.boundingRect().contains(
+            self._pane.toAlignedRect() & scene.layout.panes.toRect()
+        )
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether high values are at the bottom."""
+        return self._view.inverted
+
+    def rows_exposed(self, bars: BarColumns) -> slice:
+        """Return which of the bars this paint shows, and one more at either end, for lines that come from there."""
+        if self._shows_all:
+            return slice(0, len(bars.slot))
+        first, last = self._rows_within(bars, self._exposed.boundingRect())
+        return slice(max(first - 1, 0), last + 1)
+
+    def bars_exposed(self, bars: BarColumns) -> BarColumns:
+        """Return those of the bars that this paint shows any of, one more at either end, and all between these."""
+        rows = self.rows_exposed(bars)
+        return bars if self._shows_all else BarColumns._make((bars.span, *(column[rows] for column in bars[1:])))
+
+    def candles_exposed(self, bars: BarColumns) -> BarColumns:
+        """Return only those of the bars that this paint may show any of, each being drawn by itself, low to high."""
+        if self._shows_all:
+            return bars
+        shown = np.zeros(len(bars.slot), np.bool_)
+        for rect in cast("Iterable[QRect]", self._exposed):
+            rows = slice(*self._rows_within(bars, rect))
+            if rect.height() >= self._pane.height() - 1:
+                shown[rows] = True
+            else:
+                low, high = self._values_within(rect)
+                shown[rows] |= (bars.low[rows] <= high) & (bars.high[rows] >= low)
+        at = shown.nonzero()[0]
+        return BarColumns._make((bars.span, *(column.take(at) for column in bars[1:])))
+
+    def _rows_within(self, bars: BarColumns, rect: QRect) -> tuple[int, int]:
+        """Return the first of the bars in that rectangle, logical pixels, and the one after the last."""
+        time = self._scene.time
+        left, right = time.position_at(rect.left() - _REACH_PX), time.position_at(rect.right() + 1 + _REACH_PX)
+        first, last = bars.slot.searchsorted((left - bars.span, right + 1)).tolist()
+        return first, last
+
+    def _values_within(self, rect: QRect) -> tuple[float, float]:
+        """Return the lowest and the highest value in that rectangle, logical pixels."""
+        top, height = self._pane.top(), max(self._pane.height(), 1.0)
+        one, other = (
+            self._view.value_at((y - top) / height)
+            for y in (rect.top() - _REACH_PX, rect.top() + rect.height() + _REACH_PX)
+        )
+        return min(one, other), max(one, other)
+
+    def columns(self, bars: BarColumns) -> Columns:
+        """Return where these bars stand, left to right; the same for all that is drawn of them, which is one series."""
+        slots = bars.slot
+        stretch = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
+        if self._columns is None or self._columns[0] != stretch:
+            self._columns = stretch, bar_columns(bars, self._left, self.area, self._slot_px, self.line)
+        return self._columns[1]
+
+    def rows(self, values: Values, view: ValueView | None = None) -> Pixels:
+        """Return how far down values stand, on the pane's axis or on another."""
+        return rows_of(values, view or self._view, self.area)
+
+    def rects(self, colour: QColor, x1: ArrayLike, y1: ArrayLike, x2: ArrayLike, y2: ArrayLike, count: int) -> None:
+        """Fill ``count`` rectangles in device pixels, corners inclusive; arrays or scalars."""
+        self._buffer.draw(self._painter, colour, x1, y1, x2, y2, count)
+
+    def fill(self, colour: QColor, rects: Pixels) -> None:
+        """Fill rectangles in device pixels, corners inclusive: as rows of left, top, right, bottom."""
+        self._buffer.fill(self._painter, colour, rects)
+
+    def columns_from(
+        self,
+        colour: QColor,
+        bars: BarColumns,
+        values: Values,
+        *,
+        base: float = 0.0,
+        where: NDArray[np.bool_] | None = None,
+        view: ValueView | None = None,
+    ) -> None:
+        """
+        Draw a column from ``base`` to each value (of the bars ``where``), as wide as a candle's body.
+
+        However small, a value shows; one that is the base, or NaN, does not.
+        """
+        rects, shown = self.column_rects(bars, values, base=base, view=view)
+        self.fill(colour, rects[shown if where is None else shown & where])
+
+    def column_rects(
+        self, bars: BarColumns, values: Values, *, base: float = 0.0, view: ValueView | None = None
+    ) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Return the rectangles of columns, for `fill`, and which of them are to be drawn: see `columns_from`."""
+        shown, columns = np.isfinite(values) & (values != base), self.columns(bars)
+        rows = self.rows(np.append(np.where(shown, values, base), base), view)
+        tops, ground = rows[:-1], rows[-1]
+        rects = np.empty((len(values), 4), np.int32)
+        rects[:, 0], rects[:, 2] = columns.body_left, columns.body_right
+        np.minimum(tops, ground - (values > base), out=rects[:, 1])
+        np.maximum(np.maximum(tops, ground) - 1, rects[:, 1], out=rects[:, 3])
+        return rects, shown
+
+    def line_through(
+        self,
+        colour: QColor,
+        bars: BarColumns,
+        width_px: float = 1.5,
+        *,
+        view: ValueView | None = None,
+        begins: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """
+        Draw a line through the bars' closes (whose highs and lows are those of the values); NaN breaks it.
+
+        ``begins``: with these bars it begins anew, where each is drawn by itself.
+        """
+        width = max(1.0, width_px * self.scale)
+        if bars.span > 1:
+            self._thick_columns(colour, bars, round(width), view)
+            return
+        xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close, view)
+        for run in runs_of(np.isfinite(ys), begins):
+            stroke(self._painter, colour, polygon_of(xs[run], ys[run]), width)
+        self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def band_between(self, colour: QColor, bars: BarColumns, low: Values, high: Values | float) -> None:
+        """Fill between two lines over the same bars, or from a line to one value; where either is NaN, nothing."""
+        xs = middles(self.columns(bars))
+        tops, floors = self._exact_rows(np.broadcast_to(high, low.shape)), self._exact_rows(low)
+        self._fill(colour, xs, tops, floors)
+
+    def area_below(self, colour: QColor, bars: BarColumns) -> None:
+        """Fill from the line through the bars' closes down to the pane's bottom, paler there; nothing under NaN."""
+        floor, fading = self.area.top() + self.area.height() - 1, self._fading(colour)
+        if bars.span > 1:
+            known, columns = np.isfinite(bars.close), self.columns(bars)
+            top = np.minimum(self.rows(bars.high[known]), self.rows(bars.low[known]))
+            left, right = columns.body_left[known], columns.body_right[known]
+            self._buffer.draw(self._painter, fading, left, top, right, floor, len(top))
+            return
+        xs, tops = middles(self.columns(bars)), self._exact_rows(bars.close)
+        self._fill(fading, xs, tops, np.full(len(xs), floor + 1.0))
+
+    def _fading(self, colour: QColor) -> QBrush:
+        gradient = QLinearGradient(0, self.area.top(), 0, self.area.top() + self.area.height())
+        for at, opacity in enumerate(_AREA_OPACITIES):
+            faint = QColor(colour)
+            faint.setAlphaF(opacity)
+            gradient.setColorAt(at, faint)
+        return QBrush(gradient)
+
+    def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:
+        """Draw a square dot at each value; where bars are narrower than a dot, narrower ones."""
+        shown = np.isfinite(values)
+        side = max(1, min(round(size_px * self.scale), int(self._slot_px * bars.span)))
+        left = np.rint(middles(self.columns(bars))[shown] - side / 2).astype(np.int32)
+        top = self.rows(values[shown]) - np.int32(side // 2)
+        self.rects(colour, left, top, left + (side - 1), top + (side - 1), len(left))
+
+    def _fill(self, colour: QColor | QBrush, xs: Values, tops: Values, floors: Values) -> None:
+        self._painter.setPen(Qt.PenStyle.NoPen)
+        self._painter.setBrush(colour)
+        for run in runs_of(np.isfinite(tops) & np.isfinite(floors)):
+            self._painter.drawPolygon(self._closed(xs[run], tops[run], floors[run]))
+
+    def _closed(self, xs: Values, tops: Values, floors: Values) -> QPolygonF:
+        return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))
+
+    def _exact_rows(self, values: Values, view: ValueView | None = None) -> Values:
+        """Return rows that are not rounded, kept near the pane: Qt's strokes suffer far away from it."""
+        height = self.area.height()
+        return self.area.top() + np.clip((view or self._view).shares_of(values), -10.0, 11.0) * height
+
+    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, view: ValueView | None) -> None:
+        known = np.isfinite(bars.close)
+        before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
+        joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape
+        highest, lowest = (
+            self.rows(over[known], view) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
+        )
+        top = np.minimum(highest, lowest) - np.int32(width // 2)
+        bottom = np.maximum(highest, lowest) + np.int32((width - 1) // 2)
+        columns = self.columns(bars)
+        self.rects(colour, columns.body_left[known], top, columns.body_right[known], bottom, int(known.sum()))
+
+
+def polygon_of(xs: Values, ys: Values) -> QPolygonF:
+    """Return the points as Qt's, copied as a block."""
+    polygon: QPolygonF = pg.functions.arrayToQPolygonF(xs, ys)
+    return polygon
+
+
+def runs_of(known: NDArray[np.bool_], begins: NDArray[np.bool_] | None = None) -> Iterator[slice]:
+    """Yield the stretches without a break: few, where breaks are gaps rather than every other bar."""
+    if begins is None and len(known) and known.all():
+        yield slice(0, len(known))
+        return
+    edges = np.flatnonzero(np.diff(known.astype(np.int8), prepend=0, append=0))
+    cuts = np.flatnonzero(begins) if begins is not None else np.empty(0, np.intp)
+    for first, end in edges.reshape(-1, 2).tolist():
+        inside = cuts[(cuts > first) & (cuts < end)].tolist()
+        for start, stop in zip([first, *inside], [*inside, end], strict=True):
+            yield slice(start, stop)

@@ -1,0 +1,66 @@
+"""The item that paints all panes: in each its layers, behind and over the grid; between them the separators."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QPainter
+
+from widgets.chart.painting.day_shading import paint_days
+from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer
+from widgets.chart.painting.measure_painting import paint_ground
+from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.pane_brush import PaneBrush
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_item import SceneItem, begin_anew
+
+
+class PanesItem(SceneItem):
+    """One item for every pane, so that panes come and go without items."""
+
+    title = "the panes"
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._buffer = RectBuffer()
+
+    def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene = self._scene
+        for pane in scene.panes:
+            if not pane.rect.isEmpty() and scene.is_exposed(pane.rect):
+                self._paint_pane(painter, pixels, pane)
+        painter.setClipRect(pixels.rect(scene.layout.panes))
+        self._paint_separators(painter, pixels)
+
+    def _paint_pane(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+        area = pixels.rect(pane.rect)
+        painter.setClipRect(area)
+        brush = PaneBrush(painter, pixels, self._scene, pane.view, area, self._buffer)
+        paint_days(painter, pixels, self._scene, area)
+        paint_ground(painter, pixels, self._scene, pane)
+        shown = len(self._scene.bars.slot) > 0
+        layers, runs = (pane.layers if shown else ()), self._scene.guard.runs
+        for layer in layers:
+            if not runs(layer, layer.paint_behind, brush):
+                begin_anew(painter, pixels)
+                painter.setClipRect(area)
+        self._paint_grid(painter, pixels, pane, area)
+        for layer in layers:
+            if not runs(layer, layer.paint, brush):
+                begin_anew(painter, pixels)
+                painter.setClipRect(area)
+
+    def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
+        scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
+        top, bottom, left, right = area.top(), area.bottom(), area.left(), area.right()
+        xs, ys = pixels.hairlines(scene.tick_xs, left), pixels.hairlines(pane.tick_ys, pixels.dy)
+        self._buffer.draw(painter, colour, xs, top, xs + (line - 1), bottom, len(xs))
+        self._buffer.draw(painter, colour, left, ys, right, ys + (line - 1), len(ys))
+
+    def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
+        scene = self._scene
+        for at, pane in enumerate(scene.panes[:-1]):
+            marked = at == scene.marked
+            left, y = pixels.x(pane.rect.left()), pixels.y(pane.rect.bottom())
+            width = pixels.x(pane.rect.right()) - left
+            thick = 2 * pixels.line if marked else pixels.line
+            painter.fillRect(left, y - thick // 2, width, thick, scene.colours.accent if marked else scene.colours.line)

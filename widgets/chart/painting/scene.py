@@ -1,0 +1,140 @@
+"""
+What the chart shows in one frame, and where. Values only: the chart widget sets them once per frame, the items read
+them as they paint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QRectF
+from PySide6.QtGui import QRegion
+
+from app.market.series.series import Bar, BarColumns
+from app.market.symbol import Symbol
+from widgets.chart.model.chart_style import TimeStyle
+from widgets.chart.model.measuring import Measure
+from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.painting.colours import Colours
+from widgets.chart.painting.paint_guard import Guard
+from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.text_cache import TextStyles
+from widgets.chart.scales.time_marks import TimeTick
+from widgets.chart.scales.time_scale import TimeView
+from widgets.theme.palettes import DARK, Palette
+
+_NONE = np.empty(0)
+NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8), _NONE)
+PADDING_PX = 16.0
+SEPARATOR_REACH_PX = 4.0
+
+
+@dataclass(slots=True)
+class Layout:
+    """Where the parts are, in the view's logical pixels; ``panes`` is all of them together."""
+
+    panes: QRectF = field(default_factory=QRectF)
+    value_axis: QRectF = field(default_factory=QRectF)
+    time_axis: QRectF = field(default_factory=QRectF)
+
+    @classmethod
+    def of(cls, width: float, height: float, axis_width: float, axis_height: float) -> Layout:
+        pane_width, pane_height = max(0.0, width - axis_width), max(0.0, height - axis_height)
+        return cls(
+            QRectF(0, 0, pane_width, pane_height),
+            QRectF(pane_width, 0, width - pane_width, pane_height),
+            QRectF(0, pane_height, width, height - pane_height),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GapMark:
+    """A band of missing trades, between two slot positions."""
+
+    left: float
+    right: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crosshair:
+    """Snapped to the candle of ``slot``; ``y`` is the pointer's own height in the view."""
+
+    slot: int
+    y: float
+    time_text: str
+    value_text: str
+
+
+@dataclass(slots=True)
+class Scene:
+    """One frame of the chart; ``exposed`` is the part being painted. ``panes`` are never without the price's."""
+
+    styles: TextStyles
+    panes: list[Pane]
+    palette: Palette = DARK
+    colours: Colours = field(default_factory=lambda: Colours(DARK))
+    layout: Layout = field(default_factory=Layout)
+    symbol: Symbol | None = None
+    time: TimeView = field(default_factory=TimeView)
+    bars: BarColumns = NO_BARS
+    last: Bar | None = None
+    times: TimeStyle = field(default_factory=TimeStyle)
+    time_ticks: list[TimeTick] = field(default_factory=list)
+    tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far right they stand
+    day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, between two slot positions
+    gaps: list[GapMark] = field(default_factory=list)
+    crosshair: Crosshair | None = None
+    magnet: bool = False  # whether the crosshair is drawn to a candle's prices
+    measure: Measure | None = None
+    last_text: str = ""
+    countdown: str = ""
+    tells_values: bool = True  # indicators' last ones, on the axes
+    legend_rows: int = 0  # of indicators, below the legend
+    marked: int | None = None  # the separator below that pane, under the pointer or being dragged
+    chosen: str | None = None  # the pane that keys act on
+    exposed: QRegion = field(default_factory=QRegion)
+    guard: Guard = field(default_factory=Guard)
+
+    def set_palette(self, palette: Palette) -> None:
+        self.palette, self.colours = palette, Colours(palette)
+
+    def mark_times(self, ticks: list[TimeTick]) -> None:
+        """Have these marks on the time axis and the grid."""
+        slots = np.array([tick.slot for tick in ticks], np.float64)
+        self.time_ticks, self.tick_xs = ticks, (slots - self.time.left) * self.time.bar_px
+
+    def is_exposed(self, rect: QRectF) -> bool:
+        """Whether any of that rectangle, in the view's logical pixels, is being painted."""
+        return self.exposed.intersects(rect.toAlignedRect())
+
+    def exposed_part(self, rect: QRectF) -> QRect:
+        """Return what of that rectangle, in the view's logical pixels, is being painted, or a little more."""
+        return (self.exposed & rect.toAlignedRect()).boundingRect()
+
+    @property
+    def price(self) -> Pane:
+        """The price pane."""
+        return self.pane(PRICE)
+
+    def pane(self, key: str) -> Pane:
+        """Return the pane of that key. Raises KeyError."""
+        for pane in self.panes:
+            if pane.key == key:
+                return pane
+        raise KeyError(key)
+
+    def pane_at(self, y: float) -> Pane | None:
+        """Return the pane at that height in the view."""
+        return next((pane for pane in self.panes if pane.rect.top() <= y < pane.rect.bottom()), None)
+
+    def separator_at(self, y: float) -> int | None:
+        """Return the index of the pane whose lower edge is there, within reach of a pointer; not the last one's."""
+        edges = (pane.rect.bottom() for pane in self.panes[:-1])
+        return next((at for at, edge in enumerate(edges) if abs(y - edge) <= SEPARATOR_REACH_PX), None)
+
+    @property
+    def last_is_rising(self) -> bool:
+        return self.last is None or self.last.close >= self.last.open

@@ -1,0 +1,181 @@
+"""From a series to a `Scene`: which bars, at which level of detail, in which ranges, with which marks and texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from PySide6.QtCore import QPointF
+
+from app.market.interval import Interval
+from app.market.series.series import Bar, CandleSeries
+from app.market.units import E8
+from widgets.chart.model.legend import format_axis_quantity, format_quantity
+from widgets.chart.painting.day_shading import day_bands
+from widgets.chart.painting.pane import Pane, Unit, Window
+from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene
+from widgets.chart.scales.time_marks import time_ticks
+from widgets.chart.scales.time_text import full_time
+from widgets.chart.scales.value_marks import (
+    ValueTick,
+    decimals_between,
+    decimals_for,
+    format_price,
+    price_marks,
+    price_text,
+    round_values,
+)
+from widgets.view_values import GapBand
+
+_TIME_TICK_PX = 96.0
+_UNKNOWN_DECIMALS = 2
+
+ViewKey = tuple[float, ...]
+
+
+def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -> None:
+    """Bring bars, ranges and the last bar up to date with the series; see `mark_axes` for the rest."""
+    time = scene.time
+    scene.guard.begin(series, series.shape_revision if series is not None else 0, len(series) if series else 0)
+    if series is None or not len(series):
+        scene.bars, scene.last, scene.last_text = NO_BARS, None, ""
+        return
+    time.first, time.last = int(series.slots[0]), int(series.slots[-1])
+    first, last = math.floor(time.left), math.ceil(time.right)
+    level = level_for(time.bar_px * pixel_ratio)
+    scene.bars = series.bars_between(first, last, level)
+    scene.price.view.base = _first_close(scene)
+    window = Window(first, last, level, scene.bars)
+    for pane in scene.panes:
+        pane.look(series, window, _least_height(scene, pane), scene.guard)
+    scene.last = series.bar(-1)
+    scene.last_text = value_text(scene, scene.price, scene.last.close)
+
+
+def _first_close(scene: Scene) -> float:
+    """Return the close of the first bar whose middle is in view, which percents are counted from."""
+    bars = scene.bars
+    if not len(bars.slot):
+        return 0.0
+    at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, scene.time.left))
+    return float(bars.close[min(at, len(bars.slot) - 1)])
+
+
+def _least_height(scene: Scene, pane: Pane) -> float:
+    if pane.unit is Unit.PRICE:
+        return 10 * (scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
+    return 0.0
+
+
+def level_for(slot_px: float) -> int:
+    """Return the level of detail at which a bar is a device pixel wide or a little more."""
+    return max(0, math.ceil(-math.log2(slot_px)))
+
+
+def view_key(scene: Scene) -> ViewKey:
+    """Return numbers that differ whenever every bar is drawn elsewhere."""
+    time = scene.time
+    views = (pane.view for pane in scene.panes)
+    ranges = (
+        part for view in views for part in (view.low, view.high, view.base if view.is_percent else 0.0, view.auto)
+    )
+    return time.right, time.bar_px, time.width_px, *ranges
+
+
+def mark_axes(scene: Scene, interval: Interval | None) -> None:
+    """Set the axes' marks for the ranges in view."""
+    shown = interval is not None and scene.last is not None
+    for pane in scene.panes:
+        pane.mark(_value_ticks(scene, pane) if shown else [])
+    scene.mark_times([])
+    scene.day_bands = []
+    if shown and interval is not None:
+        time, zone = scene.time, scene.times.zone
+        scene.mark_times(
+            time_ticks(interval, time.left, time.right, _TIME_TICK_PX * scene.styles.scale / time.bar_px, zone)
+        )
+        if scene.times.shaded:
+            scene.day_bands = day_bands(interval, time, zone)
+
+
+def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
+    view, height = pane.view, pane.rect.height()
+    if pane.unit is Unit.PRICE:
+        return price_marks(view, height, pane.tick_px * pane.scale, decimals_of(scene))
+    values = round_values(view.low, view.high, height, pane.tick_px * pane.scale)
+    if pane.unit is Unit.NUMBER:
+        decimals = decimals_between(values)
+        return [ValueTick(value, format_price(value, decimals)) for value in values]
+    return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0 or not view.grounded]
+
+
+def value_text(scene: Scene, pane: Pane, value: float) -> str:
+    """Return a value as the crosshair says it on that pane's axis."""
+    if pane.unit is Unit.PRICE:
+        return price_text(pane.view, value, decimals_of(scene))
+    if pane.unit is Unit.NUMBER:
+        return format_price(value, decimals_for(pane.view.high - pane.view.low))
+    decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
+    return format_quantity(value, min(decimals, 2))
+
+
+def difference_text(scene: Scene, pane: Pane, difference: float) -> str:
+    """Return how far two values of a pane are apart, in its unit also where its axis counts percents."""
+    return (
+        format_price(difference, decimals_of(scene)) if pane.unit is Unit.PRICE else value_text(scene, pane, difference)
+    )
+
+
+def decimals_of(scene: Scene) -> int:
+    return scene.symbol.price_decimals if scene.symbol else _UNKNOWN_DECIMALS
+
+
+def gap_marks(gaps: Iterable[GapBand], interval: Interval) -> list[GapMark]:
+    """
+    Return where the gaps' bands stand: over every candle that they touch.
+
+    Bands that share a candle are one, with one count: two on top of each other could not be read.
+    """
+    bands: list[tuple[int, int, int, bool]] = []  # first and last slot, trades missing, whether being repaired
+    for gap in sorted(gaps, key=lambda one: one.start_us):
+        first, last = interval.slot(gap.start_us), interval.slot(gap.end_us)
+        if bands and first <= bands[-1][1]:
+            first_before, last_before, missing, repairing = bands.pop()
+            bands.append((first_before, max(last_before, last), missing + gap.missing, repairing or gap.repairing))
+        else:
+            bands.append((first, last, gap.missing, gap.repairing))
+    return [
+        GapMark(first - 0.5, last + 0.5, _missing(missing, repairing=repairing))
+        for first, last, missing, repairing in bands
+    ]
+
+
+def _missing(count: int, *, repairing: bool) -> str:
+    text = "1 trade missing" if count == 1 else f"{count:,} trades missing"
+    return f"{text} · repairing" if repairing else text
+
+
+def missing_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> int:
+    """Return how many trades are known to be missing in or across a candle."""
+    end_us = interval.next_open_us(bar.open_time_us)
+    return sum(gap.missing for gap in gaps if gap.start_us < end_us and gap.end_us >= bar.open_time_us)
+
+
+def read_crosshair(scene: Scene, interval: Interval, position: QPointF) -> Crosshair | None:
+    """Return the crosshair for a pointer position in the view: at the nearest candle, with what the axes then say."""
+    pane = scene.pane_at(position.y())
+    if scene.last is None or pane is None or not scene.layout.panes.contains(position):
+        return None
+    slot = round(scene.time.position_at(position.x()))
+    said = value_text(scene, pane, pane.value_at(position.y()))
+    rules = scene.times.zone.rules_for(interval)
+    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), said)
+
+
+def bar_at(series: CandleSeries, slot: int) -> Bar | None:
+    """Return the bar of that slot, or None where there is no candle."""
+    at = series.index_at_slot(slot)
+    if at < 0 or int(series.slots[at]) != slot:
+        return None
+    return series.bar(at)

@@ -1,0 +1,74 @@
+"""Where the pieces of a pane's title or of the legend stand in their row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetricsF, QPainter
+
+from widgets.chart.model.legend import Piece, Tone, fitting
+from widgets.chart.painting.device_pixels import DevicePixels
+from widgets.chart.painting.scene import PADDING_PX, Scene
+from widgets.chart.painting.text_cache import TextStyle, TextStyles
+
+_FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
+
+
+class _Run(NamedTuple):
+    """Texts that look the same, each with its distance from the row's left end."""
+
+    style: TextStyle
+    tone: Tone
+    texts: list[tuple[str, float]]
+
+
+class TitleRow:
+    """Pieces laid out in a row ``width`` logical pixels wide; to be drawn as often as wanted."""
+
+    def __init__(self, styles: TextStyles, pieces: list[Piece]) -> None:
+        self.styles, self.pieces = styles, pieces
+        runs: dict[tuple[TextStyle, Tone], _Run] = {}
+        self.width = 0.0
+        for piece, left, right in _places(styles, pieces):
+            style = _style_of(styles, piece)
+            run = runs.setdefault((style, piece.tone), _Run(style, piece.tone, []))
+            run.texts.append((piece.text, left))
+            self.width = right
+        self._runs = list(runs.values())
+
+    def draw(self, painter: QPainter, pixels: DevicePixels, scene: Scene, middle: float) -> None:
+        """Paint the row from the panes' left end on, vertically about ``middle``; in logical pixels."""
+        for style, tone, texts in self._runs:
+            places = [(text, PADDING_PX + left, middle) for text, left in texts]
+            style.draw_all(painter, pixels, places, scene.colours.tones[tone])
+
+
+def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
+    """Return how wide the legend is in logical pixels."""
+    return max((right for _, _, right in _places(styles, pieces)), default=0.0)
+
+
+def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
+    """Return what of the legend has room in the pane; the title, cut short, at the least."""
+    styles, room = scene.styles, scene.layout.panes.width() - 2 * PADDING_PX
+    kept = fitting(pieces, room, lambda some: legend_width(styles, some))
+    if len(kept) == 1 and styles.bold.width(kept[0].text) > room:
+        metrics = QFontMetricsF(styles.bold.font)
+        return [kept[0]._replace(text=metrics.elidedText(kept[0].text, Qt.TextElideMode.ElideRight, max(room, 0.0)))]
+    return kept
+
+
+def _places(styles: TextStyles, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
+    """Yield each piece with its left and right end."""
+    right, field = 0.0, None
+    for piece in pieces:
+        space = 0.0 if field is None else _VALUE_SPACE_PX if piece.field == field else _FIELD_SPACE_PX
+        left = right + space
+        right, field = left + _style_of(styles, piece).width(piece.text), piece.field
+        yield piece, left, right
+
+
+def _style_of(styles: TextStyles, piece: Piece) -> TextStyle:
+    return styles.bold if piece.tone is Tone.TITLE else styles.body

@@ -1,0 +1,1 @@
+"""The set of panes, and which parts of them to repaint."""

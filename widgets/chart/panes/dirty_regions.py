@@ -1,0 +1,102 @@
+"""What must be painted anew: everything where bars are drawn elsewhere, else what a change of the last bar shows."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF
+
+from app.market.series.series import CandleSeries
+from widgets.chart.indicators.axis_labels import changed_labels
+from widgets.chart.painting.axes import automatic_rect, last_label_rect
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.painting.pane import ValueLabel
+from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
+from widgets.chart.painting.scene_builder import mark_axes, view_key
+
+_REACH_PX = 2.0  # how far a hairline, or the end of a slanted line, stands out
+
+
+class Repainter:
+    """Remembers what of a scene was drawn, and marks on the canvas what differs."""
+
+    def __init__(self, scene: Scene, canvas: ChartCanvas) -> None:
+        self._scene, self._canvas = scene, canvas
+        self._drawn: tuple[object, ...] = ()
+        self._revision = -1
+        self._live: list[QRectF] = []
+        self._labels: list[ValueLabel] = []
+        self._all_dirty = True
+
+    def mark_all(self) -> None:
+        """Have the next frame paint everything."""
+        self._all_dirty = True
+
+    def mark_last(self) -> None:
+        """Have the next frame paint the last bar and its label, though the series did not change."""
+        self._revision = -1
+
+    def mark(self, series: CandleSeries | None, dirty: list[QRectF]) -> tuple[bool, bool]:
+        """
+        Mark what differs from the last frame, and ``dirty`` besides.
+
+        Returns whether other times are in view, and whether the series has changed.
+        """
+        scene, canvas = self._scene, self._canvas
+        revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
+        drawn = (series, shape, *view_key(scene), scene.guard.changes)
+        live, labels = live_rects(scene), [label for pane in scene.panes for label in pane.labels]
+        if self._all_dirty or drawn != self._drawn:
+            mark_axes(scene, series.interval if series is not None else None)
+            canvas.show_ranges()
+            canvas.repaint_all()
+        elif revision != self._revision:
+            room = scene.styles.small.height  # marks that a label would cut come and go with it
+            values = [rect.adjusted(0, -room, 0, room) for rect in changed_labels(self._labels, labels)]
+            canvas.repaint_rects(dirty + self._live + live + values)
+        else:
+            canvas.repaint_rects(dirty)
+        moved, changed = drawn[2:5] != self._drawn[2:5], revision != self._revision
+        self._drawn, self._revision, self._all_dirty = drawn, revision, False
+        self._live, self._labels = live, labels
+        return moved, changed
+
+
+def live_rects(scene: Scene) -> list[QRectF]:
+    """Return what a change of the last bar repaints: its strip and that before, the last price's line and label."""
+    if scene.last is None:
+        return []
+    panes, price = scene.layout.panes, scene.price
+    y = price.y_of(scene.last.close)
+    # Lines run from the bar before to the last one.
+    first = int(scene.bars.slot[-2:][0]) if len(scene.bars.slot) else scene.last.slot
+    left = scene.time.x_of(first - 0.5) - _REACH_PX
+    right = scene.time.x_of(scene.last.slot + 0.5) + _REACH_PX
+    room = scene.styles.small.height
+    return [
+        QRectF(left, panes.top(), right - left, panes.height()) & panes,
+        QRectF(panes.left(), y - _REACH_PX, panes.width(), 2 * _REACH_PX) & price.rect,
+        last_label_rect(scene).adjusted(0, -room, 0, room),
+        automatic_rect(scene, price).adjusted(0, -room, 0, room),
+    ]
+
+
+def crosshair_rects(scene: Scene, cross: Crosshair | None) -> list[QRectF]:
+    """Return what a crosshair covers."""
+    if cross is None:
+        return []
+    panes, layout = scene.layout.panes, scene.layout
+    x = scene.time.x_of(cross.slot)
+    return [
+        QRectF(x - _REACH_PX, panes.top(), 2 * _REACH_PX, panes.height()),
+        QRectF(panes.left(), cross.y - _REACH_PX, panes.width(), 2 * _REACH_PX),
+        layout.value_axis,
+        layout.time_axis,
+    ]
+
+
+def separator_rects(scene: Scene) -> list[QRectF]:
+    """Return the strips of all separators."""
+    panes = scene.layout.panes
+    return [
+        QRectF(panes.left(), pane.rect.bottom() - SEPARATOR_REACH_PX, panes.width(), 2 * SEPARATOR_REACH_PX)
+        for pane in scene.panes[:-1]
+    ]

@@ -1,0 +1,260 @@
+"""The chart's panes, made by their keys, and what the user does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QRectF
+
+from app.market.indicators import Place
+from app.market.indicators import Unit as Counted
+from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
+from widgets.chart.indicators.study_layer import StudyLayer
+from widgets.chart.model.chart_style import ChartStyle
+from widgets.chart.model.pane_layout import PRICE, VOLUME, VOLUME_SHARE, Arrangement
+from widgets.chart.painting.chart_overlay import LEGEND_ROW_PX
+from widgets.chart.painting.layers import PriceBars, Volume
+from widgets.chart.painting.pane import Pane, Unit
+from widgets.chart.painting.scene import Scene
+from widgets.chart.scales.value_scale import Margins, ValueView
+
+PRICE_MARGINS = Margins(56.0, 24.0)  # the legend's rows stay clear of candles
+_VOLUME_MARGINS = Margins(24.0, 0.0)  # as does the title of columns
+_STUDY_MARGINS = Margins(24.0, 8.0)
+_PRICE_TICK_PX, _TICK_PX = 56.0, 36.0
+_STEP_PX = 24.0
+
+TITLES = {PRICE: "Price", VOLUME: "Volume"}
+
+
+def make_pane(key: str) -> Pane:
+    """Return a new pane. Raises KeyError for a key that is none's."""
+    if key == PRICE:
+        return Pane(key, Unit.PRICE, PRICE_MARGINS, [PriceBars()], _PRICE_TICK_PX)
+    if key == VOLUME:
+        return Pane(key, Unit.QUANTITY, _VOLUME_MARGINS, [Volume()], _TICK_PX, ValueView(grounded=True))
+    raise KeyError(key)
+
+
+def study_pane(study: Study) -> Pane:
+    """Return a new pane for a study that has one."""
+    unit = Unit.QUANTITY if study.indicator.unit is Counted.QUANTITY else Unit.NUMBER
+    return Pane(study.key, unit, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
+
+
+def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
+    """Have the studies without a pane drawn over the prices and over the volume, wherever that is."""
+    volume = next((layer for pane in panes for layer in pane.layers if isinstance(layer, Volume)), None)
+    for pane in panes:
+        if pane.key in TITLES:
+            over = studies.at(Place.PRICE) if pane.key == PRICE else []
+            beside = studies.at(Place.VOLUME) if volume in pane.layers and volume is not None else []
+            pane.layers = [layer for layer in pane.layers if not isinstance(layer, StudyLayer)]
+            pane.layers += [StudyLayer(study) for study in over]
+            pane.layers += [StudyLayer(study, volume.view) for study in beside if volume is not None]
+
+
+def apply_style(panes: list[Pane], style: ChartStyle) -> None:
+    """Have the panes' layers draw in that style from the next frame on."""
+    for pane in panes:
+        if pane.key == PRICE:
+            _underlay(pane, underlaid=style.underlaid)
+            _rescale(pane.view, style)
+        for layer in pane.layers:
+            if isinstance(layer, PriceBars):
+                layer.set_kind(style.kind)
+            elif isinstance(layer, Volume):
+                layer.takers = style.takers
+
+
+def _rescale(view: ValueView, style: ChartStyle) -> None:
+    if (view.scale, view.inverted) != (style.scale, style.inverted):
+        view.scale, view.inverted, view.auto = style.scale, style.inverted, True
+
+
+def _underlay(pane: Pane, *, underlaid: bool) -> None:
+    has = isinstance(pane.layers[0], Volume)
+    if underlaid and not has:
+        pane.layers.insert(0, Volume(underlaid=True))
+    elif has and not underlaid:
+        del pane.layers[0]
+    pane.margins = PRICE_MARGINS._replace(bottom_share=VOLUME_SHARE) if underlaid else PRICE_MARGINS
+
+
+def _is_still(pane: Pane, own: Mapping[str, Study]) -> bool:
+    layer = pane.layers[0]
+    return not isinstance(layer, StudyLayer) or own.get(pane.key) is layer.study
+
+
+class PaneSet:
+    """
+    Keeps a scene's panes as an `Arrangement` says. ``changed`` is called after each change by the user.
+
+    One pane may be chosen, for the keyboard: `choose_next`, then `grow`, `move` and `close`.
+    """
+
+    def __init__(self, scene: Scene, changed: Callable[[], object]) -> None:
+        self._scene, self._changed = scene, changed
+        self._arrangement = Arrangement()
+        self._style = ChartStyle()
+        self.studies = StudySet()
+
+    @property
+    def style(self) -> ChartStyle:
+        return self._style
+
+    def restyle(self, style: ChartStyle) -> None:
+        """Draw in that style. Volume behind the prices has no pane of its own besides."""
+        self._style = style
+        arrangement = self._arrangement.without(VOLUME) if style.underlaid else self._arrangement
+        self.arrange(arrangement)
+
+    def change_style(self, style: ChartStyle) -> None:
+        """Draw in that style, as the user wants it."""
+        if style != self._style:
+            self.restyle(style)
+            self._changed()
+
+    @property
+    def arrangement(self) -> Arrangement:
+        return self._arrangement
+
+    def arrange(self, arrangement: Arrangement) -> None:
+        """
+        Make these the panes; those that stay keep their ranges.
+
+        Panes of an unknown key are left out, and so are indicators whose pane is not among them.
+        """
+        own = {study.key: study for study in self.studies if study.has_pane}
+        for key in arrangement.keys:
+            if key not in TITLES and key not in own:
+                arrangement = arrangement.without(key)
+        for key in own.keys() - set(arrangement.keys):
+            self.studies.remove(key)
+        there = {pane.key: pane for pane in self._scene.panes if _is_still(pane, own)}
+        self._scene.panes[:] = [
+            there.get(key) or (study_pane(own[key]) if key in own else make_pane(key)) for key in arrangement.keys
+        ]
+        self._arrangement = arrangement
+        apply_style(self._scene.panes, self._style)
+        self._scene.tells_values = self._style.labels
+        overlay_studies(self._scene.panes, self.studies)
+        self.make_room(self._scene.legend_rows)
+        if self._scene.chosen not in arrangement.keys:
+            self._scene.chosen = None
+        self._scene.marked = None
+
+    def make_room(self, legend_rows: int) -> None:
+        """Keep prices clear of that many rows below the legend."""
+        self._scene.legend_rows = legend_rows
+        price = self._scene.price
+        price.margins = price.margins._replace(top_px=PRICE_MARGINS.top_px + legend_rows * LEGEND_ROW_PX)
+
+    def lay_out(self) -> None:
+        """Give every pane its rectangle in the scene's layout."""
+        area, top = self._scene.layout.panes, self._scene.layout.panes.top()
+        for pane, height in zip(self._scene.panes, self._heights(), strict=True):
+            pane.rect, pane.scale = QRectF(area.left(), top, area.width(), height), self._scene.styles.scale
+            top += height
+
+    def drag(self, separator: int, by_px: float) -> None:
+        """Move the edge below that pane."""
+        self._become(self._arrangement.dragged(separator, by_px, self._total))
+
+    def choose_next(self, by: int) -> None:
+        """Choose the pane ``by`` places below the chosen one, or the first; past the last, none."""
+        keys: list[str | None] = [None, *self._arrangement.keys]
+        at = keys.index(self._scene.chosen)
+        self._scene.chosen = keys[(at + by) % len(keys)]
+        self._changed()
+
+    def choose(self, key: str | None) -> None:
+        self._scene.chosen = key
+        self._changed()
+
+    def grow(self, key: str, steps: int) -> None:
+        """Make a pane higher by that many steps."""
+        self._become(self._arrangement.grown(key, steps * _STEP_PX, self._total))
+
+    def move(self, key: str, by: int) -> None:
+        """Move a pane down by that many places."""
+        self._become(self._arrangement.moved(key, by))
+
+    def close(self, key: str) -> None:
+        """Take a pane away, and the indicator that it is; the price stays."""
+        self.studies.remove(key)
+        self._become(self._arrangement.without(key))
+
+    def open(self, key: str) -> None:
+        """Add a pane at the bottom; the volume's is then no longer behind the prices."""
+        if key == VOLUME:
+            self._style = replace(self._style, underlaid=False)
+        self._become(self._arrangement.with_pane(key))
+
+    def title_of(self, key: str) -> str:
+        """Return what the user calls a pane."""
+        study = self.studies.get(key)
+        return TITLES[key] if study is None else study.label
+
+    # Indicators
+
+    def add_study(self, study: Study) -> bool:
+        """Add an indicator, in a pane at the bottom or over others; False where the chart has no room for it."""
+        arrangement = self._arrangement
+        if study.has_pane:
+            arrangement = arrangement.with_pane(study.key)
+        elif study.indicator.place is Place.VOLUME and not self._style.underlaid:
+            arrangement = arrangement.with_pane(VOLUME)
+        wanted = study.key if study.has_pane else PRICE
+        if wanted not in arrangement.keys or len(self.studies) >= MOST_STUDIES:
+            return False
+        self.studies.add(study)
+        self._renew(arrangement)
+        return True
+
+    def change_study(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+        """Give a study other settings and colours. Raises UsageError where a parameter may not be set so."""
+        study = self.studies.get(key)
+        if study is not None:
+            study.change(settings, colours)
+            self._renew(self._arrangement)
+
+    def hide_study(self, key: str, *, hidden: bool) -> None:
+        """Draw a study no more, or again."""
+        study = self.studies.get(key)
+        if study is not None and study.is_hidden != hidden:
+            study.is_hidden = hidden
+            self._renew(self._arrangement)
+
+    def remove_study(self, key: str) -> None:
+        """Take an indicator away, and its pane."""
+        self.studies.remove(key)
+        self._renew(self._arrangement.without(key) if key not in TITLES else self._arrangement)
+
+    def restore(self, arrangement: Arrangement, studies: object) -> None:
+        """Have these panes, and the studies that `StudySet.to_values` gave, each in its pane."""
+        self.studies.restore(studies)
+        for study in self.studies:
+            if study.has_pane:
+                arrangement = arrangement.with_pane(study.key)
+        self.arrange(arrangement)
+
+    def _renew(self, arrangement: Arrangement) -> None:
+        self.arrange(arrangement)
+        self._changed()
+
+    def _become(self, arrangement: Arrangement) -> None:
+        if arrangement != self._arrangement:
+            marked = self._scene.marked
+            self.arrange(arrangement)
+            self._scene.marked = marked
+            self._changed()
+
+    def _heights(self) -> list[int]:
+        return self._arrangement.heights(self._total)
+
+    @property
+    def _total(self) -> int:
+        return int(self._scene.layout.panes.height())

@@ -1,0 +1,86 @@
+"""One short sentence over the chart's lower edge: what is under way, with a button to give it up, or how it went."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from widgets.chart.painting.frame_timer import single_shot
+from widgets.theme.palettes import Palette
+
+_SHOWN_AFTER_MS = 150  # most of what is under way is done by then
+_SHOWN_FOR_MS = 6000
+_MARGIN_PX = 12
+
+
+class Chip(QFrame):
+    """
+    Hidden while there is nothing to say.
+
+    Signals:
+        cancelled(): the user gives up what is under way.
+    """
+
+    cancelled = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("chip")
+        self._room = QRect()
+        self._text, self._cancel = QLabel(), QPushButton("Cancel")
+        self._cancel.clicked.connect(self.cancelled)
+        self._show_timer, self._hide_timer = single_shot(self, self.show), single_shot(self, self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 4, 4, 4)
+        row.setSpacing(8)
+        row.addWidget(self._text)
+        row.addWidget(self._cancel)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says, or will say in a moment."""
+        return self._text.text() if self.isVisible() or self._show_timer.isActive() else ""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether something is that can be given up."""
+        return bool(self.text) and not self._cancel.isHidden()
+
+    def begin(self, text: str) -> None:
+        """Say what is under way, if it takes longer than a moment."""
+        self._say(text, under_way=True)
+        if not self.isVisible():
+            self._show_timer.start(_SHOWN_AFTER_MS)
+
+    def end(self, text: str = "") -> None:
+        """It is over; say how it went for a while, if there is anything to say."""
+        self._show_timer.stop()
+        self._say(text, under_way=False)
+        self.setVisible(bool(text))
+        if text:
+            self._hide_timer.start(_SHOWN_FOR_MS)
+
+    def set_palette(self, palette: Palette) -> None:
+        self.ensurePolished()
+        self.setStyleSheet(
+            f"#chip {{ background: {palette.raised}; border: 1px solid {palette.line}; border-radius: 6px; }}"
+            f"QLabel {{ color: {palette.text}; padding: 3px 8px 3px 0; }}"
+            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
+            " border-radius: 4px; padding: 2px 10px; }"
+            f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
+        )
+
+    def place_in(self, room: QRect) -> None:
+        """Stand at the bottom of that rectangle, in the middle."""
+        self._room = room
+        self.adjustSize()
+        size = self.sizeHint().boundedTo(room.size())
+        x = room.left() + (room.width() - size.width()) // 2
+        self.setGeometry(x, room.bottom() - size.height() - _MARGIN_PX, size.width(), size.height())
+
+    def _say(self, text: str, *, under_way: bool) -> None:
+        self._hide_timer.stop()
+        self._text.setText(text)
+        self._cancel.setVisible(under_way)
+        self.place_in(self._room)

@@ -1,0 +1,1 @@
+"""Time and value to pixels and back; marks; zones. Pure."""

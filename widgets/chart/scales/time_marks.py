@@ -1,0 +1,190 @@
+"""
+Where the time axis has its marks, and what those say; and where local days begin. Pure.
+
+Marks stand at round times of a place's clocks, in steps that people read: each at the first candle that opens at or
+after it, and says when that candle opens. Where a day (month, year) begins, the mark says so, and wins over others that
+would be too near. Which marks there are depends on the step alone, never on what is in view, so they stay as one pans;
+they are made in blocks of time, and a block is made once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.market.interval import SECOND_US, Interval
+from widgets.chart.scales.local_time import day_start, moment, stretches
+from widgets.chart.scales.time_text import MONTHS, clock_time
+from widgets.chart.scales.zones import UTC_ZONE, Zone
+
+_DAY_S = 86_400
+_CLOCK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
+_STEPS_DAYS = (1, 2, 4, 7, 14)
+_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
+_MARKS_A_BLOCK = 64
+_MONTHS_A_BLOCK = 8  # such marks: of 20 years, that is as far as the neighbours of the last year here may reach
+_FIRST_YEAR, _LAST_YEAR = 1971, 2200
+_MOST_BLOCKS = 32
+
+
+class TimeTick(NamedTuple):
+    """A mark on the time axis, at a candle."""
+
+    slot: int
+    text: str
+    bold: bool
+
+
+class _Step(NamedTuple):
+    """How far marks are apart: so many of ``unit``: seconds, days or months."""
+
+    unit: str
+    number: int
+
+
+class _Round(NamedTuple):
+    """A round time: UTC seconds, and what begins there: a ``"year"``, ``"month"``, ``"day"``, or nothing of note."""
+
+    time_s: int
+    begins: str
+
+
+def time_ticks(
+    interval: Interval, left: float, right: float, least_slots: float, zone: Zone = UTC_ZONE
+) -> list[TimeTick]:
+    """Return the marks between two slot positions, about ``least_slots`` apart or more."""
+    first, last = math.ceil(left), math.floor(right)
+    if last < first or not _in_calendar(interval, first) or not _in_calendar(interval, last + 1):
+        return []
+    rules = zone.rules_for(interval)
+    step = _step_for(max(least_slots, 1) * interval.length_us / SECOND_US)
+    # From a candle before: the first candle in view may be the one at which an earlier mark stands.
+    start_s = interval.slot_open_us(first - 1) // SECOND_US
+    blocks = range(
+        _block_of(start_s, step, rules), _block_of(interval.slot_open_us(last) // SECOND_US, step, rules) + 1
+    )
+    if len(blocks) > _MOST_BLOCKS:
+        return []
+    return [tick for block in blocks for tick in _ticks(block, step, interval, rules) if first <= tick.slot <= last]
+
+
+def day_edges(interval: Interval, left: float, right: float, zone: Zone) -> list[tuple[int, int]]:
+    """Return the local days that touch two slot positions: each one's number, and its first candle's slot."""
+    first, last = math.floor(left), math.ceil(right)
+    if not _in_calendar(interval, first) or not _in_calendar(interval, last):
+        return []
+    rules = zone.rules_for(interval)
+    from_day, to_day = (moment(interval.slot_open_us(slot) // SECOND_US, rules).toordinal() for slot in (first, last))
+    return [(day, _slot_at(interval, day_start(day, rules))) for day in range(from_day, to_day + 2)]
+
+
+def _in_calendar(interval: Interval, slot: int) -> bool:
+    years = slot * interval.length_us / (365.2425 * _DAY_S * SECOND_US)
+    return _FIRST_YEAR < 2000 + years < _LAST_YEAR
+
+
+def _step_for(least_s: float) -> _Step:
+    """Return the finest step whose marks are that far apart."""
+    for step_s in _CLOCK_STEPS_S:
+        if step_s >= least_s:
+            return _Step("seconds", step_s)
+    for days in _STEPS_DAYS:
+        if days * _DAY_S >= least_s:
+            return _Step("days", days)
+    months = (each for each in _STEPS_MONTHS if each * 30 * _DAY_S >= least_s)
+    return _Step("months", next(months, _STEPS_MONTHS[-1]))
+
+
+def _block_of(time_s: int, step: _Step, rules: tzinfo) -> int:
+    """Return the number of the block that holds a time: of so many steps, or, for days, of a month."""
+    if step.unit == "seconds":
+        return time_s // (step.number * _MARKS_A_BLOCK)
+    shown = moment(time_s, rules)
+    month = shown.year * 12 + shown.month - 1
+    return month if step.unit == "days" else month // (step.number * _MONTHS_A_BLOCK)
+
+
+@lru_cache(maxsize=256)
+def _ticks(block: int, step: _Step, interval: Interval, rules: tzinfo) -> list[TimeTick]:
+    """Return the marks of one block, as far as none stands too near to one of more note, or to the one before."""
+    own = _rounds(block, step, rules)
+    before, after = _rounds(block - 1, step, rules)[-2:], _rounds(block + 1, step, rules)[:2]
+    step_s = step.number * {"seconds": 1, "days": _DAY_S, "months": 30 * _DAY_S}[step.unit]
+    least = max(1.0, step_s * SECOND_US / interval.length_us / 2)
+    kept: list[tuple[int, _Round]] = []
+    for each in (*before, *own, *after):
+        slot = _slot_at(interval, each.time_s)
+        if kept and slot - kept[-1][0] < least:
+            if _RANKS[each.begins] <= _RANKS[kept[-1][1].begins]:
+                continue
+            kept.pop()
+        kept.append((slot, each))
+    mine = set(own)
+    return [
+        TimeTick(slot, *_label(interval.slot_open_us(slot), each.begins, step.unit, rules))
+        for slot, each in kept
+        if each in mine
+    ]
+
+
+_RANKS = {"": 0, "day": 1, "month": 2, "year": 3}
+
+
+def _slot_at(interval: Interval, time_s: int) -> int:
+    return interval.slot(time_s * SECOND_US - 1) + 1
+
+
+@lru_cache(maxsize=512)
+def _rounds(block: int, step: _Step, rules: tzinfo) -> tuple[_Round, ...]:
+    """Return the round times of a block, rising."""
+    if step.unit == "seconds":
+        length = step.number * _MARKS_A_BLOCK
+        return _clock_rounds(block * length, (block + 1) * length, step.number, rules)
+    if step.unit == "days":
+        return tuple(_beginnings(_month_days(block, step.number), rules))
+    first = block * _MONTHS_A_BLOCK * step.number
+    months = range(first, first + _MONTHS_A_BLOCK * step.number, step.number)
+    return tuple(_beginnings((_first_of_month(each) for each in months), rules))
+
+
+def _clock_rounds(start: int, end: int, step_s: int, rules: tzinfo) -> tuple[_Round, ...]:
+    """Return when the clocks show a multiple of a step, and when days begin, which may be at another time."""
+    found: dict[int, str] = {}
+    for since, until, offset in stretches(start, end, rules):
+        first = -(-(since + offset) // step_s) * step_s - offset
+        found.update(dict.fromkeys(range(first, until, step_s), ""))
+    days = range(moment(start, rules).toordinal(), moment(end - 1, rules).toordinal() + 1)
+    found.update({each.time_s: each.begins for each in _beginnings(days, rules) if start <= each.time_s < end})
+    return tuple(_Round(time_s, begins) for time_s, begins in sorted(found.items()))
+
+
+def _month_days(month: int, step: int) -> Iterable[int]:
+    """Return the days of a month to be marked: from the first on, but none too near the next first."""
+    first, following = _first_of_month(month), _first_of_month(month + 1)
+    return (first + at for at in range(0, following - first, step) if step == 1 or at + 1 <= 31 - step // 2)
+
+
+def _first_of_month(month: int) -> int:
+    return datetime(month // 12, month % 12 + 1, 1).toordinal()
+
+
+def _beginnings(days: Iterable[int], rules: tzinfo) -> Iterable[_Round]:
+    """Yield when these days begin."""
+    for day in days:
+        date = datetime.fromordinal(day)
+        begins = "day" if date.day > 1 else "month" if date.month > 1 else "year"
+        yield _Round(day_start(day, rules), begins)
+
+
+def _label(open_us: int, begins: str, unit: str, rules: tzinfo) -> tuple[str, bool]:
+    shown = moment(open_us // SECOND_US, rules)
+    if begins == "year" and unit != "seconds":
+        return str(shown.year), True
+    if begins == "month" and unit != "seconds":
+        return MONTHS[shown.month - 1], True
+    if begins:
+        return f"{shown.day} {MONTHS[shown.month - 1]}", unit == "seconds"
+    return clock_time(shown, seconds=shown.second > 0), False

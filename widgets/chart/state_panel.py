@@ -1,0 +1,86 @@
+"""What stands in the chart's place while there is nothing to show: loading, empty, or what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from widgets.theme import style
+from widgets.theme.palettes import Palette
+
+RETRY, SIMULATED_MARKET = "Retry", "Use the simulated market"
+_TITLES = {"loading": "Loading candles …", "empty": "No candles yet", "error": "The chart cannot be shown"}
+_WIDEST_PX = 440
+
+
+class StatePanel(QWidget):
+    """
+    A title, a sentence and buttons, in the middle of the chart.
+
+    Signals:
+        action_chosen(str): a button was pressed; carries its text.
+    """
+
+    action_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title, self._text = QLabel(), QLabel()
+        self._title.setObjectName("title")
+        self._text.setObjectName("text")
+        for label in (self._title, self._text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(8)
+        # A widget of its own for the column: labels that wrap get their height only where nothing aligns them.
+        middle = QWidget()
+        style.sized(middle, maximum_width=_WIDEST_PX)
+        column = QVBoxLayout(middle)
+        column.setSpacing(8)
+        column.addStretch(1)
+        column.addWidget(self._title)
+        column.addWidget(self._text)
+        column.addSpacing(8)
+        column.addLayout(self._buttons)
+        column.addStretch(1)
+        row = QHBoxLayout(self)
+        row.addStretch(1)
+        row.addWidget(middle, 1000)
+        row.addStretch(1)
+        self.hide()
+
+    def show_state(self, state: str, text: str, actions: Sequence[str]) -> None:
+        """Show that state, with a button for each action; ``"ready"`` hides the panel."""
+        self.setVisible(state != "ready")
+        title, text = (text, "") if state == "loading" and text else (_TITLES.get(state, ""), text)
+        self._title.setText(title)
+        self._text.setText(text)
+        self._text.setVisible(bool(text))
+        self._put_buttons(actions if state == "error" else ())
+
+    def set_palette(self, palette: Palette) -> None:
+        # Qt 6.11 goes on using the sheet set before where a widget was never polished in between.
+        self.ensurePolished()
+        self.setStyleSheet(
+            f"QLabel#title {{ color: {palette.text}; font-weight: 600; }}"
+            f"QLabel#text {{ color: {palette.dim}; }}"
+            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
+            " border-radius: 6px; padding: 6px 14px; }"
+            f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
+        )
+
+    def _put_buttons(self, actions: Sequence[str]) -> None:
+        while (item := self._buttons.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        self._buttons.addStretch(1)
+        for action in actions:
+            button = QPushButton(action)
+            button.clicked.connect(lambda _=False, action=action: self.action_chosen.emit(action))
+            self._buttons.addWidget(button)
+            button.show()
+        self._buttons.addStretch(1)

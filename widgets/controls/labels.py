@@ -1,0 +1,80 @@
+"""Labels for figures that change several times a second, and for sentences that may be longer than their place."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QFont, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from widgets.theme import style
+
+
+def label(text: str = "", tone: str = "", font: QFont | None = None, parent: QWidget | None = None) -> QLabel:
+    """Return a plain label of that tone (see `style.set_tone`)."""
+    made = QLabel(text, parent)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    if font is not None:
+        made.setFont(font)
+    style.set_tone(made, tone)
+    return made
+
+
+class SteadyLabel(QLabel):
+    """A label that grows but never shrinks, so that a shorter figure does not pull its neighbours sideways."""
+
+    def __init__(self, text: str = "", tone: str = "", font: QFont | None = None) -> None:
+        super().__init__(text)
+        self._widest = 0
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        if font is not None:
+            self.setFont(font)
+        style.set_tone(self, tone)
+
+    def forget_width(self) -> None:
+        """Let the label shrink once: what it shows now is about something else."""
+        self._widest = 0
+        self.updateGeometry()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._widest = 0
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        self._widest = max(self._widest, hint.width())
+        return QSize(self._widest, hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+class ElidedLabel(QLabel):
+    """A one-line label that gives way: where its text does not fit it ends in “…” and the tool tip has all of it."""
+
+    _LEAST_WIDTH = 72
+
+    def __init__(self, text: str = "", tone: str = "", font: QFont | None = None) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        if font is not None:
+            self.setFont(font)
+        style.set_tone(self, tone)
+
+    def minimumSizeHint(self) -> QSize:
+        hint = super().minimumSizeHint()
+        return QSize(min(hint.width(), self._LEAST_WIDTH), hint.height())
+
+    def is_elided(self) -> bool:
+        return self.fontMetrics().horizontalAdvance(self.text()) > self.contentsRect().width()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        rect = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
+        painter = QPainter(self)
+        alignment = self.alignment() | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
+        self.style().drawItemText(
+            painter, rect, int(alignment), self.palette(), self.isEnabled(), text, self.foregroundRole()
+        )
+        painter.end()

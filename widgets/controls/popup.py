@@ -1,0 +1,79 @@
+"""
+A panel that opens over the window and goes away by itself: on Esc, on a click elsewhere, when the focus moves on.
+
+It is a child of the window rather than a window of its own, so it needs neither a grab nor a position on the screen and
+behaves alike on X11, Wayland, Windows and macOS.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QFrame, QWidget
+
+from widgets.theme.palettes import Palette
+
+
+class Overlay(QFrame):
+    """A floating panel inside ``window``. Closing gives the focus back to where it was."""
+
+    _MARGIN = 8
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self.setObjectName("overlay")
+        self._focus_before: QWidget | None = None
+        self.hide()
+
+    def open_at(self, top_left: QPoint, focus: QWidget) -> None:
+        """Show the panel with its corner there (window coordinates), moved to fit, and focus one of its parts."""
+        self.adjustSize()
+        x = min(top_left.x(), self._window.width() - self.width() - self._MARGIN)
+        self.move(max(self._MARGIN, x), top_left.y())
+        if not self.isVisible():
+            self._focus_before = QApplication.focusWidget()
+            application = QApplication.instance()
+            assert isinstance(application, QApplication)
+            application.installEventFilter(self)  # only while open: a filter in Python sees every event
+            application.focusChanged.connect(self._follow_focus)
+        self.show()
+        self.raise_()
+        focus.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def dismiss(self) -> None:
+        """Close the panel. Nothing was chosen, or it was chosen already."""
+        if self.isHidden():
+            return
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.removeEventFilter(self)
+        application.focusChanged.disconnect(self._follow_focus)
+        focus = QApplication.focusWidget()
+        had_focus = focus is not None and self.isAncestorOf(focus)
+        self.hide()
+        if had_focus and self._focus_before is not None:
+            self._focus_before.setFocus(Qt.FocusReason.PopupFocusReason)
+        self._focus_before = None
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take another theme, where the window's stylesheet does not say all. To be extended."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.MouseButtonPress and isinstance(watched, QWidget) and not self._holds(watched):
+            self.dismiss()
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        # Keys end here: a digit typed in the panel must not open another one.
+        event.accept()
+
+    def _follow_focus(self, _: QWidget | None, now: QWidget | None) -> None:
+        # None: another program is in front; the panel stays for when the user comes back.
+        if now is not None and not self._holds(now):
+            self.dismiss()
+
+    def _holds(self, widget: QWidget) -> bool:
+        return widget is self or self.isAncestorOf(widget) or widget.window() is not self.window()

@@ -1,0 +1,1 @@
+"""The diagnostics dock: metrics and the log."""

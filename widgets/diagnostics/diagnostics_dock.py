@@ -1,0 +1,196 @@
+"""
+The dock under the chart: what the program measures of itself, and its log.
+
+It shows what it is given while it is visible; `DiagnosticsDock.opened` asks for it at once. Whether it is open belongs
+to the window's layout; how it is divided and what the log shows, `DiagnosticsDock.look_values` gives to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSplitter,
+    QToolButton,
+    QWidget,
+)
+
+from widgets.controls.labels import ElidedLabel, label
+from widgets.diagnostics.diagnostics_log import LogPanel
+from widgets.diagnostics.metric_tile import MetricTile
+from widgets.keys import key_text
+from widgets.theme import icons, style
+from widgets.theme.palettes import DARK, Palette
+from widgets.view_values import MetricView
+
+_TURN_MS = 20
+_SHARES = 2000
+_LEAST_SHARE = 0.05
+
+
+class MetricGrid(QScrollArea):
+    """The tiles, in as many columns as there is room for; scrolled by the arrow keys too."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("metricGrid")
+        self.setAccessibleName("Metrics of the last ten minutes")
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.tiles: list[MetricTile] = []
+        self._palette = DARK
+        self._columns = 0
+        self._due: list[tuple[MetricTile, MetricView]] = []
+        self._turn = QTimer(self)
+        self._turn.setInterval(_TURN_MS)
+        self._turn.timeout.connect(self._show_next)
+        inside = QWidget()
+        inside.setObjectName("metricGridInside")
+        self._grid = QGridLayout(inside)
+        self._grid.setContentsMargins(4, 4, 4, 4)
+        self._grid.setSpacing(0)
+        self._grid.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setWidget(inside)
+
+    def set_views(self, views: Sequence[MetricView]) -> None:
+        """
+        Show these, in this order; their number stays the same.
+
+        One tile after another within the second, so that no frame of the chart waits for all of them.
+        """
+        if not self.tiles:
+            self.tiles = [MetricTile(view) for view in views]
+            for tile in self.tiles:
+                tile.set_palette(self._palette)
+            self._place()
+        self._due = list(zip(self.tiles, views, strict=True))[::-1]
+        self._turn.start()
+
+    def _show_next(self) -> None:
+        if self._due:
+            tile, view = self._due.pop()
+            tile.set_view(view)
+        if not self._due:
+            self._turn.stop()
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        for tile in self.tiles:
+            tile.set_palette(palette)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(180, 80)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        if not self.tiles:
+            return
+        columns = max(1, (self.viewport().width() - 8) // self.tiles[0].minimumSizeHint().width())
+        if columns == self._columns and self._grid.count() == len(self.tiles):
+            return
+        for column in range(self._columns):
+            self._grid.setColumnStretch(column, 0)
+        self._columns = columns
+        for number, tile in enumerate(self.tiles):
+            self._grid.addWidget(tile, number // columns, number % columns)
+        for column in range(columns):
+            self._grid.setColumnStretch(column, 1)
+
+
+class DiagnosticsDock(QDockWidget):
+    """
+    Holds `MetricGrid` and `LogPanel`; hidden at first.
+
+    Signals:
+        opened: It became visible and wants the newest values.
+    """
+
+    opened = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Diagnostics", parent)
+        self.setObjectName("diagnosticsDock")  # saved layouts find the dock by this name
+        self.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        self.setAllowedAreas(Qt.DockWidgetArea.BottomDockWidgetArea)
+        self.metrics = MetricGrid()
+        self.log = LogPanel()
+        self.note = ElidedLabel("", "faint", style.font(style.SMALL_PX))
+        self.close_button = QToolButton()
+        self.close_button.setAccessibleName("Close the diagnostics")
+        self.close_button.setToolTip(f"Close the diagnostics ({key_text('diagnostics')})")
+        self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.close_button.clicked.connect(lambda: self.close())
+        self.setTitleBarWidget(self._title())
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.metrics)
+        self.splitter.addWidget(self.log)
+        for part in range(2):
+            self.splitter.setStretchFactor(part, 1)
+        self._share = 0.5  # the plots' part of the width, as the user left it
+        self._divide(self._share)
+        self.splitter.splitterMoved.connect(self._on_divided)
+        self.setWidget(self.splitter)
+        self.hide()
+
+    def look_values(self) -> dict[str, Any]:
+        """Return how it is divided and what the log shows, as values that JSON can hold; see `restore_look`."""
+        return {"plots_share": round(self._share, 4), **self.log.filter_values()}
+
+    def restore_look(self, values: Mapping[str, Any]) -> None:
+        """Restore what `look_values` returned; what makes no sense is passed over."""
+        share = values.get("plots_share")
+        if isinstance(share, float) and _LEAST_SHARE <= share <= 1 - _LEAST_SHARE:
+            self._share = share
+            self._divide(share)
+        self.log.restore_filter(values)
+
+    def _divide(self, share: float) -> None:
+        self.splitter.setSizes([round(share * _SHARES), round((1 - share) * _SHARES)])
+
+    def _on_divided(self) -> None:
+        plots, log = self.splitter.sizes()
+        if plots + log:
+            self._share = min(max(plots / (plots + log), _LEAST_SHARE), 1 - _LEAST_SHARE)
+
+    def set_note(self, text: str, tone: str = "faint") -> None:
+        """Show one sentence in the head: where the metrics are served, or why they are not."""
+        self.note.setText(text)
+        self.note.setToolTip(text)
+        style.set_tone(self.note, tone)
+
+    def set_palette(self, palette: Palette) -> None:
+        self.close_button.setIcon(icons.icon("close", palette.dim, 12))
+        self.metrics.set_palette(palette)
+        self.log.set_palette(palette)
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 260)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.opened.emit()
+
+    def _title(self) -> QWidget:
+        title = QFrame()
+        title.setObjectName("dockTitle")
+        layout = QHBoxLayout(title)
+        layout.setContentsMargins(14, 4, 8, 4)
+        layout.setSpacing(14)
+        layout.addWidget(label("Diagnostics", "faint", style.head_font()))
+        layout.addWidget(self.note, 1)
+        layout.addWidget(self.close_button)
+        return title

@@ -1,0 +1,234 @@
+"""
+The log in the window: its last lines, by level and by text, following the end unless scrolled away from it.
+
+What it shows is a part of the lines it holds; changing a filter shows another part. Tracebacks stand in the log file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QResizeEvent, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from widgets.controls.bar_overflow import fold
+from widgets.controls.labels import label
+from widgets.controls.number_format import count
+from widgets.theme import style
+from widgets.theme.palettes import DARK, Palette
+from widgets.view_values import LogLine
+
+MOST_LINES = 1000
+_LEVELS = (
+    ("All levels", logging.NOTSET),
+    ("Info", logging.INFO),
+    ("Warnings", logging.WARNING),
+    ("Errors", logging.ERROR),
+)
+_SPACING, _MARGIN = 8, 12
+_LONGEST_FILTER = 200
+
+
+class LogPanel(QWidget):
+    """
+    Shows `LogLine` values.
+
+    Signals:
+        folder_requested: The user wants to see the folder of the log files.
+    """
+
+    folder_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self._palette = DARK
+        self._shown = 0
+        self.level = QComboBox()
+        self.level.setAccessibleName("Least important level shown")
+        for words, number in _LEVELS:
+            self.level.addItem(words, number)
+        self.filter = QLineEdit()
+        self.filter.setAccessibleName("Show lines with this text")
+        self.filter.setPlaceholderText("Filter by text or symbol")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setMaxLength(_LONGEST_FILTER)
+        self.counted = label("", "faint", style.font(style.SMALL_PX))
+        self.copy_button = _button("Copy", "Copy the selected lines, or all that are shown")
+        self.folder_button = _button("Open folder", "Open the folder of the log files")
+        self.view = QPlainTextEdit()
+        self.view.setAccessibleName("Log")
+        self._arrange()
+        self.level.currentIndexChanged.connect(lambda _: self._refill())
+        self.filter.textChanged.connect(lambda _: self._refill())
+        self.copy_button.clicked.connect(lambda: self.copy())
+        self.folder_button.clicked.connect(lambda: self.folder_requested.emit())
+        self._refill()
+
+    def add(self, lines: Sequence[LogLine]) -> None:
+        """Take these in, newest last; the oldest go where there are more than `MOST_LINES`."""
+        if not lines:
+            return
+        leaving = len(self._lines) + len(lines) - MOST_LINES
+        gone = sum(map(self._matches, list(self._lines)[:leaving])) if leaving > 0 else 0
+        self._lines.extend(lines)
+        if len(lines) >= MOST_LINES:
+            self._refill()
+            return
+        bar = self.view.verticalScrollBar()
+        follows, value = self.is_following, bar.value()
+        self._write([line for line in lines if self._matches(line)])
+        self._drop(gone)
+        bar.setValue(bar.maximum() if follows else max(value - gone, 0))
+        self._count()
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the end is in view, and stays there when lines come."""
+        bar = self.view.verticalScrollBar()
+        return bar.value() >= bar.maximum() - 1
+
+    def filter_values(self) -> dict[str, Any]:
+        """Return which lines are shown, as values that JSON can hold; see `restore_filter`."""
+        return {"level": self.level.currentData(), "filter": self.filter.text()}
+
+    def restore_filter(self, values: Mapping[str, Any]) -> None:
+        """Restore what `filter_values` returned; what makes no sense is passed over."""
+        level, text = values.get("level"), values.get("filter")
+        if isinstance(level, int) and (number := self.level.findData(level)) >= 0:
+            self.level.setCurrentIndex(number)
+        if isinstance(text, str) and len(text) <= _LONGEST_FILTER:
+            self.filter.setText(text)
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self._refill()
+
+    def copy(self) -> None:
+        """Put the selection, or else all lines shown, on the clipboard."""
+        selected = self.view.textCursor().selection().toPlainText()
+        QApplication.clipboard().setText(selected or self.view.toPlainText())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        fold(self._tools, self.width() - 2 * _MARGIN, (self.counted, self.folder_button, self.copy_button), _SPACING)
+
+    def _matches(self, line: LogLine) -> bool:
+        wanted = self.filter.text().strip().casefold()
+        if line.level < self.level.currentData():
+            return False
+        return not wanted or wanted in f"{line.text} {line.fields} {line.source}".casefold()
+
+    def _refill(self) -> None:
+        self.view.clear()
+        self._shown = 0
+        self._write([line for line in self._lines if self._matches(line)])
+        self.view.setPlaceholderText("No line matches the filter." if self._lines else "Nothing was logged yet.")
+        bar = self.view.verticalScrollBar()
+        bar.setValue(bar.maximum())
+        self.view.horizontalScrollBar().setValue(0)
+        self._count()
+
+    def _write(self, lines: Sequence[LogLine]) -> None:
+        cursor = QTextCursor(self.view.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.beginEditBlock()
+        for line in lines:
+            if self._shown:
+                cursor.insertBlock()
+            self._shown += 1
+            moment = datetime.fromtimestamp(line.time_us / 1e6, UTC)
+            cursor.insertText(f"{moment:%H:%M:%S}  ", _format(self._palette.faint))
+            cursor.insertText(f"{_level_name(line.level):8}", _format(self._level_color(line.level)))
+            cursor.insertText(line.text, _format(self._text_color(line.level)))
+        cursor.endEditBlock()
+
+    def _drop(self, blocks: int) -> None:
+        if blocks <= 0:
+            return
+        cursor = QTextCursor(self.view.document())
+        cursor.movePosition(QTextCursor.MoveOperation.Start)
+        cursor.movePosition(QTextCursor.MoveOperation.NextBlock, QTextCursor.MoveMode.KeepAnchor, blocks)
+        cursor.removeSelectedText()
+        self._shown -= blocks
+
+    def _level_color(self, level: int) -> str:
+        palette = self._palette
+        if level >= logging.ERROR:
+            return palette.falling
+        return palette.warning if level >= logging.WARNING else palette.dim
+
+    def _text_color(self, level: int) -> str:
+        return self._palette.dim if level < logging.INFO else self._palette.text
+
+    def _count(self) -> None:
+        held = len(self._lines)
+        lines = "line" if held == 1 else "lines"
+        self.counted.setText(
+            f"{count(held)} {lines}" if self._shown == held else f"{count(self._shown)} of {count(held)}"
+        )
+
+    def _arrange(self) -> None:
+        small = style.font(12)
+        parts: tuple[QWidget, ...] = (self.level, self.filter, self.copy_button, self.folder_button)
+        for part in parts:
+            part.setFont(small)
+        style.sized(self.filter, minimum_width=150)
+        # Letters pass the log by: the window opens the symbol picker with them, and the filter is a Tab away.
+        self.view.setReadOnly(True)
+        self.view.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.view.setUndoRedoEnabled(False)
+        self.view.setFont(style.fixed_font(style.SMALL_PX))
+        style.sized(self, minimum_width=310)
+        self._tools = QWidget()
+        self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # it folds where it is narrow
+        tools = QHBoxLayout(self._tools)
+        tools.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(_SPACING)
+        tools.addWidget(self.level)
+        tools.addWidget(self.filter, 1)
+        after: tuple[QWidget, ...] = (self.counted, self.copy_button, self.folder_button)
+        for part in after:
+            tools.addWidget(part)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(_MARGIN, 8, _MARGIN, 10)
+        layout.setSpacing(_SPACING)
+        layout.addWidget(self._tools)
+        layout.addWidget(self.view, 1)
+
+
+def _level_name(level: int) -> str:
+    return "critical" if level >= logging.CRITICAL else logging.getLevelName(level).lower()
+
+
+def _format(color: str) -> QTextCharFormat:
+    made = QTextCharFormat()
+    made.setForeground(QColor(color))
+    return made
+
+
+def _button(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

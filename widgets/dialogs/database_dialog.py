@@ -1,0 +1,252 @@
+"""
+The database dialog: which database, whether it works, and the change to it.
+
+It knows what a complete form is, and nothing of servers: `DatabaseDialog.test_requested` and ``apply_requested`` go up,
+``tested``, ``applied`` and ``failed`` come down. It waits for neither, and can be left while a test runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.market.errors import UsageError
+from widgets.controls.labels import label
+from widgets.dialogs.database_form import DatabaseChoice, DatabaseForm, DatabaseKind
+from widgets.theme import style
+
+_WIDTH = 560
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what a test found; ``tone`` as in `style.set_tone`."""
+
+    caption: str
+    text: str
+    tone: str = ""
+
+
+class DialogState(Enum):
+    """What the dialog is doing."""
+
+    EDITING = auto()
+    TESTING = auto()
+    APPLYING = auto()
+    DONE = auto()
+
+
+class DatabaseDialog(QDialog):
+    """
+    Asks for a database and shows how trying and using it goes.
+
+    Signals:
+        test_requested: The form is complete and to be tried; carries the `DatabaseChoice`. Answer with `tested` or
+            `failed`.
+        apply_requested: The form is complete and to be used; carries the `DatabaseChoice`. Answer with `applied` or
+            `failed`.
+        test_cancelled: The answer to the test is not wanted any more.
+    """
+
+    test_requested = Signal(object)
+    apply_requested = Signal(object)
+    test_cancelled = Signal()
+
+    def __init__(
+        self,
+        choice: DatabaseChoice,
+        meanings: Mapping[DatabaseKind, str],
+        *,
+        read_url: Callable[[str], Mapping[str, str]],
+        note: str = "",
+        locked: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """
+        ``choice`` is shown at first, ``meanings`` explain each kind. ``note`` is said above the form; with ``locked``,
+        the sentence that says why, nothing can be changed. ``read_url``: see `DatabaseForm`.
+        """
+        super().__init__(parent)
+        self.setFont(style.font())
+        self.setWindowTitle("Database")
+        style.sized(self, fixed_width=_WIDTH)
+        self.state = DialogState.EDITING
+        self._locked = locked
+        self.form = DatabaseForm(read_url, lambda text: self._say(text, "warning"))
+        self.note = label(locked or note, "warning")
+        self.note.setWordWrap(True)
+        self.note.setVisible(bool(self.note.text()))
+        self.facts = QFrame()
+        self.facts.setObjectName("card")
+        self.facts.hide()
+        self._facts_layout = QGridLayout(self.facts)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(4)
+        self.progress.setRange(0, 0)
+        self.progress.setAccessibleName("Working")
+        self.progress.hide()
+        self.outcome = label("", "dim")
+        self.outcome.setWordWrap(True)
+        self.outcome.setAccessibleName("Outcome")
+        self.outcome.hide()
+        self.test_button = QPushButton("Test connection")
+        self.cancel_button = QPushButton("Cancel")
+        self.apply_button = QPushButton("Use this database")
+        self.apply_button.setDefault(True)
+        self._arrange()
+        self.form.shape_changed.connect(self._fit)
+        self.form.set_meanings(meanings)
+        self.form.show_choice(choice)
+        self.form.edited.connect(self._forget_verdict)
+        self.test_button.clicked.connect(self._test)
+        self.apply_button.clicked.connect(self._apply)
+        self.cancel_button.clicked.connect(self.reject)
+        self._set_state(DialogState.EDITING)
+        if locked:
+            self._offer_close()
+        else:
+            self.form.focus_kind()
+
+    def tested(self, facts: Sequence[Fact], sentence: str, tone: str) -> None:
+        """Show what the test found, and what it means in a sentence."""
+        if self.state is not DialogState.TESTING:
+            return  # the answer to a test that was given up
+        self._set_state(DialogState.EDITING)
+        self._show_facts(facts)
+        self._say(sentence, tone)
+        (self.apply_button if tone == "rising" else self.test_button).setFocus()
+
+    def failed(self, sentence: str) -> None:
+        """The test or the change did not work; the form can be corrected and tried again."""
+        if self.state not in (DialogState.TESTING, DialogState.APPLYING):
+            return
+        begun_by = self.test_button if self.state is DialogState.TESTING else self.apply_button
+        self._set_state(DialogState.EDITING)
+        self._say(sentence, "warning")
+        begun_by.setFocus()
+
+    def want_password(self) -> None:
+        """The server asks for a password; the form waits for it."""
+        self.failed("The server wants a password: enter it.")
+        self.form.password.setFocus()
+
+    def applied(self, sentence: str, tone: str = "rising") -> None:
+        """The database is in use; ``sentence`` says so, and what to know about it."""
+        self._set_state(DialogState.DONE)
+        self._say(sentence, tone)
+        self._offer_close()
+
+    def reject(self) -> None:
+        """Esc, Cancel or the window's own button: give a test up first, then close. A change is not left half done."""
+        if self.state is DialogState.APPLYING:
+            return
+        if self.state is DialogState.TESTING:
+            self._set_state(DialogState.EDITING)
+            self._say("The test was given up.", "dim")
+            self.test_cancelled.emit()
+            return
+        super().reject()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()  # not before: what is hidden counts until the styles are known
+
+    def _forget_verdict(self) -> None:
+        """What was found is not of what the form says now."""
+        if self.state is DialogState.EDITING:
+            self._show_facts(())
+            self._say("", "dim")
+
+    def _test(self) -> None:
+        self._begin(DialogState.TESTING, "Connecting…", self.test_requested.emit)
+
+    def _apply(self) -> None:
+        self._begin(DialogState.APPLYING, "Changing over; nothing received is lost…", self.apply_requested.emit)
+
+    def _begin(self, state: DialogState, sentence: str, request: Callable[[DatabaseChoice], None]) -> None:
+        if self._locked:
+            return
+        try:
+            choice = self.form.choice()
+        except UsageError as error:
+            self._say(str(error), "warning")
+            return
+        self._show_facts(())
+        self._set_state(state)
+        self._say(sentence, "dim")
+        request(choice)
+
+    def _set_state(self, state: DialogState) -> None:
+        self.state = state
+        editing = state is DialogState.EDITING and not self._locked
+        self.form.set_editable(editing)
+        self.test_button.setEnabled(editing)
+        self.apply_button.setEnabled(editing)
+        self.cancel_button.setEnabled(state is not DialogState.APPLYING)
+        self.progress.setVisible(state in (DialogState.TESTING, DialogState.APPLYING))
+
+    def _offer_close(self) -> None:
+        """There is nothing more to be done here."""
+        self.cancel_button.setText("Close")
+        self.cancel_button.setDefault(True)
+        self.cancel_button.setFocus()
+
+    def _say(self, text: str, tone: str) -> None:
+        self.outcome.setText(text)
+        self.outcome.setVisible(bool(text))
+        style.set_tone(self.outcome, tone)
+        self._fit()
+
+    def _show_facts(self, facts: Sequence[Fact]) -> None:
+        while (item := self._facts_layout.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        for row, fact in enumerate(facts):
+            text = label(fact.text, fact.tone)
+            text.setWordWrap(True)
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            caption = label(fact.caption, "dim")
+            self._facts_layout.addWidget(caption, row, 0, Qt.AlignmentFlag.AlignTop)
+            self._facts_layout.addWidget(text, row, 1)
+        self.facts.setVisible(bool(facts))
+        self.facts.setAccessibleDescription("; ".join(f"{fact.caption}: {fact.text}" for fact in facts))
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self.isVisible():
+            QTimer.singleShot(0, self, self._fit)  # once every part has its new font
+
+    def _fit(self) -> None:
+        """Be as high as what is shown needs."""
+        layout = self.layout()
+        if layout is not None:
+            self.form.updateGeometry()  # or the layout would count what has just been hidden
+            layout.invalidate()
+            layout.activate()
+            self.setFixedHeight(layout.totalHeightForWidth(style.px(_WIDTH)))
+
+    def _arrange(self) -> None:
+        self._facts_layout.setContentsMargins(12, 10, 12, 10)
+        self._facts_layout.setHorizontalSpacing(16)
+        self._facts_layout.setVerticalSpacing(6)
+        self._facts_layout.setColumnStretch(1, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.test_button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel_button)
+        buttons.addWidget(self.apply_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(20, 20, 20, 16)
+        layout.setSpacing(12)
+        for part in (self.note, self.form, self.facts, self.progress, self.outcome):
+            layout.addWidget(part)
+        layout.addSpacing(4)
+        layout.addLayout(buttons)

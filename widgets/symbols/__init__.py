@@ -1,0 +1,1 @@
+"""Symbol pickers and the watchlist."""

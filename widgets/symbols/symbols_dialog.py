@@ -1,0 +1,150 @@
+"""
+The dialog in which the list of recorded symbols is edited as a whole: pasted, sorted out, or filled by quote asset.
+
+Names stand one a line or separated by commas or spaces, in any case, with or without “/”. What is wrong is said while
+it is typed; saving is a request, and what its owner refuses stands beside the button.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.market.symbol import Symbol
+from widgets.controls.labels import label
+from widgets.controls.number_format import count
+from widgets.theme import style
+
+_MOST_NAMED = 5
+
+
+def names_in(text: str) -> list[str]:
+    """Return the symbols that a text names, each once, in order, as the exchange writes them."""
+    return list(dict.fromkeys(re.findall(r"[^\s,;\[\]\"'()]+", text.upper().replace("/", ""))))
+
+
+def unknown_sentence(names: Sequence[str]) -> str:
+    """Return the sentence that refuses these names."""
+    shown = ", ".join(f"“{name}”" for name in names[:_MOST_NAMED])
+    more = f" and {count(len(names) - _MOST_NAMED)} more" if len(names) > _MOST_NAMED else ""
+    are = "is not a symbol" if len(names) == 1 else "are not symbols"
+    return f"{shown}{more} {are} of the exchange: correct or remove {'it' if len(names) == 1 else 'them'}."
+
+
+class SymbolsDialog(QDialog):
+    """
+    Edits a list of names.
+
+    ``symbols`` are those of the exchange; while there are none, nothing can be called unknown. Nor can ``names``, which
+    are on the list already, whatever has become of them.
+
+    Signals:
+        list_requested: The list is to be this; carries the names. Answer with ``accept()`` or `refuse`.
+    """
+
+    list_requested = Signal(list)
+
+    def __init__(self, names: Sequence[str], symbols: Collection[Symbol], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFont(style.font())
+        self.setWindowTitle("Recorded symbols")
+        style.sized(self, minimum_width=460, minimum_height=480)
+        self._symbols: dict[str, Symbol] = {}
+        self._kept = frozenset(names)
+        self.edit = QPlainTextEdit()
+        self.edit.setAccessibleName("Symbols")
+        self.edit.setFont(style.fixed_font())
+        self.edit.setPlaceholderText("BTCUSDT, ETHUSDT, …")
+        self.edit.setTabChangesFocus(True)
+        self.edit.setPlainText("\n".join(names))
+        self.quote = QComboBox()
+        self.quote.setAccessibleName("Quote asset")
+        self.fill_button = QPushButton("Add all")
+        self.sort_button = QPushButton("Sort")
+        self.told = label("", "dim")
+        self.told.setWordWrap(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+        self._arrange()
+        self.set_symbols(symbols)
+        self.edit.textChanged.connect(self._judge)
+        self.fill_button.clicked.connect(self._fill)
+        self.sort_button.clicked.connect(lambda: self._set_names(sorted(self.names())))
+        self.buttons.accepted.connect(lambda: self.list_requested.emit(self.names()))
+        self.buttons.rejected.connect(self.reject)
+        self.edit.setFocus()
+
+    def names(self) -> list[str]:
+        """Return what stands there now."""
+        return names_in(self.edit.toPlainText())
+
+    def set_symbols(self, symbols: Collection[Symbol]) -> None:
+        """Know these of the exchange. What is typed stays."""
+        self._symbols = {symbol.name: symbol for symbol in symbols}
+        chosen = self.quote.currentData()
+        markets = Counter(symbol.quote for symbol in symbols if symbol.is_trading and symbol.quote)
+        self.quote.clear()
+        for quote, number in markets.most_common():
+            self.quote.addItem(f"{quote} · {count(number)}", quote)
+        self.quote.setCurrentIndex(max(self.quote.findData(chosen), 0))
+        self.fill_button.setEnabled(bool(markets))
+        self._judge()
+
+    def refuse(self, sentence: str) -> None:
+        """Say why the list was not taken."""
+        style.set_tone(self.told, "warning")
+        self.told.setText(sentence)
+
+    def _arrange(self) -> None:
+        helpers = QHBoxLayout()
+        helpers.setSpacing(8)
+        helpers.addWidget(label("All that trade in", "dim"))
+        helpers.addWidget(self.quote)
+        helpers.addWidget(self.fill_button)
+        helpers.addStretch(1)
+        helpers.addWidget(self.sort_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(20, 16, 20, 16)
+        layout.setSpacing(10)
+        about = label(
+            "These symbols are in the watchlist and recorded all the time. One a line, or separated by commas.", "dim"
+        )
+        about.setWordWrap(True)
+        layout.addWidget(about)
+        layout.addWidget(self.edit, 1)
+        layout.addLayout(helpers)
+        layout.addWidget(self.told)
+        layout.addWidget(self.buttons)
+
+    def _judge(self) -> None:
+        names = self.names()
+        unknown = [name for name in names if self._symbols and name not in self._symbols and name not in self._kept]
+        if unknown:
+            self.refuse(unknown_sentence(unknown))
+        else:
+            style.set_tone(self.told, "dim")
+            halted = sum(1 for name in names if name in self._symbols and not self._symbols[name].is_trading)
+            waiting = f" · {count(halted)} not trading now" if halted else ""
+            self.told.setText(f"{count(len(names))} {'symbol' if len(names) == 1 else 'symbols'}{waiting}")
+        self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(bool(names) and not unknown)
+
+    def _fill(self) -> None:
+        quote = self.quote.currentData()
+        found = [name for name, symbol in self._symbols.items() if symbol.quote == quote and symbol.is_trading]
+        self._set_names(list(dict.fromkeys([*self.names(), *found])))
+
+    def _set_names(self, names: Sequence[str]) -> None:
+        self.edit.selectAll()
+        self.edit.insertPlainText("\n".join(names))  # rather than anew, so that it can be undone

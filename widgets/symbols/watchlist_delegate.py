@@ -1,0 +1,136 @@
+"""
+Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask.
+
+A dot before the name says that the symbol is being recorded, a ring that its connection is down just now; one that does
+not trade says so instead of its figures.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from widgets.controls.number_format import UNKNOWN, compact, direction, percent, price
+from widgets.theme import style
+from widgets.theme.palettes import DARK, Palette
+from widgets.view_values import WatchRow
+
+ROW_ROLE = Qt.ItemDataRole.UserRole
+CHOSEN_ROLE = Qt.ItemDataRole.UserRole + 1
+ROW_HEIGHT = 46
+
+_PADDING = 16
+_GAP = 14
+_TIGHT_GAP = 8  # where a long name meets a long price
+_EDGE = 2
+_DOT = 5
+_RING = 1.5
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class WatchlistDelegate(QStyledItemDelegate):
+    """Paints `WatchRow` values in the palette's colours. The change has a column of its own, so prices line up."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._palette = DARK
+        self._take_fonts()
+
+    def _take_fonts(self) -> None:
+        self._font, self._body_px = style.font(), style.px(style.BODY_PX)
+        self._strong = style.font(weight=QFont.Weight.Medium)
+        self._strong_metrics = QFontMetrics(self._strong)
+        self._small = style.font(style.SMALL_PX)
+        self._change_width = QFontMetrics(self._font).horizontalAdvance(percent(-88.8))
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use these colours from the next paint on."""
+        self._palette = palette
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(0, style.px(ROW_HEIGHT))
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        rect: QRect = option.rect
+        state: QStyle.StateFlag = option.state
+        row: WatchRow = index.data(ROW_ROLE)
+        if self._body_px != style.px(style.BODY_PX):
+            self._take_fonts()
+        painter.save()
+        self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
+        inner, first = rect.adjusted(_PADDING, 6, -_PADDING, -6), style.px(18)
+        if row.recorded and not row.symbol.trouble:
+            self._paint_dot(painter, rect, live=row.receiving)
+        self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), first), row)
+        self._paint_second_line(painter, QRect(inner.left(), inner.top() + first, inner.width(), style.px(16)), row)
+        painter.restore()
+
+    def _paint_background(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, *, chosen: bool) -> None:
+        if chosen or state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, QColor(self._palette.raised if chosen else self._palette.grid))
+        if chosen:
+            painter.fillRect(QRect(rect.left(), rect.top(), _EDGE, rect.height()), QColor(self._palette.accent))
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QColor(self._palette.accent))
+            painter.drawRect(rect.adjusted(0, 0, -1, -1))
+
+    def _paint_dot(self, painter: QPainter, rect: QRect, *, live: bool) -> None:
+        place = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + style.px(13), _DOT, _DOT)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if live:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._palette.rising))
+            painter.drawEllipse(place)
+        else:
+            painter.setPen(QPen(QColor(self._palette.warning), _RING))
+            painter.drawEllipse(place.adjusted(_RING / 2, _RING / 2, -_RING / 2, -_RING / 2))
+        painter.restore()
+
+    def _paint_first_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
+        tone = direction(row.change_percent)
+        change = percent(row.change_percent)
+        painter.setFont(self._font)
+        painter.setPen(QColor(getattr(self._palette, tone) if tone else self._palette.dim))
+        painter.drawText(line, _RIGHT, change)
+        # A change of hundreds of percent needs more than its column.
+        change_width = max(self._change_width, painter.fontMetrics().horizontalAdvance(change))
+        last = price(row.last, row.symbol)
+        last_width = painter.fontMetrics().horizontalAdvance(last)
+        name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
+        fits = name_width + last_width + change_width + 2 * _GAP <= line.width()
+        gap = _GAP if fits else _TIGHT_GAP
+        painter.setPen(QColor(self._palette.text if row.last is not None else self._palette.faint))
+        painter.drawText(line.adjusted(0, 0, -change_width - gap, 0), _RIGHT, last)
+        painter.setFont(self._strong)
+        painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
+        room = line.adjusted(0, 0, -change_width - last_width - 2 * gap, 0)
+        _draw_elided(painter, room, _LEFT, row.symbol.display_name)
+
+    def _paint_second_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
+        painter.setFont(self._small)
+        if row.symbol.trouble:
+            painter.setPen(QColor(self._palette.warning))
+            painter.drawText(line, _LEFT, row.symbol.trouble)
+            return
+        metrics = painter.fontMetrics()
+        right = line.right() + 1
+        for caption, value in (("ask", row.ask), ("bid", row.bid)):
+            text = price(value, row.symbol)
+            painter.setPen(QColor(self._palette.dim if value is not None else self._palette.faint))
+            painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, text)
+            right -= metrics.horizontalAdvance(text) + 4
+            painter.setPen(QColor(self._palette.faint))
+            painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, caption)
+            right -= metrics.horizontalAdvance(caption) + 8
+        rate = compact(row.trades_per_minute)
+        text = rate if rate == UNKNOWN else f"{rate}/min"
+        _draw_elided(painter, QRect(line.left(), line.top(), right - line.left(), line.height()), _LEFT, text)
+
+
+def _draw_elided(painter: QPainter, rect: QRect, alignment: Qt.AlignmentFlag, text: str) -> None:
+    painter.drawText(rect, alignment, painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width()))

@@ -1,0 +1,225 @@
+"""The quote panel: best bid and ask, the rolling day, and what of the symbol is stored and missing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.market.durations import length
+from app.market.symbol import Symbol
+from widgets.controls.labels import ElidedLabel, label
+from widgets.controls.number_format import UNKNOWN, count, price, quantity
+from widgets.theme import style
+from widgets.view_values import DownloadView, QuoteView
+
+_HOUR_MIN = 60
+_STEPS = 1000
+
+
+class DownloadRow(QWidget):
+    """
+    Hidden where there is nothing to download.
+
+    Signals:
+        download_requested: Fetch all that is missing.
+        stop_requested: Fetch no more.
+    """
+
+    download_requested = Signal()
+    stop_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._is_running = False
+        self.text = ElidedLabel("", "dim", style.font(style.SMALL_PX))
+        self.button = QPushButton()
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.button.clicked.connect(self._on_clicked)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.bar.setAccessibleName("Download of trades")
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setHorizontalSpacing(10)
+        layout.setVerticalSpacing(6)
+        layout.addWidget(self.text, 0, 0)
+        layout.addWidget(self.button, 0, 1, Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(self.bar, 1, 0, 1, 2)
+        layout.setColumnStretch(0, 1)
+        self.set_download(None)
+
+    def set_download(self, download: DownloadView | None) -> None:
+        """Show this offer, or this progress; None: neither."""
+        self.setVisible(download is not None)
+        if download is None:
+            return
+        self._is_running = download.is_running
+        self.bar.setVisible(download.is_running)
+        self.bar.setValue((download.total - download.left) * _STEPS // max(download.total, 1))
+        self.button.setText("Stop" if download.is_running else "Download trades")
+        time = _time(download.minutes)
+        if download.is_running:
+            self.text.setText(f"{count(download.left)} to go, {time}")
+            told = "The newest come first, those in view before all others. What was fetched stays."
+        else:
+            self.text.setText(f"Takes {time}")
+            told = (
+                f"{count(download.left)} trades are missing in gaps too large to be fetched unasked. "
+                "The chart shows the exchange's candles there."
+            )
+        self.text.setToolTip(told)
+        self.button.setToolTip(told)
+
+    def _on_clicked(self) -> None:
+        (self.stop_requested if self._is_running else self.download_requested).emit()
+
+
+def _time(minutes: int) -> str:
+    if minutes < 1:
+        return "less than a minute"
+    hours, rest = divmod(minutes, _HOUR_MIN)
+    if not hours:
+        return f"about {minutes} min"
+    return f"about {hours} h {rest} min" if hours < 10 else f"about {length(60 * minutes)}"
+
+
+_FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Recording", "Stored trades", "Missing trades")
+
+
+class QuoteCard(QFrame):
+    """One side of the book: caption, price, quantity."""
+
+    def __init__(self, caption: str, tone: str) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._caption, self._tone = caption, tone
+        self.price = ElidedLabel(UNKNOWN, "faint", style.font(style.TITLE_PX, QFont.Weight.DemiBold))
+        self.quantity = ElidedLabel("", "faint", style.font(style.SMALL_PX))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 8, 8)
+        layout.setSpacing(2)
+        layout.addWidget(label(caption, "faint", style.font(style.SMALL_PX)))
+        layout.addWidget(self.price)
+        layout.addWidget(self.quantity)
+
+    def show_side(self, symbol: Symbol, value: float | None, amount: float | None) -> None:
+        """Show a price and the quantity offered there; without a quantity its line says the price is a setting's."""
+        self.price.setText(price(value, symbol))
+        style.set_tone(self.price, self._tone if value is not None else "faint")
+        unknown = UNKNOWN if value is None else "by spread setting"
+        self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
+        self.setAccessibleName(f"{self._caption} {self.price.text()}, {self.quantity.text()}")
+
+
+class QuotePanel(QWidget):
+    """
+    Shows a `QuoteView`.
+
+    Signals:
+        watch_requested: The symbol shown is to join the watchlist; carries its name.
+        download_requested, download_stop_requested: See `DownloadRow`.
+    """
+
+    watch_requested = Signal(str)
+    download_requested = Signal()
+    download_stop_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("quotePanel")
+        self.setAccessibleName("Quote")
+        self.bid = QuoteCard("Bid", "falling")
+        self.ask = QuoteCard("Ask", "rising")
+        self._name = ""
+        self.watch_button = QToolButton()
+        self.watch_button.setText("Keep recording")
+        self.watch_button.setAccessibleName("Add the symbol to the watchlist")
+        self.watch_button.setToolTip("Add it to the watchlist, so that it is recorded while other symbols are shown")
+        self.watch_button.setFont(style.font(style.SMALL_PX))
+        self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.watch_button.clicked.connect(lambda: self.watch_requested.emit(self._name))
+        style.sized(self.watch_button, fixed_height=20)
+        policy = self.watch_button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.watch_button.setSizePolicy(policy)
+        self.watch_button.hide()
+        self.figures = {name: label(UNKNOWN, "faint") for name in _FIGURES}
+        cards = QHBoxLayout()
+        cards.setSpacing(8)
+        cards.addWidget(self.bid, 1)
+        cards.addWidget(self.ask, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setSpacing(12)
+        head = QHBoxLayout()
+        head.addWidget(label("Quote", "faint", style.head_font()))
+        head.addStretch(1)
+        head.addWidget(self.watch_button)
+        layout.addLayout(head)
+        layout.addLayout(cards)
+        layout.addLayout(self._make_table())
+        self.download = DownloadRow()
+        self.download.download_requested.connect(self.download_requested)
+        self.download.stop_requested.connect(self.download_stop_requested)
+        layout.addWidget(self.download)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def set_quote(self, quote: QuoteView) -> None:
+        """Show these values."""
+        symbol = quote.symbol
+        self._name = symbol.name
+        self.watch_button.setVisible(not quote.watched)
+        self.bid.show_side(symbol, quote.bid, quote.bid_quantity)
+        self.ask.show_side(symbol, quote.ask, quote.ask_quantity)
+        spread = quote.ask - quote.bid if quote.ask is not None and quote.bid is not None else None
+        volume = quantity(quote.volume, symbol)
+        texts = (
+            price(spread, symbol),
+            price(quote.high, symbol),
+            price(quote.low, symbol),
+            volume if quote.volume is None else f"{volume} {symbol.base}",
+            quote.recording or UNKNOWN,
+            count(quote.stored_trades),
+            _missing(quote),
+        )
+        for name, text in zip(_FIGURES, texts, strict=True):
+            self.figures[name].setText(text)
+            style.set_tone(self.figures[name], "faint" if text == UNKNOWN else "")
+        if symbol.trouble:
+            style.set_tone(self.figures["Recording"], "warning")
+        if quote.missing_trades:
+            style.set_tone(self.figures["Missing trades"], "warning")
+        self.download.set_download(quote.download)
+
+    def _make_table(self) -> QGridLayout:
+        table = QGridLayout()
+        table.setVerticalSpacing(6)
+        table.setColumnStretch(1, 1)
+        for number, (name, figure) in enumerate(self.figures.items()):
+            caption = label(name, "dim")
+            caption.setBuddy(figure)
+            table.addWidget(caption, number, 0)
+            figure.setAccessibleName(name)
+            figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            table.addWidget(figure, number, 1)
+        return table
+
+
+def _missing(quote: QuoteView) -> str:
+    if not quote.missing_trades:
+        # Before it is known what is stored, nothing can be said to be there.
+        return UNKNOWN if quote.stored_trades is None else count(0)
+    return count(quote.missing_trades) + (" · repairing" if quote.repairing else "")

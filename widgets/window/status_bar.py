@@ -1,0 +1,231 @@
+"""
+The status bar: what the feed and the database are doing, in one line.
+
+While all is well it shows figures; where something is not, the sentence that says why takes their place, shortened to
+fit, with all of it in the tool tip.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
+
+from app.market.durations import in_words, length, with_retry
+from app.market.ports.exchange import FeedState
+from widgets.controls.bar_overflow import fold
+from widgets.controls.labels import ElidedLabel, SteadyLabel, label
+from widgets.controls.number_format import SPACE, count, rate, utc_time
+from widgets.theme import style
+from widgets.view_values import StatusView
+
+HEIGHT = 28
+_SPACING = 20
+_READING_ONLY = "Reading only: not recording"
+_WORTH_TELLING_S = 1.0
+_FRAME = 8  # what Qt keeps free around the inside of a status bar
+
+_FEED = {
+    FeedState.IDLE: ("Idle", "faint"),
+    FeedState.CONNECTING: ("Connecting", "warning"),
+    FeedState.LIVE: ("Live", "rising"),
+    FeedState.STALE: ("Silent, reconnecting", "warning"),
+    FeedState.BACKING_OFF: ("Waiting to reconnect", "warning"),
+    FeedState.REFUSED: ("Refused", "falling"),
+    FeedState.CLOSING: ("Closing", "faint"),
+    FeedState.CLOSED: ("Closed", "faint"),
+}
+
+
+class StatusBar(QStatusBar):
+    """
+    Shows a `StatusView`.
+
+    Signals:
+        database_clicked: What the bar says of the database was clicked.
+    """
+
+    database_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        style.sized(self, fixed_height=HEIGHT)
+        self.setAccessibleName("Status")
+        small = style.font(12)
+        self.dot = QLabel()
+        self.dot.setObjectName("dot")
+        self.dot.setFixedSize(8, 8)
+        self.feed = ElidedLabel("", "dim", small)
+        self.rate = SteadyLabel("", "dim", small)
+        self.database = _Clickable("", "dim", small)
+        self.database.clicked.connect(self.database_clicked)
+        self.queue = SteadyLabel("", "dim", small)
+        self.spool = label("", "warning", small)
+        self.missing = label("", "warning", small)
+        self.malformed = label("", "warning", small)
+        self.contradictions = label("", "warning", small)
+        self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
+        self.badge.setObjectName("badge")
+        self.time = SteadyLabel("", "dim", small)
+        self._was_wrong = False
+        self._inside = self._arrange()
+        self.addWidget(self._inside, 1)
+        self._name_parts()
+        self.set_status(StatusView())
+
+    def set_status(self, status: StatusView) -> None:
+        """Show these values."""
+        self._show_feed(status)
+        self._show_database(status)
+        self.rate.setText(f"{rate(status.trades_per_s)} trades/s")
+        self.queue.setText(f"Queue {count(status.queued)}")
+        self._show_spool(status)
+        repairing = " · repairing" if status.repairing else ""
+        self.missing.setText(f"{_counted(status.missing_trades, 'trade')} missing{repairing}")
+        self.missing.setVisible(status.missing_trades > 0)
+        self.malformed.setText(f"{_counted(status.malformed, 'message')} unreadable")
+        self.malformed.setVisible(status.malformed > 0)
+        self.contradictions.setText(f"{_counted(status.contradictions, 'trade')} refused")
+        self.contradictions.setVisible(status.contradictions > 0)
+        self.badge.setVisible(status.simulated)
+        self._show_time(status)
+        self._fold()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fold()
+
+    def _fold(self) -> None:
+        # The width inside will not do: it is never less than its parts need, and then hangs over the edge.
+        fold(self._inside, self.width() - _FRAME, (self.queue, self.rate, self.time), _SPACING)
+
+    def _show_feed(self, status: StatusView) -> None:
+        word, tone = _FEED[status.feed_state]
+        reason = status.feed_reason or status.history_reason
+        left_s = status.retry_in_s
+        partly = status.feed_state is FeedState.LIVE and status.connections_down > 0
+        # What runs down stands first, because the end of a sentence is the first to give way.
+        if partly:
+            word, tone = _partly_live(status), "warning"
+        elif left_s is not None and status.feed_state is FeedState.BACKING_OFF:
+            word = f"Reconnecting {in_words(left_s)}"
+        elif left_s is not None and status.history_reason:
+            word = f"{word} · history {in_words(left_s)}"
+        if reason:
+            text = f"{word} · {reason}"
+        elif status.feed_state is FeedState.LIVE and status.delay_ms is not None:
+            text = f"{word} · {_delay(status.delay_ms)}"
+        else:
+            text = word
+        self.feed.setText(text)
+        whole = reason if left_s is None or not reason else with_retry(reason, left_s)
+        self.feed.setToolTip(whole or "How old the exchange's messages are when they arrive")
+        style.set_tone(self.feed, (tone if status.feed_reason else "warning") if reason else "dim")
+        style.set_tone(self.dot, tone)
+
+    def _show_time(self, status: StatusView) -> None:
+        time = "" if status.exchange_time_us is None else utc_time(status.exchange_time_us)
+        skew_s = status.skew_s or 0.0
+        wrong = abs(skew_s) >= _WORTH_TELLING_S
+        if self._was_wrong and not wrong:
+            self.time.forget_width()
+        self._was_wrong = wrong
+        self.time.setText(f"{time} · clock {length(skew_s)} {'slow' if skew_s > 0 else 'fast'}" if wrong else time)
+        meaning = "The exchange's clock, by which candles open and close"
+        if wrong:
+            side = "behind" if skew_s > 0 else "ahead"
+            meaning += f". This computer's is {length(skew_s)} {side}: turn on time synchronisation"
+        self.time.setToolTip(meaning)
+        style.set_tone(self.time, "warning" if wrong else "dim")
+
+    def _show_database(self, status: StatusView) -> None:
+        recording = _READING_ONLY if status.reading_only else f"{rate(status.rows_per_s)} rows/s"
+        after = status.database_reason or recording
+        self.database.setText(f"{status.database} · {after}" if status.database else status.database_reason)
+        self.database.setVisible(bool(self.database.text()))
+        meaning = status.reading_only or "Trades written to the database each second"
+        self.database.setToolTip(status.database_reason or meaning)
+        style.set_tone(self.database, "warning" if status.database_reason else "dim")
+
+    def _show_spool(self, status: StatusView) -> None:
+        full = " · takes no more" if status.spool_reason else ""
+        self.spool.setText(f"On disk {count(status.spooled)}{full}")
+        self.spool.setToolTip(status.spool_reason or "Trades that wait on disk until the database takes them")
+        self.spool.setVisible(bool(status.spooled or status.spool_reason))
+
+    def _arrange(self) -> QWidget:
+        inside = QWidget()
+        layout = QHBoxLayout(inside)
+        layout.setContentsMargins(12, 0, 12, 0)
+        layout.setSpacing(_SPACING)
+        state = QHBoxLayout()
+        state.setSpacing(7)
+        state.addWidget(self.dot)
+        state.addWidget(self.feed)
+        layout.addLayout(state)
+        for part in (
+            self.rate,
+            self.database,
+            self.queue,
+            self.spool,
+            self.missing,
+            self.malformed,
+            self.contradictions,
+        ):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        layout.addWidget(self.badge)
+        layout.addWidget(self.time)
+        return inside
+
+    def _name_parts(self) -> None:
+        self.feed.setAccessibleName("Feed")
+        self.rate.setAccessibleName("Trades a second")
+        self.database.setAccessibleName("Database")
+        self.queue.setAccessibleName("Trades waiting to be written")
+        self.queue.setToolTip("Trades waiting to be written")
+        self.spool.setAccessibleName("Trades waiting on disk")
+        self.missing.setAccessibleName("Missing trades")
+        self.malformed.setAccessibleName("Unreadable messages")
+        self.malformed.setToolTip("Messages of the exchange that could not be read and were skipped; see the log file")
+        self.contradictions.setAccessibleName("Refused trades")
+        self.contradictions.setToolTip(
+            "They differ from the stored trade of the same id, which stands; they are kept in the table refused_trades"
+        )
+        self.badge.setToolTip("Invented prices, kept in a data directory of their own")
+        self.time.setAccessibleName("Exchange time")
+
+
+class _Clickable(ElidedLabel):
+    """A label that is also a short cut for the mouse; the keyboard has the menu."""
+
+    clicked = Signal()
+
+    def __init__(self, text: str, tone: str, font: QFont) -> None:
+        super().__init__(text, tone, font)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if event.button() is Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+
+def _delay(milliseconds: float) -> str:
+    return f"{count(round(milliseconds))}{SPACE}ms" if milliseconds < 10_000 else length(milliseconds / 1000)
+
+
+def _partly_live(status: StatusView) -> str:
+    doing = "refused" if status.connections_refused else "reconnecting"
+    when = "" if status.retry_in_s is None else f" {in_words(status.retry_in_s)}"
+    return f"Live, {status.connections_down} of {status.connections} connections {doing}{when}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
