@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}. See {self.prog} --help.")
 
 
-class _Secret(argparse.Action):
+class _SecretAction(argparse.Action):
     """Refuses an option, without repeating its value, in favour of the variable that is its ``const``."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: Any, **named: Any) -> NoReturn:
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     group = settings.add_argument_group("settings", "each also as CRYPTOPIPE_… in the environment and in config.toml")
     for declared in declarations():
         if declared.is_secret:
-            group.add_argument(declared.option, action=_Secret, const=declared.variable, help=argparse.SUPPRESS)
+            group.add_argument(declared.option, action=_SecretAction, const=declared.variable, help=argparse.SUPPRESS)
         elif declared.name != "symbols":
             group.add_argument(declared.option, metavar="VALUE", help=declared.sentence.replace("%", "%%"))
     top = _Parser(

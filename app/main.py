@@ -21,7 +21,7 @@ from app.config.settings import Settings, config_file
 from app.market.errors import UsageError
 from app.observability.logs import start_logging
 from app.runtime.demo_market import at_sandbox, demo_settings, sandbox
-from app.runtime.early_open import HeadStart, open_database
+from app.runtime.early_open import EarlyOpen, open_database
 from app.runtime.instance_lock import InstanceLock
 from app.runtime.shutdown import StopEvent, bounded_ending, on_signals
 from app.runtime.wiring import check_addresses
@@ -135,7 +135,7 @@ def _opening(settings: Settings, *, ahead: bool) -> Iterator[OpenDatabase]:
     if not ahead:
         yield opening
         return
-    begun = HeadStart(opening)
+    begun = EarlyOpen(opening)
     try:
         yield begun.open
     finally:
@@ -224,7 +224,7 @@ async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begi
     """Run the engine behind the window until that is to close, and end it."""
     from app.observability.monitoring import observing
     from app.runtime.wiring import engine_for
-    from app.window.diagnostics_controller import DiagnosticsPage
+    from app.window.diagnostics_controller import DiagnosticsController
     from app.window.window_controller import WindowBridge
 
     _loaded()
@@ -234,7 +234,7 @@ async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begi
         observing(engine, settings.metrics_port) as observed,
         _database_page(engine, settings, shown.window, simulated=simulated),
     ):
-        diagnostics = DiagnosticsPage(observed, shown.window, settings.data_dir / "logs")
+        diagnostics = DiagnosticsController(observed, shown.window, settings.data_dir / "logs")
         bridge = WindowBridge(
             engine,
             shown.window,
@@ -265,10 +265,10 @@ async def _database_page(
     pages = []
 
     def open_first() -> None:
-        from app.window.database_controller import DatabasePage
+        from app.window.database_controller import DatabaseController
 
         window.database_requested.disconnect(open_first)
-        pages.append(DatabasePage(engine, window, settings, config_file(), simulated=simulated))
+        pages.append(DatabaseController(engine, window, settings, config_file(), simulated=simulated))
         pages[0].open()
 
     window.database_requested.connect(open_first)

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.market.errors import StoreUnavailable
-from storage.candles.read_only import NoWriter, ReadingStore
+from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
-from storage.retention.job import RetentionKeeper
+from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
-from storage.schema.privileges import access_of
-from storage.schema.retention_period import Keep
+from storage.schema.privileges import privileges_of
+from storage.schema.retention_period import RetentionPeriod
 from storage.server.embedded_server import EmbeddedServer
 from storage.timescale.edition_setup import settle
 from storage.trades.batch_writer import BatchWriter
@@ -43,11 +43,11 @@ class Database:
         self,
         url: str,
         facts: ServerFacts,
-        writer: BatchWriter | NoWriter,
+        writer: BatchWriter | NullWriter,
         store: PostgresStore,
         server: EmbeddedServer | None,
         reading_only: str,
-        keeper: RetentionKeeper | None = None,
+        keeper: RetentionJob | None = None,
     ) -> None:
         self.url = url
         self.facts = facts
@@ -67,7 +67,7 @@ class Database:
         batch_trades: int = 100,
         batch_seconds: float = 1.0,
         queue_limit: int = 200_000,
-        keep_trades: Keep | str | None = None,
+        keep_trades: RetentionPeriod | str | None = None,
         ask_password: Callable[[str], str] | None = None,
     ) -> Database:
         """
@@ -88,7 +88,7 @@ class Database:
             asked = _Asked(ask_password)
             with connect(address, ask_password=asked) as connection:
                 address = with_password(address, asked.password) if asked.password else address
-                access = access_of(connection)
+                access = privileges_of(connection)
                 access.check()
                 migrate(connection)
                 settle(connection)
@@ -100,14 +100,14 @@ class Database:
         logger.info("The database is %s. %s", facts.label, access.reading_only)
         to_read = _connector(address, server, "cryptopipe reader")
         if access.reading_only:
-            return cls(address, facts, NoWriter(), ReadingStore(to_read), server, access.reading_only)
+            return cls(address, facts, NullWriter(), ReadOnlyStore(to_read), server, access.reading_only)
         writer = BatchWriter(
             _connector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
         )
-        keeper = RetentionKeeper(_connector(address, server, "cryptopipe retention"), keep_trades)
+        keeper = RetentionJob(_connector(address, server, "cryptopipe retention"), keep_trades)
         return cls(address, facts, writer, PostgresStore(to_read), server, "", keeper)
 
     @property

@@ -40,10 +40,10 @@ from tests.end_to_end.helpers import RECORDED_TRADES, RECORDING, Running, open_w
 from tests.sandbox.helpers import serving
 from tests.sandbox.staged import StagedMarket
 from widgets.chart.interaction.date_entry import DateEntry
-from widgets.chart.model.chart_style import ChartStyle, Kind, TimeStyle
-from widgets.chart.model.pane_layout import Arrangement
+from widgets.chart.model.chart_style import ChartStyle, PriceStyle, TimeStyle
+from widgets.chart.model.pane_layout import PaneLayout
 from widgets.chart.painting.canvas import ChartCanvas
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.dialogs.database_dialog import DatabaseDialog, DialogState
 from widgets.symbols.symbols_dialog import SymbolsDialog
@@ -107,16 +107,16 @@ async def recording(shooting: Shooting) -> None:
             for key in ("ema", "vwap"):
                 running.chart.add_indicator(key)
             await shooting.take(running, "recording-crosshair")
-            for kind in list(Kind)[1:]:
-                running.chart.set_chart_style(ChartStyle(kind, takers=kind is Kind.LINE))
+            for kind in list(PriceStyle)[1:]:
+                running.chart.set_chart_style(ChartStyle(kind, takers=kind is PriceStyle.LINE))
                 await shooting.take(running, f"kind-{kind.value.replace(' ', '-')}")
             running.chart.set_chart_style(ChartStyle(underlaid=True))
             await shooting.take(running, "volume-behind")
-            for scale, inverted in ((Scale.LOG, False), (Scale.PERCENT, False), (Scale.LINEAR, True)):
+            for scale, inverted in ((ScaleMode.LOG, False), (ScaleMode.PERCENT, False), (ScaleMode.LINEAR, True)):
                 running.chart.set_chart_style(ChartStyle(scale=scale, inverted=inverted))
                 await shooting.take(running, f"scale-{'inverted' if inverted else scale.value}")
             running.chart.set_chart_style(ChartStyle())
-            running.chart.set_arrangement(Arrangement())
+            running.chart.set_arrangement(PaneLayout())
             running.window.interval_requested.emit(Interval.parse("30s"))
             await until(lambda: running.bridge.session.joined)
             await shooting.take(running, "recording-30s")

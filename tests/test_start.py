@@ -19,7 +19,7 @@ from app.market.errors import StoreUnavailable
 from app.market.interval import Interval
 from app.market.trade import Trade
 from app.market.units import E8
-from app.runtime.early_open import HeadStart
+from app.runtime.early_open import EarlyOpen
 from storage.database import Database
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, until
 from tests.program import set_surroundings, silent_server
@@ -111,7 +111,7 @@ def test_the_database_opened_ahead_is_given_out_once_and_left_to_its_owner() -> 
         opened.append(FakeDatabase())
         return opened[-1]
 
-    ahead = HeadStart(open_database)
+    ahead = EarlyOpen(open_database)
     assert ahead.open() is opened[0]
     assert ahead.open() is opened[1]  # tried again, as after a failure
     ahead.discard()
@@ -125,7 +125,7 @@ def test_the_database_opened_ahead_is_closed_where_nobody_asked_for_it() -> None
         assert release.wait(20)
         return database
 
-    ahead = HeadStart(open_database)
+    ahead = EarlyOpen(open_database)
     threading.Timer(0.05, release.set).start()
     ahead.discard()
     assert database.closed
@@ -144,7 +144,7 @@ def test_a_database_that_opens_ahead_too_late_for_the_end_is_closed_all_the_same
         return database
 
     with caplog.at_level(logging.INFO, "app.runtime.early_open"):
-        HeadStart(open_database).discard()
+        EarlyOpen(open_database).discard()
     assert "takes too long to open" in caplog.text
     assert not closed.is_set()
     release.set()
@@ -156,9 +156,9 @@ def test_what_kept_the_database_from_opening_ahead_is_told_to_who_asks(caplog: p
         raise StoreUnavailable("It is away.")
 
     with pytest.raises(StoreUnavailable, match=r"It is away\."):
-        HeadStart(open_database).open()
+        EarlyOpen(open_database).open()
     with caplog.at_level(logging.INFO, "app.runtime.early_open"):
-        HeadStart(open_database).discard()
+        EarlyOpen(open_database).discard()
     assert "a database that nobody asked for: It is away." in caplog.text
 
 

@@ -15,7 +15,7 @@ from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
 
-class Place(Enum):
+class CommandGroup(Enum):
     """Where a command belongs; the value heads its section."""
 
     MOVING = "Moving about"
@@ -31,15 +31,15 @@ class Command:
     way. ``text`` follows “to”.
     """
 
-    place: Place
+    place: CommandGroup
     name: str
     keys: tuple[str, ...]
     text: str
     mouse: str = ""
 
 
-_ROWS: dict[Place, tuple[tuple[str, ...], ...]] = {
-    Place.MOVING: (
+_ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
+    CommandGroup.MOVING: (
         ("", "", "pan; let go while moving to glide on", "drag"),
         ("earlier", "Left", "go a little earlier", "Shift+wheel, two fingers sideways"),
         ("later", "Right", "go a little later"),
@@ -57,7 +57,7 @@ _ROWS: dict[Place, tuple[tuple[str, ...], ...]] = {
         ("back", "Alt+Left Backspace", "go back to the view before", "the mouse's back button"),
         ("forward", "Alt+Right Shift+Backspace", "undo going back", "the mouse's forward button"),
     ),
-    Place.CHART: (
+    CommandGroup.CHART: (
         ("log", "Alt+L", "turn a logarithmic price axis on or off"),
         ("percent", "Alt+P", "turn percents on or off"),
         ("invert", "Alt+I", "turn the price axis upside down, or back"),
@@ -73,7 +73,7 @@ _ROWS: dict[Place, tuple[tuple[str, ...], ...]] = {
         ("automatic", "Alt+A", "fit it to what is in view again", "double click on the axis"),
         ("", "", "choose how the chart draws", "context menu"),
     ),
-    Place.PANES: (
+    CommandGroup.PANES: (
         ("next_pane", "F6", "choose the next pane"),
         ("previous_pane", "Shift+F6", "choose the pane before"),
         ("grow_pane", "Ctrl+Up", "make the chosen pane higher", "drag the line between panes"),
@@ -84,7 +84,7 @@ _ROWS: dict[Place, tuple[tuple[str, ...], ...]] = {
         ("pane_settings", "Return", "open its indicator's settings"),
         ("cancel", "Esc", "choose none, give up a band, remove the measure"),
     ),
-    Place.WINDOW: (
+    CommandGroup.WINDOW: (
         ("", "", "pick an interval: 13m, 90s, 1M", "type digits"),
         ("", "", "pick a symbol", "type letters"),
         ("symbols", "Ctrl+K", "open the symbol picker"),
@@ -139,9 +139,9 @@ def written(command: Command, *, native: bool = True) -> list[str]:
     return [_with_arrow(QKeySequence(key).toString(form)) for key in command.keys if key != "="]
 
 
-def sections() -> dict[Place, list[Command]]:
+def sections() -> dict[CommandGroup, list[Command]]:
     """Return all commands by their sections."""
-    return {place: [command for command in COMMANDS if command.place is place] for place in Place}
+    return {place: [command for command in COMMANDS if command.place is place] for place in CommandGroup}
 
 
 def _with_arrow(keys: str) -> str:

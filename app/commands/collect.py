@@ -96,10 +96,10 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
 
 async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
     """Return when the exchange lets this address in again, which an earlier run was told to wait for."""
-    if reason := engine.shutout.sentence(engine.clock.monotonic_s()):
+    if reason := engine.ban.sentence(engine.clock.monotonic_s()):
         logger.warning("not started yet: %s", reason)
-    while not stop.is_set and (left_s := engine.shutout.left_s(engine.clock.monotonic_s())) > 0:
-        show_progress(engine.shutout.sentence(engine.clock.monotonic_s()))
+    while not stop.is_set and (left_s := engine.ban.left_s(engine.clock.monotonic_s())) > 0:
+        show_progress(engine.ban.sentence(engine.clock.monotonic_s()))
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
 
 

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from app.commands.database_session import connected, show_progress
-from app.commands.retention_report import Upkeep, held_text, plan_json, plan_text, upkeep_json, upkeep_text
+from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.commands.status_report import status_json, status_text, waiting_json, waiting_text
 from app.commands.verify_report import advice, mended_text, report_json, report_text
 from app.config.settings import Settings
@@ -30,14 +30,14 @@ from storage.integrity.rebuild import rebuild
 from storage.integrity.status import address_of, read_status
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection
-from storage.retention.policy import Plan, confirm, enforce, plan
+from storage.retention.policy import RetentionPlan, confirm, enforce, plan
 from storage.schema.editions import switch_on_timescale
 from storage.schema.migrate import migrate
-from storage.schema.retention_period import OFF, Keep, proposal
+from storage.schema.retention_period import OFF, RetentionPeriod, proposal
 from storage.schema.retention_record import Retention, read_retention
 from storage.server.installations import find_postgres
 from storage.spool.disk_spool import FILE_NAME
-from storage.spool.inspection import read_waiting
+from storage.spool.inspection import read_summary
 from storage.timescale.conversion import conversion_due, convert
 from storage.timescale.edition_setup import settle
 
@@ -136,7 +136,7 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
-    waiting = read_waiting(settings.data_dir / FILE_NAME)
+    waiting = read_summary(settings.data_dir / FILE_NAME)
     on_disk = waiting_text(waiting)
     try:
         with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
@@ -196,7 +196,7 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
     with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         held = read_retention(connection)
-        keep = wanted if isinstance(wanted, Keep) else None if wanted == OFF else held.keep
+        keep = wanted if isinstance(wanted, RetentionPeriod) else None if wanted == OFF else held.keep
         planned = None if keep is None else plan(connection, keep)
         if not options.as_json:
             print(held_text(held) if planned is None else f"{held_text(held)}\n\n{plan_text(planned)}")
@@ -209,7 +209,7 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
                 print(f"\n{held_text(held)}" + (f"\n{plan_text(dropped, done=True)}" if dropped else ""))
                 print(_overruled(settings, held), end="")
     if options.as_json:
-        answer = upkeep_json(Upkeep(held, None, None))
+        answer = upkeep_json(RetentionReport(held, None, None))
         for name, one in (("would_drop", planned), ("dropped", dropped)):
             answer[name] = None if one is None else plan_json(one)
         print(json.dumps(answer, indent=2))
@@ -219,12 +219,16 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
 def _overruled(settings: Settings, held: Retention) -> str:
     """Say where the settings keep trades longer, which they may without being confirmed."""
     proposed = proposal(settings.keep_trades)
-    if proposed is None or held.keep is None or (isinstance(proposed, Keep) and proposed.days <= held.keep.days):
+    if (
+        proposed is None
+        or held.keep is None
+        or (isinstance(proposed, RetentionPeriod) and proposed.days <= held.keep.days)
+    ):
         return ""
     return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
 
 
-def _is_confirmed(options: argparse.Namespace, held: Retention, planned: Plan | None) -> bool:
+def _is_confirmed(options: argparse.Namespace, held: Retention, planned: RetentionPlan | None) -> bool:
     """Whether the user has said yes, by ``--yes`` or at the terminal; says how where there is nobody to ask."""
     keep = planned.keep if planned is not None else None
     if options.yes:
@@ -271,9 +275,11 @@ def _convert(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _upkeep(settings: Settings, connection: Connection) -> Upkeep:
+def _upkeep(settings: Settings, connection: Connection) -> RetentionReport:
     wanted = proposal(settings.keep_trades)
-    return Upkeep(read_retention(connection), wanted if isinstance(wanted, Keep) else None, conversion_due(connection))
+    return RetentionReport(
+        read_retention(connection), wanted if isinstance(wanted, RetentionPeriod) else None, conversion_due(connection)
+    )
 
 
 def _run_program(settings: Settings, options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from app.market.trade import MarketEvent
 from app.runtime.open_database import open_database, password_warning
 from app.runtime.wiring import exchange_feed, exchange_rest
 from storage.spool.disk_spool import FILE_NAME
-from storage.spool.inspection import read_waiting
+from storage.spool.inspection import read_summary
 
 _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
@@ -96,7 +96,7 @@ def _database(settings: Settings) -> Finding:
 
 def _spool(data_dir: Path) -> list[Finding]:
     """Tell of trades that wait on disk; nothing where there are none."""
-    waiting = read_waiting(data_dir / FILE_NAME)
+    waiting = read_summary(data_dir / FILE_NAME)
     found = waiting_text(waiting)
     if found and not waiting.problem:
         found += ": the window or cryptopipe collect stores them once it answers"

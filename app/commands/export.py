@@ -23,7 +23,7 @@ _OPENING_S = 5.0
 _CLOSE_S = 10.0
 
 
-class _Wish(NamedTuple):
+class _ExportRequest(NamedTuple):
     """What `export` is asked for, checked as far as it can be without the database."""
 
     symbol: str
@@ -50,11 +50,11 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
             f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
             "name another --data-dir."
         )
-    wish = _Wish(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
+    wish = _ExportRequest(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
     return partial(_run_export, settings, options, wish)
 
 
-def _run_export(settings: Settings, options: argparse.Namespace, wish: _Wish) -> int:
+def _run_export(settings: Settings, options: argparse.Namespace, wish: _ExportRequest) -> int:
     cancelled = threading.Event()
     with on_signals(cancelled.set):
         try:
@@ -68,7 +68,7 @@ def _run_export(settings: Settings, options: argparse.Namespace, wish: _Wish) ->
     return 0
 
 
-def _export(settings: Settings, options: argparse.Namespace, wish: _Wish, cancelled: threading.Event) -> int:
+def _export(settings: Settings, options: argparse.Namespace, wish: _ExportRequest, cancelled: threading.Event) -> int:
     database = _opened(settings, cancelled)
     try:
         store = database.store

@@ -24,9 +24,9 @@ from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.environment.clocks import ExchangeClock
-from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
-from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.durations import length
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
@@ -40,7 +40,7 @@ from storage.postgres.connection import connect
 from storage.postgres.repair_locks import repairing
 from storage.schema.migrate import migrate
 from storage.spool.disk_spool import FILE_NAME
-from storage.spool.inspection import Waiting, read_waiting
+from storage.spool.inspection import SpoolSummary, read_summary
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ _CLOSE_S = 10.0
 _FLUSH_S = 15.0
 _TRIES = 3
 _ANY_SIZE = 1 << 62
-_NONE = Waiting()
+_NONE = SpoolSummary()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,7 +74,7 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
 
 
 def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
-    waiting = read_waiting(settings.data_dir / FILE_NAME)  # first: what waits may be stored a moment later
+    waiting = read_summary(settings.data_dir / FILE_NAME)  # first: what waits may be stored a moment later
     with connected(settings, statement_timeout_s=_TIMEOUT_S) as connection:
         migrate(connection)
         gaps = read_gaps(connection, names, timed=0) if options.as_json else read_gaps(connection, names)
@@ -133,10 +133,10 @@ async def _fetch(
 ) -> tuple[int, str]:
     clock = SystemClock()
     exchange_clock = ExchangeClock(clock)
-    recorder = Recorder(exchange_clock, MarketBoard(), queue_trades=settings.queue_trades, repair_trades=_ANY_SIZE)
+    recorder = Recorder(exchange_clock, MarketSnapshot(), queue_trades=settings.queue_trades, repair_trades=_ANY_SIZE)
     recorder.set_symbols(names)
     recorder.attach(database.writer)
-    settled = SettledIds(recorder, lambda: database, clock)
+    settled = CoverageSync(recorder, lambda: database, clock)
     await settled.load(names)
     async with exchange_rest(settings, exchange_clock) as rest:
         repairer = Repairer(recorder, rest, clock, tries=_TRIES)
@@ -161,7 +161,7 @@ async def _until_done(
     repairer: Repairer,
     exchange: TradeHistory,
     newest: Sequence[str],
-    settled: SettledIds,
+    settled: CoverageSync,
     database: Database,
 ) -> str:
     """
@@ -202,7 +202,7 @@ def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float
     return f"{line} · about {length(left * seconds / done)} left" if done > 0 else line
 
 
-def _text(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
+def _text(gaps: Sequence[StoredGap], waiting: SpoolSummary = _NONE) -> str:
     """Return the gaps as a table, and what they add up to."""
     missing = sum(gap.ids for gap in gaps if not gap.absent)
     on_disk = sum(_on_disk(gap, waiting) for gap in gaps)
@@ -237,7 +237,7 @@ def _text(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
     return "\n".join(lines)
 
 
-def _on_disk(gap: StoredGap, waiting: Waiting) -> int:
+def _on_disk(gap: StoredGap, waiting: SpoolSummary) -> int:
     """Return how many of the missing trades are in the spool."""
     found = waiting.ids.get(gap.symbol)
     if gap.absent or found is None:
@@ -245,7 +245,7 @@ def _on_disk(gap: StoredGap, waiting: Waiting) -> int:
     return sum(last - first + 1 for first, last in found.within(gap.first_trade_id, gap.last_trade_id))
 
 
-def _json(gaps: Sequence[StoredGap], waiting: Waiting = _NONE) -> str:
+def _json(gaps: Sequence[StoredGap], waiting: SpoolSummary = _NONE) -> str:
     rows = [
         {
             "symbol": gap.symbol,

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.commands.status_report import aligned
-from storage.retention.droppable_parts import Part
-from storage.retention.policy import Plan, waiting_for
-from storage.schema.retention_period import Keep
+from storage.retention.droppable_parts import DroppablePart
+from storage.retention.policy import RetentionPlan, waiting_for
+from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import Retention
 from storage.timescale.conversion import Conversion, due_sentence
 
@@ -20,15 +20,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
+class RetentionReport:
     """What the database says of retention, what the settings propose, and what is to be converted."""
 
     held: Retention
-    proposed: Keep | None
+    proposed: RetentionPeriod | None
     conversion: Conversion | None
 
 
-def upkeep_text(upkeep: Upkeep) -> str:
+def upkeep_text(upkeep: RetentionReport) -> str:
     """Return one line each for how long trades are kept, what waits to be confirmed, and what is to be converted."""
     lines = [held_text(upkeep.held), waiting_for(upkeep.held, upkeep.proposed)]
     if upkeep.conversion is not None:
@@ -36,7 +36,7 @@ def upkeep_text(upkeep: Upkeep) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def upkeep_json(upkeep: Upkeep) -> dict[str, Any]:
+def upkeep_json(upkeep: RetentionReport) -> dict[str, Any]:
     """Return the same for `json.dumps`."""
     held, due = upkeep.held, upkeep.conversion
     return {
@@ -59,7 +59,7 @@ def held_text(held: Retention) -> str:
     return f"Trades are kept for {held.keep.words} (confirmed on {_day(held.confirmed_at_us)}){by}; candles for ever."
 
 
-def plan_text(plan: Plan, *, done: bool = False) -> str:
+def plan_text(plan: RetentionPlan, *, done: bool = False) -> str:
     """Return what a retention would drop, or with ``done`` has dropped, as lines; no part without a trade."""
     parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
     if not parts:
@@ -83,7 +83,7 @@ def plan_text(plan: Plan, *, done: bool = False) -> str:
     return "\n".join(lines)
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: RetentionPlan) -> dict[str, Any]:
     """Return the same for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC."""
     return {
         "keep": str(plan.keep),
@@ -95,7 +95,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: DroppablePart) -> dict[str, Any]:
     return {
         "name": part.name,
         "start": _iso(part.start_us),
@@ -106,7 +106,7 @@ def _part(part: Part) -> dict[str, Any]:
     }
 
 
-def _table(parts: Sequence[Part]) -> str:
+def _table(parts: Sequence[DroppablePart]) -> str:
     rows = [
         (
             _day(part.start_us),

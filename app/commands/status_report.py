@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from storage.integrity.status import DatabaseStatus, TableSize
-from storage.spool.inspection import Waiting
+from storage.spool.inspection import SpoolSummary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,7 +91,7 @@ def status_json(status: DatabaseStatus) -> dict[str, Any]:
     }
 
 
-def waiting_text(waiting: Waiting) -> str:
+def waiting_text(waiting: SpoolSummary) -> str:
     """Return one sentence about the trades that wait on disk, without its full stop; empty where none does."""
     if waiting.problem:
         return (
@@ -104,7 +104,7 @@ def waiting_text(waiting: Waiting) -> str:
     return f"{wait} on disk for the database, from {_moment(waiting.first_us)} to {_moment(waiting.last_us)} UTC"
 
 
-def waiting_json(waiting: Waiting) -> dict[str, Any]:
+def waiting_json(waiting: SpoolSummary) -> dict[str, Any]:
     """Return the same for `json.dumps`: trades by symbol, each counted once."""
     return {
         "trades": waiting.trades,

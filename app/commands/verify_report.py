@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.commands.status_report import aligned
-from storage.integrity.differences import MENDABLE, Difference, Kind, Report
+from storage.integrity.differences import MENDABLE, Difference, DifferenceKind, DifferenceReport
 
 _SHOWN = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST = 200
 
 
-def report_text(report: Report, seconds: float) -> str:
+def report_text(report: DifferenceReport, seconds: float) -> str:
     """Return what was found: a sentence where nothing differs, else lines, `_SHOWN` of each symbol and kind at most."""
     if not report.totals:
         speed = f"{seconds:,.1f} s, {report.trades / max(seconds, 1e-3):,.0f} trades/s"
         names = f"{len(report.symbols):,} symbols" if len(report.symbols) != 1 else report.symbols[0]
         return f"Nothing differs: {report.trades:,} trades of {names} agree with their ranges and candles ({speed})."
-    shown: Counter[tuple[str, Kind]] = Counter()
+    shown: Counter[tuple[str, DifferenceKind]] = Counter()
     rows = []
     for one in report.listed:
         shown[one.symbol, one.kind] += 1
@@ -31,7 +31,7 @@ def report_text(report: Report, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def report_json(report: Report, seconds: float) -> dict[str, Any]:
+def report_json(report: DifferenceReport, seconds: float) -> dict[str, Any]:
     """Return the same for `json.dumps`; times as ISO 8601 in UTC, null for what does not apply."""
     return {
         "trades": report.trades,
@@ -57,17 +57,17 @@ def report_json(report: Report, seconds: float) -> dict[str, Any]:
     }
 
 
-def mended_text(mended: Counter[tuple[str, Kind]]) -> str:
+def mended_text(mended: Counter[tuple[str, DifferenceKind]]) -> str:
     """Return what was put right, a line for each symbol and kind."""
     if not mended:
         return "There was nothing to mend."
     lines = [f"{name}: {kind.value}: {number:,}" for (name, kind), number in sorted(mended.items())]
-    if any(kind is Kind.MISSING for _, kind in mended):
+    if any(kind is DifferenceKind.MISSING for _, kind in mended):
         lines.append("The missing trades count as missing now: recording fetches them where the exchange still can.")
     return "\n".join(["Mended:", *lines])
 
 
-def advice(report: Report) -> str:
+def advice(report: DifferenceReport) -> str:
     """Return one sentence that says how much differs and what to do about it."""
     mendable = sum(number for (_, kind), number in report.totals.items() if kind in MENDABLE)
     others = sum(number for (_, kind), number in report.totals.items() if kind not in MENDABLE)

@@ -37,7 +37,7 @@ Theme = Literal["system", "dark", "light"]
 CandleColours = Literal["green-red", "blue-orange"]
 
 
-class Place(Enum):
+class SettingOrigin(Enum):
     """Where a setting's value was found."""
 
     FILE = "config.toml"
@@ -116,7 +116,7 @@ class Settings:
     metrics_port: int = _setting(
         0, "Port on this machine that serves the metrics of docs/metrics.md to Prometheus; 0: none.", at_least=0
     )
-    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    places: Mapping[str, SettingOrigin] = field(default_factory=dict, compare=False, repr=False)
     """Where each value that is no default was found; no setting itself."""
 
 
@@ -173,9 +173,9 @@ def load(
     file = config_file() if file is None else file
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
-    places: dict[str, Place] = {}
+    places: dict[str, SettingOrigin] = {}
 
-    def take(name: str, value: Any, place: Place, words: str) -> None:
+    def take(name: str, value: Any, place: SettingOrigin, words: str) -> None:
         values[name] = _convert(name, value, place, words)
         places[name] = place
 
@@ -184,12 +184,12 @@ def load(
     # What a later place overrides need not make sense.
     for name, value in _read_file(file).items():
         if (name not in named and name not in given) or _is_secret(name):
-            take(name, value, Place.FILE, f"in {file}")
+            take(name, value, SettingOrigin.FILE, f"in {file}")
     for name, (variable, text) in named.items():
         if name not in given:
-            take(name, text, Place.ENVIRONMENT, f"({variable} in the environment)")
+            take(name, text, SettingOrigin.ENVIRONMENT, f"({variable} in the environment)")
     for name, value in given.items():
-        take(name, value, Place.COMMAND_LINE, "on the command line")
+        take(name, value, SettingOrigin.COMMAND_LINE, "on the command line")
     return Settings(**values, places=places)
 
 
@@ -215,7 +215,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"The settings file {file} cannot be read: {error}. Correct it or move it away.") from error
 
 
-def _convert(name: str, value: Any, found: Place, place: str) -> Any:
+def _convert(name: str, value: Any, found: SettingOrigin, place: str) -> Any:
     """Return the value as its declaration has it; ``place`` is ``found`` in words."""
     declared = _declared().get(name)
     if declared is None:
@@ -256,8 +256,8 @@ def _is_secret(name: str) -> bool:
     return name in _declared() and get_type_hints(Settings)[name] is Secret
 
 
-def _secret(name: str, value: Any, found: Place, place: str) -> Secret:
-    if found is not Place.ENVIRONMENT:
+def _secret(name: str, value: Any, found: SettingOrigin, place: str) -> Secret:
+    if found is not SettingOrigin.ENVIRONMENT:
         variable = ENVIRONMENT_PREFIX + name.upper()
         raise SettingsError(
             f"The setting {name} must not stand {place}, where others may read it: remove it there and set {variable}."
@@ -286,12 +286,12 @@ def _check_keep(text: str, place: str) -> None:
         raise SettingsError(f"The setting keep_trades {place} cannot be used: {error}") from error
 
 
-def _check_proxy(text: str, found: Place, place: str) -> None:
+def _check_proxy(text: str, found: SettingOrigin, place: str) -> None:
     try:
         check_proxy(text)
     except SettingsError as error:
         raise SettingsError(f"The setting proxy {place} cannot be used: {error}") from error
-    if found is Place.COMMAND_LINE and "@" in text:
+    if found is SettingOrigin.COMMAND_LINE and "@" in text:
         raise SettingsError(
             "The setting proxy must hold no password on the command line, which other programs can read:"
             f" set {ENVIRONMENT_PREFIX}PROXY."

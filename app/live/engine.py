@@ -16,16 +16,16 @@ from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
-from app.live.recording.database_keeper import Database, DatabaseKeeper, OpenDatabase, inside
-from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.database_keeper import DatabaseKeeper, OpenDatabase, OpenedDatabase, inside
+from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
-from app.live.recording.stall_detection import SilentSymbols
+from app.live.recording.stall_detection import StallDetector
 from app.live.recording.symbol_directory import ListedHistory, SymbolDirectory
-from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.live.repair.shared_repairs import SharedRepairs
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected, StoreError, UsageError
-from app.market.exchange_ban import Shutout
+from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import TradeSpool
@@ -44,7 +44,7 @@ class Engine:
 
     ``open_database`` blocks and raises StoreError. ``on_database`` and ``on_symbols`` are called on the loop when a
     database opened or failed to, and when something changed among the exchange's symbols. ``feed_reason`` is one
-    sentence once receiving has ended for good; `retry_exchange` begins it anew. ``shutout``: how long the
+    sentence once receiving has ended for good; `retry_exchange` begins it anew. ``ban``: how long the
     exchange keeps this address out.
     """
 
@@ -58,15 +58,15 @@ class Engine:
         exchange_clock: ExchangeClock,
         queue_trades: int,
         repair_trades: int,
-        shutout: Shutout | None = None,
+        ban: ExchangeBan | None = None,
         spool: TradeSpool | None = None,
     ) -> None:
         self.feed = feed
         self.exchange = exchange
-        self.shutout = shutout or Shutout()
+        self.ban = ban or ExchangeBan()
         self.exchange_clock = exchange_clock
         self.clock = clock
-        self.board = MarketBoard()
+        self.board = MarketSnapshot()
         self.recorder = Recorder(
             exchange_clock,
             self.board,
@@ -93,16 +93,16 @@ class Engine:
         self.directory.on_change = self._on_directory
         self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
         feed.on_status(self._on_feed_status)
-        self._settled = SettledIds(self.recorder, lambda: self.database, clock)
+        self._settled = CoverageSync(self.recorder, lambda: self.database, clock)
         self._sharing = SharedRepairs(self.recorder, self.repairer, self._settled, lambda: self.database, clock)
-        self.silence = SilentSymbols(self.recorder, listed, clock, exchange_clock, is_receiving=self.is_receiving)
+        self.silence = StallDetector(self.recorder, listed, clock, exchange_clock, is_receiving=self.is_receiving)
         self._clock_measured = asyncio.Event()
         self._measuring: asyncio.Task[None] | None = None
         self._tasks = Tasks("the engine")
         self._receiving: asyncio.Task[None] | None = None
 
     @property
-    def database(self) -> Database | None:
+    def database(self) -> OpenedDatabase | None:
         """The database in use."""
         return self._databases.database
 
@@ -299,7 +299,7 @@ class Engine:
             except FeedError as error:
                 logger.info("no 24 h figures yet: %s", error)
 
-    async def _use_database(self, database: Database) -> None:
+    async def _use_database(self, database: OpenedDatabase) -> None:
         self.history.store = database.store
         self.on_database()
         try:
@@ -311,7 +311,7 @@ class Engine:
             logger.warning("symbols not read: %s", error)
         await self._load_coverage(self.recorder.symbols)
 
-    async def _keep_symbols(self, database: Database) -> None:
+    async def _keep_symbols(self, database: OpenedDatabase) -> None:
         """Store what the exchange said in this run and the database does not know."""
         said = [self.symbols[name] for name in sorted(self.directory.seen)]
         news = [symbol for symbol in said if self._stored_symbols.get(symbol.name) != symbol]

@@ -40,7 +40,7 @@ class FeedDisconnected(FeedError):
         self.retry_after_s = retry_after_s
 
 
-class FeedShutOut(FeedDisconnected):
+class FeedBanned(FeedDisconnected):
     """The exchange keeps this address out for ``retry_after_s``, whatever is asked."""
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:

@@ -2,8 +2,9 @@
 How long the exchange keeps this address out. No I/O: the caller brings the time.
 
 A ban (HTTP 418), a warning (429) and the firewall's refusal (403) are meant for the address, not for the request that
-met them. So there is one `Shutout` in the program: whoever is told writes it there, and whoever is about to ask, over
-REST or for a new connection, looks there first. A host that is none of the chosen exchange's speaks for itself alone.
+met them. So there is one `ExchangeBan` in the program: whoever is told writes it there, and whoever is about to ask,
+over REST or for a new connection, looks there first. A host that is none of the chosen exchange's speaks for itself
+alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ LONGEST_S = 3 * 86_400.0
 """The longest ban of the exchange; more is no answer of its."""
 
 
-class Shutout:
+class ExchangeBan:
     """
     Until when nothing may be asked. ``reason``: the sentence of the answer that said so.
 

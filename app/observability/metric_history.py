@@ -33,7 +33,7 @@ class _Plot:
     values: deque[Value] = field(default_factory=lambda: deque(maxlen=KEPT_S))
 
 
-class Sampler:
+class MetricHistory:
     """Call `sample` once a second; `views` returns what came of it, in the order of the plots."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -54,7 +54,7 @@ class Sampler:
         return [MetricView(one.name, one.meaning, one.unit, tuple(one.values), one.warns) for one in self._plots]
 
 
-class _Level:
+class _GaugeSeries:
     """The value as it is, in other units."""
 
     def __init__(self, name: str, factor: float = 1.0) -> None:
@@ -65,7 +65,7 @@ class _Level:
         return None if value is None else value * self._factor
 
 
-class _Rate:
+class _RateSeries:
     """How much a total grew by, each second; a total that begins anew, as with another database, grew by nothing."""
 
     def __init__(self, name: str) -> None:
@@ -80,7 +80,7 @@ class _Rate:
         return max(now - before, 0.0) / elapsed_s
 
 
-class _Mean:
+class _MeanSeries:
     """The mean of what was added since the last look; None where nothing was."""
 
     def __init__(self, of: Callable[[Measures], Distribution], factor: float = 1.0) -> None:
@@ -97,44 +97,55 @@ class _Mean:
 
 def _plots() -> list[_Plot]:
     return [
-        _Plot("Trades received", "/s", "Live trades received each second", _Rate("trades_received")),
-        _Plot("Trades stored", "/s", "Trades committed to the database each second", _Rate("trades_stored")),
+        _Plot("Trades received", "/s", "Live trades received each second", _RateSeries("trades_received")),
+        _Plot("Trades stored", "/s", "Trades committed to the database each second", _RateSeries("trades_stored")),
         _Plot(
             "Receipt delay",
             "ms",
             "How old trades are when they arrive, by the exchange's clock; the mean of each second",
-            _Mean(lambda m: m.received, 1e3),
+            _MeanSeries(lambda m: m.received, 1e3),
         ),
         _Plot(
             "Storage delay",
             "ms",
             "How old live trades are when they are committed; the mean of each second",
-            _Mean(lambda m: m.stored, 1e3),
+            _MeanSeries(lambda m: m.stored, 1e3),
         ),
         _Plot(
             "Screen delay",
             "ms",
             "How old the newest trade is when the chart shows it; the mean of each second",
-            _Mean(lambda m: m.painted, 1e3),
+            _MeanSeries(lambda m: m.painted, 1e3),
         ),
-        _Plot("Clock skew", "ms", "The exchange's clock minus this computer's", _Level("clock_skew_seconds", 1e3)),
-        _Plot("Batch size", "trades", "Trades in a batch committed; the mean", _Mean(lambda m: m.batch_trades)),
-        _Plot("Batch time", "ms", "What it takes to commit a batch; the mean", _Mean(lambda m: m.batch_s, 1e3)),
-        _Plot("Queue", "trades", "Trades in memory that wait to be committed", _Level("queued_trades")),
-        _Plot("On disk", "trades", "Trades that wait on disk for the database", _Level("spooled_trades"), warns=True),
-        _Plot("Missing trades", "", "Trades known to be missing", _Level("missing_trades"), warns=True),
-        _Plot("Open gaps", "", "Stretches of missing trades", _Level("gaps_open"), warns=True),
-        _Plot("Repaired gaps", "", "Stretches of missing trades filled since the start", _Level("gaps_repaired")),
-        _Plot("Repaired trades", "", "Missing trades fetched since the start", _Level("trades_repaired")),
-        _Plot("Reconnects", "", "Connections after the first since the start", _Level("reconnects")),
+        _Plot(
+            "Clock skew", "ms", "The exchange's clock minus this computer's", _GaugeSeries("clock_skew_seconds", 1e3)
+        ),
+        _Plot("Batch size", "trades", "Trades in a batch committed; the mean", _MeanSeries(lambda m: m.batch_trades)),
+        _Plot("Batch time", "ms", "What it takes to commit a batch; the mean", _MeanSeries(lambda m: m.batch_s, 1e3)),
+        _Plot("Queue", "trades", "Trades in memory that wait to be committed", _GaugeSeries("queued_trades")),
+        _Plot(
+            "On disk", "trades", "Trades that wait on disk for the database", _GaugeSeries("spooled_trades"), warns=True
+        ),
+        _Plot("Missing trades", "", "Trades known to be missing", _GaugeSeries("missing_trades"), warns=True),
+        _Plot("Open gaps", "", "Stretches of missing trades", _GaugeSeries("gaps_open"), warns=True),
+        _Plot("Repaired gaps", "", "Stretches of missing trades filled since the start", _GaugeSeries("gaps_repaired")),
+        _Plot("Repaired trades", "", "Missing trades fetched since the start", _GaugeSeries("trades_repaired")),
+        _Plot("Reconnects", "", "Connections after the first since the start", _GaugeSeries("reconnects")),
         _Plot(
             "Unreadable",
             "",
             "Messages of the exchange that could not be read and were skipped",
-            _Level("messages_malformed"),
+            _GaugeSeries("messages_malformed"),
             warns=True,
         ),
-        _Plot("REST weight", "", "Weight of the requests in the exchange's current minute", _Level("rest_weight_used")),
-        _Plot("Memory", "MB", "Memory that the program has in use", _Level("resident_memory_bytes", 1e-6)),
-        _Plot("Loop delay", "ms", "How late the program came to work that was due", _Mean(lambda m: m.loop_s, 1e3)),
+        _Plot(
+            "REST weight",
+            "",
+            "Weight of the requests in the exchange's current minute",
+            _GaugeSeries("rest_weight_used"),
+        ),
+        _Plot("Memory", "MB", "Memory that the program has in use", _GaugeSeries("resident_memory_bytes", 1e-6)),
+        _Plot(
+            "Loop delay", "ms", "How late the program came to work that was due", _MeanSeries(lambda m: m.loop_s, 1e3)
+        ),
     ]

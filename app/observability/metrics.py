@@ -23,7 +23,7 @@ _PREFIX = "cryptopipe_"
 _NO_WRITER = WriterStatus()
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """What a metric is to Prometheus."""
 
     COUNTER = "counter"
@@ -37,7 +37,7 @@ Stages = tuple[tuple[str, Distribution], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class MetricDeclaration:
     """
     One metric: its name as Prometheus shows it, its sentence, and how it is read.
 
@@ -45,7 +45,7 @@ class Declared:
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     sentence: str
     read: Callable[[Metrics], Value] = lambda _: None
     stages: Callable[[Metrics], Stages] = lambda _: ()
@@ -113,19 +113,19 @@ def _delays(metrics: Metrics) -> Stages:
     return ("received", measures.received), ("stored", measures.stored), ("painted", measures.painted)
 
 
-def _counter(name: str, sentence: str, read: Callable[[Metrics], Value]) -> Declared:
-    return Declared(f"{_PREFIX}{name}_total", Kind.COUNTER, sentence, read)
+def _counter(name: str, sentence: str, read: Callable[[Metrics], Value]) -> MetricDeclaration:
+    return MetricDeclaration(f"{_PREFIX}{name}_total", MetricKind.COUNTER, sentence, read)
 
 
-def _gauge(name: str, sentence: str, read: Callable[[Metrics], Value]) -> Declared:
-    return Declared(_PREFIX + name, Kind.GAUGE, sentence, read)
+def _gauge(name: str, sentence: str, read: Callable[[Metrics], Value]) -> MetricDeclaration:
+    return MetricDeclaration(_PREFIX + name, MetricKind.GAUGE, sentence, read)
 
 
-def _histogram(name: str, sentence: str, stages: Callable[[Metrics], Stages]) -> Declared:
-    return Declared(_PREFIX + name, Kind.HISTOGRAM, sentence, stages=stages)
+def _histogram(name: str, sentence: str, stages: Callable[[Metrics], Stages]) -> MetricDeclaration:
+    return MetricDeclaration(_PREFIX + name, MetricKind.HISTOGRAM, sentence, stages=stages)
 
 
-METRICS: Sequence[Declared] = (
+METRICS: Sequence[MetricDeclaration] = (
     _gauge("feed_live", "1 while the exchange's stream is live, at least in part, else 0.", _is_live),
     _gauge("symbols_recorded", "Symbols being recorded.", lambda m: len(m.engine.recorder.symbols)),
     _counter("messages_received", "Messages of the exchange's stream.", lambda m: m.engine.feed.counters.messages),
@@ -185,7 +185,7 @@ METRICS: Sequence[Declared] = (
     _gauge(
         "exchange_shut_out_seconds",
         "How long the exchange still wants to be left alone, after too many requests; else 0.",
-        lambda m: m.engine.shutout.left_s(m.engine.clock.monotonic_s()),
+        lambda m: m.engine.ban.left_s(m.engine.clock.monotonic_s()),
     ),
     _gauge("clock_skew_seconds", "The exchange's clock minus this computer's.", _skew_s),
     _histogram(

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from app.live.recording.measures import Distribution
 from app.market.errors import SettingsError
-from app.observability.metrics import METRICS, Declared, Kind, Metrics
+from app.observability.metrics import METRICS, MetricDeclaration, MetricKind, Metrics
 
 HOST = "127.0.0.1"
 
@@ -104,11 +104,11 @@ class _EngineCollector(Collector):
                 yield family
 
 
-def _family(declared: Declared) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
+def _family(declared: MetricDeclaration) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
     labels = [declared.label] if declared.label else []
-    if declared.kind is Kind.HISTOGRAM:
+    if declared.kind is MetricKind.HISTOGRAM:
         return HistogramMetricFamily(declared.name, declared.sentence, labels=labels)
-    kind = CounterMetricFamily if declared.kind is Kind.COUNTER else GaugeMetricFamily
+    kind = CounterMetricFamily if declared.kind is MetricKind.COUNTER else GaugeMetricFamily
     return kind(declared.name, declared.sentence, labels=labels)
 
 

@@ -20,7 +20,7 @@ _HEARTBEAT_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Monitor:
     """An engine's metrics, where they are served ("" where they are not), and one sentence where that failed."""
 
     metrics: Metrics
@@ -29,7 +29,7 @@ class Observed:
 
 
 @contextlib.asynccontextmanager
-async def observing(engine: Engine, port: int) -> AsyncIterator[Observed]:
+async def observing(engine: Engine, port: int) -> AsyncIterator[Monitor]:
     """
     Yield the engine's metrics, with the loop watched, and served where ``port`` is not 0.
 
@@ -46,19 +46,19 @@ async def observing(engine: Engine, port: int) -> AsyncIterator[Observed]:
 
 
 @contextlib.asynccontextmanager
-async def _serving(metrics: Metrics, port: int) -> AsyncIterator[Observed]:
+async def _serving(metrics: Metrics, port: int) -> AsyncIterator[Monitor]:
     if not port:
-        yield Observed(metrics)
+        yield Monitor(metrics)
         return
     from app.observability.metrics_server import MetricsServer  # what few ask for keeps no start waiting
 
     server = MetricsServer(metrics, port)
     try:
         await server.start()
-        observed = Observed(metrics, server.url)
+        observed = Monitor(metrics, server.url)
     except SettingsError as error:
         logger.warning("%s", error)
-        observed = Observed(metrics, problem=str(error))
+        observed = Monitor(metrics, problem=str(error))
     try:
         yield observed
     finally:

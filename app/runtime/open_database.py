@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config import passwords
-from app.config.settings import Place, Settings
+from app.config.settings import SettingOrigin, Settings
 from app.market.errors import StoreError
 from storage.database import Database
 from storage.postgres.connection import Connection, connect
@@ -65,14 +65,14 @@ def password_warning(settings: Settings) -> str:
     """Return one sentence where the database's password stands where others can read it, else an empty text."""
     place = settings.places.get("database_url")
     try:
-        is_exposed = place in (Place.FILE, Place.COMMAND_LINE) and holds_secret(settings.database_url)
+        is_exposed = place in (SettingOrigin.FILE, SettingOrigin.COMMAND_LINE) and holds_secret(settings.database_url)
     except StoreError:
         return ""  # said when it is to be opened
     if not is_exposed:
         return ""
     where = (
         "--database-url, which other programs of this machine can read"
-        if place is Place.COMMAND_LINE
+        if place is SettingOrigin.COMMAND_LINE
         else "config.toml, in plain text"
     )
     return (

@@ -15,11 +15,11 @@ from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
-from app.live.environment.ban_file import KeptShutout
+from app.live.environment.ban_file import StoredBan
 from app.live.environment.clocks import ExchangeClock
-from app.live.environment.system_events import Upheaval, watch
+from app.live.environment.system_events import SystemEvent, watch
 from app.live.recording.database_keeper import OpenDatabase
-from app.market.exchange_ban import Shutout
+from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.runtime.early_open import open_database as open_database
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
@@ -46,19 +46,19 @@ def spool_of(settings: Settings) -> DiskSpool | None:
     return DiskSpool(settings.data_dir / FILE_NAME, settings.spool_megabytes * 1_000_000)
 
 
-def shutout_of(settings: Settings, clock: Clock) -> Shutout:
+def ban_of(settings: Settings, clock: Clock) -> ExchangeBan:
     """Return how long the exchange keeps this address out, as far as an earlier run was told."""
     exchanges = {exchange_of(url) for url in (settings.binance_ws_url, settings.binance_rest_url)}
-    return KeptShutout(settings.data_dir / SHUTOUT_FILE, exchanges, clock)
+    return StoredBan(settings.data_dir / SHUTOUT_FILE, exchanges, clock)
 
 
 @asynccontextmanager
 async def exchange_rest(
-    settings: Settings, exchange_clock: ExchangeClock, shutout: Shutout | None = None
+    settings: Settings, exchange_clock: ExchangeClock, ban: ExchangeBan | None = None
 ) -> AsyncIterator[BinanceRest]:
     """Yield the exchange's REST client on the running loop; closed afterwards."""
-    shutout = shutout or shutout_of(settings, exchange_clock)
-    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, shutout=shutout)
+    ban = ban or ban_of(settings, exchange_clock)
+    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, ban=ban)
     try:
         yield rest
     finally:
@@ -66,7 +66,7 @@ async def exchange_rest(
 
 
 def exchange_feed(
-    settings: Settings, clock: Clock, shutout: Shutout | None = None, *, max_attempts: int | None = None
+    settings: Settings, clock: Clock, ban: ExchangeBan | None = None, *, max_attempts: int | None = None
 ) -> BinanceFeed:
     """Return the live feed, which does nothing yet; ``max_attempts`` in place of the setting's."""
     return BinanceFeed(
@@ -75,7 +75,7 @@ def exchange_feed(
         stall_after_s=settings.stall_seconds,
         max_attempts=settings.reconnect_attempts if max_attempts is None else max_attempts,
         proxy=settings.proxy,
-        shutout=shutout or shutout_of(settings, clock),
+        ban=ban or ban_of(settings, clock),
     )
 
 
@@ -93,9 +93,9 @@ async def engine_for(
     """
     clock = clock if clock is not None else SystemClock()
     exchange_clock = ExchangeClock(clock)
-    shutout = shutout_of(settings, clock)  # a ban is the address's: whoever is told of it, both obey
-    feed = exchange_feed(settings, clock, shutout)
-    async with exchange_rest(settings, exchange_clock, shutout) as rest:
+    ban = ban_of(settings, clock)  # a ban is the address's: whoever is told of it, both obey
+    feed = exchange_feed(settings, clock, ban)
+    async with exchange_rest(settings, exchange_clock, ban) as rest:
         engine = Engine(
             feed=feed,
             exchange=rest,
@@ -104,7 +104,7 @@ async def engine_for(
             exchange_clock=exchange_clock,
             queue_trades=settings.queue_trades,
             repair_trades=settings.repair_trades,
-            shutout=shutout,
+            ban=ban,
             spool=spool_of(settings),
         )
         engine.silence.on_stalled = partial(_doubt_streams, feed)
@@ -122,7 +122,7 @@ def _doubt_streams(feed: BinanceFeed, symbols: Sequence[str]) -> None:
 async def _watching(engine: Engine, feed: BinanceFeed, rest: BinanceRest) -> AsyncIterator[None]:
     """Meanwhile replace connections at once that the computer's sleep or another network has left dead."""
 
-    def on_upheaval(upheaval: Upheaval) -> None:
+    def on_upheaval(upheaval: SystemEvent) -> None:
         logger.warning("%s.", upheaval.what)
         if upheaval.cuts:
             feed.doubt(upheaval.what)

@@ -1,9 +1,10 @@
 """
-What the sandbox server needs from a market, whichever it is: the Protocols `MarketSource` and `Feed`.
+What the sandbox server needs from a market, whichever it is: the Protocols `MarketSource` and `MarketFeed`.
 
 A source knows trades; the server turns them into Binance's protocol. Everything a source answers is as of its own
-exchange clock: what has not happened there yet does not exist. Streams are pulled: each connection has a `Feed` of its
-own and asks for the next frames when it has written the last, so a slow reader slows its own feed and loses nothing.
+exchange clock: what has not happened there yet does not exist. Streams are pulled: each connection has a `MarketFeed`
+of its own and asks for the next frames when it has written the last, so a slow reader slows its own feed and loses
+nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class RollingDay(NamedTuple):
     last_quantity_e8: int
 
 
-class Feed(Protocol):
+class MarketFeed(Protocol):
     """The streams of one connection."""
 
     async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
@@ -80,5 +81,5 @@ class MarketSource(Protocol):
     def quote(self, symbol: str) -> Quote | None:
         """The best bid and ask, or None where they are not known."""
 
-    def open_feed(self) -> Feed:
+    def open_feed(self) -> MarketFeed:
         """Return the feed of a new connection: what happens from now on."""

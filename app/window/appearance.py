@@ -6,13 +6,13 @@ from app.market.symbol import unknown_symbol
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.palettes import palette_of
-from widgets.theme.system_scheme import ColourScheme
+from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
     """Give the window theme, symbol and interval before anything is known of the market."""
-    show_palette(window, chart, state, ColourScheme(window))
+    show_palette(window, chart, state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
     chart.restore_look(state.chart)
@@ -20,7 +20,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     window.set_text_percent(state.text_percent)
 
 
-def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: ColourScheme) -> None:
+def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: SystemScheme) -> None:
     """Give the window the colours of the state's theme, or of the system's."""
     scheme.request(state.theme)
     palette = palette_of(state.theme, state.candle_colours, system_is_dark=scheme.is_dark)

@@ -17,7 +17,7 @@ from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.config import passwords
 from app.config.config_file import write_setting
-from app.config.settings import Place, Secret, Settings
+from app.config.settings import Secret, SettingOrigin, Settings
 from app.live.engine import Engine
 from app.market.errors import CryptopipeError, SettingsError, StoreError
 from app.runtime.open_database import connect_to, database_url, embedded_server, open_database
@@ -101,7 +101,7 @@ _MEANINGS = {
 }
 
 
-class DatabasePage:
+class DatabaseController:
     """
     Opens the database dialog over ``window`` and does what it asks for, until `stop`.
 
@@ -158,9 +158,10 @@ class DatabasePage:
 
     def _note(self) -> str:
         place = self._settings.places.get("database_url")
-        where = {Place.ENVIRONMENT: "CRYPTOPIPE_DATABASE_URL", Place.COMMAND_LINE: "--database-url"}.get(
-            place or Place.FILE
-        )
+        where = {
+            SettingOrigin.ENVIRONMENT: "CRYPTOPIPE_DATABASE_URL",
+            SettingOrigin.COMMAND_LINE: "--database-url",
+        }.get(place or SettingOrigin.FILE)
         if where is None:
             return ""
         return f"{where} names a database. It wins over what is chosen here whenever the program starts with it."

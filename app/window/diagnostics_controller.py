@@ -8,26 +8,26 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
 
-from app.observability.metric_history import Sampler
-from app.observability.monitoring import Observed
+from app.observability.metric_history import MetricHistory
+from app.observability.monitoring import Monitor
 from app.observability.recent_log import RecentLog
 from widgets.window.main_window import MainWindow
 
 _SAMPLE_MS = 1000
 
 
-class DiagnosticsPage(QObject):
+class DiagnosticsController(QObject):
     """
     Feeds the window's diagnostics from the ``observed`` engine until `stop`; ``log_folder`` has the log files.
 
     While the dock is closed it samples, and keeps the last lines of the log, so that both are there when it opens.
     """
 
-    def __init__(self, observed: Observed, window: MainWindow, log_folder: Path) -> None:
+    def __init__(self, observed: Monitor, window: MainWindow, log_folder: Path) -> None:
         super().__init__(window)
         self._dock = window.diagnostics
         self._log_folder = log_folder
-        self._sampler = Sampler(observed.metrics)
+        self._sampler = MetricHistory(observed.metrics)
         self._log = RecentLog()
         self._lines_shown = 0
         logging.getLogger().addHandler(self._log)
@@ -61,7 +61,7 @@ class DiagnosticsPage(QObject):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
 
 
-def _note(observed: Observed) -> tuple[str, str]:
+def _note(observed: Monitor) -> tuple[str, str]:
     if observed.problem:
         return observed.problem, "warning"
     return (f"Metrics for Prometheus at {observed.url}" if observed.url else ""), "faint"

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _FLUSH_S = 5.0
 
 
-class Exporting:
+class ExportController:
     """Opens the export dialog over ``window`` and does what it asks for."""
 
     def __init__(self, engine: Engine, window: MainWindow) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from app.concurrency.background import in_background
-from app.live.charts.candle_refresh import CandleRenewal
+from app.live.charts.candle_refresh import CandleRefresh
 from app.live.charts.chart_session import ChartSession
 from app.live.charts.gap_placement import PlacedGap, ids_in_view, interval_of_view, placed
 from app.live.engine import Engine
@@ -30,7 +30,7 @@ Span = tuple[int, int]
 """Times from ... up to ..., UTC microseconds."""
 
 
-class GapMarks:
+class GapOverlay:
     """Marks the gaps of one chart. ``begin`` starts a task and looks after it."""
 
     def __init__(
@@ -47,7 +47,7 @@ class GapMarks:
         self._span: Span = (0, 0)  # that was looked up
         self._as_of: tuple[object, ...] = ()
         self._work: asyncio.Task[None] | None = None
-        self._renewal: CandleRenewal | None = None
+        self._renewal: CandleRefresh | None = None
         self._renewing: asyncio.Task[None] | None = None
 
     def show(self, session: ChartSession) -> None:
@@ -57,7 +57,7 @@ class GapMarks:
                 task.cancel()
         self._session, self._gaps, self._as_of = session, [], ()
         tracker = self._engine.recorder.tracker(session.symbol)
-        self._renewal = CandleRenewal(session, tracker) if tracker is not None else None
+        self._renewal = CandleRefresh(session, tracker) if tracker is not None else None
 
     def view_moved(self) -> None:
         """Have what is missing in view fetched first, and looked up where it has not been."""

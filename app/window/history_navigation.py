@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from app.live.charts.chart_session import ChartSession
-from app.live.charts.prefetch import LookAhead
+from app.live.charts.prefetch import Prefetch
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from widgets.chart.chart_widget import ChartWidget
@@ -23,19 +23,19 @@ _NO_CANDLES = "There are no candles yet to go back from."
 Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
-class Travelling:
+class HistoryNavigation:
     """Loads for one chart what it is about to show. ``begin`` starts work on the loop."""
 
     def __init__(self, chart: ChartWidget, clock: Clock, begin: Begin) -> None:
         self._chart, self._clock, self._begin = chart, clock, begin
         self._session: ChartSession | None = None
-        self._ahead = LookAhead()
+        self._ahead = Prefetch()
         self._jump: asyncio.Task[None] | None = None
 
     def set_session(self, session: ChartSession) -> None:
         """Load by this session from now on; a jump under way is given up."""
         self.cancel()
-        self._session, self._ahead = session, LookAhead()
+        self._session, self._ahead = session, Prefetch()
 
     def view_in(self, interval: Interval) -> tuple[int, int] | None:
         """Return what the chart will show of another interval, UTC microseconds; None: the latest candles."""

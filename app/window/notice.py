@@ -42,7 +42,7 @@ def notice_of(
         return Notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
     if status.reason and _is_away(status):
         now_s = engine.clock.monotonic_s()
-        retry = () if engine.shutout.left_s(now_s) else (NoticeAction.RETRY_FEED,)
+        retry = () if engine.ban.left_s(now_s) else (NoticeAction.RETRY_FEED,)
         instead = () if simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
         return Notice(status.sentence(now_s), (*retry, *instead))
     if waiting := history_reason(engine):

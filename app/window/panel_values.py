@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.live.charts.gap_placement import PlacedGap
 from app.live.engine import Engine
-from app.live.recording.market_snapshot import Latest
+from app.live.recording.market_snapshot import SymbolSnapshot
 from app.live.recording.measures import Rate
 from app.live.repair.repairer import TRADES_A_MINUTE
 from app.market.ports.exchange import FeedState, FeedStatus
@@ -13,7 +13,7 @@ from app.market.units import E8
 from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
 
-class PanelMaker:
+class PanelValues:
     """Reads one engine. ``spread_percent``: see the setting. ``simulated``: the market is invented."""
 
     def __init__(self, engine: Engine, *, spread_percent: float, simulated: bool) -> None:
@@ -105,7 +105,7 @@ class PanelMaker:
             connections=status.connections,
             connections_down=status.down,
             connections_refused=bool(status.refused),
-            history_reason=engine.shutout.reason if history_reason(engine) else "",
+            history_reason=engine.ban.reason if history_reason(engine) else "",
             retry_in_s=_retry_in_s(engine, status, now_s),
             delay_ms=engine.recorder.delay.value,
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
@@ -141,15 +141,15 @@ def feed_status(engine: Engine) -> FeedStatus:
 def _retry_in_s(engine: Engine, status: FeedStatus, now_s: float) -> float | None:
     if status.retry_at_s is not None:
         return max(0.0, status.retry_at_s - now_s)
-    return engine.shutout.left_s(now_s) if history_reason(engine) else None
+    return engine.ban.left_s(now_s) if history_reason(engine) else None
 
 
 def history_reason(engine: Engine) -> str:
     """Return why history and repair wait although trades arrive, and for how long yet; "" where they need not."""
     now_s = engine.clock.monotonic_s()
-    if engine.feed.status.state is not FeedState.LIVE or engine.shutout.left_s(now_s) < 1:
+    if engine.feed.status.state is not FeedState.LIVE or engine.ban.left_s(now_s) < 1:
         return ""
-    return f"History and repair wait: {engine.shutout.sentence(now_s)}"
+    return f"History and repair wait: {engine.ban.sentence(now_s)}"
 
 
 def _whole(amount_e8: int | None) -> float | None:
@@ -161,5 +161,5 @@ def _price(amount_e8: int | None) -> float | None:
     return _whole(amount_e8 or None)
 
 
-def _per_minute(latest: Latest, now_us: int) -> float | None:
+def _per_minute(latest: SymbolSnapshot, now_us: int) -> float | None:
     return float(latest.trades_per_minute(now_us)) if latest.per_second else None

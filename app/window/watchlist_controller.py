@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from app.live.engine import Engine
 from app.market.errors import UsageError
 from app.market.symbol import Symbol
-from app.window.panel_values import PanelMaker
+from app.window.panel_values import PanelValues
 from app.window.window_state import WindowState
 from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_sentence
 from widgets.window.main_window import MainWindow
 
 
-class Watching:
+class WatchlistController:
     """
     Keeps the watchlist of ``state`` between the engine and the window.
 
@@ -26,7 +26,7 @@ class Watching:
     list has changed, to have it remembered.
     """
 
-    def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelMaker) -> None:
+    def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelValues) -> None:
         self.refusal = ""
         self.on_change: Callable[[], None] = lambda: None
         self._engine = engine

@@ -18,24 +18,24 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 from app.concurrency.tasks import Tasks
 from app.live.charts.chart_session import ChartSession, SessionState
 from app.live.engine import Engine
-from app.live.recording.database_keeper import Database
+from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.measures import PaintWatch
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.window.appearance import show_palette, show_state
-from app.window.export_controller import Exporting
-from app.window.gap_overlay import GapMarks
-from app.window.history_navigation import Travelling
+from app.window.export_controller import ExportController
+from app.window.gap_overlay import GapOverlay
+from app.window.history_navigation import HistoryNavigation
 from app.window.notice import notice_of
-from app.window.panel_values import PanelMaker
-from app.window.watchlist_controller import Watching
+from app.window.panel_values import PanelValues
+from app.window.watchlist_controller import WatchlistController
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
 from widgets.theme import text_size
-from widgets.theme.system_scheme import ColourScheme
+from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
 _PANELS_MS = 250
@@ -76,12 +76,12 @@ class WindowBridge(QObject):
         self._chart = chart
         self._state = state
         self._simulated = simulated
-        self._panels = PanelMaker(engine, spread_percent=spread_percent, simulated=simulated)
-        self._watching = Watching(engine, window, state, self._panels)
+        self._panels = PanelValues(engine, spread_percent=spread_percent, simulated=simulated)
+        self._watching = WatchlistController(engine, window, state, self._panels)
         self._watching.on_change = self.state_changed.emit
-        self._exporting = Exporting(engine, window)
+        self._exporting = ExportController(engine, window)
         self._tasks = Tasks("the window")
-        self._gap_marks = GapMarks(engine, chart, self._tasks.begin)
+        self._gap_marks = GapOverlay(engine, chart, self._tasks.begin)
         self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
         self._session: ChartSession | None = None
         self._session_work: asyncio.Task[None] | None = None
@@ -91,15 +91,15 @@ class WindowBridge(QObject):
         self._shown: CandleSeries | None = None
         self._described: Symbol | None = None  # the chart's symbol as the window shows it
         self._view_moved = False
-        self._travelling = Travelling(chart, engine.clock, self._tasks.begin)
+        self._travelling = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._reload_at_s = 0.0
         self._reload_wait_s = _RELOAD_FIRST_S
         self._ticks = 0
-        self._database: Database | None = None  # the one that the chart was loaded from
+        self._database: OpenedDatabase | None = None  # the one that the chart was loaded from
         self._ahead_timer = self._timer(0, self._travelling.look)
         self._ahead_timer.setSingleShot(True)
         self._panel_timer = self._timer(_PANELS_MS, self._on_panels)
-        self._scheme = ColourScheme(self)
+        self._scheme = SystemScheme(self)
         self._connect_signals()
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from app.config.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, CandleColours, Place, Settings, Theme
+from app.config.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, CandleColours, SettingOrigin, Settings, Theme
 from app.market.errors import UsageError
 from app.market.interval import Interval
 
@@ -86,7 +86,7 @@ def load_state(settings: Settings) -> WindowState:
     state.theme = stored.theme if stored.theme in get_args(Theme) else state.theme
     if stored.candle_colours in get_args(CandleColours):
         state.candle_colours = stored.candle_colours
-    for_one_run = (Place.ENVIRONMENT, Place.COMMAND_LINE)
+    for_one_run = (SettingOrigin.ENVIRONMENT, SettingOrigin.COMMAND_LINE)
     if 50 <= stored.text_percent <= 400:
         if settings.places.get("text_percent") in for_one_run:
             state.lasting_text_percent = stored.text_percent

@@ -27,7 +27,7 @@ _NO_SLOT = -(10**15)
 _WINDOW_GROWTH = 4
 
 
-class _CandleReader:
+class SymbolReader:
     """Reads the candles of one symbol and interval inside one transaction."""
 
     def __init__(self, connection: Connection, symbol_id: int, interval: Interval) -> None:
@@ -41,8 +41,8 @@ class _CandleReader:
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
 
     @classmethod
-    def open(cls, connection: Connection, symbol: str, interval: Interval) -> _CandleReader | None:
-        symbol_id = _symbol_id(connection, symbol)
+    def open(cls, connection: Connection, symbol: str, interval: Interval) -> SymbolReader | None:
+        symbol_id = symbol_id_of(connection, symbol)
         return None if symbol_id is None else cls(connection, symbol_id, interval)
 
     @cached_property
@@ -188,6 +188,6 @@ class _CandleReader:
         return {"symbol_id": self._symbol_id, **times}
 
 
-def _symbol_id(connection: Connection, symbol: str) -> int | None:
+def symbol_id_of(connection: Connection, symbol: str) -> int | None:
     row = connection.execute("SELECT id FROM symbols WHERE name = %s", (symbol,)).fetchone()
     return None if row is None else row[0]

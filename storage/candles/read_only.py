@@ -12,7 +12,7 @@ from app.market.trade import Trade
 from storage.candles.store import PostgresStore
 
 
-class ReadingStore(PostgresStore):
+class ReadOnlyStore(PostgresStore):
     """A `PostgresStore` that passes over what is to be kept."""
 
     def save_klines(
@@ -30,7 +30,7 @@ class ReadingStore(PostgresStore):
         """Do nothing."""
 
 
-class NoWriter:
+class NullWriter:
     """A `TradeWriter` that takes everything and keeps nothing, so that no trade waits for ever."""
 
     status = WriterStatus()

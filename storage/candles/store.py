@@ -20,7 +20,7 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.candles import klines
-from storage.candles.candle_reader import _CandleReader, _symbol_id
+from storage.candles.candle_reader import SymbolReader, symbol_id_of
 from storage.postgres.connection import Connection
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
@@ -94,7 +94,7 @@ class PostgresStore:
         if limit is not None and limit <= 0:
             return []
         with self._reading("read candles") as connection:
-            reader = _CandleReader.open(connection, symbol, interval)
+            reader = SymbolReader.open(connection, symbol, interval)
             if reader is None:
                 return []
             return reader.newest(start_us, end_us, limit, now_us)
@@ -116,16 +116,16 @@ class PostgresStore:
         the iterator, or read it to its end.
         """
         with self._reading("read candles") as connection:
-            reader = _CandleReader.open(connection, symbol, interval)
+            reader = SymbolReader.open(connection, symbol, interval)
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
     def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """See `app.market.ports.storage.CandleStore`."""
         with self._reading("read candles") as connection:
-            reader = _CandleReader.open(connection, symbol, interval)
+            reader = SymbolReader.open(connection, symbol, interval)
             if reader is not None and reader.lacks_trades(start_us):
-                reader = _CandleReader.open(connection, symbol, _ALWAYS_KEPT)
+                reader = SymbolReader.open(connection, symbol, _ALWAYS_KEPT)
             return [] if reader is None else reader.traded(start_us, end_us)
 
     def save_klines(
@@ -140,7 +140,7 @@ class PostgresStore:
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
         """See `app.market.ports.storage.CandleStore`."""
         with self._pool.borrowed("read which klines are known") as connection:
-            return klines.fetched(connection, _symbol_id(connection, symbol), interval)
+            return klines.fetched(connection, symbol_id_of(connection, symbol), interval)
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """See `app.market.ports.storage.CandleStore`."""
@@ -150,7 +150,7 @@ class PostgresStore:
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """See `app.market.ports.storage.CandleStore`."""
         with self._reading("read trades") as connection:
-            symbol_id = _symbol_id(connection, symbol)
+            symbol_id = symbol_id_of(connection, symbol)
             hours = hours_of(connection, symbol_id, first_trade_id, last_trade_id)
             if hours is None:
                 return []
@@ -160,12 +160,12 @@ class PostgresStore:
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
         """See `app.market.ports.storage.CandleStore`."""
         with self._pool.borrowed("look for trades") as connection:
-            return hours_of(connection, _symbol_id(connection, symbol), first_trade_id, last_trade_id)
+            return hours_of(connection, symbol_id_of(connection, symbol), first_trade_id, last_trade_id)
 
     def coverage(self, symbol: str) -> IdRanges:
         """See `app.market.ports.storage.CandleStore`."""
         with self._pool.borrowed("read the coverage") as connection:
-            return id_ranges.read(connection, id_ranges.COVERAGE, _symbol_id(connection, symbol))
+            return id_ranges.read(connection, id_ranges.COVERAGE, symbol_id_of(connection, symbol))
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """See `app.market.ports.storage.CandleStore`."""

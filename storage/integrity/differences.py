@@ -13,7 +13,7 @@ LISTED = 100
 """So many differences of one symbol and kind are listed; the others are counted."""
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """In what way the database contradicts itself."""
 
     MISSING = "missing trades"  # the ranges say that they are held
@@ -30,7 +30,7 @@ class Kind(StrEnum):
     NAMELESS = "trades without a symbol"
 
 
-MENDABLE = frozenset(Kind) - {Kind.CANDLE_UNFOUNDED, Kind.UNCOUNTED}
+MENDABLE = frozenset(DifferenceKind) - {DifferenceKind.CANDLE_UNFOUNDED, DifferenceKind.UNCOUNTED}
 """What the trades still there can put right."""
 
 
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
     """
 
     symbol: str
-    kind: Kind
+    kind: DifferenceKind
     number: int
     what: str
     first_trade_id: int | None = None
@@ -51,7 +51,7 @@ class Difference(NamedTuple):
     open_time_us: int | None = None
 
 
-class Window(NamedTuple):
+class TimeWindow(NamedTuple):
     """
     The times ``[start_us, end_us)``, UTC microseconds, each a multiple of the coarsest level's length.
 
@@ -72,7 +72,7 @@ class Damage:
     missing: IdRanges = field(default_factory=IdRanges)
     uncovered: IdRanges = field(default_factory=IdRanges)
     twice: IdRanges = field(default_factory=IdRanges)
-    windows: list[Window] = field(default_factory=list)
+    windows: list[TimeWindow] = field(default_factory=list)
     absent: IdRanges = field(default_factory=IdRanges)
     ranges: bool = False
     klines: bool = False
@@ -93,7 +93,7 @@ class Damage:
 
 
 @dataclass(slots=True)
-class Report:
+class DifferenceReport:
     """
     What was found. ``trades`` counts those looked at, ``symbols`` are those that were named or hold any. ``listed`` has
     at most `LISTED` differences of one symbol and kind, ``totals`` how many there are of each.
@@ -102,9 +102,9 @@ class Report:
     trades: int = 0
     symbols: list[str] = field(default_factory=list)
     listed: list[Difference] = field(default_factory=list)
-    totals: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    totals: Counter[tuple[str, DifferenceKind]] = field(default_factory=Counter)
     damages: list[Damage] = field(default_factory=list)
-    _lines: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    _lines: Counter[tuple[str, DifferenceKind]] = field(default_factory=Counter)
 
     @property
     def differing(self) -> list[str]:

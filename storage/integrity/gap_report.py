@@ -64,7 +64,7 @@ def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int =
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         known = {name: symbol_id for symbol_id, name in connection.execute(_SYMBOLS)}
         _check(names, known)
-        fetched = repair_locks.told(connection)
+        fetched = repair_locks.announced_repairs(connection)
         for name in dict.fromkeys(names) if names else known:
             found += _of(connection, name, known[name], fetched, timed)
     return found
@@ -76,7 +76,9 @@ def recorded_symbols(connection: Connection) -> list[str]:
         return [name for (name,) in connection.execute(_RECORDED)]
 
 
-def _of(connection: Connection, name: str, symbol_id: int, fetched: repair_locks.Told, timed: int) -> list[StoredGap]:
+def _of(
+    connection: Connection, name: str, symbol_id: int, fetched: repair_locks.AnnouncedRepairs, timed: int
+) -> list[StoredGap]:
     settled = id_ranges.read(connection, id_ranges.COVERAGE, symbol_id)
     absent = id_ranges.read(connection, id_ranges.ABSENT, symbol_id)
     held = settled - absent

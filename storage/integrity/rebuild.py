@@ -22,7 +22,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
-from storage.integrity.differences import MENDABLE, Damage, Kind, Report, Window
+from storage.integrity.differences import MENDABLE, Damage, DifferenceKind, DifferenceReport, TimeWindow
 from storage.integrity.verify import IMPOSSIBLE_KLINE, Progress, dropped_before_us, parameters, verify
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS, alone_or_not
 from storage.postgres.connection import Connection, translated
@@ -84,8 +84,8 @@ _SET_ASIDE_STATEMENT = sql.SQL(_SET_ASIDE).format(gone=_as_kept("gone"), stays=_
 class Rebuilt:
     """``mended`` counts what was put right, by symbol and kind; ``left`` is what a last look found different still."""
 
-    mended: Counter[tuple[str, Kind]]
-    left: Report
+    mended: Counter[tuple[str, DifferenceKind]]
+    left: DifferenceReport
 
 
 def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> Rebuilt:
@@ -172,9 +172,9 @@ class _Mending:
             touched = self._connection.execute(_SET_ASIDE_STATEMENT, {**given, "window_us": window_us}).fetchall()
             # In the same step, so that no candle ever counts a trade that is gone.
             for (number,) in touched:
-                self._remake(Window(number * window_us, (number + 1) * window_us))
+                self._remake(TimeWindow(number * window_us, (number + 1) * window_us))
 
-    def _remake(self, window: Window) -> None:
+    def _remake(self, window: TimeWindow) -> None:
         # Asked anew: TimescaleDB's policy may have dropped trades since they were looked at.
         dropped = window.start_us < dropped_before_us(trades_kept_from(self._connection))
         self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")

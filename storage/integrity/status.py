@@ -61,7 +61,7 @@ class TableSize:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PartitionSummary:
     """
     The partitions or chunks (``kind``) of trades. They reach from ``start_us`` to ``end_us`` (UTC microseconds; None
     where there is none); ``largest`` is in bytes, indexes included.
@@ -125,7 +125,7 @@ class DatabaseStatus:
     bytes: int | None
     writable: bool
     tables: list[TableSize]
-    parts: Parts
+    parts: PartitionSummary
     compression: Compression | None
     symbols: list[SymbolStatus]
     refused: int
@@ -259,7 +259,7 @@ def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...
     )
 
 
-def _partitions(connection: Connection) -> Parts:
+def _partitions(connection: Connection) -> PartitionSummary:
     row = _row(
         connection,
         sql.SQL(
@@ -275,7 +275,7 @@ def _partitions(connection: Connection) -> Parts:
             """
         ).format(start=_us("min(start)"), end=_us('max("end")')),
     )
-    return Parts("monthly partitions", *row)
+    return PartitionSummary("monthly partitions", *row)
 
 
 def _is_hypertable(connection: Connection) -> bool:
@@ -287,7 +287,7 @@ def _is_hypertable(connection: Connection) -> bool:
     return found
 
 
-def _chunks(connection: Connection) -> Parts:
+def _chunks(connection: Connection) -> PartitionSummary:
     row = _row(
         connection,
         sql.SQL(
@@ -299,7 +299,7 @@ def _chunks(connection: Connection) -> Parts:
             """
         ).format(start=_us("min(range_start)"), end=_us("max(range_end)"), functions=timescale_schema(connection)),
     )
-    return Parts("chunks", *row)
+    return PartitionSummary("chunks", *row)
 
 
 def _compression(connection: Connection) -> Compression:

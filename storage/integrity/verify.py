@@ -24,7 +24,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
-from storage.integrity.differences import LISTED, Damage, Difference, Kind, Report, Window
+from storage.integrity.differences import LISTED, Damage, Difference, DifferenceKind, DifferenceReport, TimeWindow
 from storage.postgres.connection import Connection, translated
 from storage.rollups import recount_sql
 from storage.rollups.levels import LEVELS
@@ -104,7 +104,7 @@ _ENDS = sql.SQL(
 )
 
 
-def verify(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> Report:
+def verify(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> DifferenceReport:
     """
     Compare all that is stored of these symbols, or of all where none is named. Changes nothing, needs only reading.
 
@@ -117,7 +117,7 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
     with translated("verify the database"):
         while True:
             kept_from_us = trades_kept_from(connection)
-            report = Report()
+            report = DifferenceReport()
             for symbol_id, name, nameless in _chosen(connection, names):
                 check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us)
                 is_held = check.run(progress or (lambda _: None), nameless=nameless)
@@ -128,7 +128,7 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
                 return report
 
 
-def parameters(symbol_id: int, window: Window) -> dict[str, object]:
+def parameters(symbol_id: int, window: TimeWindow) -> dict[str, object]:
     """Return the parameters of `storage.rollups.recount_sql` for a window."""
     return {"symbol_id": symbol_id, "start": _moment(window.start_us), "end": _moment(window.end_us)}
 
@@ -150,7 +150,7 @@ class _SymbolCheck:
     """Compares what is stored of one symbol and adds what differs to the report."""
 
     def __init__(
-        self, connection: Connection, report: Report, symbol_id: int, name: str, kept_from_us: int | None
+        self, connection: Connection, report: DifferenceReport, symbol_id: int, name: str, kept_from_us: int | None
     ) -> None:
         self._connection = connection
         self._report = report
@@ -178,7 +178,7 @@ class _SymbolCheck:
         if nameless:
             self._damage.nameless = True
             what = f"the table of symbols has none of the number {symbol_id}"
-            self._add(Kind.NAMELESS, looked_at, what)
+            self._add(DifferenceKind.NAMELESS, looked_at, what)
         self._report.trades += looked_at
         if self._damage:
             self._report.damages.append(self._damage)
@@ -189,7 +189,7 @@ class _SymbolCheck:
         first_us, last_us = self._fetch(_ENDS, {"id": self._damage.symbol_id})[0]
         return (_END_US, 0) if first_us is None else (max(first_us, _FIRST_US), last_us)
 
-    def _window(self, window: Window) -> int:
+    def _window(self, window: TimeWindow) -> int:
         """Compare one window in one snapshot; return how many trades are in it."""
         given = parameters(self._damage.symbol_id, window)
         with self._connection.transaction():
@@ -210,7 +210,7 @@ class _SymbolCheck:
             self._report_candles(differing, window)
         return trades
 
-    def _report_candles(self, differing: list[tuple[Any, ...]], window: Window) -> None:
+    def _report_candles(self, differing: list[tuple[Any, ...]], window: TimeWindow) -> None:
         counted = set()
         mendable = False
         for level, open_us, stored, made, more, alike in differing:
@@ -226,7 +226,7 @@ class _SymbolCheck:
             )
             self._report.add(difference, of=0 if group in counted else alike)
             counted.add(group)
-            mendable |= kind is not Kind.CANDLE_UNFOUNDED
+            mendable |= kind is not DifferenceKind.CANDLE_UNFOUNDED
         if mendable:
             self._damage.windows.append(window)
 
@@ -244,12 +244,12 @@ class _SymbolCheck:
             dropped, missing = missing.count() - lost.count(), lost
             if dropped != self._dropped_trades:
                 what = f"the ranges say that {dropped:,} trades were dropped, their candles {self._dropped_trades:,}"
-                self._add(Kind.UNCOUNTED, abs(dropped - self._dropped_trades), what)
+                self._add(DifferenceKind.UNCOUNTED, abs(dropped - self._dropped_trades), what)
         self._damage.missing = missing
         self._damage.uncovered = without(stored, said_after)
         self._damage.twice = twice
-        self._add_ids(Kind.MISSING, self._damage.missing, "held by the ranges, but not among the trades")
-        self._add_ids(Kind.UNCOVERED, self._damage.uncovered, "among the trades, but not held by the ranges")
+        self._add_ids(DifferenceKind.MISSING, self._damage.missing, "held by the ranges, but not among the trades")
+        self._add_ids(DifferenceKind.UNCOVERED, self._damage.uncovered, "among the trades, but not held by the ranges")
         if twice:
             self._add_twice(twice)
 
@@ -261,22 +261,24 @@ class _SymbolCheck:
         times = self._connection.execute(recount_sql.TIMES, (self._damage.symbol_id, listed)).fetchall()
         for number, (trade_id, moments) in enumerate(times):
             what = "at " + " and ".join(f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in moments)
-            difference = Difference(self._damage.name, Kind.TWICE, 1, what, trade_id, trade_id)
+            difference = Difference(self._damage.name, DifferenceKind.TWICE, 1, what, trade_id, trade_id)
             self._report.add(difference, of=0 if number else twice.count())
 
     def _check_absent(self, said: IdRanges, absent: IdRanges) -> None:
         stored, _ = overlaps(self._runs)
         uncovered = without(absent, said)
         existing = without(absent, without(absent, stored))
-        self._add_ids(Kind.ABSENT, existing, "said to exist nowhere, but among the trades")
-        self._add_ids(Kind.ABSENT, without(uncovered, existing), "said to exist nowhere, but not held by the ranges")
+        self._add_ids(DifferenceKind.ABSENT, existing, "said to exist nowhere, but among the trades")
+        self._add_ids(
+            DifferenceKind.ABSENT, without(uncovered, existing), "said to exist nowhere, but not held by the ranges"
+        )
         self._damage.absent = IdRanges(sorted([*existing, *uncovered]))
 
     def _check_ranges(self) -> None:
         for before, first, last in self._connection.execute(_FAULTY_RANGES, (self._damage.symbol_id,)):
             does = "touches" if first == before + 1 else "overlaps"
             what = f"the range {first}–{last} {does} one that ends with {before}"
-            self._report.add(Difference(self._damage.name, Kind.RANGES, 1, what, first, last))
+            self._report.add(Difference(self._damage.name, DifferenceKind.RANGES, 1, what, first, last))
             self._damage.ranges = True
 
     def _check_klines(self) -> None:
@@ -284,15 +286,17 @@ class _SymbolCheck:
         for number, (open_us, seconds, months, figures, alike) in enumerate(rows):
             length = f"{months} months" if months else f"{seconds} s"
             what = f"the kline of {length} cannot be: {figures}"
-            difference = Difference(self._damage.name, Kind.KLINE, 1, what, table="klines", open_time_us=open_us)
+            difference = Difference(
+                self._damage.name, DifferenceKind.KLINE, 1, what, table="klines", open_time_us=open_us
+            )
             self._report.add(difference, of=0 if number else alike)
         self._damage.klines = bool(rows)
 
-    def _add_ids(self, kind: Kind, ids: IdRanges, what: str) -> None:
+    def _add_ids(self, kind: DifferenceKind, ids: IdRanges, what: str) -> None:
         for first, last in ids:
             self._report.add(Difference(self._damage.name, kind, last - first + 1, what, first, last))
 
-    def _add(self, kind: Kind, count: int, what: str) -> None:
+    def _add(self, kind: DifferenceKind, count: int, what: str) -> None:
         self._report.add(Difference(self._damage.name, kind, count, what))
 
     def _ranges(self) -> tuple[IdRanges, IdRanges]:
@@ -308,7 +312,7 @@ class _SymbolCheck:
         return self._connection.execute(query, given, prepare=False).fetchall()
 
 
-def _windows(first_us: int, last_us: int, kept_from_us: int | None) -> Iterator[Window]:
+def _windows(first_us: int, last_us: int, kept_from_us: int | None) -> Iterator[TimeWindow]:
     """
     Yield windows that together hold every time from the first on; each as long as the one before lets expect to take
     `_TARGET_S`.
@@ -325,18 +329,18 @@ def _windows(first_us: int, last_us: int, kept_from_us: int | None) -> Iterator[
         elif end_us > last_us:
             end_us = _END_US
         began = time.monotonic()
-        yield Window(start_us, end_us, dropped)
+        yield TimeWindow(start_us, end_us, dropped)
         took = max(time.monotonic() - began, 1e-3)
         length = max(1, int(length * min(_TARGET_S / took, _FASTEST_GROWTH)))
         start_us = end_us
 
 
-def _candle_kind(stored: list[str] | None, made: list[str] | None, *, unfounded: bool) -> Kind:
+def _candle_kind(stored: list[str] | None, made: list[str] | None, *, unfounded: bool) -> DifferenceKind:
     if stored is None:
-        return Kind.CANDLE_MISSING
+        return DifferenceKind.CANDLE_MISSING
     if unfounded:
-        return Kind.CANDLE_UNFOUNDED
-    return Kind.CANDLE_SUPERFLUOUS if made is None else Kind.CANDLE_DIFFERENT
+        return DifferenceKind.CANDLE_UNFOUNDED
+    return DifferenceKind.CANDLE_SUPERFLUOUS if made is None else DifferenceKind.CANDLE_DIFFERENT
 
 
 def _candle_words(stored: list[str] | None, made: list[str] | None) -> str:

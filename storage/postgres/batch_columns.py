@@ -54,7 +54,7 @@ _FIRST_ID, _LAST_ID = attrgetter("first_trade_id"), attrgetter("last_trade_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TradeColumns:
     """Trades by rising symbol id and trade id, each trade once; amounts in 1e-8 units, times in UTC microseconds."""
 
     symbol_id: Ints
@@ -67,9 +67,9 @@ class Columns:
     def __len__(self) -> int:
         return len(self.symbol_id)
 
-    def take(self, rows: Ints | NDArray[np.bool_] | slice) -> Columns:
+    def take(self, rows: Ints | NDArray[np.bool_] | slice) -> TradeColumns:
         """Return some of the rows: their numbers, a mask, or a slice."""
-        return Columns(
+        return TradeColumns(
             self.symbol_id[rows],
             self.trade_id[rows],
             self.time_us[rows],
@@ -123,7 +123,7 @@ def _is_name(symbol: str) -> bool:
     )
 
 
-def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[Columns, Columns]:
+def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[TradeColumns, TradeColumns]:
     """
     Return the trades as columns, sorted, and of the repeated ids those trades that contradict the first of their id.
 
@@ -136,7 +136,7 @@ def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[Col
         # Without a list or a tuple between, which the garbage collector would have to look through.
         return np.fromiter(map(_FIELDS[field], trades), kind, count)
 
-    unsorted = Columns(
+    unsorted = TradeColumns(
         np.fromiter(map(symbol_ids.__getitem__, map(_FIELDS["symbol"], trades)), np.int64, count),
         column("trade_id", np.int64),
         column("time_us", np.int64),
@@ -154,7 +154,7 @@ def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[Col
     return ordered.take(first), ordered.take(~same_trade(ordered, ordered.take(chosen)))
 
 
-def same_trade(one: Columns, other: Columns) -> NDArray[np.bool_]:
+def same_trade(one: TradeColumns, other: TradeColumns) -> NDArray[np.bool_]:
     """
     Return, row by row, whether two trades of one id are the same: price, quantity, side, and time to the millisecond.
 
@@ -189,14 +189,14 @@ def held_already(ids: Ints, ranges: Sequence[tuple[int, int]]) -> NDArray[np.boo
     return held
 
 
-def months(trades: Columns) -> list[np.datetime64]:
+def months(trades: TradeColumns) -> list[np.datetime64]:
     """Return the calendar months (UTC) the trades fall into."""
     # A month has no fixed length; days are looked at first because they are few.
     days = np.unique(trades.time_us // _DAY_US).astype("datetime64[D]")
     return list(np.unique(days.astype("datetime64[M]")))
 
 
-def copy_rows(trades: Columns) -> bytes:
+def copy_rows(trades: TradeColumns) -> bytes:
     """Return the trades as rows of a binary COPY into (symbol_id, time, trade_id, price, quantity, is_buyer_maker)."""
     rows = np.zeros(len(trades), dtype=_ROW)
     rows["fields"] = 6
@@ -211,7 +211,7 @@ def copy_rows(trades: Columns) -> bytes:
     return rows.tobytes()
 
 
-def rollup(trades: Columns, length_us: int) -> list[RollupRow]:
+def rollup(trades: TradeColumns, length_us: int) -> list[RollupRow]:
     """Return what the trades, at least one, add to the candles of that length, by symbol id and open time."""
     slot = trades.time_us // length_us
     # Stable, so that the rows of a candle stay in the order of their trade ids.

@@ -40,7 +40,7 @@ Lock = tuple[int, int]
 """The two halves of its number."""
 
 
-class Told(NamedTuple):
+class AnnouncedRepairs(NamedTuple):
     """The numbers of the symbols of which all is being fetched, and of others up to what size of gap."""
 
     whole: set[int]
@@ -51,7 +51,7 @@ class Told(NamedTuple):
         return symbol_id in self.whole or missing <= self.up_to.get(symbol_id, 0)
 
 
-def told(connection: Connection) -> Told:
+def announced_repairs(connection: Connection) -> AnnouncedRepairs:
     """Return what programs fetch just now."""
     rows = connection.execute(_LOCKS, ([_WHOLE, _SMALL, _LARGEST],)).fetchall()
     largest = {pid: number for kind, number, pid in rows if kind == _LARGEST}
@@ -59,7 +59,7 @@ def told(connection: Connection) -> Told:
     for kind, symbol_id, pid in rows:
         if kind == _SMALL:
             up_to[symbol_id] = max(up_to.get(symbol_id, 0), largest.get(pid, 0))
-    return Told({symbol_id for kind, symbol_id, _ in rows if kind == _WHOLE}, up_to)
+    return AnnouncedRepairs({symbol_id for kind, symbol_id, _ in rows if kind == _WHOLE}, up_to)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from storage.postgres.connection import Connection
 from storage.schema.editions import is_hypertable, timescale_schema
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 from storage.trades.partitions import PARTITION_LOCK
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ _KEPT_FROM = """
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DroppablePart:
     """
     One of them: trades of ``[start_us, end_us)``, UTC microseconds. ``name`` is its table, as SQL; ``symbols`` have
     trades in it, ``bytes`` holds its indexes. ``spared_until_us``: when it may go, where trades came lately; else None.
@@ -89,7 +89,7 @@ class Part:
     spared_until_us: int | None
 
 
-def older_than(connection: Connection, keep: Keep) -> list[Part]:
+def older_than(connection: Connection, keep: RetentionPeriod) -> list[DroppablePart]:
     """Return the parts that hold nothing younger, by rising time. Raises psycopg.Error."""
     schema = timescale_schema(connection) if is_hypertable(connection) else None
     table = sql.SQL(_PARTITIONS) if schema is None else sql.SQL(_CHUNKS).format(schema=schema)
@@ -104,11 +104,11 @@ def older_than(connection: Connection, keep: Keep) -> list[Part]:
             held = connection.execute(_HELD, (start_us, end_us)).fetchall()
         symbols = tuple(sorted(symbol for symbol, _ in held))
         trades = sum(count for _, count in held)
-        found.append(Part(name, start_us, end_us, size, trades, symbols, spared_until_us))
+        found.append(DroppablePart(name, start_us, end_us, size, trades, symbols, spared_until_us))
     return found
 
 
-def drop(connection: Connection, part: Part) -> bool:
+def drop(connection: Connection, part: DroppablePart) -> bool:
     """Drop one; False where it is in use all the time, or trades came into it since. Raises psycopg.Error."""
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -123,7 +123,7 @@ def drop(connection: Connection, part: Part) -> bool:
     return False
 
 
-def _drop(connection: Connection, part: Part) -> bool:
+def _drop(connection: Connection, part: DroppablePart) -> bool:
     with connection.transaction():
         connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(_LOCK_WAIT_MS),))
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", PARTITION_LOCK)

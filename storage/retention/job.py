@@ -12,7 +12,7 @@ import psycopg
 from app.market.errors import StoreError
 from storage.postgres.connection import Connection
 from storage.retention.policy import enforce
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _DAY_S, _HOUR_S = 86_400.0, 3_600.0
 _CLOSE_S = 2.0
 
 
-class RetentionKeeper:
+class RetentionJob:
     """
     Its thread runs from the start until `close`. Any number of programs may have one on the same database.
 
@@ -29,7 +29,7 @@ class RetentionKeeper:
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], proposed: Keep | str | None, *, first_after_s: float = 10.0
+        self, connect: Callable[[], Connection], proposed: RetentionPeriod | str | None, *, first_after_s: float = 10.0
     ) -> None:
         self._connect = connect
         self._proposed = proposed

@@ -25,9 +25,9 @@ from app.market.errors import StoreError
 from storage.postgres.advisory_locks import alone, alone_or_not
 from storage.postgres.connection import Connection, Edition, facts_of, translated
 from storage.retention import droppable_parts
-from storage.retention.droppable_parts import Part
+from storage.retention.droppable_parts import DroppablePart
 from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import Retention, read_retention
 
 logger = logging.getLogger(__name__)
@@ -51,15 +51,15 @@ _FORGET_LATE_DAYS = "DELETE FROM late_days WHERE stored_at < now() - %s::interva
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RetentionPlan:
     """
     What a retention would drop: ``parts`` now, ``spared`` later, because trades were stored into them lately. Both by
     rising time.
     """
 
-    keep: Keep
-    parts: list[Part]
-    spared: list[Part]
+    keep: RetentionPeriod
+    parts: list[DroppablePart]
+    spared: list[DroppablePart]
 
     @property
     def trades(self) -> int:
@@ -77,16 +77,16 @@ class Plan:
         return sorted({name for part in self.parts for name in part.symbols})
 
 
-def plan(connection: Connection, keep: Keep) -> Plan:
+def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
     """Return what keeping trades for that long would drop today; changes nothing. Raises StoreError."""
     with translated("look for trades to drop"):
         old = droppable_parts.older_than(connection, keep)
-    return Plan(
+    return RetentionPlan(
         keep, [part for part in old if not part.spared_until_us], [part for part in old if part.spared_until_us]
     )
 
 
-def confirm(connection: Connection, keep: Keep | None) -> None:
+def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
     """
     Let that retention hold from now on, None: none. What is to go goes with the next `enforce`.
 
@@ -97,7 +97,7 @@ def confirm(connection: Connection, keep: Keep | None) -> None:
         _write(connection, keep)
 
 
-def waiting_for(held: Retention, proposed: Keep | None) -> str:
+def waiting_for(held: Retention, proposed: RetentionPeriod | None) -> str:
     """Return the sentence that says which proposed retention waits to be confirmed; empty where none does."""
     if proposed is None or (held.keep is not None and proposed.days >= held.keep.days):
         return ""
@@ -108,7 +108,7 @@ def waiting_for(held: Retention, proposed: Keep | None) -> str:
     )
 
 
-def enforce(connection: Connection, proposed: Keep | str | None = None) -> Plan | None:
+def enforce(connection: Connection, proposed: RetentionPeriod | str | None = None) -> RetentionPlan | None:
     """
     Drop what the confirmed retention says; return what was dropped and what is spared, None where there is none.
 
@@ -124,7 +124,7 @@ def enforce(connection: Connection, proposed: Keep | str | None = None) -> Plan 
         if not alone_here or not owns_trades(connection) or is_being_converted(connection):
             return None
         held = _lengthened(connection, read_retention(connection), proposed)
-        sentence = waiting_for(held, proposed if isinstance(proposed, Keep) else None)
+        sentence = waiting_for(held, proposed if isinstance(proposed, RetentionPeriod) else None)
         if sentence:
             logger.warning(sentence)
         connection.execute(_FORGET_LATE_DAYS, (droppable_parts.SPARED_FOR,))
@@ -138,15 +138,15 @@ def enforce(connection: Connection, proposed: Keep | str | None = None) -> Plan 
             connection.execute(_END_POLICY)
             by_policy = False
         gone = [part for part in planned.parts if by_policy or droppable_parts.drop(connection, part)]
-        done = Plan(held.keep, gone, planned.spared)
+        done = RetentionPlan(held.keep, gone, planned.spared)
         _report(done, by_policy=by_policy)
         return done
 
 
-def _lengthened(connection: Connection, held: Retention, proposed: Keep | str | None) -> Retention:
+def _lengthened(connection: Connection, held: Retention, proposed: RetentionPeriod | str | None) -> Retention:
     if held.keep is None or proposed is None:
         return held
-    longer = proposed if isinstance(proposed, Keep) else None
+    longer = proposed if isinstance(proposed, RetentionPeriod) else None
     if longer is not None and longer.days <= held.keep.days:
         return held
     with connection.transaction():
@@ -155,7 +155,7 @@ def _lengthened(connection: Connection, held: Retention, proposed: Keep | str | 
     return read_retention(connection)
 
 
-def _write(connection: Connection, keep: Keep | None) -> None:
+def _write(connection: Connection, keep: RetentionPeriod | None) -> None:
     _remove_policy(connection)
     connection.execute(_END_POLICY)
     values: dict[str, Any] = {"keep": None, "interval": None}
@@ -169,7 +169,7 @@ def _has_policies(connection: Connection) -> bool:
     return facts_of(connection).edition is Edition.TIMESCALE_COMMUNITY and is_hypertable(connection)
 
 
-def _keep_policy(connection: Connection, keep: Keep, spared: list[Part]) -> None:
+def _keep_policy(connection: Connection, keep: RetentionPeriod, spared: list[DroppablePart]) -> None:
     """Have TimescaleDB's policy do it, not before the last of the spared parts may go."""
     schema = timescale_schema(connection)
     assert schema is not None
@@ -201,7 +201,7 @@ def _remove_policy(connection: Connection) -> None:
     connection.execute(sql.SQL("SELECT {}.remove_retention_policy('trades', if_exists => true)").format(schema))
 
 
-def _report(dropped: Plan, *, by_policy: bool) -> None:
+def _report(dropped: RetentionPlan, *, by_policy: bool) -> None:
     if dropped.parts:
         logger.info(
             "Retention of %s %s %d trades of %d symbols, from %s to %s (%.1f MB)",

@@ -25,7 +25,7 @@ from storage.rollups.levels import LEVELS
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RowSource:
     """A table of rows by (symbol_id, time column), each of them ``length_us`` long; a trade has none."""
 
     table: str
@@ -37,8 +37,8 @@ class Source:
         return self.length_us == 0
 
 
-TRADES = Source("trades", "time", 0)
-_ROLLUPS = tuple(Source(level.table, "open_time", level.length_us) for level in LEVELS)
+TRADES = RowSource("trades", "time", 0)
+_ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
 
 _TRADE_FIGURES = """
@@ -66,7 +66,7 @@ _END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
 
 
 @lru_cache(maxsize=256)
-def sources_for(interval: Interval) -> tuple[Source, ...]:
+def sources_for(interval: Interval) -> tuple[RowSource, ...]:
     """
     Return what candles of the interval are made of, finest first.
 
@@ -119,14 +119,14 @@ def fold(interval: Interval) -> sql.Composed:
     ).format(folded=folded, open_us=microseconds("open_time"), e8=sql.Literal(E8), e16=sql.Literal(E16))
 
 
-def _pieces(interval: Interval, sources: tuple[Source, ...]) -> sql.Composed:
+def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
     """Return the query for the rows of several sources that together hold every trade of the range once."""
     pieces = [_inside(interval, sources[-1])]
     pieces += [_at_edges(interval, finer, coarser, is_base=finer == sources[0]) for finer, coarser in pairwise(sources)]
     return sql.SQL(" UNION ALL ").join(pieces)
 
 
-def _inside(interval: Interval, source: Source) -> sql.Composed:
+def _inside(interval: Interval, source: RowSource) -> sql.Composed:
     """Return the query for the rows of ``source`` that lie inside one candle."""
     return sql.SQL(
         "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
@@ -141,7 +141,7 @@ def _inside(interval: Interval, source: Source) -> sql.Composed:
     )
 
 
-def _at_edges(interval: Interval, finer: Source, coarser: Source, *, is_base: bool) -> sql.Composed:
+def _at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_base: bool) -> sql.Composed:
     """Return the query for the finer rows in those coarser ones that an edge between two candles cuts."""
     time = sql.Identifier(finer.time_column)
     # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are said
@@ -173,14 +173,14 @@ def _at_edges(interval: Interval, finer: Source, coarser: Source, *, is_base: bo
     )
 
 
-def _is_whole(interval: Interval, source: Source) -> sql.Composed:
+def _is_whole(interval: Interval, source: RowSource) -> sql.Composed:
     """Return the condition that a row of ``source`` lies inside one candle."""
     time = sql.Identifier(source.time_column)
     last = sql.SQL("({} + {})").format(time, _length(source.length_us - 1))
     return sql.SQL("{} = {}").format(_bucket(time, interval), _bucket(last, interval))
 
 
-def outermost(source: Source, *, last: bool) -> sql.Composed:
+def outermost(source: RowSource, *, last: bool) -> sql.Composed:
     """
     Return the query for the last or first time of the symbol's rows in a span; no row: none.
 

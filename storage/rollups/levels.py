@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Level(NamedTuple):
+class RollupLevel(NamedTuple):
     """One rollup table; its candles open at multiples of ``length_us`` since 1970-01-01T00:00Z."""
 
     table: str
@@ -20,10 +20,10 @@ class Level(NamedTuple):
 
 
 LEVELS = (
-    Level("rollup_5s", 5_000_000),
-    Level("rollup_1m", 60_000_000),
-    Level("rollup_15m", 900_000_000),
-    Level("rollup_1h", 3_600_000_000),
-    Level("rollup_1d", 86_400_000_000),
+    RollupLevel("rollup_5s", 5_000_000),
+    RollupLevel("rollup_1m", 60_000_000),
+    RollupLevel("rollup_15m", 900_000_000),
+    RollupLevel("rollup_1h", 3_600_000_000),
+    RollupLevel("rollup_1d", 86_400_000_000),
 )
 """Finest first."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 from psycopg import sql
 
 from storage.rollups.candle_sql import interval_literal
-from storage.rollups.levels import LEVELS, Level
+from storage.rollups.levels import LEVELS, RollupLevel
 
 FIGURES = (
     "open",
@@ -181,11 +181,11 @@ def _levels(*, dropped: bool) -> sql.Composed:
     return sql.SQL(", ").join(made)
 
 
-def _length(level: Level) -> sql.Literal:
+def _length(level: RollupLevel) -> sql.Literal:
     return sql.Literal(interval_literal(level.length_us))
 
 
-def _kept(finest: Level, trades: sql.Composed) -> sql.Composed:
+def _kept(finest: RollupLevel, trades: sql.Composed) -> sql.Composed:
     """The stored candles of the finest level, but for those of which as many trades are still there."""
     return sql.SQL(
         """
@@ -200,7 +200,7 @@ def _kept(finest: Level, trades: sql.Composed) -> sql.Composed:
     ).format(figures=_figures(), trades=trades, table=sql.Identifier(finest.table), within=_CANDLES_IN)
 
 
-def _pairs(number: int, level: Level) -> sql.Composed:
+def _pairs(number: int, level: RollupLevel) -> sql.Composed:
     """Return the query for one level's candles that are missing, superfluous or different."""
     query = sql.SQL(
         """

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from storage.postgres.connection import Connection
 from storage.rollups import candle_sql
-from storage.rollups.candle_sql import FINEST, Source
+from storage.rollups.candle_sql import FINEST, RowSource
 
 _HOURS = sql.SQL(
     """
@@ -38,7 +38,7 @@ def hours_of(connection: Connection, symbol_id: int | None, first_id: int, last_
 
 
 def nearest_time(
-    connection: Connection, source: Source, symbol_id: int, at_us: int, *, before: bool, floor_us: int
+    connection: Connection, source: RowSource, symbol_id: int, at_us: int, *, before: bool, floor_us: int
 ) -> int | None:
     """
     Return the last time before, or the first at or after, ``at_us`` that ``source`` has a row of the symbol at; None:
@@ -63,7 +63,7 @@ def nearest_time(
 
 
 def _nearest(
-    connection: Connection, source: Source, symbol_id: int, at_us: int, before: bool, floor_us: int, ceiling_us: int
+    connection: Connection, source: RowSource, symbol_id: int, at_us: int, before: bool, floor_us: int, ceiling_us: int
 ) -> int | None:
     # For before, what is not before the time needs no looking at either; and the other way round.
     first_us, after_us = (floor_us, min(at_us, ceiling_us)) if before else (max(at_us, floor_us), ceiling_us)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from storage.postgres import batch_columns
-from storage.postgres.batch_columns import Columns, RollupRow
+from storage.postgres.batch_columns import RollupRow, TradeColumns
 from storage.postgres.sql_arrays import arrays
 from storage.rollups.levels import LEVELS
 
@@ -62,7 +62,7 @@ def rollup_parts(condition: str = "true") -> sql.Composed:
 ADD_TO_ROLLUPS = sql.SQL("WITH {parts} SELECT").format(parts=rollup_parts())
 
 
-def rollup_arrays(trades: Columns) -> list[str]:
+def rollup_arrays(trades: TradeColumns) -> list[str]:
     """Return what the trades, at least one, add to the candles of every level, column by column."""
     rows: list[tuple[int, ...]] = []
     part: list[RollupRow] = []

@@ -24,7 +24,7 @@ _FACTS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Privileges:
     """
     ``tables_version`` is that of the tables, 0 where there are none. ``reading_only`` is one sentence that says why
     nothing can be recorded, empty where recording works. ``may_make_tables``: whether this user can bring them to this
@@ -55,7 +55,7 @@ class Access:
         )
 
 
-def access_of(connection: Connection) -> Access:
+def privileges_of(connection: Connection) -> Privileges:
     """Return what is possible over this connection; changes nothing. Raises StoreError."""
     with translated("ask the database what may be done"):
         row = connection.execute(_FACTS).fetchone()
@@ -70,7 +70,7 @@ def access_of(connection: Connection) -> Access:
         reason = f"the user “{user}” may only read this database"
     else:
         reason = ""
-    return Access(
+    return Privileges(
         tables_version=version,
         reading_only=f"Reading only: {reason}, so trades are not recorded." if reason else "",
         may_make_tables=not (is_standby or is_read_only) and bool(is_owner if has_tables else may_create),

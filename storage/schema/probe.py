@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from storage.postgres.connection import Connection, ServerFacts, facts_of, translated
-from storage.schema.privileges import Access, access_of
+from storage.schema.privileges import Privileges, privileges_of
 
 _ROUND_TRIPS = 5
 
@@ -20,7 +20,7 @@ class Probe:
     """
 
     server: ServerFacts
-    access: Access
+    access: Privileges
     latency_ms: float
     encrypted: bool | None
     size_bytes: int
@@ -30,7 +30,7 @@ class Probe:
 
 def probe(connection: Connection, *, embedded: bool = False) -> Probe:
     """Look at the database behind a connection. Blocks for a few round trips. Raises StoreError."""
-    server, access = facts_of(connection, embedded=embedded), access_of(connection)
+    server, access = facts_of(connection, embedded=embedded), privileges_of(connection)
     with translated("look at the database"):
         latency_ms = statistics.median(_round_trip_ms(connection) for _ in range(_ROUND_TRIPS))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()

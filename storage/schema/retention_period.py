@@ -16,14 +16,14 @@ _TEXT = re.compile(r"(\d{1,5})([dwMy])")
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPeriod:
     """So many days, weeks, months or years (``unit``: d, w, M, y)."""
 
     count: int
     unit: str
 
     @classmethod
-    def parse(cls, text: str) -> Keep:
+    def parse(cls, text: str) -> RetentionPeriod:
         """
         Read such a text.
 
@@ -57,7 +57,7 @@ class Keep:
         return f"{self.count}{self.unit}"
 
 
-def proposal(text: str) -> Keep | str | None:
+def proposal(text: str) -> RetentionPeriod | str | None:
     """
     Read a setting: a length, ``"off"`` for keeping all trades, or None where it is empty: whatever is confirmed.
 
@@ -67,4 +67,4 @@ def proposal(text: str) -> Keep | str | None:
     text = text.strip()
     if not text:
         return None
-    return OFF if text == OFF else Keep.parse(text)
+    return OFF if text == OFF else RetentionPeriod.parse(text)

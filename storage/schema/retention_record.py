@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.postgres.connection import Connection, translated
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 
 _READ = """
     SELECT keep, (extract(epoch FROM confirmed_at) * 1000000)::bigint,
@@ -25,7 +25,7 @@ class Retention:
     ``kept_from_us``, the start of a day, may have been dropped (None: none was); ``by_policy``: TimescaleDB does it.
     """
 
-    keep: Keep | None
+    keep: RetentionPeriod | None
     confirmed_at_us: int | None
     kept_from_us: int | None
     by_policy: bool
@@ -47,4 +47,4 @@ def read_retention(connection: Connection) -> Retention:
     if row is None:
         return Retention(None, None, None, False)
     keep, *rest = row
-    return Retention(None if keep is None else Keep.parse(keep), *rest)
+    return Retention(None if keep is None else RetentionPeriod.parse(keep), *rest)

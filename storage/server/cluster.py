@@ -24,7 +24,7 @@ from pathlib import Path
 from app.market.errors import StoreUnavailable
 from storage.server.account_files import append_to_file, give_folder, write_file
 from storage.server.disk_space import disk_full, is_disk_full
-from storage.server.installations import Postgres
+from storage.server.installations import Installation
 from storage.server.run_program import Account, run_program, shared_home
 
 USER = DATABASE = "cryptopipe"
@@ -48,7 +48,7 @@ _TIMESCALE_MARK = "needs-timescaledb"
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class ServerHome:
     """The folders of one embedded server, and the user it runs as (None: ourselves)."""
 
     path: Path
@@ -114,7 +114,7 @@ def check_own_folder(path: Path) -> None:
         raise StoreUnavailable(f"{path} is a link or another user's: remove it, and start cryptopipe again.")
 
 
-def find_home(base: Path, account: Account | None) -> Home:
+def find_home(base: Path, account: Account | None) -> ServerHome:
     """
     Return the server's home for ``base``, the data directory's `database/`; make it at the first time.
 
@@ -140,13 +140,13 @@ def find_home(base: Path, account: Account | None) -> Home:
         path.mkdir(mode=0o700)
         (path / "belongs-to").write_text(f"{base}\n", encoding="utf-8")
         location.write_text(f"{path}\n", encoding="utf-8")
-    home = Home(path, account)
+    home = ServerHome(path, account)
     home.make_folder(path)
     home.make_folder(home.log)
     return home
 
 
-def major_of(home: Home) -> int:
+def major_of(home: ServerHome) -> int:
     """Return the PostgreSQL version of the home's cluster. Raises StoreUnavailable where it has lost that file."""
     try:
         return int((home.cluster / "PG_VERSION").read_text(encoding="ascii"))
@@ -157,12 +157,12 @@ def major_of(home: Home) -> int:
         ) from error
 
 
-def needs_timescale(home: Home) -> bool:
+def needs_timescale(home: ServerHome) -> bool:
     """Whether the cluster has run with TimescaleDB, so that it may hold tables that cannot be read without."""
     return (home.path / _TIMESCALE_MARK).exists()
 
 
-def mark_timescale(home: Home) -> None:
+def mark_timescale(home: ServerHome) -> None:
     """Note that the cluster runs with TimescaleDB from now on. Raises OSError."""
     write_file(
         home.path / _TIMESCALE_MARK,
@@ -171,7 +171,7 @@ def mark_timescale(home: Home) -> None:
     )
 
 
-def make_cluster(home: Home, postgres: Postgres) -> None:
+def make_cluster(home: ServerHome, postgres: Installation) -> None:
     """
     Make the home's cluster, which is not there yet. It takes its place only when ``postgres`` has run on it.
 
@@ -191,7 +191,7 @@ def make_cluster(home: Home, postgres: Postgres) -> None:
     partial.rename(home.cluster)
 
 
-def init_cluster(home: Home, postgres: Postgres, folder: Path, *, checksums: bool = True) -> None:
+def init_cluster(home: ServerHome, postgres: Installation, folder: Path, *, checksums: bool = True) -> None:
     """Make an empty cluster in ``folder``, instead of what is there. Raises OSError and StoreUnavailable."""
     shutil.rmtree(folder, ignore_errors=True)
     arguments = ["-D", str(folder), "-U", USER, "--encoding=UTF8", "--locale=C", "--no-instructions"]
@@ -224,7 +224,7 @@ def init_cluster(home: Home, postgres: Postgres, folder: Path, *, checksums: boo
     append_to_file(folder / "postgresql.conf", "\ninclude_if_exists 'cryptopipe.conf'\n", home.account)
 
 
-def _try_out(home: Home, postgres: Postgres, folder: Path) -> None:
+def _try_out(home: ServerHome, postgres: Installation, folder: Path) -> None:
     """Run one statement in the cluster in ``folder``, without a server. Raises OSError and StoreUnavailable."""
     arguments = [postgres.program("postgres"), "--single", "-D", str(folder)]
     statement = "SELECT 'it runs';\n"
@@ -244,7 +244,7 @@ def _try_out(home: Home, postgres: Postgres, folder: Path) -> None:
         )
 
 
-def socket_folder(home: Home) -> Path:
+def socket_folder(home: ServerHome) -> Path:
     """
     Return the private folder of the server's socket: in the home where the path is short enough, else a short one.
 
@@ -264,7 +264,7 @@ def socket_folder(home: Home) -> Path:
     return made
 
 
-def forget_socket_folder(home: Home) -> None:
+def forget_socket_folder(home: ServerHome) -> None:
     """Remove the short socket folder of a server that has ended."""
     note = home.path / "socket-folder"
     with contextlib.suppress(OSError):

@@ -23,7 +23,7 @@ from app.market.errors import StoreUnavailable
 from storage.server import installation_choice, upgrade
 from storage.server.cluster import (
     DATABASE,
-    Home,
+    ServerHome,
     check_own_folder,
     check_owner,
     find_home,
@@ -34,7 +34,7 @@ from storage.server.cluster import (
 )
 from storage.server.disk_space import disk_full, is_disk_full
 from storage.server.file_lock import FileLock
-from storage.server.installations import Postgres, within_reach
+from storage.server.installations import Installation, within_reach
 from storage.server.postmaster import (
     POLL_S,
     conninfo_of,
@@ -81,8 +81,8 @@ class EmbeddedServer:
         self._start_timeout_s = start_timeout_s
         self._mutex = threading.Lock()
         self._user: FileLock | None = None
-        self._postgres: Postgres | None = None
-        self._home: Home | None = None
+        self._postgres: Installation | None = None
+        self._home: ServerHome | None = None
         self._closed = False
 
     @staticmethod
@@ -226,7 +226,7 @@ class EmbeddedServer:
             else:
                 return conninfo
 
-    def _prepared(self, home: Home, is_shared: bool) -> Postgres:
+    def _prepared(self, home: ServerHome, is_shared: bool) -> Installation:
         """Make, upgrade or just find the cluster; return the installation, within reach, that it is to run on."""
         if not home.cluster.exists():
             if upgrade.was_upgraded(home):
@@ -258,7 +258,7 @@ class EmbeddedServer:
             return postgres
         return newer
 
-    def _made(self, home: Home) -> Postgres:
+    def _made(self, home: ServerHome) -> Installation:
         candidates = installation_choice.for_new_cluster(self._postgres_bin, self._system_folders)
         for candidate in candidates[:-1]:
             try:
@@ -267,7 +267,7 @@ class EmbeddedServer:
                 logger.warning("The next PostgreSQL is tried: %s", error)
         return _made_with(candidates[-1], home)
 
-    def _upgrade(self, home: Home, old: Postgres, new: Postgres) -> None:
+    def _upgrade(self, home: ServerHome, old: Installation, new: Installation) -> None:
         if not upgrade.is_shut_down(home, old):
             launch(home, old, time.monotonic() + self._start_timeout_s)
             server = find_server(home)
@@ -275,7 +275,7 @@ class EmbeddedServer:
                 raise StoreUnavailable("The database server would not stop to be upgraded: retry.")
         upgrade.upgrade(home, old, new)
 
-    def _stop(self, home: Home, timeout_s: float) -> bool:
+    def _stop(self, home: ServerHome, timeout_s: float) -> bool:
         try:
             process = find_server(home)
         except StoreUnavailable as error:
@@ -332,7 +332,7 @@ class EmbeddedServer:
         return alive
 
 
-def _made_with(postgres: Postgres, home: Home) -> Postgres:
+def _made_with(postgres: Installation, home: ServerHome) -> Installation:
     postgres = within_reach(postgres, home.account)
     make_cluster(home, postgres)
     return postgres
@@ -347,7 +347,7 @@ def _make_database(conninfo: str) -> None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
-def _finish_upgrade(home: Home, conninfo: str) -> None:
+def _finish_upgrade(home: ServerHome, conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
         connection.execute("ANALYZE")  # pg_upgrade leaves the planner without figures
     upgrade.forget_old(home)

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
-from storage.server.cluster import Home, major_of, needs_timescale
-from storage.server.installations import Postgres, chosen_postgres, find_postgres, system_postgres, wheel_postgres
+from storage.server.cluster import ServerHome, major_of, needs_timescale
+from storage.server.installations import Installation, chosen_postgres, find_postgres, system_postgres, wheel_postgres
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class InstallationChoice:
     """The installation to run on, and the newer one to upgrade to before, or None; ``must_upgrade``: or not at all."""
 
-    postgres: Postgres
-    upgrade_to: Postgres | None = None
+    postgres: Installation
+    upgrade_to: Installation | None = None
     must_upgrade: bool = False
 
 
-def for_new_cluster(postgres_bin: Path | None, system: Iterable[Path] | None = None) -> list[Postgres]:
+def for_new_cluster(postgres_bin: Path | None, system: Iterable[Path] | None = None) -> list[Installation]:
     """
     Return what to make a cluster with, best first; the next where one does not run after all.
 
@@ -44,7 +44,9 @@ def for_new_cluster(postgres_bin: Path | None, system: Iterable[Path] | None = N
     return [*with_timescale, *wheel] or found[:1] or find_postgres()
 
 
-def for_cluster(home: Home, postgres_bin: Path | None, system: Iterable[Path] | None = None) -> Choice:
+def for_cluster(
+    home: ServerHome, postgres_bin: Path | None, system: Iterable[Path] | None = None
+) -> InstallationChoice:
     """
     Return what the home's cluster, which is there, shall run on.
 
@@ -60,12 +62,14 @@ def for_cluster(home: Home, postgres_bin: Path | None, system: Iterable[Path] | 
     if able is None:
         raise _nothing_runs(home, wheel[0] if wheel else None, major, marked)
     newer = wheel[0] if wheel and wheel[0].major > major and not marked else None
-    return Choice(able, newer)
+    return InstallationChoice(able, newer)
 
 
-def _by_wish(home: Home, wish: Postgres, major: int, marked: bool, system: Iterable[Path] | None) -> Choice:
+def _by_wish(
+    home: ServerHome, wish: Installation, major: int, marked: bool, system: Iterable[Path] | None
+) -> InstallationChoice:
     if wish.major == major and (wish.timescale or not marked):
-        return Choice(wish)
+        return InstallationChoice(wish)
     if wish.major == major or marked:
         raise _nothing_runs(home, wish, major, marked)
     if wish.major < major:
@@ -76,16 +80,16 @@ def _by_wish(home: Home, wish: Postgres, major: int, marked: bool, system: Itera
     old = _able(wheel_postgres(), major, marked) or _able(system_postgres(system), major, marked)
     if old is None:
         raise _nothing_runs(home, wish, major, marked)
-    return Choice(old, wish, must_upgrade=True)
+    return InstallationChoice(old, wish, must_upgrade=True)
 
 
-def _able(found: Iterable[Postgres], major: int, marked: bool) -> Postgres | None:
+def _able(found: Iterable[Installation], major: int, marked: bool) -> Installation | None:
     fit = (postgres for postgres in found if postgres.major == major and (postgres.timescale or not marked))
     return next(fit, None)
 
 
 def _nothing_runs(
-    home: Home, present: Postgres | None, major: int, marked: bool
+    home: ServerHome, present: Installation | None, major: int, marked: bool
 ) -> StoreUnavailable | StoreSchemaMismatch:
     made = f"The database in {home.cluster} was made by PostgreSQL {major}"
     if marked:

@@ -40,7 +40,7 @@ _PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Postgres:
+class Installation:
     """
     One installation: the folder of its programs, ``version`` such as ``"18.4"``, and its major number.
 
@@ -62,7 +62,7 @@ class Postgres:
         return f"PostgreSQL {self.version}{extension} in {self.bin_dir}"
 
 
-def find_postgres(postgres_bin: Path | None = None) -> list[Postgres]:
+def find_postgres(postgres_bin: Path | None = None) -> list[Installation]:
     """
     Return the installations to choose from, newest first: the one in ``postgres_bin``, else those of the wheel.
 
@@ -78,7 +78,7 @@ def find_postgres(postgres_bin: Path | None = None) -> list[Postgres]:
     return found
 
 
-def chosen_postgres(postgres_bin: Path) -> Postgres:
+def chosen_postgres(postgres_bin: Path) -> Installation:
     """Return the installation that the user names. Raises StoreUnavailable where it cannot be used."""
     found = _inspect(postgres_bin, trusted=True)
     if found is None:
@@ -94,12 +94,12 @@ def chosen_postgres(postgres_bin: Path) -> Postgres:
     return found
 
 
-def wheel_postgres() -> list[Postgres]:
+def wheel_postgres() -> list[Installation]:
     """Return the installations that came with cryptopipe, newest first."""
     return _newest_first(_inspect(folder, from_wheel=True) for folder in _wheel_folders())
 
 
-def system_postgres(folders: Iterable[Path] | None = None) -> list[Postgres]:
+def system_postgres(folders: Iterable[Path] | None = None) -> list[Installation]:
     """
     Return the system's installations of PostgreSQL 14 and newer: those with TimescaleDB first, then the newest.
 
@@ -139,7 +139,7 @@ def system_folders() -> Iterator[Path]:
             yield Path(said)
 
 
-def within_reach(postgres: Postgres, account: Account | None) -> Postgres:
+def within_reach(postgres: Installation, account: Account | None) -> Installation:
     """Return ``postgres`` itself where the server's user reaches it, else a copy that he does. Raises OSError."""
     if account is None or account.reaches(postgres.bin_dir):
         return postgres
@@ -149,7 +149,7 @@ def within_reach(postgres: Postgres, account: Account | None) -> Postgres:
     if not target.exists():
         _copy_whole(source, target)
     bin_dir = target / source.parent.name / source.name / postgres.bin_dir.name
-    return Postgres(bin_dir, postgres.version, postgres.major, postgres.timescale, postgres.from_wheel)
+    return Installation(bin_dir, postgres.version, postgres.major, postgres.timescale, postgres.from_wheel)
 
 
 def _wheel_folders() -> list[Path]:
@@ -161,7 +161,7 @@ def _wheel_folders() -> list[Path]:
     return [folder for home in homes for folder in sorted(home.glob("pginstall*/bin"))]
 
 
-def _newest_first(found: Iterable[Postgres | None]) -> list[Postgres]:
+def _newest_first(found: Iterable[Installation | None]) -> list[Installation]:
     usable = [postgres for postgres in found if postgres is not None and postgres.major >= OLDEST_MAJOR]
     return sorted(usable, key=lambda postgres: _numbers(postgres.version), reverse=True)
 
@@ -170,7 +170,7 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
-def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -> Postgres | None:
+def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -> Installation | None:
     try:
         if not (folder / f"initdb{_SUFFIX}").is_file():
             return None
@@ -183,7 +183,7 @@ def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -
     if version is None:
         logger.info("The PostgreSQL programs in %s do not run", folder)
         return None
-    return Postgres(folder, *version, "" if from_wheel else _timescale_in(folder, account), from_wheel)
+    return Installation(folder, *version, "" if from_wheel else _timescale_in(folder, account), from_wheel)
 
 
 @lru_cache

@@ -22,10 +22,10 @@ import psutil
 from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreUnavailable
-from storage.server.cluster import DATABASE, SOCKET_PORT, USER, Home, is_private, mark_timescale, socket_folder
+from storage.server.cluster import DATABASE, SOCKET_PORT, USER, ServerHome, is_private, mark_timescale, socket_folder
 from storage.server.disk_space import disk_full, has_room, is_disk_full
-from storage.server.installations import Postgres
-from storage.server.process_ownership import Whose, whose
+from storage.server.installations import Installation
+from storage.server.process_ownership import ProcessOwner, whose
 from storage.server.run_program import run_program
 from storage.server.server_config import write_settings
 
@@ -45,7 +45,7 @@ class StillStarting(StoreUnavailable):
     """The server is alive but takes no connections yet, as while it reads much of its log again; it is left at it."""
 
 
-def find_server(home: Home) -> psutil.Process | None:
+def find_server(home: ServerHome) -> psutil.Process | None:
     """
     Return the running server of that home, or None; never a process that merely has its number.
 
@@ -59,12 +59,12 @@ def find_server(home: Home) -> psutil.Process | None:
     except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
         return None
     answer = _whose(process, home, started_s)
-    if answer is Whose.UNKNOWN:
+    if answer is ProcessOwner.UNKNOWN:
         raise StoreUnavailable(_UNTOLD.format(pid=process.pid, cluster=home.cluster))
-    return process if answer is Whose.OURS else None
+    return process if answer is ProcessOwner.OURS else None
 
 
-def runs_from(process: psutil.Process, postgres: Postgres) -> bool:
+def runs_from(process: psutil.Process, postgres: Installation) -> bool:
     """Whether that server runs from that installation; True where the system will not tell."""
     try:
         return os.path.samefile(process.exe(), postgres.program("postgres"))
@@ -72,16 +72,16 @@ def runs_from(process: psutil.Process, postgres: Postgres) -> bool:
         return True
 
 
-def state_of(home: Home) -> str:
+def state_of(home: ServerHome) -> str:
     """Return the running server's own word in its pid file: starting, ready or stopping; see pg_ctl."""
     with contextlib.suppress(OSError, IndexError):
         return (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7].strip()
     return "starting"
 
 
-def wait_ready(home: Home, process: psutil.Process, deadline: float) -> bool:
+def wait_ready(home: ServerHome, process: psutil.Process, deadline: float) -> bool:
     """Wait until that server takes connections; False where it ends. Raises StillStarting past ``deadline``."""
-    while process.is_running() and _whose(process, home) is Whose.OURS:
+    while process.is_running() and _whose(process, home) is ProcessOwner.OURS:
         if state_of(home) == "ready":
             return True
         if time.monotonic() >= deadline:
@@ -92,7 +92,7 @@ def wait_ready(home: Home, process: psutil.Process, deadline: float) -> bool:
     return False
 
 
-def launch(home: Home, postgres: Postgres, deadline: float) -> None:
+def launch(home: ServerHome, postgres: Installation, deadline: float) -> None:
     """
     Start the home's server and wait until it takes connections.
 
@@ -134,7 +134,7 @@ def end_server(process: psutil.Process, timeout_s: float) -> bool:
     return _ended(process, "SIGINT", timeout_s * 0.75) or _ended(process, "SIGQUIT", timeout_s * 0.25)
 
 
-def conninfo_of(home: Home) -> str:
+def conninfo_of(home: ServerHome) -> str:
     """Return how to connect to the home's running server. Raises OSError or IndexError where it has just ended."""
     lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     host, port = lines[4].strip(), lines[3].strip()
@@ -144,12 +144,12 @@ def conninfo_of(home: Home) -> str:
     return make_conninfo(host="127.0.0.1", port=port, user=USER, dbname=DATABASE, password=password)
 
 
-def _whose(process: psutil.Process, home: Home, started_s: float | None = None) -> Whose:
+def _whose(process: psutil.Process, home: ServerHome, started_s: float | None = None) -> ProcessOwner:
     """Whether ``process`` is a postgres that works in the home's cluster."""
     return whose(process, [home.cluster], ("postgres",), home.account, started_s)
 
 
-def _clear_stale_files(home: Home, deadline: float) -> None:
+def _clear_stale_files(home: ServerHome, deadline: float) -> None:
     """
     Remove what a server that is dead for certain has left.
 
@@ -164,7 +164,7 @@ def _clear_stale_files(home: Home, deadline: float) -> None:
     wait_s, signal_name = next(patience)
     began = time.monotonic()
     while remains := _remains(home):
-        untold = [process for process, answer in remains.items() if answer is Whose.UNKNOWN]
+        untold = [process for process, answer in remains.items() if answer is ProcessOwner.UNKNOWN]
         if untold and time.monotonic() >= min(deadline, began + _UNTOLD_S):
             raise StoreUnavailable(_UNTOLD.format(pid=untold[0].pid, cluster=home.cluster))
         if time.monotonic() >= deadline:
@@ -173,7 +173,7 @@ def _clear_stale_files(home: Home, deadline: float) -> None:
                 "processes named postgres."
             )
         if time.monotonic() >= began + wait_s:
-            ours = [process for process, answer in remains.items() if answer is Whose.OURS]
+            ours = [process for process, answer in remains.items() if answer is ProcessOwner.OURS]
             logger.warning("Ending what a killed database server left: %s", [process.pid for process in ours])
             for process in ours:
                 _send(process, signal_name)
@@ -187,10 +187,10 @@ def _clear_stale_files(home: Home, deadline: float) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _remains(home: Home) -> dict[psutil.Process, Whose]:
+def _remains(home: ServerHome) -> dict[psutil.Process, ProcessOwner]:
     """Return the processes that are the cluster's or may be."""
     answers = {process: _whose(process, home) for process in psutil.process_iter()}
-    return {process: answer for process, answer in answers.items() if answer is not Whose.ANOTHERS}
+    return {process: answer for process, answer in answers.items() if answer is not ProcessOwner.ANOTHERS}
 
 
 def _send(process: psutil.Process, signal_name: str) -> None:
@@ -223,11 +223,11 @@ def _ended(process: psutil.Process, signal_name: str, timeout_s: float) -> bool:
     return True
 
 
-def _log_sizes(home: Home) -> dict[Path, int]:
+def _log_sizes(home: ServerHome) -> dict[Path, int]:
     return {path: path.stat().st_size for path in home.log.glob("*.log")}
 
 
-def _last_words(home: Home, before: dict[Path, int]) -> str:
+def _last_words(home: ServerHome, before: dict[Path, int]) -> str:
     """Return the server's own reason for not starting, from what its logs say more than ``before``."""
     for path in sorted(home.log.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True):
         with contextlib.suppress(OSError):

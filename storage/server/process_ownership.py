@@ -24,7 +24,7 @@ _FOLDER_OPTIONS = ("--pgdata=", "--new-datadir=")
 _CLOCKS_DIFFER_S = 10.0  # the server reads the clock a moment after its process began
 
 
-class Whose(enum.Enum):
+class ProcessOwner(enum.Enum):
     """Of the folders in question, of others, or not to be told by us."""
 
     OURS = enum.auto()
@@ -38,7 +38,7 @@ def whose(
     names: tuple[str, ...],
     account: Account | None,
     started_s: float | None = None,
-) -> Whose:
+) -> ProcessOwner:
     """
     Tell whether ``process``, whose name begins with one of ``names``, works in one of ``folders``.
 
@@ -47,34 +47,38 @@ def whose(
     """
     try:
         if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith(names):
-            return Whose.ANOTHERS
+            return ProcessOwner.ANOTHERS
         try:
             return _one_of(process.cwd(), folders)
         except psutil.AccessDenied:
             return _by_command_line(process, folders, account, started_s)
     except (OSError, psutil.NoSuchProcess):
-        return Whose.ANOTHERS
+        return ProcessOwner.ANOTHERS
     except psutil.Error:
-        return Whose.UNKNOWN
+        return ProcessOwner.UNKNOWN
 
 
 def _by_command_line(
     process: psutil.Process, folders: Sequence[Path], account: Account | None, started_s: float | None
-) -> Whose:
+) -> ProcessOwner:
     if not _runs_as(process, account):
-        return Whose.ANOTHERS
+        return ProcessOwner.ANOTHERS
     # A server's children have titles in place of command lines, and an upgrade's may name no folder.
     family = [process, *(parent for parent in process.parents() if _runs_as(parent, account))]
     folder = next(filter(None, map(_named_folder, family)), None)
     if folder is None:
-        return Whose.UNKNOWN
+        return ProcessOwner.UNKNOWN
     if not os.path.isabs(folder):
         # From where is not known; ours are started by their whole paths, but someone may have started one by hand.
         is_named_so = os.path.basename(folder) in (".", "..", *(path.name for path in folders))
-        return Whose.UNKNOWN if is_named_so else Whose.ANOTHERS
+        return ProcessOwner.UNKNOWN if is_named_so else ProcessOwner.ANOTHERS
     found = _one_of(folder, folders)
-    if found is Whose.OURS and started_s is not None and abs(process.create_time() - started_s) > _CLOCKS_DIFFER_S:
-        return Whose.UNKNOWN  # another process with that number, or the clock was set since
+    if (
+        found is ProcessOwner.OURS
+        and started_s is not None
+        and abs(process.create_time() - started_s) > _CLOCKS_DIFFER_S
+    ):
+        return ProcessOwner.UNKNOWN  # another process with that number, or the clock was set since
     return found
 
 
@@ -102,9 +106,9 @@ def _named_folder(process: psutil.Process) -> str | None:
     return None
 
 
-def _one_of(path: str, folders: Sequence[Path]) -> Whose:
+def _one_of(path: str, folders: Sequence[Path]) -> ProcessOwner:
     for folder in folders:
         with contextlib.suppress(OSError):
             if path == str(folder) or os.path.samefile(path, folder):
-                return Whose.OURS
-    return Whose.ANOTHERS
+                return ProcessOwner.OURS
+    return ProcessOwner.ANOTHERS

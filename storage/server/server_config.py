@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from storage.server.account_files import write_file
-from storage.server.cluster import Home
+from storage.server.cluster import ServerHome
 
 _COMMON = """\
 # Written by cryptopipe at each start: changes here are lost.
@@ -73,7 +73,7 @@ max_worker_processes = 16
 """
 
 
-def write_settings(home: Home, *, sockets: Path | None, port: int, timescale: bool) -> None:
+def write_settings(home: ServerHome, *, sockets: Path | None, port: int, timescale: bool) -> None:
     """Tell the next start of the server its settings; ``sockets`` None: on loopback instead. Raises OSError."""
     text = _COMMON.format(
         listen="127.0.0.1" if sockets is None else "",

@@ -23,10 +23,10 @@ import psycopg
 from app.market.errors import StoreUnavailable
 from storage.server import cluster
 from storage.server.account_files import write_file
-from storage.server.cluster import Home
+from storage.server.cluster import ServerHome
 from storage.server.disk_space import disk_full, is_disk_full
-from storage.server.installations import Postgres
-from storage.server.process_ownership import Whose, whose
+from storage.server.installations import Installation
+from storage.server.process_ownership import ProcessOwner, whose
 from storage.server.run_program import run_program
 
 _VERSIONS = """
@@ -74,12 +74,12 @@ _CHECKSUMS = re.compile(r"Data page checksum version:\s+(\d+)")
 _STATE = re.compile(r"Database cluster state:\s+(.+)")
 
 
-def is_shut_down(home: Home, postgres: Postgres) -> bool:
+def is_shut_down(home: ServerHome, postgres: Installation) -> bool:
     """Whether the home's server ended properly, as an upgrade needs. Raises OSError."""
     return _control_data(home, postgres, _STATE) == "shut down"
 
 
-def upgrade(home: Home, old: Postgres, new: Postgres) -> None:
+def upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
     """
     Bring the home's cluster, whose server has ended properly, from ``old`` to ``new``; seconds, whatever its size.
 
@@ -101,7 +101,7 @@ def upgrade(home: Home, old: Postgres, new: Postgres) -> None:
     logger.info("Upgraded the database in %.1f s", time.monotonic() - began)
 
 
-def settle(home: Home) -> None:
+def settle(home: ServerHome) -> None:
     """
     Bring an upgrade to its end that has been interrupted: finished where it was done, else undone. Raises OSError.
 
@@ -125,17 +125,17 @@ def settle(home: Home) -> None:
     shutil.rmtree(work)
 
 
-def was_upgraded(home: Home) -> bool:
+def was_upgraded(home: ServerHome) -> bool:
     """Whether an upgraded server has not answered yet: then it needs statistics, and `forget_old`."""
     return (home.path / "cluster.old").exists()
 
 
-def forget_old(home: Home) -> None:
+def forget_old(home: ServerHome) -> None:
     """Remove what is left of the cluster before the upgrade."""
     shutil.rmtree(home.path / "cluster.old", ignore_errors=True)
 
 
-def _run_pg_upgrade(home: Home, old: Postgres, new: Postgres) -> None:
+def _run_pg_upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
     work = _work(home)
     arguments = [
         new.program("pg_upgrade"),
@@ -167,7 +167,7 @@ def _run_pg_upgrade(home: Home, old: Postgres, new: Postgres) -> None:
     )
 
 
-def _control_data(home: Home, postgres: Postgres, wanted: re.Pattern[str]) -> str:
+def _control_data(home: ServerHome, postgres: Installation, wanted: re.Pattern[str]) -> str:
     arguments = [postgres.program("pg_controldata"), "-D", str(home.cluster)]
     try:
         code, said = run_program(arguments, home.account, timeout_s=_QUESTION_S)
@@ -177,7 +177,7 @@ def _control_data(home: Home, postgres: Postgres, wanted: re.Pattern[str]) -> st
     return found[1] if code == 0 and found is not None else ""
 
 
-def _end_processes(home: Home) -> None:
+def _end_processes(home: ServerHome) -> None:
     """
     End what an upgrade left running whose cryptopipe was killed.
 
@@ -189,8 +189,8 @@ def _end_processes(home: Home) -> None:
         deadline = time.monotonic() + _QUESTION_S
         while True:
             answers = {process: whose(process, folders, names, home.account) for process in psutil.process_iter()}
-            left = [process for process, answer in answers.items() if answer is Whose.OURS]
-            untold = [process.pid for process, answer in answers.items() if answer is Whose.UNKNOWN]
+            left = [process for process, answer in answers.items() if answer is ProcessOwner.OURS]
+            untold = [process.pid for process, answer in answers.items() if answer is ProcessOwner.UNKNOWN]
             if not left and not untold:
                 break
             if time.monotonic() >= deadline and untold:
@@ -209,5 +209,5 @@ def _end_processes(home: Home) -> None:
                 time.sleep(_POLL_S)
 
 
-def _work(home: Home) -> Path:
+def _work(home: ServerHome) -> Path:
     return home.path / "upgrade"

@@ -32,7 +32,7 @@ class SpoolContents:
         self._held: dict[str, IdRanges] = {}
         self._lock = threading.Lock()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: SpoolEntry) -> None:
         """Take in a batch."""
         with self._lock:
             self.trades += entry.trades
@@ -42,7 +42,7 @@ class SpoolContents:
                 for first, last in ranges:
                     held.add_range(first, last)
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: SpoolEntry) -> None:
         """Let go of a batch that was added."""
         with self._lock:
             self.trades -= entry.trades
@@ -87,7 +87,7 @@ class SpoolDamaged(Exception):
     """The file holds something else than what was written; ``sqlite3.DatabaseError`` may say the same."""
 
 
-class Entry(NamedTuple):
+class SpoolEntry(NamedTuple):
     """What is known of a batch without reading it: the ranges of ids by symbol, and its size on disk."""
 
     number: int
@@ -120,13 +120,13 @@ def ids_in(packed: bytes) -> Ids:
         raise SpoolDamaged("a batch does not tell its ids") from error
 
 
-def entries_in(connection: sqlite3.Connection, to: int = _LAST) -> Iterator[Entry]:
+def entries_in(connection: sqlite3.Connection, to: int = _LAST) -> Iterator[SpoolEntry]:
     """Yield what is known of each batch up to that one, oldest first. Raises SpoolDamaged, sqlite3.Error."""
     rows = connection.execute(
         "SELECT number, trades, ids, length(ids) + length(packed) FROM batches WHERE number <= ? ORDER BY number", (to,)
     )
     for number, trades, ids, size in rows:
-        yield Entry(number, trades, ids_in(ids), size)
+        yield SpoolEntry(number, trades, ids_in(ids), size)
 
 
 def _packed(values: Sequence[Trade] | Ids) -> bytes:

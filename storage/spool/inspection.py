@@ -21,7 +21,7 @@ _PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class SpoolSummary:
     """
     ``trades`` counts repeats; ``ids`` are their ranges by symbol. ``first_us`` and ``last_us`` are the times (UTC
     microseconds) of the trade that has waited longest and of the one that came last; None where there is none.
@@ -35,22 +35,22 @@ class Waiting:
     problem: str = ""
 
 
-def read_waiting(path: Path) -> Waiting:
+def read_summary(path: Path) -> SpoolSummary:
     """Return what the spool file ``path`` holds; nothing where there is none."""
     if not path.exists():
-        return Waiting()
+        return SpoolSummary()
     try:
         with _snapshot(path) as connection:
             contents = SpoolContents()
             for entry in entries_in(connection):
                 contents.add(entry)
             if not contents.trades:
-                return Waiting()
+                return SpoolSummary()
             ends = connection.execute("SELECT min(number), max(number) FROM batches").fetchone()
             first, last = (_batch(connection, number) for number in ends)
-            return Waiting(contents.trades, contents.all_held(), first[0].time_us, last[-1].time_us)
+            return SpoolSummary(contents.trades, contents.all_held(), first[0].time_us, last[-1].time_us)
     except (sqlite3.Error, SpoolDamaged) as error:
-        return Waiting(problem=str(error))
+        return SpoolSummary(problem=str(error))
 
 
 @contextlib.contextmanager

@@ -18,10 +18,10 @@ from app.market.ports.storage import SpooledBatch
 from app.market.trade import Trade
 from storage.spool.batches import (
     BATCH_TRADES,
-    Entry,
     Row,
     SpoolContents,
     SpoolDamaged,
+    SpoolEntry,
     entries_in,
     ids_in,
     row_of,
@@ -143,7 +143,7 @@ class SpoolFile:
                     connection.execute("ROLLBACK")
             raise
         for number, count, _, ids, packed in rows:
-            self.contents.add(Entry(number, count, ids_in(ids), len(ids) + len(packed)))
+            self.contents.add(SpoolEntry(number, count, ids_in(ids), len(ids) + len(packed)))
             self.last_number = number
 
     def _begin_anew(self) -> None:

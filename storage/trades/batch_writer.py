@@ -26,7 +26,7 @@ from app.market.ports.storage import StoredListener, WriterStatus
 from app.market.trade import Trade
 from storage.postgres.batch_columns import unfit
 from storage.postgres.connection import Connection, hang_up, store_error
-from storage.trades.trade_ledger import Ledger, Stored
+from storage.trades.trade_ledger import BatchResult, TradeLedger
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class BatchWriter:
         self._closing = self._abandoned = False
         self._reason = ""
         self._stored = self._refused = self._contradictions = 0
-        self._ledger: Ledger | None = None
+        self._ledger: TradeLedger | None = None
         self._on_stored: StoredListener | None = None
         self._thread = threading.Thread(target=self._run, name="trade-writer", daemon=True)
         self._thread.start()
@@ -262,7 +262,7 @@ class BatchWriter:
             half = len(part) // 2
             began_s = time.perf_counter()
             try:
-                done = self._open_ledger().store(part) if part else Stored(0, 0)
+                done = self._open_ledger().store(part) if part else BatchResult(0, 0)
             except psycopg.errors.UniqueViolation as error:
                 raise StoreUnavailable(
                     "The database holds trades that its ranges of ids do not know: mend it with cryptopipe db rebuild."
@@ -273,7 +273,7 @@ class BatchWriter:
                     parts += [part[half:], part[:half]]
                     continue
                 self._set_aside([(part[0], str(store_error(error, "store the trade")))])
-                done = Stored(0, 0)
+                done = BatchResult(0, 0)
             except psycopg.Error as error:
                 raise store_error(error, "store trades") from error
             if self._reason:  # before anybody hears that it is done
@@ -296,7 +296,7 @@ class BatchWriter:
         for waiter in ready:
             waiter.wake()
 
-    def _report(self, done: Stored) -> None:
+    def _report(self, done: BatchResult) -> None:
         if done.gone:
             logger.info("%d trades came again that retention has dropped: they are not stored once more", done.gone)
         if done.refused:
@@ -331,9 +331,9 @@ class BatchWriter:
             raise store_error(error, "set refused trades aside") from error
         self._refused += len(bad)
 
-    def _open_ledger(self) -> Ledger:
+    def _open_ledger(self) -> TradeLedger:
         if self._ledger is None:
-            self._ledger = Ledger(self._connect())
+            self._ledger = TradeLedger(self._connect())
         return self._ledger
 
     def _disconnect(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS
-from storage.postgres.batch_columns import Columns
+from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array, arrays
 from storage.rollups.upsert import rollup_arrays, rollup_parts
@@ -55,7 +55,7 @@ _APPEND = sql.SQL(
 ).format(rollups=rollup_parts("(SELECT ok FROM ready)"))
 
 
-def append(connection: Connection, batch: Columns, runs: Sequence[tuple[int, int, int]]) -> bool:
+def append(connection: Connection, batch: TradeColumns, runs: Sequence[tuple[int, int, int]]) -> bool:
     """
     Store the batch in one transaction if its ids go on where the stored ones end; whether it is stored.
 

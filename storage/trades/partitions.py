@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from storage.postgres import batch_columns
-from storage.postgres.batch_columns import Columns
+from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection
 from storage.schema.editions import is_hypertable
 
@@ -24,7 +24,7 @@ _AGAIN_AFTER_S = 3_600.0
 _EPOCH = date(1970, 1, 1)
 
 
-class LateDays:
+class BackfilledDays:
     """The days that one writing connection has noted, and when."""
 
     def __init__(self, connection: Connection) -> None:
@@ -35,7 +35,7 @@ class LateDays:
         """Note them all anew."""
         self._noted.clear()
 
-    def note(self, batch: Columns) -> None:
+    def note(self, batch: TradeColumns) -> None:
         """Note the batch's days of long ago, outside its transaction: they stay whatever becomes of that."""
         late_us = time.time_ns() // 1000 - _LATE_AFTER_DAYS * _DAY_US
         if batch.time_us.min() >= late_us:
@@ -63,12 +63,12 @@ class Partitions:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._late = LateDays(connection)
+        self._late = BackfilledDays(connection)
         self._months: set[np.datetime64] = set()
         self._newest_us = (0, 0)  # the times of the last batch's newest month
         self._partitioned: bool | None = None
 
-    def make(self, batch: Columns) -> None:
+    def make(self, batch: TradeColumns) -> None:
         """Make those of the batch's months, outside its transaction: they stay whatever becomes of that."""
         self._late.note(batch)
         if self._partitioned is None:
@@ -90,7 +90,7 @@ class Partitions:
                 self._months.add(month)
         self._newest_us = _bounds_us(months[-1])
 
-    def may_append(self, batch: Columns) -> bool:
+    def may_append(self, batch: TradeColumns) -> bool:
         """Whether none of the batch's trades can belong into a compressed chunk, which is for COPY; after `make`."""
         return bool(self._partitioned) or batch.time_us.min() > time.time_ns() // 1000 - _NEVER_COMPRESSED_US
 

@@ -29,7 +29,7 @@ from app.market.errors import StoreSchemaMismatch
 from app.market.trade import Trade
 from storage.postgres import batch_columns
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS
-from storage.postgres.batch_columns import Columns
+from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array, arrays
 from storage.rollups.trade_times import hours_of
@@ -97,7 +97,7 @@ Held = dict[int, list[tuple[int, int]]]
 """The ranges of ids held, as (first, last), rising, by symbol id."""
 
 
-class Stored(NamedTuple):
+class BatchResult(NamedTuple):
     """
     What became of a batch: how many trades are stored that were not before, how many were refused because they
     contradict the stored one of their id, and how many are known by their ids but no longer stored, because retention
@@ -109,7 +109,7 @@ class Stored(NamedTuple):
     gone: int = 0
 
 
-class Ledger:
+class TradeLedger:
     """
     Writes batches over one connection, which is its own: one thread at a time.
 
@@ -125,7 +125,7 @@ class Ledger:
         # Where the ids end that this connection stored last: a guess, because others may store, too.
         self._ends: dict[int, int] = {}
 
-    def store(self, trades: Sequence[Trade]) -> Stored:
+    def store(self, trades: Sequence[Trade]) -> BatchResult:
         """
         Store the trades that are not held yet, in one transaction.
 
@@ -147,7 +147,7 @@ class Ledger:
             self._names = {number: name for name, number in self._symbol_ids.items()}
         return self._symbol_ids
 
-    def store_columns(self, batch: Columns, contradictions: Columns | None = None) -> Stored:
+    def store_columns(self, batch: TradeColumns, contradictions: TradeColumns | None = None) -> BatchResult:
         """
         Store the trades of ``batch`` that are not held yet, in one transaction; the quickest way for large batches.
 
@@ -164,10 +164,10 @@ class Ledger:
             self._partitions.make(batch)
             return self._store(batch, contradictions)
 
-    def _store(self, batch: Columns, contradictions: Columns | None) -> Stored:
+    def _store(self, batch: TradeColumns, contradictions: TradeColumns | None) -> BatchResult:
         try:
             if not contradictions and self._append(batch):
-                return Stored(len(batch), 0, 0)
+                return BatchResult(len(batch), 0, 0)
             held = self._begin(batch)
             fresh, repeated = _split(batch, held)
             absent = self._absent(repeated) if repeated else {}
@@ -189,9 +189,9 @@ class Ledger:
             with contextlib.suppress(psycopg.Error):
                 self.connection.execute("ROLLBACK")
             raise
-        return Stored(len(fresh), refused, gone)
+        return BatchResult(len(fresh), refused, gone)
 
-    def _append(self, batch: Columns) -> bool:
+    def _append(self, batch: TradeColumns) -> bool:
         """Store the batch the quick way, if it goes on where this connection's last ended; whether it is stored."""
         if len(batch) > LARGEST or not self._partitions.may_append(batch):
             return False
@@ -203,7 +203,7 @@ class Ledger:
             self._ends.update((symbol_id, last) for symbol_id, _, last in runs)
         return done
 
-    def _begin(self, batch: Columns) -> Held:
+    def _begin(self, batch: TradeColumns) -> Held:
         """Lock the batch's symbols until the transaction ends; return their ranges that the batch may touch."""
         runs = [
             (symbol_id, first, last) for symbol_id, ids in _by_symbol(batch) for first, last in batch_columns.runs(ids)
@@ -222,14 +222,14 @@ class Ledger:
             held[symbol_id].append((first, last))
         return held
 
-    def _copy(self, fresh: Columns) -> None:
+    def _copy(self, fresh: TradeColumns) -> None:
         with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.write(batch_columns.COPY_HEADER)
             for start in range(0, len(fresh), _ROWS_PER_WRITE):
                 copy.write(batch_columns.copy_rows(fresh.take(slice(start, start + _ROWS_PER_WRITE))))
             copy.write(batch_columns.COPY_TRAILER)
 
-    def _extend_coverage(self, fresh: Columns, held: Held) -> None:
+    def _extend_coverage(self, fresh: TradeColumns, held: Held) -> None:
         gone: list[tuple[int, int]] = []
         grown: list[tuple[int, int, int]] = []
         for symbol_id, ids in _by_symbol(fresh):
@@ -244,7 +244,7 @@ class Ledger:
         if grown:  # not where all of it was taken to be absent
             self.connection.execute(_EXTEND_COVERAGE, arrays(grown), prepare=True)
 
-    def _correct_absent(self, fresh: Columns, absent: Held) -> None:
+    def _correct_absent(self, fresh: TradeColumns, absent: Held) -> None:
         """Take the ids of these trades, which exist after all, out of the absent ones."""
         for symbol_id, ids in _by_symbol(fresh):
             if before := absent.get(symbol_id):
@@ -256,12 +256,12 @@ class Ledger:
                     IdRanges(_minus(before, batch_columns.runs(ids))),
                 )
 
-    def _add_to_rollups(self, fresh: Columns) -> None:
+    def _add_to_rollups(self, fresh: TradeColumns) -> None:
         self.connection.execute(ADD_TO_ROLLUPS, rollup_arrays(fresh), prepare=True)
 
     # What is held already
 
-    def _absent(self, repeated: Columns) -> Held:
+    def _absent(self, repeated: TradeColumns) -> Held:
         """Return the absent ranges that the repeated ids touch."""
         absent: Held = {}
         rows = self.connection.execute(id_ranges.NEAR[id_ranges.ABSENT], arrays(_runs(repeated)), prepare=True)
@@ -269,7 +269,7 @@ class Ledger:
             absent.setdefault(symbol_id, []).append((first, last))
         return absent
 
-    def _unconfirmed(self, repeated: Columns) -> Columns:
+    def _unconfirmed(self, repeated: TradeColumns) -> TradeColumns:
         """Return those of the repeated trades that are not stored as they are."""
         times_us = repeated.time_us // 1000 * 1000
         wanted = {
@@ -287,7 +287,7 @@ class Ledger:
         rows = self.connection.execute(_UNCONFIRMED, wanted, prepare=False).fetchall()
         return repeated.take(np.array(sorted(row for (row,) in rows), dtype=np.int64))
 
-    def _refuse(self, suspects: Columns, batch: Columns | None = None) -> tuple[int, int]:
+    def _refuse(self, suspects: TradeColumns, batch: TradeColumns | None = None) -> tuple[int, int]:
         """
         Keep those trades aside that contradict the stored one of their id; return how many those are, and how many have
         no stored one.
@@ -311,7 +311,7 @@ class Ledger:
                 cursor.executemany(_REFUSE, refused)
         return len(refused), gone
 
-    def _stored(self, near: Columns) -> dict[int, Trade]:
+    def _stored(self, near: TradeColumns) -> dict[int, Trade]:
         """Return the stored trades of these ids, all of one symbol, at whatever time they are."""
         symbol_id, first, last = int(near.symbol_id[0]), int(near.trade_id[0]), int(near.trade_id[-1])
         hours = hours_of(self.connection, symbol_id, first, last)
@@ -321,11 +321,11 @@ class Ledger:
         rows = self.connection.execute(_STORED, (symbol_id, ids, *hours), prepare=False).fetchall()
         return {trade_id: Trade(self._names[symbol_id], trade_id, *values) for trade_id, *values in rows}
 
-    def _given(self, batch: Columns, suspects: Columns, at: int) -> Trade | None:
+    def _given(self, batch: TradeColumns, suspects: TradeColumns, at: int) -> Trade | None:
         same = (batch.symbol_id == suspects.symbol_id[at]) & (batch.trade_id == suspects.trade_id[at])
         return self._trade(batch, int(np.flatnonzero(same)[0])) if same.any() else None
 
-    def _trade(self, columns: Columns, at: int) -> Trade:
+    def _trade(self, columns: TradeColumns, at: int) -> Trade:
         return Trade(
             self._names[int(columns.symbol_id[at])],
             int(columns.trade_id[at]),
@@ -340,7 +340,7 @@ def _agree(stored: Trade, trade: Trade) -> bool:
     return stored._replace(time_us=stored.time_us // 1000) == trade._replace(time_us=trade.time_us // 1000)
 
 
-def _split(batch: Columns, held: Held) -> tuple[Columns, Columns]:
+def _split(batch: TradeColumns, held: Held) -> tuple[TradeColumns, TradeColumns]:
     """Return the batch's trades whose ids are not held, and those whose are."""
     none = slice(0, 0)
     if not any(
@@ -357,7 +357,7 @@ def _minus(some: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -
     return list(without(IdRanges(some), IdRanges(others)))
 
 
-def _clusters(suspects: Columns) -> list[Columns]:
+def _clusters(suspects: TradeColumns) -> list[TradeColumns]:
     """Return the trades in groups of one symbol whose ids, rising, lie near each other."""
     if not suspects:
         return []
@@ -366,12 +366,12 @@ def _clusters(suspects: Columns) -> list[Columns]:
     return [suspects.take(slice(start, end)) for start, end in pairwise(starts)]
 
 
-def _runs(batch: Columns) -> list[tuple[int, int, int]]:
+def _runs(batch: TradeColumns) -> list[tuple[int, int, int]]:
     """Return the batch's runs of consecutive ids as (symbol id, first, last), rising."""
     return [(symbol_id, first, last) for symbol_id, ids in _by_symbol(batch) for first, last in batch_columns.runs(ids)]
 
 
-def _by_symbol(batch: Columns) -> list[tuple[int, batch_columns.Ints]]:
+def _by_symbol(batch: TradeColumns) -> list[tuple[int, batch_columns.Ints]]:
     """Return the ids of each symbol, rising, by rising symbol id."""
     starts = [0, *(np.flatnonzero(np.diff(batch.symbol_id)) + 1).tolist(), len(batch)]
     return [(int(batch.symbol_id[start]), batch.trade_id[start:end]) for start, end in pairwise(starts)]

@@ -21,10 +21,10 @@ import numpy as np
 
 from app.market.interval import MENU_INTERVALS, Interval
 from storage.database import Database
-from storage.postgres.batch_columns import Columns
+from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection, connect
 from storage.rollups.levels import LEVELS
-from storage.trades.trade_ledger import Ledger
+from storage.trades.trade_ledger import TradeLedger
 from tests.storage.conftest import forget
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -55,7 +55,7 @@ COARSER = """
 """
 
 
-def make_history(connection: Connection, ledger: Ledger) -> None:
+def make_history(connection: Connection, ledger: TradeLedger) -> None:
     """Fill the rollups from 1 min up with three years, and the coverage with their ids."""
     numbers = ledger.symbol_ids(SYMBOLS)
     connection.execute("SET statement_timeout = 0")
@@ -68,7 +68,7 @@ def make_history(connection: Connection, ledger: Ledger) -> None:
         connection.execute("INSERT INTO coverage VALUES (%s, %s, %s)", ids)
 
 
-def make_trades(ledger: Ledger, begin: int, end: int) -> None:
+def make_trades(ledger: TradeLedger, begin: int, end: int) -> None:
     """Store the trades numbered ``begin`` to ``end`` over all symbols, oldest first."""
     numbers = np.array([ledger.symbol_ids(SYMBOLS)[name] for name in SYMBOLS])
     dice = np.random.default_rng(1)
@@ -77,7 +77,7 @@ def make_trades(ledger: Ledger, begin: int, end: int) -> None:
         order = np.argsort(at % 3, kind="stable")
         at = at[order]
         ledger.store_columns(
-            Columns(
+            TradeColumns(
                 numbers[at % 3],
                 FIRST_ID + at // 3,
                 BEGIN_US + at * SPACING_US,
@@ -118,7 +118,7 @@ def main() -> None:
         database = Database.open(None, data_dir)
         try:
             with connect(database.url) as connection:
-                ledger = Ledger(connection)
+                ledger = TradeLedger(connection)
                 make_history(connection, ledger)
                 make_trades(ledger, 0, trades // 10)
                 connection.execute("ANALYZE")

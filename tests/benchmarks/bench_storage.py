@@ -24,7 +24,7 @@ from storage.postgres import batch_columns
 from storage.postgres.connection import connect
 from storage.rollups.levels import LEVELS
 from storage.server.installations import find_postgres
-from storage.trades.trade_ledger import Ledger
+from storage.trades.trade_ledger import TradeLedger
 from tests.storage.conftest import forget
 
 START_US = 1_723_161_255_342_000
@@ -77,7 +77,7 @@ def batches(url: str, trades: list[Trade], size: int) -> tuple[float, float]:
     empty(url)
     times = []
     with connect(url) as connection:
-        ledger = Ledger(connection)
+        ledger = TradeLedger(connection)
         ledger.store(trades[:1])
         began = time.perf_counter()
         for start in range(0, len(trades), size):
@@ -93,7 +93,7 @@ def bulk(url: str, trades: list[Trade]) -> float:
     """Return rows/s of the same rows given as columns, `IN_BULK` at a time."""
     empty(url)
     with connect(url) as connection:
-        ledger = Ledger(connection)
+        ledger = TradeLedger(connection)
         numbers = ledger.symbol_ids({trade.symbol for trade in trades})
         parts = [
             batch_columns.columns(trades[start : start + IN_BULK], numbers)[0]
@@ -124,7 +124,7 @@ def main() -> None:
         database = Database.open(None, data_dir)
         try:
             with connect(database.url) as connection:
-                Ledger(connection).store(trades)  # makes the symbols and the partition
+                TradeLedger(connection).store(trades)  # makes the symbols and the partition
             yardstick = psql_copy(database.url, trades, Path(folder))
             print(f"{database.facts.label}, {rows} rows; \\copy {yardstick:,.0f} rows/s")
             for size, sample in ((100, rows // 20), (1_000, rows // 5), (LARGEST_BATCH, rows)):

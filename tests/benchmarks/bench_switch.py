@@ -29,7 +29,7 @@ from app.config.settings import load
 from app.market.interval import MENU_INTERVALS, Interval
 from storage.database import Database
 from storage.postgres.connection import connect
-from storage.trades.trade_ledger import Ledger
+from storage.trades.trade_ledger import TradeLedger
 from tests.benchmarks import bench_candles
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, until
 from tests.storage.conftest import forget
@@ -52,7 +52,7 @@ def fill(data_dir: Path, trades: int) -> None:
     database = Database.open(None, data_dir)
     try:
         with connect(database.url) as connection:
-            ledger = Ledger(connection)
+            ledger = TradeLedger(connection)
             bench_candles.make_history(connection, ledger)
             bench_candles.make_trades(ledger, 0, trades)
             connection.execute("ANALYZE")

@@ -24,7 +24,7 @@ from storage.rollups.levels import LEVELS
 from storage.schema.migrate import migrate
 from storage.server.embedded_server import EmbeddedServer
 from storage.server.installations import find_postgres
-from storage.trades.trade_ledger import Ledger
+from storage.trades.trade_ledger import TradeLedger
 from tests.benchmarks.bench_storage import IN_BULK, market
 from tests.servers import forget
 
@@ -48,7 +48,7 @@ def main() -> None:
             url = server.start()
             with connect(url, statement_timeout_s=600) as connection:
                 migrate(connection)
-                ledger, trades = Ledger(connection), market(rows)
+                ledger, trades = TradeLedger(connection), market(rows)
                 for start in range(0, rows, IN_BULK):
                     ledger.store(trades[start : start + IN_BULK])
                 connection.execute("VACUUM ANALYZE")

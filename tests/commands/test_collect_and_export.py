@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 from app.brokers.binance.endpoints import exchange_of
 from app.concurrency.system_clock import SystemClock
 from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
-from app.live.environment.ban_file import KeptShutout
+from app.live.environment.ban_file import StoredBan
 from app.live.recording.recorder import Recorder
 from app.main import main
 from app.market.coverage import IdRanges
@@ -31,7 +31,7 @@ from storage.database import Database
 from storage.postgres.connection import connect
 from storage.server.embedded_server import EmbeddedServer
 from storage.spool.disk_spool import FILE_NAME
-from storage.spool.inspection import read_waiting
+from storage.spool.inspection import read_summary
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
@@ -124,7 +124,7 @@ def test_collect_asks_nothing_during_a_ban_that_an_earlier_run_met(
     data_dir.mkdir(parents=True)
     clock = SystemClock()
     banned = exchange_of(server.rest_url)
-    KeptShutout(data_dir / SHUTOUT_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
+    StoredBan(data_dir / SHUTOUT_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
     asked = server._budget.used
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
     assert re.fullmatch(r"cryptopipe: We are banned; it answers again in 14 min \d+ s\.\n", capsys.readouterr().err)
@@ -198,7 +198,7 @@ def test_collect_does_not_claim_to_have_stored_what_it_lost(
 
 def spooled_ids(data_dir: Path) -> IdRanges:
     """The ids of BTCUSDT that wait on disk."""
-    return read_waiting(data_dir / FILE_NAME).ids.get("BTCUSDT", IdRanges())
+    return read_summary(data_dir / FILE_NAME).ids.get("BTCUSDT", IdRanges())
 
 
 def assert_stored(data_dir: Path, ids: IdRanges, url: str | None = None) -> None:
@@ -223,9 +223,9 @@ def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_s
     )
     assert match is not None, told.err
     waiting = spooled_ids(data_dir)
-    assert waiting.count() == int(match[1]) == read_waiting(data_dir / FILE_NAME).trades
+    assert waiting.count() == int(match[1]) == read_summary(data_dir / FILE_NAME).trades
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s"]) == 0
-    assert read_waiting(data_dir / FILE_NAME).trades == 0
+    assert read_summary(data_dir / FILE_NAME).trades == 0
     assert_stored(data_dir, waiting)
 
 
@@ -238,7 +238,7 @@ def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data
         with started("collect", "--symbols", "BTCUSDT", "--database-url", url) as process:
             wait_for(lambda: _stored(url) > 20, process)
             assert dying.stop()
-            wait_for(lambda: read_waiting(data_dir / FILE_NAME).trades > 50, process)
+            wait_for(lambda: read_summary(data_dir / FILE_NAME).trades > 50, process)
             process.kill()
             process.communicate(timeout=20)
         waiting = spooled_ids(data_dir)
@@ -246,7 +246,7 @@ def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data
         assert len(list(waiting)) == 1
         url = dying.start()
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 0
-        assert read_waiting(data_dir / FILE_NAME).trades == 0
+        assert read_summary(data_dir / FILE_NAME).trades == 0
         assert_stored(data_dir, waiting, url)
     finally:
         assert dying.stop()

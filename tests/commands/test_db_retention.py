@@ -20,10 +20,10 @@ from app.main import main
 from app.market.trade import Trade
 from storage.database import Database
 from storage.postgres.connection import connect
-from storage.retention.droppable_parts import Part
-from storage.retention.policy import Plan
+from storage.retention.droppable_parts import DroppablePart
+from storage.retention.policy import RetentionPlan
 from storage.schema.migrate import migrations
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import APACHE, empty_database, forget, running_server
 from tests.storage.helpers import PATIENCE_S, World, some_trades, stored
@@ -133,14 +133,14 @@ def test_at_a_terminal_it_asks(aged: Database, answer: str, left: list[Trade]) -
 
 
 def test_parts_without_a_trade_are_not_told() -> None:
-    empty = Part("a", 0, 31 * DAY_US, 8192, 0, (), 400 * DAY_US)
+    empty = DroppablePart("a", 0, 31 * DAY_US, 8192, 0, (), 400 * DAY_US)
     some = dataclasses.replace(empty, trades=30, symbols=("BTCUSDT",))
-    keep = Keep.parse("1y")
-    for plan in (Plan(keep, [], [empty]), Plan(keep, [empty], [])):
+    keep = RetentionPeriod.parse("1y")
+    for plan in (RetentionPlan(keep, [], [empty]), RetentionPlan(keep, [empty], [])):
         assert plan_text(plan) == "Keeping trades for 1 year drops nothing now."
     told = "30 trades are as old, but some were stored in the last week: they are kept until 1971-02-05."
-    assert told in plan_text(Plan(keep, [], [empty, some]))
-    assert told.replace("trades", "more", 1) in plan_text(Plan(keep, [some], [some]))
+    assert told in plan_text(RetentionPlan(keep, [], [empty, some]))
+    assert told.replace("trades", "more", 1) in plan_text(RetentionPlan(keep, [some], [some]))
 
 
 @pytest.mark.usefixtures("aged")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import cli
-from app.config.settings import DEFAULT_SYMBOLS, Place, Settings, declarations, load
+from app.config.settings import DEFAULT_SYMBOLS, SettingOrigin, Settings, declarations, load
 from app.market.errors import SettingsError
 
 NO_FILE = Path("no-such-folder/config.toml")
@@ -165,9 +165,9 @@ def test_each_value_remembers_its_place(tmp_path: Path) -> None:
     file = toml(tmp_path, 'database_url = "postgresql://h/d"\ntheme = "light"')
     settings = loaded({"interval": "5m"}, {"CRYPTOPIPE_THEME": "dark"}, file)
     assert settings.places == {
-        "database_url": Place.FILE,
-        "theme": Place.ENVIRONMENT,
-        "interval": Place.COMMAND_LINE,
+        "database_url": SettingOrigin.FILE,
+        "theme": SettingOrigin.ENVIRONMENT,
+        "interval": SettingOrigin.COMMAND_LINE,
     }
     plain = loaded({"interval": "5m", "database_url": "postgresql://h/d", "theme": "dark"})
     assert settings == plain  # the place is no part of it

@@ -24,8 +24,8 @@ from app.market.ports.clock import Clock
 from app.observability.monitoring import observing
 from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordingSource
-from app.window.database_controller import DatabasePage
-from app.window.diagnostics_controller import DiagnosticsPage
+from app.window.database_controller import DatabaseController
+from app.window.diagnostics_controller import DiagnosticsController
 from app.window.window_controller import WindowBridge, let_go
 from app.window.window_state import load_state
 from widgets.chart.chart_widget import ChartWidget
@@ -78,8 +78,8 @@ async def open_window(
             spread_percent=settings.spread_percent,
             simulated=simulated,
         )
-        page = DatabasePage(engine, window, settings, config_file, simulated=simulated)
-        diagnostics = DiagnosticsPage(observed, window, settings.data_dir / "logs")
+        page = DatabaseController(engine, window, settings, config_file, simulated=simulated)
+        diagnostics = DiagnosticsController(observed, window, settings.data_dir / "logs")
         bridge.start()
         try:
             yield Running(window, chart, bridge, engine)

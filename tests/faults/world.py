@@ -23,7 +23,7 @@ from app.market.interval import SECOND_US
 from app.sandbox.market.simulated import LISTINGS, Listing, SimulatedMarket
 from app.sandbox.server.connection import Connection, Limits
 from app.sandbox.server.server import SandboxServer
-from app.sandbox.source import Feed, Frame
+from app.sandbox.source import Frame, MarketFeed
 from storage.server.embedded_server import EmbeddedServer
 from tests.soak.crash import find_postmaster
 
@@ -83,7 +83,7 @@ class WatchedMarket(SimulatedMarket):
         super().__init__(seed, symbols, rate=rate, clock=clock, history=timedelta(days=2))
         self.first_given: dict[str, int] = {}
 
-    def open_feed(self) -> Feed:
+    def open_feed(self) -> MarketFeed:
         return _WatchedFeed(super().open_feed(), self)
 
     def given(self, frames: Iterable[Frame]) -> None:
@@ -99,7 +99,7 @@ class WatchedMarket(SimulatedMarket):
 
 
 class _WatchedFeed:
-    def __init__(self, feed: Feed, market: WatchedMarket) -> None:
+    def __init__(self, feed: MarketFeed, market: WatchedMarket) -> None:
         self._feed = feed
         self._market = market
 

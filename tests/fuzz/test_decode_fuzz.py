@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.brokers.binance.decode_stream import OtherEvent, ServerShutdown, SubscriptionAnswer, SubscriptionError
-from app.brokers.binance.stream_socket import Link
+from app.brokers.binance.stream_socket import StreamSocket
 from app.concurrency.system_clock import SystemClock
 from app.market.ports.exchange import FeedCounters
 from app.market.trade import MarketEvent, Trade
@@ -115,7 +115,9 @@ async def test_every_valid_frame_between_damaged_ones_is_kept() -> None:
         ids.append(event.trade_id)
 
     async with serving(small_market()) as server:
-        link = await Link.open(f"{server.ws_url}/stream", deliver, counters, SystemClock(), timeout_s=5.0, proxy=None)
+        link = await StreamSocket.open(
+            f"{server.ws_url}/stream", deliver, counters, SystemClock(), timeout_s=5.0, proxy=None
+        )
         try:
             connection = await newest_connection(server)
             for number, text in enumerate(garbage):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from app.live.environment.clocks import ExchangeClock
-from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle, CandleSource
@@ -188,7 +188,7 @@ def recorder_for(
 ) -> Recorder:
     """Return a recorder of these symbols, `SYMBOL` where none is named."""
     made = Recorder(
-        ExchangeClock(clock or HandClock()), MarketBoard(), queue_trades=queue_trades, repair_trades=repair_trades
+        ExchangeClock(clock or HandClock()), MarketSnapshot(), queue_trades=queue_trades, repair_trades=repair_trades
     )
     made.set_symbols(symbols or (SYMBOL,))
     return made

@@ -17,7 +17,7 @@ from app.concurrency.system_clock import SystemClock
 from app.live.engine import Engine
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording import database_keeper
-from app.live.recording.database_keeper import Database, OpenDatabase
+from app.live.recording.database_keeper import OpenDatabase, OpenedDatabase
 from app.market.errors import FeedRejected, StoreError, StoreSchemaMismatch, StoreUnavailable
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
@@ -149,7 +149,7 @@ async def test_the_end_counts_what_was_given_up_while_the_database_was_away() ->
 
 
 async def test_without_any_database_the_end_counts_everything() -> None:
-    def fail() -> Database:
+    def fail() -> OpenedDatabase:
         raise StoreSchemaMismatch("It is of another program: name another.")
 
     feed = FakeFeed()
@@ -264,7 +264,7 @@ async def test_a_new_database_is_asked_what_it_holds_and_the_gap_up_to_now_is_wa
 async def test_a_change_that_fails_leaves_the_old_database_in_use() -> None:
     old, feed = FakeDatabase(), FakeFeed()
 
-    def fail() -> Database:
+    def fail() -> OpenedDatabase:
         raise StoreUnavailable("It cannot be reached: start it.")
 
     async with engine_with(lambda: old, feed=feed) as engine:
@@ -281,7 +281,7 @@ async def test_a_change_that_fails_leaves_the_old_database_in_use() -> None:
 async def test_a_change_replaces_a_database_that_could_not_be_opened_and_its_attempts() -> None:
     new, feed, attempts = FakeDatabase(), FakeFeed(), 0
 
-    def fail() -> Database:
+    def fail() -> OpenedDatabase:
         nonlocal attempts
         attempts += 1
         raise StoreUnavailable("It cannot be reached: start it.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.market.durations import in_words, length, with_retry
-from app.market.exchange_ban import Shutout
+from app.market.exchange_ban import ExchangeBan
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_a_wait_in_words(left_s: float, words: str) -> None:
 
 
 def test_a_ban_counts_down_and_ends() -> None:
-    shutout = Shutout()
-    assert shutout.sentence(50) == ""
-    shutout.note("Banned.", 20, 100)
-    assert [shutout.sentence(now_s) for now_s in (100, 101, 119.5, 120)] == [
+    ban = ExchangeBan()
+    assert ban.sentence(50) == ""
+    ban.note("Banned.", 20, 100)
+    assert [ban.sentence(now_s) for now_s in (100, 101, 119.5, 120)] == [
         "Banned; trying again in 20 s.",
         "Banned; trying again in 19 s.",
         "Banned; trying again at once.",
@@ -40,11 +40,11 @@ def test_a_ban_counts_down_and_ends() -> None:
 
 
 def test_a_shorter_wait_does_not_end_a_longer_one() -> None:
-    shutout = Shutout()
-    shutout.note("Banned.", 7200, 0)
-    shutout.note("Too fast.", 5, 10)
-    assert shutout.left_s(10) == 7190
-    assert shutout.reason == "Banned."
+    ban = ExchangeBan()
+    ban.note("Banned.", 7200, 0)
+    ban.note("Too fast.", 5, 10)
+    assert ban.left_s(10) == 7190
+    assert ban.reason == "Banned."
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from app.config.settings import Settings, load
 from app.live.engine import Engine
 from app.live.recording.measures import Distribution
 from app.market.errors import SettingsError
-from app.observability.metrics import METRICS, Kind, Metrics
+from app.observability.metrics import METRICS, MetricKind, Metrics
 from app.observability.metrics_server import HOST, MetricsServer, registry_of
 from app.observability.monitoring import observing, watch_loop
 from app.runtime.wiring import engine_for
@@ -78,7 +78,7 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
     assert len(set(names)) == len(names)
     for declared in METRICS:
         assert re.fullmatch(r"cryptopipe_[a-z]+(_[a-z]+)*", declared.name), declared.name
-        assert declared.name.endswith("_total") == (declared.kind is Kind.COUNTER)
+        assert declared.name.endswith("_total") == (declared.kind is MetricKind.COUNTER)
         assert declared.sentence[0].isupper() or declared.sentence[0].isdigit()
         assert declared.sentence.endswith(".")
         assert not re.search(r"_(ms|us|milliseconds|minutes|mb)(_|$)", declared.name), "base units only"

@@ -13,7 +13,7 @@ import pytest
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings, load
 from app.live.environment.clocks import ExchangeClock
-from app.market.errors import FeedShutOut
+from app.market.errors import FeedBanned
 from app.market.ports.exchange import FeedState
 from app.runtime.wiring import engine_for, exchange_rest
 from app.sandbox.market.simulated import LISTINGS, SimulatedMarket
@@ -103,7 +103,7 @@ async def test_a_ban_that_one_run_met_is_obeyed_and_counted_down_by_the_next(
     settings, clock = settings_for(server, tmp_path), SleepyClock()
     server.rest_faults.fail_next(418, retry_after_s=900, code=-1003, times=None)
     async with exchange_rest(settings, ExchangeClock(clock)) as rest:
-        with pytest.raises(FeedShutOut):
+        with pytest.raises(FeedBanned):
             await rest.server_time_us()
     asked = dict(server.faults.counts)
     async with engine_for(settings, clock) as engine:
@@ -113,7 +113,7 @@ async def test_a_ban_that_one_run_met_is_obeyed_and_counted_down_by_the_next(
         said = engine.feed.status.sentence(clock.monotonic_s())
         assert "has banned this address for asking too much (HTTP 418); trying again in 14 min" in said
         engine.retry_exchange()
-        assert engine.shutout.left_s(clock.monotonic_s()) > 890
+        assert engine.ban.left_s(clock.monotonic_s()) > 890
         await engine.close()
     assert server.faults.counts == asked
     clock.slept_s = 901.0

@@ -20,7 +20,7 @@ from app.market.symbol import TRADING, Symbol
 from app.market.trade import Quote, Trade
 from app.market.units import E8
 from app.sandbox.market.published_symbol import PublishedSymbol
-from app.sandbox.source import Feed, Frame, RollingDay
+from app.sandbox.source import Frame, MarketFeed, RollingDay
 from app.sandbox.wire import quote_event, trade_event
 
 _TICK_S = 0.01
@@ -98,12 +98,12 @@ class StagedMarket:
     def quote(self, symbol: str) -> Quote | None:
         return self._quotes.get(symbol)
 
-    def open_feed(self) -> Feed:
+    def open_feed(self) -> MarketFeed:
         return _StagedFeed(self)
 
 
 class _StagedFeed:
-    """A `Feed`: what is staged from now on, in order."""
+    """A `MarketFeed`: what is staged from now on, in order."""
 
     def __init__(self, market: StagedMarket) -> None:
         self._market = market

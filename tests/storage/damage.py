@@ -13,7 +13,7 @@ from app.market.builder import CandleBuilder
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
-from storage.integrity.differences import Kind
+from storage.integrity.differences import DifferenceKind
 from storage.postgres.connection import Connection
 from storage.rollups.levels import LEVELS
 from storage.rollups.recount_sql import FIGURES
@@ -101,28 +101,30 @@ def folded(trades: Iterable[Trade], length_us: int) -> dict[int, Figures]:
     }
 
 
-def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, Kind]]:
+def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, DifferenceKind]]:
     """Count what differs, one row and one id at a time."""
-    totals: Counter[tuple[str, Kind]] = Counter()
+    totals: Counter[tuple[str, DifferenceKind]] = Counter()
     for name, one in stored.items():
         times = Counter(trade.trade_id for trade in one.trades)
         held = {trade_id for first, last in one.ranges for trade_id in range(first, last + 1)}
         absent = {trade_id for first, last in one.absent for trade_id in range(first, last + 1)}
-        totals[name, Kind.MISSING] += len(held - times.keys() - absent)
-        totals[name, Kind.ABSENT] += len(absent - (held - times.keys()))
-        totals[name, Kind.UNCOVERED] += len(times.keys() - held)
-        totals[name, Kind.TWICE] += sum(count > 1 for count in times.values())
+        totals[name, DifferenceKind.MISSING] += len(held - times.keys() - absent)
+        totals[name, DifferenceKind.ABSENT] += len(absent - (held - times.keys()))
+        totals[name, DifferenceKind.UNCOVERED] += len(times.keys() - held)
+        totals[name, DifferenceKind.TWICE] += sum(count > 1 for count in times.values())
         reached = -2
         for first, last in one.ranges:
-            totals[name, Kind.RANGES] += first <= reached + 1
+            totals[name, DifferenceKind.RANGES] += first <= reached + 1
             reached = max(reached, last)
         for level in LEVELS:
             has, should = one.candles.get(level.table, {}), folded(one.trades, level.length_us)
-            totals[name, Kind.CANDLE_MISSING] += len(should.keys() - has.keys())
-            totals[name, Kind.CANDLE_SUPERFLUOUS] += len(has.keys() - should.keys())
-            totals[name, Kind.CANDLE_DIFFERENT] += sum(has[at] != should[at] for at in has.keys() & should.keys())
-        totals[name, Kind.KLINE] += one.klines
-        totals[name, Kind.NAMELESS] += 0 if one.is_known else len(one.trades)
+            totals[name, DifferenceKind.CANDLE_MISSING] += len(should.keys() - has.keys())
+            totals[name, DifferenceKind.CANDLE_SUPERFLUOUS] += len(has.keys() - should.keys())
+            totals[name, DifferenceKind.CANDLE_DIFFERENT] += sum(
+                has[at] != should[at] for at in has.keys() & should.keys()
+            )
+        totals[name, DifferenceKind.KLINE] += one.klines
+        totals[name, DifferenceKind.NAMELESS] += 0 if one.is_known else len(one.trades)
     return +totals
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.server.file_lock import FileLock
-from storage.server.installations import Postgres, system_postgres, wheel_postgres
+from storage.server.installations import Installation, system_postgres, wheel_postgres
 from tests.storage.timescale_server import TimescaleMissing, unpacked_timescale
 
 _PROGRAMS = ("postgres", "initdb", "pg_ctl", "pg_config")
@@ -41,7 +41,7 @@ def write_program(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def older_postgres() -> list[Postgres]:
+def older_postgres() -> list[Installation]:
     """Return real installations of an older major version than the wheel's newest: the wheel's own and the system's."""
     found = [*wheel_postgres(), *system_postgres()]
     newest = wheel_postgres()[0].major

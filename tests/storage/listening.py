@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from storage.server.installations import Postgres, find_postgres, within_reach
+from storage.server.installations import Installation, find_postgres, within_reach
 from storage.server.run_program import run_program, server_account
 
 SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -29,7 +29,7 @@ class TlsServer:
     other_certificate: Path
 
 
-def postgres_with_tls() -> Postgres | None:
+def postgres_with_tls() -> Installation | None:
     """Return an installation of the system's that can speak TLS; the embedded one cannot."""
     for pattern in SYSTEM_FOLDERS:
         for folder in sorted(Path("/").glob(pattern.lstrip("/"))):
@@ -40,7 +40,9 @@ def postgres_with_tls() -> Postgres | None:
 
 
 @contextmanager
-def listening(folder: Path, postgres: Postgres | None = None, *, settings: str = "", rules: str = "") -> Iterator[int]:
+def listening(
+    folder: Path, postgres: Installation | None = None, *, settings: str = "", rules: str = ""
+) -> Iterator[int]:
     """
     Run a server of its own on a free port of 127.0.0.1, its files in ``folder``; yield the port.
 

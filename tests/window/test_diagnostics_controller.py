@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.config.settings import load
 from app.observability.logs import fields_of
-from app.observability.metric_history import KEPT_S, Sampler
+from app.observability.metric_history import KEPT_S, MetricHistory
 from app.observability.metrics import Metrics
 from app.observability.recent_log import MOST_LINES, RecentLog
 from app.runtime.wiring import engine_for
@@ -60,7 +60,7 @@ async def test_totals_become_rates_and_distributions_means(data_dir: Path) -> No
     settings = load({"data_dir": str(data_dir)}, environment={}, file=data_dir / "none")
     async with engine_for(settings) as engine:
         clock = engine.clock = HandClock()
-        sampler = Sampler(Metrics(engine))
+        sampler = MetricHistory(Metrics(engine))
 
         def second() -> dict[str, float | None]:
             clock.time_us += 1_000_000

@@ -43,7 +43,7 @@ def test_a_halted_symbol_is_told_unless_some_are_not_recorded_and_that_unless_th
 
 def test_during_a_ban_there_is_nothing_to_be_tried_again() -> None:
     engine = silent_engine()
-    engine.shutout.note("Asked too much.", 90.0, engine.clock.monotonic_s())
+    engine.ban.note("Asked too much.", 90.0, engine.clock.monotonic_s())
     assert notice(engine) == Notice("History and repair wait: Asked too much; trying again in 1 min 30 s.")
     cast(SilentFeed, engine.feed).status = FeedStatus(FeedState.BACKING_OFF, "Asked too much.", 0, 90.0, None)
     said = notice(engine)

@@ -15,7 +15,7 @@ from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, Fee
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Quote
 from app.market.units import E8
-from app.window.panel_values import PanelMaker, feed_status, gap_band, history_reason
+from app.window.panel_values import PanelValues, feed_status, gap_band, history_reason
 from tests.live.databases import FakeDatabase
 from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, trade
 from widgets.view_values import DownloadView
@@ -67,8 +67,8 @@ async def engine() -> AsyncIterator[Engine]:
     made.recorder.outbox.close()
 
 
-def maker(engine: Engine, *, spread_percent: float = 0.0, simulated: bool = False) -> PanelMaker:
-    return PanelMaker(engine, spread_percent=spread_percent, simulated=simulated)
+def maker(engine: Engine, *, spread_percent: float = 0.0, simulated: bool = False) -> PanelValues:
+    return PanelValues(engine, spread_percent=spread_percent, simulated=simulated)
 
 
 def fill(engine: Engine) -> None:
@@ -178,9 +178,9 @@ def test_a_gap_becomes_a_band_between_its_neighbours() -> None:
 
 
 async def test_a_ban_of_rest_alone_counts_down_while_the_feed_is_live(engine: Engine) -> None:
-    panels = PanelMaker(engine, spread_percent=0, simulated=False)
+    panels = PanelValues(engine, spread_percent=0, simulated=False)
     now_s = engine.clock.monotonic_s()
-    engine.shutout.note("The exchange was asked too much.", 19.0, now_s)
+    engine.ban.note("The exchange was asked too much.", 19.0, now_s)
     assert history_reason(engine) == "History and repair wait: The exchange was asked too much; trying again in 19 s."
     status = panels.status()
     assert (status.feed_reason, status.history_reason) == ("", "The exchange was asked too much.")
@@ -209,7 +209,7 @@ async def test_a_symbol_whose_connection_is_down_is_marked_and_no_other(engine: 
 
 
 async def test_a_wait_of_the_feed_counts_down(engine: Engine) -> None:
-    panels = PanelMaker(engine, spread_percent=0, simulated=False)
+    panels = PanelValues(engine, spread_percent=0, simulated=False)
     now_s = engine.clock.monotonic_s()
     assert isinstance(engine.feed, SilentFeed)
     engine.feed.status = FeedStatus(FeedState.BACKING_OFF, "It broke.", 1, 8.0, now_s + 8.0)

@@ -18,28 +18,28 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
-from widgets.chart.indicators.axis_labels import ValueLabels
-from widgets.chart.interaction.accessibility import ChartAccess
-from widgets.chart.interaction.appearance import Looks
+from widgets.chart.indicators.axis_labels import AxisLabels
+from widgets.chart.interaction.accessibility import ChartAccessibility
+from widgets.chart.interaction.appearance import Appearance
 from widgets.chart.interaction.gestures import Gestures
-from widgets.chart.interaction.indicator_controller import Studying
+from widgets.chart.interaction.indicator_controller import IndicatorController
 from widgets.chart.interaction.keyboard import Keyboard
-from widgets.chart.interaction.navigator import Moving
+from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.reading_tools import ReadingTools
-from widgets.chart.interaction.readout import Reader
+from widgets.chart.interaction.readout import Readout
 from widgets.chart.interaction.view_part import ViewPart
-from widgets.chart.model.follow_latest import Follower
-from widgets.chart.model.kinetic_scroll import Glide
-from widgets.chart.model.pane_layout import PRICE, Arrangement
+from widgets.chart.model.follow_latest import FollowLatest
+from widgets.chart.model.kinetic_scroll import KineticScroll
+from widgets.chart.model.pane_layout import PRICE, PaneLayout
 from widgets.chart.model.view_history import ViewHistory
 from widgets.chart.painting.axes import LABEL_PADDING_PX
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.frame_timer import FrameTimer, single_shot
-from widgets.chart.painting.pane import Unit
-from widgets.chart.painting.scene import Layout, Scene
+from widgets.chart.painting.pane import ValueFormat
+from widgets.chart.painting.scene import Scene, SceneLayout
 from widgets.chart.painting.scene_builder import frame_scene, value_text
 from widgets.chart.painting.text_cache import TextStyles
-from widgets.chart.panes.dirty_regions import Repainter, separator_rects
+from widgets.chart.panes.dirty_regions import DirtyRegions, separator_rects
 from widgets.chart.panes.pane_set import PaneSet, make_pane
 from widgets.chart.scales.time_scale import position_of, time_at
 
@@ -47,7 +47,7 @@ from widgets.chart.scales.time_scale import position_of, time_at
 class Showing(ViewPart):
     """The series of a `ChartView`."""
 
-    _access: ChartAccess
+    _access: ChartAccessibility
     _axis_px: float
     _interval: Interval | None = None  # of the series, or of the one before
     _kept_us: int | None = None  # under the centre before the series went away
@@ -122,7 +122,7 @@ class Showing(ViewPart):
         is_other_symbol = before is not None and before.name != name
         is_other_interval = series is not None and self._interval not in (None, series.interval)
         for pane in self._scene.panes:
-            if is_other_symbol or (is_other_interval and pane.unit is not Unit.PRICE):
+            if is_other_symbol or (is_other_interval and pane.unit is not ValueFormat.PRICE):
                 pane.view.auto = True
         self._interval = series.interval if series is not None else self._interval
 
@@ -132,7 +132,7 @@ _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0
 
 
-class ChartView(Showing, Moving, ReadingTools, Studying, Looks, QWidget):
+class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearance, QWidget):
     """
     Panes under one another, the price's among them, for one series at a time.
 
@@ -157,16 +157,16 @@ class ChartView(Showing, Moving, ReadingTools, Studying, Looks, QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._series: CandleSeries | None = None
-        self._follower = Follower()
-        self._glide, self._views = Glide(), ViewHistory()
+        self._follower = FollowLatest()
+        self._glide, self._views = KineticScroll(), ViewHistory()
         self._axis_px = 0.0
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
         self._canvas = ChartCanvas(self._scene, self)
         self._panes = PaneSet(self._scene, self._rearranged)
-        self._panes.arrange(Arrangement())
-        self._reader = Reader(self._scene, self._canvas, self.crosshair_moved.emit)
-        self._repainter = Repainter(self._scene, self._canvas)
-        self._value_labels = ValueLabels(self._scene)
+        self._panes.arrange(PaneLayout())
+        self._reader = Readout(self._scene, self._canvas, self.crosshair_moved.emit)
+        self._repainter = DirtyRegions(self._scene, self._canvas)
+        self._value_labels = AxisLabels(self._scene)
         self._begin_studying()
         self._canvas.resized.connect(self._resized)
         self._canvas.painted.connect(self.painted)
@@ -175,7 +175,7 @@ class ChartView(Showing, Moving, ReadingTools, Studying, Looks, QWidget):
         self._keyboard = Keyboard(self._scene, self._panes, self, self._give_up)
         self._keyboard.commands.update(self.reading_commands() | self.studying_commands())
         self._canvas.key_pressed.connect(self._keyboard.press)
-        self._access = ChartAccess(self._canvas, self._scene, self._reader)
+        self._access = ChartAccessibility(self._canvas, self._scene, self._reader)
         self.crosshair_moved.connect(lambda _: self._access.tell(self._series))
         self._frames = FrameTimer(self, self._paint_frame)
         self._text_timer = single_shot(self, self._refresh_texts)
@@ -310,7 +310,7 @@ class ChartView(Showing, Moving, ReadingTools, Studying, Looks, QWidget):
 
     def _lay_out(self) -> None:
         scene, canvas = self._scene, self._canvas
-        scene.layout = Layout.of(
+        scene.layout = SceneLayout.of(
             canvas.width(),
             canvas.height(),
             self._axis_px or _FIRST_AXIS_PX * scene.styles.scale,

@@ -26,7 +26,7 @@ from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.painting.axes import countdown_rect
 from widgets.chart.painting.frame_timer import single_shot
 from widgets.chart.painting.scene_builder import gap_marks
-from widgets.chart.progress_chip import Chip
+from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.time_text import countdown, full_time
 from widgets.chart.scales.zones import zone_named
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
@@ -67,7 +67,7 @@ class ChartWidget(ChartView):
         self._latest.setToolTip(f"Follow the latest candle ({key_text('latest')})")
         self._latest.clicked.connect(self.follow_latest)
         self._latest.hide()
-        self._chip = Chip(self)
+        self._chip = ProgressChip(self)
         self._chip.cancelled.connect(self.journey_cancelled)
         self._date_entry: DateEntry | None = None
         self._zone_button = ZoneButton(self)

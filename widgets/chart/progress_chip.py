@@ -13,7 +13,7 @@ _SHOWN_FOR_MS = 6000
 _MARGIN_PX = 12
 
 
-class Chip(QFrame):
+class ProgressChip(QFrame):
     """
     Hidden while there is nothing to say.
 

@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from app.market.errors import UsageError
 from widgets.controls.labels import label
-from widgets.controls.popup import Overlay
+from widgets.controls.popup import Popup
 from widgets.theme import style
 
 Value = TypeVar("Value")
 
 
-class EntryLine(Overlay, Generic[Value]):
+class EntryLine(Popup, Generic[Value]):
     """
     ``edit`` below ``heading``, and ``message`` below that. Enter closes it where what was typed can be read.
 

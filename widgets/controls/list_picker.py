@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from widgets.controls.labels import label
-from widgets.controls.popup import Overlay
+from widgets.controls.popup import Popup
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
@@ -121,7 +121,7 @@ class PickerList(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
 
-class ListPicker(Overlay):
+class ListPicker(Popup):
     """``edit`` over ``list``, or over ``message`` while there are no rows; what else there is, a picker adds below."""
 
     SIZE = QSize(440, 440)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QWidget
 from widgets.theme.palettes import Palette
 
 
-class Overlay(QFrame):
+class Popup(QFrame):
     """A floating panel inside ``window``. Closing gives the focus back to where it was."""
 
     _MARGIN = 8

@@ -10,7 +10,7 @@ from widgets.theme.palettes import SYSTEM
 _SCHEMES = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light}
 
 
-class ColourScheme(QObject):
+class SystemScheme(QObject):
     """
     Watches the system's colour scheme; a system that has none counts as dark.
 

@@ -8,16 +8,19 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from widgets.controls.labels import label
-from widgets.controls.popup import Overlay
-from widgets.keys import Command, Place, sections, written
+from widgets.controls.popup import Popup
+from widgets.keys import Command, CommandGroup, sections, written
 from widgets.theme import style
 
-_COLUMNS: tuple[tuple[Place, ...], ...] = ((Place.MOVING, Place.PANES), (Place.CHART, Place.WINDOW))
+_COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (
+    (CommandGroup.MOVING, CommandGroup.PANES),
+    (CommandGroup.CHART, CommandGroup.WINDOW),
+)
 _MARGIN = 24
 _CAP_PX = 20
 
 
-class KeysOverview(Overlay):
+class KeysOverview(Popup):
     """A sheet over the window; Esc or a click elsewhere puts it away. It scrolls where the window is too small."""
 
     def __init__(self, window: QWidget) -> None:
@@ -72,7 +75,7 @@ def _sheet() -> QWidget:
     return sheet
 
 
-def _add_section(grid: QGridLayout, place: Place, commands: Iterable[Command]) -> None:
+def _add_section(grid: QGridLayout, place: CommandGroup, commands: Iterable[Command]) -> None:
     at = grid.rowCount()
     if at > 1:
         grid.setRowMinimumHeight(at, 10)

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets.controls.number_format import price
-from widgets.controls.popup import Overlay
+from widgets.controls.popup import Popup
 from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
 from widgets.keys import command_of, keys_of
 from widgets.symbols.symbol_picker import SymbolPicker
@@ -163,7 +163,7 @@ class MainWindow(QMainWindow):
         self.setStyleSheet(sheet)
         for part in (self.top_bar, self.notice_bar, self.watchlist, self.diagnostics):
             part.set_palette(palette)
-        for overlay in self.findChildren(Overlay):  # the chart's are the window's as well, once they were opened
+        for overlay in self.findChildren(Popup):  # the chart's are the window's as well, once they were opened
             overlay.set_palette(palette)
 
     def layout_bytes(self) -> bytes:

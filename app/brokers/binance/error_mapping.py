@@ -28,7 +28,7 @@ from websockets.exceptions import (
 
 from app.brokers.binance.decode_rest import decode_refusal
 from app.brokers.binance.endpoints import ILLEGAL_CHARACTERS, INVALID_SYMBOL, TOO_MUCH_WEIGHT
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected, FeedShutOut, MalformedMessage, UnknownSymbol
+from app.market.errors import FeedBanned, FeedDisconnected, FeedError, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.exchange_ban import LONGEST_S
 
 
@@ -122,7 +122,7 @@ def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
     if status in _SHUT_OUT:
         words, shortest_s = _SHUT_OUT[status]
         sentence = f"{words.format(host=host)} (HTTP {status})."
-        return FeedShutOut(sentence, retry_after_s=_seconds(retry_after, shortest_s))
+        return FeedBanned(sentence, retry_after_s=_seconds(retry_after, shortest_s))
     if status == 451:
         return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
     if status >= 500 or status == 408:

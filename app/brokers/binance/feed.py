@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 from app.brokers.addresses import host_of
-from app.brokers.binance.dialer import Way
+from app.brokers.binance.dialer import Dialer
 from app.brokers.binance.endpoints import (
     CONNECTION_ATTEMPTS_PERIOD_S,
     FREE_CONNECTION_ATTEMPTS,
@@ -25,14 +25,14 @@ from app.brokers.binance.endpoints import (
     STREAM_PATH,
     check_ws_base,
 )
-from app.brokers.binance.feed_connection import Shard
+from app.brokers.binance.feed_connection import FeedConnection
 from app.brokers.binance.feed_status import summed
-from app.brokers.binance.symbol_assignment import Spread
+from app.brokers.binance.symbol_assignment import SymbolAssignment
 from app.brokers.proxy import SYSTEM, check_proxy, proxy_for
 from app.brokers.rate_limit import Pacer
 from app.concurrency.tasks import first_of
 from app.market.errors import FeedRejected
-from app.market.exchange_ban import Shutout
+from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, FeedStatus
 from app.market.trade import MarketEvent
@@ -44,7 +44,7 @@ class BinanceFeed:
 
     ``stall_after_s``: silence after which a connection is replaced. ``max_attempts``: failed attempts of one connection
     in a row after which it counts as refused; 0 for never. ``max_age_s``: age at which a connection is replaced.
-    ``proxy``: see `app.brokers.proxy`. ``shutout``: the one that all who ask the exchange from this address share.
+    ``proxy``: see `app.brokers.proxy`. ``ban``: the one that all who ask the exchange from this address share.
     ``symbols_each``: how many symbols a connection carries at most.
 
     Raises:
@@ -61,7 +61,7 @@ class BinanceFeed:
         max_age_s: float = REPLACE_AFTER_S,
         connect_timeout_s: float = 10.0,
         proxy: str = SYSTEM,
-        shutout: Shutout | None = None,
+        ban: ExchangeBan | None = None,
         symbols_each: int = MAX_SYMBOLS,
         chance: random.Random | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class BinanceFeed:
         check_proxy(proxy)
         self._clock = clock
         self._counters = FeedCounters()
-        self._way = Way(
+        self._way = Dialer(
             url=base + STREAM_PATH,
             host=host_of(base),
             clock=clock,
@@ -77,7 +77,7 @@ class BinanceFeed:
             deliver=self._deliver,
             counters=self._counters,
             attempts=Pacer(MAX_CONNECTION_ATTEMPTS, CONNECTION_ATTEMPTS_PERIOD_S, freely=FREE_CONNECTION_ATTEMPTS),
-            shutout=shutout or Shutout(),
+            ban=ban or ExchangeBan(),
             chance=chance or random.Random(),  # noqa: S311  # because it spreads retries in time, hides nothing
             stall_after_s=stall_after_s,
             max_attempts=max_attempts,
@@ -85,8 +85,8 @@ class BinanceFeed:
             connect_timeout_s=connect_timeout_s,
         )
         self._symbols: frozenset[str] = frozenset()
-        self._spread = Spread(symbols_each)
-        self._shards: dict[int, Shard] = {}
+        self._spread = SymbolAssignment(symbols_each)
+        self._shards: dict[int, FeedConnection] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -204,10 +204,10 @@ class BinanceFeed:
             self._sum_up()
 
     def _add(self, number: int) -> None:
-        self._shards[number] = shard = Shard(number, self._way, self._sum_up)
+        self._shards[number] = shard = FeedConnection(number, self._way, self._sum_up)
         self._start(number, shard)
 
-    def _start(self, number: int, shard: Shard) -> None:
+    def _start(self, number: int, shard: FeedConnection) -> None:
         self._tasks[number] = task = asyncio.create_task(shard.run())
         task.add_done_callback(lambda _: self._changed.set())
 

@@ -1,10 +1,10 @@
 """
 One of the feed's connections, kept alive: opened, watched over, replaced, tried again.
 
-A `Shard` carries some of the feed's symbols and heals by itself, by the rules of `connection`. It replaces its `Link`
-before that ends where the end can be foreseen, and opens another where not. A replacement is up and subscribed before
-the old link closes, so both deliver for a moment: repeats are possible, and dropping them is the receiver's part
-(`app.market.coverage`).
+A `FeedConnection` carries some of the feed's symbols and heals by itself, by the rules of `connection`. It replaces its
+`StreamSocket` before that ends where the end can be foreseen, and opens another where not. A replacement is up and
+subscribed before the old link closes, so both deliver for a moment: repeats are possible, and dropping them is the
+receiver's part (`app.market.coverage`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import logging
 from collections.abc import Callable, Collection
 
 from app.brokers.binance.connection_state import ConnectionEvent, Watchdog, backoff_s, next_state
-from app.brokers.binance.dialer import HeldBack, Way
+from app.brokers.binance.dialer import AttemptDeferred, Dialer
 from app.brokers.binance.endpoints import streams_of
 from app.brokers.binance.error_mapping import explain
-from app.brokers.binance.retiring_sockets import OVERLAP_S, LeavingLinks
-from app.brokers.binance.stream_socket import Link
+from app.brokers.binance.retiring_sockets import OVERLAP_S, RetiringSockets
+from app.brokers.binance.stream_socket import StreamSocket
 from app.concurrency.tasks import first_of
 from app.market.durations import in_words
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected
@@ -32,14 +32,14 @@ _ANSWERS_WITHIN_S = 30.0
 _PROVEN_AFTER_S = 60.0
 
 
-class Shard:
+class FeedConnection:
     """
     Connection ``number`` of a feed. ``on_status`` is called on the loop at each change of ``status``.
 
     Say what it carries with `want`, then `run` it.
     """
 
-    def __init__(self, number: int, way: Way, on_status: Callable[[], None]) -> None:
+    def __init__(self, number: int, way: Dialer, on_status: Callable[[], None]) -> None:
         self.number = number
         self.status = FeedStatus()
         self._way = way
@@ -50,7 +50,7 @@ class Shard:
         self._tick_s = min(1.0, way.stall_after_s / 4)
         self._failures = 0
         self._has_connected = False
-        self._leaving = LeavingLinks(way.clock, self._tick_s)
+        self._leaving = RetiringSockets(way.clock, self._tick_s)
         self._links = self._leaving.links
         self._retry = asyncio.Event()
         self._doubt = ""
@@ -91,7 +91,7 @@ class Shard:
             await self._shut()
 
     async def _keep_connected(self) -> None:
-        link: Link | None = None
+        link: StreamSocket | None = None
         while True:
             try:
                 if link is None:
@@ -105,7 +105,7 @@ class Shard:
                     link = None
                 await self._back_off(error, proven=proven)
 
-    async def _open(self) -> Link:
+    async def _open(self) -> StreamSocket:
         """Return a new link with every stream wished for; raises FeedError."""
         link = await self._way.open(self._failures)
         self._way.counters.reconnects += self._has_connected
@@ -115,7 +115,7 @@ class Shard:
         link.want(self._streams)  # which may have changed meanwhile
         return link
 
-    async def _attend(self, link: Link) -> Link:
+    async def _attend(self, link: StreamSocket) -> StreamSocket:
         """Watch over ``link`` until another has replaced it, and return that one; raises FeedError where it ended."""
         self._watchdog.watch(self._clock.monotonic_s())
         replace_at_s = link.opened_at_s + self._way.max_age_s
@@ -155,7 +155,7 @@ class Shard:
                     reason = str(error).rstrip(".")
                     log.warning("Connection %d not replaced yet: %s; again %s.", self.number, reason, in_words(delay_s))
 
-    async def _replace_suspect(self, link: Link, event: ConnectionEvent, reason: str) -> Link:
+    async def _replace_suspect(self, link: StreamSocket, event: ConnectionEvent, reason: str) -> StreamSocket:
         """Return the link that replaced one that is probably dead; the same where that fails and it lives after all."""
         self._doubt = ""
         received = link.received
@@ -165,7 +165,7 @@ class Shard:
         try:
             return await self._replace(link, overlap_s=overlap_s)
         except FeedError as error:
-            if isinstance(error, HeldBack) and event is ConnectionEvent.DOUBTED:
+            if isinstance(error, AttemptDeferred) and event is ConnectionEvent.DOUBTED:
                 await self._listen(link, error)
             if link.received == received or link.ended() is not None:
                 raise
@@ -173,7 +173,7 @@ class Shard:
             self._move(ConnectionEvent.HEARD)
             return link
 
-    async def _listen(self, link: Link, held_back: HeldBack) -> None:
+    async def _listen(self, link: StreamSocket, held_back: AttemptDeferred) -> None:
         """
         Return when ``link`` brings something, has ended, or has been silent for long enough to be given up.
 
@@ -185,7 +185,7 @@ class Shard:
         while link.received == received and not link.has_ended and self._clock.monotonic_s() < end_s:
             await self._stir_or_sleep(link, self._tick_s)
 
-    async def _replace(self, old: Link, *, overlap_s: float) -> Link:
+    async def _replace(self, old: StreamSocket, *, overlap_s: float) -> StreamSocket:
         link = await self._open()
         deadline_s = self._clock.monotonic_s() + _SETTLE_TIMEOUT_S
         try:
@@ -201,7 +201,7 @@ class Shard:
 
     async def _back_off(self, error: FeedDisconnected, *, proven: bool) -> None:
         way = self._way
-        if isinstance(error, HeldBack):
+        if isinstance(error, AttemptDeferred):
             delay_s = error.retry_after_s or 0.0
         else:
             self._failures += 1
@@ -218,12 +218,12 @@ class Shard:
             await self._clock.sleep(delay_s)
         self._move(ConnectionEvent.RETRIED)
 
-    def _check(self, link: Link) -> None:
+    def _check(self, link: StreamSocket) -> None:
         closed = link.ended()
         if closed is not None:
             raise (explain(closed, self._way.host) or closed) from closed
 
-    async def _stir_or_sleep(self, link: Link, seconds: float) -> None:
+    async def _stir_or_sleep(self, link: StreamSocket, seconds: float) -> None:
         await first_of(link.stirred.wait(), self._clock.sleep(seconds))
         link.stirred.clear()
 

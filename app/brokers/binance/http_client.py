@@ -1,7 +1,7 @@
 """
 Single requests over REST, within the limits that hold for all of them.
 
-`Requests.get` waits where the minute's weight is used up, fails at once while the exchange keeps this address out,
+`HttpClient.get` waits where the minute's weight is used up, fails at once while the exchange keeps this address out,
 whoever was told so, and takes note of what the answers say about both. It repeats nothing. What is asked, and what the
 answers are, `rest` knows.
 """
@@ -23,8 +23,8 @@ from app.brokers.binance.error_mapping import explain, refusal
 from app.brokers.proxy import is_socks, proxy_for, shown
 from app.brokers.rate_limit import SHARE_USED, WeightBudget
 from app.market.durations import in_words
-from app.market.errors import FeedDisconnected, FeedError, FeedShutOut, MalformedMessage
-from app.market.exchange_ban import Shutout
+from app.market.errors import FeedBanned, FeedDisconnected, FeedError, MalformedMessage
+from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _CONNECTIONS = 8
 _PATIENCE_S = 3.0
 
 
-class Requests:
+class HttpClient:
     """
     Requests to ``base``, an address that was checked; use and `close` it on one event loop.
 
@@ -44,7 +44,7 @@ class Requests:
     """
 
     def __init__(
-        self, base: str, *, clock: Clock, timeout_s: float, proxy: str, shutout: Shutout, budget: WeightBudget
+        self, base: str, *, clock: Clock, timeout_s: float, proxy: str, ban: ExchangeBan, budget: WeightBudget
     ) -> None:
         self._base = base
         self._clock = clock
@@ -55,10 +55,10 @@ class Requests:
         self._session: aiohttp.ClientSession | None = None
         self._old_sessions: list[aiohttp.ClientSession] = []
         self._under_way: set[asyncio.Timeout] = set()
-        self._shutout = shutout
+        self._ban = ban
         # A host with a fault of its own, or one that is none of the chosen exchange's, may want a pause; that is no
         # other's affair.
-        self._resting: dict[str, Shutout] = {}
+        self._resting: dict[str, ExchangeBan] = {}
 
     async def close(self) -> None:
         """Close the connections, which ends what is under way; a later request opens new ones."""
@@ -143,12 +143,12 @@ class Requests:
             await self._old_sessions.pop().close()
 
     async def _wait_for_budget(self, weight: int, share: float, host: str) -> None:
-        host_rests = self._resting.setdefault(host, Shutout())
+        host_rests = self._resting.setdefault(host, ExchangeBan())
         while True:
             now_s = self._clock.monotonic_s()
-            shut_out_s = self._shutout.left_s(now_s)
+            shut_out_s = self._ban.left_s(now_s)
             if shut_out_s > _PATIENCE_S:
-                raise FeedShutOut(_answers_again(self._shutout.reason, shut_out_s), retry_after_s=shut_out_s)
+                raise FeedBanned(_answers_again(self._ban.reason, shut_out_s), retry_after_s=shut_out_s)
             rests_s = host_rests.left_s(now_s)
             if rests_s > _PATIENCE_S:
                 raise FeedDisconnected(_answers_again(host_rests.reason, rests_s), retry_after_s=rests_s)
@@ -178,8 +178,8 @@ class Requests:
         host = host_of(address)
         error = refusal(status, headers, body, host, symbol=params.get("symbol", ""), proxy=shown(self._proxy or ""))
         if isinstance(error, FeedDisconnected) and error.retry_after_s is not None:
-            is_for_all = isinstance(error, FeedShutOut) and self._shutout.counts(exchange_of(address))
-            held_back = self._shutout if is_for_all else self._resting[host]
+            is_for_all = isinstance(error, FeedBanned) and self._ban.counts(exchange_of(address))
+            held_back = self._ban if is_for_all else self._resting[host]
             held_back.note(str(error), error.retry_after_s, self._clock.monotonic_s())
         return error
 

@@ -36,12 +36,12 @@ from app.brokers.binance.endpoints import (
     check_rest_base,
     day_ticker_endpoint,
 )
-from app.brokers.binance.http_client import Requests
+from app.brokers.binance.http_client import HttpClient
 from app.brokers.proxy import SYSTEM, check_proxy
 from app.brokers.rate_limit import WeightBudget
 from app.market.candle import Candle
 from app.market.errors import FeedRejected
-from app.market.exchange_ban import Shutout
+from app.market.exchange_ban import ExchangeBan
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.ports.clock import Clock
 from app.market.symbol import Symbol
@@ -60,7 +60,7 @@ class BinanceRest:
     """
     Binance's REST market data. Use and `close` it on one event loop.
 
-    ``timeout_s`` bounds one request, its answer included. ``proxy``: see `app.brokers.proxy`. ``shutout``: the one that
+    ``timeout_s`` bounds one request, its answer included. ``proxy``: see `app.brokers.proxy`. ``ban``: the one that
     all who ask the exchange from this address share.
 
     Raises:
@@ -74,7 +74,7 @@ class BinanceRest:
         clock: Clock,
         timeout_s: float = 20.0,
         proxy: str = SYSTEM,
-        shutout: Shutout | None = None,
+        ban: ExchangeBan | None = None,
     ) -> None:
         self._base = check_rest_base(rest_url)
         check_proxy(proxy)
@@ -82,12 +82,12 @@ class BinanceRest:
         self._historical_base = REST_BASE if self._host == MARKET_DATA_ONLY_REST_HOST else self._base
         self._clock = clock
         self._budget = WeightBudget(WEIGHT_PER_MINUTE)
-        self._requests = Requests(
+        self._requests = HttpClient(
             self._base,
             clock=clock,
             timeout_s=timeout_s,
             proxy=proxy,
-            shutout=shutout or Shutout(),
+            ban=ban or ExchangeBan(),
             budget=self._budget,
         )
         self._said_fallback = False

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 
-from app.brokers.binance.stream_socket import Link
+from app.brokers.binance.stream_socket import StreamSocket
 from app.market.ports.clock import Clock
 
 OVERLAP_S = 2.0
 _LONGEST_OVERLAP_S = 12.0
 
 
-class LeavingLinks:
+class RetiringSockets:
     """
     The links of one connection: those in ``links`` are open, and `leave` sends them away.
 
@@ -26,10 +26,10 @@ class LeavingLinks:
     def __init__(self, clock: Clock, tick_s: float) -> None:
         self._clock = clock
         self._tick_s = tick_s
-        self.links: list[Link] = []
+        self.links: list[StreamSocket] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def leave(self, link: Link, *, after_s: float = 0.0, successor: Link | None = None) -> None:
+    def leave(self, link: StreamSocket, *, after_s: float = 0.0, successor: StreamSocket | None = None) -> None:
         """Close ``link``, not before ``after_s`` and until its trades meet those of its ``successor``."""
         task = asyncio.create_task(self._close_after(link, after_s, successor))
         self._tasks.add(task)
@@ -45,7 +45,7 @@ class LeavingLinks:
         finally:
             self.links.clear()
 
-    async def _close_after(self, link: Link, seconds: float, successor: Link | None) -> None:
+    async def _close_after(self, link: StreamSocket, seconds: float, successor: StreamSocket | None) -> None:
         if seconds:
             await self._clock.sleep(seconds)
             if successor is not None:
@@ -55,7 +55,7 @@ class LeavingLinks:
         await link.close()
         self.links.remove(link)
 
-    async def _wait_for_overlap(self, link: Link, successor: Link) -> None:
+    async def _wait_for_overlap(self, link: StreamSocket, successor: StreamSocket) -> None:
         end_s = self._clock.monotonic_s() + _LONGEST_OVERLAP_S - OVERLAP_S
         received = -1  # or it is quiet, and so is the market
         while self._clock.monotonic_s() < end_s and not link.has_ended:

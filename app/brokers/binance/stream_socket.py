@@ -41,9 +41,9 @@ _NOT_DATA = (SubscriptionAnswer, SubscriptionError, ServerShutdown, OtherEvent)
 Deliver = Callable[[MarketEvent], Awaitable[None] | None]
 
 
-class Link:
+class StreamSocket:
     """
-    An open connection. Make one with `Link.open`; `close` it in any case.
+    An open connection. Make one with `StreamSocket.open`; `close` it in any case.
 
     ``received`` counts the events of data; ``first_trade_us`` and ``newest_trade_us`` are times of trades, None
     and 0 before there was one. ``is_blocked`` while the receiver of an event holds up the reading.
@@ -82,7 +82,7 @@ class Link:
         *,
         timeout_s: float,
         proxy: str | None,
-    ) -> Link:
+    ) -> StreamSocket:
         """
         Connect to ``url``; nothing is subscribed yet.
 
@@ -137,7 +137,7 @@ class Link:
                 task.result()
         return self._closed
 
-    def overlaps(self, successor: Link) -> bool:
+    def overlaps(self, successor: StreamSocket) -> bool:
         """Whether trades have come here that are no older than the first of ``successor``: it lacks none then."""
         return successor.first_trade_us is not None and self.newest_trade_us >= successor.first_trade_us
 

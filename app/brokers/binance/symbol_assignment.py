@@ -16,7 +16,7 @@ from app.brokers.binance.endpoints import MAX_SYMBOLS
 KEPT_EMPTY_S = 30.0
 
 
-class Spread:
+class SymbolAssignment:
     """The symbols of connections 1, 2, …; there is always one, with symbols or without."""
 
     def __init__(self, room: int = MAX_SYMBOLS) -> None:

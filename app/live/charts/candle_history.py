@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from app.concurrency.background import in_background
-from app.live.charts.kline_cache import KlineMemory
+from app.live.charts.kline_cache import KlineCache
 from app.market.candle import Candle, CandleSource, combine
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
@@ -44,14 +44,14 @@ _STORE_PATIENCE_S = 0.5
 _KEEPING_PATIENCE_S = 2.0
 
 
-class Stored(NamedTuple):
+class StoredPage(NamedTuple):
     """Stored candles, oldest first, and the microseconds of which the exchange's klines are known, present or not."""
 
     candles: list[Candle]
     fetched: IdRanges
 
 
-class Parts(NamedTuple):
+class KlineParts(NamedTuple):
     """Candles that cover a time, oldest first; ``lacks_us``: from then on the exchange has not said what there was."""
 
     candles: list[Candle]
@@ -68,11 +68,11 @@ class CandleHistory:
     def __init__(self, exchange: TradeHistory, store: CandleStore | None = None) -> None:
         self._exchange = exchange
         self.store = store
-        self._seconds = KlineMemory()
+        self._seconds = KlineCache()
         self._listed_us: dict[str, int] = {}
         self._gate = asyncio.Semaphore(_REQUESTS_AT_ONCE)
 
-    async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> Stored:
+    async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> StoredPage:
         """
         Return up to ``limit`` newest stored candles that open before ``end_us``; none without a store.
 
@@ -83,7 +83,7 @@ class CandleHistory:
         """
         store = self.store
         if store is None:
-            found = Stored([], IdRanges())
+            found = StoredPage([], IdRanges())
         else:
             found = await in_background(partial(_read, store, symbol, interval, end_us, limit), "read-candles")
         if symbol in self._listed_us:
@@ -96,7 +96,7 @@ class CandleHistory:
             candles[kline.open_time_us] = kline if known is None else better(known, kline)
         for first_us, last_us in self._seconds.fetched(symbol):
             found.fetched.add_range(first_us, last_us)
-        return Stored([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)
+        return StoredPage([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)
 
     async def published(
         self, symbol: str, interval: Interval, start_us: int, end_us: int, on_candles: Callable[[list[Candle]], None]
@@ -120,7 +120,7 @@ class CandleHistory:
         else:
             await self._keep(symbol, offered, klines, start_us, end_us, settled_us)
 
-    async def parts(self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None) -> Parts | None:
+    async def parts(self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None) -> KlineParts | None:
         """
         Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds: stored
         where they are complete, else the exchange's. None lies in two candles of ``whole``.
@@ -149,7 +149,7 @@ class CandleHistory:
             parts.extend(found.candles)
             lacks_us += [] if found.lacks_us is None else [found.lacks_us]
             start_us = whole_us
-        return Parts(parts, min(lacks_us, default=None))
+        return KlineParts(parts, min(lacks_us, default=None))
 
     async def find_listing(self, symbol: str) -> int | None:
         """
@@ -186,7 +186,7 @@ class CandleHistory:
             await self._keep(symbol, offered, [last], last_us, before_us, settled_us)
         return interval.next_open_us(last_us)
 
-    async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> Parts | None:
+    async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> KlineParts | None:
         """Return the candles of ``[start_us, end_us)``, None where the exchange has not published the last one yet."""
         known = await self._known(symbol, interval, start_us, end_us)
         first_us = start_us
@@ -194,7 +194,7 @@ class CandleHistory:
             first_us = interval.next_open_us(first_us)
         found = [known[open_us] for open_us in sorted(known) if open_us < first_us]
         if first_us == end_us:
-            return Parts(found)
+            return KlineParts(found)
         now_us = await self._exchange.exchange_time_us()
         if now_us < end_us + PUBLISHED_US:
             return None
@@ -209,7 +209,7 @@ class CandleHistory:
         if interval != _ONE_SECOND:
             await self._keep(symbol, interval, klines, first_us, end_us, now_us - _SETTLED_US)
         is_told = told_us == end_us or now_us >= end_us + _ABSENT_US
-        return Parts(found + klines, None if is_told else told_us)
+        return KlineParts(found + klines, None if is_told else told_us)
 
     async def _known(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> dict[int, Candle]:
         """Return the stored candles of ``[start_us, end_us)`` that are as good as the exchange's, by open time."""
@@ -303,10 +303,10 @@ def _final(
     return final, max(start_us, min(end_us, interval.open_time_us(settled_us - _ABSENT_US)))
 
 
-def _read(store: CandleStore, symbol: str, interval: Interval, end_us: int, limit: int) -> Stored:
+def _read(store: CandleStore, symbol: str, interval: Interval, end_us: int, limit: int) -> StoredPage:
     # The ranges first: klines that are kept in between are then at most fetched twice, never taken for missing.
     fetched = store.fetched_klines(symbol, _kept_as(interval))
-    return Stored(store.candles(symbol, interval, end_us=end_us, limit=limit), fetched)
+    return StoredPage(store.candles(symbol, interval, end_us=end_us, limit=limit), fetched)
 
 
 def _kept_as(interval: Interval) -> Interval:

@@ -23,7 +23,7 @@ from app.market.units import E8, E16
 _FEW = 8
 
 
-class ShownCandles:
+class CandleMerger:
     """
     Brings candles into ``series``. ``newest`` is the last of them, None while there is none.
 

@@ -26,7 +26,7 @@ _MOST_RANGES = 20
 _CANDLES_AT_ONCE = 2_000
 
 
-class CandleRenewal:
+class CandleRefresh:
     """Keeps one session's candles up to date with what is repaired. All methods on the loop."""
 
     def __init__(self, session: ChartSession, tracker: SymbolTracker) -> None:

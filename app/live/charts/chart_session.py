@@ -18,10 +18,10 @@ from enum import StrEnum
 from itertools import pairwise
 
 from app.live.charts.candle_history import PUBLISHED_US, CandleHistory
-from app.live.charts.candle_merger import ShownCandles
-from app.live.charts.date_jump import Jump
-from app.live.charts.history_loader import PastCandles
-from app.live.charts.live_candles import Beginning, CandlesSinceSeam, find_beginning
+from app.live.charts.candle_merger import CandleMerger
+from app.live.charts.date_jump import DateJump
+from app.live.charts.history_loader import HistoryLoader
+from app.live.charts.live_candles import JoinPoint, LiveCandles, find_join_point
 from app.live.charts.page_loader import PAGE, load_page
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.symbol_tracker import SymbolTracker
@@ -73,7 +73,7 @@ class ChartSession:
     ) -> None:
         self.symbol = symbol
         self.interval = interval
-        self._shown = ShownCandles(symbol, interval)
+        self._shown = CandleMerger(symbol, interval)
         self.series = self._shown.series
         self.state = SessionState.LOADING
         self.failure = ""
@@ -83,14 +83,14 @@ class ChartSession:
         self._clock = clock
         self._on_state = on_state
         self._on_change = on_change
-        self._live: CandlesSinceSeam | None = None
+        self._live: LiveCandles | None = None
         self._loaded_us = 0  # the exchange's time when the past was asked for
         self._left_us = 0  # and when live trades last ceased to be counted
         self._dirty_us: int | None = None
         self._loading = False
         self._read_again = False
         self._closed = False
-        self._past = PastCandles(
+        self._past = HistoryLoader(
             symbol,
             interval,
             history,
@@ -190,19 +190,19 @@ class ChartSession:
         return self._past.wants(start_us, end_us)
 
     async def load_older(self, back_to_us: int | None = None) -> int:
-        """See `PastCandles.load_older`."""
+        """See `HistoryLoader.load_older`."""
         return await self._past.load_older(back_to_us)
 
     async def look_at(self, start_us: int, end_us: int) -> None:
-        """See `PastCandles.look_at`."""
+        """See `HistoryLoader.look_at`."""
         await self._past.look_at(start_us, end_us)
 
     async def ensure(self, start_us: int, end_us: int) -> None:
-        """See `PastCandles.ensure`."""
+        """See `HistoryLoader.ensure`."""
         await self._past.ensure(start_us, end_us)
 
-    async def go_to(self, time_us: int, slots: int = PAGE) -> Jump:
-        """See `PastCandles.go_to`."""
+    async def go_to(self, time_us: int, slots: int = PAGE) -> DateJump:
+        """See `HistoryLoader.go_to`."""
         return await self._past.go_to(time_us, slots)
 
     def bring(self, candles: list[Candle]) -> None:
@@ -304,7 +304,7 @@ class ChartSession:
                     loaded_for_us = seam_us
                     await self._load(show_early=False)  # the first trade was long in coming
                     continue
-                beginning = await find_beginning(
+                beginning = await find_join_point(
                     self._history,
                     self.symbol,
                     self.interval,
@@ -333,10 +333,10 @@ class ChartSession:
             settled_us = min(settled_us, self._shown.newest.open_time_us)
         return settled_us
 
-    def _take_over(self, tracker: SymbolTracker, beginning: Beginning) -> CandlesSinceSeam:
+    def _take_over(self, tracker: SymbolTracker, beginning: JoinPoint) -> LiveCandles:
         """Go on with the seconds tracked since the seam and every trade from now on, without a pause."""
         seam_us, parts, is_known, counted_us, lacks_us = beginning
-        self._live = CandlesSinceSeam(
+        self._live = LiveCandles(
             self.interval,
             tracker,
             seam_us,
@@ -349,7 +349,7 @@ class ChartSession:
         tracker.listeners.append(self._on_trade)
         return self._live
 
-    async def _bring_in(self, live: CandlesSinceSeam, start_us: int) -> None:
+    async def _bring_in(self, live: LiveCandles, start_us: int) -> None:
         """Let `refresh` bring in the newest candles; the hours before them come slice by slice, and hold up nobody."""
         newest = self._shown.newest
         until_us = start_us if newest is None else newest.open_time_us
@@ -369,7 +369,7 @@ class ChartSession:
                 self._mark_dirty(done_us)  # cancelled: `refresh` brings in the rest
 
     @staticmethod
-    def _is_sound(live: CandlesSinceSeam, tracker: SymbolTracker) -> bool:
+    def _is_sound(live: LiveCandles, tracker: SymbolTracker) -> bool:
         """Whether no trade is left out of the live candles for good."""
         return live.is_sound and live.generation == tracker.generation
 
@@ -392,7 +392,7 @@ class ChartSession:
         elif open_us < self._dirty_us:
             self._dirty_us = open_us
 
-    def _judge_again(self, live: CandlesSinceSeam) -> None:
+    def _judge_again(self, live: LiveCandles) -> None:
         """Let `refresh` look again at what is incomplete, where missing trades came or turned out not to exist."""
         if self._tracker is None or self._tracker.filled == live.filled:
             return
@@ -401,7 +401,7 @@ class ChartSession:
         if incomplete_us is not None:
             self._mark_dirty(self._shown.traded_before(incomplete_us))
 
-    def _forget_old(self, live: CandlesSinceSeam) -> None:
+    def _forget_old(self, live: LiveCandles) -> None:
         """Bound what is kept; a change in a candle that old shows at the next reload."""
         if len(live) > 2 * _LIVE_KEEPS and self._shown.newest is not None:
             slot = self.interval.slot(self._shown.newest.open_time_us) - _LIVE_KEEPS

@@ -15,7 +15,7 @@ from app.market.errors import FeedError
 from app.market.interval import Interval
 
 
-class Jump(NamedTuple):
+class DateJump(NamedTuple):
     """
     Where a jump leads: to ``time_us`` (UTC microseconds), the asked one, or the candle next to it where it has none.
 
@@ -28,10 +28,10 @@ class Jump(NamedTuple):
     failure: str = ""
 
 
-class Around(NamedTuple):
+class JumpPage(NamedTuple):
     """What was found around a time; ``asked``: of these slots, both inclusive, all that there is."""
 
-    jump: Jump
+    jump: DateJump
     candles: Sequence[Candle] = ()
     asked: tuple[int, int] | None = None
     begins: bool = False  # nothing is older than the first of the candles
@@ -49,7 +49,7 @@ async def candles_around(
     slots: int,
     load: LoadPage,
     find_listing: Callable[[], Awaitable[int | None]],
-) -> Around:
+) -> JumpPage:
     """Return the candles of about ``slots`` slots around a time, none after slot ``newest``."""
     first, last = _stretch(interval, time_us, newest, slots)
     page = await load(interval.slot_open_us(last + 1), last - first + 1)
@@ -58,7 +58,7 @@ async def candles_around(
         try:
             listed_us = await find_listing()
         except FeedError as error:
-            return Around(Jump(None, failure=page.failure or str(error)), failure=page.failure or str(error))
+            return JumpPage(DateJump(None, failure=page.failure or str(error)), failure=page.failure or str(error))
         if listed_us is None or interval.slot(listed_us) <= first:
             return _nothing(page)
         time_us, begins = listed_us, True
@@ -70,12 +70,12 @@ async def candles_around(
     reached = min(max(time_us, opened), interval.next_open_us(closed) - 1)
     begin = min(max(first, interval.slot(opened)), last)  # a page may be shorter than asked for
     asked = None if page.failure else (begin, last)
-    jump = Jump(reached, begins or (page.begins and time_us < opened))
-    return Around(jump, page.candles, asked, page.begins, page.failure)
+    jump = DateJump(reached, begins or (page.begins and time_us < opened))
+    return JumpPage(jump, page.candles, asked, page.begins, page.failure)
 
 
-def _nothing(page: Page) -> Around:
-    return Around(Jump(None, failure=page.failure or "There are no candles at that time."), failure=page.failure)
+def _nothing(page: Page) -> JumpPage:
+    return JumpPage(DateJump(None, failure=page.failure or "There are no candles at that time."), failure=page.failure)
 
 
 def _stretch(interval: Interval, time_us: int, newest: int, slots: int) -> tuple[int, int]:

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.live.charts.candle_history import CandleHistory
-from app.live.charts.candle_merger import ShownCandles
-from app.live.charts.date_jump import Around, Jump, candles_around
+from app.live.charts.candle_merger import CandleMerger
+from app.live.charts.date_jump import DateJump, JumpPage, candles_around
 from app.live.charts.page_loader import PAGE, Page, load_page
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 
 
-class Holes:
+class RequestedSlots:
     """Remembers which slots were asked for: what an outage left out is not asked for again and again."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ _FAR = 5 * PAGE  # slots that are not worth loading for what lies beyond them
 _SLICE = 500  # candles that are brought in at once; a frame may come between two slices
 
 
-class PastCandles:
+class HistoryLoader:
     """
     Brings older candles into ``shown``. ``now_us`` returns the exchange's time, UTC microseconds.
 
@@ -75,7 +75,7 @@ class PastCandles:
         symbol: str,
         interval: Interval,
         history: CandleHistory,
-        shown: ShownCandles,
+        shown: CandleMerger,
         *,
         now_us: Callable[[], int],
         on_change: Callable[[], None],
@@ -94,7 +94,7 @@ class PastCandles:
         self._wanted_us: int | None = None  # how far back older candles are asked for
         self._begins = False
         self._requests: set[asyncio.Task[Page]] = set()
-        self._holes = Holes()
+        self._holes = RequestedSlots()
         self._closed = False
 
     def close(self) -> None:
@@ -190,7 +190,7 @@ class PastCandles:
             self._insert(page.candles)
             self._tell("")
 
-    async def go_to(self, time_us: int, slots: int = PAGE) -> Jump:
+    async def go_to(self, time_us: int, slots: int = PAGE) -> DateJump:
         """
         Load the candles around a time, ``slots`` of them or a page, and none of those in between.
 
@@ -198,7 +198,7 @@ class PastCandles:
         """
         return (await self._go_to(time_us, slots)).jump
 
-    async def _go_to(self, time_us: int, slots: int) -> Around:
+    async def _go_to(self, time_us: int, slots: int) -> JumpPage:
         newest = self.interval.slot(self._now_us())
         if len(self._shown.series) and self._shown.newest is not None:
             newest = self.interval.slot(self._shown.newest.open_time_us)
@@ -210,7 +210,7 @@ class PastCandles:
             and self._holes.last(self._shown.series.slots, *near) is None
             and not self._is_hole(*near)
         ):
-            return Around(Jump(time_us))
+            return JumpPage(DateJump(time_us))
         found = await candles_around(
             self.interval, time_us, newest, slots, self._request, lambda: self._history.find_listing(self.symbol)
         )

@@ -17,7 +17,7 @@ from app.market.coverage import IdRanges
 _MOST = 40_000  # candles, some 20 MB
 
 
-class KlineMemory:
+class KlineCache:
     """Keeps at most ``most`` klines of all symbols."""
 
     def __init__(self, most: int = _MOST) -> None:

@@ -19,8 +19,8 @@ from app.market.trade import Trade
 logger = logging.getLogger(__name__)
 
 
-class Beginning(NamedTuple):
-    """What `CandlesSinceSeam` takes: candles that tell what came before ``seam_us``, and what is known of them."""
+class JoinPoint(NamedTuple):
+    """What `LiveCandles` takes: candles that tell what came before ``seam_us``, and what is known of them."""
 
     seam_us: int
     parts: list[Candle]
@@ -29,7 +29,7 @@ class Beginning(NamedTuple):
     lacks_us: int | None = None
 
 
-async def find_beginning(
+async def find_join_point(
     history: CandleHistory,
     symbol: str,
     interval: Interval,
@@ -38,7 +38,7 @@ async def find_beginning(
     settled_us: int,
     newest: Candle | None,
     newest_us: int,
-) -> Beginning | None:
+) -> JoinPoint | None:
     """
     Return what came between ``settled_us``, until when all loaded candles are final, and ``seam_us``.
 
@@ -51,11 +51,11 @@ async def find_beginning(
     except CryptopipeError as error:
         logger.info("%s %s: joined without its beginning: %s", symbol, interval, error, extra={"symbol": symbol})
         if newest is None or newest.open_time_us != open_us:
-            return Beginning(seam_us, [], open_us == seam_us, seam_us)
-        return Beginning(seam_us, [newest], open_us == seam_us, (newest_us // SECOND_US + 1) * SECOND_US)
+            return JoinPoint(seam_us, [], open_us == seam_us, seam_us)
+        return JoinPoint(seam_us, [newest], open_us == seam_us, (newest_us // SECOND_US + 1) * SECOND_US)
     if parts is None:
         return None
-    return Beginning(seam_us, parts.candles, is_known=True, counted_us=seam_us, lacks_us=parts.lacks_us)
+    return JoinPoint(seam_us, parts.candles, is_known=True, counted_us=seam_us, lacks_us=parts.lacks_us)
 
 
 class LiveCandle(NamedTuple):
@@ -65,7 +65,7 @@ class LiveCandle(NamedTuple):
     follows: bool
 
 
-class CandlesSinceSeam:
+class LiveCandles:
     """
     Folds the trades of one tracked symbol.
 

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from app.live.charts.candle_history import CandleHistory, Stored
+from app.live.charts.candle_history import CandleHistory, StoredPage
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
@@ -24,7 +24,7 @@ _ROWS = 1000
 MOST_REQUESTS = 24
 
 
-class Plan(NamedTuple):
+class RequestPlan(NamedTuple):
     """
     Requests as ``[start_us, end_us)`` of whole candles, oldest first; ``first``: the lowest slot that is not given up,
     because what lies before would take too many of them.
@@ -47,7 +47,7 @@ def missing_slots(interval: Interval, first: int, last: int, candles: Iterable[C
     ]
 
 
-def plan(interval: Interval, first: int, slots: Sequence[int]) -> Plan:
+def plan(interval: Interval, first: int, slots: Sequence[int]) -> RequestPlan:
     """Return the requests for these slots, rising, the newest where there are too many; a page begins at ``first``."""
     offered = kline_interval_for(interval)
     per_candle = max(1, round(interval.length_us / offered.length_us))
@@ -63,7 +63,7 @@ def plan(interval: Interval, first: int, slots: Sequence[int]) -> Plan:
     if len(spans) > most:
         spans = spans[-most:]
         first = spans[0][0]
-    return Plan([(interval.slot_open_us(begin), interval.slot_open_us(end + 1)) for begin, end in spans], first)
+    return RequestPlan([(interval.slot_open_us(begin), interval.slot_open_us(end + 1)) for begin, end in spans], first)
 
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class _Loading:
         self._on_part = on_part
         self._last = interval.slot(end_us - 1)
         self._first = self._last - limit + 1
-        self._stored = Stored([], IdRanges())
+        self._stored = StoredPage([], IdRanges())
         self._merged: dict[int, Candle] = {}
         self._failure = ""
         self._waited = False

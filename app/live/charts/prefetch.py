@@ -8,7 +8,7 @@ _FARTHEST_SCREENS = 50.0
 _JUMP_SCREENS = 3.0
 
 
-class LookAhead:
+class Prefetch:
     """Follows one view of slots: a screen ahead of it, and as far as it gets in two seconds at its speed."""
 
     def __init__(self) -> None:

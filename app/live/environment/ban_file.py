@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.market.exchange_ban import LONGEST_S, Shutout
+from app.market.exchange_ban import LONGEST_S, ExchangeBan
 from app.market.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ class _Kept(msgspec.Struct):
     exchanges: list[str]
 
 
-class KeptShutout(Shutout):
+class StoredBan(ExchangeBan):
     """
-    A `Shutout` of these ``exchanges``, together with what an earlier run or another program writes to ``path``.
+    A `ExchangeBan` of these ``exchanges``, together with what an earlier run or another program writes to ``path``.
 
     ``path``'s folder need not exist; then nothing is kept.
     """
@@ -53,12 +53,12 @@ class KeptShutout(Shutout):
         self._look(clock.monotonic_s())
 
     def left_s(self, now_s: float) -> float:
-        """As `Shutout.left_s`, what another program was told not longer than a second ago left out."""
+        """As `ExchangeBan.left_s`, what another program was told not longer than a second ago left out."""
         self._look(now_s)
         return super().left_s(now_s)
 
     def note(self, reason: str, wait_s: float, now_s: float) -> bool:
-        """As `Shutout.note`, and write it down."""
+        """As `ExchangeBan.note`, and write it down."""
         self._look(now_s, at_once=True)  # a longer wait of another program is not to be overwritten
         holds = super().note(reason, wait_s, now_s)
         if holds:

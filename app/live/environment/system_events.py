@@ -1,7 +1,7 @@
 """
 What happens to the computer and leaves connections dead without a word: a sleep, another network, a clock that is set.
 
-`MachineWatch` tells it from two clocks and the addresses we send from, without I/O; `watch` looks once a second.
+`SystemWatch` tells it from two clocks and the addresses we send from, without I/O; `watch` looks once a second.
 Waiting for the silence to grow suspicious would be right as well, and would show a live market for many seconds more.
 """
 
@@ -20,14 +20,14 @@ _CLOCK_SET_S = 1.0
 _FAR_AWAY = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
-class Upheaval(NamedTuple):
+class SystemEvent(NamedTuple):
     """What happened, without a full stop. ``cuts`` is whether connections from before are probably dead."""
 
     what: str
     cuts: bool
 
 
-class MachineWatch:
+class SystemWatch:
     """Give each look to `look`, about `TICK_S` apart."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class MachineWatch:
         self._network: frozenset[str] = frozenset()
         self._was_gone = False
 
-    def look(self, now_us: int, now_s: float, network: frozenset[str]) -> Upheaval | None:
+    def look(self, now_us: int, now_s: float, network: frozenset[str]) -> SystemEvent | None:
         """
         Return what happened since the look before; None for nothing, and the first time.
 
@@ -50,11 +50,11 @@ class MachineWatch:
         jumped_s = (now_us - before[0]) / 1e6 - passed_s
         # Some monotonic clocks stand still during a sleep, others go on: then the look comes late.
         if passed_s - TICK_S >= _SLEPT_S or jumped_s >= _SLEPT_S:
-            return Upheaval("The computer slept, or its clock was set", cuts=True)
+            return SystemEvent("The computer slept, or its clock was set", cuts=True)
         if changed:
-            return Upheaval(changed, cuts=True)
+            return SystemEvent(changed, cuts=True)
         if abs(jumped_s) >= _CLOCK_SET_S:
-            return Upheaval("The computer's clock was set", cuts=False)
+            return SystemEvent("The computer's clock was set", cuts=False)
         return None
 
     def _follow(self, network: frozenset[str], *, first: bool) -> str:
@@ -70,10 +70,10 @@ class MachineWatch:
 
 
 async def watch(
-    clock: Clock, on_upheaval: Callable[[Upheaval], None], network: Callable[[], frozenset[str]] | None = None
+    clock: Clock, on_upheaval: Callable[[SystemEvent], None], network: Callable[[], frozenset[str]] | None = None
 ) -> NoReturn:
     """Look at the computer for ever; ``network`` in place of `sending_addresses`."""
-    machine = MachineWatch()
+    machine = SystemWatch()
     while True:
         upheaval = machine.look(clock.now_us(), clock.monotonic_s(), (network or sending_addresses)())
         if upheaval is not None:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 
 from app.concurrency.system_clock import SystemClock
 from app.live.outbox.backlog import Backlog
-from app.live.outbox.spool_path import Detour
-from app.live.outbox.writer_path import DirectWay
+from app.live.outbox.spool_path import SpoolPath
+from app.live.outbox.writer_path import WriterPath
 from app.market.coverage import IdRanges
 from app.market.ports.clock import Clock
 from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
@@ -52,10 +52,10 @@ class TradeOutbox:
     ) -> None:
         self._clock = clock or SystemClock()
         self._backlog = Backlog(limit, on_lost=on_lost, on_recovered=on_recovered)
-        self._direct = DirectWay(self._backlog, self._clock)
-        self._disk: Detour | None = None
+        self._direct = WriterPath(self._backlog, self._clock)
+        self._disk: SpoolPath | None = None
         if spool is not None:
-            self._disk = Detour(
+            self._disk = SpoolPath(
                 spool,
                 self._backlog,
                 self._direct,

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from app.live.outbox.backlog import Backlog
-from app.live.outbox.writer_path import DirectWay
+from app.live.outbox.writer_path import WriterPath
 from app.market.coverage import IdRanges
 from app.market.ports.clock import Clock
 from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
@@ -24,7 +24,7 @@ _PASS_ON_TRADES = 10_000
 _PATIENCE_S = 0.25
 
 
-class Overflow:
+class SpoolStream:
     """Moves trades between one spool and the writers that come and go. All methods on the loop, one at a time."""
 
     def __init__(self, spool: TradeSpool) -> None:
@@ -114,7 +114,7 @@ _ENDING_S = 5.0
 _SHORTLY_S = 0.005
 
 
-class Detour:
+class SpoolPath:
     """
     Looks after one spool from `start` to `finish`; all methods on the loop.
 
@@ -126,7 +126,7 @@ class Detour:
         self,
         spool: TradeSpool,
         backlog: Backlog,
-        direct: DirectWay,
+        direct: WriterPath,
         clock: Clock,
         *,
         on_spool: Callable[[], None],
@@ -135,7 +135,7 @@ class Detour:
     ) -> None:
         self.is_used = True
         self.is_lost = False
-        self.overflow = Overflow(spool)
+        self.overflow = SpoolStream(spool)
         self._backlog = backlog
         self._direct = direct
         self._clock = clock

@@ -16,7 +16,7 @@ _HANGS_S = 2.0
 _HOLD_S = 30.0
 
 
-class DirectWay:
+class WriterPath:
     """
     Hands what waits in ``backlog`` to ``writer``; all methods on the loop.
 

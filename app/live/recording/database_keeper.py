@@ -28,11 +28,11 @@ _CLOSE_S = 10.0
 _HOPELESS_S = 2.0
 
 
-class Store(CandleStore, CandleReader, Protocol):
+class EngineStore(CandleStore, CandleReader, Protocol):
     """What the engine reads through."""
 
 
-class Writer(TradeWriter, Protocol):
+class EngineWriter(TradeWriter, Protocol):
     """What the engine writes through, and asks at the end what it could not write."""
 
     @property
@@ -40,14 +40,14 @@ class Writer(TradeWriter, Protocol):
         """Trades that the database would not take as they are."""
 
 
-class Database(Protocol):
+class OpenedDatabase(Protocol):
     """An open database, as `storage.database` gives it."""
 
     @property
-    def writer(self) -> Writer: ...
+    def writer(self) -> EngineWriter: ...
 
     @property
-    def store(self) -> Store: ...
+    def store(self) -> EngineStore: ...
 
     @property
     def label(self) -> str:
@@ -61,7 +61,7 @@ class Database(Protocol):
         """Commit what is queued, close, leave an embedded server; about ``timeout_s`` at most. False: trades left."""
 
 
-OpenDatabase = Callable[[], Database]
+OpenDatabase = Callable[[], OpenedDatabase]
 """Blocks, and raises StoreError."""
 
 
@@ -78,10 +78,10 @@ class DatabaseKeeper:
         recorder: Recorder,
         open_database: OpenDatabase,
         *,
-        on_open: Callable[[Database], Awaitable[None]],
+        on_open: Callable[[OpenedDatabase], Awaitable[None]],
         on_failure: Callable[[], None],
     ) -> None:
-        self.database: Database | None = None
+        self.database: OpenedDatabase | None = None
         self.reason = "The database is starting."
         self.failed = False
         self._recorder = recorder
@@ -89,7 +89,7 @@ class DatabaseKeeper:
         self._on_open = on_open
         self._on_failure = on_failure
         self._retry = asyncio.Event()
-        self._opening: Background[Database] | None = None
+        self._opening: Background[OpenedDatabase] | None = None
         self._is_changing = False
         self._changing: asyncio.Task[None] | None = None
         self._closed = False
@@ -179,7 +179,7 @@ class DatabaseKeeper:
         await outbox.finish()
         return self._recorder.unstored() + self._forgone + refused
 
-    def _check(self, new: Database) -> None:
+    def _check(self, new: OpenedDatabase) -> None:
         if self._closed:
             raise StoreError("The program is ending.")
         old = self.database
@@ -192,7 +192,7 @@ class DatabaseKeeper:
                 "choose one that can be written, or wait until it is back."
             )
 
-    async def _change(self, new: Database, open_database: OpenDatabase) -> None:
+    async def _change(self, new: OpenedDatabase, open_database: OpenDatabase) -> None:
         try:
             await self._replace(new, open_database)
             await self._on_open(new)
@@ -200,7 +200,7 @@ class DatabaseKeeper:
             self._is_changing = False
             self._changing = None
 
-    async def _replace(self, new: Database, open_database: OpenDatabase) -> None:
+    async def _replace(self, new: OpenedDatabase, open_database: OpenDatabase) -> None:
         old, self._open_database = self.database, open_database
         outbox = self._recorder.outbox
         before = outbox.waiting  # what comes from now on is the new one's
@@ -225,7 +225,7 @@ class DatabaseKeeper:
             self._forgone += trades
             logger.error("%d trades are stored nowhere: the new database may only be read", trades)
 
-    def _use(self, database: Database) -> None:
+    def _use(self, database: OpenedDatabase) -> None:
         self.database, self.reason, self.failed = database, "", False
         self._recorder.attach(database.writer, recording=not database.reading_only)
         logger.info("database open: %s. %s", database.label, database.reading_only)
@@ -241,7 +241,7 @@ class DatabaseKeeper:
         except TimeoutError:
             pass
 
-    async def _opened_late(self) -> Database | None:
+    async def _opened_late(self) -> OpenedDatabase | None:
         opening, self._opening = self._opening, None
         if opening is None:
             return None
@@ -256,7 +256,7 @@ class DatabaseKeeper:
             return None
 
 
-def _opening(open_database: OpenDatabase) -> Background[Database]:
+def _opening(open_database: OpenDatabase) -> Background[OpenedDatabase]:
     """Begin to open a database; one that opens too late for anyone is closed again."""
     return Background(open_database, lambda database: database.close(_CLOSE_S), "open-database")
 
@@ -266,7 +266,7 @@ def inside(what: str, error: Exception) -> str:
     return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 
 
-async def _retired(database: Database, recorder: Recorder, *, hopeful: bool, hold: bool = False) -> list[Trade]:
+async def _retired(database: OpenedDatabase, recorder: Recorder, *, hopeful: bool, hold: bool = False) -> list[Trade]:
     """
     Have the database commit what was received so far, and close it; bounded in time.
 

@@ -13,7 +13,7 @@ _MINUTE_US = 60 * SECOND_US
 
 
 @dataclass(slots=True)
-class Latest:
+class SymbolSnapshot:
     """What the board knows of one symbol; None where nothing has come yet."""
 
     trade: Trade | None = None
@@ -50,17 +50,17 @@ class Latest:
         return (self.quote.bid_e8, self.quote.ask_e8) if self.quote is not None else (None, None)
 
 
-class MarketBoard:
-    """Keeps the `Latest` of every symbol an event came for."""
+class MarketSnapshot:
+    """Keeps the `SymbolSnapshot` of every symbol an event came for."""
 
     def __init__(self) -> None:
-        self._latest: dict[str, Latest] = {}
+        self._latest: dict[str, SymbolSnapshot] = {}
 
-    def latest(self, symbol: str) -> Latest:
+    def latest(self, symbol: str) -> SymbolSnapshot:
         """Return the latest of a symbol, empty where nothing has come."""
         known = self._latest.get(symbol)
         if known is None:
-            known = self._latest[symbol] = Latest()
+            known = self._latest[symbol] = SymbolSnapshot()
         return known
 
     def note(self, event: MarketEvent) -> None:

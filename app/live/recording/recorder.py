@@ -2,7 +2,7 @@
 Recording: every live trade to the database once, and to the charts that listen.
 
 The recorder takes events from the feed, keeps a `SymbolTracker` a symbol, which knows what is missing, and hands fresh
-trades to the outbox. Quotes and day tickers go to the `MarketBoard`. It runs on the loop and waits for nobody
+trades to the outbox. Quotes and day tickers go to the `MarketSnapshot`. It runs on the loop and waits for nobody
 but a full database queue.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Collection, Sequence
 
 from app.live.environment.clocks import ExchangeClock
 from app.live.outbox.outbox import TradeOutbox
-from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.measures import Measures, Smoothed
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.coverage import IdRanges, TradeGap
@@ -35,7 +35,7 @@ class Recorder:
     def __init__(
         self,
         exchange_clock: ExchangeClock,
-        board: MarketBoard,
+        board: MarketSnapshot,
         *,
         queue_trades: int,
         repair_trades: int,

@@ -25,7 +25,7 @@ _ON_ITS_WAY_S = 5.0  # what the exchange tells of may be about to come
 _NONE = -1
 
 
-class SilentSymbols:
+class StallDetector:
     """
     Looks after the recorded symbols of which ``is_receiving`` says that their connection is live; until cancelled.
 

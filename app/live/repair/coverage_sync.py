@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from app.concurrency.background import in_background
-from app.live.recording.database_keeper import Database
+from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.recorder import Recorder
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
@@ -25,10 +25,10 @@ _READ_EVERY_S = 30.0
 _READ_AGAIN_S = 5.0
 
 
-class SettledIds:
+class CoverageSync:
     """All methods on the loop. ``database`` returns the one in use."""
 
-    def __init__(self, recorder: Recorder, database: Callable[[], Database | None], clock: Clock) -> None:
+    def __init__(self, recorder: Recorder, database: Callable[[], OpenedDatabase | None], clock: Clock) -> None:
         self._recorder = recorder
         self._database = database
         self._clock = clock

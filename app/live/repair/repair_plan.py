@@ -23,7 +23,7 @@ class Download(NamedTuple):
     left: int
 
 
-class WantedTrades:
+class RepairPlan:
     """Reads one recorder."""
 
     def __init__(self, recorder: Recorder) -> None:

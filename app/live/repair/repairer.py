@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from app.live.recording.recorder import Recorder
 from app.live.recording.symbol_tracker import SymbolTracker
-from app.live.repair.repair_plan import WantedTrades
-from app.live.repair.retry_backoff import Setbacks
+from app.live.repair.repair_plan import RepairPlan
+from app.live.repair.retry_backoff import RetryBackoff
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.ports.clock import Clock
@@ -76,12 +76,12 @@ class Repairer:
         self.failures = 0
         self.failures_in_a_row = 0
         self.waits_because = ""
-        self.wanted = WantedTrades(recorder)
+        self.wanted = RepairPlan(recorder)
         self._recorder = recorder
         self._history = history
         self._clock = clock
         self._tries = tries
-        self._setbacks = Setbacks()
+        self._setbacks = RetryBackoff()
         self._moves = recorder.moves
         self._requests = 0
         self._last_symbol = ""

@@ -10,7 +10,7 @@ from app.market.coverage import IdRanges
 _GROWTH = 2
 
 
-class Setback(NamedTuple):
+class BackoffRange(NamedTuple):
     """
     A range set aside until ``until_s``; ``tries`` are those that tell against the range itself. ``reason`` is one
     sentence for the user.
@@ -24,11 +24,11 @@ class Setback(NamedTuple):
     reason: str
 
 
-class Setbacks:
+class RetryBackoff:
     """The ranges set aside, by symbol. Times are those of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[Setback]] = {}
+        self._of: dict[str, list[BackoffRange]] = {}
 
     def note(
         self,
@@ -41,7 +41,7 @@ class Setbacks:
         shortest_s: float,
         longest_s: float,
         counts: int = 1,
-    ) -> Setback:
+    ) -> BackoffRange:
         """
         Set a range aside; for longer than what of it was set aside before. Ranges that overlap become one.
 
@@ -50,7 +50,7 @@ class Setbacks:
         known = self._of.get(symbol, [])
         again = [one for one in known if one.first_trade_id <= last and one.last_trade_id >= first]
         delay_s = min(max([shortest_s, *(one.delay_s * _GROWTH for one in again)]), longest_s)
-        noted = Setback(
+        noted = BackoffRange(
             first, last, now_s + delay_s, delay_s, counts + max((one.tries for one in again), default=0), reason
         )
         self._of[symbol] = [*(one for one in known if one not in again), noted]
@@ -80,5 +80,5 @@ class Setbacks:
         return known[-1].reason if known else ""
 
 
-def _ids(setbacks: Iterable[Setback]) -> IdRanges:
+def _ids(setbacks: Iterable[BackoffRange]) -> IdRanges:
     return IdRanges(sorted(one[:2] for one in setbacks))

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 
 from app.concurrency.background import in_background
-from app.live.recording.database_keeper import Database
+from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.recorder import Recorder
-from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
@@ -32,8 +32,8 @@ class SharedRepairs:
         self,
         recorder: Recorder,
         repairer: Repairer,
-        settled: SettledIds,
-        database: Callable[[], Database | None],
+        settled: CoverageSync,
+        database: Callable[[], OpenedDatabase | None],
         clock: Clock,
     ) -> None:
         self._recorder = recorder

@@ -6,7 +6,17 @@ import math
 from collections.abc import Callable
 
 from app.market.indicators.catalogue import register
-from app.market.indicators.definition import SOURCE, Bars, Compute, Indicator, Output, Parameter, Place, Unit, Values
+from app.market.indicators.definition import (
+    SOURCE,
+    Bars,
+    Compute,
+    Indicator,
+    Output,
+    Parameter,
+    Placement,
+    Unit,
+    Values,
+)
 from app.market.indicators.talib import talib
 
 _FADED = 1e-12
@@ -58,7 +68,7 @@ def _of_prices(key: str, *, title: str, about: str, compute: Compute, warm_up: C
         warm_up=lambda period, **_: warm_up(period),
         outputs=(Output(key),),
         parameters=(_PERIOD, SOURCE),
-        place=Place.PRICE,
+        place=Placement.PRICE,
         unit=Unit.PRICE,
     )
 
@@ -95,7 +105,7 @@ register(
             Parameter("deviations", "Deviations", 2.0, 0.1, 10),
             SOURCE,
         ),
-        place=Place.PRICE,
+        place=Placement.PRICE,
         unit=Unit.PRICE,
         bands=(("lower", "upper"),),
     )
@@ -110,7 +120,7 @@ register(
         warm_up=lambda period: period - 1,
         outputs=(Output("average"),),
         parameters=(_PERIOD,),
-        place=Place.VOLUME,
+        place=Placement.VOLUME,
         unit=Unit.QUANTITY,
     )
 )

@@ -69,7 +69,7 @@ class Session(Enum):
     MONTH = "month"
 
 
-class Place(Enum):
+class Placement(Enum):
     """Where an indicator is drawn: over the prices, over the volume, or in a pane of its own."""
 
     PRICE = "price"
@@ -163,7 +163,7 @@ class Indicator:
     warm_up: WarmUp
     outputs: tuple[Output, ...]
     parameters: tuple[Parameter, ...] = ()
-    place: Place = Place.OWN
+    place: Placement = Placement.OWN
     unit: Unit = Unit.NUMBER
     bands: tuple[tuple[str, str], ...] = ()
     levels: tuple[float, ...] = ()

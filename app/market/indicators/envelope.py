@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.series.columns import Columns
+from app.market.series.columns import SeriesColumns
 from app.market.series.detail_levels import add_span
 from app.market.series.series import BarColumns
 
@@ -25,11 +25,11 @@ _PARTS = ("open", "high", "low", "close")
 class Envelope:
     """The levels above the columns ``names`` of ``base``; NaN counts only where there is nothing else."""
 
-    def __init__(self, base: Columns, names: tuple[str, ...]) -> None:
+    def __init__(self, base: SeriesColumns, names: tuple[str, ...]) -> None:
         self._base, self._names = base, names
         self._kinds: dict[str, type] = {"slot": np.int64}
         self._kinds |= {f"{name}.{part}": np.float64 for name in names for part in _PARTS}
-        self._levels: list[Columns] = []
+        self._levels: list[SeriesColumns] = []
         self._stale: list[list[tuple[int, int]]] = []
 
     def reset(self) -> None:
@@ -62,7 +62,7 @@ class Envelope:
         """Return the blocks' numbers and the parts of a stored level, brought up to date."""
         for at in range(stored):
             if at == len(self._levels):
-                self._levels.append(Columns(self._kinds))
+                self._levels.append(SeriesColumns(self._kinds))
                 self._stale.append([(int(slots[0]), int(slots[-1]))] if len(slots) else [])
             spans, self._stale[at] = self._stale[at], []
             for first_slot, last_slot in spans:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from app.market.indicators.catalogue import register
-from app.market.indicators.definition import Bars, Indicator, Output, Parameter, Place, Session, Unit, Values
+from app.market.indicators.definition import Bars, Indicator, Output, Parameter, Placement, Session, Unit, Values
 
 _SESSION = Parameter("session", "Begins anew each", Session.DAY.value, choices=tuple(each.value for each in Session))
 
@@ -32,7 +32,7 @@ register(
         warm_up=lambda session: Session(session),
         outputs=(Output("vwap"),),
         parameters=(_SESSION,),
-        place=Place.PRICE,
+        place=Placement.PRICE,
         unit=Unit.PRICE,
     )
 )

@@ -18,7 +18,7 @@ from app.market.indicators.definition import BAR_COLUMNS, Bars, Indicator, Setti
 from app.market.indicators.envelope import Envelope
 from app.market.interval import Interval
 from app.market.series.change_log import Span
-from app.market.series.columns import Columns
+from app.market.series.columns import SeriesColumns
 from app.market.series.series import BarColumns, CandleSeries
 
 
@@ -29,7 +29,7 @@ class IndicatorValues:
         self.indicator = indicator
         self.settings: dict[str, Setting] = indicator.checked(settings)
         self._names = tuple(output.name for output in indicator.outputs)
-        self._columns = Columns(dict.fromkeys(self._names, np.float64))
+        self._columns = SeriesColumns(dict.fromkeys(self._names, np.float64))
         self._envelope = Envelope(self._columns, self._names)
         self._series: CandleSeries | None = None
         self._revision = -1

@@ -19,7 +19,7 @@ _FIRST_CAPACITY = 1024
 _LONG = 1 << 16  # rows, which are moved in a few milliseconds
 
 
-class Columns:
+class SeriesColumns:
     """
     Rows ``start`` to ``end`` (exclusive) of ``arrays`` are the data; what lies outside is room in reserve.
 

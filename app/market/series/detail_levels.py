@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.series.columns import Columns
+from app.market.series.columns import SeriesColumns
 
 _LEVEL_COLUMNS: dict[str, type] = {
     "slot": np.int64,
@@ -29,14 +29,14 @@ _LEVEL_COLUMNS: dict[str, type] = {
 _MOST_STALE_SPANS = 8
 
 
-class Pyramid:
+class DetailLevels:
     """
     The levels above ``base``, whose columns include those of a level.
 
     In a level the column ``slot`` counts blocks (slot number >> level), and ``flags`` keeps what holds for every bar.
     """
 
-    def __init__(self, base: Columns) -> None:
+    def __init__(self, base: SeriesColumns) -> None:
         self._levels = [base]
         self._stale: list[list[tuple[int, int]]] = [[]]
 
@@ -49,11 +49,11 @@ class Pyramid:
         if len(self._levels) > 1:
             add_span(self._stale[1], first_slot, last_slot)
 
-    def level(self, number: int) -> Columns:
+    def level(self, number: int) -> SeriesColumns:
         """Return that level, up to date; 0 is the base itself. Valid until the series' next change."""
         for at in range(1, number + 1):
             if at == len(self._levels):
-                self._levels.append(Columns(_LEVEL_COLUMNS))
+                self._levels.append(SeriesColumns(_LEVEL_COLUMNS))
                 self._stale.append([])
                 slots = self._levels[0]["slot"]
                 if len(slots):
@@ -78,7 +78,7 @@ def add_span(spans: list[tuple[int, int]], first: int, last: int) -> None:
         spans[:] = [(min(span[0] for span in spans), max(span[1] for span in spans))]
 
 
-def _refold(below: Columns, level: Columns, first_block: int, last_block: int) -> None:
+def _refold(below: SeriesColumns, level: SeriesColumns, first_block: int, last_block: int) -> None:
     """Build the blocks from ``first_block`` to ``last_block`` of ``level`` anew from the level below."""
     below_slots = below["slot"]
     rows = slice(*np.searchsorted(below_slots, (2 * first_block, 2 * last_block + 2)).tolist())
@@ -95,7 +95,9 @@ def _refold(below: Columns, level: Columns, first_block: int, last_block: int) -
     level["slot"][at : at + len(starts)] = blocks[starts]
 
 
-def _folded(below: Columns, rows: slice, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+def _folded(
+    below: SeriesColumns, rows: slice, starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> dict[str, NDArray[Any]]:
     # A block has one or two parts, its first and its last: picking those is several times faster than reduceat.
     part = {name: below[name][rows] for name in _LEVEL_COLUMNS if name != "slot"}
     single = starts == ends

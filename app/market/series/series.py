@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.market.series.change_log import ChangeLog, Span
-from app.market.series.columns import Columns
-from app.market.series.detail_levels import Pyramid
+from app.market.series.columns import SeriesColumns
+from app.market.series.detail_levels import DetailLevels
 from app.market.units import E8, E16
 
 CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH = 1, 2, 4, 8
@@ -101,8 +101,8 @@ class CandleSeries:
         self.revision = 0
         self.shape_revision = 0
         self.begins = False
-        self._columns = Columns(_COLUMNS)
-        self._pyramid = Pyramid(self._columns)
+        self._columns = SeriesColumns(_COLUMNS)
+        self._pyramid = DetailLevels(self._columns)
         self._log = ChangeLog()
 
     def __len__(self) -> int:

@@ -31,7 +31,7 @@ from app.sandbox.market.pair import (
     TAKER_QUOTE,
     VOLUME,
     SimulatedPair,
-    TradeColumns,
+    TapeColumns,
 )
 from app.sandbox.market.trade_tape import Ints
 
@@ -135,7 +135,7 @@ class FoldedHistory:
         return hours if unit == _HOUR_S else minutes
 
 
-def folded_trades(trades: TradeColumns, end_us: int) -> Ints:
+def folded_trades(trades: TapeColumns, end_us: int) -> Ints:
     """Return the one row that the trades before ``end_us`` fold into, or none; all of one second."""
     count = int(np.searchsorted(trades.time_us, end_us, side="left"))
     if not count:

@@ -47,7 +47,7 @@ _FINEST, _COARSEST = 1, 25
 _DAYS_KEPT = 24
 
 
-class TradeColumns(NamedTuple):
+class TapeColumns(NamedTuple):
     """Trades as columns: ids rising by one, UTC microseconds, ticks, steps, and whether the taker sold."""
 
     ids: Ints
@@ -93,17 +93,17 @@ class SimulatedPair:
         within = self.trades_of_seconds(second, second + 1)
         return self._first_id(second) + int(np.searchsorted(within.time_us, time_us, side="left"))
 
-    def trades(self, first_id: int, end_id: int) -> TradeColumns:
+    def trades(self, first_id: int, end_id: int) -> TapeColumns:
         """Return the trades of ``[first_id, end_id)``."""
         seconds = np.unique(self._seconds_of(first_id, end_id))
         trades = self._expand(seconds)
         skip = first_id - int(trades.ids[0])
         kept = slice(skip, skip + end_id - first_id)
-        return TradeColumns(
+        return TapeColumns(
             trades.ids[kept], trades.time_us[kept], trades.price[kept], trades.quantity[kept], trades.sells[kept]
         )
 
-    def as_trades(self, columns: TradeColumns) -> list[Trade]:
+    def as_trades(self, columns: TapeColumns) -> list[Trade]:
         """Return the columns as values."""
         name, tick, step = self.symbol.name, self.symbol.tick_size_e8, self.symbol.step_size_e8
         rows = zip(*(column.tolist() for column in columns), strict=True)
@@ -112,7 +112,7 @@ class SimulatedPair:
             for trade_id, time_us, price, quantity, sells in rows
         ]
 
-    def trades_of_seconds(self, first: int, end: int) -> TradeColumns:
+    def trades_of_seconds(self, first: int, end: int) -> TapeColumns:
         """Return the trades of the seconds ``[first, end)`` since `LISTED_US`."""
         return self._expand(np.arange(first, end, dtype=np.int64))
 
@@ -132,7 +132,7 @@ class SimulatedPair:
             rows[quote] = rows[quote] * factor + base * rows[volume]
         return rows
 
-    def _expand(self, seconds: Ints) -> TradeColumns:
+    def _expand(self, seconds: Ints) -> TapeColumns:
         """Return every trade of these seconds, rising."""
         codes, first_ids = self._index(seconds)
         base, falling, factor = (
@@ -145,7 +145,7 @@ class SimulatedPair:
         at = starts[row] + within
         gap_sum, begin = self._tape.gap_sum, starts[row]
         whole = gap_sum[begin + counts[row] + 1] - gap_sum[begin] + 1
-        return TradeColumns(
+        return TapeColumns(
             ids=first_ids[row] + within,
             time_us=LISTED_US + seconds[row] * SECOND_US + (gap_sum[at + 1] - gap_sum[begin]) * SECOND_US // whole,
             price=base[row] + self._offsets(at),

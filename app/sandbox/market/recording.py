@@ -27,7 +27,7 @@ from app.market.symbol import Symbol
 from app.market.trade import Quote, Trade
 from app.sandbox.market.published_symbol import PublishedSymbol, described
 from app.sandbox.market.recording_files import RecordedFrame, read_recording
-from app.sandbox.source import Feed, Frame, RollingDay
+from app.sandbox.source import Frame, MarketFeed, RollingDay
 from app.sandbox.wire import day_event, trade_event
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _KLINE_MICROSECONDS = re.compile(rb'"([EtT])":([0-9]{13})[0-9]{3}(?=[,}])')
 
 
 class RecordingFeed:
-    """A `Feed` of a `RecordingSource`: begins at the present when it first asks for something recorded."""
+    """A `MarketFeed` of a `RecordingSource`: begins at the present when it first asks for something recorded."""
 
     def __init__(self, source: RecordingSource) -> None:
         self._source = source
@@ -154,7 +154,7 @@ class RecordingSource:
         self.advance()
         return self._published[symbol].quote()
 
-    def open_feed(self) -> Feed:
+    def open_feed(self) -> MarketFeed:
         return RecordingFeed(self)
 
     def plays(self, streams: Collection[str]) -> bool:

@@ -30,7 +30,7 @@ from app.market.units import E8, parse_e8
 from app.sandbox.market.folded_history import FoldedHistory, fill_empty
 from app.sandbox.market.pair import DAY_S, LISTED_US, SimulatedPair
 from app.sandbox.market.trade_tape import hashed, tape_for
-from app.sandbox.source import Feed, Frame, RollingDay
+from app.sandbox.source import Frame, MarketFeed, RollingDay
 from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class PublishedSecond:
 
 
 class SimulatedFeed:
-    """A `Feed` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
+    """A `MarketFeed` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
 
     def __init__(self, market: SimulatedMarket, clock: Clock) -> None:
         self._market = market
@@ -283,7 +283,7 @@ class SimulatedMarket:
         bids, asks = (int(number) * step * pair.lot for number in noise + np.uint64(1))
         return Quote(trade.symbol, update, bid, bids, bid + tick, asks)
 
-    def open_feed(self) -> Feed:
+    def open_feed(self) -> MarketFeed:
         return SimulatedFeed(self, self._clock)
 
     def second(self, symbol: str, second_us: int) -> PublishedSecond:

@@ -20,8 +20,8 @@ from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
 from app.sandbox import wire
 from app.sandbox.server.faults import StreamFaults
 from app.sandbox.server.garbage import Message
-from app.sandbox.server.subscriptions import Subscriptions
-from app.sandbox.source import Feed, Frame, MarketSource
+from app.sandbox.server.subscriptions import ClientSubscriptions
+from app.sandbox.source import Frame, MarketFeed, MarketSource
 from app.sandbox.wire import kline_event
 
 _ROWS = 1000
@@ -114,13 +114,13 @@ class Connection:
         microseconds: bool,
     ) -> None:
         self.faults = faults
-        self.subscriptions = Subscriptions(streams)
+        self.subscriptions = ClientSubscriptions(streams)
         self.wrapped = wrapped
         self.microseconds = microseconds
         self.messages_sent = 0
         self._request = request
         self._source = source
-        self._feed: Feed = source.open_feed()
+        self._feed: MarketFeed = source.open_feed()
         self._klines = KlinePusher(source)
         self._limits = limits
         # A limit of 0 makes every send wait while the client's buffer is full.

@@ -10,7 +10,7 @@ _BAN_S = 120
 
 
 @dataclass(slots=True)
-class WeightBudget:
+class RequestWeights:
     """
     The weight one client used in the current minute.
 

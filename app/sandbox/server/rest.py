@@ -79,7 +79,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Endpoint:
+class _Route:
     answer: Callable[[Request], Awaitable[object]]
     weight: int
     parameters: frozenset[str]
@@ -246,5 +246,5 @@ def _day_without_trades(symbol: str, now_us: int) -> RollingDay:
     return RollingDay(DayTicker(symbol, now_us, 0, 0, 0, 0, 0, 0), now_us - 24 * _HOUR_US, 0, -1, -1, 0, 0)
 
 
-def _endpoint(answer: Callable[[Request], Awaitable[object]], weight: int, parameters: str) -> _Endpoint:
-    return _Endpoint(answer, weight, frozenset(parameters.split()))
+def _endpoint(answer: Callable[[Request], Awaitable[object]], weight: int, parameters: str) -> _Route:
+    return _Route(answer, weight, frozenset(parameters.split()))

@@ -20,7 +20,7 @@ from app.market.ports.clock import Clock
 from app.sandbox import wire
 from app.sandbox.server.connection import Connection, Limits
 from app.sandbox.server.faults import Faults, RestFault, RestFaults
-from app.sandbox.server.request_weights import WeightBudget
+from app.sandbox.server.request_weights import RequestWeights
 from app.sandbox.server.rest import ApiError, RestApi
 from app.sandbox.server.subscriptions import MAX_STREAMS
 from app.sandbox.source import MarketSource
@@ -58,7 +58,7 @@ class SandboxServer:
         self.limits = limits if limits is not None else Limits()
         self._clock = clock if clock is not None else SystemClock()
         self._rest = RestApi(source, weight_per_minute=self.limits.weight_per_minute)
-        self._budget = WeightBudget(self.limits.weight_per_minute)
+        self._budget = RequestWeights(self.limits.weight_per_minute)
         self._attempts: deque[float] = deque()
         self._runner: web.AppRunner | None = None
         self._turns = asyncio.Semaphore(_TURNS)

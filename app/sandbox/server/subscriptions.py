@@ -15,7 +15,7 @@ MAX_STREAMS = 1024
 _ID_TYPES = (int, str, type(None))
 
 
-class Subscriptions:
+class ClientSubscriptions:
     """The streams of one connection, in the order they were asked for."""
 
     def __init__(self, streams: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 
 from app.brokers.binance.endpoints import streams_of
 from app.brokers.binance.feed import BinanceFeed
-from app.market.exchange_ban import Shutout
+from app.market.exchange_ban import ExchangeBan
 from app.market.ports.exchange import EventHandler
 from tests.brokers.binance.helpers import FastClock, ManualClock, Recorder
 
@@ -24,7 +24,7 @@ class FeedOptions(TypedDict, total=False):
     max_attempts: int
     max_age_s: float
     connect_timeout_s: float
-    shutout: Shutout
+    ban: ExchangeBan
     symbols_each: int
     proxy: str
 

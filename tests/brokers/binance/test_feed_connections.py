@@ -18,8 +18,8 @@ from app.brokers.binance.endpoints import MAX_STREAMS, streams_of
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
 from app.market.coverage import IdRanges
-from app.market.errors import FeedRejected, FeedShutOut
-from app.market.exchange_ban import Shutout
+from app.market.errors import FeedBanned, FeedRejected
+from app.market.exchange_ban import ExchangeBan
 from app.market.ports.exchange import FeedState
 from app.market.trade import Trade
 from app.sandbox.market.simulated import LISTINGS, SimulatedMarket
@@ -254,10 +254,10 @@ async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_can
 
 async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_may_be_tried(server: StreamServer) -> None:
     """During a ban, which lasts for days at the worst, nothing would replace it."""
-    recorder, clock, shutout = Recorder(), ManualClock(), Shutout()
-    async with receiving(server.url, recorder, ["BTCUSDT"], clock, shutout=shutout, stall_after_s=20) as feed:
+    recorder, clock, ban = Recorder(), ManualClock(), ExchangeBan()
+    async with receiving(server.url, recorder, ["BTCUSDT"], clock, ban=ban, stall_after_s=20) as feed:
         await server.settled(streams_of("BTCUSDT"))
-        shutout.note("Asked too much.", 3600.0, clock.monotonic_s())
+        ban.note("Asked too much.", 3600.0, clock.monotonic_s())
         feed.doubt("The network has changed")
         await until(lambda: feed.status.state is FeedState.STALE)
         await clock.advance(2)
@@ -307,16 +307,16 @@ async def test_after_a_cut_the_feed_is_live_again_within_a_second() -> None:
 
 async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(server: StreamServer) -> None:
     server.statuses = [(418, {"Retry-After": "90"})]
-    clock, shutout, recorder = ManualClock(), Shutout(), Recorder()
-    rest = BinanceRest("http://127.0.0.1:9", clock=clock, shutout=shutout)  # where nothing listens
-    options: FeedOptions = {"symbols_each": 1, "shutout": shutout}
+    clock, ban, recorder = ManualClock(), ExchangeBan(), Recorder()
+    rest = BinanceRest("http://127.0.0.1:9", clock=clock, ban=ban)  # where nothing listens
+    options: FeedOptions = {"symbols_each": 1, "shutout": ban}
     async with receiving(server.url, recorder, NAMES[:1], clock, **options) as feed:
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         feed.set_symbols(NAMES[:3])
         await until(lambda: feed.connections == 3)
         await clock.advance(60)
         feed.retry_now()
-        with pytest.raises(FeedShutOut, match=r"has banned this address .* it answers again in 30 s\.") as caught:
+        with pytest.raises(FeedBanned, match=r"has banned this address .* it answers again in 30 s\.") as caught:
             await rest.server_time_us()
         assert caught.value.retry_after_s == 30
         assert feed.status.sentence(clock.monotonic_s()).endswith("trying again in 30 s.")
@@ -328,15 +328,15 @@ async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(serv
 
 
 async def test_a_ban_met_by_rest_holds_back_new_connections_and_costs_none_that_is_there() -> None:
-    clock, shutout, recorder = FastClock(), Shutout(), Recorder()
+    clock, ban, recorder = FastClock(), ExchangeBan(), Recorder()
     async with market() as server:
-        rest = BinanceRest(server.rest_url, clock=clock, shutout=shutout)
+        rest = BinanceRest(server.rest_url, clock=clock, ban=ban)
         server.rest_faults.fail_next(429, retry_after_s=10, code=-1003)
-        async with receiving(server.ws_url, recorder, SYMBOLS, clock, shutout=shutout, max_attempts=2) as feed:
+        async with receiving(server.ws_url, recorder, SYMBOLS, clock, ban=ban, max_attempts=2) as feed:
             await until(lambda: feed.status.state is FeedState.LIVE and len(recorder.ids) > 10)
-            with pytest.raises(FeedShutOut):
+            with pytest.raises(FeedBanned):
                 await rest.server_time_us()
-            banned_until_s = clock.monotonic_s() + shutout.left_s(clock.monotonic_s())
+            banned_until_s = clock.monotonic_s() + ban.left_s(clock.monotonic_s())
             received = len(recorder.ids)
             await until(lambda: len(recorder.ids) > received + 10)
             assert feed.status.state is FeedState.LIVE

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from app.brokers.binance.endpoints import HISTORICAL_TRADES, KLINES, exchange_of
-from app.brokers.binance.http_client import Requests
+from app.brokers.binance.http_client import HttpClient
 from app.brokers.binance.rest import BinanceRest
 from app.brokers.rate_limit import WeightBudget
-from app.market.errors import FeedDisconnected, FeedRejected, FeedShutOut, SettingsError
-from app.market.exchange_ban import Shutout
+from app.market.errors import FeedBanned, FeedDisconnected, FeedRejected, SettingsError
+from app.market.exchange_ban import ExchangeBan
 from app.market.interval import Interval
 from tests.brokers.binance.helpers import PATIENCE_S, FastClock, ManualClock, until
 
@@ -228,7 +228,7 @@ async def test_what_another_host_answers_is_said_of_that_one_and_holds_back_no_o
     server: RestServer, clock: ManualClock
 ) -> None:
     home = "http://data-api.binance.vision"
-    requests = Requests(home, clock=clock, timeout_s=5.0, proxy="none", shutout=Shutout(), budget=WeightBudget(6000))
+    requests = HttpClient(home, clock=clock, timeout_s=5.0, proxy="none", ban=ExchangeBan(), budget=WeightBudget(6000))
     other, host = server.url, server.url.removeprefix("http://")
     server.refusals = [(451, {}, b"{}"), (503, {"Retry-After": "30"}, b"")]
     with pytest.raises(FeedRejected, match=rf"^{host} does not serve this location"):
@@ -248,19 +248,19 @@ async def test_a_host_of_another_exchange_shuts_out_itself_alone(
 ) -> None:
     """As where single trades come from a host whose firewall turns away this country, and all else does not."""
     home, other = server.url.replace("127.0.0.1", "localhost"), server.url
-    shutout = Shutout({exchange_of(home)})
-    requests = Requests(home, clock=clock, timeout_s=5.0, proxy="none", shutout=shutout, budget=WeightBudget(6000))
+    ban = ExchangeBan({exchange_of(home)})
+    requests = HttpClient(home, clock=clock, timeout_s=5.0, proxy="none", ban=ban, budget=WeightBudget(6000))
     server.answers["/api/v3/klines"] = []
     server.refusals = [(status, {"Retry-After": "300"}, b"")]
-    with pytest.raises(FeedShutOut):
+    with pytest.raises(FeedBanned):
         await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
     with pytest.raises(FeedDisconnected, match="answers again in 5 min"):
         await requests.get(HISTORICAL_TRADES, {}, bytes, base=other)
     assert await requests.get(KLINES, {}, bytes) == b"[]"
     server.refusals = [(status, {"Retry-After": "300"}, b"")]
-    with pytest.raises(FeedShutOut):
+    with pytest.raises(FeedBanned):
         await requests.get(KLINES, {}, bytes)
-    assert shutout.left_s(clock.monotonic_s()) == 300
+    assert ban.left_s(clock.monotonic_s()) == 300
     await requests.close()
 
 

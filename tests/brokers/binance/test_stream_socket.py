@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.brokers.binance.stream_socket import Link
+from app.brokers.binance.stream_socket import StreamSocket
 from app.market.ports.exchange import FeedCounters
 from tests.live.helpers import HandClock, until
 
@@ -35,7 +35,7 @@ async def test_unreadable_messages_are_logged_at_once_and_then_once_a_minute_wit
     caplog.set_level(logging.DEBUG, "app.brokers.binance.stream_socket")
     socket, counters, clock = Socket(), FeedCounters(), HandClock()
     made: Any = socket
-    link = Link(made, lambda _: None, counters, clock)
+    link = StreamSocket(made, lambda _: None, counters, clock)
 
     async def garbage(times: int) -> None:
         before = counters.malformed

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.binance.symbol_assignment import KEPT_EMPTY_S, Spread
+from app.brokers.binance.symbol_assignment import KEPT_EMPTY_S, SymbolAssignment
 
 NAMES = [f"COIN{number:02}" for number in range(40)]
 
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from(NAMES)), st.floats(0, 40)), max_size=30), st.integers(1, 7))
 def test_every_symbol_is_on_one_connection_and_stays_there(changes: list[tuple[set[str], float]], room: int) -> None:
-    spread, now_s = Spread(room), 0.0
+    spread, now_s = SymbolAssignment(room), 0.0
     before: dict[str, int] = {}
     for symbols, pause_s in changes:
         now_s += pause_s
@@ -29,7 +29,7 @@ def test_every_symbol_is_on_one_connection_and_stays_there(changes: list[tuple[s
 
 
 def test_new_symbols_fill_the_first_connection_with_room() -> None:
-    spread = Spread(2)
+    spread = SymbolAssignment(2)
     spread.assign(["A", "B", "C", "D", "E"], 0)
     spread.assign(["B", "C", "D", "E"], 0)
     spread.assign(["B", "C", "D", "E", "F"], 0)
@@ -37,7 +37,7 @@ def test_new_symbols_fill_the_first_connection_with_room() -> None:
 
 
 def test_an_empty_connection_is_kept_for_a_while_and_taken_into_use_again() -> None:
-    spread = Spread(1)
+    spread = SymbolAssignment(1)
     spread.assign(["A", "B"], 0)
     spread.assign(["A"], 100)
     assert spread.spent(100 + KEPT_EMPTY_S - 1) == []
@@ -50,7 +50,7 @@ def test_an_empty_connection_is_kept_for_a_while_and_taken_into_use_again() -> N
 
 
 def test_one_connection_is_there_though_nothing_is_wanted() -> None:
-    spread = Spread(1)
+    spread = SymbolAssignment(1)
     spread.assign(["A", "B"], 0)
     spread.assign([], 0)
     assert spread.busy == [1]
@@ -59,7 +59,7 @@ def test_one_connection_is_there_though_nothing_is_wanted() -> None:
 
 
 def test_a_connection_that_is_full_or_refused_gets_no_new_symbols() -> None:
-    spread = Spread(2)
+    spread = SymbolAssignment(2)
     spread.assign(["A"], 0)
     spread.assign(["A", "B", "C"], 0, full=[1])
     assert spread.parts == {1: {"A"}, 2: {"B", "C"}}

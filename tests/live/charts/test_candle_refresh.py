@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.live.charts.candle_refresh import CandleRenewal
+from app.live.charts.candle_refresh import CandleRefresh
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.candle import CandleSource
@@ -26,7 +26,7 @@ class Holed:
         self.tracker.add(trade(LAST + 1))
         exchange = FakeExchange([trade(number) for number in range(1, LAST + 2)], self.clock)
         self.chart = Chart("1m", exchange, self.tracker, ExchangeClock(self.clock), self.clock, self.store)
-        self.renewal = CandleRenewal(self.chart.session, self.tracker)
+        self.renewal = CandleRefresh(self.chart.session, self.tracker)
 
     def fetch(self, first: int, last: int, *, stored: bool = True) -> None:
         for number in range(first, last + 1):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.live.charts.candle_merger import ShownCandles
+from app.live.charts.candle_merger import CandleMerger
 from app.market.candle import Candle
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
@@ -318,7 +318,7 @@ async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loade
 def test_a_page_that_comes_in_parts_loses_no_empty_candle_between_those_that_changed() -> None:
     interval = Interval.parse("1s")
     page = folded([trade(1, 1), trade(2, 5), trade(3, 9)], interval)
-    shown = ShownCandles(SYMBOL, interval)
+    shown = CandleMerger(SYMBOL, interval)
     shown.show(page)
     again = [one._replace(trades=one.trades + 1) if one.trades else one for one in page]
     shown.show(again)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.live.charts.candle_merger import ShownCandles
+from app.live.charts.candle_merger import CandleMerger
 from app.live.charts.live_candles import LiveCandle
 from tests.live.charts.helpers import Chart
 from tests.live.market import Market, every_second
@@ -18,13 +18,13 @@ SLICE = 20
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many candles were brought in at a time."""
     monkeypatch.setattr("app.live.charts.chart_session._SLICE", SLICE)
-    put_all, taken = ShownCandles.put_all, list[int]()
+    put_all, taken = CandleMerger.put_all, list[int]()
 
-    def counted(shown: ShownCandles, candles: list[LiveCandle]) -> None:
+    def counted(shown: CandleMerger, candles: list[LiveCandle]) -> None:
         taken.append(len(candles))
         put_all(shown, candles)
 
-    monkeypatch.setattr(ShownCandles, "put_all", counted)
+    monkeypatch.setattr(CandleMerger, "put_all", counted)
     return taken
 
 

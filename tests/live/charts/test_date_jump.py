@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.live.charts.history_loader import Holes
-from app.live.charts.prefetch import LookAhead
+from app.live.charts.history_loader import RequestedSlots
+from app.live.charts.prefetch import Prefetch
 from app.market.interval import SECOND_US
 from tests.live.charts.helpers import Chart
 from tests.live.helpers import PATIENCE_S, START_US, away, trade
@@ -145,7 +145,7 @@ async def test_a_view_far_back_is_loaded_with_the_latest_candles_and_nothing_bet
 
 @given(st.sets(st.integers(0, 60)), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20))))
 def test_the_newest_run_neither_held_nor_asked_for(held: set[int], asked: list[tuple[int, int]]) -> None:
-    holes, known = Holes(), set(held)
+    holes, known = RequestedSlots(), set(held)
     for first, length in asked:
         holes.note_asked(first, first + length)
         known |= set(range(first, first + length + 1))
@@ -161,7 +161,7 @@ def test_the_newest_run_neither_held_nor_asked_for(held: set[int], asked: list[t
 
 
 def test_a_jump_is_no_speed_at_which_one_scrolls() -> None:
-    ahead = LookAhead()
+    ahead = Prefetch()
     assert ahead.first_wanted(1000, 1200, 0.0) == 800
     assert ahead.first_wanted(-50_000, -49_800, 0.1) == -50_200
     assert ahead.first_wanted(-50_100, -49_900, 0.2) < -50_300

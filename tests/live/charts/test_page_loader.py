@@ -11,7 +11,7 @@ import pytest
 from app.brokers.binance.rest import BinanceRest
 from app.concurrency.system_clock import SystemClock
 from app.live.charts.candle_history import CandleHistory
-from app.live.charts.kline_cache import KlineMemory
+from app.live.charts.kline_cache import KlineCache
 from app.live.charts.page_loader import load_page, missing_slots, plan
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
@@ -170,7 +170,7 @@ def test_a_page_of_too_many_requests_gives_up_its_oldest_part() -> None:
 
 
 def test_memory_of_seconds_forgets_what_was_looked_at_longest_ago() -> None:
-    memory = KlineMemory(most=10)
+    memory = KlineCache(most=10)
 
     def seconds(begin: int, end: int) -> list[Candle]:
         return [Candle(at * SECOND_US, 1, 1, 1, 1, 1, 1, 1, 0, 0) for at in range(begin, end)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.live.environment.ban_file import FILE_NAME, KeptShutout
+from app.live.environment.ban_file import FILE_NAME, StoredBan
 from app.market.exchange_ban import LONGEST_S
 from app.market.interval import SECOND_US
 from tests.live.helpers import START_US, HandClock
@@ -21,14 +21,14 @@ def banned(tmp_path: Path, wait_s: float = 120.0) -> Path:
     """Return the file of a run that was told at `START_US` to wait so long."""
     path = tmp_path / FILE_NAME
     clock = HandClock()
-    assert KeptShutout(path, EXCHANGE, clock).note(BANNED, wait_s, clock.monotonic_s())
+    assert StoredBan(path, EXCHANGE, clock).note(BANNED, wait_s, clock.monotonic_s())
     return path
 
 
 def after(path: Path, seconds: float, exchange: list[str] = EXCHANGE) -> str:
     """Return what a run says that begins so much later."""
     clock = HandClock(START_US + round(seconds * SECOND_US))
-    return KeptShutout(path, exchange, clock).sentence(clock.monotonic_s())
+    return StoredBan(path, exchange, clock).sentence(clock.monotonic_s())
 
 
 def test_a_ban_goes_on_in_the_next_run_and_ends_when_it_would_have(tmp_path: Path) -> None:
@@ -42,15 +42,15 @@ def test_a_ban_goes_on_in_the_next_run_and_ends_when_it_would_have(tmp_path: Pat
 
 def test_the_longest_wait_of_a_run_is_kept(tmp_path: Path) -> None:
     path, clock = tmp_path / FILE_NAME, HandClock()
-    shutout = KeptShutout(path, EXCHANGE, clock)
-    assert shutout.note(BANNED, 600, clock.monotonic_s())
-    assert not shutout.note("Slower, please.", 5, clock.monotonic_s())
+    ban = StoredBan(path, EXCHANGE, clock)
+    assert ban.note(BANNED, 600, clock.monotonic_s())
+    assert not ban.note("Slower, please.", 5, clock.monotonic_s())
     assert after(path, 0).endswith("trying again in 10 min 0 s.")
 
 
 def test_another_program_on_the_data_directory_obeys_within_a_second(tmp_path: Path) -> None:
     path, clock = tmp_path / FILE_NAME, HandClock()
-    window, command = (KeptShutout(path, EXCHANGE, clock) for _ in range(2))
+    window, command = (StoredBan(path, EXCHANGE, clock) for _ in range(2))
     now_s = clock.monotonic_s()
     assert command.left_s(now_s) == 0
     assert window.note(BANNED, 600, now_s)
@@ -61,7 +61,7 @@ def test_another_program_on_the_data_directory_obeys_within_a_second(tmp_path: P
 
 def test_a_short_wait_of_one_program_does_not_overwrite_the_ban_of_another(tmp_path: Path) -> None:
     path, clock = tmp_path / FILE_NAME, HandClock()
-    window, command = (KeptShutout(path, EXCHANGE, clock) for _ in range(2))
+    window, command = (StoredBan(path, EXCHANGE, clock) for _ in range(2))
     assert window.note(BANNED, 600, clock.monotonic_s())
     assert not command.note("Slower, please.", 5, clock.monotonic_s())
     assert after(path, 0).endswith("trying again in 10 min 0 s.")
@@ -115,6 +115,6 @@ def test_no_bytes_at_all_keep_the_program_from_starting(tmp_path_factory: pytest
 def test_a_folder_that_cannot_be_written_costs_the_keeping_alone(tmp_path: Path) -> None:
     clock = HandClock()
     for path in (tmp_path / "none" / FILE_NAME, tmp_path):
-        shutout = KeptShutout(path, EXCHANGE, clock)
-        assert shutout.note(BANNED, 60, clock.monotonic_s())
-        assert shutout.left_s(clock.monotonic_s()) == 60
+        ban = StoredBan(path, EXCHANGE, clock)
+        assert ban.note(BANNED, 60, clock.monotonic_s())
+        assert ban.left_s(clock.monotonic_s()) == 60

@@ -7,22 +7,24 @@ import contextlib
 
 import pytest
 
-from app.live.environment.system_events import MachineWatch, Upheaval, sending_addresses, watch
+from app.live.environment.system_events import SystemEvent, SystemWatch, sending_addresses, watch
 from tests.live.helpers import START_US, HandClock, until
 
 HOME, CAFE, NOWHERE = frozenset({"192.168.1.5"}), frozenset({"10.0.0.7"}), frozenset[str]()
-SLEPT = Upheaval("The computer slept, or its clock was set", cuts=True)
+SLEPT = SystemEvent("The computer slept, or its clock was set", cuts=True)
 
 
 class Looks:
     """A computer that is looked at, so many seconds by each of its clocks after the look before."""
 
     def __init__(self) -> None:
-        self.machine = MachineWatch()
+        self.machine = SystemWatch()
         self.now_us, self.now_s = START_US, 50.0
         assert self.machine.look(self.now_us, self.now_s, HOME) is None
 
-    def after(self, passed_s: float = 1.0, *, jump_s: float = 0.0, network: frozenset[str] = HOME) -> Upheaval | None:
+    def after(
+        self, passed_s: float = 1.0, *, jump_s: float = 0.0, network: frozenset[str] = HOME
+    ) -> SystemEvent | None:
         self.now_s += passed_s
         self.now_us += round((passed_s + jump_s) * 1e6)
         return self.machine.look(self.now_us, self.now_s, network)
@@ -44,7 +46,7 @@ def test_a_sleep_is_told_whether_or_not_the_monotonic_clock_slept_too(passed_s: 
 @pytest.mark.parametrize("jump_s", [-3600.0, -1.5, 2.0])
 def test_a_clock_that_is_set_cuts_no_connection(jump_s: float) -> None:
     looks = Looks()
-    assert looks.after(jump_s=jump_s) == Upheaval("The computer's clock was set", cuts=False)
+    assert looks.after(jump_s=jump_s) == SystemEvent("The computer's clock was set", cuts=False)
     assert looks.after() is None
 
 
@@ -52,7 +54,7 @@ def test_another_network_is_told_once_and_losing_one_only_when_it_is_back() -> N
     looks = Looks()
     networks = [CAFE, CAFE, NOWHERE, NOWHERE, CAFE, CAFE, NOWHERE, HOME, HOME]
     told = [looks.after(network=network) for network in networks]
-    changed, back = Upheaval("The network has changed", cuts=True), Upheaval("The network is back", cuts=True)
+    changed, back = SystemEvent("The network has changed", cuts=True), SystemEvent("The network is back", cuts=True)
     assert told == [changed, None, None, None, back, None, None, back, None]
 
 
@@ -69,7 +71,7 @@ async def test_the_computer_is_looked_at_every_second() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     assert set(clock.slept) == {1.0}
-    assert told == [Upheaval("The network has changed", cuts=True)]
+    assert told == [SystemEvent("The network has changed", cuts=True)]
 
 
 def test_the_addresses_we_send_from_are_found_without_sending() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.live.environment.clocks import ExchangeClock
-from app.live.recording.stall_detection import SilentSymbols
+from app.live.recording.stall_detection import StallDetector
 from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, away, recorder_for, trade
 
 LOOK_S = 30
@@ -23,7 +23,7 @@ class Silence:
         self.recorder = recorder_for(clock=self.clock, repair_trades=repair_trades)
         self.live, self.stalled = True, list[str]()
         exchange_clock = ExchangeClock(self.clock)
-        self.symbols = SilentSymbols(
+        self.symbols = StallDetector(
             self.recorder, self.exchange, self.clock, exchange_clock, is_receiving=lambda _: self.live
         )
         self.symbols.on_stalled = self.stalled.extend

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.live.environment.clocks import ExchangeClock
-from app.live.recording.market_snapshot import MarketBoard
+from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
-from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.coverage_sync import CoverageSync
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
@@ -44,12 +44,12 @@ async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not
     file.close()
     spool = DiskSpool(tmp_path / FILE_NAME, 1 << 30)
     recorder = Recorder(
-        ExchangeClock(HandClock()), MarketBoard(), queue_trades=100, repair_trades=0, spool=spool, clock=HandClock()
+        ExchangeClock(HandClock()), MarketSnapshot(), queue_trades=100, repair_trades=0, spool=spool, clock=HandClock()
     )
     recorder.set_symbols([SYMBOL])
     database = FakeDatabase()
     database.store = store = SlowStore(1, 2, 6)
-    settled = SettledIds(recorder, lambda: database, HandClock())
+    settled = CoverageSync(recorder, lambda: database, HandClock())
     recorder.outbox.start()
     try:
         await until(lambda: recorder.outbox.spool.trades == 3)
@@ -68,7 +68,7 @@ async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not
 async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps_read_again() -> None:
     database, clock = holding(1, 9, 10), HandClock()
     recorder = recorder_for(clock=clock)
-    settled = SettledIds(recorder, lambda: database, clock)
+    settled = CoverageSync(recorder, lambda: database, clock)
     assert await settled.load([SYMBOL]) == {SYMBOL}
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
@@ -93,7 +93,7 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
 async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_back() -> None:
     database, clock = holding(1, 2), HandClock()
     recorder = recorder_for(clock=clock)
-    settled = SettledIds(recorder, lambda: database, clock)
+    settled = CoverageSync(recorder, lambda: database, clock)
     database.store.failure = StoreUnavailable("The database is away.")
     assert await settled.load([SYMBOL]) == set()
     await recorder.ingest([trade(9)])
@@ -111,7 +111,7 @@ async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_not
     database, clock = holding(1, 9), HandClock()
     database.reading_only = "Reading only."
     recorder = recorder_for(clock=clock)
-    settled = SettledIds(recorder, lambda: database, clock)
+    settled = CoverageSync(recorder, lambda: database, clock)
     assert await settled.load([SYMBOL]) == set()
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None

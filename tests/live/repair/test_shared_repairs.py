@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.live.recording.recorder import Recorder
-from app.live.repair.coverage_sync import SettledIds
+from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.live.repair.shared_repairs import SharedRepairs
 from app.market.errors import StoreUnavailable
@@ -26,7 +26,7 @@ class Desk:
         self.store = database.store
         self.exchange = FakeExchange([trade(number) for number in range(1, 1_000)], self.clock)
         self.repairer = Repairer(self.recorder, self.exchange, self.clock)
-        settled = SettledIds(self.recorder, lambda: database, self.clock)
+        settled = CoverageSync(self.recorder, lambda: database, self.clock)
         self.sharing = SharedRepairs(self.recorder, self.repairer, settled, lambda: database, self.clock)
 
     def receive(self, *ids: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.series import columns as module
-from app.market.series.columns import Columns
+from app.market.series.columns import SeriesColumns
 
 KINDS = {"number": np.int64, "half": np.float64, "flag": np.uint8}
 
@@ -24,14 +24,14 @@ def short_is_long() -> None:
         yield
 
 
-def write(columns: Columns, at: int, numbers: list[int]) -> None:
+def write(columns: SeriesColumns, at: int, numbers: list[int]) -> None:
     rows = slice(at, at + len(numbers))
     columns["number"][rows] = numbers
     columns["half"][rows] = np.array(numbers) / 2
     columns["flag"][rows] = np.array(numbers) % 251
 
 
-def assert_holds(columns: Columns, numbers: list[int]) -> None:
+def assert_holds(columns: SeriesColumns, numbers: list[int]) -> None:
     assert len(columns) == len(numbers)
     assert columns["number"].tolist() == numbers
     assert columns["half"].tolist() == [number / 2 for number in numbers]
@@ -42,7 +42,7 @@ def assert_holds(columns: Columns, numbers: list[int]) -> None:
 
 @given(edits=EDITS, at_ends=st.booleans())
 def test_rows_put_anywhere_are_those_of_a_list(edits: list[tuple[float, int, int]], at_ends: bool) -> None:
-    columns, numbers, next_number = Columns(KINDS), list[int](), 0
+    columns, numbers, next_number = SeriesColumns(KINDS), list[int](), 0
     for place, removed, inserted in edits:
         at = round(place) * len(numbers) if at_ends else int(place * len(numbers))
         removed = min(removed, len(numbers) - at)
@@ -58,7 +58,7 @@ def test_rows_put_anywhere_are_those_of_a_list(edits: list[tuple[float, int, int
 
 @pytest.mark.parametrize("in_front", [True, False])
 def test_long_columns_move_one_at_a_time_and_what_is_written_meanwhile_stays(in_front: bool) -> None:
-    columns, numbers = Columns(KINDS), list(range(64))
+    columns, numbers = SeriesColumns(KINDS), list(range(64))
     columns.splice(0, 0, 64)
     write(columns, 0, numbers)
     moves = []
@@ -75,7 +75,7 @@ def test_long_columns_move_one_at_a_time_and_what_is_written_meanwhile_stays(in_
 
 
 def test_room_that_runs_out_while_columns_move_is_made_at_once() -> None:
-    columns, numbers = Columns(KINDS), list(range(64))
+    columns, numbers = SeriesColumns(KINDS), list(range(64))
     columns.splice(0, 0, 64)
     write(columns, 0, numbers)
     while not columns._larger:
@@ -89,6 +89,6 @@ def test_room_that_runs_out_while_columns_move_is_made_at_once() -> None:
         assert_holds(columns, numbers)
 
 
-def owners(columns: Columns) -> dict[str, object]:
+def owners(columns: SeriesColumns) -> dict[str, object]:
     """Return the memory that each column lies in."""
     return {name: array if array.base is None else array.base for name, array in columns.arrays.items()}

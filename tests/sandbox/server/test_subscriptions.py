@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from app.sandbox.server.subscriptions import MAX_STREAMS, Subscriptions
+from app.sandbox.server.subscriptions import MAX_STREAMS, ClientSubscriptions
 
 
 def answer(subscriptions, **request):
@@ -10,26 +10,26 @@ def answer(subscriptions, **request):
 
 
 def test_subscribing_answers_null_with_the_id_of_the_request():
-    subscriptions = Subscriptions()
+    subscriptions = ClientSubscriptions()
     assert answer(subscriptions, method="SUBSCRIBE", params=["btcusdt@trade"], id=1) == {"result": None, "id": 1}
     assert subscriptions.names() == ("btcusdt@trade",)
 
 
 def test_the_list_holds_what_was_subscribed_and_not_unsubscribed():
-    subscriptions = Subscriptions(["a@trade"])
+    subscriptions = ClientSubscriptions(["a@trade"])
     answer(subscriptions, method="SUBSCRIBE", params=["b@trade", "c@trade"], id=1)
     answer(subscriptions, method="UNSUBSCRIBE", params=["a@trade", "never@trade"], id=2)
     assert answer(subscriptions, method="LIST_SUBSCRIPTIONS", id="x") == {"result": ["b@trade", "c@trade"], "id": "x"}
 
 
 def test_subscribing_twice_counts_once():
-    subscriptions = Subscriptions(["a@trade"])
+    subscriptions = ClientSubscriptions(["a@trade"])
     answer(subscriptions, method="SUBSCRIBE", params=["a@trade"], id=1)
     assert len(subscriptions) == 1
 
 
 def test_text_that_is_no_json_is_error_3():
-    assert json.loads(Subscriptions().answer("{nonsense"))["code"] == 3
+    assert json.loads(ClientSubscriptions().answer("{nonsense"))["code"] == 3
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_text_that_is_no_json_is_error_3():
     ],
 )
 def test_a_request_the_exchange_would_not_understand_is_error_2_and_changes_nothing(request_):
-    subscriptions = Subscriptions()
+    subscriptions = ClientSubscriptions()
     reply = json.loads(subscriptions.answer(json.dumps(request_)))
     assert reply["code"] == 2
     assert reply["msg"].startswith("Invalid request: ")
@@ -54,7 +54,7 @@ def test_a_request_the_exchange_would_not_understand_is_error_2_and_changes_noth
 
 
 def test_more_streams_than_a_connection_may_have_are_refused_whole():
-    subscriptions = Subscriptions(["first@trade"])
+    subscriptions = ClientSubscriptions(["first@trade"])
     reply = answer(subscriptions, method="SUBSCRIBE", params=[f"s{n}@trade" for n in range(MAX_STREAMS)], id=9)
     assert (reply["code"], reply["id"]) == (2, 9)
     assert subscriptions.names() == ("first@trade",)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from app.market.errors import StoreError, UsageError
 from app.market.trade import Trade
-from storage.integrity.differences import LISTED, Kind
+from storage.integrity.differences import LISTED, DifferenceKind
 from storage.integrity.rebuild import rebuild
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
 from storage.schema.editions import CONVERSION_STATE
 from storage.schema.id_ranges import overlaps, without
 from storage.schema.migrate import migrate
-from storage.trades.trade_ledger import Ledger
+from storage.trades.trade_ledger import TradeLedger
 from tests.servers import empty_schema
 from tests.storage.damage import DAMAGERS, DAY_US, LEVEL_TABLES, Damager, clear, content, expected_differences, mended
 from tests.storage.helpers import PATIENCE_S, START_US, World, some_trades
@@ -59,7 +59,7 @@ def some_history(dice: random.Random) -> list[Trade]:
 
 def store(connection: Connection, trades: list[Trade]) -> None:
     clear(connection)
-    Ledger(connection).store(trades)
+    TradeLedger(connection).store(trades)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -107,10 +107,10 @@ def test_a_difference_says_where_and_what(connection: Connection) -> None:
     connection.execute("UPDATE rollup_1d SET volume = volume - 0.5, trades = 7")
     connection.execute("DELETE FROM trades WHERE trade_id = 120")
     listed = {(one.kind, one.table): one for one in verify(connection).listed}
-    day = listed[Kind.CANDLE_DIFFERENT, "rollup_1d"]
+    day = listed[DifferenceKind.CANDLE_DIFFERENT, "rollup_1d"]
     assert day.open_time_us == START_US // DAY_US * DAY_US
     assert "trades 7 instead of 39" in day.what
-    missing = listed[Kind.MISSING, None]
+    missing = listed[DifferenceKind.MISSING, None]
     assert (missing.symbol, missing.number) == ("BTCUSDT", 1)
     assert (missing.first_trade_id, missing.last_trade_id) == (120, 120)
 
@@ -122,9 +122,9 @@ def test_many_differences_are_counted_and_the_first_of_them_listed(connection: C
     store(connection, trades)
     connection.execute("TRUNCATE rollup_5s; UPDATE rollup_1m SET volume = volume + 1")
     report = verify(connection)
-    assert report.totals["BTCUSDT", Kind.CANDLE_MISSING] == 400
-    assert report.totals["BTCUSDT", Kind.CANDLE_DIFFERENT] == 400
-    for kind, table in ((Kind.CANDLE_MISSING, "rollup_5s"), (Kind.CANDLE_DIFFERENT, "rollup_1m")):
+    assert report.totals["BTCUSDT", DifferenceKind.CANDLE_MISSING] == 400
+    assert report.totals["BTCUSDT", DifferenceKind.CANDLE_DIFFERENT] == 400
+    for kind, table in ((DifferenceKind.CANDLE_MISSING, "rollup_5s"), (DifferenceKind.CANDLE_DIFFERENT, "rollup_1m")):
         times = [one.open_time_us for one in report.listed if (one.kind, one.table) == (kind, table)]
         assert len(times) == LISTED
         assert times[0] == START_US // SECOND_US // (5 if table == "rollup_5s" else 60) * SECOND_US * (
@@ -147,7 +147,7 @@ def test_of_two_trades_with_one_id_the_more_precise_stays_and_the_other_is_kept_
         " is_buyer_maker FROM trades WHERE trade_id = %s",
         (second.trade_id,),
     )
-    assert rebuild(connection).mended["BTCUSDT", Kind.TWICE] == 2
+    assert rebuild(connection).mended["BTCUSDT", DifferenceKind.TWICE] == 2
     assert content(connection)["BTCUSDT"].trades == [first, second]
     aside = connection.execute(
         "SELECT symbol, trade_id, trade, stored FROM refused_trades ORDER BY trade_id"
@@ -187,7 +187,7 @@ class Recording:
 
     def _run(self) -> None:
         with connect(self._url) as connection:
-            ledger = Ledger(connection)
+            ledger = TradeLedger(connection)
             for start in range(0, len(self._trades), 20):
                 ledger.store(self._trades[start : start + 20])
                 if self._stop.is_set():
@@ -305,7 +305,7 @@ def old_and_new(connection: Connection) -> int:
     store(connection, trades)
     kept_us = (START_US // DAY_US + 2) * DAY_US
     dropped_to(connection, kept_us)
-    Ledger(connection).store([trade._replace(trade_id=trade.trade_id + 10_000) for trade in trades[:3]])
+    TradeLedger(connection).store([trade._replace(trade_id=trade.trade_id + 10_000) for trade in trades[:3]])
     return kept_us
 
 
@@ -352,7 +352,10 @@ def test_candles_that_nothing_can_make_again_are_reported_and_kept(connection: C
     rebuilt = rebuild(connection)
     assert not rebuilt.mended
     # One candle of each coarser level knows more than the finest, and one trade is in none of the finest.
-    assert rebuilt.left.totals == {("BTCUSDT", Kind.CANDLE_UNFOUNDED): 4, ("BTCUSDT", Kind.UNCOUNTED): 1}
+    assert rebuilt.left.totals == {
+        ("BTCUSDT", DifferenceKind.CANDLE_UNFOUNDED): 4,
+        ("BTCUSDT", DifferenceKind.UNCOUNTED): 1,
+    }
     assert candles_of(connection) == before
 
 

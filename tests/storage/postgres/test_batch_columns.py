@@ -68,7 +68,7 @@ def test_repeats_in_a_batch_are_dropped_and_contradictions_told_apart(trades: li
     assert sorted(trades_of(contradictions)) == sorted(differing)
 
 
-def trades_of(columns: batch_columns.Columns) -> list[Trade]:
+def trades_of(columns: batch_columns.TradeColumns) -> list[Trade]:
     names = {1: "A", 2: "B"}
     parts = [columns.take(slice(at, at + 1)) for at in range(len(columns))]
     return [

@@ -16,15 +16,15 @@ from app.market.interval import Interval
 from app.market.trade import Trade
 from storage.postgres.connection import Edition, connect, facts_of
 from storage.retention import droppable_parts
-from storage.retention.job import RetentionKeeper
+from storage.retention.job import RetentionJob
 from storage.retention.policy import confirm, enforce, plan, waiting_for
 from storage.schema.editions import timescale_schema
-from storage.schema.retention_period import OFF, Keep
+from storage.schema.retention_period import OFF, RetentionPeriod
 from storage.schema.retention_record import read_retention, trades_kept_from
 from tests.storage.helpers import PATIENCE_S, World, folded, held_of, some_trades, stored
 
 DAY_US = 86_400_000_000
-YEAR = Keep.parse("1y")
+YEAR = RetentionPeriod.parse("1y")
 NOW_US = time.time_ns() // 1000
 
 
@@ -54,7 +54,7 @@ def make_stored_long_ago(world: World) -> None:
         connection.execute("UPDATE late_days SET stored_at = stored_at - interval '30 days'")
 
 
-def enforced(world: World, proposed: Keep | str | None = None) -> list[int]:
+def enforced(world: World, proposed: RetentionPeriod | str | None = None) -> list[int]:
     """Enforce, and return the numbers of trades in the parts that went and in those that were spared."""
     with world.connect() as connection:
         done = enforce(connection, proposed)
@@ -80,7 +80,7 @@ def wait_for_policy(world: World) -> None:
 @pytest.mark.parametrize("text", ["", "2", "y", "2Y", "-1y", "0d", "29d", "4w", "101y", "99999d", "2 y", "for ever"])
 def test_a_length_that_is_none_or_too_short_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"write 90d|give 30d"):
-        Keep.parse(text)
+        RetentionPeriod.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_length_that_is_none_or_too_short_is_refused(text: str) -> None:
     ],
 )
 def test_a_length_reads_as_it_was_written(text: str, words: str, interval: str) -> None:
-    keep = Keep.parse(f" {text} ")
+    keep = RetentionPeriod.parse(f" {text} ")
     assert (str(keep), keep.words, keep.interval) == (text, words, interval)
 
 
@@ -264,11 +264,11 @@ def test_a_long_read_holds_the_dropping_up_and_the_dropping_holds_nobody_up_for_
 def test_a_longer_setting_holds_at_once_and_a_shorter_one_waits(aged: World, caplog: pytest.LogCaptureFixture) -> None:
     with aged.connect() as connection:
         confirm(connection, YEAR)
-        enforced(aged, Keep.parse("850d"))
+        enforced(aged, RetentionPeriod.parse("850d"))
         assert stored(aged.store) == [*OLDER, *YOUNG]
         held = read_retention(connection)
         assert str(held.keep) == "850d"
-        assert waiting_for(held, None) == waiting_for(held, Keep.parse("3y")) == ""
+        assert waiting_for(held, None) == waiting_for(held, RetentionPeriod.parse("3y")) == ""
         assert "are kept for 850 days" in waiting_for(held, YEAR)
         with caplog.at_level(logging.WARNING):
             enforced(aged, YEAR)
@@ -303,19 +303,19 @@ def test_several_programs_at_once_drop_each_part_once(aged: World) -> None:
 
 
 @pytest.fixture
-def keepers(world: World) -> Iterator[list[RetentionKeeper]]:
-    made: list[RetentionKeeper] = []
+def keepers(world: World) -> Iterator[list[RetentionJob]]:
+    made: list[RetentionJob] = []
     yield made
     for keeper in made:
         keeper.close()
 
 
 def test_it_is_done_a_little_after_the_start_and_ends_with_the_program(
-    aged: World, keepers: list[RetentionKeeper]
+    aged: World, keepers: list[RetentionJob]
 ) -> None:
     with aged.connect() as connection:
         confirm(connection, YEAR)
-    keepers.append(RetentionKeeper(aged.connect, None, first_after_s=0.0))
+    keepers.append(RetentionJob(aged.connect, None, first_after_s=0.0))
     deadline = time.monotonic() + PATIENCE_S
     while stored(aged.store) != YOUNG:
         assert time.monotonic() < deadline

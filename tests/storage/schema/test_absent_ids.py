@@ -19,7 +19,7 @@ from storage.integrity.verify import verify
 from storage.postgres.connection import connect
 from storage.schema.id_ranges import ABSENT, COVERAGE, read, record_absent
 from storage.schema.migrate import Migration, migrate, migrations
-from storage.trades.trade_ledger import Ledger, Stored
+from storage.trades.trade_ledger import BatchResult, TradeLedger
 from tests.servers import empty_schema
 from tests.storage.damage import clear
 from tests.storage.helpers import World, some_trades, stored
@@ -96,12 +96,12 @@ def test_one_that_contradicts_the_late_trade_is_kept_aside(world: World) -> None
 
 def test_what_retention_dropped_is_not_stored_again_though_other_ids_are_absent(url: str) -> None:
     with connect(url) as connection:
-        ledger = Ledger(connection)
+        ledger = TradeLedger(connection)
         trades = some_trades(60)
         ledger.store([*trades[:20], *trades[40:]])
         record_absent(connection, "BTCUSDT", [(120, 139)])
         connection.execute("TRUNCATE trades")
-        assert ledger.store(trades) == Stored(fresh=20, refused=0, gone=40)
+        assert ledger.store(trades) == BatchResult(fresh=20, refused=0, gone=40)
 
 
 def test_ids_after_an_absent_end_are_recorded_on(world: World) -> None:
@@ -159,7 +159,7 @@ def test_both_tables_are_those_of_plain_sets(shared_url: str, steps: list[tuple[
     absent: set[int] = set()
     with connect(shared_url) as connection:
         clear(connection)
-        ledger = Ledger(connection)
+        ledger = TradeLedger(connection)
         ledger.store([trades[59]])
         symbol_id = ledger.symbol_ids(["BTCUSDT"])["BTCUSDT"]
         held.add(59)
@@ -180,7 +180,7 @@ def test_both_tables_are_those_of_plain_sets(shared_url: str, steps: list[tuple[
 
 def test_rebuilding_makes_a_gap_of_an_absence_that_the_ranges_do_not_know(url: str) -> None:
     with connect(url) as connection:
-        Ledger(connection).store(some_trades(10))
+        TradeLedger(connection).store(some_trades(10))
         connection.execute("INSERT INTO absent_trades SELECT id, 100, 120 FROM symbols")
         assert [(one.number, one.what) for one in verify(connection).listed] == [
             (10, "said to exist nowhere, but among the trades"),

@@ -26,7 +26,7 @@ from storage.postgres.connection import Connection, connect
 from storage.rollups.levels import LEVELS
 from storage.schema.editions import switch_on_timescale
 from storage.schema.migrate import Migration, migrate, migrations
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import read_retention
 from storage.timescale.edition_setup import settle
 from tests.servers import empty_schema
@@ -181,7 +181,7 @@ def test_what_is_not_made_from_trades_is_kept(worlds: tuple[World, World]) -> No
     with migrated.connect() as connection:
         keep = read_retention(connection).keep
         was = connection.execute("SELECT EXISTS (SELECT FROM late_days WHERE stored_at < '2024-04-01')").fetchone()
-    assert keep == (Keep(90, "y") if was == (True,) else None)
+    assert keep == (RetentionPeriod(90, "y") if was == (True,) else None)
 
 
 def test_recording_goes_on_where_it_was(worlds: tuple[World, World]) -> None:

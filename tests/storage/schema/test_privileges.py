@@ -22,7 +22,7 @@ from storage.database import Database
 from storage.postgres.connection import connect
 from storage.schema.editions import owns_trades
 from storage.schema.migrate import migrations
-from storage.schema.privileges import access_of
+from storage.schema.privileges import privileges_of
 from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "database.md"
@@ -234,6 +234,6 @@ def test_what_each_user_may_do_is_known_beforehand(roles: Roles) -> None:
     expected = ((roles.owner, False, True), (roles.recording, False, False), (roles.reading, True, False))
     for url, reads, may_make in expected:
         with connect(url) as connection:
-            access = access_of(connection)
+            access = privileges_of(connection)
         assert (access.tables_version, bool(access.reading_only), access.may_make_tables) == (newest, reads, may_make)
         access.check()

@@ -14,7 +14,7 @@ import pytest
 
 from storage.postgres.connection import connect
 from storage.server import upgrade
-from storage.server.cluster import Home
+from storage.server.cluster import ServerHome
 from storage.server.embedded_server import EmbeddedServer
 from storage.server.run_program import server_account
 
@@ -52,9 +52,9 @@ def blindly(script: str, *arguments: object) -> str:
     return done.stdout.strip()
 
 
-def home_of(server: EmbeddedServer) -> Home:
+def home_of(server: EmbeddedServer) -> ServerHome:
     assert server.home is not None
-    return Home(server.home, server_account())
+    return ServerHome(server.home, server_account())
 
 
 def pid_file_of(server: EmbeddedServer) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from app.market.errors import StoreUnavailable
 from storage.postgres.connection import connect, translated
 from storage.server import postmaster
-from storage.server.cluster import Home, make_cluster
+from storage.server.cluster import ServerHome, make_cluster
 from storage.server.embedded_server import EmbeddedServer
 from storage.server.installations import wheel_postgres, within_reach
 from storage.server.postmaster import StillStarting
@@ -180,7 +180,7 @@ def test_the_log_does_not_repeat_the_statements_that_failed(servers: Servers) ->
 def test_a_user_without_a_name_is_told_what_to_do(reachable_folder: Path) -> None:
     path = reachable_folder / "nameless"
     path.mkdir()
-    home = Home(path, Account(54321, 54321))
+    home = ServerHome(path, Account(54321, 54321))
     home.make_folder(path)
     postgres = within_reach(wheel_postgres()[0], home.account)
     with pytest.raises(StoreUnavailable, match=r"number 54321 has none: start cryptopipe as a user of /etc/passwd"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
-from storage.server.cluster import Home, mark_timescale
+from storage.server.cluster import ServerHome, mark_timescale
 from storage.server.installation_choice import for_cluster, for_new_cluster
 from storage.server.installations import wheel_postgres
 from tests.storage.installations import pretend
@@ -19,13 +19,13 @@ NEWEST = wheel_postgres()[0]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home", None)
+def home(tmp_path: Path) -> ServerHome:
+    home = ServerHome(tmp_path / "home", None)
     home.cluster.mkdir(parents=True)
     return home
 
 
-def made_by(home: Home, major: int, *, timescale: bool = False) -> None:
+def made_by(home: ServerHome, major: int, *, timescale: bool = False) -> None:
     (home.cluster / "PG_VERSION").write_text(f"{major}\n")
     if timescale:
         mark_timescale(home)
@@ -47,7 +47,7 @@ def test_without_the_wheel_any_of_the_systems_will_do(tmp_path: Path, monkeypatc
         for_new_cluster(None, [])
 
 
-def test_a_cluster_stays_on_its_version_with_the_wheel_first(home: Home, tmp_path: Path) -> None:
+def test_a_cluster_stays_on_its_version_with_the_wheel_first(home: ServerHome, tmp_path: Path) -> None:
     same = pretend(tmp_path / "same", f"{NEWEST.major}.9", timescale="2.1")
     made_by(home, NEWEST.major)
     chosen = for_cluster(home, None, [same])
@@ -56,7 +56,9 @@ def test_a_cluster_stays_on_its_version_with_the_wheel_first(home: Home, tmp_pat
     assert (chosen.postgres.bin_dir, chosen.upgrade_to) == (same, None)
 
 
-def test_a_cluster_of_an_older_version_is_upgraded_where_that_versions_programs_are(home: Home, tmp_path: Path) -> None:
+def test_a_cluster_of_an_older_version_is_upgraded_where_that_versions_programs_are(
+    home: ServerHome, tmp_path: Path
+) -> None:
     old = pretend(tmp_path / "old", "14.3")
     made_by(home, 14)
     chosen = for_cluster(home, None, [old])
@@ -67,7 +69,7 @@ def test_a_cluster_of_an_older_version_is_upgraded_where_that_versions_programs_
     assert (chosen.postgres.bin_dir, chosen.upgrade_to.bin_dir, chosen.must_upgrade) == (old, wish, True)
 
 
-def test_a_cluster_with_timescaledb_runs_only_with_it_and_is_not_upgraded(home: Home, tmp_path: Path) -> None:
+def test_a_cluster_with_timescaledb_runs_only_with_it_and_is_not_upgraded(home: ServerHome, tmp_path: Path) -> None:
     made_by(home, 15, timescale=True)
     plain = pretend(tmp_path / "plain", "15.3")
     extended = pretend(tmp_path / "extended", "15.2", timescale="2.1")
@@ -82,7 +84,7 @@ def test_a_cluster_with_timescaledb_runs_only_with_it_and_is_not_upgraded(home: 
         for_cluster(home, None, [])
 
 
-def test_what_nothing_here_can_run_is_refused_with_what_to_do(home: Home, tmp_path: Path) -> None:
+def test_what_nothing_here_can_run_is_refused_with_what_to_do(home: ServerHome, tmp_path: Path) -> None:
     made_by(home, 14)
     with pytest.raises(StoreSchemaMismatch, match=r"install PostgreSQL 14 as well .* upgraded, or set postgres_bin"):
         for_cluster(home, None, [])

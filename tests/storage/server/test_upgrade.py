@@ -17,9 +17,9 @@ from app.market.errors import StoreUnavailable
 from storage.database import Database
 from storage.postgres.connection import connect
 from storage.server import upgrade
-from storage.server.cluster import Home, major_of
+from storage.server.cluster import ServerHome, major_of
 from storage.server.embedded_server import EmbeddedServer
-from storage.server.installations import Postgres, wheel_postgres, within_reach
+from storage.server.installations import Installation, wheel_postgres, within_reach
 from storage.server.run_program import server_account
 from tests.storage.helpers import some_trades, stored
 from tests.storage.installations import older_postgres
@@ -32,7 +32,7 @@ TRADES = some_trades(3_000)
 
 
 @pytest.fixture(params=[postgres.major for postgres in older_postgres()] or [None])
-def old(request: pytest.FixtureRequest) -> Postgres:
+def old(request: pytest.FixtureRequest) -> Installation:
     """Each older PostgreSQL that is here."""
     for postgres in older_postgres():
         if postgres.major == request.param:
@@ -41,13 +41,13 @@ def old(request: pytest.FixtureRequest) -> Postgres:
 
 
 @pytest.fixture
-def one_old() -> Postgres:
+def one_old() -> Installation:
     for postgres in older_postgres():
         return postgres
     pytest.skip("neither the wheel nor the system has an older PostgreSQL")
 
 
-def record(data_dir: Path, postgres: Postgres) -> Home:
+def record(data_dir: Path, postgres: Installation) -> ServerHome:
     """Have trades stored by that version; return where they lie."""
     database = Database.open(None, data_dir, postgres.bin_dir)
     assert database.label == f"Embedded PostgreSQL {postgres.version}"
@@ -55,7 +55,7 @@ def record(data_dir: Path, postgres: Postgres) -> Home:
     assert database.close()
     assert database._server is not None
     assert database._server.home is not None
-    return Home(database._server.home, server_account())
+    return ServerHome(database._server.home, server_account())
 
 
 def check(data_dir: Path, version: str = NEWEST.version) -> None:
@@ -70,7 +70,7 @@ def check(data_dir: Path, version: str = NEWEST.version) -> None:
         assert database.close()
 
 
-def test_an_older_cluster_is_upgraded_with_all_that_it_holds(old: Postgres, data_dir: Path) -> None:
+def test_an_older_cluster_is_upgraded_with_all_that_it_holds(old: Installation, data_dir: Path) -> None:
     home = record(data_dir, old)
     check(data_dir)
     assert major_of(home) == NEWEST.major
@@ -79,7 +79,7 @@ def test_an_older_cluster_is_upgraded_with_all_that_it_holds(old: Postgres, data
     check(data_dir)
 
 
-def test_one_that_crashed_is_upgraded_too(one_old: Postgres, data_dir: Path, servers: Servers) -> None:
+def test_one_that_crashed_is_upgraded_too(one_old: Installation, data_dir: Path, servers: Servers) -> None:
     record(data_dir, one_old)
     server = servers(postgres_bin=one_old.bin_dir)
     server.start()
@@ -89,7 +89,7 @@ def test_one_that_crashed_is_upgraded_too(one_old: Postgres, data_dir: Path, ser
 
 
 def test_an_older_server_is_shared_while_it_is_used_and_else_stopped_and_upgraded(
-    one_old: Postgres, data_dir: Path, servers: Servers
+    one_old: Installation, data_dir: Path, servers: Servers
 ) -> None:
     record(data_dir, one_old)
     other = servers(postgres_bin=one_old.bin_dir)
@@ -100,7 +100,7 @@ def test_an_older_server_is_shared_while_it_is_used_and_else_stopped_and_upgrade
 
 
 def test_what_cannot_be_upgraded_stays_as_it_is_and_says_why(
-    one_old: Postgres, data_dir: Path, servers: Servers
+    one_old: Installation, data_dir: Path, servers: Servers
 ) -> None:
     record(data_dir, one_old)
     server = servers(postgres_bin=one_old.bin_dir)
@@ -115,7 +115,7 @@ def test_what_cannot_be_upgraded_stays_as_it_is_and_says_why(
 
 
 def test_an_upgrade_killed_at_any_moment_is_undone_or_finished_by_the_next_start(
-    one_old: Postgres, data_dir: Path
+    one_old: Installation, data_dir: Path
 ) -> None:
     home = record(data_dir, one_old)
     script = (
@@ -133,14 +133,14 @@ def test_an_upgrade_killed_at_any_moment_is_undone_or_finished_by_the_next_start
 
 
 def test_an_upgrade_cut_short_between_its_last_steps_is_whole(
-    one_old: Postgres, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    one_old: Installation, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = record(data_dir, one_old)
 
     class CutShort(BaseException):
         pass
 
-    def cut(home: Home) -> None:
+    def cut(home: ServerHome) -> None:
         raise CutShort
 
     with monkeypatch.context() as patched:

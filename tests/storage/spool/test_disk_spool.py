@@ -18,7 +18,7 @@ import pytest
 
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
-from storage.spool.batches import Entry, SpoolContents
+from storage.spool.batches import SpoolContents, SpoolEntry
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 from storage.spool.sqlite_file import is_damage
 from tests.live.helpers import SYMBOL, trade
@@ -317,7 +317,7 @@ def test_a_day_of_small_batches_takes_no_more_memory_than_a_few() -> None:
 
     def fill(first: int, last: int) -> None:
         for number in range(first, last):
-            spooled.add(Entry(number, 2, {"BTCUSDT": [(2 * number, 2 * number + 1)]}, 100))
+            spooled.add(SpoolEntry(number, 2, {"BTCUSDT": [(2 * number, 2 * number + 1)]}, 100))
 
     fill(0, 100)
     tracemalloc.start()

@@ -8,32 +8,32 @@ from pathlib import Path
 
 from app.market.coverage import IdRanges
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
-from storage.spool.inspection import Waiting, read_waiting
+from storage.spool.inspection import SpoolSummary, read_summary
 from tests.live.helpers import START_US, SYMBOL, trade
 
 
 async def test_beside_the_program_that_fills_it_and_after_a_kill_it_is_told_what_waits(tmp_path: Path) -> None:
     (live := tmp_path / "live").mkdir()
     spool = DiskSpool(live / FILE_NAME, 1 << 30)
-    assert read_waiting(live / FILE_NAME) == Waiting()
+    assert read_summary(live / FILE_NAME) == SpoolSummary()
     await spool.open()
     try:
-        assert read_waiting(live / FILE_NAME) == Waiting()
+        assert read_summary(live / FILE_NAME) == SpoolSummary()
         await spool.append([trade(number) for number in range(1, 5_001)])
         await spool.append([trade(4_900), *(trade(number, symbol="ETHUSDT") for number in range(9_000, 9_010))])
-        expected = Waiting(
+        expected = SpoolSummary(
             5_011,
             {SYMBOL: IdRanges([(1, 5_000)]), "ETHUSDT": IdRanges([(9_000, 9_009)])},
             START_US + 1_000_000,
             START_US + 9_009_000_000,
         )
-        assert read_waiting(live / FILE_NAME) == expected
+        assert read_summary(live / FILE_NAME) == expected
         shutil.copytree(live, killed := tmp_path / "killed")
         await spool.forget(2)
-        assert read_waiting(live / FILE_NAME).ids[SYMBOL] == IdRanges([(4_001, 5_000)])
+        assert read_summary(live / FILE_NAME).ids[SYMBOL] == IdRanges([(4_001, 5_000)])
     finally:
         assert await spool.close(10)
-    assert read_waiting(killed / FILE_NAME) == expected
+    assert read_summary(killed / FILE_NAME) == expected
     again = DiskSpool(killed / FILE_NAME, 1 << 30)
     await again.open()
     assert again.status.trades == 5_011
@@ -43,7 +43,7 @@ async def test_beside_the_program_that_fills_it_and_after_a_kill_it_is_told_what
 async def test_what_cannot_be_read_is_told_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / FILE_NAME
     path.write_bytes(b"no database at all" * 400)
-    assert read_waiting(path).problem == "file is not a database"
+    assert read_summary(path).problem == "file is not a database"
     assert path.read_bytes() == b"no database at all" * 400
     path.unlink()
     spool = DiskSpool(path, 1 << 30)
@@ -53,4 +53,4 @@ async def test_what_cannot_be_read_is_told_and_left_as_it_is(tmp_path: Path) -> 
     with sqlite3.connect(path) as other:
         other.execute("UPDATE batches SET checksum = 1")
     other.close()
-    assert read_waiting(path) == Waiting(problem="a batch does not have its checksum")
+    assert read_summary(path) == SpoolSummary(problem="a batch does not have its checksum")

@@ -22,7 +22,7 @@ from storage.postgres.connection import Connection, connect
 from storage.retention.policy import confirm, enforce
 from storage.schema.editions import is_being_converted, is_hypertable, switch_on_timescale
 from storage.schema.migrate import migrations
-from storage.schema.retention_period import Keep
+from storage.schema.retention_period import RetentionPeriod
 from storage.timescale import conversion
 from storage.timescale.conversion import Conversion, conversion_due, convert_if_small, due_sentence
 from tests.servers import empty_database
@@ -190,7 +190,7 @@ def test_a_conversion_that_is_killed_again_and_again_ends_with_every_trade(used:
             assert due is not None
             assert due.begun
             assert "partly converted" in due_sentence(due)
-            confirm(connection, Keep.parse("30d"))
+            confirm(connection, RetentionPeriod.parse("30d"))
             assert enforce(connection) is None  # what is being copied is not dropped
             confirm(connection, None)
     with converting(used) as process:

@@ -13,7 +13,7 @@ from app.market.errors import StoreSchemaMismatch
 from app.market.trade import Trade
 from storage.postgres.connection import connect
 from storage.rollups.levels import LEVELS
-from storage.trades.trade_ledger import Ledger, Stored
+from storage.trades.trade_ledger import BatchResult, TradeLedger
 from tests.storage.helpers import START_US, World, some_trades, stored
 
 TRADE = Trade("BTCUSDT", 500, START_US, 6_000_000_000_000, 150_000_000, False)
@@ -27,9 +27,9 @@ CONTRADICTIONS = [
 
 
 @pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
+def ledger(url: str) -> Iterator[TradeLedger]:
     with connect(url) as connection:
-        yield Ledger(connection)
+        yield TradeLedger(connection)
 
 
 def refused(world: World) -> list[tuple[object, ...]]:
@@ -50,9 +50,9 @@ def test_a_trade_that_contradicts_the_stored_one_is_kept_aside(world: World, cha
 
 
 @pytest.mark.parametrize("change", CONTRADICTIONS)
-def test_of_two_trades_of_one_id_in_one_batch_the_first_stands(ledger: Ledger, change: dict[str, object]) -> None:
+def test_of_two_trades_of_one_id_in_one_batch_the_first_stands(ledger: TradeLedger, change: dict[str, object]) -> None:
     other = TRADE._replace(**change)
-    assert ledger.store([TRADE, other, TRADE]) == Stored(fresh=1, refused=1)
+    assert ledger.store([TRADE, other, TRADE]) == BatchResult(fresh=1, refused=1)
     rows = ledger.connection.execute("SELECT trade::text, stored::text FROM refused_trades").fetchall()
     assert [tuple(map(json.loads, row)) for row in rows] == [(other._asdict(), TRADE._asdict())]
 
@@ -80,23 +80,23 @@ def test_milliseconds_and_microseconds_are_the_same_trade_either_way_round(world
     assert rollups_differ(world) == []
 
 
-def test_a_repeat_of_a_trade_that_retention_dropped_contradicts_nothing_and_is_counted(ledger: Ledger) -> None:
+def test_a_repeat_of_a_trade_that_retention_dropped_contradicts_nothing_and_is_counted(ledger: TradeLedger) -> None:
     trades = some_trades(100)
     ledger.store(trades)
     ledger.connection.execute("TRUNCATE trades")
-    assert ledger.store(trades) == Stored(fresh=0, refused=0, gone=100)
-    assert ledger.store([trade._replace(price_e8=1) for trade in trades]) == Stored(fresh=0, refused=0, gone=100)
+    assert ledger.store(trades) == BatchResult(fresh=0, refused=0, gone=100)
+    assert ledger.store([trade._replace(price_e8=1) for trade in trades]) == BatchResult(fresh=0, refused=0, gone=100)
     assert ledger.connection.execute("SELECT count(*) FROM refused_trades").fetchone() == (0,)
 
 
-def test_a_trade_that_claims_a_time_retention_has_dropped_still_contradicts_the_stored_one(ledger: Ledger) -> None:
+def test_a_trade_that_claims_a_time_retention_has_dropped_still_contradicts_the_stored_one(ledger: TradeLedger) -> None:
     ledger.store([TRADE])
     kept_from = datetime.fromtimestamp(TRADE.time_us / 1e6, UTC)
     ledger.connection.execute("UPDATE retention SET kept_from = %s", (kept_from,))
-    assert ledger.store([TRADE._replace(time_us=TRADE.time_us - 10**13)]) == Stored(fresh=0, refused=1, gone=0)
+    assert ledger.store([TRADE._replace(time_us=TRADE.time_us - 10**13)]) == BatchResult(fresh=0, refused=1, gone=0)
 
 
-def test_ten_thousand_contradictions_are_few_questions(ledger: Ledger) -> None:
+def test_ten_thousand_contradictions_are_few_questions(ledger: TradeLedger) -> None:
     trades = some_trades(10_000)
     ledger.store(trades)
     asked = 0
@@ -110,11 +110,11 @@ def test_ten_thousand_contradictions_are_few_questions(ledger: Ledger) -> None:
 
     ledger.connection.cursor_factory = Counting
     done = ledger.store([trade._replace(quantity_e8=trade.quantity_e8 + 1) for trade in trades])
-    assert done == Stored(fresh=0, refused=10_000, gone=0)
+    assert done == BatchResult(fresh=0, refused=10_000, gone=0)
     assert asked < 30
 
 
-def test_a_writer_of_an_older_version_stops_when_the_tables_have_become_newer(ledger: Ledger) -> None:
+def test_a_writer_of_an_older_version_stops_when_the_tables_have_become_newer(ledger: TradeLedger) -> None:
     trades = some_trades(100)
     ledger.store(trades[:10])
     ledger.connection.execute("INSERT INTO schema_version (version, name) VALUES (9999, 'later')")
@@ -123,7 +123,7 @@ def test_a_writer_of_an_older_version_stops_when_the_tables_have_become_newer(le
             ledger.store(part)
     assert ledger.connection.execute("SELECT count(*) FROM trades").fetchone() == (10,)
     ledger.connection.execute("DELETE FROM schema_version WHERE version = 9999")
-    assert ledger.store(trades) == Stored(fresh=90, refused=0)
+    assert ledger.store(trades) == BatchResult(fresh=90, refused=0)
 
 
 def test_a_partition_dropped_behind_the_writers_back_is_made_again(world: World) -> None:
@@ -138,7 +138,7 @@ def test_a_partition_dropped_behind_the_writers_back_is_made_again(world: World)
     assert len(stored(world.store)) == 10
 
 
-def test_a_failed_batch_leaves_nothing_and_the_connection_usable(ledger: Ledger) -> None:
+def test_a_failed_batch_leaves_nothing_and_the_connection_usable(ledger: TradeLedger) -> None:
     connection = ledger.connection
     ledger.store(some_trades(10))
     connection.execute("ALTER TABLE rollup_1d ADD CONSTRAINT few CHECK (trades <= 10)")
@@ -146,15 +146,15 @@ def test_a_failed_batch_leaves_nothing_and_the_connection_usable(ledger: Ledger)
         ledger.store(some_trades(20))
     connection.execute("ALTER TABLE rollup_1d DROP CONSTRAINT few")
     assert connection.execute("SELECT count(*) FROM trades").fetchone() == (10,)
-    assert ledger.store(some_trades(20)) == Stored(fresh=10, refused=0)
+    assert ledger.store(some_trades(20)) == BatchResult(fresh=10, refused=0)
 
 
 @pytest.mark.parametrize("theirs", [(10, 20), (12, 14), (25, 26), (30, 35), (0, 5)])
 def test_a_batch_that_goes_on_is_stored_once_whatever_another_program_stored_meanwhile(
-    world: World, ledger: Ledger, theirs: tuple[int, int]
+    world: World, ledger: TradeLedger, theirs: tuple[int, int]
 ) -> None:
     trades = some_trades(40)
-    assert ledger.store(trades[5:10]) == Stored(fresh=5, refused=0)
+    assert ledger.store(trades[5:10]) == BatchResult(fresh=5, refused=0)
     world.record(trades[slice(*theirs)])
     held = set(range(5, 10)) | set(range(*theirs))
     for start, end in ((10, 25), (25, 30), (30, 40)):

@@ -17,17 +17,17 @@ from widgets.chart.model.legend import Piece, fitting, format_quantity, legend_p
 from widgets.chart.painting.scene import NO_BARS, GapMark
 from widgets.chart.painting.scene_builder import gap_marks
 from widgets.chart.scales.time_marks import time_ticks
-from widgets.chart.scales.time_scale import TimeView, position_of, time_at
+from widgets.chart.scales.time_scale import TimeScale, position_of, time_at
 from widgets.chart.scales.time_text import countdown, full_time
 from widgets.chart.scales.value_marks import ValueTick, price_marks
-from widgets.chart.scales.value_scale import Margins, ValueView, volume_top
+from widgets.chart.scales.value_scale import Margins, ValueScale, volume_top
 from widgets.view_values import GapBand
 
 INTERVALS = [*MENU_INTERVALS, Interval.parse("13m"), Interval.parse("181m"), Interval.parse("90s")]
 
 
 def price_ticks(low: float, high: float, height: float, least: float, decimals: int) -> list[ValueTick]:
-    return price_marks(ValueView(low, high), height, least, decimals)
+    return price_marks(ValueScale(low, high), height, least, decimals)
 
 
 def us(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
@@ -101,7 +101,7 @@ def test_a_moment_has_one_position_and_back(interval: Interval, time_us: int) ->
 def test_zooming_keeps_what_is_under_the_pointer_or_the_candles_in_view(
     factor: float, x: float, first: int, count: int, pan: float
 ) -> None:
-    view = TimeView(first=first, last=first + count - 1)
+    view = TimeScale(first=first, last=first + count - 1)
     view.show_latest()
     view.pan(pan)
     before = view.position_at(x)
@@ -113,13 +113,13 @@ def test_zooming_keeps_what_is_under_the_pointer_or_the_candles_in_view(
 
 
 def test_equal_prices_still_have_a_height() -> None:
-    view = ValueView()
+    view = ValueScale()
     view.fit(100.0, 100.0, 400, Margins(56, 24), 0.1)
     assert view.low < 100 < view.high
 
 
 def test_a_fitted_axis_leaves_its_margins_and_one_set_by_hand_stays() -> None:
-    view = ValueView()
+    view = ValueScale()
     view.fit(100.0, 200.0, 480, Margins(56, 24))
     assert view.share_of(200.0) * 480 == pytest.approx(56)
     assert view.share_of(100.0) * 480 == pytest.approx(480 - 24)
@@ -130,7 +130,7 @@ def test_a_fitted_axis_leaves_its_margins_and_one_set_by_hand_stays() -> None:
 
 
 def test_what_columns_stand_on_stays_where_it_is() -> None:
-    view = ValueView(grounded=True)
+    view = ValueScale(grounded=True)
     view.fit(0.0, 50.0, 124, Margins(24, 0))
     assert (view.low, view.share_of(50.0) * 124) == (0.0, pytest.approx(24))
     view.stretch(0.5)

@@ -14,7 +14,7 @@ from widgets.chart.painting.colours import Colours
 from widgets.chart.painting.device_pixels import contrast
 from widgets.chart.scales.zones import UTC_ZONE
 from widgets.theme.palettes import BLUE_ORANGE, DARK, GREEN_RED, LIGHT, palette_of
-from widgets.theme.system_scheme import ColourScheme
+from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
 # Linear RGB as it reaches eyes without one of the three kinds of cones (Viénot, Brettel and Mollon 1999).
@@ -61,7 +61,7 @@ def test_texts_can_be_read_on_their_grounds(theme: str, colours: str) -> None:
 
 def test_the_systems_scheme_is_followed_as_it_changes(qtbot: QtBot) -> None:
     hints = QGuiApplication.styleHints()
-    scheme = ColourScheme()
+    scheme = SystemScheme()
     assert scheme.is_dark  # off screen there is no scheme
     assert palette_of("system", GREEN_RED, system_is_dark=scheme.is_dark) == DARK
     with qtbot.waitSignal(scheme.changed):

@@ -21,7 +21,7 @@ from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.axes import automatic_rect, last_label_rect, value_label_height
 from widgets.chart.painting.device_pixels import contrast
-from widgets.chart.painting.pane import Pane, Unit, ValueLabel
+from widgets.chart.painting.pane import AxisLabel, Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import value_text
 from widgets.chart.scales.value_marks import decimals_of_values, format_price
@@ -42,7 +42,7 @@ class _Said(NamedTuple):
 _NOTHING: list[_Said] = []
 
 
-class ValueLabels:
+class AxisLabels:
     """
     The labels of one scene's axes; `refresh` them in each frame, once its ranges are known.
 
@@ -88,7 +88,7 @@ class ValueLabels:
         self._said[pane.key] = basis, said
         return said
 
-    def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[ValueLabel]:
+    def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[AxisLabel]:
         top, bottom = pane.rect.top(), pane.rect.bottom()
         seen = [(y, one) for one in said if top <= (y := pane.y_of(one.value)) <= bottom]
         if not (button := automatic_rect(self._scene, pane)).isEmpty():
@@ -99,7 +99,7 @@ class ValueLabels:
         tops = apart([y - height / 2 for y, _ in seen], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)
         left, width = axis.left(), axis.width()
         return [
-            ValueLabel(one.text, one.ground, one.ink, QRectF(left, place, width, height))
+            AxisLabel(one.text, one.ground, one.ink, QRectF(left, place, width, height))
             for (_, one), place in zip(seen, tops, strict=True)
             if place is not None
         ]
@@ -108,14 +108,14 @@ class ValueLabels:
 def _precision(pane: Pane) -> tuple[object, ...]:
     """Return what of the view values are written by, there."""
     view = pane.view
-    if pane.unit is Unit.NUMBER:
+    if pane.unit is ValueFormat.NUMBER:
         return pane.unit, decimals_of_values(view)
-    return pane.unit, view.base if pane.unit is Unit.PRICE and view.is_percent else None
+    return pane.unit, view.base if pane.unit is ValueFormat.PRICE and view.is_percent else None
 
 
 def _said(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _Said:
     ground = _ground(scene, study, output, value)
-    is_number = pane.unit is Unit.NUMBER
+    is_number = pane.unit is ValueFormat.NUMBER
     text = format_price(value, decimals_of_values(pane.view)) if is_number else value_text(scene, pane, value)
     return _Said(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
 
@@ -178,7 +178,7 @@ def _within(top: float, count: int, height: float, low: float, high: float) -> f
     return max(min(top, high - count * height), low)
 
 
-def changed_labels(before: Sequence[ValueLabel], after: Sequence[ValueLabel]) -> list[QRectF]:
+def changed_labels(before: Sequence[AxisLabel], after: Sequence[AxisLabel]) -> list[QRectF]:
     """Return what is to be painted where these labels follow those."""
     if len(before) == len(after) and all(one == other for one, other in zip(before, after, strict=True)):
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
-from widgets.chart.indicators.legend_entries import Entry
+from widgets.chart.indicators.legend_entries import LegendEntry
 from widgets.chart.indicators.study import Study
 from widgets.theme import icons
 from widgets.theme.palettes import Palette
@@ -48,7 +48,7 @@ class EntryButtons(QFrame):
         self.remove.clicked.connect(lambda: self.remove_requested.emit(self.key))
         self.hide()
 
-    def follow(self, entry: Entry | None, study: Study | None, palette: Palette) -> None:
+    def follow(self, entry: LegendEntry | None, study: Study | None, palette: Palette) -> None:
         """Stand beside that entry, or nowhere."""
         if entry is None or study is None:
             self.leave()

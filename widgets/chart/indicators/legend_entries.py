@@ -41,7 +41,7 @@ Run = tuple[str, QColor]
 
 
 @dataclass(slots=True)
-class Entry:
+class LegendEntry:
     """One study's texts from left to right, the first its name, and where they stand in the view's logical pixels."""
 
     key: str
@@ -60,18 +60,18 @@ class Entry:
         return rect.left(), rect.top(), rect.width(), *((text, colour.rgb()) for text, colour in self.runs)
 
 
-class Entries:
+class LegendEntries:
     """The entries of a scene; `refresh` after a change of what is read, `lay_out` after one of the panes."""
 
     def __init__(self, scene: Scene, studies: StudySet) -> None:
         self._scene, self._studies = scene, studies
-        self._entries: list[Entry] = []
+        self._entries: list[LegendEntry] = []
         self.price_rows = 0
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[LegendEntry]:
         return iter(self._entries)
 
-    def at(self, position: QPointF) -> Entry | None:
+    def at(self, position: QPointF) -> LegendEntry | None:
         """Return the entry there, or None."""
         return next((entry for entry in self._entries if entry.rect.contains(position)), None)
 
@@ -90,7 +90,7 @@ class Entries:
         for layer in pane.layers:
             if isinstance(layer, StudyLayer):
                 runs = self._runs(pane, layer.study, series, row)
-                self._entries.append(Entry(layer.study.key, pane.key, runs, QRectF()))
+                self._entries.append(LegendEntry(layer.study.key, pane.key, runs, QRectF()))
         self._lay_out(pane)
 
     def _runs(self, pane: Pane, study: Study, series: CandleSeries, row: int | None) -> list[Run]:
@@ -155,12 +155,12 @@ class Entries:
             self.price_rows = min(row + 1, _MOST_ROWS) if entries else 0
 
 
-class EntriesItem(SceneItem):
-    """Paints `Entries`, over everything else in the panes."""
+class LegendEntriesItem(SceneItem):
+    """Paints `LegendEntries`, over everything else in the panes."""
 
     title = "the indicators' names"
 
-    def __init__(self, scene: Scene, entries: Entries) -> None:
+    def __init__(self, scene: Scene, entries: LegendEntries) -> None:
         super().__init__(scene)
         self._entries = entries
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from app.market.indicators import Indicator, Place, matching
+from app.market.indicators import Indicator, Placement, matching
 from widgets.chart.indicators.study import Study
 from widgets.controls.labels import label
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, PickerList, RowDelegate, RowModel
@@ -21,10 +21,10 @@ from widgets.theme import icons, style
 
 REMOVE_PX = 40
 """How wide the part at the right of a row on the chart is where the cross stands that removes it."""
-_PLACES = {Place.PRICE: "over prices", Place.VOLUME: "over volume", Place.OWN: "own pane"}
+_PLACES = {Placement.PRICE: "over prices", Placement.VOLUME: "over volume", Placement.OWN: "own pane"}
 
 
-class Row(NamedTuple):
+class IndicatorRow(NamedTuple):
     """A study on the chart, or an indicator that can be added."""
 
     indicator: Indicator
@@ -47,13 +47,13 @@ class Row(NamedTuple):
         return f"{self.title}, {self.note}, {kind}"
 
 
-class IndicatorListModel(RowModel[Row]):
+class IndicatorListModel(RowModel[IndicatorRow]):
     """The indicators on the chart that match, and then all that match."""
 
-    def title(self, row: Row) -> str:
+    def title(self, row: IndicatorRow) -> str:
         return row.title
 
-    def spoken(self, row: Row) -> str:
+    def spoken(self, row: IndicatorRow) -> str:
         return row.spoken
 
 
@@ -66,7 +66,7 @@ class IndicatorDelegate(RowDelegate):
     """The row above which a line parts those on the chart from those to be added."""
 
     def paint_row(self, painter: QPainter, rect: QRect, index: Index) -> None:
-        row: Row = index.data(ROW_ROLE)
+        row: IndicatorRow = index.data(ROW_ROLE)
         if index.row() == self.first_to_add and index.row():
             painter.fillRect(rect.left(), rect.top() - 1, rect.width(), 2, QColor(self.palette.line))
         inner = rect.adjusted(12, style.px(5), -12, -style.px(5))
@@ -75,7 +75,7 @@ class IndicatorDelegate(RowDelegate):
             inner.adjust(16, 0, -REMOVE_PX + 8, 0)
         self._paint_texts(painter, inner, row)
 
-    def _paint_texts(self, painter: QPainter, inner: QRect, row: Row) -> None:
+    def _paint_texts(self, painter: QPainter, inner: QRect, row: IndicatorRow) -> None:
         top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
         painter.setFont(style.font())
         painter.setPen(QColor(self.palette.text))
@@ -141,8 +141,8 @@ class IndicatorPicker(ListPicker):
         """Show what matches now, those on the chart first."""
         text, row = self.edit.text(), self.list.currentIndex().row()
         found = matching(text)
-        on_chart = [Row(study.indicator, study) for study in self._studies() if study.indicator in found]
-        self._show_rows([*on_chart, *(Row(one) for one in found)], "")
+        on_chart = [IndicatorRow(study.indicator, study) for study in self._studies() if study.indicator in found]
+        self._show_rows([*on_chart, *(IndicatorRow(one) for one in found)], "")
         self._delegate.first_to_add = len(on_chart)
         self._select(len(on_chart) if text and found else min(max(row, 0), self.model.rowCount() - 1))
         self._show_hint()
@@ -153,7 +153,7 @@ class IndicatorPicker(ListPicker):
         self._show_hint()
 
     def _show_hint(self) -> None:
-        row: Row | None = self._current()
+        row: IndicatorRow | None = self._current()
         if self._refusal:
             self.hint.setText(self._refusal)
         elif row is None:
@@ -169,7 +169,7 @@ class IndicatorPicker(ListPicker):
 
     def _choose(self) -> None:
         self._refusal = ""
-        row: Row | None = self._current()
+        row: IndicatorRow | None = self._current()
         if row is None:
             return
         if row.study is not None:
@@ -186,7 +186,7 @@ class IndicatorPicker(ListPicker):
             self.edit.selectAll()
 
     def _remove(self, index: Index) -> None:
-        row: Row | None = index.data(ROW_ROLE)
+        row: IndicatorRow | None = index.data(ROW_ROLE)
         if row is not None and row.study is not None:
             self.remove_requested.emit(row.study.key)
             self.refresh()
@@ -217,7 +217,7 @@ class _List(PickerList):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
-        row: Row | None = index.data(ROW_ROLE)
+        row: IndicatorRow | None = index.data(ROW_ROLE)
         on_cross = event.position().x() >= self.viewport().width() - REMOVE_PX
         if row is not None and row.study is not None and on_cross:
             self.remove_clicked.emit(index)

@@ -22,7 +22,7 @@ from app.market.indicators import Parameter
 from app.market.indicators.definition import Setting
 from widgets.chart.indicators.study import Study
 from widgets.controls.labels import label
-from widgets.controls.popup import Overlay
+from widgets.controls.popup import Popup
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
@@ -64,7 +64,7 @@ class ColourButton(QPushButton):
         dialog.open()
 
 
-class SettingsPanel(Overlay):
+class SettingsPanel(Popup):
     """
     One study's settings.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from PySide6.QtGui import QColor
 
-from app.market.indicators import Indicator, Place, find
+from app.market.indicators import Indicator, Placement, find
 from app.market.indicators.definition import Setting
 from app.market.indicators.values import IndicatorValues
 from widgets.chart.model.pane_layout import PRICE, VOLUME
@@ -66,7 +66,7 @@ class Study:
     @property
     def has_pane(self) -> bool:
         """Whether it stands in a pane of its own."""
-        return self.indicator.place is Place.OWN
+        return self.indicator.place is Placement.OWN
 
     def colour_of(self, palette: Palette, output: str) -> QColor:
         """Return the colour of an output in that theme."""
@@ -118,7 +118,7 @@ class StudySet:
         """Return the study of that key, or None."""
         return next((study for study in self._studies if study.key == key), None)
 
-    def at(self, place: Place) -> list[Study]:
+    def at(self, place: Placement) -> list[Study]:
         """Return those that stand there."""
         return [study for study in self._studies if study.indicator.place is place]
 

@@ -11,10 +11,10 @@ from app.market.indicators import Shape
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.indicators.study import Study
 from widgets.chart.painting.device_pixels import mixed
-from widgets.chart.scales.value_scale import ValueView
+from widgets.chart.scales.value_scale import ValueScale
 
 if TYPE_CHECKING:
-    from widgets.chart.painting.pane import Window
+    from widgets.chart.painting.pane import VisibleBars
     from widgets.chart.painting.pane_brush import PaneBrush
 
 _LINE_PX = 1.5
@@ -24,7 +24,7 @@ _BAND_SHARE = 0.07
 class StudyLayer:
     """A `Layer` of one study. ``view``: the axis that it is drawn on, where that is not the pane's."""
 
-    def __init__(self, study: Study, view: ValueView | None = None) -> None:
+    def __init__(self, study: Study, view: ValueScale | None = None) -> None:
         self.study = study
         self._view = view
         self._bars: dict[str, BarColumns] = {}
@@ -39,7 +39,7 @@ class StudyLayer:
         """Whether its values can be read on the pane's axis."""
         return self._view is None
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         values = self.study.values
         if not self.study.is_hidden:
             values.follow(series)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 
 from app.market.series.series import CandleSeries
-from widgets.chart.interaction.readout import Reader
+from widgets.chart.interaction.readout import Readout
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
 
@@ -36,10 +36,10 @@ class FocusFrame(QWidget):
         painter.end()
 
 
-class ChartAccess(QObject):
+class ChartAccessibility(QObject):
     """Watches the canvas's focus: the frame is there while it came by the keyboard, until the mouse is used."""
 
-    def __init__(self, canvas: ChartCanvas, scene: Scene, reader: Reader) -> None:
+    def __init__(self, canvas: ChartCanvas, scene: Scene, reader: Readout) -> None:
         super().__init__(canvas)
         self._canvas, self._scene, self._reader = canvas, scene, reader
         self.frame = FocusFrame(canvas)

@@ -17,18 +17,18 @@ from widgets.chart.interaction.menus import (
 )
 from widgets.chart.interaction.view_part import ViewPart
 from widgets.chart.model.chart_style import ChartStyle, TimeStyle
-from widgets.chart.model.pane_layout import Arrangement
+from widgets.chart.model.pane_layout import PaneLayout
 
 
-class Looks(ViewPart):
+class Appearance(ViewPart):
     """The look of a `ChartView`."""
 
     @property
-    def arrangement(self) -> Arrangement:
+    def arrangement(self) -> PaneLayout:
         """Which panes there are, from top to bottom, and how high."""
         return self._panes.arrangement
 
-    def set_arrangement(self, arrangement: Arrangement) -> None:
+    def set_arrangement(self, arrangement: PaneLayout) -> None:
         """Make these the panes."""
         self._panes.arrange(arrangement)
         self._resized()
@@ -71,7 +71,7 @@ class Looks(ViewPart):
 
     def restore_look(self, values: Mapping[str, Any]) -> None:
         """Take what `look_values` gave; whatever makes no sense is as usual."""
-        self._panes.restore(Arrangement.from_values(values.get("panes")), values.get("indicators"))
+        self._panes.restore(PaneLayout.from_values(values.get("panes")), values.get("indicators"))
         self._scene.magnet = values.get("magnet") is True
         self.set_time_style(TimeStyle.from_values(values.get("times")))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))

@@ -76,13 +76,13 @@ PIXELS_PER_NOTCH = 60.0
 
 
 @dataclass(slots=True)
-class Turn:
+class WheelTurn:
     """What two fingers are doing; ``pans`` is None before they have moved."""
 
     pans: bool | None = None
 
 
-def read_wheel(event: QWheelEvent, turn: Turn) -> tuple[float, float]:
+def read_wheel(event: QWheelEvent, turn: WheelTurn) -> tuple[float, float]:
     """
     Return logical pixels to pan to the right, and notches to zoom in by; one of them is 0.
 
@@ -101,7 +101,7 @@ def read_wheel(event: QWheelEvent, turn: Turn) -> tuple[float, float]:
     return (x, 0.0) if pans else (0.0, y / PIXELS_PER_NOTCH)
 
 
-def _pans(phase: Qt.ScrollPhase, x: float, y: float, turn: Turn) -> bool:
+def _pans(phase: Qt.ScrollPhase, x: float, y: float, turn: WheelTurn) -> bool:
     sideways = abs(x) > abs(y)
     if phase == Qt.ScrollPhase.NoScrollPhase:
         return sideways
@@ -149,7 +149,7 @@ class Gestures:
         self._separator: int | None = None
         self._band_from: QPointF | None = None
         self._band = RubberBand(canvas)
-        self._turn = Turn()
+        self._turn = WheelTurn()
         self._pinching = Pinching(canvas.viewport(), self._pinch, chart.fit)
         canvas.pressed.connect(self._press)
         canvas.dragged.connect(self._drag)

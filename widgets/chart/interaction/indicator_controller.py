@@ -13,7 +13,7 @@ from app.market.errors import UsageError
 from app.market.indicators import find
 from app.market.series.series import Bar, CandleSeries
 from widgets.chart.indicators.entry_buttons import EntryButtons
-from widgets.chart.indicators.legend_entries import Entries, EntriesItem
+from widgets.chart.indicators.legend_entries import LegendEntries, LegendEntriesItem
 from widgets.chart.indicators.picker import IndicatorPicker
 from widgets.chart.indicators.settings_panel import SettingsPanel
 from widgets.chart.indicators.study import Study
@@ -21,13 +21,13 @@ from widgets.chart.interaction.view_part import ViewPart
 from widgets.keys import key_text
 
 
-class Studying(ViewPart):
+class IndicatorController(ViewPart):
     """The studies of a `ChartView`."""
 
     def _begin_studying(self) -> None:
         """Make what is needed for studies; the other parts must be there."""
-        self._entries = Entries(self._scene, self._panes.studies)
-        self._canvas.add_item(EntriesItem(self._scene, self._entries))
+        self._entries = LegendEntries(self._scene, self._panes.studies)
+        self._canvas.add_item(LegendEntriesItem(self._scene, self._entries))
         self._entry_buttons = EntryButtons(self._canvas)
         self._picker: IndicatorPicker | None = None
         self._settings_panel: SettingsPanel | None = None

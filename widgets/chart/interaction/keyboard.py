@@ -12,7 +12,7 @@ from PySide6.QtGui import QKeyEvent
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.keys import command_of
 
 _ZOOM = 1.15
@@ -55,8 +55,8 @@ class Keyboard:
             "latest": chart.follow_latest,
             "back": chart.go_back,
             "forward": chart.go_forward,
-            "log": partial(self._toggle_scale, Scale.LOG),
-            "percent": partial(self._toggle_scale, Scale.PERCENT),
+            "log": partial(self._toggle_scale, ScaleMode.LOG),
+            "percent": partial(self._toggle_scale, ScaleMode.PERCENT),
             "invert": self._invert,
             "taller": partial(self._on_axis, partial(chart.stretch, factor=1 / _ZOOM)),
             "flatter": partial(self._on_axis, partial(chart.stretch, factor=_ZOOM)),
@@ -83,9 +83,9 @@ class Keyboard:
     def _pan(self, chart: Steerable, share: float) -> None:
         chart.step(self._scene.time.width_px * share)
 
-    def _toggle_scale(self, scale: Scale) -> None:
+    def _toggle_scale(self, scale: ScaleMode) -> None:
         style = self._panes.style
-        self._panes.change_style(replace(style, scale=Scale.LINEAR if style.scale is scale else scale))
+        self._panes.change_style(replace(style, scale=ScaleMode.LINEAR if style.scale is scale else scale))
 
     def _invert(self) -> None:
         self._panes.change_style(replace(self._panes.style, inverted=not self._panes.style.inverted))

@@ -12,14 +12,14 @@ from PySide6.QtGui import QActionGroup, QGuiApplication
 from PySide6.QtWidgets import QMenu
 
 from app.market.series.series import CandleSeries
-from widgets.chart.model.chart_style import Kind, TimeStyle
+from widgets.chart.model.chart_style import PriceStyle, TimeStyle
 from widgets.chart.model.clipboard_text import candle_as_text, price_as_text, time_as_text
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import bar_at
 from widgets.chart.panes.pane_set import TITLES, PaneSet
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.keys import key_text
 
 
@@ -113,13 +113,13 @@ def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
 def fill_kind_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add the kinds in which prices are drawn."""
     chosen = panes.style.kind
-    _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, kind=kind)) for kind in Kind])
+    _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, kind=kind)) for kind in PriceStyle])
 
 
 def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add how the price axis spreads values."""
     style = panes.style
-    scales = ((Scale.LINEAR, ""), (Scale.LOG, _keys("log")), (Scale.PERCENT, _keys("percent")))
+    scales = ((ScaleMode.LINEAR, ""), (ScaleMode.LOG, _keys("log")), (ScaleMode.PERCENT, _keys("percent")))
     _choices(
         menu,
         [

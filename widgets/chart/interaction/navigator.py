@@ -12,7 +12,7 @@ from widgets.chart.model.view_history import ViewHistory, ViewState
 from widgets.chart.scales.time_scale import DEFAULT_BAR_PX, position_of
 
 
-class Moving(ViewPart):
+class Navigator(ViewPart):
     """The movements of a `ChartView`; each has the next frame paint what it changes."""
 
     _views: ViewHistory

@@ -23,7 +23,7 @@ from widgets.chart.panes.dirty_regions import crosshair_rects
 from widgets.view_values import GapBand
 
 
-class Reader:
+class Readout:
     """Reads one scene; ``moved`` is called with the bar under the crosshair, or None, when that is another."""
 
     def __init__(self, scene: Scene, canvas: ChartCanvas, moved: Callable[[Bar | None], object]) -> None:

@@ -8,13 +8,13 @@ from PySide6.QtCore import QPointF, SignalInstance
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.market.series.series import CandleSeries
-from widgets.chart.interaction.readout import Reader
-from widgets.chart.model.follow_latest import Follower
-from widgets.chart.model.kinetic_scroll import Glide
+from widgets.chart.interaction.readout import Readout
+from widgets.chart.model.follow_latest import FollowLatest
+from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.frame_timer import FrameTimer
 from widgets.chart.painting.scene import Scene
-from widgets.chart.panes.dirty_regions import Repainter
+from widgets.chart.panes.dirty_regions import DirtyRegions
 from widgets.chart.panes.pane_set import PaneSet
 
 
@@ -28,11 +28,11 @@ class ViewPart:
     _scene: Scene
     _panes: PaneSet
     _canvas: ChartCanvas
-    _reader: Reader
-    _repainter: Repainter
+    _reader: Readout
+    _repainter: DirtyRegions
     _frames: FrameTimer
-    _follower: Follower
-    _glide: Glide
+    _follower: FollowLatest
+    _glide: KineticScroll
     _series: CandleSeries | None
     following_changed: SignalInstance
     look_changed: SignalInstance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import UTC_ZONE, Zone, zone_named
 
 
@@ -29,7 +29,7 @@ class TimeStyle:
         return cls(zone_named(known.get("zone")), known.get("days shaded") is True)
 
 
-class Kind(Enum):
+class PriceStyle(Enum):
     """How prices are drawn; the value is what a file remembers."""
 
     CANDLES = "candles"
@@ -42,7 +42,7 @@ class Kind(Enum):
     @property
     def title(self) -> str:
         """What the user reads."""
-        return {Kind.BARS: "OHLC bars", Kind.HEIKIN_ASHI: "Heikin-Ashi"}.get(self, self.value.capitalize())
+        return {PriceStyle.BARS: "OHLC bars", PriceStyle.HEIKIN_ASHI: "Heikin-Ashi"}.get(self, self.value.capitalize())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class ChartStyle:
     direction. ``labels``: what indicators say last stands on the axes.
     """
 
-    kind: Kind = Kind.CANDLES
-    scale: Scale = Scale.LINEAR
+    kind: PriceStyle = PriceStyle.CANDLES
+    scale: ScaleMode = ScaleMode.LINEAR
     inverted: bool = False
     underlaid: bool = False
     takers: bool = False
@@ -75,10 +75,10 @@ class ChartStyle:
     def from_values(cls, values: object) -> ChartStyle:
         """Return what `to_values` gave; whatever makes no sense is as usual."""
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-        kinds, scales = {kind.value: kind for kind in Kind}, {scale.value: scale for scale in Scale}
+        kinds, scales = {kind.value: kind for kind in PriceStyle}, {scale.value: scale for scale in ScaleMode}
         return cls(
-            kind=kinds.get(_text(known.get("kind")), Kind.CANDLES),
-            scale=scales.get(_text(known.get("scale")), Scale.LINEAR),
+            kind=kinds.get(_text(known.get("kind")), PriceStyle.CANDLES),
+            scale=scales.get(_text(known.get("scale")), ScaleMode.LINEAR),
             inverted=known.get("inverted") is True,
             underlaid=known.get("volume underlaid") is True,
             takers=known.get("volume by takers") is True,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.series.change_log import Span
-from app.market.series.columns import Columns
-from app.market.series.detail_levels import Pyramid
+from app.market.series.columns import SeriesColumns
+from app.market.series.detail_levels import DetailLevels
 from app.market.series.series import BarColumns, CandleSeries
 
 Values = NDArray[np.float64]
@@ -77,8 +77,8 @@ class DerivedBars:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._columns = Columns(_COLUMNS)
-        self._pyramid = Pyramid(self._columns)
+        self._columns = SeriesColumns(_COLUMNS)
+        self._pyramid = DetailLevels(self._columns)
         self._series: CandleSeries | None = None
         self._revision = -1
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from widgets.chart.scales.time_scale import TimeView
+from widgets.chart.scales.time_scale import TimeScale
 
 
 @dataclass(slots=True)
-class Follower:
+class FollowLatest:
     """
-    Moves a `TimeView` on with the latest candle while ``is_on``; else nothing that arrives moves it.
+    Moves a `TimeScale` on with the latest candle while ``is_on``; else nothing that arrives moves it.
 
     ``last_slot`` is the latest candle of the series shown, None before it has one.
     """
@@ -23,7 +23,7 @@ class Follower:
         """Begin with another series."""
         self.last_slot = self._asked_before = None
 
-    def keep_up(self, time: TimeView, last: int) -> None:
+    def keep_up(self, time: TimeScale, last: int) -> None:
         """Take note that ``last`` is the latest candle now, and move on with it."""
         if self.is_on:
             if self.last_slot is None:
@@ -33,7 +33,7 @@ class Follower:
                 time.right += last - self.last_slot
         self.last_slot = last
 
-    def wants_older(self, time: TimeView) -> bool:
+    def wants_older(self, time: TimeScale) -> bool:
         """Return whether the view came within about a screen of the first bar: once for each first bar."""
         if self.last_slot is None or time.left - time.first >= time.span or self._asked_before == time.first:
             return False

@@ -11,7 +11,7 @@ _LEAST_PX_S, _MOST_PX_S = 120.0, 12_000.0  # what was slower was put down, not t
 _RESTING_PX_S = 12.0
 
 
-class Glide:
+class KineticScroll:
     """Takes a drag's steps, then gives those after its end. Times are seconds of a clock that never jumps."""
 
     def __init__(self) -> None:

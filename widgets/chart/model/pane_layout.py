@@ -1,7 +1,7 @@
 """
 Which panes the chart has, from top to bottom, and how high each is. Pure.
 
-An `Arrangement` is a value: every change returns another. Heights are shares of the whole, so that they outlive a
+An `PaneLayout` is a value: every change returns another. Heights are shares of the whole, so that they outlive a
 resize; `heights` makes pixels of them. The price pane is always there.
 """
 
@@ -25,7 +25,7 @@ class PaneShare(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrangement:
+class PaneLayout:
     """Panes from top to bottom, each key once, among them ``"price"``."""
 
     panes: tuple[PaneShare, ...] = (PaneShare(PRICE, 1 - VOLUME_SHARE), PaneShare(VOLUME, VOLUME_SHARE))
@@ -38,20 +38,20 @@ class Arrangement:
         """Return a pane's place from the top. Raises ValueError where there is none of that key."""
         return self.keys.index(key)
 
-    def with_pane(self, key: str, share: float = VOLUME_SHARE) -> Arrangement:
+    def with_pane(self, key: str, share: float = VOLUME_SHARE) -> PaneLayout:
         """Return one with that pane below the others, ``share`` of the whole high; unchanged where it is there."""
         if key in self.keys or len(self.panes) >= _MOST_PANES:
             return self
         taken = sum(pane.share for pane in self.panes)
         return replace(self, panes=(*self.panes, PaneShare(key, taken * share / (1 - share))))
 
-    def without(self, key: str) -> Arrangement:
+    def without(self, key: str) -> PaneLayout:
         """Return one without that pane; the price pane stays."""
         if key == PRICE:
             return self
         return replace(self, panes=tuple(pane for pane in self.panes if pane.key != key))
 
-    def moved(self, key: str, by: int) -> Arrangement:
+    def moved(self, key: str, by: int) -> PaneLayout:
         """Return one with that pane ``by`` places further down, as far as there are places."""
         at, panes = self.index(key), list(self.panes)
         pane = panes.pop(at)
@@ -76,7 +76,7 @@ class Arrangement:
         edges = [round(sum(exact[: at + 1])) for at in range(len(exact) - 1)] + [int(room)]
         return [edge - before for before, edge in zip([0, *edges[:-1]], edges, strict=True)]
 
-    def dragged(self, at: int, by_px: float, total_px: int) -> Arrangement:
+    def dragged(self, at: int, by_px: float, total_px: int) -> PaneLayout:
         """Return one whose edge below pane ``at`` is ``by_px`` lower, as far as both panes beside it keep a height."""
         heights = self.heights(total_px)
         if not 0 <= at < len(heights) - 1 or min(heights) < 1:
@@ -88,7 +88,7 @@ class Arrangement:
         panes = (pane._replace(share=share) for pane, share in zip(self.panes, shares, strict=True))
         return replace(self, panes=tuple(panes))
 
-    def grown(self, key: str, by_px: float, total_px: int) -> Arrangement:
+    def grown(self, key: str, by_px: float, total_px: int) -> PaneLayout:
         """Return one with that pane ``by_px`` higher, at the cost of the one above it; the top one's: of that below."""
         at = self.index(key)
         return self.dragged(at - 1, -by_px, total_px) if at else self.dragged(0, by_px, total_px)
@@ -99,7 +99,7 @@ class Arrangement:
         return [{"pane": pane.key, "share": max(round(pane.share / whole, 6), 1e-6)} for pane in self.panes]
 
     @classmethod
-    def from_values(cls, values: object) -> Arrangement:
+    def from_values(cls, values: object) -> PaneLayout:
         """Return what `to_values` gave; what is no arrangement, or lacks the price, is the usual one."""
         if not isinstance(values, Sequence):
             return cls()

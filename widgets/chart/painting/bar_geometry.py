@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRect
 
 from app.market.series.series import BarColumns
-from widgets.chart.scales.value_scale import ValueView
+from widgets.chart.scales.value_scale import ValueScale
 
 Pixels = NDArray[np.int32]
 _TOUCHING_PX = 2.0
@@ -22,7 +22,7 @@ _BODY_SHARE = 0.82
 _OUTSIDE_PX = 4
 
 
-class Columns(NamedTuple):
+class BarEdges(NamedTuple):
     """Where bars stand, both ends inclusive."""
 
     body_left: Pixels
@@ -36,26 +36,26 @@ class Columns(NamedTuple):
         return self.body_left is self.wick_left
 
 
-def bar_columns(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_px: int) -> Columns:
+def bar_columns(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_px: int) -> BarEdges:
     """Return the columns of ``bars`` in a pane that begins at slot position ``left``, with ``slot_px`` to a slot."""
     start = pane.left() + (bars.slot - (left + 0.5)) * slot_px
     if bars.span > 1 or slot_px < _TOUCHING_PX:
         first = np.floor(start).astype(np.int32)
         end = np.maximum(np.floor(start + bars.span * slot_px).astype(np.int32) - 1, first)
-        return Columns(first, end, first, end)
+        return BarEdges(first, end, first, end)
     wick_px = min(line_px, max(1, int(slot_px / 4)))
     beside = max(0, int((slot_px * _BODY_SHARE - wick_px) / 2))
     wick_left = np.floor(start + (slot_px - wick_px) / 2 + 0.5).astype(np.int32)
     wick_right = wick_left + np.int32(wick_px - 1)
-    return Columns(wick_left - np.int32(beside), wick_right + np.int32(beside), wick_left, wick_right)
+    return BarEdges(wick_left - np.int32(beside), wick_right + np.int32(beside), wick_left, wick_right)
 
 
-def middles(columns: Columns) -> NDArray[np.float64]:
+def middles(columns: BarEdges) -> NDArray[np.float64]:
     """Return the bars' middles, as positions between pixels."""
     return (columns.wick_left + columns.wick_right + 1) / 2.0
 
 
-def rows_of(values: NDArray[np.float64], view: ValueView, pane: QRect) -> Pixels:
+def rows_of(values: NDArray[np.float64], view: ValueScale, pane: QRect) -> Pixels:
     """Return the rows of values; kept close to the pane. NaN has none: do not ask."""
     rows = view.shares_of(values)
     rows *= pane.height()

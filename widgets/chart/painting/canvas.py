@@ -30,7 +30,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
 from widgets.chart.painting.axes import TimeAxis, ValueAxis
-from widgets.chart.painting.chart_overlay import Overlay
+from widgets.chart.painting.chart_overlay import ChartOverlay
 from widgets.chart.painting.device_pixels import DevicePixels
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.panes_item import PanesItem
@@ -85,7 +85,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         self._boxes: dict[str, pg.ViewBox] = {}
         self._items: tuple[SceneItem, ...] = (
             PanesItem(scene),
-            Overlay(scene),
+            ChartOverlay(scene),
             ValueAxis(scene),
             TimeAxis(scene),
         )

@@ -35,7 +35,7 @@ def title_middle(pane: Pane) -> float:
     return (LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX) * pane.scale
 
 
-class Overlay(SceneItem):
+class ChartOverlay(SceneItem):
     """One item over both panes."""
 
     title = "the crosshair and the legend"

@@ -9,14 +9,14 @@ from app.market.interval import Interval
 from widgets.chart.painting.device_pixels import DevicePixels
 from widgets.chart.painting.scene import Scene
 from widgets.chart.scales.time_marks import day_edges
-from widgets.chart.scales.time_scale import TimeView
+from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.zones import Zone
 
 _DAY_S = 86_400
 _NARROWEST_DAY_PX = 12.0
 
 
-def day_bands(interval: Interval, time: TimeView, zone: Zone) -> list[tuple[float, float]]:
+def day_bands(interval: Interval, time: TimeScale, zone: Zone) -> list[tuple[float, float]]:
     """Return from where to where the shaded days in view reach, as slot positions; the same days wherever one pans."""
     if interval.months or interval.seconds >= _DAY_S:
         return []

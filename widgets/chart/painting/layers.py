@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from app.market.series.series import CandleSeries
-from widgets.chart.model.chart_style import Kind
+from widgets.chart.model.chart_style import PriceStyle
 from widgets.chart.model.derived_bars import DerivedBars, closes_only, heikin_ashi
-from widgets.chart.painting.pane import Window
+from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.price_styles import groups, paint_area, paint_bars, paint_candles, paint_hollow, paint_line
 from widgets.chart.painting.scene import NO_BARS
-from widgets.chart.scales.value_scale import ValueView, volume_top
+from widgets.chart.scales.value_scale import ValueScale, volume_top
 
-_RULES = {Kind.HEIKIN_ASHI: heikin_ashi, Kind.LINE: closes_only, Kind.AREA: closes_only}
+_RULES = {PriceStyle.HEIKIN_ASHI: heikin_ashi, PriceStyle.LINE: closes_only, PriceStyle.AREA: closes_only}
 _PAINTS = {
-    Kind.CANDLES: paint_candles,
-    Kind.HOLLOW: paint_hollow,
-    Kind.BARS: paint_bars,
-    Kind.HEIKIN_ASHI: paint_candles,
-    Kind.LINE: paint_line,
-    Kind.AREA: paint_area,
+    PriceStyle.CANDLES: paint_candles,
+    PriceStyle.HOLLOW: paint_hollow,
+    PriceStyle.BARS: paint_bars,
+    PriceStyle.HEIKIN_ASHI: paint_candles,
+    PriceStyle.LINE: paint_line,
+    PriceStyle.AREA: paint_area,
 }
 _UNDERLAID_HEIGHT = 6.0  # of volume behind prices: this part of the pane
 
@@ -31,21 +31,21 @@ class PriceBars:
     def __init__(self) -> None:
         self._bars = NO_BARS
         self._derived: DerivedBars | None = None
-        self._kind = Kind.CANDLES
+        self._kind = PriceStyle.CANDLES
 
-    def set_kind(self, kind: Kind) -> None:
+    def set_kind(self, kind: PriceStyle) -> None:
         """Draw them so from the next frame on."""
         if kind is not self._kind:
             self._kind = kind
             self._derived = DerivedBars(_RULES[kind]) if kind in _RULES else None
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         # From a bar before on: a line comes from there, and a hollow candle's colour.
         first = window.first_slot - window.bars.span
         if self._derived is not None:
             self._derived.follow(series)
             self._bars = self._derived.bars_between(first, window.last_slot + window.bars.span, window.level)
-        elif self._kind is Kind.HOLLOW:
+        elif self._kind is PriceStyle.HOLLOW:
             self._bars = series.bars_between(first, window.last_slot, window.level)
         else:
             self._bars = window.bars
@@ -59,7 +59,7 @@ class PriceBars:
 
     def paint(self, brush: PaneBrush) -> None:
         # Else the bar before counts: for the colour of a hollow candle, for where a line comes from.
-        each_alone = self._kind in (Kind.CANDLES, Kind.HEIKIN_ASHI, Kind.BARS)
+        each_alone = self._kind in (PriceStyle.CANDLES, PriceStyle.HEIKIN_ASHI, PriceStyle.BARS)
         bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
         _PAINTS[self._kind](brush, bars)
 
@@ -76,14 +76,14 @@ class Volume:
     def __init__(self, *, underlaid: bool = False) -> None:
         self.takers = False
         self._bars = NO_BARS
-        self._view = ValueView(grounded=True) if underlaid else None
+        self._view = ValueScale(grounded=True) if underlaid else None
 
     @property
-    def view(self) -> ValueView | None:
+    def view(self) -> ValueScale | None:
         """Its own axis, where it stands behind the prices."""
         return self._view
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         self._bars = window.bars
         if self._view is not None:
             self._view.high = volume_top(self._bars) * _UNDERLAID_HEIGHT

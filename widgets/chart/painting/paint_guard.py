@@ -2,8 +2,8 @@
 What is drawn may fail without taking the rest along.
 
 An exception that leaves a paint() comes out of whatever painted, as ``grab()`` does, or ends the process where that is
-Qt itself. So each part of the chart, a pane's layer or an item, is read and painted through a `Guard`: one that raises
-is logged once, left out, and tried again when the data have changed or the chart is laid out anew.
+Qt itself. So each part of the chart, a pane's layer or an item, is read and painted through a `PaintGuard`: one that
+raises is logged once, left out, and tried again when the data have changed or the chart is laid out anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 logger = logging.getLogger(__name__)
 
 
-class Guard:
+class PaintGuard:
     """
     Calls what reads and paints the parts of one chart. A part's ``title`` is what the user reads of it.
 

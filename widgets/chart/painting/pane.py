@@ -13,15 +13,15 @@ from PySide6.QtGui import QColor
 
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.model.legend import Piece
-from widgets.chart.painting.paint_guard import Guard
+from widgets.chart.painting.paint_guard import PaintGuard
 from widgets.chart.scales.value_marks import ValueTick
-from widgets.chart.scales.value_scale import Margins, ValueView
+from widgets.chart.scales.value_scale import Margins, ValueScale
 
 if TYPE_CHECKING:
     from widgets.chart.painting.pane_brush import PaneBrush
 
 
-class Window(NamedTuple):
+class VisibleBars(NamedTuple):
     """What is in view: these slots, both inclusive, 2**``level`` of them to a bar, and the series' bars there."""
 
     first_slot: int
@@ -30,7 +30,7 @@ class Window(NamedTuple):
     bars: BarColumns
 
 
-class ValueLabel(NamedTuple):
+class AxisLabel(NamedTuple):
     """What stands on a pane's axis at a value: a text on a ground; ``rect`` in the view's logical pixels."""
 
     text: str
@@ -39,7 +39,7 @@ class ValueLabel(NamedTuple):
     rect: QRectF
 
 
-class Unit(Enum):
+class ValueFormat(Enum):
     """How the values of a pane are written."""
 
     PRICE = "price"
@@ -59,7 +59,7 @@ class Layer(Protocol):
     @property
     def title(self) -> str: ...
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         """Read what is in view; ``height_px`` is the pane's height in logical pixels."""
 
     def extent(self) -> tuple[float, float] | None:
@@ -81,16 +81,16 @@ class Pane:
     """
 
     key: str
-    unit: Unit
+    unit: ValueFormat
     margins: Margins
     layers: list[Layer]
     tick_px: float
-    view: ValueView = field(default_factory=ValueView)
+    view: ValueScale = field(default_factory=ValueScale)
     rect: QRectF = field(default_factory=QRectF)
     scale: float = 1.0
     ticks: list[ValueTick] = field(default_factory=list)
     tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far down the ticks stand
-    labels: list[ValueLabel] = field(default_factory=list)
+    labels: list[AxisLabel] = field(default_factory=list)
     title: list[Piece] = field(default_factory=list)
 
     def y_of(self, value: float) -> float:
@@ -106,7 +106,7 @@ class Pane:
     def value_at(self, y: float) -> float:
         return self.view.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))
 
-    def look(self, series: CandleSeries, window: Window, least: float, guard: Guard) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, least: float, guard: PaintGuard) -> None:
         """Let the layers read what is in view, and fit the axis to it; ``least``: the lowest height in value."""
         extents: list[tuple[float, float]] = []
         for layer in self.layers:
@@ -115,7 +115,9 @@ class Pane:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
             self.view.fit(low, high, self.rect.height(), self.margins.scaled(self.scale), least)
 
-    def _read(self, layer: Layer, series: CandleSeries, window: Window, extents: list[tuple[float, float]]) -> None:
+    def _read(
+        self, layer: Layer, series: CandleSeries, window: VisibleBars, extents: list[tuple[float, float]]
+    ) -> None:
         layer.look(series, window, self.rect.height())
         extent = layer.extent()
         if extent is not None:

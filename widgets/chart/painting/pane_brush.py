@@ -18,10 +18,10 @@ from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF
 
 from app.market.series.series import BarColumns
-from widgets.chart.painting.bar_geometry import Columns, Pixels, bar_columns, middles, rows_of
+from widgets.chart.painting.bar_geometry import BarEdges, Pixels, bar_columns, middles, rows_of
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, stroke
 from widgets.chart.painting.scene import Scene
-from widgets.chart.scales.value_scale import ValueView
+from widgets.chart.scales.value_scale import ValueScale
 
 Values = NDArray[np.float64]
 _REACH_PX = 2  # that far a bar may stand out of its place
@@ -37,14 +37,14 @@ class PaneBrush:
     """
 
     def __init__(
-        self, painter: QPainter, pixels: DevicePixels, scene: Scene, view: ValueView, area: QRect, buffer: RectBuffer
+        self, painter: QPainter, pixels: DevicePixels, scene: Scene, view: ValueScale, area: QRect, buffer: RectBuffer
     ) -> None:
         self._painter, self._buffer, self._view = painter, buffer, view
         self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
         self.palette = scene.palette
         self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
         self._scene = scene
-        self._columns: tuple[tuple[int, ...], Columns] | None = None
+        self._columns: tuple[tuple[int, ...], BarEdges] | None = None
         self._pane = QRectF(
             0, (area.top() - pixels.dy) / self.scale, scene.layout.panes.width(), area.height() / self.scale
         )
@@ -101,7 +101,7 @@ class PaneBrush:
         )
         return min(one, other), max(one, other)
 
-    def columns(self, bars: BarColumns) -> Columns:
+    def columns(self, bars: BarColumns) -> BarEdges:
         """Return where these bars stand, left to right; the same for all that is drawn of them, which is one series."""
         slots = bars.slot
         stretch = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
@@ -109,7 +109,7 @@ class PaneBrush:
             self._columns = stretch, bar_columns(bars, self._left, self.area, self._slot_px, self.line)
         return self._columns[1]
 
-    def rows(self, values: Values, view: ValueView | None = None) -> Pixels:
+    def rows(self, values: Values, view: ValueScale | None = None) -> Pixels:
         """Return how far down values stand, on the pane's axis or on another."""
         return rows_of(values, view or self._view, self.area)
 
@@ -129,7 +129,7 @@ class PaneBrush:
         *,
         base: float = 0.0,
         where: NDArray[np.bool_] | None = None,
-        view: ValueView | None = None,
+        view: ValueScale | None = None,
     ) -> None:
         """
         Draw a column from ``base`` to each value (of the bars ``where``), as wide as a candle's body.
@@ -140,7 +140,7 @@ class PaneBrush:
         self.fill(colour, rects[shown if where is None else shown & where])
 
     def column_rects(
-        self, bars: BarColumns, values: Values, *, base: float = 0.0, view: ValueView | None = None
+        self, bars: BarColumns, values: Values, *, base: float = 0.0, view: ValueScale | None = None
     ) -> tuple[Pixels, NDArray[np.bool_]]:
         """Return the rectangles of columns, for `fill`, and which of them are to be drawn: see `columns_from`."""
         shown, columns = np.isfinite(values) & (values != base), self.columns(bars)
@@ -158,7 +158,7 @@ class PaneBrush:
         bars: BarColumns,
         width_px: float = 1.5,
         *,
-        view: ValueView | None = None,
+        view: ValueScale | None = None,
         begins: NDArray[np.bool_] | None = None,
     ) -> None:
         """
@@ -218,12 +218,12 @@ class PaneBrush:
     def _closed(self, xs: Values, tops: Values, floors: Values) -> QPolygonF:
         return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))
 
-    def _exact_rows(self, values: Values, view: ValueView | None = None) -> Values:
+    def _exact_rows(self, values: Values, view: ValueScale | None = None) -> Values:
         """Return rows that are not rounded, kept near the pane: Qt's strokes suffer far away from it."""
         height = self.area.height()
         return self.area.top() + np.clip((view or self._view).shares_of(values), -10.0, 11.0) * height
 
-    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, view: ValueView | None) -> None:
+    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, view: ValueScale | None) -> None:
         known = np.isfinite(bars.close)
         before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
         joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape

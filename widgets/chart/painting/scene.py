@@ -18,11 +18,11 @@ from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.model.measuring import Measure
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.colours import Colours
-from widgets.chart.painting.paint_guard import Guard
+from widgets.chart.painting.paint_guard import PaintGuard
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.scales.time_marks import TimeTick
-from widgets.chart.scales.time_scale import TimeView
+from widgets.chart.scales.time_scale import TimeScale
 from widgets.theme.palettes import DARK, Palette
 
 _NONE = np.empty(0)
@@ -32,7 +32,7 @@ SEPARATOR_REACH_PX = 4.0
 
 
 @dataclass(slots=True)
-class Layout:
+class SceneLayout:
     """Where the parts are, in the view's logical pixels; ``panes`` is all of them together."""
 
     panes: QRectF = field(default_factory=QRectF)
@@ -40,7 +40,7 @@ class Layout:
     time_axis: QRectF = field(default_factory=QRectF)
 
     @classmethod
-    def of(cls, width: float, height: float, axis_width: float, axis_height: float) -> Layout:
+    def of(cls, width: float, height: float, axis_width: float, axis_height: float) -> SceneLayout:
         pane_width, pane_height = max(0.0, width - axis_width), max(0.0, height - axis_height)
         return cls(
             QRectF(0, 0, pane_width, pane_height),
@@ -76,9 +76,9 @@ class Scene:
     panes: list[Pane]
     palette: Palette = DARK
     colours: Colours = field(default_factory=lambda: Colours(DARK))
-    layout: Layout = field(default_factory=Layout)
+    layout: SceneLayout = field(default_factory=SceneLayout)
     symbol: Symbol | None = None
-    time: TimeView = field(default_factory=TimeView)
+    time: TimeScale = field(default_factory=TimeScale)
     bars: BarColumns = NO_BARS
     last: Bar | None = None
     times: TimeStyle = field(default_factory=TimeStyle)
@@ -96,7 +96,7 @@ class Scene:
     marked: int | None = None  # the separator below that pane, under the pointer or being dragged
     chosen: str | None = None  # the pane that keys act on
     exposed: QRegion = field(default_factory=QRegion)
-    guard: Guard = field(default_factory=Guard)
+    guard: PaintGuard = field(default_factory=PaintGuard)
 
     def set_palette(self, palette: Palette) -> None:
         self.palette, self.colours = palette, Colours(palette)

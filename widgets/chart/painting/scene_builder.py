@@ -13,7 +13,7 @@ from app.market.series.series import Bar, CandleSeries
 from app.market.units import E8
 from widgets.chart.model.legend import format_axis_quantity, format_quantity
 from widgets.chart.painting.day_shading import day_bands
-from widgets.chart.painting.pane import Pane, Unit, Window
+from widgets.chart.painting.pane import Pane, ValueFormat, VisibleBars
 from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene
 from widgets.chart.scales.time_marks import time_ticks
 from widgets.chart.scales.time_text import full_time
@@ -46,7 +46,7 @@ def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -
     level = level_for(time.bar_px * pixel_ratio)
     scene.bars = series.bars_between(first, last, level)
     scene.price.view.base = _first_close(scene)
-    window = Window(first, last, level, scene.bars)
+    window = VisibleBars(first, last, level, scene.bars)
     for pane in scene.panes:
         pane.look(series, window, _least_height(scene, pane), scene.guard)
     scene.last = series.bar(-1)
@@ -63,7 +63,7 @@ def _first_close(scene: Scene) -> float:
 
 
 def _least_height(scene: Scene, pane: Pane) -> float:
-    if pane.unit is Unit.PRICE:
+    if pane.unit is ValueFormat.PRICE:
         return 10 * (scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
     return 0.0
 
@@ -101,10 +101,10 @@ def mark_axes(scene: Scene, interval: Interval | None) -> None:
 
 def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
     view, height = pane.view, pane.rect.height()
-    if pane.unit is Unit.PRICE:
+    if pane.unit is ValueFormat.PRICE:
         return price_marks(view, height, pane.tick_px * pane.scale, decimals_of(scene))
     values = round_values(view.low, view.high, height, pane.tick_px * pane.scale)
-    if pane.unit is Unit.NUMBER:
+    if pane.unit is ValueFormat.NUMBER:
         decimals = decimals_between(values)
         return [ValueTick(value, format_price(value, decimals)) for value in values]
     return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0 or not view.grounded]
@@ -112,9 +112,9 @@ def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
 
 def value_text(scene: Scene, pane: Pane, value: float) -> str:
     """Return a value as the crosshair says it on that pane's axis."""
-    if pane.unit is Unit.PRICE:
+    if pane.unit is ValueFormat.PRICE:
         return price_text(pane.view, value, decimals_of(scene))
-    if pane.unit is Unit.NUMBER:
+    if pane.unit is ValueFormat.NUMBER:
         return format_price(value, decimals_for(pane.view.high - pane.view.low))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
     return format_quantity(value, min(decimals, 2))
@@ -123,7 +123,9 @@ def value_text(scene: Scene, pane: Pane, value: float) -> str:
 def difference_text(scene: Scene, pane: Pane, difference: float) -> str:
     """Return how far two values of a pane are apart, in its unit also where its axis counts percents."""
     return (
-        format_price(difference, decimals_of(scene)) if pane.unit is Unit.PRICE else value_text(scene, pane, difference)
+        format_price(difference, decimals_of(scene))
+        if pane.unit is ValueFormat.PRICE
+        else value_text(scene, pane, difference)
     )
 
 

@@ -8,14 +8,14 @@ from app.market.series.series import CandleSeries
 from widgets.chart.indicators.axis_labels import changed_labels
 from widgets.chart.painting.axes import automatic_rect, last_label_rect
 from widgets.chart.painting.canvas import ChartCanvas
-from widgets.chart.painting.pane import ValueLabel
+from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
 from widgets.chart.painting.scene_builder import mark_axes, view_key
 
 _REACH_PX = 2.0  # how far a hairline, or the end of a slanted line, stands out
 
 
-class Repainter:
+class DirtyRegions:
     """Remembers what of a scene was drawn, and marks on the canvas what differs."""
 
     def __init__(self, scene: Scene, canvas: ChartCanvas) -> None:
@@ -23,7 +23,7 @@ class Repainter:
         self._drawn: tuple[object, ...] = ()
         self._revision = -1
         self._live: list[QRectF] = []
-        self._labels: list[ValueLabel] = []
+        self._labels: list[AxisLabel] = []
         self._all_dirty = True
 
     def mark_all(self) -> None:

@@ -8,17 +8,17 @@ from typing import Any
 
 from PySide6.QtCore import QRectF
 
-from app.market.indicators import Place
+from app.market.indicators import Placement
 from app.market.indicators import Unit as Counted
 from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.chart_style import ChartStyle
-from widgets.chart.model.pane_layout import PRICE, VOLUME, VOLUME_SHARE, Arrangement
+from widgets.chart.model.pane_layout import PRICE, VOLUME, VOLUME_SHARE, PaneLayout
 from widgets.chart.painting.chart_overlay import LEGEND_ROW_PX
 from widgets.chart.painting.layers import PriceBars, Volume
-from widgets.chart.painting.pane import Pane, Unit
+from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
-from widgets.chart.scales.value_scale import Margins, ValueView
+from widgets.chart.scales.value_scale import Margins, ValueScale
 
 PRICE_MARGINS = Margins(56.0, 24.0)  # the legend's rows stay clear of candles
 _VOLUME_MARGINS = Margins(24.0, 0.0)  # as does the title of columns
@@ -32,15 +32,15 @@ TITLES = {PRICE: "Price", VOLUME: "Volume"}
 def make_pane(key: str) -> Pane:
     """Return a new pane. Raises KeyError for a key that is none's."""
     if key == PRICE:
-        return Pane(key, Unit.PRICE, PRICE_MARGINS, [PriceBars()], _PRICE_TICK_PX)
+        return Pane(key, ValueFormat.PRICE, PRICE_MARGINS, [PriceBars()], _PRICE_TICK_PX)
     if key == VOLUME:
-        return Pane(key, Unit.QUANTITY, _VOLUME_MARGINS, [Volume()], _TICK_PX, ValueView(grounded=True))
+        return Pane(key, ValueFormat.QUANTITY, _VOLUME_MARGINS, [Volume()], _TICK_PX, ValueScale(grounded=True))
     raise KeyError(key)
 
 
 def study_pane(study: Study) -> Pane:
     """Return a new pane for a study that has one."""
-    unit = Unit.QUANTITY if study.indicator.unit is Counted.QUANTITY else Unit.NUMBER
+    unit = ValueFormat.QUANTITY if study.indicator.unit is Counted.QUANTITY else ValueFormat.NUMBER
     return Pane(study.key, unit, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
 
 
@@ -49,8 +49,8 @@ def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
     volume = next((layer for pane in panes for layer in pane.layers if isinstance(layer, Volume)), None)
     for pane in panes:
         if pane.key in TITLES:
-            over = studies.at(Place.PRICE) if pane.key == PRICE else []
-            beside = studies.at(Place.VOLUME) if volume in pane.layers and volume is not None else []
+            over = studies.at(Placement.PRICE) if pane.key == PRICE else []
+            beside = studies.at(Placement.VOLUME) if volume in pane.layers and volume is not None else []
             pane.layers = [layer for layer in pane.layers if not isinstance(layer, StudyLayer)]
             pane.layers += [StudyLayer(study) for study in over]
             pane.layers += [StudyLayer(study, volume.view) for study in beside if volume is not None]
@@ -69,7 +69,7 @@ def apply_style(panes: list[Pane], style: ChartStyle) -> None:
                 layer.takers = style.takers
 
 
-def _rescale(view: ValueView, style: ChartStyle) -> None:
+def _rescale(view: ValueScale, style: ChartStyle) -> None:
     if (view.scale, view.inverted) != (style.scale, style.inverted):
         view.scale, view.inverted, view.auto = style.scale, style.inverted, True
 
@@ -90,14 +90,14 @@ def _is_still(pane: Pane, own: Mapping[str, Study]) -> bool:
 
 class PaneSet:
     """
-    Keeps a scene's panes as an `Arrangement` says. ``changed`` is called after each change by the user.
+    Keeps a scene's panes as an `PaneLayout` says. ``changed`` is called after each change by the user.
 
     One pane may be chosen, for the keyboard: `choose_next`, then `grow`, `move` and `close`.
     """
 
     def __init__(self, scene: Scene, changed: Callable[[], object]) -> None:
         self._scene, self._changed = scene, changed
-        self._arrangement = Arrangement()
+        self._arrangement = PaneLayout()
         self._style = ChartStyle()
         self.studies = StudySet()
 
@@ -118,10 +118,10 @@ class PaneSet:
             self._changed()
 
     @property
-    def arrangement(self) -> Arrangement:
+    def arrangement(self) -> PaneLayout:
         return self._arrangement
 
-    def arrange(self, arrangement: Arrangement) -> None:
+    def arrange(self, arrangement: PaneLayout) -> None:
         """
         Make these the panes; those that stay keep their ranges.
 
@@ -205,7 +205,7 @@ class PaneSet:
         arrangement = self._arrangement
         if study.has_pane:
             arrangement = arrangement.with_pane(study.key)
-        elif study.indicator.place is Place.VOLUME and not self._style.underlaid:
+        elif study.indicator.place is Placement.VOLUME and not self._style.underlaid:
             arrangement = arrangement.with_pane(VOLUME)
         wanted = study.key if study.has_pane else PRICE
         if wanted not in arrangement.keys or len(self.studies) >= MOST_STUDIES:
@@ -233,7 +233,7 @@ class PaneSet:
         self.studies.remove(key)
         self._renew(self._arrangement.without(key) if key not in TITLES else self._arrangement)
 
-    def restore(self, arrangement: Arrangement, studies: object) -> None:
+    def restore(self, arrangement: PaneLayout, studies: object) -> None:
         """Have these panes, and the studies that `StudySet.to_values` gave, each in its pane."""
         self.studies.restore(studies)
         for study in self.studies:
@@ -241,11 +241,11 @@ class PaneSet:
                 arrangement = arrangement.with_pane(study.key)
         self.arrange(arrangement)
 
-    def _renew(self, arrangement: Arrangement) -> None:
+    def _renew(self, arrangement: PaneLayout) -> None:
         self.arrange(arrangement)
         self._changed()
 
-    def _become(self, arrangement: Arrangement) -> None:
+    def _become(self, arrangement: PaneLayout) -> None:
         if arrangement != self._arrangement:
             marked = self._scene.marked
             self.arrange(arrangement)

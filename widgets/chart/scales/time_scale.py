@@ -19,7 +19,7 @@ _SLACK_SLOTS = 300  # that many slots can always be seen at once, however few ca
 
 
 @dataclass(slots=True)
-class TimeView:
+class TimeScale:
     """
     ``right`` is the slot position at the right edge; ``bar_px`` the width of one slot in logical pixels.
 

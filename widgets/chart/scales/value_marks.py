@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
-from widgets.chart.scales.value_scale import ValueView
+from widgets.chart.scales.value_scale import ValueScale
 
 _MOST_LINEAR_TICKS = 200
 
@@ -42,7 +42,7 @@ _MOST_DECIMALS = 14
 _LEAST_DECIMALS = 2
 
 
-def price_marks(view: ValueView, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
+def price_marks(view: ValueScale, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
     """Return an axis's marks, at least ``least_px`` apart, as told apart by ``decimals``; percents by two."""
     if view.is_percent:
         return _percent_marks(view, height_px, least_px)
@@ -53,7 +53,7 @@ def price_marks(view: ValueView, height_px: float, least_px: float, decimals: in
     return [ValueTick(value, format_price(value, decimals)) for value in values]
 
 
-def price_text(view: ValueView, value: float, decimals: int) -> str:
+def price_text(view: ValueScale, value: float, decimals: int) -> str:
     """Return a value as its axis says it."""
     return format_percent(view.percent_of(value), 2) if view.is_percent else format_price(value, decimals)
 
@@ -70,7 +70,7 @@ def decimals_for(span: float) -> int:
     return max(0, min(_MOST_DECIMALS, 4 - math.ceil(math.log10(span)))) if span > 0 else 2
 
 
-def decimals_of_values(view: ValueView) -> int:
+def decimals_of_values(view: ValueScale) -> int:
     """Return with how many decimals an indicator's values are written: the same ones however far one zooms in."""
     return max(_LEAST_DECIMALS, decimals_for(max(abs(view.low), abs(view.high))))
 
@@ -81,7 +81,7 @@ def format_percent(percent: float, decimals: int) -> str:
     return f"{sign}{text} %"
 
 
-def _percent_marks(view: ValueView, height_px: float, least_px: float) -> list[ValueTick]:
+def _percent_marks(view: ValueScale, height_px: float, least_px: float) -> list[ValueTick]:
     low, high = view.percent_of(view.low), view.percent_of(view.high)
     percents = round_values(low, high, height_px, least_px, 0.01)
     step = percents[1] - percents[0] if len(percents) > 1 else 1.0

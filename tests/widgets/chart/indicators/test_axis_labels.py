@@ -24,8 +24,8 @@ from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import VOLUME
 from widgets.chart.painting.axes import automatic_rect, last_label_rect
 from widgets.chart.painting.device_pixels import contrast
-from widgets.chart.painting.pane import ValueLabel
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.painting.pane import AxisLabel
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.theme.palettes import DARK, LIGHT, Palette
 
 KEYS = [indicator.key for indicator in indicators()]
@@ -76,7 +76,7 @@ def drifting(count: int) -> list[Candle]:
     return [candle(FIRST_SLOT + at, closes[at], closes[at + 1]) for at in range(count)]
 
 
-def labels(chart: ChartWidget) -> list[ValueLabel]:
+def labels(chart: ChartWidget) -> list[AxisLabel]:
     return [label for pane in chart._scene.panes for label in pane.labels]
 
 
@@ -165,7 +165,7 @@ def test_labels_are_switched_off_on_the_axes_menu_and_that_is_remembered(qtbot: 
 
 
 def test_labels_say_percents_where_the_axis_does(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.set_chart_style(ChartStyle(scale=Scale.PERCENT))
+    shown.set_chart_style(ChartStyle(scale=ScaleMode.PERCENT))
     settle(qtbot, shown)
     assert all(label.text.endswith(" %") for label in shown._scene.price.labels)
 

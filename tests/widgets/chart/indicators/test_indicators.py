@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QPixmap, QRegion
 from pytestqt.qtbot import QtBot
 
 from app.market.errors import UsageError
-from app.market.indicators import Indicator, Output, Place, indicators, register, unregister
+from app.market.indicators import Indicator, Output, Placement, indicators, register, unregister
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import (
@@ -293,7 +293,7 @@ def test_an_indicator_that_gives_nothing_but_gaps_is_drawn(qtbot: QtBot, shown: 
         made[::2] = 105.0
         return made
 
-    register(Indicator("gaps", "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps"),), place=Place.PRICE))
+    register(Indicator("gaps", "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps"),), place=Placement.PRICE))
     try:
         shown.add_indicator("gaps")
         settle(qtbot, shown)

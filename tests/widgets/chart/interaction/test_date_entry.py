@@ -16,7 +16,7 @@ from tests.widgets.chart.charts import BTC, series_of, zigzag
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.model.chart_style import TimeStyle
-from widgets.chart.progress_chip import Chip
+from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.time_text import parse_date
 from widgets.chart.scales.zones import zone_named
 
@@ -92,7 +92,7 @@ def test_a_date_still_to_come_is_refused_in_the_entry(chart: ChartWidget) -> Non
 
 
 def test_a_journey_is_told_only_where_it_takes_a_moment_and_can_be_given_up(qtbot: QtBot, chart: ChartWidget) -> None:
-    chip = chart.findChild(Chip)
+    chip = chart.findChild(ProgressChip)
     chart.begin_journey("Loading 1 Mar 2024…")
     assert not chip.isVisible()
     qtbot.waitUntil(chip.isVisible)

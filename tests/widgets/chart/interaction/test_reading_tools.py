@@ -34,7 +34,7 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import ChartStyle, TimeStyle
 from widgets.chart.model.measuring import length_text, volume_between
 from widgets.chart.painting.measure_painting import measure_rects
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.theme.palettes import DARK
 
@@ -120,7 +120,7 @@ def test_a_measure_goes_with_its_series_and_survives_every_scale(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     drag_with_shift(qtbot, chart, at(chart, 990, 110), at(chart, 999, 100))
-    for scale in Scale:
+    for scale in ScaleMode:
         chart.set_chart_style(ChartStyle(scale=scale, inverted=True))
         settle(qtbot, chart)
         assert chart._scene.measure.lines[1] == "9 bars · 9 min"

@@ -10,25 +10,25 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QWheelEvent
 
-from widgets.chart.interaction.gestures import Turn, read_wheel
+from widgets.chart.interaction.gestures import WheelTurn, read_wheel
 from widgets.chart.interaction.rubber_band import band_of
-from widgets.chart.model.kinetic_scroll import Glide
+from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.model.view_history import ViewHistory, ViewState
-from widgets.chart.scales.time_scale import TimeView
+from widgets.chart.scales.time_scale import TimeScale
 
 FRAME_S = 0.016
 
 
-def thrown(speed_px_s: float) -> Glide:
+def thrown(speed_px_s: float) -> KineticScroll:
     """A chart let go at that speed, at 0 s."""
-    glide = Glide()
+    glide = KineticScroll()
     for frame in range(-10, 1):
         glide.dragged(speed_px_s * FRAME_S, frame * FRAME_S)
     glide.let_go(0.0)
     return glide
 
 
-def frames(glide: Glide) -> list[float]:
+def frames(glide: KineticScroll) -> list[float]:
     steps = []
     while glide.is_moving:
         assert len(steps) < 1000
@@ -53,7 +53,7 @@ def test_a_glide_goes_as_far_however_often_frames_come(speed: float, late_s: flo
 
 def test_what_is_put_down_slowly_or_held_still_before_the_end_stays_there() -> None:
     assert not thrown(60.0).is_moving
-    glide = Glide()
+    glide = KineticScroll()
     for frame in range(10):
         glide.dragged(40.0, frame * FRAME_S)
     glide.let_go(9 * FRAME_S + 0.2)
@@ -123,11 +123,11 @@ NO_PHASE = Qt.ScrollPhase.NoScrollPhase
 def test_the_wheel_zooms_and_fingers_sideways_pan(
     pixels: tuple[int, int], angle: tuple[int, int], keys: Qt.KeyboardModifier, expected: tuple[float, float]
 ) -> None:
-    assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), Turn()) == expected
+    assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), WheelTurn()) == expected
 
 
 def test_two_fingers_go_on_doing_what_they_began_until_they_are_lifted() -> None:
-    turn, phase = Turn(), Qt.ScrollPhase
+    turn, phase = WheelTurn(), Qt.ScrollPhase
     moves = [
         (phase.ScrollBegin, (0, 0)),
         (phase.ScrollUpdate, (9, 2)),
@@ -148,7 +148,7 @@ def test_a_flat_band_means_times_alone_and_stays_in_its_pane() -> None:
 
 @given(st.floats(-1e4, 1e4), st.floats(-3, 3))
 def test_a_view_far_from_its_candles_comes_nearer_but_goes_no_farther(pixels: float, zoom: float) -> None:
-    time = TimeView(width_px=700, bar_px=7, first=1000, last=2000)
+    time = TimeScale(width_px=700, bar_px=7, first=1000, last=2000)
     time.centre_on(-50_000)
     before = time.right
     time.pan(pixels)

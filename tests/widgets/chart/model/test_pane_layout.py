@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.chart.model.pane_layout import LEAST_PX, Arrangement, PaneShare
+from widgets.chart.model.pane_layout import LEAST_PX, PaneLayout, PaneShare
 
-three = Arrangement().with_pane("rsi", 0.2)
+three = PaneLayout().with_pane("rsi", 0.2)
 shares = st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=8)
 
 
-def arranged(parts: list[float]) -> Arrangement:
-    return Arrangement(tuple(PaneShare("price" if not at else f"p{at}", share) for at, share in enumerate(parts)))
+def arranged(parts: list[float]) -> PaneLayout:
+    return PaneLayout(tuple(PaneShare("price" if not at else f"p{at}", share) for at, share in enumerate(parts)))
 
 
 def test_price_over_volume_in_the_lowest_sixth_at_first() -> None:
-    assert Arrangement().keys == ("price", "volume")
-    assert Arrangement().heights(600) == [500, 100]
+    assert PaneLayout().keys == ("price", "volume")
+    assert PaneLayout().heights(600) == [500, 100]
 
 
 def test_a_new_pane_is_the_lowest_and_has_its_share_of_the_whole() -> None:
@@ -72,7 +72,7 @@ def test_however_an_edge_is_dragged_the_others_stay(parts: list[float], at: int,
 @given(shares)
 def test_an_arrangement_outlives_a_file(parts: list[float]) -> None:
     one = arranged(parts)
-    again = Arrangement.from_values(one.to_values())
+    again = PaneLayout.from_values(one.to_values())
     assert again.keys == one.keys
     assert again.heights(900) == pytest.approx(one.heights(900), abs=2)
 
@@ -82,10 +82,10 @@ def test_an_arrangement_outlives_a_file(parts: list[float]) -> None:
     [None, 3, "price", [], [3], [{"pane": "volume", "share": 0.5}], [{"pane": "price", "share": "wide"}], [{}] * 3],
 )
 def test_what_is_no_arrangement_is_the_usual_one(values: object) -> None:
-    assert Arrangement.from_values(values) == Arrangement()
+    assert PaneLayout.from_values(values) == PaneLayout()
 
 
 def test_parts_of_a_file_that_make_no_sense_are_left_out() -> None:
     good = {"pane": "price", "share": 0.7}
     values = [good, good, {"pane": "volume", "share": -1}, {"pane": "rsi", "share": 0.3}]
-    assert Arrangement.from_values(values).keys == ("price", "rsi")
+    assert PaneLayout.from_values(values).keys == ("price", "rsi")

@@ -31,10 +31,10 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.model.chart_style import ChartStyle, Kind
+from widgets.chart.model.chart_style import ChartStyle, PriceStyle
 from widgets.chart.painting.device_pixels import mixed
 from widgets.chart.painting.frame_timer import FrameTimer
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 from widgets.theme.palettes import DARK, LIGHT, Palette
 from widgets.view_values import GapBand
 
@@ -143,14 +143,14 @@ def test_no_old_candle_is_left_once_the_series_is_gone(qtbot: QtBot, chart: Char
     assert chart.legend_text == ""
 
 
-@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", PriceStyle, ids=lambda kind: kind.value)
 @pytest.mark.parametrize("underlaid", [False, True])
 def test_a_tick_repaints_a_small_region_that_leaves_what_a_full_paint_would(
-    qtbot: QtBot, chart: ChartWidget, kind: Kind, underlaid: bool
+    qtbot: QtBot, chart: ChartWidget, kind: PriceStyle, underlaid: bool
 ) -> None:
     series = series_of(zigzag(200))
     chart.set_chart_style(
-        ChartStyle(kind, Scale.LOG if underlaid else Scale.LINEAR, inverted=underlaid, underlaid=underlaid)
+        ChartStyle(kind, ScaleMode.LOG if underlaid else ScaleMode.LINEAR, inverted=underlaid, underlaid=underlaid)
     )
     chart.set_series(series, BTC)
     settle(qtbot, chart)
@@ -313,7 +313,7 @@ shapes = st.lists(
     st.floats(-60, 60),
     st.floats(-9000, 9000),
     st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0]),
-    st.builds(ChartStyle, st.sampled_from(Kind), st.sampled_from(Scale), *[st.booleans()] * 3),
+    st.builds(ChartStyle, st.sampled_from(PriceStyle), st.sampled_from(ScaleMode), *[st.booleans()] * 3),
 )
 def test_painting_never_fails(
     qapp: object,

@@ -10,7 +10,7 @@ import pytest
 from pytestqt.exceptions import capture_exceptions
 from pytestqt.qtbot import QtBot
 
-from app.market.indicators import Bars, Indicator, Output, Place, register, unregister
+from app.market.indicators import Bars, Indicator, Output, Placement, register, unregister
 from app.market.indicators.definition import Values
 from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import (
@@ -27,7 +27,7 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.painting.pane import Window
+from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.theme.palettes import DARK
 
@@ -42,7 +42,7 @@ class Breaking:
     def __init__(self, part: str) -> None:
         self.part, self.breaks, self.calls = part, True, 0
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         self._call("look")
 
     def extent(self) -> tuple[float, float] | None:
@@ -133,7 +133,7 @@ def test_an_indicator_whose_function_raises_says_no_value_and_leaves_the_candles
             raise ValueError("as a function of one's own may")
         return np.full(len(bars), 105.0)
 
-    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Place.PRICE))
+    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Placement.PRICE))
     try:
         series = series_of(zigzag(50))
         chart.set_series(series, BTC)
@@ -195,7 +195,7 @@ def test_several_failures_are_one_sentence(qtbot: QtBot, chart: ChartWidget) -> 
 def test_whatever_an_indicators_function_returns_leaves_the_candles(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, compute: Callable[[Bars], Values]
 ) -> None:
-    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Place.PRICE))
+    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Placement.PRICE))
     try:
         chart.set_series(series_of(zigzag(50)), BTC)
         chart.add_indicator("odd")

@@ -13,20 +13,20 @@ from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QColor, QPixmap
 from pytestqt.exceptions import capture_exceptions
 
-from app.market.indicators import Bars, Indicator, Output, Place, Shape, indicators, register, unregister
+from app.market.indicators import Bars, Indicator, Output, Placement, Shape, indicators, register, unregister
 from app.market.indicators.definition import Values
 from app.market.interval import Interval
 from app.market.series.series import BarColumns, CandleSeries
 from tests.widgets.chart.charts import BTC, FIRST_SLOT, series_of, zigzag
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.model.chart_style import ChartStyle, Kind
-from widgets.chart.painting.pane import Window
+from widgets.chart.model.chart_style import ChartStyle, PriceStyle
+from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.scene import NO_BARS
-from widgets.chart.scales.value_scale import Scale
+from widgets.chart.scales.value_scale import ScaleMode
 
 RATIOS = (1.0, 1.25, 1.5, 2.0)
-styles = st.builds(ChartStyle, st.sampled_from(Kind), st.sampled_from(Scale), *[st.booleans()] * 3)
+styles = st.builds(ChartStyle, st.sampled_from(PriceStyle), st.sampled_from(ScaleMode), *[st.booleans()] * 3)
 PINK = QColor("#ff00ff")
 
 
@@ -90,7 +90,7 @@ def test_a_million_bars(qapp: object, style: ChartStyle, zoom: float, pan: float
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4320), (7680, 1), (7680, 4320)], ids=str)
 def test_windows_of_a_pixel_and_of_8k(qapp: object, size: tuple[int, int]) -> None:
-    paints(a_million(), size, 1.0, lambda chart: chart.set_chart_style(ChartStyle(Kind.AREA, Scale.LOG)))
+    paints(a_million(), size, 1.0, lambda chart: chart.set_chart_style(ChartStyle(PriceStyle.AREA, ScaleMode.LOG)))
     paints(series_of(zigzag(1)), size, 1.0, lambda chart: chart.fit())
 
 
@@ -135,12 +135,12 @@ def gaps(bars: Bars) -> Values:
 
 @pytest.fixture(scope="module")
 def gaps_known() -> Iterator[None]:
-    for place in (Place.PRICE, Place.VOLUME, Place.OWN):
+    for place in (Placement.PRICE, Placement.VOLUME, Placement.OWN):
         for shape in Shape:
             key = f"gaps-{place.value}-{shape.value}"
             register(Indicator(key, "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps", shape=shape),), place=place))
     yield
-    for place in (Place.PRICE, Place.VOLUME, Place.OWN):
+    for place in (Placement.PRICE, Placement.VOLUME, Placement.OWN):
         for shape in Shape:
             unregister(f"gaps-{place.value}-{shape.value}")
 
@@ -185,7 +185,7 @@ def test_a_million_bars_with_every_indicator(qapp: object, gaps_known: None) -> 
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_series_of_hardly_any_bars(qapp: object, count: int, ratio: float) -> None:
-    kinds = [lambda chart, kind=kind: chart.set_chart_style(ChartStyle(kind, Scale.PERCENT)) for kind in Kind]
+    kinds = [lambda chart, kind=kind: chart.set_chart_style(ChartStyle(kind, ScaleMode.PERCENT)) for kind in PriceStyle]
     paints(series_of(zigzag(count)), (300, 200), ratio, *kinds)
 
 
@@ -197,7 +197,7 @@ class Figures:
     def __init__(self, values: list[float], extents: bool) -> None:
         self._given, self._tells, self._bars = np.array(values), extents, NO_BARS
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         self._bars = window.bars
 
     def extent(self) -> tuple[float, float] | None:
@@ -225,13 +225,13 @@ odd = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-8, 1e8, -1e8, 1e30
 @given(
     st.lists(odd, min_size=1, max_size=12),
     st.booleans(),
-    st.sampled_from(Scale),
+    st.sampled_from(ScaleMode),
     st.booleans(),
     st.sampled_from([0.0, 4.0, -20.0]),
     st.sampled_from(RATIOS),
 )
 def test_figures_of_any_values(
-    qapp: object, values: list[float], tells: bool, scale: Scale, inverted: bool, zoom: float, ratio: float
+    qapp: object, values: list[float], tells: bool, scale: ScaleMode, inverted: bool, zoom: float, ratio: float
 ) -> None:
     paints(
         series_of(zigzag(700)),

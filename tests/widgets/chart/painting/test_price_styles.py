@@ -23,8 +23,8 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.model.chart_style import ChartStyle, Kind
-from widgets.chart.model.pane_layout import Arrangement
+from widgets.chart.model.chart_style import ChartStyle, PriceStyle
+from widgets.chart.model.pane_layout import PaneLayout
 from widgets.chart.painting.device_pixels import mixed
 from widgets.theme.palettes import DARK
 
@@ -54,7 +54,7 @@ def choose(qtbot: QtBot, chart: ChartWidget, text: str) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_a_rising_hollow_candle_has_an_inside(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
-    draw(qtbot, chart, ChartStyle(Kind.HOLLOW))
+    draw(qtbot, chart, ChartStyle(PriceStyle.HOLLOW))
     image = picture(chart, scale)
     assert colour_at(image, place(chart, RISING, 105)) in GROUND
     assert colour_at(image, place(chart, RISING, 111)) == DARK.rising
@@ -64,13 +64,13 @@ def test_a_rising_hollow_candle_has_an_inside(qtbot: QtBot, chart: ChartWidget, 
 
 def test_a_hollow_candle_takes_its_colour_from_the_close_before(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT, 100, 140), candle(FIRST_SLOT + 1, 110, 120)]), BTC)
-    chart.set_chart_style(ChartStyle(Kind.HOLLOW))
+    chart.set_chart_style(ChartStyle(PriceStyle.HOLLOW))
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 1, 121)) == DARK.falling
 
 
 def test_bars_open_to_the_left_and_close_to_the_right(qtbot: QtBot, chart: ChartWidget) -> None:
-    draw(qtbot, chart, ChartStyle(Kind.BARS))
+    draw(qtbot, chart, ChartStyle(PriceStyle.BARS))
     image = picture(chart)
     assert colour_at(image, place(chart, RISING, 105)) == DARK.rising
     assert DARK.rising in around(image, place(chart, RISING - 0.25, 100))
@@ -81,7 +81,7 @@ def test_bars_open_to_the_left_and_close_to_the_right(qtbot: QtBot, chart: Chart
 
 def test_heikin_ashi_runs_where_candles_alternate(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(40)]), BTC)
-    chart.set_chart_style(ChartStyle(Kind.HEIKIN_ASHI))
+    chart.set_chart_style(ChartStyle(PriceStyle.HEIKIN_ASHI))
     settle(qtbot, chart)
     image = picture(chart)
     # After a long rise it opens near the closes of before, and its body overlaps the one before.
@@ -90,15 +90,15 @@ def test_heikin_ashi_runs_where_candles_alternate(qtbot: QtBot, chart: ChartWidg
     assert "O 139.00" in chart.legend_text  # the legend goes on saying what was traded
 
 
-@pytest.mark.parametrize("kind", [Kind.LINE, Kind.AREA])
-def test_a_line_goes_through_the_closes(qtbot: QtBot, chart: ChartWidget, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [PriceStyle.LINE, PriceStyle.AREA])
+def test_a_line_goes_through_the_closes(qtbot: QtBot, chart: ChartWidget, kind: PriceStyle) -> None:
     draw(qtbot, chart, ChartStyle(kind))
     image = picture(chart, 2.0)
     for slot, price in ((RISING, 110.0), (FALLING, 100.0), (RISING - 0.5, 105.0)):
         assert is_drawn_at(image, place(chart, slot, price), DARK.accent)
     blues = [colour_at(image, place(chart, FALLING + 0.5, price))[5:] for price in (101, 99)]
-    assert (blues[0] > DARK.background[5:]) == (kind is Kind.AREA)
-    assert (blues[0] > blues[1]) == (kind is Kind.AREA)  # paler further down
+    assert (blues[0] > DARK.background[5:]) == (kind is PriceStyle.AREA)
+    assert (blues[0] > blues[1]) == (kind is PriceStyle.AREA)  # paler further down
 
 
 def test_volume_is_split_into_what_takers_bought_and_sold(qtbot: QtBot, chart: ChartWidget) -> None:
@@ -126,7 +126,7 @@ def test_what_is_chosen_in_the_menu_is_drawn_told_and_remembered(qtbot: QtBot, c
         choose(qtbot, chart, "Heikin-Ashi")
     choose(qtbot, chart, "Volume behind the prices")
     choose(qtbot, chart, "Split volume into taker buys and sells")
-    assert chart.chart_style == ChartStyle(Kind.HEIKIN_ASHI, underlaid=True, takers=True)
+    assert chart.chart_style == ChartStyle(PriceStyle.HEIKIN_ASHI, underlaid=True, takers=True)
     seen, values = picture(chart), chart.look_values()
     choose(qtbot, chart, "Volume in a pane of its own")
     assert not chart.chart_style.underlaid
@@ -145,4 +145,4 @@ def test_a_style_that_makes_no_sense_is_the_usual_one(values: object) -> None:
 
 def test_a_look_that_makes_no_sense_is_the_usual_one(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.restore_look({"style": 3, "panes": "many"})
-    assert (chart.chart_style, chart.arrangement) == (ChartStyle(), Arrangement())
+    assert (chart.chart_style, chart.arrangement) == (ChartStyle(), PaneLayout())

@@ -27,8 +27,8 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.model.pane_layout import Arrangement
-from widgets.chart.painting.pane import Window
+from widgets.chart.model.pane_layout import PaneLayout
+from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.scene import NO_BARS
 from widgets.theme.palettes import DARK
@@ -57,7 +57,7 @@ def press(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, modifiers: Qt.KeyboardM
 
 
 def test_the_line_between_panes_is_dragged_and_stays_where_it_is_put(qtbot: QtBot, shown: ChartWidget) -> None:
-    told: list[Arrangement] = []
+    told: list[PaneLayout] = []
     shown.look_changed.connect(lambda: told.append(shown.arrangement))
     edge, viewport = top_of(shown, "volume"), canvas_of(shown).viewport()
     QTest.mouseMove(viewport, QPoint(300, edge + 1))
@@ -117,7 +117,7 @@ def test_a_closed_pane_comes_back_by_the_menu(qtbot: QtBot, shown: ChartWidget) 
 
 def test_an_arrangement_is_restored_without_what_is_unknown(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.set_arrangement(
-        Arrangement.from_values(
+        PaneLayout.from_values(
             [{"pane": "volume", "share": 0.5}, {"pane": "moon", "share": 0.2}, {"pane": "price", "share": 0.5}]
         )
     )
@@ -149,7 +149,7 @@ class Painted:
     def __init__(self, paint: Callable[[PaneBrush, object], None]) -> None:
         self._paint, self._bars = paint, NO_BARS
 
-    def look(self, series: CandleSeries, window: Window, height_px: float) -> None:
+    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
         self._bars = window.bars
 
     def extent(self) -> tuple[float, float] | None:

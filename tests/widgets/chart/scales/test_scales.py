@@ -31,30 +31,30 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.model.chart_style import ChartStyle, Kind
+from widgets.chart.model.chart_style import ChartStyle, PriceStyle
 from widgets.chart.painting.axes import automatic_rect
 from widgets.chart.scales.value_marks import format_percent, price_marks, price_text
-from widgets.chart.scales.value_scale import Margins, Scale, ValueView
+from widgets.chart.scales.value_scale import Margins, ScaleMode, ValueScale
 from widgets.theme.palettes import DARK
 
 views = st.builds(
-    lambda low, factor, scale, inverted: ValueView(low, low * factor, scale=scale, inverted=inverted, base=low),
+    lambda low, factor, scale, inverted: ValueScale(low, low * factor, scale=scale, inverted=inverted, base=low),
     st.floats(1e-8, 1e8),
     st.floats(1.0001, 1e6),
-    st.sampled_from(Scale),
+    st.sampled_from(ScaleMode),
     st.booleans(),
 )
 
 
 @given(views, st.floats(0, 1))
-def test_a_value_stands_where_it_is_read(view: ValueView, share: float) -> None:
+def test_a_value_stands_where_it_is_read(view: ValueScale, share: float) -> None:
     value = view.value_at(share)
     assert view.share_of(value) == pytest.approx(share, abs=1e-6)
     assert view.shares_of(np.array([value]))[0] == pytest.approx(share, abs=1e-6)
 
 
 @given(views, st.floats(200, 2000))
-def test_margins_are_pixels_on_every_scale(view: ValueView, height: float) -> None:
+def test_margins_are_pixels_on_every_scale(view: ValueScale, height: float) -> None:
     low, high = view.low, view.high
     view.fit(low, high, height, Margins(56, 24))
     upper, lower = (low, high) if view.inverted else (high, low)
@@ -64,7 +64,7 @@ def test_margins_are_pixels_on_every_scale(view: ValueView, height: float) -> No
 
 
 @given(views, st.floats(0.1, 2), st.floats(-3, 3))
-def test_stretching_and_dragging_keep_the_ends_in_order(view: ValueView, factor: float, share: float) -> None:
+def test_stretching_and_dragging_keep_the_ends_in_order(view: ValueScale, factor: float, share: float) -> None:
     middle = view.value_at(0.5)
     view.stretch(factor)
     assert view.value_at(0.5) == pytest.approx(middle, rel=1e-6)
@@ -75,14 +75,14 @@ def test_stretching_and_dragging_keep_the_ends_in_order(view: ValueView, factor:
 
 
 def test_a_logarithmic_axis_gives_a_doubling_the_same_height_everywhere() -> None:
-    view = ValueView(10.0, 10_000.0, scale=Scale.LOG)
+    view = ValueScale(10.0, 10_000.0, scale=ScaleMode.LOG)
     heights = [view.share_of(low) - view.share_of(2 * low) for low in (10.0, 100.0, 5000.0)]
     assert heights == pytest.approx([heights[0]] * 3)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 10.0), (-5.0, 5.0), (0.0, 0.0), (-3.0, -2.0)])
 def test_values_that_have_no_logarithm_are_spread_linearly(low: float, high: float) -> None:
-    view, linear = ValueView(scale=Scale.LOG), ValueView()
+    view, linear = ValueScale(scale=ScaleMode.LOG), ValueScale()
     for each in (view, linear):
         each.fit(low, high, 400, Margins(0, 0))
     assert not view.is_log
@@ -92,14 +92,14 @@ def test_values_that_have_no_logarithm_are_spread_linearly(low: float, high: flo
 
 
 def test_equal_prices_below_the_smallest_step_still_fit_a_logarithmic_axis() -> None:
-    view = ValueView(scale=Scale.LOG)
+    view = ValueScale(scale=ScaleMode.LOG)
     view.fit(1e-8, 1e-8, 400, Margins(56, 24), 1e-7)
     assert view.is_log
     assert view.low < 1e-8 < view.high
 
 
 @given(views, st.floats(1, 3000), st.integers(0, 8))
-def test_marks_are_apart_in_view_and_all_differ(view: ValueView, height: float, decimals: int) -> None:
+def test_marks_are_apart_in_view_and_all_differ(view: ValueScale, height: float, decimals: int) -> None:
     marks = price_marks(view, height, 56, decimals)
     assert len({mark.text for mark in marks}) == len(marks)
     for mark in marks:
@@ -109,10 +109,10 @@ def test_marks_are_apart_in_view_and_all_differ(view: ValueView, height: float, 
 
 
 def test_logarithmic_marks_are_round_and_stay_where_they_are() -> None:
-    view = ValueView(0.9, 1200.0, scale=Scale.LOG)
+    view = ValueScale(0.9, 1200.0, scale=ScaleMode.LOG)
     texts = [mark.text for mark in price_marks(view, 600, 56, 0)]
     assert texts == ["1", "2", "5", "10", "20", "50", "100", "200", "500", "1,000"]
-    view = ValueView(60_000.0, 65_000.0, scale=Scale.LOG)
+    view = ValueScale(60_000.0, 65_000.0, scale=ScaleMode.LOG)
     before = [mark.text for mark in price_marks(view, 600, 56, 2)]
     assert before == [f"{price:,}.00" for price in range(60_000, 65_001, 1000)]
     view.shift(0.2)
@@ -121,7 +121,7 @@ def test_logarithmic_marks_are_round_and_stay_where_they_are() -> None:
 
 
 def test_percents_count_from_their_base() -> None:
-    view = ValueView(89.9, 110.1, scale=Scale.PERCENT, base=100.0)
+    view = ValueScale(89.9, 110.1, scale=ScaleMode.PERCENT, base=100.0)
     assert [mark.text for mark in price_marks(view, 300, 56, 2)] == ["−10 %", "−5 %", "0 %", "+5 %", "+10 %"]
     assert price_text(view, 101.234, 2) == "+1.23 %"
     view.base = 0.0
@@ -131,7 +131,7 @@ def test_percents_count_from_their_base() -> None:
 
 def test_the_first_bar_in_view_is_zero_percent(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(300)]), BTC)
-    chart.set_chart_style(ChartStyle(scale=Scale.PERCENT))
+    chart.set_chart_style(ChartStyle(scale=ScaleMode.PERCENT))
     for by in (0, 500, 333):
         chart.pan(by)
         settle(qtbot, chart)
@@ -163,8 +163,8 @@ def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -
 @pytest.mark.parametrize(
     ("key", "style"),
     [
-        (Qt.Key.Key_L, ChartStyle(scale=Scale.LOG)),
-        (Qt.Key.Key_P, ChartStyle(scale=Scale.PERCENT)),
+        (Qt.Key.Key_L, ChartStyle(scale=ScaleMode.LOG)),
+        (Qt.Key.Key_P, ChartStyle(scale=ScaleMode.PERCENT)),
         (Qt.Key.Key_I, ChartStyle(inverted=True)),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_scale_is_chosen_and_left_by_its_key(qtbot: QtBot, chart: ChartWidget,
     assert chart.chart_style == ChartStyle()
 
 
-@given(st.builds(ChartStyle, st.sampled_from(Kind), st.sampled_from(Scale), *[st.booleans()] * 3))
+@given(st.builds(ChartStyle, st.sampled_from(PriceStyle), st.sampled_from(ScaleMode), *[st.booleans()] * 3))
 def test_a_style_outlives_a_file(style: ChartStyle) -> None:
     assert ChartStyle.from_values(style.to_values()) == style
 

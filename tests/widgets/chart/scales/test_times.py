@@ -32,7 +32,7 @@ from widgets.chart.painting.axes import countdown_rect
 from widgets.chart.painting.day_shading import day_bands
 from widgets.chart.scales.local_time import day_start
 from widgets.chart.scales.time_marks import time_ticks
-from widgets.chart.scales.time_scale import TimeView
+from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.zones import UTC_ZONE, Zone, offset_text, zone_named, zone_names
 
@@ -153,7 +153,7 @@ def test_days_are_shaded_by_the_date_on_which_their_candles_open(
     place_: tuple[Zone, int], interval: Interval, span: int
 ) -> None:
     zone, start_us = place_
-    view = TimeView(width_px=span * 8.0, bar_px=8.0, right=interval.slot(start_us) + span)
+    view = TimeScale(width_px=span * 8.0, bar_px=8.0, right=interval.slot(start_us) + span)
     bands = day_bands(interval, view, zone)
     for slot in range(int(view.left) + 1, int(view.right)):
         odd = shown(interval.slot_open_us(slot), zone).toordinal() % 2 == 1
@@ -181,7 +181,7 @@ def test_marks_can_be_asked_for_at_any_time_and_zoom(zone: Zone, name: str, year
     first = interval.slot(_us(datetime(2000 + years, 5, 5, tzinfo=UTC)))
     ticks = time_ticks(interval, first, first + min(20 * least, 1e5), least, zone)
     assert all(after.slot - before.slot >= max(1, least / 2) for before, after in pairwise(ticks) if least < 1e3)
-    day_bands(interval, TimeView(right=first), zone)
+    day_bands(interval, TimeScale(right=first), zone)
 
 
 def test_marks_stay_as_one_pans() -> None:
