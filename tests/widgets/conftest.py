@@ -48,7 +48,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         result = yield
     finally:
         logger.removeHandler(handler)
-    if handler.records and item.path.stem != "test_guarding":
+    if handler.records and item.path.stem != "test_paint_guard":
         pytest.fail(f"left out: {handler.records[0].getMessage()}\n{handler.records[0].exc_text}")
     return result
 

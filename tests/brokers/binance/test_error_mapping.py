@@ -115,7 +115,7 @@ def test_nothing_but_one_module_decides_between_trying_again_and_giving_up() -> 
             r"\b(websockets\.exceptions|aiohttp\.\w*(Error|URL|Redirects))\b", path.read_text(encoding="utf-8")
         )
     }
-    assert deciding == {"faults.py", "link.py"}  # a link only notes that it was closed
+    assert deciding == {"error_mapping.py", "stream_socket.py"}  # a socket only notes that it was closed
 
 
 @pytest.mark.parametrize("error", [status(400), status(451), InvalidUpgrade("Upgrade", "x"), InvalidProxy("x", "y")])

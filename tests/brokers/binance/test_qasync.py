@@ -14,7 +14,7 @@ PROGRAM = """
     from qasync import QEventLoop
     from app.brokers.binance.rest import BinanceRest
     from app.brokers.binance.feed import BinanceFeed
-    from app.market.ports import FeedState
+    from app.market.ports.exchange import FeedState
     from tests.brokers.binance.helpers import FastClock, Recorder, StreamServer, trade_frame, until
 
     async def main():

@@ -29,8 +29,8 @@ PREAMBLE = """
 import sys, psutil
 from pathlib import Path
 from app.market.errors import StoreUnavailable
-from storage import upgrade
-from storage.server.cluster import Home
+from storage.server import upgrade
+from storage.server.cluster import ServerHome
 from storage.server.embedded_server import EmbeddedServer
 from storage.server.run_program import server_account
 
@@ -129,7 +129,7 @@ def test_what_an_interrupted_upgrade_left_running_is_ended(servers: Servers) -> 
     server.start()
     process, home = process_of(server), home_of(server)
     home.make_folder(home.path / "upgrade")
-    blindly("upgrade.settle(Home(path, server_account()))", home.path)
+    blindly("upgrade.settle(ServerHome(path, server_account()))", home.path)
     assert not runs(process)
     assert not (home.path / "upgrade").exists()
     assert not upgrade.was_upgraded(home)

@@ -33,11 +33,11 @@ DAY_US = 86_400_000_000
 # Converts in small slices, and tells of each.
 CONVERTER = """
 import sys
-from storage import convert
+from storage.timescale import conversion
 from storage.postgres.connection import connect
-convert._SLICE_TRADES = 400
+conversion._SLICE_TRADES = 400
 with connect(sys.argv[1]) as connection:
-    print("end", convert.convert(connection, lambda done, total: print(done, flush=True)), flush=True)
+    print("end", conversion.convert(connection, lambda done, total: print(done, flush=True)), flush=True)
 """
 
 
