@@ -1,1 +1,1 @@
-"""The program: market rules, the exchange, recording, and the wiring of them all."""
+"""The program: market rules, brokers, recording, and the wiring of them all."""

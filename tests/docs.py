@@ -1,7 +1,8 @@
-"""The parts of the documents that are derived from the code. ``python -m tests.docs`` writes them anew."""
+"""The parts of the documents that are derived from the code; ``python -m tests.docs`` writes them."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +26,18 @@ def settings_table() -> str:
 
 
 def connection_diagram() -> str:
-    """Return ARCHITECTURE's diagram of the connection's states."""
+    """Return the diagram of a connection's states for docs/topics/connection.md."""
     return f"```mermaid\n{diagram().strip()}\n```"
+
+
+def folder_map() -> str:
+    """Return ARCHITECTURE's table of folders: the first line of each package's docstring."""
+    rows = ["| folder | purpose |", "|---|---|"]
+    for root in ("app", "storage", "widgets"):
+        for init in sorted((ROOT / root).glob("*/**/__init__.py")):
+            purpose = (ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or "").split("\n")[0]
+            rows.append(f"| `{init.parent.relative_to(ROOT).as_posix()}` | {purpose} |")
+    return "\n".join(rows)
 
 
 def metrics_table() -> str:
@@ -52,7 +63,8 @@ def keys_table() -> str:
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings_table,
-    ("ARCHITECTURE.md", "connection"): connection_diagram,
+    ("ARCHITECTURE.md", "map"): folder_map,
+    ("docs/topics/connection.md", "connection"): connection_diagram,
     ("docs/metrics.md", "metrics"): metrics_table,
     ("docs/keys.md", "keys"): keys_table,
 }

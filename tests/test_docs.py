@@ -15,7 +15,7 @@ DOCUMENTS = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+    *sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md")),
 ]
 
 
@@ -44,6 +44,13 @@ def test_every_command_a_document_shows_can_be_typed(document):
     assert shown or document != "README.md"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_named_in_a_document_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:app|storage|widgets|tests)/[a-z_0-9/]+\.py)`", text):
+        assert (ROOT / name).is_file(), name
+
+
 def test_every_module_named_in_the_architecture_exists():
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(app/[a-z_/]+\.py)`", text)) | {
@@ -52,3 +59,11 @@ def test_every_module_named_in_the_architecture_exists():
     assert named
     for name in named:
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
+
+
+def test_the_architecture_is_one_page_of_at_most_150_lines_and_every_folder_says_what_it_is_for() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    rows = re.findall(r"^\| `([a-z/_]+)` \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) > 40
+    assert all(purpose for _, purpose in rows)

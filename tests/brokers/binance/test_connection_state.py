@@ -40,8 +40,8 @@ def test_the_diagram_shows_every_transition_once() -> None:
     assert len(set(lines)) == len(lines)
 
 
-def test_the_architecture_page_shows_the_table_as_it_is() -> None:
-    page = (Path(__file__).resolve().parents[3] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+def test_the_topic_page_shows_the_table_as_it_is() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/topics/connection.md").read_text(encoding="utf-8")
     _, _, after = page.partition("<!-- connection: begin -->")
     shown, _, _ = after.partition("<!-- connection: end -->")
     assert shown.strip() == f"```mermaid\n{diagram()}```"
