@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.market.errors import UsageError
 from app.runtime.shutdown import StopEvent, on_signals, parse_duration
-from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.recording import RecordedMarket
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.sandbox.source import MarketSource
@@ -49,7 +49,7 @@ def _sandbox_source(options: argparse.Namespace) -> MarketSource:
         speed = 0.0
     if not speed > 0:
         raise UsageError(f"--speed cannot be “{options.speed}”: give a number above 0, or max.")
-    return RecordingSource([Path(file) for file in options.replay], speed=speed)
+    return RecordedMarket([Path(file) for file in options.replay], speed=speed)
 
 
 def _run(source: MarketSource, port: int, *, until_stdin_closes: bool) -> int:

@@ -1,8 +1,8 @@
 """
-What the sandbox server needs from a market, whichever it is: the Protocols `MarketSource` and `MarketFeed`.
+What the sandbox server needs from a market, whichever it is: the Protocols `MarketSource` and `FrameCursor`.
 
 A source knows trades; the server turns them into Binance's protocol. Everything a source answers is as of its own
-exchange clock: what has not happened there yet does not exist. Streams are pulled: each connection has a `MarketFeed`
+exchange clock: what has not happened there yet does not exist. Streams are pulled: each connection has a `FrameCursor`
 of its own and asks for the next frames when it has written the last, so a slow reader slows its own feed and loses
 nothing.
 """
@@ -37,10 +37,10 @@ class RollingDay(NamedTuple):
     last_quantity_e8: int
 
 
-class MarketFeed(Protocol):
+class FrameCursor(Protocol):
     """The streams of one connection."""
 
-    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+    async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         """
         Return the next frames of these streams, in order; waits for them, but no longer than a moment.
 
@@ -81,5 +81,5 @@ class MarketSource(Protocol):
     def quote(self, symbol: str) -> Quote | None:
         """The best bid and ask, or None where they are not known."""
 
-    def open_feed(self) -> MarketFeed:
+    def open_cursor(self) -> FrameCursor:
         """Return the feed of a new connection: what happens from now on."""

@@ -16,7 +16,7 @@ from app.commands.doctor import Finding, examine, report
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings, load
 from app.market.interval import SECOND_US
-from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.recording import RecordedMarket
 from app.sandbox.server.server import SandboxServer
 from storage.server.cluster import has_cluster
 from tests.program import NOWHERE, exchange, servers_in, silent_server
@@ -108,7 +108,7 @@ def test_a_clock_that_is_off_is_a_warning_that_names_the_direction(
 async def test_a_replay_of_the_past_is_a_clock_that_is_off_and_no_failure(
     settings_for: Callable[..., Settings], shared_data: Callable[[str], Path]
 ) -> None:
-    async with serving(RecordingSource([shared_data(name) for name in RECORDING], speed=1.0)) as server:
+    async with serving(RecordedMarket([shared_data(name) for name in RECORDING], speed=1.0)) as server:
         findings = {one.name: one for one in await doctor._exchange(settings_for(server))}
     assert levels(findings) == {"exchange": "ok", "clock": "warning", "feed": "ok"}
     assert "ahead of the exchange's" in findings["clock"].sentence

@@ -23,7 +23,7 @@ from app.live.engine import Engine
 from app.market.ports.clock import Clock
 from app.observability.monitoring import observing
 from app.runtime.wiring import engine_for
-from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.recording import RecordedMarket
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
 from app.window.window_controller import WindowBridge, let_go
@@ -53,8 +53,8 @@ def settings_in(data_dir: Path, ws_url: str, rest_url: str, **options: object) -
     return load({"data_dir": str(data_dir), **addresses, **options}, environment={}, file=data_dir / "none.toml")
 
 
-def replay(files: Sequence[Path], speed: float = math.inf) -> RecordingSource:
-    return RecordingSource(files, speed=speed)
+def replay(files: Sequence[Path], speed: float = math.inf) -> RecordedMarket:
+    return RecordedMarket(files, speed=speed)
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,7 @@ from app.market.interval import SECOND_US
 from app.sandbox.market.simulated import LISTINGS, Listing, SimulatedMarket
 from app.sandbox.server.connection import Connection, Limits
 from app.sandbox.server.server import SandboxServer
-from app.sandbox.source import Frame, MarketFeed
+from app.sandbox.source import Frame, FrameCursor
 from storage.server.embedded_server import EmbeddedServer
 from tests.soak.crash import find_postmaster
 
@@ -83,8 +83,8 @@ class WatchedMarket(SimulatedMarket):
         super().__init__(seed, symbols, rate=rate, clock=clock, history=timedelta(days=2))
         self.first_given: dict[str, int] = {}
 
-    def open_feed(self) -> MarketFeed:
-        return _WatchedFeed(super().open_feed(), self)
+    def open_cursor(self) -> FrameCursor:
+        return _WatchedCursor(super().open_cursor(), self)
 
     def given(self, frames: Iterable[Frame]) -> None:
         for stream, payload in frames:
@@ -98,13 +98,13 @@ class WatchedMarket(SimulatedMarket):
         return ids[1]
 
 
-class _WatchedFeed:
-    def __init__(self, feed: MarketFeed, market: WatchedMarket) -> None:
-        self._feed = feed
+class _WatchedCursor:
+    def __init__(self, cursor: FrameCursor, market: WatchedMarket) -> None:
+        self._cursor = cursor
         self._market = market
 
-    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
-        frames = await self._feed.frames(streams, microseconds=microseconds)
+    async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+        frames = await self._cursor.next_frames(streams, microseconds=microseconds)
         if len(self._market.first_given) < len({stream for stream in streams if stream.endswith("@trade")}):
             self._market.given(frames)
         return frames

@@ -20,7 +20,7 @@ from app.market.symbol import TRADING, Symbol
 from app.market.trade import Quote, Trade
 from app.market.units import E8
 from app.sandbox.market.published_symbol import PublishedSymbol
-from app.sandbox.source import Frame, MarketFeed, RollingDay
+from app.sandbox.source import Frame, FrameCursor, RollingDay
 from app.sandbox.wire import quote_event, trade_event
 
 _TICK_S = 0.01
@@ -98,18 +98,18 @@ class StagedMarket:
     def quote(self, symbol: str) -> Quote | None:
         return self._quotes.get(symbol)
 
-    def open_feed(self) -> MarketFeed:
-        return _StagedFeed(self)
+    def open_cursor(self) -> FrameCursor:
+        return _StagedCursor(self)
 
 
-class _StagedFeed:
-    """A `MarketFeed`: what is staged from now on, in order."""
+class _StagedCursor:
+    """A `FrameCursor`: what is staged from now on, in order."""
 
     def __init__(self, market: StagedMarket) -> None:
         self._market = market
         self._sent = market.staged
 
-    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+    async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         market = self._market
         if self._sent == market.staged:
             await market.clock.sleep(_TICK_S)

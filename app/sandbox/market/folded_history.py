@@ -62,10 +62,10 @@ class FoldedHistory:
             for candle in self._as_candles(rows)
         ]
 
-    def whole(self, begin_us: int, end_us: int) -> Candle | None:
+    def single_candle(self, begin_us: int, end_us: int) -> Candle | None:
         """Return the one candle of all trades in ``[begin_us, end_us)``, or None; it begins with a whole minute."""
         rows = self.rows(Interval(_MINUTE_S), begin_us, end_us)
-        candles = self._as_candles(_joined(rows, np.zeros(1, np.intp))) if rows.shape[1] else []
+        candles = self._as_candles(_fold_at(rows, np.zeros(1, np.intp))) if rows.shape[1] else []
         return candles[0] if candles else None
 
     def rows(self, interval: Interval, begin_us: int, end_us: int) -> Ints:
@@ -76,10 +76,10 @@ class FoldedHistory:
         """
         begin = max(begin_us - LISTED_US, 0) // SECOND_US
         end, rest_us = divmod(max(end_us - LISTED_US, 0), SECOND_US)
-        parts = [self._whole(interval, begin, end)] if begin < end else []
+        parts = [self._rows_of_seconds(interval, begin, end)] if begin < end else []
         if rest_us and begin <= end:
-            parts.append(folded_trades(self._pair.trades_of_seconds(end, end + 1), end_us))
-        return _grouped(np.concatenate(parts, axis=1), interval) if parts else _no_rows()
+            parts.append(fold_trades(self._pair.trades_of_seconds(end, end + 1), end_us))
+        return _fold_into(np.concatenate(parts, axis=1), interval) if parts else _no_rows()
 
     def _as_candles(self, rows: Ints) -> list[Candle]:
         symbol = self._pair.symbol
@@ -103,7 +103,7 @@ class FoldedHistory:
             for row in rows.T.tolist()
         ]
 
-    def _whole(self, interval: Interval, begin: int, end: int) -> Ints:
+    def _rows_of_seconds(self, interval: Interval, begin: int, end: int) -> Ints:
         """Return rows that tile the interval's candles and make up the seconds ``[begin, end)``."""
         unit = next(unit for unit in _UNITS if Interval(unit).tiles(interval))
         body_begin, body_end = -(-begin // unit) * unit, end // unit * unit
@@ -125,8 +125,8 @@ class FoldedHistory:
             kept = self._hours.get(chunk) if unit == _HOUR_S else self._minutes.get(chunk)
         if kept is not None:
             return kept
-        minutes = _grouped(self._pair.seconds(chunk * _CHUNK_S, (chunk + 1) * _CHUNK_S), Interval(_MINUTE_S))
-        hours = _grouped(minutes, Interval(_HOUR_S))
+        minutes = _fold_into(self._pair.seconds(chunk * _CHUNK_S, (chunk + 1) * _CHUNK_S), Interval(_MINUTE_S))
+        hours = _fold_into(minutes, Interval(_HOUR_S))
         with self._lock:
             self._hours[chunk] = hours
             self._minutes[chunk] = minutes
@@ -135,13 +135,13 @@ class FoldedHistory:
         return hours if unit == _HOUR_S else minutes
 
 
-def folded_trades(trades: TapeColumns, end_us: int) -> Ints:
+def fold_trades(trades: TapeColumns, end_us: int) -> Ints:
     """Return the one row that the trades before ``end_us`` fold into, or none; all of one second."""
     count = int(np.searchsorted(trades.time_us, end_us, side="left"))
     if not count:
         return _no_rows()
     price, quantity = trades.price[:count], trades.quantity[:count]
-    bought = quantity * ~trades.sells[:count]
+    bought = quantity * ~trades.taker_sells[:count]
     second_us = int(trades.time_us[0]) // SECOND_US * SECOND_US
     figures = [second_us, price[0], price.max(), price.min(), price[-1], quantity.sum(), (quantity * price).sum()]
     figures += [bought.sum(), (bought * price).sum(), count, trades.ids[0]]
@@ -170,28 +170,28 @@ def fill_empty(
     return filled
 
 
-def _grouped(rows: Ints, interval: Interval) -> Ints:
+def _fold_into(rows: Ints, interval: Interval) -> Ints:
     """Return rows folded into candles of the interval; they are in order and tile it."""
     if not rows.shape[1]:
         return rows
     opens = _open_times(rows[OPEN_US], interval)
     starts = np.flatnonzero(np.concatenate(([True], opens[1:] != opens[:-1])))
-    grouped = _joined(rows, starts)
-    grouped[OPEN_US] = opens[starts]
-    return grouped
+    folded = _fold_at(rows, starts)
+    folded[OPEN_US] = opens[starts]
+    return folded
 
 
-def _joined(rows: Ints, starts: NDArray[np.intp]) -> Ints:
+def _fold_at(rows: Ints, starts: NDArray[np.intp]) -> Ints:
     """Return one row for each stretch of rows that begins at ``starts``."""
     ends = np.append(starts[1:], rows.shape[1]) - 1
-    grouped = np.empty((FIGURES, len(starts)), np.int64)
-    grouped[OPEN_US] = rows[OPEN_US, starts]
-    grouped[OPEN], grouped[CLOSE] = rows[OPEN, starts], rows[CLOSE, ends]
-    grouped[HIGH] = np.maximum.reduceat(rows[HIGH], starts)
-    grouped[LOW] = np.minimum.reduceat(rows[LOW], starts)
-    grouped[VOLUME : COUNT + 1] = np.add.reduceat(rows[VOLUME : COUNT + 1], starts, axis=1)
-    grouped[FIRST_ID] = rows[FIRST_ID, starts]
-    return grouped
+    folded = np.empty((FIGURES, len(starts)), np.int64)
+    folded[OPEN_US] = rows[OPEN_US, starts]
+    folded[OPEN], folded[CLOSE] = rows[OPEN, starts], rows[CLOSE, ends]
+    folded[HIGH] = np.maximum.reduceat(rows[HIGH], starts)
+    folded[LOW] = np.minimum.reduceat(rows[LOW], starts)
+    folded[VOLUME : COUNT + 1] = np.add.reduceat(rows[VOLUME : COUNT + 1], starts, axis=1)
+    folded[FIRST_ID] = rows[FIRST_ID, starts]
+    return folded
 
 
 def _open_times(times_us: Ints, interval: Interval) -> Ints:

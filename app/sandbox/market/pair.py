@@ -1,14 +1,15 @@
 """
-One pair of the simulated market: every trade a function of the seed, the pair and the trade's id.
+One pair of the simulated market: each trade is a function of the seed, the pair and the trade's id.
 
-Time is cut into seconds. Each second shows one of 240 windows of the tape, chosen by a permutation that changes every
-four minutes, among four levels of activity whose sequence changes daily. Every day so has the same number of trades,
-which makes the ids of any second, and the second of any id, a matter of arithmetic, while minutes range from silent to
-bursting. The price of a second is the pair's noise at that second; its trades move around it as the tape says, and
-their quantities are the tape's times a factor of that second. As all figures of a window are summed up beforehand,
-a second folds into a row of a candle without touching its trades.
+Each second shows one of 240 windows of the tape at one of four levels of activity. A permutation that changes every
+four minutes picks the window; the order of the levels changes daily. Each day therefore has the same number of trades:
+the ids of a second, and the second of an id, are found by arithmetic, while minutes range from silent to bursting.
 
-Prices count ticks here and quantities steps; the caller multiplies.
+The pair's noise gives the price of a second, the tape moves its trades around that price, and a factor of the second
+scales their quantities. The figures of all windows are summed up in advance, so a second becomes a row of a candle
+without its trades being computed (`SimulatedPair.seconds`).
+
+Prices are in ticks here and quantities in steps; the caller multiplies.
 """
 
 from __future__ import annotations
@@ -25,54 +26,76 @@ from app.market.errors import UsageError
 from app.market.interval import SECOND_US
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from app.sandbox.market.trade_tape import LONGEST_WINDOW, ONE, Ints, Tape, key_of, spread_counts, uniform, value_noise
+from app.sandbox.market.trade_tape import (
+    LONGEST_WINDOW,
+    ONE,
+    Ints,
+    TradeTape,
+    key_of,
+    log_normal_counts,
+    uniform,
+    value_noise,
+)
 
-LISTED_US = 1_577_836_800 * SECOND_US  # 2020-01-01T00:00:00Z: trade id 0 of every pair
+# 2020-01-01T00:00:00Z, the time of trade id 0 of every pair. A fixed origin makes ids independent of the start.
+LISTED_US = 1_577_836_800 * SECOND_US
 DAY_S = 86_400
 
-# The rows of a fold, one figure each.
+# The figures of a folded stretch of trades, by row; each column is one stretch.
 OPEN_US, OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE, TAKER, TAKER_QUOTE, COUNT, FIRST_ID = range(11)
 FIGURES = 11
 
 _WINDOWS = 240
 _GROUPS_A_DAY = DAY_S // _WINDOWS
-_LEVELS = ((0.35, 108), (0.9, 162), (1.6, 72), (3.5, 18))  # activity, and how many groups of a day have it
+# Activity, and how many of a day's 360 groups have it: mostly calm, rarely a burst. Always all of them, so that every
+# day has the same number of trades.
+_LEVELS = ((0.35, 108), (0.9, 162), (1.6, 72), (3.5, 18))
 _PROFILES = 16
-_SUMMED_AT_ONCE = 64  # windows, which hold tens of thousands of trades in a very busy market
-_RESTLESS_PER_S = 50.0
-_USUAL_PER_S = 50.0  # no pair trades more often unless asked to
+_FOLDED_AT_ONCE = 64  # windows; in a very busy market each holds tens of thousands of trades
+_BURSTY_UP_TO_PER_S = 50.0
+_USUAL_PER_S = 50.0  # more trades than this only on request
+# Steps coprime to 240: multiplying by one of them visits every window exactly once.
 _COPRIME = np.array([step for step in range(1, _WINDOWS) if math.gcd(step, _WINDOWS) == 1], np.int64)
+# Noise slower than 64 s is computed per node of 64 s and interpolated; only the octaves below are computed per second.
 _NODE_LOG2 = 6
-_FINEST, _COARSEST = 1, 25
+_FINEST, _COARSEST = 1, 25  # octaves: swings of 2 s up to 2**25 s, about a year
 _DAYS_KEPT = 24
 
 
 class TapeColumns(NamedTuple):
-    """Trades as columns: ids rising by one, UTC microseconds, ticks, steps, and whether the taker sold."""
+    """Trades as columns: ids rising by one, UTC microseconds, price in ticks, quantity in steps, the taker's side."""
 
     ids: Ints
     time_us: Ints
     price: Ints
     quantity: Ints
-    sells: NDArray[np.bool_]
+    taker_sells: NDArray[np.bool_]
 
 
 class SimulatedPair:
-    """The trades of one symbol from `LISTED_US` on, without an end. Thread-safe."""
+    """
+    The trades of one symbol from `LISTED_US` on, without an end. Thread-safe.
 
-    def __init__(self, seed: int, symbol: Symbol, *, price_e8: int, trades_per_s: float, tape: Tape) -> None:
-        """Raises UsageError where that many trades a second cannot be simulated."""
+    ``price_e8`` is the level that the price moves around, ``trades_per_s`` the average over a day.
+
+    Raises:
+        UsageError: If one second would have more trades than `LONGEST_WINDOW`.
+    """
+
+    def __init__(self, seed: int, symbol: Symbol, *, price_e8: int, trades_per_s: float, tape: TradeTape) -> None:
         self.symbol = symbol
         self._key = key_of(seed, symbol.name)
         self._subkeys: dict[str, int] = {}
         self._tape = tape
         self._price = price_e8 // symbol.tick_size_e8
-        # The tape's quantities are around 700; a lot is worth about ten cents.
+        # The tape's median quantity is 700 lots; at 0.1 of the quote asset per lot a usual trade is worth some 70 USDT.
         self.lot = max(1, round(10_000_000 * 100_000_000 / (price_e8 * symbol.step_size_e8)))
-        # A flood is of smaller trades: a day's turnover, in ticks times steps, must stay within 64 bits.
-        smaller = max(1, int(trades_per_s // _USUAL_PER_S))
-        self._quantities = np.maximum(tape.quantity // smaller, 1) * self.lot
-        self._spread = self._price * 3 >> 20
+        # In a flood of trades each is smaller, because a day's turnover in ticks times steps must fit into 64 bits.
+        divisor = max(1, int(trades_per_s // _USUAL_PER_S))
+        self._quantities = np.maximum(tape.quantity // divisor, 1) * self.lot
+        # A drift of 1024 is 3 millionths of the price, and the tape's reaches six times that: within a second the price
+        # hardly leaves its level.
+        self._drift_scale = self._price * 3 >> 20
         counts = self._level_counts(trades_per_s)
         self._counts = np.concatenate(counts)
         if self._counts.max() > LONGEST_WINDOW:
@@ -81,8 +104,8 @@ class SimulatedPair:
         self._starts = [
             tape.window_starts(self._subkey("windows"), self._counts, falling=down) for down in (False, True)
         ]
-        self._windows = np.concatenate([self._summed(starts) for starts in self._starts], axis=1)
-        self._starts_flat = np.concatenate(self._starts)
+        self._windows = np.concatenate([self._folded_windows(starts) for starts in self._starts], axis=1)
+        self._window_starts = np.concatenate(self._starts)
         self._profiles = [self._profile(number) for number in range(_PROFILES)]
         self._days: OrderedDict[int, tuple[Ints, Ints]] = OrderedDict()
         self._lock = threading.Lock()
@@ -94,22 +117,22 @@ class SimulatedPair:
         return self._first_id(second) + int(np.searchsorted(within.time_us, time_us, side="left"))
 
     def trades(self, first_id: int, end_id: int) -> TapeColumns:
-        """Return the trades of ``[first_id, end_id)``."""
+        """Return the trades with ids in ``[first_id, end_id)``; not empty."""
         seconds = np.unique(self._seconds_of(first_id, end_id))
         trades = self._expand(seconds)
         skip = first_id - int(trades.ids[0])
         kept = slice(skip, skip + end_id - first_id)
         return TapeColumns(
-            trades.ids[kept], trades.time_us[kept], trades.price[kept], trades.quantity[kept], trades.sells[kept]
+            trades.ids[kept], trades.time_us[kept], trades.price[kept], trades.quantity[kept], trades.taker_sells[kept]
         )
 
     def as_trades(self, columns: TapeColumns) -> list[Trade]:
-        """Return the columns as values."""
+        """Return the columns as trades, in 1e-8 units."""
         name, tick, step = self.symbol.name, self.symbol.tick_size_e8, self.symbol.step_size_e8
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [
-            Trade(name, trade_id, time_us, price * tick, quantity * step, sells)
-            for trade_id, time_us, price, quantity, sells in rows
+            Trade(name, trade_id, time_us, price * tick, quantity * step, taker_sells)
+            for trade_id, time_us, price, quantity, taker_sells in rows
         ]
 
     def trades_of_seconds(self, first: int, end: int) -> TapeColumns:
@@ -117,15 +140,21 @@ class SimulatedPair:
         return self._expand(np.arange(first, end, dtype=np.int64))
 
     def seconds(self, first: int, end: int) -> Ints:
-        """Return the seconds ``[first, end)`` since `LISTED_US` that have trades, as columns of a fold."""
+        """
+        Return a column of figures (rows `OPEN_US` to `FIRST_ID`) for each second with trades.
+
+        ``[first, end)`` counts seconds since `LISTED_US`. No trade is computed.
+        """
         seconds = np.arange(first, end, dtype=np.int64)
         codes, first_ids = self._index(seconds)
-        base, falling, factor = self._moments(first, end)
+        base, falling, factor = self._second_levels(first, end)
         busy = np.flatnonzero(self._counts[codes])
         codes, base, factor = codes[busy] + len(self._counts) * falling[busy], base[busy], factor[busy]
         rows = self._windows[:, codes]
         rows[OPEN_US] = LISTED_US + seconds[busy] * SECOND_US
         rows[FIRST_ID] = first_ids[busy]
+        # The windows were folded at price 0 and factor 1. A price p + base and a quantity q * factor turn the sum of
+        # p * q into factor * (sum + base * volume), so the figures of any second follow from those of its window.
         rows[OPEN : CLOSE + 1] += base
         for volume, quote in ((VOLUME, QUOTE), (TAKER, TAKER_QUOTE)):
             rows[volume] *= factor
@@ -133,55 +162,57 @@ class SimulatedPair:
         return rows
 
     def _expand(self, seconds: Ints) -> TapeColumns:
-        """Return every trade of these seconds, rising."""
+        """Return every trade of these consecutive seconds, in order."""
         codes, first_ids = self._index(seconds)
         base, falling, factor = (
-            of[seconds - seconds[0]] for of in self._moments(int(seconds[0]), int(seconds[-1]) + 1)
+            of[seconds - seconds[0]] for of in self._second_levels(int(seconds[0]), int(seconds[-1]) + 1)
         )
         counts = self._counts[codes]
-        starts = self._starts_flat[codes + len(self._counts) * falling]
+        starts = self._window_starts[codes + len(self._counts) * falling]
         row = np.repeat(np.arange(len(seconds)), counts)
         within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
         at = starts[row] + within
         gap_sum, begin = self._tape.gap_sum, starts[row]
+        # The window's gaps, and one after its last trade, are stretched to the second. The 1 keeps a window whose gaps
+        # are all zero from dividing by zero.
         whole = gap_sum[begin + counts[row] + 1] - gap_sum[begin] + 1
         return TapeColumns(
             ids=first_ids[row] + within,
             time_us=LISTED_US + seconds[row] * SECOND_US + (gap_sum[at + 1] - gap_sum[begin]) * SECOND_US // whole,
             price=base[row] + self._offsets(at),
             quantity=self._quantities[at] * factor[row],
-            sells=self._tape.sells[at],
+            taker_sells=self._tape.taker_sells[at],
         )
 
     def _offsets(self, at: Ints) -> Ints:
-        return ((self._tape.wander[at] * self._spread) >> 10) + self._tape.ticks[at]
+        return ((self._tape.drift[at] * self._drift_scale) >> 10) + self._tape.ticks[at]
 
     def _level_counts(self, trades_per_s: float) -> list[Ints]:
-        """Return for each level of activity the trades of its 240 windows; what trades a lot trades more evenly."""
-        unrest = min(1.0, (_RESTLESS_PER_S / trades_per_s) ** 0.35)
-        activities = [activity**unrest for activity, _ in _LEVELS]
+        """Return the trade counts of the 240 windows of each level; busy pairs trade more evenly."""
+        burstiness = min(1.0, (_BURSTY_UP_TO_PER_S / trades_per_s) ** 0.35)
+        activities = [activity**burstiness for activity, _ in _LEVELS]
         mean = sum(of * groups for of, (_, groups) in zip(activities, _LEVELS, strict=True)) / _GROUPS_A_DAY
         totals = [_WINDOWS * trades_per_s * activity / mean for activity in activities]
         return [
-            spread_counts(self._subkey(f"counts {level}"), total, _WINDOWS, 1.1 * unrest)
+            log_normal_counts(self._subkey(f"counts {level}"), total, _WINDOWS, 1.1 * burstiness)
             for level, total in enumerate(totals)
         ]
 
-    def _summed(self, starts: Ints) -> Ints:
-        """Return the folds of the windows that begin there, at price 0 and factor 1, one column each."""
+    def _folded_windows(self, starts: Ints) -> Ints:
+        """Return the figures of the windows that begin at ``starts``, at price 0 and factor 1, one column each."""
         windows = np.zeros((FIGURES, len(starts)), np.int64)
         busy = np.flatnonzero(self._counts)
-        for begin in range(0, len(busy), _SUMMED_AT_ONCE):
-            columns = busy[begin : begin + _SUMMED_AT_ONCE]
-            windows[:, columns] = self._sums(starts[columns], self._counts[columns])
+        for begin in range(0, len(busy), _FOLDED_AT_ONCE):
+            columns = busy[begin : begin + _FOLDED_AT_ONCE]
+            windows[:, columns] = self._fold_windows(starts[columns], self._counts[columns])
         return windows
 
-    def _sums(self, starts: Ints, counts: Ints) -> Ints:
+    def _fold_windows(self, starts: Ints, counts: Ints) -> Ints:
         ends = np.cumsum(counts)
         firsts = ends - counts
         at = np.arange(ends[-1]) + np.repeat(starts - firsts, counts)
         offsets, quantities = self._offsets(at), self._quantities[at]
-        bought = quantities * ~self._tape.sells[at]
+        bought = quantities * ~self._tape.taker_sells[at]
         sums = np.zeros((FIGURES, len(counts)), np.int64)
         sums[OPEN], sums[CLOSE] = offsets[firsts], offsets[ends - 1]
         sums[HIGH], sums[LOW] = np.maximum.reduceat(offsets, firsts), np.minimum.reduceat(offsets, firsts)
@@ -196,21 +227,23 @@ class SimulatedPair:
         sums[COUNT] = counts
         return sums
 
-    def _moments(self, first: int, end: int) -> tuple[Ints, NDArray[np.bool_], Ints]:
-        """Return for the seconds ``[first, end)`` the price in ticks, whether it falls, and the quantities' factor."""
+    def _second_levels(self, first: int, end: int) -> tuple[Ints, NDArray[np.bool_], Ints]:
+        """Return the price in ticks, whether it falls, and the quantities' factor of the seconds ``[first, end)``."""
         seconds = np.arange(first - 1, end, dtype=np.int64)
         nodes = np.arange(int(seconds[0]) >> _NODE_LOG2, (end >> _NODE_LOG2) + 2, dtype=np.int64)
         at, part = (seconds >> _NODE_LOG2) - nodes[0], seconds & ((1 << _NODE_LOG2) - 1)
-        coarse, storm = self._coarse_noise(nodes), self._storm(nodes)
+        coarse, volatility = self._coarse_noise(nodes), self._volatility(nodes)
         level = coarse[at] + (((coarse[at + 1] - coarse[at]) * part) >> _NODE_LOG2)
-        stir = storm[at] + (((storm[at + 1] - storm[at]) * part) >> _NODE_LOG2)
+        swing = volatility[at] + (((volatility[at + 1] - volatility[at]) * part) >> _NODE_LOG2)
         fine = np.zeros_like(level)
         for octave in range(_FINEST, _NODE_LOG2 + 1):
             fine += (value_noise(self._subkey(f"price {octave}"), seconds, octave) * _amplitude(octave)) >> 24
-        noise = level + ((fine * stir) >> 10)
+        # Only the fine octaves swing more in volatile times, or the price level itself would jump with the volatility.
+        noise = level + ((fine * swing) >> 10)
         price = (self._price * (ONE + noise)) >> 30
+        # Volume rises with volatility, and in some stretches of 16 s by itself: 23 in a hundred by 1, 7 by 4.
         surge = uniform(self._subkey("surge"), seconds >> 4, 100)
-        factor = 1 + (stir >> 9) + (surge >= 70) + 3 * (surge >= 93)
+        factor = 1 + (swing >> 9) + (surge >= 70) + 3 * (surge >= 93)
         return np.maximum(price[1:], 64), price[1:] < price[:-1], factor[1:]
 
     def _coarse_noise(self, nodes: Ints) -> Ints:
@@ -220,8 +253,8 @@ class SimulatedPair:
             noise += (wave * _amplitude(octave)) >> 24
         return noise
 
-    def _storm(self, nodes: Ints) -> Ints:
-        """How much the price stirs at these nodes, 1024 being usual."""
+    def _volatility(self, nodes: Ints) -> Ints:
+        """Return how much the price swings at these nodes; 1024 is usual."""
         slow, quick = (value_noise(self._subkey(f"storm {octave}"), nodes, octave) for octave in (9, 4))
         return 1024 + ((slow * 500 + quick * 300) >> 30)
 
@@ -234,23 +267,23 @@ class SimulatedPair:
         for day in range(first_id // self.day_trades, (end_id - 1) // self.day_trades + 1):
             low = max(first_id, day * self.day_trades)
             high = min(end_id, (day + 1) * self.day_trades)
-            first_ids = self._day(day)[1]
+            first_ids = self._day_index(day)[1]
             found.append(day * DAY_S + np.searchsorted(first_ids, np.arange(low, high), side="right") - 1)
         return np.concatenate(found)
 
     def _index(self, seconds: Ints) -> tuple[Ints, Ints]:
-        """Return for consecutive seconds the window each shows and the id of the first trade from there on."""
+        """Return the window that each of these consecutive seconds shows, and the id of its first trade."""
         days = seconds // DAY_S
         codes, ids = np.empty_like(seconds), np.empty_like(seconds)
         for day in range(int(days[0]), int(days[-1]) + 1):
             part = slice(*np.searchsorted(days, (day, day + 1)))
-            day_codes, day_ids = self._day(day)
+            day_codes, day_ids = self._day_index(day)
             within = seconds[part] - day * DAY_S
             codes[part], ids[part] = day_codes[within], day_ids[within]
         return codes, ids
 
-    def _day(self, day: int) -> tuple[Ints, Ints]:
-        """Return for each second of the day the window it shows and the id of the first trade from there on."""
+    def _day_index(self, day: int) -> tuple[Ints, Ints]:
+        """Return the window that each second of the day shows, and the id of its first trade."""
         with self._lock:
             if day in self._days:
                 self._days.move_to_end(day)
@@ -270,7 +303,7 @@ class SimulatedPair:
         return index
 
     def _profile(self, number: int) -> Ints:
-        """Return one way through a day's levels of activity: all ways have the same levels in another order."""
+        """Return the level of each group of a day; all profiles have the same levels in different orders."""
         groups = np.arange(_GROUPS_A_DAY, dtype=np.int64)
         key = self._subkey(f"profile {number}")
         wave = 2 * value_noise(key, groups, 6) + value_noise(key + 1, groups, 3) + value_noise(key + 2, groups, 0)
@@ -279,6 +312,7 @@ class SimulatedPair:
         return levels
 
     def _subkey(self, use: str) -> int:
+        """Return the key for one use. The names are part of the seed: another name would change every market."""
         key = self._subkeys.get(use)
         if key is None:
             key = self._subkeys[use] = key_of(self._key, use)
@@ -286,5 +320,9 @@ class SimulatedPair:
 
 
 def _amplitude(octave: int) -> int:
-    """How far the price swings within ``2**octave`` seconds, in 2**-24 of itself: as a random walk, bounded at 10%."""
+    """
+    Return how far the price swings within ``2**octave`` seconds, in 2**-24 of itself.
+
+    It grows like a random walk (an exponent near 0.5) and is bounded at 10%, so that the price stays near its level.
+    """
     return round(min(1.1e-4 * 2 ** ((octave - 1) * 0.47), 0.1) * (1 << 24))

@@ -158,7 +158,7 @@ class PublishedSymbol:
         return finish(builder.candles(), interval, self._held, now_us=now_us)
 
 
-def described(frames: Sequence[RecordedFrame], files: Iterable[RecordedFile]) -> list[Symbol]:
+def recorded_symbols(frames: Sequence[RecordedFrame], files: Iterable[RecordedFile]) -> list[Symbol]:
     """Return the symbols of a recording, by name, with the steps that its amounts show."""
     names = {
         name.upper() for name, at, _ in {frame.stream: frame.stream.partition("@") for frame in frames}.values() if at

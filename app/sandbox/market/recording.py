@@ -15,7 +15,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.concurrency.system_clock import SystemClock
 from app.market.candle import Candle
@@ -25,13 +24,10 @@ from app.market.interval import SECOND_US, Interval
 from app.market.ports.clock import Clock
 from app.market.symbol import Symbol
 from app.market.trade import Quote, Trade
-from app.sandbox.market.published_symbol import PublishedSymbol, described
+from app.sandbox.market.published_symbol import PublishedSymbol, recorded_symbols
 from app.sandbox.market.recording_files import RecordedFrame, read_recording
-from app.sandbox.source import Frame, MarketFeed, RollingDay
+from app.sandbox.source import Frame, FrameCursor, RollingDay
 from app.sandbox.wire import day_event, trade_event
-
-if TYPE_CHECKING:
-    pass
 
 _MOMENT_S = 0.05
 _MILLISECONDS = re.compile(rb'"([ET])":([0-9]{13})(?=[,}])')
@@ -40,38 +36,38 @@ _KLINE_MILLISECONDS = re.compile(rb'"([EtT])":([0-9]{13})(?=[,}])')
 _KLINE_MICROSECONDS = re.compile(rb'"([EtT])":([0-9]{13})[0-9]{3}(?=[,}])')
 
 
-class RecordingFeed:
-    """A `MarketFeed` of a `RecordingSource`: begins at the present when it first asks for something recorded."""
+class RecordedCursor:
+    """A `FrameCursor` of a `RecordedMarket`: begins at the present when it first asks for something recorded."""
 
-    def __init__(self, source: RecordingSource) -> None:
+    def __init__(self, source: RecordedMarket) -> None:
         self._source = source
-        self._cursor: int | None = None
+        self._position: int | None = None
 
-    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+    async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         source = self._source
-        if self._cursor is None:
+        if self._position is None:
             if not source.plays(streams):
                 await source.clock.sleep(_MOMENT_S)
                 return []
-            self._cursor = source.position
+            self._position = source.position
             source.begin()
-        end = source.second_end(self._cursor)
+        end = source.second_end(self._position)
         if math.isinf(source.speed):
             source.publish(end)
         else:
             source.advance()
             end = min(end, source.position)
-        if self._cursor == end:
+        if self._position == end:
             await source.clock.sleep(min(source.due_in_s(), _MOMENT_S))
             return []
         await source.clock.sleep(0)
         wanted = source.streams.intersection(streams)
         frames = [
             Frame(source.log[at].stream, in_unit(source.payload(at), microseconds=microseconds))
-            for at in range(self._cursor, end)
+            for at in range(self._position, end)
             if source.log[at].stream in wanted
         ]
-        self._cursor = end
+        self._position = end
         return [frame for frame in frames if frame.payload]
 
 
@@ -87,7 +83,7 @@ def in_unit(payload: bytes, *, microseconds: bool) -> bytes:
 _TICKER = "@miniTicker"
 
 
-class RecordingSource:
+class RecordedMarket:
     """
     A `MarketSource` that replays files, given in any order.
 
@@ -104,7 +100,7 @@ class RecordingSource:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.speed = speed
         frames = _merged(file.frames for file in recorded)
-        self._symbols = described(frames, recorded)
+        self._symbols = recorded_symbols(frames, recorded)
         self._published = {symbol.name: PublishedSymbol(symbol.name) for symbol in self._symbols}
         for file in recorded:
             if file.interval is not None:
@@ -154,8 +150,8 @@ class RecordingSource:
         self.advance()
         return self._published[symbol].quote()
 
-    def open_feed(self) -> MarketFeed:
-        return RecordingFeed(self)
+    def open_cursor(self) -> FrameCursor:
+        return RecordedCursor(self)
 
     def plays(self, streams: Collection[str]) -> bool:
         """Whether any of these streams has to do with the recording: recorded, or made from it."""

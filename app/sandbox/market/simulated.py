@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,19 +29,16 @@ from app.market.trade import DayTicker, Quote, Trade
 from app.market.units import E8, parse_e8
 from app.sandbox.market.folded_history import FoldedHistory, fill_empty
 from app.sandbox.market.pair import DAY_S, LISTED_US, SimulatedPair
-from app.sandbox.market.trade_tape import hashed, tape_for
-from app.sandbox.source import Frame, MarketFeed, RollingDay
+from app.sandbox.market.trade_tape import random_bits, tape_for
+from app.sandbox.source import Frame, FrameCursor, RollingDay
 from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
-
-if TYPE_CHECKING:
-    pass
 
 _TICKER = "@miniTicker"
 _TICKER_WAIT_S = 0.02
-_PREPARED_EARLY = 1.2  # how much faster than time the next second is made
+_AHEAD_OF_TIME = 1.2  # how much faster than time the next second is made
 
 
-class PublishedSecond:
+class SimulatedSecond:
     """The trades of one symbol and second, its future included, with their events as text; all connections share it."""
 
     def __init__(self, trades: Sequence[Trade]) -> None:
@@ -58,8 +55,8 @@ class PublishedSecond:
         return events[first:end]
 
 
-class SimulatedFeed:
-    """A `MarketFeed` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
+class SimulatedCursor:
+    """A `FrameCursor` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
 
     def __init__(self, market: SimulatedMarket, clock: Clock) -> None:
         self._market = market
@@ -67,7 +64,7 @@ class SimulatedFeed:
         self._until_us = clock.now_us()
         self._days: asyncio.Future[list[Frame]] | None = None
 
-    async def frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
+    async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         if self._until_us + self._market.tick_s * SECOND_US > self._clock.now_us():
             await self._clock.sleep(self._market.tick_s)
         after_us = self._until_us
@@ -78,7 +75,7 @@ class SimulatedFeed:
         frames = await self._tickers(streams, begin=ends_second, microseconds=microseconds)
         for stream in streams:
             frames += self._events(stream, second_us, after_us, until_us, microseconds=microseconds)
-        self._prepare(streams, until_us)
+        self._compute_ahead(streams, until_us)
         return frames
 
     def _events(
@@ -99,12 +96,12 @@ class SimulatedFeed:
         events = second.events(kind, first, end, microseconds=microseconds)
         return [Frame(stream, event) for event in events]
 
-    def _prepare(self, streams: Collection[str], now_us: int) -> None:
+    def _compute_ahead(self, streams: Collection[str], now_us: int) -> None:
         """Compute the next second of some symbols: all at once, at its begin, would hold up a busy market's loop."""
         symbols = sorted({name.upper() for name, _, _ in (stream.partition("@") for stream in streams) if name})
         second_us, within_us = now_us // SECOND_US * SECOND_US, now_us % SECOND_US
-        first = int(within_us / SECOND_US * len(symbols) * _PREPARED_EARLY)
-        count = math.ceil(len(symbols) * _PREPARED_EARLY * self._market.tick_s) + 1
+        first = int(within_us / SECOND_US * len(symbols) * _AHEAD_OF_TIME)
+        count = math.ceil(len(symbols) * _AHEAD_OF_TIME * self._market.tick_s) + 1
         for symbol in symbols[first : first + count]:
             self._market.second(symbol, second_us + SECOND_US)
 
@@ -127,7 +124,7 @@ class SimulatedFeed:
         frames = []
         for stream in streams:
             name = stream.removesuffix(_TICKER)
-            day = self._market.day_now(name.upper()) if name == name.lower() else None
+            day = self._market.rolling_day(name.upper()) if name == name.lower() else None
             if day is not None:
                 frames.append(Frame(stream, day_event(day, microseconds=microseconds)))
         return frames
@@ -138,9 +135,9 @@ _MINUTE_US = 60 * SECOND_US
 _SECONDS_KEPT = 4
 _TICK_S, _FLOOD_TICK_S = 0.05, 0.01
 _FLOOD_PER_S = 5_000.0
-_PREPARED, _PREPARED_ROWS = 6, 1000
+_PREPARED_PAIRS, _PREPARED_ROWS = 6, 1000
 _MINUTE = Interval.parse("1m")
-_NOTHING = PublishedSecond(())
+_NO_TRADES = SimulatedSecond(())
 
 
 class Listing(NamedTuple):
@@ -221,13 +218,13 @@ class SimulatedMarket:
         }
         self._histories = {name: FoldedHistory(pair) for name, pair in self._pairs.items()}
         self._first_ids: dict[str, int] = {}
-        self._seconds: OrderedDict[tuple[str, int], PublishedSecond] = OrderedDict()
+        self._seconds: OrderedDict[tuple[str, int], SimulatedSecond] = OrderedDict()
 
     def prepare(self) -> None:
         """Compute what a window asks for first, so that it is there by then: of the pairs that trade most. Blocks."""
-        for name in tuple(self._pairs)[:_PREPARED]:
+        for name in tuple(self._pairs)[:_PREPARED_PAIRS]:
             self._klines(name, _MINUTE, None, None, _PREPARED_ROWS)
-            self.day_now(name)
+            self.rolling_day(name)
 
     def now_us(self) -> int:
         return self._clock.now_us()
@@ -264,7 +261,7 @@ class SimulatedMarket:
         return await asyncio.to_thread(self._klines, symbol, interval, start_us, end_us, limit)
 
     async def day(self, symbol: str) -> RollingDay | None:
-        return await asyncio.to_thread(self.day_now, symbol)
+        return await asyncio.to_thread(self.rolling_day, symbol)
 
     def quote(self, symbol: str) -> Quote | None:
         ids = self.trade_ids(symbol)
@@ -279,22 +276,22 @@ class SimulatedMarket:
         tick, step = pair.symbol.tick_size_e8, pair.symbol.step_size_e8
         bid = trade.price_e8 if trade.is_buyer_maker else trade.price_e8 - tick
         update = (time_us - LISTED_US) // 1000
-        noise = hashed(trade.trade_id, np.array([update, ~update], np.int64)) % np.uint64(4000)
+        noise = random_bits(trade.trade_id, np.array([update, ~update], np.int64)) % np.uint64(4000)
         bids, asks = (int(number) * step * pair.lot for number in noise + np.uint64(1))
         return Quote(trade.symbol, update, bid, bids, bid + tick, asks)
 
-    def open_feed(self) -> MarketFeed:
-        return SimulatedFeed(self, self._clock)
+    def open_cursor(self) -> FrameCursor:
+        return SimulatedCursor(self, self._clock)
 
-    def second(self, symbol: str, second_us: int) -> PublishedSecond:
+    def second(self, symbol: str, second_us: int) -> SimulatedSecond:
         """Return the trades of the second that begins then, its future included; none for what does not trade."""
         pair, key = self._pairs.get(symbol), (symbol, second_us)
         if pair is None:
-            return _NOTHING
+            return _NO_TRADES
         kept = self._seconds.get(key)
         if kept is None:
             second = (second_us - LISTED_US) // SECOND_US
-            kept = PublishedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
+            kept = SimulatedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
             self._seconds[key] = kept
             while len(self._seconds) > _SECONDS_KEPT * len(self._symbols):
                 self._seconds.popitem(last=False)
@@ -319,14 +316,14 @@ class SimulatedMarket:
         close_e8 = self._close_before(symbol, from_us)
         return fill_empty(candles, interval, begin_us, end_us, close_e8=close_e8, now_us=now_us)
 
-    def day_now(self, symbol: str) -> RollingDay | None:
+    def rolling_day(self, symbol: str) -> RollingDay | None:
         """Return what `day` does; blocks."""
         if symbol not in self._pairs:
             return None
         now_us = self.now_us()
         # The window moves by whole minutes, so that its minutes can be kept.
         begin_us = max((now_us - _DAY_US) // _MINUTE_US * _MINUTE_US + _MINUTE_US, self._begin_us)
-        whole = self._histories[symbol].whole(begin_us, now_us + 1)
+        whole = self._histories[symbol].single_candle(begin_us, now_us + 1)
         if whole is None or whole.first_trade_id is None or whole.last_trade_id is None:
             return None
         (newest,) = self.trades(symbol, whole.last_trade_id, 1)

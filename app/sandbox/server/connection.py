@@ -19,9 +19,9 @@ from app.market.candle import Candle
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
 from app.sandbox import wire
 from app.sandbox.server.faults import StreamFaults
-from app.sandbox.server.garbage import Message
+from app.sandbox.server.garbage import OutgoingMessage
 from app.sandbox.server.subscriptions import ClientSubscriptions
-from app.sandbox.source import Frame, MarketFeed, MarketSource
+from app.sandbox.source import Frame, FrameCursor, MarketSource
 from app.sandbox.wire import kline_event
 
 _ROWS = 1000
@@ -40,7 +40,7 @@ class KlinePusher:
         self._sent: dict[str, Candle] = {}
         self._second = -1
 
-    async def frames(self, streams: Collection[str], *, microseconds: bool) -> list[Frame]:
+    async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> list[Frame]:
         """Return the frames due now."""
         wanted = [stream for stream in streams if stream.partition("@")[2] in _INTERVALS]
         second = self._source.now_us() // SECOND_US
@@ -120,7 +120,7 @@ class Connection:
         self.messages_sent = 0
         self._request = request
         self._source = source
-        self._feed: MarketFeed = source.open_feed()
+        self._cursor: FrameCursor = source.open_cursor()
         self._klines = KlinePusher(source)
         self._limits = limits
         # A limit of 0 makes every send wait while the client's buffer is full.
@@ -175,7 +175,7 @@ class Connection:
 
     async def send(self, text: bytes) -> None:
         """Send one text message past all faults."""
-        await self._write([Message("", text)])
+        await self._write([OutgoingMessage("", text)])
 
     async def announce_shutdown(self) -> None:
         """Tell the client that the connection is about to end."""
@@ -197,14 +197,14 @@ class Connection:
             elif message.type is WSMsgType.PONG:
                 self._on_pong(bytes(message.data))
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                await self._write([Message("", self.subscriptions.answer(message.data))])
+                await self._write([OutgoingMessage("", self.subscriptions.answer(message.data))])
 
     async def _send(self) -> None:
         while True:
             streams = self.subscriptions.names()
-            frames = [*await self._feed.frames(streams, microseconds=self.microseconds)]
-            frames += await self._klines.frames(streams, microseconds=self.microseconds)
-            messages = self.faults.applied([self._message(frame) for frame in frames])
+            frames = [*await self._cursor.next_frames(streams, microseconds=self.microseconds)]
+            frames += await self._klines.next_frames(streams, microseconds=self.microseconds)
+            messages = self.faults.apply([self._message(frame) for frame in frames])
             if messages:
                 await self._write(messages)
 
@@ -246,13 +246,13 @@ class Connection:
             self._unanswered.clear()
             self._pong_due_s = None
 
-    def _message(self, frame: Frame) -> Message:
+    def _message(self, frame: Frame) -> OutgoingMessage:
         stream, payload = frame
         if not self.wrapped:
-            return Message(stream, payload)
-        return Message(stream, b'{"stream":"%b","data":%b}' % (stream.encode(), payload))
+            return OutgoingMessage(stream, payload)
+        return OutgoingMessage(stream, b'{"stream":"%b","data":%b}' % (stream.encode(), payload))
 
-    async def _write(self, messages: Sequence[Message]) -> None:
+    async def _write(self, messages: Sequence[OutgoingMessage]) -> None:
         transport = self._request.transport
         if transport is None or transport.is_closing() or self._socket.closed:
             raise ConnectionResetError("the client is gone")

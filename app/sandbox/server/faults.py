@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from app.sandbox.server.garbage import Alteration, Garbage, Message, altered, garbage_for
+from app.sandbox.server.garbage import Alteration, Garbage, OutgoingMessage, altered, garbage_for
 
 
-class _Act(StrEnum):
+class _Action(StrEnum):
     DROP = "dropped"
     DUPLICATE = "doubled"
     REORDER = "late"
@@ -30,8 +30,8 @@ class _Act(StrEnum):
 
 
 @dataclass(slots=True)
-class _Rule:
-    act: _Act
+class _FrameRule:
+    action: _Action
     stream: str
     share: float
     times: int | None
@@ -40,10 +40,10 @@ class _Rule:
 
 
 @dataclass(slots=True)
-class _Held:
+class _DelayedMessage:
     """A message that goes out after so many more."""
 
-    message: Message
+    message: OutgoingMessage
     after: int
 
 
@@ -60,75 +60,75 @@ class StreamFaults:
     stalled: bool = False
     silent: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    _rules: list[_Rule] = field(default_factory=list)
-    _held: list[_Held] = field(default_factory=list)
-    _dice: random.Random = field(init=False)
+    _rules: list[_FrameRule] = field(default_factory=list)
+    _delayed: list[_DelayedMessage] = field(default_factory=list)
+    _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self._dice = random.Random(self.seed)
+        self._random = random.Random(self.seed)
 
     def drop(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
         """Lose that share of the events, at most ``times``, of streams whose name ends in ``stream``."""
-        self._rules.append(_Rule(_Act.DROP, stream, share, times))
+        self._rules.append(_FrameRule(_Action.DROP, stream, share, times))
 
     def duplicate(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
         """Send that share of the events twice."""
-        self._rules.append(_Rule(_Act.DUPLICATE, stream, share, times))
+        self._rules.append(_FrameRule(_Action.DUPLICATE, stream, share, times))
 
     def reorder(self, *, share: float = 1.0, times: int | None = None, stream: str = "", by: int = 1) -> None:
         """Send that share of the events after the ``by`` events that follow them."""
-        self._rules.append(_Rule(_Act.REORDER, stream, share, times, by=by))
+        self._rules.append(_FrameRule(_Action.REORDER, stream, share, times, by=by))
 
     def garble(self, kind: Garbage, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
         """Send garbage before that share of the events; the events themselves follow whole."""
-        self._rules.append(_Rule(_Act.GARBAGE, stream, share, times, kind))
+        self._rules.append(_FrameRule(_Action.GARBAGE, stream, share, times, kind))
 
     def alter(self, kind: Alteration, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
         """Send that share of the events altered."""
-        self._rules.append(_Rule(_Act.ALTER, stream, share, times, kind))
+        self._rules.append(_FrameRule(_Action.ALTER, stream, share, times, kind))
 
     def clear(self) -> None:
         """Work as it should from now on."""
         self._rules.clear()
         self.stalled = self.silent = False
 
-    def applied(self, messages: list[Message]) -> list[Message]:
+    def apply(self, messages: list[OutgoingMessage]) -> list[OutgoingMessage]:
         """Return what goes out instead of these messages."""
         if self.stalled or self.silent:
             self.counts["silenced"] += len(messages)
             return []
-        if not self._rules and not self._held:
+        if not self._rules and not self._delayed:
             return messages
-        sent: list[Message] = []
+        sent: list[OutgoingMessage] = []
         for message in messages:
-            held, self._held = self._held, []
-            sent += self._one(message)
+            held, self._delayed = self._delayed, []
+            sent += self._apply_rules(message)
             for late in held:
                 late.after -= 1
                 if late.after > 0 and self._rules:
-                    self._held.append(late)
+                    self._delayed.append(late)
                 else:
                     sent.append(late.message)
         return sent
 
-    def copied(self) -> StreamFaults:
+    def copy(self) -> StreamFaults:
         """Return faults of the same rules for another connection; what they do is counted together."""
         copied = copy.deepcopy(self)
         copied.counts = self.counts
         return copied
 
-    def _one(self, message: Message) -> list[Message]:
+    def _apply_rules(self, message: OutgoingMessage) -> list[OutgoingMessage]:
         sent = [message]
         for rule in self._rules:
-            if rule.times == 0 or not message.stream.endswith(rule.stream) or self._dice.random() >= rule.share:
+            if rule.times == 0 or not message.stream.endswith(rule.stream) or self._random.random() >= rule.share:
                 continue
             if rule.times is not None:
                 rule.times -= 1
-            self.counts[rule.act] += 1
-            if rule.act is _Act.DROP:
+            self.counts[rule.action] += 1
+            if rule.action is _Action.DROP:
                 return []
-            if rule.act is _Act.REORDER:
-                self._held.append(_Held(message, rule.by))
+            if rule.action is _Action.REORDER:
+                self._delayed.append(_DelayedMessage(message, rule.by))
                 return []
             if isinstance(rule.kind, Alteration):
                 sent[-1] = altered(sent[-1], rule.kind)

@@ -14,7 +14,7 @@ _HUGE_BYTES = 10 * 1024 * 1024
 _NEST = 100_000
 
 
-class Message(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """One text message about to be sent; ``stream`` is "" for what is no event of a stream."""
 
     stream: str
@@ -43,7 +43,7 @@ class Alteration(StrEnum):
     TRUNCATED = "truncated"  # of no use
 
 
-def garbage_for(message: Message, kind: Garbage) -> Message:
+def garbage_for(message: OutgoingMessage, kind: Garbage) -> OutgoingMessage:
     """Return garbage that takes after ``message``."""
     match kind:
         case Garbage.INVALID_JSON:
@@ -70,10 +70,10 @@ def garbage_for(message: Message, kind: Garbage) -> Message:
             )
         case Garbage.HUGE:
             text = b'{"e":"huge","x":"' + b"x" * _HUGE_BYTES + b'"}'
-    return Message("", text)
+    return OutgoingMessage("", text)
 
 
-def altered(message: Message, kind: Alteration) -> Message:
+def altered(message: OutgoingMessage, kind: Alteration) -> OutgoingMessage:
     """Return the event as it arrives instead."""
     match kind:
         case Alteration.UNKNOWN_FIELDS:
@@ -84,7 +84,7 @@ def altered(message: Message, kind: Alteration) -> Message:
             text = re.sub(rb'"([a-zA-Z])":"(\d+\.\d+)"', rb'"\1":\2', as_text)
         case Alteration.TRUNCATED:
             text = _truncated(message.text)
-    return Message(message.stream, text)
+    return OutgoingMessage(message.stream, text)
 
 
 def _truncated(text: bytes) -> bytes:

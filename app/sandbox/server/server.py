@@ -143,7 +143,7 @@ class SandboxServer:
             request,
             self._source,
             self.limits,
-            self.faults.streams.copied(),
+            self.faults.streams.copy(),
             names,
             wrapped=wrapped,
             microseconds=bool(unit),

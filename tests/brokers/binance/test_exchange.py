@@ -28,7 +28,7 @@ from app.market.errors import FeedDisconnected, FeedRejected
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.ports.exchange import EventHandler, FeedState
 from app.market.trade import Quote, Trade
-from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.recording import RecordedMarket
 from app.sandbox.market.simulated import LISTINGS, SimulatedMarket
 from app.sandbox.server.connection import Connection
 from app.sandbox.server.garbage import Garbage
@@ -52,11 +52,9 @@ async def receiving(
         yield feed
 
 
-def recording(shared_data: FindData) -> RecordingSource:
+def recording(shared_data: FindData) -> RecordedMarket:
     days = ("08", "09")
-    return RecordingSource(
-        [shared_data(f"ws_raw/examples_spot_btcusdt_202408{day}.gz") for day in days], speed=math.inf
-    )
+    return RecordedMarket([shared_data(f"ws_raw/examples_spot_btcusdt_202408{day}.gz") for day in days], speed=math.inf)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +66,8 @@ def begin(shared_data: FindData, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-def replaying(path: Path) -> RecordingSource:
-    return RecordingSource([path], speed=math.inf)
+def replaying(path: Path) -> RecordedMarket:
+    return RecordedMarket([path], speed=math.inf)
 
 
 def busy_market() -> SimulatedMarket:

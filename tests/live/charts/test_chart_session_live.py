@@ -19,7 +19,7 @@ from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.trade import Trade
-from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.recording import RecordedMarket
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.sandbox.source import MarketSource
@@ -142,7 +142,7 @@ async def test_the_recording_fills_charts_of_every_interval_as_if_folded_in_one_
 ) -> None:
     trades = recorded_trades(shared_data)
     files = [shared_data(f"ws_raw/examples_spot_btcusdt_202408{day}.gz") for day in ("08", "09")]
-    async with desk_at(RecordingSource(files, speed=math.inf)) as desk:
+    async with desk_at(RecordedMarket(files, speed=math.inf)) as desk:
         charts = [desk.open(name) for name in NAMES]
         desk.receive()
         await until(lambda: desk.tracker.total == len(trades) and all(one.session.joined for one in charts))

@@ -12,7 +12,7 @@ import websockets
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.units import format_e8
-from app.sandbox.market.recording import RecordingSource, in_unit
+from app.sandbox.market.recording import RecordedMarket, in_unit
 from app.sandbox.market.recording_files import read_recording
 from tests.sandbox.helpers import FIRST_ID, ManualClock, get, serving, trade_dump, trade_line
 
@@ -25,10 +25,10 @@ def recordings(shared_data):
     return [shared_data(f"ws_raw/examples_spot_btcusdt_2024080{day}.gz") for day in (9, 8)]
 
 
-async def replayed(feed, source, streams, *, microseconds=False):
+async def replayed(cursor, source, streams, *, microseconds=False):
     frames = []
     while not source.finished:
-        frames += await feed.frames(streams, microseconds=microseconds)
+        frames += await cursor.next_frames(streams, microseconds=microseconds)
     return frames
 
 
@@ -37,7 +37,7 @@ def ids(frames):
 
 
 async def test_the_recorded_trades_arrive_whole_and_in_order_over_a_socket(recordings, shared_data):
-    source = RecordingSource(recordings, speed=math.inf)
+    source = RecordedMarket(recordings, speed=math.inf)
     expected = {stream: [] for stream in ("btcusdt@trade", "btcusdt@bookTicker")}
     for frame in source.log:
         if frame.stream in expected:
@@ -65,7 +65,7 @@ async def test_the_recorded_trades_arrive_whole_and_in_order_over_a_socket(recor
 
 
 async def test_a_client_that_does_not_read_holds_the_replay_up_and_loses_nothing(recordings):
-    source = RecordingSource(recordings, speed=math.inf)
+    source = RecordedMarket(recordings, speed=math.inf)
     async with serving(source) as server:
         url = f"{server.ws_url}/ws/btcusdt@bookTicker"
         async with websockets.connect(url, compression=None, max_queue=4) as client:
@@ -86,30 +86,30 @@ async def test_files_are_one_market_in_whatever_order_and_however_often_they_are
     early, late = tmp_path / "early", tmp_path / "late"
     early.write_text("".join(lines[:25]))
     late.write_text("".join(lines[15:]))
-    source = RecordingSource([late, early, early], speed=math.inf, clock=ManualClock())
-    frames = await replayed(source.open_feed(), source, ["abcusdt@trade"])
+    source = RecordedMarket([late, early, early], speed=math.inf, clock=ManualClock())
+    frames = await replayed(source.open_cursor(), source, ["abcusdt@trade"])
     assert ids(frames) == list(range(FIRST_ID, FIRST_ID + 40))
 
 
 async def test_nothing_is_published_before_someone_subscribes_to_what_was_recorded(tmp_path):
     clock = ManualClock()
-    source = RecordingSource([trade_dump(tmp_path / "dump", 10)], clock=clock)
-    feed = source.open_feed()
+    source = RecordedMarket([trade_dump(tmp_path / "dump", 10)], clock=clock)
+    cursor = source.open_cursor()
     for streams in ([], ["xyzusdt@trade"], ["ABCUSDT@trade"]):
-        assert await feed.frames(streams, microseconds=False) == []
+        assert await cursor.next_frames(streams, microseconds=False) == []
     clock.time_us += 3_600_000_000
-    assert await feed.frames(["xyzusdt@trade"], microseconds=False) == []
+    assert await cursor.next_frames(["xyzusdt@trade"], microseconds=False) == []
     assert source.trade_ids("ABCUSDT") is None
     assert source.now_us() == BEGIN_US + 1000
 
 
 async def test_a_finite_speed_keeps_the_recorded_pace(tmp_path):
     clock = ManualClock()
-    source = RecordingSource([trade_dump(tmp_path / "dump", 40)], speed=2.0, clock=clock)
-    feed = source.open_feed()
+    source = RecordedMarket([trade_dump(tmp_path / "dump", 40)], speed=2.0, clock=clock)
+    cursor = source.open_cursor()
     begin_us, arrivals = clock.time_us, []
     while not source.finished:
-        frames = await feed.frames(["abcusdt@trade"], microseconds=False)
+        frames = await cursor.next_frames(["abcusdt@trade"], microseconds=False)
         arrivals += [(clock.time_us - begin_us, trade_id) for trade_id in ids(frames)]
     assert [trade_id for _, trade_id in arrivals] == list(range(FIRST_ID, FIRST_ID + 40))
     for late_us, trade_id in arrivals:
@@ -118,13 +118,13 @@ async def test_a_finite_speed_keeps_the_recorded_pace(tmp_path):
 
 async def test_rest_knows_what_has_been_published_and_no_more(tmp_path):
     clock = ManualClock()
-    source = RecordingSource([trade_dump(tmp_path / "dump", 400)], clock=clock)
-    feed = source.open_feed()
+    source = RecordedMarket([trade_dump(tmp_path / "dump", 400)], clock=clock)
+    cursor = source.open_cursor()
     received = []
     for _ in range(60):
-        received += ids(await feed.frames(["abcusdt@trade"], microseconds=False))
+        received += ids(await cursor.next_frames(["abcusdt@trade"], microseconds=False))
         known = source.trades("ABCUSDT", 0, 1000)
-        # A feed hands out no more than a second at once, and may be that much behind.
+        # A cursor hands out no more than a second at once, and may be that much behind.
         assert [trade.trade_id for trade in known][: len(received)] == received
         assert len(received) <= len(known) <= len(received) + 4
         if known:
@@ -136,36 +136,36 @@ async def test_rest_knows_what_has_been_published_and_no_more(tmp_path):
 
 async def test_a_replay_goes_on_while_nobody_listens(tmp_path):
     clock = ManualClock()
-    source = RecordingSource([trade_dump(tmp_path / "dump", 40)], clock=clock)
-    await source.open_feed().frames(["abcusdt@trade"], microseconds=False)
+    source = RecordedMarket([trade_dump(tmp_path / "dump", 40)], clock=clock)
+    await source.open_cursor().next_frames(["abcusdt@trade"], microseconds=False)
     clock.time_us += 5_000_000
     assert source.trade_ids("ABCUSDT") == (FIRST_ID, FIRST_ID + 20)
-    assert ids(await source.open_feed().frames(["abcusdt@trade"], microseconds=False)) == []
+    assert ids(await source.open_cursor().next_frames(["abcusdt@trade"], microseconds=False)) == []
 
 
 async def test_a_later_client_joins_the_replay_where_it_is(tmp_path):
-    source = RecordingSource([trade_dump(tmp_path / "dump", 100)], speed=math.inf, clock=ManualClock())
-    first, second = source.open_feed(), source.open_feed()
-    head = ids(await first.frames(["abcusdt@trade"], microseconds=False))
+    source = RecordedMarket([trade_dump(tmp_path / "dump", 100)], speed=math.inf, clock=ManualClock())
+    first, second = source.open_cursor(), source.open_cursor()
+    head = ids(await first.next_frames(["abcusdt@trade"], microseconds=False))
     rest = ids(await replayed(second, source, ["abcusdt@trade"]))
     assert head
     assert head + rest == list(range(FIRST_ID, FIRST_ID + 100))
 
 
 async def test_after_the_end_a_feed_is_silent_and_the_clock_stands(tmp_path):
-    source = RecordingSource([trade_dump(tmp_path / "dump", 5)], speed=math.inf, clock=ManualClock())
-    feed = source.open_feed()
-    await replayed(feed, source, ["abcusdt@trade"])
+    source = RecordedMarket([trade_dump(tmp_path / "dump", 5)], speed=math.inf, clock=ManualClock())
+    cursor = source.open_cursor()
+    await replayed(cursor, source, ["abcusdt@trade"])
     end_us = source.now_us()
-    assert await feed.frames(["abcusdt@trade"], microseconds=False) == []
+    assert await cursor.next_frames(["abcusdt@trade"], microseconds=False) == []
     assert source.now_us() == end_us == BEGIN_US + 4 * 250_000 + 1000
 
 
 async def test_rolling_days_are_made_once_a_second_from_the_trades(tmp_path):
     path = tmp_path / "dump"
     path.write_text("".join(trade_line(number, price=f"{number + 1}.00000000") for number in range(41)))
-    source = RecordingSource([path], speed=math.inf, clock=ManualClock())
-    frames = await replayed(source.open_feed(), source, ["abcusdt@miniTicker"])
+    source = RecordedMarket([path], speed=math.inf, clock=ManualClock())
+    frames = await replayed(source.open_cursor(), source, ["abcusdt@miniTicker"])
     tickers = [json.loads(frame.payload) for frame in frames]
     assert len(tickers) == 10
     assert [ticker["c"] for ticker in tickers] == [format_e8((4 * second + 4) * 10**8) for second in range(10)]
@@ -176,8 +176,8 @@ async def test_rolling_days_are_made_once_a_second_from_the_trades(tmp_path):
 async def test_trade_csvs_replay_as_the_exchange_would_have_sent_them(tmp_path):
     path = tmp_path / "ABCUSDT-trades-2024-08-09.csv"
     path.write_text("10,0.5,2,1,1700000000000,True,True\n11,0.6,3,1.8,1700000000250,False,True\n")
-    source = RecordingSource([path], speed=math.inf, clock=ManualClock())
-    frames = await replayed(source.open_feed(), source, ["abcusdt@trade"])
+    source = RecordedMarket([path], speed=math.inf, clock=ManualClock())
+    frames = await replayed(source.open_cursor(), source, ["abcusdt@trade"])
     assert json.loads(frames[0].payload) == {
         "e": "trade", "E": 1700000000000, "s": "ABCUSDT", "t": 10, "p": "0.50000000", "q": "2.00000000",
         "T": 1700000000000, "m": True, "M": True,
@@ -187,10 +187,10 @@ async def test_trade_csvs_replay_as_the_exchange_would_have_sent_them(tmp_path):
 
 async def test_klines_given_as_history_join_those_of_the_trades(recordings, shared_data):
     history = shared_data("archive/BTCUSDT-5m-2024-08.csv.gz")
-    source = RecordingSource([*recordings, history], speed=math.inf, clock=ManualClock())
+    source = RecordedMarket([*recordings, history], speed=math.inf, clock=ManualClock())
     before = await source.klines("BTCUSDT", Interval(300), start_us=None, end_us=None, limit=1000)
     assert before[-1].open_time_us == 1_723_161_000_000_000 - 300_000_000
-    await replayed(source.open_feed(), source, ["btcusdt@trade"])
+    await replayed(source.open_cursor(), source, ["btcusdt@trade"])
     after = await source.klines("BTCUSDT", Interval(300), start_us=None, end_us=None, limit=1000)
     given = {candle.open_time_us: candle for candle in read_recording(history).klines}
     assert [candle.closed for candle in after[-3:]] == [True, True, False]
@@ -203,7 +203,7 @@ async def test_klines_given_as_history_join_those_of_the_trades(recordings, shar
 
 
 async def test_klines_alone_are_a_market_that_stands_still(shared_data):
-    source = RecordingSource([shared_data("archive/BTCUSDT-1m-2020-01-01.zip")], clock=ManualClock())
+    source = RecordedMarket([shared_data("archive/BTCUSDT-1m-2020-01-01.zip")], clock=ManualClock())
     candles = await source.klines("BTCUSDT", Interval(3600), start_us=None, end_us=None, limit=1000)
     assert len(candles) == 24
     assert all(candle.closed for candle in candles)
@@ -212,7 +212,7 @@ async def test_klines_alone_are_a_market_that_stands_still(shared_data):
 def test_symbols_are_described_by_what_their_amounts_show(recordings, tmp_path):
     with gzip.open(recordings[1]) as dump:
         (tmp_path / "dump").write_bytes(b"".join(islice(dump, 5_000)))
-    (symbol,) = RecordingSource([tmp_path / "dump"]).symbols()
+    (symbol,) = RecordedMarket([tmp_path / "dump"]).symbols()
     assert (symbol.name, symbol.base, symbol.quote) == ("BTCUSDT", "BTC", "USDT")
     assert (symbol.tick_size_e8, symbol.step_size_e8) == (1_000_000, 1_000)
 
@@ -232,9 +232,9 @@ def test_times_change_their_unit_and_nothing_else():
 @pytest.mark.parametrize("speed", [0, -1, math.nan])
 def test_a_speed_that_is_none_is_refused(tmp_path, speed):
     with pytest.raises(UsageError, match="speed"):
-        RecordingSource([trade_dump(tmp_path / "dump", 1)], speed=speed)
+        RecordedMarket([trade_dump(tmp_path / "dump", 1)], speed=speed)
 
 
 def test_no_file_is_no_recording():
     with pytest.raises(UsageError, match="at least one"):
-        RecordingSource([])
+        RecordedMarket([])

@@ -191,13 +191,13 @@ async def test_the_rolling_day_and_the_quote_agree_with_the_trades():
 async def test_a_feed_carries_every_trade_once_however_seldom_it_is_asked():
     clock = ManualClock()
     market = small_market(clock=clock)
-    feed = market.open_feed()
+    cursor = market.open_cursor()
     _, last = market.trade_ids("BTCUSDT")
     received = []
     for lag_us in (0, 0, 7_300_000, 0, 123, 61_000_000):
         clock.time_us += lag_us
         for _ in range(70):
-            frames = await feed.frames(["btcusdt@trade", "BTCUSDT@trade", "nothing"], microseconds=True)
+            frames = await cursor.next_frames(["btcusdt@trade", "BTCUSDT@trade", "nothing"], microseconds=True)
             received += [json.loads(frame.payload)["t"] for frame in frames]
     assert received == list(range(last + 1, received[-1] + 1))
     assert received[-1] == market.trade_ids("BTCUSDT")[1]
@@ -229,18 +229,20 @@ async def test_a_flood_is_published_oftener_than_a_screen_shows_it():
     flood = SimulatedMarket(seed=1, rate=30_000.0, clock=clock, history=timedelta(days=2))
     waited_us = []
     for market in (usual, flood):
-        feed, begin_us = market.open_feed(), clock.time_us
-        await feed.frames(["btcusdt@trade"], microseconds=True)
+        cursor, begin_us = market.open_cursor(), clock.time_us
+        await cursor.next_frames(["btcusdt@trade"], microseconds=True)
         waited_us.append(clock.time_us - begin_us)
     assert waited_us == [50_000, 10_000]
 
 
 async def test_tickers_come_once_a_second_and_quotes_with_the_trades():
     clock = ManualClock(NOW_US // 1_000_000 * 1_000_000)
-    feed = small_market(clock=clock).open_feed()
+    cursor = small_market(clock=clock).open_cursor()
     streams = []
     while clock.time_us < NOW_US // 1_000_000 * 1_000_000 + 10_000_000:
-        frames = await feed.frames(["btcusdt@miniTicker", "btcusdt@bookTicker", "btcusdt@trade"], microseconds=False)
+        frames = await cursor.next_frames(
+            ["btcusdt@miniTicker", "btcusdt@bookTicker", "btcusdt@trade"], microseconds=False
+        )
         streams += [frame.stream for frame in frames]
     # Computed beside the stream: one may come late, and the next then with the second after.
     assert 5 <= streams.count("btcusdt@miniTicker") <= 10
@@ -262,7 +264,7 @@ def test_the_default_listings_cover_the_default_symbols_and_the_odd_ones():
 
 def test_the_turnover_of_a_flooded_day_stays_a_number():
     market = SimulatedMarket(seed=1, rate=30_000.0, clock=ManualClock(), history=timedelta(days=2))
-    day = market.day_now("BTCUSDT")
+    day = market.rolling_day("BTCUSDT")
     assert day is not None
     assert 0 < day.ticker.quote_volume_e8 < 10**22
     assert day.ticker.low_e8 <= day.ticker.quote_volume_e8 * 10**8 // day.ticker.volume_e8 <= day.ticker.high_e8

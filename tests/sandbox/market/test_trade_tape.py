@@ -3,10 +3,10 @@ import pytest
 
 from app.sandbox.market.trade_tape import (
     ONE,
-    hashed,
-    heavy_tailed,
     key_of,
-    spread_counts,
+    log_normal,
+    log_normal_counts,
+    random_bits,
     tape_for,
     uniform,
     value_noise,
@@ -18,7 +18,7 @@ MANY = np.arange(100_000, dtype=np.int64)
 def test_hashes_are_those_of_splitmix64():
     # The published first outputs of the generator for seed 1234567.
     steps = np.arange(1, 4, dtype=np.int64)
-    assert hashed(1234567, steps).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert random_bits(1234567, steps).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
 def test_keys_tell_their_parts_apart():
@@ -42,7 +42,7 @@ def test_noise_is_the_same_from_wherever_it_is_computed(log2_period):
 
 
 def test_heavy_tails_are_heavy():
-    values = heavy_tailed(3, MANY, 100.0, 1.5)
+    values = log_normal(3, MANY, 100.0, 1.5)
     assert 90 < np.median(values) < 110
     assert values.max() > 5_000
     assert values.min() >= 1
@@ -50,7 +50,7 @@ def test_heavy_tails_are_heavy():
 
 @pytest.mark.parametrize("total", [0, 1, 17, 3_600, 1_000_000])
 def test_counts_add_up_to_their_total(total):
-    counts = spread_counts(9, total, 240, 1.1)
+    counts = log_normal_counts(9, total, 240, 1.1)
     assert counts.sum() == total
     assert counts.min() >= 0
 
@@ -59,11 +59,11 @@ def test_sweeps_keep_their_side_and_go_deeper_with_each_trade():
     tape = tape_for(1)
     continues = np.flatnonzero(np.diff(tape.gap_sum)[1:] == 0) + 1
     assert len(continues) > 10_000
-    assert np.array_equal(tape.sells[continues], tape.sells[continues - 1])
+    assert np.array_equal(tape.taker_sells[continues], tape.taker_sells[continues - 1])
     steps = tape.ticks[continues] - tape.ticks[continues - 1]
-    assert np.array_equal(steps, np.where(tape.sells[continues], -1, 1))
+    assert np.array_equal(steps, np.where(tape.taker_sells[continues], -1, 1))
 
 
 def test_buyers_lead_in_the_first_half_and_sellers_in_the_second():
-    sells = tape_for(1).sells
-    assert sells[: len(sells) // 2].mean() < 0.45 < 0.55 < sells[len(sells) // 2 :].mean()
+    taker_sells = tape_for(1).taker_sells
+    assert taker_sells[: len(taker_sells) // 2].mean() < 0.45 < 0.55 < taker_sells[len(taker_sells) // 2 :].mean()

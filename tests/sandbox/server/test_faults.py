@@ -3,9 +3,9 @@ import json
 import pytest
 
 from app.sandbox.server.faults import Faults, RestFaults, StreamFaults
-from app.sandbox.server.garbage import Alteration, Garbage, Message, altered, garbage_for
+from app.sandbox.server.garbage import Alteration, Garbage, OutgoingMessage, altered, garbage_for
 
-TRADES = [Message("btcusdt@trade", b'{"s":"BTCUSDT","t":%d}' % number) for number in range(200)]
+TRADES = [OutgoingMessage("btcusdt@trade", b'{"s":"BTCUSDT","t":%d}' % number) for number in range(200)]
 
 
 def numbers(messages):
@@ -13,34 +13,34 @@ def numbers(messages):
 
 
 def test_without_a_rule_everything_passes_as_it_is():
-    assert StreamFaults().applied(TRADES) == TRADES
+    assert StreamFaults().apply(TRADES) == TRADES
 
 
 def test_dropping_leaves_holes_and_stops_after_its_times():
     faults = StreamFaults()
     faults.drop(times=3)
-    assert numbers(faults.applied(TRADES)) == list(range(3, 200))
+    assert numbers(faults.apply(TRADES)) == list(range(3, 200))
 
 
 def test_duplicating_sends_a_message_twice_in_a_row():
     faults = StreamFaults()
     faults.duplicate(times=2)
-    assert numbers(faults.applied(TRADES[:4])) == [0, 0, 1, 1, 2, 3]
+    assert numbers(faults.apply(TRADES[:4])) == [0, 0, 1, 1, 2, 3]
 
 
 def test_reordering_sends_a_message_after_its_successor_even_across_batches():
     faults = StreamFaults()
     faults.reorder(times=1)
-    sent = [*faults.applied(TRADES[:1]), *faults.applied(TRADES[1:3])]
+    sent = [*faults.apply(TRADES[:1]), *faults.apply(TRADES[1:3])]
     assert numbers(sent) == [1, 0, 2]
 
 
 def test_reordering_loses_nothing():
     faults = StreamFaults(seed=5)
     faults.reorder(share=0.3)
-    sent = faults.applied(TRADES)
+    sent = faults.apply(TRADES)
     faults.clear()
-    sent += faults.applied([Message("btcusdt@trade", b'{"t":200}')])
+    sent += faults.apply([OutgoingMessage("btcusdt@trade", b'{"t":200}')])
     assert numbers(sent) != list(range(201))
     assert sorted(numbers(sent)) == list(range(201))
 
@@ -48,18 +48,18 @@ def test_reordering_loses_nothing():
 def test_a_message_may_be_late_by_several_and_all_that_are_held_go_on_once_the_faults_are_cleared():
     faults = StreamFaults()
     faults.reorder(times=2, by=3)
-    assert numbers(faults.applied(TRADES[:6])) == [2, 3, 0, 4, 1, 5]
+    assert numbers(faults.apply(TRADES[:6])) == [2, 3, 0, 4, 1, 5]
     faults.reorder(times=1, by=50)
-    assert numbers(faults.applied(TRADES[6:9])) == [7, 8]
+    assert numbers(faults.apply(TRADES[6:9])) == [7, 8]
     faults.clear()
-    assert numbers(faults.applied(TRADES[9:12])) == [9, 6, 10, 11]
+    assert numbers(faults.apply(TRADES[9:12])) == [9, 6, 10, 11]
 
 
 def test_what_was_done_is_counted_over_all_copies():
     faults = Faults()
     faults.streams.drop(times=2)
-    faults.streams.copied().applied(TRADES)
-    faults.streams.copied().applied(TRADES)
+    faults.streams.copy().apply(TRADES)
+    faults.streams.copy().apply(TRADES)
     faults.handshakes.refuse_next()
     faults.handshakes.take()
     faults.rest.cut_next()
@@ -68,7 +68,7 @@ def test_what_was_done_is_counted_over_all_copies():
 
 
 def test_an_altered_event_is_as_it_is_called():
-    event = Message("a@trade", b'{"stream":"a@trade","data":{"e":"trade","t":7,"T":8,"p":"1.50","m":true}}')
+    event = OutgoingMessage("a@trade", b'{"stream":"a@trade","data":{"e":"trade","t":7,"T":8,"p":"1.50","m":true}}')
     extended = json.loads(altered(event, Alteration.UNKNOWN_FIELDS).text)
     assert extended["data"] | {"e": "trade", "t": 7, "p": "1.50"} == extended["data"]
     assert "new" in extended
@@ -80,21 +80,21 @@ def test_an_altered_event_is_as_it_is_called():
 def test_an_alteration_replaces_the_event():
     faults = StreamFaults()
     faults.alter(Alteration.TRUNCATED, times=1)
-    first, second = faults.applied(TRADES[:2])
+    first, second = faults.apply(TRADES[:2])
     assert (len(first.text) < len(TRADES[0].text), second) == (True, TRADES[1])
 
 
 def test_a_rule_keeps_to_its_stream():
     faults = StreamFaults()
     faults.drop(stream="@bookTicker")
-    assert faults.applied([Message("btcusdt@bookTicker", b"{}"), *TRADES]) == TRADES
+    assert faults.apply([OutgoingMessage("btcusdt@bookTicker", b"{}"), *TRADES]) == TRADES
 
 
 def test_shares_are_the_same_for_the_same_seed_and_differ_for_another():
     def dropped(seed):
         faults = StreamFaults(seed)
         faults.drop(share=0.5)
-        return numbers(faults.applied(TRADES))
+        return numbers(faults.apply(TRADES))
 
     assert dropped(1) == dropped(1) != dropped(2)
     assert 50 < len(dropped(1)) < 150
@@ -104,29 +104,29 @@ def test_shares_are_the_same_for_the_same_seed_and_differ_for_another():
 def test_stalled_or_silent_connections_lose_their_events(stop):
     faults = StreamFaults()
     setattr(faults, stop, True)
-    assert faults.applied(TRADES) == []
+    assert faults.apply(TRADES) == []
     faults.clear()
-    assert faults.applied(TRADES) == TRADES
+    assert faults.apply(TRADES) == TRADES
 
 
 def test_a_copy_has_the_rules_but_not_the_wear():
     faults = StreamFaults()
     faults.drop(times=1)
-    copied = faults.copied()
-    assert len(copied.applied(TRADES)) == len(faults.applied(TRADES)) == 199
+    copied = faults.copy()
+    assert len(copied.apply(TRADES)) == len(faults.apply(TRADES)) == 199
 
 
 @pytest.mark.parametrize("kind", list(Garbage))
 def test_garbage_goes_before_the_event_and_takes_nothing_away(kind):
     faults = StreamFaults()
     faults.garble(kind, times=1)
-    garbage, *rest = faults.applied(TRADES[:2])
+    garbage, *rest = faults.apply(TRADES[:2])
     assert rest == TRADES[:2]
     assert garbage.text != TRADES[0].text
 
 
 def test_garbage_is_what_it_is_called():
-    trade = Message("btcusdt@trade", b'{"e":"trade","t":1,"p":"1.0"}')
+    trade = OutgoingMessage("btcusdt@trade", b'{"e":"trade","t":1,"p":"1.0"}')
     for kind in (Garbage.INVALID_JSON, Garbage.TRUNCATED_JSON, Garbage.INVALID_UTF8, Garbage.EMPTY):
         with pytest.raises((UnicodeDecodeError, json.JSONDecodeError)):
             json.loads(garbage_for(trade, kind).text)

@@ -9,7 +9,7 @@ import pytest
 import websockets
 
 from app.market.errors import UsageError
-from app.sandbox.market.recording import RecordingSource
+from app.sandbox.market.recording import RecordedMarket
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.connection import Limits
 from app.sandbox.server.faults import Faults
@@ -28,7 +28,7 @@ def live():
 
 @pytest.fixture
 def recording(tmp_path):
-    return RecordingSource([trade_dump(tmp_path / "dump", COUNT)], speed=math.inf)
+    return RecordedMarket([trade_dump(tmp_path / "dump", COUNT)], speed=math.inf)
 
 
 def connect(server, path, **options):
@@ -181,7 +181,7 @@ async def test_who_answers_pings_stays_and_who_does_not_is_closed(live):
 
 
 async def test_who_stops_reading_is_dropped_when_its_pong_is_late(shared_data):
-    source = RecordingSource([shared_data("ws_raw/examples_spot_btcusdt_20240809.gz")], speed=math.inf)
+    source = RecordedMarket([shared_data("ws_raw/examples_spot_btcusdt_20240809.gz")], speed=math.inf)
     limits = Limits(ping_every_s=0.1, pong_within_s=0.3)
     async with serving(source, limits=limits) as server:
         client = await websockets.connect(server.ws_url + "/ws/btcusdt@bookTicker", max_queue=1, close_timeout=0.1)
