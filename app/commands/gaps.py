@@ -107,8 +107,8 @@ async def _fetched(
     """Return what is not stored in the end, how many trades were fetched, and why no more were."""
     database = await in_background(partial(open_database, settings), "open-database")
     try:
-        if database.reading_only:
-            raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
+        if database.read_only_reason:
+            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
             before = read_gaps(connection, names, timed=0)
             wanted = sorted({gap.symbol for gap in before if not gap.absent})

@@ -16,7 +16,7 @@ from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
-from app.live.recording.database_keeper import DatabaseKeeper, OpenDatabase, OpenedDatabase, inside
+from app.live.recording.database_keeper import DatabaseKeeper, inside
 from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
 from app.live.recording.stall_detection import StallDetector
@@ -27,6 +27,7 @@ from app.live.repair.shared_repairs import SharedRepairs
 from app.market.errors import FeedDisconnected, FeedError, FeedRejected, StoreError, UsageError
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import TradeSpool
 from app.market.symbol import Symbol

@@ -18,9 +18,9 @@ from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
 from app.live.environment.ban_file import StoredBan
 from app.live.environment.clocks import ExchangeClock
 from app.live.environment.system_events import SystemEvent, watch
-from app.live.recording.database_keeper import OpenDatabase
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 

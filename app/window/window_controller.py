@@ -18,9 +18,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 from app.concurrency.tasks import Tasks
 from app.live.charts.chart_session import ChartSession, SessionState
 from app.live.engine import Engine
-from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.measures import PaintWatch
 from app.market.interval import Interval
+from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
