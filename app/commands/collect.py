@@ -71,7 +71,7 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
                 database = engine.database
                 unstored = await engine.close()
                 contradictions = database.writer.status.contradictions if database is not None else 0
-                spooled, reason = engine.recorder.outbox.spool.trades, engine.database_reason
+                spooled, reason = engine.spool_status.trades, engine.database_reason
                 reason = database.writer.status.reason if database is not None else reason
                 show_progress("")
         begin_ending()
@@ -129,7 +129,7 @@ def _raise_failure(engine: Engine) -> None:
 
 def _progress_line(engine: Engine) -> str:
     stored = engine.database.writer.status.stored if engine.database is not None else 0
-    spooled = engine.recorder.outbox.spool.trades
+    spooled = engine.spool_status.trades
     on_disk = f" · {spooled} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     return (

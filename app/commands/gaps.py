@@ -145,8 +145,8 @@ async def _fetch(
             why = await unless_stopped(_until_done(recorder, repairer, rest, newest, settled, database), stop)
         finally:
             begin_ending()
-            await recorder.outbox.drain()
-            recorder.outbox.close()
+            await recorder.drain()
+            recorder.close()
             await settled.save()
             if not await database.writer.flush(_FLUSH_S):
                 raise StoreUnavailable(

@@ -29,7 +29,7 @@ from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
-from app.market.ports.storage import TradeSpool
+from app.market.ports.storage import SpoolStatus, TradeSpool
 from app.market.symbol import Symbol
 
 logger = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ class Engine:
         self.ban = ban or ExchangeBan()
         self.exchange_clock = exchange_clock
         self.clock = clock
-        self.board = MarketSnapshot()
+        self.market_snapshot = MarketSnapshot()
         self.recorder = Recorder(
             exchange_clock,
-            self.board,
+            self.market_snapshot,
             queue_trades=queue_trades,
             repair_trades=repair_trades,
             spool=spool,
@@ -96,7 +96,9 @@ class Engine:
         feed.on_status(self._on_feed_status)
         self._settled = CoverageSync(self.recorder, lambda: self.database, clock)
         self._sharing = SharedRepairs(self.recorder, self.repairer, self._settled, lambda: self.database, clock)
-        self.silence = StallDetector(self.recorder, listed, clock, exchange_clock, is_receiving=self.is_receiving)
+        self.stall_detector = StallDetector(
+            self.recorder, listed, clock, exchange_clock, is_receiving=self.is_receiving
+        )
         self._clock_measured = asyncio.Event()
         self._measuring: asyncio.Task[None] | None = None
         self._tasks = Tasks("the engine")
@@ -122,10 +124,24 @@ class Engine:
         self.set_symbols(list(symbols))
         self.recorder.outbox.start()
         self._measuring = self._tasks.begin(self._measure_clock())
-        keepers = (self.directory, self._databases, self.repairer, self._settled, self._sharing, self.silence)
+        keepers = (self.directory, self._databases, self.repairer, self._settled, self._sharing, self.stall_detector)
         for keeper in keepers:
             self._tasks.begin(keeper.run())
         self._receiving = self._tasks.begin(self._receive())
+
+    @property
+    def waiting_trades(self) -> int:
+        """How many received trades are neither with the database nor on disk yet."""
+        return self.recorder.outbox.waiting
+
+    @property
+    def spool_status(self) -> SpoolStatus:
+        """What is on disk; nothing where there is no spool."""
+        return self.recorder.outbox.spool
+
+    async def drain(self) -> None:
+        """Hand all received trades to the database, if it is at work; it still has to commit them."""
+        await self.recorder.drain()
 
     @property
     def symbols(self) -> dict[str, Symbol]:
@@ -199,7 +215,7 @@ class Engine:
         """Whether the exchange's clock has been compared with ours, or could not be."""
         return self._clock_measured.is_set()
 
-    async def clock_measured(self) -> None:
+    async def wait_for_clock(self) -> None:
         """Return when `is_clock_measured`."""
         await self._clock_measured.wait()
 
@@ -235,7 +251,7 @@ class Engine:
             asked_us = self.clock.now_us()
             try:
                 server_us = await self.exchange.server_time_us()
-                self.exchange_clock.measured(server_us, asked_us, self.clock.now_us())
+                self.exchange_clock.note_measurement(server_us, asked_us, self.clock.now_us())
             except FeedError as error:
                 logger.info("the exchange's clock is not known: %s", error)
                 wait_s = _RETRY_EXCHANGE_S
@@ -296,7 +312,7 @@ class Engine:
         known = [symbol for symbol in symbols if symbol in self.symbols]
         if known:
             try:
-                self.board.note_all(await self._listed.day_tickers(known))
+                self.market_snapshot.note_all(await self._listed.day_tickers(known))
             except FeedError as error:
                 logger.info("no 24 h figures yet: %s", error)
 

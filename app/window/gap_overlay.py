@@ -125,4 +125,4 @@ class GapOverlay:
         self._chart.set_gaps([gap_band(gap, repairing=repairing) for gap in self._gaps])
 
     def _have_fetched(self, session: ChartSession, visible: Span) -> None:
-        self._engine.repairer.wanted.look_at(session.symbol, ids_in_view(self._gaps, *visible))
+        self._engine.repairer.plan.set_view(session.symbol, ids_in_view(self._gaps, *visible))

@@ -215,7 +215,7 @@ async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None
         await changing
         assert engine.database is new
         await feed.deliver(trade(engine.recorder.trades_received + 1))
-        await until(lambda: not engine.recorder.outbox.waiting)
+        await until(lambda: not engine.waiting_trades)
         received = engine.recorder.trades_received
         assert await engine.close() == 0
     assert old.writer.ids + new.writer.ids == list(range(1, received + 1))

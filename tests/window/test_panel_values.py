@@ -64,7 +64,7 @@ def silent_engine() -> Engine:
 async def engine() -> AsyncIterator[Engine]:
     made = silent_engine()
     yield made
-    made.recorder.outbox.close()
+    made.recorder.close()
 
 
 def maker(engine: Engine, *, spread_percent: float = 0.0, simulated: bool = False) -> PanelValues:
@@ -120,7 +120,7 @@ async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_fol
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
     engine.repairer.download(SYMBOL)
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0, is_running=True)
-    engine.repairer.wanted.stop_download(SYMBOL)
+    engine.repairer.plan.stop_download(SYMBOL)
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
 
 

@@ -29,7 +29,7 @@ class ExchangeClock:
         self._is_wrong = False
         self.skew_us: int | None = None
 
-    def measured(self, server_time_us: int, asked_at_us: int, answered_at_us: int) -> None:
+    def note_measurement(self, server_time_us: int, asked_at_us: int, answered_at_us: int) -> None:
         """Take in an answer of the exchange to “what time is it”; the two others are local times around it."""
         since_us = self._clock.now_us() - (asked_at_us + answered_at_us) // 2
         self._base = (self._clock.monotonic_s(), server_time_us + since_us)
@@ -47,7 +47,7 @@ class ExchangeClock:
         """Know the exchange's time no more, until it is measured again."""
         self._base = self.skew_us = None
 
-    def seen(self, time_us: int) -> None:
+    def note_event(self, time_us: int) -> None:
         """Take in the exchange time of something that has happened."""
         if time_us > self._latest_us:
             self._latest_us = time_us

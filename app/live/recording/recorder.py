@@ -134,6 +134,14 @@ class Recorder:
         if last is not None and trade.trade_id > last + 1:
             self._on_gap(tracker, TradeGap(trade.symbol, last + 1, trade.trade_id - 1), trade)
 
+    async def drain(self) -> None:
+        """Hand all received trades to the database, if it is at work; it still has to commit them."""
+        await self.outbox.drain()
+
+    def close(self) -> None:
+        """Hand nothing over any more; trades that wait stay waiting."""
+        self.outbox.close()
+
     def gaps(self) -> int:
         """How many gaps all symbols have."""
         return sum(tracker.missing_ids().range_count() for tracker in self._trackers.values())
@@ -160,7 +168,7 @@ class Recorder:
         if gap is not None:
             self._on_gap(tracker, gap, trade)
         self.trades_received += 1
-        self._exchange_clock.seen(trade.time_us)
+        self._exchange_clock.note_event(trade.time_us)
         delay_us = self._exchange_clock.delay_us(trade.time_us, received_us)
         if delay_us is not None:
             self.delay.add(delay_us / 1_000)

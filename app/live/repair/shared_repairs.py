@@ -54,11 +54,11 @@ class SharedRepairs:
         """Tell what is fetched here where there is anything missing, or was, and leave to others what they fetch."""
         database, repairer = self._database(), self._repairer
         if database is None or database.read_only_reason:
-            repairer.wanted.leave_to_others(())
+            repairer.plan.leave_to_others(())
             return
-        small, whole = repairer.fetching, repairer.wanted.downloads
+        small, whole = repairer.fetching, repairer.plan.downloads
         if not self._recorder.missing() and self._told in ((), (database, set(), set())):
-            repairer.wanted.leave_to_others(())
+            repairer.plan.leave_to_others(())
             return
         try:
             tell = partial(database.store.announce_repairs, small, whole, self._recorder.repair_trades)
@@ -71,10 +71,10 @@ class SharedRepairs:
 
     async def _listen(self, others: set[str]) -> None:
         now_s = self._clock.monotonic_s()
-        before = self._repairer.wanted.left_to_others
+        before = self._repairer.plan.left_to_others
         if before - others or (others and now_s >= self._read_at_s):
             self._read_at_s = now_s + _READ_EVERY_S
             await self._settled.load([symbol for symbol in self._recorder.symbols if symbol in before | others])
         for symbol in others - before:
             logger.info("%s: another program fetches what is missing", symbol, extra={"symbol": symbol})
-        self._repairer.wanted.leave_to_others(others)
+        self._repairer.plan.leave_to_others(others)

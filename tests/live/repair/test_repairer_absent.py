@@ -110,7 +110,7 @@ def test_in_the_end_all_is_held_that_exists_and_just_the_rest_is_absent(
         highest, lowest = max(stored | set(arrivals)), min(stored | set(arrivals))
         held_before = (stored | set(arrivals)) - (lost - stored)
         repairer = Repairer(recorder, exchange, clock)
-        repairer.wanted.look_at(SYMBOL, [(min(view), max(view))])
+        repairer.plan.set_view(SYMBOL, [(min(view), max(view))])
         for _ in range(2_000):
             wait_s = await repairer.step()
             if not recorder.missing():
