@@ -30,7 +30,7 @@ from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.durations import length
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import TradeSource
 from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, unless_stopped
 from app.runtime.wiring import check_addresses, exchange_rest
@@ -159,7 +159,7 @@ async def _fetch(
 async def _until_done(
     recorder: Recorder,
     repairer: Repairer,
-    exchange: TradeHistory,
+    exchange: TradeSource,
     newest: Sequence[str],
     settled: CoverageSync,
     database: Database,

@@ -78,7 +78,7 @@ class TradeOutbox:
         return len(self._backlog)
 
     @property
-    def spool(self) -> SpoolStatus:
+    def spool_status(self) -> SpoolStatus:
         """What is on disk; nothing where there is no spool."""
         return self._disk.overflow.status if self._disk is not None and self.has_spool else SpoolStatus()
 

@@ -76,7 +76,7 @@ class DatabaseKeeper:
             except Exception as error:  # because a bug must not look like a database that is starting for ever
                 self._opening = None
                 logger.critical("no database by a fault in the program", exc_info=error)
-                reason, wait_s = inside("Opening the database", error), None
+                reason, wait_s = fault_sentence("Opening the database", error), None
             else:
                 self._opening = None
                 if chosen is self._open_database:
@@ -223,7 +223,7 @@ def _opening(open_database: OpenDatabase) -> Background[OpenedDatabase]:
     return Background(open_database, lambda database: database.close(_CLOSE_S), "open-database")
 
 
-def inside(what: str, error: Exception) -> str:
+def fault_sentence(what: str, error: Exception) -> str:
     """Return the sentence for a fault in the program."""
     return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 

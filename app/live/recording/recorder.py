@@ -134,6 +134,10 @@ class Recorder:
         if last is not None and trade.trade_id > last + 1:
             self._on_gap(tracker, TradeGap(trade.symbol, last + 1, trade.trade_id - 1), trade)
 
+    def start(self) -> None:
+        """Begin to look after the spool; call `close`, or the outbox's ``finish``, at the end."""
+        self.outbox.start()
+
     async def drain(self) -> None:
         """Hand all received trades to the database, if it is at work; it still has to commit them."""
         await self.outbox.drain()

@@ -24,7 +24,7 @@ from app.live.repair.retry_backoff import RetryBackoff
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.ports.clock import Clock
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import TradeSource
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Repairer:
     ``tries``: what has been tried that often in vain is not counted as being repaired. ``wanted`` takes what is wished.
     """
 
-    def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
+    def __init__(self, recorder: Recorder, exchange: TradeSource, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
         self.repaired = 0
         self.gaps_repaired = 0
         self.absent = 0
@@ -78,7 +78,7 @@ class Repairer:
         self.waits_because = ""
         self.plan = RepairPlan(recorder)
         self._recorder = recorder
-        self._history = history
+        self._exchange = exchange
         self._clock = clock
         self._tries = tries
         self._setbacks = RetryBackoff()
@@ -242,7 +242,7 @@ class Repairer:
     async def _take(self, chunk: _Chunk) -> IdRanges:
         """Ask for a chunk once and take in what comes; return the ids it lacks although it has a later one."""
         tracker, first, last = chunk.tracker, chunk.first, chunk.last
-        page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
+        page = await self._exchange.trades_from(tracker.symbol, first, limit=last - first + 2)
         if not page or not self._is_current(tracker):
             return IdRanges()
         wanted = chunk.ids - tracker.held()

@@ -137,7 +137,7 @@ async def spooled_in(folder: Path, writer: ShakyWriter, count: int = 100) -> Asy
     async with run_in(folder) as run:
         run.box.attach(writer)
         await run.put(batch(1, count))
-        await until(lambda: run.box.spool.trades == count)
+        await until(lambda: run.box.spool_status.trades == count)
         yield run
 
 

@@ -52,7 +52,7 @@ async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not
     settled = CoverageSync(recorder, lambda: database, HandClock())
     recorder.outbox.start()
     try:
-        await until(lambda: recorder.outbox.spool.trades == 3)
+        await until(lambda: recorder.outbox.spool_status.trades == 3)
         loading = asyncio.ensure_future(settled.load([SYMBOL]))
         await until(store.is_asked.is_set)
         recorder.attach(database.writer)
