@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
-from app.live.environment.clocks import ExchangeClock
+from app.live.environment.clocks import ClockSync, ExchangeClock
 from app.live.recording.measures import Rate, Smoothed
-from tests.live.helpers import START_US, HandClock
+from app.market.trade import Trade
+from tests.live.helpers import START_US, FakeExchange, HandClock, away, until
 
 
 def test_before_it_is_measured_the_exchanges_time_is_ours() -> None:
@@ -109,3 +113,67 @@ def test_a_wrong_clock_is_logged_once_until_it_is_right_again(caplog: pytest.Log
         "This computer's clock agrees with the exchange's again.",
         "This computer's clock is 4.0 s ahead of the exchange's; candles are right.",
     ]
+
+
+class SetClock(HandClock):
+    """A clock by which sleepers wait until the test ends."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.Event().wait()
+
+
+async def test_the_clock_is_measured_regularly_and_at_once_when_asked_for() -> None:
+    hands = SetClock()
+    clock = ExchangeClock(hands)
+    exchange = FakeExchange([], hands)
+    sync = ClockSync(exchange, hands, clock)
+    running = asyncio.ensure_future(sync.run())
+    try:
+        await sync.wait()
+        await until(lambda: hands.slept)
+        assert (clock.skew_us, hands.slept) == (0, [300.0])
+
+        exchange.failure = away()
+        sync.measure_now()
+        await until(lambda: len(hands.slept) == 2)
+        assert (clock.skew_us, hands.slept) == (0, [300.0, 5.0])  # what was measured holds, and a retry is due soon
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_a_measurement_under_way_when_the_clock_was_set_does_not_count() -> None:
+    hands = SetClock()
+    clock = ExchangeClock(hands)
+    exchange = SlowExchange([], hands)
+    sync = ClockSync(exchange, hands, clock)
+    running = asyncio.ensure_future(sync.run())
+    try:
+        await until(lambda: exchange.asked == 1)
+        hands.time_us += 3_600_000_000  # the user sets it; the request began an hour ago by it
+        sync.measure_now()
+        await until(lambda: exchange.asked == 2)
+        exchange.answers.set()
+        await until(lambda: hands.slept)
+        assert clock.skew_us == 0
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+class SlowExchange(FakeExchange):
+    """Answers once the test lets it; counts requests."""
+
+    asked = 0
+
+    def __init__(self, trades: list[Trade], clock: HandClock) -> None:
+        super().__init__(trades, clock)
+        self.answers = asyncio.Event()
+
+    async def server_time_us(self) -> int:
+        self.asked += 1
+        await self.answers.wait()
+        return await super().server_time_us()
