@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Collection, Sequence
 
 from app.live.environment.clocks import ExchangeClock
+from app.live.outbox.backlog import OutboxListener
 from app.live.outbox.outbox import TradeOutbox
 from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.measures import Measures, Smoothed
@@ -42,15 +43,13 @@ class Recorder:
         spool: TradeSpool | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.outbox = TradeOutbox(
-            queue_trades,
+        listener = OutboxListener(
             on_lost=self._on_lost,
             on_recovered=self._on_recovered,
-            on_spool=self._on_spool,
             on_spool_lost=self._on_spool_lost,
-            spool=spool,
-            clock=clock,
+            on_spool_changed=self._on_spool_changed,
         )
+        self.outbox = TradeOutbox(queue_trades, listener, spool=spool, clock=clock)
         self.delay = Smoothed()
         self.measures = Measures(exchange_clock)
         self.trades_received = 0
@@ -206,7 +205,7 @@ class Recorder:
             if tracker is not None:
                 tracker.lose(trade.trade_id)
 
-    def _on_spool(self) -> None:
+    def _on_spool_changed(self) -> None:
         """What waits on disk has been found, or is stored by now: it is not missing, and candles may be complete."""
         for tracker in self._trackers.values():
             tracker.stored(tracker.stored_before | self.outbox.spooled(tracker.symbol), tracker.absent)

@@ -58,7 +58,7 @@ async def test_a_fault_in_the_spool_leaves_the_direct_way(
     writer = ShakyWriter(ledger := Ledger())
     async with spooled_in(tmp_path, writer) as run:
         monkeypatch.setattr(DiskSpool, "read", fail)
-        monkeypatch.setattr(run.box._disk.overflow, "_lent_to", None)
+        monkeypatch.setattr(run.box._spool_path, "_given_to", None)
         writer.reason = ""
         await until(lambda: not run.box.has_spool)
         await run.put(batch(101, 300))

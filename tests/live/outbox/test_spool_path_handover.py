@@ -80,7 +80,7 @@ async def test_a_flood_while_a_database_is_about_to_come_goes_to_disk_rather_tha
         await run.put(batch(1, 30_000))
         assert run.box.waiting <= 1_000
         assert run.box.spool_status.trades + run.box.waiting == 30_000
-        assert run.box._direct.is_held
+        assert run.box._writer_path.is_held
         run.clock.on_sleep = lambda _: None
         run.box.attach(new)
         await run.is_straight()
