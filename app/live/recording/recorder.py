@@ -94,14 +94,14 @@ class Recorder:
         for trade in self.outbox.waiting_trades():
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
-            tracker.move(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))
+            tracker.change_database(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))
         self.moves += 1
 
     def stored(self, symbol: str, ranges: IdRanges, absent: IdRanges | None = None) -> None:
         """Note what the database holds of a symbol, and which of those ids the exchange has no trades of."""
         tracker = self._trackers.get(symbol)
         if tracker is not None:
-            tracker.stored(ranges | self.outbox.spooled(symbol), absent)
+            tracker.note_stored(ranges | self.outbox.spooled(symbol), absent)
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
         """Take one event from the feed (an `EventHandler`)."""
@@ -117,7 +117,7 @@ class Recorder:
             tracker = self._trackers.get(trade.symbol)
             if tracker is None:
                 continue
-            new += tracker.add(trade, live=False) or tracker.regain(trade.trade_id)
+            new += tracker.add(trade, live=False) or tracker.ids.regain(trade.trade_id)
             if not self.outbox.put(trade):
                 await self.outbox.make_room()
         return new
@@ -125,7 +125,7 @@ class Recorder:
     async def note_newest(self, trade: Trade) -> None:
         """Take in the newest trade of a symbol, which the feed has not brought: what lies before it is missing."""
         tracker = self._trackers.get(trade.symbol)
-        last = None if tracker is None else tracker.newest_id
+        last = None if tracker is None else tracker.ids.newest
         if tracker is None or (last is not None and trade.trade_id <= last):
             return
         await self.ingest([trade])
@@ -155,18 +155,18 @@ class Recorder:
 
     def unstored(self) -> int:
         """How many trades taken in have not been handed to a database: those that wait, and those given up."""
-        lost = sum(tracker.lost.count() for tracker in self._trackers.values())
+        lost = sum(tracker.ids.lost.count() for tracker in self._trackers.values())
         return lost + self.outbox.waiting
 
     def _receive_trade(self, trade: Trade, received_us: int) -> Awaitable[None] | None:
         tracker = self._trackers.get(trade.symbol)
         if tracker is None:
             return None
-        begins = tracker.begins
+        awaits_feed = tracker.awaits_feed
         gap = tracker.received.missing_before(trade)
         if not tracker.add(trade):
             return self._put(trade)  # for the database to compare with the one it holds
-        if begins:
+        if awaits_feed:
             gap = _gap_before(tracker, trade)
         if gap is not None:
             self._on_gap(tracker, gap, trade)
@@ -203,20 +203,20 @@ class Recorder:
         for trade in trades:
             tracker = self._trackers.get(trade.symbol)
             if tracker is not None:
-                tracker.lose(trade.trade_id)
+                tracker.ids.lose(trade.trade_id, trade.trade_id)
 
     def _on_spool_changed(self) -> None:
         """What waits on disk has been found, or is stored by now: it is not missing, and candles may be complete."""
         for tracker in self._trackers.values():
-            tracker.stored(tracker.stored_before | self.outbox.spooled(tracker.symbol), tracker.absent)
-            tracker.filled += 1
+            tracker.note_stored(tracker.ids.stored | self.outbox.spooled(tracker.symbol), tracker.absent)
+            tracker.ids.filled += 1
 
     def _on_spool_lost(self, lost: dict[str, IdRanges]) -> None:
         for symbol, ids in lost.items():
             tracker = self._trackers.get(symbol)
             if tracker is not None:
                 for first, last in ids:
-                    tracker.lose(first, last)
+                    tracker.ids.lose(first, last)
 
     def _on_recovered(self) -> None:
         self.is_losing = False

@@ -108,4 +108,4 @@ class StallDetector:
 
     def _newest_id(self, name: str) -> int:
         tracker = self._recorder.tracker(name)
-        return _NONE if tracker is None or tracker.newest_id is None else tracker.newest_id
+        return _NONE if tracker is None or tracker.ids.newest is None else tracker.ids.newest

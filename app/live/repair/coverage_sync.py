@@ -64,12 +64,12 @@ class CoverageSync:
         try:
             for symbol in self._recorder.symbols:
                 tracker = self._recorder.tracker(symbol)
-                absent = list(tracker.absent_unsaved) if tracker is not None else []
+                absent = list(tracker.ids.absent_unsaved) if tracker is not None else []
                 if tracker is not None and absent:
                     await in_background(partial(database.store.save_absent, symbol, absent), "save-absent")
                     if database is self._database():
                         for first, last in absent:
-                            tracker.absent_saved(first, last)
+                            tracker.ids.note_absent_saved(first, last)
         except StoreError as error:
             logger.info("absent trades not noted yet: %s", error)
 

@@ -45,7 +45,7 @@ class RepairPlan:
         asked = self._downloads.get(tracker.symbol, IdRanges())
         large = IdRanges.of_columns(firsts[is_large], lasts[is_large])
         small = IdRanges.of_columns(firsts[~is_large], lasts[~is_large])
-        return small | (large & (asked | tracker.lost if largest else asked))
+        return small | (large & (asked | tracker.ids.lost if largest else asked))
 
     def too_large(self, symbol: str) -> int:
         """Return how many trades are missing in gaps that are fetched only when they are downloaded."""

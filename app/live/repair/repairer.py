@@ -265,7 +265,7 @@ class Repairer:
                 last,
                 extra={"symbol": tracker.symbol, "first_trade_id": first, "last_trade_id": last},
             )
-            tracker.note_absent(first, last)
+            tracker.ids.note_absent(first, last)
             self.absent += last - first + 1
 
     def _look_closer(self, chunk: _Chunk) -> bool:
