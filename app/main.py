@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from app.live.engine import Engine
-    from app.live.recording.database_keeper import OpenDatabase
+    from app.market.ports.database import OpenDatabase
     from widgets.window.main_window import MainWindow
 
 _HEAR_SIGNALS_MS = 100

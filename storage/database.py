@@ -3,8 +3,8 @@ The database as the program uses it: opened once, a writer, a store, closed once
 
 `Database.open` starts the embedded server, or connects to the one that a URL names, and brings its tables up to date.
 Afterwards everything reconnects by itself; an embedded server that has died is started again by whoever needs it first.
-A database that this user may only read is opened all the same: nothing is written to it, and `Database.reading_only`
-says why.
+A database that this user may only read is opened all the same: nothing is written to it, and
+`Database.read_only_reason` says why.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _READERS_S = 2.0  # how long readers at work may hold the end up
 class Database:
     """
     An open database. ``writer`` and ``store`` implement the Protocols of `app.market.ports`; ``facts`` describes the
-    server, ``url`` is its conninfo (it may hold a password: never show it). ``reading_only`` is one sentence where
+    server, ``url`` is its conninfo (it may hold a password: never show it). ``read_only_reason`` is one sentence where
     nothing can be recorded, else empty; the writer then forgets what it is given.
     """
 
@@ -46,14 +46,14 @@ class Database:
         writer: BatchWriter | NullWriter,
         store: PostgresStore,
         server: EmbeddedServer | None,
-        reading_only: str,
+        read_only_reason: str,
         keeper: RetentionJob | None = None,
     ) -> None:
         self.url = url
         self.facts = facts
         self.writer = writer
         self.store = store
-        self.reading_only = reading_only
+        self.read_only_reason = read_only_reason
         self._server = server
         self._keeper = keeper
 

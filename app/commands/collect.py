@@ -71,7 +71,7 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
                 database = engine.database
                 unstored = await engine.close()
                 contradictions = database.writer.status.contradictions if database is not None else 0
-                spooled, reason = engine.recorder.outbox.spool.trades, engine.database_reason
+                spooled, reason = engine.spool_status.trades, engine.database_reason
                 reason = database.writer.status.reason if database is not None else reason
                 show_progress("")
         begin_ending()
@@ -121,15 +121,15 @@ async def _pause(stop: StopEvent, seconds: float) -> None:
 def _raise_failure(engine: Engine) -> None:
     if engine.database is None and engine.database_failed:
         raise StoreUnavailable(engine.database_reason)
-    if engine.database is not None and engine.database.reading_only:
-        raise StoreError(f"{engine.database.reading_only} Name a user who may record: docs/database.md says how.")
+    if engine.database is not None and engine.database.read_only_reason:
+        raise StoreError(f"{engine.database.read_only_reason} Name a user who may record: docs/database.md says how.")
     if engine.feed_reason:
         raise FeedRejected(engine.feed_reason)
 
 
 def _progress_line(engine: Engine) -> str:
     stored = engine.database.writer.status.stored if engine.database is not None else 0
-    spooled = engine.recorder.outbox.spool.trades
+    spooled = engine.spool_status.trades
     on_disk = f" · {spooled} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     return (

@@ -30,7 +30,7 @@ from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.durations import length
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import TradeSource
 from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, unless_stopped
 from app.runtime.wiring import check_addresses, exchange_rest
@@ -107,8 +107,8 @@ async def _fetched(
     """Return what is not stored in the end, how many trades were fetched, and why no more were."""
     database = await in_background(partial(open_database, settings), "open-database")
     try:
-        if database.reading_only:
-            raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
+        if database.read_only_reason:
+            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
             before = read_gaps(connection, names, timed=0)
             wanted = sorted({gap.symbol for gap in before if not gap.absent})
@@ -145,8 +145,8 @@ async def _fetch(
             why = await unless_stopped(_until_done(recorder, repairer, rest, newest, settled, database), stop)
         finally:
             begin_ending()
-            await recorder.outbox.drain()
-            recorder.outbox.close()
+            await recorder.drain()
+            recorder.close()
             await settled.save()
             if not await database.writer.flush(_FLUSH_S):
                 raise StoreUnavailable(
@@ -159,7 +159,7 @@ async def _fetch(
 async def _until_done(
     recorder: Recorder,
     repairer: Repairer,
-    exchange: TradeHistory,
+    exchange: TradeSource,
     newest: Sequence[str],
     settled: CoverageSync,
     database: Database,

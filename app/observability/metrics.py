@@ -162,12 +162,12 @@ METRICS: Sequence[MetricDeclaration] = (
     _gauge(
         "queued_trades",
         "Trades in memory that wait to be committed.",
-        lambda m: m.writer.queued + m.engine.recorder.outbox.waiting,
+        lambda m: m.writer.queued + m.engine.waiting_trades,
     ),
     _gauge(
         "spooled_trades",
         "Trades on disk until the database takes them.",
-        lambda m: m.engine.recorder.outbox.spool.trades,
+        lambda m: m.engine.spool_status.trades,
     ),
     _gauge("missing_trades", "Trades known to be missing.", lambda m: m.engine.recorder.missing()),
     _gauge("gaps_open", "Stretches of missing trades.", _open_gaps),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from app.config.settings import Settings
 
 if TYPE_CHECKING:
-    from app.live.recording.database_keeper import OpenDatabase, OpenedDatabase
+    from app.market.ports.database import OpenDatabase, OpenedDatabase
 
 _CLOSE_S = 10.0
 

@@ -17,10 +17,10 @@ from app.live.engine import Engine
 from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
 from app.live.environment.ban_file import StoredBan
 from app.live.environment.clocks import ExchangeClock
-from app.live.environment.system_events import SystemEvent, watch
-from app.live.recording.database_keeper import OpenDatabase
+from app.live.environment.system_events import SystemEvent, watch_system
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 
@@ -107,7 +107,7 @@ async def engine_for(
             ban=ban,
             spool=spool_of(settings),
         )
-        engine.silence.on_stalled = partial(_doubt_streams, feed)
+        engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
         async with _watching(engine, feed, rest):
             yield engine
 
@@ -122,14 +122,14 @@ def _doubt_streams(feed: BinanceFeed, symbols: Sequence[str]) -> None:
 async def _watching(engine: Engine, feed: BinanceFeed, rest: BinanceRest) -> AsyncIterator[None]:
     """Meanwhile replace connections at once that the computer's sleep or another network has left dead."""
 
-    def on_upheaval(upheaval: SystemEvent) -> None:
-        logger.warning("%s.", upheaval.what)
-        if upheaval.cuts:
-            feed.doubt(upheaval.what)
+    def on_event(event: SystemEvent) -> None:
+        logger.warning("%s.", event.what)
+        if event.cuts:
+            feed.doubt(event.what)
             rest.renew()
         engine.measure_clock()
 
-    watching = asyncio.get_running_loop().create_task(watch(engine.clock, on_upheaval))
+    watching = asyncio.get_running_loop().create_task(watch_system(engine.clock, on_event))
     try:
         yield
     finally:

@@ -216,7 +216,7 @@ class DatabaseController:
         self._settings = settings
         database = self._engine.database
         in_use = f"{database.label} is in use." if database is not None else "It is in use."
-        reading = database.reading_only if database is not None else ""
+        reading = database.read_only_reason if database is not None else ""
         problem = await in_background(lambda: self._keep(choice), "keep-choice")
         words = " ".join(part for part in (in_use, reading, problem) if part)
         dialog.applied(words, "warning" if reading or problem else "rising")

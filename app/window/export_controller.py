@@ -77,7 +77,7 @@ class ExportController:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FLUSH_S):
-                    await self._engine.recorder.outbox.drain()
+                    await self._engine.drain()
             await database.writer.flush(_FLUSH_S)
             batches = database.store.iter_candles(
                 request.symbol.name, request.interval, start_us=request.start_us, end_us=request.end_us

@@ -20,7 +20,7 @@ from app.live.charts.gap_placement import PlacedGap, ids_in_view, interval_of_vi
 from app.live.engine import Engine
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.errors import StoreError
-from app.market.ports.storage import CandleStore
+from app.market.ports.storage import CandleReader
 from app.window.panel_values import gap_band
 from widgets.chart.chart_widget import ChartWidget
 
@@ -93,13 +93,13 @@ class GapOverlay:
             self._renewing = self._begin(renewal.step(database.store))
 
     async def _look_up(
-        self, session: ChartSession, tracker: SymbolTracker, store: CandleStore, span: Span, as_of: tuple[object, ...]
+        self, session: ChartSession, tracker: SymbolTracker, store: CandleReader, span: Span, as_of: tuple[object, ...]
     ) -> None:
         interval = interval_of_view(session.interval, *span)
         missing = tracker.missing_ids()
 
         def found() -> tuple[list[PlacedGap], int]:
-            candles = store.traded(session.symbol, interval, *span)
+            candles = store.traded_candles(session.symbol, interval, *span)
             return placed(missing, candles, interval), (candles[-1].last_trade_id or 0) if candles else 0
 
         try:
@@ -125,4 +125,4 @@ class GapOverlay:
         self._chart.set_gaps([gap_band(gap, repairing=repairing) for gap in self._gaps])
 
     def _have_fetched(self, session: ChartSession, visible: Span) -> None:
-        self._engine.repairer.wanted.look_at(session.symbol, ids_in_view(self._gaps, *visible))
+        self._engine.repairer.plan.set_view(session.symbol, ids_in_view(self._gaps, *visible))

@@ -25,7 +25,7 @@ class PanelValues:
 
     def watch_row(self, symbol: Symbol) -> WatchRow:
         """Return a watchlist line."""
-        latest = self._engine.board.latest(symbol.name)
+        latest = self._engine.market_snapshot.latest(symbol.name)
         bid, ask = latest.bid_ask_e8(self._spread_percent)
         return WatchRow(
             symbol=symbol,
@@ -44,7 +44,7 @@ class PanelValues:
             return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
         if self._engine.recorder.tracker(symbol.name) is None:
             return "No"
-        if self._engine.database is not None and self._engine.database.reading_only:
+        if self._engine.database is not None and self._engine.database.read_only_reason:
             return "No · reading only"
         if not self._records:
             return "Waiting for the database"
@@ -54,7 +54,7 @@ class PanelValues:
 
     def quote(self, symbol: Symbol, *, watched: bool = True) -> QuoteView:
         """Return the chosen symbol's figures."""
-        latest = self._engine.board.latest(symbol.name)
+        latest = self._engine.market_snapshot.latest(symbol.name)
         tracker = self._engine.recorder.tracker(symbol.name)
         bid, ask = latest.bid_ask_e8(self._spread_percent)
         book = latest.quote if self._spread_percent == 0 else None
@@ -81,8 +81,8 @@ class PanelValues:
 
     def _download(self, symbol: str) -> DownloadView | None:
         repairer = self._engine.repairer
-        running = repairer.wanted.downloading(symbol)
-        total, left = running or (repairer.wanted.too_large(symbol),) * 2
+        running = repairer.plan.downloading(symbol)
+        total, left = running or (repairer.plan.too_large(symbol),) * 2
         if not left:
             return None
         return DownloadView(total, left, round(left / TRADES_A_MINUTE), is_running=running is not None)
@@ -90,7 +90,7 @@ class PanelValues:
     @property
     def _records(self) -> bool:
         """Whether trades are stored; a database for reading has only what others stored."""
-        return self._engine.database is not None and not self._engine.database.reading_only
+        return self._engine.database is not None and not self._engine.database.read_only_reason
 
     def status(self) -> StatusView:
         """Return the status bar; call it at a steady pace, for the rates."""
@@ -111,11 +111,11 @@ class PanelValues:
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
             database=engine.database.label if engine.database else "",
             database_reason=writer.reason if writer else engine.database_reason,
-            reading_only=engine.database.reading_only if engine.database else "",
+            reading_only=engine.database.read_only_reason if engine.database else "",
             rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
-            queued=(writer.queued if writer else 0) + engine.recorder.outbox.waiting,
-            spooled=engine.recorder.outbox.spool.trades,
-            spool_reason=engine.recorder.outbox.spool.reason,
+            queued=(writer.queued if writer else 0) + engine.waiting_trades,
+            spooled=engine.spool_status.trades,
+            spool_reason=engine.spool_status.reason,
             missing_trades=engine.recorder.missing(),
             repairing=bool(engine.repairer.repairing),
             malformed=engine.feed.counters.malformed,

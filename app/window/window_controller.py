@@ -18,9 +18,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 from app.concurrency.tasks import Tasks
 from app.live.charts.chart_session import ChartSession, SessionState
 from app.live.engine import Engine
-from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.measures import PaintWatch
 from app.market.interval import Interval
+from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
@@ -196,7 +196,7 @@ class WindowBridge(QObject):
         self._on_panels()
 
     def _on_download_stop(self) -> None:
-        self._engine.repairer.wanted.stop_download(self._state.symbol)
+        self._engine.repairer.plan.stop_download(self._state.symbol)
         self._on_panels()
 
     def _on_export(self) -> None:
@@ -253,7 +253,7 @@ class WindowBridge(QObject):
     async def _run_session(self, session: ChartSession, view_us: tuple[int, int] | None) -> None:
         if not self._engine.is_clock_measured:
             self._tasks.begin(session.show_stored())
-            await self._engine.clock_measured()
+            await self._engine.wait_for_clock()
         await session.run(view_us)
 
     def _work_on_session(self, work: Coroutine[Any, Any, None]) -> None:
@@ -276,7 +276,7 @@ class WindowBridge(QObject):
             case SessionState.READY:
                 self._on_session_change()
                 tracker = self._engine.recorder.tracker(session.symbol)
-                self._paint_watch.begin(tracker.last_trade if tracker is not None else None)
+                self._paint_watch.reset(tracker.last_trade if tracker is not None else None)
                 if self._paints_before is None:
                     self._paints_before = self._chart.paint_count
                 self._give_series(session)
@@ -362,7 +362,7 @@ class WindowBridge(QObject):
             self._watch_paint(self._session)
 
     def _on_painted(self) -> None:
-        self._paint_watch.painted(self._chart.frame_count)
+        self._paint_watch.note_paint(self._chart.frame_count)
         if not self._has_painted and self._paints_before is not None:
             self._has_painted = self._chart.paint_count > self._paints_before
             if self._has_painted:
@@ -376,9 +376,9 @@ class WindowBridge(QObject):
         tracker = self._engine.recorder.tracker(session.symbol)
         newest = tracker.last_trade if tracker is not None else None
         if self._chart.is_following and self._chart.isVisible() and not self._window.isMinimized():
-            self._paint_watch.told(newest, self._chart.frame_count)
+            self._paint_watch.note_change(newest, self._chart.frame_count)
         else:
-            self._paint_watch.begin(newest)
+            self._paint_watch.reset(newest)
 
     def _on_panels(self) -> None:
         self._watching.renew()

@@ -63,7 +63,7 @@ class SymbolReader:
         return self._source.is_trades and start_us < self._floor_us
 
     def traded(self, start_us: int, end_us: int) -> list[Candle]:
-        """Return the candles with a trade that `app.market.ports.storage.CandleStore.traded` returns."""
+        """Return the candles with a trade that `app.market.ports.storage.CandleReader.traded_candles` returns."""
         start_us = self._interval.open_time_us(max(start_us, _ALL_START_US))
         end_us = self._interval.next_open_us(min(end_us, _ALL_END_US) - 1)
         if start_us >= end_us:

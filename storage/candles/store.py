@@ -61,7 +61,7 @@ _SYMBOLS = """
 
 class PostgresStore:
     """
-    A `app.market.ports.storage.CandleStore`. Any number of threads may use it; each call borrows a connection.
+    A `app.market.ports.database.MarketStore`. Any number of threads may use it; each call borrows a connection.
 
     ``connect`` makes a connection and may raise StoreError.
     """
@@ -90,7 +90,7 @@ class PostgresStore:
         limit: int | None = None,
         now_us: int | None = None,
     ) -> list[Candle]:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.CandleReader`."""
         if limit is not None and limit <= 0:
             return []
         with self._reading("read candles") as connection:
@@ -120,8 +120,8 @@ class PostgresStore:
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
-    def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
-        """See `app.market.ports.storage.CandleStore`."""
+    def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """See `app.market.ports.storage.CandleReader`."""
         with self._reading("read candles") as connection:
             reader = SymbolReader.open(connection, symbol, interval)
             if reader is not None and reader.lacks_trades(start_us):
@@ -131,24 +131,24 @@ class PostgresStore:
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.KlineStore`."""
         closed = [candle for candle in candles if candle.closed]
         if closed or fetched is not None:
             with self._pool.borrowed("store klines") as connection:
                 klines.save(connection, symbol, interval, closed, fetched)
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.KlineStore`."""
         with self._pool.borrowed("read which klines are known") as connection:
             return klines.fetched(connection, symbol_id_of(connection, symbol), interval)
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.KlineStore`."""
         with self._pool.borrowed("store when a symbol was listed") as connection:
             klines.save(connection, symbol, klines.EVERY_INTERVAL, [], (0, listed_us))
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.TradeReader`."""
         with self._reading("read trades") as connection:
             symbol_id = symbol_id_of(connection, symbol)
             hours = hours_of(connection, symbol_id, first_trade_id, last_trade_id)
@@ -158,37 +158,37 @@ class PostgresStore:
             return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted, prepare=False)]
 
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.TradeReader`."""
         with self._pool.borrowed("look for trades") as connection:
             return hours_of(connection, symbol_id_of(connection, symbol), first_trade_id, last_trade_id)
 
     def coverage(self, symbol: str) -> IdRanges:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.CoverageStore`."""
         with self._pool.borrowed("read the coverage") as connection:
             return id_ranges.read(connection, id_ranges.COVERAGE, symbol_id_of(connection, symbol))
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.CoverageStore`."""
         if absent:
             with self._pool.borrowed("note absent trades") as connection:
                 id_ranges.record_absent(connection, symbol, absent)
 
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.CoverageStore`."""
         with self._pool.borrowed("read the coverage") as connection:
             return id_ranges.read_all(connection, id_ranges.COVERAGE, symbols)
 
     def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.CoverageStore`."""
         with self._pool.borrowed("read the absent trades") as connection:
             return id_ranges.read_all(connection, id_ranges.ABSENT, symbols)
 
-    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
-        """See `app.market.ports.storage.CandleStore`."""
+    def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        """See `app.market.ports.storage.RepairAnnouncements`."""
         return self._notice.tell(small, whole, largest)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.SymbolStore`."""
         distinct = {symbol.name: symbol for symbol in symbols}
         rows = [(s.name, s.base, s.quote, s.tick_size_e8, s.step_size_e8, s.status) for s in distinct.values()]
         if rows:
@@ -196,7 +196,7 @@ class PostgresStore:
                 connection.execute(_SAVE_SYMBOLS, [list(column) for column in zip(*rows, strict=True)])
 
     def symbols(self) -> list[Symbol]:
-        """See `app.market.ports.storage.CandleStore`."""
+        """See `app.market.ports.storage.SymbolStore`."""
         with self._pool.borrowed("read the symbols") as connection:
             return [Symbol(*row) for row in connection.execute(_SYMBOLS)]
 

@@ -94,7 +94,7 @@ class RepairNotice:
         self._closed = False
 
     def tell(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
-        """See `app.market.ports.storage.CandleStore.tell_repairs`."""
+        """See `app.market.ports.storage.RepairAnnouncements.announce_repairs`."""
         try:
             with self._lock:
                 return set() if self._closed else self._tell(small, whole, largest)

@@ -111,7 +111,7 @@ async def newest_ids(engine: Engine) -> dict[str, int]:
 async def watch_queue(running, longest: list[int]) -> None:
     while True:
         database = running.engine.database
-        queued = running.engine.recorder.outbox.waiting + (database.writer.status.queued if database else 0)
+        queued = running.engine.waiting_trades + (database.writer.status.queued if database else 0)
         longest[0] = max(longest[0], queued)
         await asyncio.sleep(0.05)
 

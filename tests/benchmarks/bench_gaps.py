@@ -32,14 +32,14 @@ def main() -> None:
     recorder = recorder_for(repair_trades=1_000)
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
-    tracker.stored(held)
+    tracker.note_stored(held)
     tracker.add(trade(HOLES * IDS + 1))
     repairer = Repairer(recorder, FakeExchange([], HandClock()), HandClock())
     numbers = np.random.default_rng(1).integers(0, HOLES * IDS, HOLES)
     yardstick = ms_of(lambda: np.sort(numbers))
     ids = iter(range(HOLES * IDS - 5, 0, -IDS))
     figures = {
-        "what is missing, all anew": ms_of(tracker.missing, before=lambda: tracker.stored(held)),
+        "what is missing, all anew": ms_of(tracker.missing, before=lambda: tracker.note_stored(held)),
         "what is missing, after one trade": ms_of(
             tracker.missing, before=lambda: tracker.add(trade(next(ids)), live=False)
         ),

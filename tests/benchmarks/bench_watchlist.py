@@ -43,8 +43,8 @@ def trade_all(engine: Engine, watched: list[str], number: int, now_us: int) -> N
     for at in range(60) if number == 0 else (60 + number,):
         for name in watched:
             price = (100 + at % 7) * E8
-            engine.board.note(Trade(name, at + 1, now_us - 60_000_000 + at * 1_000_000, price, E8, False))
-            engine.board.note(Quote(name, at, price - 1, E8, price, E8))
+            engine.market_snapshot.note(Trade(name, at + 1, now_us - 60_000_000 + at * 1_000_000, price, E8, False))
+            engine.market_snapshot.note(Quote(name, at, price - 1, E8, price, E8))
 
 
 async def measure(count: int) -> tuple[float, float]:

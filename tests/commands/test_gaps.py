@@ -341,9 +341,9 @@ def test_two_do_not_fetch_the_same_and_others_are_told(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(in_use, trades[:10], trades[30:40])
-    in_use.store.tell_repairs({SYMBOL}, (), 20)  # a program that records
+    in_use.store.announce_repairs({SYMBOL}, (), 20)  # a program that records
     assert [row["status"] for row in listed(capsys)] == ["repairing"]
-    in_use.store.tell_repairs((), (), 0)
+    in_use.store.announce_repairs((), (), 0)
     with connect(in_use.url) as connection, repairing(connection, [SYMBOL]):
         assert [row["status"] for row in listed(capsys)] == ["repairing"]
         assert main(["gaps", "--repair"]) == 1

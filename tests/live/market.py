@@ -23,7 +23,7 @@ class Market:
         self.clock = HandClock(self.trades[now].time_us)
         self.exchange = FakeExchange(self.trades, self.clock)
         self.exchange_clock = ExchangeClock(self.clock)
-        self.exchange_clock.measured(self.clock.time_us, self.clock.time_us, self.clock.time_us)
+        self.exchange_clock.note_measurement(self.clock.time_us, self.clock.time_us, self.clock.time_us)
         self.recorder: Recorder = recorder_for(clock=self.clock, repair_trades=repair_trades)
         self.recorder._exchange_clock = self.exchange_clock
         self.store: FakeStore | None = None

@@ -17,9 +17,9 @@ from app.concurrency.system_clock import SystemClock
 from app.live.engine import Engine
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording import database_keeper
-from app.live.recording.database_keeper import OpenDatabase, OpenedDatabase
 from app.market.errors import FeedRejected, StoreError, StoreSchemaMismatch, StoreUnavailable
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, FeedStatus, TradeFeed
 from app.market.trade import MarketEvent
 from app.sandbox.market.simulated import Listing, SimulatedMarket
@@ -215,7 +215,7 @@ async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None
         await changing
         assert engine.database is new
         await feed.deliver(trade(engine.recorder.trades_received + 1))
-        await until(lambda: not engine.recorder.outbox.waiting)
+        await until(lambda: not engine.waiting_trades)
         received = engine.recorder.trades_received
         assert await engine.close() == 0
     assert old.writer.ids + new.writer.ids == list(range(1, received + 1))
@@ -337,7 +337,7 @@ async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
 
 async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None:
     reading, feed = FakeDatabase([trade(number) for number in range(1, 5)]), FakeFeed()
-    reading.reading_only = "Reading only: the user “viewer” may only read this database, so trades are not recorded."
+    reading.read_only_reason = "Reading only: the user “viewer” may only read it, so trades are not recorded."
     async with engine_with(lambda: reading, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(900))

@@ -58,7 +58,7 @@ async def test_after_a_sleep_of_the_computer_everything_is_renewed_at_once(
         engine.feed.on_status(lambda status: states.append(status.state))
         engine.start(["BTCUSDT"])
         await until(lambda: engine.recorder.trades_received > 10, "trades")
-        await engine.clock_measured()
+        await engine.wait_for_clock()
         before, skew_us = server.connections[0], engine.exchange_clock.skew_us
         assert skew_us is not None
         server.connections[0].faults.silent = True  # the connection did not live through the night
@@ -109,7 +109,7 @@ async def test_a_ban_that_one_run_met_is_obeyed_and_counted_down_by_the_next(
     async with engine_for(settings, clock) as engine:
         engine.start(["BTCUSDT"])
         await until(lambda: engine.feed.status.state is FeedState.BACKING_OFF)
-        await engine.clock_measured()
+        await engine.wait_for_clock()
         said = engine.feed.status.sentence(clock.monotonic_s())
         assert "has banned this address for asking too much (HTTP 418); trying again in 14 min" in said
         engine.retry_exchange()

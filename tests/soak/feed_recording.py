@@ -75,7 +75,7 @@ class Telling:
             "repaired": engine.repairer.repaired,
             "reconnects": engine.feed.counters.reconnects,
             "malformed": engine.feed.counters.malformed,
-            "outbox": engine.recorder.outbox.waiting,
+            "outbox": engine.waiting_trades,
             "writer": asdict(writer) if writer is not None else {},
             "outages": self._outages,
             "delays_ms": sorted(self._delays_ms),

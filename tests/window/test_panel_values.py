@@ -64,7 +64,7 @@ def silent_engine() -> Engine:
 async def engine() -> AsyncIterator[Engine]:
     made = silent_engine()
     yield made
-    made.recorder.outbox.close()
+    made.recorder.close()
 
 
 def maker(engine: Engine, *, spread_percent: float = 0.0, simulated: bool = False) -> PanelValues:
@@ -120,7 +120,7 @@ async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_fol
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
     engine.repairer.download(SYMBOL)
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0, is_running=True)
-    engine.repairer.wanted.stop_download(SYMBOL)
+    engine.repairer.plan.stop_download(SYMBOL)
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
 
 
@@ -156,11 +156,11 @@ async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engin
 
 async def test_a_database_for_reading_is_said_to_be_one_and_stores_nothing(engine: Engine) -> None:
     database = FakeDatabase()
-    database.reading_only = "Reading only: the server is a standby, so trades are not recorded."
+    database.read_only_reason = "Reading only: the server is a standby, so trades are not recorded."
     await engine.change_database(lambda: database)
     fill(engine)
     panel = maker(engine)
-    assert panel.status().reading_only == database.reading_only
+    assert panel.status().reading_only == database.read_only_reason
     assert panel.quote(BTC).stored_trades is None
 
 

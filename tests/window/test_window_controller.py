@@ -83,7 +83,7 @@ def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: P
 
 def test_what_is_known_of_a_symbol_shows_at_once_when_it_is_chosen(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
-        board = running.engine.board
+        board = running.engine.market_snapshot
         await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
         running.window.symbol_requested.emit("ETHUSDT")
         assert running.window.top_bar.price.text().startswith("2,")
@@ -178,7 +178,7 @@ def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
         running.window.watch_remove_requested.emit("SOLUSDT")
         running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
         assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
-        await until(lambda: running.engine.board.latest("XRPUSDT").trade)
+        await until(lambda: running.engine.market_snapshot.latest("XRPUSDT").trade)
 
     play(scene)
 
@@ -298,7 +298,7 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         await until(lambda: told(engine) and row.isVisible() and row.button.text() == "Download trades")
         missing = tracker.missing()
         assert missing > 2_000
-        await until(lambda: engine.repairer.wanted.in_view[1])
+        await until(lambda: engine.repairer.plan.in_view[1])
         assert tracker.missing() == missing
         session = running.bridge.session
         assert session is not None
@@ -343,7 +343,7 @@ def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play
         assert tracker.missing_ids().range_count() > 150
         counts = [int(mark.text.split()[0].replace(",", "")) for mark in chart._scene.gaps]
         assert sum(counts) == tracker.missing()
-        assert engine.repairer.wanted.in_view[1]
+        assert engine.repairer.plan.in_view[1]
         engine.recorder.repair_trades = 10_000
         await until(lambda: not chart._scene.gaps)
         assert not tracker.missing()

@@ -22,7 +22,7 @@ from app.market.candle import Candle, CandleSource, combine
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval, kline_interval_for
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import KlineSource
 from app.market.ports.storage import CandleStore
 from app.market.precedence import better
 
@@ -65,7 +65,7 @@ class CandleHistory:
     ``store`` may be None while there is no database, and be set later.
     """
 
-    def __init__(self, exchange: TradeHistory, store: CandleStore | None = None) -> None:
+    def __init__(self, exchange: KlineSource, store: CandleStore | None = None) -> None:
         self._exchange = exchange
         self.store = store
         self._seconds = KlineCache()

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from functools import partial
+from typing import Protocol
 
 from app.concurrency.background import in_background
 from app.live.charts.chart_session import ChartSession
@@ -18,12 +19,16 @@ from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
-from app.market.ports.storage import CandleStore
+from app.market.ports.storage import CandleReader, TradeReader
 
 logger = logging.getLogger(__name__)
 
 _MOST_RANGES = 20
 _CANDLES_AT_ONCE = 2_000
+
+
+class RefreshStore(CandleReader, TradeReader, Protocol):
+    """The reading roles a refresh uses."""
 
 
 class CandleRefresh:
@@ -41,7 +46,7 @@ class CandleRefresh:
         """Whether `step` may have anything to do."""
         return bool(self._filled) or self._as_of != self._tracker.changes
 
-    async def step(self, store: CandleStore) -> None:
+    async def step(self, store: RefreshStore) -> None:
         """Read what can be read again; what is not stored yet is left to a later call, about a second later."""
         self._as_of, missing = self._tracker.changes, self._tracker.missing_ids()
         # In a thread, because of a hundred thousand holes that takes too long for the loop.
@@ -56,11 +61,11 @@ class CandleRefresh:
                 logger.info("repaired candles are not read yet: %s", error)
                 return
 
-    def _is_stored(self, store: CandleStore, first: int, last: int) -> bool:
+    def _is_stored(self, store: RefreshStore, first: int, last: int) -> bool:
         ends = [one for one in {first, last} if one not in self._tracker.absent]
         return all(store.trades(self._session.symbol, one, one) for one in ends)
 
-    async def _read(self, store: CandleStore, first: int, last: int) -> None:
+    async def _read(self, store: RefreshStore, first: int, last: int) -> None:
         session = self._session
         hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "renew-candles")
         if hours is None or not len(session.series):

@@ -1,25 +1,31 @@
-"""The system's clock, and the exchange's time as seen through it."""
+"""The exchange's time of day, as measured against this computer's clock."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
+from app.concurrency.tasks import first_of
 from app.market.durations import length
+from app.market.errors import FeedError
 from app.market.ports.clock import Clock
+from app.market.ports.exchange import TimeSource
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-_AHEAD_US = 60_000_000
-WORTH_TELLING_S = 1.0
+_MOST_AHEAD_US = 60_000_000  # of the newest trade: a quiet market trades within a minute
+_WARN_SKEW_S = 1.0
+_MEASURE_EVERY_S = 300.0
+_RETRY_S = 5.0
 
 
 class ExchangeClock:
     """
-    The exchange's time of day: as it told it when asked, and ever since by the monotonic clock, which nobody sets.
+    The exchange's time of day: its last measured time, carried on by the monotonic clock, which nobody sets.
 
-    A `Clock` of its own. Candles open and close by this time alone. It is never before the newest trade seen, and runs
-    on from there where it was: the monotonic clock of some systems stands still while the computer sleeps. ``skew_us``
-    is the exchange's clock minus ours when it was last measured, None before.
+    Implements `Clock`. Candles open and close by this time alone. It is never before the newest trade seen, and
+    continues from there if it was behind: some systems' monotonic clock stands still while the computer sleeps.
+    ``skew_us``: the exchange's clock minus ours at the last measurement, None before the first.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -29,31 +35,33 @@ class ExchangeClock:
         self._is_wrong = False
         self.skew_us: int | None = None
 
-    def measured(self, server_time_us: int, asked_at_us: int, answered_at_us: int) -> None:
-        """Take in an answer of the exchange to “what time is it”; the two others are local times around it."""
+    def note_measurement(self, server_time_us: int, asked_at_us: int, answered_at_us: int) -> None:
+        """Take in the exchange's answer to “what time is it”, with the local times of request and answer."""
+        # The answer's time is taken for the middle of the round trip.
         since_us = self._clock.now_us() - (asked_at_us + answered_at_us) // 2
         self._base = (self._clock.monotonic_s(), server_time_us + since_us)
         self.skew_us = server_time_us - (asked_at_us + answered_at_us) // 2
         skew_s = self.skew_us / 1e6
-        if (abs(skew_s) >= WORTH_TELLING_S) != self._is_wrong:
+        if (abs(skew_s) >= _WARN_SKEW_S) != self._is_wrong:
             self._is_wrong = not self._is_wrong
             if self._is_wrong:
-                side = "behind" if skew_s > 0 else "ahead of"
-                log.warning("This computer's clock is %s %s the exchange's; candles are right.", length(skew_s), side)
+                where = "behind" if skew_s > 0 else "ahead of"
+                message = "This computer's clock is %s %s the exchange's; candles are right."
+                logger.warning(message, length(skew_s), where)
             else:
-                log.info("This computer's clock agrees with the exchange's again.")
+                logger.info("This computer's clock agrees with the exchange's again.")
 
     def forget(self) -> None:
-        """Know the exchange's time no more, until it is measured again."""
+        """Discard the measurement; until the next one the exchange's time is unknown."""
         self._base = self.skew_us = None
 
-    def seen(self, time_us: int) -> None:
-        """Take in the exchange time of something that has happened."""
+    def note_event(self, time_us: int) -> None:
+        """Take in the exchange's time of an event; the clock is never before it."""
         if time_us > self._latest_us:
             self._latest_us = time_us
 
     def now_us(self) -> int:
-        """The exchange's time now, UTC microseconds."""
+        """The exchange's time now, UTC microseconds; this computer's before the first measurement."""
         if self._base is None:
             return max(self._clock.now_us(), self._latest_us)
         now_s = self._clock.monotonic_s()
@@ -65,14 +73,14 @@ class ExchangeClock:
 
     def certain_us(self) -> int:
         """
-        The exchange's time as far as the exchange itself has told it: our clock alone decides nothing.
+        The exchange's time as confirmed by the exchange itself; this computer's clock alone decides nothing.
 
-        It runs a minute ahead of the newest trade at most. After a sleep of the computer nobody knows what happened.
+        It is at most a minute ahead of the newest trade: after a sleep of the computer, the monotonic clock may be off.
         """
-        return self._latest_us if self._base is None else min(self.now_us(), self._latest_us + _AHEAD_US)
+        return self._latest_us if self._base is None else min(self.now_us(), self._latest_us + _MOST_AHEAD_US)
 
     def corrected_us(self) -> int | None:
-        """Our time plus the skew, whatever was seen: for measuring delays. None until the skew is measured."""
+        """This computer's time plus the skew, for measuring delays; None until the skew is measured."""
         return None if self.skew_us is None else self._clock.now_us() + self.skew_us
 
     def monotonic_s(self) -> float:
@@ -82,5 +90,50 @@ class ExchangeClock:
         await self._clock.sleep(seconds)
 
     def delay_us(self, event_time_us: int, received_us: int) -> int | None:
-        """How long something took from the exchange to us, corrected for skew; None until the skew is measured."""
+        """Return how long an event took from the exchange to us, corrected for skew; None until that is measured."""
         return None if self.skew_us is None else max(received_us + self.skew_us - event_time_us, 0)
+
+
+class ClockSync:
+    """Keeps an `ExchangeClock` measured: asks the exchange for its time every five minutes, and on `measure_now`."""
+
+    def __init__(self, exchange: TimeSource, clock: Clock, exchange_clock: ExchangeClock) -> None:
+        self._exchange = exchange
+        self._clock = clock
+        self._exchange_clock = exchange_clock
+        self._attempted = asyncio.Event()
+        self._again = asyncio.Event()
+
+    @property
+    def is_attempted(self) -> bool:
+        """Whether a measurement has succeeded or failed yet."""
+        return self._attempted.is_set()
+
+    async def wait(self) -> None:
+        """Return when `is_attempted`."""
+        await self._attempted.wait()
+
+    def measure_now(self) -> None:
+        """Measure at once, because this computer's clock may have been set; has no effect before `run`."""
+        self._again.set()
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            self._again.clear()
+            # A request under way is dropped: its local times were taken before the clock was set.
+            await first_of(self._measure_regularly(), self._again.wait())
+
+    async def _measure_regularly(self) -> None:
+        while True:
+            wait_s = _MEASURE_EVERY_S
+            asked_us = self._clock.now_us()
+            try:
+                server_us = await self._exchange.server_time_us()
+                self._exchange_clock.note_measurement(server_us, asked_us, self._clock.now_us())
+            except FeedError as error:
+                logger.info("the exchange's clock is not known: %s", error)
+                wait_s = _RETRY_S
+            finally:
+                self._attempted.set()
+            await self._clock.sleep(wait_s)

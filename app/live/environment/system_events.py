@@ -1,7 +1,7 @@
 """
 What happens to the computer and leaves connections dead without a word: a sleep, another network, a clock that is set.
 
-`SystemWatch` tells it from two clocks and the addresses we send from, without I/O; `watch` looks once a second.
+`SystemWatch` tells it from two clocks and the addresses we send from, without I/O; `watch_system` looks once a second.
 Waiting for the silence to grow suspicious would be right as well, and would show a live market for many seconds more.
 """
 
@@ -69,15 +69,15 @@ class SystemWatch:
         return "The network is back" if came_back else "The network has changed"
 
 
-async def watch(
-    clock: Clock, on_upheaval: Callable[[SystemEvent], None], network: Callable[[], frozenset[str]] | None = None
+async def watch_system(
+    clock: Clock, on_event: Callable[[SystemEvent], None], network: Callable[[], frozenset[str]] | None = None
 ) -> NoReturn:
     """Look at the computer for ever; ``network`` in place of `sending_addresses`."""
-    machine = SystemWatch()
+    watch = SystemWatch()
     while True:
-        upheaval = machine.look(clock.now_us(), clock.monotonic_s(), (network or sending_addresses)())
-        if upheaval is not None:
-            on_upheaval(upheaval)
+        event = watch.look(clock.now_us(), clock.monotonic_s(), (network or sending_addresses)())
+        if event is not None:
+            on_event(event)
         await clock.sleep(TICK_S)
 
 

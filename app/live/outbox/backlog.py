@@ -1,77 +1,102 @@
-"""Trades in memory on their way out, and the giving up of those that are too many."""
+"""
+Trades in memory on their way out, and the rule for giving some up when there are too many.
+
+A trade is here until a writer has taken it (`app.live.outbox.writer_path`) or it is on disk
+(`app.live.outbox.spool_path`). Losing trades and recovering from it are reported to one `OutboxListener`.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from app.market.coverage import IdRanges
 from app.market.trade import Trade
 
 logger = logging.getLogger(__name__)
 
 
+def _ignore(*_: object) -> None:
+    """Default callback: do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxListener:
+    """
+    What the owner of an outbox wants to know; all called on the loop.
+
+    ``on_lost``: these trades had to be given up. ``on_spool_lost``: a damaged spool has cost these ids, by symbol.
+    ``on_recovered``: trades are taken again after either. ``on_spool_changed``: the trades an earlier run left on disk
+    are known now, or all trades on disk have been stored.
+    """
+
+    on_lost: Callable[[list[Trade]], None] = _ignore
+    on_recovered: Callable[[], None] = _ignore
+    on_spool_lost: Callable[[dict[str, IdRanges]], None] = _ignore
+    on_spool_changed: Callable[[], None] = _ignore
+
+
 class Backlog:
     """
-    The trades that have neither been handed to a writer nor are on disk. About ``limit`` of them are kept.
+    The trades that neither a writer has taken nor the disk holds; about ``limit`` of them are kept.
 
-    They are ``leaving``, on their way to the disk, or ``waiting`` behind those; each list in the order they came.
-    ``on_lost`` is called with trades given up, ``on_recovered`` when trades are taken again.
+    ``spooling``: those being written to disk now. ``waiting``: all others, which came later. Both in arrival order.
     """
 
-    def __init__(self, limit: int, *, on_lost: Callable[[list[Trade]], None], on_recovered: Callable[[], None]) -> None:
+    def __init__(self, limit: int, listener: OutboxListener) -> None:
         self.limit = limit
-        self.leaving: list[Trade] = []
+        self.spooling: list[Trade] = []
         self.waiting: list[Trade] = []
-        self._on_lost = on_lost
-        self._on_recovered = on_recovered
-        self._losing = False
+        self._listener = listener
+        self._is_losing = False
 
     def __len__(self) -> int:
-        return len(self.leaving) + len(self.waiting)
+        return len(self.spooling) + len(self.waiting)
 
     @property
     def is_full(self) -> bool:
-        """Whether there are more than can be kept."""
+        """Whether there are more trades than ``limit``."""
         return len(self) > self.limit
 
     def trades(self) -> list[Trade]:
-        """Return all of them, in the order they came."""
-        return [*self.leaving, *self.waiting]
+        """Return all trades, in arrival order."""
+        return [*self.spooling, *self.waiting]
 
     def put_first(self, trades: Sequence[Trade]) -> None:
-        """Take back trades that came before those that wait."""
+        """Take back trades that came before those waiting."""
         self.waiting = [*trades, *self.waiting]
 
-    def let_leave(self, most: int) -> list[Trade]:
-        """Return the first of those that wait; they are leaving until `arrived`."""
-        self.leaving, self.waiting = self.waiting[:most], self.waiting[most:]
-        return self.leaving
+    def begin_spooling(self, most: int) -> list[Trade]:
+        """Move up to ``most`` of the oldest waiting trades to ``spooling``, until `end_spooling`; return them."""
+        self.spooling, self.waiting = self.waiting[:most], self.waiting[most:]
+        return self.spooling
 
-    def arrived(self, count: int) -> bool:
-        """Note that the first ``count`` of those leaving are on disk, and the others wait again; whether all are."""
-        refused, self.leaving = self.leaving[count:], []
+    def end_spooling(self, count: int) -> bool:
+        """Drop the first ``count`` of ``spooling``, now on disk; the rest waits again. Return whether there is none."""
+        refused, self.spooling = self.spooling[count:], []
         if refused:
             self.put_first(refused)
         return not refused
 
     def give_up(self, keep: int) -> None:
-        """Keep that many of those that wait: the newest are the easiest to fetch again."""
+        """Give up all waiting trades but the oldest ``keep``: the newest are the easiest to fetch again."""
         lost, self.waiting = self.waiting[keep:], self.waiting[:keep]
         if lost:
-            if not self._losing:
+            if not self._is_losing:
                 logger.warning(
                     "the queue is full and the database is away: newest trades are given up until it is back"
                 )
-            self.lose()
-            self._on_lost(lost)
+            self.note_loss()
+            self._listener.on_lost(lost)
 
-    def lose(self) -> None:
-        """Note that trades are lost, here or on disk, until they are `taken` again."""
-        self._losing = True
+    def note_loss(self) -> None:
+        """Note that trades are lost, in memory or on disk, until `note_progress`."""
+        self._is_losing = True
 
-    def taken(self, by: str) -> None:
-        """Note that trades find their way again."""
-        if self._losing:
-            self._losing = False
-            logger.info("%s takes trades again", by)
-            self._on_recovered()
+    def note_progress(self, taker: str) -> None:
+        """Note that ``taker``, "the database" or "the spool", takes trades; ends a time of losses."""
+        if self._is_losing:
+            self._is_losing = False
+            logger.info("%s takes trades again", taker)
+            self._listener.on_recovered()

@@ -1,22 +1,22 @@
 """
-The way of received trades to the database.
+Received trades on their way to the database.
 
-Trades are collected for a few milliseconds, so that the writer's queue is touched once a batch. While the database is
-away for more than a moment, hangs, or is slower than the market, all that is not stored goes to the spool on disk, and
-so do the trades that come, behind it, until the database has been given everything in order
-(`app.live.outbox.spool_path`). What the spool does not take waits here, up to a limit; beyond that the newest trades
-are given up and handed back as lost, to be counted as missing and fetched again later.
+Trades are collected for a few milliseconds, so that the writer's queue is touched once per batch. Then they take one of
+two paths. `app.live.outbox.writer_path` puts them into the writer's queue. While the database is away for more than a
+moment, hangs, or is slower than the market, `app.live.outbox.spool_path` takes all trades that are not stored, and
+those that come, by way of the disk. Trades that the spool does not accept wait in memory up to a limit; beyond that the
+newest are given up and reported as lost, to be counted as missing and fetched later.
 
-Without a spool they wait here until a writer is attached, and reading the feed waits for a writer that is at work.
+Without a spool they wait in memory until a writer is attached, and reading the feed waits while a writer is busy.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from app.concurrency.system_clock import SystemClock
-from app.live.outbox.backlog import Backlog
+from app.live.outbox.backlog import Backlog, OutboxListener
 from app.live.outbox.spool_path import SpoolPath
 from app.live.outbox.writer_path import WriterPath
 from app.market.coverage import IdRanges
@@ -32,202 +32,187 @@ _RETRY_S = 0.25
 
 class TradeOutbox:
     """
-    Hands trades to a `TradeWriter`, all methods on the loop. With a spool: `start` first, and `finish` at the end.
+    Hands trades to a `TradeWriter`; all methods on the loop. Call `start` first, and `finish` at the end.
 
-    ``on_lost`` is called with trades that had to be given up, ``on_spool_lost`` with ids by symbol that a damaged spool
-    cost, ``on_recovered`` when trades are taken again after either; ``on_spool`` when it is known what an earlier run
-    left on disk, and whenever all that was on disk is stored. ``limit``: trades kept while they can go nowhere.
+    ``limit``: how many trades are kept in memory while they can go nowhere.
     """
 
     def __init__(
-        self,
-        limit: int,
-        *,
-        on_lost: Callable[[list[Trade]], None],
-        on_recovered: Callable[[], None],
-        on_spool_lost: Callable[[dict[str, IdRanges]], None] = lambda _: None,
-        on_spool: Callable[[], None] = lambda: None,
-        spool: TradeSpool | None = None,
-        clock: Clock | None = None,
+        self, limit: int, listener: OutboxListener, *, spool: TradeSpool | None = None, clock: Clock | None = None
     ) -> None:
         self._clock = clock or SystemClock()
-        self._backlog = Backlog(limit, on_lost=on_lost, on_recovered=on_recovered)
-        self._direct = WriterPath(self._backlog, self._clock)
-        self._disk: SpoolPath | None = None
-        if spool is not None:
-            self._disk = SpoolPath(
-                spool,
-                self._backlog,
-                self._direct,
-                self._clock,
-                on_spool=on_spool,
-                on_spool_lost=on_spool_lost,
-                on_end=self._try_again,
-            )
+        self._backlog = Backlog(limit, listener)
+        self._writer_path = WriterPath(self._backlog, self._clock)
+        self._spool_path = SpoolPath(
+            spool, self._backlog, self._writer_path, self._clock, listener, on_unavailable=self._retry_later
+        )
         self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._is_closed = False
 
     @property
     def writer(self) -> TradeWriter | None:
         """The writer in use."""
-        return self._direct.writer
+        return self._writer_path.writer
 
     @property
     def waiting(self) -> int:
-        """How many trades have neither been handed to the writer nor are on disk."""
+        """How many trades are neither in a writer's queue nor on disk."""
         return len(self._backlog)
 
     @property
-    def spool(self) -> SpoolStatus:
-        """What is on disk; nothing where there is no spool."""
-        return self._disk.overflow.status if self._disk is not None and self.has_spool else SpoolStatus()
+    def spool_status(self) -> SpoolStatus:
+        """The contents of the spool; empty without one."""
+        return self._spool_path.status
 
     @property
     def is_spooling(self) -> bool:
-        """Whether trades go to the disk just now, and to the database from there."""
-        return self._disk is not None and self._disk.is_used
+        """Whether trades go to disk now, and from there to the database."""
+        return self._spool_path.by_disk
 
     @property
     def has_spool(self) -> bool:
-        """Whether what the database does not take goes to the disk."""
-        return self._disk is not None and not self._disk.is_lost
+        """Whether trades that the database does not take go to disk."""
+        return self._spool_path.is_available
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether the database is away, or hangs, while what it was given is on disk: it need not be waited for."""
-        writer = self._direct.writer
-        return self.has_spool and writer is not None and bool(writer.status.reason or self._direct.hangs)
+        """Whether the database is away or hangs while the trades it was given are on disk: no need to wait for it."""
+        writer = self._writer_path.writer
+        return self.has_spool and writer is not None and bool(writer.status.reason or self._writer_path.hangs)
 
     def waiting_trades(self) -> list[Trade]:
-        """Return the trades that wait, in the order they came."""
+        """Return the waiting trades, in arrival order."""
         return self._backlog.trades()
 
     def spooled(self, symbol: str) -> IdRanges:
         """Return the ids of a symbol that are on disk."""
-        return self._disk.overflow.held(symbol) if self._disk is not None and self.has_spool else IdRanges()
+        return self._spool_path.held(symbol)
 
     def start(self) -> None:
-        """Begin to look after the spool."""
-        if self._disk is not None:
+        """Open the spool, if there is one; trades wait in memory until a writer is attached."""
+        if self.has_spool:
             self.hold()
-            self._disk.start()
+            self._spool_path.start()
 
     def attach(self, writer: TradeWriter | None, *, recording: bool = True) -> None:
         """
-        Use this writer from now on; None: keep trades here. ``recording`` False: it forgets what it is given, so it is
-        given what comes from now on, and what waits on disk stays there for another.
+        Use this writer from now on; None: keep trades here.
+
+        ``recording`` False: the writer discards what it is given. It gets the trades that come from now on, and those
+        on disk stay there for another.
         """
-        self._direct.attach(writer, recording=recording)
-        if self._disk is not None and self.has_spool and recording and not self._disk.overflow.is_empty:
-            self._disk.is_used = True
+        self._writer_path.attach(writer, recording=recording)
+        if self.has_spool and recording and not self._spool_path.is_empty:
+            self._spool_path.divert()
         if writer is not None and self._backlog.waiting and not self._goes_by_disk:
-            self._direct.hand_over()
+            self._writer_path.hand_over()
 
     def hold(self) -> None:
-        """Keep trades off the disk until the next `attach`: a writer is about to be, or will say what it left."""
-        self._direct.hold()
+        """Keep trades off the disk until the next `attach`: a writer is about to come, or to say what it left."""
+        self._writer_path.hold()
 
     def release(self) -> None:
-        """End what `hold` began: there will be no writer soon."""
-        self._direct.release()
+        """End a `hold`: there will be no writer soon."""
+        self._writer_path.release()
 
     def put(self, trade: Trade) -> bool:
         """Take one trade. False asks the caller to await `make_room` before the next."""
         waiting = self._backlog.waiting
         waiting.append(trade)
-        if self._goes_by_disk:
+        if self._spool_path.by_disk and self._writer_path.recording:
             return not self._backlog.is_full
-        limit = self._backlog.limit
-        if len(waiting) >= _COLLECT_TRADES and (self._direct.writer is not None or len(waiting) > limit):
-            return self._direct.hand_over() or (self.has_spool and len(waiting) <= limit)
+        if len(waiting) >= _COLLECT_TRADES:
+            limit = self._backlog.limit
+            if self._writer_path.writer is not None or len(waiting) > limit:
+                return self._writer_path.hand_over() or (self.has_spool and len(waiting) <= limit)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_COLLECT_S, self._on_timer)
         return True
 
     def put_first(self, trades: Sequence[Trade]) -> None:
         """
-        Take back trades that another writer was given and did not store; they come before those that wait.
+        Take back trades that another writer was given and did not store; they come before those waiting.
 
-        While trades go by disk these are there already.
+        Trades that are on disk anyway are not taken twice.
         """
-        if self._disk is None or not self._disk.covers:
+        if not self._spool_path.covers_writers:
             self._backlog.put_first(trades)
 
     async def make_room(self) -> None:
         """Wait while there is progress; return when there is room, or when the newest trades had to be given up."""
-        if self._disk is not None and self.has_spool:
-            await self._disk.make_room()
+        if self.has_spool:
+            await self._spool_path.make_room()
             if self._backlog.is_full:
                 self._give_up()
             return
-        while self._backlog.waiting and not self._direct.hand_over():
-            writer = self._direct.writer
+        while self._backlog.waiting and not self._writer_path.hand_over():
+            writer = self._writer_path.writer
             if writer is None or writer.status.reason or not await writer.wait_for_room(_ROOM_WAIT_S):
                 self._give_up()
                 return
 
     async def drain(self) -> None:
-        """Hand everything over to a database that is at work, as before closing; what is away is not waited for."""
-        if self._disk is None or not self.has_spool:
-            if self._direct.writer is not None:
+        """Hand everything to a database that is at work, as before closing; do not wait for one that is away."""
+        writer_path, spool_path = self._writer_path, self._spool_path
+        if not self.has_spool:
+            if writer_path.writer is not None:
                 await self.make_room()
             return
-        if not self._direct.recording:
-            self._direct.hand_over()
-        while self._direct.writer is not None and self._direct.recording and not self._direct.trouble():
-            if not self._disk.is_used and (not self._backlog.waiting or self._direct.hand_over()):
+        if not writer_path.recording:
+            writer_path.hand_over()
+        while writer_path.writer is not None and writer_path.recording and not writer_path.trouble():
+            if not spool_path.by_disk and (not self._backlog.waiting or writer_path.hand_over()):
                 return
-            if not self._disk.is_at_work:
+            if not spool_path.is_running:
                 return
             await self._clock.sleep(_COLLECT_S)
 
     async def save(self, trades: Sequence[Trade] = ()) -> list[Trade]:
         """
-        Put what waits on disk, first ``trades``, which a writer was given and did not store; return what finds no room.
+        Put ``trades``, which a writer was given and did not store, and the waiting ones on disk.
 
-        Bounded in time; nothing is saved without a spool.
+        Returns the trades that find no room there: all of them without a spool. Bounded in time.
         """
         self.put_first(trades)
         self.release()
-        if self._disk is not None and self.has_spool:
-            await self._disk.save()
+        if self.has_spool:
+            await self._spool_path.save()
         return self.waiting_trades()
 
     def close(self) -> None:
-        """Stop the timer; what still waits stays waiting."""
-        self._closed = True
+        """Stop the timer; waiting trades stay waiting."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def finish(self) -> None:
-        """Stop looking after the spool, whose contents stay on disk; bounded in time."""
+        """Close, and stop the spool, whose contents stay on disk; bounded in time."""
         self.close()
-        if self._disk is not None:
-            await self._disk.finish()
+        await self._spool_path.finish()
 
     @property
     def _goes_by_disk(self) -> bool:
-        return self._disk is not None and self._disk.is_used and self._direct.recording
+        return self._spool_path.by_disk and self._writer_path.recording
 
     def _on_timer(self) -> None:
         self._timer = None
         if self._goes_by_disk:
             return
-        writer = self._direct.writer
-        if self._backlog.waiting and writer is not None and not self._direct.hand_over():
+        writer = self._writer_path.writer
+        if self._backlog.waiting and writer is not None and not self._writer_path.hand_over():
             if writer.status.reason and not self.has_spool and self._backlog.is_full:
                 self._give_up()
-            self._try_again()
+            self._retry_later()
 
-    def _try_again(self) -> None:
-        # A quiet market brings no trade that would try again.
-        if self._timer is None and not self._closed:
+    def _retry_later(self) -> None:
+        # In a quiet market no next trade would cause a retry.
+        if self._timer is None and not self._is_closed:
             self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self._on_timer)
 
     def _give_up(self) -> None:
-        # Keep what was waiting longest, up to the limit.
+        # Keep the oldest: up to the limit, but only one batch for a writer that is there and does not take it.
         keep = min(self._backlog.limit, _COLLECT_TRADES)
-        if self._direct.writer is None or self.has_spool:
-            keep = max(0, self._backlog.limit - len(self._backlog.leaving))
+        if self._writer_path.writer is None or self.has_spool:
+            keep = max(0, self._backlog.limit - len(self._backlog.spooling))
         self._backlog.give_up(keep)

@@ -1,8 +1,9 @@
 """
-The direct way of trades: into the queue of the writer in use.
+The direct path of trades: from the backlog into the queue of the writer in use.
 
-It is where the writers come and go, and where it is known whether the database takes trades just now, or has not for so
-long that the disk should.
+It knows the writers as they come and go, and judges whether the database takes trades: right now (`trouble`), and
+whether it has failed for so long that trades should go to disk (`lasting_trouble`). Taking them there is
+`app.live.outbox.spool_path`'s work.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from app.live.outbox.backlog import Backlog
 from app.market.ports.clock import Clock
 from app.market.ports.storage import TradeWriter
 
-_MOMENT_S = 0.5  # a connection that is made anew is no reason to use the disk
+_MOMENT_S = 0.5  # a reconnect takes less, and is no reason to use the disk
 _HANGS_S = 2.0
 _HOLD_S = 30.0
 
 
 class WriterPath:
     """
-    Hands what waits in ``backlog`` to ``writer``; all methods on the loop.
+    Hands the trades of ``backlog`` to ``writer``; all methods on the loop.
 
-    ``recording`` False: the writer forgets what it is given. ``last_writer`` is the one that may hold trades still,
-    also when it is in use no more. ``is_full`` once its queue took no more.
+    ``recording`` False: the writer discards what it is given. ``last_writer`` is the newest writer attached, which may
+    still hold trades when it is no longer in use. ``is_full``: its queue refused the last batch.
     """
 
     def __init__(self, backlog: Backlog, clock: Clock) -> None:
@@ -32,7 +33,7 @@ class WriterPath:
         self._backlog = backlog
         self._clock = clock
         self._held_until_s = float("-inf")
-        self._bad_since_s: float | None = None
+        self._trouble_since_s: float | None = None
 
     def attach(self, writer: TradeWriter | None, *, recording: bool) -> None:
         """Use this writer from now on, or none."""
@@ -43,21 +44,21 @@ class WriterPath:
         self.release()
 
     def hold(self) -> None:
-        """Bear with it until the next `attach`, for half a minute at most."""
+        """Tolerate the lack of a writer until the next `attach`, for half a minute at most."""
         self._held_until_s = self._clock.monotonic_s() + _HOLD_S
 
     def release(self) -> None:
-        """End what `hold` began."""
+        """End a `hold`, and forget how long trouble has lasted."""
         self._held_until_s = float("-inf")
-        self._bad_since_s = None
+        self._trouble_since_s = None
 
     @property
     def is_held(self) -> bool:
-        """Whether a writer is about to come, or to say what it left."""
+        """Whether a `hold` is on: a writer is about to come, or to say which trades it did not store."""
         return self._clock.monotonic_s() < self._held_until_s
 
     def hand_over(self) -> bool:
-        """Hand over all that waits. False where its queue is full, or there is no writer and too much waits for one."""
+        """Put all waiting trades into the writer's queue. False: it is full, or too many wait for a writer."""
         backlog = self._backlog
         if self.writer is None:
             return len(backlog.waiting) <= backlog.limit
@@ -65,16 +66,16 @@ class WriterPath:
         if self.is_full:
             return False
         backlog.waiting = []
-        backlog.taken("the database")
+        backlog.note_progress("the database")
         return True
 
     @property
     def hangs(self) -> bool:
-        """Whether the database has been at one batch for so long that it is not trusted with it."""
+        """Whether the database has been busy with one batch for so long that it may never commit it."""
         return self.writer is not None and self.writer.status.at_work_s > _HANGS_S
 
     def trouble(self) -> str:
-        """Return why trades do not reach the database just now, in words, or an empty text."""
+        """Return why trades do not reach the database just now, in words; empty if they do."""
         if self.writer is None:
             return "no database is open"
         reason = self.writer.status.reason
@@ -83,17 +84,21 @@ class WriterPath:
         return "the database does not answer" if self.hangs else ""
 
     def lasting_trouble(self) -> str:
-        """Return `trouble` that has lasted for a moment and is one of trades that a kill would cost."""
+        """
+        Return the `trouble` that puts trades at risk and has lasted for half a second, or has filled the queue.
+
+        Call it regularly: the time counts from the first call that sees the trouble.
+        """
         why = self.trouble()
-        at_stake = self._backlog.waiting or (self.writer is not None and self.writer.status.queued)
-        if not why or not at_stake or self.is_held or not self.recording:
-            self._bad_since_s = None
+        at_risk = self._backlog.waiting or (self.writer is not None and self.writer.status.queued)
+        if not why or not at_risk or self.is_held or not self.recording:
+            self._trouble_since_s = None
             return ""
         now_s = self._clock.monotonic_s()
-        if self._bad_since_s is None:
-            self._bad_since_s = now_s
-        return why if self.is_full or now_s - self._bad_since_s >= _MOMENT_S else ""
+        if self._trouble_since_s is None:
+            self._trouble_since_s = now_s
+        return why if self.is_full or now_s - self._trouble_since_s >= _MOMENT_S else ""
 
-    def is_well(self) -> None:
-        """Note that whatever was wrong is over."""
-        self._bad_since_s = None
+    def end_trouble(self) -> None:
+        """Note that trades reach the database again."""
+        self._trouble_since_s = None

@@ -12,12 +12,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
 
 from app.concurrency.background import Background, in_background
 from app.live.recording.recorder import Recorder
 from app.market.errors import StoreError, StoreSchemaMismatch
-from app.market.ports.storage import CandleReader, CandleStore, TradeWriter
+from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.trade import Trade
 
 logger = logging.getLogger(__name__)
@@ -26,43 +25,6 @@ _RETRY_S = 30.0
 _FLUSH_S = 10.0
 _CLOSE_S = 10.0
 _HOPELESS_S = 2.0
-
-
-class EngineStore(CandleStore, CandleReader, Protocol):
-    """What the engine reads through."""
-
-
-class EngineWriter(TradeWriter, Protocol):
-    """What the engine writes through, and asks at the end what it could not write."""
-
-    @property
-    def refused(self) -> int:
-        """Trades that the database would not take as they are."""
-
-
-class OpenedDatabase(Protocol):
-    """An open database, as `storage.database` gives it."""
-
-    @property
-    def writer(self) -> EngineWriter: ...
-
-    @property
-    def store(self) -> EngineStore: ...
-
-    @property
-    def label(self) -> str:
-        """``"Embedded PostgreSQL 18.4"``."""
-
-    @property
-    def reading_only(self) -> str:
-        """One sentence where nothing is recorded, else empty; the writer then forgets what it is given."""
-
-    def close(self, timeout_s: float = ...) -> bool:
-        """Commit what is queued, close, leave an embedded server; about ``timeout_s`` at most. False: trades left."""
-
-
-OpenDatabase = Callable[[], OpenedDatabase]
-"""Blocks, and raises StoreError."""
 
 
 class DatabaseKeeper:
@@ -114,7 +76,7 @@ class DatabaseKeeper:
             except Exception as error:  # because a bug must not look like a database that is starting for ever
                 self._opening = None
                 logger.critical("no database by a fault in the program", exc_info=error)
-                reason, wait_s = inside("Opening the database", error), None
+                reason, wait_s = fault_sentence("Opening the database", error), None
             else:
                 self._opening = None
                 if chosen is self._open_database:
@@ -170,7 +132,7 @@ class DatabaseKeeper:
         refused, left = 0, list[Trade]()
         if database is not None:
             if outbox.writer is not database.writer:
-                self._recorder.attach(database.writer, recording=not database.reading_only)
+                self._recorder.attach(database.writer, recording=not database.read_only_reason)
             # What is on disk need not be waited for.
             hopeful = not outbox.is_hopeless
             left = await _retired(database, self._recorder, hopeful=hopeful)
@@ -183,7 +145,7 @@ class DatabaseKeeper:
         if self._closed:
             raise StoreError("The program is ending.")
         old = self.database
-        if old is None or not new.reading_only or not old.writer.status.reason or self._recorder.outbox.has_spool:
+        if old is None or not new.read_only_reason or not old.writer.status.reason or self._recorder.outbox.has_spool:
             return
         waiting = old.writer.status.queued + self._recorder.outbox.waiting
         if waiting:
@@ -213,7 +175,7 @@ class DatabaseKeeper:
             if left:
                 logger.warning("%d trades go to the new database, because the one before did not take them", len(left))
             self._recorder.move(left)
-        if new.reading_only:
+        if new.read_only_reason:
             unsaved = await outbox.save()
             self._forgo(len(unsaved) if outbox.has_spool else before)
         self._use(new)
@@ -227,8 +189,8 @@ class DatabaseKeeper:
 
     def _use(self, database: OpenedDatabase) -> None:
         self.database, self.reason, self.failed = database, "", False
-        self._recorder.attach(database.writer, recording=not database.reading_only)
-        logger.info("database open: %s. %s", database.label, database.reading_only)
+        self._recorder.attach(database.writer, recording=not database.read_only_reason)
+        logger.info("database open: %s. %s", database.label, database.read_only_reason)
 
     async def _wait(self, reason: str, wait_s: float | None) -> None:
         """Return when it is time to try again; ``wait_s`` None: not before the user says so."""
@@ -261,7 +223,7 @@ def _opening(open_database: OpenDatabase) -> Background[OpenedDatabase]:
     return Background(open_database, lambda database: database.close(_CLOSE_S), "open-database")
 
 
-def inside(what: str, error: Exception) -> str:
+def fault_sentence(what: str, error: Exception) -> str:
     """Return the sentence for a fault in the program."""
     return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 

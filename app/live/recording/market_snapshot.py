@@ -1,25 +1,39 @@
-"""The latest of each symbol: last trade, best bid and ask, rolling day, and how often it trades."""
+"""
+The latest of each symbol, for panels and the watchlist: last trade, best bid and ask, rolling day, trade rate.
+
+Nothing is kept beyond that; the trades themselves go to the outbox (`app.live.recording.recorder`).
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from app.market.errors import FeedError
 from app.market.interval import SECOND_US
+from app.market.ports.exchange import DayTickerSource
 from app.market.trade import DayTicker, MarketEvent, Quote, Trade
 
-_MINUTE_US = 60 * SECOND_US
+logger = logging.getLogger(__name__)
+
+_MINUTE_S = 60
+_MINUTE_US = _MINUTE_S * SECOND_US
 
 
 @dataclass(slots=True)
 class SymbolSnapshot:
-    """What the board knows of one symbol; None where nothing has come yet."""
+    """
+    The newest events of one symbol; None before the first of a kind.
+
+    ``per_second`` holds the last 60 seconds that had trades, oldest first, each as ``[second, number of trades]``.
+    """
 
     trade: Trade | None = None
     quote: Quote | None = None
     day: DayTicker | None = None
-    per_second: deque[list[int]] = field(default_factory=lambda: deque(maxlen=60))
+    per_second: deque[list[int]] = field(default_factory=lambda: deque(maxlen=_MINUTE_S))
 
     @property
     def last_price_e8(self) -> int | None:
@@ -30,14 +44,14 @@ class SymbolSnapshot:
 
     @property
     def change_percent(self) -> float | None:
-        """The last price against that of 24 hours ago, in percent."""
+        """How far the last price is from the price 24 hours ago, in percent."""
         if self.day is None or not self.day.open_e8:
             return None
         last = self.last_price_e8
         return None if last is None else (last / self.day.open_e8 - 1.0) * 100.0
 
     def trades_per_minute(self, now_us: int) -> int:
-        """How many trades came in the 60 s before ``now_us`` (the exchange's time)."""
+        """Return the number of trades in the 60 s before ``now_us`` (the exchange's time)."""
         return sum(count for second, count in self.per_second if second * SECOND_US > now_us - _MINUTE_US)
 
     def bid_ask_e8(self, spread_percent: float) -> tuple[int | None, int | None]:
@@ -51,20 +65,20 @@ class SymbolSnapshot:
 
 
 class MarketSnapshot:
-    """Keeps the `SymbolSnapshot` of every symbol an event came for."""
+    """Keeps a `SymbolSnapshot` for every symbol that had an event. All methods on the loop."""
 
     def __init__(self) -> None:
         self._latest: dict[str, SymbolSnapshot] = {}
 
     def latest(self, symbol: str) -> SymbolSnapshot:
-        """Return the latest of a symbol, empty where nothing has come."""
+        """Return the snapshot of a symbol, an empty one before its first event."""
         known = self._latest.get(symbol)
         if known is None:
             known = self._latest[symbol] = SymbolSnapshot()
         return known
 
     def note(self, event: MarketEvent) -> None:
-        """Take in one event; an older trade, quote or day than the one known changes nothing."""
+        """Take in one event; a trade, quote or day older than the known one does not replace it."""
         latest = self.latest(event.symbol)
         if type(event) is Trade:
             if latest.trade is None or event.trade_id > latest.trade.trade_id:
@@ -81,9 +95,17 @@ class MarketSnapshot:
         for event in events:
             self.note(event)
 
+    async def load_day_tickers(self, exchange: DayTickerSource, symbols: Sequence[str]) -> None:
+        """Read the rolling day of these symbols, so that it shows before the stream's first; logs failures."""
+        if symbols:
+            try:
+                self.note_all(await exchange.day_tickers(symbols))
+            except FeedError as error:
+                logger.info("no 24 h figures yet: %s", error)
+
 
 def _count(per_second: deque[list[int]], second: int) -> None:
-    if per_second and per_second[-1][0] >= second:
+    if per_second and per_second[-1][0] >= second:  # a late trade counts in the newest second: the sum stays right
         per_second[-1][1] += 1
     else:
         per_second.append([second, 1])

@@ -125,12 +125,12 @@ class PaintWatch:
         self._told: list[tuple[int, Trade]] = []
         self._last: Trade | None = None
 
-    def begin(self, newest: Trade | None) -> None:
+    def reset(self, newest: Trade | None) -> None:
         """Another chart is shown: its candles so far, ``newest`` included, are no news."""
         self._told.clear()
         self._last = newest
 
-    def told(self, newest: Trade | None, frames: int) -> None:
+    def note_change(self, newest: Trade | None, frames: int) -> None:
         """The chart was told of all trades up to ``newest``."""
         if newest is None or newest is self._last:
             return
@@ -139,7 +139,7 @@ class PaintWatch:
             self._told.pop()
         self._told.append((frames, newest))
 
-    def painted(self, frames: int) -> None:
+    def note_paint(self, frames: int) -> None:
         """The chart was painted just now: count the delay of the newest trade that it shows."""
         shown: Trade | None = None
         while self._told and self._told[0][0] < frames:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Collection, Sequence
 
 from app.live.environment.clocks import ExchangeClock
+from app.live.outbox.backlog import OutboxListener
 from app.live.outbox.outbox import TradeOutbox
 from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.measures import Measures, Smoothed
@@ -42,15 +43,13 @@ class Recorder:
         spool: TradeSpool | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.outbox = TradeOutbox(
-            queue_trades,
+        listener = OutboxListener(
             on_lost=self._on_lost,
             on_recovered=self._on_recovered,
-            on_spool=self._on_spool,
             on_spool_lost=self._on_spool_lost,
-            spool=spool,
-            clock=clock,
+            on_spool_changed=self._on_spool_changed,
         )
+        self.outbox = TradeOutbox(queue_trades, listener, spool=spool, clock=clock)
         self.delay = Smoothed()
         self.measures = Measures(exchange_clock)
         self.trades_received = 0
@@ -95,14 +94,14 @@ class Recorder:
         for trade in self.outbox.waiting_trades():
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
-            tracker.move(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))
+            tracker.change_database(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))
         self.moves += 1
 
     def stored(self, symbol: str, ranges: IdRanges, absent: IdRanges | None = None) -> None:
         """Note what the database holds of a symbol, and which of those ids the exchange has no trades of."""
         tracker = self._trackers.get(symbol)
         if tracker is not None:
-            tracker.stored(ranges | self.outbox.spooled(symbol), absent)
+            tracker.note_stored(ranges | self.outbox.spooled(symbol), absent)
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
         """Take one event from the feed (an `EventHandler`)."""
@@ -118,7 +117,7 @@ class Recorder:
             tracker = self._trackers.get(trade.symbol)
             if tracker is None:
                 continue
-            new += tracker.add(trade, live=False) or tracker.regain(trade.trade_id)
+            new += tracker.add(trade, live=False) or tracker.ids.regain(trade.trade_id)
             if not self.outbox.put(trade):
                 await self.outbox.make_room()
         return new
@@ -126,13 +125,25 @@ class Recorder:
     async def note_newest(self, trade: Trade) -> None:
         """Take in the newest trade of a symbol, which the feed has not brought: what lies before it is missing."""
         tracker = self._trackers.get(trade.symbol)
-        last = None if tracker is None else tracker.newest_id
+        last = None if tracker is None else tracker.ids.newest
         if tracker is None or (last is not None and trade.trade_id <= last):
             return
         await self.ingest([trade])
         self._board.note(trade)
         if last is not None and trade.trade_id > last + 1:
             self._on_gap(tracker, TradeGap(trade.symbol, last + 1, trade.trade_id - 1), trade)
+
+    def start(self) -> None:
+        """Begin to look after the spool; call `close`, or the outbox's ``finish``, at the end."""
+        self.outbox.start()
+
+    async def drain(self) -> None:
+        """Hand all received trades to the database, if it is at work; it still has to commit them."""
+        await self.outbox.drain()
+
+    def close(self) -> None:
+        """Hand nothing over any more; trades that wait stay waiting."""
+        self.outbox.close()
 
     def gaps(self) -> int:
         """How many gaps all symbols have."""
@@ -144,23 +155,23 @@ class Recorder:
 
     def unstored(self) -> int:
         """How many trades taken in have not been handed to a database: those that wait, and those given up."""
-        lost = sum(tracker.lost.count() for tracker in self._trackers.values())
+        lost = sum(tracker.ids.lost.count() for tracker in self._trackers.values())
         return lost + self.outbox.waiting
 
     def _receive_trade(self, trade: Trade, received_us: int) -> Awaitable[None] | None:
         tracker = self._trackers.get(trade.symbol)
         if tracker is None:
             return None
-        begins = tracker.begins
+        awaits_feed = tracker.awaits_feed
         gap = tracker.received.missing_before(trade)
         if not tracker.add(trade):
             return self._put(trade)  # for the database to compare with the one it holds
-        if begins:
+        if awaits_feed:
             gap = _gap_before(tracker, trade)
         if gap is not None:
             self._on_gap(tracker, gap, trade)
         self.trades_received += 1
-        self._exchange_clock.seen(trade.time_us)
+        self._exchange_clock.note_event(trade.time_us)
         delay_us = self._exchange_clock.delay_us(trade.time_us, received_us)
         if delay_us is not None:
             self.delay.add(delay_us / 1_000)
@@ -192,20 +203,20 @@ class Recorder:
         for trade in trades:
             tracker = self._trackers.get(trade.symbol)
             if tracker is not None:
-                tracker.lose(trade.trade_id)
+                tracker.ids.lose(trade.trade_id, trade.trade_id)
 
-    def _on_spool(self) -> None:
+    def _on_spool_changed(self) -> None:
         """What waits on disk has been found, or is stored by now: it is not missing, and candles may be complete."""
         for tracker in self._trackers.values():
-            tracker.stored(tracker.stored_before | self.outbox.spooled(tracker.symbol), tracker.absent)
-            tracker.filled += 1
+            tracker.note_stored(tracker.ids.stored | self.outbox.spooled(tracker.symbol), tracker.absent)
+            tracker.ids.filled += 1
 
     def _on_spool_lost(self, lost: dict[str, IdRanges]) -> None:
         for symbol, ids in lost.items():
             tracker = self._trackers.get(symbol)
             if tracker is not None:
                 for first, last in ids:
-                    tracker.lose(first, last)
+                    tracker.ids.lose(first, last)
 
     def _on_recovered(self) -> None:
         self.is_losing = False

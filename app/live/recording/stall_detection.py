@@ -11,18 +11,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.recorder import Recorder
 from app.market.errors import FeedError
 from app.market.ports.clock import Clock
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import DayTickerSource, TradeSource
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 30.0
 _ON_ITS_WAY_S = 5.0  # what the exchange tells of may be about to come
 _NONE = -1
+
+
+class StallSource(DayTickerSource, TradeSource, Protocol):
+    """The roles of an exchange that a `StallDetector` asks."""
 
 
 class StallDetector:
@@ -35,7 +40,7 @@ class StallDetector:
     def __init__(
         self,
         recorder: Recorder,
-        exchange: TradeHistory,
+        exchange: StallSource,
         clock: Clock,
         exchange_clock: ExchangeClock,
         *,
@@ -103,4 +108,4 @@ class StallDetector:
 
     def _newest_id(self, name: str) -> int:
         tracker = self._recorder.tracker(name)
-        return _NONE if tracker is None or tracker.newest_id is None else tracker.newest_id
+        return _NONE if tracker is None or tracker.ids.newest is None else tracker.ids.newest

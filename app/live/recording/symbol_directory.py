@@ -1,10 +1,10 @@
 """
 The exchange's symbols, kept up to date while the program runs: new listings, halts, delistings, changed price steps.
 
-The list costs little (20 of 6,000 weight a minute), so it is read every ten minutes, every minute while something
-waits for a symbol to trade again, and when somebody asks for a fresh one: after a reconnect, when the picker opens,
-when a request met a symbol that is not known. A symbol that the exchange lists no more stays, marked as delisted: what
-is stored of it can still be looked at.
+`SymbolDirectory` reads the list and remembers it in the database, for a start without the exchange. A symbol that the
+exchange no longer lists stays, marked as delisted: its stored candles can still be shown. `ListedHistory` uses the
+directory to spare the exchange requests about symbols it does not list. Which symbols are received is decided by
+`app.live.engine`.
 """
 
 from __future__ import annotations
@@ -12,70 +12,52 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
 
+from app.concurrency.background import in_background
+from app.concurrency.tasks import first_of
 from app.market.candle import Candle
-from app.market.errors import FeedDisconnected, FeedError, UnknownSymbol, UsageError
+from app.market.errors import FeedDisconnected, FeedError, StoreError, UnknownSymbol, UsageError
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import DayTickerSource, KlineSource, SymbolSource, TradeSource
+from app.market.ports.storage import SymbolStore
 from app.market.symbol import DELISTED, UNLISTED, Symbol
 from app.market.trade import DayTicker, Trade
 
-
-async def check_symbols(exchange: TradeHistory, names: Sequence[str]) -> list[Symbol]:
-    """
-    Return the symbols of these names.
-
-    Raises:
-        UsageError: If one does not exist, or none is trading. One that is halted is recorded once it trades.
-        FeedError: If the exchange cannot be asked.
-    """
-    known = {symbol.name: symbol for symbol in await exchange.symbols()}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        are = "is not a symbol" if len(unknown) == 1 else "are not symbols"
-        raise UsageError(f"{in_quotes(unknown)} {are} of the exchange: name one such as BTCUSDT.")
-    if not any(known[name].is_trading for name in names):
-        raise UsageError(
-            f"{names[0]} is not trading now (status {known[names[0]].status}): name another symbol."
-            if len(names) == 1
-            else f"None of the {len(names)} symbols named is trading now: name others."
-        )
-    return [known[name] for name in names]
-
-
-def in_quotes(names: Sequence[str], most: int = 5) -> str:
-    """Return names for a sentence, ``“A”, “B” and 3 more``."""
-    shown = ", ".join(f"“{name}”" for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
 logger = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
+# The list costs 20 of the 6,000 weight allowed a minute, so that reading it often costs little.
 REFRESH_EVERY_S = 600.0
 _URGENT_EVERY_S = 60.0
 _RETRY_FIRST_S, _RETRY_LAST_S = 5.0, 300.0
-# Every program that started with the same outage must not ask in the same second.
+# Programs that started with the same outage must not ask in the same second.
 _JITTER = 0.1
-# An answer that lacks so many symbols, and most of them, is a fault rather than news.
-_MOST_GONE = 10
+# If more symbols than these are gone, and more than half of all, the answer is faulty: no exchange delists that many.
+_MOST_DELISTED = 10
+_UNKNOWN_STEP_E8 = 1_000_000  # 0.01: prices show two decimals until the exchange has said the real step
 
 
 class SymbolDirectory:
     """
-    Knows every symbol by name, in ``symbols``; `run` keeps it current.
+    Knows every symbol by name, in ``symbols``; `run` keeps it current. All methods on the loop.
 
-    ``is_current``: the exchange has answered in this run. ``on_change`` is called on the loop with the symbols that
-    are new or different; the first time also where none is. ``is_urgent`` tells whether somebody waits for a symbol to
-    trade again.
+    The list is read every ten minutes, every minute while ``is_urgent()`` says that a recorded symbol waits to trade
+    again, and after `refresh`: call that after a reconnect, when the picker opens and when a request met an unknown
+    symbol.
+
+    ``is_current``: the exchange has answered in this run; ``seen``: the names it listed in this run. ``on_change`` is
+    called with the symbols that are new or different, and once with the first answer, even if nothing changed.
     """
 
-    def __init__(self, exchange: TradeHistory, clock: Clock, *, chance: random.Random | None = None) -> None:
+    def __init__(self, exchange: SymbolSource, clock: Clock, *, chance: random.Random | None = None) -> None:
         self.symbols: dict[str, Symbol] = {}
         self.seen: set[str] = set()
-        """What the exchange itself listed in this run."""
         self.is_current = False
         self.on_change: Callable[[list[Symbol]], None] = lambda _: None
         self.is_urgent: Callable[[], bool] = lambda: False
@@ -83,18 +65,21 @@ class SymbolDirectory:
         self._clock = clock
         self._chance = chance or random.Random()  # noqa: S311  # because it spreads requests in time, hides nothing
         self._asked_s = -REFRESH_EVERY_S
-        self._wanted = asyncio.Event()
+        self._refresh_requested = asyncio.Event()
         self._failures = 0
+        self._store: SymbolStore | None = None
+        self._stored: dict[str, Symbol] = {}  # as the store knows them
 
     def symbol(self, name: str) -> Symbol:
-        """Return the symbol of that name; where it is not known, what can be said of it."""
+        """Return the symbol of that name; for an unknown one a placeholder, unlisted once the list is current."""
         known = self.symbols.get(name)
         if known is not None:
             return known
-        return Symbol(name, "", "", 1_000_000, status=UNLISTED) if self.is_current else Symbol(name, "", "", 1_000_000)
+        unknown = Symbol(name, "", "", _UNKNOWN_STEP_E8)
+        return replace(unknown, status=UNLISTED) if self.is_current else unknown
 
     def remember(self, symbols: Iterable[Symbol]) -> None:
-        """Take in what a database remembers. What the exchange said in this run counts more."""
+        """Add symbols that a database remembers; answers of the exchange in this run take precedence."""
         changed = [
             replace(symbol, status=DELISTED) if self.is_current else symbol
             for symbol in symbols
@@ -105,19 +90,46 @@ class SymbolDirectory:
             self.on_change(changed)
 
     def refresh(self, *, older_than_s: float = 60.0) -> None:
-        """Ask the exchange now, unless it was asked that shortly before."""
+        """Ask the exchange now, unless it was asked less than ``older_than_s`` ago."""
         if self._clock.monotonic_s() - self._asked_s >= older_than_s:
-            self._wanted.set()
+            self._refresh_requested.set()
 
     async def run(self) -> None:
         """Keep the list current until cancelled."""
         while True:
-            self._wanted.clear()
+            self._refresh_requested.clear()
             wait_s = await self._ask()
-            await self._sleep(wait_s * self._chance.uniform(1 - _JITTER, 1 + _JITTER))
+            wait_s *= self._chance.uniform(1 - _JITTER, 1 + _JITTER)
+            await first_of(self._refresh_requested.wait(), self._clock.sleep(wait_s))
+
+    async def load_from(self, store: SymbolStore) -> None:
+        """Take in the symbols this store remembers, and store what the exchange said in this run; logs failures."""
+        self._store = store
+        try:
+            stored = await in_background(store.symbols, "read-symbols")
+        except StoreError as error:
+            logger.warning("symbols not read: %s", error)
+            return
+        self._stored = {symbol.name: symbol for symbol in stored}
+        self.remember(stored)
+        await self.save_to(store)
+
+    async def save_to(self, store: SymbolStore) -> None:
+        """Store the symbols that the exchange listed in this run and the store does not know; logs failures."""
+        listed = [self.symbols[name] for name in sorted(self.seen)]
+        changed = [symbol for symbol in listed if self._stored.get(symbol.name) != symbol]
+        if not changed:
+            return
+        try:
+            await in_background(partial(store.save_symbols, changed), "save-symbols")
+        except StoreError as error:
+            logger.warning("symbols not stored: %s", error)
+        else:
+            if store is self._store:  # another may have taken its place meanwhile
+                self._stored |= {symbol.name: symbol for symbol in changed}
 
     async def _ask(self) -> float:
-        """Ask once; return after how many seconds to ask again."""
+        """Ask once; return the seconds until the next request."""
         self._asked_s = self._clock.monotonic_s()
         try:
             symbols = await self._exchange.symbols()
@@ -135,8 +147,8 @@ class SymbolDirectory:
         listed = {symbol.name: symbol for symbol in symbols}
         trading = {symbol.name for symbol in self.symbols.values() if symbol.is_trading} & self.seen
         gone = trading - listed.keys()
-        if not listed or (len(gone) > _MOST_GONE and 2 * len(gone) > len(trading)):
-            logger.warning("the exchange's list lacks %d of %d symbols and is not believed", len(gone), len(trading))
+        if not listed or (len(gone) > _MOST_DELISTED and 2 * len(gone) > len(trading)):
+            logger.warning("the exchange's list lacks %d of %d symbols and is ignored", len(gone), len(trading))
             return
         before, self.symbols = self.symbols, dict(listed)
         for name, symbol in before.items():
@@ -145,50 +157,36 @@ class SymbolDirectory:
         changed = [symbol for name, symbol in self.symbols.items() if before.get(name) != symbol]
         first, self.is_current = not self.is_current, True
         self.seen |= listed.keys()
-        if not first:
+        if not first:  # at the start all are new
             for symbol in changed:
-                _tell(before.get(symbol.name), symbol)
+                _log_change(before.get(symbol.name), symbol)
         if first or changed:
             self.on_change(changed)
 
-    async def _sleep(self, seconds: float) -> None:
-        tasks = [asyncio.ensure_future(wait) for wait in (self._wanted.wait(), self._clock.sleep(seconds))]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+
+class ListedSource(DayTickerSource, KlineSource, TradeSource, Protocol):
+    """The roles of an exchange that `ListedHistory` asks."""
 
 
 class ListedHistory:
     """
-    A `TradeHistory` that leaves the exchange in peace about symbols it does not list: of those there are no candles.
+    Asks the exchange only about symbols it lists, and refreshes the directory when it refuses a name.
 
-    A refusal of a name makes ``directory`` look at the list again.
+    Implements the roles of `ListedSource`: an unlisted symbol has no klines and no day ticker, and a request for its
+    trades raises UnknownSymbol.
     """
 
-    def __init__(self, exchange: TradeHistory, directory: SymbolDirectory) -> None:
+    def __init__(self, exchange: ListedSource, directory: SymbolDirectory) -> None:
         self._exchange = exchange
         self._directory = directory
-
-    async def symbols(self) -> list[Symbol]:
-        return await self._exchange.symbols()
-
-    async def server_time_us(self) -> int:
-        return await self._exchange.server_time_us()
 
     async def exchange_time_us(self) -> int:
         return await self._exchange.exchange_time_us()
 
     async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
-        # One name that is not listed, and the exchange refuses all.
-        listed = [name for name in symbols if self._directory.symbol(name).is_listed]
-        try:
-            return await self._exchange.day_tickers(listed) if listed else []
-        except UnknownSymbol:
-            self._directory.refresh()
-            raise
+        # The exchange refuses the whole request because of one unlisted name.
+        listed = [name for name in symbols if self._is_listed(name)]
+        return await self._refreshing(partial(self._exchange.day_tickers, listed)) if listed else []
 
     async def klines(
         self,
@@ -199,40 +197,68 @@ class ListedHistory:
         end_us: int | None = None,
         limit: int = 1000,
     ) -> list[Candle]:
-        if not self._directory.symbol(symbol).is_listed:
+        if not self._is_listed(symbol):
             return []
-        try:
-            return await self._exchange.klines(symbol, interval, start_us=start_us, end_us=end_us, limit=limit)
-        except UnknownSymbol:
-            self._directory.refresh()
-            raise
+        request = partial(self._exchange.klines, symbol, interval, start_us=start_us, end_us=end_us, limit=limit)
+        return await self._refreshing(request)
 
     async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
-        self._need_listed(symbol)
+        self._require_listed(symbol)
+        return await self._refreshing(partial(self._exchange.trades_from, symbol, first_trade_id, limit=limit))
+
+    async def recent_trades(self, symbol: str, *, limit: int = 1000) -> list[Trade]:
+        self._require_listed(symbol)
+        return await self._refreshing(partial(self._exchange.recent_trades, symbol, limit=limit))
+
+    def _is_listed(self, symbol: str) -> bool:
+        return self._directory.symbol(symbol).is_listed
+
+    def _require_listed(self, symbol: str) -> None:
+        if not self._is_listed(symbol):
+            raise UnknownSymbol(symbol)
+
+    async def _refreshing(self, request: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer; if the exchange does not know the symbol, have the directory ask for the list again."""
         try:
-            return await self._exchange.trades_from(symbol, first_trade_id, limit=limit)
+            return await request()
         except UnknownSymbol:
             self._directory.refresh()
             raise
 
-    async def recent_trades(self, symbol: str, *, limit: int = 1000) -> list[Trade]:
-        self._need_listed(symbol)
-        return await self._exchange.recent_trades(symbol, limit=limit)
 
-    async def first_trade_id_since(self, symbol: str, time_us: int) -> int | None:
-        self._need_listed(symbol)
-        return await self._exchange.first_trade_id_since(symbol, time_us)
+async def check_symbols(exchange: SymbolSource, names: Sequence[str]) -> list[Symbol]:
+    """
+    Return the symbols of these names. A halted symbol is accepted, because it is recorded once it trades again.
 
-    def _need_listed(self, symbol: str) -> None:
-        if not self._directory.symbol(symbol).is_listed:
-            raise UnknownSymbol(symbol)
+    Raises:
+        UsageError: If one does not exist, or none is trading.
+        FeedError: If the exchange cannot be asked.
+    """
+    known = {symbol.name: symbol for symbol in await exchange.symbols()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        are = "is not a symbol" if len(unknown) == 1 else "are not symbols"
+        raise UsageError(f"{_quoted(unknown)} {are} of the exchange: name one such as BTCUSDT.")
+    if not any(known[name].is_trading for name in names):
+        raise UsageError(
+            f"{names[0]} is not trading now (status {known[names[0]].status}): name another symbol."
+            if len(names) == 1
+            else f"None of the {len(names)} symbols named is trading now: name others."
+        )
+    return [known[name] for name in names]
 
 
-def _tell(before: Symbol | None, symbol: Symbol) -> None:
+def _quoted(names: Sequence[str], most: int = 5) -> str:
+    """Return names for a sentence, ``“A”, “B” and 3 more``."""
+    shown = ", ".join(f"“{name}”" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _log_change(before: Symbol | None, symbol: Symbol) -> None:
     fields = {"symbol": symbol.name, "state": symbol.status}
     if before is None:
         logger.info("%s is listed now (%s)", symbol.name, symbol.status, extra=fields)
     elif before.status != symbol.status:
         logger.warning("%s: %s → %s", symbol.name, before.status, symbol.status, extra=fields)
     else:
-        logger.info("%s has other steps now", symbol.name, extra=fields)
+        logger.info("%s has other price or quantity steps now", symbol.name, extra=fields)

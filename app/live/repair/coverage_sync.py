@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from app.concurrency.background import in_background
-from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.recorder import Recorder
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenedDatabase
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class CoverageSync:
     async def load(self, symbols: Collection[str]) -> set[str]:
         """Read what the database holds of these symbols; return those of which that is known now."""
         database = self._database()
-        if database is None or database.reading_only or not symbols:
+        if database is None or database.read_only_reason or not symbols:
             return set()  # what another program records is no gap of ours
         # What leaves the disk while the database is read is there by then, and may be in neither answer.
         spooled = {symbol: self._recorder.outbox.spooled(symbol) for symbol in symbols}
@@ -59,17 +59,17 @@ class CoverageSync:
     async def save(self) -> None:
         """Tell the database what the exchange was found not to have; what it does not take waits for the next time."""
         database = self._database()
-        if database is None or database.reading_only:
+        if database is None or database.read_only_reason:
             return
         try:
             for symbol in self._recorder.symbols:
                 tracker = self._recorder.tracker(symbol)
-                absent = list(tracker.absent_unsaved) if tracker is not None else []
+                absent = list(tracker.ids.absent_unsaved) if tracker is not None else []
                 if tracker is not None and absent:
                     await in_background(partial(database.store.save_absent, symbol, absent), "save-absent")
                     if database is self._database():
                         for first, last in absent:
-                            tracker.absent_saved(first, last)
+                            tracker.ids.note_absent_saved(first, last)
         except StoreError as error:
             logger.info("absent trades not noted yet: %s", error)
 

@@ -45,7 +45,7 @@ class RepairPlan:
         asked = self._downloads.get(tracker.symbol, IdRanges())
         large = IdRanges.of_columns(firsts[is_large], lasts[is_large])
         small = IdRanges.of_columns(firsts[~is_large], lasts[~is_large])
-        return small | (large & (asked | tracker.lost if largest else asked))
+        return small | (large & (asked | tracker.ids.lost if largest else asked))
 
     def too_large(self, symbol: str) -> int:
         """Return how many trades are missing in gaps that are fetched only when they are downloaded."""
@@ -57,13 +57,13 @@ class RepairPlan:
 
     # What is in view
 
-    def look_at(self, symbol: str, ranges: Sequence[tuple[int, int]]) -> None:
+    def set_view(self, symbol: str, ranges: Sequence[tuple[int, int]]) -> None:
         """Fetch what is missing of these ids before all else: the chart shows them. The first of them comes first."""
         self._in_view = (symbol, list(ranges))
 
     @property
     def in_view(self) -> tuple[str, list[tuple[int, int]]]:
-        """The symbol on the chart, and the ids that `look_at` was told."""
+        """The symbol on the chart, and the ids that `set_view` was told."""
         return self._in_view
 
     # What a person asks for

@@ -24,7 +24,7 @@ from app.live.repair.retry_backoff import RetryBackoff
 from app.market.coverage import IdRanges
 from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.ports.clock import Clock
-from app.market.ports.exchange import TradeHistory
+from app.market.ports.exchange import TradeSource
 
 logger = logging.getLogger(__name__)
 
@@ -69,16 +69,16 @@ class Repairer:
     ``tries``: what has been tried that often in vain is not counted as being repaired. ``wanted`` takes what is wished.
     """
 
-    def __init__(self, recorder: Recorder, history: TradeHistory, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
+    def __init__(self, recorder: Recorder, exchange: TradeSource, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
         self.repaired = 0
         self.gaps_repaired = 0
         self.absent = 0
         self.failures = 0
         self.failures_in_a_row = 0
         self.waits_because = ""
-        self.wanted = RepairPlan(recorder)
+        self.plan = RepairPlan(recorder)
         self._recorder = recorder
-        self._history = history
+        self._exchange = exchange
         self._clock = clock
         self._tries = tries
         self._setbacks = RetryBackoff()
@@ -91,7 +91,7 @@ class Repairer:
     @property
     def repairing(self) -> set[str]:
         """The symbols of which trades are being fetched, or will be as soon as that works again, here or by others."""
-        return self.fetching | {symbol for symbol in self.wanted.left_to_others if self._is_missing(symbol)}
+        return self.fetching | {symbol for symbol in self.plan.left_to_others if self._is_missing(symbol)}
 
     @property
     def fetching(self) -> set[str]:
@@ -100,13 +100,13 @@ class Repairer:
 
     def download(self, symbol: str) -> None:
         """Fetch all that is missing of a symbol now, however much that is, and whatever was tried in vain before."""
-        ids = self.wanted.download(symbol)
+        ids = self.plan.download(symbol)
         if ids.first is not None and ids.last is not None:
             self._setbacks.clear(symbol, ids.first, ids.last)
 
     def stuck_because(self) -> str:
         """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
-        waiting = [tracker for tracker in self._trackers() if self.wanted.ids(tracker)]
+        waiting = [tracker for tracker in self._trackers() if self.plan.ids(tracker)]
         if not waiting or any(self._is_hopeful(tracker) for tracker in waiting):
             return ""
         return self._setbacks.reason(waiting[0].symbol)
@@ -127,7 +127,7 @@ class Repairer:
         """Make one request where any is due; return for how long to wait before the next step, in seconds."""
         if self._moves != self._recorder.moves:
             self._moves = self._recorder.moves
-            self.wanted.forget()
+            self.plan.forget()
             self._setbacks.clear_all()
         # What is fetched while trades are being given up would be given up, too.
         chunk = None if self._recorder.is_losing else self._choose()
@@ -174,12 +174,12 @@ class Repairer:
         return tracker is not None and tracker.missing() > 0
 
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
-        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self.wanted.ids(tracker), self._tries)
+        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self.plan.ids(tracker), self._tries)
 
     def _free(self, tracker: SymbolTracker) -> IdRanges:
         if not tracker.missing():
             return IdRanges()
-        return self._setbacks.free(tracker.symbol, self.wanted.ids(tracker), self._clock.monotonic_s())
+        return self._setbacks.free(tracker.symbol, self.plan.ids(tracker), self._clock.monotonic_s())
 
     def _choose(self) -> _Chunk | None:
         self._requests += 1
@@ -188,7 +188,7 @@ class Repairer:
         return self._choose_newest() or self._choose_in_view()
 
     def _choose_in_view(self) -> _Chunk | None:
-        symbol, in_view = self.wanted.in_view
+        symbol, in_view = self.plan.in_view
         tracker = self._recorder.tracker(symbol)
         if tracker is None or not in_view:
             return None
@@ -242,7 +242,7 @@ class Repairer:
     async def _take(self, chunk: _Chunk) -> IdRanges:
         """Ask for a chunk once and take in what comes; return the ids it lacks although it has a later one."""
         tracker, first, last = chunk.tracker, chunk.first, chunk.last
-        page = await self._history.trades_from(tracker.symbol, first, limit=last - first + 2)
+        page = await self._exchange.trades_from(tracker.symbol, first, limit=last - first + 2)
         if not page or not self._is_current(tracker):
             return IdRanges()
         wanted = chunk.ids - tracker.held()
@@ -265,7 +265,7 @@ class Repairer:
                 last,
                 extra={"symbol": tracker.symbol, "first_trade_id": first, "last_trade_id": last},
             )
-            tracker.note_absent(first, last)
+            tracker.ids.note_absent(first, last)
             self.absent += last - first + 1
 
     def _look_closer(self, chunk: _Chunk) -> bool:

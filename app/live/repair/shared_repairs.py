@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import partial
 
 from app.concurrency.background import in_background
-from app.live.recording.database_keeper import OpenedDatabase
 from app.live.recording.recorder import Recorder
 from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenedDatabase
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +53,15 @@ class SharedRepairs:
     async def step(self) -> None:
         """Tell what is fetched here where there is anything missing, or was, and leave to others what they fetch."""
         database, repairer = self._database(), self._repairer
-        if database is None or database.reading_only:
-            repairer.wanted.leave_to_others(())
+        if database is None or database.read_only_reason:
+            repairer.plan.leave_to_others(())
             return
-        small, whole = repairer.fetching, repairer.wanted.downloads
+        small, whole = repairer.fetching, repairer.plan.downloads
         if not self._recorder.missing() and self._told in ((), (database, set(), set())):
-            repairer.wanted.leave_to_others(())
+            repairer.plan.leave_to_others(())
             return
         try:
-            tell = partial(database.store.tell_repairs, small, whole, self._recorder.repair_trades)
+            tell = partial(database.store.announce_repairs, small, whole, self._recorder.repair_trades)
             others = await in_background(tell, "tell-repairs")
         except StoreError as error:
             logger.debug("repairs are not shared: %s", error)
@@ -71,10 +71,10 @@ class SharedRepairs:
 
     async def _listen(self, others: set[str]) -> None:
         now_s = self._clock.monotonic_s()
-        before = self._repairer.wanted.left_to_others
+        before = self._repairer.plan.left_to_others
         if before - others or (others and now_s >= self._read_at_s):
             self._read_at_s = now_s + _READ_EVERY_S
             await self._settled.load([symbol for symbol in self._recorder.symbols if symbol in before | others])
         for symbol in others - before:
             logger.info("%s: another program fetches what is missing", symbol, extra={"symbol": symbol})
-        self._repairer.wanted.leave_to_others(others)
+        self._repairer.plan.leave_to_others(others)

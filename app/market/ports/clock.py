@@ -1,4 +1,4 @@
-"""The time, passed in so that tests can set it."""
+"""The clock Protocol; code that needs the time takes a `Clock`, so that tests can set it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time, passed in so that tests can set it."""
+    """The time of day, a monotonic time, and waiting."""
 
     def now_us(self) -> int:
         """The time of day, UTC microseconds; may jump."""
@@ -15,4 +15,4 @@ class Clock(Protocol):
         """Seconds from an arbitrary start; never jumps."""
 
     async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
+        """Return after ``seconds``."""

@@ -1,4 +1,8 @@
-"""What a broker offers: live events (`TradeFeed`) and its memory (`TradeHistory`)."""
+"""
+What a broker offers: live events through a `TradeFeed`, and answers about the past through a `TradeHistory`.
+
+`TradeHistory` is the sum of small roles; whoever asks the exchange names only the role it uses.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from app.market.trade import DayTicker, MarketEvent, Trade
 class FeedState(StrEnum):
     """What the connection to the exchange is doing."""
 
-    IDLE = "idle"  # nothing asked for yet
+    IDLE = "idle"  # not started
     CONNECTING = "connecting"
     LIVE = "live"
     STALE = "stale"  # connected, but silent for too long; being replaced
@@ -30,12 +34,12 @@ class FeedState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
     """
-    The feed's state as of now. ``reason`` is one sentence for the user, empty while all is well; ``attempt`` counts
+    The feed's current state. ``reason`` is one sentence for the user, empty while all is well; ``attempt`` counts
     failed attempts in a row. ``retry_in_s`` counts from when the state began, ``retry_at_s`` is the same as a time of
-    the feed's clock (monotonic); both None unless something waits for its next attempt.
+    the feed's clock (monotonic); both None unless a connection waits for its next attempt.
 
-    A feed of several ``connections`` is LIVE while one of them is. ``down`` of them bring nothing just now, which
-    ``reason`` and what follows it are about; ``refused`` are the symbols of those that are not tried again.
+    A feed of several ``connections`` is LIVE while one of them is. ``down``: how many deliver nothing now; ``reason``,
+    ``attempt`` and the retry times are about these. ``refused``: the symbols of connections that are not retried.
     """
 
     state: FeedState = FeedState.IDLE
@@ -48,7 +52,7 @@ class FeedStatus:
     refused: tuple[str, ...] = ()
 
     def sentence(self, now_s: float) -> str:
-        """Return the reason, whom it concerns and, where something waits, how long yet at ``now_s`` (monotonic)."""
+        """Return the reason, how many connections it affects, and the time left at ``now_s`` (monotonic) to a retry."""
         some = self.reason and self.state is FeedState.LIVE and self.down
         reason = f"{self.down} of {self.connections} connections: {self.reason}" if some else self.reason
         return reason if self.retry_at_s is None else with_retry(reason, self.retry_at_s - now_s)
@@ -66,8 +70,8 @@ class FeedCounters:
 
 EventHandler = Callable[[MarketEvent, int], Awaitable[None] | None]
 """
-Called on the loop with each event in arrival order and the local receive time (UTC microseconds). Where it returns an
-awaitable, the feed awaits it before it reads on: that is how a full queue slows the reading down.
+Called on the loop with each event in arrival order and the local receive time (UTC microseconds). If it returns an
+awaitable, the feed awaits it before reading on; a full queue slows the reading down that way.
 """
 
 
@@ -81,43 +85,56 @@ class TradeFeed(Protocol):
     def counters(self) -> FeedCounters: ...
 
     def status_of(self, symbol: str) -> FeedStatus:
-        """Return the status of the connection that carries ``symbol``; the feed's where none does."""
+        """Return the status of the connection that carries ``symbol``; the feed's own if none does."""
 
     def on_status(self, listener: Callable[[FeedStatus], None]) -> None:
-        """Call ``listener`` on the loop at each change of state. The newest status, not each one, is what counts."""
+        """Call ``listener`` on the loop at each change of state; quick successions may report only the newest."""
 
     def set_symbols(self, symbols: Collection[str]) -> None:
-        """Make these the symbols received, any number; (un)subscribes while running, within the exchange's limits."""
+        """Receive exactly these symbols; a running feed (un)subscribes within the exchange's limits."""
 
     async def run(self, handler: EventHandler) -> None:
         """
-        Receive until cancelled, reconnecting for ever (or to the configured maximum).
+        Receive until cancelled, and reconnect without end (or up to the configured maximum).
 
         Raises:
             FeedRejected: If the exchange refuses every connection for good.
         """
 
     def retry_now(self) -> None:
-        """End a wait between attempts at once, and try again what was refused while others go on."""
+        """End a wait between attempts at once; also retry refused connections while others are live."""
 
 
-class TradeHistory(Protocol):
-    """
-    What the exchange remembers. Every call may raise FeedDisconnected (try later) or FeedRejected (never will);
-    UnknownSymbol where the exchange has no such symbol.
-    """
+class SymbolSource(Protocol):
+    """Lists the exchange's symbols."""
 
     async def symbols(self) -> list[Symbol]:
-        """Return all symbols, also those not trading, by name."""
+        """Return all symbols by name, also those not trading."""
+
+
+class TimeSource(Protocol):
+    """Asks the exchange for its time."""
 
     async def server_time_us(self) -> int:
-        """Return the exchange's time."""
+        """Return the exchange's time, UTC microseconds, by a request of its own."""
 
-    async def exchange_time_us(self) -> int:
-        """Return the exchange's time, or a little less, whatever our clock says; asked for only where not known."""
+
+class DayTickerSource(Protocol):
+    """Reads the rolling 24 hours of symbols."""
 
     async def day_tickers(self, symbols: Sequence[str]) -> list[DayTicker]:
         """Return the rolling day of each symbol."""
+
+
+class KlineSource(Protocol):
+    """Reads klines, and the time up to which they can be final."""
+
+    async def exchange_time_us(self) -> int:
+        """
+        Return the exchange's time, UTC microseconds, or a little less, whatever our clock says.
+
+        Asks the exchange only if its time is not known yet.
+        """
 
     async def klines(
         self,
@@ -135,11 +152,23 @@ class TradeHistory(Protocol):
         unfinished: ``closed`` False.
         """
 
+
+class TradeSource(Protocol):
+    """Reads past trades."""
+
     async def trades_from(self, symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
         """Return up to 1000 trades with ids from ``first_trade_id`` up, in rising order (historicalTrades)."""
 
     async def recent_trades(self, symbol: str, *, limit: int = 1000) -> list[Trade]:
         """Return the newest trades, in rising order."""
+
+
+class TradeHistory(SymbolSource, TimeSource, DayTickerSource, KlineSource, TradeSource, Protocol):
+    """
+    Everything a broker can be asked for; consumers name the role they use.
+
+    Every call may raise FeedDisconnected (try later), FeedRejected (permanent) or UnknownSymbol.
+    """
 
     async def first_trade_id_since(self, symbol: str, time_us: int) -> int | None:
         """Return the id of the first trade at or after ``time_us`` within an hour of it, or None (aggTrades)."""

@@ -1,4 +1,11 @@
-"""What a store offers: a writer of trades, a spool for an outage, and readers."""
+"""
+What a store offers, one Protocol per role: whoever uses a store names only the roles it uses.
+
+`TradeWriter` and `TradeSpool` take trades in: one into the database, the other onto the disk while the database is
+away. The other roles read and keep candles, klines, trades, coverage and symbols; their methods block, so call them
+from a worker thread, and they raise StoreUnavailable. `app.market.ports.database` puts all roles together. `storage`
+implements them without importing their names; mypy checks that they fit.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +20,15 @@ from app.market.symbol import Symbol
 from app.market.trade import Trade
 
 
-class CandleReader(Protocol):
-    """The part of the store that export needs. Blocks; raises StoreUnavailable."""
-
-    def iter_candles(
-        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
-    ) -> Iterator[list[Candle]]:
-        """Yield the stored candles of ``[start_us, end_us)`` in batches, oldest first, with bounded memory."""
-
-
 @dataclass(frozen=True, slots=True)
 class WriterStatus:
     """
-    What the writer is doing. ``reason``: one sentence while the database cannot be written, else empty.
-    ``queued``: trades not yet committed. ``stored``: trades committed since the start, repeats not counted.
-    ``at_work_s``: for how long it has been storing what it stores now, in seconds; 0 while it does not.
-    ``contradictions``: trades since the start that differ from the stored one of their id; that one stands, and they
-    are kept aside.
+    The state of a `TradeWriter`.
+
+    ``reason``: one sentence while the database cannot be written, else empty. ``queued``: trades not yet committed.
+    ``stored``: trades committed since the start, repeats not counted. ``at_work_s``: for how many seconds the current
+    batch has been in progress; 0 between batches. ``contradictions``: trades since the start that differ from the
+    stored trade of the same id; the stored one stands, the other is kept aside.
     """
 
     reason: str = ""
@@ -40,40 +39,45 @@ class WriterStatus:
 
 
 StoredListener = Callable[[Sequence[Trade], float], None]
-"""Takes the trades of one batch just committed, and how many seconds that took."""
+"""Takes the trades of one batch just committed, and how many seconds the commit took."""
 
 
 class TradeWriter(Protocol):
-    """Stores trades in a thread of its own. All methods return at once unless they say otherwise."""
+    """Stores trades in a thread of its own. Methods return at once unless they say otherwise."""
 
     @property
     def status(self) -> WriterStatus: ...
 
+    @property
+    def refused(self) -> int:
+        """How many trades the database rejected since the start; they are set aside, not lost."""
+
     def on_stored(self, listener: StoredListener) -> None:
-        """Call ``listener`` after each commit from now on, in the thread that committed; it must be quick."""
+        """Call ``listener`` after each commit from now on, in the writer's thread; it must be quick."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
         """
-        Queue trades of any symbols, each exactly once stored however often it is put.
+        Queue trades of any symbols; each is stored exactly once, however often it is put.
 
-        Returns False, and takes none of them, where the queue is full.
+        Returns False, and takes none of them, if the queue is full.
         """
 
     async def wait_for_room(self, timeout_s: float) -> bool:
-        """Wait until the queue has room; False where it still has none after ``timeout_s``."""
+        """Wait until the queue has room; return False if it has none after ``timeout_s``."""
 
     async def flush(self, timeout_s: float) -> bool:
-        """Commit everything put so far; False where that took longer than ``timeout_s``."""
+        """Commit everything put so far; return False if that takes longer than ``timeout_s``."""
 
     def unwritten(self) -> list[Trade]:
-        """Return the trades put and not committed, in the order they came; they stay where they are."""
+        """Return the trades put and not committed, in arrival order; they stay queued."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
     """
-    What the spool holds: ``trades``, repeats counted, and their size. ``reason``: one sentence while it takes no more,
-    else empty.
+    The contents of a `TradeSpool`: ``trades``, repeats counted, and their size.
+
+    ``reason``: one sentence while it accepts no more, else empty.
     """
 
     trades: int = 0
@@ -92,41 +96,42 @@ class TradeSpool(Protocol):
     """
     Keeps trades on disk until a database has committed them, across kills and power failures.
 
-    Batches are numbered from 1 up, for ever. It never raises: what cannot be kept is not taken, and a file that cannot
-    be read is set aside, and the trades lost with it are told by `take_lost`. One coroutine at a time.
+    Batches are numbered from 1; a number is never used twice. The spool never raises: it does not take trades it cannot
+    keep, sets an unreadable file aside, and reports the trades lost with it through `take_lost`. Await one call at a
+    time.
     """
 
     @property
     def status(self) -> SpoolStatus: ...
 
     async def open(self) -> None:
-        """Find what an earlier run has left; before everything else."""
+        """Find the trades an earlier run left; call it before everything else."""
 
     async def append(self, trades: Sequence[Trade]) -> int:
-        """Put trades behind all others. Returns how many of the first of them are on disk, where they stay."""
+        """Append trades; return how many of them, from the first, are on disk now, where they stay."""
 
     async def read(self, after: int, limit: int) -> SpooledBatch | None:
-        """Return about ``limit`` of the oldest trades behind that batch; None where there are none."""
+        """Return about ``limit`` of the oldest trades that follow batch ``after``; None if there are none."""
 
     async def forget(self, number: int) -> None:
-        """Let go of all batches up to this one, because a database has committed them."""
+        """Delete all batches up to ``number``, because a database has committed them."""
 
     @property
     def last_number(self) -> int:
         """The number of the newest batch, 0 before the first."""
 
     def held(self, symbol: str) -> IdRanges:
-        """Return the ids held of a symbol."""
+        """Return the ids of a symbol that are on disk."""
 
     def take_lost(self) -> dict[str, IdRanges]:
-        """Return the ids by symbol that a damaged file has cost since the last call."""
+        """Return the ids, by symbol, lost with a damaged file since the last call."""
 
     async def close(self, timeout_s: float) -> bool:
-        """End its thread; what it holds stays on disk. False where that took longer than ``timeout_s``."""
+        """End the spool's thread and leave its contents on disk; return False if that takes longer than allowed."""
 
 
-class CandleStore(Protocol):
-    """Reads what is stored. Methods block: call them from a worker thread. They raise StoreUnavailable."""
+class CandleReader(Protocol):
+    """Reads stored candles."""
 
     def candles(
         self,
@@ -139,65 +144,102 @@ class CandleStore(Protocol):
         now_us: int | None = None,
     ) -> list[Candle]:
         """
-        Return stored candles with open times in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of
-        them. Built from trades where those are complete, else stored klines, else incomplete ones marked as such;
-        finished by `app.market.builder.finish`. An unknown symbol has none. Give ``now_us`` only where the recording
-        goes on until then: candles without a trade are empty up to it.
+        Return the candles with open times in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them.
+
+        Each is built from trades if those are complete, else the stored kline, else an incomplete candle marked as
+        such; `app.market.builder.finish` closes the list. An unknown symbol has none. Give ``now_us`` only if recording
+        goes on until then: slots without a trade are empty candles up to that time.
         """
 
-    def traded(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+    def iter_candles(
+        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+    ) -> Iterator[list[Candle]]:
+        """Yield the candles of ``[start_us, end_us)`` in batches, oldest first, with bounded memory."""
+
+    def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """
-        Return the stored candles with a trade and its ids that lie at least in part in ``[start_us, end_us)``, the one
-        before and the one after, oldest first. Nothing is said of what is between them, and not whether they are
-        complete or closed.
+        Return the stored candles that have trades, with their first and last ids, oldest first.
+
+        They are those that overlap ``[start_us, end_us)``, the one before and the one after. They may be incomplete or
+        open, and the time between two of them may hold trades that are missing.
         """
+
+
+class KlineStore(Protocol):
+    """Keeps the exchange's klines, so that they are fetched once."""
 
     def save_klines(
         self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:
         """
-        Keep closed klines of the exchange, or candles of another interval that its klines add up to; open ones are
-        passed over. ``fetched``: these are all that the exchange has from then until before then.
+        Keep closed klines, or candles added up from klines of a shorter interval; open ones are ignored.
+
+        ``fetched``: a span ``[start, end)``, UTC microseconds, in which the exchange has these klines and no others.
         """
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
         """
-        Return the microseconds of which the klines of exactly this interval are known: kept, or the exchange has none.
+        Return the times, as ranges of UTC microseconds, for which the klines of exactly this interval are known.
+
+        Known means: kept, or reported absent by the exchange.
         """
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
-        """Remember that the exchange has no kline of any interval that ends before then."""
+        """Remember that the exchange has no kline, of any interval, that ends before ``listed_us``."""
+
+
+class CandleStore(CandleReader, KlineStore, Protocol):
+    """What the history of a chart reads and keeps."""
+
+
+class TradeReader(Protocol):
+    """Reads stored trades."""
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """Return the stored trades with ids in that inclusive range, in rising order."""
 
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
         """
-        Return from when to when (UTC microseconds, whole hours) the trades stored of these ids, inclusive, lie; also of
-        dropped ones. None: none was ever stored.
+        Return the span of whole hours (UTC microseconds) in which the stored trades of these ids, inclusive, lie.
+
+        Trades dropped by retention count as well. None: none of them was ever stored.
         """
+
+
+class CoverageStore(Protocol):
+    """Knows which trade ids are held, and which ids the exchange itself has no trades for."""
 
     def coverage(self, symbol: str) -> IdRanges:
         """Return the ids of the symbol that are not missing: held, or known to be absent (see `absent_of`)."""
 
+    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
+        """Return the `coverage` of several symbols, by name; empty ranges for an unknown symbol."""
+
     def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
-        """Return the ids of each of these symbols that the exchange itself has no trades of, by name."""
+        """Return, by name, the ids of these symbols for which the exchange itself has no trades."""
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
-        """Note such ids, as inclusive ranges; those that are held stay held."""
+        """Record absent ids, as inclusive ranges; ids that are held stay held."""
 
-    def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
-        """Return the ids held of each of these symbols, by name; empty ranges for one that is not known."""
 
-    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
-        """
-        Tell other programs on the database what this one fetches from now on, in place of what it told before: of some
-        symbols gaps of up to ``largest`` trades, of others all that is missing. Holds until the store is closed.
-        Returns the symbols of which another program fetches all; leave those to it.
-        """
+class SymbolStore(Protocol):
+    """Remembers the exchange's symbols, for a start without the exchange."""
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
-        """Remember the exchange's symbols, for a start without the exchange."""
+        """Insert or update these symbols; others stay as they are."""
 
     def symbols(self) -> list[Symbol]:
         """Return the remembered symbols, by name."""
+
+
+class RepairAnnouncements(Protocol):
+    """Lets programs that share a database agree on which of them fetches what."""
+
+    def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        """
+        Announce to other programs what this one fetches from now on, replacing its earlier announcement.
+
+        ``small``: symbols whose gaps of up to ``largest`` trades it fetches. ``whole``: symbols of which it fetches all
+        that is missing. The announcement holds until the store is closed. Returns the symbols of which another program
+        fetches everything; leave those to it.
+        """

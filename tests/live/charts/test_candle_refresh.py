@@ -22,7 +22,7 @@ class Holed:
         held = IdRanges([(1, 3_000), (15_001, LAST)])
         self.store = FakeStore(trade(number) for first, last in held for number in range(first, last + 1))
         self.tracker = SymbolTracker(SYMBOL)
-        self.tracker.stored(held)
+        self.tracker.note_stored(held)
         self.tracker.add(trade(LAST + 1))
         exchange = FakeExchange([trade(number) for number in range(1, LAST + 2)], self.clock)
         self.chart = Chart("1m", exchange, self.tracker, ExchangeClock(self.clock), self.clock, self.store)
@@ -64,7 +64,7 @@ async def test_ids_that_do_not_exist_and_very_many_holes_are_renewed_too() -> No
     await holed.chart.session.run()
     for first in range(3_001, 15_001, 100):
         holed.fetch(first, first + 98)
-        holed.tracker.note_absent(first + 99, first + 99)
+        holed.tracker.ids.note_absent(first + 99, first + 99)
         holed.store.absent_ids.add_range(first + 99, first + 99)
     await holed.renewal.step(holed.store)
     assert not holed.renewal.is_due

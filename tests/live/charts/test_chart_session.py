@@ -196,7 +196,7 @@ async def test_candles_beside_trades_that_do_not_exist_become_complete() -> None
     market.hear(*market.trades[201:])
     chart.session.refresh()
     assert [bar.complete for bar in chart.bars[-3:]] == [False, False, True]
-    market.tracker.note_absent(250, 329)
+    market.tracker.ids.note_absent(250, 329)
     assert chart.session.tick()
     assert all(bar.complete for bar in chart.bars)
     assert not chart.session.tick()

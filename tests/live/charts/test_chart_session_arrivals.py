@@ -125,7 +125,7 @@ async def shown_however_it_arrives(seed: int, name: str, make_store: Callable[[]
     # The next second, so that the seam has passed; only other symbols are traded any more.
     await market.recorder.ingest(waiting)
     market.clock.time_us += 2 * SECOND_US
-    market.exchange_clock.seen(market.clock.time_us)
+    market.exchange_clock.note_event(market.clock.time_us)
     await running
     session.refresh()
     watched.look()

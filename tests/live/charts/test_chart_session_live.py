@@ -64,7 +64,7 @@ class Desk:
 
     async def measure_clock(self) -> None:
         before_us = self.clock.now_us()
-        self.exchange_clock.measured(await self.rest.server_time_us(), before_us, self.clock.now_us())
+        self.exchange_clock.note_measurement(await self.rest.server_time_us(), before_us, self.clock.now_us())
 
     def open(self, name: str) -> Chart:
         chart = Chart(name, self.rest, self.tracker, self.exchange_clock, self.clock)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
-from app.live.environment.clocks import ExchangeClock
+from app.live.environment.clocks import ClockSync, ExchangeClock
 from app.live.recording.measures import Rate, Smoothed
-from tests.live.helpers import START_US, HandClock
+from app.market.trade import Trade
+from tests.live.helpers import START_US, FakeExchange, HandClock, away, until
 
 
 def test_before_it_is_measured_the_exchanges_time_is_ours() -> None:
@@ -19,7 +23,7 @@ def test_before_it_is_measured_the_exchanges_time_is_ours() -> None:
 @pytest.mark.parametrize("skew_us", [1_250_000, -40_000_000, 0])
 def test_the_measured_difference_is_applied_and_the_answers_way_split_in_half(skew_us: int) -> None:
     clock = ExchangeClock(hands := HandClock())
-    clock.measured(START_US + 100_000 + skew_us, START_US, START_US + 200_000)
+    clock.note_measurement(START_US + 100_000 + skew_us, START_US, START_US + 200_000)
     assert clock.skew_us == skew_us
     hands.time_us += 500_000
     assert clock.now_us() == START_US + 500_000 + skew_us
@@ -27,8 +31,8 @@ def test_the_measured_difference_is_applied_and_the_answers_way_split_in_half(sk
 
 def test_it_is_never_before_the_newest_trade_and_never_goes_back_for_an_older_one() -> None:
     clock = ExchangeClock(hands := HandClock())
-    clock.seen(START_US + 9)
-    clock.seen(START_US + 3)
+    clock.note_event(START_US + 9)
+    clock.note_event(START_US + 3)
     assert clock.now_us() == START_US + 9
     hands.time_us += 10
     assert clock.now_us() == START_US + 10
@@ -36,7 +40,7 @@ def test_it_is_never_before_the_newest_trade_and_never_goes_back_for_an_older_on
 
 def test_a_delay_is_never_negative() -> None:
     clock = ExchangeClock(HandClock())
-    clock.measured(START_US, START_US, START_US)
+    clock.note_measurement(START_US, START_US, START_US)
     assert clock.delay_us(START_US, START_US + 42) == 42
     assert clock.delay_us(START_US + 42, START_US) == 0
 
@@ -83,7 +87,7 @@ class TwoClocks(HandClock):
 @pytest.mark.parametrize("set_us", [3_600_000_000, -3_600_000_000])
 def test_the_exchanges_time_does_not_follow_when_the_computers_is_set(set_us: int) -> None:
     clock = ExchangeClock(hands := TwoClocks())
-    clock.measured(START_US + 5, START_US, START_US)
+    clock.note_measurement(START_US + 5, START_US, START_US)
     hands.time_us += 1_000_000
     hands.set_us = set_us
     assert clock.now_us() == START_US + 1_000_005
@@ -91,9 +95,9 @@ def test_the_exchanges_time_does_not_follow_when_the_computers_is_set(set_us: in
 
 def test_after_a_sleep_it_runs_on_from_the_newest_trade() -> None:
     clock = ExchangeClock(hands := TwoClocks())
-    clock.measured(START_US, START_US, START_US)
+    clock.note_measurement(START_US, START_US, START_US)
     hands.set_us = 3_600_000_000  # while the monotonic clock stood still
-    clock.seen(START_US + 3_600_000_000)
+    clock.note_event(START_US + 3_600_000_000)
     assert clock.now_us() == START_US + 3_600_000_000
     hands.time_us += 7
     assert clock.now_us() == START_US + 3_600_000_007
@@ -103,9 +107,73 @@ def test_a_wrong_clock_is_logged_once_until_it_is_right_again(caplog: pytest.Log
     caplog.set_level("INFO", "app.live.environment.clocks")
     clock = ExchangeClock(HandClock())
     for skew_us in (400_000, 3_200_000, 3_300_000, -900_000, -4_000_000):
-        clock.measured(START_US + skew_us, START_US, START_US)
+        clock.note_measurement(START_US + skew_us, START_US, START_US)
     assert [record.getMessage() for record in caplog.records] == [
         "This computer's clock is 3.2 s behind the exchange's; candles are right.",
         "This computer's clock agrees with the exchange's again.",
         "This computer's clock is 4.0 s ahead of the exchange's; candles are right.",
     ]
+
+
+class SetClock(HandClock):
+    """A clock by which sleepers wait until the test ends."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.Event().wait()
+
+
+async def test_the_clock_is_measured_regularly_and_at_once_when_asked_for() -> None:
+    hands = SetClock()
+    clock = ExchangeClock(hands)
+    exchange = FakeExchange([], hands)
+    sync = ClockSync(exchange, hands, clock)
+    running = asyncio.ensure_future(sync.run())
+    try:
+        await sync.wait()
+        await until(lambda: hands.slept)
+        assert (clock.skew_us, hands.slept) == (0, [300.0])
+
+        exchange.failure = away()
+        sync.measure_now()
+        await until(lambda: len(hands.slept) == 2)
+        assert (clock.skew_us, hands.slept) == (0, [300.0, 5.0])  # what was measured holds, and a retry is due soon
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_a_measurement_under_way_when_the_clock_was_set_does_not_count() -> None:
+    hands = SetClock()
+    clock = ExchangeClock(hands)
+    exchange = SlowExchange([], hands)
+    sync = ClockSync(exchange, hands, clock)
+    running = asyncio.ensure_future(sync.run())
+    try:
+        await until(lambda: exchange.asked == 1)
+        hands.time_us += 3_600_000_000  # the user sets it; the request began an hour ago by it
+        sync.measure_now()
+        await until(lambda: exchange.asked == 2)
+        exchange.answers.set()
+        await until(lambda: hands.slept)
+        assert clock.skew_us == 0
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+class SlowExchange(FakeExchange):
+    """Answers once the test lets it; counts requests."""
+
+    asked = 0
+
+    def __init__(self, trades: list[Trade], clock: HandClock) -> None:
+        super().__init__(trades, clock)
+        self.answers = asyncio.Event()
+
+    async def server_time_us(self) -> int:
+        self.asked += 1
+        await self.answers.wait()
+        return await super().server_time_us()

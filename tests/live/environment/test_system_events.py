@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from app.live.environment.system_events import SystemEvent, SystemWatch, sending_addresses, watch
+from app.live.environment.system_events import SystemEvent, SystemWatch, sending_addresses, watch_system
 from tests.live.helpers import START_US, HandClock, until
 
 HOME, CAFE, NOWHERE = frozenset({"192.168.1.5"}), frozenset({"10.0.0.7"}), frozenset[str]()
@@ -65,7 +65,7 @@ async def test_the_computer_is_looked_at_every_second() -> None:
     def network() -> frozenset[str]:
         return networks[min(len(clock.slept), len(networks) - 1)]
 
-    watching = asyncio.create_task(watch(clock, told.append, network))
+    watching = asyncio.create_task(watch_system(clock, told.append, network))
     await until(lambda: len(clock.slept) > 10)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):

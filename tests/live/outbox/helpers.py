@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from app.live.outbox.backlog import OutboxListener
 from app.live.outbox.outbox import TradeOutbox
 from app.market.coverage import IdRanges
 from app.market.ports.storage import StoredListener, WriterStatus
@@ -90,9 +91,11 @@ class Run:
         self.spool = DiskSpool(folder / FILE_NAME, size_limit)
         self.box = TradeOutbox(
             limit,
-            on_lost=lambda trades: self.lost.extend(one.trade_id for one in trades),
-            on_recovered=self._on_recovered,
-            on_spool_lost=self.spool_lost.update,
+            OutboxListener(
+                on_lost=lambda trades: self.lost.extend(one.trade_id for one in trades),
+                on_recovered=self._on_recovered,
+                on_spool_lost=self.spool_lost.update,
+            ),
             spool=self.spool,
             clock=self.clock,
         )
@@ -109,8 +112,7 @@ class Run:
 
     async def kill(self) -> None:
         """End as a kill would: nothing more is handed to anybody."""
-        assert self.box._disk is not None
-        work = self.box._disk._work
+        work = self.box._spool_path._work
         assert work is not None
         work.cancel()
         await asyncio.wait([work])
@@ -137,7 +139,7 @@ async def spooled_in(folder: Path, writer: ShakyWriter, count: int = 100) -> Asy
     async with run_in(folder) as run:
         run.box.attach(writer)
         await run.put(batch(1, count))
-        await until(lambda: run.box.spool.trades == count)
+        await until(lambda: run.box.spool_status.trades == count)
         yield run
 
 

@@ -20,14 +20,14 @@ async def test_while_the_database_is_away_all_that_waits_goes_to_disk_also_what_
         await until(lambda: len(writer.queue) == 700)
         writer.commit(300)
         writer.reason = AWAY
-        await until(lambda: run.box.spool.trades == 400)
+        await until(lambda: run.box.spool_status.trades == 400)
         await run.put(batch(701, 1_500))
-        await until(lambda: run.box.spool.trades == 1_200)
+        await until(lambda: run.box.spool_status.trades == 1_200)
         assert list(run.box.spooled(SYMBOL)) == [(301, 1_500)]
         assert len(writer.queue) == 400
         writer.reason = ""
         await run.is_straight()
-        assert run.box.spool.trades == 0
+        assert run.box.spool_status.trades == 0
         await run.put(batch(1_501, 1_600))
         await until(lambda: len(writer.queue) == 100)
         writer.commit()
@@ -62,7 +62,7 @@ async def test_a_database_that_hangs_is_not_trusted_with_what_it_was_given(tmp_p
         await run.is_straight()
         writer.hangs = True
         await run.put(batch(1, 600))
-        await until(lambda: run.box.spool.trades == 600)
+        await until(lambda: run.box.spool_status.trades == 600)
         assert run.box.is_hopeless
     # Killed now, the next run stores them.
     async with run_in(tmp_path) as run:
@@ -102,9 +102,9 @@ async def test_a_busy_market_with_the_database_away_for_long_is_stored_in_order(
             await run.put(batch(first, first + 4_999))
             most = max(most, run.box.waiting)
             await asyncio.sleep(0)
-        await until(lambda: run.box.spool.trades == count)
+        await until(lambda: run.box.spool_status.trades == count)
         assert most <= 20_000
-        assert run.box.spool.size_bytes < count * 48
+        assert run.box.spool_status.size_bytes < count * 48
         writer.reason = ""
         number = count
         while run.box.is_spooling:  # the market goes on while it is drained

@@ -25,9 +25,9 @@ async def test_what_even_the_spool_cannot_take_is_given_up_counted_and_asked_for
         run.box.attach(writer)
         for first in range(1, 30_000, 1_000):
             await run.put(batch(first, first + 999))
-        await until(lambda: run.lost and run.box.spool.reason)
+        await until(lambda: run.lost and run.box.spool_status.reason)
         kept = 30_000 - len(run.lost)
-        assert run.box.spool.trades + run.box.waiting == kept
+        assert run.box.spool_status.trades + run.box.waiting == kept
         assert run.recovered == 0
         writer.reason = ""
         await run.is_straight()
@@ -58,7 +58,7 @@ async def test_a_fault_in_the_spool_leaves_the_direct_way(
     writer = ShakyWriter(ledger := Ledger())
     async with spooled_in(tmp_path, writer) as run:
         monkeypatch.setattr(DiskSpool, "read", fail)
-        monkeypatch.setattr(run.box._disk.overflow, "_lent_to", None)
+        monkeypatch.setattr(run.box._spool_path, "_given_to", None)
         writer.reason = ""
         await until(lambda: not run.box.has_spool)
         await run.put(batch(101, 300))
@@ -83,13 +83,13 @@ async def test_what_cannot_be_read_just_now_stays_on_disk_until_it_can(tmp_path:
     async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_SELECT))
         writer.reason = ""
-        await until(lambda: "not authorized" in run.box.spool.reason)
+        await until(lambda: "not authorized" in run.box.spool_status.reason)
         await run.put(batch(101, 200))
-        await until(lambda: run.box.spool.trades == 200)
+        await until(lambda: run.box.spool_status.trades == 200)
         assert ledger.ids() == []
         run.spool._file._connection.set_authorizer(None)
         await run.is_straight()
-        assert run.box.spool == SpoolStatus()
+        assert run.box.spool_status == SpoolStatus()
     assert ledger.ids() == list(range(1, 201))
 
 
@@ -100,9 +100,9 @@ async def test_what_the_disk_would_not_let_go_of_is_let_go_of_later(tmp_path: Pa
         writer.reason = ""
         await run.is_straight()
         assert ledger.ids() == list(range(1, 101))
-        assert run.box.spool.trades == 100
+        assert run.box.spool_status.trades == 100
         run.spool._file._connection.set_authorizer(None)
-        await until(lambda: run.box.spool == SpoolStatus())
+        await until(lambda: run.box.spool_status == SpoolStatus())
 
 
 async def test_at_the_end_what_waits_is_put_on_disk_though_something_else_went_wrong_there(tmp_path: Path) -> None:
@@ -110,11 +110,11 @@ async def test_at_the_end_what_waits_is_put_on_disk_though_something_else_went_w
     async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_SELECT))
         writer.reason = ""
-        await until(lambda: "not authorized" in run.box.spool.reason)
+        await until(lambda: "not authorized" in run.box.spool_status.reason)
         run.box.attach(None)
         await run.put(batch(101, 200))
         assert await run.box.save() == []
-        assert run.box.spool.trades == 200
+        assert run.box.spool_status.trades == 200
 
 
 class LateWriter(ShakyWriter):
@@ -135,7 +135,7 @@ async def test_a_disk_that_hangs_does_not_keep_the_program_from_ending(
     run = Run(tmp_path)
     run.box.attach(writer)
     await run.put(batch(1, 100))
-    await until(lambda: run.box.spool.trades == 100)
+    await until(lambda: run.box.spool_status.trades == 100)
     writer.reason = ""
     await until(lambda: len(writer.queue) == 100)
     hangs = threading.Event()

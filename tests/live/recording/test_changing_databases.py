@@ -297,7 +297,7 @@ async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_
         await until(lambda: not in_use.writer.status.reason)
         await engine.change_database(lambda: open_database(reading))
         assert engine.database is not None
-        assert engine.database.reading_only
+        assert engine.database.read_only_reason
 
 
 async def test_what_waits_for_a_database_that_is_away_stays_on_disk_while_one_is_only_read_and_goes_to_the_next(
@@ -308,13 +308,13 @@ async def test_what_waits_for_a_database_that_is_away_stays_on_disk_while_one_is
     async with recording_into(dying, settings_for) as engine:
         outbox = engine.recorder.outbox
         await asyncio.to_thread(dying.stop)
-        await until(lambda: outbox.spool.trades > 100)
+        await until(lambda: outbox.spool_status.trades > 100)
         await engine.change_database(lambda: open_database(reading))
         kept = outbox.spooled(SYMBOL)
-        spooled = outbox.spool.trades
+        spooled = outbox.spool_status.trades
         received = engine.recorder.trades_received
         await until(lambda: engine.recorder.trades_received > received + 100)
-        assert outbox.spool.trades == spooled
+        assert outbox.spool_status.trades == spooled
         await engine.change_database(lambda: open_database(settings_for()))
         await until(lambda: not outbox.is_spooling)
     in_new = await asyncio.to_thread(held, settings_for())

@@ -48,14 +48,14 @@ def test_without_a_measured_skew_no_delay_is_counted() -> None:
     measures = Measures(exchange_clock)
     measures.note_stored([trade(1)], 0.1)
     watch = PaintWatch(exchange_clock, measures.painted)
-    watch.told(trade(1), frames=0)
-    watch.painted(frames=1)
+    watch.note_change(trade(1), frames=0)
+    watch.note_paint(frames=1)
     assert (measures.stored.count, measures.painted.count, measures.batch_s.count) == (0, 0, 1)
 
 
 async def test_the_recorder_counts_what_arrives_and_has_the_writer_tell_what_is_stored() -> None:
     recorder = recorder_for(clock=(clock := HandClock()))
-    recorder._exchange_clock.measured(START_US, START_US, START_US)
+    recorder._exchange_clock.note_measurement(START_US, START_US, START_US)
     recorder.attach(FakeWriter())
     for number in (1, 2, 2):
         assert recorder.receive(trade(number), clock.now_us()) is None
@@ -69,18 +69,18 @@ def test_a_trade_is_seen_at_the_first_paint_after_the_frame_that_took_it_in() ->
     clock, exchange_clock = clocks()
     measures = Measures(exchange_clock)
     watch = PaintWatch(exchange_clock, measures.painted)
-    watch.told(trade(1, 0.0), frames=7)
+    watch.note_change(trade(1, 0.0), frames=7)
     clock.time_us = START_US + 20_000
-    watch.painted(frames=7)  # the crosshair moved: not in the picture yet
+    watch.note_paint(frames=7)  # the crosshair moved: not in the picture yet
     assert measures.painted.count == 0
-    watch.told(trade(2, 0.01), frames=7)
-    watch.told(trade(3, 0.02), frames=8)  # after the frame, before its paint
+    watch.note_change(trade(2, 0.01), frames=7)
+    watch.note_change(trade(3, 0.02), frames=8)  # after the frame, before its paint
     clock.time_us = START_US + 30_000
-    watch.painted(frames=8)
+    watch.note_paint(frames=8)
     assert (measures.painted.count, round(measures.painted.total, 6)) == (1, 0.02)
-    watch.painted(frames=8)
+    watch.note_paint(frames=8)
     assert measures.painted.count == 1
-    watch.painted(frames=9)
+    watch.note_paint(frames=9)
     assert measures.painted.count == 2
 
 
@@ -89,9 +89,9 @@ def test_what_was_there_before_a_chart_was_shown_is_no_news() -> None:
     measures = Measures(exchange_clock)
     watch = PaintWatch(exchange_clock, measures.painted)
     old = trade(1)
-    watch.told(trade(9), frames=0)
-    watch.begin(old)
-    watch.told(old, frames=0)
+    watch.note_change(trade(9), frames=0)
+    watch.reset(old)
+    watch.note_change(old, frames=0)
     clock.time_us += 60_000_000
-    watch.painted(frames=1)
+    watch.note_paint(frames=1)
     assert measures.painted.count == 0

@@ -131,7 +131,7 @@ async def test_the_delay_is_corrected_by_the_clocks_difference() -> None:
     recorder = recorder_for(clock=clock)
     receive(recorder, 1)
     assert recorder.delay.value is None
-    recorder._exchange_clock.measured(START_US + 5 * SECOND_US, START_US, START_US)  # we are 5 s behind
+    recorder._exchange_clock.note_measurement(START_US + 5 * SECOND_US, START_US, START_US)  # we are 5 s behind
     recorder.receive(trade(10, 10), START_US + 5_040_000)
     assert recorder.delay.value == pytest.approx(40.0)
     recorder.outbox.close()

@@ -65,7 +65,7 @@ def test_a_trade_fetched_before_the_feed_began_opens_no_window() -> None:
 
 def test_a_gap_reaches_from_what_was_stored_before_to_the_first_live_trade() -> None:
     tracker = SymbolTracker(SYMBOL)
-    tracker.stored(IdRanges([(1, 10), (12, 20)]))
+    tracker.note_stored(IdRanges([(1, 10), (12, 20)]))
     assert tracker.gaps() == (TradeGap(SYMBOL, 11, 11),)
     tracker.add(trade(31))
     assert tracker.gaps() == (TradeGap(SYMBOL, 11, 11), TradeGap(SYMBOL, 21, 30))
@@ -76,11 +76,11 @@ def test_a_lost_trade_is_missing_until_it_is_regained() -> None:
     tracker = SymbolTracker(SYMBOL)
     for number in range(1, 6):
         tracker.add(trade(number))
-    tracker.lose(3)
+    tracker.ids.lose(3, 3)
     assert tracker.gaps() == (TradeGap(SYMBOL, 3, 3),)
-    assert not tracker.regain(4)
-    assert tracker.regain(3)
-    assert not tracker.regain(3)
+    assert not tracker.ids.regain(4)
+    assert tracker.ids.regain(3)
+    assert not tracker.ids.regain(3)
     assert tracker.gaps() == ()
 
 
@@ -89,7 +89,7 @@ def test_ids_the_exchange_does_not_have_are_no_gap_and_late_ids_close_one() -> N
     tracker.add(trade(1))
     tracker.add(trade(10))
     assert tracker.missing() == 8
-    tracker.note_absent(2, 5)
+    tracker.ids.note_absent(2, 5)
     assert tracker.gaps() == (TradeGap(SYMBOL, 6, 9),)
     tracker.add(trade(6))
     assert tracker.missing() == 3
@@ -99,28 +99,28 @@ def test_a_trade_that_the_exchange_was_taken_not_to_have_counts_when_it_comes() 
     tracker = SymbolTracker(SYMBOL)
     tracker.add(trade(1))
     tracker.add(trade(10))
-    tracker.note_absent(2, 9)
+    tracker.ids.note_absent(2, 9)
     assert (tracker.held().count(), tracker.absent.count()) == (10, 8)
     filled = tracker.filled
     assert tracker.add(trade(5))
     assert not tracker.add(trade(5))
     assert (tracker.total, tracker.filled) == (3, filled + 1)
-    assert list(tracker.absent) == list(tracker.absent_unsaved) == [(2, 4), (6, 9)]
+    assert list(tracker.absent) == list(tracker.ids.absent_unsaved) == [(2, 4), (6, 9)]
 
 
 def test_what_another_program_stored_in_our_place_is_missing_no_more_and_begins_the_window_anew() -> None:
     tracker = SymbolTracker(SYMBOL)
     for number in (1, 2, 6, 7):
         tracker.add(trade(number))
-    tracker.lose(7)
-    tracker.stored(IdRanges([(1, 2), (6, 6)]))
+    tracker.ids.lose(7, 7)
+    tracker.note_stored(IdRanges([(1, 2), (6, 6)]))
     assert (tracker.missing(), tracker.generation) == (4, 0)
-    tracker.stored(IdRanges([(1, 7)]), IdRanges([(4, 4)]))
+    tracker.note_stored(IdRanges([(1, 7)]), IdRanges([(4, 4)]))
     assert (tracker.missing(), tracker.generation) == (0, 1)
     assert tracker.window_start_us == START_US + 8 * SECOND_US
-    assert not tracker.lost
+    assert not tracker.ids.lost
     assert list(tracker.absent) == [(4, 4)]
-    tracker.stored(IdRanges([(1, 7)]))
+    tracker.note_stored(IdRanges([(1, 7)]))
     assert tracker.generation == 1
 
 
@@ -147,7 +147,7 @@ def test_seconds_older_than_what_is_kept_are_forgotten(looked_at: bool, kept_s: 
 )
 def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[str, int]]) -> None:
     tracker = SymbolTracker(SYMBOL)
-    tracker.stored(IdRanges((number, number) for number in stored))
+    tracker.note_stored(IdRanges((number, number) for number in stored))
     received: set[int] = set()
     lost: set[int] = set()
     elsewhere: set[int] = set()
@@ -160,26 +160,26 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
                 elsewhere -= unreceived & {number}
                 unreceived.discard(number)
             case "lose":
-                tracker.lose(number)
+                tracker.ids.lose(number, number)
                 lost.add(number)
             case "regain":
-                assert tracker.regain(number) == (number in lost or number in elsewhere)
+                assert tracker.ids.regain(number) == (number in lost or number in elsewhere)
                 elsewhere = elsewhere - {number} if number not in lost else elsewhere
                 lost.discard(number)
             case "absent":
-                tracker.note_absent(number, number + 2)
+                tracker.ids.note_absent(number, number + 2)
                 absent = {number, number + 1, number + 2}
                 unreceived |= absent - received
                 received |= absent
                 lost -= absent
                 elsewhere -= absent
             case "move":
-                tracker.move(IdRanges([(number, number + 3)]))
+                tracker.change_database(IdRanges([(number, number + 3)]))
                 elsewhere = received - set(range(number, number + 4)) - lost
                 stored = set()
             case "stored":
                 stored = stored | set(range(number, 41, 3))
-                tracker.stored(IdRanges((one, one) for one in stored))
+                tracker.note_stored(IdRanges((one, one) for one in stored))
                 lost -= stored
         # Asked at any moment, because the answer is kept between changes.
         if random.Random(number).random() < 0.5:

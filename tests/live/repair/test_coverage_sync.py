@@ -52,7 +52,7 @@ async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not
     settled = CoverageSync(recorder, lambda: database, HandClock())
     recorder.outbox.start()
     try:
-        await until(lambda: recorder.outbox.spool.trades == 3)
+        await until(lambda: recorder.outbox.spool_status.trades == 3)
         loading = asyncio.ensure_future(settled.load([SYMBOL]))
         await until(store.is_asked.is_set)
         recorder.attach(database.writer)
@@ -73,10 +73,10 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
     assert tracker.missing() == 7
-    tracker.note_absent(2, 4)
+    tracker.ids.note_absent(2, 4)
     database.store.failure = StoreUnavailable("The database is away.")
     await settled.save()
-    assert list(tracker.absent_unsaved) == [(2, 4)]
+    assert list(tracker.ids.absent_unsaved) == [(2, 4)]
     database.store.failure = None
     database.store.stored[6] = trade(6)  # by another program
     working = asyncio.ensure_future(settled.run())
@@ -85,7 +85,7 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
     with suppress(asyncio.CancelledError):
         await working
     assert database.store.absent_ids == IdRanges([(2, 4)])
-    assert not tracker.absent_unsaved
+    assert not tracker.ids.absent_unsaved
     assert list(tracker.absent) == [(2, 4)]
     recorder.outbox.close()
 
@@ -109,13 +109,13 @@ async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_ba
 
 async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_noted() -> None:
     database, clock = holding(1, 9), HandClock()
-    database.reading_only = "Reading only."
+    database.read_only_reason = "Reading only."
     recorder = recorder_for(clock=clock)
     settled = CoverageSync(recorder, lambda: database, clock)
     assert await settled.load([SYMBOL]) == set()
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
-    tracker.note_absent(2, 4)
+    tracker.ids.note_absent(2, 4)
     await settled.save()
     assert not database.store.absent_ids
     recorder.outbox.close()

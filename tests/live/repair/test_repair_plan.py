@@ -15,13 +15,13 @@ async def test_the_range_in_view_comes_first_and_a_changed_view_reorders(recorde
     exchange = exchange_with(range(1, 50_001))
     receive(recorder, 1, 20_001, 20_002, 50_000)
     repairer = Repairer(recorder, exchange, HandClock())
-    repairer.wanted.look_at(SYMBOL, [(9_001, 10_500), (7_000, 7_010)])
+    repairer.plan.set_view(SYMBOL, [(9_001, 10_500), (7_000, 7_010)])
     for _ in range(2):
         await repairer.step()
-    repairer.wanted.look_at(SYMBOL, [(4_001, 4_010)])
+    repairer.plan.set_view(SYMBOL, [(4_001, 4_010)])
     for _ in range(2):
         await repairer.step()
-    repairer.wanted.look_at("ETHUSDT", [(3_000, 3_010)])
+    repairer.plan.set_view("ETHUSDT", [(3_000, 3_010)])
     await repairer.step()
     # One in four is the newest of all, however little of it is in view.
     assert [first for first, _ in exchange.trade_calls] == [9_502, 9_001, 4_001, 49_001, 48_002]
@@ -44,13 +44,13 @@ async def test_the_symbols_take_turns_while_one_of_them_is_in_view(recorder: Rec
         for number in (1, 20_000):
             recorder.receive(trade(number, symbol=name), 0)
     repairer = Repairer(recorder, exchange, HandClock())
-    repairer.wanted.look_at("ETHUSDT", [(1, 20_000)])
+    repairer.plan.set_view("ETHUSDT", [(1, 20_000)])
     for _ in range(16):
         await repairer.step()
     assert asked.count("ETHUSDT") >= 12
     assert {SYMBOL, "ADAUSDT"} <= set(asked)
     asked.clear()
-    repairer.wanted.look_at("", [])
+    repairer.plan.set_view("", [])
     for _ in range(6):
         await repairer.step()
     assert sorted(asked) == sorted(symbols * 2)
@@ -73,23 +73,23 @@ async def test_a_large_gap_is_fetched_only_while_it_is_downloaded() -> None:
     exchange = exchange_with(range(1, 10_001))
     receive(recorder, 1, 5_000, 5_051, 10_000)
     repairer = Repairer(recorder, exchange, HandClock())
-    assert repairer.wanted.too_large(SYMBOL) == 4_998 + 4_948
+    assert repairer.plan.too_large(SYMBOL) == 4_998 + 4_948
     while not await repairer.step():
         pass
     assert recorder.missing() == 4_998 + 4_948
-    assert repairer.wanted.downloading(SYMBOL) is None
+    assert repairer.plan.downloading(SYMBOL) is None
     repairer.download(SYMBOL)
-    assert repairer.wanted.too_large(SYMBOL) == 0
+    assert repairer.plan.too_large(SYMBOL) == 0
     await repairer.step()
-    assert repairer.wanted.downloading(SYMBOL) == Download(4_998 + 4_948, 4_998 + 4_948 - 999)
-    repairer.wanted.stop_download(SYMBOL)
-    assert repairer.wanted.downloading(SYMBOL) is None
+    assert repairer.plan.downloading(SYMBOL) == Download(4_998 + 4_948, 4_998 + 4_948 - 999)
+    repairer.plan.stop_download(SYMBOL)
+    assert repairer.plan.downloading(SYMBOL) is None
     assert await repairer.step()  # nothing to do
     repairer.download(SYMBOL)
     while not await repairer.step():
         pass
     assert recorder.missing() == 0
-    assert repairer.wanted.downloading(SYMBOL) is None
+    assert repairer.plan.downloading(SYMBOL) is None
 
 
 async def test_more_trades_given_up_than_a_repair_may_fetch_are_fetched_again_and_not_while_more_are_given_up() -> None:

@@ -24,9 +24,9 @@ async def test_ids_the_exchange_passes_over_are_noted_and_not_asked_for_again(re
     assert tracker is not None
     async with repairing(recorder, exchange, HandClock()) as repairer:
         await until(lambda: recorder.missing() == 0 and not repairer.repairing)
-        assert list(tracker.absent) == list(tracker.absent_unsaved) == [(2, 4), (8, 11)]
+        assert list(tracker.absent) == list(tracker.ids.absent_unsaved) == [(2, 4), (8, 11)]
         asked = len(exchange.trade_calls)
-        recorder.stored(SYMBOL, tracker.stored_before)
+        recorder.stored(SYMBOL, tracker.ids.stored)
         receive(recorder, 22)
         await until(lambda: recorder.missing() == 0 and not repairer.repairing)
     assert [first for first, _ in exchange.trade_calls[asked:]] == [21]
@@ -106,11 +106,11 @@ def test_in_the_end_all_is_held_that_exists_and_just_the_rest_is_absent(
         exchange = Moody([trade(number) for number in range(1, 200) if number not in lacking], clock, answers)
         recorder.stored(SYMBOL, IdRanges((one, one) for one in sorted(stored)))
         for number in (lost & set(arrivals)) - stored:
-            tracker.lose(number)
+            tracker.ids.lose(number, number)
         highest, lowest = max(stored | set(arrivals)), min(stored | set(arrivals))
         held_before = (stored | set(arrivals)) - (lost - stored)
         repairer = Repairer(recorder, exchange, clock)
-        repairer.wanted.look_at(SYMBOL, [(min(view), max(view))])
+        repairer.plan.set_view(SYMBOL, [(min(view), max(view))])
         for _ in range(2_000):
             wait_s = await repairer.step()
             if not recorder.missing():

@@ -65,7 +65,7 @@ async def test_what_another_fetches_is_left_to_it_but_for_what_is_missed_later(d
     await desk.sharing.step()
     assert await desk.repairer.step()
     assert desk.asked == []
-    assert (desk.repairer.repairing, desk.repairer.fetching, desk.repairer.wanted.too_large(SYMBOL)) == (
+    assert (desk.repairer.repairing, desk.repairer.fetching, desk.repairer.plan.too_large(SYMBOL)) == (
         {SYMBOL},
         set(),
         0,

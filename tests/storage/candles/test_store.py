@@ -261,16 +261,17 @@ def test_what_was_traded_in_a_stretch_comes_with_the_nearest_before_and_after(wo
         begins = [open_us for open_us, *_ in ids]
         low = bisect_left(begins, interval.open_time_us(start_us))
         high = bisect_left(begins, end_us)
-        found = world.store.traded("BTCUSDT", interval, start_us, end_us)
+        found = world.store.traded_candles("BTCUSDT", interval, start_us, end_us)
         assert [(one.open_time_us, one.first_trade_id, one.last_trade_id) for one in found] == ids[
             max(low - 1, 0) : high + 1
         ]
-    assert world.store.traded("NOPE", interval, START_US, START_US + 1) == []
+    assert world.store.traded_candles("NOPE", interval, START_US, START_US + 1) == []
     dropped = datetime.fromtimestamp(START_US / 1e6, UTC) + timedelta(seconds=4_000)
     with world.connect() as connection:
         connection.execute("DELETE FROM trades WHERE time < %s", (dropped,))
         connection.execute("UPDATE retention SET kept_from = %s", (dropped,))
-    found = world.store.traded("BTCUSDT", interval, START_US + 50 * 20 * SECOND_US, START_US + 60 * 20 * SECOND_US)
+    start_us, end_us = START_US + 50 * 20 * SECOND_US, START_US + 60 * 20 * SECOND_US
+    found = world.store.traded_candles("BTCUSDT", interval, start_us, end_us)
     told = IdRanges((one.first_trade_id, one.last_trade_id) for one in found)
     assert told.missing(50, 59) == []
     assert told.first < 50

@@ -1,0 +1,48 @@
+"""The database a program records into: a writer and a store that are opened and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from app.market.ports.storage import (
+    CandleStore,
+    CoverageStore,
+    RepairAnnouncements,
+    SymbolStore,
+    TradeReader,
+    TradeWriter,
+)
+
+
+class MarketStore(CandleStore, TradeReader, CoverageStore, SymbolStore, RepairAnnouncements, Protocol):
+    """Every reading role of one database."""
+
+
+class OpenedDatabase(Protocol):
+    """An open database; `storage.database.Database` implements it."""
+
+    @property
+    def writer(self) -> TradeWriter: ...
+
+    @property
+    def store(self) -> MarketStore: ...
+
+    @property
+    def label(self) -> str:
+        """The server in words: ``"Embedded PostgreSQL 18.4"``."""
+
+    @property
+    def read_only_reason(self) -> str:
+        """One sentence if nothing can be recorded, else empty; the writer then discards all trades."""
+
+    def close(self, timeout_s: float = ...) -> bool:
+        """
+        Commit the queue, close the connections, release an embedded server; block for about ``timeout_s`` at most.
+
+        Returns False if trades are left.
+        """
+
+
+OpenDatabase = Callable[[], OpenedDatabase]
+"""Opens a database. Blocks, and raises StoreError."""
