@@ -3,8 +3,8 @@ The database as the program uses it: opened once, a writer, a store, closed once
 
 `Database.open` starts the embedded server, or connects to the one that a URL names, and brings its tables up to date.
 Afterwards everything reconnects by itself; an embedded server that has died is started again by whoever needs it first.
-A database that this user may only read is opened all the same: nothing is written to it, and `Database.reading_only`
-says why.
+A database that this user may only read is opened all the same: nothing is written to it, and
+`Database.read_only_reason` says why.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _READERS_S = 2.0  # how long readers at work may hold the end up
 class Database:
     """
     An open database. ``writer`` and ``store`` implement the Protocols of `app.market.ports`; ``facts`` describes the
-    server, ``url`` is its conninfo (it may hold a password: never show it). ``reading_only`` is one sentence where
+    server, ``url`` is its conninfo (it may hold a password: never show it). ``read_only_reason`` is one sentence where
     nothing can be recorded, else empty; the writer then forgets what it is given.
     """
 
@@ -46,14 +46,14 @@ class Database:
         writer: BatchWriter | NullWriter,
         store: PostgresStore,
         server: EmbeddedServer | None,
-        reading_only: str,
+        read_only_reason: str,
         keeper: RetentionJob | None = None,
     ) -> None:
         self.url = url
         self.facts = facts
         self.writer = writer
         self.store = store
-        self.reading_only = reading_only
+        self.read_only_reason = read_only_reason
         self._server = server
         self._keeper = keeper
 
@@ -88,8 +88,8 @@ class Database:
             asked = _Asked(ask_password)
             with connect(address, ask_password=asked) as connection:
                 address = with_password(address, asked.password) if asked.password else address
-                access = privileges_of(connection)
-                access.check()
+                privileges = privileges_of(connection)
+                privileges.check_tables()
                 migrate(connection)
                 settle(connection)
                 facts = facts_of(connection, embedded=server is not None)
@@ -97,10 +97,10 @@ class Database:
             if server is not None:
                 server.stop()
             raise
-        logger.info("The database is %s. %s", facts.label, access.reading_only)
+        logger.info("The database is %s. %s", facts.label, privileges.read_only_reason)
         to_read = _connector(address, server, "cryptopipe reader")
-        if access.reading_only:
-            return cls(address, facts, NullWriter(), ReadOnlyStore(to_read), server, access.reading_only)
+        if privileges.read_only_reason:
+            return cls(address, facts, NullWriter(), ReadOnlyStore(to_read), server, privileges.read_only_reason)
         writer = BatchWriter(
             _connector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,

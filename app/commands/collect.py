@@ -121,8 +121,8 @@ async def _pause(stop: StopEvent, seconds: float) -> None:
 def _raise_failure(engine: Engine) -> None:
     if engine.database is None and engine.database_failed:
         raise StoreUnavailable(engine.database_reason)
-    if engine.database is not None and engine.database.reading_only:
-        raise StoreError(f"{engine.database.reading_only} Name a user who may record: docs/database.md says how.")
+    if engine.database is not None and engine.database.read_only_reason:
+        raise StoreError(f"{engine.database.read_only_reason} Name a user who may record: docs/database.md says how.")
     if engine.feed_reason:
         raise FeedRejected(engine.feed_reason)
 

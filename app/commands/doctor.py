@@ -84,7 +84,7 @@ def _database(settings: Settings) -> Finding:
     try:
         stored = sum(database.store.coverage(symbol).count() for symbol in settings.symbols)
         holds = f"{stored:,} trades of your symbols are stored."
-        found = f"{database.label} answers; {holds} {database.reading_only}".strip()
+        found = f"{database.label} answers; {holds} {database.read_only_reason}".strip()
         if warning := password_warning(settings):
             return Finding("database", "warning", f"{found} {warning}")
         return Finding("database", "ok", found)

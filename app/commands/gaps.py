@@ -37,7 +37,7 @@ from app.runtime.wiring import check_addresses, exchange_rest
 from storage.database import Database
 from storage.integrity.gap_report import StoredGap, read_gaps, recorded_symbols
 from storage.postgres.connection import connect
-from storage.postgres.repair_locks import repairing
+from storage.postgres.repair_locks import exclusive_repair
 from storage.schema.migrate import migrate
 from storage.spool.disk_spool import FILE_NAME
 from storage.spool.inspection import SpoolSummary, read_summary
@@ -107,14 +107,14 @@ async def _fetched(
     """Return what is not stored in the end, how many trades were fetched, and why no more were."""
     database = await in_background(partial(open_database, settings), "open-database")
     try:
-        if database.reading_only:
-            raise StoreError(f"{database.reading_only} Name a user who may record: docs/database.md says how.")
+        if database.read_only_reason:
+            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
             before = read_gaps(connection, names, timed=0)
             wanted = sorted({gap.symbol for gap in before if not gap.absent})
             if options.to_now:
                 wanted = list(names) or recorded_symbols(connection)
-            with repairing(connection, wanted):
+            with exclusive_repair(connection, wanted):
                 fetched, why = await _fetch(settings, database, wanted, stop, begin_ending, to_now=options.to_now)
             return read_gaps(connection, names), fetched, why
     finally:

@@ -44,7 +44,7 @@ class PanelValues:
             return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
         if self._engine.recorder.tracker(symbol.name) is None:
             return "No"
-        if self._engine.database is not None and self._engine.database.reading_only:
+        if self._engine.database is not None and self._engine.database.read_only_reason:
             return "No · reading only"
         if not self._records:
             return "Waiting for the database"
@@ -90,7 +90,7 @@ class PanelValues:
     @property
     def _records(self) -> bool:
         """Whether trades are stored; a database for reading has only what others stored."""
-        return self._engine.database is not None and not self._engine.database.reading_only
+        return self._engine.database is not None and not self._engine.database.read_only_reason
 
     def status(self) -> StatusView:
         """Return the status bar; call it at a steady pace, for the rates."""
@@ -111,7 +111,7 @@ class PanelValues:
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
             database=engine.database.label if engine.database else "",
             database_reason=writer.reason if writer else engine.database_reason,
-            reading_only=engine.database.reading_only if engine.database else "",
+            reading_only=engine.database.read_only_reason if engine.database else "",
             rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
             queued=(writer.queued if writer else 0) + engine.recorder.outbox.waiting,
             spooled=engine.recorder.outbox.spool.trades,

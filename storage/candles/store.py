@@ -183,9 +183,9 @@ class PostgresStore:
         with self._pool.borrowed("read the absent trades") as connection:
             return id_ranges.read_all(connection, id_ranges.ABSENT, symbols)
 
-    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+    def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         """See `app.market.ports.storage.CandleStore`."""
-        return self._notice.tell(small, whole, largest)
+        return self._notice.announce(small, whole, largest)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.storage.CandleStore`."""

@@ -33,7 +33,7 @@ _NOTICE_CLIENT_GONE = "2s"
 
 
 @contextlib.contextmanager
-def alone(connection: Connection) -> Iterator[None]:
+def database_lock(connection: Connection) -> Iterator[None]:
     """Hold the lock inside the block, after waiting for whoever holds it. Session-wide: a block has transactions."""
     with without_time_limit(connection):
         connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
@@ -44,7 +44,7 @@ def alone(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone_or_not(connection: Connection) -> Iterator[bool]:
+def try_database_lock(connection: Connection) -> Iterator[bool]:
     """Hold the lock inside the block and yield True, or yield False where another holds it."""
     with without_time_limit(connection):
         taken = connection.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone() == (True,)

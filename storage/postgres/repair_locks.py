@@ -63,7 +63,7 @@ def announced_repairs(connection: Connection) -> AnnouncedRepairs:
 
 
 @contextlib.contextmanager
-def repairing(connection: Connection, names: Sequence[str]) -> Iterator[None]:
+def exclusive_repair(connection: Connection, names: Sequence[str]) -> Iterator[None]:
     """
     Tell other programs that all that is missing of these symbols is being fetched, while the connection lives.
 
@@ -93,8 +93,8 @@ class RepairNotice:
         self._lock = threading.Lock()
         self._closed = False
 
-    def tell(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
-        """See `app.market.ports.storage.CandleStore.tell_repairs`."""
+    def announce(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+        """See `app.market.ports.storage.CandleStore.announce_repairs`."""
         try:
             with self._lock:
                 return set() if self._closed else self._tell(small, whole, largest)

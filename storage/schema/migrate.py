@@ -19,7 +19,7 @@ from typing import NamedTuple
 import psycopg
 
 from app.market.errors import StoreError, StoreSchemaMismatch
-from storage.postgres.advisory_locks import alone
+from storage.postgres.advisory_locks import database_lock
 from storage.postgres.connection import Connection, translated
 from storage.schema.editions import switch_on_timescale
 
@@ -65,7 +65,7 @@ def migrate(connection: Connection, steps: Sequence[Migration] | None = None) ->
     steps = migrations() if steps is None else steps
     with translated("prepare the database's tables"):
         if _version(connection, steps) < steps[-1].number:
-            with alone(connection):
+            with database_lock(connection):
                 _run(connection, steps)
     return steps[-1].number
 

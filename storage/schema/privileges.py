@@ -26,13 +26,13 @@ _FACTS = """
 @dataclass(frozen=True, slots=True)
 class Privileges:
     """
-    ``tables_version`` is that of the tables, 0 where there are none. ``reading_only`` is one sentence that says why
+    ``tables_version`` is that of the tables, 0 where there are none. ``read_only_reason`` is one sentence that says why
     nothing can be recorded, empty where recording works. ``may_make_tables``: whether this user can bring them to this
     program's version.
     """
 
     tables_version: int
-    reading_only: str
+    read_only_reason: str
     may_make_tables: bool
 
     @property
@@ -40,7 +40,7 @@ class Privileges:
         """Whether the tables are of this program's version, or of a newer one."""
         return self.tables_version >= migrations()[-1].number
 
-    def check(self) -> None:
+    def check_tables(self) -> None:
         """
         Raises:
             StoreSchemaMismatch: If the tables are missing or too old, and this user cannot change that.
@@ -72,7 +72,7 @@ def privileges_of(connection: Connection) -> Privileges:
         reason = ""
     return Privileges(
         tables_version=version,
-        reading_only=f"Reading only: {reason}, so trades are not recorded." if reason else "",
+        read_only_reason=f"Reading only: {reason}, so trades are not recorded." if reason else "",
         may_make_tables=not (is_standby or is_read_only) and bool(is_owner if has_tables else may_create),
     )
 

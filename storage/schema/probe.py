@@ -20,7 +20,7 @@ class Probe:
     """
 
     server: ServerFacts
-    access: Privileges
+    privileges: Privileges
     latency_ms: float
     encrypted: bool | None
     size_bytes: int
@@ -30,12 +30,12 @@ class Probe:
 
 def probe(connection: Connection, *, embedded: bool = False) -> Probe:
     """Look at the database behind a connection. Blocks for a few round trips. Raises StoreError."""
-    server, access = facts_of(connection, embedded=embedded), privileges_of(connection)
+    server, privileges = facts_of(connection, embedded=embedded), privileges_of(connection)
     with translated("look at the database"):
         latency_ms = statistics.median(_round_trip_ms(connection) for _ in range(_ROUND_TRIPS))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         held = (0, 0)
-        if access.tables_version:
+        if privileges.tables_version:
             held = (
                 connection.execute(
                     "SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint, count(DISTINCT symbol_id)"
@@ -46,7 +46,7 @@ def probe(connection: Connection, *, embedded: bool = False) -> Probe:
         is_socket = not connection.info.hostaddr
     assert size is not None
     encrypted = None if is_socket else connection.pgconn.ssl_in_use
-    return Probe(server, access, latency_ms, encrypted, size[0], held[0], held[1])
+    return Probe(server, privileges, latency_ms, encrypted, size[0], held[0], held[1])
 
 
 def _round_trip_ms(connection: Connection) -> float:

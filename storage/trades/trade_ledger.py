@@ -35,7 +35,6 @@ from storage.postgres.sql_arrays import array, arrays
 from storage.rollups.trade_times import hours_of
 from storage.rollups.upsert import ADD_TO_ROLLUPS, rollup_arrays
 from storage.schema import id_ranges
-from storage.schema.id_ranges import without
 from storage.schema.migrate import newest_version
 from storage.trades import partitions
 from storage.trades.fast_append import LARGEST, append
@@ -354,7 +353,7 @@ def _split(batch: TradeColumns, held: Held) -> tuple[TradeColumns, TradeColumns]
 
 def _minus(some: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the ids of some disjoint, rising ranges that are not among others."""
-    return list(without(IdRanges(some), IdRanges(others)))
+    return list(IdRanges(some) - IdRanges(others))
 
 
 def _clusters(suspects: TradeColumns) -> list[TradeColumns]:

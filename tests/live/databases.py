@@ -189,7 +189,7 @@ class FakeStore:
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         return {symbol: self.coverage(symbol) for symbol in symbols}
 
-    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+    def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         self._answer()
         self.told_repairs = (set(small), set(whole), largest)
         return set(self.others_fetch)
@@ -228,7 +228,7 @@ class FakeDatabase:
         self.writer = writer or FakeWriter()
         self.store = FakeStore(trades)
         self.label = "Embedded PostgreSQL 18.4"
-        self.reading_only = ""
+        self.read_only_reason = ""
         self.closed = False
 
     def close(self, timeout_s: float = 0.0) -> bool:

@@ -156,11 +156,11 @@ async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engin
 
 async def test_a_database_for_reading_is_said_to_be_one_and_stores_nothing(engine: Engine) -> None:
     database = FakeDatabase()
-    database.reading_only = "Reading only: the server is a standby, so trades are not recorded."
+    database.read_only_reason = "Reading only: the server is a standby, so trades are not recorded."
     await engine.change_database(lambda: database)
     fill(engine)
     panel = maker(engine)
-    assert panel.status().reading_only == database.reading_only
+    assert panel.status().reading_only == database.read_only_reason
     assert panel.quote(BTC).stored_trades is None
 
 

@@ -54,7 +54,7 @@ class OpenedDatabase(Protocol):
         """``"Embedded PostgreSQL 18.4"``."""
 
     @property
-    def reading_only(self) -> str:
+    def read_only_reason(self) -> str:
         """One sentence where nothing is recorded, else empty; the writer then forgets what it is given."""
 
     def close(self, timeout_s: float = ...) -> bool:
@@ -170,7 +170,7 @@ class DatabaseKeeper:
         refused, left = 0, list[Trade]()
         if database is not None:
             if outbox.writer is not database.writer:
-                self._recorder.attach(database.writer, recording=not database.reading_only)
+                self._recorder.attach(database.writer, recording=not database.read_only_reason)
             # What is on disk need not be waited for.
             hopeful = not outbox.is_hopeless
             left = await _retired(database, self._recorder, hopeful=hopeful)
@@ -183,7 +183,7 @@ class DatabaseKeeper:
         if self._closed:
             raise StoreError("The program is ending.")
         old = self.database
-        if old is None or not new.reading_only or not old.writer.status.reason or self._recorder.outbox.has_spool:
+        if old is None or not new.read_only_reason or not old.writer.status.reason or self._recorder.outbox.has_spool:
             return
         waiting = old.writer.status.queued + self._recorder.outbox.waiting
         if waiting:
@@ -213,7 +213,7 @@ class DatabaseKeeper:
             if left:
                 logger.warning("%d trades go to the new database, because the one before did not take them", len(left))
             self._recorder.move(left)
-        if new.reading_only:
+        if new.read_only_reason:
             unsaved = await outbox.save()
             self._forgo(len(unsaved) if outbox.has_spool else before)
         self._use(new)
@@ -227,8 +227,8 @@ class DatabaseKeeper:
 
     def _use(self, database: OpenedDatabase) -> None:
         self.database, self.reason, self.failed = database, "", False
-        self._recorder.attach(database.writer, recording=not database.reading_only)
-        logger.info("database open: %s. %s", database.label, database.reading_only)
+        self._recorder.attach(database.writer, recording=not database.read_only_reason)
+        logger.info("database open: %s. %s", database.label, database.read_only_reason)
 
     async def _wait(self, reason: str, wait_s: float | None) -> None:
         """Return when it is time to try again; ``wait_s`` None: not before the user says so."""

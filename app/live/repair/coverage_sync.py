@@ -37,7 +37,7 @@ class CoverageSync:
     async def load(self, symbols: Collection[str]) -> set[str]:
         """Read what the database holds of these symbols; return those of which that is known now."""
         database = self._database()
-        if database is None or database.reading_only or not symbols:
+        if database is None or database.read_only_reason or not symbols:
             return set()  # what another program records is no gap of ours
         # What leaves the disk while the database is read is there by then, and may be in neither answer.
         spooled = {symbol: self._recorder.outbox.spooled(symbol) for symbol in symbols}
@@ -59,7 +59,7 @@ class CoverageSync:
     async def save(self) -> None:
         """Tell the database what the exchange was found not to have; what it does not take waits for the next time."""
         database = self._database()
-        if database is None or database.reading_only:
+        if database is None or database.read_only_reason:
             return
         try:
             for symbol in self._recorder.symbols:

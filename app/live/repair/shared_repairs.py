@@ -53,7 +53,7 @@ class SharedRepairs:
     async def step(self) -> None:
         """Tell what is fetched here where there is anything missing, or was, and leave to others what they fetch."""
         database, repairer = self._database(), self._repairer
-        if database is None or database.reading_only:
+        if database is None or database.read_only_reason:
             repairer.wanted.leave_to_others(())
             return
         small, whole = repairer.fetching, repairer.wanted.downloads
@@ -61,7 +61,7 @@ class SharedRepairs:
             repairer.wanted.leave_to_others(())
             return
         try:
-            tell = partial(database.store.tell_repairs, small, whole, self._recorder.repair_trades)
+            tell = partial(database.store.announce_repairs, small, whole, self._recorder.repair_trades)
             others = await in_background(tell, "tell-repairs")
         except StoreError as error:
             logger.debug("repairs are not shared: %s", error)

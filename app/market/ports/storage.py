@@ -189,7 +189,7 @@ class CandleStore(Protocol):
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         """Return the ids held of each of these symbols, by name; empty ranges for one that is not known."""
 
-    def tell_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
+    def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         """
         Tell other programs on the database what this one fetches from now on, in place of what it told before: of some
         symbols gaps of up to ``largest`` trades, of others all that is missing. Holds until the store is closed.

@@ -297,7 +297,7 @@ async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_
         await until(lambda: not in_use.writer.status.reason)
         await engine.change_database(lambda: open_database(reading))
         assert engine.database is not None
-        assert engine.database.reading_only
+        assert engine.database.read_only_reason
 
 
 async def test_what_waits_for_a_database_that_is_away_stays_on_disk_while_one_is_only_read_and_goes_to_the_next(

@@ -109,7 +109,7 @@ async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_ba
 
 async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_noted() -> None:
     database, clock = holding(1, 9), HandClock()
-    database.reading_only = "Reading only."
+    database.read_only_reason = "Reading only."
     recorder = recorder_for(clock=clock)
     settled = CoverageSync(recorder, lambda: database, clock)
     assert await settled.load([SYMBOL]) == set()

@@ -88,7 +88,7 @@ def test_a_recording_role_records_months_that_were_never_seen_before(roles: Role
     for part in (trades[:50], trades[30:]):  # twice: the second one's months are there already, or are new
         database = Database.open(roles.recording, tmp_path)
         try:
-            assert database.reading_only == ""
+            assert database.read_only_reason == ""
             assert database.writer.put(part)
             assert database.writer.drain(PATIENCE_S)
             assert database.writer.refused == 0
@@ -152,7 +152,7 @@ def test_a_reading_role_reads_everything_and_writes_nothing(roles: Roles, tmp_pa
     database = Database.open(roles.reading, tmp_path)
     try:
         user = conninfo_to_dict(roles.reading)["user"]
-        assert database.reading_only == (
+        assert database.read_only_reason == (
             f"Reading only: the user “{user}” may only read this database, so trades are not recorded."
         )
         assert stored(database.store) == trades
@@ -186,7 +186,7 @@ def test_a_database_set_to_read_only_is_not_written_to(way: str, roles: Roles, t
         assert not owns_trades(connection)  # so nothing is converted or compressed either
     database = Database.open(url, tmp_path)
     try:
-        assert "the database is set to read-only for the user" in database.reading_only
+        assert "the database is set to read-only for the user" in database.read_only_reason
         assert database.writer.put(some_trades(10))
         assert stored(database.store) == []
     finally:
@@ -234,6 +234,10 @@ def test_what_each_user_may_do_is_known_beforehand(roles: Roles) -> None:
     expected = ((roles.owner, False, True), (roles.recording, False, False), (roles.reading, True, False))
     for url, reads, may_make in expected:
         with connect(url) as connection:
-            access = privileges_of(connection)
-        assert (access.tables_version, bool(access.reading_only), access.may_make_tables) == (newest, reads, may_make)
-        access.check()
+            privileges = privileges_of(connection)
+        assert (privileges.tables_version, bool(privileges.read_only_reason), privileges.may_make_tables) == (
+            newest,
+            reads,
+            may_make,
+        )
+        privileges.check_tables()
