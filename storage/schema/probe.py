@@ -1,4 +1,4 @@
-"""What a server is and holds, and what would be done with it: for a look before it is used. Nothing is changed."""
+"""Looks at a database before it is used: the server, the user's privileges, what is stored. Changes nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _ROUND_TRIPS = 5
 @dataclass(frozen=True, slots=True)
 class Probe:
     """
-    ``latency_ms`` is a round trip's median, ``encrypted`` None where nothing leaves the machine's kernel (a socket),
-    ``size_bytes`` that of the whole database, ``trades`` and ``symbols`` what cryptopipe has stored in it.
+    What was found. ``latency_ms`` is the median of some round trips; ``encrypted`` is None for a Unix socket, which
+    nothing leaves the machine by; ``size_bytes`` is the whole database's; ``trades`` and ``symbols`` count what
+    cryptopipe has stored in it.
     """
 
     server: ServerFacts
@@ -29,7 +30,7 @@ class Probe:
 
 
 def probe(connection: Connection, *, embedded: bool = False) -> Probe:
-    """Look at the database behind a connection. Blocks for a few round trips. Raises StoreError."""
+    """Return what is known of the database. Blocks for a few round trips. Raises StoreError."""
     server, privileges = facts_of(connection, embedded=embedded), privileges_of(connection)
     with translated("look at the database"):
         latency_ms = statistics.median(_round_trip_ms(connection) for _ in range(_ROUND_TRIPS))
