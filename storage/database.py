@@ -88,8 +88,8 @@ class Database:
             asked = _Asked(ask_password)
             with connect(address, ask_password=asked) as connection:
                 address = with_password(address, asked.password) if asked.password else address
-                access = privileges_of(connection)
-                access.check()
+                privileges = privileges_of(connection)
+                privileges.check_tables()
                 migrate(connection)
                 settle(connection)
                 facts = facts_of(connection, embedded=server is not None)
@@ -97,10 +97,10 @@ class Database:
             if server is not None:
                 server.stop()
             raise
-        logger.info("The database is %s. %s", facts.label, access.reading_only)
+        logger.info("The database is %s. %s", facts.label, privileges.read_only_reason)
         to_read = _connector(address, server, "cryptopipe reader")
-        if access.reading_only:
-            return cls(address, facts, NullWriter(), ReadOnlyStore(to_read), server, access.reading_only)
+        if privileges.read_only_reason:
+            return cls(address, facts, NullWriter(), ReadOnlyStore(to_read), server, privileges.read_only_reason)
         writer = BatchWriter(
             _connector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,

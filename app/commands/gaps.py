@@ -37,7 +37,7 @@ from app.runtime.wiring import check_addresses, exchange_rest
 from storage.database import Database
 from storage.integrity.gap_report import StoredGap, read_gaps, recorded_symbols
 from storage.postgres.connection import connect
-from storage.postgres.repair_locks import repairing
+from storage.postgres.repair_locks import exclusive_repair
 from storage.schema.migrate import migrate
 from storage.spool.disk_spool import FILE_NAME
 from storage.spool.inspection import SpoolSummary, read_summary
@@ -114,7 +114,7 @@ async def _fetched(
             wanted = sorted({gap.symbol for gap in before if not gap.absent})
             if options.to_now:
                 wanted = list(names) or recorded_symbols(connection)
-            with repairing(connection, wanted):
+            with exclusive_repair(connection, wanted):
                 fetched, why = await _fetch(settings, database, wanted, stop, begin_ending, to_now=options.to_now)
             return read_gaps(connection, names), fetched, why
     finally:

@@ -48,13 +48,13 @@ def facts_of_probe(found: Probe) -> list[Fact]:
 def verdict(found: Probe) -> tuple[str, str]:
     """Return one sentence that says what using it would mean, and its tone."""
     try:
-        found.access.check()
+        found.privileges.check_tables()
     except StoreError as error:
         return str(error), "warning"
-    if found.access.tables_version > migrations()[-1].number:
+    if found.privileges.tables_version > migrations()[-1].number:
         return "It was written by a newer cryptopipe: upgrade this program to use it.", "warning"
-    if found.access.reading_only:
-        return found.access.reading_only, "warning"
+    if found.privileges.read_only_reason:
+        return found.privileges.read_only_reason, "warning"
     return "It works, and trades can be recorded into it.", "rising"
 
 
@@ -67,7 +67,7 @@ def _holdings(found: Probe) -> str:
 
 
 def _tables(found: Probe) -> str:
-    newest, version = migrations()[-1].number, found.access.tables_version
+    newest, version = migrations()[-1].number, found.privileges.tables_version
     if not version:
         return "none yet; they are made at the first use"
     if version < newest:

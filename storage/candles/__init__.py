@@ -1,1 +1,1 @@
-"""The read path: candles of any interval."""
+"""The read path: candles of any interval, and what else readers ask for."""

@@ -1,11 +1,17 @@
-"""Reads the candles of one symbol and interval in one snapshot."""
+"""
+Reads the candles of one symbol and interval, inside one transaction.
+
+It finds which slots can hold a candle and fetches, for a window of them, what `storage.candles.candle_precedence` needs
+to finish it: the candles with trades, the klines, and of what lies outside only the nearest candle on each side. So a
+page costs the same however long the history is. Time is counted in slots of the interval (`Interval.slot`).
+`storage.candles.store` owns the connection and its snapshot.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import starmap
-from typing import Any
 
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
@@ -13,35 +19,38 @@ from app.market.interval import SECOND_US, Interval
 from storage.candles import klines
 from storage.candles.candle_precedence import merged
 from storage.postgres.connection import Connection
+from storage.postgres.symbol_ids import symbol_id_of
 from storage.rollups import candle_sql
 from storage.rollups.trade_times import nearest_time
 from storage.schema import id_ranges
 from storage.schema.retention_record import trades_kept_from
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800 * SECOND_US  # 1970 to 2100
+_BEFORE_ALL_SLOTS = -(10**15)
+_WINDOW_GROWTH = 4  # few windows across a long stretch that has fewer candles than were asked for
 
 
-_NO_SLOT = -(10**15)
+class CandleReader:
+    """
+    Reads the candles of one symbol and interval.
 
-
-_WINDOW_GROWTH = 4
-
-
-class SymbolReader:
-    """Reads the candles of one symbol and interval inside one transaction."""
+    All calls belong to one transaction: the coverage and the stored klines are read once and kept. Every method may
+    raise psycopg.Error. All times are UTC microseconds.
+    """
 
     def __init__(self, connection: Connection, symbol_id: int, interval: Interval) -> None:
         self._connection = connection
         self._symbol_id = symbol_id
         self._interval = interval
         self._source = candle_sql.sources_for(interval)[0]
-        # Trades before it may be gone, while their ids are still held: without this, what is left between would look
-        # complete. The rollups stay.
+        # Before this time retention may have dropped trades whose ids are still in the coverage: candles made of those
+        # left over would look complete. Candles made of rollups, which stay, have no such limit.
         kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
 
     @classmethod
-    def open(cls, connection: Connection, symbol: str, interval: Interval) -> SymbolReader | None:
+    def open(cls, connection: Connection, symbol: str, interval: Interval) -> CandleReader | None:
+        """Return a reader; None if nothing of the symbol was ever stored."""
         symbol_id = symbol_id_of(connection, symbol)
         return None if symbol_id is None else cls(connection, symbol_id, interval)
 
@@ -59,7 +68,7 @@ class SymbolReader:
         return max(found, default=None)
 
     def lacks_trades(self, start_us: int) -> bool:
-        """Whether candles from then on are made of trades that may be dropped."""
+        """Whether candles from ``start_us`` on are made of trades that retention may have dropped."""
         return self._source.is_trades and start_us < self._floor_us
 
     def traded(self, start_us: int, end_us: int) -> list[Candle]:
@@ -68,11 +77,11 @@ class SymbolReader:
         end_us = self._interval.next_open_us(min(end_us, _ALL_END_US) - 1)
         if start_us >= end_us:
             return []
-        before, after = self._traded_near(start_us, before=True), self._traded_near(end_us, before=False)
+        before, after = self._nearest_candle(start_us, before=True), self._nearest_candle(end_us, before=False)
         return [candle for candle in (before, *self._folded(start_us, end_us), after) if candle is not None]
 
     def newest(self, start_us: int | None, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
-        """Return the candles that open in ``[start_us, end_us)``; with ``limit`` the newest of them."""
+        """Return the candles that open in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them."""
         bounds = self._bounds(start_us, end_us, now_us)
         if bounds is None:
             return []
@@ -87,7 +96,7 @@ class SymbolReader:
             if window and window[0].open_time_us == self._interval.slot_open_us(begin):
                 end = begin - 1
             else:
-                # A hole, where trades are missing, may be of any length: on to what lies before it.
+                # It begins in a stretch of missing trades, which may be of any length: go on at the last candle before.
                 end = self._last_slot_before(begin)
             size *= _WINDOW_GROWTH
         return found[-limit:]
@@ -103,6 +112,7 @@ class SymbolReader:
             part = self._window(slot, end, now_us)
             if part:
                 yield part
+            # An empty part may begin a long stretch of missing trades: go on at the first candle after it.
             slot = end + 1 if part else max(end + 1, self._first_slot_from(end + 1, last))
 
     def _bounds(self, start_us: int | None, end_us: int | None, now_us: int | None) -> tuple[int, int] | None:
@@ -114,25 +124,25 @@ class SymbolReader:
         slot = self._interval.slot
         first, last = slot(earliest), slot(max(latest, now_us or latest))
         if start_us is not None:
-            # A candle belongs to the range by its open time, so one that began before it is out.
+            # A candle belongs to the range by its open time: one that began earlier and reaches into it does not.
             first = max(first, slot(min(max(start_us, _ALL_START_US), _ALL_END_US) - 1) + 1)
         if end_us is not None:
             last = min(last, slot(min(max(end_us, _ALL_START_US), _ALL_END_US) - 1))
         return first, last
 
     def _window(self, first: int, last: int, now_us: int | None) -> list[Candle]:
-        """Return the candles of the slots ``first`` to ``last``, as `merged` has them."""
+        """Return the finished candles of the slots ``first`` to ``last``; see `candle_precedence.merged`."""
         open_us = self._interval.slot_open_us
         start_us, end_us = open_us(first), open_us(last + 1)
-        before = self._traded_near(start_us, before=True)
-        after = self._traded_near(end_us, before=False)
+        before = self._nearest_candle(start_us, before=True)
+        after = self._nearest_candle(end_us, before=False)
         return merged(
             self._interval,
             self._held,
             before=before,
             traded=self._folded(start_us, end_us),
             after=after,
-            # One slot more: a kline just before is newer than a trade long before.
+            # One slot more: a kline just before the window is newer than a trade long before it.
             klines=klines.read(
                 self._connection, self._symbol_id, self._interval, self._kline_intervals, open_us(first - 1), end_us
             ),
@@ -143,19 +153,21 @@ class SymbolReader:
         )
 
     def _folded(self, start_us: int, end_us: int) -> list[Candle]:
+        """Return the candles with a trade that open in ``[start_us, end_us)``; both are open times."""
         start_us = max(start_us, self._floor_us)
         if start_us >= end_us:
             return []
         rows = self._connection.execute(
             candle_sql.fold(self._interval),
-            self._parameters(start_us=start_us, end_us=end_us),
+            {"symbol_id": self._symbol_id, "start_us": start_us, "end_us": end_us},
+            # See `storage.rollups.trade_times`: a prepared query of trades is planned over all partitions.
             prepare=False if self._source.is_trades else None,
         )
         return list(starmap(Candle, rows.fetchall()))
 
-    def _traded_near(self, at_us: int, *, before: bool) -> Candle | None:
-        """Return the candle with trades that is nearest to ``at_us``, a candle's open time."""
-        traded_us = self._nearest_traded(at_us, before=before)
+    def _nearest_candle(self, at_us: int, *, before: bool) -> Candle | None:
+        """Return the candle with a trade that is nearest to ``at_us``, a candle's open time."""
+        traded_us = self._nearest_trade(at_us, before=before)
         if traded_us is None:
             return None
         open_us = self._interval.open_time_us(traded_us)
@@ -163,15 +175,16 @@ class SymbolReader:
 
     def _last_slot_before(self, slot: int) -> int:
         at_us = self._nearest(self._interval.slot_open_us(slot), before=True)
-        return _NO_SLOT if at_us is None else self._interval.slot(at_us)
+        return _BEFORE_ALL_SLOTS if at_us is None else self._interval.slot(at_us)
 
-    def _first_slot_from(self, slot: int, otherwise: int) -> int:
+    def _first_slot_from(self, slot: int, last: int) -> int:
+        """Return the first slot from ``slot`` on that may hold a candle; the one after ``last`` if there is none."""
         at_us = self._nearest(self._interval.slot_open_us(slot), before=False)
-        return otherwise + 1 if at_us is None else self._interval.slot(at_us)
+        return last + 1 if at_us is None else self._interval.slot(at_us)
 
     def _nearest(self, at_us: int, *, before: bool) -> int | None:
-        """Return the time of the nearest trade or kline, to the precision of its source."""
-        traded_us = self._nearest_traded(at_us, before=before)
+        """Return the time of the nearest trade or kline before ``at_us``, or from it on; as exact as its source is."""
+        traded_us = self._nearest_trade(at_us, before=before)
         times = [] if traded_us is None else [traded_us]
         times += klines.nearest(self._connection, self._symbol_id, self._kline_intervals, at_us, before=before)
         if not times:
@@ -179,15 +192,8 @@ class SymbolReader:
         nearest: int = max(times) if before else min(times)
         return nearest
 
-    def _nearest_traded(self, at_us: int, *, before: bool) -> int | None:
+    def _nearest_trade(self, at_us: int, *, before: bool) -> int | None:
+        """Return the time of the nearest trade, or of the rollup candle that holds it."""
         return nearest_time(
             self._connection, self._source, self._symbol_id, at_us, before=before, floor_us=self._floor_us
         )
-
-    def _parameters(self, **times: int) -> dict[str, Any]:
-        return {"symbol_id": self._symbol_id, **times}
-
-
-def symbol_id_of(connection: Connection, symbol: str) -> int | None:
-    row = connection.execute("SELECT id FROM symbols WHERE name = %s", (symbol,)).fetchone()
-    return None if row is None else row[0]

@@ -1,8 +1,10 @@
 """
-Klines of the exchange in the table `klines`: stored by their own interval, read as any that they add up to.
+The exchange's klines: stored by their own interval, read as candles of any interval that they add up to.
 
-`kline_ranges` says of which times they are known. Where a kline is missing there, the exchange has none: an outage, or
-the time before the symbol was listed.
+The table `klines` holds them; `kline_ranges` holds the times for which the exchange has been asked. Where a kline is
+missing in such a range, the exchange has none: an outage, or the time before the symbol was listed.
+
+Every function takes a connection and may raise psycopg.Error. Times are UTC microseconds.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.units import format_e8, format_e16
 from storage.postgres.connection import Connection
+from storage.postgres.symbol_ids import add_symbols
 from storage.rollups import candle_sql
 
 _SAVE = """
@@ -46,7 +49,8 @@ _READ = sql.SQL(
     """
 ).format(open_us=candle_sql.microseconds("open_time"))
 
-# Not EXISTS, and in an order: else the server may look at every kline there is, 0.4 s for three years of minutes.
+# A subquery with an order and a limit rather than EXISTS: for that the server may read every kline there is, 0.4 s for
+# three years of minutes.
 _STORED = """
     SELECT seconds, months FROM unnest(%s::integer[], %s::integer[]) AS wanted (seconds, months)
     WHERE (SELECT true FROM klines k WHERE k.symbol_id = %s AND k.seconds = wanted.seconds
@@ -54,7 +58,7 @@ _STORED = """
 """
 
 EVERY_INTERVAL = Interval(0)
-"""What stands in `kline_ranges` for all intervals at once."""
+"""Stands in `kline_ranges` for all intervals at once: a symbol's listing concerns each of them."""
 
 _FETCHED = sql.SQL(
     """
@@ -63,7 +67,8 @@ _FETCHED = sql.SQL(
     """
 ).format(first_us=candle_sql.microseconds("first_time"), end_us=candle_sql.microseconds("end_time"))
 
-_JOIN_RANGES = sql.SQL(
+# The ranges that overlap or touch the new one become part of it.
+_TAKE_TOUCHING_RANGES = sql.SQL(
     """
     DELETE FROM kline_ranges USING symbols
     WHERE symbols.id = symbol_id AND name = %s AND seconds = %s AND months = %s
@@ -91,14 +96,14 @@ def save(
     fetched: tuple[int, int] | None = None,
 ) -> None:
     """
-    Store closed klines, the latest word of the exchange over an earlier one.
+    Store closed klines; one that is stored already is replaced, because the exchange may correct a kline later.
 
-    ``fetched``: these are all there are from then until before then (UTC microseconds). Raises psycopg.Error.
+    ``fetched``: if given, these are all the klines that the exchange has from the first time until before the second.
     """
     latest = {candle.open_time_us: candle for candle in candles}
     rows = [_row(candle) for candle in latest.values()]
     with connection.transaction():
-        connection.execute("INSERT INTO symbols (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (symbol,))
+        add_symbols(connection, [symbol])
         if rows:
             columns = [list(column) for column in zip(*rows, strict=True)]
             connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns))
@@ -106,20 +111,13 @@ def save(
             _save_range(connection, symbol, interval, *fetched)
 
 
-def fetched(connection: Connection, symbol_id: int | None, interval: Interval) -> IdRanges:
-    """Return the microseconds of which the klines of exactly this interval are known."""
+def fetched_ranges(connection: Connection, symbol_id: int | None, interval: Interval) -> IdRanges:
+    """Return the microseconds for which the exchange has been asked for klines of exactly this interval."""
     return IdRanges(connection.execute(_FETCHED, (symbol_id, interval.seconds, interval.months)))
 
 
-def _save_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
-    lengths = (interval.seconds, interval.months)
-    touching = connection.execute(_JOIN_RANGES, (symbol, *lengths, end_us, start_us)).fetchall()
-    first_us, after_us = (list(times) for times in zip(*touching, (start_us, end_us), strict=True))
-    connection.execute(_SAVE_RANGE, (*lengths, min(first_us), max(after_us), symbol))
-
-
 def stored_intervals(connection: Connection, symbol_id: int, interval: Interval) -> list[Interval]:
-    """Return the stored klines' intervals that add up to candles of ``interval``, longest first."""
+    """Return the intervals of stored klines that add up to candles of ``interval``, longest first."""
     fitting = {interval, *(offered for offered in EXCHANGE_INTERVALS if offered.tiles(interval))}
     seconds, months = zip(*((fit.seconds, fit.months) for fit in fitting), strict=True)
     rows = connection.execute(_STORED, (list(seconds), list(months), symbol_id))
@@ -130,17 +128,21 @@ def read(
     connection: Connection, symbol_id: int, interval: Interval, stored: Sequence[Interval], start_us: int, end_us: int
 ) -> dict[int, Candle]:
     """
-    Return the candles of ``interval`` in ``[start_us, end_us)`` that stored klines give in full, by open time.
+    Return the candles of ``interval`` in ``[start_us, end_us)`` that stored klines make up in full, by open time.
 
-    Where the exchange is known to have no kline, none is missing.
+    A kline that the exchange is known not to have is not missing.
 
-    ``stored``: as `stored_intervals` returns them; a longer one's word goes before that of a shorter.
+    ``stored``: as `stored_intervals` returns them. Where several make up a candle, the longest of them counts,
+    because it is nearest to the exchange's own candle.
     """
     found: dict[int, Candle] = {}
     for part in stored:
         rows = connection.execute(_READ, (symbol_id, part.seconds, part.months, start_us, end_us))
         parts = [Candle(*row)._replace(source=CandleSource.KLINE) for row in rows]
-        whole = parts if part == interval else _combined(parts, part, interval, fetched(connection, symbol_id, part))
+        if part == interval:
+            whole = parts
+        else:
+            whole = _combined(parts, part, interval, fetched_ranges(connection, symbol_id, part))
         found = {candle.open_time_us: candle for candle in whole} | found
     return found
 
@@ -148,7 +150,10 @@ def read(
 def nearest(
     connection: Connection, symbol_id: int, stored: Sequence[Interval], at_us: int, *, before: bool
 ) -> list[int]:
-    """Return, for each interval, when the last kline before, or the first from, ``at_us`` on opens, if there is one."""
+    """
+    Return the open time of the last kline before ``at_us``, or of the first from then on, for each interval that has
+    one.
+    """
     query = sql.SQL(
         """
         SELECT {us} FROM klines WHERE symbol_id = %s AND seconds = %s AND months = %s
@@ -164,8 +169,16 @@ def nearest(
     return [row[0] for row in rows if row is not None]
 
 
-def _combined(parts: Sequence[Candle], part: Interval, whole: Interval, known: IdRanges) -> list[Candle]:
-    """Return the candles of ``whole`` of which every part that the exchange has is there."""
+def _save_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
+    """Record the range, joined with those that it touches; inside the caller's transaction."""
+    lengths = (interval.seconds, interval.months)
+    touching = connection.execute(_TAKE_TOUCHING_RANGES, (symbol, *lengths, end_us, start_us)).fetchall()
+    first_us, after_us = (list(times) for times in zip(*touching, (start_us, end_us), strict=True))
+    connection.execute(_SAVE_RANGE, (*lengths, min(first_us), max(after_us), symbol))
+
+
+def _combined(parts: Sequence[Candle], part: Interval, whole: Interval, fetched: IdRanges) -> list[Candle]:
+    """Return the candles of ``whole`` for which every kline of ``part`` is there that the exchange has."""
     groups: dict[int, list[Candle]] = {}
     for candle in parts:
         groups.setdefault(whole.open_time_us(candle.open_time_us), []).append(candle)
@@ -173,7 +186,7 @@ def _combined(parts: Sequence[Candle], part: Interval, whole: Interval, known: I
         combine(open_us, group)
         for open_us, group in groups.items()
         if len(group) == part.slot(whole.next_open_us(open_us) - 1) - part.slot(open_us) + 1
-        or not known.missing(open_us, whole.next_open_us(open_us) - 1)
+        or not fetched.missing(open_us, whole.next_open_us(open_us) - 1)
     ]
 
 

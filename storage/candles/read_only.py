@@ -1,4 +1,9 @@
-"""Stand-ins for what writes, where a database may only be read: they take everything and keep nothing."""
+"""
+Stand-ins for a database that may only be read: they accept what is to be written and discard it.
+
+So whoever records needs no second way of working: nothing waits, nothing fails. `Database.read_only_reason` says that
+nothing is recorded.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from storage.candles.store import PostgresStore
 
 
 class ReadOnlyStore(PostgresStore):
-    """A `PostgresStore` that passes over what is to be kept."""
+    """A `PostgresStore` that discards what is to be saved."""
 
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
@@ -31,34 +36,34 @@ class ReadOnlyStore(PostgresStore):
 
 
 class NullWriter:
-    """A `TradeWriter` that takes everything and keeps nothing, so that no trade waits for ever."""
+    """A `TradeWriter` that discards every trade, so that none waits."""
 
     status = WriterStatus()
     refused = 0
 
     def on_stored(self, listener: StoredListener) -> None:
-        """Nothing is ever stored."""
+        """Do nothing: no trade is ever stored."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
-        """Take the trades and forget them."""
+        """Discard the trades; True, as if they were queued."""
         return True
 
     async def wait_for_room(self, timeout_s: float) -> bool:
-        """There is room."""
+        """Return True: there always is room."""
         return True
 
     async def flush(self, timeout_s: float) -> bool:
-        """There is nothing to commit."""
+        """Return True: there is nothing to commit."""
         return True
 
     def drain(self, timeout_s: float) -> bool:
-        """There is nothing to commit."""
+        """Return True: there is nothing to commit."""
         return True
 
     def unwritten(self) -> list[Trade]:
-        """Return nothing: what was put was not to be written."""
+        """Return nothing: discarded trades do not count as unwritten, or another database would be given them."""
         return []
 
     def close(self, timeout_s: float) -> bool:
-        """There is nothing to end."""
+        """Return True: there is no thread to end."""
         return True

@@ -1,10 +1,9 @@
 """
-Reading what is stored: candles of any interval, trades, coverage, symbols.
+The store that readers use: candles of any interval, trades, coverage, symbols, and the little they save.
 
-A reader gets, for each candle, the one built from trades where that is complete, else the exchange's kline, else the
-incomplete one, marked. All of one answer is read in one snapshot, so that candles and the ids held belong together. The
-rules live in `app.market.builder` and `storage.candles.candle_precedence`; this module fetches what they need: the
-candles asked for, and of what lies before and after only the nearest.
+Each call borrows a connection from the pool. Candles and the coverage that judges them are read in one snapshot, so
+that they belong together. `storage.candles.candle_reader` reads the candles, `storage.candles.klines` and
+`storage.schema.id_ranges` know their tables; the trades themselves are written by `storage.trades`.
 """
 
 from __future__ import annotations
@@ -20,15 +19,16 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.candles import klines
-from storage.candles.candle_reader import SymbolReader, symbol_id_of
+from storage.candles.candle_reader import CandleReader
 from storage.postgres.connection import Connection
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
+from storage.postgres.symbol_ids import symbol_id_of
 from storage.rollups import candle_sql
 from storage.rollups.trade_times import hours_of
 from storage.schema import id_ranges
 
-_ALWAYS_KEPT = Interval.parse("5s")  # from the finest rollup, which outlives its trades
+_FINEST_ROLLUP = Interval.parse("5s")  # retention drops trades and keeps the rollups
 
 _TRADES = sql.SQL(
     """
@@ -41,6 +41,7 @@ _TRADES = sql.SQL(
     """
 ).format(time_us=candle_sql.microseconds("time"))
 
+# Unchanged symbols are left alone: the exchange has thousands, and each update writes a new version of the row.
 _SAVE_SYMBOLS = """
     INSERT INTO symbols AS known (name, base, quote, tick_size, step_size, status)
     SELECT name, base, quote, tick / 100000000.0, step / 100000000.0, status
@@ -63,20 +64,20 @@ class PostgresStore:
     """
     A `app.market.ports.database.MarketStore`. Any number of threads may use it; each call borrows a connection.
 
-    ``connect`` makes a connection and may raise StoreError.
+    ``connect`` makes a connection and may raise StoreError; the thread that needs one calls it.
     """
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
-        def connect_to_read() -> Connection:
+        def connect_reader() -> Connection:
             connection = connect()
-            candle_sql.read_whole_numbers(connection)
+            candle_sql.load_numerics_as_int(connection)
             return connection
 
-        self._pool = ConnectionPool(connect_to_read)
+        self._pool = ConnectionPool(connect_reader)
         self._notice = RepairNotice(self._pool.borrowed)
 
     def close(self, timeout_s: float = 0.0) -> None:
-        """Close the connections; those in use when they come back, or after ``timeout_s`` whatever they wait for."""
+        """Close idle connections now, those in use as they are given back; hang up on the rest after ``timeout_s``."""
         self._notice.close()
         self._pool.close(timeout_s)
 
@@ -93,8 +94,8 @@ class PostgresStore:
         """See `app.market.ports.storage.CandleReader`."""
         if limit is not None and limit <= 0:
             return []
-        with self._reading("read candles") as connection:
-            reader = SymbolReader.open(connection, symbol, interval)
+        with self._snapshot("read candles") as connection:
+            reader = CandleReader.open(connection, symbol, interval)
             if reader is None:
                 return []
             return reader.newest(start_us, end_us, limit, now_us)
@@ -110,22 +111,23 @@ class PostgresStore:
         batch: int = 5_000,
     ) -> Iterator[list[Candle]]:
         """
-        Yield the candles that `candles` returns for the same arguments in parts of at most ``batch``, oldest first.
+        Yield the candles that `candles` returns for the same arguments, in parts of at most ``batch``, oldest first.
 
-        Memory is bounded by the part. All parts come from one snapshot: trades stored meanwhile are not in it. Close
-        the iterator, or read it to its end.
+        Memory is bounded by the part. All parts come from one snapshot: trades stored meanwhile are not in it. The
+        iterator holds a connection: close it, or read it to its end.
         """
-        with self._reading("read candles") as connection:
-            reader = SymbolReader.open(connection, symbol, interval)
+        with self._snapshot("read candles") as connection:
+            reader = CandleReader.open(connection, symbol, interval)
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """See `app.market.ports.storage.CandleReader`."""
-        with self._reading("read candles") as connection:
-            reader = SymbolReader.open(connection, symbol, interval)
+        with self._snapshot("read candles") as connection:
+            reader = CandleReader.open(connection, symbol, interval)
             if reader is not None and reader.lacks_trades(start_us):
-                reader = SymbolReader.open(connection, symbol, _ALWAYS_KEPT)
+                # Coarser than asked for, but it says where the dropped trades were.
+                reader = CandleReader.open(connection, symbol, _FINEST_ROLLUP)
             return [] if reader is None else reader.traded(start_us, end_us)
 
     def save_klines(
@@ -139,8 +141,8 @@ class PostgresStore:
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
         """See `app.market.ports.storage.KlineStore`."""
-        with self._pool.borrowed("read which klines are known") as connection:
-            return klines.fetched(connection, symbol_id_of(connection, symbol), interval)
+        with self._pool.borrowed("read which klines were fetched") as connection:
+            return klines.fetched_ranges(connection, symbol_id_of(connection, symbol), interval)
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """See `app.market.ports.storage.KlineStore`."""
@@ -149,13 +151,13 @@ class PostgresStore:
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """See `app.market.ports.storage.TradeReader`."""
-        with self._reading("read trades") as connection:
+        with self._snapshot("read trades") as connection:
             symbol_id = symbol_id_of(connection, symbol)
             hours = hours_of(connection, symbol_id, first_trade_id, last_trade_id)
             if hours is None:
                 return []
-            wanted = (symbol_id, first_trade_id, last_trade_id, *hours)
-            return [Trade(symbol, *row) for row in connection.execute(_TRADES, wanted, prepare=False)]
+            values = (symbol_id, first_trade_id, last_trade_id, *hours)
+            return [Trade(symbol, *row) for row in connection.execute(_TRADES, values, prepare=False)]
 
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
         """See `app.market.ports.storage.TradeReader`."""
@@ -170,7 +172,7 @@ class PostgresStore:
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """See `app.market.ports.storage.CoverageStore`."""
         if absent:
-            with self._pool.borrowed("note absent trades") as connection:
+            with self._pool.borrowed("record absent trades") as connection:
                 id_ranges.record_absent(connection, symbol, absent)
 
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
@@ -185,7 +187,7 @@ class PostgresStore:
 
     def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         """See `app.market.ports.storage.RepairAnnouncements`."""
-        return self._notice.tell(small, whole, largest)
+        return self._notice.announce(small, whole, largest)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.storage.SymbolStore`."""
@@ -201,8 +203,8 @@ class PostgresStore:
             return [Symbol(*row) for row in connection.execute(_SYMBOLS)]
 
     @contextlib.contextmanager
-    def _reading(self, doing: str) -> Iterator[Connection]:
-        """Borrow a connection inside a transaction that sees one snapshot."""
+    def _snapshot(self, doing: str) -> Iterator[Connection]:
+        """Borrow a connection, inside a transaction whose statements all see one snapshot."""
         with self._pool.borrowed(doing) as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection

@@ -1,1 +1,1 @@
-"""Files in and out."""
+"""Files that leave the program or come into it."""

@@ -1,8 +1,9 @@
 """
-Candles to a file.
+Writes candles to a CSV file.
 
-A reader thread takes candles from the store a batch at a time and writes them to a temporary file beside the target;
-only a finished file gets the target's name, so a cancelled or failed export leaves nothing behind.
+`write_csv` takes candles batch by batch, so that memory stays bounded, and writes a temporary file beside the target.
+It gets the target's name only when it is finished and on disk: a cancelled or failed export leaves nothing behind, and
+an existing file as it was. Where candles come from, and in which thread this runs, is the caller's.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ COLUMNS = (
 
 
 class ExportCancelled(Exception):
-    """Raised by `write_csv` after `Cancel` was set; no file is left."""
+    """Raised by `write_csv` after its ``cancelled`` was set; no file is left."""
 
 
 def candle_row(candle: Candle) -> tuple[str, ...]:
-    """Return the candle as the fields of `COLUMNS`: ISO 8601 UTC, decimals to the digit, empty where there is no id."""
+    """Return the fields of `COLUMNS`: the time in ISO 8601 UTC, exact decimals, no ids for a candle without trades."""
     return (
         format_time(candle.open_time_us),
         format_e8(candle.open_e8),
@@ -58,7 +59,7 @@ def candle_row(candle: Candle) -> tuple[str, ...]:
 
 
 def format_time(time_us: int) -> str:
-    """Return UTC microseconds as ISO 8601 with a Z; a fraction only where there is one."""
+    """Return UTC microseconds as ISO 8601 with a Z, and with a fraction only if there is one."""
     seconds, micros = divmod(time_us, 1_000_000)
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{micros:06d}Z" if micros else f"{text}Z"
@@ -66,14 +67,14 @@ def format_time(time_us: int) -> str:
 
 def check_target(path: Path) -> None:
     """
-    Refuse a file that could not be written.
+    Check that a CSV file of that path can be written, before anything is read for it.
 
     Raises:
-        UsageError: If the kind of file is not offered, the folder does not exist, or the path is a folder.
+        UsageError: If the name does not end in .csv, the folder does not exist, or the path is a folder.
     """
     if path.suffix.lower() != ".csv":
         raise UsageError(f"“{path.name}” is not a CSV file name: let it end in .csv.")
-    # os.path, because Path.is_dir raises where a name is too long.
+    # os.path.isdir, because Path.is_dir raises an error for a name that is too long.
     if not os.path.isdir(path.parent):
         raise UsageError(f"The folder {path.parent} does not exist: make it first, or choose another.")
     if os.path.isdir(path):
@@ -88,10 +89,10 @@ def write_csv(
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """
-    Write the candles to ``path`` and return how many they were. Blocks: call it from a worker thread.
+    Write the candles to ``path`` and return how many there were. Blocks: call it from a worker thread.
 
-    ``progress`` is called in that thread after each batch with the candles written so far and the open time of the
-    last (UTC microseconds). An existing file is replaced in one step at the end.
+    ``progress`` is called in that thread after each batch, with the number of candles written so far and the open time
+    of the last one (UTC microseconds). An existing file is replaced in one step at the end.
 
     Raises:
         ExportCancelled: If ``cancelled`` was set.
@@ -116,6 +117,7 @@ def write_csv(
                 if cancelled is not None and cancelled.is_set():
                     break
             file.flush()
+            # Before the rename, or a power failure could leave an empty file under the target's name.
             os.fsync(file.fileno())
         if cancelled is not None and cancelled.is_set():
             raise ExportCancelled
@@ -129,10 +131,12 @@ def write_csv(
 
 def parse_time(text: str) -> int:
     """
-    Return a date or a date and time as UTC microseconds: ``2024-08-08``, ``2024-08-08T23:55``, with or without Z.
+    Return a date, or a date and time, as UTC microseconds: ``2024-08-08``, ``2024-08-08T23:55``.
+
+    A text without an offset (``Z``, ``+02:00``) is in UTC.
 
     Raises:
-        UsageError: If it is neither.
+        UsageError: If the text is neither.
     """
     try:
         moment = datetime.fromisoformat(text.strip())

@@ -24,13 +24,12 @@ from app.market.coverage import IdRanges
 from app.market.errors import StoreError
 from storage.integrity.differences import MENDABLE, Damage, DifferenceKind, DifferenceReport, TimeWindow
 from storage.integrity.verify import IMPOSSIBLE_KLINE, Progress, dropped_before_us, parameters, verify
-from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS, alone_or_not
+from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS, try_database_lock
 from storage.postgres.connection import Connection, translated
 from storage.rollups import recount_sql
 from storage.rollups.levels import LEVELS
 from storage.schema import id_ranges
 from storage.schema.editions import is_being_converted, is_hypertable
-from storage.schema.id_ranges import without
 from storage.schema.retention_record import trades_kept_from
 
 _ATTEMPTS = 4
@@ -139,9 +138,7 @@ class _Mending:
             self._say(f"{damage.name}: correcting absent trades")
             with self._step():
                 before = id_ranges.read(self._connection, id_ranges.ABSENT, damage.symbol_id)
-                id_ranges.write(
-                    self._connection, id_ranges.ABSENT, damage.symbol_id, before, without(before, damage.absent)
-                )
+                id_ranges.write(self._connection, id_ranges.ABSENT, damage.symbol_id, before, before - damage.absent)
         if damage.klines:
             given = {"symbol_id": damage.symbol_id}
             with self._step():
@@ -189,7 +186,7 @@ class _Mending:
                 "SELECT first_trade_id, last_trade_id FROM coverage WHERE symbol_id = %s ORDER BY 1", (symbol_id,)
             ).fetchall()
             before = set(rows)
-            after = set(without(IdRanges([*rows, *self._damage.uncovered]), self._damage.missing))
+            after = set(IdRanges([*rows, *self._damage.uncovered]) - self._damage.missing)
             self._connection.execute(
                 "DELETE FROM coverage WHERE symbol_id = %s AND first_trade_id = ANY(%s)",
                 (symbol_id, [first for first, _ in before - after]),
@@ -210,8 +207,8 @@ def _name(name: str) -> str:
 @contextlib.contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
     """Keep out retention, conversion and other rebuilds. Raises StoreError where there is one."""
-    with alone_or_not(connection) as alone:
-        if not alone:
+    with try_database_lock(connection) as is_locked:
+        if not is_locked:
             raise StoreError(
                 "Another program is rebuilding, converting or clearing up this database: wait until it is done."
             )

@@ -29,7 +29,7 @@ from storage.postgres.connection import Connection, translated
 from storage.rollups import recount_sql
 from storage.rollups.levels import LEVELS
 from storage.schema import id_ranges
-from storage.schema.id_ranges import overlaps, without
+from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.retention_record import trades_kept_from
 
 Progress = Callable[[str], None]
@@ -164,7 +164,7 @@ class _SymbolCheck:
         """Return whether anything of the symbol is held, or should be: the exchange has many that nobody records."""
         name, symbol_id = self._damage.name, self._damage.symbol_id
         said_before, absent_before = self._ranges()
-        said_before = without(said_before, absent_before)
+        said_before = said_before - absent_before
         looked_at, expected = 0, said_before.count()
         progress(f"{name}: looking at {expected:,} trades")
         for window in _windows(*self._ends(), self._kept_from_us):
@@ -237,16 +237,16 @@ class _SymbolCheck:
             self._dropped_ids.add_range(first, last)
 
     def _compare_ids(self, said_before: IdRanges, said_after: IdRanges) -> None:
-        stored, twice = overlaps(self._runs)
-        missing = without(said_before, stored)
+        stored, twice = union_and_overlaps(self._runs)
+        missing = said_before - stored
         if self._kept_from_us is not None:
-            lost = without(missing, self._dropped_ids)
+            lost = missing - self._dropped_ids
             dropped, missing = missing.count() - lost.count(), lost
             if dropped != self._dropped_trades:
                 what = f"the ranges say that {dropped:,} trades were dropped, their candles {self._dropped_trades:,}"
                 self._add(DifferenceKind.UNCOUNTED, abs(dropped - self._dropped_trades), what)
         self._damage.missing = missing
-        self._damage.uncovered = without(stored, said_after)
+        self._damage.uncovered = stored - said_after
         self._damage.twice = twice
         self._add_ids(DifferenceKind.MISSING, self._damage.missing, "held by the ranges, but not among the trades")
         self._add_ids(DifferenceKind.UNCOVERED, self._damage.uncovered, "among the trades, but not held by the ranges")
@@ -265,13 +265,11 @@ class _SymbolCheck:
             self._report.add(difference, of=0 if number else twice.count())
 
     def _check_absent(self, said: IdRanges, absent: IdRanges) -> None:
-        stored, _ = overlaps(self._runs)
-        uncovered = without(absent, said)
-        existing = without(absent, without(absent, stored))
+        stored, _ = union_and_overlaps(self._runs)
+        uncovered = absent - said
+        existing = absent & stored
         self._add_ids(DifferenceKind.ABSENT, existing, "said to exist nowhere, but among the trades")
-        self._add_ids(
-            DifferenceKind.ABSENT, without(uncovered, existing), "said to exist nowhere, but not held by the ranges"
-        )
+        self._add_ids(DifferenceKind.ABSENT, uncovered - existing, "said to exist nowhere, but not held by the ranges")
         self._damage.absent = IdRanges(sorted([*existing, *uncovered]))
 
     def _check_ranges(self) -> None:

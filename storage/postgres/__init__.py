@@ -1,1 +1,1 @@
-"""Talks to PostgreSQL: connections, pool, locks, COPY."""
+"""Talking to PostgreSQL: sessions, errors, URLs, the pool, advisory locks, and rows in its formats."""

@@ -1,8 +1,9 @@
 """
-What changes a database as a whole does it alone and takes the time it needs.
+The advisory locks by which programs on one database keep out of each other's way.
 
-Migrations, the switch to another edition, conversion and retention each hold one lock, so that programs which start
-together do such work once, and never two kinds of it at a time.
+Whoever changes a symbol's trades, coverage or rollups holds the symbol's lock until its transaction ends. Whatever
+changes the database as a whole (migrations, the edition set-up, conversion, retention) holds the database lock, so that
+programs which start together do such work once, and never two kinds of it at a time.
 """
 
 from __future__ import annotations
@@ -15,28 +16,32 @@ import psycopg
 from storage.postgres.connection import Connection
 
 SYMBOL_LOCKS = 0x63_72_79_70
-"""The first half of our lock numbers. The second is a symbol's id, or 0: the lock of the partitions."""
+"""The first half of a symbol lock's number; the second is the symbol's id, or 0 for the lock of the partitions."""
 
 LOCK_SYMBOLS = (
     "SELECT pg_advisory_xact_lock(%s, id) FROM (SELECT id FROM unnest(%s::int[]) AS id ORDER BY id) AS symbol"
 )
 """
-Parameters: SYMBOL_LOCKS and symbol ids. Whoever changes a symbol's trades, coverage or rollups holds its lock.
+Takes the locks of some symbols until the transaction ends. Parameters: SYMBOL_LOCKS and the symbol ids.
 
-Taken by rising id, so that nobody waits for another in a circle.
+They are taken by rising id, so that two writers never wait for each other in a circle.
 """
 
-
-# Any number will do, as long as all agree; the second is for the schema, because a database may hold several of ours.
-_LOCK = "1668446577, hashtext(coalesce(current_schema(), ''))"
-_NOTICE_CLIENT_GONE = "2s"
+# Any number will do, as long as all programs agree. The second half is the schema's, because one database may hold
+# several sets of our tables.
+_DATABASE_LOCK = "1668446577, hashtext(coalesce(current_schema(), ''))"
+_CLIENT_CHECK_INTERVAL = "2s"
 
 
 @contextlib.contextmanager
-def alone(connection: Connection) -> Iterator[None]:
-    """Hold the lock inside the block, after waiting for whoever holds it. Session-wide: a block has transactions."""
+def database_lock(connection: Connection) -> Iterator[None]:
+    """
+    Hold the database lock inside the block, after waiting for whoever holds it; without a time limit on statements.
+
+    The lock is the session's, not a transaction's: the block may commit several transactions.
+    """
     with without_time_limit(connection):
-        connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
+        connection.execute(f"SELECT pg_advisory_lock({_DATABASE_LOCK})")
         try:
             yield
         finally:
@@ -44,10 +49,10 @@ def alone(connection: Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone_or_not(connection: Connection) -> Iterator[bool]:
-    """Hold the lock inside the block and yield True, or yield False where another holds it."""
+def try_database_lock(connection: Connection) -> Iterator[bool]:
+    """Like `database_lock`, but yield False at once if another session holds the lock; True if the block has it."""
     with without_time_limit(connection):
-        taken = connection.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone() == (True,)
+        taken = connection.execute(f"SELECT pg_try_advisory_lock({_DATABASE_LOCK})").fetchone() == (True,)
         try:
             yield taken
         finally:
@@ -58,9 +63,10 @@ def alone_or_not(connection: Connection) -> Iterator[bool]:
 @contextlib.contextmanager
 def without_time_limit(connection: Connection) -> Iterator[None]:
     """
-    Let statements inside the block take as long as they take; the session's limit holds again afterwards.
+    Suspend the session's limit on a statement's time inside the block.
 
-    The server looks meanwhile whether the client is still there: what a killed one began is undone at once.
+    The server meanwhile checks every two seconds that the client still exists: what a killed program began is rolled
+    back at once, rather than going on for hours and holding its locks.
     """
     row = connection.execute(
         "SELECT current_setting('statement_timeout'), current_setting('client_connection_check_interval')"
@@ -68,9 +74,9 @@ def without_time_limit(connection: Connection) -> Iterator[None]:
     assert row is not None
     limit, check_interval = row
     _set(connection, "statement_timeout", "0")
-    # Not every system lets the server look.
+    # A server on a system without the necessary poll events refuses any value but 0.
     with contextlib.suppress(psycopg.errors.InvalidParameterValue):
-        _set(connection, "client_connection_check_interval", _NOTICE_CLIENT_GONE)
+        _set(connection, "client_connection_check_interval", _CLIENT_CHECK_INTERVAL)
     try:
         yield
     finally:
@@ -85,4 +91,4 @@ def _set(connection: Connection, setting: str, value: str) -> None:
 
 def _unlock(connection: Connection) -> None:
     if not connection.closed:
-        connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+        connection.execute(f"SELECT pg_advisory_unlock({_DATABASE_LOCK})")

@@ -1,16 +1,16 @@
 """
-Trades as columns, and columns as what PostgreSQL takes: binary COPY rows and rollup rows.
+Trades as columns, and from those the binary COPY rows and the rollup rows that PostgreSQL stores.
 
 Pure: numpy in, bytes and rows out. Binary COPY packed here is 1.4 times as fast as psql's ``\\copy`` of the same rows,
 and a batch holds the interpreter lock for a few milliseconds at most. Sums are exact: an amount is split into 32-bit
-halves whose products and sums fit 64 bits, and only the group totals become Python integers.
+halves whose products and sums fit 64 bits, and only the totals of groups become Python integers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -23,13 +23,11 @@ Ints = NDArray[np.int64]
 
 _DAY_US = 86_400_000_000
 _PG_EPOCH_US = 946_684_800_000_000  # PostgreSQL counts timestamps from 2000-01-01
-_EARLIEST_US, _LATEST_US = 1_230_768_000_000_000, 4_102_444_800_000_000  # 2009, before any exchange, to 2100
-_LONGEST_NAME = 100  # the exchange's longest has some twenty characters; an index holds some thousand
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
 
-# A NUMERIC(20,8) as five base-10000 digits, three of them before the point: enough for any 64-bit amount. PostgreSQL
-# accepts leading zeros and strips them.
+# The binary format of a NUMERIC(20,8): five base-10000 digits, three of them before the point, which is enough for any
+# 64-bit amount. PostgreSQL accepts leading zeros and strips them, so that all rows can have the same size.
 _NUMERIC = [("size", ">i4"), ("ndigits", ">i2"), ("weight", ">i2"), ("sign", ">i2"), ("scale", ">i2"), ("d", ">i2", 5)]
 _ROW = np.dtype(
     [
@@ -55,7 +53,11 @@ _FIRST_ID, _LAST_ID = attrgetter("first_trade_id"), attrgetter("last_trade_id")
 
 @dataclass(frozen=True, slots=True)
 class TradeColumns:
-    """Trades by rising symbol id and trade id, each trade once; amounts in 1e-8 units, times in UTC microseconds."""
+    """
+    Trades as equally long columns, by rising symbol id and trade id, each trade once.
+
+    Amounts are in 1e-8 units, times in UTC microseconds.
+    """
 
     symbol_id: Ints
     trade_id: Ints
@@ -68,7 +70,7 @@ class TradeColumns:
         return len(self.symbol_id)
 
     def take(self, rows: Ints | NDArray[np.bool_] | slice) -> TradeColumns:
-        """Return some of the rows: their numbers, a mask, or a slice."""
+        """Return the rows that are chosen by their numbers, a mask, or a slice."""
         return TradeColumns(
             self.symbol_id[rows],
             self.trade_id[rows],
@@ -78,12 +80,21 @@ class TradeColumns:
             self.maker[rows],
         )
 
+    def ids_by_symbol(self) -> list[tuple[int, Ints]]:
+        """Return (symbol id, its trade ids) for each symbol; both rise."""
+        starts = [0, *(np.flatnonzero(np.diff(self.symbol_id)) + 1).tolist(), len(self)]
+        return [(int(self.symbol_id[start]), self.trade_id[start:end]) for start, end in pairwise(starts)]
+
+    def id_runs(self) -> list[tuple[int, int, int]]:
+        """Return the runs of consecutive ids as (symbol id, first, last), rising."""
+        return [(symbol_id, first, last) for symbol_id, ids in self.ids_by_symbol() for first, last in id_runs(ids)]
+
 
 class RollupRow(NamedTuple):
     """
     What a batch adds to one rollup candle.
 
-    ``open_us`` in UTC microseconds; prices and volumes in 1e-8, quote volumes in 1e-16 units.
+    ``open_us`` is in UTC microseconds; prices and volumes are in 1e-8, quote volumes in 1e-16 units.
     """
 
     symbol_id: int
@@ -101,39 +112,17 @@ class RollupRow(NamedTuple):
     last_trade_id: int
 
 
-def unfit(trade: Trade) -> str:
-    """Return why the trade cannot be stored, as half a sentence; empty where it can."""
-    if not isinstance(trade.symbol, str) or not _is_name(trade.symbol):
-        return "its symbol is no name"
-    if not 0 <= trade.trade_id < 2**63 - 1:
-        return "its id is out of range"
-    if not _EARLIEST_US <= trade.time_us < _LATEST_US:
-        return "its time is out of range"
-    # The exchange itself counts amounts in 64 bits of 1e-8 units.
-    if not 0 < trade.price_e8 < 2**63 or not 0 < trade.quantity_e8 < 2**63:
-        return "its price or quantity is out of range"
-    return ""
-
-
-@lru_cache(maxsize=4096)
-def _is_name(symbol: str) -> bool:
-    # Half a surrogate pair is text to Python, and to nobody else.
-    return 0 < len(symbol) <= _LONGEST_NAME and not any(
-        char == "\x00" or "\ud800" <= char <= "\udfff" for char in symbol
-    )
-
-
-def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[TradeColumns, TradeColumns]:
+def trade_columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[TradeColumns, TradeColumns]:
     """
-    Return the trades as columns, sorted, and of the repeated ids those trades that contradict the first of their id.
+    Return the trades as sorted columns, the first of each id, and the later ones that contradict the first.
 
-    ``trades``: at least one, each of them fit (see `unfit`). ``symbol_ids`` knows all their symbols. A plain repeat is
-    in neither; see `same_trade` for what contradicts.
+    ``trades``: at least one, each without a `storage.trades.refused_trades.refusal_reason`. ``symbol_ids`` has all
+    their symbols. A plain repeat is in neither; `same_trade` says what a contradiction is.
     """
     count = len(trades)
 
     def column(field: str, kind: DTypeLike) -> NDArray[Any]:
-        # Without a list or a tuple between, which the garbage collector would have to look through.
+        # Without a list in between, which the garbage collector would have to scan.
         return np.fromiter(map(_FIELDS[field], trades), kind, count)
 
     unsorted = TradeColumns(
@@ -144,7 +133,7 @@ def columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tuple[Tra
         column("quantity_e8", np.int64),
         column("is_buyer_maker", np.bool_),
     )
-    # Stable: of one id, the trade that was given first comes first.
+    # lexsort is stable: of the trades of one id, the one given first stays first.
     ordered = unsorted.take(np.lexsort((unsorted.trade_id, unsorted.symbol_id)))
     repeat = (ordered.symbol_id[1:] == ordered.symbol_id[:-1]) & (ordered.trade_id[1:] == ordered.trade_id[:-1])
     if not repeat.any():
@@ -158,7 +147,7 @@ def same_trade(one: TradeColumns, other: TradeColumns) -> NDArray[np.bool_]:
     """
     Return, row by row, whether two trades of one id are the same: price, quantity, side, and time to the millisecond.
 
-    Archives and older streams know times to the millisecond only, which is the microsecond cut off.
+    Archives and older streams give times in milliseconds, with the microseconds cut off.
     """
     same: NDArray[np.bool_] = (
         (one.time_us // 1000 == other.time_us // 1000)
@@ -169,8 +158,8 @@ def same_trade(one: TradeColumns, other: TradeColumns) -> NDArray[np.bool_]:
     return same
 
 
-def runs(ids: Ints) -> list[tuple[int, int]]:
-    """Return rising ids as inclusive ranges of consecutive ones."""
+def id_runs(ids: Ints) -> list[tuple[int, int]]:
+    """Return the runs of consecutive ids among rising ones, as (first, last), both inclusive."""
     if not len(ids):
         return []
     breaks = np.flatnonzero(np.diff(ids) != 1)
@@ -179,8 +168,8 @@ def runs(ids: Ints) -> list[tuple[int, int]]:
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
-def held_already(ids: Ints, ranges: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Return which ids lie in the disjoint, rising inclusive ranges."""
+def ids_within(ids: Ints, ranges: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Return, id by id, whether it lies in one of the disjoint, rising, inclusive ranges."""
     if not ranges:
         return np.zeros(len(ids), dtype=np.bool_)
     firsts, lasts = np.array(ranges, dtype=np.int64).T
@@ -189,9 +178,9 @@ def held_already(ids: Ints, ranges: Sequence[tuple[int, int]]) -> NDArray[np.boo
     return held
 
 
-def months(trades: TradeColumns) -> list[np.datetime64]:
-    """Return the calendar months (UTC) the trades fall into."""
-    # A month has no fixed length; days are looked at first because they are few.
+def calendar_months(trades: TradeColumns) -> list[np.datetime64]:
+    """Return the calendar months (UTC) of the trades, rising."""
+    # By way of the days: a month has no fixed length, so each time would have to be converted, and days are few.
     days = np.unique(trades.time_us // _DAY_US).astype("datetime64[D]")
     return list(np.unique(days.astype("datetime64[M]")))
 
@@ -211,10 +200,10 @@ def copy_rows(trades: TradeColumns) -> bytes:
     return rows.tobytes()
 
 
-def rollup(trades: TradeColumns, length_us: int) -> list[RollupRow]:
-    """Return what the trades, at least one, add to the candles of that length, by symbol id and open time."""
+def rollup_rows(trades: TradeColumns, length_us: int) -> list[RollupRow]:
+    """Return the rows that the trades, at least one, add to the candles of that length, by symbol id and open time."""
     slot = trades.time_us // length_us
-    # Stable, so that the rows of a candle stay in the order of their trade ids.
+    # lexsort is stable: the trades of a candle stay in the order of their ids.
     order = np.lexsort((slot, trades.symbol_id))
     trades, slot = trades.take(order), slot[order]
     changed = (np.diff(trades.symbol_id) != 0) | (np.diff(slot) != 0)
@@ -240,8 +229,8 @@ def rollup(trades: TradeColumns, length_us: int) -> list[RollupRow]:
     return [RollupRow._make(figure) for figure in figures]
 
 
-def coarser(rows: Sequence[RollupRow], length_us: int) -> list[RollupRow]:
-    """Return what rows of a shorter length, which divides ``length_us``, add to the candles of this one."""
+def coarser_rows(rows: Sequence[RollupRow], length_us: int) -> list[RollupRow]:
+    """Return the rows for candles of ``length_us``, given those for candles of a length that divides it."""
     groups: dict[tuple[int, int], list[RollupRow]] = {}
     for row in rows:
         groups.setdefault((row.symbol_id, row.open_us - row.open_us % length_us), []).append(row)
@@ -251,7 +240,7 @@ def coarser(rows: Sequence[RollupRow], length_us: int) -> list[RollupRow]:
 def _sum(symbol_id: int, open_us: int, rows: list[RollupRow]) -> RollupRow:
     if len(rows) == 1:
         return rows[0]._replace(open_us=open_us)
-    # Not the first and the last in time: where times and ids disagree, the ids decide.
+    # By id rather than by time, as everywhere: the two may disagree, and the ids are the exchange's order.
     first, last = min(rows, key=_FIRST_ID), max(rows, key=_LAST_ID)
     _, _, _, highs, lows, _, volumes, quotes, counts, takers, taker_quotes, _, _ = zip(*rows, strict=True)
     return RollupRow(

@@ -1,9 +1,9 @@
 """
-Connections to PostgreSQL, and what is on the other side.
+Connects to PostgreSQL, describes the server, and translates the driver's errors.
 
-Every session speaks UTC, has bounded waits, and uses TLS to any machine but this one unless the URL says otherwise.
-`translated` is the one place where the driver's errors become ours; no sentence of ours repeats a URL, which may hold a
-password.
+Every session is in UTC, has bounded waits, and uses TLS to any machine but this one unless the URL says otherwise.
+`store_error` is the one place where the driver's errors become ours. None of our sentences repeats a URL, which may
+hold a password. `storage.postgres.database_url` reads URLs; `storage.postgres.pool` shares connections.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from storage.postgres.database_url import authorities, parts_of, tls_mode
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_MAJOR = 14
-CONNECT_TIMEOUT_S = 10  # a host; a distant server that is awake takes a second
-STATEMENT_TIMEOUT_S = 60.0  # no query of the window takes so long, and one that hangs must not hold a symbol's lock
-_PATIENCE = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+CONNECT_TIMEOUT_S = 10  # per host; a distant server that is awake takes a second
+STATEMENT_TIMEOUT_S = 60.0  # no query of the window takes that long, and one that hangs must not hold a symbol's lock
+# A connection whose other end has vanished without a word breaks after about half a minute, rather than after hours.
+_KEEPALIVE = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
 class Edition(StrEnum):
-    """What the connected server can do."""
+    """The kinds of servers that differ in what they can do; see `storage.schema.editions`."""
 
     PLAIN = "plain"
     TIMESCALE_APACHE = "timescaledb apache"
@@ -39,7 +40,7 @@ class Edition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """The connected server: ``version`` such as ``"18.4"``, its edition, TimescaleDB's version or an empty text."""
+    """The connected server: ``version`` is like ``"18.4"``, ``timescale_version`` is empty without TimescaleDB."""
 
     version: str
     edition: Edition
@@ -48,7 +49,7 @@ class ServerFacts:
 
     @property
     def label(self) -> str:
-        """For people: ``"Embedded PostgreSQL 18.4"``, ``"TimescaleDB 2.19.3 on PostgreSQL 17.6"``."""
+        """The server in words: ``"Embedded PostgreSQL 18.4"``, ``"TimescaleDB 2.19.3 on PostgreSQL 17.6"``."""
         place = "Embedded " if self.embedded else ""
         if self.edition is Edition.PLAIN:
             return f"{place}PostgreSQL {self.version}"
@@ -56,7 +57,7 @@ class ServerFacts:
 
 
 class PasswordWanted(StoreUnavailable):
-    """The server asks for a password, and there is none: neither in the URL nor where libpq looks for one."""
+    """The server wants a password, and there is none, neither in the URL nor where libpq looks for one."""
 
 
 def connect(
@@ -70,19 +71,19 @@ def connect(
     """
     Return a new connection in autocommit mode; ``url`` is a URL or a conninfo of libpq.
 
-    ``ask_password`` is called with the URL where the server wants a password that neither the URL nor libpq's own
-    places have, and returns it, or an empty text.
+    ``ask_password`` is called with the URL if the server wants a password that neither the URL nor libpq's own places
+    have; it returns the password, or an empty text for none.
 
-    What the URL says wins over our defaults, and so do PGCONNECT_TIMEOUT and a statement_timeout that the URL's options
-    or the user's role bring along, unless the timeouts are given here.
+    The URL overrides our defaults. So do PGCONNECT_TIMEOUT, and a statement_timeout that the URL's options or the
+    user's role set; but timeouts given here override all of these.
 
     Raises:
-        PasswordWanted: If the server wants a password that nobody has given.
-        StoreUnavailable: If there is no answer, or a refusal.
-        StoreSchemaMismatch: If the server is older than PostgreSQL 14.
+        PasswordWanted: If the server wants a password and none was given.
+        StoreUnavailable: If the server does not answer, or refuses the connection.
+        StoreSchemaMismatch: If the server is older than PostgreSQL 14, or its encoding is not UTF8.
     """
     parts = parts_of(url)
-    defaults: dict[str, Any] = {"application_name": application_name, **_PATIENCE}
+    defaults: dict[str, Any] = {"application_name": application_name, **_KEEPALIVE}
     if connect_timeout_s is not None or not os.environ.get("PGCONNECT_TIMEOUT"):
         defaults["connect_timeout"] = CONNECT_TIMEOUT_S if connect_timeout_s is None else connect_timeout_s
     if (mode := tls_mode(parts)) is not None:
@@ -92,11 +93,12 @@ def connect(
     try:
         connection = _connect({**defaults, **parts}, lambda: ask_password(url) if ask_password else "")
     except psycopg.Error as error:
-        # The driver may repeat a part of the URL that it could not make sense of.
+        # The driver may repeat a part of the URL that it could not parse. An error that holds the password is not
+        # chained, so that no traceback shows it.
         cause = None if (password := parts.get("password")) and password in str(error) else error
         raise _refusal(error, has_password=bool(password)) from cause
     try:
-        with translated("set the database session up"):
+        with translated("set up the database session"):
             _set_up(connection, statement_timeout_s)
         if connection.info.parameter_status("server_encoding") != "UTF8":
             raise StoreSchemaMismatch(
@@ -123,18 +125,20 @@ def _connect(parameters: dict[str, Any], ask_password: Callable[[], str]) -> Con
 
 
 def _wants_password(error: psycopg.Error) -> bool:
-    """Whether a connection failed because nobody had given a password."""
+    """Whether a connection failed because no password was given: libpq has no code for that, only this text."""
     return "no password supplied" in str(error)
 
 
 def _set_up(connection: Connection, statement_timeout_s: float | None) -> None:
     waits = {"statement_timeout": statement_timeout_s, "idle_in_transaction_session_timeout": statement_timeout_s}
-    # What is read after waiting for a lock must be what its holder committed, whatever this user's default is.
+    # Read committed, whatever this user's default is: a statement after the wait for a lock must see what the lock's
+    # last holder committed. A timeout is set only if the caller gives it, or if it has its default: one that the URL,
+    # the role or the database sets is somebody's choice.
     connection.execute(
         "SELECT set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed',"
         " false), (SELECT count(set_config(name, wanted.ms, false))"
-        " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, ms, told) JOIN pg_settings USING (name)"
-        " WHERE told OR source NOT IN ('client', 'user', 'database', 'database user'))",
+        " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, ms, given) JOIN pg_settings USING (name)"
+        " WHERE given OR source NOT IN ('client', 'user', 'database', 'database user'))",
         (
             list(waits),
             [str(int((STATEMENT_TIMEOUT_S if wait_s is None else wait_s) * 1000)) for wait_s in waits.values()],
@@ -144,7 +148,7 @@ def _set_up(connection: Connection, statement_timeout_s: float | None) -> None:
 
 
 def _refusal(error: psycopg.Error, *, has_password: bool) -> StoreError:
-    """Return the sentence for a connection that could not be made."""
+    """Return the error for a connection that could not be made."""
     if not has_password and _wants_password(error):
         return PasswordWanted(
             "Could not connect to the database: it wants a password; set CRYPTOPIPE_DATABASE_PASSWORD, or enter it in "
@@ -156,8 +160,8 @@ def _refusal(error: psycopg.Error, *, has_password: bool) -> StoreError:
 
 
 def facts_of(connection: Connection, *, embedded: bool = False) -> ServerFacts:
-    """Ask the server what it is. Raises StoreUnavailable."""
-    with translated("ask the database what it is"):
+    """Return the server's version and edition. Raises StoreError."""
+    with translated("read the version of the database"):
         row = connection.execute(
             "SELECT split_part(current_setting('server_version'), ' ', 1),"
             " (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'),"
@@ -173,22 +177,29 @@ def facts_of(connection: Connection, *, embedded: bool = False) -> ServerFacts:
 
 
 def hang_up(connection: Connection) -> None:
-    """End the conversation on the socket below; whoever waits on it hears so. The connection stays its borrower's."""
+    """
+    Shut down the connection's socket: a thread that waits on it gets an error at once, whatever the server does.
+
+    From any thread. The connection still has to be closed by its owner: only the socket is shut down, so its file
+    descriptor cannot be reused meanwhile.
+    """
     with contextlib.suppress(psycopg.Error, OSError):
-        line = socket.socket(fileno=connection.fileno())
+        wire = socket.socket(fileno=connection.fileno())
         try:
-            line.shutdown(socket.SHUT_RDWR)
+            wire.shutdown(socket.SHUT_RDWR)
         finally:
-            line.detach()
+            wire.detach()  # or collecting it would close libpq's descriptor
 
 
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
     """
-    Turn the driver's errors inside the block into `app.market.errors`; ``doing`` completes "could not …".
+    Translate the driver's errors inside the block; ``doing`` completes "could not …".
 
-    StoreUnavailable: retrying may help. StoreSchemaMismatch: the tables are not as they should be. Any other
-    StoreError: the server refuses these data or this statement as such.
+    Raises:
+        StoreUnavailable: If a retry may help.
+        StoreSchemaMismatch: If the tables are not as they should be.
+        StoreError: If the server refuses the data or the statement as such.
     """
     try:
         yield
@@ -197,7 +208,7 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def store_error(error: psycopg.Error, doing: str) -> StoreError:
-    """Return the one sentence that stands for ``error``."""
+    """Return the driver's error as one of ours; ``doing`` completes "could not …". See `translated`."""
     state = error.sqlstate or ""
     if advice := _ADVICE.get(state) or _ADVICE.get(state[:2]):
         return StoreUnavailable(f"Could not {doing}: {advice}.")
@@ -208,11 +219,12 @@ def store_error(error: psycopg.Error, doing: str) -> StoreError:
     if state[:2] in {"22", "23", "42"} or isinstance(error, psycopg.ProgrammingError | psycopg.NotSupportedError):
         return StoreError(f"Could not {doing}: the database refused it ({_first_line(error)}).")
     if not state:
-        # There was a connection, or this would come from `connect`. Whoever needs the next one makes it.
-        return StoreUnavailable(f"Could not {doing}: the connection to the database broke; it is made anew.")
+        # Without a code it is the client's: the connection broke. Whoever needs the next one makes it.
+        return StoreUnavailable(f"Could not {doing}: the connection to the database broke; the next try reconnects.")
     return StoreUnavailable(f"Could not {doing}: {_first_line(error)}.")
 
 
+# By SQLSTATE, or by its first two characters, the class.
 _ADVICE = {
     "28": "it refused the user name or the password; check both",
     "3D": "there is no database of that name on the server; create it, or correct the name",

@@ -1,8 +1,8 @@
 """
-What a database URL says, read without connecting: its parts, whether it leads off this machine, and its secrets.
+Reads database URLs without connecting: their parts, whether they lead off this machine, and their secrets.
 
-A URL may be a ``postgresql://`` URL or a conninfo of libpq; what it leaves out comes from libpq's own environment
-(PGHOST, PGSERVICE, PGSSLMODE …). Nothing here is written with a password in it but by `with_password`.
+A URL is a ``postgresql://`` URL or a conninfo of libpq. Parts that it leaves out come from libpq's own environment
+(PGHOST, PGSERVICE, PGSSLMODE …). Only `with_password` and `url_of` return texts that may hold a password.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from app.market.errors import StoreError, StoreUnavailable
 
 _SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
-_SYSTEM = "system"  # libpq's word for the authorities that this system trusts
+_SYSTEM = "system"  # libpq's name for the certificate authorities that this system trusts
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-_LIBPQ_SSLMODE = "prefer"  # what libpq does where nobody says anything: plain text if the server has no TLS
+_LIBPQ_SSLMODE = "prefer"  # libpq's default: plain text if the server has no TLS
 
 
 def parts_of(url: str) -> dict[str, str]:
     """
-    Return what the URL names, by libpq's keywords.
+    Return the parts of the URL, by libpq's keywords.
 
     Raises:
-        StoreUnavailable: If it cannot be read. The sentence repeats nothing of it.
+        StoreUnavailable: If it cannot be parsed. The sentence repeats nothing of it.
     """
     try:
         parts = conninfo_to_dict(url)
@@ -46,22 +46,22 @@ def parts_of(url: str) -> dict[str, str]:
 
 def tls_mode(parts: Mapping[str, str]) -> str | None:
     """
-    Return the ``sslmode`` to add to these parts; None where theirs, or libpq's environment, decides.
+    Return the ``sslmode`` to add to these parts; None if they or libpq's environment decide.
 
     Off this machine TLS is required, unless the URL or PGSSLMODE says otherwise.
 
     Raises:
-        StoreError: If nobody can tell where a service leads.
+        StoreError: If the parts name a service and no sslmode: only libpq knows which host that is.
     """
     if "sslmode" in parts:
         return None
     if parts.get("sslrootcert") == _SYSTEM:
-        return "verify-full"  # libpq takes no other with it
+        return "verify-full"  # libpq accepts no other mode with the system's authorities
     inherited = _inherited()
     if inherited["sslmode"] != _LIBPQ_SSLMODE:
         return None
     if "service" in parts:
-        # Its file may name a host and an sslmode, and only libpq reads that.
+        # The service file may name a host and an sslmode, and only libpq reads it.
         raise StoreError(
             "The database URL names a service: add sslmode to it as well (require or verify-full, or disable on this "
             "machine)."
@@ -71,9 +71,9 @@ def tls_mode(parts: Mapping[str, str]) -> str | None:
 
 def authorities(parts: Mapping[str, str]) -> str | None:
     """
-    Return the file to use for ``sslrootcert=system``; None where libpq finds it, or something else is named.
+    Return the file to use for ``sslrootcert=system``; None if libpq finds it, or the parts name another.
 
-    The driver's own OpenSSL looks for it where no system has it.
+    The driver's wheel brings an OpenSSL of its own, which looks in a folder that no system has.
     """
     if parts.get("sslrootcert") != _SYSTEM or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return None
@@ -85,48 +85,53 @@ def is_local(parts: Mapping[str, str]) -> bool:
     """Whether every host named is this machine: a socket, localhost, or a loopback address."""
     hosts, addresses = (parts.get(name, "").split(",") for name in ("host", "hostaddr"))
     several = max(len(hosts), len(addresses))
-    # An address says where a host is; one that has none is looked up.
+    # libpq connects to the address of a host; only a host without one is looked up by name.
     hosts, addresses = (names + [""] * (several - len(names)) for names in (hosts, addresses))
     return all(_is_loopback(address or host) for host, address in zip(hosts, addresses, strict=True))
 
 
 def name_of(url: str) -> str:
-    """Return ``"user@host:5432/database"``, for people and as the name of its password. Raises StoreUnavailable."""
+    """
+    Return ``"user@host:5432/database"``: to show, and to file the password under in the system's keyring.
+
+    Raises:
+        StoreUnavailable: If the URL cannot be parsed.
+    """
     parts = {**_inherited(), **parts_of(url)}
     user = parts.get("user", "")
     host, address = parts.get("host", ""), parts.get("hostaddr", "")
-    # It is the address that libpq goes to, whatever the name says.
+    # libpq connects to the address, whatever the name says: show both.
     host = f"{host}={address}" if host and address else host or address or "localhost"
     service = f"{parts['service']}:" if "service" in parts else ""
     return f"{user}@{service}{host}:{parts.get('port', '5432')}/{parts.get('dbname') or user}"
 
 
 def without_secrets(url: str) -> str:
-    """Return the URL as it may be written down. Raises StoreUnavailable."""
+    """Return the URL without its secrets, to show or to save. Raises StoreUnavailable."""
     return url_of({name: value for name, value in parts_of(url).items() if name not in _SECRETS})
 
 
 def password_in(url: str) -> str:
-    """Return the password the URL holds, or an empty text. Raises StoreUnavailable."""
+    """Return the URL's password, or an empty text. Raises StoreUnavailable."""
     return parts_of(url).get("password", "")
 
 
 def holds_secret(url: str) -> bool:
-    """Whether the URL holds a password or the like. Raises StoreUnavailable."""
+    """Whether the URL holds a password or another secret. Raises StoreUnavailable."""
     return any(name in _SECRETS for name in parts_of(url))
 
 
 def with_password(url: str, password: str) -> str:
-    """Return a conninfo with that password: to connect with, never to show. Raises StoreUnavailable."""
+    """Return the URL as a conninfo with that password: never show it. Raises StoreUnavailable."""
     return make_conninfo(**{**parts_of(url), "password": password})
 
 
 def url_of(parts: Mapping[str, str]) -> str:
-    """Return ``postgresql://`` with these parts, each percent-encoded where it must be."""
+    """Return these parts as a ``postgresql://`` URL, percent-encoded where necessary."""
     rest = {name: value for name, value in parts.items() if name not in ("user", "password", "host", "port", "dbname")}
     hosts, ports = parts.get("host", ""), parts.get("port", "")
     if hosts.startswith(("/", "@")) or "," in hosts + ports:
-        # Sockets and lists are clearer by name.
+        # Folders of sockets and lists of hosts read better as named parameters.
         rest = {**({"host": hosts} if hosts else {}), **({"port": ports} if ports else {}), **rest}
         place = ""
     else:
@@ -140,7 +145,7 @@ def url_of(parts: Mapping[str, str]) -> str:
 
 
 def _inherited() -> dict[str, str]:
-    """Return what libpq takes from its environment and its defaults."""
+    """Return the parts that libpq takes from its environment and its defaults."""
     options = pq.Conninfo.get_defaults()
     return {option.keyword.decode(): option.val.decode() for option in options if option.val}
 

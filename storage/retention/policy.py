@@ -22,7 +22,7 @@ from typing import Any
 from psycopg import sql
 
 from app.market.errors import StoreError
-from storage.postgres.advisory_locks import alone, alone_or_not
+from storage.postgres.advisory_locks import database_lock, try_database_lock
 from storage.postgres.connection import Connection, Edition, facts_of, translated
 from storage.retention import droppable_parts
 from storage.retention.droppable_parts import DroppablePart
@@ -93,7 +93,7 @@ def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
     Raises:
         StoreError: If the database does not answer, or this user may not change its tables.
     """
-    with translated("change the retention of trades"), alone(connection), connection.transaction():
+    with translated("change the retention of trades"), database_lock(connection), connection.transaction():
         _write(connection, keep)
 
 
@@ -120,8 +120,8 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
     Raises:
         StoreError: If the database does not answer. What was dropped until then is dropped.
     """
-    with translated("drop old trades"), alone_or_not(connection) as alone_here:
-        if not alone_here or not owns_trades(connection) or is_being_converted(connection):
+    with translated("drop old trades"), try_database_lock(connection) as is_locked:
+        if not is_locked or not owns_trades(connection) or is_being_converted(connection):
             return None
         held = _lengthened(connection, read_retention(connection), proposed)
         sentence = waiting_for(held, proposed if isinstance(proposed, RetentionPeriod) else None)

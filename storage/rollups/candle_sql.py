@@ -1,11 +1,13 @@
 """
-The SQL that folds stored rows into candles of any interval.
+Builds the SQL that folds stored rows into candles of any interval. Pure, but for `load_numerics_as_int`.
 
-Rows come from the coarsest rollup that divides the interval, or from the trades where none does. An interval of at
-least two rows of a still coarser rollup takes those where they lie inside a candle, and finer ones at its edges only:
-181m is made of whole hours, quarters of an hour and minutes. Generic SQL of PostgreSQL 14, the same on every edition.
-Open and close go by trade id: the least and greatest of arrays (id, price) carry the price along. Amounts arrive as
-whole numbers of 1e-8 and 1e-16 units.
+Rows come from the coarsest rollup that divides the interval, or from the trades if none does. If a still coarser
+rollup has at least two rows in a candle, its rows are used where they lie inside one, and finer rows only at the edges:
+181m is made of whole hours, quarters of an hour and minutes.
+
+The SQL is PostgreSQL 14's, the same on every edition. Open and close go by trade id: the least and the greatest of the
+arrays (id, price) carry the price along, which takes one pass and no sort. Amounts arrive as whole numbers of 1e-8 and
+1e-16 units.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from storage.rollups.levels import LEVELS
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
-    """A table of rows by (symbol_id, time column), each of them ``length_us`` long; a trade has none."""
+    """A table of rows by (symbol_id, time column). A row spans ``length_us``; a trade, being a moment, spans 0."""
 
     table: str
     time_column: str
@@ -68,14 +70,14 @@ _END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
 @lru_cache(maxsize=256)
 def sources_for(interval: Interval) -> tuple[RowSource, ...]:
     """
-    Return what candles of the interval are made of, finest first.
+    Return the tables that candles of the interval are made of, finest first.
 
-    Every candle is made of whole rows of the first; of the others, those rows are used that lie inside a candle.
+    Every candle is made of whole rows of the first. From the others come the rows that lie inside a candle.
     """
     length_us = 0 if interval.months else interval.length_us
     fitting = [source for source in _ROLLUPS if length_us % source.length_us == 0]
     base = fitting[-1] if fitting else TRADES
-    # At least two, so that a row has the edge of one candle in it at most.
+    # At least two rows per candle: then at most one edge between candles cuts a row.
     inside = [source for source in _ROLLUPS if base.length_us < source.length_us <= length_us / 2]
     return (base, *inside)
 
@@ -85,8 +87,8 @@ def fold(interval: Interval) -> sql.Composed:
     """
     Return the query for the candles of an interval that have a trade, oldest first.
 
-    Parameters: symbol_id, start_us, end_us; both times where candles open. Columns: see `Candle`, up to the ids;
-    prices and volumes in 1e-8, quote volumes in 1e-16 units.
+    Parameters: symbol_id, start_us, end_us; both times are open times of candles. Columns: the fields of `Candle` up to
+    the ids; prices and volumes in 1e-8, quote volumes in 1e-16 units.
     """
     sources = sources_for(interval)
     if len(sources) > 1:
@@ -120,32 +122,34 @@ def fold(interval: Interval) -> sql.Composed:
 
 
 def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
-    """Return the query for the rows of several sources that together hold every trade of the range once."""
-    pieces = [_inside(interval, sources[-1])]
-    pieces += [_at_edges(interval, finer, coarser, is_base=finer == sources[0]) for finer, coarser in pairwise(sources)]
+    """Return the query for rows of several sources that together hold each trade of the range once."""
+    pieces = [_rows_inside(interval, sources[-1])]
+    pieces += [
+        _rows_at_edges(interval, finer, coarser, is_base=finer == sources[0]) for finer, coarser in pairwise(sources)
+    ]
     return sql.SQL(" UNION ALL ").join(pieces)
 
 
-def _inside(interval: Interval, source: RowSource) -> sql.Composed:
+def _rows_inside(interval: Interval, source: RowSource) -> sql.Composed:
     """Return the query for the rows of ``source`` that lie inside one candle."""
     return sql.SQL(
         "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
-        " AND open_time < {end} AND {whole}"
+        " AND open_time < {end} AND {inside}"
     ).format(
         bucket=_bucket(sql.Identifier("open_time"), interval),
         columns=sql.SQL(_ROW_COLUMNS),
         table=sql.Identifier(source.table),
         start=_START,
         end=_END,
-        whole=_is_whole(interval, source),
+        inside=_lies_inside(interval, source),
     )
 
 
-def _at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_base: bool) -> sql.Composed:
-    """Return the query for the finer rows in those coarser ones that an edge between two candles cuts."""
+def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_base: bool) -> sql.Composed:
+    """Return the query for the finer rows that lie in a coarser row cut by an edge between two candles."""
     time = sql.Identifier(finer.time_column)
-    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are said
-    # once more by themselves: by them it leaves out the partitions of other times.
+    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are repeated
+    # as plain values: by them it leaves out the partitions of other times.
     return sql.SQL(
         """
         SELECT piece.*
@@ -154,7 +158,7 @@ def _at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_ba
             LATERAL (
                 SELECT {bucket} AS candle, {columns} FROM {table}
                 WHERE symbol_id = %(symbol_id)s AND {time} >= greatest(cut, {start})
-                    AND {time} < least(cut + {coarse}, {end}) AND cut < at AND {whole}
+                    AND {time} < least(cut + {coarse}, {end}) AND cut < at AND {inside}
                     AND {time} >= {start} AND {time} < {end}
                 OFFSET 0
             ) AS piece
@@ -169,22 +173,23 @@ def _at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_ba
         time=time,
         start=_START,
         end=_END,
-        whole=sql.SQL("true") if is_base else _is_whole(interval, finer),
+        inside=sql.SQL("true") if is_base else _lies_inside(interval, finer),
     )
 
 
-def _is_whole(interval: Interval, source: RowSource) -> sql.Composed:
+def _lies_inside(interval: Interval, source: RowSource) -> sql.Composed:
     """Return the condition that a row of ``source`` lies inside one candle."""
     time = sql.Identifier(source.time_column)
     last = sql.SQL("({} + {})").format(time, _length(source.length_us - 1))
     return sql.SQL("{} = {}").format(_bucket(time, interval), _bucket(last, interval))
 
 
-def outermost(source: RowSource, *, last: bool) -> sql.Composed:
+def outermost_time(source: RowSource, *, last: bool) -> sql.Composed:
     """
-    Return the query for the last or first time of the symbol's rows in a span; no row: none.
+    Return the query for the time of the symbol's last or first row in ``[first_us, after_us)``; no row if there is
+    none.
 
-    Parameters: symbol_id, first_us, after_us.
+    Parameters: symbol_id, first_us, after_us (UTC microseconds).
     """
     return sql.SQL(
         """
@@ -203,12 +208,12 @@ def outermost(source: RowSource, *, last: bool) -> sql.Composed:
 
 
 def microseconds(column: str) -> sql.Composed:
-    """Return a timestamptz column as UTC microseconds, exactly."""
+    """Return the expression for a timestamptz column as UTC microseconds, exactly."""
     return sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(sql.Identifier(column))
 
 
-def read_whole_numbers(connection: Connection) -> None:
-    """Have this connection return NUMERIC results, which must be whole numbers, as int."""
+def load_numerics_as_int(connection: Connection) -> None:
+    """Make this connection return NUMERIC results, which must be whole numbers, as int rather than Decimal."""
     connection.adapters.register_loader("numeric", _WholeNumber)
 
 
@@ -219,7 +224,8 @@ class _WholeNumber(Loader):
 
 def _bucket(time: sql.Composable, interval: Interval) -> sql.Composed:
     if interval.months:
-        # Months have no fixed length: back to the month's start, then by as many as the interval's months are past.
+        # date_bin takes no months, because they have no fixed length: go back to the month's start, then by the number
+        # of months since the interval's last multiple.
         return sql.SQL(
             "date_trunc('month', {time}, 'UTC') - make_interval(months =>"
             " ((extract(year FROM {time}) - 2000) * 12 + extract(month FROM {time}) - 1)::integer %% {months})"
@@ -234,7 +240,7 @@ def _floor(time: sql.Composable, length_us: int, origin_us: int) -> sql.Composed
 
 
 def interval_literal(length_us: int) -> str:
-    """Return a length of time as PostgreSQL reads it; version 14 knows microseconds only up to 2**31."""
+    """Return a length of time as an interval literal. In two parts: PostgreSQL 14 reads microseconds only to 2**31."""
     return f"{length_us // 1_000_000} seconds {length_us % 1_000_000} microseconds"
 
 

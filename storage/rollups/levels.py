@@ -1,10 +1,9 @@
 """
-The rollups: for each of these lengths one table of candles, kept by the writer in the transaction of the trades.
+The rollup levels: one table of candles for each length, which the writer keeps in the transaction of the trades.
 
-Every level's slots divide those of the next, and all of them divide a UTC day, so a coarser candle is a sum of finer
-ones. Chosen by measuring the latest 1000 candles of a symbol with 30 trades/s: 5 s serves 5s to 59s (from the trades
-alone 30s would take 690 ms), 1 min and 15 min every interval below an hour, 1 h and 1 d the rest. An interval that no
-coarse level divides, as 181m, takes coarse rows where they lie inside a candle and fine ones at its edges.
+Each length divides the next, and all of them divide a UTC day, so a coarser candle is the sum of finer ones. They were
+chosen by measuring the latest 1000 candles of a symbol with 30 trades/s: 5 s serves the intervals from 5s to 59s (from
+the trades alone, 30s would take 690 ms), 1 min and 15 min serve those below an hour, 1 h and 1 d the rest.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-The SQL that makes a window's candles again from its trades, to compare with those stored or to replace them.
+The SQL that recounts a window's candles from its trades, to compare the stored ones with them or to replace those.
 
-Each level is folded from the finer one, the finest from the trades, in one statement and so in one snapshot. Where
-retention has dropped trades, a candle of the finest level is what is stored, unless as many trades are still there; and
-nothing stored is ever replaced by a candle of fewer trades, or removed.
+Each level is folded from the finer one and the finest from the trades, in one statement and so in one snapshot. Where
+retention has dropped trades (``dropped``), a stored candle of the finest level counts unless as many trades are still
+there, and no stored candle is removed or replaced by one of fewer trades.
 
 Parameters of every statement: ``symbol_id``, ``start``, ``end`` (timestamps; a window of whole coarsest candles).
 """
@@ -31,8 +31,8 @@ FIGURES = (
     "last_trade_id",
 )
 
-# Ordered prices give the first and the last by id for less than two aggregates of arrays would; each product is made
-# once, for the one sum it belongs to.
+# One ordered array of prices gives open and close by id, and is quicker than two aggregates of arrays. Each product is
+# computed once, for the side it belongs to.
 _FROM_TRADES = sql.SQL(
     """
     SELECT open_time, prices[1]::numeric(20, 8) AS open, high, low,
@@ -77,17 +77,17 @@ RUNS = sql.SQL(
     ORDER BY time, trade_id
     """
 ).format(within=_TRADES_IN)
-"""Where runs of consecutive ids begin, in the order of time: the first id, and the last of the run before."""
+"""The runs of consecutive ids in the order of time: each one's first id, and the last id of the run before it."""
 
 LAST = sql.SQL("SELECT trade_id FROM trades WHERE {within} ORDER BY time DESC, trade_id DESC LIMIT 1").format(
     within=_TRADES_IN
 )
-"""The id that the last of these runs ends with."""
+"""The last id of the last of these runs."""
 
 COUNTED = sql.SQL("SELECT coalesce(sum(trades), 0)::bigint FROM {table} WHERE {within}").format(
     table=sql.Identifier(LEVELS[0].table), within=_CANDLES_IN
 )
-"""How many trades the candles of the finest level hold."""
+"""How many trades the candles of the finest level count."""
 
 SPANS = sql.SQL("SELECT min(first_trade_id), max(last_trade_id) FROM ({candles}) AS candle GROUP BY slot").format(
     candles=sql.SQL(" UNION ALL ").join(
@@ -102,7 +102,7 @@ SPANS = sql.SQL("SELECT min(first_trade_id), max(last_trade_id) FROM ({candles})
         for level in LEVELS
     )
 )
-"""Between which ids the trades of each coarsest candle lie, by the word of any level: a damaged one may not know."""
+"""The range of ids of each coarsest candle, as wide as any level says: one level alone may be damaged."""
 
 TIMES = """
     SELECT trade_id, array_agg(time ORDER BY time) FROM trades
@@ -114,11 +114,12 @@ TIMES = """
 @lru_cache
 def comparison(*, dropped: bool) -> sql.Composed:
     """
-    Return the query for the candles of all levels that are not as they should be.
+    Return the query for the stored candles, of all levels, that differ from the recounted ones.
 
-    Further parameter: ``listed``. Columns: the level's number, the open time (UTC microseconds), the stored figures and
-    those made again (arrays of text in the order of `FIGURES`, None where there is no such candle), whether the stored
-    one has more trades, and how many rows are alike in all this; at most ``listed`` of those are returned, the oldest.
+    Further parameter: ``listed``. Columns: the level's number; the open time (UTC microseconds); the stored and the
+    recounted figures (arrays of text in the order of `FIGURES`; None if there is no such candle); whether the stored
+    candle has more trades; how many rows differ in the same way. Of those at most ``listed`` are returned, oldest
+    first.
     """
     pairs = sql.SQL(" UNION ALL ").join(_pairs(number, level) for number, level in enumerate(LEVELS))
     return sql.SQL(
@@ -136,7 +137,7 @@ def comparison(*, dropped: bool) -> sql.Composed:
 
 @lru_cache
 def replacement(*, dropped: bool) -> sql.Composed:
-    """Return the statement that makes the stored candles of all levels what they should be, changing no others."""
+    """Return the statement that replaces the stored candles of all levels that differ from the recounted ones."""
     steps = []
     for number, level in enumerate(LEVELS):
         names = {"table": sql.Identifier(level.table), "made": sql.Identifier(f"level_{number}")}
@@ -171,10 +172,10 @@ def replacement(*, dropped: bool) -> sql.Composed:
 
 
 def _levels(*, dropped: bool) -> sql.Composed:
-    """Return ``level_0 AS (…), level_1 AS (…), …``: each level's candles as they should be."""
+    """Return ``level_0 AS (…), level_1 AS (…), …``: each level's recounted candles."""
     finest = LEVELS[0]
     trades = _FROM_TRADES.format(length=_length(finest), within=_TRADES_IN)
-    made = [sql.SQL("level_0 AS MATERIALIZED ({})").format(_kept(finest, trades) if dropped else trades)]
+    made = [sql.SQL("level_0 AS MATERIALIZED ({})").format(_with_dropped(finest, trades) if dropped else trades)]
     for number, level in enumerate(LEVELS[1:], start=1):
         folded = _FROM_FINER.format(length=_length(level), finer=sql.Identifier(f"level_{number - 1}"))
         made.append(sql.SQL("{} AS MATERIALIZED ({})").format(sql.Identifier(f"level_{number}"), folded))
@@ -185,8 +186,8 @@ def _length(level: RollupLevel) -> sql.Literal:
     return sql.Literal(interval_literal(level.length_us))
 
 
-def _kept(finest: RollupLevel, trades: sql.Composed) -> sql.Composed:
-    """The stored candles of the finest level, but for those of which as many trades are still there."""
+def _with_dropped(finest: RollupLevel, trades: sql.Composed) -> sql.Composed:
+    """Return the query for the finest level where trades were dropped: of each candle the version with more trades."""
     return sql.SQL(
         """
         SELECT DISTINCT ON (open_time) open_time, {figures}

@@ -1,9 +1,10 @@
 """
-Where trades lie in time, asked of the rollups first.
+Finds when trades lie, by asking the rollups first.
 
-A query of trades that names both ends of its time, as values, is planned over the partitions or chunks between them;
-one that leaves an end open, or computes it in a subquery, over all of them: 65 ms for the 800 chunks of two years. So
-is one that was prepared, once the server takes a plan for all values: queries of trades say ``prepare=False``.
+A query of trades that gives both ends of its time range as values is planned over the partitions or chunks between
+them. One that leaves an end open, or computes it in a subquery, is planned over all of them: 65 ms for the 800 chunks
+of two years. So is a prepared one, once the server uses one plan for all values. Hence every query of trades has two
+ends, found here, and says ``prepare=False``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from storage.postgres.connection import Connection
 from storage.rollups import candle_sql
 from storage.rollups.candle_sql import FINEST, RowSource
 
+# The rollups have no index by trade id, so the fewest rows, the days, are searched first: they bound the times of the
+# hours, which are indexed.
 _HOURS = sql.SQL(
     """
     WITH days AS MATERIALIZED (
@@ -32,7 +35,10 @@ _FOREVER_US = 4_102_444_800_000_000  # the year 2100
 
 
 def hours_of(connection: Connection, symbol_id: int | None, first_id: int, last_id: int) -> tuple[int, int] | None:
-    """Return from when to when (UTC microseconds) the trades of these ids lie; None where none was ever stored."""
+    """
+    Return the time range (UTC microseconds, whole hours; from, until) that holds all stored trades of these inclusive
+    ids, also of dropped ones; None if none was ever stored. Raises psycopg.Error.
+    """
     row = connection.execute(_HOURS, {"symbol": symbol_id, "first": first_id, "last": last_id}).fetchone()
     return None if row is None else (row[0], row[1])
 
@@ -41,14 +47,16 @@ def nearest_time(
     connection: Connection, source: RowSource, symbol_id: int, at_us: int, *, before: bool, floor_us: int
 ) -> int | None:
     """
-    Return the last time before, or the first at or after, ``at_us`` that ``source`` has a row of the symbol at; None:
-    there is none from ``floor_us`` on.
+    Return the time of the symbol's last row in ``source`` before ``at_us``, or of its first row from then on.
+
+    Rows before ``floor_us`` do not count; None if there is no other. All times are UTC microseconds. Raises
+    psycopg.Error.
     """
     if not source.is_trades:
         return _nearest(connection, source, symbol_id, at_us, before, floor_us, _FOREVER_US)
     edge_us = at_us if before else at_us - at_us % FINEST.length_us
     lowest_us = floor_us - floor_us % FINEST.length_us
-    # The first candle found may have its trades on the wrong side of the time; the second has not.
+    # The first candle found may span the time and have its trades on the wrong side of it; the second cannot.
     for _ in range(2):
         open_us = _nearest(connection, FINEST, symbol_id, edge_us, before, lowest_us, _FOREVER_US)
         if open_us is None:
@@ -58,16 +66,16 @@ def nearest_time(
         if found is not None:
             return found
         edge_us = open_us if before else after_us
-    # Candles without their trades, which have just been dropped or are lost: the long way round.
+    # Both candles are without their trades, which were just dropped or are lost: search the trades themselves.
     return _nearest(connection, source, symbol_id, at_us, before, floor_us, _FOREVER_US)
 
 
 def _nearest(
     connection: Connection, source: RowSource, symbol_id: int, at_us: int, before: bool, floor_us: int, ceiling_us: int
 ) -> int | None:
-    # For before, what is not before the time needs no looking at either; and the other way round.
+    # Searching backwards, skip rows after the time; forwards, rows before it.
     first_us, after_us = (floor_us, min(at_us, ceiling_us)) if before else (max(at_us, floor_us), ceiling_us)
     values = {"symbol_id": symbol_id, "first_us": first_us, "after_us": after_us}
     prepare = False if source.is_trades else None
-    row = connection.execute(candle_sql.outermost(source, last=before), values, prepare=prepare).fetchone()
+    row = connection.execute(candle_sql.outermost_time(source, last=before), values, prepare=prepare).fetchone()
     return None if row is None else row[0]

@@ -1,8 +1,8 @@
 """
-The statement that adds a batch to all rollups at once, and the values it takes.
+The statement that adds a batch to all rollups at once, and its parameters.
 
-One statement for all levels, and arrays written out as text, because what a small batch costs is the waiting for
-answers and the driver's look at each element.
+One statement for all levels, because a small batch's cost is mostly waiting for answers. A candle that is stored
+already is joined with the batch's: open and close go by trade id, so that batches may come in any order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from psycopg import sql
 
 from storage.postgres import batch_columns
 from storage.postgres.batch_columns import RollupRow, TradeColumns
-from storage.postgres.sql_arrays import arrays
+from storage.postgres.sql_arrays import column_literals
 from storage.rollups.levels import LEVELS
 
 _BATCH = """batch AS MATERIALIZED (
@@ -48,9 +48,9 @@ _ADD_TO_LEVEL = """{name} AS (
 
 def rollup_parts(condition: str = "true") -> sql.Composed:
     """
-    Return the parts of a WITH that add a batch to every rollup, where ``condition`` holds.
+    Return the parts of a WITH that add a batch to every rollup if ``condition`` holds.
 
-    Parameters: those of `rollup_arrays`.
+    Parameters: `rollup_arrays` of the batch.
     """
     parts: list[sql.Composable] = [sql.SQL(_BATCH).format(condition=sql.SQL(condition))]
     for number, level in enumerate(LEVELS):
@@ -63,10 +63,14 @@ ADD_TO_ROLLUPS = sql.SQL("WITH {parts} SELECT").format(parts=rollup_parts())
 
 
 def rollup_arrays(trades: TradeColumns) -> list[str]:
-    """Return what the trades, at least one, add to the candles of every level, column by column."""
+    """Return what the trades, at least one, add to the candles of every level, as array literals of its columns."""
     rows: list[tuple[int, ...]] = []
     part: list[RollupRow] = []
     for number, level in enumerate(LEVELS):
-        part = batch_columns.coarser(part, level.length_us) if part else batch_columns.rollup(trades, level.length_us)
+        # From the finer level's rows, which are fewer than the trades.
+        if part:
+            part = batch_columns.coarser_rows(part, level.length_us)
+        else:
+            part = batch_columns.rollup_rows(trades, level.length_us)
         rows += [(number, *row) for row in part]
-    return arrays(rows, _UNITS)
+    return column_literals(rows, _UNITS)

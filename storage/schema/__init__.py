@@ -1,1 +1,1 @@
-"""The tables, their versions, and who may use them."""
+"""The tables: their versions, their editions, who may use them, and the records that several folders share."""

@@ -1,8 +1,8 @@
 """
-What differs between the editions: plain PostgreSQL, TimescaleDB Apache, TimescaleDB Community.
+The differences between the editions: plain PostgreSQL, TimescaleDB Apache, TimescaleDB Community.
 
-What a server can do is detected, never configured. The few statements of TimescaleDB's own name its schema, which need
-not be in the search path.
+An edition is detected, never configured. Statements of TimescaleDB's own name its schema, which need not be in the
+search path. `storage.timescale` changes a database to fit its edition; this module asks, and says how.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 COMPRESS_AFTER = "7 days"
 CONVERSION_STATE = "trades_conversion"
 
-# Rows of a symbol are kept together, by time and then id: so both bounds of a batch are known for both columns, and
-# reading by time, by id, and the check of the key for a late trade open only the batches concerned.
+# Rows of a symbol are compressed together, by time and then id. Each compressed batch then knows the bounds of both, so
+# that reading by time or by id, and the key's check for a backfilled trade, decompress only the batches concerned.
 _SEGMENT_BY = "symbol_id"
 _ORDER_BY = "time, trade_id"
 
 
 def timescale_schema(connection: Connection) -> sql.Identifier | None:
-    """Return the schema of TimescaleDB's functions in this database; None where it is not switched on."""
+    """Return the schema of TimescaleDB's functions; None if the extension is not switched on in this database."""
     row = connection.execute(
         "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'timescaledb'"
     ).fetchone()
@@ -35,18 +35,18 @@ def timescale_schema(connection: Connection) -> sql.Identifier | None:
 
 
 def is_hypertable(connection: Connection) -> bool:
-    """Whether trades is one; it is made of native partitions otherwise."""
+    """Whether trades is a hypertable; otherwise it has native partitions."""
     row = connection.execute("SELECT relkind = 'r' FROM pg_class WHERE oid = 'trades'::regclass").fetchone()
     return row == (True,)
 
 
 def is_being_converted(connection: Connection) -> bool:
-    """Whether a conversion to a hypertable (`storage.timescale.conversion`) was begun and has not ended."""
+    """Whether a conversion to a hypertable (`storage.timescale.conversion`) was begun and is not finished."""
     return connection.execute("SELECT to_regclass(%s) IS NOT NULL", (CONVERSION_STATE,)).fetchone() == (True,)
 
 
 def owns_trades(connection: Connection) -> bool:
-    """Whether this user may change how trades is stored; one that only records or reads may not."""
+    """Whether this user may change how trades is stored; a recording or a reading role may not."""
     row = connection.execute(
         "SELECT pg_has_role(relowner, 'USAGE') AND current_setting('transaction_read_only') = 'off'"
         " FROM pg_class WHERE oid = 'trades'::regclass"
@@ -55,30 +55,30 @@ def owns_trades(connection: Connection) -> bool:
 
 
 def switch_on_timescale(connection: Connection) -> None:
-    """Switch TimescaleDB on in this database where the server has it loaded and the user may."""
+    """Switch TimescaleDB on in this database if the server has loaded it and the user may; else do nothing."""
     row = connection.execute(
-        # Its settings are there where the library is loaded; the list of libraries is not for every user to read.
+        # If the library is loaded, its settings exist. The list of loaded libraries itself is hidden from most users.
         "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')"
         " AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL)"
         " AND has_database_privilege(current_database(), 'CREATE'), to_regnamespace('public') IS NOT NULL"
     ).fetchone()
     if row is None or not row[0]:
         return
-    # Not in our schema, which may be one of several in this database: all share the extension.
+    # Not in our schema: one database may hold several sets of our tables, and they share the extension.
     place = sql.SQL("SCHEMA public" if row[1] else "")
     try:
         connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS timescaledb {}").format(place))
     except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject):
         logger.debug("Another program has switched TimescaleDB on at the same moment")
     except psycopg.Error as error:
-        logger.warning("TimescaleDB is there but could not be switched on: %s", error.diag.message_primary)
+        logger.warning("TimescaleDB is installed but could not be switched on: %s", error.diag.message_primary)
 
 
 def compression_statements(schema: sql.Identifier, timescale_version: str) -> list[sql.Composed]:
-    """Return what makes a hypertable compress its chunks by itself, in the words of that version of TimescaleDB."""
+    """Return the statements that make a hypertable compress old chunks, in that TimescaleDB version's syntax."""
     settings = {"segment": sql.Literal(_SEGMENT_BY), "order": sql.Literal(_ORDER_BY)}
     policy = {"schema": schema, "after": sql.Literal(COMPRESS_AFTER)}
-    if _version(timescale_version) >= (2, 18):
+    if _version(timescale_version) >= (2, 18):  # which renamed compression to columnstore
         return [
             sql.SQL(
                 "ALTER TABLE trades SET (timescaledb.enable_columnstore = true, timescaledb.segmentby = {segment},"

@@ -1,10 +1,12 @@
 """
-Tables of disjoint ranges of trade ids: `coverage`, those that are settled, and `absent_trades`, those among them that
-the exchange itself has no trade of.
+The two tables of disjoint ranges of trade ids, by symbol.
 
-An id is absent only where it is no stored trade's, and every absent id is in the coverage. Whoever changes either holds
-the symbol's lock (`storage.postgres.advisory_locks`); the usual ways are `storage.trades.trade_ledger` for trades and
-`record_absent` for absences.
+`coverage` holds the ids that are not missing: their trades are stored, were stored and dropped by retention, or do not
+exist. `absent_trades` holds the last kind: ids that the exchange itself has no trade of. So every absent id is in the
+coverage, and no stored trade has one.
+
+Whoever changes either table holds the symbol's lock (`storage.postgres.advisory_locks`). `storage.trades.trade_ledger`
+does it for trades, `record_absent` here for absences. The arithmetic of ranges is `app.market.coverage.IdRanges`.
 """
 
 from __future__ import annotations
@@ -17,41 +19,9 @@ from app.market.coverage import IdRanges
 from app.market.errors import StoreSchemaMismatch
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS
 from storage.postgres.connection import Connection
-from storage.postgres.sql_arrays import arrays
+from storage.postgres.sql_arrays import column_literals
+from storage.postgres.symbol_ids import add_symbols, symbol_id_of
 from storage.schema.migrate import newest_version
-
-
-def without(ids: IdRanges, others: IdRanges) -> IdRanges:
-    """Return the ids that are not among the others; in the time of one pass over both."""
-    left = IdRanges()
-    taken = iter([*others, (1 << 64, 1 << 64)])
-    low, high = next(taken)
-    for first, last in ids:
-        while high < first:
-            low, high = next(taken)
-        while low <= last:
-            if first < low:
-                left.add_range(first, low - 1)
-            first = high + 1
-            if high >= last:
-                break
-            low, high = next(taken)
-        if first <= last:
-            left.add_range(first, last)
-    return left
-
-
-def overlaps(runs: Iterable[tuple[int, int]]) -> tuple[IdRanges, IdRanges]:
-    """Return the ids in any of these inclusive ranges, and those in more than one."""
-    every, several = IdRanges(), IdRanges()
-    reached = -1
-    for first, last in sorted(runs):
-        every.add_range(first, last)
-        if first <= reached:
-            several.add_range(first, min(last, reached))
-        reached = max(reached, last)
-    return every, several
-
 
 COVERAGE, ABSENT = "coverage", "absent_trades"
 
@@ -63,9 +33,9 @@ NEWER_TABLES = (
     "go on recording."
 )
 
-# The ranges that overlap or touch a run of ids: the last one that begins at or before it, and those that begin in it.
-# Run by run, because scattered ids lie among many ranges and touch few.
-_NEAR = """
+# The ranges that overlap or touch a run of ids: the last one that begins at or before it, and those that begin in it or
+# right after it. Run by run, because scattered ids lie among many ranges and touch few of them.
+_TOUCHING = """
     SELECT DISTINCT run.symbol_id, near.first_trade_id, near.last_trade_id
     FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS run (symbol_id, low, high)
     CROSS JOIN LATERAL (
@@ -79,27 +49,43 @@ _NEAR = """
     WHERE near.last_trade_id >= run.low - 1
     ORDER BY 1, 2
 """
-NEAR = {table: sql.SQL(_NEAR).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
-"""By table: the query for the ranges that overlap or touch any of some runs of ids, rising. Parameters: `arrays`."""
+TOUCHING = {table: sql.SQL(_TOUCHING).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
+"""
+By table: the query for the ranges that overlap or touch some runs of ids, as `SymbolRange`, rising.
+
+Parameters: the `column_literals` of the runs, each a `SymbolRange`.
+"""
 
 _READ = "SELECT first_trade_id, last_trade_id FROM {table} WHERE symbol_id = %s ORDER BY 1"
-_READS = {table: sql.SQL(_READ).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
-_OF_ALL = """
+_READ_BY_TABLE = {table: sql.SQL(_READ).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
+_READ_ALL = """
     SELECT s.name, c.first_trade_id, c.last_trade_id FROM {table} c JOIN symbols s ON s.id = c.symbol_id
     WHERE s.name = ANY(%s) ORDER BY 1, 2
 """
-_READ_ALL = {table: sql.SQL(_OF_ALL).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
+_READ_ALL_BY_TABLE = {table: sql.SQL(_READ_ALL).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
+
+
+def union_and_overlaps(runs: Iterable[tuple[int, int]]) -> tuple[IdRanges, IdRanges]:
+    """Return the ids in any of these inclusive runs, and the ids in more than one. The runs come in any order."""
+    union, overlaps = IdRanges(), IdRanges()
+    reached = -1
+    for first, last in sorted(runs):
+        union.add_range(first, last)
+        if first <= reached:
+            overlaps.add_range(first, min(last, reached))
+        reached = max(reached, last)
+    return union, overlaps
 
 
 def read(connection: Connection, table: str, symbol_id: int | None) -> IdRanges:
-    """Return all ids of a symbol in that table."""
-    return IdRanges(connection.execute(_READS[table], (symbol_id,)))
+    """Return a symbol's ids in that table; none for a symbol without a number."""
+    return IdRanges(connection.execute(_READ_BY_TABLE[table], (symbol_id,)))
 
 
 def read_all(connection: Connection, table: str, symbols: Collection[str]) -> dict[str, IdRanges]:
-    """Return all ids of some symbols in that table, by name."""
+    """Return the ids of each of these symbols in that table, by name."""
     found: dict[str, list[tuple[int, int]]] = {name: [] for name in symbols}
-    for name, first, last in connection.execute(_READ_ALL[table], (list(found),)):
+    for name, first, last in connection.execute(_READ_ALL_BY_TABLE[table], (list(found),)):
         found[name].append((first, last))
     return {name: IdRanges(rows) for name, rows in found.items()}
 
@@ -107,49 +93,56 @@ def read_all(connection: Connection, table: str, symbols: Collection[str]) -> di
 def write(
     connection: Connection, table: str, symbol_id: int, before: Iterable[tuple[int, int]], after: IdRanges
 ) -> None:
-    """Put the ranges ``after`` where the rows ``before`` were."""
-    gone, new = set(before) - set(after), set(after) - set(before)
+    """Replace a symbol's rows ``before`` by the ranges ``after``, inside the caller's transaction and lock."""
+    # Only the difference: a symbol may have a hundred thousand ranges, and a batch changes one or two of them.
+    removed, added = set(before) - set(after), set(after) - set(before)
     name = sql.Identifier(table)
-    if gone:
+    if removed:
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE symbol_id = %s AND first_trade_id = ANY(%s::bigint[])").format(name),
-            (symbol_id, sorted(first for first, _ in gone)),
+            (symbol_id, sorted(first for first, _ in removed)),
         )
-    if new:
+    if added:
         connection.execute(
             sql.SQL(
                 "INSERT INTO {} (symbol_id, first_trade_id, last_trade_id)"
                 " SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[])"
             ).format(name),
-            arrays((symbol_id, first, last) for first, last in sorted(new)),
+            column_literals((symbol_id, first, last) for first, last in sorted(added)),
         )
 
 
 def record_absent(connection: Connection, symbol: str, ranges: Sequence[tuple[int, int]]) -> int:
     """
-    Note that the exchange itself has no trades of these ids, in one transaction; return how many that are.
+    Record that the exchange itself has no trades of these ids, in one transaction; return how many are new.
 
-    Ids that are held stay held: a trade that is stored exists. ``connection`` is in autocommit mode.
+    Ids that are covered stay as they are: a trade that is stored exists. ``connection`` is in autocommit mode.
 
     Raises:
         StoreSchemaMismatch: If a newer program has changed the tables.
+        psycopg.Error: If nothing could be recorded.
     """
-    symbol_id = _symbol_id(connection, symbol)
+    add_symbols(connection, [symbol])
+    symbol_id = symbol_id_of(connection, symbol)
+    assert symbol_id is not None
     runs = [(symbol_id, first, last) for first, last in IdRanges(ranges)]
     with connection.transaction():
         connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, [symbol_id]))
-        held = _near(connection, COVERAGE, runs)
+        covered = _touching(connection, COVERAGE, runs)
         check_version(connection)
-        new = without(IdRanges(ranges), IdRanges(held))
-        absent = _near(connection, ABSENT, runs)
-        write(connection, COVERAGE, symbol_id, held, IdRanges(sorted([*held, *new])))
+        new = IdRanges(ranges) - IdRanges(covered)
+        absent = _touching(connection, ABSENT, runs)
+        write(connection, COVERAGE, symbol_id, covered, IdRanges(sorted([*covered, *new])))
         write(connection, ABSENT, symbol_id, absent, IdRanges(sorted([*absent, *new])))
     return new.count()
 
 
 def check_version(connection: Connection) -> None:
     """
-    Ask, after reading the coverage, which waits for a migration under way, whether the tables are still ours.
+    Check that the tables are still of this program's version.
+
+    Call it after reading the coverage in the same transaction: a migration under way locks that table, so the version
+    read afterwards cannot change before the commit.
 
     Raises:
         StoreSchemaMismatch: If a newer program has changed them.
@@ -159,13 +152,6 @@ def check_version(connection: Connection) -> None:
         raise StoreSchemaMismatch(NEWER_TABLES)
 
 
-def _near(connection: Connection, table: str, runs: Sequence[SymbolRange]) -> list[tuple[int, int]]:
-    return [(first, last) for _, first, last in connection.execute(NEAR[table], arrays(runs))]
-
-
-def _symbol_id(connection: Connection, symbol: str) -> int:
-    connection.execute("INSERT INTO symbols (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (symbol,))
-    row = connection.execute("SELECT id FROM symbols WHERE name = %s", (symbol,)).fetchone()
-    assert row is not None
-    symbol_id: int = row[0]
-    return symbol_id
+def _touching(connection: Connection, table: str, runs: Sequence[SymbolRange]) -> list[tuple[int, int]]:
+    """Return one symbol's ranges that overlap or touch the runs."""
+    return [(first, last) for _, first, last in connection.execute(TOUCHING[table], column_literals(runs))]

@@ -1,10 +1,10 @@
 """
-Bringing a database to this version's tables.
+Brings a database's tables to this program's version.
 
-``migrations/NNNN_name.sql`` run in the order of their numbers, each once and in a transaction of its own, without a
-limit of time, and under an advisory lock when several programs start together. The tables lie in the first schema of
-the session's search path (``public`` unless the URL's options say otherwise). `schema_version` holds one row for each
-migration that ran.
+The scripts ``migrations/NNNN_name.sql`` run in the order of their numbers, each once, in a transaction of its own and
+without a time limit, under the database lock in case several programs start together. The tables are in the first
+schema of the session's search path (``public`` unless the URL's options say otherwise). `schema_version` has one row
+for each migration that ran.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import psycopg
 
 from app.market.errors import StoreError, StoreSchemaMismatch
-from storage.postgres.advisory_locks import alone
+from storage.postgres.advisory_locks import database_lock
 from storage.postgres.connection import Connection, translated
 from storage.schema.editions import switch_on_timescale
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 
 
 class Migration(NamedTuple):
-    """One step; ``script`` is SQL, any number of statements."""
+    """One migration; ``script`` is SQL, any number of statements."""
 
     number: int
     name: str
@@ -37,7 +37,7 @@ class Migration(NamedTuple):
 
 
 def migrations() -> list[Migration]:
-    """Return this version's migrations by number."""
+    """Return this program's migrations, by number."""
     found = []
     for entry in files("storage").joinpath("migrations").iterdir():
         match = _NAME.fullmatch(entry.name)
@@ -48,24 +48,24 @@ def migrations() -> list[Migration]:
 
 @lru_cache
 def newest_version() -> int:
-    """Return the version of the tables that this program writes."""
+    """Return the version of the tables that this program reads and writes."""
     return migrations()[-1].number
 
 
 def migrate(connection: Connection, steps: Sequence[Migration] | None = None) -> int:
     """
-    Run the migrations that this database lacks; return its version after that. May wait for another that runs them.
+    Run the migrations that this database lacks; return its version afterwards. May wait for another program's run.
 
-    ``steps``: those of this version unless given.
+    ``steps``: this program's migrations unless given.
 
     Raises:
         StoreSchemaMismatch: If the database is newer than this program, or not ours. Nothing was changed.
-        StoreUnavailable: If the server does not answer, or the user may not make tables.
+        StoreUnavailable: If the server does not answer, or the user may not create tables.
     """
     steps = migrations() if steps is None else steps
     with translated("prepare the database's tables"):
         if _version(connection, steps) < steps[-1].number:
-            with alone(connection):
+            with database_lock(connection):
                 _run(connection, steps)
     return steps[-1].number
 
@@ -80,9 +80,10 @@ def _run(connection: Connection, steps: Sequence[Migration]) -> None:
         try:
             with connection.transaction():
                 if step.number > 1:
-                    # Whoever writes has read this first and finds, when we are done, that it is too old to go on.
+                    # Every writer reads this table before it checks the version. So one at work finishes first, and the
+                    # next one waits for us, and then finds the version too new to go on.
                     connection.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")
-                # The script is our own file, not anyone's input.
+                # As bytes: of texts the driver's types accept only literals, and this file of ours is as good as one.
                 connection.execute(step.script.encode())
                 connection.execute("INSERT INTO schema_version (version, name) VALUES (%s, %s)", step[:2])
         except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:

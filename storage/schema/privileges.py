@@ -1,8 +1,8 @@
 """
-What this user may do with this database: make the tables, record, or only read.
+The privileges of this session's user: to create the tables, to record, or only to read.
 
-`Database.open` asks before it changes anything, so that a reading role, a standby or a database set to read-only opens
-without an attempt to write. docs/database.md has the grants of each role.
+`Database.open` reads them before it changes anything, so that a reading role, a standby, or a database set to read-only
+opens without an attempt to write. docs/database.md has the grants of each role.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ _FACTS = """
 @dataclass(frozen=True, slots=True)
 class Privileges:
     """
-    ``tables_version`` is that of the tables, 0 where there are none. ``reading_only`` is one sentence that says why
-    nothing can be recorded, empty where recording works. ``may_make_tables``: whether this user can bring them to this
-    program's version.
+    What this user may do. ``tables_version`` is 0 if there are no tables. ``read_only_reason`` is a sentence that says
+    why nothing can be recorded, empty if recording works. ``may_make_tables``: whether this user may migrate them.
     """
 
     tables_version: int
-    reading_only: str
+    read_only_reason: str
     may_make_tables: bool
 
     @property
     def is_current(self) -> bool:
-        """Whether the tables are of this program's version, or of a newer one."""
+        """Whether the tables need no migration: of this program's version, or a newer one, which `migrate` refuses."""
         return self.tables_version >= migrations()[-1].number
 
-    def check(self) -> None:
+    def check_tables(self) -> None:
         """
+        Check that the tables are current or can be made so.
+
         Raises:
-            StoreSchemaMismatch: If the tables are missing or too old, and this user cannot change that.
+            StoreSchemaMismatch: If they are missing or too old, and this user may not change that.
         """
         if self.is_current or self.may_make_tables:
             return
@@ -56,8 +57,8 @@ class Privileges:
 
 
 def privileges_of(connection: Connection) -> Privileges:
-    """Return what is possible over this connection; changes nothing. Raises StoreError."""
-    with translated("ask the database what may be done"):
+    """Return the privileges of this connection's user. Changes nothing. Raises StoreError."""
+    with translated("read the privileges in the database"):
         row = connection.execute(_FACTS).fetchone()
         assert row is not None
         user, is_standby, is_read_only, has_tables, may_create, is_owner, may_insert = row
@@ -72,7 +73,7 @@ def privileges_of(connection: Connection) -> Privileges:
         reason = ""
     return Privileges(
         tables_version=version,
-        reading_only=f"Reading only: {reason}, so trades are not recorded." if reason else "",
+        read_only_reason=f"Reading only: {reason}, so trades are not recorded." if reason else "",
         may_make_tables=not (is_standby or is_read_only) and bool(is_owner if has_tables else may_create),
     )
 

@@ -1,4 +1,4 @@
-"""What a server is and holds, and what would be done with it: for a look before it is used. Nothing is changed."""
+"""Looks at a database before it is used: the server, the user's privileges, what is stored. Changes nothing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _ROUND_TRIPS = 5
 @dataclass(frozen=True, slots=True)
 class Probe:
     """
-    ``latency_ms`` is a round trip's median, ``encrypted`` None where nothing leaves the machine's kernel (a socket),
-    ``size_bytes`` that of the whole database, ``trades`` and ``symbols`` what cryptopipe has stored in it.
+    What was found. ``latency_ms`` is the median of some round trips; ``encrypted`` is None for a Unix socket, which
+    nothing leaves the machine by; ``size_bytes`` is the whole database's; ``trades`` and ``symbols`` count what
+    cryptopipe has stored in it.
     """
 
     server: ServerFacts
-    access: Privileges
+    privileges: Privileges
     latency_ms: float
     encrypted: bool | None
     size_bytes: int
@@ -29,13 +30,13 @@ class Probe:
 
 
 def probe(connection: Connection, *, embedded: bool = False) -> Probe:
-    """Look at the database behind a connection. Blocks for a few round trips. Raises StoreError."""
-    server, access = facts_of(connection, embedded=embedded), privileges_of(connection)
+    """Return what is known of the database. Blocks for a few round trips. Raises StoreError."""
+    server, privileges = facts_of(connection, embedded=embedded), privileges_of(connection)
     with translated("look at the database"):
         latency_ms = statistics.median(_round_trip_ms(connection) for _ in range(_ROUND_TRIPS))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         held = (0, 0)
-        if access.tables_version:
+        if privileges.tables_version:
             held = (
                 connection.execute(
                     "SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint, count(DISTINCT symbol_id)"
@@ -46,7 +47,7 @@ def probe(connection: Connection, *, embedded: bool = False) -> Probe:
         is_socket = not connection.info.hostaddr
     assert size is not None
     encrypted = None if is_socket else connection.pgconn.ssl_in_use
-    return Probe(server, access, latency_ms, encrypted, size[0], held[0], held[1])
+    return Probe(server, privileges, latency_ms, encrypted, size[0], held[0], held[1])
 
 
 def _round_trip_ms(connection: Connection) -> float:

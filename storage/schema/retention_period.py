@@ -1,4 +1,4 @@
-"""How long trades are kept, as people write it: 90d, 26w, 18M, 2y."""
+"""The period for which trades are kept, as a setting says it: 90d, 26w, 18M, 2y, or off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT = re.compile(r"(\d{1,5})([dwMy])")
 
 @dataclass(frozen=True, slots=True)
 class RetentionPeriod:
-    """So many days, weeks, months or years (``unit``: d, w, M, y)."""
+    """A number of days, weeks, months or years (``unit``: d, w, M, y)."""
 
     count: int
     unit: str
@@ -25,32 +25,32 @@ class RetentionPeriod:
     @classmethod
     def parse(cls, text: str) -> RetentionPeriod:
         """
-        Read such a text.
+        Parse ``"90d"`` and the like.
 
         Raises:
-            UsageError: If it is none, or shorter than `SHORTEST_DAYS` days.
+            UsageError: If the text is no period, or one outside `SHORTEST_DAYS` days to 100 years.
         """
         match = _TEXT.fullmatch(text.strip())
         if match is None or int(match[1]) == 0:
             raise UsageError(f"“{text}” is no time to keep trades for: write 90d, 26w, 18M, 2y, or off.")
-        keep = cls(int(match[1]), match[2])
-        if not SHORTEST_DAYS <= keep.days <= _LONGEST_DAYS:
+        period = cls(int(match[1]), match[2])
+        if not SHORTEST_DAYS <= period.days <= _LONGEST_DAYS:
             raise UsageError(f"Trades cannot be kept for {text}: give {SHORTEST_DAYS}d to 100y, or off.")
-        return keep
+        return period
 
     @property
     def days(self) -> float:
-        """Its length in days, of months and years the mean: for comparing."""
+        """The length in days, to compare periods; a month or a year counts its mean length."""
         return self.count * _DAYS[self.unit]
 
     @property
     def interval(self) -> str:
-        """The same as PostgreSQL writes it."""
+        """The period as an interval of PostgreSQL: ``"2 years"``."""
         return f"{self.count} {_WORDS[self.unit]}s"
 
     @property
     def words(self) -> str:
-        """The same for people: ``"2 years"``, ``"1 year"``."""
+        """The period in words: ``"2 years"``, ``"1 year"``."""
         return f"{self.count} {_WORDS[self.unit]}{'' if self.count == 1 else 's'}"
 
     def __str__(self) -> str:
@@ -59,10 +59,12 @@ class RetentionPeriod:
 
 def proposal(text: str) -> RetentionPeriod | str | None:
     """
-    Read a setting: a length, ``"off"`` for keeping all trades, or None where it is empty: whatever is confirmed.
+    Parse the setting `keep_trades`, which proposes a period that the database then has to have confirmed.
+
+    Returns the period, `OFF` for keeping all trades, or None if the setting is empty: the confirmed period stays.
 
     Raises:
-        UsageError: If it is neither.
+        UsageError: If the text is none of these.
     """
     text = text.strip()
     if not text:

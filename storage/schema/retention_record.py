@@ -1,4 +1,8 @@
-"""What the database records of retention: what was confirmed, and from when on all trades are there."""
+"""
+The database's record of retention: which period was confirmed, and from when on no trade has been dropped.
+
+It is the database's rather than the program's, because several programs use it, and each must know what may be missing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ _READ = """
     SELECT keep, (extract(epoch FROM confirmed_at) * 1000000)::bigint,
         (extract(epoch FROM greatest(
             kept_from,
-            -- The policy drops whole chunks, which end with a day.
+            -- TimescaleDB's policy drops whole chunks, which end with a day, without recording it.
             CASE WHEN by_policy THEN date_trunc('day', now() - keep_for, 'UTC') + interval '1 day' END
         )) * 1000000)::bigint, by_policy
     FROM retention
@@ -21,8 +25,9 @@ _READ = """
 @dataclass(frozen=True, slots=True)
 class Retention:
     """
-    What the database says: ``keep`` as confirmed (None: all trades are kept) and when (UTC microseconds); trades before
-    ``kept_from_us``, the start of a day, may have been dropped (None: none was); ``by_policy``: TimescaleDB does it.
+    The record. ``keep`` is the confirmed period, None if all trades are kept; ``confirmed_at_us`` is when it was
+    confirmed. Trades before ``kept_from_us``, the start of a day, may have been dropped; None if none was. Both times
+    are UTC microseconds. ``by_policy``: TimescaleDB drops the trades, by a policy of its own.
     """
 
     keep: RetentionPeriod | None
@@ -33,15 +38,15 @@ class Retention:
 
 def trades_kept_from(connection: Connection) -> int | None:
     """
-    Return the time (UTC microseconds, the start of a day) before which trades may have been dropped; None: none was.
+    Return the time (UTC microseconds, the start of a day) before which trades may have been dropped; None if none was.
 
-    Candles and coverage of the time before stay, so they cannot be made again from what is left. Raises StoreError.
+    Candles and coverage before it are kept and cannot be made again from the trades that are left. Raises StoreError.
     """
     return read_retention(connection).kept_from_us
 
 
 def read_retention(connection: Connection) -> Retention:
-    """Return what the database says of it. Only reading is needed. Raises StoreError."""
+    """Return the record. Raises StoreError."""
     with translated("read the retention of trades"):
         row = connection.execute(_READ).fetchone()
     if row is None:

@@ -1,1 +1,1 @@
-"""Trades on disk while the database is away."""
+"""Trades on disk while the database does not take them."""

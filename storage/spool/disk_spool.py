@@ -1,8 +1,9 @@
 """
-Trades on disk while the database does not take them: a `app.market.ports.storage.TradeSpool` over a `SpoolFile`.
+Keeps trades on disk while the database does not take them.
 
-The file has a thread of its own, so that neither a slow disk nor the packing of batches holds up whoever records. When
-the size it may have is reached, or the disk takes no more, what is there already stays and new trades are not taken.
+All work on the file runs in one thread, so that neither a slow disk nor the packing of batches holds up the event loop
+that records. When the spool reaches its size limit, or the disk is full, it keeps what it holds and takes no new
+trades. `storage.spool.sqlite_file` knows the file; this module never raises its errors, but reports them in its status.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ from storage.spool.sqlite_file import SpoolFile, is_damage
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "spool.sqlite3"
-_TRADE_BYTES = 48  # about what one takes, for a limit that is looked at before packing
+_TRADE_BYTES = 48  # about what a packed trade takes: the limit is checked before packing
 
 Result = TypeVar("Result")
-_TROUBLES = (sqlite3.Error, OSError, SpoolDamaged)
+_FILE_ERRORS = (sqlite3.Error, OSError, SpoolDamaged)
 
 
 class DiskSpool:
     """
-    A `app.market.ports.storage.TradeSpool`. ``size_limit`` in bytes holds for what waits; the file is a little larger.
+    A `app.market.ports.storage.TradeSpool` over a file.
 
-    Its thread runs from `open` until `close`. Nobody else may use the file meanwhile: see `app.runtime.instance_lock`.
+    ``size_limit`` in bytes bounds the packed trades; the file is a little larger. The thread runs from `open` until
+    `close`. Meanwhile no other program may write the file: see `app.runtime.instance_lock`.
     """
 
     def __init__(self, path: Path, size_limit: int) -> None:
@@ -46,7 +48,7 @@ class DiskSpool:
         self._size_limit = size_limit
         self._status = SpoolStatus()
         self._reason = ""
-        self._failed = ""  # which kind of job failed last
+        self._failed = ""  # the kind of job that failed last: the reason stands until that kind succeeds
         self._lost: dict[str, IdRanges] = {}
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -65,7 +67,7 @@ class DiskSpool:
         """See `app.market.ports.storage.TradeSpool`."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
-        await self._in_thread(partial(self._carefully, "open", self._file.open, None))
+        await self._in_thread(partial(self._guarded, "open", self._file.open, None))
 
     async def append(self, trades: Sequence[Trade]) -> int:
         """See `app.market.ports.storage.TradeSpool`."""
@@ -73,11 +75,11 @@ class DiskSpool:
 
     async def read(self, after: int, limit: int) -> SpooledBatch | None:
         """See `app.market.ports.storage.TradeSpool`."""
-        return await self._in_thread(partial(self._carefully, "read", partial(self._file.read, after, limit), None))
+        return await self._in_thread(partial(self._guarded, "read", partial(self._file.read, after, limit), None))
 
     async def forget(self, number: int) -> None:
         """See `app.market.ports.storage.TradeSpool`."""
-        await self._in_thread(partial(self._carefully, "forget", partial(self._file.forget, number), None))
+        await self._in_thread(partial(self._guarded, "forget", partial(self._file.forget, number), None))
 
     def held(self, symbol: str) -> IdRanges:
         """See `app.market.ports.storage.TradeSpool`."""
@@ -89,17 +91,17 @@ class DiskSpool:
         return lost
 
     async def close(self, timeout_s: float) -> bool:
-        """See `app.market.ports.storage.TradeSpool`."""
+        """See `app.market.ports.storage.TradeSpool`. Jobs that were queued before are done first."""
         if self._thread is None:
             return True
         closing = self._submit(self._file.close)
         self._jobs.put(None)
-        with contextlib.suppress(TimeoutError, *_TROUBLES):
+        with contextlib.suppress(TimeoutError, *_FILE_ERRORS):
             await asyncio.wait_for(asyncio.wrap_future(closing), timeout_s)
             await asyncio.to_thread(self._thread.join, timeout_s)
         return not self._thread.is_alive()
 
-    # In its thread
+    # In the spool's thread
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -107,47 +109,52 @@ class DiskSpool:
 
     def _append(self, trades: Sequence[Trade]) -> int:
         room = (self._size_limit - self._status.size_bytes) // _TRADE_BYTES
+        # Whole batches, or near the limit every call would append a tiny one.
         fitting = trades if len(trades) <= room else trades[: max(0, room // BATCH_TRADES * BATCH_TRADES)]
-        if fitting and not self._carefully("append", partial(self._kept, fitting), False):
+        if fitting and not self._guarded("append", partial(self._appended, fitting), False):
             return 0
         full = f"The spool on disk has reached its {self._size_limit // 1_000_000:,} MB"
-        self._note("" if len(fitting) == len(trades) else full)
+        self._set_reason("" if len(fitting) == len(trades) else full)
         return len(fitting)
 
-    def _kept(self, trades: Sequence[Trade]) -> bool:
+    def _appended(self, trades: Sequence[Trade]) -> bool:
         self._file.append(trades)
         return True
 
-    def _carefully(self, kind: str, work: Callable[[], Result], otherwise: Result) -> Result:
-        """Return what ``work`` returns; after setting a damaged file aside, where it is that; else ``otherwise``."""
+    def _guarded(self, kind: str, work: Callable[[], Result], otherwise: Result) -> Result:
+        """
+        Return what ``work`` returns, or ``otherwise`` if the file cannot be used.
+
+        A damaged file is set aside, and the work is tried once more on the new one. ``kind`` names the work.
+        """
         try:
             try:
                 done = work()
-            except _TROUBLES as error:
+            except _FILE_ERRORS as error:
                 if not is_damage(error):
                     raise
                 self._set_aside(error)
                 done = work()
-        except _TROUBLES as error:
+        except _FILE_ERRORS as error:
             self._failed = kind
-            self._note(f"The spool on disk cannot be used ({error})")
+            self._set_reason(f"The spool on disk cannot be used ({error})")
             return otherwise
         finally:
-            self._tell()
+            self._update_status()
         if kind == self._failed:
             self._failed = ""
-            self._note("")
+            self._set_reason("")
         return done
 
     def _set_aside(self, error: Exception) -> None:
         before = self._file.contents.all_held()
         try:
             aside = self._file.set_aside()
-        finally:  # a full disk may end it half-way
+        finally:  # also if a full disk ended it half-way
             self._note_lost(before)
         logger.error(
-            "The spool on disk is damaged (%s): it is kept as %s; %d trades of it could be read, and what is "
-            "missing is fetched again",
+            "The spool on disk is damaged (%s): it is kept as %s; %d of its trades could be read, and the others are "
+            "fetched again",
             error,
             aside,
             self._file.contents.trades,
@@ -160,30 +167,33 @@ class DiskSpool:
             for first, last in ids:
                 self._lost.setdefault(symbol, IdRanges()).add_range(first, last)
 
-    def _note(self, reason: str) -> None:
+    def _set_reason(self, reason: str) -> None:
         if reason and reason != self._reason:
-            logger.warning("%s: trades received now wait in memory, then are given up and fetched again later", reason)
+            logger.warning(
+                "%s: trades received now wait in memory; when that is full they are fetched again later", reason
+            )
         elif self._reason and not reason:
             logger.info("The spool on disk takes trades again")
         self._reason = reason
-        self._tell()
+        self._update_status()
 
-    def _tell(self) -> None:
+    def _update_status(self) -> None:
         contents = self._file.contents
         self._status = SpoolStatus(contents.trades, contents.size_bytes, self._reason and f"{self._reason}.")
 
-    # Between the threads
+    # From the event loop's thread to the spool's
 
     def _submit(self, work: Callable[[], Result]) -> Future[Result]:
         future: Future[Result] = Future()
-        self._jobs.put(partial(_done, future, work))
+        self._jobs.put(partial(_run_job, future, work))
         return future
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.wrap_future(self._submit(work))
 
 
-def _done(future: Future[Any], work: Callable[[], Any]) -> None:
+def _run_job(future: Future[Any], work: Callable[[], Any]) -> None:
+    # A job that was cancelled before it began is skipped; one that has begun is finished, whoever waits for it.
     if not future.set_running_or_notify_cancel():
         return
     try:

@@ -1,9 +1,9 @@
 """
 The spool's file: batches of trades in SQLite, in the order they came.
 
-SQLite's write-ahead log makes a batch whole or absent after a kill or a power failure at any moment; a checksum a batch
-tells what the disk has garbled since. A file that cannot be read is renamed, so that it can be looked at, and what can
-still be read of it is taken over into a new one.
+SQLite's write-ahead log makes a batch whole or absent after a kill or a power failure at any moment; a checksum per
+batch finds what the disk has garbled since. A file that cannot be read is renamed, so that somebody can look at it, and
+its readable batches are copied into a new one. `storage.spool.disk_spool` decides when, and owns the thread.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from app.market.trade import Trade
 from storage.spool.batches import (
     BATCH_TRADES,
     Row,
-    SpoolContents,
     SpoolDamaged,
-    SpoolEntry,
-    entries_in,
-    ids_in,
-    row_of,
-    unpacked,
+    pack_row,
+    read_entries,
+    unpack_ids,
+    unpack_trades,
 )
+from storage.spool.contents import SpoolContents, SpoolEntry
 
 _VERSION = 1
-_SHRINK_FROM = 16 << 20
+_SHRINK_FROM = 16 << 20  # a smaller file keeps its room for the next outage
+_PAGE_BYTES = 16_384  # a batch has some 100 kB: with SQLite's 4 kB pages it would be a longer chain of pages
 _BAD_READ, _SHORT_READ = 266, 522  # SQLITE_IOERR_READ, as of a bad sector, and SQLITE_IOERR_SHORT_READ
+# SQLITE_ERROR by itself means tables that are not ours; its extended codes mean other things.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, _BAD_READ, _SHORT_READ}
 
 _SCHEMA = """
@@ -43,9 +44,9 @@ _SCHEMA = """
 
 class SpoolFile:
     """
-    The batches in ``path``; one thread at a time, but for `contents`, which tells of all of them together.
+    The batches in ``path``. One thread at a time; only ``contents`` may be asked by any.
 
-    Every method may raise sqlite3.Error or OSError; then nothing has changed. `is_damage` tells the errors after which
+    Every method may raise sqlite3.Error or OSError, and has changed nothing then. After an error that `is_damage`,
     `set_aside` helps.
     """
 
@@ -56,13 +57,13 @@ class SpoolFile:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, made where there is none, unless it is open."""
+        """Open the file unless it is open; create it if there is none. Raises SpoolDamaged."""
         if self._connection is not None:
             return
-        connection = _connected(self.path)
+        connection = _open_connection(self.path)
         self.contents.clear()
         try:
-            for entry in entries_in(connection):
+            for entry in read_entries(connection):
                 self.contents.add(entry)
                 self.last_number = max(self.last_number, entry.number)
         except BaseException:
@@ -72,36 +73,37 @@ class SpoolFile:
         self._connection = connection
 
     def append(self, trades: Sequence[Trade]) -> None:
-        """Put trades behind all others, in one transaction that is on disk when this returns."""
+        """Append the trades, in one transaction that is on disk when this returns."""
         rows: list[Row] = []
         for start in range(0, len(trades), BATCH_TRADES):
             batch = trades[start : start + BATCH_TRADES]
-            rows.append(row_of(self.last_number + len(rows) + 1, batch))
+            rows.append(pack_row(self.last_number + len(rows) + 1, batch))
         self._insert(rows)
 
     def read(self, after: int, limit: int) -> SpooledBatch | None:
-        """See `app.market.ports.storage.TradeSpool`. Raises SpoolDamaged where a batch is not what was written."""
+        """See `app.market.ports.storage.TradeSpool`. Raises SpoolDamaged if a batch is not what was written."""
         trades: list[Trade] = []
         last = after
         statement = "SELECT number, packed, checksum FROM batches WHERE number > ? ORDER BY 1"
         with contextlib.closing(self._opened().execute(statement, (after,))) as rows:
             for number, packed, checksum in rows:
-                trades += unpacked(packed, checksum)
+                trades += unpack_trades(packed, checksum)
                 last = number
                 if len(trades) + BATCH_TRADES > limit:
                     break
         return SpooledBatch(last, trades) if trades else None
 
     def forget(self, number: int) -> None:
-        """Delete the batches up to this one; an empty file gives its room back to the disk."""
+        """Delete the batches up to this one; a large file that is empty then gives its room back to the disk."""
         connection = self._opened()
-        gone = list(entries_in(connection, number))
+        gone = list(read_entries(connection, number))
         try:
             connection.execute("DELETE FROM batches WHERE number <= ?", (number,))
         except sqlite3.OperationalError:
             if number < self.last_number:
                 raise
-            self._begin_anew()  # deleting takes room, too, and there may be none
+            # Deleting takes room for the log, and the disk may be full. All batches may go, so the file may, too.
+            self._delete_file()
             return
         for entry in gone:
             self.contents.remove(entry)
@@ -109,19 +111,19 @@ class SpoolFile:
             connection.execute("VACUUM")
 
     def set_aside(self) -> Path:
-        """Rename the file, and take what can still be read of it over into a new one; return its new name."""
+        """Rename the file, copy its readable batches into a new one, and return the renamed file's path."""
         self.close()
         aside = _free_name(self.path)
         _move(self.path, aside)
         self.contents.clear()
         self.open()
-        with contextlib.suppress(sqlite3.Error, OSError):  # what finds no room stays where it is
-            for row in _readable(aside):
+        with contextlib.suppress(sqlite3.Error, OSError):  # what finds no room stays in the renamed file
+            for row in _readable_rows(aside):
                 self._insert([row])
         return aside
 
     def close(self) -> None:
-        """Close the file; what it holds stays there."""
+        """Close the file; its batches stay in it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -143,18 +145,18 @@ class SpoolFile:
                     connection.execute("ROLLBACK")
             raise
         for number, count, _, ids, packed in rows:
-            self.contents.add(SpoolEntry(number, count, ids_in(ids), len(ids) + len(packed)))
+            self.contents.add(SpoolEntry(number, count, unpack_ids(ids), len(ids) + len(packed)))
             self.last_number = number
 
-    def _begin_anew(self) -> None:
+    def _delete_file(self) -> None:
         self.close()
-        for path in _files(self.path):
+        for path in _paths(self.path):
             path.unlink(missing_ok=True)
         self.contents.clear()
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error tells of the file's contents rather than of the disk."""
+    """Whether the error means that the file's contents are damaged, rather than that the disk cannot be used."""
     if isinstance(error, SpoolDamaged):
         return True
     return isinstance(error, sqlite3.DatabaseError) and (
@@ -162,12 +164,13 @@ def is_damage(error: Exception) -> bool:
     )
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _open_connection(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
     try:
-        connection.execute("PRAGMA page_size = 16384")
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
+        # NORMAL would lose the last commits of the log in a power failure, though `append` says they are on disk.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_SHRINK_FROM}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -181,16 +184,17 @@ def _connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _readable(path: Path) -> Iterator[Row]:
-    """Yield the batches of a damaged file that are as they were written; whatever else it holds ends there."""
+def _readable_rows(path: Path) -> Iterator[Row]:
+    """Yield the batches of a damaged file that are as they were written, up to where SQLite can read no further."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
         for number, trades, checksum, ids, packed in old.execute("SELECT * FROM batches ORDER BY number"):
             with contextlib.suppress(SpoolDamaged, TypeError):
-                if len(unpacked(packed, checksum)) == trades and ids_in(ids):
+                if len(unpack_trades(packed, checksum)) == trades and unpack_ids(ids):
                     yield number, trades, checksum, ids, packed
 
 
-def _files(path: Path) -> list[Path]:
+def _paths(path: Path) -> list[Path]:
+    """Return the paths of the file and of what SQLite keeps beside it."""
     return [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
 
 
@@ -204,7 +208,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _move(path: Path, to: Path) -> None:
-    # The log belongs to its file by name: left behind, it would be read as the new one's.
-    for old, new in zip(_files(path), _files(to), strict=True):
+    # SQLite finds a file's log by its name: left behind, it would be applied to the new file.
+    for old, new in zip(_paths(path), _paths(to), strict=True):
         if old.exists():
             old.rename(new)

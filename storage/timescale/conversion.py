@@ -23,7 +23,7 @@ from pathlib import Path
 from psycopg import sql
 
 from app.market.errors import StoreError, StoreUnavailable
-from storage.postgres.advisory_locks import alone_or_not
+from storage.postgres.advisory_locks import try_database_lock
 from storage.postgres.connection import Connection, translated
 from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
 from storage.timescale.table_swap import HYPERTABLE, STATE, swap
@@ -135,9 +135,9 @@ def convert(connection: Connection, progress: Progress | None = None) -> bool:
         StoreUnavailable: If the disk lacks the room, or the database went away. It can be taken up again.
         StoreError: If something of the user's hangs on the old table; the sentence names it.
     """
-    with translated("convert the trades to a hypertable"), alone_or_not(connection) as alone_here:
+    with translated("convert the trades to a hypertable"), try_database_lock(connection) as is_locked:
         due = conversion_due(connection)
-        if due is None or not alone_here:
+        if due is None or not is_locked:
             return False
         _check_room(connection, due)
         if not due.begun:

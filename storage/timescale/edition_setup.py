@@ -12,7 +12,7 @@ import logging
 import psycopg
 
 from app.market.errors import StoreError, StoreSchemaMismatch
-from storage.postgres.advisory_locks import alone
+from storage.postgres.advisory_locks import database_lock
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
 from storage.schema.editions import (
     COMPRESS_AFTER,
@@ -82,7 +82,7 @@ def _compress(connection: Connection, facts: ServerFacts) -> None:
     schema = timescale_schema(connection)
     assert schema is not None
     try:
-        with alone(connection), connection.transaction():
+        with database_lock(connection), connection.transaction():
             for statement in compression_statements(schema, facts.timescale_version):
                 connection.execute(statement)
     except psycopg.errors.FeatureNotSupported as error:

@@ -1,10 +1,9 @@
 """
-The quick way to store the usual batch: few trades, each symbol's ids going on where the stored ones end.
+Stores the usual batch in one statement: few trades, each symbol's ids going on where the stored ones end.
 
-Everything travels at once and is answered at once. The statement itself looks whether the ids do go on there, under the
-symbols' locks, and changes nothing where they do not: another program may have stored them, or have brought the tables
-to a newer version. See `storage.trades.trade_ledger` for
-what is done then.
+Everything is sent at once and answered at once. The statement itself checks, under the symbols' locks, that the ids do
+go on there, and changes nothing if they do not: another program may have stored them, or have brought the tables to a
+newer version. `storage.trades.trade_ledger` then stores the batch its longer way.
 """
 
 from __future__ import annotations
@@ -16,19 +15,20 @@ from psycopg import sql
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS
 from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection
-from storage.postgres.sql_arrays import array, arrays
+from storage.postgres.sql_arrays import array_literal, column_literals
 from storage.rollups.upsert import rollup_arrays, rollup_parts
 from storage.schema.migrate import newest_version
 
-LARGEST = 500
-"""Trades up to which this is quicker than a COPY between two exchanges."""
+LARGEST_APPEND = 500
+"""The number of trades up to which this is quicker than a COPY, which takes two more round trips."""
 
 _APPEND = sql.SQL(
     """
     WITH run AS (
         SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS run (symbol_id, low, high)
     ), ended AS MATERIALIZED (
-        -- Each run's last range that begins at or before the id after it must end just before the run.
+        -- The last range that begins at or before the id after the run must end just before the run. Were it a later
+        -- one, the run would overlap it, or touch it and have to be joined with it.
         SELECT run.symbol_id, run.high, before.first_trade_id
         FROM run CROSS JOIN LATERAL (
             SELECT first_trade_id, last_trade_id FROM coverage
@@ -57,24 +57,24 @@ _APPEND = sql.SQL(
 
 def append(connection: Connection, batch: TradeColumns, runs: Sequence[tuple[int, int, int]]) -> bool:
     """
-    Store the batch in one transaction if its ids go on where the stored ones end; whether it is stored.
+    Store the batch in one transaction if its ids go on where the stored ones end; return whether it is stored.
 
-    ``runs``: its ids as (symbol id, first, last), one for each symbol. Raises psycopg.Error; a transaction may then be
-    open.
+    ``runs``: its `id_runs`, one for each symbol. Raises psycopg.Error; a transaction may be open then.
     """
     trades = (
-        array(batch.symbol_id.tolist()),
-        array(batch.time_us.tolist()),
-        array(batch.trade_id.tolist()),
-        array(batch.price.tolist(), "e-8"),
-        array(batch.quantity.tolist(), "e-8"),
-        array(batch.maker.tolist()),
+        array_literal(batch.symbol_id.tolist()),
+        array_literal(batch.time_us.tolist()),
+        array_literal(batch.trade_id.tolist()),
+        array_literal(batch.price.tolist(), "e-8"),
+        array_literal(batch.quantity.tolist(), "e-8"),
+        array_literal(batch.maker.tolist()),
     )
-    values = (*arrays(runs), newest_version(), *trades, *rollup_arrays(batch))
+    values = (*column_literals(runs), newest_version(), *trades, *rollup_arrays(batch))
     with connection.pipeline():
         connection.execute("BEGIN", prepare=True)
-        connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, array(run[0] for run in runs)), prepare=True)
-        # A statement of its own: it must see what the holder of the lock before us committed.
+        connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, array_literal(run[0] for run in runs)), prepare=True)
+        # A statement of its own, so that its snapshot is taken after the wait for the locks: it must see what their
+        # last holder committed.
         answer = connection.execute(_APPEND, values, prepare=True)
         connection.execute("COMMIT", prepare=True)
     return answer.fetchone() == (True,)

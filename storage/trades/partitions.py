@@ -1,8 +1,9 @@
 """
-The monthly partitions of `trades` on plain PostgreSQL, made when a month's first trade comes.
+Prepares the table `trades` for a batch, before its transaction.
 
-TimescaleDB makes its chunks itself; there this module has it take late trades into compressed ones, however many rows
-that opens.
+On plain PostgreSQL the table has a partition per month, made when the month's first trade comes. TimescaleDB makes its
+chunks itself; there the session is allowed to add trades to compressed ones. On both, days of long ago that trades are
+stored into are noted as backfilled, because retention spares those for a week.
 """
 
 from __future__ import annotations
@@ -19,97 +20,114 @@ from storage.postgres.connection import Connection
 from storage.schema.editions import is_hypertable
 
 _DAY_US = 86_400_000_000
-_LATE_AFTER_DAYS = 20  # ten days less than the shortest retention
-_AGAIN_AFTER_S = 3_600.0
+_BACKFILLED_AFTER_DAYS = 20  # ten days less than the shortest retention period
+_NOTE_AGAIN_AFTER_S = 3_600.0  # retention counts a week from the last note; to the hour is exact enough
+_NEVER_COMPRESSED_US = 5 * _DAY_US  # two days less than `storage.schema.editions.COMPRESS_AFTER`
 _EPOCH = date(1970, 1, 1)
-
-
-class BackfilledDays:
-    """The days that one writing connection has noted, and when."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._noted: dict[int, float] = {}
-
-    def forget(self) -> None:
-        """Note them all anew."""
-        self._noted.clear()
-
-    def note(self, batch: TradeColumns) -> None:
-        """Note the batch's days of long ago, outside its transaction: they stay whatever becomes of that."""
-        late_us = time.time_ns() // 1000 - _LATE_AFTER_DAYS * _DAY_US
-        if batch.time_us.min() >= late_us:
-            return
-        now_s = time.time()  # a monotonic clock stands still while the computer sleeps
-        days = [
-            day
-            for day in np.unique(batch.time_us[batch.time_us < late_us] // _DAY_US).tolist()
-            if abs(now_s - self._noted.get(day, -math.inf)) >= _AGAIN_AFTER_S
-        ]
-        if days:
-            dates = [_EPOCH + timedelta(days=day) for day in days]
-            self._connection.execute("SELECT note_late_days(%s)", (dates,))
-            self._noted.update(dict.fromkeys(days, now_s))
-
-
-_NEVER_COMPRESSED_US = 5 * 86_400_000_000  # two days less than `storage.schema.editions.COMPRESS_AFTER`
 
 PARTITION_LOCK = (0x63_72_79_70, 0)
 """The advisory lock under which partitions are made and dropped; see `storage.postgres.advisory_locks.SYMBOL_LOCKS`."""
 
 
-class Partitions:
-    """The partitions that one writing connection knows to exist, and the old days that it has said it stores into."""
+class BackfilledDays:
+    """
+    Notes in the database which days of long ago trades are being stored into.
+
+    It remembers what this connection has noted, so that a backfill of a day costs one statement an hour.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._late = BackfilledDays(connection)
+        self._noted_at_s: dict[int, float] = {}  # by day since 1970
+
+    def forget(self) -> None:
+        """Note every day again when its next trade comes."""
+        self._noted_at_s.clear()
+
+    def note(self, batch: TradeColumns) -> None:
+        """
+        Note the batch's days of long ago.
+
+        Call it before the batch's transaction: noted in it, a day would be unknown to retention until the commit, and
+        retention could drop the day's partition meanwhile.
+        """
+        recent_us = time.time_ns() // 1000 - _BACKFILLED_AFTER_DAYS * _DAY_US
+        if batch.time_us.min() >= recent_us:
+            return  # as nearly every batch
+        now_s = time.time()  # the monotonic clock would stand still while the computer sleeps
+        days = [
+            day
+            for day in np.unique(batch.time_us[batch.time_us < recent_us] // _DAY_US).tolist()
+            if abs(now_s - self._noted_at_s.get(day, -math.inf)) >= _NOTE_AGAIN_AFTER_S
+        ]
+        if days:
+            dates = [_EPOCH + timedelta(days=day) for day in days]
+            self._connection.execute("SELECT note_late_days(%s)", (dates,))
+            self._noted_at_s.update(dict.fromkeys(days, now_s))
+
+
+class Partitions:
+    """Prepares `trades` for the batches of one connection, and remembers which partitions exist."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._backfilled_days = BackfilledDays(connection)
         self._months: set[np.datetime64] = set()
-        self._newest_us = (0, 0)  # the times of the last batch's newest month
-        self._partitioned: bool | None = None
+        self._newest_month_us = (0, 0)  # from, until: of the last batch's newest month
+        self._is_partitioned: bool | None = None  # None: not asked yet
 
     def make(self, batch: TradeColumns) -> None:
-        """Make those of the batch's months, outside its transaction: they stay whatever becomes of that."""
-        self._late.note(batch)
-        if self._partitioned is None:
-            self._partitioned = not is_hypertable(self._connection)
-            if not self._partitioned:
-                # The batch bounds it. The server's own limit is for statements that nobody has thought about.
+        """
+        Note the batch's backfilled days and create its missing partitions, each in its own transaction: a rollback of
+        the batch keeps them.
+        """
+        self._backfilled_days.note(batch)
+        if self._is_partitioned is None:
+            self._is_partitioned = not is_hypertable(self._connection)
+            if not self._is_partitioned:
+                # TimescaleDB limits how many rows a statement may decompress, to protect against careless ones. Ours
+                # are bounded by the size of a batch, and a backfill must not fail on the limit.
                 self._connection.execute(
                     "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', false)"
                 )
-        if not self._partitioned:
+        if not self._is_partitioned:
             return
-        begin_us, end_us = self._newest_us
-        if begin_us <= batch.time_us.min() and batch.time_us.max() < end_us:
+        from_us, until_us = self._newest_month_us
+        if from_us <= batch.time_us.min() and batch.time_us.max() < until_us:
             return  # as nearly every batch
-        months = batch_columns.months(batch)
+        months = batch_columns.calendar_months(batch)
         for month in months:
             if month not in self._months:
-                _make(self._connection, month)
+                _make_partition(self._connection, month)
                 self._months.add(month)
-        self._newest_us = _bounds_us(months[-1])
+        self._newest_month_us = _bounds_us(months[-1])
 
     def may_append(self, batch: TradeColumns) -> bool:
-        """Whether none of the batch's trades can belong into a compressed chunk, which is for COPY; after `make`."""
-        return bool(self._partitioned) or batch.time_us.min() > time.time_ns() // 1000 - _NEVER_COMPRESSED_US
+        """
+        Whether `storage.trades.fast_append` may store the batch; call it after `make`.
+
+        Not where a trade may belong in a compressed chunk of TimescaleDB: into those only COPY writes.
+        """
+        return bool(self._is_partitioned) or batch.time_us.min() > time.time_ns() // 1000 - _NEVER_COMPRESSED_US
 
     def forget(self) -> bool:
-        """Look again what there is at the next batch; whether that can change anything."""
-        known = bool(self._months)
-        self._late.forget()
+        """Forget what exists, so that the next `make` looks again; return whether that can change anything."""
+        knew_any = bool(self._months)
+        self._backfilled_days.forget()
         self._months.clear()
-        self._newest_us = (0, 0)
-        self._partitioned = None
-        return known
+        self._newest_month_us = (0, 0)
+        self._is_partitioned = None
+        return knew_any
 
 
 def _bounds_us(month: np.datetime64) -> tuple[int, int]:
+    """Return the time (UTC microseconds) the month begins at, and the time the next one does."""
     begin, end = (int(at.astype("datetime64[us]").astype(np.int64)) for at in (month, month + 1))
     return begin, end
 
 
-def _make(connection: Connection, month: np.datetime64) -> None:
+def _make_partition(connection: Connection, month: np.datetime64) -> None:
     first: date = month.astype("datetime64[D]").item()
-    # A function of the tables' owner, which locks `PARTITION_LOCK`: a role that only records may not attach.
+    # A function of the tables' owner, which takes `PARTITION_LOCK`: attaching a partition takes the ownership of
+    # trades, which a role that only records has not.
     connection.execute("SELECT make_trades_partition(%s)", (first,))

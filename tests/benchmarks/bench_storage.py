@@ -96,7 +96,7 @@ def bulk(url: str, trades: list[Trade]) -> float:
         ledger = TradeLedger(connection)
         numbers = ledger.symbol_ids({trade.symbol for trade in trades})
         parts = [
-            batch_columns.columns(trades[start : start + IN_BULK], numbers)[0]
+            batch_columns.trade_columns(trades[start : start + IN_BULK], numbers)[0]
             for start in range(0, len(trades), IN_BULK)
         ]
         began = time.perf_counter()

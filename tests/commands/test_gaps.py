@@ -20,7 +20,7 @@ from storage.database import Database
 from storage.integrity.gap_report import read_gaps
 from storage.integrity.verify import verify
 from storage.postgres.connection import connect
-from storage.postgres.repair_locks import repairing
+from storage.postgres.repair_locks import exclusive_repair
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 from tests.program import exchange, point_to, set_surroundings, started, unchanged_process, wait_for
 from tests.servers import forget
@@ -325,7 +325,7 @@ def test_what_collect_is_fetching_is_told_and_left_to_the_command(
     with started("collect", "--symbols", SYMBOL) as process:
         wait_for(lambda: {row["status"] for row in listed(capsys)} == {"repairing"}, process)
         log = Path(os.environ["CRYPTOPIPE_DATA_DIR"]) / "logs" / "cryptopipe.log"
-        with connect(in_use.url) as connection, repairing(connection, [SYMBOL]):
+        with connect(in_use.url) as connection, exclusive_repair(connection, [SYMBOL]):
             wait_for(lambda: "another program fetches what is missing" in log.read_text(), process)
             assert {row["status"] for row in listed(capsys)} == {"repairing"}
         server.faults.clear()
@@ -344,7 +344,7 @@ def test_two_do_not_fetch_the_same_and_others_are_told(
     in_use.store.announce_repairs({SYMBOL}, (), 20)  # a program that records
     assert [row["status"] for row in listed(capsys)] == ["repairing"]
     in_use.store.announce_repairs((), (), 0)
-    with connect(in_use.url) as connection, repairing(connection, [SYMBOL]):
+    with connect(in_use.url) as connection, exclusive_repair(connection, [SYMBOL]):
         assert [row["status"] for row in listed(capsys)] == ["repairing"]
         assert main(["gaps", "--repair"]) == 1
         assert "Another program is fetching what is missing of BTCUSDT" in capsys.readouterr().err

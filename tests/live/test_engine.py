@@ -337,7 +337,9 @@ async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
 
 async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None:
     reading, feed = FakeDatabase([trade(number) for number in range(1, 5)]), FakeFeed()
-    reading.read_only_reason = "Reading only: the user “viewer” may only read it, so trades are not recorded."
+    reading.read_only_reason = (
+        "Reading only: the user “viewer” may only read this database, so trades are not recorded."
+    )
     async with engine_with(lambda: reading, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(900))

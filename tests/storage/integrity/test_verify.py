@@ -17,7 +17,7 @@ from storage.integrity.rebuild import rebuild
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
 from storage.schema.editions import CONVERSION_STATE
-from storage.schema.id_ranges import overlaps, without
+from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.migrate import migrate
 from storage.trades.trade_ledger import TradeLedger
 from tests.servers import empty_schema
@@ -367,9 +367,9 @@ def test_sets_of_ids_are_subtracted_and_overlaid_exactly(
     left: list[tuple[int, int]], right: list[tuple[int, int]]
 ) -> None:
     ids = [[trade_id for first, last in one for trade_id in range(first, last + 1)] for one in (left, right)]
-    every, several = overlaps(left)
+    every, several = union_and_overlaps(left)
     assert [one for first, last in every for one in range(first, last + 1)] == sorted(set(ids[0]))
     repeated = {one for one in ids[0] if ids[0].count(one) > 1}
     assert [one for first, last in several for one in range(first, last + 1)] == sorted(repeated)
-    rest = without(every, overlaps(right)[0])
+    rest = every - union_and_overlaps(right)[0]
     assert [one for first, last in rest for one in range(first, last + 1)] == sorted(set(ids[0]) - set(ids[1]))

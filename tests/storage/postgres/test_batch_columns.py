@@ -3,10 +3,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.market.coverage import IdRanges
 from app.market.trade import Trade
 from storage.postgres import batch_columns
 from storage.rollups.levels import LEVELS
@@ -28,7 +28,7 @@ TRADES = st.builds(
 @given(st.lists(TRADES, min_size=1))
 def test_rollup_sums_are_exact_up_to_the_largest_amounts(trades: list[Trade]) -> None:
     distinct = {(trade.symbol, trade.trade_id): trade for trade in reversed(trades)}.values()
-    rows = batch_columns.rollup(batch_columns.columns(trades, {"A": 1, "B": 2})[0], MINUTE_US)
+    rows = batch_columns.rollup_rows(batch_columns.trade_columns(trades, {"A": 1, "B": 2})[0], MINUTE_US)
     for row in rows:
         own = [
             trade
@@ -49,15 +49,15 @@ def test_rollup_sums_are_exact_up_to_the_largest_amounts(trades: list[Trade]) ->
 
 @given(st.lists(TRADES, min_size=1))
 def test_coarser_candles_are_those_of_the_trades(trades: list[Trade]) -> None:
-    batch, _ = batch_columns.columns(trades, {"A": 1, "B": 2})
+    batch, _ = batch_columns.trade_columns(trades, {"A": 1, "B": 2})
     for finer, level in pairwise(LEVELS):
-        rows = batch_columns.coarser(batch_columns.rollup(batch, finer.length_us), level.length_us)
-        assert sorted(rows) == sorted(batch_columns.rollup(batch, level.length_us))
+        rows = batch_columns.coarser_rows(batch_columns.rollup_rows(batch, finer.length_us), level.length_us)
+        assert sorted(rows) == sorted(batch_columns.rollup_rows(batch, level.length_us))
 
 
 @given(st.lists(TRADES, min_size=1))
 def test_repeats_in_a_batch_are_dropped_and_contradictions_told_apart(trades: list[Trade]) -> None:
-    batch, contradictions = batch_columns.columns(trades, {"A": 1, "B": 2})
+    batch, contradictions = batch_columns.trade_columns(trades, {"A": 1, "B": 2})
     first: dict[tuple[str, int], Trade] = {}
     differing = []
     for trade in trades:
@@ -87,31 +87,7 @@ def trades_of(columns: batch_columns.TradeColumns) -> list[Trade]:
 @given(st.sets(st.integers(0, 40)), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40))))
 def test_runs_and_held_ids_agree_with_plain_sets(ids: set[int], pairs: list[tuple[int, int]]) -> None:
     rising = np.array(sorted(ids), dtype=np.int64)
-    runs = batch_columns.runs(rising)
+    runs = batch_columns.id_runs(rising)
     assert sorted(one for first, last in runs for one in range(first, last + 1)) == sorted(ids)
-    from app.market.coverage import IdRanges
-
     held = IdRanges((min(pair), max(pair)) for pair in pairs)
-    assert batch_columns.held_already(rising, list(held)).tolist() == [one in held for one in sorted(ids)]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"symbol": ""},
-        {"symbol": "A" * 101},
-        {"symbol": "A\x00B"},
-        {"symbol": "half of \ud83d"},
-        {"trade_id": -1},
-        {"trade_id": 2**63},
-        {"time_us": 0},
-        {"time_us": 2**62},
-        {"price_e8": 0},
-        {"price_e8": 2**63},
-        {"quantity_e8": -5},
-    ],
-)
-def test_a_trade_that_cannot_be_stored_is_told_apart(change: dict[str, object]) -> None:
-    good = Trade("BTCUSDT", 1, START_US, 1, 1, True)
-    assert batch_columns.unfit(good) == batch_columns.unfit(good._replace(symbol="币安人生USDT")) == ""
-    assert batch_columns.unfit(good._replace(**change)) != ""
+    assert batch_columns.ids_within(rising, list(held)).tolist() == [one in held for one in sorted(ids)]

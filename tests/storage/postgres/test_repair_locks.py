@@ -11,7 +11,7 @@ from app.market.errors import StoreError
 from storage.candles.store import PostgresStore
 from storage.integrity.gap_report import read_gaps
 from storage.postgres.connection import Connection
-from storage.postgres.repair_locks import RepairNotice, repairing
+from storage.postgres.repair_locks import RepairNotice, exclusive_repair
 from tests.storage.helpers import World, some_trades
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -51,12 +51,12 @@ def test_a_recording_program_tells_of_gaps_up_to_the_size_that_it_fetches(holed:
 
 def test_whoever_fetches_all_of_a_symbol_is_alone_and_the_others_are_told(holed: World) -> None:
     with holed.connect() as connection:
-        with repairing(connection, [ETH]):
+        with exclusive_repair(connection, [ETH]):
             assert holed.store.announce_repairs({BTC, ETH}, {ETH}, 20) == {ETH}
             assert fetched(holed) == [(BTC, 10), (ETH, 10), (ETH, 100)]
         assert holed.store.announce_repairs({BTC}, {ETH}, 20) == set()
         expected = pytest.raises(StoreError, match="Another program is fetching what is missing of ETHUSDT")
-        with expected, repairing(connection, [ETH]):
+        with expected, exclusive_repair(connection, [ETH]):
             pass
 
 
@@ -71,7 +71,7 @@ def test_a_notice_that_is_closed_while_it_tells_keeps_no_connection(holed: World
         given_back.append(connection)
 
     notice = RepairNotice(borrow)
-    notice.tell({BTC}, (), 20)
+    notice.announce({BTC}, (), 20)
     assert [connection.closed for connection in given_back] == [True]
     assert fetched(holed) == []
 

@@ -101,7 +101,7 @@ def test_what_retention_dropped_is_not_stored_again_though_other_ids_are_absent(
         ledger.store([*trades[:20], *trades[40:]])
         record_absent(connection, "BTCUSDT", [(120, 139)])
         connection.execute("TRUNCATE trades")
-        assert ledger.store(trades) == BatchResult(fresh=20, refused=0, gone=40)
+        assert ledger.store(trades) == BatchResult(fresh=20, refused=0, dropped=40)
 
 
 def test_ids_after_an_absent_end_are_recorded_on(world: World) -> None:

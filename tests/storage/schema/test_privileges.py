@@ -234,6 +234,10 @@ def test_what_each_user_may_do_is_known_beforehand(roles: Roles) -> None:
     expected = ((roles.owner, False, True), (roles.recording, False, False), (roles.reading, True, False))
     for url, reads, may_make in expected:
         with connect(url) as connection:
-            access = privileges_of(connection)
-        assert (access.tables_version, bool(access.reading_only), access.may_make_tables) == (newest, reads, may_make)
-        access.check()
+            privileges = privileges_of(connection)
+        assert (privileges.tables_version, bool(privileges.read_only_reason), privileges.may_make_tables) == (
+            newest,
+            reads,
+            may_make,
+        )
+        privileges.check_tables()

@@ -65,7 +65,7 @@ def test_a_connection_whose_server_was_killed_says_so(servers: Servers) -> None:
     with pytest.raises(StoreUnavailable, match="the server is shutting down; wait"), translated("read"):
         connection.execute("SELECT 1")
     with (
-        pytest.raises(StoreUnavailable, match="the connection to the database broke; it is made anew"),
+        pytest.raises(StoreUnavailable, match="the connection to the database broke; the next try reconnects"),
         translated("read"),
     ):
         connection.execute("SELECT 1")

@@ -18,7 +18,7 @@ import pytest
 
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
-from storage.spool.batches import SpoolContents, SpoolEntry
+from storage.spool.contents import SpoolContents, SpoolEntry
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 from storage.spool.sqlite_file import is_damage
 from tests.live.helpers import SYMBOL, trade
@@ -285,7 +285,7 @@ async def test_what_finds_no_room_when_a_damaged_file_is_set_aside_is_told_as_lo
             other.execute("UPDATE batches SET checksum = 1 WHERE number = 1")
         other.close()
         with monkeypatch.context() as fault:
-            fault.setattr("storage.spool.sqlite_file._connected", _no_room)
+            fault.setattr("storage.spool.sqlite_file._open_connection", _no_room)
             assert await spool.read(0, 5_000) is None
         assert spool.take_lost() == {SYMBOL: IdRanges([(1, 4_000)])}
         assert await spool.append(trades(5_000, 5_000)) == 1

@@ -84,8 +84,10 @@ def test_a_repeat_of_a_trade_that_retention_dropped_contradicts_nothing_and_is_c
     trades = some_trades(100)
     ledger.store(trades)
     ledger.connection.execute("TRUNCATE trades")
-    assert ledger.store(trades) == BatchResult(fresh=0, refused=0, gone=100)
-    assert ledger.store([trade._replace(price_e8=1) for trade in trades]) == BatchResult(fresh=0, refused=0, gone=100)
+    assert ledger.store(trades) == BatchResult(fresh=0, refused=0, dropped=100)
+    assert ledger.store([trade._replace(price_e8=1) for trade in trades]) == BatchResult(
+        fresh=0, refused=0, dropped=100
+    )
     assert ledger.connection.execute("SELECT count(*) FROM refused_trades").fetchone() == (0,)
 
 
@@ -93,7 +95,7 @@ def test_a_trade_that_claims_a_time_retention_has_dropped_still_contradicts_the_
     ledger.store([TRADE])
     kept_from = datetime.fromtimestamp(TRADE.time_us / 1e6, UTC)
     ledger.connection.execute("UPDATE retention SET kept_from = %s", (kept_from,))
-    assert ledger.store([TRADE._replace(time_us=TRADE.time_us - 10**13)]) == BatchResult(fresh=0, refused=1, gone=0)
+    assert ledger.store([TRADE._replace(time_us=TRADE.time_us - 10**13)]) == BatchResult(fresh=0, refused=1, dropped=0)
 
 
 def test_ten_thousand_contradictions_are_few_questions(ledger: TradeLedger) -> None:
@@ -110,7 +112,7 @@ def test_ten_thousand_contradictions_are_few_questions(ledger: TradeLedger) -> N
 
     ledger.connection.cursor_factory = Counting
     done = ledger.store([trade._replace(quantity_e8=trade.quantity_e8 + 1) for trade in trades])
-    assert done == BatchResult(fresh=0, refused=10_000, gone=0)
+    assert done == BatchResult(fresh=0, refused=10_000, dropped=0)
     assert asked < 30
 
 
