@@ -22,9 +22,9 @@ from app.market.errors import UsageError
 from app.observability.logs import start_logging
 from app.runtime.demo_market import at_sandbox, demo_settings, sandbox
 from app.runtime.early_open import EarlyOpen, open_database
+from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
 from app.runtime.shutdown import StopEvent, bounded_ending, on_signals
-from app.runtime.wiring import check_addresses
 from app.window.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:

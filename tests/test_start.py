@@ -59,7 +59,7 @@ import app.main as program
 def opening(open_database):
     print(json.dumps(sorted(sys.modules)), flush=True)
     os._exit(0)
-program.HeadStart = opening
+program.EarlyOpen = opening
 sys.exit(program.main([]))
 """
 

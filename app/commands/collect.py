@@ -21,9 +21,10 @@ from app.live.engine import Engine
 from app.live.recording.symbol_directory import check_symbols
 from app.market.errors import FeedRejected, SettingsError, StoreError, StoreUnavailable
 from app.observability.monitoring import observing
+from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
 from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, parse_duration, unless_stopped
-from app.runtime.wiring import check_addresses, engine_for
+from app.runtime.wiring import engine_for
 
 logger = logging.getLogger(__name__)
 

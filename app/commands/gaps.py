@@ -31,9 +31,10 @@ from app.live.repair.repairer import Repairer
 from app.market.durations import length
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.ports.exchange import TradeSource
+from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, unless_stopped
-from app.runtime.wiring import check_addresses, exchange_rest
+from app.runtime.wiring import exchange_rest
 from storage.database import Database
 from storage.integrity.gap_report import StoredGap, read_gaps, recorded_symbols
 from storage.postgres.connection import connect

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from app.brokers.binance.endpoints import check_rest_base, check_ws_base, exchange_of
+from app.brokers.binance.endpoints import exchange_of
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
 from app.concurrency.system_clock import SystemClock
@@ -23,18 +23,6 @@ from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
-
-
-def check_addresses(settings: Settings) -> None:
-    """
-    Look at the exchange's addresses without using them.
-
-    Raises:
-        SettingsError: If one cannot be an address of the exchange.
-    """
-    check_ws_base(settings.binance_ws_url)
-    check_rest_base(settings.binance_rest_url)
-
 
 logger = logging.getLogger(__name__)
 
