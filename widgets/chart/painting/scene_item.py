@@ -17,7 +17,7 @@ class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
     """
     Paints some of a `Scene`, over the panes where a subclass says nothing else.
 
-    ``title``: what the user reads of it where it fails; see `guarding`.
+    ``title``: the name the user reads where it fails; see `paint_guard`.
     """
 
     title = ""
