@@ -113,7 +113,7 @@ async def recording(shooting: Shooting) -> None:
             running.chart.set_chart_style(ChartStyle(underlaid=True))
             await shooting.take(running, "volume-behind")
             for scale, inverted in ((ScaleMode.LOG, False), (ScaleMode.PERCENT, False), (ScaleMode.LINEAR, True)):
-                running.chart.set_chart_style(ChartStyle(scale=scale, inverted=inverted))
+                running.chart.set_chart_style(ChartStyle(scale_mode=scale, inverted=inverted))
                 await shooting.take(running, f"scale-{'inverted' if inverted else scale.value}")
             running.chart.set_chart_style(ChartStyle())
             running.chart.set_arrangement(PaneLayout())

@@ -93,7 +93,7 @@ class Scroller:
         now = time.perf_counter()
         before = self._chart.visible_range_us()
         bars, self._moved_at = self._speed * min(now - self._moved_at, 0.1), now
-        self._chart.pan(bars * self._chart._scene.time.bar_px)
+        self._chart.pan(bars * self._chart._scene.time_scale.bar_px)
         self.held_up += before == self._chart.visible_range_us()
 
     def stop(self) -> None:

@@ -37,7 +37,7 @@ from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.frame_timer import FrameTimer, single_shot
 from widgets.chart.painting.pane import ValueFormat
 from widgets.chart.painting.scene import Scene, SceneLayout
-from widgets.chart.painting.scene_builder import frame_scene, value_text
+from widgets.chart.painting.scene_builder import update_scene, value_text
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.panes.dirty_regions import DirtyRegions, separator_rects
 from widgets.chart.panes.pane_set import PaneSet, make_pane
@@ -83,7 +83,7 @@ class Showing(ViewPart):
         is_other = series is not self._series or keep_time_us is not None
         self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
         if is_other and series is not None and not self._follower.is_on and centre_us is not None:
-            self._scene.time.centre_on(position_of(series.interval, centre_us))
+            self._scene.time_scale.centre_on(position_of(series.interval, centre_us))
         self._repainter.mark_all()
         self._run_frame()
         self._refresh_texts()
@@ -99,19 +99,19 @@ class Showing(ViewPart):
         """Return the times at the left and right edge, UTC microseconds; None without a series."""
         if self._series is None:
             return None
-        time, interval = self._scene.time, self._series.interval
+        time, interval = self._scene.time_scale, self._series.interval
         return time_at(interval, time.left), time_at(interval, time.right)
 
     @property
     def slots_in_view(self) -> float:
         """How many candles have room side by side."""
-        return self._scene.time.span
+        return self._scene.time_scale.span
 
     def center_time_us(self) -> int | None:
         """Return the time under the centre, UTC microseconds; without a series, that of the one before."""
         if self._series is None or (self._follower.is_on and self._follower.last_slot is None):
             return self._kept_us
-        return time_at(self._series.interval, self._scene.time.centre)
+        return time_at(self._series.interval, self._scene.time_scale.centre)
 
     def _begin_series(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
         """Leave what is not the series' but about the one before, as another is to be shown. To be extended."""
@@ -122,8 +122,8 @@ class Showing(ViewPart):
         is_other_symbol = before is not None and before.name != name
         is_other_interval = series is not None and self._interval not in (None, series.interval)
         for pane in self._scene.panes:
-            if is_other_symbol or (is_other_interval and pane.unit is not ValueFormat.PRICE):
-                pane.view.auto = True
+            if is_other_symbol or (is_other_interval and pane.value_format is not ValueFormat.PRICE):
+                pane.value_scale.auto = True
         self._interval = series.interval if series is not None else self._interval
 
 
@@ -228,8 +228,8 @@ class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearanc
 
     def mark_separator(self, separator: int | None) -> None:
         """Show that line between panes as one that can be dragged."""
-        if separator != self._scene.marked:
-            self._scene.marked = separator
+        if separator != self._scene.marked_separator:
+            self._scene.marked_separator = separator
             self._canvas.repaint_rects(separator_rects(self._scene))
 
     def _give_up(self) -> bool:
@@ -259,7 +259,7 @@ class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearanc
         self._run_on()
         series = self._series
         if series is not None and len(series):
-            self._follower.keep_up(self._scene.time, int(series.slots[-1]))
+            self._follower.advance(self._scene.time_scale, int(series.slots[-1]))
         self._frame_scene()
         moved, changed = self._repainter.mark(series, self._reader.point(series))
         if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may be written otherwise
@@ -270,18 +270,18 @@ class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearanc
         scene = self._scene
         self._fill_scene()
         if scene.last is not None:
-            widest = max(scene.last_text, value_text(scene, scene.price, scene.price.view.high), key=len)
+            widest = max(scene.last_text, value_text(scene, scene.price, scene.price.value_scale.high), key=len)
             needed = max(scene.styles.small_bold.width(widest), self._value_labels.widest()) + 2 * LABEL_PADDING_PX
             if needed > self._axis_px:
                 self._axis_px = float(math.ceil(needed) + 4)
-                centre = scene.time.centre
+                centre = scene.time_scale.centre
                 self._lay_out()
                 if not self._follower.is_on:
-                    scene.time.centre_on(centre)
+                    scene.time_scale.centre_on(centre)
                 self._fill_scene()
 
     def _fill_scene(self) -> None:
-        frame_scene(self._scene, self._series, self.devicePixelRatioF())
+        update_scene(self._scene, self._series, self.devicePixelRatioF())
         self._add_marks()
         self._value_labels.refresh(self._series)
 
@@ -292,7 +292,8 @@ class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearanc
         """Say what has changed, once the frame is whole."""
         if moved:
             self.visible_range_changed.emit()
-        if self._follower.wants_older(self._scene.time):
+        if self._follower.needs_older(self._scene.time_scale):
+            self._follower.note_older_requested(self._scene.time_scale)
             assert self._series is not None
             self.older_history_requested.emit(int(self._series.column("open_time_us")[0]))
 
@@ -316,7 +317,7 @@ class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearanc
             self._axis_px or _FIRST_AXIS_PX * scene.styles.scale,
             _TIME_AXIS_PX * scene.styles.scale,
         )
-        scene.time.width_px = max(scene.layout.panes.width(), 1.0)
+        scene.time_scale.width_px = max(scene.layout.panes.width(), 1.0)
         self._panes.lay_out()
         self._value_labels.forget()
         scene.guard.retry()

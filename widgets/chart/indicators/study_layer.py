@@ -22,11 +22,11 @@ _BAND_SHARE = 0.07
 
 
 class StudyLayer:
-    """A `Layer` of one study. ``view``: the axis that it is drawn on, where that is not the pane's."""
+    """A `Layer` of one study. ``value_scale``: the axis that it is drawn on, where that is not the pane's."""
 
-    def __init__(self, study: Study, view: ValueScale | None = None) -> None:
+    def __init__(self, study: Study, value_scale: ValueScale | None = None) -> None:
         self.study = study
-        self._view = view
+        self._value_scale = value_scale
         self._bars: dict[str, BarColumns] = {}
         self._begins: NDArray[np.bool_] | None = None
 
@@ -37,22 +37,22 @@ class StudyLayer:
     @property
     def is_on_axis(self) -> bool:
         """Whether its values can be read on the pane's axis."""
-        return self._view is None
+        return self._value_scale is None
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         values = self.study.values
         if not self.study.is_hidden:
             values.follow(series)
         # A bar more at each side: lines come from there.
-        first, last = window.first_slot - window.bars.span, window.last_slot + window.bars.span
+        first, last = visible.first_slot - visible.bars.span, visible.last_slot + visible.bars.span
         names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
-        self._bars = {name: values.between(name, first, last, window.level) for name in names}
+        self._bars = {name: values.between(name, first, last, visible.level) for name in names}
         shown = next(iter(self._bars.values()), None)
         # Farther out a session's beginning is a matter of a pixel.
-        self._begins = values.beginnings(shown.slot) if shown is not None and window.level == 0 else None
+        self._begins = values.beginnings(shown.slot) if shown is not None and visible.level == 0 else None
 
     def extent(self) -> tuple[float, float] | None:
-        if self._view is not None:
+        if self._value_scale is not None:
             return None
         ends = list(self.study.indicator.levels)
         for output in self.study.indicator.outputs:
@@ -86,7 +86,7 @@ class StudyLayer:
             elif output.shape is Shape.DOTS:
                 brush.dots_at(colour, bars, bars.close)
             else:
-                brush.line_through(colour, bars, _LINE_PX, view=self._view, begins=begins)
+                brush.line_through(colour, bars, _LINE_PX, value_scale=self._value_scale, begins=begins)
 
     def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
         name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)

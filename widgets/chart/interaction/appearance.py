@@ -46,16 +46,16 @@ class Appearance(ViewPart):
     @property
     def time_style(self) -> TimeStyle:
         """How times are told."""
-        return self._scene.times
+        return self._scene.time_style
 
     def set_time_style(self, style: TimeStyle) -> None:
         """Tell times so."""
-        self._scene.times = style
+        self._scene.time_style = style
         self._resized()
 
     def change_time_style(self, style: TimeStyle) -> None:
         """Tell times so, as the user wants it."""
-        if style != self._scene.times:
+        if style != self._scene.time_style:
             self.set_time_style(style)
             self.look_changed.emit()
 
@@ -64,15 +64,15 @@ class Appearance(ViewPart):
         return {
             "style": self._panes.style.to_values(),
             "panes": self._panes.arrangement.to_values(),
-            "times": self._scene.times.to_values(),
-            "magnet": self._scene.magnet,
+            "times": self._scene.time_style.to_values(),
+            "magnet": self._scene.price_snap,
             "indicators": self._panes.studies.to_values(),
         }
 
     def restore_look(self, values: Mapping[str, Any]) -> None:
         """Take what `look_values` gave; whatever makes no sense is as usual."""
         self._panes.restore(PaneLayout.from_values(values.get("panes")), values.get("indicators"))
-        self._scene.magnet = values.get("magnet") is True
+        self._scene.price_snap = values.get("magnet") is True
         self.set_time_style(TimeStyle.from_values(values.get("times")))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))
 

@@ -20,7 +20,7 @@ from PySide6.QtGui import QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
 from widgets.chart.interaction.rubber_band import RubberBand, band_of
-from widgets.chart.painting.axes import automatic_rect
+from widgets.chart.painting.axes import auto_button_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
@@ -174,7 +174,7 @@ class Gestures:
         return (pane or self._scene.panes[-1]).key
 
     def _automatic_at(self, position: QPointF) -> bool:
-        return automatic_rect(self._scene, self._scene.pane(self._pane_at(position))).contains(position)
+        return auto_button_rect(self._scene, self._scene.pane(self._pane_at(position))).contains(position)
 
     def _press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         self._chart.hold()
@@ -208,7 +208,7 @@ class Gestures:
         else:
             self._chart.drag_by(by.x(), monotonic())
             pane_view = self._scene.pane(self._pane)
-            if not pane_view.view.auto:
+            if not pane_view.value_scale.auto:
                 self._chart.shift(self._pane, by.y() / max(pane_view.rect.height(), 1.0))
 
     def _release(self, position: QPointF) -> None:
@@ -242,7 +242,7 @@ class Gestures:
                 shape = Qt.CursorShape.PointingHandCursor
             self._canvas.setCursor(shape if separator is None else Qt.CursorShape.SplitVCursor)
             self._chart.mark_separator(separator)
-        self._chart.point_at(position if inside and self._scene.marked is None else None)
+        self._chart.point_at(position if inside and self._scene.marked_separator is None else None)
 
     def _leave(self) -> None:
         self._chart.point_at(None)

@@ -124,7 +124,7 @@ class IndicatorController(ViewPart):
         self._settings_panel.open_for(study, self._scene.palette, below)
 
     def _open_chosen_settings(self) -> bool:
-        chosen = self._scene.chosen
+        chosen = self._scene.chosen_pane
         if chosen is None or self._panes.studies.get(chosen) is None:
             return False
         self.open_study_settings(chosen)

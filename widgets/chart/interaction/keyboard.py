@@ -81,20 +81,20 @@ class Keyboard:
         return self._cancel() or self._with_chosen(lambda _: self._panes.choose(None))
 
     def _pan(self, chart: Steerable, share: float) -> None:
-        chart.step(self._scene.time.width_px * share)
+        chart.step(self._scene.time_scale.width_px * share)
 
     def _toggle_scale(self, scale: ScaleMode) -> None:
         style = self._panes.style
-        self._panes.change_style(replace(style, scale=ScaleMode.LINEAR if style.scale is scale else scale))
+        self._panes.change_style(replace(style, scale_mode=ScaleMode.LINEAR if style.scale_mode is scale else scale))
 
     def _invert(self) -> None:
         self._panes.change_style(replace(self._panes.style, inverted=not self._panes.style.inverted))
 
     def _on_axis(self, change: Callable[[str], object]) -> None:
-        change(self._scene.chosen or PRICE)
+        change(self._scene.chosen_pane or PRICE)
 
     def _with_chosen(self, change: Callable[[str], object]) -> bool:
-        chosen = self._scene.chosen
+        chosen = self._scene.chosen_pane
         if chosen is not None:
             change(chosen)
         return chosen is not None

@@ -37,7 +37,7 @@ class MeasureTool:
         if series is None or not len(series) or pane is None or not self._scene.layout.panes.contains(position):
             return False
         position = magnetised(self._scene, series, position)
-        start = Point(round(self._scene.time.position_at(position.x())), pane.value_at(position.y()))
+        start = Point(round(self._scene.time_scale.position_at(position.x())), pane.value_at(position.y()))
         self._become(Measure(pane.key, start, start))
         self._follows = True
         return True

@@ -56,13 +56,13 @@ def fill_reading_menu(
         menu.addAction(f"Remove the measure\t{key_text('cancel')}", chart.clear_measure)
     magnet = menu.addAction(f"Snap to prices\t{key_text('magnet')}")
     magnet.setCheckable(True)
-    magnet.setChecked(scene.magnet)
+    magnet.setChecked(scene.price_snap)
     magnet.toggled.connect(lambda _: chart.toggle_magnet())
 
 
 def _add_values(copy: QMenu, scene: Scene, series: CandleSeries, position: QPointF) -> None:
     pane = scene.pane_at(position.y())
-    slot, rules = round(scene.time.position_at(position.x())), scene.times.zone.rules_for(series.interval)
+    slot, rules = round(scene.time_scale.position_at(position.x())), scene.time_style.zone.rules_for(series.interval)
     bar = bar_at(series, slot)
     if pane is not None:
         value = price_as_text(pane.value_at(position.y()), scene.symbol)
@@ -112,8 +112,8 @@ def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
 
 def fill_kind_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add the kinds in which prices are drawn."""
-    chosen = panes.style.kind
-    _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, kind=kind)) for kind in PriceStyle])
+    chosen = panes.style.price_style
+    _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, price_style=kind)) for kind in PriceStyle])
 
 
 def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
@@ -123,7 +123,11 @@ def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
     _choices(
         menu,
         [
-            (f"{scale.value.capitalize()} prices{key}", scale is style.scale, partial(_restyle, panes, scale=scale))
+            (
+                f"{scale.value.capitalize()} prices{key}",
+                scale is style.scale_mode,
+                partial(_restyle, panes, scale_mode=scale),
+            )
             for scale, key in scales
         ],
     )
@@ -149,9 +153,9 @@ def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
 def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str], object]) -> None:
     """Add what can be done to a pane's axis; ``reset`` makes that of a key automatic."""
     automatic = menu.addAction(f"Fit to what is in view{_keys('automatic')}", partial(reset, pane.key))
-    automatic.setEnabled(not pane.view.auto)
+    automatic.setEnabled(not pane.value_scale.auto)
     text = "Indicators' values on the axes"
-    _switch(menu, text, on=panes.style.labels, turn=lambda on: _restyle(panes, labels=on))
+    _switch(menu, text, on=panes.style.axis_labels, turn=lambda on: _restyle(panes, axis_labels=on))
     if pane.key == PRICE:
         menu.addSeparator()
         fill_scale_menu(menu, panes)

@@ -15,9 +15,9 @@ _REACH_PX = 32.0
 def magnetised(scene: Scene, series: CandleSeries, position: QPointF) -> QPointF:
     """Return a place in the view, moved up or down to the nearest of open, high, low and close, if one is near."""
     pane = scene.pane_at(position.y())
-    if not scene.magnet or pane is None or pane.key != PRICE:
+    if not scene.price_snap or pane is None or pane.key != PRICE:
         return position
-    bar = bar_at(series, round(scene.time.position_at(position.x())))
+    bar = bar_at(series, round(scene.time_scale.position_at(position.x())))
     if bar is None:
         return position
     heights = [pane.y_of(price) for price in (bar.open, bar.high, bar.low, bar.close)]

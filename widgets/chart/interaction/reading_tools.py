@@ -60,7 +60,7 @@ class ReadingTools(ViewPart):
             tool.fix()
             return True
         if position is None and cross is not None:
-            position = QPointF(self._scene.time.x_of(cross.slot), cross.y)
+            position = QPointF(self._scene.time_scale.x_of(cross.slot), cross.y)
         return position is not None and self._changed_measure(tool.begin(self._series, position))
 
     def clear_measure(self) -> bool:
@@ -74,7 +74,7 @@ class ReadingTools(ViewPart):
 
     def toggle_magnet(self) -> None:
         """Have the crosshair drawn to candles' prices, or no longer."""
-        self._scene.magnet = not self._scene.magnet
+        self._scene.price_snap = not self._scene.price_snap
         self.look_changed.emit()
         self._frames.request()
 
@@ -86,7 +86,7 @@ class ReadingTools(ViewPart):
         if measure is not None and measure.lines:
             copy_text("\n".join(measure.lines))
         elif bar is not None and symbol is not None and self._series is not None:
-            copy_text(candle_as_text(bar, symbol, self._scene.times.zone.rules_for(self._series.interval)))
+            copy_text(candle_as_text(bar, symbol, self._scene.time_style.zone.rules_for(self._series.interval)))
         else:
             return False
         return True
@@ -120,7 +120,9 @@ class ReadingTools(ViewPart):
         series, last = self._series, self._scene.last
         if series is None or last is None:
             return "chart.png"
-        stamp = time_as_text(last.open_time_us, self._scene.times.zone.rules)[:16].replace(":", "").replace("T", " ")
+        stamp = (
+            time_as_text(last.open_time_us, self._scene.time_style.zone.rules)[:16].replace(":", "").replace("T", " ")
+        )
         return f"{series.symbol} {series.interval} {stamp}.png"
 
     # By keys
@@ -130,13 +132,17 @@ class ReadingTools(ViewPart):
         scene, series = self._scene, self._series
         if series is None or not len(series):
             return False
-        slot = scene.crosshair.slot + by if scene.crosshair else min(int(scene.time.right - 0.5), scene.time.last)
+        slot = (
+            scene.crosshair.slot + by
+            if scene.crosshair
+            else min(int(scene.time_scale.right - 0.5), scene.time_scale.last)
+        )
         bar = series.bar(min(max(series.index_at_slot(slot), 0), len(series) - 1))
-        beyond = scene.time.x_of(bar.slot + _MARGIN_SLOTS) - scene.time.width_px
-        before = -scene.time.x_of(bar.slot - _MARGIN_SLOTS)
+        beyond = scene.time_scale.x_of(bar.slot + _MARGIN_SLOTS) - scene.time_scale.width_px
+        before = -scene.time_scale.x_of(bar.slot - _MARGIN_SLOTS)
         if max(beyond, before) > 0:
             self.step(before if before > 0 else -beyond)
-        self.point_at(QPointF(scene.time.x_of(bar.slot), scene.price.y_of(bar.close)))
+        self.point_at(QPointF(scene.time_scale.x_of(bar.slot), scene.price.y_of(bar.close)))
         return True
 
     # What the view leaves to its parts

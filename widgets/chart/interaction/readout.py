@@ -17,7 +17,7 @@ from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.chart_overlay import title_rect
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_builder import bar_at, missing_in, read_crosshair
+from widgets.chart.painting.scene_builder import bar_at, crosshair_at, missing_in
 from widgets.chart.painting.title_row import fitted_legend
 from widgets.chart.panes.dirty_regions import crosshair_rects
 from widgets.view_values import GapBand
@@ -42,7 +42,7 @@ class Readout:
         scene, before = self._scene, self._scene.crosshair
         scene.crosshair = None
         if self.pointer is not None and series is not None:
-            scene.crosshair = read_crosshair(scene, series.interval, magnetised(scene, series, self.pointer))
+            scene.crosshair = crosshair_at(scene, series.interval, magnetised(scene, series, self.pointer))
         measured = self.measuring.follow(series)
         if scene.crosshair == before:
             return measured

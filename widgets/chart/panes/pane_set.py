@@ -40,8 +40,8 @@ def make_pane(key: str) -> Pane:
 
 def study_pane(study: Study) -> Pane:
     """Return a new pane for a study that has one."""
-    unit = ValueFormat.QUANTITY if study.indicator.unit is Counted.QUANTITY else ValueFormat.NUMBER
-    return Pane(study.key, unit, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
+    value_format = ValueFormat.QUANTITY if study.indicator.unit is Counted.QUANTITY else ValueFormat.NUMBER
+    return Pane(study.key, value_format, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
 
 
 def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
@@ -53,7 +53,7 @@ def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
             beside = studies.at(Placement.VOLUME) if volume in pane.layers and volume is not None else []
             pane.layers = [layer for layer in pane.layers if not isinstance(layer, StudyLayer)]
             pane.layers += [StudyLayer(study) for study in over]
-            pane.layers += [StudyLayer(study, volume.view) for study in beside if volume is not None]
+            pane.layers += [StudyLayer(study, volume.value_scale) for study in beside if volume is not None]
 
 
 def apply_style(panes: list[Pane], style: ChartStyle) -> None:
@@ -61,17 +61,17 @@ def apply_style(panes: list[Pane], style: ChartStyle) -> None:
     for pane in panes:
         if pane.key == PRICE:
             _underlay(pane, underlaid=style.underlaid)
-            _rescale(pane.view, style)
+            _rescale(pane.value_scale, style)
         for layer in pane.layers:
             if isinstance(layer, PriceBars):
-                layer.set_kind(style.kind)
+                layer.set_style(style.price_style)
             elif isinstance(layer, Volume):
                 layer.takers = style.takers
 
 
-def _rescale(view: ValueScale, style: ChartStyle) -> None:
-    if (view.scale, view.inverted) != (style.scale, style.inverted):
-        view.scale, view.inverted, view.auto = style.scale, style.inverted, True
+def _rescale(value_scale: ValueScale, style: ChartStyle) -> None:
+    if (value_scale.mode, value_scale.inverted) != (style.scale_mode, style.inverted):
+        value_scale.mode, value_scale.inverted, value_scale.auto = style.scale_mode, style.inverted, True
 
 
 def _underlay(pane: Pane, *, underlaid: bool) -> None:
@@ -139,12 +139,12 @@ class PaneSet:
         ]
         self._arrangement = arrangement
         apply_style(self._scene.panes, self._style)
-        self._scene.tells_values = self._style.labels
+        self._scene.shows_axis_labels = self._style.axis_labels
         overlay_studies(self._scene.panes, self.studies)
         self.make_room(self._scene.legend_rows)
-        if self._scene.chosen not in arrangement.keys:
-            self._scene.chosen = None
-        self._scene.marked = None
+        if self._scene.chosen_pane not in arrangement.keys:
+            self._scene.chosen_pane = None
+        self._scene.marked_separator = None
 
     def make_room(self, legend_rows: int) -> None:
         """Keep prices clear of that many rows below the legend."""
@@ -166,12 +166,12 @@ class PaneSet:
     def choose_next(self, by: int) -> None:
         """Choose the pane ``by`` places below the chosen one, or the first; past the last, none."""
         keys: list[str | None] = [None, *self._arrangement.keys]
-        at = keys.index(self._scene.chosen)
-        self._scene.chosen = keys[(at + by) % len(keys)]
+        at = keys.index(self._scene.chosen_pane)
+        self._scene.chosen_pane = keys[(at + by) % len(keys)]
         self._changed()
 
     def choose(self, key: str | None) -> None:
-        self._scene.chosen = key
+        self._scene.chosen_pane = key
         self._changed()
 
     def grow(self, key: str, steps: int) -> None:
@@ -247,9 +247,9 @@ class PaneSet:
 
     def _become(self, arrangement: PaneLayout) -> None:
         if arrangement != self._arrangement:
-            marked = self._scene.marked
+            marked = self._scene.marked_separator
             self.arrange(arrangement)
-            self._scene.marked = marked
+            self._scene.marked_separator = marked
             self._changed()
 
     def _heights(self) -> list[int]:

@@ -22,7 +22,7 @@ from widgets.chart.indicators.study import COUNT, line_colour
 from widgets.chart.interaction.menus import fill_axis_menu
 from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import VOLUME
-from widgets.chart.painting.axes import automatic_rect, last_label_rect
+from widgets.chart.painting.axes import auto_button_rect, last_price_rect
 from widgets.chart.painting.device_pixels import contrast
 from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.scales.value_scale import ScaleMode
@@ -93,12 +93,12 @@ def test_every_known_value_is_said_as_the_title_says_it(qtbot: QtBot, shown: Cha
 def test_labels_lie_neither_on_one_another_nor_on_the_last_price(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.set_now(shown._series.interval.slot_open_us(FIRST_SLOT + 299) + 1)  # the countdown makes its label higher
     settle(qtbot, shown)
-    before = last_label_rect(shown._scene)
+    before = last_price_rect(shown._scene)
     rects = sorted([label.rect for label in labels(shown)] + [before], key=lambda rect: rect.top())
     assert all(one.bottom() <= other.top() for one, other in pairwise(rects))
-    shown.set_chart_style(ChartStyle(labels=False))
+    shown.set_chart_style(ChartStyle(axis_labels=False))
     settle(qtbot, shown)
-    assert last_label_rect(shown._scene) == before
+    assert last_price_rect(shown._scene) == before
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
@@ -130,7 +130,7 @@ def test_what_is_not_known_not_drawn_or_out_of_view_has_no_label(qtbot: QtBot, c
     chart._panes.hide_study(short.key, hidden=False)
     chart.remove_indicator(long.key)
     chart.shift("price", 5.0)
-    chart._scene.price.view.show(500.0, 600.0)
+    chart._scene.price.value_scale.show(500.0, 600.0)
     chart.series_changed()
     settle(qtbot, chart)
     assert labels(chart) == []
@@ -159,13 +159,13 @@ def test_labels_are_switched_off_on_the_axes_menu_and_that_is_remembered(qtbot: 
     assert labels(shown) == []
     kept = shown.look_values()
     shown.restore_look({})
-    assert shown.chart_style.labels
+    assert shown.chart_style.axis_labels
     shown.restore_look(kept)
-    assert not shown.chart_style.labels
+    assert not shown.chart_style.axis_labels
 
 
 def test_labels_say_percents_where_the_axis_does(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.set_chart_style(ChartStyle(scale=ScaleMode.PERCENT))
+    shown.set_chart_style(ChartStyle(scale_mode=ScaleMode.PERCENT))
     settle(qtbot, shown)
     assert all(label.text.endswith(" %") for label in shown._scene.price.labels)
 
@@ -212,13 +212,13 @@ def test_labels_leave_the_offer_to_fit_a_stretched_axis_free(qtbot: QtBot, shown
     scene, price = shown._scene, shown._scene.price
     value, span = scene.last.close, 30.0
     for low in (value - 0.1, value - span / 2, value - span + 0.1, value + 1.0, value - span - 1.0):
-        price.view.show(low, low + span)
+        price.value_scale.show(low, low + span)
         shown._repaint_all()
         settle(qtbot, shown)
-        button = automatic_rect(scene, price)
+        button = auto_button_rect(scene, price)
         assert price.rect.top() <= button.top() < button.bottom() <= price.rect.bottom()
         assert not any(label.rect.intersects(button) for label in price.labels)
-        assert not last_label_rect(scene).intersects(button)
+        assert not last_price_rect(scene).intersects(button)
 
 
 @pytest.mark.parametrize("zoom", [0.02, 1.0, 8.0])

@@ -121,7 +121,7 @@ def test_a_measure_goes_with_its_series_and_survives_every_scale(
 ) -> None:
     drag_with_shift(qtbot, chart, at(chart, 990, 110), at(chart, 999, 100))
     for scale in ScaleMode:
-        chart.set_chart_style(ChartStyle(scale=scale, inverted=True))
+        chart.set_chart_style(ChartStyle(scale_mode=scale, inverted=True))
         settle(qtbot, chart)
         assert chart._scene.measure.lines[1] == "9 bars · 9 min"
     hour = Interval.parse("1h")
@@ -162,7 +162,7 @@ def test_the_magnet_takes_the_crosshair_to_a_price_that_is_near(
     assert chart._scene.crosshair.y == far.y()
     again = ChartWidget()
     again.restore_look(chart.look_values())
-    assert again._scene.magnet
+    assert again._scene.price_snap
     again.deleteLater()
 
 

@@ -31,7 +31,7 @@ from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.theme.palettes import DARK
 
-PARTS = ("look", "extent", "paint_behind", "paint")
+PARTS = ("update", "extent", "paint_behind", "paint")
 
 
 class Breaking:
@@ -42,8 +42,8 @@ class Breaking:
     def __init__(self, part: str) -> None:
         self.part, self.breaks, self.calls = part, True, 0
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._call("look")
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._call("update")
 
     def extent(self) -> tuple[float, float] | None:
         self._call("extent")

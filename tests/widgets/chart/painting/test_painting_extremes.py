@@ -197,8 +197,8 @@ class Figures:
     def __init__(self, values: list[float], extents: bool) -> None:
         self._given, self._tells, self._bars = np.array(values), extents, NO_BARS
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._bars = window.bars
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._bars = visible.bars
 
     def extent(self) -> tuple[float, float] | None:
         return (float(self._given.min()), float(self._given.max())) if self._tells else None
@@ -237,7 +237,7 @@ def test_figures_of_any_values(
         series_of(zigzag(700)),
         (400, 300),
         ratio,
-        lambda chart: chart.set_chart_style(ChartStyle(scale=scale, inverted=inverted)),
+        lambda chart: chart.set_chart_style(ChartStyle(scale_mode=scale, inverted=inverted)),
         lambda chart: chart._scene.price.layers.append(Figures(values, tells)),
         lambda chart: chart.zoom(2.0**zoom),
     )

@@ -149,8 +149,8 @@ class Painted:
     def __init__(self, paint: Callable[[PaneBrush, object], None]) -> None:
         self._paint, self._bars = paint, NO_BARS
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._bars = window.bars
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._bars = visible.bars
 
     def extent(self) -> tuple[float, float] | None:
         return None
