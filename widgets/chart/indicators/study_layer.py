@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +9,9 @@ from app.market.indicators import Shape
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.indicators.study import Study
 from widgets.chart.painting.device_pixels import mixed
+from widgets.chart.painting.pane import VisibleBars
+from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.scales.value_scale import ValueScale
-
-if TYPE_CHECKING:
-    from widgets.chart.painting.pane import VisibleBars
-    from widgets.chart.painting.pane_brush import PaneBrush
 
 _LINE_PX = 1.5
 _BAND_SHARE = 0.07
@@ -67,7 +63,7 @@ class StudyLayer:
             if low in self._bars and high in self._bars:
                 rows = brush.rows_exposed(self._bars[low])
                 under, over = _cut(self._bars[low], rows), _cut(self._bars[high], rows)
-                own = self.study.colour_of(brush.palette, high)
+                own = self.study.colour_of(brush.colours.palette, high)
                 brush.band_between(mixed(brush.colours.background, own, _BAND_SHARE), under, under.low, over.high)
 
     def paint(self, brush: PaneBrush) -> None:
@@ -80,7 +76,7 @@ class StudyLayer:
                 continue
             rows = brush.rows_exposed(bars)
             bars, begins = _cut(bars, rows), self._begins[rows] if self._begins is not None else None
-            colour = self.study.colour_of(brush.palette, output.name)
+            colour = self.study.colour_of(brush.colours.palette, output.name)
             if output.shape is Shape.COLUMNS:
                 self._paint_columns(brush, bars, is_own=output.name in self.study.colours)
             elif output.shape is Shape.DOTS:
@@ -90,7 +86,7 @@ class StudyLayer:
 
     def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
         name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)
-        own = self.study.colour_of(brush.palette, name)
+        own = self.study.colour_of(brush.colours.palette, name)
         up, down = (own, own) if is_own else (brush.colours.volumes[True][True], brush.colours.volumes[False][True])
         known = np.isfinite(bars.close)
         brush.columns_from(up, bars, bars.high, where=known & (bars.high > 0))

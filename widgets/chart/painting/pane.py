@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,9 @@ from PySide6.QtGui import QColor
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.model.legend import Piece
 from widgets.chart.painting.paint_guard import PaintGuard
+from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.scales.value_marks import ValueTick
 from widgets.chart.scales.value_scale import Margins, ValueScale
-
-if TYPE_CHECKING:
-    from widgets.chart.painting.pane_brush import PaneBrush
 
 
 class VisibleBars(NamedTuple):

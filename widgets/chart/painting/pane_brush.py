@@ -15,12 +15,13 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF, QRegion
 
 from app.market.series.series import BarColumns
 from widgets.chart.painting.bar_geometry import BarEdges, Pixels, bar_edges, middles, rows_of
+from widgets.chart.painting.colours import Colours
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, stroke
-from widgets.chart.painting.scene import Scene
+from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.value_scale import ValueScale
 
 Values = NDArray[np.float64]
@@ -30,34 +31,34 @@ _AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
 
 class PaneBrush:
     """
-    Paints into one pane during one paint.
+    Paints into one pane during one paint; ``rect`` is the pane and ``exposed`` what is painted, in logical pixels.
 
     Attributes:
-        area: the pane, in device pixels. line: a hairline's width. palette, colours: the theme's.
+        area: the pane, in device pixels. line: a hairline's width in device pixels. scale: device pixels per logical
+            pixel. colours: the theme's.
     """
 
     def __init__(
         self,
         painter: QPainter,
         pixels: DevicePixels,
-        scene: Scene,
-        value_scale: ValueScale,
-        area: QRect,
         buffer: RectBuffer,
+        *,
+        rect: QRectF,
+        exposed: QRegion,
+        time_scale: TimeScale,
+        value_scale: ValueScale,
+        colours: Colours,
     ) -> None:
-        self._painter, self._buffer, self._value_scale = painter, buffer, value_scale
-        self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
-        self.palette = scene.palette
-        self._left, self._slot_px = scene.time_scale.left, scene.time_scale.bar_px * pixels.scale
-        self._scene = scene
+        self._painter, self._buffer = painter, buffer
+        self._time_scale, self._value_scale = time_scale, value_scale
+        self.area, self.line, self.scale, self.colours = pixels.rect(rect), pixels.line, pixels.scale, colours
+        self._left, self._slot_px = time_scale.left, time_scale.bar_px * pixels.scale
         self._edges: tuple[tuple[int, ...], BarEdges] | None = None
-        self._pane = QRectF(
-            0, (area.top() - pixels.dy) / self.scale, scene.layout.panes.width(), area.height() / self.scale
-        )
-        self._exposed = scene.exposed & self._pane.toAlignedRect()
-        self._shows_all = self._exposed.rectCount() == 1 and self._exposed.boundingRect().contains(
-            self._pane.toAlignedRect() & scene.layout.panes.toRect()
-        )
+        self._rect = rect
+        within = rect.toAlignedRect()
+        self._exposed = exposed & within
+        self._shows_all = self._exposed.rectCount() == 1 and self._exposed.boundingRect().contains(within)
 
     @property
     def is_inverted(self) -> bool:
@@ -83,7 +84,7 @@ class PaneBrush:
         shown = np.zeros(len(bars.slot), np.bool_)
         for rect in cast("Iterable[QRect]", self._exposed):
             rows = slice(*self._rows_within(bars, rect))
-            if rect.height() >= self._pane.height() - 1:
+            if rect.height() >= self._rect.height() - 1:
                 shown[rows] = True
             else:
                 low, high = self._values_within(rect)
@@ -93,7 +94,7 @@ class PaneBrush:
 
     def _rows_within(self, bars: BarColumns, rect: QRect) -> tuple[int, int]:
         """Return the first of the bars in that rectangle, logical pixels, and the one after the last."""
-        time_scale = self._scene.time_scale
+        time_scale = self._time_scale
         left, right = (
             time_scale.position_at(rect.left() - _REACH_PX),
             time_scale.position_at(rect.right() + 1 + _REACH_PX),
@@ -103,7 +104,7 @@ class PaneBrush:
 
     def _values_within(self, rect: QRect) -> tuple[float, float]:
         """Return the lowest and the highest value in that rectangle, logical pixels."""
-        top, height = self._pane.top(), max(self._pane.height(), 1.0)
+        top, height = self._rect.top(), max(self._rect.height(), 1.0)
         one, other = (
             self._value_scale.value_at((y - top) / height)
             for y in (rect.top() - _REACH_PX, rect.top() + rect.height() + _REACH_PX)

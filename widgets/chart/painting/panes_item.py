@@ -32,20 +32,30 @@ class PanesItem(SceneItem):
         self._paint_separators(painter, pixels)
 
     def _paint_pane(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
-        area = pixels.rect(pane.rect)
+        scene = self._scene
+        brush = PaneBrush(
+            painter,
+            pixels,
+            self._buffer,
+            rect=pane.rect,
+            exposed=scene.exposed,
+            time_scale=scene.time_scale,
+            value_scale=pane.value_scale,
+            colours=scene.colours,
+        )
+        area = brush.area
         painter.setClipRect(area)
-        brush = PaneBrush(painter, pixels, self._scene, pane.value_scale, area, self._buffer)
-        paint_days(painter, pixels, self._scene, area)
-        paint_ground(painter, pixels, self._scene, pane)
-        shown = len(self._scene.bars.slot) > 0
-        layers, runs = (pane.layers if shown else ()), self._scene.guard.run
+        paint_days(painter, pixels, scene, area)
+        paint_ground(painter, pixels, scene, pane)
+        has_bars = len(scene.bars.slot) > 0
+        layers, run = (pane.layers if has_bars else ()), scene.guard.run
         for layer in layers:
-            if not runs(layer, layer.paint_behind, brush):
+            if not run(layer, layer.paint_behind, brush):
                 reset_painter(painter, pixels)
                 painter.setClipRect(area)
         self._paint_grid(painter, pixels, pane, area)
         for layer in layers:
-            if not runs(layer, layer.paint, brush):
+            if not run(layer, layer.paint, brush):
                 reset_painter(painter, pixels)
                 painter.setClipRect(area)
 

@@ -74,7 +74,6 @@ class Scene:
 
     styles: TextStyles
     panes: list[Pane]
-    palette: Palette = DARK
     colours: Colours = field(default_factory=lambda: Colours(DARK))
     layout: SceneLayout = field(default_factory=SceneLayout)
     symbol: Symbol | None = None
@@ -99,7 +98,11 @@ class Scene:
     guard: PaintGuard = field(default_factory=PaintGuard)
 
     def set_palette(self, palette: Palette) -> None:
-        self.palette, self.colours = palette, Colours(palette)
+        self.colours = Colours(palette)
+
+    @property
+    def palette(self) -> Palette:
+        return self.colours.palette
 
     def set_time_ticks(self, ticks: list[TimeTick]) -> None:
         """Have these marks on the time axis and the grid."""
