@@ -21,6 +21,7 @@ from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.chart_view import ChartView
 from widgets.chart.interaction.date_entry import DateEntry
+from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.interaction.zone_picker import ZoneButton, ZonePicker
 from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.painting.axes import countdown_rect
@@ -199,7 +200,7 @@ class ChartWidget(ChartView):
             self.date_requested.emit(time_us, full_time(time_us, self._series.interval, self._rules()))
 
     def _choose_zone(self, name: str) -> None:
-        self.change_time_style(replace(self.time_style, zone=zone_named(name)))
+        self.change_time_style(replace(self.time_style, zone=zone_named(name, system_rules())))
 
     def _mark_gaps(self, series: CandleSeries | None) -> None:
         self._scene.gaps = gap_marks(self._reader.gaps, series.interval) if series is not None else []

@@ -15,6 +15,7 @@ from widgets.chart.interaction.menus import (
     fill_style_menus,
     fill_time_menu,
 )
+from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.interaction.view_part import ViewPart
 from widgets.chart.model.chart_style import ChartStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
@@ -73,7 +74,7 @@ class Appearance(ViewPart):
         """Take what `look_values` gave; whatever makes no sense is as usual."""
         self._panes.restore(PaneLayout.from_values(values.get("panes")), values.get("indicators"))
         self._scene.price_snap = values.get("magnet") is True
-        self.set_time_style(TimeStyle.from_values(values.get("times")))
+        self.set_time_style(TimeStyle.from_values(values.get("times"), system_rules()))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))
 
     def open_style_menu(self, at: QPoint) -> None:

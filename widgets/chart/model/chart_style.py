@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from enum import Enum
 from typing import Any
 
@@ -23,10 +24,14 @@ class TimeStyle:
         return {"zone": self.zone.name, "days shaded": self.shaded}
 
     @classmethod
-    def from_values(cls, values: object) -> TimeStyle:
-        """Restore the values of `to_values`; invalid ones, or a zone unknown here, fall back to the default."""
+    def from_values(cls, values: object, local: tzinfo = UTC) -> TimeStyle:
+        """
+        Restore the values of `to_values`; invalid ones, or a zone unknown here, fall back to the default.
+
+        ``local``: this computer's rules, for a stored zone ``"local"``.
+        """
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-        return cls(zone_named(known.get("zone")), known.get("days shaded") is True)
+        return cls(zone_named(known.get("zone"), local), known.get("days shaded") is True)
 
 
 class PriceStyle(Enum):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
@@ -193,7 +192,13 @@ def test_marks_stay_as_one_pans() -> None:
         assert seen == {tick for tick in everything if at <= tick.slot <= at + span}
 
 
-def test_zones_have_names_to_be_remembered_by(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_zone_has_the_rules_it_is_given_and_its_own_name() -> None:
+    local = zone_named("local", BERLIN.rules)
+    assert (local.name, local.title, local.rules) == ("local", "Local (Europe/Berlin)", BERLIN.rules)
+    assert TimeStyle.from_values({"zone": "local"}, BERLIN.rules).zone.rules is BERLIN.rules
+
+
+def test_a_zone_is_stored_by_its_name() -> None:
     assert zone_names()[:2] == ["UTC", "local"]
     assert {"Europe/Berlin", "Asia/Kathmandu", "America/New_York"} <= set(zone_names())
     for style in (TimeStyle(), TimeStyle(BERLIN, shaded=True), TimeStyle(zone_named("local"))):
