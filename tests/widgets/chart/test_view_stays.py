@@ -116,7 +116,7 @@ class Both:
     def __init__(self, chart: ChartWidget) -> None:
         self.chart = chart
         chart.set_series(None, None, follow=True)
-        chart.fit()
+        chart.navigator.fit()
         self.model = SeenModel(int(chart._scene.time_scale.width_px))
         self.series = CandleSeries("BTCUSDT", Interval.parse("1m"))
         opens = [START_US + at * LENGTHS["1m"] for at in range(400)]
@@ -193,7 +193,7 @@ class Both:
         self.model.show(name, opens)
 
     def drag(self, number: int) -> None:
-        self.chart.drag_by(number, 0.0)
+        self.chart.navigator.drag_by(number, 0.0)
         self.model.drag(number)
 
     def wheel(self, number: int) -> None:

@@ -13,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
+from widgets.chart.interaction.navigator import Navigator
+from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.rubber_band import RubberBand, band_of
 from widgets.chart.painting.axes import auto_button_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
+from widgets.chart.panes.dirty_regions import separator_rects
 from widgets.chart.panes.pane_set import PaneSet
 
 _LEAST, _MOST = 0.5, 2.0  # of one step: a device that jumps does not make the chart jump
@@ -117,32 +119,14 @@ _STRETCH_PX = 200.0
 _BACK, _FORWARD = Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton
 
 
-class Movable(Protocol):
-    """What gestures move; each method repaints what it changes. ``pane``: a pane's key."""
-
-    def hold(self) -> None: ...
-    def drag_by(self, pixels: float, now_s: float) -> None: ...
-    def let_go(self, now_s: float) -> None: ...
-    def step(self, pixels: float) -> None: ...
-    def zoom(self, factor: float, x: float | None = None) -> None: ...
-    def zoom_to(self, band: QRectF, pane: str) -> None: ...
-    def shift(self, pane: str, share: float) -> None: ...
-    def stretch(self, pane: str, factor: float) -> None: ...
-    def reset(self, pane: str) -> None: ...
-    def fit(self) -> None: ...
-    def go_back(self) -> None: ...
-    def go_forward(self) -> None: ...
-    def point_at(self, position: QPointF | None) -> None: ...
-    def mark_separator(self, separator: int | None) -> None: ...
-    def press_measure(self, position: QPointF, *, begins: bool) -> bool: ...
-    def release_measure(self) -> None: ...
-
-
 class Gestures:
-    """Translates the canvas's events into movements of ``chart`` and of its panes."""
+    """Turns the canvas's events into calls of the navigator, the reading tools and the pane set."""
 
-    def __init__(self, canvas: ChartCanvas, scene: Scene, panes: PaneSet, chart: Movable) -> None:
-        self._canvas, self._scene, self._panes, self._chart = canvas, scene, panes, chart
+    def __init__(
+        self, canvas: ChartCanvas, scene: Scene, panes: PaneSet, navigator: Navigator, tools: ReadingTools
+    ) -> None:
+        self._canvas, self._scene, self._panes = canvas, scene, panes
+        self._navigator, self._tools = navigator, tools
         self._from: QPointF | None = None
         self._on_axis = False
         self._pane = ""  # where the drag began
@@ -150,7 +134,7 @@ class Gestures:
         self._band_from: QPointF | None = None
         self._band = RubberBand(canvas)
         self._turn = WheelTurn()
-        self._pinching = Pinching(canvas.viewport(), self._pinch, chart.fit)
+        self._pinching = Pinching(canvas.viewport(), self._pinch, navigator.fit)
         canvas.pressed.connect(self._press)
         canvas.dragged.connect(self._drag)
         canvas.released.connect(self._release)
@@ -177,15 +161,15 @@ class Gestures:
         return auto_button_rect(self._scene, self._scene.pane(self._pane_at(position))).contains(position)
 
     def _press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
-        self._chart.hold()
+        self._navigator.stop()
         self._from, self._on_axis = position, self._over_axis(position)
         self._pane, self._separator = self._pane_at(position), self._scene.separator_at(position.y())
         if self._automatic_at(position):
             self._from = None
-            self._chart.reset(self._pane)
+            self._navigator.reset(self._pane)
         if self._separator is not None or self._on_axis:
             return
-        if self._chart.press_measure(position, begins=bool(modifiers & Qt.KeyboardModifier.ShiftModifier)):
+        if self._tools.press_measure(position, begins=bool(modifiers & Qt.KeyboardModifier.ShiftModifier)):
             self._from = None
         elif modifiers & Qt.KeyboardModifier.ControlModifier:
             self._band_from = position
@@ -204,33 +188,33 @@ class Gestures:
             edge = self._scene.panes[self._separator].rect.bottom()
             self._panes.drag(self._separator, position.y() - edge)
         elif self._on_axis:
-            self._chart.stretch(self._pane, 2 ** (by.y() / _STRETCH_PX))
+            self._navigator.stretch(self._pane, 2 ** (by.y() / _STRETCH_PX))
         else:
-            self._chart.drag_by(by.x(), monotonic())
+            self._navigator.drag_by(by.x(), monotonic())
             pane_view = self._scene.pane(self._pane)
             if not pane_view.value_scale.auto:
-                self._chart.shift(self._pane, by.y() / max(pane_view.rect.height(), 1.0))
+                self._navigator.shift(self._pane, by.y() / max(pane_view.rect.height(), 1.0))
 
     def _release(self, position: QPointF) -> None:
         start, was_held, self._from = self._band_from, self._from is not None, None
         if start is not None:
             self.cancel()
-            self._chart.zoom_to(band_of(start, position, self._scene.pane(self._pane).rect), self._pane)
+            self._navigator.zoom_to(band_of(start, position, self._scene.pane(self._pane).rect), self._pane)
         elif was_held and self._separator is None and not self._on_axis:
-            self._chart.let_go(monotonic())
-        self._chart.release_measure()
+            self._navigator.end_drag(monotonic())
+        self._tools.release_measure()
         self._separator = None
         self._canvas.setCursor(Qt.CursorShape.CrossCursor)
 
     def _pinch(self, factor: float, x: float) -> None:
         self.cancel()  # the first finger had begun to drag
-        self._chart.zoom(factor, x)
+        self._navigator.zoom(factor, x)
 
     def _press_side_button(self, button: Qt.MouseButton) -> None:
         if button == _BACK:
-            self._chart.go_back()
+            self._navigator.go_back()
         elif button == _FORWARD:
-            self._chart.go_forward()
+            self._navigator.go_forward()
 
     def _hover(self, position: QPointF) -> None:
         inside = self._scene.layout.panes.contains(position)
@@ -241,25 +225,30 @@ class Gestures:
             if over_axis and self._automatic_at(position):
                 shape = Qt.CursorShape.PointingHandCursor
             self._canvas.setCursor(shape if separator is None else Qt.CursorShape.SplitVCursor)
-            self._chart.mark_separator(separator)
-        self._chart.point_at(position if inside and self._scene.marked_separator is None else None)
+            self._mark_separator(separator)
+        self._tools.point_at(position if inside and self._scene.marked_separator is None else None)
+
+    def _mark_separator(self, separator: int | None) -> None:
+        if separator != self._scene.marked_separator:
+            self._scene.marked_separator = separator
+            self._canvas.repaint_rects(separator_rects(self._scene))
 
     def _leave(self) -> None:
-        self._chart.point_at(None)
-        self._chart.mark_separator(None)
+        self._tools.point_at(None)
+        self._mark_separator(None)
 
     def _double_click(self, position: QPointF) -> None:
         if self._over_axis(position):
-            self._chart.reset(self._pane_at(position))
+            self._navigator.reset(self._pane_at(position))
         elif self._scene.separator_at(position.y()) is None:
-            self._chart.fit()
+            self._navigator.fit()
 
     def _wheel(self, event: QWheelEvent) -> None:
         across, notches = read_wheel(event, self._turn)
         if across:
-            self._chart.step(across)
+            self._navigator.step(across)
         elif notches and self._over_axis(event.position()):
-            self._chart.stretch(self._pane_at(event.position()), _ZOOM_PER_NOTCH**-notches)
+            self._navigator.stretch(self._pane_at(event.position()), _ZOOM_PER_NOTCH**-notches)
         elif notches:
-            self._chart.zoom(_ZOOM_PER_NOTCH**notches, event.position().x())
+            self._navigator.zoom(_ZOOM_PER_NOTCH**notches, event.position().x())
         event.accept()

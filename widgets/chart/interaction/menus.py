@@ -1,116 +1,59 @@
-"""The chart's menus: how it draws, and what can be done to the pane, or the axis, under the pointer."""
+"""The entries of the chart's menus: the style of prices, axes and times, and changes to one pane or axis."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
-from PySide6.QtCore import QPointF
-from PySide6.QtGui import QActionGroup, QGuiApplication
+from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
-from app.market.series.series import CandleSeries
-from widgets.chart.model.chart_style import PriceStyle, TimeStyle
-from widgets.chart.model.clipboard_text import candle_as_text, price_as_text, time_as_text
+from widgets.chart.interaction.appearance import Appearance
+from widgets.chart.model.chart_style import PriceStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.pane import Pane
-from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_builder import bar_at
 from widgets.chart.panes.pane_set import TITLES, PaneSet
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.keys import key_text
 
 
-class Readable(Protocol):
-    """What the menu's entries call."""
-
-    def copy_value(self) -> bool: ...
-    def copy_picture(self) -> None: ...
-    def save_picture(self) -> None: ...
-    def toggle_measure(self, position: QPointF | None = None) -> bool: ...
-    def clear_measure(self) -> bool: ...
-    def toggle_magnet(self) -> None: ...
+def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
+    """Add whether the crosshair snaps to prices."""
+    text = f"Snap to prices{_keys('magnet')}"
+    _switch(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
-def copy_text(text: str) -> None:
-    """Put a text into the clipboard."""
-    QGuiApplication.clipboard().setText(text)
-
-
-def fill_reading_menu(
-    menu: QMenu, chart: Readable, scene: Scene, series: CandleSeries | None, position: QPointF
+def fill_time_menu(
+    menu: QMenu, appearance: Appearance, open_date_entry: Callable[[], None], open_zone_picker: Callable[[], None]
 ) -> None:
-    """Add what can be done with the value and the candle at that place of the view."""
-    copy = menu.addMenu("Copy")
-    if series is not None and scene.layout.panes.contains(position):
-        _add_values(copy, scene, series, position)
-    if scene.measure is not None:
-        copy.addAction(f"Measure\t{key_text('copy')}", chart.copy_value)
-    copy.addAction(f"Picture\t{key_text('copy_picture')}", chart.copy_picture)
-    menu.addAction(f"Save picture…\t{key_text('save_picture')}", chart.save_picture)
-    if scene.measure is None:
-        menu.addAction("Measure from here\tShift+drag", partial(chart.toggle_measure, position))
-    else:
-        menu.addAction(f"Remove the measure\t{key_text('cancel')}", chart.clear_measure)
-    magnet = menu.addAction(f"Snap to prices\t{key_text('magnet')}")
-    magnet.setCheckable(True)
-    magnet.setChecked(scene.price_snap)
-    magnet.toggled.connect(lambda _: chart.toggle_magnet())
-
-
-def _add_values(copy: QMenu, scene: Scene, series: CandleSeries, position: QPointF) -> None:
-    pane = scene.pane_at(position.y())
-    slot, rules = round(scene.time_scale.position_at(position.x())), scene.time_style.zone.rules_for(series.interval)
-    bar = bar_at(series, slot)
-    if pane is not None:
-        value = price_as_text(pane.value_at(position.y()), scene.symbol)
-        copy.addAction(f"{pane.key.capitalize()} {value}", partial(copy_text, value))
-    time = time_as_text(series.interval.slot_open_us(slot), rules)
-    copy.addAction(f"Time {time}", partial(copy_text, time))
-    if bar is not None and scene.symbol is not None:
-        text = candle_as_text(bar, scene.symbol, rules)
-        keys = "" if scene.measure is not None else f"\t{key_text('copy')}"
-        copy.addAction(f"Candle{keys}", partial(copy_text, text))
-
-
-class TellsTimes(Protocol):
-    """A chart whose times can be told otherwise."""
-
-    @property
-    def time_style(self) -> TimeStyle: ...
-    def change_time_style(self, style: TimeStyle) -> None: ...
-    def open_zone_picker(self) -> None: ...
-    def open_date_entry(self) -> None: ...
-
-
-def fill_time_menu(menu: QMenu, chart: TellsTimes) -> None:
-    """Add dates to go to, the choice of the time zone, and whether days are shaded."""
-    style = chart.time_style
-    menu.addAction(f"Go to date…\t{key_text('date')}", chart.open_date_entry)
-    menu.addAction(f"Time zone: {style.zone.title}…", chart.open_zone_picker)
-    shaded = menu.addAction("Shade every other day")
-    shaded.setCheckable(True)
-    shaded.setChecked(style.shaded)
-    shaded.toggled.connect(lambda checked: chart.change_time_style(replace(style, shaded=checked)))
+    """Add a date to go to, the choice of the time zone, and whether days are shaded."""
+    style = appearance.time_style
+    menu.addAction(f"Go to date…{_keys('date')}", lambda: open_date_entry())
+    menu.addAction(f"Time zone: {style.zone.title}…", lambda: open_zone_picker())
+    _switch(
+        menu,
+        "Shade every other day",
+        on=style.shaded,
+        turn=lambda on: appearance.change_time_style(replace(style, shaded=on)),
+    )
 
 
 def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add how prices and volume are drawn, one under the other."""
-    for fill in (fill_kind_menu, fill_scale_menu, fill_volume_menu):
+    for fill in (fill_price_style_menu, fill_scale_menu, fill_volume_menu):
         fill(menu, panes)
         menu.addSeparator()
 
 
 def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
     """Add how prices and volume are drawn, as menus of their own."""
-    fill_kind_menu(menu.addMenu("Prices as"), panes)
+    fill_price_style_menu(menu.addMenu("Prices as"), panes)
     fill_scale_menu(menu.addMenu("Price axis"), panes)
     fill_volume_menu(menu.addMenu("Volume"), panes)
 
 
-def fill_kind_menu(menu: QMenu, panes: PaneSet) -> None:
+def fill_price_style_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add the kinds in which prices are drawn."""
     chosen = panes.style.price_style
     _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, price_style=kind)) for kind in PriceStyle])
@@ -136,7 +79,7 @@ def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
 
 def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add where volume stands, and its colours."""
-    style, own = panes.style, VOLUME in panes.arrangement.keys
+    style, own = panes.style, VOLUME in panes.layout.keys
     _choices(
         menu,
         [
@@ -163,7 +106,7 @@ def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str
 
 def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
     """Add what can be done to that pane, and the panes that are closed."""
-    at, keys, title = panes.arrangement.index(key), panes.arrangement.keys, panes.title_of(key)
+    at, keys, title = panes.layout.index(key), panes.layout.keys, panes.title_of(key)
     up = menu.addAction(f"Move {title} up{_keys('pane_up')}", lambda: panes.move(key, -1))
     up.setEnabled(at > 0)
     down = menu.addAction(f"Move {title} down{_keys('pane_down')}", lambda: panes.move(key, 1))

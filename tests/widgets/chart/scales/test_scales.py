@@ -131,9 +131,9 @@ def test_percents_count_from_their_base() -> None:
 
 def test_the_first_bar_in_view_is_zero_percent(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(300)]), BTC)
-    chart.set_chart_style(ChartStyle(scale_mode=ScaleMode.PERCENT))
+    chart.appearance.set_chart_style(ChartStyle(scale_mode=ScaleMode.PERCENT))
     for by in (0, 500, 333):
-        chart.pan(by)
+        chart.navigator.pan(by)
         settle(qtbot, chart)
         first = chart._scene.price.value_scale.base - 101 + FIRST_SLOT
         assert 0 <= first - chart._scene.time_scale.left <= 1
@@ -148,7 +148,7 @@ def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -
         return chart._scene.price.y_of(price)
 
     upright = [y_of(price) for price in (98, 112)]
-    chart.set_chart_style(ChartStyle(inverted=True))
+    chart.appearance.set_chart_style(ChartStyle(inverted=True))
     settle(qtbot, chart)
     assert y_of(112) > y_of(98)
     assert upright[0] > upright[1]
@@ -222,10 +222,10 @@ def axis_menu(chart: ChartWidget) -> dict[str, QAction]:
 def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: QtBot, chart: ChartWidget) -> None:
     hour = Interval.parse("1h")
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.add_indicator("atr")
+    chart.indicators.add("atr")
     chart._scene.price.value_scale.show(90.0, 140.0)
     for key in ("volume", "atr"):
-        chart.stretch(key, 2.0)
+        chart.navigator.stretch(key, 2.0)
     chart.set_series(series_of(zigzag(40)), BTC)  # loaded anew, as after another database was chosen
     settle(qtbot, chart)
     assert [pane.value_scale.auto for pane in chart._scene.panes] == [False, False, False]
@@ -244,7 +244,7 @@ def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: 
 
 def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.stretch("price", 5.0)
+    chart.navigator.stretch("price", 5.0)
     kept = chart.look_values()
     other = ChartWidget()
     qtbot.addWidget(other)
@@ -259,7 +259,7 @@ def test_a_stretched_axis_says_so_and_fits_again_by_a_click_there(qtbot: QtBot, 
     scene, viewport = chart._scene, canvas_of(chart).viewport()
     assert auto_button_rect(scene, scene.price).isEmpty()
     fitted = picture(chart)
-    chart.stretch("price", 2.0)
+    chart.navigator.stretch("price", 2.0)
     settle(qtbot, chart)
     button = auto_button_rect(scene, scene.price)
     assert colour_at(picture(chart), button.topLeft() + QPointF(2, 2)) == scene.colours.label.name()
@@ -269,6 +269,6 @@ def test_a_stretched_axis_says_so_and_fits_again_by_a_click_there(qtbot: QtBot, 
     settle(qtbot, chart)
     assert scene.price.value_scale.auto
     QTest.mouseMove(viewport, QPoint(300, 200))
-    chart.point_at(None)
+    chart.reading_tools.point_at(None)
     settle(qtbot, chart)
     assert picture(chart) == fitted

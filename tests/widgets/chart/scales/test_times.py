@@ -227,13 +227,13 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     QTest.keyClicks(picker.edit, "new york")
     with qtbot.waitSignal(chart.look_changed):
         QTest.keyClick(picker.edit, Qt.Key.Key_Return)
-    assert (picker.isVisible(), button.text(), chart.time_style.zone) == (False, "UTC−4", NEW_YORK)
-    chart.point_at(place(chart, first + 250, 105))
+    assert (picker.isVisible(), button.text(), chart.appearance.time_style.zone) == (False, "UTC−4", NEW_YORK)
+    chart.reading_tools.point_at(place(chart, first + 250, 105))
     settle(qtbot, chart)
     assert chart._scene.crosshair.time_text == "08 Aug 2024 22:10"
     again = ChartWidget()
     again.restore_look(chart.look_values())
-    assert again.time_style == chart.time_style
+    assert again.appearance.time_style == chart.appearance.time_style
     again.deleteLater()
 
 
@@ -248,7 +248,7 @@ def test_every_other_day_is_shaded_where_the_user_wants_it(qtbot: QtBot, chart: 
         return {colour_at(image, place(chart, first + 20 + at + 0.5, 99.5)) for at in range(48)}
 
     assert len(grounds()) <= 2  # the ground and the grid
-    chart.set_time_style(TimeStyle(shaded=True))
+    chart.appearance.set_time_style(TimeStyle(shaded=True))
     settle(qtbot, chart)
     assert chart._scene.colours.shade.name() in grounds()
 
