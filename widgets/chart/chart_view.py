@@ -86,7 +86,7 @@ class ChartView(QWidget):
         self._axis_labels = AxisLabels(self._scene)
         self._panes = PaneSet(self._scene, self._on_panes_changed)
         self._panes.set_layout(PaneLayout())
-        self.navigator = Navigator(self._scene, self._repaint_all, self.following_changed.emit)
+        self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
         self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
         self.indicators = IndicatorController(self._scene, self._canvas, self._panes, self._repaint_all)
         self._readout = Readout(self._scene, self._canvas, self.crosshair_moved.emit, self.indicators.refresh_entries)

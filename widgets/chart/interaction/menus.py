@@ -20,18 +20,18 @@ from widgets.keys import key_text
 
 def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
     """Add whether the crosshair snaps to prices."""
-    text = f"Snap to prices{_keys('magnet')}"
-    _switch(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
+    text = f"Snap to prices{_key_hint('magnet')}"
+    _add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
 def fill_time_menu(
     menu: QMenu, appearance: Appearance, open_date_entry: Callable[[], None], open_zone_picker: Callable[[], None]
 ) -> None:
-    """Add a date to go to, the choice of the time zone, and whether days are shaded."""
+    """Add going to a date, the choice of the time zone, and whether days are shaded."""
     style = appearance.time_style
-    menu.addAction(f"Go to date…{_keys('date')}", lambda: open_date_entry())
+    menu.addAction(f"Go to date…{_key_hint('date')}", lambda: open_date_entry())
     menu.addAction(f"Time zone: {style.zone.title}…", lambda: open_zone_picker())
-    _switch(
+    _add_toggle(
         menu,
         "Shade every other day",
         on=style.shaded,
@@ -40,85 +40,89 @@ def fill_time_menu(
 
 
 def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
-    """Add how prices and volume are drawn, one under the other."""
+    """Add the styles of prices, price axis and volume, one below the other."""
     for fill in (fill_price_style_menu, fill_scale_menu, fill_volume_menu):
         fill(menu, panes)
         menu.addSeparator()
 
 
 def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
-    """Add how prices and volume are drawn, as menus of their own."""
+    """Add the styles of prices, price axis and volume, each as a submenu."""
     fill_price_style_menu(menu.addMenu("Prices as"), panes)
     fill_scale_menu(menu.addMenu("Price axis"), panes)
     fill_volume_menu(menu.addMenu("Volume"), panes)
 
 
 def fill_price_style_menu(menu: QMenu, panes: PaneSet) -> None:
-    """Add the kinds in which prices are drawn."""
+    """Add the styles of prices: candles, bars, a line …"""
     chosen = panes.style.price_style
-    _choices(menu, [(kind.title, kind is chosen, partial(_restyle, panes, price_style=kind)) for kind in PriceStyle])
+    _add_choices(
+        menu, [(kind.title, kind is chosen, partial(_change_style, panes, price_style=kind)) for kind in PriceStyle]
+    )
 
 
 def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
-    """Add how the price axis spreads values."""
+    """Add the modes of the price axis, and whether it is inverted."""
     style = panes.style
-    scales = ((ScaleMode.LINEAR, ""), (ScaleMode.LOG, _keys("log")), (ScaleMode.PERCENT, _keys("percent")))
-    _choices(
+    scales = ((ScaleMode.LINEAR, ""), (ScaleMode.LOG, _key_hint("log")), (ScaleMode.PERCENT, _key_hint("percent")))
+    _add_choices(
         menu,
         [
             (
                 f"{scale.value.capitalize()} prices{key}",
                 scale is style.scale_mode,
-                partial(_restyle, panes, scale_mode=scale),
+                partial(_change_style, panes, scale_mode=scale),
             )
             for scale, key in scales
         ],
     )
-    _switch(menu, f"Inverted{_keys('invert')}", on=style.inverted, turn=lambda on: _restyle(panes, inverted=on))
+    _add_toggle(
+        menu, f"Inverted{_key_hint('invert')}", on=style.inverted, turn=lambda on: _change_style(panes, inverted=on)
+    )
 
 
 def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
-    """Add where volume stands, and its colours."""
+    """Add where volume is drawn, and whether it is split by takers."""
     style, own = panes.style, VOLUME in panes.layout.keys
-    _choices(
+    _add_choices(
         menu,
         [
             ("Volume in a pane of its own", own, partial(panes.open, VOLUME)),
-            ("Volume behind the prices", style.underlaid, partial(_restyle, panes, underlaid=True)),
+            ("Volume behind the prices", style.underlaid, partial(_change_style, panes, underlaid=True)),
             ("No volume", not own and not style.underlaid, partial(_hide_volume, panes)),
         ],
     )
     menu.addSeparator()
     text = "Split volume into taker buys and sells"
-    _switch(menu, text, on=style.takers, turn=lambda on: _restyle(panes, takers=on))
+    _add_toggle(menu, text, on=style.takers, turn=lambda on: _change_style(panes, takers=on))
 
 
 def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str], object]) -> None:
-    """Add what can be done to a pane's axis; ``reset`` makes that of a key automatic."""
-    automatic = menu.addAction(f"Fit to what is in view{_keys('automatic')}", partial(reset, pane.key))
+    """Add the entries for a pane's value axis. ``reset``: makes the axis of the pane of a key automatic."""
+    automatic = menu.addAction(f"Fit to what is in view{_key_hint('automatic')}", partial(reset, pane.key))
     automatic.setEnabled(not pane.value_scale.auto)
     text = "Indicators' values on the axes"
-    _switch(menu, text, on=panes.style.axis_labels, turn=lambda on: _restyle(panes, axis_labels=on))
+    _add_toggle(menu, text, on=panes.style.axis_labels, turn=lambda on: _change_style(panes, axis_labels=on))
     if pane.key == PRICE:
         menu.addSeparator()
         fill_scale_menu(menu, panes)
 
 
 def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
-    """Add what can be done to that pane, and the panes that are closed."""
+    """Add moving and closing a pane, and opening the panes that are closed."""
     at, keys, title = panes.layout.index(key), panes.layout.keys, panes.title_of(key)
-    up = menu.addAction(f"Move {title} up{_keys('pane_up')}", lambda: panes.move(key, -1))
+    up = menu.addAction(f"Move {title} up{_key_hint('pane_up')}", lambda: panes.move(key, -1))
     up.setEnabled(at > 0)
-    down = menu.addAction(f"Move {title} down{_keys('pane_down')}", lambda: panes.move(key, 1))
+    down = menu.addAction(f"Move {title} down{_key_hint('pane_down')}", lambda: panes.move(key, 1))
     down.setEnabled(at < len(keys) - 1)
     if key != PRICE:
-        menu.addAction(f"Close {title}{_keys('close_pane')}", lambda: panes.close(key))
+        menu.addAction(f"Close {title}{_key_hint('close_pane')}", lambda: panes.close(key))
     for other in TITLES:
         if other not in keys:
             menu.addAction(f"Show {TITLES[other]}", partial(panes.open, other))
 
 
-def _restyle(panes: PaneSet, **changes: object) -> None:
+def _change_style(panes: PaneSet, **changes: object) -> None:
     panes.change_style(replace(panes.style, **changes))  # type: ignore[arg-type]  # because mypy cannot match the names
 
 
@@ -127,18 +131,18 @@ def _hide_volume(panes: PaneSet) -> None:
     panes.close(VOLUME)
 
 
-def _keys(command: str) -> str:
+def _key_hint(command: str) -> str:
     return f"\t{key_text(command)}"
 
 
-def _switch(menu: QMenu, text: str, *, on: bool, turn: Callable[[bool], None]) -> None:
+def _add_toggle(menu: QMenu, text: str, *, on: bool, turn: Callable[[bool], None]) -> None:
     action = menu.addAction(text)
     action.setCheckable(True)
     action.setChecked(on)
     action.toggled.connect(turn)
 
 
-def _choices(menu: QMenu, entries: list[tuple[str, bool, Callable[[], None]]]) -> None:
+def _add_choices(menu: QMenu, entries: list[tuple[str, bool, Callable[[], None]]]) -> None:
     group = QActionGroup(menu)
     for text, is_chosen, choose in entries:
         action = menu.addAction(text)

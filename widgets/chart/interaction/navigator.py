@@ -1,8 +1,8 @@
 """
 The view's place on its series, and all that moves it: over the candles, over a pane's values, back to earlier views.
 
-The navigator holds the series and changes the scene's scales. It paints nothing: it calls ``repaint`` after each
-change, and `ChartView` calls `begin_frame` as each frame begins.
+The navigator holds the series and changes the scene's scales. It paints nothing: it requests a frame, which sees that
+the scales differ. `ChartView` calls `begin_frame` as each frame begins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PySide6.QtCore import QRectF
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
-from widgets.chart.interaction.rubber_band import LEAST_PX
+from widgets.chart.interaction.rubber_band import MIN_BAND_PX
 from widgets.chart.model.follow_latest import FollowLatest
 from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.model.view_history import ViewHistory, ViewState
@@ -28,14 +28,14 @@ class Navigator:
     """
     Moves one scene. Panes are named by their keys, distances are logical pixels, times UTC microseconds.
 
-    ``repaint``: requests a frame that paints everything. ``following_changed``: called with the new value of
+    ``request_frame``: called after each change of a scale. ``following_changed``: called with the new value of
     `is_following` whenever it changes.
     """
 
     def __init__(
-        self, scene: Scene, repaint: Callable[[], object], following_changed: Callable[[bool], object]
+        self, scene: Scene, request_frame: Callable[[], object], following_changed: Callable[[bool], object]
     ) -> None:
-        self._scene, self._repaint, self._following_changed = scene, repaint, following_changed
+        self._scene, self._request_frame, self._following_changed = scene, request_frame, following_changed
         self._series: CandleSeries | None = None
         self._interval: Interval | None = None  # of the series, or of the last one
         self._follow = FollowLatest()
@@ -179,12 +179,12 @@ class Navigator:
 
     def zoom_to(self, band: QRectF, pane: str) -> None:
         """Fill the view with a rectangle of a pane; one as high as the pane keeps the range of values."""
-        if band.width() < LEAST_PX:
+        if band.width() < MIN_BAND_PX:
             return
         self._begin_move(jump=True)
         time_scale, chosen = self._scene.time_scale, self._scene.pane(pane)
         time_scale.show_between(time_scale.position_at(band.left()), time_scale.position_at(band.right()))
-        if LEAST_PX < band.height() < chosen.rect.height():
+        if MIN_BAND_PX < band.height() < chosen.rect.height():
             values = chosen.value_at(band.bottom()), chosen.value_at(band.top())
             chosen.value_scale.show(min(values), max(values))
         self._end_move()
@@ -209,19 +209,19 @@ class Navigator:
         """Show ``factor`` times as wide a range of values; `reset` makes the axis automatic again."""
         self._begin_move()
         self._scene.pane(pane).value_scale.stretch(factor)
-        self._repaint()
+        self._request_frame()
 
     def shift(self, pane: str, share: float) -> None:
         """Move a pane's values up by a share of its height."""
         self._begin_move()
         self._scene.pane(pane).value_scale.shift(share)
-        self._repaint()
+        self._request_frame()
 
     def reset(self, pane: str) -> None:
         """Make a pane's axis automatic again: it fits the candles in view."""
         self._begin_move(jump=True)
         self._scene.pane(pane).value_scale.auto = True
-        self._repaint()
+        self._request_frame()
 
     # Dragging and throwing
 
@@ -238,7 +238,7 @@ class Navigator:
         """End a drag; a fast one scrolls on, slower and slower."""
         self._scroll.release(now_s)
         if self._scroll.is_moving:
-            self._repaint()
+            self._request_frame()
 
     def _scroll_on(self) -> None:
         pixels = self._scroll.advance(monotonic())
@@ -248,7 +248,7 @@ class Navigator:
             if self._scene.time_scale.right == before:
                 self._scroll.stop()  # at an end of the candles
         if self._scroll.is_moving:
-            self._repaint()
+            self._request_frame()
 
     # Back and forward
 
@@ -269,7 +269,7 @@ class Navigator:
         # Without candles there is no latest one to leave: what the view follows is decided by the first that arrives.
         if self._follow.last_slot is not None:
             self._set_following(self._scene.time_scale.shows_last())
-        self._repaint()
+        self._request_frame()
 
     def _view_state(self) -> ViewState | None:
         centre_us, symbol = self.center_time_us(), self._scene.symbol

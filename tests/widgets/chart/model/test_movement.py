@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QWheelEvent
 
-from widgets.chart.interaction.gestures import WheelTurn, read_wheel
+from widgets.chart.interaction.gestures import ScrollGesture, read_wheel
 from widgets.chart.interaction.rubber_band import band_of
 from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.model.view_history import ViewHistory, ViewState
@@ -123,11 +123,11 @@ NO_PHASE = Qt.ScrollPhase.NoScrollPhase
 def test_the_wheel_zooms_and_fingers_sideways_pan(
     pixels: tuple[int, int], angle: tuple[int, int], keys: Qt.KeyboardModifier, expected: tuple[float, float]
 ) -> None:
-    assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), WheelTurn()) == expected
+    assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), ScrollGesture()) == expected
 
 
 def test_two_fingers_go_on_doing_what_they_began_until_they_are_lifted() -> None:
-    turn, phase = WheelTurn(), Qt.ScrollPhase
+    turn, phase = ScrollGesture(), Qt.ScrollPhase
     moves = [
         (phase.ScrollBegin, (0, 0)),
         (phase.ScrollUpdate, (9, 2)),
