@@ -105,18 +105,18 @@ async def recording(shooting: Shooting) -> None:
             await shooting.take(running, "recording-5m")
             point(running, 0.62, 0.4)
             for key in ("ema", "vwap"):
-                running.chart.add_indicator(key)
+                running.chart.indicators.add(key)
             await shooting.take(running, "recording-crosshair")
             for kind in list(PriceStyle)[1:]:
-                running.chart.set_chart_style(ChartStyle(kind, takers=kind is PriceStyle.LINE))
+                running.chart.appearance.set_chart_style(ChartStyle(kind, takers=kind is PriceStyle.LINE))
                 await shooting.take(running, f"kind-{kind.value.replace(' ', '-')}")
-            running.chart.set_chart_style(ChartStyle(underlaid=True))
+            running.chart.appearance.set_chart_style(ChartStyle(underlaid=True))
             await shooting.take(running, "volume-behind")
             for scale, inverted in ((ScaleMode.LOG, False), (ScaleMode.PERCENT, False), (ScaleMode.LINEAR, True)):
-                running.chart.set_chart_style(ChartStyle(scale=scale, inverted=inverted))
+                running.chart.appearance.set_chart_style(ChartStyle(scale_mode=scale, inverted=inverted))
                 await shooting.take(running, f"scale-{'inverted' if inverted else scale.value}")
-            running.chart.set_chart_style(ChartStyle())
-            running.chart.set_arrangement(PaneLayout())
+            running.chart.appearance.set_chart_style(ChartStyle())
+            running.chart.appearance.set_pane_layout(PaneLayout())
             running.window.interval_requested.emit(Interval.parse("30s"))
             await until(lambda: running.bridge.session.joined)
             await shooting.take(running, "recording-30s")
@@ -161,30 +161,30 @@ async def studies(shooting: Shooting) -> None:
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
             await until(lambda: running.bridge.session.joined and running.engine.database is not None)
             for key in ("ema", "bollinger", "volume-average", "rsi"):
-                chart.add_indicator(key)
+                chart.indicators.add(key)
             point(running, 0.62, 0.4)
             await asyncio.sleep(0.5)  # their first values are there, and older candles on their way
-            await until(lambda: not any("—" in text for text in chart.entry_texts()))
+            await until(lambda: not any("—" in text for text in chart.indicators.entry_texts()))
             await shooting.take(running, "indicators")
-            chart.add_indicator("vwap")
-            chart.add_indicator("macd")
-            chart.add_indicator("cvd")
+            chart.indicators.add("vwap")
+            chart.indicators.add("macd")
+            chart.indicators.add("cvd")
             await shooting.take(running, "indicators-many")
             chart.open_indicators()
             await shooting.take(running, "indicator-picker")
             QTest.keyClick(chart.window().focusWidget(), Qt.Key.Key_Escape)
-            for study in chart.studies[2:]:
-                chart.remove_indicator(study.key)
-            chart.open_study_settings(chart.studies[0].key)
+            for study in chart.indicators.studies[2:]:
+                chart.indicators.remove(study.key)
+            chart.indicators.open_settings(chart.indicators.studies[0].key)
             await shooting.take(running, "indicator-settings")
             QTest.keyClick(chart.window().focusWidget(), Qt.Key.Key_Escape)
-            chart.press_measure(QPointF(chart.width() * 0.3, chart.height() * 0.5), begins=True)
+            chart.reading_tools.press_measure(QPointF(chart.width() * 0.3, chart.height() * 0.5), begins=True)
             point(running, 0.6, 0.25)
-            chart.release_measure()
+            chart.reading_tools.release_measure()
             await shooting.take(running, "measure")
-            chart.clear_measure()
-            chart.change_time_style(TimeStyle(zone_named("America/New_York"), shaded=True))
-            chart.zoom(0.4)
+            chart.reading_tools.clear_measure()
+            chart.appearance.change_time_style(TimeStyle(zone_named("America/New_York"), shaded=True))
+            chart.navigator.zoom(0.4)
             chart.open_zone_picker()
             await shooting.take(running, "zone-picker")
             window.setFocus()
@@ -312,7 +312,7 @@ async def opened(running: Running) -> DatabaseDialog:
 def point(running: Running, x: float, y: float) -> None:
     """Hold the crosshair there, as shares of the chart."""
     chart = running.chart
-    chart.point_at(QPointF(chart.width() * x, chart.height() * y))
+    chart.reading_tools.point_at(QPointF(chart.width() * x, chart.height() * y))
 
 
 SCENES: dict[str, Scene] = {

@@ -52,7 +52,7 @@ class Adapter(Pg):  # type: ignore[misc]  # because the driver defines it
         self.win.show()
         self.series: CandleSeries | None = None
         self.set_data(columns)
-        self.win.point_at(QPointF(700, 300))
+        self.win.reading_tools.point_at(QPointF(700, 300))
 
     def target(self) -> QWidget:
         return self.canvas.viewport()
@@ -74,7 +74,7 @@ class Adapter(Pg):  # type: ignore[misc]  # because the driver defines it
 
     def view(self, first: float, last: float) -> None:
         origin_us = int(self.series.column("open_time_us")[0])
-        self.win.show_between(origin_us + round(first * MINUTE_US), origin_us + round(last * MINUTE_US))
+        self.win.navigator.show_between(origin_us + round(first * MINUTE_US), origin_us + round(last * MINUTE_US))
 
     def update_last(self, o: float, h: float, low: float, c: float, v: float) -> None:
         self._upsert(int(self.series.column("open_time_us")[-1]), o, h, low, c, v)

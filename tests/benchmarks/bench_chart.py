@@ -104,10 +104,10 @@ def chart_timings(count: int, indicators: list[str]) -> dict[str, np.ndarray]:
     chart.show()
     chart.set_series(series, Symbol("X", "X", "USDT", E8 // 100, 1000))
     for key in indicators:
-        chart.add_indicator(key)
-    chart.zoom(chart.width() / IN_VIEW / 7)
-    chart.follow_latest()
-    chart.point_at(QPointF(700, 300))
+        chart.indicators.add(key)
+    chart.navigator.zoom(chart.width() / IN_VIEW / 7)
+    chart.navigator.follow_latest()
+    chart.reading_tools.point_at(QPointF(700, 300))
     QApplication.processEvents()
     counter = PaintCounter(chart.findChild(ChartCanvas).viewport())
     last = candles[-1]
@@ -129,12 +129,12 @@ def chart_timings(count: int, indicators: list[str]) -> dict[str, np.ndarray]:
         chart.series_changed()
 
     timings = {"update": timed(framed(tick), counter), "append": timed(framed(append), counter)}
-    chart.pan(IN_VIEW)
-    timings["pan"] = timed(framed(lambda at: chart.pan(13 if at % 2 else -11)), counter)
+    chart.navigator.pan(IN_VIEW)
+    timings["pan"] = timed(framed(lambda at: chart.navigator.pan(13 if at % 2 else -11)), counter)
     symbol = Symbol("X", "X", "USDT", E8 // 100, 1000)
     timings["replace"] = timed(framed(lambda at: chart.set_series((other, series)[at % 2], symbol)), counter, 30)
-    chart.zoom(1e-9)
-    timings["all in view"] = timed(framed(lambda at: chart.pan(5 if at % 2 else -4)), counter)
+    chart.navigator.zoom(1e-9)
+    timings["all in view"] = timed(framed(lambda at: chart.navigator.pan(5 if at % 2 else -4)), counter)
     chart.close()
     return timings
 

@@ -110,14 +110,14 @@ def million() -> None:
     series.replace_columns(np.arange(MILLION, dtype=np.int64) * minute.length_us, **walk(MILLION))
     chart.set_series(series, symbol)
     for key in INDICATORS:
-        chart.add_indicator(key)
+        chart.indicators.add(key)
     painted(chart)
     for factor, pan in ((1.0, 1e3), (1e-9, 5.0), (1e3, -1e5), (1.0, 1e5)):
-        chart.zoom(factor)
+        chart.navigator.zoom(factor)
         painted(chart)
-        chart.pan(pan)
+        chart.navigator.pan(pan)
         painted(chart)
-    say(f"{MILLION:,} candles, {len(chart.studies)} indicators", resident_mb(), 512)
+    say(f"{MILLION:,} candles, {len(chart.indicators.studies)} indicators", resident_mb(), 512)
 
 
 def walk(count: int) -> dict[str, np.ndarray]:

@@ -93,7 +93,7 @@ class Scroller:
         now = time.perf_counter()
         before = self._chart.visible_range_us()
         bars, self._moved_at = self._speed * min(now - self._moved_at, 0.1), now
-        self._chart.pan(bars * self._chart._scene.time.bar_px)
+        self._chart.navigator.pan(bars * self._chart._scene.time_scale.bar_px)
         self.held_up += before == self._chart.visible_range_us()
 
     def stop(self) -> None:
@@ -117,7 +117,7 @@ async def scroll(settings, begin_us: int, seconds: float, days: int, in_view: in
         chart = running.chart
         running.window.resize(1440, 900)
         await until(lambda: running.engine.database is not None and running.bridge.session.joined, seconds=60)
-        chart.zoom(chart.slots_in_view / in_view)
+        chart.navigator.zoom(chart.slots_in_view / in_view)
         await asyncio.sleep(3)  # the beginning: history, the first trades
         trades = running.engine.recorder.trades_received
         at_rest = Scroller(running, 0.0)
@@ -127,7 +127,7 @@ async def scroll(settings, begin_us: int, seconds: float, days: int, in_view: in
         trades, began, memory = running.engine.recorder.trades_received, time.perf_counter(), process.memory_info().rss
         cpu = process.cpu_times()
         scroller = Scroller(running, days * 1440 / seconds)
-        chart.pan(chart.width() / 2)
+        chart.navigator.pan(chart.width() / 2)
         scroller.move()
         while chart.visible_range_us()[0] > begin_us and time.perf_counter() - began < 5 * seconds:
             await asyncio.sleep(0.1)

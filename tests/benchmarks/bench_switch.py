@@ -97,7 +97,7 @@ async def switch(running: Running, interval: Interval) -> tuple[float, float]:
     def look() -> None:
         session = running.bridge.session
         visible = chart.visible_range_us()
-        if painted.done() or session is None or visible is None or chart._series is not session.series:
+        if painted.done() or session is None or visible is None or chart.series is not session.series:
             return
         opens = session.series.column("open_time_us")
         if session.interval == interval and np.any((opens >= visible[0]) & (opens < visible[1])):
@@ -126,7 +126,7 @@ async def measure(data_dir: Path, begin_us: int, rounds: int, timings: Timings) 
         chart, dice = running.chart, random.Random(1)
         await until(lambda: running.engine.database is not None and chart.visible_range_us() is not None)
         await until(lambda: len(running.bridge.session.series))
-        chart.zoom(chart.slots_in_view / IN_VIEW)
+        chart.navigator.zoom(chart.slots_in_view / IN_VIEW)
         now_us = time.time_ns() // 1000
         for place, time_us, intervals in (
             ("at the latest candle", None, MENU_INTERVALS),

@@ -62,7 +62,7 @@ class Switcher:
         session, chart = self._running.bridge.session, self._running.chart
         return (
             f"{session.state} {session.failure!r}, {len(session.series)} candles, given: "
-            f"{chart._series is session.series}, in view: {len(chart._scene.bars.slot)} of {chart.visible_range_us()}, "
+            f"{chart.series is session.series}, in view: {len(chart._scene.bars.slot)} of {chart.visible_range_us()}, "
             f"up to date: {chart.is_up_to_date}, following: {chart.is_following}"
         )
 
@@ -82,13 +82,13 @@ class Switcher:
         if chance < 0.08:
             chart.show_time(time.time_ns() // 1000 - int(self._dice.random() * self._back_us))
         elif chance < 0.2:
-            chart.follow_latest()
+            chart.navigator.follow_latest()
         elif chance < 0.3:
-            chart.zoom(self._dice.choice((0.3, 0.5, 2.0, 4.0)))
+            chart.navigator.zoom(self._dice.choice((0.3, 0.5, 2.0, 4.0)))
 
     def _on_painted(self) -> None:
         chart = self._running.chart
-        self._painted = chart._series if len(chart._scene.bars.slot) else None
+        self._painted = chart.series if len(chart._scene.bars.slot) else None
 
 
 async def assert_shows_what_it_would_paint(running: Running) -> None:

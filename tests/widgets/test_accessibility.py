@@ -45,7 +45,7 @@ def whole(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
         volume=[1.0] * 300,
     )
     chart.set_series(series, BTCUSDT)
-    chart.add_indicator("rsi")
+    chart.indicators.add("rsi")
     window.show()
     qtbot.waitExposed(window)
     window.toggle_diagnostics()
@@ -76,7 +76,7 @@ OPENERS: dict[str, Callable[[MainWindow], object]] = {
     "adding": lambda window: window.open_symbol_picker(adding=True),
     "interval entry": lambda window: window.open_interval_entry("13x"),
     "indicators": lambda window: window.chart.open_indicators(),
-    "indicator's settings": lambda window: window.chart.open_study_settings("rsi"),
+    "indicator's settings": lambda window: window.chart.indicators.open_settings("rsi"),
     "zones": lambda window: window.chart.open_zone_picker(),
     "date": lambda window: window.chart.open_date_entry(),
     "keys": lambda window: window.keys_overview.toggle(),

@@ -114,7 +114,7 @@ def test_a_date_is_gone_to_without_all_between_and_stays_in_view_over_a_switch(p
         running.window.interval_requested.emit(Interval.parse("15m"))
         await until(lambda: shown(running) and in_view(running) > 50)
         assert abs(chart.center_time_us() - there_us) < 60_000_000
-        chart.follow_latest()
+        chart.navigator.follow_latest()
         await until(lambda: in_view(running) > 50)
         assert chart.is_following
 
@@ -134,8 +134,8 @@ def test_an_indicator_has_the_candles_loaded_that_it_needs_before_the_view_and_i
     async def scene(running: Running, server: SandboxServer) -> None:
         chart, session = running.chart, running.bridge.session
         await until(lambda: session.joined and chart.accessibleDescription())
-        study = chart.add_indicator("ema", {"period": 200})
-        await until(lambda: "—" not in chart.entry_texts()[0])
+        study = chart.indicators.add("ema", {"period": 200})
+        await until(lambda: "—" not in chart.indicators.entry_texts()[0])
         interval, (left_us, _) = session.interval, chart.visible_range_us()
         left = interval.slot(left_us)
         await until(lambda: session.series.slots[0] <= chart.first_needed_slot(left) < left - 2000)
@@ -339,7 +339,7 @@ def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play
         trades = server.source.trades("BTCUSDT", ids[1] - 1_500, 1_000)
         assert engine.database.writer.put([trade for trade in trades if trade.trade_id % 5])
         assert await engine.database.writer.flush(20)
-        await until(lambda: told(engine) and sum(gap.missing for gap in chart._reader.gaps) == tracker.missing())
+        await until(lambda: told(engine) and sum(gap.missing for gap in chart._readout.gaps) == tracker.missing())
         assert tracker.missing_ids().range_count() > 150
         counts = [int(mark.text.split()[0].replace(",", "")) for mark in chart._scene.gaps]
         assert sum(counts) == tracker.missing()

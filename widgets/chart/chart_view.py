@@ -1,21 +1,20 @@
 """
-A view of one series and its panes: its parts (see `view_part`), joined, and the frames in which they are painted.
+The painted chart: one series in panes, with its parts, and the frames in which they are brought up to date.
 
-Data arrives when it likes: `series_changed` only notes that it did. A frame (see `frames`) decides what is in view, and
-whether the whole view or only the last bars' strip is repainted (see `repainting`). Texts that must be readable follow
-on a slower timer. What is said beside the market's figures (states, gaps, the countdown) is `ChartWidget`'s.
+Data may arrive at any rate: `series_changed` only requests a frame. A frame moves the view, updates the scene and marks
+the dirty regions, which are everything or only the strip of the last bars. Texts that must stay readable follow on a
+slower timer. Menus, and the widgets over the chart (states, buttons, entry lines), are `ChartWidget`'s.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QPointF, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.indicators.axis_labels import AxisLabels
@@ -25,32 +24,96 @@ from widgets.chart.interaction.gestures import Gestures
 from widgets.chart.interaction.indicator_controller import IndicatorController
 from widgets.chart.interaction.keyboard import Keyboard
 from widgets.chart.interaction.navigator import Navigator
+from widgets.chart.interaction.picture_export import PictureExport
 from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.readout import Readout
-from widgets.chart.interaction.view_part import ViewPart
-from widgets.chart.model.follow_latest import FollowLatest
-from widgets.chart.model.kinetic_scroll import KineticScroll
+from widgets.chart.model.close_countdown import CloseCountdown
 from widgets.chart.model.pane_layout import PRICE, PaneLayout
-from widgets.chart.model.view_history import ViewHistory
-from widgets.chart.painting.axes import LABEL_PADDING_PX
+from widgets.chart.painting.axes import LABEL_PADDING_PX, countdown_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.frame_timer import FrameTimer, single_shot
-from widgets.chart.painting.pane import ValueFormat
 from widgets.chart.painting.scene import Scene, SceneLayout
-from widgets.chart.painting.scene_builder import frame_scene, value_text
+from widgets.chart.painting.scene_builder import gap_marks, update_scene, value_text
 from widgets.chart.painting.text_cache import TextStyles
-from widgets.chart.panes.dirty_regions import DirtyRegions, separator_rects
+from widgets.chart.panes.dirty_regions import DirtyRegions
 from widgets.chart.panes.pane_set import PaneSet, make_pane
-from widgets.chart.scales.time_scale import position_of, time_at
+from widgets.theme.palettes import Palette
+from widgets.view_values import GapBand
+
+_TEXT_MS = 200
+_TIME_AXIS_PX = 28.0
+_FIRST_AXIS_PX = 76.0  # of the value axis, until the width of its labels is known
 
 
-class Showing(ViewPart):
-    """The series of a `ChartView`."""
+class ChartView(QWidget):
+    """
+    Panes below each other, the price pane among them, for one series at a time.
 
-    _access: ChartAccessibility
-    _axis_px: float
-    _interval: Interval | None = None  # of the series, or of the one before
-    _kept_us: int | None = None  # under the centre before the series went away
+    The parts do the work: ``navigator`` moves the view, ``appearance`` holds panes and styles, ``indicators`` the
+    studies, ``reading_tools`` the crosshair and the measure, ``pictures`` exports pictures.
+
+    Signals:
+        older_history_requested(object): the view came within about a screen of the first bar; carries that bar's open
+            time, UTC microseconds. Once, until older bars were prepended or another series is shown.
+        following_changed(bool): the view began, or stopped, to move on with the latest candle.
+        visible_range_changed(): `visible_range_us` returns another range.
+        frame_ran(): a frame brought the scene up to date; it is not painted yet.
+        painted(): the chart was painted; it shows all changes before the last frame that `frame_count` counted.
+        laid_out(): panes and axes have other rectangles, or other styles.
+        crosshair_moved(object): onto that `Bar`, or None: off the candles.
+        look_changed(): the user changed how the chart looks, or moved, resized, closed or opened a pane.
+    """
+
+    # Times are passed as objects: Signal(int) is 32 bits wide.
+    older_history_requested = Signal(object)
+    following_changed = Signal(bool)
+    visible_range_changed = Signal()
+    frame_ran = Signal()
+    painted = Signal()
+    laid_out = Signal()
+    crosshair_moved = Signal(object)
+    look_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._axis_px = 0.0  # 0: not known yet
+        self._countdown = CloseCountdown()
+        self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
+        self._canvas = ChartCanvas(self._scene, self)
+        self._frames = FrameTimer(self, self._paint_frame)
+        self._text_timer = single_shot(self, self._refresh_texts)
+        self._dirty = DirtyRegions(self._scene, self._canvas)
+        self._axis_labels = AxisLabels(self._scene)
+        self._panes = PaneSet(self._scene, self._on_panes_changed)
+        self._panes.set_layout(PaneLayout())
+        self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
+        self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
+        self.indicators = IndicatorController(self._scene, self._canvas, self._panes, self._repaint_all)
+        self._readout = Readout(self._scene, self._canvas, self.crosshair_moved.emit, self.indicators.refresh_entries)
+        self.reading_tools = ReadingTools(self._scene, self._readout, self.navigator, self._frames)
+        self.pictures = PictureExport(self, self.picture, self._scene, self.navigator)
+        self._canvas.resized.connect(self._lay_out_now)
+        self._canvas.painted.connect(self.painted)
+        self._gestures = Gestures(self._canvas, self._scene, self._panes, self.navigator, self.reading_tools)
+        self._keyboard = Keyboard(self._scene, self._panes, self.navigator)
+        for part in (self.appearance, self.indicators, self.reading_tools, self.pictures):
+            self._keyboard.commands.update(part.commands())
+        self._keyboard.add_cancel(self.reading_tools.clear_measure)
+        self._keyboard.add_cancel(self._gestures.cancel)
+        self._canvas.key_pressed.connect(self._keyboard.press)
+        self._accessibility = ChartAccessibility(self._canvas, self._scene, self._readout)
+        self.crosshair_moved.connect(lambda _: self._accessibility.describe_candle(self.series))
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self._canvas)
+        self.setFocusProxy(self._canvas)
+
+    # The series
+
+    @property
+    def series(self) -> CandleSeries | None:
+        """The series in view; None: none."""
+        return self.navigator.series
 
     def set_series(
         self,
@@ -63,248 +126,172 @@ class Showing(ViewPart):
         """
         Show another series, or, with None, nothing: at once, so that old candles never stand under a new name.
 
-        The time under the centre stays (or becomes ``keep_time_us``), unless the chart follows the latest candle; then
-        it still does. ``follow`` says which of the two. Values that were stretched by hand stay so while they mean the
-        same: prices for this symbol, what other panes count for this symbol and interval.
+        The time under the centre stays, or becomes ``keep_time_us``, unless the chart follows the latest candle.
+        ``follow``: whether it does from now on; None: as before. A range of values that was set by hand stays while
+        it means the same: prices for this symbol, other panes' values for this symbol and interval.
         """
-        self._begin_series(series, symbol)
-        centre_us = self.center_time_us() if keep_time_us is None else keep_time_us
-        if follow is not None:
-            if follow and not self._follower.is_on:
-                self._follower.begin()
-            self._set_following(follow)
         if symbol != self._scene.symbol:
+            self._readout.gaps = []
             self._axis_px = 0.0
-        self._free_axes(series, symbol)
-        if series is not self._series:
-            self._glide.stop()
-            self.clear_measure()  # slots of another interval are other times
-            self._follower.begin()
-        is_other = series is not self._series or keep_time_us is not None
-        self._series, self._scene.symbol, self._kept_us = series, symbol, centre_us
-        if is_other and series is not None and not self._follower.is_on and centre_us is not None:
-            self._scene.time.centre_on(position_of(series.interval, centre_us))
-        self._repainter.mark_all()
+        self._mark_gaps(series)
+        if series is not self.series:
+            self.reading_tools.clear_measure()  # its slots are other times in another interval
+        self.navigator.show_series(series, symbol, keep_time_us=keep_time_us, follow=follow)
+        self._dirty.mark_all()
         self._run_frame()
         self._refresh_texts()
-        self._widget.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
-        self._access.tell(series)
-
-    @property
-    def is_following(self) -> bool:
-        """Whether the view moves on with the latest candle."""
-        return self._follower.is_on
-
-    def visible_range_us(self) -> tuple[int, int] | None:
-        """Return the times at the left and right edge, UTC microseconds; None without a series."""
-        if self._series is None:
-            return None
-        time, interval = self._scene.time, self._series.interval
-        return time_at(interval, time.left), time_at(interval, time.right)
-
-    @property
-    def slots_in_view(self) -> float:
-        """How many candles have room side by side."""
-        return self._scene.time.span
-
-    def center_time_us(self) -> int | None:
-        """Return the time under the centre, UTC microseconds; without a series, that of the one before."""
-        if self._series is None or (self._follower.is_on and self._follower.last_slot is None):
-            return self._kept_us
-        return time_at(self._series.interval, self._scene.time.centre)
-
-    def _begin_series(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
-        """Leave what is not the series' but about the one before, as another is to be shown. To be extended."""
-
-    def _free_axes(self, series: CandleSeries | None, symbol: Symbol | None) -> None:
-        """Have the axes fit again whose values mean something else from now on."""
-        before, name = self._scene.symbol, symbol.name if symbol is not None else ""
-        is_other_symbol = before is not None and before.name != name
-        is_other_interval = series is not None and self._interval not in (None, series.interval)
-        for pane in self._scene.panes:
-            if is_other_symbol or (is_other_interval and pane.unit is not ValueFormat.PRICE):
-                pane.view.auto = True
-        self._interval = series.interval if series is not None else self._interval
-
-
-_TEXT_MS = 200
-_TIME_AXIS_PX = 28.0
-_FIRST_AXIS_PX = 76.0
-
-
-class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearance, QWidget):
-    """
-    Panes under one another, the price's among them, for one series at a time.
-
-    Signals:
-        older_history_requested(object): the view came within about a screen of the first bar; carries that bar's open
-            time, UTC microseconds. Once, until older bars were prepended or another series is shown.
-        following_changed(bool): the view began, or ceased, to move on with the latest candle.
-        visible_range_changed(): `visible_range_us` returns something else.
-        painted(): the chart was painted; it shows what it was told before the frame that `frame_count` counted last.
-        crosshair_moved(object): onto that `Bar`, or None: off the candles.
-        look_changed(): the user changed how prices are drawn, or moved, resized, closed or opened a pane.
-    """
-
-    # Times are passed as objects: Signal(int) is 32 bits wide.
-    older_history_requested = Signal(object)
-    following_changed = Signal(bool)
-    visible_range_changed = Signal()
-    painted = Signal()
-    crosshair_moved = Signal(object)
-    look_changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._series: CandleSeries | None = None
-        self._follower = FollowLatest()
-        self._glide, self._views = KineticScroll(), ViewHistory()
-        self._axis_px = 0.0
-        self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
-        self._canvas = ChartCanvas(self._scene, self)
-        self._panes = PaneSet(self._scene, self._rearranged)
-        self._panes.arrange(PaneLayout())
-        self._reader = Readout(self._scene, self._canvas, self.crosshair_moved.emit)
-        self._repainter = DirtyRegions(self._scene, self._canvas)
-        self._value_labels = AxisLabels(self._scene)
-        self._begin_studying()
-        self._canvas.resized.connect(self._resized)
-        self._canvas.painted.connect(self.painted)
-        self._canvas.menu_requested.connect(self._open_menu)
-        self._gestures = Gestures(self._canvas, self._scene, self._panes, self)
-        self._keyboard = Keyboard(self._scene, self._panes, self, self._give_up)
-        self._keyboard.commands.update(self.reading_commands() | self.studying_commands())
-        self._canvas.key_pressed.connect(self._keyboard.press)
-        self._access = ChartAccessibility(self._canvas, self._scene, self._reader)
-        self.crosshair_moved.connect(lambda _: self._access.tell(self._series))
-        self._frames = FrameTimer(self, self._paint_frame)
-        self._text_timer = single_shot(self, self._refresh_texts)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self._canvas)
-        self.setFocusProxy(self._canvas)
+        self.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
+        self._accessibility.describe_candle(series)
 
     def series_changed(self) -> None:
-        """Look at the series in the next frame. Cheap: call it for every trade."""
+        """Bring the series' changes into the next frame. Cheap: call it for every trade."""
         self._frames.request()
 
     def set_source(self, source: Callable[[], object] | None) -> None:
-        """Have that called as each frame begins, to bring into the series what changed since; None: nothing."""
+        """Set a call that brings pending changes into the series as each frame begins; None: nothing is pending."""
         self._frames.set_source(source)
+
+    def set_gaps(self, gaps: Sequence[GapBand]) -> None:
+        """Show these stretches of missing trades, until another symbol is shown."""
+        if list(gaps) != self._readout.gaps:
+            self._readout.gaps = list(gaps)
+            self._mark_gaps(self.series)
+            self._repaint_all()
+
+    def set_now(self, exchange_time_us: int) -> None:
+        """Set the exchange's time, UTC microseconds, for the countdown; call it a few times per second."""
+        self._countdown.now_us = exchange_time_us
+        before, text = self._scene.countdown, self._countdown_text(self.series)
+        if text and before and text != before:
+            self._scene.countdown = text
+            self._canvas.repaint_rects([countdown_rect(self._scene)])
+        elif text != before:
+            # Its line comes or goes, which changes the height of the last price's label.
+            self._dirty.mark_last()
+            self.series_changed()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Paint in another palette."""
+        self._scene.set_palette(palette)
+        self._canvas.setBackground(self._scene.colours.background)
+        self.indicators.dismiss_buttons()  # they come back in these colours
+        self._refresh_texts()
+        self._repaint_all()
+
+    def _countdown_text(self, series: CandleSeries | None) -> str:
+        return self._countdown.text(self._scene.last, series.interval) if series is not None else ""
+
+    def _mark_gaps(self, series: CandleSeries | None) -> None:
+        self._scene.gaps = gap_marks(self._readout.gaps, series.interval) if series is not None else []
+
+    # What it shows
 
     @property
     def paint_count(self) -> int:
-        """How often the chart has painted, parts included."""
+        """How often the chart has painted, partial paints included."""
         return self._canvas.paint_count
 
     @property
     def frame_count(self) -> int:
-        """How many times the chart took what it was told into its picture."""
+        """How many frames have brought changes into the scene."""
         return self._frames.count
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether all that arrived is marked for painting: no frame and no text is due."""
+        """Whether all changes are marked for painting: no frame and no refresh of texts is due."""
         return not self._frames.is_due and not self._text_timer.isActive()
 
     @property
     def trouble(self) -> str:
-        """One sentence where a part of the chart cannot be drawn; empty where all is."""
+        """One sentence where a part of the chart cannot be drawn; empty where all can."""
         layers = (layer for pane in self._scene.panes for layer in pane.layers)
         failed = self._scene.guard.titles((*layers, *self._canvas.parts))
         return f"The chart cannot draw {_listed(failed)}: the log says why." if failed else ""
 
     @property
     def legend_text(self) -> str:
-        """What the legend says, as one line."""
+        """The legend as one line."""
         return " ".join(piece.text for piece in self._scene.price.title)
 
-    # The pointer
-
-    def point_at(self, position: QPointF | None) -> None:
-        """Put the crosshair there, or nowhere."""
-        self._reader.pointer = position
-        self._frames.request()
-
-    def mark_separator(self, separator: int | None) -> None:
-        """Show that line between panes as one that can be dragged."""
-        if separator != self._scene.marked:
-            self._scene.marked = separator
-            self._canvas.repaint_rects(separator_rects(self._scene))
-
-    def _give_up(self) -> bool:
-        return self._gestures.cancel() or self.clear_measure()
+    def picture(self) -> QPixmap:
+        """Return the chart in device pixels, without the crosshair."""
+        pointer, self._readout.pointer = self._readout.pointer, None
+        self._run_frame()
+        pixmap: QPixmap = self._canvas.grab()
+        self._readout.pointer = pointer
+        self._run_frame()
+        return pixmap
 
     # Frames
 
-    def _rearranged(self) -> None:
-        self._resized()
-        self.look_changed.emit()
+    def frame_now(self) -> None:
+        """Run and paint the frame that is due at once, as a benchmark must."""
+        self._frames.run_now()
 
     def _repaint_all(self) -> None:
-        self._repainter.mark_all()
+        self._dirty.mark_all()
         self._frames.request()
-
-    def frame_now(self) -> None:
-        """Do and paint the frame that is due without waiting for it, as a benchmark must."""
-        self._frames.run_now()
 
     def _paint_frame(self) -> None:
         with self._canvas.painting_at_once():
             self._run_frame()
 
     def _run_frame(self) -> None:
-        """Bring the scene up to date and mark what differs as dirty; Qt paints it when it next can."""
+        """Bring the scene up to date and mark the dirty regions; Qt paints them when it next can."""
         self._frames.note_frame()
-        self._run_on()
-        series = self._series
-        if series is not None and len(series):
-            self._follower.keep_up(self._scene.time, int(series.slots[-1]))
-        self._frame_scene()
-        moved, changed = self._repainter.mark(series, self._reader.point(series))
-        if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may be written otherwise
+        self.navigator.begin_frame()
+        series = self.series
+        self._update_scene(series)
+        moved, changed = self._dirty.mark(series, self._readout.move_crosshair(series))
+        if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may need other decimals
             self._text_timer.start(_TEXT_MS)
-        self._tell(moved)
-
-    def _frame_scene(self) -> None:
-        scene = self._scene
-        self._fill_scene()
-        if scene.last is not None:
-            widest = max(scene.last_text, value_text(scene, scene.price, scene.price.view.high), key=len)
-            needed = max(scene.styles.small_bold.width(widest), self._value_labels.widest()) + 2 * LABEL_PADDING_PX
-            if needed > self._axis_px:
-                self._axis_px = float(math.ceil(needed) + 4)
-                centre = scene.time.centre
-                self._lay_out()
-                if not self._follower.is_on:
-                    scene.time.centre_on(centre)
-                self._fill_scene()
-
-    def _fill_scene(self) -> None:
-        frame_scene(self._scene, self._series, self.devicePixelRatioF())
-        self._add_marks()
-        self._value_labels.refresh(self._series)
-
-    def _add_marks(self) -> None:
-        """Add to the scene what is not the series'. To be extended."""
-
-    def _tell(self, moved: bool) -> None:
-        """Say what has changed, once the frame is whole."""
+        self.frame_ran.emit()
         if moved:
             self.visible_range_changed.emit()
-        if self._follower.wants_older(self._scene.time):
-            assert self._series is not None
-            self.older_history_requested.emit(int(self._series.column("open_time_us")[0]))
+        first_us = self.navigator.take_older_request()
+        if first_us is not None:
+            self.older_history_requested.emit(first_us)
+
+    def _update_scene(self, series: CandleSeries | None) -> None:
+        scene = self._scene
+        self._fill_scene(series)
+        if scene.last is not None:
+            widest = max(scene.last_text, value_text(scene, scene.price, scene.price.value_scale.high), key=len)
+            needed = max(scene.styles.small_bold.width(widest), self._axis_labels.widest()) + 2 * LABEL_PADDING_PX
+            # The axis only grows while a symbol is shown: a width that came and went would shake the whole chart.
+            if needed > self._axis_px:
+                self._axis_px = float(math.ceil(needed) + 4)
+                centre = scene.time_scale.centre
+                self._lay_out()
+                if not self.navigator.is_following:
+                    scene.time_scale.centre_on(centre)
+                self._fill_scene(series)
+
+    def _fill_scene(self, series: CandleSeries | None) -> None:
+        update_scene(self._scene, series, self.devicePixelRatioF())
+        self._scene.countdown = self._countdown_text(series)
+        self._axis_labels.refresh(series)
 
     def _refresh_texts(self) -> None:
-        self._reader.refresh(self._series)
+        self._readout.refresh(self.series)
 
-    # Qt
+    # Layout and Qt's events
 
-    def _resized(self) -> None:
+    def _on_panes_changed(self) -> None:
+        self._lay_out_now()
+        self.look_changed.emit()
+
+    def _on_appearance_changed(self) -> None:
+        self._frames.request()  # the price snap may move the crosshair
+        self.look_changed.emit()
+
+    def _lay_out_now(self) -> None:
         # At once rather than in the next frame: Qt paints the new size right after this.
         self._lay_out()
-        self._repainter.mark_all()
+        self._update_now()
+
+    def _update_now(self) -> None:
+        self._dirty.mark_all()
         self._run_frame()
         self._refresh_texts()
 
@@ -316,33 +303,29 @@ class ChartView(Showing, Navigator, ReadingTools, IndicatorController, Appearanc
             self._axis_px or _FIRST_AXIS_PX * scene.styles.scale,
             _TIME_AXIS_PX * scene.styles.scale,
         )
-        scene.time.width_px = max(scene.layout.panes.width(), 1.0)
+        scene.time_scale.width_px = max(scene.layout.panes.width(), 1.0)
         self._panes.lay_out()
-        self._value_labels.forget()
+        self._axis_labels.forget()
         scene.guard.retry()
         canvas.place_items()
-        self._place_over_panes()
-
-    def _place_over_panes(self) -> None:
-        """Place what stands over the panes. To be extended."""
+        self.laid_out.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._repainter.mark_all()
-        self._run_frame()
-        self._refresh_texts()
-        self._frames.request()  # for what the source has kept while the chart was hidden
+        self._update_now()
+        self._frames.request()  # asks the source for what changed while the chart was hidden
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._glide.stop()
+        self.navigator.stop()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
+        # Qt may send this from within QWidget's constructor, before there is a scene.
         if event.type() == QEvent.Type.FontChange and hasattr(self, "_scene"):
             self._scene.styles = TextStyles(self.font())
             self._axis_px = 0.0
-            self._resized()
+            self._lay_out_now()
 
 
 def _listed(titles: list[str]) -> str:

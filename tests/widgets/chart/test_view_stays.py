@@ -116,14 +116,14 @@ class Both:
     def __init__(self, chart: ChartWidget) -> None:
         self.chart = chart
         chart.set_series(None, None, follow=True)
-        chart.fit()
-        self.model = SeenModel(int(chart._scene.time.width_px))
+        chart.navigator.fit()
+        self.model = SeenModel(int(chart._scene.time_scale.width_px))
         self.series = CandleSeries("BTCUSDT", Interval.parse("1m"))
         opens = [START_US + at * LENGTHS["1m"] for at in range(400)]
         self.series.replace([self.candle(open_us) for open_us in opens])
         chart.set_series(self.series, BTC)
         self.model.show("1m", opens)
-        self.model.resize(int(chart._scene.time.width_px))
+        self.model.resize(int(chart._scene.time_scale.width_px))
         self.model.show("1m", opens)
 
     def candle(self, open_us: int) -> Candle:
@@ -193,7 +193,7 @@ class Both:
         self.model.show(name, opens)
 
     def drag(self, number: int) -> None:
-        self.chart.drag_by(number, 0.0)
+        self.chart.navigator.drag_by(number, 0.0)
         self.model.drag(number)
 
     def wheel(self, number: int) -> None:
@@ -216,12 +216,12 @@ class Both:
     def resize(self, number: int) -> None:
         self.chart.resize(500 + number % 500, 400)
         QApplication.processEvents()
-        self.model.resize(int(self.chart._scene.time.width_px))
+        self.model.resize(int(self.chart._scene.time_scale.width_px))
 
     def check(self) -> None:
         self.chart.series_changed()
         self.chart.frame_now()
-        self.model.relabel(int(self.chart._scene.time.width_px))
+        self.model.relabel(int(self.chart._scene.time_scale.width_px))
         near = pytest.approx(
             [float(self.model.left_us), float(self.model.right_us)], rel=0, abs=self.model.length_us * 1e-4
         )

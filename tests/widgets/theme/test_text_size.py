@@ -44,7 +44,7 @@ def shown_window(qtbot: QtBot) -> MainWindow:
     series.set_begins(begins=True)
     chart.set_series(series, BTCUSDT)
     for key in ("sma", "rsi"):
-        chart.add_indicator(key)
+        chart.indicators.add(key)
     window.show()
     qtbot.waitExposed(window)
     lay_out(qtbot, window)

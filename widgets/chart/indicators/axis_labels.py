@@ -19,7 +19,7 @@ from app.market.series.series import CandleSeries
 from widgets.chart.indicators.study import Study
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.pane_layout import PRICE
-from widgets.chart.painting.axes import automatic_rect, last_label_rect, value_label_height
+from widgets.chart.painting.axes import auto_button_rect, last_price_rect, value_label_height
 from widgets.chart.painting.device_pixels import contrast
 from widgets.chart.painting.pane import AxisLabel, Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
@@ -63,9 +63,9 @@ class AxisLabels:
         """Label the series' last values that are in view; none where the user wants no labels."""
         for pane in self._scene.panes:
             said = self._say(pane, series)
-            taken = last_label_rect(self._scene) if said and pane.key == PRICE else QRectF()
-            view = pane.view
-            where = id(said), view.low, view.high, view.inverted, view.auto, taken.top(), taken.height()
+            taken = last_price_rect(self._scene) if said and pane.key == PRICE else QRectF()
+            scale = pane.value_scale
+            where = id(said), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
             if self._stood.get(pane.key) != where:
                 self._stood[pane.key] = where
                 pane.labels = self._placed(pane, said, taken) if said else []
@@ -78,7 +78,7 @@ class AxisLabels:
     def _say(self, pane: Pane, series: CandleSeries | None) -> list[_Said]:
         """Return what is said on a pane's axis, the list of before where nothing of it has changed."""
         scene = self._scene
-        if series is None or not len(series) or not scene.tells_values:
+        if series is None or not len(series) or not scene.shows_axis_labels:
             return _NOTHING
         basis = (series, series.revision, scene.palette, scene.symbol, *_precision(pane))
         before = self._said.get(pane.key)
@@ -91,7 +91,7 @@ class AxisLabels:
     def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[AxisLabel]:
         top, bottom = pane.rect.top(), pane.rect.bottom()
         seen = [(y, one) for one in said if top <= (y := pane.y_of(one.value)) <= bottom]
-        if not (button := automatic_rect(self._scene, pane)).isEmpty():
+        if not (button := auto_button_rect(self._scene, pane)).isEmpty():
             is_low = button.center().y() > pane.rect.center().y()
             top, bottom = (top, button.top()) if is_low else (button.bottom(), bottom)
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
@@ -107,16 +107,16 @@ class AxisLabels:
 
 def _precision(pane: Pane) -> tuple[object, ...]:
     """Return what of the view values are written by, there."""
-    view = pane.view
-    if pane.unit is ValueFormat.NUMBER:
-        return pane.unit, decimals_of_values(view)
-    return pane.unit, view.base if pane.unit is ValueFormat.PRICE and view.is_percent else None
+    scale = pane.value_scale
+    if pane.value_format is ValueFormat.NUMBER:
+        return pane.value_format, decimals_of_values(scale)
+    return pane.value_format, scale.base if pane.value_format is ValueFormat.PRICE and scale.is_percent else None
 
 
 def _said(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _Said:
     ground = _ground(scene, study, output, value)
-    is_number = pane.unit is ValueFormat.NUMBER
-    text = format_price(value, decimals_of_values(pane.view)) if is_number else value_text(scene, pane, value)
+    is_number = pane.value_format is ValueFormat.NUMBER
+    text = format_price(value, decimals_of_values(pane.value_scale)) if is_number else value_text(scene, pane, value)
     return _Said(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
 
 

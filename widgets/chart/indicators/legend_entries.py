@@ -130,7 +130,7 @@ class LegendEntries:
             return format_quantity(value, symbol.quantity_decimals if symbol else 2)
         if pane.key == PRICE:
             return format_price(value, decimals_of(self._scene))
-        return format_price(value, decimals_of_values(pane.view))
+        return format_price(value, decimals_of_values(pane.value_scale))
 
     def _lay_out(self, pane: Pane) -> None:
         """Place a pane's entries: from left to right, in rows where that is the prices' pane."""

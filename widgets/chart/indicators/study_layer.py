@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,22 +9,20 @@ from app.market.indicators import Shape
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.indicators.study import Study
 from widgets.chart.painting.device_pixels import mixed
+from widgets.chart.painting.pane import VisibleBars
+from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.scales.value_scale import ValueScale
-
-if TYPE_CHECKING:
-    from widgets.chart.painting.pane import VisibleBars
-    from widgets.chart.painting.pane_brush import PaneBrush
 
 _LINE_PX = 1.5
 _BAND_SHARE = 0.07
 
 
 class StudyLayer:
-    """A `Layer` of one study. ``view``: the axis that it is drawn on, where that is not the pane's."""
+    """A `Layer` of one study. ``value_scale``: the axis that it is drawn on, where that is not the pane's."""
 
-    def __init__(self, study: Study, view: ValueScale | None = None) -> None:
+    def __init__(self, study: Study, value_scale: ValueScale | None = None) -> None:
         self.study = study
-        self._view = view
+        self._value_scale = value_scale
         self._bars: dict[str, BarColumns] = {}
         self._begins: NDArray[np.bool_] | None = None
 
@@ -37,22 +33,22 @@ class StudyLayer:
     @property
     def is_on_axis(self) -> bool:
         """Whether its values can be read on the pane's axis."""
-        return self._view is None
+        return self._value_scale is None
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         values = self.study.values
         if not self.study.is_hidden:
             values.follow(series)
         # A bar more at each side: lines come from there.
-        first, last = window.first_slot - window.bars.span, window.last_slot + window.bars.span
+        first, last = visible.first_slot - visible.bars.span, visible.last_slot + visible.bars.span
         names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
-        self._bars = {name: values.between(name, first, last, window.level) for name in names}
+        self._bars = {name: values.between(name, first, last, visible.level) for name in names}
         shown = next(iter(self._bars.values()), None)
         # Farther out a session's beginning is a matter of a pixel.
-        self._begins = values.beginnings(shown.slot) if shown is not None and window.level == 0 else None
+        self._begins = values.beginnings(shown.slot) if shown is not None and visible.level == 0 else None
 
     def extent(self) -> tuple[float, float] | None:
-        if self._view is not None:
+        if self._value_scale is not None:
             return None
         ends = list(self.study.indicator.levels)
         for output in self.study.indicator.outputs:
@@ -67,7 +63,7 @@ class StudyLayer:
             if low in self._bars and high in self._bars:
                 rows = brush.rows_exposed(self._bars[low])
                 under, over = _cut(self._bars[low], rows), _cut(self._bars[high], rows)
-                own = self.study.colour_of(brush.palette, high)
+                own = self.study.colour_of(brush.colours.palette, high)
                 brush.band_between(mixed(brush.colours.background, own, _BAND_SHARE), under, under.low, over.high)
 
     def paint(self, brush: PaneBrush) -> None:
@@ -80,17 +76,17 @@ class StudyLayer:
                 continue
             rows = brush.rows_exposed(bars)
             bars, begins = _cut(bars, rows), self._begins[rows] if self._begins is not None else None
-            colour = self.study.colour_of(brush.palette, output.name)
+            colour = self.study.colour_of(brush.colours.palette, output.name)
             if output.shape is Shape.COLUMNS:
                 self._paint_columns(brush, bars, is_own=output.name in self.study.colours)
             elif output.shape is Shape.DOTS:
                 brush.dots_at(colour, bars, bars.close)
             else:
-                brush.line_through(colour, bars, _LINE_PX, view=self._view, begins=begins)
+                brush.line_through(colour, bars, _LINE_PX, value_scale=self._value_scale, begins=begins)
 
     def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
         name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)
-        own = self.study.colour_of(brush.palette, name)
+        own = self.study.colour_of(brush.colours.palette, name)
         up, down = (own, own) if is_own else (brush.colours.volumes[True][True], brush.colours.volumes[False][True])
         known = np.isfinite(bars.close)
         brush.columns_from(up, bars, bars.high, where=known & (bars.high > 0))

@@ -1,4 +1,4 @@
-"""The chart for who uses the keyboard or a screen reader: a frame that shows the focus, and the candle in words."""
+"""The chart for users of the keyboard or a screen reader: a frame around the focus, and the candle in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BY_KEYS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
 class FocusFrame(QWidget):
-    """A frame along the edges of ``parent``; takes no part in the mouse's events."""
+    """A frame along the edges of ``parent``, transparent to the mouse."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -25,10 +25,11 @@ class FocusFrame(QWidget):
         self.hide()
 
     def surround(self, rect: QRect) -> None:
-        """Stand along the inside of that rectangle's edges."""
+        """Cover the inside of a rectangle's edges."""
         self.setGeometry(rect)
         inside = self.rect().adjusted(_THICK_PX, _THICK_PX, -_THICK_PX, -_THICK_PX)
-        self.setMask(QRegion(self.rect()) - QRegion(inside))  # what is inside is painted without regard to this
+        # Masked, so that Qt does not repaint the frame with every repaint of the chart inside it.
+        self.setMask(QRegion(self.rect()) - QRegion(inside))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -37,22 +38,22 @@ class FocusFrame(QWidget):
 
 
 class ChartAccessibility(QObject):
-    """Watches the canvas's focus: the frame is there while it came by the keyboard, until the mouse is used."""
+    """Watches the canvas's focus: the frame shows while the focus came by the keyboard, until the mouse is used."""
 
-    def __init__(self, canvas: ChartCanvas, scene: Scene, reader: Readout) -> None:
+    def __init__(self, canvas: ChartCanvas, scene: Scene, readout: Readout) -> None:
         super().__init__(canvas)
-        self._canvas, self._scene, self._reader = canvas, scene, reader
+        self._canvas, self._scene, self._readout = canvas, scene, readout
         self.frame = FocusFrame(canvas)
         canvas.setAccessibleName("Chart")
         canvas.installEventFilter(self)
         canvas.pressed.connect(self.frame.hide)
         canvas.resized.connect(lambda: self.frame.surround(canvas.rect()))
 
-    def tell(self, series: CandleSeries | None) -> None:
-        """Say the candle that is read in full, for a screen reader."""
-        cross, bar = self._scene.crosshair, self._reader.bar
+    def describe_candle(self, series: CandleSeries | None) -> None:
+        """Set the canvas's accessible description to the candle that is read, with its time under the crosshair."""
+        cross, bar = self._scene.crosshair, self._readout.bar
         when = f"{cross.time_text}: " if cross is not None and bar is not None and cross.slot == bar.slot else ""
-        self._canvas.setAccessibleDescription(f"{when}{self._reader.words(series)}")
+        self._canvas.setAccessibleDescription(f"{when}{self._readout.full_legend(series)}")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QFocusEvent):

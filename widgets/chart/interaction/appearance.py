@@ -1,37 +1,42 @@
-"""How a chart looks: which panes there are, how prices are drawn, and the menus to change that."""
+"""How a chart looks: its panes, how prices, volume and times are drawn, and all of that as values for a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtWidgets import QMenu
-
-from widgets.chart.interaction.menus import (
-    fill_axis_menu,
-    fill_pane_menu,
-    fill_style_menu,
-    fill_style_menus,
-    fill_time_menu,
-)
-from widgets.chart.interaction.view_part import ViewPart
+from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.model.chart_style import ChartStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
+from widgets.chart.painting.scene import Scene
+from widgets.chart.panes.pane_set import PaneSet
 
 
-class Appearance(ViewPart):
-    """The look of a `ChartView`."""
+class Appearance:
+    """
+    The appearance of one scene. ``set_…`` methods are for the program, ``change_…`` and ``toggle_…`` for the user.
+
+    ``lay_out``: lays the chart out and brings it up to date, at once. ``changed``: called after a change by the user.
+    """
+
+    def __init__(
+        self, scene: Scene, panes: PaneSet, lay_out: Callable[[], object], changed: Callable[[], object]
+    ) -> None:
+        self._scene, self._panes, self._lay_out, self._changed = scene, panes, lay_out, changed
+
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """Return what this does for commands of `widgets.keys`, by the commands' names."""
+        return {"magnet": self.toggle_price_snap}
 
     @property
-    def arrangement(self) -> PaneLayout:
-        """Which panes there are, from top to bottom, and how high."""
-        return self._panes.arrangement
+    def pane_layout(self) -> PaneLayout:
+        """The panes from top to bottom, and their heights."""
+        return self._panes.layout
 
-    def set_arrangement(self, arrangement: PaneLayout) -> None:
-        """Make these the panes."""
-        self._panes.arrange(arrangement)
-        self._resized()
+    def set_pane_layout(self, layout: PaneLayout) -> None:
+        """Show these panes."""
+        self._panes.set_layout(layout)
+        self._lay_out()
 
     @property
     def chart_style(self) -> ChartStyle:
@@ -39,69 +44,49 @@ class Appearance(ViewPart):
         return self._panes.style
 
     def set_chart_style(self, style: ChartStyle) -> None:
-        """Draw them so."""
-        self._panes.restyle(style)
-        self._resized()
+        """Draw prices and volume in that style."""
+        self._panes.set_style(style)
+        self._lay_out()
 
     @property
     def time_style(self) -> TimeStyle:
-        """How times are told."""
-        return self._scene.times
+        """The time zone of labels, and whether days are shaded."""
+        return self._scene.time_style
 
     def set_time_style(self, style: TimeStyle) -> None:
-        """Tell times so."""
-        self._scene.times = style
-        self._resized()
+        """Label times in that style."""
+        self._scene.time_style = style
+        self._lay_out()
 
     def change_time_style(self, style: TimeStyle) -> None:
-        """Tell times so, as the user wants it."""
-        if style != self._scene.times:
+        """Label times in the style that the user chose."""
+        if style != self._scene.time_style:
             self.set_time_style(style)
-            self.look_changed.emit()
+            self._changed()
 
-    def look_values(self) -> dict[str, Any]:
-        """Return style, panes, indicators and how times are told as plain values, for a file and `restore_look`."""
+    @property
+    def price_snap(self) -> bool:
+        """Whether the crosshair snaps to the prices of the candle under the pointer."""
+        return self._scene.price_snap
+
+    def toggle_price_snap(self) -> None:
+        """Turn `price_snap` on or off."""
+        self._scene.price_snap = not self._scene.price_snap
+        self._changed()
+
+    def to_values(self) -> dict[str, Any]:
+        """Return style, panes, indicators and the style of times as plain values, for a file and `restore`."""
         return {
             "style": self._panes.style.to_values(),
-            "panes": self._panes.arrangement.to_values(),
-            "times": self._scene.times.to_values(),
-            "magnet": self._scene.magnet,
+            "panes": self._panes.layout.to_values(),
+            "times": self._scene.time_style.to_values(),
+            "magnet": self._scene.price_snap,
             "indicators": self._panes.studies.to_values(),
         }
 
-    def restore_look(self, values: Mapping[str, Any]) -> None:
-        """Take what `look_values` gave; whatever makes no sense is as usual."""
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Restore the values of `to_values`; invalid ones fall back to the defaults."""
         self._panes.restore(PaneLayout.from_values(values.get("panes")), values.get("indicators"))
-        self._scene.magnet = values.get("magnet") is True
-        self.set_time_style(TimeStyle.from_values(values.get("times")))
+        self._scene.price_snap = values.get("magnet") is True
+        self.set_time_style(TimeStyle.from_values(values.get("times"), system_rules()))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))
-
-    def open_style_menu(self, at: QPoint) -> None:
-        """Open the menu of how the chart draws, at that point of the screen."""
-        menu = self._menu()
-        fill_style_menu(menu, self._panes)
-        menu.popup(at)
-
-    def _open_menu(self, position: QPointF, at: QPoint) -> None:
-        pane = self._scene.pane_at(position.y()) or self._scene.price
-        menu, layout = self._menu(), self._scene.layout
-        if layout.time_axis.contains(position):
-            fill_time_menu(menu, self)
-        elif layout.value_axis.contains(position):
-            fill_axis_menu(menu, self._panes, pane, self.reset)
-        else:
-            self._fill_reading_menu(menu, position)
-            menu.addSeparator()
-            self._fill_study_menu(menu, pane.key)
-            menu.addSeparator()
-            fill_style_menus(menu, self._panes)
-            menu.addSeparator()
-            fill_pane_menu(menu, self._panes, pane.key)
-            menu.addSeparator()
-            fill_time_menu(menu, self)
-        menu.popup(at)
-
-    def _menu(self) -> QMenu:
-        menu = QMenu(self._widget)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return menu

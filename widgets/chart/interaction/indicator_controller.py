@@ -1,4 +1,9 @@
-"""The indicators of a chart: added, changed, hidden and removed, by program or by hand, while it runs."""
+"""
+The indicators of a running chart: added, changed, hidden and removed, by the program or by the user.
+
+The controller opens the picker and the settings, and places the buttons on a legend entry under the pointer. The
+studies themselves are the pane set's; their values are computed as the panes' layers are updated.
+"""
 
 from __future__ import annotations
 
@@ -7,49 +12,59 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.market.errors import UsageError
 from app.market.indicators import find
+from app.market.interval import Interval
 from app.market.series.series import Bar, CandleSeries
 from widgets.chart.indicators.entry_buttons import EntryButtons
 from widgets.chart.indicators.legend_entries import LegendEntries, LegendEntriesItem
 from widgets.chart.indicators.picker import IndicatorPicker
 from widgets.chart.indicators.settings_panel import SettingsPanel
 from widgets.chart.indicators.study import Study
-from widgets.chart.interaction.view_part import ViewPart
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.painting.scene import Scene
+from widgets.chart.panes.pane_set import PaneSet
 from widgets.keys import key_text
 
 
-class IndicatorController(ViewPart):
-    """The studies of a `ChartView`."""
+class IndicatorController:
+    """
+    The studies of one chart's panes. ``repaint``: requests a frame that paints everything.
 
-    def _begin_studying(self) -> None:
-        """Make what is needed for studies; the other parts must be there."""
-        self._entries = LegendEntries(self._scene, self._panes.studies)
-        self._canvas.add_item(LegendEntriesItem(self._scene, self._entries))
-        self._entry_buttons = EntryButtons(self._canvas)
+    A refresh of the readout calls `refresh_entries`, for the candle that is read.
+    """
+
+    def __init__(self, scene: Scene, canvas: ChartCanvas, panes: PaneSet, repaint: Callable[[], object]) -> None:
+        self._scene, self._canvas, self._panes, self._repaint = scene, canvas, panes, repaint
+        self._entries = LegendEntries(scene, panes.studies)
+        canvas.add_item(LegendEntriesItem(scene, self._entries))
+        self._entry_buttons = EntryButtons(canvas)
         self._picker: IndicatorPicker | None = None
         self._settings_panel: SettingsPanel | None = None
-        self._reader.also = self._read_studies
-        buttons = self._entry_buttons
-        self._canvas.hovered.connect(self._hover_entry)
-        self._canvas.left.connect(buttons.leave)
-        buttons.hide_requested.connect(self._hide)
-        buttons.settings_requested.connect(self.open_study_settings)
-        buttons.remove_requested.connect(self.remove_indicator)
+        canvas.hovered.connect(self._hover_entry)
+        canvas.left.connect(self._entry_buttons.leave)
+        self._entry_buttons.hide_requested.connect(self._hide)
+        self._entry_buttons.settings_requested.connect(self.open_settings)
+        self._entry_buttons.remove_requested.connect(self.remove)
 
     @property
     def studies(self) -> list[Study]:
-        """The indicators on the chart, in the order in which they were added; to be changed by the methods below."""
+        """The indicators on the chart, in the order in which they were added; change them by the methods below."""
         return list(self._panes.studies)
 
-    def add_indicator(self, key: str, settings: Mapping[str, Any] | None = None) -> Study:
+    @property
+    def entries(self) -> LegendEntries:
+        """The studies' entries in the legend and in the panes' titles, from top to bottom."""
+        return self._entries
+
+    def add(self, key: str, settings: Mapping[str, Any] | None = None) -> Study:
         """
-        Add the indicator of that key, and return it as it is on this chart.
+        Add an indicator by its key, and return its study on this chart.
 
         Raises:
-            UsageError: If there is none of that key, a parameter may not be set so, or the chart is full.
+            UsageError: If the key is unknown, a parameter is out of range, or the chart is full.
         """
         indicator = find(key)
         if indicator is None:
@@ -59,89 +74,100 @@ class IndicatorController(ViewPart):
             raise UsageError("the chart has no room for more indicators: remove one first")
         return study
 
-    def change_indicator(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
-        """Give that study other settings, and colours by output. Raises UsageError where a parameter may not be so."""
+    def change(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+        """
+        Set a study's settings, and its colours by output.
+
+        Raises:
+            UsageError: If a parameter is out of range; nothing has changed then.
+        """
         self._panes.change_study(key, settings, colours)
 
-    def remove_indicator(self, key: str) -> None:
-        """Take that study off the chart."""
+    def remove(self, key: str) -> None:
+        """Remove a study from the chart."""
         self._entry_buttons.dismiss()
         self._panes.remove_study(key)
 
-    def first_needed_slot(self, slot: int) -> int:
-        """Return the slot back to which candles must be loaded for the indicators' values from ``slot`` on."""
-        if self._series is None:
-            return slot
-        interval, studies = self._series.interval, self._panes.studies
-        blocks = (study.values.blocks(interval) for study in studies)
-        # Where that is too far, less would be loaded in vain.
+    def first_needed_slot(self, interval: Interval, slot: int) -> int:
+        """Return the first slot whose candle the indicators need to have values from ``slot`` on."""
+        blocks = (study.values.blocks(interval) for study in self._panes.studies)
+        # An indicator that reaches further back than is ever loaded gets no values anyway.
         return min((each.first_needed(slot) for each in blocks if not each.reaches_too_far(slot)), default=slot)
 
     def entry_texts(self) -> list[str]:
-        """Return what the panes' titles say of the studies, from top to bottom."""
+        """Return the texts of `entries`."""
         return [entry.text for entry in self._entries]
 
-    # By hand
+    # By the user
 
-    def studying_commands(self) -> dict[str, Callable[[], object]]:
-        """Return what the commands of `widgets.keys` that are about indicators do."""
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """Return what this does for commands of `widgets.keys`, by the commands' names."""
         return {"pane_settings": self._open_chosen_settings}
 
-    def _fill_study_menu(self, menu: QMenu, pane: str) -> None:
-        """Add what can be done to the indicators in that pane."""
-        menu.addAction(f"Indicators…\t{key_text('indicators')}", lambda: self.open_indicators())
+    def fill_menu(self, menu: QMenu, pane: str) -> None:
+        """Add the list of indicators, and a submenu for each indicator in a pane."""
+        menu.addAction(f"Indicators…\t{key_text('indicators')}", lambda: self.open_picker())
         for key in [entry.key for entry in self._entries if entry.pane == pane]:
             study = self._panes.studies.get(key)
             if study is not None:
                 more = menu.addMenu(study.label)
-                more.addAction("Settings…", partial(self.open_study_settings, key))
+                more.addAction("Settings…", partial(self.open_settings, key))
                 verb = "Show" if study.is_hidden else "Hide"
                 more.addAction(verb, partial(self._panes.hide_study, key, hidden=not study.is_hidden))
-                more.addAction("Remove", partial(self.remove_indicator, key))
+                more.addAction("Remove", partial(self.remove, key))
 
-    def open_indicators(self, at: QPoint | None = None) -> None:
-        """Open the list of indicators at that point of the screen, or at the chart's corner."""
-        window = self._widget.window()
+    def open_picker(self, at: QPoint | None = None) -> None:
+        """Open the list of indicators at a point of the screen; None: at the chart's corner."""
+        window = self._window
         if self._picker is None:
             self._picker = IndicatorPicker(window, lambda: self.studies)
             self._picker.add_requested.connect(self._add)
-            self._picker.settings_requested.connect(self.open_study_settings)
-            self._picker.remove_requested.connect(self.remove_indicator)
+            self._picker.settings_requested.connect(self.open_settings)
+            self._picker.remove_requested.connect(self.remove)
         self._picker.set_palette(self._scene.palette)
         self._picker.open_under(window.mapFromGlobal(at) if at is not None else self._corner())
 
-    def open_study_settings(self, key: str) -> None:
-        """Open the settings of that study, below its entry."""
+    def open_settings(self, key: str) -> None:
+        """Open a study's settings, below its entry."""
         study = self._panes.studies.get(key)
         if study is None:
             return
         if self._settings_panel is None:
-            self._settings_panel = SettingsPanel(self._widget.window())
-            self._settings_panel.changed.connect(self.change_indicator)
-            self._settings_panel.remove_requested.connect(self.remove_indicator)
+            self._settings_panel = SettingsPanel(self._window)
+            self._settings_panel.changed.connect(self.change)
+            self._settings_panel.remove_requested.connect(self.remove)
         entry = next((one for one in self._entries if one.key == key), None)
         below = self._corner() if entry is None else self._in_window(entry.rect.bottomLeft())
         self._settings_panel.open_for(study, self._scene.palette, below)
 
     def _open_chosen_settings(self) -> bool:
-        chosen = self._scene.chosen
+        chosen = self._scene.chosen_pane
         if chosen is None or self._panes.studies.get(chosen) is None:
             return False
-        self.open_study_settings(chosen)
+        self.open_settings(chosen)
         return True
 
     def _add(self, key: str) -> None:
         try:
-            self.add_indicator(key)
+            self.add(key)
         except UsageError as error:
             assert self._picker is not None
             self._picker.show_refusal(f"{str(error)[0].upper()}{str(error)[1:]}.")
+
+    def dismiss_buttons(self) -> None:
+        """Hide the buttons on an entry; they come back as the mouse moves."""
+        self._entry_buttons.dismiss()
+
+    @property
+    def _window(self) -> QWidget:
+        window: QWidget = self._canvas.window()
+        return window
 
     def _corner(self) -> QPoint:
         return self._in_window(self._scene.layout.panes.topLeft() + QPointF(16, 16))
 
     def _in_window(self, position: QPointF) -> QPoint:
-        point: QPoint = self._canvas.mapTo(self._widget.window(), position.toPoint())
+        point: QPoint = self._canvas.mapTo(self._window, position.toPoint())
         return point
 
     def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals carry no names
@@ -155,9 +181,10 @@ class IndicatorController(ViewPart):
             study = self._panes.studies.get(entry.key) if entry is not None else None
             self._entry_buttons.follow(entry, study, self._scene.palette)
 
-    def _read_studies(self, series: CandleSeries | None, bar: Bar | None) -> None:
+    def refresh_entries(self, series: CandleSeries | None, bar: Bar | None) -> None:
+        """Show the studies' values of a candle in their entries."""
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
         self._canvas.repaint_rects(changed)
         if self._entries.price_rows != self._scene.legend_rows:
             self._panes.make_room(self._entries.price_rows)
-            self._repaint_all()
+            self._repaint()

@@ -1,4 +1,4 @@
-"""The magnet: a pointer near a candle's prices is taken to the nearest of them."""
+"""The price snap: a pointer near a candle's open, high, low or close moves to the nearest of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from widgets.chart.painting.scene_builder import bar_at
 _REACH_PX = 32.0
 
 
-def magnetised(scene: Scene, series: CandleSeries, position: QPointF) -> QPointF:
-    """Return a place in the view, moved up or down to the nearest of open, high, low and close, if one is near."""
+def snap_to_prices(scene: Scene, series: CandleSeries, position: QPointF) -> QPointF:
+    """Return a position in the view, moved up or down to the nearest price of the candle there, if one is in reach."""
     pane = scene.pane_at(position.y())
-    if not scene.magnet or pane is None or pane.key != PRICE:
+    if not scene.price_snap or pane is None or pane.key != PRICE:
         return position
-    bar = bar_at(series, round(scene.time.position_at(position.x())))
+    bar = bar_at(series, round(scene.time_scale.position_at(position.x())))
     if bar is None:
         return position
     heights = [pane.y_of(price) for price in (bar.open, bar.high, bar.low, bar.close)]

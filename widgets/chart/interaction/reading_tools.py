@@ -1,44 +1,108 @@
-"""What the user does to read a chart exactly: measure, copy values and pictures, go from candle to candle by keys."""
+"""
+The tools to read a chart exactly: measuring, copying values, stepping the crosshair from candle to candle.
+
+They act on the `Readout`'s pointer and measure and request a frame, which moves the crosshair and paints. Pictures are
+`picture_export`'s.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from PySide6.QtCore import QPointF, QStandardPaths
-from PySide6.QtGui import QGuiApplication, QPixmap
-from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMenu
 
-from widgets.chart.interaction.menus import copy_text, fill_reading_menu
-from widgets.chart.interaction.view_part import ViewPart
-from widgets.chart.model.clipboard_text import candle_as_text, time_as_text
+from app.market.series.series import CandleSeries
+from widgets.chart.interaction.navigator import Navigator
+from widgets.chart.interaction.picture_export import PictureExport
+from widgets.chart.interaction.readout import Readout
+from widgets.chart.model.clipboard_text import candle_as_text, price_as_text, time_as_text
+from widgets.chart.painting.frame_timer import FrameTimer
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_builder import bar_at
+from widgets.keys import key_text
 
 _MARGIN_SLOTS = 2
 
 
-class ReadingTools(ViewPart):
-    """The tools to read a `ChartView` with."""
+class ReadingTools:
+    """Reads one scene; positions are logical pixels of the view."""
 
-    def reading_commands(self) -> dict[str, Callable[[], object]]:
-        """Return what the commands of `widgets.keys` that are about reading do."""
+    def __init__(self, scene: Scene, readout: Readout, navigator: Navigator, frames: FrameTimer) -> None:
+        self._scene, self._readout, self._navigator, self._frames = scene, readout, navigator, frames
+
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """Return what these tools do for commands of `widgets.keys`, by the commands' names."""
         return {
             "measure": self.toggle_measure,
-            "magnet": self.toggle_magnet,
             "copy": self.copy_value,
-            "copy_picture": self.copy_picture,
-            "save_picture": self.save_picture,
             "candle_before": partial(self.step_crosshair, -1),
             "candle_after": partial(self.step_crosshair, 1),
         }
 
+    def fill_menu(self, menu: QMenu, position: QPointF, pictures: PictureExport) -> None:
+        """Add the entries for the value and the candle at a position: copying, measuring, saving a picture."""
+        series, scene = self._navigator.series, self._scene
+        copy = menu.addMenu("Copy")
+        if series is not None and scene.layout.panes.contains(position):
+            self._add_values(copy, series, position)
+        if scene.measure is not None:
+            copy.addAction(f"Measure\t{key_text('copy')}", self.copy_value)
+        copy.addAction(f"Picture\t{key_text('copy_picture')}", pictures.copy)
+        menu.addAction(f"Save picture…\t{key_text('save_picture')}", pictures.save)
+        if scene.measure is None:
+            menu.addAction("Measure from here\tShift+drag", partial(self.toggle_measure, position))
+        else:
+            menu.addAction(f"Remove the measure\t{key_text('cancel')}", self.clear_measure)
+
+    def _add_values(self, copy: QMenu, series: CandleSeries, position: QPointF) -> None:
+        scene = self._scene
+        pane = scene.pane_at(position.y())
+        slot = round(scene.time_scale.position_at(position.x()))
+        rules = scene.time_style.zone.rules_for(series.interval)
+        bar = bar_at(series, slot)
+        if pane is not None:
+            value = price_as_text(pane.value_at(position.y()), scene.symbol)
+            copy.addAction(f"{pane.key.capitalize()} {value}", partial(_copy_text, value))
+        time = time_as_text(series.interval.slot_open_us(slot), rules)
+        copy.addAction(f"Time {time}", partial(_copy_text, time))
+        if bar is not None and scene.symbol is not None:
+            text = candle_as_text(bar, scene.symbol, rules)
+            # With a measure on the chart, the key copies that instead.
+            keys = "" if scene.measure is not None else f"\t{key_text('copy')}"
+            copy.addAction(f"Candle{keys}", partial(_copy_text, text))
+
+    # The crosshair
+
+    def point_at(self, position: QPointF | None) -> None:
+        """Put the crosshair there; None: nowhere."""
+        self._readout.pointer = position
+        self._frames.request()
+
+    def step_crosshair(self, by: int) -> bool:
+        """Move the crosshair by that many candles, first from the latest in view; the view follows it where it must."""
+        scene, series = self._scene, self._navigator.series
+        if series is None or not len(series):
+            return False
+        time_scale = scene.time_scale
+        slot = scene.crosshair.slot + by if scene.crosshair else min(int(time_scale.right - 0.5), time_scale.last)
+        bar = series.bar(min(max(series.index_at_slot(slot), 0), len(series) - 1))
+        beyond = time_scale.x_of(bar.slot + _MARGIN_SLOTS) - time_scale.width_px
+        before = -time_scale.x_of(bar.slot - _MARGIN_SLOTS)
+        if max(beyond, before) > 0:
+            self._navigator.step(before if before > 0 else -beyond)
+        self.point_at(QPointF(time_scale.x_of(bar.slot), scene.price.y_of(bar.close)))
+        return True
+
     # Measuring
 
     def press_measure(self, position: QPointF, *, begins: bool) -> bool:
-        """Take a press of the mouse: begin, or end a measure that follows the crosshair; False: it was for neither."""
-        tool = self._reader.measuring
+        """Take a press of the mouse: begin a measure, or fix one that follows the crosshair; False: neither."""
+        tool = self._readout.measure_tool
         if begins:
-            return self._changed_measure(tool.begin(self._series, position))
+            return self._request_frame_if(tool.begin(self._navigator.series, position))
         if tool.follows:
             tool.fix()
             return True
@@ -46,103 +110,47 @@ class ReadingTools(ViewPart):
         return False
 
     def release_measure(self) -> None:
-        """Take the release: a measure that was dragged stays; one that was only begun goes on following."""
+        """Take the release: a measure that was dragged is fixed; one that was only begun goes on following."""
         measure = self._scene.measure
-        if measure is not None and self._reader.measuring.follows:
-            self.frame_now()
+        if measure is not None and self._readout.measure_tool.follows:
+            # The frame that is due moves the measure's end to the pointer.
+            self._frames.run_now()
             if self._scene.measure is not None and self._scene.measure.end != measure.start:
-                self._reader.measuring.fix()
+                self._readout.measure_tool.fix()
 
     def toggle_measure(self, position: QPointF | None = None) -> bool:
-        """Begin to measure at a place, or where the crosshair is; let a measure that follows it stay as it is."""
-        tool, cross = self._reader.measuring, self._scene.crosshair
+        """Begin a measure at a position, None: at the crosshair; or fix the one that follows the crosshair."""
+        tool, cross = self._readout.measure_tool, self._scene.crosshair
         if tool.follows:
             tool.fix()
             return True
         if position is None and cross is not None:
-            position = QPointF(self._scene.time.x_of(cross.slot), cross.y)
-        return position is not None and self._changed_measure(tool.begin(self._series, position))
+            position = QPointF(self._scene.time_scale.x_of(cross.slot), cross.y)
+        return position is not None and self._request_frame_if(tool.begin(self._navigator.series, position))
 
     def clear_measure(self) -> bool:
-        """Take the measure away; False where there is none."""
-        return self._changed_measure(self._reader.measuring.clear())
+        """Remove the measure; False where there is none."""
+        return self._request_frame_if(self._readout.measure_tool.clear())
 
-    def _changed_measure(self, changed: bool) -> bool:
+    def _request_frame_if(self, changed: bool) -> bool:
         if changed:
             self._frames.request()
         return changed
 
-    def toggle_magnet(self) -> None:
-        """Have the crosshair drawn to candles' prices, or no longer."""
-        self._scene.magnet = not self._scene.magnet
-        self.look_changed.emit()
-        self._frames.request()
-
     # Copying
 
     def copy_value(self) -> bool:
-        """Copy what is measured, else the candle under the crosshair, else the latest."""
-        measure, bar, symbol = self._scene.measure, self._reader.bar, self._scene.symbol
+        """Copy the measure, else the candle under the crosshair, else the latest; False where there is none."""
+        scene, series = self._scene, self._navigator.series
+        measure, bar, symbol = scene.measure, self._readout.bar, scene.symbol
         if measure is not None and measure.lines:
-            copy_text("\n".join(measure.lines))
-        elif bar is not None and symbol is not None and self._series is not None:
-            copy_text(candle_as_text(bar, symbol, self._scene.times.zone.rules_for(self._series.interval)))
+            _copy_text("\n".join(measure.lines))
+        elif bar is not None and symbol is not None and series is not None:
+            _copy_text(candle_as_text(bar, symbol, scene.time_style.zone.rules_for(series.interval)))
         else:
             return False
         return True
 
-    def picture(self) -> QPixmap:
-        """Return the chart as it is shown, in device pixels, without the crosshair."""
-        pointer, self._reader.pointer = self._reader.pointer, None
-        self._run_frame()
-        pixmap: QPixmap = self._canvas.grab()
-        self._draw_corner(pixmap)
-        self._reader.pointer = pointer
-        self._run_frame()
-        return pixmap
 
-    def copy_picture(self) -> None:
-        """Copy the chart as a picture."""
-        QGuiApplication.clipboard().setPixmap(self.picture())
-
-    def save_picture(self) -> None:
-        """Ask for a file and save the chart there, as PNG."""
-        pixmap = self.picture()
-        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        path, _ = QFileDialog.getSaveFileName(
-            self._widget, "Save the picture", str(Path(folder) / self._picture_name()), "PNG pictures (*.png)"
-        )
-        if path and not pixmap.save(path if path.lower().endswith(".png") else f"{path}.png", "PNG"):
-            text = f"The picture could not be written to {path}: choose a folder that you may write to."
-            QMessageBox.warning(self._widget, "Save the picture", text)
-
-    def _picture_name(self) -> str:
-        series, last = self._series, self._scene.last
-        if series is None or last is None:
-            return "chart.png"
-        stamp = time_as_text(last.open_time_us, self._scene.times.zone.rules)[:16].replace(":", "").replace("T", " ")
-        return f"{series.symbol} {series.interval} {stamp}.png"
-
-    # By keys
-
-    def step_crosshair(self, by: int) -> bool:
-        """Move the crosshair by that many candles, from the latest in view on; the view follows where it must."""
-        scene, series = self._scene, self._series
-        if series is None or not len(series):
-            return False
-        slot = scene.crosshair.slot + by if scene.crosshair else min(int(scene.time.right - 0.5), scene.time.last)
-        bar = series.bar(min(max(series.index_at_slot(slot), 0), len(series) - 1))
-        beyond = scene.time.x_of(bar.slot + _MARGIN_SLOTS) - scene.time.width_px
-        before = -scene.time.x_of(bar.slot - _MARGIN_SLOTS)
-        if max(beyond, before) > 0:
-            self.step(before if before > 0 else -beyond)
-        self.point_at(QPointF(scene.time.x_of(bar.slot), scene.price.y_of(bar.close)))
-        return True
-
-    # What the view leaves to its parts
-
-    def _fill_reading_menu(self, menu: QMenu, position: QPointF) -> None:
-        fill_reading_menu(menu, self, self._scene, self._series, position)
-
-    def _draw_corner(self, pixmap: QPixmap) -> None:
-        """Draw on a picture what stands beside the canvas. To be extended."""
+def _copy_text(text: str) -> None:
+    QGuiApplication.clipboard().setText(text)

@@ -1,4 +1,9 @@
-"""What the chart says: the crosshair under the pointer, the legend and the panes' titles for the candle there."""
+"""
+The readout of one candle: the crosshair under the pointer, and the legend and the panes' titles for the candle there.
+
+Without a candle under the pointer the latest one is read. `ChartView` calls `move_crosshair` in each frame and
+`refresh` on a slower timer, since numbers that change at every trade cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -10,50 +15,59 @@ from app.market.interval import Interval
 from app.market.series.series import Bar, CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.interaction.measure_tool import MeasureTool
-from widgets.chart.interaction.price_snap import magnetised
+from widgets.chart.interaction.price_snap import snap_to_prices
 from widgets.chart.model.legend import Piece, legend_pieces, volume_title
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.chart_overlay import title_rect
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_builder import bar_at, missing_in, read_crosshair
+from widgets.chart.painting.scene_builder import bar_at, crosshair_at, missing_in
 from widgets.chart.painting.title_row import fitted_legend
 from widgets.chart.panes.dirty_regions import crosshair_rects
 from widgets.view_values import GapBand
 
 
 class Readout:
-    """Reads one scene; ``moved`` is called with the bar under the crosshair, or None, when that is another."""
+    """
+    Sets a scene's crosshair, measure and titles. ``pointer``: logical pixels of the view; None: off the chart.
 
-    def __init__(self, scene: Scene, canvas: ChartCanvas, moved: Callable[[Bar | None], object]) -> None:
-        self._scene, self._canvas, self._moved = scene, canvas, moved
+    ``hovered``: called with the bar under the crosshair, or None, when it becomes another. ``refreshed``: called after
+    the titles with the candle that is read, for other texts about it.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        canvas: ChartCanvas,
+        hovered: Callable[[Bar | None], object],
+        refreshed: Callable[[CandleSeries | None, Bar | None], object],
+    ) -> None:
+        self._scene, self._canvas, self._on_hovered, self._on_refreshed = scene, canvas, hovered, refreshed
         self._hovered: Bar | None = None
-        self.measuring = MeasureTool(scene)
+        self.measure_tool = MeasureTool(scene)
         self.pointer: QPointF | None = None
         self.gaps: list[GapBand] = []
-        self._worded: tuple[Symbol, Interval, Bar | None, int] | None = None
+        self._legend_key: tuple[Symbol, Interval, Bar | None, int] | None = None  # of the pieces below
         self._pieces: list[Piece] = []
-        # Called with the candle that is read, after the titles: for what else is said of it.
-        self.also: Callable[[CandleSeries | None, Bar | None], object] = lambda series, bar: None
 
-    def point(self, series: CandleSeries | None) -> list[QRectF]:
-        """Move the crosshair to the pointer; return what that repaints."""
+    def move_crosshair(self, series: CandleSeries | None) -> list[QRectF]:
+        """Move the crosshair, and a measure that follows it, to the pointer; return the rectangles to repaint."""
         scene, before = self._scene, self._scene.crosshair
         scene.crosshair = None
         if self.pointer is not None and series is not None:
-            scene.crosshair = read_crosshair(scene, series.interval, magnetised(scene, series, self.pointer))
-        measured = self.measuring.follow(series)
+            scene.crosshair = crosshair_at(scene, series.interval, snap_to_prices(scene, series, self.pointer))
+        measure_rects = self.measure_tool.follow(series)
         if scene.crosshair == before:
-            return measured
+            return measure_rects
         hovered = None
         if scene.crosshair is not None and series is not None:
             hovered = bar_at(series, scene.crosshair.slot)
         if hovered != self._hovered:
             self._hovered = hovered
             self.refresh(series)
-            self._moved(hovered)
-        return crosshair_rects(scene, before) + crosshair_rects(scene, scene.crosshair) + measured
+            self._on_hovered(hovered)
+        return crosshair_rects(scene, before) + crosshair_rects(scene, scene.crosshair) + measure_rects
 
     @property
     def bar(self) -> Bar | None:
@@ -61,18 +75,18 @@ class Readout:
         return self._hovered or self._scene.last
 
     def refresh(self, series: CandleSeries | None) -> None:
-        """Say again what the candle under the crosshair, else the latest one, is."""
-        changed = self.measuring.refresh(series)
+        """Set the titles, and the measure's lines, for `bar`."""
+        changed = self.measure_tool.refresh(series)
         for pane in self._scene.panes:
             title = self._title(pane, series)
             if title != pane.title:
                 pane.title = title
                 changed.append(title_rect(self._scene, pane))
         self._canvas.repaint_rects(changed)
-        self.also(series, self.bar)
+        self._on_refreshed(series, self.bar)
 
-    def words(self, series: CandleSeries | None) -> str:
-        """Return all that the legend has to say of the candle, whatever there is room for."""
+    def full_legend(self, series: CandleSeries | None) -> str:
+        """Return the whole legend as one line, also what the window has no room for."""
         return " ".join(piece.text for piece in self._legend(series))
 
     def _title(self, pane: Pane, series: CandleSeries | None) -> list[Piece]:
@@ -88,7 +102,7 @@ class Readout:
         if symbol is None or series is None:
             return []
         missing = missing_in(self.gaps, bar, series.interval) if bar else 0
-        basis = symbol, series.interval, bar, missing
-        if basis != self._worded:  # asked for by the eye and by a screen reader
-            self._worded, self._pieces = basis, legend_pieces(*basis)
+        key = symbol, series.interval, bar, missing
+        if key != self._legend_key:  # the title and the accessible description both ask for it
+            self._legend_key, self._pieces = key, legend_pieces(*key)
         return self._pieces

@@ -1,4 +1,4 @@
-"""The rectangle that is drawn over the chart to zoom to it."""
+"""The rectangle that a drag draws over the chart, to zoom to it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-LEAST_PX = 8.0
-_FLAT_PX = 24.0  # a lower one means times alone
+MIN_BAND_PX = 8.0
+_FLAT_PX = 24.0  # a hand that draws a range of times alone strays no further up or down
 
 
 def band_of(start: QPointF, end: QPointF, pane: QRectF) -> QRectF:
     """
-    Return what a drag from ``start`` to ``end`` marks in a pane, in the view's logical pixels.
+    Return the rectangle that a drag from ``start`` to ``end`` marks in a pane, in the view's logical pixels.
 
-    As high as the pane where the drag went hardly up or down: then prices are not meant.
+    A drag that went hardly up or down marks the whole height: it means a range of times, not of values.
     """
     band = QRectF(start, end).normalized() & pane
     if abs(end.y() - start.y()) < _FLAT_PX:
@@ -24,7 +24,7 @@ def band_of(start: QPointF, end: QPointF, pane: QRectF) -> QRectF:
 
 
 class RubberBand(QWidget):
-    """Drawn over ``parent``; takes no part in the mouse's events."""
+    """A band over ``parent``, transparent to the mouse."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class RubberBand(QWidget):
         self.hide()
 
     def show_at(self, band: QRectF, colour: QColor) -> None:
-        """Stand there, in that colour."""
+        """Show the band there, in that colour."""
         self._colour = colour
         self.setGeometry(band.toAlignedRect())
         self.show()

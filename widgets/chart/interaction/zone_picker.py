@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QListView, QToolButton, QWidget
 
+from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.scales.zones import Zone, offset_text, zone_named, zone_names
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, RowDelegate, RowModel
 from widgets.theme import style
@@ -78,8 +79,9 @@ class ZonePicker(ListPicker):
 
     def open_above(self, chosen: Zone, bottom_right: QPoint) -> None:
         """Open over that point of the window, with ``chosen`` marked."""
-        now_us = self._now_us()
-        self._zones = [ZoneRow(zone, offset_text(zone.rules, now_us)) for zone in map(zone_named, zone_names())]
+        now_us, local = self._now_us(), system_rules()
+        zones = (zone_named(name, local) for name in zone_names())
+        self._zones = [ZoneRow(zone, offset_text(zone.rules, now_us)) for zone in zones]
         self._delegate.chosen = chosen.name
         self.edit.clear()
         self._refresh()

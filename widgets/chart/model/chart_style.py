@@ -1,9 +1,10 @@
-"""How the chart draws prices and volume, as the user chose. Pure."""
+"""How the user chose to draw prices, volume and times; to and from the values that a file remembers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from enum import Enum
 from typing import Any
 
@@ -13,24 +14,28 @@ from widgets.chart.scales.zones import UTC_ZONE, Zone, zone_named
 
 @dataclass(frozen=True, slots=True)
 class TimeStyle:
-    """``shaded``: every other day of the zone stands on a slightly lighter, or darker, ground."""
+    """The zone of the labels. ``shaded``: every other day of that zone has a slightly lighter or darker background."""
 
     zone: Zone = UTC_ZONE
     shaded: bool = False
 
     def to_values(self) -> dict[str, Any]:
-        """Return it as plain values, for a file."""
+        """Return plain values for a file."""
         return {"zone": self.zone.name, "days shaded": self.shaded}
 
     @classmethod
-    def from_values(cls, values: object) -> TimeStyle:
-        """Return what `to_values` gave; whatever makes no sense is as usual, and so is a zone unknown here."""
+    def from_values(cls, values: object, local: tzinfo = UTC) -> TimeStyle:
+        """
+        Restore the values of `to_values`; invalid ones, or a zone unknown here, fall back to the default.
+
+        ``local``: this computer's rules, for a stored zone ``"local"``.
+        """
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-        return cls(zone_named(known.get("zone")), known.get("days shaded") is True)
+        return cls(zone_named(known.get("zone"), local), known.get("days shaded") is True)
 
 
 class PriceStyle(Enum):
-    """How prices are drawn; the value is what a file remembers."""
+    """How prices are drawn; the values are stored on disk."""
 
     CANDLES = "candles"
     HOLLOW = "hollow candles"
@@ -41,48 +46,50 @@ class PriceStyle(Enum):
 
     @property
     def title(self) -> str:
-        """What the user reads."""
+        """The name in menus."""
         return {PriceStyle.BARS: "OHLC bars", PriceStyle.HEIKIN_ASHI: "Heikin-Ashi"}.get(self, self.value.capitalize())
 
 
 @dataclass(frozen=True, slots=True)
 class ChartStyle:
     """
-    ``scale`` and ``inverted`` are the price axis's. ``underlaid``: volume stands behind the prices instead of in a pane
-    of its own. ``takers``: its columns are split into what takers bought and sold, instead of coloured by the candle's
-    direction. ``labels``: what indicators say last stands on the axes.
+    How prices, volume and the price axis are drawn.
+
+    ``scale_mode`` and ``inverted`` belong to the price axis. ``underlaid``: volume stands behind the prices instead of
+    in a pane of its own. ``takers``: volume columns are split into taker buys and sells instead of coloured by the
+    candle's direction. ``axis_labels``: the indicators' last values are labelled on the axes.
     """
 
-    kind: PriceStyle = PriceStyle.CANDLES
-    scale: ScaleMode = ScaleMode.LINEAR
+    price_style: PriceStyle = PriceStyle.CANDLES
+    scale_mode: ScaleMode = ScaleMode.LINEAR
     inverted: bool = False
     underlaid: bool = False
     takers: bool = False
-    labels: bool = True
+    axis_labels: bool = True
 
     def to_values(self) -> dict[str, Any]:
-        """Return it as plain values, for a file."""
+        """Return plain values for a file."""
         return {
-            "kind": self.kind.value,
-            "scale": self.scale.value,
+            "kind": self.price_style.value,
+            "scale": self.scale_mode.value,
             "inverted": self.inverted,
             "volume underlaid": self.underlaid,
             "volume by takers": self.takers,
-            "labels": self.labels,
+            "labels": self.axis_labels,
         }
 
     @classmethod
     def from_values(cls, values: object) -> ChartStyle:
-        """Return what `to_values` gave; whatever makes no sense is as usual."""
+        """Restore the values of `to_values`; invalid ones fall back to the default."""
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-        kinds, scales = {kind.value: kind for kind in PriceStyle}, {scale.value: scale for scale in ScaleMode}
+        styles, modes = {style.value: style for style in PriceStyle}, {mode.value: mode for mode in ScaleMode}
         return cls(
-            kind=kinds.get(_text(known.get("kind")), PriceStyle.CANDLES),
-            scale=scales.get(_text(known.get("scale")), ScaleMode.LINEAR),
+            price_style=styles.get(_text(known.get("kind")), PriceStyle.CANDLES),
+            scale_mode=modes.get(_text(known.get("scale")), ScaleMode.LINEAR),
             inverted=known.get("inverted") is True,
             underlaid=known.get("volume underlaid") is True,
             takers=known.get("volume by takers") is True,
-            labels=known.get("labels") is not False,
+            axis_labels=known.get("labels") is not False,
         )
 
 

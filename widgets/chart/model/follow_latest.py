@@ -1,4 +1,4 @@
-"""Following the latest candle, and when older candles are wanted. Pure."""
+"""The view's hold on the latest candle, and when older candles should be requested. Pure."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from widgets.chart.scales.time_scale import TimeScale
 @dataclass(slots=True)
 class FollowLatest:
     """
-    Moves a `TimeScale` on with the latest candle while ``is_on``; else nothing that arrives moves it.
+    Moves a `TimeScale` along with the latest candle while ``is_on``; otherwise arriving candles move nothing.
 
-    ``last_slot`` is the latest candle of the series shown, None before it has one.
+    ``last_slot`` is the latest candle of the current series, None until it has one.
     """
 
     is_on: bool = True
     last_slot: int | None = None
-    _asked_before: int | None = None  # the first bar for which older candles were asked
+    _requested_before: int | None = None  # the first slot for which older candles were requested
 
     def begin(self) -> None:
-        """Begin with another series."""
-        self.last_slot = self._asked_before = None
+        """Forget the series so far: another one follows."""
+        self.last_slot = self._requested_before = None
 
-    def keep_up(self, time: TimeScale, last: int) -> None:
-        """Take note that ``last`` is the latest candle now, and move on with it."""
+    def advance(self, time_scale: TimeScale, last: int) -> None:
+        """Note ``last`` as the latest slot and, while following, move the view along."""
         if self.is_on:
             if self.last_slot is None:
-                time.last = last
-                time.show_latest()
+                time_scale.last = last
+                time_scale.show_latest()
             else:
-                time.right += last - self.last_slot
+                time_scale.right += last - self.last_slot
         self.last_slot = last
 
-    def wants_older(self, time: TimeScale) -> bool:
-        """Return whether the view came within about a screen of the first bar: once for each first bar."""
-        if self.last_slot is None or time.left - time.first >= time.span or self._asked_before == time.first:
-            return False
-        self._asked_before = time.first
-        return True
+    def needs_older(self, time_scale: TimeScale) -> bool:
+        """Whether the view is within about a screen of the first bar, for which nothing older was requested yet."""
+        is_near = self.last_slot is not None and time_scale.left - time_scale.first < time_scale.span
+        return is_near and self._requested_before != time_scale.first
+
+    def note_older_requested(self, time_scale: TimeScale) -> None:
+        """Remember that older candles were requested: `needs_older` is false until the first bar is another."""
+        self._requested_before = time_scale.first

@@ -28,12 +28,12 @@ class KineticScroll:
         self._speed = 0.0
         self._steps.clear()
 
-    def dragged(self, pixels: float, now_s: float) -> None:
+    def add_step(self, pixels: float, now_s: float) -> None:
         """Note a step of the drag."""
         self._steps.append((now_s, pixels))
         self._forget(now_s)
 
-    def let_go(self, now_s: float) -> None:
+    def release(self, now_s: float) -> None:
         """End the drag; what was fast until now goes on."""
         self._forget(now_s)
         speed = 0.0

@@ -33,7 +33,7 @@ class ViewHistory:
         self._after: list[ViewState] = []
         self._moved_at_s: float | None = None
 
-    def moves(self, state: Callable[[], ViewState | None], now_s: float, *, jump: bool = False) -> None:
+    def note_move(self, state: Callable[[], ViewState | None], now_s: float, *, jump: bool = False) -> None:
         """
         Note that the view is about to move away from ``state``, which is only asked for where it is kept.
 

@@ -23,7 +23,7 @@ AUTOMATIC = "Auto"
 _LABEL_MARGIN_PX, _VALUE_MARGIN_PX = 3.0, 2.0
 
 
-def last_label_rect(scene: Scene) -> QRectF:
+def last_price_rect(scene: Scene) -> QRectF:
     """Return where the last price stands on its axis: at its height, or at the edge beyond which that is."""
     axis, styles = scene.layout.value_axis, scene.styles
     if scene.last is None or not scene.last_text:
@@ -44,13 +44,13 @@ def value_label_height(scene: Scene) -> float:
 
 def countdown_rect(scene: Scene) -> QRectF:
     """Return the part of the last price's label in which the countdown stands; empty where there is none."""
-    label, height = last_label_rect(scene), scene.styles.tiny.height
+    label, height = last_price_rect(scene), scene.styles.tiny.height
     return QRectF(label.left(), label.bottom() - height - _LABEL_MARGIN_PX, label.width(), height + _LABEL_MARGIN_PX)
 
 
-def automatic_rect(scene: Scene, pane: Pane) -> QRectF:
+def auto_button_rect(scene: Scene, pane: Pane) -> QRectF:
     """Return where a pane's axis that was stretched by hand offers to fit again; empty where it does fit."""
-    if pane.view.auto:
+    if pane.value_scale.auto:
         return QRectF()
     axis, style = scene.layout.value_axis, scene.styles.tiny
     width, height = style.width(AUTOMATIC) + LABEL_PADDING_PX, style.height + 2 * _VALUE_MARGIN_PX
@@ -58,7 +58,7 @@ def automatic_rect(scene: Scene, pane: Pane) -> QRectF:
         return QRectF()
     left, inside = axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.adjusted(0, 4, 0, -4)
     rect = QRectF(left, inside.bottom() - height, width, height)
-    if pane is scene.price and last_label_rect(scene).adjusted(0, -1, 0, 1).intersects(rect):
+    if pane is scene.price and last_price_rect(scene).adjusted(0, -1, 0, 1).intersects(rect):
         rect.moveTop(inside.top())  # the last price stands at the edge beyond which it is
     return rect
 
@@ -71,7 +71,7 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
     height = styles.small.height + 2 * _LABEL_MARGIN_PX
     value = QRectF(layout.value_axis.left(), cross.y - height / 2, layout.value_axis.width(), height)
     width = styles.small.width(cross.time_text) + 2 * LABEL_PADDING_PX
-    x = scene.time.x_of(cross.slot)
+    x = scene.time_scale.x_of(cross.slot)
     left = max(0.0, min(x - width / 2, layout.panes.width() - width))
     return value, QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
 
@@ -128,7 +128,7 @@ class ValueAxis(_Axis):
 
     def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
-        last, (cross, _) = last_label_rect(scene), crosshair_label_rects(scene)
+        last, (cross, _) = last_price_rect(scene), crosshair_label_rects(scene)
         pixels.logical()
         marks = [mark for pane in scene.panes for mark in self._marks(pane, last, cross)]
         scene.styles.small.draw_all(painter, pixels, marks, scene.colours.dim)
@@ -147,7 +147,7 @@ class ValueAxis(_Axis):
         reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
         first = max(pane.rect.top() + reach, seen.top() - reach)
         end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
-        labels = (last, cross, automatic_rect(self._scene, pane), *(label.rect for label in pane.labels))
+        labels = (last, cross, auto_button_rect(self._scene, pane), *(label.rect for label in pane.labels))
         covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
         return [
             (tick.text, right - style.width(tick.text), y)
@@ -156,7 +156,7 @@ class ValueAxis(_Axis):
         ]
 
     def _paint_automatic(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
-        rect, scene = automatic_rect(self._scene, pane), self._scene
+        rect, scene = auto_button_rect(self._scene, pane), self._scene
         if not rect.isEmpty() and scene.is_exposed(rect):
             _fill(painter, pixels, rect, scene.colours.label)
             x = rect.left() + LABEL_PADDING_PX / 2

@@ -36,7 +36,7 @@ class BarEdges(NamedTuple):
         return self.body_left is self.wick_left
 
 
-def bar_columns(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_px: int) -> BarEdges:
+def bar_edges(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_px: int) -> BarEdges:
     """Return the columns of ``bars`` in a pane that begins at slot position ``left``, with ``slot_px`` to a slot."""
     start = pane.left() + (bars.slot - (left + 0.5)) * slot_px
     if bars.span > 1 or slot_px < _TOUCHING_PX:
@@ -50,14 +50,14 @@ def bar_columns(bars: BarColumns, left: float, pane: QRect, slot_px: float, line
     return BarEdges(wick_left - np.int32(beside), wick_right + np.int32(beside), wick_left, wick_right)
 
 
-def middles(columns: BarEdges) -> NDArray[np.float64]:
+def middles(edges: BarEdges) -> NDArray[np.float64]:
     """Return the bars' middles, as positions between pixels."""
-    return (columns.wick_left + columns.wick_right + 1) / 2.0
+    return (edges.wick_left + edges.wick_right + 1) / 2.0
 
 
-def rows_of(values: NDArray[np.float64], view: ValueScale, pane: QRect) -> Pixels:
+def rows_of(values: NDArray[np.float64], value_scale: ValueScale, pane: QRect) -> Pixels:
     """Return the rows of values; kept close to the pane. NaN has none: do not ask."""
-    rows = view.shares_of(values)
+    rows = value_scale.shares_of(values)
     rows *= pane.height()
     rows += pane.top()
     np.clip(rows, pane.top() - _OUTSIDE_PX, pane.top() + pane.height() + _OUTSIDE_PX, out=rows)

@@ -72,7 +72,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         super().__init__(parent, background=scene.colours.background)
         self.paint_count = 0
         self._marked: QRegion | None = None  # by the frame that runs, if any
-        self._drawn = scene
+        self._chart_scene = scene
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
         # The scene's background covers everything: Qt need not fill it before.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -109,12 +109,12 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         for item in self._items:
             item.prepareGeometryChange()
         for key, box in self._boxes.items():
-            if any(pane.key == key for pane in self._drawn.panes):
-                box.setGeometry(self._drawn.pane(key).rect)
+            if any(pane.key == key for pane in self._chart_scene.panes):
+                box.setGeometry(self._chart_scene.pane(key).rect)
 
     def box_of(self, key: str) -> pg.ViewBox:
         """Return a pane's ViewBox, with the range of the last frame. Raises KeyError where there is no such pane."""
-        pane = self._drawn.pane(key)
+        pane = self._chart_scene.pane(key)
         if key not in self._boxes:
             box: pg.ViewBox = _view_box()
             self._boxes[key] = box
@@ -129,16 +129,16 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         """Follow a change of the scene's ranges."""
         for key, box in self._boxes.items():
             # Not addedItems: those leave out what was added with ignoreBounds.
-            pane = next((pane for pane in self._drawn.panes if pane.key == key), None)
+            pane = next((pane for pane in self._chart_scene.panes if pane.key == key), None)
             in_use = pane is not None and bool(box.childGroup.childItems())
             box.setVisible(in_use)
             if in_use and pane is not None:
                 self._bring_range(pane)
 
     def _bring_range(self, pane: Pane) -> None:
-        time, view = self._drawn.time, pane.view
-        self._boxes[pane.key].setRange(xRange=(time.left, time.right), yRange=view.ends, padding=0)
-        self._boxes[pane.key].invertY(view.inverted)
+        time_scale, value_scale = self._chart_scene.time_scale, pane.value_scale
+        self._boxes[pane.key].setRange(xRange=(time_scale.left, time_scale.right), yRange=value_scale.ends, padding=0)
+        self._boxes[pane.key].invertY(value_scale.inverted)
 
     @contextmanager
     def painting_at_once(self) -> Iterator[None]:
@@ -173,7 +173,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paint_count += 1
-        self._drawn.exposed = event.region()
+        self._chart_scene.exposed = event.region()
         if any(box.isVisible() for box in self._boxes.values()):
             super().paintEvent(event)
         else:
@@ -183,7 +183,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
     def _paint_items(self, region: QRegion) -> None:
         """Paint as Qt's scene would, without its bookkeeping and its own copy of the background."""
         painter = QPainter(self.viewport())
-        painter.fillRect(region.boundingRect(), self._drawn.colours.background)
+        painter.fillRect(region.boundingRect(), self._chart_scene.colours.background)
         pixels = DevicePixels(painter)
         try:
             for item in self._items:

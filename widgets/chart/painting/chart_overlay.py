@@ -75,7 +75,7 @@ class ChartOverlay(SceneItem):
         painter.drawTiledPixmap(QRect(first, area.top(), last - first, area.height()), hatch, QPoint(shift, 0))
 
     def _gap_span(self, gap: GapMark) -> tuple[float, float]:
-        left, right = self._scene.time.x_of(gap.left), self._scene.time.x_of(gap.right)
+        left, right = self._scene.time_scale.x_of(gap.left), self._scene.time_scale.x_of(gap.right)
         widen = max(0.0, _NARROWEST_GAP_PX - (right - left)) / 2
         return left - widen, right + widen
 
@@ -103,7 +103,7 @@ class ChartOverlay(SceneItem):
         dash, colour = (4 * line, 7 * line), scene.colours.crosshair
         row = pixels.hairline(cross.y * pixels.scale + pixels.dy)
         painter.drawPixmap(area.left(), row, self._dashes.across(colour, dash, line, area.width()))
-        column = pixels.hairline(area.left() + scene.time.x_of(cross.slot) * pixels.scale)
+        column = pixels.hairline(area.left() + scene.time_scale.x_of(cross.slot) * pixels.scale)
         painter.drawPixmap(column, area.top(), self._dashes.down(colour, dash, line, area.height()))
 
     def _paint_gap_texts(self, painter: QPainter, pixels: DevicePixels) -> None:
@@ -139,7 +139,7 @@ class ChartOverlay(SceneItem):
         return row
 
     def _paint_choice(self, painter: QPainter, pane: Pane, middle: float) -> None:
-        if pane.key == self._scene.chosen:
+        if pane.key == self._scene.chosen_pane:
             height = self._scene.styles.body.height
             painter.fillRect(QRectF(0, middle - height / 2, 3, height), self._scene.colours.accent)
 

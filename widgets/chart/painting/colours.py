@@ -15,6 +15,7 @@ class Colours:
     """The palette's colours as the items need them, mixed once."""
 
     def __init__(self, palette: Palette) -> None:
+        self.palette = palette
         self.background = QColor(palette.background)
         self.grid, self.line = QColor(palette.grid), QColor(palette.line)
         self.text, self.dim, self.faint = QColor(palette.text), QColor(palette.dim), QColor(palette.faint)

@@ -16,13 +16,13 @@ _DAY_S = 86_400
 _NARROWEST_DAY_PX = 12.0
 
 
-def day_bands(interval: Interval, time: TimeScale, zone: Zone) -> list[tuple[float, float]]:
+def day_bands(interval: Interval, time_scale: TimeScale, zone: Zone) -> list[tuple[float, float]]:
     """Return from where to where the shaded days in view reach, as slot positions; the same days wherever one pans."""
     if interval.months or interval.seconds >= _DAY_S:
         return []
-    if _DAY_S / interval.seconds * time.bar_px < _NARROWEST_DAY_PX:
+    if _DAY_S / interval.seconds * time_scale.bar_px < _NARROWEST_DAY_PX:
         return []
-    edges = day_edges(interval, time.left, time.right, zone)
+    edges = day_edges(interval, time_scale.left, time_scale.right, zone)
     following = [slot for _, slot in edges[1:]]
     return [(start - 0.5, end - 0.5) for (day, start), end in zip(edges, following, strict=False) if day % 2]
 
@@ -30,7 +30,7 @@ def day_bands(interval: Interval, time: TimeScale, zone: Zone) -> list[tuple[flo
 def paint_days(painter: QPainter, pixels: DevicePixels, scene: Scene, area: QRect) -> None:
     """Shade the days within ``area``, device pixels."""
     for start, end in scene.day_bands:
-        left, right = (round(area.left() + scene.time.x_of(at) * pixels.scale) for at in (start, end))
+        left, right = (round(area.left() + scene.time_scale.x_of(at) * pixels.scale) for at in (start, end))
         left, right = max(left, area.left()), min(right, area.left() + area.width())
         if right > left:
             painter.fillRect(left, area.top(), right - left, area.height(), scene.colours.shade)
@@ -40,6 +40,6 @@ def fill_ground(painter: QPainter, scene: Scene, rect: QRectF) -> None:
     """Clear a part of the panes, logical pixels, down to its ground, which may be a shaded day's."""
     painter.fillRect(rect, scene.colours.background)
     for start, end in scene.day_bands:
-        band = QRectF(scene.time.x_of(start), rect.top(), (end - start) * scene.time.bar_px, rect.height())
+        band = QRectF(scene.time_scale.x_of(start), rect.top(), (end - start) * scene.time_scale.bar_px, rect.height())
         if not (shaded := band & rect).isEmpty():
             painter.fillRect(shaded, scene.colours.shade)

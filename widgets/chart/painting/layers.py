@@ -31,24 +31,24 @@ class PriceBars:
     def __init__(self) -> None:
         self._bars = NO_BARS
         self._derived: DerivedBars | None = None
-        self._kind = PriceStyle.CANDLES
+        self._style = PriceStyle.CANDLES
 
-    def set_kind(self, kind: PriceStyle) -> None:
+    def set_style(self, style: PriceStyle) -> None:
         """Draw them so from the next frame on."""
-        if kind is not self._kind:
-            self._kind = kind
-            self._derived = DerivedBars(_RULES[kind]) if kind in _RULES else None
+        if style is not self._style:
+            self._style = style
+            self._derived = DerivedBars(_RULES[style]) if style in _RULES else None
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         # From a bar before on: a line comes from there, and a hollow candle's colour.
-        first = window.first_slot - window.bars.span
+        first = visible.first_slot - visible.bars.span
         if self._derived is not None:
             self._derived.follow(series)
-            self._bars = self._derived.bars_between(first, window.last_slot + window.bars.span, window.level)
-        elif self._kind is PriceStyle.HOLLOW:
-            self._bars = series.bars_between(first, window.last_slot, window.level)
+            self._bars = self._derived.bars_between(first, visible.last_slot + visible.bars.span, visible.level)
+        elif self._style is PriceStyle.HOLLOW:
+            self._bars = series.bars_between(first, visible.last_slot, visible.level)
         else:
-            self._bars = window.bars
+            self._bars = visible.bars
 
     def extent(self) -> tuple[float, float] | None:
         bars = self._bars
@@ -59,9 +59,9 @@ class PriceBars:
 
     def paint(self, brush: PaneBrush) -> None:
         # Else the bar before counts: for the colour of a hollow candle, for where a line comes from.
-        each_alone = self._kind in (PriceStyle.CANDLES, PriceStyle.HEIKIN_ASHI, PriceStyle.BARS)
+        each_alone = self._style in (PriceStyle.CANDLES, PriceStyle.HEIKIN_ASHI, PriceStyle.BARS)
         bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
-        _PAINTS[self._kind](brush, bars)
+        _PAINTS[self._style](brush, bars)
 
 
 class Volume:
@@ -76,28 +76,30 @@ class Volume:
     def __init__(self, *, underlaid: bool = False) -> None:
         self.takers = False
         self._bars = NO_BARS
-        self._view = ValueScale(grounded=True) if underlaid else None
+        self._value_scale = ValueScale(grounded=True) if underlaid else None
 
     @property
-    def view(self) -> ValueScale | None:
+    def value_scale(self) -> ValueScale | None:
         """Its own axis, where it stands behind the prices."""
-        return self._view
+        return self._value_scale
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._bars = window.bars
-        if self._view is not None:
-            self._view.high = volume_top(self._bars) * _UNDERLAID_HEIGHT
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._bars = visible.bars
+        if self._value_scale is not None:
+            self._value_scale.high = volume_top(self._bars) * _UNDERLAID_HEIGHT
 
     def extent(self) -> tuple[float, float] | None:
-        return None if self._view is not None else (0.0, volume_top(self._bars))
+        return None if self._value_scale is not None else (0.0, volume_top(self._bars))
 
     def paint_behind(self, brush: PaneBrush) -> None:
         """Nothing: columns stand on the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
         bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes
-        rects, shown = brush.column_rects(bars, bars.volume, view=self._view)
+        rects, shown = brush.column_rects(bars, bars.volume, value_scale=self._value_scale)
         for rising, complete, rows in groups(bars):
             brush.fill(colours[rising and not self.takers][complete], rects.take((rows & shown).nonzero()[0], axis=0))
             if self.takers:
-                brush.columns_from(colours[True][complete], bars, bars.taker_buy_volume, where=rows, view=self._view)
+                brush.columns_from(
+                    colours[True][complete], bars, bars.taker_buy_volume, where=rows, value_scale=self._value_scale
+                )

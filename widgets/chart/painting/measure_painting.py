@@ -29,7 +29,7 @@ def label_rect(scene: Scene, pane: Pane, measure: Measure) -> QRectF:
     width = max((style.width(line) for line in measure.lines), default=0.0) + 2 * _PADDING_PX
     height = len(measure.lines) * style.height + _PADDING_PX
     area = _area(scene, pane, measure)
-    upwards = measure.is_rising != pane.view.inverted
+    upwards = measure.is_rising != pane.value_scale.inverted
     top = area.top() - height - _DISTANCE_PX if upwards else area.bottom() + _DISTANCE_PX
     left = area.center().x() - width / 2
     return QRectF(
@@ -95,7 +95,7 @@ def _colour(scene: Scene) -> QColor:
 
 def _area(scene: Scene, pane: Pane, measure: Measure) -> QRectF:
     """Return the measured area within the pane, in logical pixels: between the middles of two candles."""
-    xs = [scene.time.x_of(slot) for slot in measure.slots]
+    xs = [scene.time_scale.x_of(slot) for slot in measure.slots]
     corners = QRectF(
         QPointF(xs[0], pane.y_of(measure.start.value)), QPointF(xs[1], pane.y_of(measure.end.value))
     ).normalized()

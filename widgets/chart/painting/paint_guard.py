@@ -40,7 +40,7 @@ class PaintGuard:
             self._off.clear()
             self.changes += 1
 
-    def runs(self, part: object, call: Callable[..., object], *arguments: object) -> bool:
+    def run(self, part: object, call: Callable[..., object], *arguments: object) -> bool:
         """Call on behalf of a part, unless that has failed; False where it has, or does so now."""
         if self._off and id(part) in self._off:
             return False

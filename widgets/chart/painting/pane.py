@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,9 @@ from PySide6.QtGui import QColor
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.model.legend import Piece
 from widgets.chart.painting.paint_guard import PaintGuard
+from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.scales.value_marks import ValueTick
 from widgets.chart.scales.value_scale import Margins, ValueScale
-
-if TYPE_CHECKING:
-    from widgets.chart.painting.pane_brush import PaneBrush
 
 
 class VisibleBars(NamedTuple):
@@ -51,7 +49,7 @@ class Layer(Protocol):
     """
     One thing drawn in a pane: candles, volume, an average.
 
-    `look` is called once a frame, before the others. What is drawn of a bar may depend on the bar before it and on no
+    `update` is called once a frame, before the others. What is drawn of a bar may depend on the bar before it and on no
     other: a change of the last bar repaints from the one before on. One that raises is left out until the data change.
     ``title`` is what the user calls it.
     """
@@ -59,7 +57,7 @@ class Layer(Protocol):
     @property
     def title(self) -> str: ...
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         """Read what is in view; ``height_px`` is the pane's height in logical pixels."""
 
     def extent(self) -> tuple[float, float] | None:
@@ -81,11 +79,11 @@ class Pane:
     """
 
     key: str
-    unit: ValueFormat
+    value_format: ValueFormat
     margins: Margins
     layers: list[Layer]
     tick_px: float
-    view: ValueScale = field(default_factory=ValueScale)
+    value_scale: ValueScale = field(default_factory=ValueScale)
     rect: QRectF = field(default_factory=QRectF)
     scale: float = 1.0
     ticks: list[ValueTick] = field(default_factory=list)
@@ -95,30 +93,30 @@ class Pane:
 
     def y_of(self, value: float) -> float:
         """Return a value's height in the view; far outside of the pane it is only outside."""
-        share = self.view.share_of(value)
+        share = self.value_scale.share_of(value)
         return self.rect.top() + min(max(share, -10.0), 10.0) * self.rect.height()
 
-    def mark(self, ticks: list[ValueTick]) -> None:
+    def set_ticks(self, ticks: list[ValueTick]) -> None:
         """Have these marks on the axis and the grid; all of them in view."""
-        shares = self.view.shares_of(np.array([tick.value for tick in ticks], np.float64))
+        shares = self.value_scale.shares_of(np.array([tick.value for tick in ticks], np.float64))
         self.ticks, self.tick_ys = ticks, self.rect.top() + shares * self.rect.height()
 
     def value_at(self, y: float) -> float:
-        return self.view.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))
+        return self.value_scale.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))
 
-    def look(self, series: CandleSeries, window: VisibleBars, least: float, guard: PaintGuard) -> None:
+    def update(self, series: CandleSeries, visible: VisibleBars, least: float, guard: PaintGuard) -> None:
         """Let the layers read what is in view, and fit the axis to it; ``least``: the lowest height in value."""
         extents: list[tuple[float, float]] = []
         for layer in self.layers:
-            guard.runs(layer, self._read, layer, series, window, extents)
+            guard.run(layer, self._read, layer, series, visible, extents)
         if extents:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
-            self.view.fit(low, high, self.rect.height(), self.margins.scaled(self.scale), least)
+            self.value_scale.fit(low, high, self.rect.height(), self.margins.scaled(self.scale), least)
 
     def _read(
-        self, layer: Layer, series: CandleSeries, window: VisibleBars, extents: list[tuple[float, float]]
+        self, layer: Layer, series: CandleSeries, visible: VisibleBars, extents: list[tuple[float, float]]
     ) -> None:
-        layer.look(series, window, self.rect.height())
+        layer.update(series, visible, self.rect.height())
         extent = layer.extent()
         if extent is not None:
             extents.append(extent)

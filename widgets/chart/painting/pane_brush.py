@@ -15,12 +15,13 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF, QRegion
 
 from app.market.series.series import BarColumns
-from widgets.chart.painting.bar_geometry import BarEdges, Pixels, bar_columns, middles, rows_of
+from widgets.chart.painting.bar_geometry import BarEdges, Pixels, bar_edges, middles, rows_of
+from widgets.chart.painting.colours import Colours
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, stroke
-from widgets.chart.painting.scene import Scene
+from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.value_scale import ValueScale
 
 Values = NDArray[np.float64]
@@ -30,33 +31,39 @@ _AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
 
 class PaneBrush:
     """
-    Paints into one pane during one paint.
+    Paints into one pane during one paint; ``rect`` is the pane and ``exposed`` what is painted, in logical pixels.
 
     Attributes:
-        area: the pane, in device pixels. line: a hairline's width. palette, colours: the theme's.
+        area: the pane, in device pixels. line: a hairline's width in device pixels. scale: device pixels per logical
+            pixel. colours: the theme's.
     """
 
     def __init__(
-        self, painter: QPainter, pixels: DevicePixels, scene: Scene, view: ValueScale, area: QRect, buffer: RectBuffer
+        self,
+        painter: QPainter,
+        pixels: DevicePixels,
+        buffer: RectBuffer,
+        *,
+        rect: QRectF,
+        exposed: QRegion,
+        time_scale: TimeScale,
+        value_scale: ValueScale,
+        colours: Colours,
     ) -> None:
-        self._painter, self._buffer, self._view = painter, buffer, view
-        self.area, self.line, self.scale, self.colours = area, pixels.line, pixels.scale, scene.colours
-        self.palette = scene.palette
-        self._left, self._slot_px = scene.time.left, scene.time.bar_px * pixels.scale
-        self._scene = scene
-        self._columns: tuple[tuple[int, ...], BarEdges] | None = None
-        self._pane = QRectF(
-            0, (area.top() - pixels.dy) / self.scale, scene.layout.panes.width(), area.height() / self.scale
-        )
-        self._exposed = scene.exposed & self._pane.toAlignedRect()
-        self._shows_all = self._exposed.rectCount() == 1 and self._exposed.boundingRect().contains(
-            self._pane.toAlignedRect() & scene.layout.panes.toRect()
-        )
+        self._painter, self._buffer = painter, buffer
+        self._time_scale, self._value_scale = time_scale, value_scale
+        self.area, self.line, self.scale, self.colours = pixels.rect(rect), pixels.line, pixels.scale, colours
+        self._left, self._slot_px = time_scale.left, time_scale.bar_px * pixels.scale
+        self._edges: tuple[tuple[int, ...], BarEdges] | None = None
+        self._rect = rect
+        within = rect.toAlignedRect()
+        self._exposed = exposed & within
+        self._shows_all = self._exposed.rectCount() == 1 and self._exposed.boundingRect().contains(within)
 
     @property
     def is_inverted(self) -> bool:
         """Whether high values are at the bottom."""
-        return self._view.inverted
+        return self._value_scale.inverted
 
     def rows_exposed(self, bars: BarColumns) -> slice:
         """Return which of the bars this paint shows, and one more at either end, for lines that come from there."""
@@ -77,7 +84,7 @@ class PaneBrush:
         shown = np.zeros(len(bars.slot), np.bool_)
         for rect in cast("Iterable[QRect]", self._exposed):
             rows = slice(*self._rows_within(bars, rect))
-            if rect.height() >= self._pane.height() - 1:
+            if rect.height() >= self._rect.height() - 1:
                 shown[rows] = True
             else:
                 low, high = self._values_within(rect)
@@ -87,31 +94,34 @@ class PaneBrush:
 
     def _rows_within(self, bars: BarColumns, rect: QRect) -> tuple[int, int]:
         """Return the first of the bars in that rectangle, logical pixels, and the one after the last."""
-        time = self._scene.time
-        left, right = time.position_at(rect.left() - _REACH_PX), time.position_at(rect.right() + 1 + _REACH_PX)
+        time_scale = self._time_scale
+        left, right = (
+            time_scale.position_at(rect.left() - _REACH_PX),
+            time_scale.position_at(rect.right() + 1 + _REACH_PX),
+        )
         first, last = bars.slot.searchsorted((left - bars.span, right + 1)).tolist()
         return first, last
 
     def _values_within(self, rect: QRect) -> tuple[float, float]:
         """Return the lowest and the highest value in that rectangle, logical pixels."""
-        top, height = self._pane.top(), max(self._pane.height(), 1.0)
+        top, height = self._rect.top(), max(self._rect.height(), 1.0)
         one, other = (
-            self._view.value_at((y - top) / height)
+            self._value_scale.value_at((y - top) / height)
             for y in (rect.top() - _REACH_PX, rect.top() + rect.height() + _REACH_PX)
         )
         return min(one, other), max(one, other)
 
-    def columns(self, bars: BarColumns) -> BarEdges:
+    def bar_edges(self, bars: BarColumns) -> BarEdges:
         """Return where these bars stand, left to right; the same for all that is drawn of them, which is one series."""
         slots = bars.slot
         stretch = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
-        if self._columns is None or self._columns[0] != stretch:
-            self._columns = stretch, bar_columns(bars, self._left, self.area, self._slot_px, self.line)
-        return self._columns[1]
+        if self._edges is None or self._edges[0] != stretch:
+            self._edges = stretch, bar_edges(bars, self._left, self.area, self._slot_px, self.line)
+        return self._edges[1]
 
-    def rows(self, values: Values, view: ValueScale | None = None) -> Pixels:
+    def rows(self, values: Values, value_scale: ValueScale | None = None) -> Pixels:
         """Return how far down values stand, on the pane's axis or on another."""
-        return rows_of(values, view or self._view, self.area)
+        return rows_of(values, value_scale or self._value_scale, self.area)
 
     def rects(self, colour: QColor, x1: ArrayLike, y1: ArrayLike, x2: ArrayLike, y2: ArrayLike, count: int) -> None:
         """Fill ``count`` rectangles in device pixels, corners inclusive; arrays or scalars."""
@@ -129,25 +139,25 @@ class PaneBrush:
         *,
         base: float = 0.0,
         where: NDArray[np.bool_] | None = None,
-        view: ValueScale | None = None,
+        value_scale: ValueScale | None = None,
     ) -> None:
         """
         Draw a column from ``base`` to each value (of the bars ``where``), as wide as a candle's body.
 
         However small, a value shows; one that is the base, or NaN, does not.
         """
-        rects, shown = self.column_rects(bars, values, base=base, view=view)
+        rects, shown = self.column_rects(bars, values, base=base, value_scale=value_scale)
         self.fill(colour, rects[shown if where is None else shown & where])
 
     def column_rects(
-        self, bars: BarColumns, values: Values, *, base: float = 0.0, view: ValueScale | None = None
+        self, bars: BarColumns, values: Values, *, base: float = 0.0, value_scale: ValueScale | None = None
     ) -> tuple[Pixels, NDArray[np.bool_]]:
         """Return the rectangles of columns, for `fill`, and which of them are to be drawn: see `columns_from`."""
-        shown, columns = np.isfinite(values) & (values != base), self.columns(bars)
-        rows = self.rows(np.append(np.where(shown, values, base), base), view)
+        shown, edges = np.isfinite(values) & (values != base), self.bar_edges(bars)
+        rows = self.rows(np.append(np.where(shown, values, base), base), value_scale)
         tops, ground = rows[:-1], rows[-1]
         rects = np.empty((len(values), 4), np.int32)
-        rects[:, 0], rects[:, 2] = columns.body_left, columns.body_right
+        rects[:, 0], rects[:, 2] = edges.body_left, edges.body_right
         np.minimum(tops, ground - (values > base), out=rects[:, 1])
         np.maximum(np.maximum(tops, ground) - 1, rects[:, 1], out=rects[:, 3])
         return rects, shown
@@ -158,7 +168,7 @@ class PaneBrush:
         bars: BarColumns,
         width_px: float = 1.5,
         *,
-        view: ValueScale | None = None,
+        value_scale: ValueScale | None = None,
         begins: NDArray[np.bool_] | None = None,
     ) -> None:
         """
@@ -168,16 +178,16 @@ class PaneBrush:
         """
         width = max(1.0, width_px * self.scale)
         if bars.span > 1:
-            self._thick_columns(colour, bars, round(width), view)
+            self._thick_columns(colour, bars, round(width), value_scale)
             return
-        xs, ys = middles(self.columns(bars)), self._exact_rows(bars.close, view)
+        xs, ys = middles(self.bar_edges(bars)), self._exact_rows(bars.close, value_scale)
         for run in runs_of(np.isfinite(ys), begins):
             stroke(self._painter, colour, polygon_of(xs[run], ys[run]), width)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def band_between(self, colour: QColor, bars: BarColumns, low: Values, high: Values | float) -> None:
         """Fill between two lines over the same bars, or from a line to one value; where either is NaN, nothing."""
-        xs = middles(self.columns(bars))
+        xs = middles(self.bar_edges(bars))
         tops, floors = self._exact_rows(np.broadcast_to(high, low.shape)), self._exact_rows(low)
         self._fill(colour, xs, tops, floors)
 
@@ -185,12 +195,12 @@ class PaneBrush:
         """Fill from the line through the bars' closes down to the pane's bottom, paler there; nothing under NaN."""
         floor, fading = self.area.top() + self.area.height() - 1, self._fading(colour)
         if bars.span > 1:
-            known, columns = np.isfinite(bars.close), self.columns(bars)
+            known, edges = np.isfinite(bars.close), self.bar_edges(bars)
             top = np.minimum(self.rows(bars.high[known]), self.rows(bars.low[known]))
-            left, right = columns.body_left[known], columns.body_right[known]
+            left, right = edges.body_left[known], edges.body_right[known]
             self._buffer.draw(self._painter, fading, left, top, right, floor, len(top))
             return
-        xs, tops = middles(self.columns(bars)), self._exact_rows(bars.close)
+        xs, tops = middles(self.bar_edges(bars)), self._exact_rows(bars.close)
         self._fill(fading, xs, tops, np.full(len(xs), floor + 1.0))
 
     def _fading(self, colour: QColor) -> QBrush:
@@ -205,7 +215,7 @@ class PaneBrush:
         """Draw a square dot at each value; where bars are narrower than a dot, narrower ones."""
         shown = np.isfinite(values)
         side = max(1, min(round(size_px * self.scale), int(self._slot_px * bars.span)))
-        left = np.rint(middles(self.columns(bars))[shown] - side / 2).astype(np.int32)
+        left = np.rint(middles(self.bar_edges(bars))[shown] - side / 2).astype(np.int32)
         top = self.rows(values[shown]) - np.int32(side // 2)
         self.rects(colour, left, top, left + (side - 1), top + (side - 1), len(left))
 
@@ -218,22 +228,22 @@ class PaneBrush:
     def _closed(self, xs: Values, tops: Values, floors: Values) -> QPolygonF:
         return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))
 
-    def _exact_rows(self, values: Values, view: ValueScale | None = None) -> Values:
+    def _exact_rows(self, values: Values, value_scale: ValueScale | None = None) -> Values:
         """Return rows that are not rounded, kept near the pane: Qt's strokes suffer far away from it."""
         height = self.area.height()
-        return self.area.top() + np.clip((view or self._view).shares_of(values), -10.0, 11.0) * height
+        return self.area.top() + np.clip((value_scale or self._value_scale).shares_of(values), -10.0, 11.0) * height
 
-    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, view: ValueScale | None) -> None:
+    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, value_scale: ValueScale | None) -> None:
         known = np.isfinite(bars.close)
         before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
         joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape
         highest, lowest = (
-            self.rows(over[known], view) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
+            self.rows(over[known], value_scale) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
         )
         top = np.minimum(highest, lowest) - np.int32(width // 2)
         bottom = np.maximum(highest, lowest) + np.int32((width - 1) // 2)
-        columns = self.columns(bars)
-        self.rects(colour, columns.body_left[known], top, columns.body_right[known], bottom, int(known.sum()))
+        edges = self.bar_edges(bars)
+        self.rects(colour, edges.body_left[known], top, edges.body_right[known], bottom, int(known.sum()))
 
 
 def polygon_of(xs: Values, ys: Values) -> QPolygonF:

@@ -11,7 +11,7 @@ from widgets.chart.painting.measure_painting import paint_ground
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_item import SceneItem, begin_anew
+from widgets.chart.painting.scene_item import SceneItem, reset_painter
 
 
 class PanesItem(SceneItem):
@@ -32,21 +32,31 @@ class PanesItem(SceneItem):
         self._paint_separators(painter, pixels)
 
     def _paint_pane(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
-        area = pixels.rect(pane.rect)
+        scene = self._scene
+        brush = PaneBrush(
+            painter,
+            pixels,
+            self._buffer,
+            rect=pane.rect,
+            exposed=scene.exposed,
+            time_scale=scene.time_scale,
+            value_scale=pane.value_scale,
+            colours=scene.colours,
+        )
+        area = brush.area
         painter.setClipRect(area)
-        brush = PaneBrush(painter, pixels, self._scene, pane.view, area, self._buffer)
-        paint_days(painter, pixels, self._scene, area)
-        paint_ground(painter, pixels, self._scene, pane)
-        shown = len(self._scene.bars.slot) > 0
-        layers, runs = (pane.layers if shown else ()), self._scene.guard.runs
+        paint_days(painter, pixels, scene, area)
+        paint_ground(painter, pixels, scene, pane)
+        has_bars = len(scene.bars.slot) > 0
+        layers, run = (pane.layers if has_bars else ()), scene.guard.run
         for layer in layers:
-            if not runs(layer, layer.paint_behind, brush):
-                begin_anew(painter, pixels)
+            if not run(layer, layer.paint_behind, brush):
+                reset_painter(painter, pixels)
                 painter.setClipRect(area)
         self._paint_grid(painter, pixels, pane, area)
         for layer in layers:
-            if not runs(layer, layer.paint, brush):
-                begin_anew(painter, pixels)
+            if not run(layer, layer.paint, brush):
+                reset_painter(painter, pixels)
                 painter.setClipRect(area)
 
     def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
@@ -59,7 +69,7 @@ class PanesItem(SceneItem):
     def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
         for at, pane in enumerate(scene.panes[:-1]):
-            marked = at == scene.marked
+            marked = at == scene.marked_separator
             left, y = pixels.x(pane.rect.left()), pixels.y(pane.rect.bottom())
             width = pixels.x(pane.rect.right()) - left
             thick = 2 * pixels.line if marked else pixels.line

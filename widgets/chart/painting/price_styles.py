@@ -21,31 +21,31 @@ _LEAST_HOLLOW_LINES = 3  # a body narrower than that many hairlines has no insid
 
 
 def paint_candles(brush: PaneBrush, bars: BarColumns) -> None:
-    columns = brush.columns(bars)
+    edges = brush.bar_edges(bars)
     top, bottom, body_top, body_bottom = candle_rows(brush, bars)
-    rects = np.empty((1 if columns.are_narrow else 2, len(top), 4), np.int32)  # all of one colour in one go
-    rects[0].T[:] = columns.wick_left, top, columns.wick_right, bottom
-    if not columns.are_narrow:
-        rects[1].T[:] = columns.body_left, body_top, columns.body_right, body_bottom
+    rects = np.empty((1 if edges.are_narrow else 2, len(top), 4), np.int32)  # all of one colour in one go
+    rects[0].T[:] = edges.wick_left, top, edges.wick_right, bottom
+    if not edges.are_narrow:
+        rects[1].T[:] = edges.body_left, body_top, edges.body_right, body_bottom
     for rising, complete, rows in groups(bars):
         at = rows.nonzero()[0]  # taken by number, because numpy takes several times as long by truth
         brush.fill(brush.colours.candles[rising][complete], rects.take(at, axis=1).reshape(-1, 4))
 
 
 def paint_hollow(brush: PaneBrush, bars: BarColumns) -> None:
-    columns, line = brush.columns(bars), brush.line
+    edges, line = brush.bar_edges(bars), brush.line
     top, bottom, body_top, body_bottom = candle_rows(brush, bars)
     close_before = np.concatenate((bars.open[:1], bars.close[:-1]))
-    inside = columns.body_right - columns.body_left + 1 >= _LEAST_HOLLOW_LINES * line
+    inside = edges.body_right - edges.body_left + 1 >= _LEAST_HOLLOW_LINES * line
     is_hollow = (bars.close > bars.open) & inside & (body_bottom - body_top + 1 >= _LEAST_HOLLOW_LINES * line)
     for rising, complete, rows in groups(bars, bars.close >= close_before):
         colour = brush.colours.candles[rising][complete]
         full, hollow = rows & ~is_hollow, rows & is_hollow
-        left, right = columns.body_left[full], columns.body_right[full]
-        wick, count = (columns.wick_left, columns.wick_right), len(left)
+        left, right = edges.body_left[full], edges.body_right[full]
+        wick, count = (edges.wick_left, edges.wick_right), len(left)
         brush.rects(colour, wick[0][full], top[full], wick[1][full], bottom[full], count)
         brush.rects(colour, left, body_top[full], right, body_bottom[full], count)
-        left, right, count = columns.body_left[hollow], columns.body_right[hollow], int(hollow.sum())
+        left, right, count = edges.body_left[hollow], edges.body_right[hollow], int(hollow.sum())
         first, last = body_top[hollow], body_bottom[hollow]
         # The wick stops at the body, and that is four lines: the grid shows through.
         brush.rects(colour, wick[0][hollow], top[hollow], wick[1][hollow], first, count)
@@ -57,18 +57,18 @@ def paint_hollow(brush: PaneBrush, bars: BarColumns) -> None:
 
 
 def paint_bars(brush: PaneBrush, bars: BarColumns) -> None:
-    columns, thick = brush.columns(bars), brush.line - 1
+    edges, thick = brush.bar_edges(bars), brush.line - 1
     top, bottom, _, _ = candle_rows(brush, bars)
     open_, close = brush.rows(bars.open) - brush.line // 2, brush.rows(bars.close) - brush.line // 2
     for rising, complete, rows in groups(bars):
         colour, count = brush.colours.candles[rising][complete], int(rows.sum())
-        left, right = columns.wick_left[rows], columns.wick_right[rows]
+        left, right = edges.wick_left[rows], edges.wick_right[rows]
         first, last = np.minimum(top, np.minimum(open_, close))[rows], np.maximum(bottom, open_ + thick)[rows]
         last = np.maximum(last, close[rows] + thick)
         brush.rects(colour, left, first, right, last, count)
-        if not columns.are_narrow:
-            brush.rects(colour, columns.body_left[rows], open_[rows], right, open_[rows] + thick, count)
-            brush.rects(colour, left, close[rows], columns.body_right[rows], close[rows] + thick, count)
+        if not edges.are_narrow:
+            brush.rects(colour, edges.body_left[rows], open_[rows], right, open_[rows] + thick, count)
+            brush.rects(colour, left, close[rows], edges.body_right[rows], close[rows] + thick, count)
 
 
 def paint_line(brush: PaneBrush, bars: BarColumns) -> None:

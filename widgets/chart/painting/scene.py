@@ -74,37 +74,40 @@ class Scene:
 
     styles: TextStyles
     panes: list[Pane]
-    palette: Palette = DARK
     colours: Colours = field(default_factory=lambda: Colours(DARK))
     layout: SceneLayout = field(default_factory=SceneLayout)
     symbol: Symbol | None = None
-    time: TimeScale = field(default_factory=TimeScale)
+    time_scale: TimeScale = field(default_factory=TimeScale)
     bars: BarColumns = NO_BARS
     last: Bar | None = None
-    times: TimeStyle = field(default_factory=TimeStyle)
+    time_style: TimeStyle = field(default_factory=TimeStyle)
     time_ticks: list[TimeTick] = field(default_factory=list)
     tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far right they stand
     day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, between two slot positions
     gaps: list[GapMark] = field(default_factory=list)
     crosshair: Crosshair | None = None
-    magnet: bool = False  # whether the crosshair is drawn to a candle's prices
+    price_snap: bool = False  # whether the crosshair is drawn to a candle's prices
     measure: Measure | None = None
     last_text: str = ""
     countdown: str = ""
-    tells_values: bool = True  # indicators' last ones, on the axes
+    shows_axis_labels: bool = True  # indicators' last ones, on the axes
     legend_rows: int = 0  # of indicators, below the legend
-    marked: int | None = None  # the separator below that pane, under the pointer or being dragged
-    chosen: str | None = None  # the pane that keys act on
+    marked_separator: int | None = None  # the separator below that pane, under the pointer or being dragged
+    chosen_pane: str | None = None  # the pane that keys act on
     exposed: QRegion = field(default_factory=QRegion)
     guard: PaintGuard = field(default_factory=PaintGuard)
 
     def set_palette(self, palette: Palette) -> None:
-        self.palette, self.colours = palette, Colours(palette)
+        self.colours = Colours(palette)
 
-    def mark_times(self, ticks: list[TimeTick]) -> None:
+    @property
+    def palette(self) -> Palette:
+        return self.colours.palette
+
+    def set_time_ticks(self, ticks: list[TimeTick]) -> None:
         """Have these marks on the time axis and the grid."""
         slots = np.array([tick.slot for tick in ticks], np.float64)
-        self.time_ticks, self.tick_xs = ticks, (slots - self.time.left) * self.time.bar_px
+        self.time_ticks, self.tick_xs = ticks, (slots - self.time_scale.left) * self.time_scale.bar_px
 
     def is_exposed(self, rect: QRectF) -> bool:
         """Whether any of that rectangle, in the view's logical pixels, is being painted."""

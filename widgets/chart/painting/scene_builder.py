@@ -34,21 +34,21 @@ _UNKNOWN_DECIMALS = 2
 ViewKey = tuple[float, ...]
 
 
-def frame_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -> None:
+def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -> None:
     """Bring bars, ranges and the last bar up to date with the series; see `mark_axes` for the rest."""
-    time = scene.time
+    time_scale = scene.time_scale
     scene.guard.begin(series, series.shape_revision if series is not None else 0, len(series) if series else 0)
     if series is None or not len(series):
         scene.bars, scene.last, scene.last_text = NO_BARS, None, ""
         return
-    time.first, time.last = int(series.slots[0]), int(series.slots[-1])
-    first, last = math.floor(time.left), math.ceil(time.right)
-    level = level_for(time.bar_px * pixel_ratio)
+    time_scale.first, time_scale.last = int(series.slots[0]), int(series.slots[-1])
+    first, last = math.floor(time_scale.left), math.ceil(time_scale.right)
+    level = detail_level(time_scale.bar_px * pixel_ratio)
     scene.bars = series.bars_between(first, last, level)
-    scene.price.view.base = _first_close(scene)
-    window = VisibleBars(first, last, level, scene.bars)
+    scene.price.value_scale.base = _first_close(scene)
+    visible = VisibleBars(first, last, level, scene.bars)
     for pane in scene.panes:
-        pane.look(series, window, _least_height(scene, pane), scene.guard)
+        pane.update(series, visible, _least_height(scene, pane), scene.guard)
     scene.last = series.bar(-1)
     scene.last_text = value_text(scene, scene.price, scene.last.close)
 
@@ -58,64 +58,72 @@ def _first_close(scene: Scene) -> float:
     bars = scene.bars
     if not len(bars.slot):
         return 0.0
-    at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, scene.time.left))
+    at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, scene.time_scale.left))
     return float(bars.close[min(at, len(bars.slot) - 1)])
 
 
 def _least_height(scene: Scene, pane: Pane) -> float:
-    if pane.unit is ValueFormat.PRICE:
+    if pane.value_format is ValueFormat.PRICE:
         return 10 * (scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
     return 0.0
 
 
-def level_for(slot_px: float) -> int:
+def detail_level(slot_px: float) -> int:
     """Return the level of detail at which a bar is a device pixel wide or a little more."""
     return max(0, math.ceil(-math.log2(slot_px)))
 
 
 def view_key(scene: Scene) -> ViewKey:
     """Return numbers that differ whenever every bar is drawn elsewhere."""
-    time = scene.time
-    views = (pane.view for pane in scene.panes)
+    time_scale = scene.time_scale
+    value_scales = (pane.value_scale for pane in scene.panes)
     ranges = (
-        part for view in views for part in (view.low, view.high, view.base if view.is_percent else 0.0, view.auto)
+        part
+        for scale in value_scales
+        for part in (scale.low, scale.high, scale.base if scale.is_percent else 0.0, scale.auto)
     )
-    return time.right, time.bar_px, time.width_px, *ranges
+    return time_scale.right, time_scale.bar_px, time_scale.width_px, *ranges
 
 
 def mark_axes(scene: Scene, interval: Interval | None) -> None:
     """Set the axes' marks for the ranges in view."""
     shown = interval is not None and scene.last is not None
     for pane in scene.panes:
-        pane.mark(_value_ticks(scene, pane) if shown else [])
-    scene.mark_times([])
+        pane.set_ticks(_value_ticks(scene, pane) if shown else [])
+    scene.set_time_ticks([])
     scene.day_bands = []
     if shown and interval is not None:
-        time, zone = scene.time, scene.times.zone
-        scene.mark_times(
-            time_ticks(interval, time.left, time.right, _TIME_TICK_PX * scene.styles.scale / time.bar_px, zone)
+        time_scale, zone = scene.time_scale, scene.time_style.zone
+        scene.set_time_ticks(
+            time_ticks(
+                interval,
+                time_scale.left,
+                time_scale.right,
+                _TIME_TICK_PX * scene.styles.scale / time_scale.bar_px,
+                zone,
+            )
         )
-        if scene.times.shaded:
-            scene.day_bands = day_bands(interval, time, zone)
+        if scene.time_style.shaded:
+            scene.day_bands = day_bands(interval, time_scale, zone)
 
 
 def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
-    view, height = pane.view, pane.rect.height()
-    if pane.unit is ValueFormat.PRICE:
-        return price_marks(view, height, pane.tick_px * pane.scale, decimals_of(scene))
-    values = round_values(view.low, view.high, height, pane.tick_px * pane.scale)
-    if pane.unit is ValueFormat.NUMBER:
+    scale, height = pane.value_scale, pane.rect.height()
+    if pane.value_format is ValueFormat.PRICE:
+        return price_marks(scale, height, pane.tick_px * pane.scale, decimals_of(scene))
+    values = round_values(scale.low, scale.high, height, pane.tick_px * pane.scale)
+    if pane.value_format is ValueFormat.NUMBER:
         decimals = decimals_between(values)
         return [ValueTick(value, format_price(value, decimals)) for value in values]
-    return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0 or not view.grounded]
+    return [ValueTick(value, format_axis_quantity(value)) for value in values if value > 0 or not scale.grounded]
 
 
 def value_text(scene: Scene, pane: Pane, value: float) -> str:
     """Return a value as the crosshair says it on that pane's axis."""
-    if pane.unit is ValueFormat.PRICE:
-        return price_text(pane.view, value, decimals_of(scene))
-    if pane.unit is ValueFormat.NUMBER:
-        return format_price(value, decimals_for(pane.view.high - pane.view.low))
+    if pane.value_format is ValueFormat.PRICE:
+        return price_text(pane.value_scale, value, decimals_of(scene))
+    if pane.value_format is ValueFormat.NUMBER:
+        return format_price(value, decimals_for(pane.value_scale.high - pane.value_scale.low))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
     return format_quantity(value, min(decimals, 2))
 
@@ -124,7 +132,7 @@ def difference_text(scene: Scene, pane: Pane, difference: float) -> str:
     """Return how far two values of a pane are apart, in its unit also where its axis counts percents."""
     return (
         format_price(difference, decimals_of(scene))
-        if pane.unit is ValueFormat.PRICE
+        if pane.value_format is ValueFormat.PRICE
         else value_text(scene, pane, difference)
     )
 
@@ -164,14 +172,14 @@ def missing_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> int:
     return sum(gap.missing for gap in gaps if gap.start_us < end_us and gap.end_us >= bar.open_time_us)
 
 
-def read_crosshair(scene: Scene, interval: Interval, position: QPointF) -> Crosshair | None:
+def crosshair_at(scene: Scene, interval: Interval, position: QPointF) -> Crosshair | None:
     """Return the crosshair for a pointer position in the view: at the nearest candle, with what the axes then say."""
     pane = scene.pane_at(position.y())
     if scene.last is None or pane is None or not scene.layout.panes.contains(position):
         return None
-    slot = round(scene.time.position_at(position.x()))
+    slot = round(scene.time_scale.position_at(position.x()))
     said = value_text(scene, pane, pane.value_at(position.y()))
-    rules = scene.times.zone.rules_for(interval)
+    rules = scene.time_style.zone.rules_for(interval)
     return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), said)
 
 

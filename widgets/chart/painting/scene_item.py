@@ -17,7 +17,7 @@ class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
     """
     Paints some of a `Scene`, over the panes where a subclass says nothing else.
 
-    ``title``: what the user reads of it where it fails; see `guarding`.
+    ``title``: the name the user reads where it fails; see `paint_guard`.
     """
 
     title = ""
@@ -31,8 +31,8 @@ class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
 
     def draw(self, painter: QPainter, pixels: DevicePixels) -> None:
         """Paint it, or nothing where that fails; the painter is in device pixels, and so again when this returns."""
-        if not self._scene.guard.runs(self, self._draw, painter, pixels):
-            begin_anew(painter, pixels)
+        if not self._scene.guard.run(self, self._draw, painter, pixels):
+            reset_painter(painter, pixels)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         pixels = DevicePixels(painter)
@@ -44,7 +44,7 @@ class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
         """Paint; see `draw`."""
 
 
-def begin_anew(painter: QPainter, pixels: DevicePixels) -> None:
+def reset_painter(painter: QPainter, pixels: DevicePixels) -> None:
     """Have the painter as a part finds it, whatever a failing one left it as."""
     painter.setOpacity(1.0)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF
 
 from app.market.series.series import CandleSeries
 from widgets.chart.indicators.axis_labels import changed_labels
-from widgets.chart.painting.axes import automatic_rect, last_label_rect
+from widgets.chart.painting.axes import auto_button_rect, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
@@ -68,14 +68,14 @@ def live_rects(scene: Scene) -> list[QRectF]:
     y = price.y_of(scene.last.close)
     # Lines run from the bar before to the last one.
     first = int(scene.bars.slot[-2:][0]) if len(scene.bars.slot) else scene.last.slot
-    left = scene.time.x_of(first - 0.5) - _REACH_PX
-    right = scene.time.x_of(scene.last.slot + 0.5) + _REACH_PX
+    left = scene.time_scale.x_of(first - 0.5) - _REACH_PX
+    right = scene.time_scale.x_of(scene.last.slot + 0.5) + _REACH_PX
     room = scene.styles.small.height
     return [
         QRectF(left, panes.top(), right - left, panes.height()) & panes,
         QRectF(panes.left(), y - _REACH_PX, panes.width(), 2 * _REACH_PX) & price.rect,
-        last_label_rect(scene).adjusted(0, -room, 0, room),
-        automatic_rect(scene, price).adjusted(0, -room, 0, room),
+        last_price_rect(scene).adjusted(0, -room, 0, room),
+        auto_button_rect(scene, price).adjusted(0, -room, 0, room),
     ]
 
 
@@ -84,7 +84,7 @@ def crosshair_rects(scene: Scene, cross: Crosshair | None) -> list[QRectF]:
     if cross is None:
         return []
     panes, layout = scene.layout.panes, scene.layout
-    x = scene.time.x_of(cross.slot)
+    x = scene.time_scale.x_of(cross.slot)
     return [
         QRectF(x - _REACH_PX, panes.top(), 2 * _REACH_PX, panes.height()),
         QRectF(panes.left(), cross.y - _REACH_PX, panes.width(), 2 * _REACH_PX),

@@ -40,8 +40,8 @@ def make_pane(key: str) -> Pane:
 
 def study_pane(study: Study) -> Pane:
     """Return a new pane for a study that has one."""
-    unit = ValueFormat.QUANTITY if study.indicator.unit is Counted.QUANTITY else ValueFormat.NUMBER
-    return Pane(study.key, unit, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
+    value_format = ValueFormat.QUANTITY if study.indicator.unit is Counted.QUANTITY else ValueFormat.NUMBER
+    return Pane(study.key, value_format, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
 
 
 def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
@@ -53,7 +53,7 @@ def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
             beside = studies.at(Placement.VOLUME) if volume in pane.layers and volume is not None else []
             pane.layers = [layer for layer in pane.layers if not isinstance(layer, StudyLayer)]
             pane.layers += [StudyLayer(study) for study in over]
-            pane.layers += [StudyLayer(study, volume.view) for study in beside if volume is not None]
+            pane.layers += [StudyLayer(study, volume.value_scale) for study in beside if volume is not None]
 
 
 def apply_style(panes: list[Pane], style: ChartStyle) -> None:
@@ -61,17 +61,17 @@ def apply_style(panes: list[Pane], style: ChartStyle) -> None:
     for pane in panes:
         if pane.key == PRICE:
             _underlay(pane, underlaid=style.underlaid)
-            _rescale(pane.view, style)
+            _rescale(pane.value_scale, style)
         for layer in pane.layers:
             if isinstance(layer, PriceBars):
-                layer.set_kind(style.kind)
+                layer.set_style(style.price_style)
             elif isinstance(layer, Volume):
                 layer.takers = style.takers
 
 
-def _rescale(view: ValueScale, style: ChartStyle) -> None:
-    if (view.scale, view.inverted) != (style.scale, style.inverted):
-        view.scale, view.inverted, view.auto = style.scale, style.inverted, True
+def _rescale(value_scale: ValueScale, style: ChartStyle) -> None:
+    if (value_scale.mode, value_scale.inverted) != (style.scale_mode, style.inverted):
+        value_scale.mode, value_scale.inverted, value_scale.auto = style.scale_mode, style.inverted, True
 
 
 def _underlay(pane: Pane, *, underlaid: bool) -> None:
@@ -97,7 +97,7 @@ class PaneSet:
 
     def __init__(self, scene: Scene, changed: Callable[[], object]) -> None:
         self._scene, self._changed = scene, changed
-        self._arrangement = PaneLayout()
+        self._layout = PaneLayout()
         self._style = ChartStyle()
         self.studies = StudySet()
 
@@ -105,46 +105,46 @@ class PaneSet:
     def style(self) -> ChartStyle:
         return self._style
 
-    def restyle(self, style: ChartStyle) -> None:
+    def set_style(self, style: ChartStyle) -> None:
         """Draw in that style. Volume behind the prices has no pane of its own besides."""
         self._style = style
-        arrangement = self._arrangement.without(VOLUME) if style.underlaid else self._arrangement
-        self.arrange(arrangement)
+        layout = self._layout.without(VOLUME) if style.underlaid else self._layout
+        self.set_layout(layout)
 
     def change_style(self, style: ChartStyle) -> None:
         """Draw in that style, as the user wants it."""
         if style != self._style:
-            self.restyle(style)
+            self.set_style(style)
             self._changed()
 
     @property
-    def arrangement(self) -> PaneLayout:
-        return self._arrangement
+    def layout(self) -> PaneLayout:
+        return self._layout
 
-    def arrange(self, arrangement: PaneLayout) -> None:
+    def set_layout(self, layout: PaneLayout) -> None:
         """
         Make these the panes; those that stay keep their ranges.
 
         Panes of an unknown key are left out, and so are indicators whose pane is not among them.
         """
         own = {study.key: study for study in self.studies if study.has_pane}
-        for key in arrangement.keys:
+        for key in layout.keys:
             if key not in TITLES and key not in own:
-                arrangement = arrangement.without(key)
-        for key in own.keys() - set(arrangement.keys):
+                layout = layout.without(key)
+        for key in own.keys() - set(layout.keys):
             self.studies.remove(key)
         there = {pane.key: pane for pane in self._scene.panes if _is_still(pane, own)}
         self._scene.panes[:] = [
-            there.get(key) or (study_pane(own[key]) if key in own else make_pane(key)) for key in arrangement.keys
+            there.get(key) or (study_pane(own[key]) if key in own else make_pane(key)) for key in layout.keys
         ]
-        self._arrangement = arrangement
+        self._layout = layout
         apply_style(self._scene.panes, self._style)
-        self._scene.tells_values = self._style.labels
+        self._scene.shows_axis_labels = self._style.axis_labels
         overlay_studies(self._scene.panes, self.studies)
         self.make_room(self._scene.legend_rows)
-        if self._scene.chosen not in arrangement.keys:
-            self._scene.chosen = None
-        self._scene.marked = None
+        if self._scene.chosen_pane not in layout.keys:
+            self._scene.chosen_pane = None
+        self._scene.marked_separator = None
 
     def make_room(self, legend_rows: int) -> None:
         """Keep prices clear of that many rows below the legend."""
@@ -161,37 +161,37 @@ class PaneSet:
 
     def drag(self, separator: int, by_px: float) -> None:
         """Move the edge below that pane."""
-        self._become(self._arrangement.dragged(separator, by_px, self._total))
+        self._become(self._layout.dragged(separator, by_px, self._total))
 
     def choose_next(self, by: int) -> None:
         """Choose the pane ``by`` places below the chosen one, or the first; past the last, none."""
-        keys: list[str | None] = [None, *self._arrangement.keys]
-        at = keys.index(self._scene.chosen)
-        self._scene.chosen = keys[(at + by) % len(keys)]
+        keys: list[str | None] = [None, *self._layout.keys]
+        at = keys.index(self._scene.chosen_pane)
+        self._scene.chosen_pane = keys[(at + by) % len(keys)]
         self._changed()
 
     def choose(self, key: str | None) -> None:
-        self._scene.chosen = key
+        self._scene.chosen_pane = key
         self._changed()
 
     def grow(self, key: str, steps: int) -> None:
         """Make a pane higher by that many steps."""
-        self._become(self._arrangement.grown(key, steps * _STEP_PX, self._total))
+        self._become(self._layout.grown(key, steps * _STEP_PX, self._total))
 
     def move(self, key: str, by: int) -> None:
         """Move a pane down by that many places."""
-        self._become(self._arrangement.moved(key, by))
+        self._become(self._layout.moved(key, by))
 
     def close(self, key: str) -> None:
         """Take a pane away, and the indicator that it is; the price stays."""
         self.studies.remove(key)
-        self._become(self._arrangement.without(key))
+        self._become(self._layout.without(key))
 
     def open(self, key: str) -> None:
         """Add a pane at the bottom; the volume's is then no longer behind the prices."""
         if key == VOLUME:
             self._style = replace(self._style, underlaid=False)
-        self._become(self._arrangement.with_pane(key))
+        self._become(self._layout.with_pane(key))
 
     def title_of(self, key: str) -> str:
         """Return what the user calls a pane."""
@@ -202,16 +202,16 @@ class PaneSet:
 
     def add_study(self, study: Study) -> bool:
         """Add an indicator, in a pane at the bottom or over others; False where the chart has no room for it."""
-        arrangement = self._arrangement
+        layout = self._layout
         if study.has_pane:
-            arrangement = arrangement.with_pane(study.key)
+            layout = layout.with_pane(study.key)
         elif study.indicator.place is Placement.VOLUME and not self._style.underlaid:
-            arrangement = arrangement.with_pane(VOLUME)
+            layout = layout.with_pane(VOLUME)
         wanted = study.key if study.has_pane else PRICE
-        if wanted not in arrangement.keys or len(self.studies) >= MOST_STUDIES:
+        if wanted not in layout.keys or len(self.studies) >= MOST_STUDIES:
             return False
         self.studies.add(study)
-        self._renew(arrangement)
+        self._renew(layout)
         return True
 
     def change_study(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
@@ -219,41 +219,41 @@ class PaneSet:
         study = self.studies.get(key)
         if study is not None:
             study.change(settings, colours)
-            self._renew(self._arrangement)
+            self._renew(self._layout)
 
     def hide_study(self, key: str, *, hidden: bool) -> None:
         """Draw a study no more, or again."""
         study = self.studies.get(key)
         if study is not None and study.is_hidden != hidden:
             study.is_hidden = hidden
-            self._renew(self._arrangement)
+            self._renew(self._layout)
 
     def remove_study(self, key: str) -> None:
         """Take an indicator away, and its pane."""
         self.studies.remove(key)
-        self._renew(self._arrangement.without(key) if key not in TITLES else self._arrangement)
+        self._renew(self._layout.without(key) if key not in TITLES else self._layout)
 
-    def restore(self, arrangement: PaneLayout, studies: object) -> None:
+    def restore(self, layout: PaneLayout, studies: object) -> None:
         """Have these panes, and the studies that `StudySet.to_values` gave, each in its pane."""
         self.studies.restore(studies)
         for study in self.studies:
             if study.has_pane:
-                arrangement = arrangement.with_pane(study.key)
-        self.arrange(arrangement)
+                layout = layout.with_pane(study.key)
+        self.set_layout(layout)
 
-    def _renew(self, arrangement: PaneLayout) -> None:
-        self.arrange(arrangement)
+    def _renew(self, layout: PaneLayout) -> None:
+        self.set_layout(layout)
         self._changed()
 
-    def _become(self, arrangement: PaneLayout) -> None:
-        if arrangement != self._arrangement:
-            marked = self._scene.marked
-            self.arrange(arrangement)
-            self._scene.marked = marked
+    def _become(self, layout: PaneLayout) -> None:
+        if layout != self._layout:
+            marked = self._scene.marked_separator
+            self.set_layout(layout)
+            self._scene.marked_separator = marked
             self._changed()
 
     def _heights(self) -> list[int]:
-        return self._arrangement.heights(self._total)
+        return self._layout.heights(self._total)
 
     @property
     def _total(self) -> int:

@@ -42,20 +42,20 @@ _MOST_DECIMALS = 14
 _LEAST_DECIMALS = 2
 
 
-def price_marks(view: ValueScale, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
+def price_marks(scale: ValueScale, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
     """Return an axis's marks, at least ``least_px`` apart, as told apart by ``decimals``; percents by two."""
-    if view.is_percent:
-        return _percent_marks(view, height_px, least_px)
-    if view.is_log:
-        values = round_log_values(view.low, view.high, height_px, least_px, 10.0**-decimals)
+    if scale.is_percent:
+        return _percent_marks(scale, height_px, least_px)
+    if scale.is_log:
+        values = round_log_values(scale.low, scale.high, height_px, least_px, 10.0**-decimals)
     else:
-        values = round_values(view.low, view.high, height_px, least_px, 10.0**-decimals)
+        values = round_values(scale.low, scale.high, height_px, least_px, 10.0**-decimals)
     return [ValueTick(value, format_price(value, decimals)) for value in values]
 
 
-def price_text(view: ValueScale, value: float, decimals: int) -> str:
+def price_text(scale: ValueScale, value: float, decimals: int) -> str:
     """Return a value as its axis says it."""
-    return format_percent(view.percent_of(value), 2) if view.is_percent else format_price(value, decimals)
+    return format_percent(scale.percent_of(value), 2) if scale.is_percent else format_price(value, decimals)
 
 
 def decimals_between(values: list[float]) -> int:
@@ -70,9 +70,9 @@ def decimals_for(span: float) -> int:
     return max(0, min(_MOST_DECIMALS, 4 - math.ceil(math.log10(span)))) if span > 0 else 2
 
 
-def decimals_of_values(view: ValueScale) -> int:
+def decimals_of_values(scale: ValueScale) -> int:
     """Return with how many decimals an indicator's values are written: the same ones however far one zooms in."""
-    return max(_LEAST_DECIMALS, decimals_for(max(abs(view.low), abs(view.high))))
+    return max(_LEAST_DECIMALS, decimals_for(max(abs(scale.low), abs(scale.high))))
 
 
 def format_percent(percent: float, decimals: int) -> str:
@@ -81,12 +81,12 @@ def format_percent(percent: float, decimals: int) -> str:
     return f"{sign}{text} %"
 
 
-def _percent_marks(view: ValueScale, height_px: float, least_px: float) -> list[ValueTick]:
-    low, high = view.percent_of(view.low), view.percent_of(view.high)
+def _percent_marks(scale: ValueScale, height_px: float, least_px: float) -> list[ValueTick]:
+    low, high = scale.percent_of(scale.low), scale.percent_of(scale.high)
     percents = round_values(low, high, height_px, least_px, 0.01)
     step = percents[1] - percents[0] if len(percents) > 1 else 1.0
     decimals = max(0, min(2, math.ceil(-math.log10(step) - 1e-9)))
-    return [ValueTick(view.base * (1 + each / 100), format_percent(each, decimals)) for each in percents]
+    return [ValueTick(scale.base * (1 + each / 100), format_percent(each, decimals)) for each in percents]
 
 
 def round_log_values(low: float, high: float, height_px: float, least_px: float, least: float) -> list[float]:

@@ -50,17 +50,17 @@ class ValueScale:
     high: float = 1.0
     auto: bool = True
     grounded: bool = False
-    scale: ScaleMode = ScaleMode.LINEAR
+    mode: ScaleMode = ScaleMode.LINEAR
     inverted: bool = False
     base: float = 0.0
 
     @property
     def is_log(self) -> bool:
-        return self.scale is ScaleMode.LOG and self.low > 0
+        return self.mode is ScaleMode.LOG and self.low > 0
 
     @property
     def is_percent(self) -> bool:
-        return self.scale is ScaleMode.PERCENT and self.base > 0
+        return self.mode is ScaleMode.PERCENT and self.base > 0
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -100,9 +100,9 @@ class ValueScale:
         if high - low < least:
             middle = (high + low) / 2
             # Half of a price at the most: a low end below zero would not fit a logarithmic axis.
-            reach = min(least / 2, middle / 2) if self.scale is ScaleMode.LOG and middle > 0 else least / 2
+            reach = min(least / 2, middle / 2) if self.mode is ScaleMode.LOG and middle > 0 else least / 2
             low, high = (low, low + least) if self.grounded else (middle - reach, middle + reach)
-        is_log = self.scale is ScaleMode.LOG and low > 0
+        is_log = self.mode is ScaleMode.LOG and low > 0
         bottom, top = (log10(low), log10(high)) if is_log else (low, high)
         under, over = self._margins(top - bottom, height_px, margins)
         self.low, self.high = _value(bottom - under, is_log=is_log), _value(top + over, is_log=is_log)

@@ -1,9 +1,10 @@
 """
-The time zones that a chart can read its times in.
+The time zones that a chart can label its times in. Pure.
 
-A `Zone` is named as it is remembered: ``"UTC"``, ``"local"`` (whatever zone this computer is in, so that a laptop that
-travels reads rightly), or a place of the tz database. Its rules come from the system, on Windows from the package
-tzdata. Candles stay where the exchange has them: a zone changes what times are called, never when candles open.
+A `Zone` has the name that is stored on disk: ``"UTC"``, ``"local"`` (the zone this computer is in, so that a laptop
+that travels shows the time of the place), or a name of the tz database. Rules come from the system's tz database, on
+Windows from the package tzdata; the caller hands in the rules of ``"local"``. A zone changes labels only: candles open
+when the exchange opens them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
-
-from PySide6.QtCore import QTimeZone
 
 from app.market.interval import SECOND_US, Interval
 
@@ -31,33 +30,33 @@ class Zone:
 
     @property
     def title(self) -> str:
-        """What the user reads: ``"UTC"``, ``"Local (Europe/Berlin)"``, ``"Asia/Kathmandu"``."""
+        """The name shown to the user: ``"UTC"``, ``"Local (Europe/Berlin)"``, ``"Asia/Kathmandu"``."""
         place = str(getattr(self.rules, "key", "") or self.rules).replace("_", " ")
         return f"Local ({place})" if self.name == LOCAL else self.name.replace("_", " ")
 
     def rules_for(self, interval: Interval) -> tzinfo:
-        """Return by what times of such candles are told: days and longer are the exchange's own, which are UTC's."""
+        """Return the rules for this interval's labels; days and longer use UTC, as the exchange's days do."""
         return UTC if interval.months or interval.seconds % _DAY_S == 0 else self.rules
 
 
 UTC_ZONE = Zone("UTC", UTC)
 
 
-def zone_named(name: object) -> Zone:
-    """Return the zone of that name; whatever names none is UTC."""
+def zone_named(name: object, local: tzinfo = UTC) -> Zone:
+    """Return the zone of that name, UTC for an unknown one. ``local``: this computer's rules, for ``"local"``."""
     if name == LOCAL:
-        return Zone(LOCAL, _local_rules())
-    rules = _rules(name) if isinstance(name, str) and name != "UTC" else None
+        return Zone(LOCAL, local)
+    rules = rules_named(name) if isinstance(name, str) and name != "UTC" else None
     return UTC_ZONE if rules is None or not isinstance(name, str) else Zone(name, rules)
 
 
 def zone_names() -> list[str]:
-    """Return every zone there is to choose, UTC and the local one first, then places by name."""
+    """Return the names of all zones to choose from: UTC, the local one, then places in alphabetical order."""
     return ["UTC", LOCAL, *_places()]
 
 
 def offset_text(rules: tzinfo, time_us: int) -> str:
-    """Return how far a zone is from UTC at a time: ``"UTC"``, ``"UTC+2"``, ``"UTC−3:30"``."""
+    """Return the offset from UTC at a time: ``"UTC"``, ``"UTC+2"``, ``"UTC−3:30"``."""
     offset = datetime.fromtimestamp(time_us // SECOND_US, rules).utcoffset()
     minutes = round(offset.total_seconds() / 60) if offset is not None else 0
     if not minutes:
@@ -66,13 +65,8 @@ def offset_text(rules: tzinfo, time_us: int) -> str:
     return f"UTC{'+' if minutes > 0 else '−'}{hours}" + (f":{rest:02}" if rest else "")
 
 
-def _local_rules() -> tzinfo:
-    name = bytes(QTimeZone.systemTimeZoneId().data()).decode("ascii", "replace")
-    # A system whose zone has no name, or none that is known here, still has an offset.
-    return _rules(name) or datetime.now().astimezone().tzinfo or UTC
-
-
-def _rules(name: str) -> tzinfo | None:
+def rules_named(name: str) -> tzinfo | None:
+    """Return the tz database's rules of that name, None for an unknown one."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -81,5 +75,5 @@ def _rules(name: str) -> tzinfo | None:
 
 @lru_cache(maxsize=1)
 def _places() -> tuple[str, ...]:
-    # Names such as EST5EDT, Etc/GMT+5 or US/Pacific are old ones for places that are there by their own.
+    # The other names (EST5EDT, Etc/GMT+5, US/Pacific) are legacy aliases of zones listed here anyway.
     return tuple(sorted(name for name in available_timezones() if name.partition("/")[0] in _AREAS))

@@ -22,7 +22,7 @@ from widgets.chart.indicators.study import COUNT, line_colour
 from widgets.chart.interaction.menus import fill_axis_menu
 from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import VOLUME
-from widgets.chart.painting.axes import automatic_rect, last_label_rect
+from widgets.chart.painting.axes import auto_button_rect, last_price_rect
 from widgets.chart.painting.device_pixels import contrast
 from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.scales.value_scale import ScaleMode
@@ -65,7 +65,7 @@ def shown(qtbot: QtBot, chart: ChartWidget) -> ChartWidget:
     chart.resize(1000, 900)
     chart.set_series(series, BTC)
     for key in KEYS:
-        chart.add_indicator(key)
+        chart.indicators.add(key)
     settle(qtbot, chart)
     return chart
 
@@ -83,7 +83,7 @@ def labels(chart: ChartWidget) -> list[AxisLabel]:
 def test_every_known_value_is_said_as_the_title_says_it(qtbot: QtBot, shown: ChartWidget) -> None:
     price = shown._scene.price
     said = {label.text for label in price.labels}
-    overlays = [entry for entry in shown._entries if entry.pane == "price"]
+    overlays = [entry for entry in shown.indicators.entries if entry.pane == "price"]
     assert said == {text for entry in overlays for text, _ in entry.runs[1:]}
     assert len(price.labels) == 6  # SMA, EMA, three of Bollinger's, VWAP
     for key, count in (("macd", 3), ("rsi", 1), ("atr", 1), ("cvd", 1), (VOLUME, 1)):
@@ -91,14 +91,14 @@ def test_every_known_value_is_said_as_the_title_says_it(qtbot: QtBot, shown: Cha
 
 
 def test_labels_lie_neither_on_one_another_nor_on_the_last_price(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.set_now(shown._series.interval.slot_open_us(FIRST_SLOT + 299) + 1)  # the countdown makes its label higher
+    shown.set_now(shown.series.interval.slot_open_us(FIRST_SLOT + 299) + 1)  # the countdown makes its label higher
     settle(qtbot, shown)
-    before = last_label_rect(shown._scene)
+    before = last_price_rect(shown._scene)
     rects = sorted([label.rect for label in labels(shown)] + [before], key=lambda rect: rect.top())
     assert all(one.bottom() <= other.top() for one, other in pairwise(rects))
-    shown.set_chart_style(ChartStyle(labels=False))
+    shown.appearance.set_chart_style(ChartStyle(axis_labels=False))
     settle(qtbot, shown)
-    assert last_label_rect(shown._scene) == before
+    assert last_price_rect(shown._scene) == before
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
@@ -107,9 +107,9 @@ def test_a_label_has_its_indicators_colour_and_legible_ink(qtbot: QtBot, chart: 
     series = series_of(drifting(60))
     series.set_begins(begins=True)
     chart.set_series(series, BTC)
-    study = chart.add_indicator("sma")
+    study = chart.indicators.add("sma")
     for number in range(COUNT):
-        chart.change_indicator(study.key, study.settings, {"sma": line_colour(palette, number).name()})
+        chart.indicators.change(study.key, study.settings, {"sma": line_colour(palette, number).name()})
         settle(qtbot, chart)
         (label,) = labels(chart)
         corner = label.rect.topLeft() + QPointF(2, 2)
@@ -120,38 +120,38 @@ def test_a_label_has_its_indicators_colour_and_legible_ink(qtbot: QtBot, chart: 
 def test_what_is_not_known_not_drawn_or_out_of_view_has_no_label(qtbot: QtBot, chart: ChartWidget) -> None:
     series = series_of(drifting(60))
     chart.set_series(series, BTC)
-    long = chart.add_indicator("sma", {"period": 100})
-    short = chart.add_indicator("sma", {"period": 5})
+    long = chart.indicators.add("sma", {"period": 100})
+    short = chart.indicators.add("sma", {"period": 5})
     settle(qtbot, chart)
     assert len(labels(chart)) == 1
     chart._panes.hide_study(short.key, hidden=True)
     settle(qtbot, chart)
     assert labels(chart) == []
     chart._panes.hide_study(short.key, hidden=False)
-    chart.remove_indicator(long.key)
-    chart.shift("price", 5.0)
-    chart._scene.price.view.show(500.0, 600.0)
+    chart.indicators.remove(long.key)
+    chart.navigator.shift("price", 5.0)
+    chart._scene.price.value_scale.show(500.0, 600.0)
     chart.series_changed()
     settle(qtbot, chart)
     assert labels(chart) == []
-    chart.reset("price")
+    chart.navigator.reset("price")
     settle(qtbot, chart)
     assert len(labels(chart)) == 1
 
 
 def test_an_average_of_the_volume_behind_the_prices_is_not_on_their_axis(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(drifting(60)), BTC)
-    chart.add_indicator("volume-average")
+    chart.indicators.add("volume-average")
     settle(qtbot, chart)
     assert len(chart._scene.pane(VOLUME).labels) == 1
-    chart.set_chart_style(ChartStyle(underlaid=True))
+    chart.appearance.set_chart_style(ChartStyle(underlaid=True))
     settle(qtbot, chart)
     assert labels(chart) == []
 
 
 def test_labels_are_switched_off_on_the_axes_menu_and_that_is_remembered(qtbot: QtBot, shown: ChartWidget) -> None:
     menu = QMenu()
-    fill_axis_menu(menu, shown._panes, shown._scene.price, shown.reset)
+    fill_axis_menu(menu, shown._panes, shown._scene.price, shown.navigator.reset)
     (switch,) = (action for action in menu.actions() if action.text() == "Indicators' values on the axes")
     assert switch.isChecked()
     switch.trigger()
@@ -159,13 +159,13 @@ def test_labels_are_switched_off_on_the_axes_menu_and_that_is_remembered(qtbot: 
     assert labels(shown) == []
     kept = shown.look_values()
     shown.restore_look({})
-    assert shown.chart_style.labels
+    assert shown.chart_style.axis_labels
     shown.restore_look(kept)
-    assert not shown.chart_style.labels
+    assert not shown.chart_style.axis_labels
 
 
 def test_labels_say_percents_where_the_axis_does(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.set_chart_style(ChartStyle(scale=ScaleMode.PERCENT))
+    shown.appearance.set_chart_style(ChartStyle(scale_mode=ScaleMode.PERCENT))
     settle(qtbot, shown)
     assert all(label.text.endswith(" %") for label in shown._scene.price.labels)
 
@@ -175,16 +175,16 @@ def test_the_axis_is_wide_enough_for_every_label(qtbot: QtBot, chart: ChartWidge
     series = series_of(candles)
     series.set_begins(begins=True)
     chart.set_series(series, BTC)
-    chart.add_indicator("cvd")
+    chart.indicators.add("cvd")
     settle(qtbot, chart)
     (label,) = labels(chart)
     assert chart._scene.styles.small.width(label.text) < label.rect.width() - 10
 
 
 def test_a_tick_repaints_labels_as_a_full_paint_would(qtbot: QtBot, shown: ChartWidget) -> None:
-    series: CandleSeries = shown._series
+    series: CandleSeries = shown.series
     for pane in shown._scene.panes:
-        shown.stretch(pane.key, 2.0)  # an automatic axis may move, and then all of it is painted
+        shown.navigator.stretch(pane.key, 2.0)  # an automatic axis may move, and then all of it is painted
     settle(qtbot, shown)
     regions: list[QRegion] = []
     canvas_of(shown).painted.connect(lambda region: regions.append(QRegion(region)))
@@ -212,23 +212,23 @@ def test_labels_leave_the_offer_to_fit_a_stretched_axis_free(qtbot: QtBot, shown
     scene, price = shown._scene, shown._scene.price
     value, span = scene.last.close, 30.0
     for low in (value - 0.1, value - span / 2, value - span + 0.1, value + 1.0, value - span - 1.0):
-        price.view.show(low, low + span)
+        price.value_scale.show(low, low + span)
         shown._repaint_all()
         settle(qtbot, shown)
-        button = automatic_rect(scene, price)
+        button = auto_button_rect(scene, price)
         assert price.rect.top() <= button.top() < button.bottom() <= price.rect.bottom()
         assert not any(label.rect.intersects(button) for label in price.labels)
-        assert not last_label_rect(scene).intersects(button)
+        assert not last_price_rect(scene).intersects(button)
 
 
 @pytest.mark.parametrize("zoom", [0.02, 1.0, 8.0])
 def test_numbers_are_said_alike_on_the_axis_and_in_the_title_at_every_zoom(
     qtbot: QtBot, shown: ChartWidget, zoom: float
 ) -> None:
-    shown.zoom(zoom)
+    shown.navigator.zoom(zoom)
     settle(qtbot, shown)
     for key in ("rsi", "macd", "atr"):
-        title = next(entry for entry in shown._entries if entry.key == key)
+        title = next(entry for entry in shown.indicators.entries if entry.key == key)
         assert {label.text for label in shown._scene.pane(key).labels} == {text for text, _ in title.runs[1:]}
         assert all(len(text.partition(".")[2]) == len(title.runs[1][0].partition(".")[2]) for text, _ in title.runs[1:])
     assert len(shown._scene.pane("rsi").labels[0].text.partition(".")[2]) == 2

@@ -27,17 +27,17 @@ def test_the_pages_example_is_drawn_listed_set_and_remembered(qtbot: QtBot, char
     try:
         series = series_of(zigzag(100))
         chart.set_series(series, BTC)
-        study = chart.add_indicator("momentum", {"period": 3})
+        study = chart.indicators.add("momentum", {"period": 3})
         settle(qtbot, chart)
         # Closes of 100 and 110 in turn, three candles apart.
         values = study.values.column("momentum")
         assert np.isnan(values[:3]).all()
         assert set(values[3:].tolist()) == {-10.0, 10.0}
-        assert chart.entry_texts() == ["Mom 3 10.00"]
+        assert chart.indicators.entry_texts() == ["Mom 3 10.00"]
         look = chart.look_values()
-        chart.remove_indicator(study.key)
+        chart.indicators.remove(study.key)
         chart.restore_look(look)
-        assert [one.label for one in chart.studies] == ["Mom 3"]
+        assert [one.label for one in chart.indicators.studies] == ["Mom 3"]
     finally:
         unregister("momentum")
     assert find("momentum") is None

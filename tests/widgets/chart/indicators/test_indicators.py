@@ -37,36 +37,36 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 def test_an_overlay_is_drawn_in_its_colour_over_prices_and_says_its_value(qtbot: QtBot, shown: ChartWidget) -> None:
     before = picture(shown)
-    study = shown.add_indicator("sma", {"period": 2})
+    study = shown.indicators.add("sma", {"period": 2})
     settle(qtbot, shown)
     # The closes go from 100 to 110 and back: their mean over two is 105 throughout.
-    assert shown.entry_texts() == ["SMA 2 105.00"]
+    assert shown.indicators.entry_texts() == ["SMA 2 105.00"]
     colour = study.name_colour(DARK).name()
     image = picture(shown)
     assert is_drawn_at(image, place(shown, FIRST_SLOT + 190.5, 105), colour)
-    shown.remove_indicator(study.key)
+    shown.indicators.remove(study.key)
     settle(qtbot, shown)
     assert picture(shown) == before
 
 
 def test_an_indicator_with_a_pane_comes_with_it_and_goes_with_it(qtbot: QtBot, shown: ChartWidget) -> None:
     told: list[object] = []
-    shown.look_changed.connect(lambda: told.append(shown.arrangement.keys))
-    shown.add_indicator("rsi")
-    shown.add_indicator("rsi", {"period": 5})
+    shown.look_changed.connect(lambda: told.append(shown.appearance.pane_layout.keys))
+    shown.indicators.add("rsi")
+    shown.indicators.add("rsi", {"period": 5})
     settle(qtbot, shown)
-    assert shown.arrangement.keys == ("price", "volume", "rsi", "rsi-2")
-    assert [text.split(" ")[:2] for text in shown.entry_texts()] == [["RSI", "14"], ["RSI", "5"]]
-    shown.set_arrangement(shown.arrangement.moved("rsi-2", -2))
+    assert shown.appearance.pane_layout.keys == ("price", "volume", "rsi", "rsi-2")
+    assert [text.split(" ")[:2] for text in shown.indicators.entry_texts()] == [["RSI", "14"], ["RSI", "5"]]
+    shown.appearance.set_pane_layout(shown.appearance.pane_layout.moved("rsi-2", -2))
     settle(qtbot, shown)
-    assert shown.arrangement.keys == ("price", "rsi-2", "volume", "rsi")
-    shown.remove_indicator("rsi")
-    assert [study.key for study in shown.studies] == ["rsi-2"]
+    assert shown.appearance.pane_layout.keys == ("price", "rsi-2", "volume", "rsi")
+    shown.indicators.remove("rsi")
+    assert [study.key for study in shown.indicators.studies] == ["rsi-2"]
     assert told[-1] == ("price", "rsi-2", "volume")
 
 
 def test_a_volume_average_follows_the_volume_behind_the_prices(qtbot: QtBot, shown: ChartWidget) -> None:
-    study = shown.add_indicator("volume-average", {"period": 2})
+    study = shown.indicators.add("volume-average", {"period": 2})
     settle(qtbot, shown)
     colour = study.name_colour(DARK)
 
@@ -77,13 +77,13 @@ def test_a_volume_average_follows_the_volume_behind_the_prices(qtbot: QtBot, sho
         return any(abs(one.hsvHue() - colour.hsvHue()) < 8 and one.hsvSaturation() > 80 for one in pixels)
 
     assert is_drawn()
-    assert shown.entry_texts() == ["Volume SMA 2 5.000"]
-    shown.set_chart_style(type(shown.chart_style)(underlaid=True))
+    assert shown.indicators.entry_texts() == ["Volume SMA 2 5.000"]
+    shown.appearance.set_chart_style(type(shown.chart_style)(underlaid=True))
     settle(qtbot, shown)
-    assert shown.arrangement.keys == ("price",)
+    assert shown.appearance.pane_layout.keys == ("price",)
     assert is_drawn()
-    shown.change_indicator(study.key, {"period": 150}, {})
-    shown.remove_indicator(study.key)
+    shown.indicators.change(study.key, {"period": 150}, {})
+    shown.indicators.remove(study.key)
     settle(qtbot, shown)
     assert not is_drawn()
 
@@ -94,7 +94,7 @@ def test_a_sessions_line_does_not_begin_where_the_one_before_ended(qtbot: QtBot,
     series = series_of([one._replace(quote_volume_e16=one.volume_e8 * one.close_e8) for one in candles])
     series.set_begins(begins=True)
     chart.set_series(series, BTC)
-    study = chart.add_indicator("vwap")
+    study = chart.indicators.add("vwap")
     settle(qtbot, chart)
     image, colour = picture(chart), study.name_colour(DARK).name()
     assert is_drawn_at(image, place(chart, midnight - 1, 100), colour)
@@ -103,45 +103,45 @@ def test_a_sessions_line_does_not_begin_where_the_one_before_ended(qtbot: QtBot,
 
 
 def test_values_are_read_at_the_crosshair(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.add_indicator("sma", {"period": 2, "source": "high"})
+    shown.indicators.add("sma", {"period": 2, "source": "high"})
     settle(qtbot, shown)
-    series = shown._series
+    series = shown.series
     assert series is not None
     series.upsert(candle(FIRST_SLOT + 200, 100.0, 120.0))
     shown.series_changed()
     settle(qtbot, shown)
-    assert shown.entry_texts() == ["SMA 2 high 117.00"]
-    shown.point_at(place(shown, FIRST_SLOT + 190, 105))
+    assert shown.indicators.entry_texts() == ["SMA 2 high 117.00"]
+    shown.reading_tools.point_at(place(shown, FIRST_SLOT + 190, 105))
     settle(qtbot, shown)
-    assert shown.entry_texts() == ["SMA 2 high 112.00"]
+    assert shown.indicators.entry_texts() == ["SMA 2 high 112.00"]
 
 
 def test_what_is_not_known_yet_is_neither_drawn_nor_said(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(200)), BTC)
-    study = chart.add_indicator("ema")
-    chart.add_indicator("sma", {"period": 250})
+    study = chart.indicators.add("ema")
+    chart.indicators.add("sma", {"period": 250})
     settle(qtbot, chart)
-    assert chart.entry_texts() == ["EMA 20 —", "SMA 250 —"]
+    assert chart.indicators.entry_texts() == ["EMA 20 —", "SMA 250 —"]
     entry_colour = study.name_colour(DARK).name()
     drawn = count_of(picture(chart), entry_colour)
-    series = chart._series
+    series = chart.series
     assert series is not None
     series.set_begins(begins=True)
     chart.series_changed()
     settle(qtbot, chart)
-    assert chart.entry_texts()[0] != "EMA 20 —"
+    assert chart.indicators.entry_texts()[0] != "EMA 20 —"
     assert count_of(picture(chart), entry_colour) > drawn + 100
 
 
 def test_the_chart_says_how_far_back_its_indicators_need_candles(qtbot: QtBot, shown: ChartWidget) -> None:
     assert shown.first_needed_slot(FIRST_SLOT) == FIRST_SLOT
-    shown.add_indicator("sma", {"period": 300})
+    shown.indicators.add("sma", {"period": 300})
     assert shown.first_needed_slot(FIRST_SLOT) <= FIRST_SLOT - 299
-    shown.add_indicator("vwap", {"session": "month"})
+    shown.indicators.add("vwap", {"session": "month"})
     assert FIRST_SLOT - 31 * 1440 <= shown.first_needed_slot(FIRST_SLOT) < FIRST_SLOT - 1440
     wanted: list[object] = []
     shown.look_changed.connect(lambda: wanted.append(shown.first_needed_slot(FIRST_SLOT)))
-    shown.add_indicator("ema")
+    shown.indicators.add("ema")
     assert wanted  # whoever loads learns of it
 
 
@@ -156,10 +156,10 @@ def test_a_session_too_long_for_its_candles_says_which_are_long_enough(
     if session == "week":
         end = chosen.slot(Interval.parse("1w").next_open_us(MINUTE.slot_open_us(FIRST_SLOT))) - 1
     chart.set_series(series_of(zigzag(200, end - 199, chosen), chosen), BTC)
-    chart.add_indicator("vwap", {"session": session})
-    chart.add_indicator("cvd")
+    chart.indicators.add("vwap", {"session": session})
+    chart.indicators.add("cvd")
     settle(qtbot, chart)
-    said, day = chart.entry_texts()
+    said, day = chart.indicators.entry_texts()
     assert said == f"VWAP {session} needs candles of {needed} or longer this far into the {session}"
     assert day == "CVD —"  # whose beginning can be loaded
     assert chart.first_needed_slot(end) == chosen.slot(Interval.parse("1d").open_time_us(chosen.slot_open_us(end)))
@@ -169,31 +169,31 @@ def test_a_session_that_is_young_enough_is_drawn_however_short_its_candles(qtbot
     second = Interval.parse("1s")
     monday = second.slot(Interval.parse("1w").next_open_us(MINUTE.slot_open_us(FIRST_SLOT)))
     chart.set_series(series_of(zigzag(200, monday, second), second), BTC)
-    chart.add_indicator("vwap", {"session": "week"})
+    chart.indicators.add("vwap", {"session": "week"})
     settle(qtbot, chart)
-    assert chart.entry_texts() == ["VWAP week 100.00"]
+    assert chart.indicators.entry_texts() == ["VWAP week 100.00"]
     assert chart.first_needed_slot(monday + 150) == monday
 
 
 def test_what_entries_say_takes_another_theme_at_once(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.add_indicator("rsi")
+    shown.indicators.add("rsi")
     settle(qtbot, shown)
     shown.set_palette(LIGHT)
-    colours = {colour.name() for entry in shown._entries for _, colour in entry.runs}
+    colours = {colour.name() for entry in shown.indicators.entries for _, colour in entry.runs}
     assert LIGHT.text in colours
     assert DARK.text not in colours
 
 
 def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidget) -> None:
     for key in KEYS:
-        shown.add_indicator(key)
-    shown.add_indicator("ema", {"period": 50, "source": "hl2"})
-    shown.change_indicator("macd", {"fast": 5, "slow": 35, "signal": 5, "source": "close"}, {"signal": "#abcdef"})
-    shown.set_arrangement(shown.arrangement.moved("rsi", -1).dragged(0, -60, 400))
+        shown.indicators.add(key)
+    shown.indicators.add("ema", {"period": 50, "source": "hl2"})
+    shown.indicators.change("macd", {"fast": 5, "slow": 35, "signal": 5, "source": "close"}, {"signal": "#abcdef"})
+    shown.appearance.set_pane_layout(shown.appearance.pane_layout.moved("rsi", -1).dragged(0, -60, 400))
     settle(qtbot, shown)
     values, before = shown.look_values(), picture(shown)
-    for study in shown.studies:
-        shown.remove_indicator(study.key)
+    for study in shown.indicators.studies:
+        shown.indicators.remove(study.key)
     shown.restore_look(values)
     settle(qtbot, shown)
     assert shown.look_values() == values
@@ -223,28 +223,28 @@ def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidge
 def test_what_was_remembered_wrongly_is_as_usual(qtbot: QtBot, shown: ChartWidget, stored: object) -> None:
     shown.restore_look({"indicators": stored})
     settle(qtbot, shown)
-    assert [(study.label, study.colours) for study in shown.studies] in ([], [("EMA 20", {})])
+    assert [(study.label, study.colours) for study in shown.indicators.studies] in ([], [("EMA 20", {})])
 
 
 def test_wrong_settings_are_refused_in_one_sentence(shown: ChartWidget) -> None:
     with pytest.raises(UsageError, match="period cannot be 1; give a number from 2 to 1000"):
-        shown.add_indicator("sma", {"period": 1})
+        shown.indicators.add("sma", {"period": 1})
     with pytest.raises(UsageError, match="choose one of day, week, month"):
-        shown.add_indicator("vwap", {"session": "year"})
+        shown.indicators.add("vwap", {"session": "year"})
     with pytest.raises(UsageError, match="has no parameter “moon”"):
-        shown.add_indicator("ema", {"moon": 1})
+        shown.indicators.add("ema", {"moon": 1})
     with pytest.raises(UsageError, match="there is no indicator “moon”"):
-        shown.add_indicator("moon")
-    assert shown.studies == []
+        shown.indicators.add("moon")
+    assert shown.indicators.studies == []
 
 
 def test_a_tick_repaints_only_the_last_bars(qtbot: QtBot, shown: ChartWidget) -> None:
     for key in ("ema", "bollinger", "rsi"):
-        shown.add_indicator(key)
-    shown.stretch("rsi", 3.0)  # an automatic axis may move, and then all of it is painted
-    shown.stretch("price", 3.0)
+        shown.indicators.add(key)
+    shown.navigator.stretch("rsi", 3.0)  # an automatic axis may move, and then all of it is painted
+    shown.navigator.stretch("price", 3.0)
     settle(qtbot, shown)
-    series = shown._series
+    series = shown.series
     assert series is not None
     regions: list[QRegion] = []
     canvas_of(shown).painted.connect(lambda region: regions.append(QRegion(region)))
@@ -280,10 +280,10 @@ def test_painting_never_fails(
     )
     series.set_begins(begins=bool(count % 2))
     for key in KEYS:
-        chart.add_indicator(key)
+        chart.indicators.add(key)
     chart.set_series(series, BTC)
     chart.resize(*size)
-    chart.zoom(zoom)
+    chart.navigator.zoom(zoom)
     picture(chart, scale)
 
 
@@ -295,27 +295,29 @@ def test_an_indicator_that_gives_nothing_but_gaps_is_drawn(qtbot: QtBot, shown: 
 
     register(Indicator("gaps", "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps"),), place=Placement.PRICE))
     try:
-        shown.add_indicator("gaps")
+        shown.indicators.add("gaps")
         settle(qtbot, shown)
-        assert len(shown.studies) == 1
+        assert len(shown.indicators.studies) == 1
     finally:
         unregister("gaps")
 
 
 def test_hidden_and_empty_panes_have_titles_that_can_be_clicked_at_any_width(qtbot: QtBot, shown: ChartWidget) -> None:
     for key in KEYS:
-        shown.add_indicator(key)
+        shown.indicators.add(key)
     shown.resize(200, 300)
     settle(qtbot, shown)
     inside = shown._canvas.viewport().rect()
-    assert all(inside.intersects(entry.rect.toAlignedRect()) for entry in shown._entries if not entry.rect.isEmpty())
+    assert all(
+        inside.intersects(entry.rect.toAlignedRect()) for entry in shown.indicators.entries if not entry.rect.isEmpty()
+    )
 
 
 @pytest.mark.parametrize("zoom", [1.0, 0.05])
 def test_what_is_painted_in_part_looks_as_painted_whole(qtbot: QtBot, shown: ChartWidget, zoom: float) -> None:
     for key in KEYS:
-        shown.add_indicator(key)
-    shown.zoom(zoom)
+        shown.indicators.add(key)
+    shown.navigator.zoom(zoom)
     settle(qtbot, shown)
     whole, scene = picture(shown), shown._scene
     part = QPixmap(shown.size())

@@ -53,7 +53,7 @@ def test_the_list_adds_sets_and_removes_by_keys_alone(qtbot: QtBot, shown: Chart
     type_keys(picker.edit, "bollinger")
     assert rows(picker) == ["Bollinger bands"]
     QTest.keyClick(picker.edit, Qt.Key.Key_Return)
-    assert [study.key for study in shown.studies] == ["bollinger"]
+    assert [study.key for study in shown.indicators.studies] == ["bollinger"]
     assert rows(picker) == ["BB 20 2", "Bollinger bands"]
     QTest.keyClick(picker.edit, Qt.Key.Key_Return)  # on the one just added: its settings
     panel = settings_of(shown)
@@ -67,12 +67,12 @@ def test_the_list_adds_sets_and_removes_by_keys_alone(qtbot: QtBot, shown: Chart
     source = panel.fields["source"]
     assert isinstance(source, QComboBox)
     source.setCurrentText("hlc3")
-    assert shown.studies[0].label == "BB 7 2 hlc3"
+    assert shown.indicators.studies[0].label == "BB 7 2 hlc3"
     QTest.keyClick(panel, Qt.Key.Key_Escape)
     picker = open_list(qtbot, shown)
     QTest.keyClick(picker.edit, Qt.Key.Key_Up)
     QTest.keyClick(picker.edit, Qt.Key.Key_Delete)
-    assert shown.studies == []
+    assert shown.indicators.studies == []
 
 
 def test_the_list_finds_by_any_word_and_says_where_nothing_matches(qtbot: QtBot, shown: ChartWidget) -> None:
@@ -84,14 +84,14 @@ def test_the_list_finds_by_any_word_and_says_where_nothing_matches(qtbot: QtBot,
     assert rows(picker) == []
     assert "No indicator" in picker.hint.text()
     QTest.keyClick(picker.edit, Qt.Key.Key_Return)
-    assert shown.studies == []
+    assert shown.indicators.studies == []
 
 
 def test_a_full_chart_says_so_in_the_list(qtbot: QtBot, shown: ChartWidget) -> None:
     for _ in range(10):
-        shown.add_indicator("rsi")
+        shown.indicators.add("rsi")
     with pytest.raises(UsageError, match="remove one first"):
-        shown.add_indicator("rsi")
+        shown.indicators.add("rsi")
     picker = open_list(qtbot, shown)
     type_keys(picker.edit, "macd")
     QTest.keyClick(picker.edit, Qt.Key.Key_Return)
@@ -99,7 +99,7 @@ def test_a_full_chart_says_so_in_the_list(qtbot: QtBot, shown: ChartWidget) -> N
 
 
 def test_the_buttons_beside_an_entry_hide_set_and_remove(qtbot: QtBot, shown: ChartWidget) -> None:
-    study = shown.add_indicator("ema")
+    study = shown.indicators.add("ema")
     settle(qtbot, shown)
     viewport, buttons = canvas_of(shown).viewport(), shown.findChild(EntryButtons)
     drawn = count_of(picture(shown), study.name_colour(DARK).name())
@@ -110,7 +110,7 @@ def test_the_buttons_beside_an_entry_hide_set_and_remove(qtbot: QtBot, shown: Ch
     assert buttons.remove.accessibleName() == "Remove EMA 20"
     buttons.eye.click()
     settle(qtbot, shown)
-    assert shown.entry_texts() == ["EMA 20 hidden"]
+    assert shown.indicators.entry_texts() == ["EMA 20 hidden"]
     assert count_of(picture(shown), study.name_colour(DARK).name()) < drawn / 3
     buttons.eye.click()
     settle(qtbot, shown)
@@ -122,12 +122,12 @@ def test_the_buttons_beside_an_entry_hide_set_and_remove(qtbot: QtBot, shown: Ch
     QTest.mouseMove(viewport, QPoint(31, 40))
     buttons.remove.click()
     settle(qtbot, shown)
-    assert shown.studies == []
+    assert shown.indicators.studies == []
     assert not buttons.isVisible()
 
 
 def test_the_menu_of_a_pane_offers_its_indicators(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.add_indicator("ema")
+    shown.indicators.add("ema")
     settle(qtbot, shown)
     viewport, where = canvas_of(shown).viewport(), QPoint(200, 150)
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, where, viewport.mapToGlobal(where))
@@ -139,11 +139,11 @@ def test_the_menu_of_a_pane_offers_its_indicators(qtbot: QtBot, shown: ChartWidg
     assert isinstance(ema, QMenu)
     next(action for action in ema.actions() if action.text() == "Remove").trigger()
     menu.close()
-    assert shown.studies == []
+    assert shown.indicators.studies == []
 
 
 def test_closing_its_pane_by_keys_removes_an_indicator(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.add_indicator("atr")
+    shown.indicators.add("atr")
     for _ in range(3):
         QTest.keyClick(shown.focusProxy(), Qt.Key.Key_F6)
     QTest.keyClick(shown.focusProxy(), Qt.Key.Key_Return)
@@ -151,15 +151,15 @@ def test_closing_its_pane_by_keys_removes_an_indicator(qtbot: QtBot, shown: Char
     QTest.keyClick(settings_of(shown), Qt.Key.Key_Escape)
     QTest.keyClick(shown.focusProxy(), Qt.Key.Key_Delete)
     settle(qtbot, shown)
-    assert shown.studies == []
-    assert shown.arrangement.keys == ("price", "volume")
+    assert shown.indicators.studies == []
+    assert shown.appearance.pane_layout.keys == ("price", "volume")
 
 
 def test_colours_are_the_users_or_else_the_themes(qtbot: QtBot, shown: ChartWidget) -> None:
-    first, second = shown.add_indicator("ema"), shown.add_indicator("sma")
+    first, second = shown.indicators.add("ema"), shown.indicators.add("sma")
     assert first.name_colour(DARK) != second.name_colour(DARK)
     assert first.name_colour(DARK) != first.name_colour(LIGHT)
-    shown.open_study_settings(first.key)
+    shown.indicators.open_settings(first.key)
     panel = settings_of(shown)
     panel.swatches["ema"].colour_chosen.emit("#123456")
     settle(qtbot, shown)
@@ -169,13 +169,13 @@ def test_colours_are_the_users_or_else_the_themes(qtbot: QtBot, shown: ChartWidg
     panel.usual.click()
     assert first.colours == {}
     panel.remove.click()
-    assert [study.key for study in shown.studies] == ["sma"]
+    assert [study.key for study in shown.indicators.studies] == ["sma"]
 
 
 def test_settings_of_a_low_pane_open_within_the_window_and_close_by_enter(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.add_indicator("atr")
+    shown.indicators.add("atr")
     settle(qtbot, shown)
-    shown.open_study_settings("atr")
+    shown.indicators.open_settings("atr")
     panel = settings_of(shown)
     assert shown.window().rect().contains(panel.geometry())
     QTest.keyClick(panel.fields["period"], Qt.Key.Key_Return)
@@ -184,8 +184,8 @@ def test_settings_of_a_low_pane_open_within_the_window_and_close_by_enter(qtbot:
 
 
 def test_a_colour_is_asked_for_while_the_chart_goes_on(qtbot: QtBot, shown: ChartWidget) -> None:
-    study = shown.add_indicator("ema")
-    shown.open_study_settings(study.key)
+    study = shown.indicators.add("ema")
+    shown.indicators.open_settings(study.key)
     panel = settings_of(shown)
     panel.swatches["ema"].click()
     dialog = shown.window().findChild(QColorDialog)

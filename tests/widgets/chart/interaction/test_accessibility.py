@@ -37,7 +37,7 @@ def test_the_candle_under_the_crosshair_can_be_read_aloud(qtbot: QtBot, chart: C
     canvas = canvas_of(chart)
     assert canvas.accessibleName() == "Chart"
     assert canvas.accessibleDescription().startswith("BTC/USDT · 1m O 100.00")
-    chart.point_at(place(chart, FIRST_SLOT + 40, 105))
+    chart.reading_tools.point_at(place(chart, FIRST_SLOT + 40, 105))
     settle(qtbot, chart)
     assert canvas.accessibleDescription().startswith("27 Oct 2022 08:40: BTC/USDT · 1m O 110.00")
     assert canvas.accessibleDescription().endswith("Taker buys 40 % ✓ complete")  # which this legend has no room for

@@ -73,7 +73,7 @@ def entry_of(chart: ChartWidget) -> DateEntry:
 
 
 def test_the_entry_reads_dates_in_the_charts_zone_and_asks_to_go_there(qtbot: QtBot, chart: ChartWidget) -> None:
-    chart.set_time_style(TimeStyle(zone=zone_named("Europe/Berlin")))
+    chart.appearance.set_time_style(TimeStyle(zone=zone_named("Europe/Berlin")))
     entry = entry_of(chart)
     QTest.keyClicks(entry.edit, "2024-07-01")
     assert entry.message.text() == "Monday, 1 Jul 2024, 00:00 Europe/Berlin · Enter to go there"

@@ -39,7 +39,7 @@ def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
     """Five thousand candles on the chart, the latest well out of view."""
     made = series_of(zigzag(5000))
     chart.set_series(made, BTC)
-    chart.pan(10_000)
+    chart.navigator.pan(10_000)
     settle(qtbot, chart)
     return made
 

@@ -61,7 +61,7 @@ def price_range(chart: ChartWidget) -> tuple[float, float]:
 def test_the_wheel_zooms_at_the_pointer(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries, x: float, notches: int
 ) -> None:
-    chart.pan(1500)
+    chart.navigator.pan(1500)
     settle(qtbot, chart)
     under, span = slot_at(chart, x), chart.visible_range_us()
     turn_wheel(chart, x, angle=QPoint(0, 120 * notches))
@@ -94,7 +94,7 @@ def test_dragging_the_price_axis_stretches_until_a_double_click_fits_again(
     settle(qtbot, chart)
     low, high = price_range(chart)
     assert high - low > 1.3 * (fitted[1] - fitted[0])
-    chart.pan(700)
+    chart.navigator.pan(700)
     settle(qtbot, chart)
     assert price_range(chart) == (low, high)
     QTest.mouseDClick(canvas_of(chart).viewport(), LEFT_BUTTON, NO_KEYS, axis)
@@ -104,8 +104,8 @@ def test_dragging_the_price_axis_stretches_until_a_double_click_fits_again(
 
 def test_a_double_click_fits_width_and_prices(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     usual, fitted = chart.visible_range_us(), price_range(chart)
-    chart.zoom(0.4)
-    chart.stretch("price", 3)
+    chart.navigator.zoom(0.4)
+    chart.navigator.stretch("price", 3)
     settle(qtbot, chart)
     QTest.mouseDClick(canvas_of(chart).viewport(), LEFT_BUTTON, NO_KEYS, QPoint(200, 200))
     settle(qtbot, chart)
@@ -139,7 +139,7 @@ def test_keys_move_and_home_and_end_go_to_the_ends(qtbot: QtBot, chart: ChartWid
 def test_however_far_one_drags_some_candles_stay(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     first_us, last_us = MINUTE.slot_open_us(FIRST_SLOT), MINUTE.slot_open_us(FIRST_SLOT + 999)
     for far in (10**7, -(10**7)):
-        chart.pan(far)
+        chart.navigator.pan(far)
         settle(qtbot, chart)
         left_us, right_us = chart.visible_range_us()
         assert right_us > first_us
@@ -159,7 +159,7 @@ def test_looking_back_stays_put_until_asked_to_follow_again(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     with qtbot.waitSignal(chart.following_changed) as changed:
-        chart.pan(2000)
+        chart.navigator.pan(2000)
     assert changed.args == [False]
     settle(qtbot, chart)
     before, seen = chart.visible_range_us(), picture(chart)
@@ -181,7 +181,7 @@ def test_looking_back_stays_put_until_asked_to_follow_again(
 def test_older_candles_arrive_without_moving_what_is_seen(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
-    chart.pan(3000)
+    chart.navigator.pan(3000)
     settle(qtbot, chart)
     seen, visible = picture(chart), chart.visible_range_us()
     series.prepend(zigzag(5000, FIRST_SLOT - 5000))
@@ -194,11 +194,11 @@ def test_older_candles_arrive_without_moving_what_is_seen(
 def test_older_history_is_asked_for_once_until_it_came(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     asked: list[int] = []
     chart.older_history_requested.connect(asked.append)
-    chart.pan(2000)
+    chart.navigator.pan(2000)
     settle(qtbot, chart)
     assert asked == []
     for _ in range(12):
-        chart.pan(400)
+        chart.navigator.pan(400)
         settle(qtbot, chart)
     assert asked == [MINUTE.slot_open_us(FIRST_SLOT)]
     series.prepend(zigzag(20, FIRST_SLOT - 20))
@@ -212,7 +212,7 @@ def test_older_history_is_asked_for_once_until_it_came(qtbot: QtBot, chart: Char
 def test_the_time_under_the_centre_stays_over_a_switch(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries, name: str, through_nothing: bool
 ) -> None:
-    chart.pan(2500)
+    chart.navigator.pan(2500)
     settle(qtbot, chart)
     centre_us, interval = chart.center_time_us(), Interval.parse(name)
     if through_nothing:
@@ -242,7 +242,7 @@ def test_a_switch_while_following_still_follows(qtbot: QtBot, chart: ChartWidget
 
 
 def test_a_resize_keeps_the_right_edge(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
-    chart.pan(2000)
+    chart.navigator.pan(2000)
     settle(qtbot, chart)
     right_us = chart.visible_range_us()[1]
     chart.resize(1100, 300)
@@ -295,7 +295,7 @@ def test_the_recorded_candles_are_in_the_legend_to_the_digit(
     chart.set_series(series, BTC, keep_time_us=MINUTE.slot_open_us(slot) + MINUTE_US // 2, follow=False)
     settle(qtbot, chart)
     middle = canvas_of(chart).box_of("price").sceneBoundingRect().center()
-    chart.point_at(middle)
+    chart.reading_tools.point_at(middle)
     settle(qtbot, chart)
     bar = series.bar(series.index_at_slot(slot))
     assert chart.legend_text.startswith(
@@ -318,8 +318,8 @@ def test_loading_is_said_only_where_it_takes_a_moment(qtbot: QtBot, chart: Chart
 def test_zoomed_out_over_all_bars_a_tick_and_older_bars_still_show(qtbot: QtBot, chart: ChartWidget) -> None:
     series = series_of(zigzag(20_000))
     chart.set_series(series, BTC)
-    chart.zoom(1e-9)
-    chart.follow_latest()
+    chart.navigator.zoom(1e-9)
+    chart.navigator.follow_latest()
     settle(qtbot, chart)
     assert chart.visible_range_us()[0] < MINUTE.slot_open_us(FIRST_SLOT)
     series.upsert(candle(FIRST_SLOT + 19_999, 100, 150))
@@ -332,7 +332,7 @@ def test_zoomed_out_over_all_bars_a_tick_and_older_bars_still_show(qtbot: QtBot,
     chart.set_series(series_of([*zigzag(20_029, FIRST_SLOT - 30), candle(FIRST_SLOT + 19_999, 100, 150)]), BTC)
     settle(qtbot, chart)
     assert price_range(chart) == (low, high)
-    chart.follow_latest()
+    chart.navigator.follow_latest()
     settle(qtbot, chart)
     assert picture(chart) == ticked
 

@@ -80,14 +80,14 @@ def test_a_measure_is_painted_and_what_is_painted_in_part_is_what_a_whole_paint_
 ) -> None:
     drag_with_shift(qtbot, chart, at(chart, 930, 100), at(chart, 980, 112))
     drag_with_shift(qtbot, chart, at(chart, 940, 110), at(chart, 960, 101))
-    chart.point_at(None)
+    chart.reading_tools.point_at(None)
     settle(qtbot, chart)
     shown = chart.screen().grabWindow(chart.winId()).toImage()
     fresh = chart.grab().toImage().convertToFormat(shown.format())
     assert shown == fresh
     assert len(measure_rects(chart._scene, chart._scene.measure)) == 2
     colours = count_of(fresh.convertToFormat(QImage.Format.Format_RGB32), DARK.falling)
-    chart.clear_measure()
+    chart.reading_tools.clear_measure()
     settle(qtbot, chart)
     assert count_of(chart.grab().toImage().convertToFormat(QImage.Format.Format_RGB32), DARK.falling) < colours
 
@@ -100,7 +100,7 @@ def test_a_measure_by_keys_follows_the_crosshair_until_it_is_kept(
         qtbot.keyClick(canvas, key, modifiers)
         settle(qtbot, chart)
     qtbot.keyClick(canvas, Qt.Key.Key_M, ALT)
-    chart.point_at(QPointF(100, 100))
+    chart.reading_tools.point_at(QPointF(100, 100))
     settle(qtbot, chart)
     assert chart._scene.measure.lines[1] == "−5 bars · 5 min"
 
@@ -121,7 +121,7 @@ def test_a_measure_goes_with_its_series_and_survives_every_scale(
 ) -> None:
     drag_with_shift(qtbot, chart, at(chart, 990, 110), at(chart, 999, 100))
     for scale in ScaleMode:
-        chart.set_chart_style(ChartStyle(scale=scale, inverted=True))
+        chart.appearance.set_chart_style(ChartStyle(scale_mode=scale, inverted=True))
         settle(qtbot, chart)
         assert chart._scene.measure.lines[1] == "9 bars · 9 min"
     hour = Interval.parse("1h")
@@ -150,27 +150,27 @@ def test_the_magnet_takes_the_crosshair_to_a_price_that_is_near(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     near, far = place(chart, FIRST_SLOT + 990, 109.6), place(chart, FIRST_SLOT + 990, 105)
-    chart.point_at(near)
+    chart.reading_tools.point_at(near)
     settle(qtbot, chart)
     assert chart._scene.crosshair.y == near.y()
     with qtbot.waitSignal(chart.look_changed):
         qtbot.keyClick(canvas_of(chart), Qt.Key.Key_S, ALT)
     settle(qtbot, chart)
     assert chart._scene.crosshair.value_text == "110.00"
-    chart.point_at(far)
+    chart.reading_tools.point_at(far)
     settle(qtbot, chart)
     assert chart._scene.crosshair.y == far.y()
     again = ChartWidget()
     again.restore_look(chart.look_values())
-    assert again._scene.magnet
+    assert again._scene.price_snap
     again.deleteLater()
 
 
 def test_the_candle_under_the_crosshair_is_copied_as_a_table(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
-    chart.set_time_style(TimeStyle(zone_named("Asia/Kathmandu")))
-    chart.point_at(place(chart, FIRST_SLOT + 990, 105))
+    chart.appearance.set_time_style(TimeStyle(zone_named("Asia/Kathmandu")))
+    chart.reading_tools.point_at(place(chart, FIRST_SLOT + 990, 105))
     settle(qtbot, chart)
     qtbot.keyClick(canvas_of(chart), Qt.Key.Key_C, CONTROL)
     (row,) = csv.DictReader(copied().splitlines(), delimiter="\t")
@@ -184,7 +184,7 @@ def test_the_menu_copies_the_value_the_time_and_the_candle_at_its_place(
 ) -> None:
     where = place(chart, FIRST_SLOT + 990, 105)
     menu = QMenu(chart)
-    chart._fill_reading_menu(menu, where)
+    chart.reading_tools.fill_menu(menu, where, chart.pictures)
     copy = next(action for action in menu.actions() if action.text() == "Copy").menu()
     found = {action.text().split()[0].split("\t")[0]: action for action in copy.actions()}
     found["Price"].trigger()
@@ -202,7 +202,7 @@ def test_the_picture_is_saved_without_the_crosshair(
 ) -> None:
     settle(qtbot, chart)
     without = canvas_of(chart).grab().toImage()
-    chart.point_at(QPointF(300, 200))
+    chart.reading_tools.point_at(QPointF(300, 200))
     settle(qtbot, chart)
     suggested = []
 
@@ -222,7 +222,7 @@ def test_the_picture_is_saved_without_the_crosshair(
 def test_the_crosshair_goes_from_candle_to_candle_and_the_view_follows(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
-    chart.zoom(5)  # twenty candles in view
+    chart.navigator.zoom(5)  # twenty candles in view
     settle(qtbot, chart)
     for _ in range(35):
         qtbot.keyClick(canvas_of(chart), Qt.Key.Key_Comma)

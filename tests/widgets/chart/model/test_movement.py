@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QWheelEvent
 
-from widgets.chart.interaction.gestures import WheelTurn, read_wheel
+from widgets.chart.interaction.gestures import ScrollGesture, read_wheel
 from widgets.chart.interaction.rubber_band import band_of
 from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.model.view_history import ViewHistory, ViewState
@@ -23,8 +23,8 @@ def thrown(speed_px_s: float) -> KineticScroll:
     """A chart let go at that speed, at 0 s."""
     glide = KineticScroll()
     for frame in range(-10, 1):
-        glide.dragged(speed_px_s * FRAME_S, frame * FRAME_S)
-    glide.let_go(0.0)
+        glide.add_step(speed_px_s * FRAME_S, frame * FRAME_S)
+    glide.release(0.0)
     return glide
 
 
@@ -55,8 +55,8 @@ def test_what_is_put_down_slowly_or_held_still_before_the_end_stays_there() -> N
     assert not thrown(60.0).is_moving
     glide = KineticScroll()
     for frame in range(10):
-        glide.dragged(40.0, frame * FRAME_S)
-    glide.let_go(9 * FRAME_S + 0.2)
+        glide.add_step(40.0, frame * FRAME_S)
+    glide.release(9 * FRAME_S + 0.2)
     assert not glide.is_moving
     moving = thrown(2000.0)
     assert moving.is_moving
@@ -71,9 +71,9 @@ def state(at: int) -> ViewState:
 def test_movements_without_a_pause_are_one_and_a_jump_is_one_by_itself() -> None:
     views = ViewHistory()
     for step in range(5):
-        views.moves(lambda step=step: state(step), step * 0.1)
-    views.moves(lambda: state(5), 0.5, jump=True)
-    views.moves(lambda: state(6), 0.6)
+        views.note_move(lambda step=step: state(step), step * 0.1)
+    views.note_move(lambda: state(5), 0.5, jump=True)
+    views.note_move(lambda: state(6), 0.6)
     assert [views.back(state(7)), views.back(state(6)), views.back(state(5))] == [state(6), state(5), state(0)]
     assert views.back(state(0)) is None
     assert [views.forward(state(0)), views.forward(state(5)), views.forward(state(6))] == [state(5), state(6), state(7)]
@@ -82,9 +82,9 @@ def test_movements_without_a_pause_are_one_and_a_jump_is_one_by_itself() -> None
 
 def test_a_movement_after_going_back_ends_what_was_ahead() -> None:
     views = ViewHistory()
-    views.moves(lambda: state(0), 0.0, jump=True)
+    views.note_move(lambda: state(0), 0.0, jump=True)
     assert views.back(state(1)) == state(0)
-    views.moves(lambda: state(0), 5.0)
+    views.note_move(lambda: state(0), 5.0)
     assert views.forward(state(2)) is None
     assert views.back(state(2)) == state(0)
 
@@ -92,7 +92,7 @@ def test_a_movement_after_going_back_ends_what_was_ahead() -> None:
 def test_only_so_many_views_are_kept() -> None:
     views = ViewHistory()
     for at in range(1000):
-        views.moves(lambda at=at: state(at), at, jump=True)
+        views.note_move(lambda at=at: state(at), at, jump=True)
     now, count = state(1000), 0
     while (found := views.back(now)) is not None:
         now, count = found, count + 1
@@ -123,11 +123,11 @@ NO_PHASE = Qt.ScrollPhase.NoScrollPhase
 def test_the_wheel_zooms_and_fingers_sideways_pan(
     pixels: tuple[int, int], angle: tuple[int, int], keys: Qt.KeyboardModifier, expected: tuple[float, float]
 ) -> None:
-    assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), WheelTurn()) == expected
+    assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), ScrollGesture()) == expected
 
 
 def test_two_fingers_go_on_doing_what_they_began_until_they_are_lifted() -> None:
-    turn, phase = WheelTurn(), Qt.ScrollPhase
+    turn, phase = ScrollGesture(), Qt.ScrollPhase
     moves = [
         (phase.ScrollBegin, (0, 0)),
         (phase.ScrollUpdate, (9, 2)),

@@ -61,7 +61,7 @@ def test_wicks_are_a_pixel_wide_and_centred_on_even_bodies(
     qtbot: QtBot, chart: ChartWidget, scale: float, zoom: float
 ) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.zoom(zoom)
+    chart.navigator.zoom(zoom)
     settle(qtbot, chart)
     image = picture(chart, scale)
     widths = set()
@@ -81,7 +81,7 @@ def test_wicks_are_a_pixel_wide_and_centred_on_even_bodies(
 def test_a_candle_that_closes_where_it_opened_is_a_line_as_thick_as_a_wick(
     qtbot: QtBot, chart: ChartWidget, scale: float, inverted: bool
 ) -> None:
-    chart.set_chart_style(ChartStyle(inverted=inverted))
+    chart.appearance.set_chart_style(ChartStyle(inverted=inverted))
     flat = [candle(FIRST_SLOT + at, 100 + at % 3, 100 + at % 3) for at in range(30)]
     chart.set_series(series_of([*flat, candle(FIRST_SLOT + 30, 104, 104)]), BTC)  # no last price's line where we look
     settle(qtbot, chart)
@@ -98,11 +98,11 @@ def test_a_candle_that_closes_where_it_opened_is_a_line_as_thick_as_a_wick(
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 def test_the_crosshair_stands_on_the_wick(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.zoom(1.31)
+    chart.navigator.zoom(1.31)
     settle(qtbot, chart)
     colour = mixed(DARK.background, DARK.text, 0.45).rgb()
     for slot in range(FIRST_SLOT + 25, FIRST_SLOT + 35):
-        chart.point_at(place(chart, slot, 99) + QPointF(1, 0))
+        chart.reading_tools.point_at(place(chart, slot, 99) + QPointF(1, 0))
         settle(qtbot, chart)
         image = picture(chart, scale)
         body = run_of(image, int(place(chart, slot, 103).x() * scale), int(place(chart, slot, 103).y() * scale))
@@ -128,7 +128,7 @@ def test_incomplete_candles_are_faded_under_a_band_that_says_how_many_are_missin
     settle(qtbot, chart)
     assert count_of(picture(chart), DARK.warning) > before
     point = place(chart, holed, 105)
-    chart.point_at(point)
+    chart.reading_tools.point_at(point)
     settle(qtbot, chart)
     assert chart.legend_text.endswith("incomplete, 204 trades missing")
 
@@ -149,7 +149,7 @@ def test_a_tick_repaints_a_small_region_that_leaves_what_a_full_paint_would(
     qtbot: QtBot, chart: ChartWidget, kind: PriceStyle, underlaid: bool
 ) -> None:
     series = series_of(zigzag(200))
-    chart.set_chart_style(
+    chart.appearance.set_chart_style(
         ChartStyle(kind, ScaleMode.LOG if underlaid else ScaleMode.LINEAR, inverted=underlaid, underlaid=underlaid)
     )
     chart.set_series(series, BTC)
@@ -337,18 +337,18 @@ def test_painting_never_fails(
     with capture_exceptions() as failures:
         chart = ChartWidget()
         chart.resize(*size)
-        chart.set_chart_style(style)
+        chart.appearance.set_chart_style(style)
         chart.set_series(series, Symbol("X", "X", "Y", tick_size_e8=1))
         chart.show()
         chart.set_gaps([GapBand(each.open_time_us, each.open_time_us, 3) for each in candles[:2]])
         chart.set_now(interval.slot_open_us(first + 30))
         for act in (
-            lambda: chart.zoom(2**zoom, size[0] / 3),
-            lambda: chart.pan(pan),
-            lambda: chart.stretch("price", 40),
+            lambda: chart.navigator.zoom(2**zoom, size[0] / 3),
+            lambda: chart.navigator.pan(pan),
+            lambda: chart.navigator.stretch("price", 40),
         ):
             act()
-            chart.point_at(QPointF(size[0] / 2, size[1] / 3))
+            chart.reading_tools.point_at(QPointF(size[0] / 2, size[1] / 3))
             picture(chart, scale)
             chart.resize(size[1], size[0])
         chart.close()
@@ -360,10 +360,10 @@ def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, 
     chart.set_series(series_of(zigzag(40)), BTC)
     level = pg.InfiniteLine(pos=105.0, angle=0, pen=pg.mkPen("#ff00ff", width=3))
     canvas_of(chart).box_of("price").addItem(level, ignoreBounds=True)
-    chart.pan(40)
+    chart.navigator.pan(40)
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"
-    chart.stretch("price", 2)
+    chart.navigator.stretch("price", 2)
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 20, 105)) == "#ff00ff"
 
@@ -371,14 +371,14 @@ def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_the_canvas_paints_what_the_scene_would(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
     chart.set_series(series_of(zigzag(60)), BTC)
-    chart.add_indicator("ema")
+    chart.indicators.add("ema")
     chart.set_gaps([GapBand(MINUTE.slot_open_us(FIRST_SLOT + 30), MINUTE.slot_open_us(FIRST_SLOT + 31), 7)])
-    chart.point_at(place(chart, FIRST_SLOT + 40, 105))
+    chart.reading_tools.point_at(place(chart, FIRST_SLOT + 40, 105))
     settle(qtbot, chart)
     alone = picture(chart, scale)
     unseen = pg.InfiniteLine(pos=105.0, angle=0, pen=pg.mkPen(None))
     canvas_of(chart).box_of("price").addItem(unseen, ignoreBounds=True)
-    chart.pan(40)
-    chart.pan(-40)
+    chart.navigator.pan(40)
+    chart.navigator.pan(-40)
     settle(qtbot, chart)
     assert picture(chart, scale) == alone

@@ -31,7 +31,7 @@ from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.theme.palettes import DARK
 
-PARTS = ("look", "extent", "paint_behind", "paint")
+PARTS = ("update", "extent", "paint_behind", "paint")
 
 
 class Breaking:
@@ -42,8 +42,8 @@ class Breaking:
     def __init__(self, part: str) -> None:
         self.part, self.breaks, self.calls = part, True, 0
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._call("look")
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._call("update")
 
     def extent(self) -> tuple[float, float] | None:
         self._call("extent")
@@ -137,16 +137,16 @@ def test_an_indicator_whose_function_raises_says_no_value_and_leaves_the_candles
     try:
         series = series_of(zigzag(50))
         chart.set_series(series, BTC)
-        chart.add_indicator("odd")
+        chart.indicators.add("odd")
         settle(qtbot, chart)
-        assert chart.entry_texts() == ["Odd —"]
+        assert chart.indicators.entry_texts() == ["Odd —"]
         assert chart.trouble == "The chart cannot draw Odd: the log says why."
         assert count_of(picture(chart), DARK.rising) > 100
         fails[0] = False
         series.upsert(candle(FIRST_SLOT + 50, 100.0, 103.0))
         chart.series_changed()
         settle(qtbot, chart)
-        assert chart.entry_texts() == ["Odd 105.00"]
+        assert chart.indicators.entry_texts() == ["Odd 105.00"]
         assert chart.trouble == ""
     finally:
         unregister("odd")
@@ -160,7 +160,7 @@ def test_an_item_that_raises_takes_no_other_along(
         raise RuntimeError("as an item may")
 
     chart.set_series(series_of(zigzag(50)), BTC)
-    chart.add_indicator("sma")
+    chart.indicators.add("sma")
     settle(qtbot, chart)
     item = canvas_of(chart)._items[number]
     inner = {0: "_paint_pane", 1: "_paint_title", 2: "_marks", 3: "_paint_line", 4: "_entries"}[number]
@@ -198,9 +198,9 @@ def test_whatever_an_indicators_function_returns_leaves_the_candles(
     register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Placement.PRICE))
     try:
         chart.set_series(series_of(zigzag(50)), BTC)
-        chart.add_indicator("odd")
+        chart.indicators.add("odd")
         settle(qtbot, chart)
-        assert chart.entry_texts() == ["Odd —"]
+        assert chart.indicators.entry_texts() == ["Odd —"]
         assert count_of(picture(chart), DARK.rising) > 100
         assert chart.trouble == "The chart cannot draw Odd: the log says why."
     finally:

@@ -62,7 +62,7 @@ def paints(series: CandleSeries, size: tuple[int, int], ratio: float, *acts: Cal
         chart.resize(*size)
         chart.set_series(series, BTC)
         chart.show()
-        chart.point_at(QPointF(size[0] / 3, size[1] / 3))
+        chart.reading_tools.point_at(QPointF(size[0] / 3, size[1] / 3))
         paint(chart, ratio)
         for act in acts:
             act(chart)
@@ -81,23 +81,28 @@ def test_a_million_bars(qapp: object, style: ChartStyle, zoom: float, pan: float
         a_million(),
         (700, 400),
         ratio,
-        lambda chart: chart.set_chart_style(style),
-        lambda chart: chart.zoom(2.0**zoom, 300),
-        lambda chart: chart.pan(pan),
-        lambda chart: chart.stretch("price", 1e-3),
+        lambda chart: chart.appearance.set_chart_style(style),
+        lambda chart: chart.navigator.zoom(2.0**zoom, 300),
+        lambda chart: chart.navigator.pan(pan),
+        lambda chart: chart.navigator.stretch("price", 1e-3),
     )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4320), (7680, 1), (7680, 4320)], ids=str)
 def test_windows_of_a_pixel_and_of_8k(qapp: object, size: tuple[int, int]) -> None:
-    paints(a_million(), size, 1.0, lambda chart: chart.set_chart_style(ChartStyle(PriceStyle.AREA, ScaleMode.LOG)))
-    paints(series_of(zigzag(1)), size, 1.0, lambda chart: chart.fit())
+    paints(
+        a_million(),
+        size,
+        1.0,
+        lambda chart: chart.appearance.set_chart_style(ChartStyle(PriceStyle.AREA, ScaleMode.LOG)),
+    )
+    paints(series_of(zigzag(1)), size, 1.0, lambda chart: chart.navigator.fit())
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_a_screen_of_8k_at_every_ratio_with_indicators(qapp: object, ratio: float) -> None:
     size = round(7680 / ratio), round(4320 / ratio)
-    paints(prices_about(1.0, 0.3, 30_000), size, ratio, add_all, lambda chart: chart.zoom(2.0**-4))
+    paints(prices_about(1.0, 0.3, 30_000), size, ratio, add_all, lambda chart: chart.navigator.zoom(2.0**-4))
 
 
 def prices_about(price: float, spread: float, count: int) -> CandleSeries:
@@ -124,7 +129,7 @@ def prices_about(price: float, spread: float, count: int) -> CandleSeries:
 def add_all(chart: ChartWidget) -> None:
     """Add every indicator."""
     for indicator in indicators():
-        chart.add_indicator(indicator.key)
+        chart.indicators.add(indicator.key)
 
 
 def gaps(bars: Bars) -> Values:
@@ -170,22 +175,27 @@ def test_any_prices_under_indicators_that_know_little(
         prices_about(price, spread, count),
         size,
         ratio,
-        lambda chart: chart.set_chart_style(style),
+        lambda chart: chart.appearance.set_chart_style(style),
         add_all,
-        lambda chart: chart.zoom(2.0**zoom),
-        lambda chart: chart.stretch("price", 1e-6),
-        lambda chart: chart.stretch("price", 1e12),
+        lambda chart: chart.navigator.zoom(2.0**zoom),
+        lambda chart: chart.navigator.stretch("price", 1e-6),
+        lambda chart: chart.navigator.stretch("price", 1e12),
     )
 
 
 def test_a_million_bars_with_every_indicator(qapp: object, gaps_known: None) -> None:
-    paints(prices_about(61_000.0, 0.01, 1_000_000), (900, 700), 1.25, add_all, lambda chart: chart.zoom(2.0**-20))
+    paints(
+        prices_about(61_000.0, 0.01, 1_000_000), (900, 700), 1.25, add_all, lambda chart: chart.navigator.zoom(2.0**-20)
+    )
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_series_of_hardly_any_bars(qapp: object, count: int, ratio: float) -> None:
-    kinds = [lambda chart, kind=kind: chart.set_chart_style(ChartStyle(kind, ScaleMode.PERCENT)) for kind in PriceStyle]
+    kinds = [
+        lambda chart, kind=kind: chart.appearance.set_chart_style(ChartStyle(kind, ScaleMode.PERCENT))
+        for kind in PriceStyle
+    ]
     paints(series_of(zigzag(count)), (300, 200), ratio, *kinds)
 
 
@@ -197,8 +207,8 @@ class Figures:
     def __init__(self, values: list[float], extents: bool) -> None:
         self._given, self._tells, self._bars = np.array(values), extents, NO_BARS
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._bars = window.bars
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._bars = visible.bars
 
     def extent(self) -> tuple[float, float] | None:
         return (float(self._given.min()), float(self._given.max())) if self._tells else None
@@ -237,7 +247,7 @@ def test_figures_of_any_values(
         series_of(zigzag(700)),
         (400, 300),
         ratio,
-        lambda chart: chart.set_chart_style(ChartStyle(scale=scale, inverted=inverted)),
+        lambda chart: chart.appearance.set_chart_style(ChartStyle(scale_mode=scale, inverted=inverted)),
         lambda chart: chart._scene.price.layers.append(Figures(values, tells)),
-        lambda chart: chart.zoom(2.0**zoom),
+        lambda chart: chart.navigator.zoom(2.0**zoom),
     )

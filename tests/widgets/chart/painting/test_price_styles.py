@@ -34,8 +34,8 @@ GROUND = (DARK.background, DARK.grid)
 
 def draw(qtbot: QtBot, chart: ChartWidget, style: ChartStyle, zoom: float = 3.0) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.set_chart_style(style)
-    chart.zoom(zoom)
+    chart.appearance.set_chart_style(style)
+    chart.navigator.zoom(zoom)
     settle(qtbot, chart)
 
 
@@ -64,7 +64,7 @@ def test_a_rising_hollow_candle_has_an_inside(qtbot: QtBot, chart: ChartWidget, 
 
 def test_a_hollow_candle_takes_its_colour_from_the_close_before(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT, 100, 140), candle(FIRST_SLOT + 1, 110, 120)]), BTC)
-    chart.set_chart_style(ChartStyle(PriceStyle.HOLLOW))
+    chart.appearance.set_chart_style(ChartStyle(PriceStyle.HOLLOW))
     settle(qtbot, chart)
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 1, 121)) == DARK.falling
 
@@ -81,7 +81,7 @@ def test_bars_open_to_the_left_and_close_to_the_right(qtbot: QtBot, chart: Chart
 
 def test_heikin_ashi_runs_where_candles_alternate(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(40)]), BTC)
-    chart.set_chart_style(ChartStyle(PriceStyle.HEIKIN_ASHI))
+    chart.appearance.set_chart_style(ChartStyle(PriceStyle.HEIKIN_ASHI))
     settle(qtbot, chart)
     image = picture(chart)
     # After a long rise it opens near the closes of before, and its body overlaps the one before.
@@ -111,7 +111,7 @@ def test_volume_is_split_into_what_takers_bought_and_sold(qtbot: QtBot, chart: C
 
 def test_volume_behind_prices_stands_in_their_lowest_sixth_clear_of_candles(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle(underlaid=True))
-    assert chart.arrangement.keys == ("price",)
+    assert chart.appearance.pane_layout.keys == ("price",)
     pane = canvas_of(chart).box_of("price").sceneBoundingRect()
     image, faint = picture(chart), mixed(DARK.background, DARK.rising, 0.5).name()
     x = place(chart, RISING, 100).x()
@@ -130,9 +130,9 @@ def test_what_is_chosen_in_the_menu_is_drawn_told_and_remembered(qtbot: QtBot, c
     seen, values = picture(chart), chart.look_values()
     choose(qtbot, chart, "Volume in a pane of its own")
     assert not chart.chart_style.underlaid
-    assert chart.arrangement.keys == ("price", "volume")
+    assert chart.appearance.pane_layout.keys == ("price", "volume")
     choose(qtbot, chart, "No volume")
-    assert chart.arrangement.keys == ("price",)
+    assert chart.appearance.pane_layout.keys == ("price",)
     chart.restore_look(values)
     settle(qtbot, chart)
     assert picture(chart) == seen
@@ -145,4 +145,4 @@ def test_a_style_that_makes_no_sense_is_the_usual_one(values: object) -> None:
 
 def test_a_look_that_makes_no_sense_is_the_usual_one(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.restore_look({"style": 3, "panes": "many"})
-    assert (chart.chart_style, chart.arrangement) == (ChartStyle(), PaneLayout())
+    assert (chart.chart_style, chart.appearance.pane_layout) == (ChartStyle(), PaneLayout())

@@ -58,7 +58,7 @@ def press(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, modifiers: Qt.KeyboardM
 
 def test_the_line_between_panes_is_dragged_and_stays_where_it_is_put(qtbot: QtBot, shown: ChartWidget) -> None:
     told: list[PaneLayout] = []
-    shown.look_changed.connect(lambda: told.append(shown.arrangement))
+    shown.look_changed.connect(lambda: told.append(shown.appearance.pane_layout))
     edge, viewport = top_of(shown, "volume"), canvas_of(shown).viewport()
     QTest.mouseMove(viewport, QPoint(300, edge + 1))
     assert canvas_of(shown).cursor().shape() is Qt.CursorShape.SplitVCursor
@@ -68,7 +68,7 @@ def test_the_line_between_panes_is_dragged_and_stays_where_it_is_put(qtbot: QtBo
     QTest.mouseRelease(viewport, LEFT_BUTTON, NONE, QPoint(310, edge - 100))
     settle(qtbot, shown)
     assert top_of(shown, "volume") == edge - 100
-    assert told[-1] == shown.arrangement
+    assert told[-1] == shown.appearance.pane_layout
     shown.resize(800, 900)
     settle(qtbot, shown)
     assert top_of(shown, "volume") == pytest.approx((edge - 100) * 872 / 472, abs=2)
@@ -81,11 +81,11 @@ def test_the_chosen_pane_grows_moves_and_closes_by_keys(qtbot: QtBot, shown: Cha
     press(qtbot, shown, Qt.Key.Key_Up, CONTROL)
     assert top_of(shown, "volume") == edge - 24
     press(qtbot, shown, Qt.Key.Key_Up, CONTROL | SHIFT)
-    assert shown.arrangement.keys == ("volume", "price")
+    assert shown.appearance.pane_layout.keys == ("volume", "price")
     press(qtbot, shown, Qt.Key.Key_Delete)
-    assert shown.arrangement.keys == ("price",)
+    assert shown.appearance.pane_layout.keys == ("price",)
     press(qtbot, shown, Qt.Key.Key_Delete)
-    assert shown.arrangement.keys == ("price",)
+    assert shown.appearance.pane_layout.keys == ("price",)
 
 
 def test_a_chosen_pane_is_marked_until_escape(qtbot: QtBot, shown: ChartWidget) -> None:
@@ -108,21 +108,21 @@ def test_a_closed_pane_comes_back_by_the_menu(qtbot: QtBot, shown: ChartWidget) 
 
     price_alone = picture(shown)
     choose("Close Volume", top_of(shown, "volume") + 30)
-    assert shown.arrangement.keys == ("price",)
+    assert shown.appearance.pane_layout.keys == ("price",)
     assert "Volume" not in shown.legend_text
     choose("Show Volume", 200)
-    assert shown.arrangement.keys == ("price", "volume")
+    assert shown.appearance.pane_layout.keys == ("price", "volume")
     assert picture(shown) == price_alone
 
 
 def test_an_arrangement_is_restored_without_what_is_unknown(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.set_arrangement(
+    shown.appearance.set_pane_layout(
         PaneLayout.from_values(
             [{"pane": "volume", "share": 0.5}, {"pane": "moon", "share": 0.2}, {"pane": "price", "share": 0.5}]
         )
     )
     settle(qtbot, shown)
-    assert shown.arrangement.keys == ("volume", "price")
+    assert shown.appearance.pane_layout.keys == ("volume", "price")
     assert top_of(shown, "price") == 472 / 2
 
 
@@ -149,8 +149,8 @@ class Painted:
     def __init__(self, paint: Callable[[PaneBrush, object], None]) -> None:
         self._paint, self._bars = paint, NO_BARS
 
-    def look(self, series: CandleSeries, window: VisibleBars, height_px: float) -> None:
-        self._bars = window.bars
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._bars = visible.bars
 
     def extent(self) -> tuple[float, float] | None:
         return None
@@ -167,7 +167,7 @@ PINK = QColor("#ff00ff")
 
 def with_layer(qtbot: QtBot, chart: ChartWidget, paint: Callable[[PaneBrush, object], None]) -> None:
     chart._scene.price.layers[:] = [Painted(paint)]
-    chart.fit()
+    chart.navigator.fit()
     settle(qtbot, chart)
 
 
@@ -208,7 +208,7 @@ def test_dots_and_columns_stand_at_their_values(qtbot: QtBot, shown: ChartWidget
 def test_a_line_over_many_bars_a_pixel_reaches_from_the_lowest_to_the_highest(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(20_000)), BTC)
     chart._scene.price.layers[:] = [Painted(lambda brush, bars: brush.line_through(PINK, bars))]
-    chart.zoom(1e-9)
+    chart.navigator.zoom(1e-9)
     settle(qtbot, chart)
     image = picture(chart)
     for price in (99, 105, 111):

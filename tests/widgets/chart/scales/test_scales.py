@@ -32,13 +32,13 @@ from tests.widgets.chart.charts import (
 )
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle
-from widgets.chart.painting.axes import automatic_rect
+from widgets.chart.painting.axes import auto_button_rect
 from widgets.chart.scales.value_marks import format_percent, price_marks, price_text
 from widgets.chart.scales.value_scale import Margins, ScaleMode, ValueScale
 from widgets.theme.palettes import DARK
 
 views = st.builds(
-    lambda low, factor, scale, inverted: ValueScale(low, low * factor, scale=scale, inverted=inverted, base=low),
+    lambda low, factor, scale, inverted: ValueScale(low, low * factor, mode=scale, inverted=inverted, base=low),
     st.floats(1e-8, 1e8),
     st.floats(1.0001, 1e6),
     st.sampled_from(ScaleMode),
@@ -75,14 +75,14 @@ def test_stretching_and_dragging_keep_the_ends_in_order(view: ValueScale, factor
 
 
 def test_a_logarithmic_axis_gives_a_doubling_the_same_height_everywhere() -> None:
-    view = ValueScale(10.0, 10_000.0, scale=ScaleMode.LOG)
+    view = ValueScale(10.0, 10_000.0, mode=ScaleMode.LOG)
     heights = [view.share_of(low) - view.share_of(2 * low) for low in (10.0, 100.0, 5000.0)]
     assert heights == pytest.approx([heights[0]] * 3)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 10.0), (-5.0, 5.0), (0.0, 0.0), (-3.0, -2.0)])
 def test_values_that_have_no_logarithm_are_spread_linearly(low: float, high: float) -> None:
-    view, linear = ValueScale(scale=ScaleMode.LOG), ValueScale()
+    view, linear = ValueScale(mode=ScaleMode.LOG), ValueScale()
     for each in (view, linear):
         each.fit(low, high, 400, Margins(0, 0))
     assert not view.is_log
@@ -92,7 +92,7 @@ def test_values_that_have_no_logarithm_are_spread_linearly(low: float, high: flo
 
 
 def test_equal_prices_below_the_smallest_step_still_fit_a_logarithmic_axis() -> None:
-    view = ValueScale(scale=ScaleMode.LOG)
+    view = ValueScale(mode=ScaleMode.LOG)
     view.fit(1e-8, 1e-8, 400, Margins(56, 24), 1e-7)
     assert view.is_log
     assert view.low < 1e-8 < view.high
@@ -109,10 +109,10 @@ def test_marks_are_apart_in_view_and_all_differ(view: ValueScale, height: float,
 
 
 def test_logarithmic_marks_are_round_and_stay_where_they_are() -> None:
-    view = ValueScale(0.9, 1200.0, scale=ScaleMode.LOG)
+    view = ValueScale(0.9, 1200.0, mode=ScaleMode.LOG)
     texts = [mark.text for mark in price_marks(view, 600, 56, 0)]
     assert texts == ["1", "2", "5", "10", "20", "50", "100", "200", "500", "1,000"]
-    view = ValueScale(60_000.0, 65_000.0, scale=ScaleMode.LOG)
+    view = ValueScale(60_000.0, 65_000.0, mode=ScaleMode.LOG)
     before = [mark.text for mark in price_marks(view, 600, 56, 2)]
     assert before == [f"{price:,}.00" for price in range(60_000, 65_001, 1000)]
     view.shift(0.2)
@@ -121,7 +121,7 @@ def test_logarithmic_marks_are_round_and_stay_where_they_are() -> None:
 
 
 def test_percents_count_from_their_base() -> None:
-    view = ValueScale(89.9, 110.1, scale=ScaleMode.PERCENT, base=100.0)
+    view = ValueScale(89.9, 110.1, mode=ScaleMode.PERCENT, base=100.0)
     assert [mark.text for mark in price_marks(view, 300, 56, 2)] == ["−10 %", "−5 %", "0 %", "+5 %", "+10 %"]
     assert price_text(view, 101.234, 2) == "+1.23 %"
     view.base = 0.0
@@ -131,13 +131,13 @@ def test_percents_count_from_their_base() -> None:
 
 def test_the_first_bar_in_view_is_zero_percent(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(300)]), BTC)
-    chart.set_chart_style(ChartStyle(scale=ScaleMode.PERCENT))
+    chart.appearance.set_chart_style(ChartStyle(scale_mode=ScaleMode.PERCENT))
     for by in (0, 500, 333):
-        chart.pan(by)
+        chart.navigator.pan(by)
         settle(qtbot, chart)
-        first = chart._scene.price.view.base - 101 + FIRST_SLOT
-        assert 0 <= first - chart._scene.time.left <= 1
-    assert chart._scene.last_text == format_percent((400 / chart._scene.price.view.base - 1) * 100, 2)
+        first = chart._scene.price.value_scale.base - 101 + FIRST_SLOT
+        assert 0 <= first - chart._scene.time_scale.left <= 1
+    assert chart._scene.last_text == format_percent((400 / chart._scene.price.value_scale.base - 1) * 100, 2)
 
 
 def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -> None:
@@ -148,11 +148,11 @@ def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -
         return chart._scene.price.y_of(price)
 
     upright = [y_of(price) for price in (98, 112)]
-    chart.set_chart_style(ChartStyle(inverted=True))
+    chart.appearance.set_chart_style(ChartStyle(inverted=True))
     settle(qtbot, chart)
     assert y_of(112) > y_of(98)
     assert upright[0] > upright[1]
-    image, x = picture(chart), chart._scene.time.x_of(FIRST_SLOT + 31)
+    image, x = picture(chart), chart._scene.time_scale.x_of(FIRST_SLOT + 31)
     for price in (99, 103, 111):
         assert colour_at(image, QPointF(x, y_of(price))) == DARK.rising
     assert colour_at(image, QPointF(x, y_of(113.5))) in (DARK.background, DARK.grid)
@@ -163,8 +163,8 @@ def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -
 @pytest.mark.parametrize(
     ("key", "style"),
     [
-        (Qt.Key.Key_L, ChartStyle(scale=ScaleMode.LOG)),
-        (Qt.Key.Key_P, ChartStyle(scale=ScaleMode.PERCENT)),
+        (Qt.Key.Key_L, ChartStyle(scale_mode=ScaleMode.LOG)),
+        (Qt.Key.Key_P, ChartStyle(scale_mode=ScaleMode.PERCENT)),
         (Qt.Key.Key_I, ChartStyle(inverted=True)),
     ],
 )
@@ -222,19 +222,19 @@ def axis_menu(chart: ChartWidget) -> dict[str, QAction]:
 def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: QtBot, chart: ChartWidget) -> None:
     hour = Interval.parse("1h")
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.add_indicator("atr")
-    chart._scene.price.view.show(90.0, 140.0)
+    chart.indicators.add("atr")
+    chart._scene.price.value_scale.show(90.0, 140.0)
     for key in ("volume", "atr"):
-        chart.stretch(key, 2.0)
+        chart.navigator.stretch(key, 2.0)
     chart.set_series(series_of(zigzag(40)), BTC)  # loaded anew, as after another database was chosen
     settle(qtbot, chart)
-    assert [pane.view.auto for pane in chart._scene.panes] == [False, False, False]
+    assert [pane.value_scale.auto for pane in chart._scene.panes] == [False, False, False]
     chart.set_series(None, BTC)
     chart.set_series(series_of(zigzag(40, FIRST_SLOT // 60, hour), hour), replace(BTC, tick_size_e8=1000))
     settle(qtbot, chart)
-    prices = chart._scene.price.view
+    prices = chart._scene.price.value_scale
     assert (prices.low, prices.high) == (90.0, 140.0)
-    assert [pane.view.auto for pane in chart._scene.panes] == [False, True, True]
+    assert [pane.value_scale.auto for pane in chart._scene.panes] == [False, True, True]
     chart.set_series(None, ETH)
     chart.set_series(series_of(zigzag(40)), ETH)
     settle(qtbot, chart)
@@ -244,31 +244,31 @@ def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: 
 
 def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
-    chart.stretch("price", 5.0)
+    chart.navigator.stretch("price", 5.0)
     kept = chart.look_values()
     other = ChartWidget()
     qtbot.addWidget(other)
     other.restore_look(kept)
     other.set_series(series_of(zigzag(40)), BTC)
-    assert other._scene.price.view.auto
+    assert other._scene.price.value_scale.auto
 
 
 def test_a_stretched_axis_says_so_and_fits_again_by_a_click_there(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     settle(qtbot, chart)
     scene, viewport = chart._scene, canvas_of(chart).viewport()
-    assert automatic_rect(scene, scene.price).isEmpty()
+    assert auto_button_rect(scene, scene.price).isEmpty()
     fitted = picture(chart)
-    chart.stretch("price", 2.0)
+    chart.navigator.stretch("price", 2.0)
     settle(qtbot, chart)
-    button = automatic_rect(scene, scene.price)
+    button = auto_button_rect(scene, scene.price)
     assert colour_at(picture(chart), button.topLeft() + QPointF(2, 2)) == scene.colours.label.name()
     QTest.mouseMove(viewport, button.center().toPoint())
     assert canvas_of(chart).cursor().shape() is Qt.CursorShape.PointingHandCursor
     QTest.mouseClick(viewport, LEFT_BUTTON, Qt.KeyboardModifier.NoModifier, button.center().toPoint())
     settle(qtbot, chart)
-    assert scene.price.view.auto
+    assert scene.price.value_scale.auto
     QTest.mouseMove(viewport, QPoint(300, 200))
-    chart.point_at(None)
+    chart.reading_tools.point_at(None)
     settle(qtbot, chart)
     assert picture(chart) == fitted

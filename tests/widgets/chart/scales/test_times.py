@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
@@ -193,7 +192,13 @@ def test_marks_stay_as_one_pans() -> None:
         assert seen == {tick for tick in everything if at <= tick.slot <= at + span}
 
 
-def test_zones_have_names_to_be_remembered_by(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_zone_has_the_rules_it_is_given_and_its_own_name() -> None:
+    local = zone_named("local", BERLIN.rules)
+    assert (local.name, local.title, local.rules) == ("local", "Local (Europe/Berlin)", BERLIN.rules)
+    assert TimeStyle.from_values({"zone": "local"}, BERLIN.rules).zone.rules is BERLIN.rules
+
+
+def test_a_zone_is_stored_by_its_name() -> None:
     assert zone_names()[:2] == ["UTC", "local"]
     assert {"Europe/Berlin", "Asia/Kathmandu", "America/New_York"} <= set(zone_names())
     for style in (TimeStyle(), TimeStyle(BERLIN, shaded=True), TimeStyle(zone_named("local"))):
@@ -222,13 +227,13 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     QTest.keyClicks(picker.edit, "new york")
     with qtbot.waitSignal(chart.look_changed):
         QTest.keyClick(picker.edit, Qt.Key.Key_Return)
-    assert (picker.isVisible(), button.text(), chart.time_style.zone) == (False, "UTC−4", NEW_YORK)
-    chart.point_at(place(chart, first + 250, 105))
+    assert (picker.isVisible(), button.text(), chart.appearance.time_style.zone) == (False, "UTC−4", NEW_YORK)
+    chart.reading_tools.point_at(place(chart, first + 250, 105))
     settle(qtbot, chart)
     assert chart._scene.crosshair.time_text == "08 Aug 2024 22:10"
     again = ChartWidget()
     again.restore_look(chart.look_values())
-    assert again.time_style == chart.time_style
+    assert again.appearance.time_style == chart.appearance.time_style
     again.deleteLater()
 
 
@@ -243,7 +248,7 @@ def test_every_other_day_is_shaded_where_the_user_wants_it(qtbot: QtBot, chart: 
         return {colour_at(image, place(chart, first + 20 + at + 0.5, 99.5)) for at in range(48)}
 
     assert len(grounds()) <= 2  # the ground and the grid
-    chart.set_time_style(TimeStyle(shaded=True))
+    chart.appearance.set_time_style(TimeStyle(shaded=True))
     settle(qtbot, chart)
     assert chart._scene.colours.shade.name() in grounds()
 
