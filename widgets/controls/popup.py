@@ -22,7 +22,7 @@ class Popup(QFrame):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self.setObjectName("overlay")
+        self.setObjectName("popup")
         self._focus_before: QWidget | None = None
         self.hide()
 
