@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.units import parse_e8
-from tests.widgets.ending import put_away
+from tests.widgets.cleanup import close_and_delete
 from widgets.theme import style
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
@@ -77,7 +77,7 @@ def window(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     chart.setFocus()
     yield made
     made.allow_close()
-    put_away(made)
+    close_and_delete(made)
 
 
 @pytest.fixture(scope="session")

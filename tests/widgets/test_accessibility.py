@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.widgets.cleanup import close_and_delete
 from tests.widgets.conftest import BTCUSDT, ETHUSDT
 from tests.widgets.dialogs.test_database_dialog import EMBEDDED, MEANINGS, REMOTE, parts_of
-from tests.widgets.ending import put_away
 from widgets.chart.chart_widget import ChartWidget
 from widgets.dialogs.database_dialog import DatabaseDialog
 from widgets.dialogs.export_dialog import ExportDialog
@@ -35,7 +35,7 @@ def whole(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     window.set_symbols([BTCUSDT, ETHUSDT])
     window.set_symbol(BTCUSDT)
     window.set_interval(Interval.parse("1m"))
-    window.set_chart_kind("Candles")
+    window.set_price_style("Candles")
     window.set_watchlist([WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(ETHUSDT, 2683.25, 14.1)])
     window.set_notice("The database cannot be reached.", tuple(NoticeAction))
     series = CandleSeries("BTCUSDT", Interval.parse("1m"))
@@ -53,7 +53,7 @@ def whole(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     QApplication.processEvents()
     yield window
     window.allow_close()
-    put_away(window)
+    close_and_delete(window)
 
 
 def nameless(window: QWidget) -> list[str]:

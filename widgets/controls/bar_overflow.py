@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 
-def fold(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: int) -> None:
+def hide_overflow(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: int) -> None:
     """
     Hide as many of ``parts`` (least important first) as it takes for the rest of ``bar`` to fit ``room``
     pixels.

@@ -95,7 +95,7 @@ def utc_time(time_us: int | None) -> str:
     return f"{moment.day:02} {_MONTHS[moment.month - 1]} {moment.year} {moment:%H:%M:%S} UTC"
 
 
-def spelled(interval: Interval) -> str:
+def interval_in_words(interval: Interval) -> str:
     """Return an interval in words: ``"13 minutes"``."""
     if interval.months:
         return _plural(interval.months, "month")

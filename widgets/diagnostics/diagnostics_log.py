@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.controls.bar_overflow import fold
+from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
 from widgets.theme import style
@@ -126,7 +126,9 @@ class LogPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        fold(self._tools, self.width() - 2 * _MARGIN, (self.counted, self.folder_button, self.copy_button), _SPACING)
+        hide_overflow(
+            self._tools, self.width() - 2 * _MARGIN, (self.counted, self.folder_button, self.copy_button), _SPACING
+        )
 
     def _matches(self, line: LogLine) -> bool:
         wanted = self.filter.text().strip().casefold()

@@ -27,7 +27,7 @@ from app.market.interval import MENU_INTERVALS, Interval
 from app.market.symbol import Symbol
 from widgets.controls.labels import label
 from widgets.controls.number_format import utc_time
-from widgets.symbols.symbol_search import folded
+from widgets.symbols.symbol_search import search_key
 from widgets.theme import style
 
 _DAY_US = 86_400_000_000
@@ -51,7 +51,7 @@ class ExportForm:
         folder: Path,
         dialog: QDialog,
     ) -> None:
-        self._symbols = {folded(offered.name): offered for offered in (*symbols, symbol)}
+        self._symbols = {search_key(offered.name): offered for offered in (*symbols, symbol)}
         self._visible_us = visible_us
         self._folder = folder
         self._path_is_typed = False
@@ -88,7 +88,7 @@ class ExportForm:
     def chosen_symbol(self) -> Symbol:
         """Raises: UsageError: If the text names no symbol."""
         text = self.symbol.currentText()
-        found = self._symbols.get(folded(text))
+        found = self._symbols.get(search_key(text))
         if found is None:
             raise UsageError(f"“{text.strip()[:30]}” is not a symbol here: choose one from the list.")
         return found

@@ -26,7 +26,7 @@ class SymbolSearch:
         others = [symbol for symbol in symbols if not symbol.is_trading]
         others.sort(key=lambda symbol: symbol.name)
         self._trading = len(trading)
-        self._entries = [(folded(symbol.base), folded(symbol.name), symbol) for symbol in (*trading, *others)]
+        self._entries = [(search_key(symbol.base), search_key(symbol.name), symbol) for symbol in (*trading, *others)]
         shown = [*trading, *(symbol for symbol in others if symbol.name in places)]
         self._unfiltered = sorted(shown, key=lambda symbol: places.get(symbol.name, len(places)))
 
@@ -36,7 +36,7 @@ class SymbolSearch:
 
     def matches(self, text: str) -> list[Symbol]:
         """Return the symbols that match ``text``, best first; where it is empty, those that trade or lead the list."""
-        wanted = folded(text)
+        wanted = search_key(text)
         if not wanted:
             return [] if text.strip() else list(self._unfiltered)
         ranked: list[list[Symbol]] = [[], [], [], [], []]
@@ -47,7 +47,7 @@ class SymbolSearch:
         return sorted((symbol for group in ranked for symbol in group), key=lambda symbol: not symbol.is_trading)
 
 
-def folded(text: str) -> str:
+def search_key(text: str) -> str:
     """Return the letters and digits of ``text`` in upper case."""
     return "".join(character for character in text.upper() if character.isalnum())
 

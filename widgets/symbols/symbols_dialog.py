@@ -74,8 +74,8 @@ class SymbolsDialog(QDialog):
         self.quote.setAccessibleName("Quote asset")
         self.fill_button = QPushButton("Add all")
         self.sort_button = QPushButton("Sort")
-        self.told = label("", "dim")
-        self.told.setWordWrap(True)
+        self.message = label("", "dim")
+        self.message.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self._arrange()
         self.set_symbols(symbols)
@@ -104,8 +104,8 @@ class SymbolsDialog(QDialog):
 
     def refuse(self, sentence: str) -> None:
         """Say why the list was not taken."""
-        style.set_tone(self.told, "warning")
-        self.told.setText(sentence)
+        style.set_tone(self.message, "warning")
+        self.message.setText(sentence)
 
     def _arrange(self) -> None:
         helpers = QHBoxLayout()
@@ -125,7 +125,7 @@ class SymbolsDialog(QDialog):
         layout.addWidget(about)
         layout.addWidget(self.edit, 1)
         layout.addLayout(helpers)
-        layout.addWidget(self.told)
+        layout.addWidget(self.message)
         layout.addWidget(self.buttons)
 
     def _judge(self) -> None:
@@ -134,10 +134,10 @@ class SymbolsDialog(QDialog):
         if unknown:
             self.refuse(unknown_sentence(unknown))
         else:
-            style.set_tone(self.told, "dim")
+            style.set_tone(self.message, "dim")
             halted = sum(1 for name in names if name in self._symbols and not self._symbols[name].is_trading)
             waiting = f" · {count(halted)} not trading now" if halted else ""
-            self.told.setText(f"{count(len(names))} {'symbol' if len(names) == 1 else 'symbols'}{waiting}")
+            self.message.setText(f"{count(len(names))} {'symbol' if len(names) == 1 else 'symbols'}{waiting}")
         self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(bool(names) and not unknown)
 
     def _fill(self) -> None:

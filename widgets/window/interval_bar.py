@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.market.interval import MENU_INTERVALS, Interval
 from widgets.controls.entry_line import EntryLine
-from widgets.controls.number_format import spelled
+from widgets.controls.number_format import interval_in_words
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
 
@@ -45,7 +45,7 @@ class IntervalEntry(EntryLine[Interval]):
         return Interval.parse(text)
 
     def _meaning(self, value: Interval) -> str:
-        return f"{spelled(value)} · Enter to show"
+        return f"{interval_in_words(value)} · Enter to show"
 
     def _hint(self) -> str:
         return "A number and s, m, h, d, w or M: 90s, 13m, 4h."
@@ -98,12 +98,12 @@ class IntervalBar(QWidget):
         """Highlight the interval that the chart shows; one that has no button gets one for now."""
         self._interval = interval
         self._extra.setText(interval.name)
-        self._extra.setAccessibleName(spelled(interval))
-        self._extra.setToolTip(spelled(interval))
+        self._extra.setAccessibleName(interval_in_words(interval))
+        self._extra.setToolTip(interval_in_words(interval))
         self._extra.setVisible(interval not in self._buttons)
         self._show_chosen()
 
-    def fold_to(self, room: int | None) -> None:
+    def fit_to(self, room: int | None) -> None:
         """Leave out buttons until the rest is no wider, but for the chosen one; None: none. The menu has them all."""
         for button in self._buttons.values():
             button.show()
@@ -122,8 +122,8 @@ class IntervalBar(QWidget):
     def _button(self, interval: Interval) -> QToolButton:
         button = _interval_button()
         button.setText(interval.name)
-        button.setAccessibleName(spelled(interval))
-        button.setToolTip(spelled(interval))
+        button.setAccessibleName(interval_in_words(interval))
+        button.setToolTip(interval_in_words(interval))
         button.clicked.connect(lambda: self._request(interval))
         return button
 
@@ -131,7 +131,7 @@ class IntervalBar(QWidget):
         menu = QMenu(self)
         menu.setFont(style.font())
         for interval in MENU_INTERVALS:
-            action = menu.addAction(f"{interval.name}\t{spelled(interval)}")
+            action = menu.addAction(f"{interval.name}\t{interval_in_words(interval)}")
             action.setCheckable(True)
             action.setVisible(interval not in self._buttons)
             action.triggered.connect(lambda _=False, chosen=interval: self._request(chosen))

@@ -115,9 +115,9 @@ class MainWindow(QMainWindow):
     def set_interval(self, interval: Interval) -> None:
         self.top_bar.set_interval(interval)
 
-    def set_chart_kind(self, title: str) -> None:
+    def set_price_style(self, title: str) -> None:
         """Say in the top bar how the chart draws prices."""
-        self.top_bar.set_chart_kind(title)
+        self.top_bar.set_price_style(title)
 
     def set_watchlist(self, rows: Sequence[WatchRow]) -> None:
         self.watchlist.set_rows(rows)

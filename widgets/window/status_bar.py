@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
 from app.market.durations import in_words, length, with_retry
 from app.market.ports.exchange import FeedState
-from widgets.controls.bar_overflow import fold
+from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
 from widgets.controls.number_format import SPACE, count, rate, utc_time
 from widgets.theme import style
@@ -90,20 +90,20 @@ class StatusBar(QStatusBar):
         self.contradictions.setVisible(status.contradictions > 0)
         self.badge.setVisible(status.simulated)
         self._show_time(status)
-        self._fold()
+        self._fit()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
+            QTimer.singleShot(0, self, self._fit)  # once every part has its new font
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fold()
+        self._fit()
 
-    def _fold(self) -> None:
+    def _fit(self) -> None:
         # The width inside will not do: it is never less than its parts need, and then hangs over the edge.
-        fold(self._inside, self.width() - _FRAME, (self.queue, self.rate, self.time), _SPACING)
+        hide_overflow(self._inside, self.width() - _FRAME, (self.queue, self.rate, self.time), _SPACING)
 
     def _show_feed(self, status: StatusView) -> None:
         word, tone = _FEED[status.feed_state]

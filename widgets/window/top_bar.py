@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, Q
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
-from widgets.controls.bar_overflow import fold
+from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import SteadyLabel, label
 from widgets.controls.number_format import direction, percent, price
 from widgets.keys import key_text
@@ -140,7 +140,7 @@ class TopBar(QFrame):
         for figure in (self.price, self.change):
             figure.setText("")
             figure.forget_width()
-        self._fold()
+        self._fit()
 
     def set_quote(self, quote: QuoteView) -> None:
         """Show the last price and its 24 h change, coloured by direction."""
@@ -150,17 +150,17 @@ class TopBar(QFrame):
         style.set_tone(self.price, tone)
         style.set_tone(self.change, tone or "dim")
         if self.minimumSizeHint().width() > self.width():
-            self._fold()  # a longer price
+            self._fit()  # a longer price
 
     def set_interval(self, interval: Interval) -> None:
         self.intervals.set_interval(interval)
-        self._fold()
+        self._fit()
 
-    def set_chart_kind(self, title: str) -> None:
+    def set_price_style(self, title: str) -> None:
         """Say how the chart draws prices."""
         self.chart_button.setText(title)
         self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
-        self._fold()
+        self._fit()
 
     def set_theme(self, theme: str, candle_colours: str) -> None:
         """Tick in the menu what was chosen."""
@@ -179,15 +179,15 @@ class TopBar(QFrame):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
+            QTimer.singleShot(0, self, self._fit)  # once every part has its new font
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fold()
+        self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._fold()  # only now do its parts know their width
+        self._fit()  # only now do its parts know their width
 
     def _make_menu(self) -> QMenu:
         menu = QMenu(self)
@@ -208,18 +208,18 @@ class TopBar(QFrame):
         menu.addMenu(self.text_size_menu)
         return menu
 
-    def _fold(self) -> None:
+    def _fit(self) -> None:
         parts = (
             *(self.symbol.market, self.search, self.change, self.theme),
             *(self.indicators_button, self.chart_button),
         )
         self._chart_divider.hide()
-        self.intervals.fold_to(None)
-        fold(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
+        self.intervals.fit_to(None)
+        hide_overflow(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
         self.symbol.updateGeometry()  # a part in it was hidden or shown, which Qt tells the bar's layout later or never
         self._chart_divider.setHidden(self.chart_button.isHidden())
         if (missing := self.minimumSizeHint().width() - self.width()) > 0:
-            self.intervals.fold_to(self.intervals.minimumSizeHint().width() - missing)
+            self.intervals.fit_to(self.intervals.minimumSizeHint().width() - missing)
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)

@@ -78,9 +78,9 @@ def test_a_time_is_written_in_utc_whatever_the_locale() -> None:
 
 
 def test_intervals_are_spelled_with_their_largest_whole_unit() -> None:
-    texts = [number_format.spelled(Interval.parse(text)) for text in ("90s", "60m", "181m", "7d", "1M", "1s")]
+    texts = [number_format.interval_in_words(Interval.parse(text)) for text in ("90s", "60m", "181m", "7d", "1M", "1s")]
     assert texts == ["90 seconds", "1 hour", "181 minutes", "1 week", "1 month", "1 second"]
-    assert len({number_format.spelled(interval) for interval in MENU_INTERVALS}) == len(MENU_INTERVALS)
+    assert len({number_format.interval_in_words(interval) for interval in MENU_INTERVALS}) == len(MENU_INTERVALS)
 
 
 @given(st.floats(-1e12, 1e12), st.integers(0, 8))

@@ -34,15 +34,15 @@ def test_names_are_read_however_they_are_pasted(text: str) -> None:
 
 def test_unknown_names_are_refused_by_one_sentence_that_names_them(dialog: SymbolsDialog, qtbot: QtBot) -> None:
     dialog.edit.setPlainText("BTCUSDT, FOO, ETHUSDT, BAR")
-    assert dialog.told.text() == "“FOO”, “BAR” are not symbols of the exchange: correct or remove them."
+    assert dialog.message.text() == "“FOO”, “BAR” are not symbols of the exchange: correct or remove them."
     assert not save(dialog).isEnabled()
     dialog.edit.setPlainText(", ".join(f"X{number}" for number in range(300)))
-    assert dialog.told.text().startswith("“X0”, “X1”, “X2”, “X3”, “X4” and 295 more are not symbols")
+    assert dialog.message.text().startswith("“X0”, “X1”, “X2”, “X3”, “X4” and 295 more are not symbols")
 
 
 def test_what_is_on_the_list_already_may_stay_whatever_became_of_it(dialog: SymbolsDialog, qtbot: QtBot) -> None:
     dialog.edit.setPlainText("GONEUSDT VENUSDT")
-    assert dialog.told.text() == "2 symbols · 1 not trading now"
+    assert dialog.message.text() == "2 symbols · 1 not trading now"
     with qtbot.waitSignal(dialog.list_requested, timeout=1000) as request:
         qtbot.mouseClick(save(dialog), Qt.MouseButton.LeftButton)
     assert request.args == [["GONEUSDT", "VENUSDT"]]

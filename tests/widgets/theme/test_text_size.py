@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.widgets.cleanup import close_and_delete
 from tests.widgets.conftest import BTCUSDT
-from tests.widgets.ending import put_away
 from tests.widgets.window.test_main_window import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
 from widgets.chart.chart_widget import ChartWidget
 from widgets.controls.labels import SteadyLabel
@@ -63,7 +63,7 @@ def lay_out(qtbot: QtBot, window: MainWindow) -> None:
 
 def close(window: MainWindow) -> None:
     window.allow_close()
-    put_away(window)
+    close_and_delete(window)
 
 
 def looks(window: MainWindow) -> dict[str, tuple[int, QRect]]:

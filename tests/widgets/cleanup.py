@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 
-def put_away(widget: QWidget) -> None:
+def close_and_delete(widget: QWidget) -> None:
     """Close and delete a window."""
     widget.close()
     widget.deleteLater()
