@@ -1,7 +1,7 @@
 """
-The interval bar: the usual intervals as buttons, the rest in a menu; any other is typed (`interval_entry`).
+The interval bar: the usual intervals as buttons, more in a menu, and any other typed into `IntervalEntry`.
 
-What is highlighted is what `IntervalBar.set_interval` was told last, not what was clicked: a click is a request.
+A click is a request and highlights nothing: the bar highlights the interval last given to `IntervalBar.set_interval`.
 """
 
 from __future__ import annotations
@@ -16,58 +16,20 @@ from widgets.controls.number_format import interval_in_words
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
 
-
-class IntervalEntry(EntryLine[Interval]):
-    """
-    Any interval by its name, such as 13m.
-
-    Signals:
-        interval_requested: Enter on a valid interval; carries the `Interval`.
-    """
-
-    interval_requested = Signal(object)
-
-    def __init__(self, window: QWidget) -> None:
-        super().__init__(window, "Interval")
-        self.setAccessibleName("Type an interval")
-        self.edit.setAccessibleName("Interval")
-        self.edit.setPlaceholderText("13m")
-        self.edit.setMaxLength(12)
-
-    def open_with(self, text: str, top_left: QPoint) -> None:
-        """Open with ``text`` already typed."""
-        self.edit.setText(text)
-        self._describe()
-        self.open_at(top_left, self.edit)
-        self.edit.end(False)
-
-    def _read(self, text: str) -> Interval:
-        return Interval.parse(text)
-
-    def _meaning(self, value: Interval) -> str:
-        return f"{interval_in_words(value)} · Enter to show"
-
-    def _hint(self) -> str:
-        return "A number and s, m, h, d, w or M: 90s, 13m, 4h."
-
-    def _take(self, value: Interval) -> None:
-        self.interval_requested.emit(value)
-
-
 SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "30s 1m 5m 15m 1h 4h 1d".split())
-_LEFT_OUT = tuple(
-    Interval.parse(name) for name in "30s 4h 15m 5m 1d 1h 1m".split()
-)  # in that order, where room is short
+"""The intervals with a button, in the order shown."""
+
+_HIDE_ORDER = tuple(Interval.parse(name) for name in "30s 4h 15m 5m 1d 1h 1m".split())
 _SPACING = 2
 
 
 class IntervalBar(QWidget):
     """
-    Buttons for the candle's length.
+    Buttons and a menu of intervals.
 
     Signals:
-        interval_requested: The user chose one; carries the `Interval`.
-        entry_requested: The user wants to type one.
+        interval_requested: A button or an entry of the menu was chosen; carries the `Interval`.
+        entry_requested: “Type an interval…” was chosen.
     """
 
     interval_requested = Signal(object)
@@ -77,38 +39,42 @@ class IntervalBar(QWidget):
         super().__init__(parent)
         self._interval: Interval | None = None
         self._buttons = {interval: self._button(interval) for interval in SHOWN_INTERVALS}
-        self._extra = _interval_button()
-        self._extra.clicked.connect(self._show_chosen)
-        self._extra.hide()
-        self._more = QToolButton()
-        self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._more.setAccessibleName("More intervals")
-        self._more.setToolTip("More intervals, or type one: 13m")
-        self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._extra_button = _interval_button()
+        self._extra_button.clicked.connect(self._tick_current)
+        self._extra_button.hide()
+        self._more_button = QToolButton()
+        self._more_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._more_button.setAccessibleName("More intervals")
+        self._more_button.setToolTip("More intervals, or type one: 13m")
+        self._more_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._actions: dict[Interval, QAction] = {}
         self.menu = self._make_menu()
-        self._more.setMenu(self.menu)
+        self._more_button.setMenu(self.menu)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(_SPACING)
-        for button in (*self._buttons.values(), self._extra, self._more):
+        for button in (*self._buttons.values(), self._extra_button, self._more_button):
             layout.addWidget(button)
 
     def set_interval(self, interval: Interval) -> None:
-        """Highlight the interval that the chart shows; one that has no button gets one for now."""
+        """Highlight the interval that the chart shows; one without a button gets one as long as it is shown."""
         self._interval = interval
-        self._extra.setText(interval.name)
-        self._extra.setAccessibleName(interval_in_words(interval))
-        self._extra.setToolTip(interval_in_words(interval))
-        self._extra.setVisible(interval not in self._buttons)
-        self._show_chosen()
+        self._extra_button.setText(interval.name)
+        self._extra_button.setAccessibleName(interval_in_words(interval))
+        self._extra_button.setToolTip(interval_in_words(interval))
+        self._extra_button.setVisible(interval not in self._buttons)
+        self._tick_current()
 
     def fit_to(self, room: int | None) -> None:
-        """Leave out buttons until the rest is no wider, but for the chosen one; None: none. The menu has them all."""
+        """
+        Hide buttons until the rest is no wider than ``room`` pixels, None: show all.
+
+        The current interval keeps its button. The menu lists the hidden ones.
+        """
         for button in self._buttons.values():
             button.show()
         missing = 0 if room is None else self.minimumSizeHint().width() - room
-        for interval in _LEFT_OUT:
+        for interval in _HIDE_ORDER:
             button = self._buttons[interval]
             if missing > 0 and interval != self._interval:
                 missing -= button.sizeHint().width() + _SPACING
@@ -117,7 +83,7 @@ class IntervalBar(QWidget):
         self.updateGeometry()
 
     def set_palette(self, palette: Palette) -> None:
-        self._more.setIcon(icons.icon("chevron-down", palette.dim))
+        self._more_button.setIcon(icons.icon("chevron-down", palette.dim))
 
     def _button(self, interval: Interval) -> QToolButton:
         button = _interval_button()
@@ -141,15 +107,52 @@ class IntervalBar(QWidget):
         return menu
 
     def _request(self, interval: Interval) -> None:
-        self._show_chosen()
+        self._tick_current()  # the click has ticked its own button
         self.interval_requested.emit(interval)
 
-    def _show_chosen(self) -> None:
+    def _tick_current(self) -> None:
         for interval, button in self._buttons.items():
             button.setChecked(interval == self._interval)
         for interval, action in self._actions.items():
             action.setChecked(interval == self._interval)
-        self._extra.setChecked(True)
+        self._extra_button.setChecked(True)  # shown only while it is the current one
+
+
+class IntervalEntry(EntryLine[Interval]):
+    """
+    A line that takes the name of any interval, such as 13m.
+
+    Signals:
+        interval_requested: Enter was pressed on a valid interval; carries the `Interval`.
+    """
+
+    interval_requested = Signal(object)
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window, "Interval")
+        self.setAccessibleName("Type an interval")
+        self.edit.setAccessibleName("Interval")
+        self.edit.setPlaceholderText("13m")
+        self.edit.setMaxLength(12)
+
+    def open_with(self, text: str, top_left: QPoint) -> None:
+        """Open with ``text`` typed into the line and the cursor behind it."""
+        self.edit.setText(text)
+        self._describe()
+        self.open_at(top_left, self.edit)
+        self.edit.end(False)
+
+    def _read(self, text: str) -> Interval:
+        return Interval.parse(text)
+
+    def _meaning(self, value: Interval) -> str:
+        return f"{interval_in_words(value)} · Enter to show"
+
+    def _hint(self) -> str:
+        return "A number and s, m, h, d, w or M: 90s, 13m, 4h."
+
+    def _take(self, value: Interval) -> None:
+        self.interval_requested.emit(value)
 
 
 def _interval_button() -> QToolButton:

@@ -1,4 +1,4 @@
-"""The overview of all keys, over the window: F1, or “?”. It shows the table of `keys`."""
+"""The overview of all keys, over the window: F1 or “?”. It shows the table of `keys`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _CAP_PX = 20
 
 
 class KeysOverview(Popup):
-    """A sheet over the window; Esc or a click elsewhere puts it away. It scrolls where the window is too small."""
+    """A sheet over the window that Esc or a click elsewhere closes. It scrolls where the window is too small."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setAccessibleName("Keys and mouse")
-        self._sheet: QWidget | None = None  # its hundred labels are made when they are wanted
+        self._sheet: QWidget | None = None  # made when first opened: it has a hundred labels
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
         self._scroll.setAccessibleName("Keys and mouse")
@@ -38,7 +38,7 @@ class KeysOverview(Popup):
         layout.addWidget(self._scroll)
 
     def toggle(self) -> None:
-        """Open it in the middle of the window, or put it away."""
+        """Open the sheet in the middle of the window, or close it."""
         if self.isVisible():
             self.dismiss()
             return
@@ -53,7 +53,7 @@ class KeysOverview(Popup):
         hint = QSize() if self._sheet is None else self._sheet.sizeHint()
         window = self._window.size()
         room = QSize(window.width() - 2 * self._MARGIN, window.height() - 2 * self._MARGIN)
-        return (hint + QSize(2, 2)).boundedTo(room)
+        return (hint + QSize(2, 2)).boundedTo(room)  # 2: the border, on both sides
 
 
 def _sheet() -> QWidget:
