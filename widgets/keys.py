@@ -146,7 +146,7 @@ def key_text(command: str) -> str:
 
 
 def key_texts(binding: KeyBinding, *, native: bool = True) -> list[str]:
-    """Return a binding's keys for display, as this system writes them or, unless ``native``, as Linux does."""
+    """Return a binding's keys for display: as this system writes them, or the same on every system."""
     form = QKeySequence.SequenceFormat.NativeText if native else _PORTABLE
     # “=” is “+” without Shift: it works, but to list it beside “+” would only puzzle.
     return [_with_arrow(QKeySequence(key).toString(form)) for key in binding.keys if key != "="]

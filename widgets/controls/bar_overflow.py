@@ -1,4 +1,4 @@
-"""What a bar leaves out when the window is narrow: its least important parts, whole, rather than a bit of each."""
+"""The overflow of a bar in a narrow window: it hides its least important parts, whole, rather than cutting each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 def hide_overflow(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: int) -> None:
     """
-    Hide as many of ``parts`` (least important first) as it takes for the rest of ``bar`` to fit ``room``
-    pixels.
+    Hide as many of ``parts``, least important first, as it takes for the rest of ``bar`` to fit into ``room`` pixels.
 
-    Every one of ``parts`` is shown again as soon as there is room.
+    Call it again after every change of size: parts come back as soon as there is room. ``spacing`` is the bar's, in
+    pixels.
     """
     missing = bar.minimumSizeHint().width() - room
     hidden = [part for part in parts if part.isHidden()]

@@ -1,9 +1,8 @@
 """
-One metric of the diagnostics: its name, its value now, and a small plot of the last ten minutes.
+One metric of the diagnostics: its name, its newest value, and a small plot of the last ten minutes.
 
-Drawn by hand, because seventeen plots of a charting library would cost more than the chart itself. The newest second is
-at the right edge, ten minutes ago (at first, the beginning) at the left; beside the plot stand its largest and its
-smallest value.
+Drawn by hand: seventeen plots of a charting library would cost more than the chart itself. The newest second is at the
+right edge; ten minutes ago, or the first value, is at the left. Its largest and smallest values are beside the plot.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import MetricView
 
-_LEAST_SECONDS, _MOST_SECONDS = 60, 600
-_OPEN_SECONDS = 5
+_MIN_SECONDS, _MAX_SECONDS = 60, 600
+_BRIDGED_SECONDS = 5  # a mean over a second without events is unknown, which is no gap to show
 _WIDTH, _HEIGHT = 168, 62
 _MARGIN_X, _MARGIN_Y = 10.0, 7.0
 _HEAD, _PLOT_GAP, _SCALE_GAP = 17.0, 6.0, 6.0
@@ -63,7 +62,7 @@ class MetricTile(QWidget):
 
     @property
     def value_text(self) -> str:
-        """The newest value as shown; a mean of nothing is not known, and the one before it stands for some seconds."""
+        """The newest value as shown. An unknown one leaves the value before it for some seconds."""
         return text(latest(self._view.values), self._view.unit)
 
     def sizeHint(self) -> QSize:
@@ -107,7 +106,7 @@ class MetricTile(QWidget):
         sides = (Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom)
         if low == high:
             sides = (Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignVCenter)
-        reach = rect.adjusted(0, -3, 0, 3)  # a digit has less height than its line
+        reach = rect.adjusted(0, -3, 0, 3)  # a digit is less high than its line
         for side, one in zip(sides, texts, strict=False):
             painter.drawText(reach, Qt.AlignmentFlag.AlignRight | side, one)
         plot = rect.adjusted(0, 1, -(width + _SCALE_GAP), -1)
@@ -116,30 +115,31 @@ class MetricTile(QWidget):
         color = self._palette.warning if self._view.warns and high > 0 else self._palette.dim
         painter.setPen(QPen(QColor(color), 1.0))
         for line in polylines(self._view.values, plot, low, high):
-            # Not as one polyline: where lines are not one pixel wide, joining them takes ten times as long.
+            # Not drawPolyline: unless lines are one pixel wide, joining them takes ten times as long.
             painter.drawLines([QLineF(one, next_one) for one, next_one in pairwise(line)])
 
 
 def latest(values: Sequence[float | None]) -> float | None:
-    """Return the newest value known, of the last five seconds."""
-    return next((value for value in reversed(values[-_OPEN_SECONDS:]) if value is not None), None)
+    """Return the newest known value of the last five seconds, or None."""
+    return next((value for value in reversed(values[-_BRIDGED_SECONDS:]) if value is not None), None)
 
 
 def polylines(values: Sequence[float | None], rect: QRectF, low: float, high: float) -> list[list[QPointF]]:
     """
-    Return what to draw in ``rect``: the smallest and largest value of each pixel column, so that no spike is lost.
+    Return the lines to draw in ``rect``, for values between ``low`` and ``high``.
 
-    A stretch of more than five unknown seconds is left open.
+    Each pixel column has its smallest and its largest value, so no spike is lost. More than five unknown seconds in a
+    row leave a gap.
     """
     columns = max(int(rect.width()), 1)
-    seconds = min(max(len(values), _LEAST_SECONDS), _MOST_SECONDS)
+    seconds = min(max(len(values), _MIN_SECONDS), _MAX_SECONDS)
     lines: list[list[tuple[int, float, float]]] = []
     last_second, last_column = -seconds, -1
     for second, value in enumerate(values, start=seconds - len(values)):
         if value is None:
             continue
         column = second * columns // seconds
-        if second - last_second > _OPEN_SECONDS:
+        if second - last_second > _BRIDGED_SECONDS:
             lines.append([(column, value, value)])
         elif column == last_column:
             _, least, most = lines[-1][-1]

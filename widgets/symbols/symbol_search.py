@@ -1,9 +1,9 @@
 """
-Finding a symbol among thousands: what is typed against each symbol's base asset and name.
+The search for a symbol among thousands: the text typed, against each symbol's base asset and name.
 
-Case, “/”, spaces and dashes do not matter. Best first: the name itself, the base asset itself, bases that begin with
-the text, names that begin with it, names that contain it; within each, markets in the most common quote asset first.
-What does not trade comes after all that does.
+Case, “/”, spaces and dashes do not matter. Best first: the text is the name, it is the base asset, the base begins with
+it, the name begins with it, the name contains it. Within each of these, markets in the most common quote asset come
+first. Symbols that do not trade come last.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from app.market.symbol import Symbol
 
 
 class SymbolSearch:
-    """The symbols of the exchange, ready to be searched; those not TRADING show only where they are searched for."""
+    """The exchange's symbols, prepared for searching. An empty search leaves out symbols that do not trade."""
 
     def __init__(self, symbols: Sequence[Symbol], *, first: Collection[str] = ()) -> None:
-        """``first``: names that lead the list, in this order, while nothing is typed."""
+        """
+        ``first`` are names that lead the list, in this order, while nothing is typed; they are listed even if they do
+        not trade.
+        """
         places = {name: place for place, name in enumerate(first)}
         trading = [symbol for symbol in symbols if symbol.is_trading]
         markets = Counter(symbol.quote for symbol in trading)
@@ -31,11 +34,11 @@ class SymbolSearch:
         self._unfiltered = sorted(shown, key=lambda symbol: places.get(symbol.name, len(places)))
 
     def __len__(self) -> int:
-        """How many symbols trade."""
+        """Return how many symbols trade."""
         return self._trading
 
     def matches(self, text: str) -> list[Symbol]:
-        """Return the symbols that match ``text``, best first; where it is empty, those that trade or lead the list."""
+        """Return the symbols that match ``text``, best first; for an empty one, all that trade or are ``first``."""
         wanted = search_key(text)
         if not wanted:
             return [] if text.strip() else list(self._unfiltered)
@@ -48,7 +51,7 @@ class SymbolSearch:
 
 
 def search_key(text: str) -> str:
-    """Return the letters and digits of ``text`` in upper case."""
+    """Return only the letters and digits of ``text``, in upper case."""
     return "".join(character for character in text.upper() if character.isalnum())
 
 

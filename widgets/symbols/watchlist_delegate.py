@@ -1,8 +1,8 @@
 """
-Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask.
+Draws one row of the watchlist: name, last price and 24 h change; under them trades per minute, best bid and ask.
 
-A dot before the name says that the symbol is being recorded, a ring that its connection is down just now; one that does
-not trade says so instead of its figures.
+A dot before the name means that the symbol is being recorded; a ring, that its connection is down at present. A symbol
+that does not trade says so in place of its figures.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class WatchlistDelegate(QStyledItemDelegate):
-    """Paints `WatchRow` values in the palette's colours. The change has a column of its own, so prices line up."""
+    """Paints `WatchRow` values in the palette's colours. The change has its own column, so that prices line up."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -58,7 +58,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
         row: WatchRow = index.data(ROW_ROLE)
-        if self._body_px != style.px(style.BODY_PX):
+        if self._body_px != style.px(style.BODY_PX):  # a delegate is no widget: Qt does not announce new fonts to it
             self._take_fonts()
         painter.save()
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))

@@ -1,4 +1,4 @@
-"""The program's own icons: SVG files of resources/icons, drawn in a colour of the palette."""
+"""The program's icons: the SVG files of resources/icons, drawn in a colour of the palette."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)
 
 
 def icon(name: str, color: str, size: int = 16) -> QIcon:
-    """Return the icon of resources/icons/``name``.svg in that colour, sharp at the usual device pixel ratios."""
+    """Return ``resources/icons/<name>.svg`` in that colour, sharp at the usual device pixel ratios."""
     made = QIcon()
     for ratio in _RATIOS:
         made.addPixmap(pixmap(name, color, size, ratio))
@@ -37,7 +37,7 @@ def application_icon() -> QIcon:
 
 
 def path(name: str) -> str:
-    """Return where the icon's file is, as stylesheets write it; they show it in its own colours."""
+    """Return the path of the icon's file for a stylesheet, which draws it in the file's own colours."""
     return Path(str(_file(name))).as_posix()
 
 

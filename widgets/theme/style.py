@@ -32,12 +32,12 @@ TITLE_PX = 16
 
 def prepare_application(application: QApplication, text_percent: int = 100) -> None:
     """
-    Set what is the application's rather than a window's: base style, font, icon. Call once, before any window.
+    Set the application's base style, font and icon. Call once, before any window.
 
-    Text is as large as the system's where that is larger than usual, times ``text_percent``.
+    Text has the system's size where that is larger than the usual one, times ``text_percent``.
     """
     application.setStyle("Fusion")  # the one style that follows our colours on every platform
-    text_size.begin(application, text_percent)
+    text_size.prepare(application, text_percent)
     application.setWindowIcon(icons.application_icon())
     application.setDesktopFileName("cryptopipe")
 
@@ -46,17 +46,17 @@ def set_tone(widget: QWidget, tone: str) -> None:
     """
     Colour a label: ``"dim"``, ``"faint"``, ``"rising"``, ``"falling"``, ``"warning"``, or ``""`` for plain text.
 
-    Costs nothing where the tone is the same as before.
+    A tone equal to the one before costs nothing, so call it with every new value.
     """
     if (widget.property("tone") or "") != tone:
         widget.setProperty("tone", tone)
-        widget.style().unpolish(widget)
+        widget.style().unpolish(widget)  # Qt does not look at properties again by itself
         widget.style().polish(widget)
         widget.update()
 
 
 def qt_palette(palette: Palette) -> QPalette:
-    """Return Qt's own colours, for the parts the stylesheet leaves to the base style."""
+    """Return the colours of everything that the stylesheet leaves to the base style."""
     roles = {
         QPalette.ColorRole.Window: palette.panel,
         QPalette.ColorRole.WindowText: palette.text,
@@ -101,7 +101,7 @@ def _sheet() -> Template:
 
 
 def _derived(palette: Palette) -> dict[str, str]:
-    """Return what the sheet names beside the palette's colours: icons as file paths, and a border."""
+    """Return what the sheet names besides the palette's colours: icons as file paths, and a border."""
     return {
         "check_icon": icons.path("check"),
         "down_arrow_icon": icons.path("field-arrow"),

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from widgets.diagnostics.diagnostics_log import MOST_LINES, LogPanel
+from widgets.diagnostics.diagnostics_log import MAX_LINES, LogPanel
 from widgets.diagnostics.metric_tile import MetricTile, polylines, text
 from widgets.theme.palettes import DARK, LIGHT
 from widgets.view_values import LogLine, MetricView
@@ -246,7 +246,7 @@ def test_the_log_is_filtered_by_level_and_by_text_or_symbol(panel: LogPanel) -> 
     assert shown(panel) == ["debugging", "repaired", "ETHUSDT: silent", "no database"]
     panel.level.setCurrentIndex(2)
     assert shown(panel) == ["ETHUSDT: silent", "no database"]
-    assert panel.counted.text() == "2 of 4"
+    assert panel.line_count.text() == "2 of 4"
     panel.level.setCurrentIndex(0)
     panel.filter.setText("btcusdt")
     assert shown(panel) == ["repaired"]
@@ -271,18 +271,18 @@ def test_the_log_follows_its_end_unless_scrolled_away(panel: LogPanel) -> None:
 
 
 def test_only_the_last_lines_are_kept_and_what_is_read_stays_in_place(panel: LogPanel) -> None:
-    panel.add([line(f"line {number}") for number in range(MOST_LINES)])
+    panel.add([line(f"line {number}") for number in range(MAX_LINES)])
     panel.view.verticalScrollBar().setValue(500)
     first = panel.view.firstVisibleBlock().text()
     panel.add([line(f"new {number}") for number in range(10)])
     texts = shown(panel)
-    assert len(texts) == MOST_LINES
+    assert len(texts) == MAX_LINES
     assert (texts[0], texts[-1]) == ("line 10", "new 9")
     assert panel.view.firstVisibleBlock().text() == first
     panel.filter.setText("new")
-    panel.add([line("plain") for _ in range(MOST_LINES - 5)])
+    panel.add([line("plain") for _ in range(MAX_LINES - 5)])
     assert shown(panel) == [f"new {number}" for number in range(5, 10)]
-    panel.add([line("plain") for _ in range(5 * MOST_LINES)])
+    panel.add([line("plain") for _ in range(5 * MAX_LINES)])
     assert shown(panel) == []
 
 
@@ -316,7 +316,7 @@ def test_a_narrow_log_folds_its_buttons_and_keeps_its_filter(panel: LogPanel) ->
     QApplication.processEvents()
     assert panel.filter.isVisible()
     assert panel.filter.width() >= 150
-    assert panel.counted.isHidden()
+    assert panel.line_count.isHidden()
     panel.resize(700, 200)
     QApplication.processEvents()
-    assert not panel.counted.isHidden()
+    assert not panel.line_count.isHidden()
