@@ -15,7 +15,7 @@ from widgets.window.main_window import MainWindow
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 
-def test_no_key_means_two_things_and_each_command_can_be_given() -> None:
+def test_no_key_has_two_meanings_and_every_command_has_a_key() -> None:
     keys = [QKeySequence(key).toString() for binding in KEY_BINDINGS for key in binding.keys]
     assert all(keys)
     assert len(set(keys)) == len(keys)

@@ -1,4 +1,4 @@
-"""The files the program carries can be read and drawn."""
+"""The files in resources can be read, drawn and filled in."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_desktop_entry_starts_the_program() -> None:
     assert entry["Desktop Entry"]["Icon"] == "cryptopipe"
 
 
-def test_every_figure_is_as_wide_as_the_next(prepared: QApplication) -> None:
+def test_all_digits_are_equally_wide(prepared: QApplication) -> None:
     widths = {round(QFontMetricsF(style.font()).horizontalAdvance(digit * 8), 3) for digit in "0123456789"}
     assert len(widths) == 1
 
