@@ -14,6 +14,7 @@ def hide_overflow(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: in
     Call it again after every change of size: parts come back as soon as there is room. ``spacing`` is the bar's, in
     pixels.
     """
+    # The hint leaves hidden parts out: start from the width with all parts shown.
     missing = bar.minimumSizeHint().width() - room
     hidden = [part for part in parts if part.isHidden()]
     missing += sum(part.sizeHint().width() + spacing for part in hidden)

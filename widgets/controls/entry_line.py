@@ -83,4 +83,4 @@ class EntryLine(Popup, Generic[Value]):
     def _say(self, text: str, tone: str) -> None:
         self.message.setText(text)
         style.set_tone(self.message, tone)
-        self.adjustSize()
+        self.adjustSize()  # the message may need another line

@@ -12,7 +12,7 @@ from widgets.theme import style
 def label(text: str = "", tone: str = "", font: QFont | None = None, parent: QWidget | None = None) -> QLabel:
     """Return a label of plain text in that tone (see `style.set_tone`)."""
     made = QLabel(text, parent)
-    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setTextFormat(Qt.TextFormat.PlainText)  # a server's message must not be taken for HTML
     if font is not None:
         made.setFont(font)
     style.set_tone(made, tone)
@@ -38,7 +38,7 @@ class SteadyLabel(QLabel):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            self._widest = 0
+            self._widest = 0  # it was measured in the font before
 
     def sizeHint(self) -> QSize:
         hint = super().sizeHint()

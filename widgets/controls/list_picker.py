@@ -170,6 +170,7 @@ class ListPicker(Popup):
         return QSize(style.px(self.SIZE.width()), max(_MIN_HEIGHT_PX, min(self.SIZE.height(), room)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        # A page less one row: the last row of a page is the first of the next.
         page = max(1, self.list.height() // style.px(self._delegate.ROW_PX) - 1)
         steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: page, Qt.Key.Key_PageUp: -page}
         step = steps.get(Qt.Key(event.key()))

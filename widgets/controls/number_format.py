@@ -17,7 +17,7 @@ UNKNOWN = "–"
 MINUS = "−"
 SPACE = "\u00a0"
 """A no-break space, between a number and its unit."""
-_THIN = "\u202f"
+_THIN = "\u202f"  # narrow and no-break, before “%”
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LARGE = ((1e12, "tn"), (1e9, "bn"))
@@ -30,7 +30,7 @@ def fixed(value: float | None, decimals: int) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     text = f"{value:,.{decimals}f}"
-    if text.startswith("-"):
+    if text.startswith("-"):  # a value rounded to “-0.00” loses its sign
         text = text[1:] if not text.strip("-0.,") else MINUS + text[1:]
     return text
 
@@ -107,6 +107,7 @@ def interval_in_words(interval: Interval) -> str:
 
 def _three_digits(value: float) -> str:
     size = abs(value)
+    # The limits are where rounding adds a digit: 9.995 is “10.0”, not “10.00”.
     return fixed(value, 2 if size < 9.995 else 1 if size < 99.95 else 0)
 
 

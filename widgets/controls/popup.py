@@ -80,4 +80,5 @@ class Popup(QFrame):
             self.dismiss()
 
     def _holds(self, widget: QWidget) -> bool:
+        # A menu or a list that drops down from the panel is a window of its own, and part of the panel all the same.
         return widget is self or self.isAncestorOf(widget) or widget.window() is not self.window()

@@ -73,6 +73,7 @@ class MetricGrid(QScrollArea):
             for tile in self.tiles:
                 tile.set_palette(self._palette)
             self._arrange_tiles()
+        # Replaces what is left of the views before: a tile that is still due gets the newest values.
         self._pending = list(zip(self.tiles, views, strict=True))[::-1]
         self._tile_timer.start()
 
@@ -101,6 +102,7 @@ class MetricGrid(QScrollArea):
         columns = max(1, (self.viewport().width() - 8) // self.tiles[0].minimumSizeHint().width())
         if columns == self._columns and self._grid.count() == len(self.tiles):
             return
+        # Columns that are no longer used would keep their share of the width.
         for column in range(self._columns):
             self._grid.setColumnStretch(column, 0)
         self._columns = columns

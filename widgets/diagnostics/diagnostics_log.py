@@ -196,8 +196,9 @@ class LogPanel(QWidget):
         self.view.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        # One line on screen per line of the log: `add` moves the scroll bar by the lines dropped.
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.view.setUndoRedoEnabled(False)
+        self.view.setUndoRedoEnabled(False)  # undo would keep every line ever added
         self.view.setFont(style.fixed_font(style.SMALL_PX))
         style.sized(self, minimum_width=310)
         self._tools = QWidget()

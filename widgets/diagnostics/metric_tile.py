@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.market.durations import length
-from widgets.controls.number_format import MINUS, SPACE, UNKNOWN, compact, fixed
+from widgets.controls.number_format import MINUS, SPACE, UNKNOWN, compact, fixed, rate
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import MetricView
@@ -34,25 +34,29 @@ class MetricTile(QWidget):
         super().__init__(parent)
         self._view = view
         self._palette = DARK
-        self._take_fonts()
+        self._update_fonts()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(view.meaning)
         self.set_view(view)
 
-    def _take_fonts(self) -> None:
+    def _update_fonts(self) -> None:
         self._small = style.font(style.SMALL_PX)
         self._bold = style.font(style.BODY_PX, QFont.Weight.DemiBold)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            self._take_fonts()
+            self._update_fonts()
 
     def set_view(self, view: MetricView) -> None:
         """Show these values."""
         self._view = view
         known = [value for value in view.values if value is not None]
-        range_text = f", between {text(min(known), view.unit)} and {text(max(known), view.unit)}" if known else ""
+        range_text = (
+            f", between {value_with_unit(min(known), view.unit)} and {value_with_unit(max(known), view.unit)}"
+            if known
+            else ""
+        )
         self.setAccessibleName(f"{view.name}: {self.value_text}{range_text}")
         self.update()
 
@@ -63,7 +67,7 @@ class MetricTile(QWidget):
     @property
     def value_text(self) -> str:
         """The newest value as shown. An unknown one leaves the value before it for some seconds."""
-        return text(latest(self._view.values), self._view.unit)
+        return value_with_unit(latest_known(self._view.values), self._view.unit)
 
     def sizeHint(self) -> QSize:
         return QSize(style.px(_WIDTH), style.px(_HEIGHT))
@@ -80,7 +84,7 @@ class MetricTile(QWidget):
         painter.end()
 
     def _draw_head(self, painter: QPainter, rect: QRectF) -> None:
-        palette, value = self._palette, latest(self._view.values)
+        palette, value = self._palette, latest_known(self._view.values)
         color = palette.faint if value is None else palette.warning if self._view.warns and value > 0 else palette.text
         painter.setFont(self._bold)
         painter.setPen(QColor(color))
@@ -98,7 +102,7 @@ class MetricTile(QWidget):
             painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, "No data yet")
             return
         low, high = min(known), max(known)
-        texts = [compact_text(high)] if low == high else [compact_text(high), compact_text(low)]
+        texts = [_short_number(high)] if low == high else [_short_number(high), _short_number(low)]
         painter.setPen(QColor(self._palette.faint))
         painter.setFont(self._small)
         metrics = QFontMetricsF(self._small)
@@ -119,7 +123,7 @@ class MetricTile(QWidget):
             painter.drawLines([QLineF(one, next_one) for one, next_one in pairwise(line)])
 
 
-def latest(values: Sequence[float | None]) -> float | None:
+def latest_known(values: Sequence[float | None]) -> float | None:
     """Return the newest known value of the last five seconds, or None."""
     return next((value for value in reversed(values[-_BRIDGED_SECONDS:]) if value is not None), None)
 
@@ -167,7 +171,7 @@ def _points(
     return made if len(made) > 1 else [*made, made[0] + QPointF(1, 0)]
 
 
-def text(value: float | None, unit: str) -> str:
+def value_with_unit(value: float | None, unit: str) -> str:
     """Return a value with its unit: ``"312 /s"``, ``"23 ms"``, ``"1.20 s"``, ``"17 min"``."""
     if value is None:
         return UNKNOWN
@@ -175,14 +179,9 @@ def text(value: float | None, unit: str) -> str:
         return f"{MINUS if value < 0 else ''}{length(value / 1000)}"
     if unit == "ms" and abs(value) >= 1000:
         return f"{fixed(value / 1000, 2)}{SPACE}s"
-    number = compact_text(value)
+    number = _short_number(value)
     return f"{number}{SPACE}{unit}" if unit and unit != "trades" else number
 
 
-def compact_text(value: float) -> str:
-    """Return a value in about three digits."""
-    return (
-        compact(value)
-        if abs(value) >= 100_000
-        else fixed(value, 0 if abs(value) >= 9.95 or value == round(value) else 1)
-    )
+def _short_number(value: float) -> str:
+    return compact(value) if abs(value) >= 100_000 else rate(value)

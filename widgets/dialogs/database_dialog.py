@@ -121,6 +121,7 @@ class DatabaseDialog(QDialog):
         self._set_state(DialogState.EDITING)
         self._show_facts(facts)
         self._say(sentence, tone)
+        # So Enter does the likely next thing: use the database, or test again.
         (self.apply_button if tone == "rising" else self.test_button).setFocus()
 
     def failed(self, sentence: str) -> None:
@@ -207,7 +208,7 @@ class DatabaseDialog(QDialog):
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         while (item := self._facts_layout.takeAt(0)) is not None:
             if widget := item.widget():
-                widget.hide()
+                widget.hide()  # deleted only later, it would be drawn over the new rows until then
                 widget.deleteLater()
         for row, fact in enumerate(facts):
             text = label(fact.text, fact.tone)

@@ -137,6 +137,7 @@ class DatabaseForm(QWidget):
             raise UsageError("Name the server: its host name or address, or paste its postgresql:// URL.")
         if "dbname" not in named:
             raise UsageError("Name the database on the server, such as cryptopipe.")
+        # libpq takes several hosts and ports, with commas between them.
         if any(not port.isdigit() or not 0 < int(port) < 65_536 for port in named.get("port", "5432").split(",")):
             raise UsageError(f"“{named['port'][:30]}” is not a port: give a number from 1 to 65535, usually 5432.")
         # Keywords without a field belong to the host they came with. Kept for another host, hostaddr would still lead
@@ -230,7 +231,7 @@ class DatabaseForm(QWidget):
         if kind is DatabaseKind.LOCAL and not typed:
             self._fill(LOCAL_DEFAULTS)
         elif kind is DatabaseKind.REMOTE and typed == LOCAL_DEFAULTS:
-            self._fill({})
+            self._fill({})  # the values of compose.yaml are wrong for a server
         is_remote = kind is DatabaseKind.REMOTE
         checks = is_remote and str(self.tls.currentData()).startswith("verify")
         for caption, widget in self._rows:

@@ -149,7 +149,7 @@ class ExportDialog(QDialog):
             "Replace the file?",
             f"“{path.name}” exists already. Replace it?",
             QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            QMessageBox.StandardButton.No,
+            QMessageBox.StandardButton.No,  # the default: Enter must not replace a file
         )
         return answer == QMessageBox.StandardButton.Yes
 

@@ -191,6 +191,7 @@ class ExportForm:
         for edit in (self.start, self.end):
             edit.dateTimeChanged.connect(self._suggest_path)
         self.chosen.toggled.connect(self._enable_times)
+        # textEdited, not textChanged: a suggestion is no typing.
         self.path.textEdited.connect(lambda text: self.set_path(text))
 
     def _arrange(self, dialog: QDialog) -> None:
@@ -228,6 +229,7 @@ class ExportForm:
     def _visible_text(self) -> str:
         if self._visible_us is None:
             return "nothing is shown yet"
+        # Without seconds and “UTC”, which the caption says.
         start, end = (utc_time(time_us)[:-7] for time_us in self._visible_us)
         return f"{start} to {end}"
 
@@ -257,7 +259,7 @@ def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setCalendarPopup(True)
     edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
     edit.setAccessibleName(name)
-    edit.setEnabled(False)
+    edit.setEnabled(False)  # until “From … to” is chosen
     style.sized(edit, minimum_width=196)
     return edit
 

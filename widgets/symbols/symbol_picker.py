@@ -193,6 +193,7 @@ class SymbolPicker(ListPicker):
     def _refresh(self) -> None:
         text = self.edit.text()
         found = self._search.matches(text)
+        # New text selects the best match; new symbols keep the selection and the scroll position.
         chosen, typed = self._selected_name(), text != self._text
         self._text = text
         place = self.list.verticalScrollBar().value()
@@ -234,7 +235,7 @@ class SymbolPicker(ListPicker):
             self.edit.selectAll()  # so that typing the next name replaces this one
 
     def _choose_all(self) -> None:
-        if self.edit.text().strip() and self._to_add:
+        if self.edit.text().strip() and self._to_add:  # never the whole exchange, by a slip of the hand
             self.watch_many_requested.emit(list(self._to_add))
 
     def _selected_name(self) -> str:

@@ -22,7 +22,7 @@ class SymbolSearch:
         ``first`` are names that lead the list, in this order, while nothing is typed; they are listed even if they do
         not trade.
         """
-        places = {name: place for place, name in enumerate(first)}
+        positions = {name: position for position, name in enumerate(first)}
         trading = [symbol for symbol in symbols if symbol.is_trading]
         markets = Counter(symbol.quote for symbol in trading)
         trading.sort(key=lambda symbol: (-markets[symbol.quote], symbol.quote, len(symbol.base), symbol.name))
@@ -30,8 +30,8 @@ class SymbolSearch:
         others.sort(key=lambda symbol: symbol.name)
         self._trading = len(trading)
         self._entries = [(search_key(symbol.base), search_key(symbol.name), symbol) for symbol in (*trading, *others)]
-        shown = [*trading, *(symbol for symbol in others if symbol.name in places)]
-        self._unfiltered = sorted(shown, key=lambda symbol: places.get(symbol.name, len(places)))
+        shown = [*trading, *(symbol for symbol in others if symbol.name in positions)]
+        self._unfiltered = sorted(shown, key=lambda symbol: positions.get(symbol.name, len(positions)))
 
     def __len__(self) -> int:
         """Return how many symbols trade."""
@@ -41,12 +41,14 @@ class SymbolSearch:
         """Return the symbols that match ``text``, best first; for an empty one, all that trade or are ``first``."""
         wanted = search_key(text)
         if not wanted:
+            # Punctuation alone matches nothing.
             return [] if text.strip() else list(self._unfiltered)
         ranked: list[list[Symbol]] = [[], [], [], [], []]
         for base, name, symbol in self._entries:
             rank = _rank(wanted, base, name)
             if rank is not None:
                 ranked[rank].append(symbol)
+        # A stable sort: within those that trade, and those that do not, the ranks stay.
         return sorted((symbol for group in ranked for symbol in group), key=lambda symbol: not symbol.is_trading)
 
 

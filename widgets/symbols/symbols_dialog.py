@@ -33,6 +33,7 @@ _MAX_NAMED = 5
 
 def names_in(text: str) -> list[str]:
     """Return the symbol names in a text, each once and in order, as the exchange writes them."""
+    # Brackets and quotes separate too: lists are pasted from configuration files and code.
     return list(dict.fromkeys(re.findall(r"[^\s,;\[\]\"'()]+", text.upper().replace("/", ""))))
 
 

@@ -32,14 +32,14 @@ class WatchlistModel(QAbstractListModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[WatchRow] = []
-        self._places: dict[str, int] = {}
+        self._row_by_name: dict[str, int] = {}
         self._chosen = ""
 
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
         """Replace all rows. Where their symbols stay the same, only rows that differ are announced."""
         names = [row.symbol.name for row in rows]
         if names != self.names():
-            self._reshape(list(rows))
+            self._reset(list(rows))
             return
         for number, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
             if old != new:
@@ -49,7 +49,7 @@ class WatchlistModel(QAbstractListModel):
     def update_rows(self, rows: Sequence[WatchRow]) -> None:
         """Replace some rows. Symbols that are not in the list are ignored."""
         for new in rows:
-            number = self._places.get(new.symbol.name, -1)
+            number = self._row_by_name.get(new.symbol.name, -1)
             if number >= 0 and self._rows[number] != new:
                 self._rows[number] = new
                 self.dataChanged.emit(self.index(number), self.index(number))
@@ -66,7 +66,7 @@ class WatchlistModel(QAbstractListModel):
 
     def row_of(self, name: str) -> int:
         """Return the row of that symbol, or -1."""
-        return self._places.get(name, -1)
+        return self._row_by_name.get(name, -1)
 
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._rows)
@@ -86,10 +86,10 @@ class WatchlistModel(QAbstractListModel):
                 return row.symbol.name == self._chosen
         return None
 
-    def _reshape(self, rows: list[WatchRow]) -> None:
+    def _reset(self, rows: list[WatchRow]) -> None:
         self.beginResetModel()
         self._rows = rows
-        self._places = {row.symbol.name: number for number, row in enumerate(rows)}
+        self._row_by_name = {row.symbol.name: number for number, row in enumerate(rows)}
         self.endResetModel()
 
 
@@ -187,13 +187,13 @@ class Watchlist(QWidget):
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
         """Show these rows, and repaint only those that differ."""
         current = self._name_at(self.view.currentIndex())
-        place, length = self.view.currentIndex().row(), self.model.rowCount()
+        old_row, length = self.view.currentIndex().row(), self.model.rowCount()
         self.model.set_rows(rows)
         self.view.says_empty = True
-        if not self.view.currentIndex().isValid() and place >= 0:
+        if not self.view.currentIndex().isValid() and old_row >= 0:
             # The model was reset: the current row stays on its symbol or, where that is gone, in its place.
             row = self.model.row_of(current)
-            self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(place, len(rows) - 1)))
+            self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(old_row, len(rows) - 1)))
         if length != len(rows):
             self.view.updateGeometry()
             if (layout := self.layout()) is not None:

@@ -12,7 +12,7 @@ from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 _RATIOS = (1.0, 1.5, 2.0, 3.0)
-_APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)
+_APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)  # from title bars and task bars up to application menus
 
 
 def icon(name: str, color: str, size: int = 16) -> QIcon:
@@ -25,6 +25,7 @@ def icon(name: str, color: str, size: int = 16) -> QIcon:
 
 def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap:
     """Return the icon as a pixmap of ``size`` logical pixels."""
+    # The files leave their colour open, as SVG's currentColor, which Qt does not fill in from a palette.
     return _draw(_svg(name).replace(b"currentColor", color.encode()), size, ratio)
 
 

@@ -143,7 +143,7 @@ class TopBar(QFrame):
         self.symbol.set_symbol(symbol)
         for figure in (self.price, self.change):
             figure.setText("")
-            figure.forget_width()
+            figure.forget_width()  # another symbol's price may be much shorter
         self._fit()
 
     def set_quote(self, quote: QuoteView) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from widgets.diagnostics.diagnostics_log import MAX_LINES, LogPanel
-from widgets.diagnostics.metric_tile import MetricTile, polylines, text
+from widgets.diagnostics.metric_tile import MetricTile, polylines, value_with_unit
 from widgets.theme.palettes import DARK, LIGHT
 from widgets.view_values import LogLine, MetricView
 from widgets.window.main_window import MainWindow
@@ -231,7 +231,7 @@ def test_a_value_that_never_changes_is_a_line_in_the_middle() -> None:
     ],
 )
 def test_values_are_shown_with_their_unit(value: float | None, unit: str, expected: str) -> None:
-    assert text(value, unit) == expected
+    assert value_with_unit(value, unit) == expected
 
 
 def test_the_log_is_filtered_by_level_and_by_text_or_symbol(panel: LogPanel) -> None:
