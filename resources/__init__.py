@@ -1,1 +1,1 @@
-"""Icons and other files the program carries, read through ``importlib.resources`` so that they work when packaged."""
+"""Icons, the stylesheet and the desktop entry, read through ``importlib.resources`` so that they work when packaged."""

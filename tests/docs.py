@@ -10,7 +10,7 @@ from pathlib import Path
 from app.brokers.binance.connection_state import diagram
 from app.config.settings import declarations
 from app.observability.metrics import METRICS
-from widgets.keys import sections, written
+from widgets.keys import bindings_by_group, key_texts
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,11 +52,11 @@ def metrics_table() -> str:
 def keys_table() -> str:
     """Return the tables of docs/keys.md."""
     lines: list[str] = []
-    for place, commands in sections().items():
-        lines += [f"## {place.value}", "", "| to | keys | or |", "|---|---|---|"]
-        for command in commands:
-            keys = " ".join(f"`{key}`" for key in written(command, native=False))
-            lines.append(f"| {command.text} | {keys} | {command.mouse} |")
+    for group, bindings in bindings_by_group().items():
+        lines += [f"## {group.value}", "", "| to | keys | or |", "|---|---|---|"]
+        for binding in bindings:
+            keys = " ".join(f"`{key}`" for key in key_texts(binding, native=False))
+            lines.append(f"| {binding.text} | {keys} | {binding.mouse} |")
         lines.append("")
     return "\n".join(lines).strip()
 

@@ -1,9 +1,9 @@
 """
-All that keys and mouse do, in one table: what is dispatched, what the overview (F1) shows, and what docs/keys.md lists.
+Every key and mouse gesture, in one table: the program dispatches by it, F1 and docs/keys.md show it.
 
-A `Command` is named in code by ``name``; `command_of` finds that of a key press. `main_window` makes those of the
-window shortcuts, which count wherever the focus is; `chart.keyboard` handles the others, which count while the chart
-has the focus. What only the mouse or typing does has no name, and is only listed.
+A `KeyBinding` names its command; `command_of` returns the command of a key press. The window's commands work wherever
+the focus is (`window.keyboard`), all others while the chart has the focus (`chart.interaction.keyboard`). Gestures of
+the mouse alone, and typing, have no command and are only listed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 
 
 class CommandGroup(Enum):
-    """Where a command belongs; the value heads its section."""
+    """The section a binding is listed in; the value is its heading."""
 
     MOVING = "Moving about"
     CHART = "The chart"
@@ -25,14 +25,16 @@ class CommandGroup(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class KeyBinding:
     """
-    ``keys``: as `QKeySequence` reads them, any of which will do; ``mouse``: what else does it, in words, or the only
-    way. ``text`` follows “to”.
+    A command, and the keys that give it: any one of ``keys``, as `QKeySequence` reads them.
+
+    ``text`` says in words what the command does, as it would follow “to”. ``mouse`` says what else does it, or what
+    alone does where ``keys`` and ``command`` are empty.
     """
 
-    place: CommandGroup
-    name: str
+    group: CommandGroup
+    command: str
     keys: tuple[str, ...]
     text: str
     mouse: str = ""
@@ -95,14 +97,14 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("keys", "F1 ?", "show these keys"),
     ),
 }
-"""By section: name, keys with spaces between them, text, and the mouse where it does the same."""
+"""By section: command, keys with spaces between them, text, and the mouse where it does the same."""
 
-COMMANDS = tuple(
-    Command(place, name, tuple(keys.split()), text, *mouse)
-    for place, rows in _ROWS.items()
-    for name, keys, text, *mouse in rows
+KEY_BINDINGS = tuple(
+    KeyBinding(group, command, tuple(keys.split()), text, *mouse)
+    for group, rows in _ROWS.items()
+    for command, keys, text, *mouse in rows
 )
-"""Everything, by section, in the order in which it is shown."""
+"""All of them, by section, in the order shown."""
 
 _PORTABLE = QKeySequence.SequenceFormat.PortableText
 _MODIFIERS = (
@@ -114,7 +116,7 @@ _MODIFIERS = (
 
 
 def command_of(event: QKeyEvent) -> str | None:
-    """Return the name of the command that a key press is, or None."""
+    """Return the command that a key press gives, or None."""
     found = _BY_KEY.get(_pressed(event, event.modifiers()))
     text = event.text()
     if found is None and text and text.isprintable() and not text.isalnum():
@@ -123,25 +125,36 @@ def command_of(event: QKeyEvent) -> str | None:
     return found
 
 
-def keys_of(name: str) -> tuple[str, ...]:
-    """Return the keys of a command, as `QKeySequence` reads them. Raises KeyError."""
-    return _BY_NAME[name].keys
+def keys_of(command: str) -> tuple[str, ...]:
+    """
+    Return the keys of a command, as `QKeySequence` reads them.
+
+    Raises:
+        KeyError: If there is no such command.
+    """
+    return _BY_COMMAND[command].keys
 
 
-def key_text(name: str) -> str:
-    """Return the first key of a command as this system writes it, for a menu. Raises KeyError."""
-    return written(_BY_NAME[name])[0]
+def key_text(command: str) -> str:
+    """
+    Return the first key of a command as this system writes it, for a menu or tool tip.
+
+    Raises:
+        KeyError: If there is no such command.
+    """
+    return key_texts(_BY_COMMAND[command])[0]
 
 
-def written(command: Command, *, native: bool = True) -> list[str]:
-    """Return a command's keys for reading. ``native``: as this system writes them."""
+def key_texts(binding: KeyBinding, *, native: bool = True) -> list[str]:
+    """Return a binding's keys for display: as this system writes them, or the same on every system."""
     form = QKeySequence.SequenceFormat.NativeText if native else _PORTABLE
-    return [_with_arrow(QKeySequence(key).toString(form)) for key in command.keys if key != "="]
+    # “=” is “+” without Shift: it works, but to list it beside “+” would only puzzle.
+    return [_with_arrow(QKeySequence(key).toString(form)) for key in binding.keys if key != "="]
 
 
-def sections() -> dict[CommandGroup, list[Command]]:
-    """Return all commands by their sections."""
-    return {place: [command for command in COMMANDS if command.place is place] for place in CommandGroup}
+def bindings_by_group() -> dict[CommandGroup, list[KeyBinding]]:
+    """Return all bindings by their sections."""
+    return {group: [binding for binding in KEY_BINDINGS if binding.group is group] for group in CommandGroup}
 
 
 def _with_arrow(keys: str) -> str:
@@ -152,8 +165,9 @@ def _with_arrow(keys: str) -> str:
 
 
 def _pressed(event: QKeyEvent, modifiers: Qt.KeyboardModifier) -> str:
+    # The keypad's modifier is left out: its keys mean the same.
     return QKeySequence(QKeyCombination(modifiers & _MODIFIERS, Qt.Key(event.key()))).toString(_PORTABLE)
 
 
-_BY_NAME = {command.name: command for command in COMMANDS if command.name}
-_BY_KEY = {QKeySequence(key).toString(_PORTABLE): command.name for command in COMMANDS for key in command.keys}
+_BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
+_BY_KEY = {QKeySequence(key).toString(_PORTABLE): binding.command for binding in KEY_BINDINGS for key in binding.keys}

@@ -1,8 +1,8 @@
 """
-What the panels show, as plain values.
+The values that the panels show, as plain data.
 
-The bridge makes new ones at the panels' slow pace (a few times a second) and hands them over; widgets compare and
-redraw what differs. Prices and quantities are whole units, for display; None means not known yet.
+The program makes new ones a few times a second, slow enough to be read; widgets compare them and redraw only what
+differs. Prices and quantities are floats in whole units, for display alone. None means not known yet.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from app.market.symbol import Symbol
 @dataclass(frozen=True, slots=True)
 class WatchRow:
     """
-    One line of the watchlist. ``change_percent`` is over the rolling 24 hours; ``recorded``: its trades are stored;
-    ``receiving``: its connection to the exchange is live.
+    One row of the watchlist.
+
+    ``change_percent`` is over the last 24 hours. ``recorded``: the symbol's trades are being stored. ``receiving``: its
+    connection to the exchange is live.
     """
 
     symbol: Symbol
@@ -34,8 +36,9 @@ class WatchRow:
 @dataclass(frozen=True, slots=True)
 class DownloadView:
     """
-    Missing trades in gaps too large to be fetched unasked: offered, or (``is_running``) being downloaded. ``left`` of
-    ``total`` are still missing, for about ``minutes``.
+    A download of missing trades in gaps too large to fetch unasked: offered or, with ``is_running``, under way.
+
+    ``left`` of ``total`` trades are still missing; fetching them takes about ``minutes``.
     """
 
     total: int
@@ -47,11 +50,12 @@ class DownloadView:
 @dataclass(frozen=True, slots=True)
 class QuoteView:
     """
-    The chosen symbol: top bar and quote panel. Bid and ask quantities are None where the spread is a setting rather
-    than the exchange's book. ``volume`` is the base asset's over 24 hours. ``repairing``: missing trades are being
-    fetched now. ``recording`` says in words whether its trades are stored, ``recorded`` whether they are now;
-    ``watched`` is whether it is in the watchlist. ``download``: more of what is
-    missing can be fetched.
+    The chart's symbol, for the top bar and the quote panel.
+
+    Bid and ask quantities are None where the spread comes from a setting, not from the exchange's book. ``high``,
+    ``low`` and ``volume`` (of the base asset) are over the last 24 hours. ``repairing``: missing trades are being
+    fetched. ``recorded``: its trades are being stored; ``recording`` says so, or why not, in words. ``watched``: it is
+    in the watchlist.
     """
 
     symbol: Symbol
@@ -76,14 +80,19 @@ class QuoteView:
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """
-    The status bar. ``feed_reason``, ``history_reason`` and ``database_reason`` are one sentence each, empty while all
-    is well. ``retry_in_s``: how long what one of the first two tells of still waits, None where it does not.
-    ``connections_down``: how many of ``connections`` bring nothing just now; ``connections_refused``: some of them are
-    not tried again.
-    ``skew_s``: the exchange's clock minus this computer's.
-    ``contradictions``: trades kept aside since the start because they differ from the stored one of their id.
-    ``reading_only`` is one where nothing is recorded because the database may only be read. ``spooled``: trades on disk
-    until the database takes them; ``spool_reason`` is one sentence while the disk takes no more.
+    The state of the feed and of the database, for the status bar.
+
+    - ``feed_reason``, ``history_reason``, ``database_reason``: one sentence about what is wrong, else empty.
+      ``retry_in_s``: the time until the feed or the history is tried again, None where nothing waits.
+    - ``delay_ms``: the age of the exchange's messages on arrival.
+    - ``queued``: trades waiting to be written. ``spooled``: trades on disk until the database takes them;
+      ``spool_reason`` is one sentence while the disk takes no more.
+    - ``reading_only``: one sentence where the database is read-only, so nothing is recorded.
+    - ``connections_down`` of ``connections`` receive nothing at present; with ``connections_refused``, some of them are
+      not tried again.
+    - ``malformed``: messages skipped since the start because they could not be read. ``contradictions``: trades refused
+      since the start because a different trade of the same id is stored.
+    - ``skew_s``: the exchange's clock minus this computer's.
     """
 
     feed_state: FeedState = FeedState.IDLE
@@ -113,7 +122,7 @@ class StatusView:
 
 @dataclass(frozen=True, slots=True)
 class GapBand:
-    """Missing trades on the chart: between these two times (UTC microseconds) ``missing`` trades are not held."""
+    """A gap on the chart: ``missing`` trades are not stored between two times (UTC microseconds)."""
 
     start_us: int
     end_us: int
@@ -124,10 +133,10 @@ class GapBand:
 @dataclass(frozen=True, slots=True)
 class MetricView:
     """
-    One plot of the diagnostics: a value a second, oldest first, at most the last ten minutes; None: not known then.
+    One plot of the diagnostics: one value per second of the last ten minutes or less, oldest first.
 
-    ``unit`` follows the number: ``"/s"``, ``"ms"``, ``"MB"``, or nothing for counts. ``warns``: above zero it is a
-    warning.
+    A value is None where it was not known. ``unit`` follows the number: ``"/s"``, ``"ms"``, ``"MB"``, or ``""`` for
+    counts. ``warns``: a value above zero is shown as a warning.
     """
 
     name: str
@@ -140,8 +149,9 @@ class MetricView:
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """
-    One line of the log. ``time_us``: UTC microseconds. ``level`` is logging's number. ``fields`` are what it carries
-    beside its text, such as the symbol, as one text to search in.
+    One line of the log. ``time_us`` is in UTC microseconds, ``level`` is a level of `logging`.
+
+    ``fields`` holds what the line carries besides its text, such as the symbol, as one text to search in.
     """
 
     time_us: int

@@ -16,7 +16,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
     chart.restore_look(state.chart)
-    window.set_chart_kind(chart.chart_style.price_style.title)
+    window.set_price_style(chart.chart_style.price_style.title)
     window.set_text_percent(state.text_percent)
 
 

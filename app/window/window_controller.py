@@ -184,7 +184,7 @@ class WindowBridge(QObject):
     def _on_look(self) -> None:
         self._state.chart = self._chart.look_values()
         self._on_view_moved()  # an indicator may need older candles
-        self._window.set_chart_kind(self._chart.chart_style.price_style.title)
+        self._window.set_price_style(self._chart.chart_style.price_style.title)
 
     def _on_retry(self) -> None:
         self._engine.retry_exchange()

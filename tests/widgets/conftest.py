@@ -1,4 +1,4 @@
-"""The widgets' helpers: symbols, rows and a window around a stand-in for the chart."""
+"""Fixtures of the widgets' tests: symbols, and a window around a stand-in for the chart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.units import parse_e8
-from tests.widgets.ending import put_away
+from tests.widgets.cleanup import close_and_delete
 from widgets.theme import style
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
@@ -29,7 +29,7 @@ DELISTED = Symbol("VENUSDT", "VEN", "USDT", status="BREAK")
 
 
 class _LeftOut(logging.Handler):
-    """Collects what a chart could not draw."""
+    """Collects reports of parts that a chart could not draw."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -41,7 +41,7 @@ class _LeftOut(logging.Handler):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Fail a test in which a chart left anything out, which it does quietly, but those about that."""
+    """Fail any test in which a chart left out a part, which a user would not notice; except the tests about that."""
     handler, logger = _LeftOut(), logging.getLogger("widgets.chart.painting.paint_guard")
     logger.addHandler(handler)
     try:
@@ -77,12 +77,12 @@ def window(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     chart.setFocus()
     yield made
     made.allow_close()
-    put_away(made)
+    close_and_delete(made)
 
 
 @pytest.fixture(scope="session")
 def exchange_symbols(shared_data: Callable[[str], Path]) -> list[Symbol]:
-    """The 1,695 symbols of the exchangeInfo recorded on 2021-10-12."""
+    """The 1,695 symbols of an exchangeInfo recorded on 2021-10-12."""
     with gzip.open(shared_data("rest/cryptofeed_BINANCE.0.gz"), "rt") as recording:
         text = recording.read()
     answer, _ = json.JSONDecoder().raw_decode(text, text.index("{"))

@@ -1,4 +1,4 @@
-"""Everything that can be used has a name to be read aloud, can be reached by Tab, and shows when it is there."""
+"""Every control has a name for a screen reader, can be reached by Tab, and shows when it has the focus."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.widgets.cleanup import close_and_delete
 from tests.widgets.conftest import BTCUSDT, ETHUSDT
 from tests.widgets.dialogs.test_database_dialog import EMBEDDED, MEANINGS, REMOTE, parts_of
-from tests.widgets.ending import put_away
 from widgets.chart.chart_widget import ChartWidget
 from widgets.dialogs.database_dialog import DatabaseDialog
 from widgets.dialogs.export_dialog import ExportDialog
@@ -27,15 +27,15 @@ from widgets.window.notice_bar import NoticeAction
 
 
 @pytest.fixture
-def whole(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
-    """The window with the real chart, a notice, an indicator with a pane, and the diagnostics open."""
+def full_window(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
+    """A window with the real chart, a notice, an indicator with its own pane, and open diagnostics."""
     chart = ChartWidget()
     window = MainWindow(chart)
     window.resize(1500, 1000)
     window.set_symbols([BTCUSDT, ETHUSDT])
     window.set_symbol(BTCUSDT)
     window.set_interval(Interval.parse("1m"))
-    window.set_chart_kind("Candles")
+    window.set_price_style("Candles")
     window.set_watchlist([WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(ETHUSDT, 2683.25, 14.1)])
     window.set_notice("The database cannot be reached.", tuple(NoticeAction))
     series = CandleSeries("BTCUSDT", Interval.parse("1m"))
@@ -53,19 +53,19 @@ def whole(qtbot: QtBot, prepared: QApplication) -> Iterator[MainWindow]:
     QApplication.processEvents()
     yield window
     window.allow_close()
-    put_away(window)
+    close_and_delete(window)
 
 
-def nameless(window: QWidget) -> list[str]:
-    """Which visible widgets take the focus, or clicks, and tell a screen reader no name."""
+def widgets_without_name(window: QWidget) -> list[str]:
+    """Return the visible widgets that take the focus but have no name for a screen reader."""
     found = []
     for widget in window.findChildren(QWidget):
         if not widget.isVisible() or isinstance(widget, QScrollBar | QSplitterHandle):
             continue
         if widget.focusPolicy() == Qt.FocusPolicy.NoFocus or widget.focusProxy() is not None:
             continue
-        told = QAccessible.queryAccessibleInterface(widget)
-        if told is None or not told.text(QAccessible.Text.Name).strip():
+        spoken = QAccessible.queryAccessibleInterface(widget)
+        if spoken is None or not spoken.text(QAccessible.Text.Name).strip():
             found.append(f"{type(widget).__name__} {widget.objectName()} in {type(widget.parent()).__name__}")
     return found
 
@@ -84,10 +84,10 @@ OPENERS: dict[str, Callable[[MainWindow], object]] = {
 
 
 @pytest.mark.parametrize("opener", OPENERS)
-def test_everything_that_can_be_used_has_a_name(whole: MainWindow, opener: str) -> None:
-    OPENERS[opener](whole)
+def test_every_usable_control_has_a_name(full_window: MainWindow, opener: str) -> None:
+    OPENERS[opener](full_window)
     QApplication.processEvents()
-    assert nameless(whole) == []
+    assert widgets_without_name(full_window) == []
 
 
 DIALOGS: dict[str, Callable[[], QDialog]] = {
@@ -107,20 +107,20 @@ def test_everything_in_a_dialog_has_a_name_and_is_reached_by_tab(
     made.show()
     made.activateWindow()
     QApplication.processEvents()
-    assert nameless(made) == []
+    assert widgets_without_name(made) == []
     first = made.focusWidget()
     assert first is not None
     reached: list[QWidget] = []
     while (control := QApplication.focusWidget()) is not None and control not in reached:
         reached.append(control)
         QTest.keyClick(control, Qt.Key.Key_Tab)
-    # Of radio buttons that belong together, Tab reaches the chosen one, and arrows the others.
+    # Tab reaches only the checked one of a group of radio buttons; the arrow keys reach the others.
     left_out = [one for one in controls_of(made) if one not in reached and not isinstance(one, QRadioButton)]
     assert [f"{type(one).__name__} {one.accessibleName()}" for one in left_out] == []
 
 
 def controls_of(window: QWidget) -> list[QWidget]:
-    """The visible controls that Tab is to reach."""
+    """Return the visible controls that Tab must reach."""
     return [
         widget
         for widget in window.findChildren(QWidget)
@@ -130,22 +130,24 @@ def controls_of(window: QWidget) -> list[QWidget]:
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
-def test_tab_alone_reaches_every_control_and_shows_it(whole: MainWindow, palette: Palette) -> None:
-    whole.set_palette(palette)
-    whole.chart.set_palette(palette)
-    whole.top_bar.symbol.setFocus(Qt.FocusReason.TabFocusReason)
+def test_tab_alone_reaches_every_control_which_shows_its_focus(full_window: MainWindow, palette: Palette) -> None:
+    full_window.set_palette(palette)
+    full_window.chart.set_palette(palette)
+    full_window.top_bar.symbol.setFocus(Qt.FocusReason.TabFocusReason)
     reached: list[QWidget] = []
     unseen: list[str] = []
     while (control := QApplication.focusWidget()) is not None and control not in reached:
         reached.append(control)
-        with_focus = look_of(whole, control)
-        whole.focusNextPrevChild(True)
-        if look_of(whole, control) == with_focus:
+        with_focus = picture_of(full_window, control)
+        full_window.focusNextPrevChild(True)
+        if picture_of(full_window, control) == with_focus:
             unseen.append(f"{type(control).__name__} {control.accessibleName()}")
-    assert [f"{type(one).__name__} {one.accessibleName()}" for one in controls_of(whole) if one not in reached] == []
+    assert [
+        f"{type(one).__name__} {one.accessibleName()}" for one in controls_of(full_window) if one not in reached
+    ] == []
     assert unseen == []
 
 
-def look_of(window: MainWindow, control: QWidget) -> QImage:
+def picture_of(window: MainWindow, control: QWidget) -> QImage:
     QApplication.processEvents()
     return window.grab(QRect(control.mapTo(window, QPoint()), control.size())).toImage()

@@ -9,19 +9,19 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from widgets.keys import COMMANDS, sections, written
+from widgets.keys import KEY_BINDINGS, bindings_by_group, key_texts
 from widgets.window.main_window import MainWindow
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 
-def test_no_key_means_two_things_and_each_command_can_be_given() -> None:
-    keys = [QKeySequence(key).toString() for command in COMMANDS for key in command.keys]
+def test_no_key_has_two_meanings_and_every_command_has_a_key() -> None:
+    keys = [QKeySequence(key).toString() for binding in KEY_BINDINGS for key in binding.keys]
     assert all(keys)
     assert len(set(keys)) == len(keys)
-    assert all(command.keys or command.mouse for command in COMMANDS)
-    assert all(bool(command.name) == bool(command.keys) for command in COMMANDS)
-    assert list(chain.from_iterable(sections().values())) == list(COMMANDS)
+    assert all(binding.keys or binding.mouse for binding in KEY_BINDINGS)
+    assert all(bool(binding.command) == bool(binding.keys) for binding in KEY_BINDINGS)
+    assert list(chain.from_iterable(bindings_by_group().values())) == list(KEY_BINDINGS)
 
 
 def test_the_overview_opens_by_its_keys_and_lists_every_command(qtbot: QtBot, window: MainWindow) -> None:
@@ -29,9 +29,9 @@ def test_the_overview_opens_by_its_keys_and_lists_every_command(qtbot: QtBot, wi
     qtbot.keyClick(window.chart, Qt.Key.Key_F1)
     assert overview.isVisible()
     said = {label.text() for label in overview.findChildren(QLabel)}
-    for command in COMMANDS:
-        assert command.text[0].upper() + command.text[1:] in said
-        assert set(written(command)) <= said
+    for binding in KEY_BINDINGS:
+        assert binding.text[0].upper() + binding.text[1:] in said
+        assert set(key_texts(binding)) <= said
     assert window.rect().contains(overview.geometry())
     qtbot.keyClick(overview, Qt.Key.Key_Escape)
     assert not overview.isVisible()

@@ -209,7 +209,7 @@ def test_the_whole_list_is_edited_at_once_and_what_is_unknown_refused(play: Play
         (dialog,) = running.window.findChildren(SymbolsDialog)
         assert dialog.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
         dialog.list_requested.emit(["BTCUSDT", "NOSUCHUSDT"])
-        assert dialog.told.text().startswith("“NOSUCHUSDT” is not a symbol of the exchange")
+        assert dialog.message.text().startswith("“NOSUCHUSDT” is not a symbol of the exchange")
         dialog.edit.setPlainText("LTC/USDT, btcusdt")
         dialog.buttons.accepted.emit()
         assert dialog.isHidden()

@@ -1,4 +1,4 @@
-"""What a bar leaves out when the window is narrow: its least important parts, whole, rather than a bit of each."""
+"""The overflow of a bar in a narrow window: it hides its least important parts, whole, rather than cutting each."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 
-def fold(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: int) -> None:
+def hide_overflow(bar: QWidget, room: int, parts: Sequence[QWidget], spacing: int) -> None:
     """
-    Hide as many of ``parts`` (least important first) as it takes for the rest of ``bar`` to fit ``room``
-    pixels.
+    Hide as many of ``parts``, least important first, as it takes for the rest of ``bar`` to fit into ``room`` pixels.
 
-    Every one of ``parts`` is shown again as soon as there is room.
+    Call it again after every change of size: parts come back as soon as there is room. ``spacing`` is the bar's, in
+    pixels.
     """
+    # The hint leaves hidden parts out: start from the width with all parts shown.
     missing = bar.minimumSizeHint().width() - room
     hidden = [part for part in parts if part.isHidden()]
     missing += sum(part.sizeHint().width() + spacing for part in hidden)

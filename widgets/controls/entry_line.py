@@ -1,4 +1,4 @@
-"""A panel with a line to type one thing into, and under it what that means, or why it means nothing."""
+"""A popup with one line to type a value into, and under it the value in words, or why there is none."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Value = TypeVar("Value")
 
 class EntryLine(Popup, Generic[Value]):
     """
-    ``edit`` below ``heading``, and ``message`` below that. Enter closes it where what was typed can be read.
+    ``heading``, ``edit``, and ``message`` below them. Enter hands on a valid value and closes.
 
-    While typing, what cannot be read yet is no mistake yet: that is said on Enter.
+    An invalid value gets a hint while the user is typing, and the error only on Enter: it may not be complete yet.
     """
 
     WIDTH = 320
@@ -41,19 +41,24 @@ class EntryLine(Popup, Generic[Value]):
 
     @abstractmethod
     def _read(self, text: str) -> Value:
-        """Return what was typed. Raises UsageError, with a sentence to be shown."""
+        """
+        Return the value typed.
+
+        Raises:
+            UsageError: If it is invalid; its text is shown.
+        """
 
     @abstractmethod
     def _meaning(self, value: Value) -> str:
-        """Say in words what was typed, and what Enter will do."""
+        """Return the value in words, and what Enter will do."""
 
     @abstractmethod
     def _hint(self) -> str:
-        """Say what can be typed."""
+        """Return what can be typed."""
 
     @abstractmethod
     def _take(self, value: Value) -> None:
-        """Hand on what was typed."""
+        """Hand on the value; called on Enter."""
 
     def sizeHint(self) -> QSize:
         width = style.px(self.WIDTH)
@@ -78,4 +83,4 @@ class EntryLine(Popup, Generic[Value]):
     def _say(self, text: str, tone: str) -> None:
         self.message.setText(text)
         style.set_tone(self.message, tone)
-        self.adjustSize()
+        self.adjustSize()  # the message may need another line

@@ -1,4 +1,4 @@
-"""Labels for figures that change several times a second, and for sentences that may be longer than their place."""
+"""Labels for figures that change several times a second, and for sentences that may be too long."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from widgets.theme import style
 
 
 def label(text: str = "", tone: str = "", font: QFont | None = None, parent: QWidget | None = None) -> QLabel:
-    """Return a plain label of that tone (see `style.set_tone`)."""
+    """Return a label of plain text in that tone (see `style.set_tone`)."""
     made = QLabel(text, parent)
-    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setTextFormat(Qt.TextFormat.PlainText)  # a server's message must not be taken for HTML
     if font is not None:
         made.setFont(font)
     style.set_tone(made, tone)
@@ -20,7 +20,7 @@ def label(text: str = "", tone: str = "", font: QFont | None = None, parent: QWi
 
 
 class SteadyLabel(QLabel):
-    """A label that grows but never shrinks, so that a shorter figure does not pull its neighbours sideways."""
+    """A label that grows but never shrinks, so that a shorter figure does not move its neighbours sideways."""
 
     def __init__(self, text: str = "", tone: str = "", font: QFont | None = None) -> None:
         super().__init__(text)
@@ -31,14 +31,14 @@ class SteadyLabel(QLabel):
         style.set_tone(self, tone)
 
     def forget_width(self) -> None:
-        """Let the label shrink once: what it shows now is about something else."""
+        """Let the label shrink once, because its next text is about something else."""
         self._widest = 0
         self.updateGeometry()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            self._widest = 0
+            self._widest = 0  # it was measured in the font before
 
     def sizeHint(self) -> QSize:
         hint = super().sizeHint()
@@ -50,9 +50,9 @@ class SteadyLabel(QLabel):
 
 
 class ElidedLabel(QLabel):
-    """A one-line label that gives way: where its text does not fit it ends in “…” and the tool tip has all of it."""
+    """A one-line label that gives way: text that does not fit ends in “…”."""
 
-    _LEAST_WIDTH = 72
+    _MIN_WIDTH = 72
 
     def __init__(self, text: str = "", tone: str = "", font: QFont | None = None) -> None:
         super().__init__(text)
@@ -64,7 +64,7 @@ class ElidedLabel(QLabel):
 
     def minimumSizeHint(self) -> QSize:
         hint = super().minimumSizeHint()
-        return QSize(min(hint.width(), self._LEAST_WIDTH), hint.height())
+        return QSize(min(hint.width(), self._MIN_WIDTH), hint.height())
 
     def is_elided(self) -> bool:
         return self.fontMetrics().horizontalAdvance(self.text()) > self.contentsRect().width()

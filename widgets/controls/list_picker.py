@@ -1,8 +1,8 @@
 """
 A panel to pick from a list: a line to type into, and under it the rows that match.
 
-While one types, the arrow keys and those of pages move in the list, and Enter chooses, as a click does. Which rows
-match, how one is drawn and what choosing it means is each picker's own.
+The focus stays in the line; the arrow and page keys move in the list, and Enter or a click chooses. Each picker
+supplies the rows that match, draws them, and says what choosing one does.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from widgets.theme.palettes import DARK, Palette
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole
-"""The row itself; a model with more to tell goes on from the next role."""
+"""The row itself. A model may define more roles, from the next number on."""
 
 _BARS_PX = 124  # the window's bars above and below, which a picker leaves free
-_LEAST_PX = 200
+_MIN_HEIGHT_PX = 200
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 Row = TypeVar("Row")
 
 
 class RowModel(QAbstractListModel, Generic[Row]):
-    """The rows that match now."""
+    """The rows that match, in the order shown."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,14 +49,14 @@ class RowModel(QAbstractListModel, Generic[Row]):
 
     @abstractmethod
     def title(self, row: Row) -> str:
-        """Return what the row is called."""
+        """Return the row's name, as shown."""
 
     @abstractmethod
     def spoken(self, row: Row) -> str:
-        """Return what a screen reader says of it."""
+        """Return the row in words, for a screen reader."""
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show these instead; nothing is chosen then."""
+        """Show these rows instead, with none selected."""
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
@@ -76,11 +76,11 @@ class RowModel(QAbstractListModel, Generic[Row]):
 
 
 class RowDelegate(QStyledItemDelegate):
-    """Draws rows, ``ROW_PX`` high: the ground of one that is chosen or pointed at, and over that what a picker has."""
+    """Draws rows ``ROW_PX`` high: the ground of a selected or hovered row here, what is on it in the subclass."""
 
     ROW_PX = 32
     GAP_PX = 0
-    """How far the ground keeps from the rows above and below."""
+    """Pixels between the ground and the rows above and below."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -88,7 +88,7 @@ class RowDelegate(QStyledItemDelegate):
 
     @abstractmethod
     def paint_row(self, painter: QPainter, rect: QRect, index: Index) -> None:
-        """Draw the row of that index; the painter smooths edges, and is restored after this."""
+        """Draw one row. The painter smooths edges; it is restored afterwards."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(0, style.px(self.ROW_PX))
@@ -110,7 +110,7 @@ class RowDelegate(QStyledItemDelegate):
 
 
 class PickerList(QListView):
-    """The list of a picker. The focus stays in the line above, from where the keys move in here."""
+    """The list of a picker. It never has the focus: that stays in the line above, which passes the keys on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class PickerList(QListView):
 
 
 class ListPicker(Popup):
-    """``edit`` over ``list``, or over ``message`` while there are no rows; what else there is, a picker adds below."""
+    """``edit`` over ``list``, or over ``message`` while there are no rows. A subclass may add more below."""
 
     SIZE = QSize(440, 440)
 
@@ -153,13 +153,13 @@ class ListPicker(Popup):
         self._layout.addWidget(self.edit)
         self._pages = QStackedLayout()
         self._layout.addLayout(self._pages, 1)
-        self._pages.addWidget(self.list)  # not before: without a parent it would be shown as a window of its own
+        self._pages.addWidget(self.list)  # after addLayout: without a parent it would open as a window of its own
         self._pages.addWidget(self.message)
         self.list.clicked.connect(self._choose)
 
     @abstractmethod
     def _choose(self) -> None:
-        """Do what Enter or a click on the current row means; nothing where there is none."""
+        """Choose the current row, after Enter or a click; do nothing where there is none."""
 
     def set_palette(self, palette: Palette) -> None:
         self._delegate.palette = palette
@@ -167,9 +167,10 @@ class ListPicker(Popup):
 
     def sizeHint(self) -> QSize:
         room = self._window.height() - _BARS_PX
-        return QSize(style.px(self.SIZE.width()), max(_LEAST_PX, min(self.SIZE.height(), room)))
+        return QSize(style.px(self.SIZE.width()), max(_MIN_HEIGHT_PX, min(self.SIZE.height(), room)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        # A page less one row: the last row of a page is the first of the next.
         page = max(1, self.list.height() // style.px(self._delegate.ROW_PX) - 1)
         steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: page, Qt.Key.Key_PageUp: -page}
         step = steps.get(Qt.Key(event.key()))
@@ -181,10 +182,10 @@ class ListPicker(Popup):
             row = self.list.currentIndex().row() + step
             self._select(max(0, min(self.model.rowCount() - 1, row)))
 
-    def _show_rows(self, rows: Sequence[Any], otherwise: str) -> None:
-        """List these; where there are none, say that sentence in their place."""
+    def _show_rows(self, rows: Sequence[Any], if_none: str) -> None:
+        """List these rows or, where there are none, show a sentence instead."""
         self.model.set_rows(rows)
-        self.message.setText(otherwise)
+        self.message.setText(if_none)
         self._pages.setCurrentWidget(self.list if rows else self.message)
 
     def _select(self, row: int) -> None:
@@ -192,5 +193,5 @@ class ListPicker(Popup):
         self.list.scrollTo(self.model.index(row), QListView.ScrollHint.EnsureVisible)
 
     def _current(self) -> Any:
-        """Return the row that is chosen, or None."""
+        """Return the selected row, or None."""
         return self.list.currentIndex().data(ROW_ROLE)

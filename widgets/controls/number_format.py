@@ -1,8 +1,8 @@
 """
-Numbers and times as the panels write them.
+Numbers and times as text for the panels.
 
-One way everywhere: thousands separated by commas, a real minus sign, no line break before a unit, and a dash
-for what is not known yet. Nothing here depends on the machine's locale, so a screenshot reads the same for everyone.
+The same everywhere: commas between thousands, a real minus sign, no line break before a unit, and a dash for an
+unknown value. Nothing here depends on the system's locale, so a screenshot reads the same for everyone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from app.market.symbol import Symbol
 UNKNOWN = "–"
 MINUS = "−"
 SPACE = "\u00a0"
-"""Between a number and its unit, which stay on one line."""
-_THIN = "\u202f"
+"""A no-break space, between a number and its unit."""
+_THIN = "\u202f"  # narrow and no-break, before “%”
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LARGE = ((1e12, "tn"), (1e9, "bn"))
@@ -30,7 +30,7 @@ def fixed(value: float | None, decimals: int) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     text = f"{value:,.{decimals}f}"
-    if text.startswith("-"):
+    if text.startswith("-"):  # a value rounded to “-0.00” loses its sign
         text = text[1:] if not text.strip("-0.,") else MINUS + text[1:]
     return text
 
@@ -41,7 +41,7 @@ def price(value: float | None, symbol: Symbol) -> str:
 
 
 def quantity(value: float | None, symbol: Symbol) -> str:
-    """Return an amount of the base asset in four significant digits or more, never finer than the symbol's step."""
+    """Return an amount of the base asset to four significant digits or more, but no finer than the symbol's step."""
     if value is None or not math.isfinite(value) or value == 0:
         return fixed(value, 0)
     for size, unit in _LARGE:
@@ -67,7 +67,7 @@ def compact(value: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Return so many a second or a minute: ``"1,204"``, ``"0.4"``."""
+    """Return a rate, to one decimal where it is small: ``"1,204"``, ``"0.4"``."""
     return fixed(value, 0 if value is None or abs(value) >= 9.95 or value == round(value) else 1)
 
 
@@ -81,7 +81,7 @@ def percent(value: float | None) -> str:
 
 
 def direction(change: float | None) -> str:
-    """Return the tone of a change: ``"rising"``, ``"falling"``, or ``""`` where there is none."""
+    """Return the tone of a change (see `style.set_tone`): ``"rising"``, ``"falling"``, or ``""`` for no change."""
     if not change:
         return ""
     return "rising" if change > 0 else "falling"
@@ -95,7 +95,7 @@ def utc_time(time_us: int | None) -> str:
     return f"{moment.day:02} {_MONTHS[moment.month - 1]} {moment.year} {moment:%H:%M:%S} UTC"
 
 
-def spelled(interval: Interval) -> str:
+def interval_in_words(interval: Interval) -> str:
     """Return an interval in words: ``"13 minutes"``."""
     if interval.months:
         return _plural(interval.months, "month")
@@ -107,6 +107,7 @@ def spelled(interval: Interval) -> str:
 
 def _three_digits(value: float) -> str:
     size = abs(value)
+    # The limits are where rounding adds a digit: 9.995 is “10.0”, not “10.00”.
     return fixed(value, 2 if size < 9.995 else 1 if size < 99.95 else 0)
 
 

@@ -1,8 +1,8 @@
 """
-A panel that opens over the window and goes away by itself: on Esc, on a click elsewhere, when the focus moves on.
+A panel over the window that closes by itself: on Esc, on a click elsewhere, or when the focus moves elsewhere.
 
-It is a child of the window rather than a window of its own, so it needs neither a grab nor a position on the screen and
-behaves alike on X11, Wayland, Windows and macOS.
+It is a child of the window, not a window of its own: so it needs neither a grab nor a position on the screen, and
+behaves the same on X11, Wayland, Windows and macOS.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from widgets.theme.palettes import Palette
 
 
 class Popup(QFrame):
-    """A floating panel inside ``window``. Closing gives the focus back to where it was."""
+    """A floating panel inside ``window``. Closing returns the focus to the widget that had it before."""
 
     _MARGIN = 8
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self.setObjectName("overlay")
+        self.setObjectName("popup")
         self._focus_before: QWidget | None = None
         self.hide()
 
     def open_at(self, top_left: QPoint, focus: QWidget) -> None:
-        """Show the panel with its corner there (window coordinates), moved to fit, and focus one of its parts."""
+        """
+        Show the panel and focus one of its parts.
+
+        Its corner is at ``top_left`` (window coordinates), moved left where the panel would not fit.
+        """
         self.adjustSize()
         x = min(top_left.x(), self._window.width() - self.width() - self._MARGIN)
         self.move(max(self._MARGIN, x), top_left.y())
@@ -35,14 +39,14 @@ class Popup(QFrame):
             self._focus_before = QApplication.focusWidget()
             application = QApplication.instance()
             assert isinstance(application, QApplication)
-            application.installEventFilter(self)  # only while open: a filter in Python sees every event
+            application.installEventFilter(self)  # while open only: Python is called for every event
             application.focusChanged.connect(self._follow_focus)
         self.show()
         self.raise_()
         focus.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def dismiss(self) -> None:
-        """Close the panel. Nothing was chosen, or it was chosen already."""
+        """Close the panel, and do nothing else."""
         if self.isHidden():
             return
         application = QApplication.instance()
@@ -57,7 +61,7 @@ class Popup(QFrame):
         self._focus_before = None
 
     def set_palette(self, palette: Palette) -> None:
-        """Take another theme, where the window's stylesheet does not say all. To be extended."""
+        """Use these colours for what the window's stylesheet does not cover. To be extended."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseButtonPress and isinstance(watched, QWidget) and not self._holds(watched):
@@ -67,13 +71,14 @@ class Popup(QFrame):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.dismiss()
-        # Keys end here: a digit typed in the panel must not open another one.
+        # No key goes on to the window: a digit typed here must not open the interval entry.
         event.accept()
 
     def _follow_focus(self, _: QWidget | None, now: QWidget | None) -> None:
-        # None: another program is in front; the panel stays for when the user comes back.
+        # None: another program is in front. The panel stays open until the user is back.
         if now is not None and not self._holds(now):
             self.dismiss()
 
     def _holds(self, widget: QWidget) -> bool:
+        # A menu or a list that drops down from the panel is a window of its own, and part of the panel all the same.
         return widget is self or self.isAncestorOf(widget) or widget.window() is not self.window()

@@ -1,8 +1,8 @@
 """
-The dock under the chart: what the program measures of itself, and its log.
+The dock under the chart: the program's metrics and its log.
 
-It shows what it is given while it is visible; `DiagnosticsDock.opened` asks for it at once. Whether it is open belongs
-to the window's layout; how it is divided and what the log shows, `DiagnosticsDock.look_values` gives to be kept.
+It needs values only while it is visible, and asks for the newest by `DiagnosticsDock.opened`. The window's layout
+remembers whether it is open; `DiagnosticsDock.look_values` returns the rest that is worth remembering.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import MetricView
 
-_TURN_MS = 20
-_SHARES = 2000
-_LEAST_SHARE = 0.05
+_TILE_INTERVAL_MS = 20  # values come every second, and seventeen tiles take a third of one
+_SPLITTER_UNITS = 2000  # QSplitter takes sizes, and scales them to its width
+_MIN_SHARE = 0.05
 
 
 class MetricGrid(QScrollArea):
-    """The tiles, in as many columns as there is room for; scrolled by the arrow keys too."""
+    """The tiles, in as many columns as fit; the arrow keys scroll it too."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,10 +50,10 @@ class MetricGrid(QScrollArea):
         self.tiles: list[MetricTile] = []
         self._palette = DARK
         self._columns = 0
-        self._due: list[tuple[MetricTile, MetricView]] = []
-        self._turn = QTimer(self)
-        self._turn.setInterval(_TURN_MS)
-        self._turn.timeout.connect(self._show_next)
+        self._pending: list[tuple[MetricTile, MetricView]] = []
+        self._tile_timer = QTimer(self)
+        self._tile_timer.setInterval(_TILE_INTERVAL_MS)
+        self._tile_timer.timeout.connect(self._show_next)
         inside = QWidget()
         inside.setObjectName("metricGridInside")
         self._grid = QGridLayout(inside)
@@ -64,24 +64,25 @@ class MetricGrid(QScrollArea):
 
     def set_views(self, views: Sequence[MetricView]) -> None:
         """
-        Show these, in this order; their number stays the same.
+        Show these, in this order. Every call must bring the same number.
 
-        One tile after another within the second, so that no frame of the chart waits for all of them.
+        The tiles are updated in turn, a timer's tick each, so that no frame of the chart waits for all of them.
         """
         if not self.tiles:
             self.tiles = [MetricTile(view) for view in views]
             for tile in self.tiles:
                 tile.set_palette(self._palette)
-            self._place()
-        self._due = list(zip(self.tiles, views, strict=True))[::-1]
-        self._turn.start()
+            self._arrange_tiles()
+        # Replaces what is left of the views before: a tile that is still due gets the newest values.
+        self._pending = list(zip(self.tiles, views, strict=True))[::-1]
+        self._tile_timer.start()
 
     def _show_next(self) -> None:
-        if self._due:
-            tile, view = self._due.pop()
+        if self._pending:
+            tile, view = self._pending.pop()
             tile.set_view(view)
-        if not self._due:
-            self._turn.stop()
+        if not self._pending:
+            self._tile_timer.stop()
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
@@ -93,14 +94,15 @@ class MetricGrid(QScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place()
+        self._arrange_tiles()
 
-    def _place(self) -> None:
+    def _arrange_tiles(self) -> None:
         if not self.tiles:
             return
         columns = max(1, (self.viewport().width() - 8) // self.tiles[0].minimumSizeHint().width())
         if columns == self._columns and self._grid.count() == len(self.tiles):
             return
+        # Columns that are no longer used would keep their share of the width.
         for column in range(self._columns):
             self._grid.setColumnStretch(column, 0)
         self._columns = columns
@@ -115,7 +117,7 @@ class DiagnosticsDock(QDockWidget):
     Holds `MetricGrid` and `LogPanel`; hidden at first.
 
     Signals:
-        opened: It became visible and wants the newest values.
+        opened: It became visible and needs the newest values.
     """
 
     opened = Signal()
@@ -133,41 +135,41 @@ class DiagnosticsDock(QDockWidget):
         self.close_button.setToolTip(f"Close the diagnostics ({key_text('diagnostics')})")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.close_button.clicked.connect(lambda: self.close())
-        self.setTitleBarWidget(self._title())
+        self.setTitleBarWidget(self._make_title())
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.metrics)
         self.splitter.addWidget(self.log)
         for part in range(2):
             self.splitter.setStretchFactor(part, 1)
-        self._share = 0.5  # the plots' part of the width, as the user left it
+        self._share = 0.5  # of the width, for the plots; as the user left it
         self._divide(self._share)
         self.splitter.splitterMoved.connect(self._on_divided)
         self.setWidget(self.splitter)
         self.hide()
 
     def look_values(self) -> dict[str, Any]:
-        """Return how it is divided and what the log shows, as values that JSON can hold; see `restore_look`."""
+        """Return the division of the dock and the log's filter as JSON values, for `restore_look`."""
         return {"plots_share": round(self._share, 4), **self.log.filter_values()}
 
     def restore_look(self, values: Mapping[str, Any]) -> None:
-        """Restore what `look_values` returned; what makes no sense is passed over."""
+        """Restore what `look_values` returned. Invalid values are ignored."""
         share = values.get("plots_share")
-        if isinstance(share, float) and _LEAST_SHARE <= share <= 1 - _LEAST_SHARE:
+        if isinstance(share, float) and _MIN_SHARE <= share <= 1 - _MIN_SHARE:
             self._share = share
             self._divide(share)
         self.log.restore_filter(values)
 
     def _divide(self, share: float) -> None:
-        self.splitter.setSizes([round(share * _SHARES), round((1 - share) * _SHARES)])
+        self.splitter.setSizes([round(share * _SPLITTER_UNITS), round((1 - share) * _SPLITTER_UNITS)])
 
     def _on_divided(self) -> None:
         plots, log = self.splitter.sizes()
         if plots + log:
-            self._share = min(max(plots / (plots + log), _LEAST_SHARE), 1 - _LEAST_SHARE)
+            self._share = min(max(plots / (plots + log), _MIN_SHARE), 1 - _MIN_SHARE)
 
     def set_note(self, text: str, tone: str = "faint") -> None:
-        """Show one sentence in the head: where the metrics are served, or why they are not."""
+        """Show a sentence in the title: where the metrics are served, or why they are not."""
         self.note.setText(text)
         self.note.setToolTip(text)
         style.set_tone(self.note, tone)
@@ -184,7 +186,7 @@ class DiagnosticsDock(QDockWidget):
         super().showEvent(event)
         self.opened.emit()
 
-    def _title(self) -> QWidget:
+    def _make_title(self) -> QWidget:
         title = QFrame()
         title.setObjectName("dockTitle")
         layout = QHBoxLayout(title)

@@ -1,7 +1,7 @@
 """
-The log in the window: its last lines, by level and by text, following the end unless scrolled away from it.
+The log in the window: its last lines, filtered by level and by text. It follows the end unless scrolled away from it.
 
-What it shows is a part of the lines it holds; changing a filter shows another part. Tracebacks stand in the log file.
+It keeps lines that the filter hides, so that another filter can show them. Tracebacks are in the log file only.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.controls.bar_overflow import fold
+from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import LogLine
 
-MOST_LINES = 1000
+MAX_LINES = 1000
 _LEVELS = (
     ("All levels", logging.NOTSET),
     ("Info", logging.INFO),
@@ -41,7 +41,7 @@ _LEVELS = (
     ("Errors", logging.ERROR),
 )
 _SPACING, _MARGIN = 8, 12
-_LONGEST_FILTER = 200
+_MAX_FILTER_LENGTH = 200
 
 
 class LogPanel(QWidget):
@@ -49,14 +49,14 @@ class LogPanel(QWidget):
     Shows `LogLine` values.
 
     Signals:
-        folder_requested: The user wants to see the folder of the log files.
+        folder_requested: Open the folder of the log files.
     """
 
     folder_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self._lines: deque[LogLine] = deque(maxlen=MAX_LINES)
         self._palette = DARK
         self._shown = 0
         self.level = QComboBox()
@@ -67,8 +67,8 @@ class LogPanel(QWidget):
         self.filter.setAccessibleName("Show lines with this text")
         self.filter.setPlaceholderText("Filter by text or symbol")
         self.filter.setClearButtonEnabled(True)
-        self.filter.setMaxLength(_LONGEST_FILTER)
-        self.counted = label("", "faint", style.font(style.SMALL_PX))
+        self.filter.setMaxLength(_MAX_FILTER_LENGTH)
+        self.line_count = label("", "faint", style.font(style.SMALL_PX))
         self.copy_button = _button("Copy", "Copy the selected lines, or all that are shown")
         self.folder_button = _button("Open folder", "Open the folder of the log files")
         self.view = QPlainTextEdit()
@@ -81,38 +81,38 @@ class LogPanel(QWidget):
         self._refill()
 
     def add(self, lines: Sequence[LogLine]) -> None:
-        """Take these in, newest last; the oldest go where there are more than `MOST_LINES`."""
+        """Add these, newest last. Of more than `MAX_LINES`, the oldest are dropped."""
         if not lines:
             return
-        leaving = len(self._lines) + len(lines) - MOST_LINES
-        gone = sum(map(self._matches, list(self._lines)[:leaving])) if leaving > 0 else 0
+        dropped = len(self._lines) + len(lines) - MAX_LINES
+        dropped_shown = sum(map(self._matches, list(self._lines)[:dropped])) if dropped > 0 else 0
         self._lines.extend(lines)
-        if len(lines) >= MOST_LINES:
+        if len(lines) >= MAX_LINES:
             self._refill()
             return
         bar = self.view.verticalScrollBar()
         follows, value = self.is_following, bar.value()
         self._write([line for line in lines if self._matches(line)])
-        self._drop(gone)
-        bar.setValue(bar.maximum() if follows else max(value - gone, 0))
-        self._count()
+        self._drop(dropped_shown)
+        bar.setValue(bar.maximum() if follows else max(value - dropped_shown, 0))
+        self._show_count()
 
     @property
     def is_following(self) -> bool:
-        """Whether the end is in view, and stays there when lines come."""
+        """Whether the end is in view, and stays in view when lines arrive."""
         bar = self.view.verticalScrollBar()
         return bar.value() >= bar.maximum() - 1
 
     def filter_values(self) -> dict[str, Any]:
-        """Return which lines are shown, as values that JSON can hold; see `restore_filter`."""
+        """Return the level and the text of the filter as JSON values, for `restore_filter`."""
         return {"level": self.level.currentData(), "filter": self.filter.text()}
 
     def restore_filter(self, values: Mapping[str, Any]) -> None:
-        """Restore what `filter_values` returned; what makes no sense is passed over."""
+        """Restore what `filter_values` returned. Invalid values are ignored."""
         level, text = values.get("level"), values.get("filter")
         if isinstance(level, int) and (number := self.level.findData(level)) >= 0:
             self.level.setCurrentIndex(number)
-        if isinstance(text, str) and len(text) <= _LONGEST_FILTER:
+        if isinstance(text, str) and len(text) <= _MAX_FILTER_LENGTH:
             self.filter.setText(text)
 
     def set_palette(self, palette: Palette) -> None:
@@ -120,13 +120,15 @@ class LogPanel(QWidget):
         self._refill()
 
     def copy(self) -> None:
-        """Put the selection, or else all lines shown, on the clipboard."""
+        """Copy the selection or, where nothing is selected, all lines shown."""
         selected = self.view.textCursor().selection().toPlainText()
         QApplication.clipboard().setText(selected or self.view.toPlainText())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        fold(self._tools, self.width() - 2 * _MARGIN, (self.counted, self.folder_button, self.copy_button), _SPACING)
+        hide_overflow(
+            self._tools, self.width() - 2 * _MARGIN, (self.line_count, self.folder_button, self.copy_button), _SPACING
+        )
 
     def _matches(self, line: LogLine) -> bool:
         wanted = self.filter.text().strip().casefold()
@@ -142,7 +144,7 @@ class LogPanel(QWidget):
         bar = self.view.verticalScrollBar()
         bar.setValue(bar.maximum())
         self.view.horizontalScrollBar().setValue(0)
-        self._count()
+        self._show_count()
 
     def _write(self, lines: Sequence[LogLine]) -> None:
         cursor = QTextCursor(self.view.document())
@@ -176,10 +178,10 @@ class LogPanel(QWidget):
     def _text_color(self, level: int) -> str:
         return self._palette.dim if level < logging.INFO else self._palette.text
 
-    def _count(self) -> None:
+    def _show_count(self) -> None:
         held = len(self._lines)
         lines = "line" if held == 1 else "lines"
-        self.counted.setText(
+        self.line_count.setText(
             f"{count(held)} {lines}" if self._shown == held else f"{count(self._shown)} of {count(held)}"
         )
 
@@ -189,23 +191,24 @@ class LogPanel(QWidget):
         for part in parts:
             part.setFont(small)
         style.sized(self.filter, minimum_width=150)
-        # Letters pass the log by: the window opens the symbol picker with them, and the filter is a Tab away.
+        # Read-only, so letters reach the window, which opens the symbol picker; the filter is one Tab away.
         self.view.setReadOnly(True)
         self.view.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        # One line on screen per line of the log: `add` moves the scroll bar by the lines dropped.
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.view.setUndoRedoEnabled(False)
+        self.view.setUndoRedoEnabled(False)  # undo would keep every line ever added
         self.view.setFont(style.fixed_font(style.SMALL_PX))
         style.sized(self, minimum_width=310)
         self._tools = QWidget()
-        self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # it folds where it is narrow
+        self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # hide_overflow makes it fit
         tools = QHBoxLayout(self._tools)
         tools.setContentsMargins(0, 0, 0, 0)
         tools.setSpacing(_SPACING)
         tools.addWidget(self.level)
         tools.addWidget(self.filter, 1)
-        after: tuple[QWidget, ...] = (self.counted, self.copy_button, self.folder_button)
+        after: tuple[QWidget, ...] = (self.line_count, self.copy_button, self.folder_button)
         for part in after:
             tools.addWidget(part)
         layout = QVBoxLayout(self)

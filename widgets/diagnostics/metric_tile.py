@@ -1,9 +1,8 @@
 """
-One metric of the diagnostics: its name, its value now, and a small plot of the last ten minutes.
+One metric of the diagnostics: its name, its newest value, and a small plot of the last ten minutes.
 
-Drawn by hand, because seventeen plots of a charting library would cost more than the chart itself. The newest second is
-at the right edge, ten minutes ago (at first, the beginning) at the left; beside the plot stand its largest and its
-smallest value.
+Drawn by hand: seventeen plots of a charting library would cost more than the chart itself. The newest second is at the
+right edge; ten minutes ago, or the first value, is at the left. Its largest and smallest values are beside the plot.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.market.durations import length
-from widgets.controls.number_format import MINUS, SPACE, UNKNOWN, compact, fixed
+from widgets.controls.number_format import MINUS, SPACE, UNKNOWN, compact, fixed, rate
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import MetricView
 
-_LEAST_SECONDS, _MOST_SECONDS = 60, 600
-_OPEN_SECONDS = 5
+_MIN_SECONDS, _MAX_SECONDS = 60, 600
+_BRIDGED_SECONDS = 5  # a mean over a second without events is unknown, which is no gap to show
 _WIDTH, _HEIGHT = 168, 62
 _MARGIN_X, _MARGIN_Y = 10.0, 7.0
 _HEAD, _PLOT_GAP, _SCALE_GAP = 17.0, 6.0, 6.0
@@ -35,25 +34,29 @@ class MetricTile(QWidget):
         super().__init__(parent)
         self._view = view
         self._palette = DARK
-        self._take_fonts()
+        self._update_fonts()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(view.meaning)
         self.set_view(view)
 
-    def _take_fonts(self) -> None:
+    def _update_fonts(self) -> None:
         self._small = style.font(style.SMALL_PX)
         self._bold = style.font(style.BODY_PX, QFont.Weight.DemiBold)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            self._take_fonts()
+            self._update_fonts()
 
     def set_view(self, view: MetricView) -> None:
         """Show these values."""
         self._view = view
         known = [value for value in view.values if value is not None]
-        range_text = f", between {text(min(known), view.unit)} and {text(max(known), view.unit)}" if known else ""
+        range_text = (
+            f", between {value_with_unit(min(known), view.unit)} and {value_with_unit(max(known), view.unit)}"
+            if known
+            else ""
+        )
         self.setAccessibleName(f"{view.name}: {self.value_text}{range_text}")
         self.update()
 
@@ -63,8 +66,8 @@ class MetricTile(QWidget):
 
     @property
     def value_text(self) -> str:
-        """The newest value as shown; a mean of nothing is not known, and the one before it stands for some seconds."""
-        return text(latest(self._view.values), self._view.unit)
+        """The newest value as shown. An unknown one leaves the value before it for some seconds."""
+        return value_with_unit(latest_known(self._view.values), self._view.unit)
 
     def sizeHint(self) -> QSize:
         return QSize(style.px(_WIDTH), style.px(_HEIGHT))
@@ -81,7 +84,7 @@ class MetricTile(QWidget):
         painter.end()
 
     def _draw_head(self, painter: QPainter, rect: QRectF) -> None:
-        palette, value = self._palette, latest(self._view.values)
+        palette, value = self._palette, latest_known(self._view.values)
         color = palette.faint if value is None else palette.warning if self._view.warns and value > 0 else palette.text
         painter.setFont(self._bold)
         painter.setPen(QColor(color))
@@ -99,7 +102,7 @@ class MetricTile(QWidget):
             painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, "No data yet")
             return
         low, high = min(known), max(known)
-        texts = [compact_text(high)] if low == high else [compact_text(high), compact_text(low)]
+        texts = [_short_number(high)] if low == high else [_short_number(high), _short_number(low)]
         painter.setPen(QColor(self._palette.faint))
         painter.setFont(self._small)
         metrics = QFontMetricsF(self._small)
@@ -107,7 +110,7 @@ class MetricTile(QWidget):
         sides = (Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom)
         if low == high:
             sides = (Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignVCenter)
-        reach = rect.adjusted(0, -3, 0, 3)  # a digit has less height than its line
+        reach = rect.adjusted(0, -3, 0, 3)  # a digit is less high than its line
         for side, one in zip(sides, texts, strict=False):
             painter.drawText(reach, Qt.AlignmentFlag.AlignRight | side, one)
         plot = rect.adjusted(0, 1, -(width + _SCALE_GAP), -1)
@@ -116,30 +119,31 @@ class MetricTile(QWidget):
         color = self._palette.warning if self._view.warns and high > 0 else self._palette.dim
         painter.setPen(QPen(QColor(color), 1.0))
         for line in polylines(self._view.values, plot, low, high):
-            # Not as one polyline: where lines are not one pixel wide, joining them takes ten times as long.
+            # Not drawPolyline: unless lines are one pixel wide, joining them takes ten times as long.
             painter.drawLines([QLineF(one, next_one) for one, next_one in pairwise(line)])
 
 
-def latest(values: Sequence[float | None]) -> float | None:
-    """Return the newest value known, of the last five seconds."""
-    return next((value for value in reversed(values[-_OPEN_SECONDS:]) if value is not None), None)
+def latest_known(values: Sequence[float | None]) -> float | None:
+    """Return the newest known value of the last five seconds, or None."""
+    return next((value for value in reversed(values[-_BRIDGED_SECONDS:]) if value is not None), None)
 
 
 def polylines(values: Sequence[float | None], rect: QRectF, low: float, high: float) -> list[list[QPointF]]:
     """
-    Return what to draw in ``rect``: the smallest and largest value of each pixel column, so that no spike is lost.
+    Return the lines to draw in ``rect``, for values between ``low`` and ``high``.
 
-    A stretch of more than five unknown seconds is left open.
+    Each pixel column has its smallest and its largest value, so no spike is lost. More than five unknown seconds in a
+    row leave a gap.
     """
     columns = max(int(rect.width()), 1)
-    seconds = min(max(len(values), _LEAST_SECONDS), _MOST_SECONDS)
+    seconds = min(max(len(values), _MIN_SECONDS), _MAX_SECONDS)
     lines: list[list[tuple[int, float, float]]] = []
     last_second, last_column = -seconds, -1
     for second, value in enumerate(values, start=seconds - len(values)):
         if value is None:
             continue
         column = second * columns // seconds
-        if second - last_second > _OPEN_SECONDS:
+        if second - last_second > _BRIDGED_SECONDS:
             lines.append([(column, value, value)])
         elif column == last_column:
             _, least, most = lines[-1][-1]
@@ -167,7 +171,7 @@ def _points(
     return made if len(made) > 1 else [*made, made[0] + QPointF(1, 0)]
 
 
-def text(value: float | None, unit: str) -> str:
+def value_with_unit(value: float | None, unit: str) -> str:
     """Return a value with its unit: ``"312 /s"``, ``"23 ms"``, ``"1.20 s"``, ``"17 min"``."""
     if value is None:
         return UNKNOWN
@@ -175,14 +179,9 @@ def text(value: float | None, unit: str) -> str:
         return f"{MINUS if value < 0 else ''}{length(value / 1000)}"
     if unit == "ms" and abs(value) >= 1000:
         return f"{fixed(value / 1000, 2)}{SPACE}s"
-    number = compact_text(value)
+    number = _short_number(value)
     return f"{number}{SPACE}{unit}" if unit and unit != "trades" else number
 
 
-def compact_text(value: float) -> str:
-    """Return a value in about three digits."""
-    return (
-        compact(value)
-        if abs(value) >= 100_000
-        else fixed(value, 0 if abs(value) >= 9.95 or value == round(value) else 1)
-    )
+def _short_number(value: float) -> str:
+    return compact(value) if abs(value) >= 100_000 else rate(value)

@@ -1,1 +1,1 @@
-"""The dialogs and the forms in them."""
+"""The database dialog and the export dialog, each with its form."""

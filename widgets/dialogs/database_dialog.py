@@ -1,8 +1,9 @@
 """
-The database dialog: which database, whether it works, and the change to it.
+The database dialog: which database to use, a test of it, and the change to it.
 
-It knows what a complete form is, and nothing of servers: `DatabaseDialog.test_requested` and ``apply_requested`` go up,
-``tested``, ``applied`` and ``failed`` come down. It waits for neither, and can be left while a test runs.
+It checks that the form is complete and knows nothing of servers. Requests leave as signals
+(`DatabaseDialog.test_requested`, ``apply_requested``); answers come in by ``tested``, ``applied`` and ``failed``. It
+never blocks, and the user can close it while a test runs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _WIDTH = 560
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of what a test found; ``tone`` as in `style.set_tone`."""
+    """One line of a test's result. ``tone`` as in `style.set_tone`."""
 
     caption: str
     text: str
@@ -43,14 +44,12 @@ class DialogState(Enum):
 
 class DatabaseDialog(QDialog):
     """
-    Asks for a database and shows how trying and using it goes.
+    Asks for a database, and shows how the test of it and the change to it go.
 
     Signals:
-        test_requested: The form is complete and to be tried; carries the `DatabaseChoice`. Answer with `tested` or
-            `failed`.
-        apply_requested: The form is complete and to be used; carries the `DatabaseChoice`. Answer with `applied` or
-            `failed`.
-        test_cancelled: The answer to the test is not wanted any more.
+        test_requested: Test the database; carries a complete `DatabaseChoice`. Answer with `tested` or `failed`.
+        apply_requested: Use the database; carries a complete `DatabaseChoice`. Answer with `applied` or `failed`.
+        test_cancelled: The test was cancelled; no answer is expected any more.
     """
 
     test_requested = Signal(object)
@@ -68,8 +67,10 @@ class DatabaseDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         """
-        ``choice`` is shown at first, ``meanings`` explain each kind. ``note`` is said above the form; with ``locked``,
-        the sentence that says why, nothing can be changed. ``read_url``: see `DatabaseForm`.
+        Show ``choice`` at first.
+
+        ``meanings`` explain each kind of database. ``note`` is a sentence above the form. ``locked`` is such a sentence
+        too: it says why nothing can be changed, and disables the form. ``read_url``: see `DatabaseForm`.
         """
         super().__init__(parent)
         self.setFont(style.font())
@@ -103,7 +104,7 @@ class DatabaseDialog(QDialog):
         self.form.shape_changed.connect(self._fit)
         self.form.set_meanings(meanings)
         self.form.show_choice(choice)
-        self.form.edited.connect(self._forget_verdict)
+        self.form.edited.connect(self._clear_result)
         self.test_button.clicked.connect(self._test)
         self.apply_button.clicked.connect(self._apply)
         self.cancel_button.clicked.connect(self.reject)
@@ -114,36 +115,37 @@ class DatabaseDialog(QDialog):
             self.form.focus_kind()
 
     def tested(self, facts: Sequence[Fact], sentence: str, tone: str) -> None:
-        """Show what the test found, and what it means in a sentence."""
+        """Show a test's result line by line, and its conclusion in a sentence."""
         if self.state is not DialogState.TESTING:
-            return  # the answer to a test that was given up
+            return  # the answer to a test that was cancelled
         self._set_state(DialogState.EDITING)
         self._show_facts(facts)
         self._say(sentence, tone)
+        # So Enter does the likely next thing: use the database, or test again.
         (self.apply_button if tone == "rising" else self.test_button).setFocus()
 
     def failed(self, sentence: str) -> None:
-        """The test or the change did not work; the form can be corrected and tried again."""
+        """Show why the test or the change failed, and let the user correct the form."""
         if self.state not in (DialogState.TESTING, DialogState.APPLYING):
             return
-        begun_by = self.test_button if self.state is DialogState.TESTING else self.apply_button
+        pressed = self.test_button if self.state is DialogState.TESTING else self.apply_button
         self._set_state(DialogState.EDITING)
         self._say(sentence, "warning")
-        begun_by.setFocus()
+        pressed.setFocus()
 
     def want_password(self) -> None:
-        """The server asks for a password; the form waits for it."""
+        """Ask for the password that the server demands."""
         self.failed("The server wants a password: enter it.")
         self.form.password.setFocus()
 
     def applied(self, sentence: str, tone: str = "rising") -> None:
-        """The database is in use; ``sentence`` says so, and what to know about it."""
+        """Show that the database is in use now, with ``sentence``, and offer to close."""
         self._set_state(DialogState.DONE)
         self._say(sentence, tone)
         self._offer_close()
 
     def reject(self) -> None:
-        """Esc, Cancel or the window's own button: give a test up first, then close. A change is not left half done."""
+        """Cancel a running test or, where none runs, close. A change cannot be cancelled: half of it would remain."""
         if self.state is DialogState.APPLYING:
             return
         if self.state is DialogState.TESTING:
@@ -155,10 +157,10 @@ class DatabaseDialog(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._fit()  # not before: what is hidden counts until the styles are known
+        self._fit()  # only now: until the styles are applied, hidden parts count towards the height
 
-    def _forget_verdict(self) -> None:
-        """What was found is not of what the form says now."""
+    def _clear_result(self) -> None:
+        """Clear the test's result: the form has changed since."""
         if self.state is DialogState.EDITING:
             self._show_facts(())
             self._say("", "dim")
@@ -192,7 +194,7 @@ class DatabaseDialog(QDialog):
         self.progress.setVisible(state in (DialogState.TESTING, DialogState.APPLYING))
 
     def _offer_close(self) -> None:
-        """There is nothing more to be done here."""
+        """Turn Cancel into Close: nothing is left to cancel."""
         self.cancel_button.setText("Close")
         self.cancel_button.setDefault(True)
         self.cancel_button.setFocus()
@@ -206,7 +208,7 @@ class DatabaseDialog(QDialog):
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         while (item := self._facts_layout.takeAt(0)) is not None:
             if widget := item.widget():
-                widget.hide()
+                widget.hide()  # deleted only later, it would be drawn over the new rows until then
                 widget.deleteLater()
         for row, fact in enumerate(facts):
             text = label(fact.text, fact.tone)
@@ -222,13 +224,13 @@ class DatabaseDialog(QDialog):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange and self.isVisible():
-            QTimer.singleShot(0, self, self._fit)  # once every part has its new font
+            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
 
     def _fit(self) -> None:
-        """Be as high as what is shown needs."""
+        """Make the dialog as high as its visible parts need."""
         layout = self.layout()
         if layout is not None:
-            self.form.updateGeometry()  # or the layout would count what has just been hidden
+            self.form.updateGeometry()  # otherwise the layout still counts parts that were just hidden
             layout.invalidate()
             layout.activate()
             self.setFixedHeight(layout.totalHeightForWidth(style.px(_WIDTH)))

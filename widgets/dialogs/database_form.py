@@ -1,4 +1,9 @@
-"""The fields of the database dialog, and what they mean: where the database is, and how to get at it."""
+"""
+The fields of the database dialog, and their meaning: where the database is, and how to log in to it.
+
+A form is read as libpq's keywords. Keywords that have no field here, such as ``hostaddr``, come from the settings or a
+pasted URL; they are kept for as long as the host they were given for stays.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +29,15 @@ from widgets.controls.labels import label
 from widgets.theme import style
 
 LOCAL_DEFAULTS = {"host": "127.0.0.1", "port": "5432", "dbname": "cryptopipe", "user": "cryptopipe"}
-"""What compose.yaml makes."""
+"""The database that compose.yaml starts."""
 
-_SYSTEM = "system"
+_SYSTEM_AUTHORITIES = "system"  # libpq's word for the certificate authorities that the system trusts
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
-_SHOWN = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
+_KEYWORDS_WITH_FIELD = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
 
 
 class DatabaseKind(Enum):
-    """Where a database is."""
+    """Where a database runs."""
 
     EMBEDDED = "embedded"
     LOCAL = "local"
@@ -42,8 +47,10 @@ class DatabaseKind(Enum):
 @dataclass(frozen=True, slots=True)
 class DatabaseChoice:
     """
-    What the form says. ``parts`` are libpq's keywords without the password; empty for the embedded one. ``remember``:
-    keep the password in the system's keyring.
+    A form as filled in.
+
+    ``parts`` are libpq's keywords without the password, empty for the embedded database. ``remember``: keep the
+    password in the system's keyring.
     """
 
     kind: DatabaseKind
@@ -54,12 +61,13 @@ class DatabaseChoice:
 
 class DatabaseForm(QWidget):
     """
-    Builds the fields and reads them. ``read_url`` turns a pasted URL into libpq's keywords, or raises StoreError with
-    the sentence to show by ``say``.
+    Builds the fields and reads them.
+
+    ``read_url`` turns a pasted URL into libpq's keywords, or raises StoreError, whose text goes to ``say``.
 
     Signals:
-        shape_changed: Other fields are shown than before.
-        edited: It says something else than before.
+        shape_changed: Fields were shown or hidden.
+        edited: The user changed a field.
     """
 
     shape_changed = Signal()
@@ -105,7 +113,7 @@ class DatabaseForm(QWidget):
         self.set_can_remember(False, "")
 
     def show_choice(self, choice: DatabaseChoice) -> None:
-        """Fill the fields in."""
+        """Fill in the fields."""
         self._fill(choice.parts)
         self.password.setText(choice.password)
         self._kinds()[choice.kind].setChecked(True)
@@ -114,10 +122,10 @@ class DatabaseForm(QWidget):
 
     def choice(self) -> DatabaseChoice:
         """
-        Return what is chosen.
+        Return the form as filled in.
 
         Raises:
-            UsageError: If something is missing or cannot be.
+            UsageError: If a field is missing or invalid.
         """
         kind = self.kind()
         if kind is DatabaseKind.EMBEDDED:
@@ -129,40 +137,42 @@ class DatabaseForm(QWidget):
             raise UsageError("Name the server: its host name or address, or paste its postgresql:// URL.")
         if "dbname" not in named:
             raise UsageError("Name the database on the server, such as cryptopipe.")
+        # libpq takes several hosts and ports, with commas between them.
         if any(not port.isdigit() or not 0 < int(port) < 65_536 for port in named.get("port", "5432").split(",")):
             raise UsageError(f"“{named['port'][:30]}” is not a port: give a number from 1 to 65535, usually 5432.")
-        # What is not shown, such as hostaddr, was said of the server that was filled in: another would go there too.
+        # Keywords without a field belong to the host they came with. Kept for another host, hostaddr would still lead
+        # to the first.
         same_host = named.get("host", "") == self._filled_host
         if kind is DatabaseKind.REMOTE:
             named["sslmode"] = str(self.tls.currentData())
             if named["sslmode"].startswith("verify"):
-                named["sslrootcert"] = self.authority.text().strip() or _SYSTEM
+                named["sslrootcert"] = self.authority.text().strip() or _SYSTEM_AUTHORITIES
         elif same_host:
             named.update(self._local_tls)
         others = self._other_parts if same_host and kind is self._filled_kind else {}
         return DatabaseChoice(kind, {**others, **named}, self.password.text(), self.remember.isChecked())
 
     def kind(self) -> DatabaseKind:
-        """Return which of the three is chosen."""
+        """Return the kind of database chosen."""
         return next((kind for kind, one in self._kinds().items() if one.isChecked()), DatabaseKind.REMOTE)
 
     def focus_kind(self) -> None:
-        """Put the keyboard on the kind that is chosen, so that the arrows go on from there."""
+        """Focus the button of the kind chosen, so that the arrow keys start from it."""
         self._kinds()[self.kind()].setFocus()
 
     def set_meanings(self, meanings: Mapping[DatabaseKind, str]) -> None:
-        """Explain each of the three in a sentence."""
+        """Explain each kind in a sentence."""
         self._meanings = dict(meanings)
         self._show_kind()
 
     def set_can_remember(self, can: bool, why_not: str) -> None:
-        """Offer the keyring or, with ``why_not``, do not."""
+        """Offer to remember the password or, if not ``can``, show ``why_not`` as a tool tip."""
         self._can_remember = can
         self.remember.setToolTip("" if can else why_not)
         self._enable()
 
     def set_editable(self, editable: bool) -> None:
-        """Lock the fields while they are at work."""
+        """Enable or disable the fields; disabled while a test or a change runs."""
         self._is_editable = editable
         self._enable()
 
@@ -178,8 +188,8 @@ class DatabaseForm(QWidget):
         self.remember.setEnabled(self._is_editable and self._can_remember and bool(self.password.text()))
 
     def _fill(self, parts: Mapping[str, str]) -> None:
-        self._other_parts = {name: value for name, value in parts.items() if name not in _SHOWN}
-        # Not shown for this machine, where it is rarely of use; but what a URL says stays said.
+        self._other_parts = {name: value for name, value in parts.items() if name not in _KEYWORDS_WITH_FIELD}
+        # TLS has no field for this machine, where it is rarely of use; what a URL says about it is still kept.
         self._local_tls = {name: value for name, value in parts.items() if name in ("sslmode", "sslrootcert")}
         for name, edit in self._edits().items():
             edit.setText(parts.get(name, ""))
@@ -190,15 +200,15 @@ class DatabaseForm(QWidget):
             self.tls.addItem(f"sslmode={mode}", mode)
         self.tls.setCurrentIndex(self.tls.findData(mode))
         authority = parts.get("sslrootcert", "")
-        self.authority.setText("" if authority == _SYSTEM else authority)
+        self.authority.setText("" if authority == _SYSTEM_AUTHORITIES else authority)
 
     def _on_host_edited(self, text: str) -> None:
-        if len(text) > len(self._host_before) + 1:
+        if len(text) > len(self._host_before) + 1:  # more than a key press adds: pasted
             self._take_url()
         self._host_before = self.host.text()
 
     def _take_url(self) -> None:
-        """Spread a URL in the place of the host over the fields."""
+        """Read a URL typed or pasted as the host, and fill in the fields from it."""
         if "://" not in self.host.text():
             return
         try:
@@ -221,7 +231,7 @@ class DatabaseForm(QWidget):
         if kind is DatabaseKind.LOCAL and not typed:
             self._fill(LOCAL_DEFAULTS)
         elif kind is DatabaseKind.REMOTE and typed == LOCAL_DEFAULTS:
-            self._fill({})
+            self._fill({})  # the values of compose.yaml are wrong for a server
         is_remote = kind is DatabaseKind.REMOTE
         checks = is_remote and str(self.tls.currentData()).startswith("verify")
         for caption, widget in self._rows:
@@ -232,7 +242,7 @@ class DatabaseForm(QWidget):
         self.shape_changed.emit()
 
     def _connect(self) -> None:
-        # First of all, because what is connected below may have more to say.
+        # ``edited`` first: the slots connected below may report an error, which ``edited`` would clear.
         for edit in (*self._edits().values(), self.password, self.authority):
             edit.textEdited.connect(lambda _: self.edited.emit())
         for kind in self._kinds().values():
@@ -240,7 +250,7 @@ class DatabaseForm(QWidget):
             kind.toggled.connect(lambda checked: self._show_kind() if checked else None)
         self.tls.currentIndexChanged.connect(lambda _: self.edited.emit())
         self.tls.currentIndexChanged.connect(lambda _: self._show_kind())
-        # A URL counts when it is whole: pasted, or typed to its end.
+        # A URL is read once it is complete: pasted, or typed and left.
         self.host.textEdited.connect(self._on_host_edited)
         self.host.editingFinished.connect(self._take_url)
         self.password.textChanged.connect(lambda _: self._enable())

@@ -1,9 +1,8 @@
 """
-The export dialog: which candles, over which time, into which file; then the progress of the writing.
+The export dialog: which candles, of which time, into which file; then the progress of the export.
 
-It checks what can be checked without the data (names, times, the folder) and says beside the field what is wrong. The
-writing is its owner's: `ExportDialog.export_started` goes up, ``set_progress``, ``completed``, ``failed`` and
-``cancelled`` come down.
+It checks names, times and the folder, and says what is wrong with them. The program writes the file:
+`ExportDialog.export_started` asks for it; ``set_progress``, ``completed``, ``failed`` and ``cancelled`` report back.
 """
 
 from __future__ import annotations
@@ -26,7 +25,11 @@ from widgets.theme import style
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """Candles with open times in ``[start_us, end_us)`` (UTC microseconds; None: as far as stored) into ``path``."""
+    """
+    Candles to write into the file ``path``.
+
+    Their open times are in ``[start_us, end_us)``, in UTC microseconds; None: as far as candles are stored.
+    """
 
     symbol: Symbol
     interval: Interval
@@ -46,12 +49,12 @@ class ExportState(Enum):
 
 class ExportDialog(QDialog):
     """
-    Asks what to export and shows how it goes.
+    Asks which candles to export, and shows how the export goes.
 
     Signals:
-        export_started: The form is complete and, where the file exists, overwriting was agreed to; carries the
-            `ExportRequest`. The dialog shows progress until told the end.
-        cancel_requested: The running export is to stop and leave no file; answer with `cancelled`.
+        export_started: Write the file; carries the `ExportRequest`. The user has agreed to replace a file that exists.
+            End with `completed`, `failed` or `cancelled`.
+        cancel_requested: Stop the running export and leave no file; answer with `cancelled`.
     """
 
     export_started = Signal(object)
@@ -68,8 +71,9 @@ class ExportDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         """
-        ``symbols`` are offered, ``symbol`` and ``interval`` chosen at first. ``visible_us`` is the chart's visible
-        range, if it has one; ``folder`` where the file goes unless told otherwise.
+        Offer ``symbols``, with ``symbol`` and ``interval`` chosen at first.
+
+        ``visible_us`` is the chart's visible range, if it has one. ``folder`` is suggested for the file.
         """
         super().__init__(parent)
         self.setFont(style.font())
@@ -81,30 +85,30 @@ class ExportDialog(QDialog):
         self.form.cancel_button.clicked.connect(self.reject)
 
     def set_progress(self, done_candles: int, fraction: float | None = None) -> None:
-        """Show how far the writing is; ``fraction`` is None while the end is not known. Late news is passed over."""
+        """Show progress. ``fraction`` is None while the end is not known. Ignored unless the export is running."""
         if self.state is not ExportState.RUNNING:
             return
         self.form.show_progress(f"{_candles(done_candles)} written", fraction)
 
     def completed(self, path: Path, candles: int) -> None:
-        """The file is complete."""
+        """Show that the file is complete."""
         self._end(ExportState.DONE)
         self.form.show_outcome(f"{_candles(candles)} written to {path}", "rising")
         self.form.cancel_button.setText("Close")
         self.form.cancel_button.setFocus()
 
     def failed(self, sentence: str) -> None:
-        """The export failed; the form can be changed and tried again."""
+        """Show why the export failed, and let the user change the form."""
         self._end(ExportState.EDITING)
         self.form.show_outcome(sentence, "warning")
 
     def cancelled(self) -> None:
-        """The export stopped as requested and left no file."""
+        """Show that the export stopped as requested and left no file."""
         self._end(ExportState.EDITING)
         self.form.show_outcome("Cancelled; no file was written.", "dim")
 
     def reject(self) -> None:
-        """Esc, Cancel or the window's own button: stop the running export first, then close."""
+        """Cancel the running export or, where none runs, close: Esc, Cancel and the window's close button."""
         if self.state is ExportState.CANCELLING:
             return
         if self.state is ExportState.RUNNING:
@@ -145,12 +149,12 @@ class ExportDialog(QDialog):
             "Replace the file?",
             f"“{path.name}” exists already. Replace it?",
             QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            QMessageBox.StandardButton.No,
+            QMessageBox.StandardButton.No,  # the default: Enter must not replace a file
         )
         return answer == QMessageBox.StandardButton.Yes
 
     def _browse(self) -> None:
-        # Whether to overwrite is asked at the start of the export, once.
+        # No question here whether to replace a file: it is asked once, when the export starts.
         path, _ = QFileDialog.getSaveFileName(
             self,
             "Export to",

@@ -1,4 +1,4 @@
-"""The fields of the export dialog, and what they mean: symbol, interval, range, file."""
+"""The fields of the export dialog, and their meaning: symbol, interval, range, file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.market.interval import MENU_INTERVALS, Interval
 from app.market.symbol import Symbol
 from widgets.controls.labels import label
 from widgets.controls.number_format import utc_time
-from widgets.symbols.symbol_search import folded
+from widgets.symbols.symbol_search import search_key
 from widgets.theme import style
 
 _DAY_US = 86_400_000_000
@@ -38,8 +38,8 @@ class ExportForm:
     """
     Builds the dialog's fields and reads them.
 
-    The ``chosen_`` methods return values or raise UsageError with the sentence to show. The file's name follows the
-    other fields until the user types one.
+    The ``chosen_`` methods return values, or raise UsageError with the sentence to show. The suggested name of the file
+    follows the other fields until the user types one.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ExportForm:
         folder: Path,
         dialog: QDialog,
     ) -> None:
-        self._symbols = {folded(offered.name): offered for offered in (*symbols, symbol)}
+        self._symbols = {search_key(offered.name): offered for offered in (*symbols, symbol)}
         self._visible_us = visible_us
         self._folder = folder
         self._path_is_typed = False
@@ -86,19 +86,34 @@ class ExportForm:
         self._suggest_path()
 
     def chosen_symbol(self) -> Symbol:
-        """Raises: UsageError: If the text names no symbol."""
+        """
+        Return the symbol.
+
+        Raises:
+            UsageError: If the text is not one of the symbols.
+        """
         text = self.symbol.currentText()
-        found = self._symbols.get(folded(text))
+        found = self._symbols.get(search_key(text))
         if found is None:
             raise UsageError(f"“{text.strip()[:30]}” is not a symbol here: choose one from the list.")
         return found
 
     def chosen_interval(self) -> Interval:
-        """Raises: UsageError: If the text is no interval."""
+        """
+        Return the interval.
+
+        Raises:
+            UsageError: If the text is not an interval.
+        """
         return Interval.parse(self.interval.currentText())
 
     def chosen_range(self) -> _Range:
-        """Raises: UsageError: If the range ends before it begins."""
+        """
+        Return start and end in UTC microseconds, the end exclusive; None: as far as candles are stored.
+
+        Raises:
+            UsageError: If the range ends before it begins.
+        """
         if self.visible.isChecked() and self._visible_us is not None:
             return self._visible_us
         if self.everything.isChecked():
@@ -109,7 +124,12 @@ class ExportForm:
         return start_us, end_us
 
     def chosen_path(self) -> Path:
-        """Raises: UsageError: If there is no file name, or no such folder."""
+        """
+        Return the file to write.
+
+        Raises:
+            UsageError: If there is no file name, or no such folder.
+        """
         text = self.path.text().strip()
         path = Path(text).expanduser()
         if not text or path.is_dir():
@@ -119,12 +139,12 @@ class ExportForm:
         return path
 
     def set_path(self, path: str) -> None:
-        """Use this file whatever else is chosen."""
+        """Use this file, and suggest no other from now on."""
         self._path_is_typed = True
         self.path.setText(path)
 
     def set_editable(self, editable: bool) -> None:
-        """Lock the fields while an export runs."""
+        """Enable or disable the fields; disabled while an export runs."""
         for field in (self.symbol, self.interval, self.chosen, self.everything, self.path, self.browse_button):
             field.setEnabled(editable)
         self.visible.setEnabled(editable and self._visible_us is not None)
@@ -132,14 +152,14 @@ class ExportForm:
         self._enable_times()
 
     def show_progress(self, text: str, fraction: float | None) -> None:
-        """Show a bar: as long as ``fraction`` says, or moving where that is None."""
+        """Show a progress bar, filled to ``fraction``; for None, one that only moves."""
         self.progress.setRange(0, 0 if fraction is None else 1000)
         self.progress.setValue(0 if fraction is None else round(max(0.0, min(1.0, fraction)) * 1000))
         self.progress.show()
         self._say(text, "dim")
 
     def show_outcome(self, text: str, tone: str) -> None:
-        """Show a sentence in place of the bar."""
+        """Show a sentence in place of the progress bar."""
         self.progress.hide()
         self._say(text, tone)
 
@@ -154,7 +174,7 @@ class ExportForm:
             name = f"{self.chosen_symbol().name}-{self.chosen_interval()}"
             start_us, end_us = self.chosen_range()
         except UsageError:
-            return  # said when the export is started
+            return  # the error is shown when the user starts the export
         if start_us is not None and end_us is not None:
             name += f"-{_stamp(start_us)}-{_stamp(end_us)}"
         self.path.setText(str(self._folder / f"{name}.csv"))
@@ -171,6 +191,7 @@ class ExportForm:
         for edit in (self.start, self.end):
             edit.dateTimeChanged.connect(self._suggest_path)
         self.chosen.toggled.connect(self._enable_times)
+        # textEdited, not textChanged: a suggestion is no typing.
         self.path.textEdited.connect(lambda text: self.set_path(text))
 
     def _arrange(self, dialog: QDialog) -> None:
@@ -208,6 +229,7 @@ class ExportForm:
     def _visible_text(self) -> str:
         if self._visible_us is None:
             return "nothing is shown yet"
+        # Without seconds and “UTC”, which the caption says.
         start, end = (utc_time(time_us)[:-7] for time_us in self._visible_us)
         return f"{start} to {end}"
 
@@ -237,7 +259,7 @@ def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setCalendarPopup(True)
     edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
     edit.setAccessibleName(name)
-    edit.setEnabled(False)
+    edit.setEnabled(False)  # until “From … to” is chosen
     style.sized(edit, minimum_width=196)
     return edit
 

@@ -1,1 +1,1 @@
-"""Symbol pickers and the watchlist."""
+"""The symbol picker, the watchlist, and the dialog that edits the list of recorded symbols."""

@@ -1,8 +1,8 @@
 """
-The symbol picker: a line to type into over the list of what matches.
+The symbol picker: a line to type into, over the list of symbols that match.
 
-The same panel serves two questions, which symbol to show and which to have in the watchlist; the answer is a signal
-either way. For the second it stays open: each Enter or click puts a symbol on the list or takes it off. It holds a
+It has two uses: to choose the symbol to show, or, when ``adding``, the symbols of the watchlist. For the second it
+stays open, and each Enter or click adds a symbol or removes it. Either choice leaves as a signal. It searches with
 `SymbolSearch` and knows nothing of the exchange.
 """
 
@@ -27,7 +27,7 @@ RECORDED_ROLE = ROW_ROLE + 2
 
 
 class SymbolListModel(RowModel[Symbol]):
-    """The symbols that match now, best first, and which of them are watched and recorded."""
+    """The symbols that match, best first, each with whether it is watched and recorded."""
 
     watched: Collection[str] = frozenset()
     recorded: Collection[str] = frozenset()
@@ -54,9 +54,9 @@ class SymbolListModel(RowModel[Symbol]):
 
 class SymbolDelegate(RowDelegate):
     """
-    Draws a symbol: base asset, quote asset dimmer, the exchange's name at the right, or why it does not trade.
+    Draws a symbol: base asset, quote asset in a dimmer colour, and at the right its name or why it does not trade.
 
-    With ``ticks``, boxes say which are in the watchlist; else a dot says which are recorded.
+    With ``ticks``, a box shows whether it is in the watchlist; otherwise a dot shows that it is recorded.
     """
 
     ticks = False
@@ -100,12 +100,12 @@ class SymbolDelegate(RowDelegate):
 
 class SymbolPicker(ListPicker):
     """
-    Search over all symbols; those that do not trade come last and say why.
+    A search over all symbols. Symbols that do not trade come last and say why.
 
     Signals:
-        symbol_requested: A symbol was chosen to be shown; carries its name.
-        watch_add_requested, watch_remove_requested: A symbol is to join or leave the watchlist; carry its name.
-        watch_many_requested: All that match are to join the watchlist; carries their names.
+        symbol_requested: Show this symbol; carries its name.
+        watch_add_requested, watch_remove_requested: Add this symbol to the watchlist, or remove it; carry its name.
+        watch_many_requested: Add all trading symbols that match to the watchlist; carries their names.
     """
 
     symbol_requested = Signal(str)
@@ -124,7 +124,7 @@ class SymbolPicker(ListPicker):
         self._search = SymbolSearch(())
         self._adding = False
         self._text = ""
-        self._more: list[str] = []
+        self._to_add: list[str] = []
         self.edit.setAccessibleName("Search symbols")
         self.list.setAccessibleName("Matching symbols")
         self.footer = label("", "faint", style.font(style.SMALL_PX))
@@ -138,12 +138,12 @@ class SymbolPicker(ListPicker):
         self.edit.textChanged.connect(self._refresh)
 
     def set_symbols(self, symbols: Sequence[Symbol]) -> None:
-        """Offer these. Until the first call the picker says it is loading. What is typed and chosen stays."""
+        """Offer these; until the first call, the picker says it is loading. Keeps the text typed and the selection."""
         self._symbols = symbols
         self._rebuild()
 
     def set_watched(self, names: Collection[str]) -> None:
-        """Tick these, and list them first while nothing is typed."""
+        """Mark these as in the watchlist, and list them first while nothing is typed."""
         if names != self._watched:
             self._watched = names
             self.model.watched = frozenset(names)
@@ -155,7 +155,7 @@ class SymbolPicker(ListPicker):
         self.list.viewport().update()
 
     def open_for(self, text: str, top_left: QPoint, *, adding: bool = False) -> None:
-        """Open with ``text`` already typed, to show a symbol or, with ``adding``, to add one to the watchlist."""
+        """Open with ``text`` typed, to choose the symbol to show or, when ``adding``, symbols for the watchlist."""
         self._adding = adding
         self.edit.setPlaceholderText("Add symbols to the watchlist" if adding else "Search symbols: btc, eth/btc …")
         self.hint.setText("Enter add or remove   Esc done" if adding else "Enter open   Shift+Enter watch   Esc close")
@@ -185,7 +185,7 @@ class SymbolPicker(ListPicker):
 
     def _rebuild(self) -> None:
         if self._symbols is not None:
-            # A list that is being ticked must not jump under the hand.
+            # While symbols are being added, the order stays: each tick would move rows under the mouse.
             self._search = SymbolSearch(self._symbols, first=() if self._adding else self._watched)
             if self.isVisible():
                 self._refresh()
@@ -193,7 +193,8 @@ class SymbolPicker(ListPicker):
     def _refresh(self) -> None:
         text = self.edit.text()
         found = self._search.matches(text)
-        chosen, typed = self._chosen_name(), text != self._text
+        # New text selects the best match; new symbols keep the selection and the scroll position.
+        chosen, typed = self._selected_name(), text != self._text
         self._text = text
         place = self.list.verticalScrollBar().value()
         self._show_rows(found, self._nothing_found(text.strip()))
@@ -207,12 +208,12 @@ class SymbolPicker(ListPicker):
             self._count([symbol.name for symbol in found if symbol.is_trading])
 
     def _count(self, trading: list[str]) -> None:
-        """Say how many of those that trade are listed, and offer to add all of these."""
-        # Those that do not trade may be listed too: without its first word the sum would not be that of the rows.
+        """Show how many of the symbols that trade are listed, and offer to add all of them."""
+        # It says “Trading”, because the list may also hold symbols that do not trade: rows and count would differ.
         self.footer.setText(f"Trading: {count(len(trading))} of {count(len(self._search))}")
-        self._more = [name for name in trading if name not in self.model.watched]
-        self.all_button.setText(f"Add all {count(len(self._more))}")
-        self.all_button.setVisible(self._adding and bool(self._text.strip()) and len(self._more) > 1)
+        self._to_add = [name for name in trading if name not in self.model.watched]
+        self.all_button.setText(f"Add all {count(len(self._to_add))}")
+        self.all_button.setVisible(self._adding and bool(self._text.strip()) and len(self._to_add) > 1)
 
     def _nothing_found(self, text: str) -> str:
         if self._symbols is None:
@@ -222,21 +223,21 @@ class SymbolPicker(ListPicker):
     def _choose(self) -> None:
         if QApplication.keyboardModifiers() & Qt.KeyboardModifier.ShiftModifier or self._adding:
             self._toggle()
-        elif name := self._chosen_name():
+        elif name := self._selected_name():
             self.dismiss()
             self.symbol_requested.emit(name)
 
     def _toggle(self) -> None:
-        """Put the chosen symbol on the watchlist, or take it off."""
-        if name := self._chosen_name():
+        """Request that the selected symbol be added to the watchlist, or removed from it."""
+        if name := self._selected_name():
             watched = name in self.model.watched
             (self.watch_remove_requested if watched else self.watch_add_requested).emit(name)
-            self.edit.selectAll()  # the next name takes the place of this one
+            self.edit.selectAll()  # so that typing the next name replaces this one
 
     def _choose_all(self) -> None:
-        if self.edit.text().strip() and self._more:
-            self.watch_many_requested.emit(list(self._more))
+        if self.edit.text().strip() and self._to_add:  # never the whole exchange, by a slip of the hand
+            self.watch_many_requested.emit(list(self._to_add))
 
-    def _chosen_name(self) -> str:
+    def _selected_name(self) -> str:
         symbol: Symbol | None = self._current()
         return symbol.name if symbol is not None else ""

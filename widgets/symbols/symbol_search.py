@@ -1,9 +1,9 @@
 """
-Finding a symbol among thousands: what is typed against each symbol's base asset and name.
+The search for a symbol among thousands: the text typed, against each symbol's base asset and name.
 
-Case, “/”, spaces and dashes do not matter. Best first: the name itself, the base asset itself, bases that begin with
-the text, names that begin with it, names that contain it; within each, markets in the most common quote asset first.
-What does not trade comes after all that does.
+Case, “/”, spaces and dashes do not matter. Best first: the text is the name, it is the base asset, the base begins with
+it, the name begins with it, the name contains it. Within each of these, markets in the most common quote asset come
+first. Symbols that do not trade come last.
 """
 
 from __future__ import annotations
@@ -15,40 +15,45 @@ from app.market.symbol import Symbol
 
 
 class SymbolSearch:
-    """The symbols of the exchange, ready to be searched; those not TRADING show only where they are searched for."""
+    """The exchange's symbols, prepared for searching. An empty search leaves out symbols that do not trade."""
 
     def __init__(self, symbols: Sequence[Symbol], *, first: Collection[str] = ()) -> None:
-        """``first``: names that lead the list, in this order, while nothing is typed."""
-        places = {name: place for place, name in enumerate(first)}
+        """
+        ``first`` are names that lead the list, in this order, while nothing is typed; they are listed even if they do
+        not trade.
+        """
+        positions = {name: position for position, name in enumerate(first)}
         trading = [symbol for symbol in symbols if symbol.is_trading]
         markets = Counter(symbol.quote for symbol in trading)
         trading.sort(key=lambda symbol: (-markets[symbol.quote], symbol.quote, len(symbol.base), symbol.name))
         others = [symbol for symbol in symbols if not symbol.is_trading]
         others.sort(key=lambda symbol: symbol.name)
         self._trading = len(trading)
-        self._entries = [(folded(symbol.base), folded(symbol.name), symbol) for symbol in (*trading, *others)]
-        shown = [*trading, *(symbol for symbol in others if symbol.name in places)]
-        self._unfiltered = sorted(shown, key=lambda symbol: places.get(symbol.name, len(places)))
+        self._entries = [(search_key(symbol.base), search_key(symbol.name), symbol) for symbol in (*trading, *others)]
+        shown = [*trading, *(symbol for symbol in others if symbol.name in positions)]
+        self._unfiltered = sorted(shown, key=lambda symbol: positions.get(symbol.name, len(positions)))
 
     def __len__(self) -> int:
-        """How many symbols trade."""
+        """Return how many symbols trade."""
         return self._trading
 
     def matches(self, text: str) -> list[Symbol]:
-        """Return the symbols that match ``text``, best first; where it is empty, those that trade or lead the list."""
-        wanted = folded(text)
+        """Return the symbols that match ``text``, best first; for an empty one, all that trade or are ``first``."""
+        wanted = search_key(text)
         if not wanted:
+            # Punctuation alone matches nothing.
             return [] if text.strip() else list(self._unfiltered)
         ranked: list[list[Symbol]] = [[], [], [], [], []]
         for base, name, symbol in self._entries:
             rank = _rank(wanted, base, name)
             if rank is not None:
                 ranked[rank].append(symbol)
+        # A stable sort: within those that trade, and those that do not, the ranks stay.
         return sorted((symbol for group in ranked for symbol in group), key=lambda symbol: not symbol.is_trading)
 
 
-def folded(text: str) -> str:
-    """Return the letters and digits of ``text`` in upper case."""
+def search_key(text: str) -> str:
+    """Return only the letters and digits of ``text``, in upper case."""
     return "".join(character for character in text.upper() if character.isalnum())
 
 

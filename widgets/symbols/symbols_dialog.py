@@ -1,8 +1,8 @@
 """
-The dialog in which the list of recorded symbols is edited as a whole: pasted, sorted out, or filled by quote asset.
+The dialog that edits the list of recorded symbols as a whole: by typing, pasting, sorting, or adding a quote asset.
 
-Names stand one a line or separated by commas or spaces, in any case, with or without “/”. What is wrong is said while
-it is typed; saving is a request, and what its owner refuses stands beside the button.
+Names are separated by line breaks, commas or spaces, in any case, with or without “/”. The dialog checks them while
+they are typed. Saving is a request; if the program refuses it, the dialog shows why.
 """
 
 from __future__ import annotations
@@ -28,31 +28,32 @@ from widgets.controls.labels import label
 from widgets.controls.number_format import count
 from widgets.theme import style
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 def names_in(text: str) -> list[str]:
-    """Return the symbols that a text names, each once, in order, as the exchange writes them."""
+    """Return the symbol names in a text, each once and in order, as the exchange writes them."""
+    # Brackets and quotes separate too: lists are pasted from configuration files and code.
     return list(dict.fromkeys(re.findall(r"[^\s,;\[\]\"'()]+", text.upper().replace("/", ""))))
 
 
 def unknown_sentence(names: Sequence[str]) -> str:
-    """Return the sentence that refuses these names."""
-    shown = ", ".join(f"“{name}”" for name in names[:_MOST_NAMED])
-    more = f" and {count(len(names) - _MOST_NAMED)} more" if len(names) > _MOST_NAMED else ""
+    """Return the sentence that says the exchange has no such symbols."""
+    shown = ", ".join(f"“{name}”" for name in names[:_MAX_NAMED])
+    more = f" and {count(len(names) - _MAX_NAMED)} more" if len(names) > _MAX_NAMED else ""
     are = "is not a symbol" if len(names) == 1 else "are not symbols"
     return f"{shown}{more} {are} of the exchange: correct or remove {'it' if len(names) == 1 else 'them'}."
 
 
 class SymbolsDialog(QDialog):
     """
-    Edits a list of names.
+    Edits a list of names, at first ``names``.
 
-    ``symbols`` are those of the exchange; while there are none, nothing can be called unknown. Nor can ``names``, which
-    are on the list already, whatever has become of them.
+    A name that is not among the exchange's ``symbols`` is refused. Names already on the list are always accepted, even
+    if the exchange has delisted them; so is any name while the exchange's symbols are not known.
 
     Signals:
-        list_requested: The list is to be this; carries the names. Answer with ``accept()`` or `refuse`.
+        list_requested: Use this list; carries the names. Answer with ``accept()`` or `refuse`.
     """
 
     list_requested = Signal(list)
@@ -63,7 +64,7 @@ class SymbolsDialog(QDialog):
         self.setWindowTitle("Recorded symbols")
         style.sized(self, minimum_width=460, minimum_height=480)
         self._symbols: dict[str, Symbol] = {}
-        self._kept = frozenset(names)
+        self._listed_before = frozenset(names)
         self.edit = QPlainTextEdit()
         self.edit.setAccessibleName("Symbols")
         self.edit.setFont(style.fixed_font())
@@ -74,12 +75,12 @@ class SymbolsDialog(QDialog):
         self.quote.setAccessibleName("Quote asset")
         self.fill_button = QPushButton("Add all")
         self.sort_button = QPushButton("Sort")
-        self.told = label("", "dim")
-        self.told.setWordWrap(True)
+        self.message = label("", "dim")
+        self.message.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self._arrange()
         self.set_symbols(symbols)
-        self.edit.textChanged.connect(self._judge)
+        self.edit.textChanged.connect(self._check)
         self.fill_button.clicked.connect(self._fill)
         self.sort_button.clicked.connect(lambda: self._set_names(sorted(self.names())))
         self.buttons.accepted.connect(lambda: self.list_requested.emit(self.names()))
@@ -87,11 +88,11 @@ class SymbolsDialog(QDialog):
         self.edit.setFocus()
 
     def names(self) -> list[str]:
-        """Return what stands there now."""
+        """Return the names typed so far."""
         return names_in(self.edit.toPlainText())
 
     def set_symbols(self, symbols: Collection[Symbol]) -> None:
-        """Know these of the exchange. What is typed stays."""
+        """Check against these symbols of the exchange from now on. Keeps the text typed."""
         self._symbols = {symbol.name: symbol for symbol in symbols}
         chosen = self.quote.currentData()
         markets = Counter(symbol.quote for symbol in symbols if symbol.is_trading and symbol.quote)
@@ -100,12 +101,12 @@ class SymbolsDialog(QDialog):
             self.quote.addItem(f"{quote} · {count(number)}", quote)
         self.quote.setCurrentIndex(max(self.quote.findData(chosen), 0))
         self.fill_button.setEnabled(bool(markets))
-        self._judge()
+        self._check()
 
     def refuse(self, sentence: str) -> None:
-        """Say why the list was not taken."""
-        style.set_tone(self.told, "warning")
-        self.told.setText(sentence)
+        """Show why the list was refused."""
+        style.set_tone(self.message, "warning")
+        self.message.setText(sentence)
 
     def _arrange(self) -> None:
         helpers = QHBoxLayout()
@@ -125,19 +126,21 @@ class SymbolsDialog(QDialog):
         layout.addWidget(about)
         layout.addWidget(self.edit, 1)
         layout.addLayout(helpers)
-        layout.addWidget(self.told)
+        layout.addWidget(self.message)
         layout.addWidget(self.buttons)
 
-    def _judge(self) -> None:
+    def _check(self) -> None:
         names = self.names()
-        unknown = [name for name in names if self._symbols and name not in self._symbols and name not in self._kept]
+        unknown = [
+            name for name in names if self._symbols and name not in self._symbols and name not in self._listed_before
+        ]
         if unknown:
             self.refuse(unknown_sentence(unknown))
         else:
-            style.set_tone(self.told, "dim")
+            style.set_tone(self.message, "dim")
             halted = sum(1 for name in names if name in self._symbols and not self._symbols[name].is_trading)
             waiting = f" · {count(halted)} not trading now" if halted else ""
-            self.told.setText(f"{count(len(names))} {'symbol' if len(names) == 1 else 'symbols'}{waiting}")
+            self.message.setText(f"{count(len(names))} {'symbol' if len(names) == 1 else 'symbols'}{waiting}")
         self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(bool(names) and not unknown)
 
     def _fill(self) -> None:
@@ -147,4 +150,4 @@ class SymbolsDialog(QDialog):
 
     def _set_names(self, names: Sequence[str]) -> None:
         self.edit.selectAll()
-        self.edit.insertPlainText("\n".join(names))  # rather than anew, so that it can be undone
+        self.edit.insertPlainText("\n".join(names))  # not setPlainText: that clears the undo history

@@ -1,9 +1,9 @@
 """
 The watchlist: a model of `WatchRow` values and a list that draws them.
 
-Rows change several times a second. The model compares and announces only the rows that differ, so the view repaints
-those and nothing else; of hundreds only those in view are renewed (`Watchlist.names_in_view`). Which row is
-highlighted is what `Watchlist.set_symbol` was told; clicking one is a request.
+Rows change several times a second. The model announces only the rows that differ, so the view repaints nothing else;
+of hundreds of rows, the program updates only those in view (`Watchlist.names_in_view`). A click is a request and
+highlights nothing: the list highlights the symbol last given to `Watchlist.set_symbol`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _Index = QModelIndex | QPersistentModelIndex
 
 
 class WatchlistModel(QAbstractListModel):
-    """The watched symbols in order, and which of them the chart shows."""
+    """The watched symbols, in order, and which one the chart shows."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[WatchRow] = []
-        self._places: dict[str, int] = {}
+        self._row_by_name: dict[str, int] = {}
         self._chosen = ""
 
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Take new values; rows that are equal to those before are not announced."""
+        """Replace all rows. Where their symbols stay the same, only rows that differ are announced."""
         names = [row.symbol.name for row in rows]
         if names != self.names():
-            self._reshape(list(rows))
+            self._reset(list(rows))
             return
         for number, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
             if old != new:
@@ -47,15 +47,15 @@ class WatchlistModel(QAbstractListModel):
                 self.dataChanged.emit(self.index(number), self.index(number))
 
     def update_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Take new values of some rows; symbols that are not in the list are passed over."""
+        """Replace some rows. Symbols that are not in the list are ignored."""
         for new in rows:
-            number = self._places.get(new.symbol.name, -1)
+            number = self._row_by_name.get(new.symbol.name, -1)
             if number >= 0 and self._rows[number] != new:
                 self._rows[number] = new
                 self.dataChanged.emit(self.index(number), self.index(number))
 
     def set_chosen(self, name: str) -> None:
-        """Highlight the row of that symbol, if there is one."""
+        """Highlight the row of this symbol, if it has one."""
         before, self._chosen = self._chosen, name
         for number, row in enumerate(self._rows):
             if before != name and row.symbol.name in (before, name):
@@ -66,7 +66,7 @@ class WatchlistModel(QAbstractListModel):
 
     def row_of(self, name: str) -> int:
         """Return the row of that symbol, or -1."""
-        return self._places.get(name, -1)
+        return self._row_by_name.get(name, -1)
 
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._rows)
@@ -86,16 +86,16 @@ class WatchlistModel(QAbstractListModel):
                 return row.symbol.name == self._chosen
         return None
 
-    def _reshape(self, rows: list[WatchRow]) -> None:
+    def _reset(self, rows: list[WatchRow]) -> None:
         self.beginResetModel()
         self._rows = rows
-        self._places = {row.symbol.name: number for number, row in enumerate(rows)}
+        self._row_by_name = {row.symbol.name: number for number, row in enumerate(rows)}
         self.endResetModel()
 
 
 class WatchlistView(QListView):
     """
-    The list itself.
+    The list of rows.
 
     Signals:
         remove_requested: Delete was pressed on the current row.
@@ -104,7 +104,7 @@ class WatchlistView(QListView):
     remove_requested = Signal()
 
     says_empty = False
-    """Whether an empty list says so: not before its rows are known."""
+    """Whether an empty list says that it is empty: not until its rows are known."""
 
     def sizeHint(self) -> QSize:
         return QSize(296, max(1, self.model().rowCount()) * style.px(ROW_HEIGHT))
@@ -116,12 +116,12 @@ class WatchlistView(QListView):
         if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.remove_requested.emit()
         elif event.text().strip() and event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            event.ignore()  # the list's own search would swallow what the window opens the pickers with
+            event.ignore()  # for the window, which opens a picker; Qt's own search in the list would take it
         else:
             super().keyPressEvent(event)
 
     def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
-        # QListView's own lays out and repaints every row, in case one has changed its height. Ours never do.
+        # QListView itself would lay out and repaint every row, in case one has a new height. Ours never have.
         for row in range(first.row(), last.row() + 1):
             self.viewport().update(self.visualRect(self.model().index(row, 0)))
 
@@ -138,14 +138,14 @@ class WatchlistView(QListView):
 
 class Watchlist(QWidget):
     """
-    Head, list and menu of the watched symbols.
+    Head, list and context menu of the watched symbols.
 
     Signals:
-        symbol_requested: A row was clicked or Enter pressed on it; carries the symbol's name.
-        add_requested: The + was pressed.
-        remove_requested: A symbol is to leave the list; carries its name.
-        edit_requested: The list is to be edited as a whole.
-        view_changed: Other rows came into view, and want new values.
+        symbol_requested: A row was clicked, or Enter pressed on it; carries the symbol's name.
+        add_requested: The + was pressed, or “Add symbols…” chosen.
+        remove_requested: Remove this symbol from the list; carries its name.
+        edit_requested: “Edit the list…” was chosen.
+        view_changed: Other rows came into view; their values may be old.
     """
 
     symbol_requested = Signal(str)
@@ -185,33 +185,33 @@ class Watchlist(QWidget):
         bar.rangeChanged.connect(self.view_changed)
 
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Show these; only what differs is drawn again."""
+        """Show these rows, and repaint only those that differ."""
         current = self._name_at(self.view.currentIndex())
-        place, length = self.view.currentIndex().row(), self.model.rowCount()
+        old_row, length = self.view.currentIndex().row(), self.model.rowCount()
         self.model.set_rows(rows)
         self.view.says_empty = True
-        if not self.view.currentIndex().isValid() and place >= 0:
-            # The list was rebuilt: the keyboard stays on its symbol, or where that one was.
+        if not self.view.currentIndex().isValid() and old_row >= 0:
+            # The model was reset: the current row stays on its symbol or, where that is gone, in its place.
             row = self.model.row_of(current)
-            self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(place, len(rows) - 1)))
+            self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(old_row, len(rows) - 1)))
         if length != len(rows):
             self.view.updateGeometry()
             if (layout := self.layout()) is not None:
-                # At once: while Qt believes that it has a request for that under way it makes no other, and one that
-                # comes to a panel which is not shown just then is lost.
+                # Now, not by Qt's request: a panel that is hidden when the request arrives loses it, and while Qt
+                # believes that one is pending it makes no other.
                 layout.activate()
 
     def update_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Show new values of some rows, as those of `names_in_view`."""
+        """Show new values in some rows, such as those of `names_in_view`."""
         self.model.update_rows(rows)
 
     def names_in_view(self) -> list[str]:
-        """Return the symbols whose rows can be seen, top to bottom."""
+        """Return the symbols whose rows are in view, from top to bottom; none while the list is hidden."""
         height = self.view.viewport().height()
         first = self.view.indexAt(QPoint(0, 0)).row()
         if first < 0 or not self.view.isVisible():
             return []
-        return self.model.names()[first : first + height // style.px(ROW_HEIGHT) + 2]
+        return self.model.names()[first : first + height // style.px(ROW_HEIGHT) + 2]  # 2: cut at top and bottom
 
     def set_symbol(self, symbol: Symbol) -> None:
         """Highlight the symbol that the chart shows."""
@@ -254,7 +254,7 @@ class Watchlist(QWidget):
             self.remove_requested.emit(name)
 
     def menu_for(self, index: QModelIndex) -> QMenu:
-        """Return the menu of a row, or of the empty space. The caller opens it."""
+        """Return the context menu of a row or of the empty space. The caller opens it."""
         menu = QMenu(self)
         menu.setFont(style.font())
         name = self._name_at(index)

@@ -1,8 +1,8 @@
 """
-Draws one row of the watchlist: name, last price and 24 h change; under them trades a minute, best bid and ask.
+Draws one row of the watchlist: name, last price and 24 h change; under them trades per minute, best bid and ask.
 
-A dot before the name says that the symbol is being recorded, a ring that its connection is down just now; one that does
-not trade says so instead of its figures.
+A dot before the name means that the symbol is being recorded; a ring, that its connection is down at present. A symbol
+that does not trade says so in place of its figures.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class WatchlistDelegate(QStyledItemDelegate):
-    """Paints `WatchRow` values in the palette's colours. The change has a column of its own, so prices line up."""
+    """Paints `WatchRow` values in the palette's colours. The change has its own column, so that prices line up."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._palette = DARK
-        self._take_fonts()
+        self._update_fonts()
 
-    def _take_fonts(self) -> None:
+    def _update_fonts(self) -> None:
         self._font, self._body_px = style.font(), style.px(style.BODY_PX)
         self._strong = style.font(weight=QFont.Weight.Medium)
         self._strong_metrics = QFontMetrics(self._strong)
@@ -58,8 +58,8 @@ class WatchlistDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
         row: WatchRow = index.data(ROW_ROLE)
-        if self._body_px != style.px(style.BODY_PX):
-            self._take_fonts()
+        if self._body_px != style.px(style.BODY_PX):  # a delegate is no widget: Qt does not announce new fonts to it
+            self._update_fonts()
         painter.save()
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
         inner, first = rect.adjusted(_PADDING, 6, -_PADDING, -6), style.px(18)
@@ -79,16 +79,16 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
     def _paint_dot(self, painter: QPainter, rect: QRect, *, live: bool) -> None:
-        place = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + style.px(13), _DOT, _DOT)
+        dot = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + style.px(13), _DOT, _DOT)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if live:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(self._palette.rising))
-            painter.drawEllipse(place)
+            painter.drawEllipse(dot)
         else:
             painter.setPen(QPen(QColor(self._palette.warning), _RING))
-            painter.drawEllipse(place.adjusted(_RING / 2, _RING / 2, -_RING / 2, -_RING / 2))
+            painter.drawEllipse(dot.adjusted(_RING / 2, _RING / 2, -_RING / 2, -_RING / 2))
         painter.restore()
 
     def _paint_first_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:

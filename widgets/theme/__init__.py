@@ -1,1 +1,1 @@
-"""Colours, fonts, icons, text size."""
+"""Colours, fonts, icons, the stylesheet, and the size of text."""

@@ -1,4 +1,4 @@
-"""The program's own icons: SVG files of resources/icons, drawn in a colour of the palette."""
+"""The program's icons: the SVG files of resources/icons, drawn in a colour of the palette."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 _RATIOS = (1.0, 1.5, 2.0, 3.0)
-_APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)
+_APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)  # from title bars and task bars up to application menus
 
 
 def icon(name: str, color: str, size: int = 16) -> QIcon:
-    """Return the icon of resources/icons/``name``.svg in that colour, sharp at the usual device pixel ratios."""
+    """Return ``resources/icons/<name>.svg`` in that colour, sharp at the usual device pixel ratios."""
     made = QIcon()
     for ratio in _RATIOS:
         made.addPixmap(pixmap(name, color, size, ratio))
@@ -25,6 +25,7 @@ def icon(name: str, color: str, size: int = 16) -> QIcon:
 
 def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap:
     """Return the icon as a pixmap of ``size`` logical pixels."""
+    # The files leave their colour open, as SVG's currentColor, which Qt does not fill in from a palette.
     return _draw(_svg(name).replace(b"currentColor", color.encode()), size, ratio)
 
 
@@ -37,7 +38,7 @@ def application_icon() -> QIcon:
 
 
 def path(name: str) -> str:
-    """Return where the icon's file is, as stylesheets write it; they show it in its own colours."""
+    """Return the path of the icon's file for a stylesheet, which draws it in the file's own colours."""
     return Path(str(_file(name))).as_posix()
 
 

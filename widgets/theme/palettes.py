@@ -1,7 +1,7 @@
 """
-The window's colours, as data. Colour means rising, falling, selected or missing; the rest is grey.
+The window's colours, as data. Colour means rising, falling, selected or missing; everything else is grey.
 
-Blue and orange are told apart by colour-blind eyes too; missing data is then yellow or purple, like neither.
+Colour-blind eyes can tell blue from orange. With those two, missing data is yellow or purple, unlike either.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """One theme's colours, as ``#rrggbb``."""
+    """
+    One theme's colours, as ``#rrggbb``.
+
+    ``background``, ``panel`` and ``raised`` are grounds, from the chart's up to a button's; ``text``, ``dim`` and
+    ``faint`` are texts of falling importance. ``on_accent`` is text on ``accent``.
+    """
 
     name: str
     background: str
@@ -74,7 +79,9 @@ _BLUE_ORANGE = {
 
 def palette_of(theme: str, colours: str, *, system_is_dark: bool) -> Palette:
     """
-    Return the palette of a theme, ``"dark"``, ``"light"`` or ``"system"``, and of colours for rising and falling.
+    Return the palette of a theme (``"dark"``, ``"light"`` or ``"system"``) with these colours for rising and falling.
+
+    ``colours`` is `GREEN_RED` or `BLUE_ORANGE`.
 
     Raises:
         KeyError: If there is no such theme.

@@ -1,4 +1,4 @@
-"""Whether the system is dark or light, as it changes while the program runs."""
+"""The system's colour scheme, dark or light, which may change while the program runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SCHEMES = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light}
 
 class SystemScheme(QObject):
     """
-    Watches the system's colour scheme; a system that has none counts as dark.
+    Follows the system's colour scheme; a system without one counts as dark.
 
     Signals:
-        changed(): ``is_dark`` is another.
+        changed: ``is_dark`` has changed.
     """
 
     changed = Signal()
@@ -27,7 +27,7 @@ class SystemScheme(QObject):
         self._hints.colorSchemeChanged.connect(self._take)
 
     def request(self, theme: str) -> None:
-        """Have what the system draws of the window, its title bar and file dialogs, follow a theme too."""
+        """Ask the system to draw its own parts, such as title bars and file dialogs, in this theme."""
         self._hints.setColorScheme(_SCHEMES.get(theme, Qt.ColorScheme.Unknown))
         if theme == SYSTEM:
             self._take(self._hints.colorScheme())

@@ -1,10 +1,9 @@
 """
-How large the window's text is, and all that is sized by it: as large as the system's, times what the user chose.
+The size of text, and of everything that grows with it: the system's size times the percent that the user chose.
 
-Either may change while the program runs. So a font carries its usual size with it (as a feature that no typeface has,
-which Qt copies along), and a widget whose lengths grow with its text has them from `sized`: `set_percent` and
-`follow_system` then give every widget there is the size that it would have had from the start. What computes a length
-as it is laid out or painted asks `px` and `font` there.
+Both may change while the program runs. Fonts from `font`, and lengths set by `sized`, remember their usual size, so
+that `set_percent` and `follow_system` can give every widget the size it would have had from the start. Code that
+computes a length in its layout or painting calls `px` and `font` each time.
 """
 
 from __future__ import annotations
@@ -16,21 +15,23 @@ from typing import Any
 from PySide6.QtGui import QFont, QFontDatabase, QFontInfo
 from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
+# In logical pixels, at the usual size of text.
 BODY_PX = 13
 SMALL_PX = 11
 
 _USUAL_SYSTEM_PX = {"win32": 12, "darwin": 13}
-# Properties of the application, which every widget can ask.
+# Properties of the application.
 _SCALE, _PERCENT, _SYSTEM_PX, _THEME_PX = (
     f"cryptopipe{name}" for name in ("TextScale", "TextPercent", "SystemPixels", "ThemePixels")
 )
-_LENGTHS = "cryptopipeLengths"  # a property of a widget: the usual lengths by their setters' names
-_USUAL = QFont.Tag("zzPX")
+_LENGTHS = "cryptopipeLengths"  # a property of a widget: its usual lengths, by the names of their setters
+# A font remembers its usual size as a feature that no typeface has: Qt copies features along with a font.
+_USUAL_PX = QFont.Tag("zzPX")
 _TABULAR_FIGURES = QFont.Tag("tnum")
 
 
-def begin(program: QApplication, text_percent: int) -> None:
-    """Take the system's size of text, and the user's choice; call before there is any widget."""
+def prepare(program: QApplication, text_percent: int) -> None:
+    """Set the size of text from the system's and the user's. Call before there is any widget."""
     program.setProperty(_PERCENT, text_percent)
     program.setProperty(_THEME_PX, _theme_px())
     program.setProperty(_SYSTEM_PX, _theme_px())
@@ -39,20 +40,20 @@ def begin(program: QApplication, text_percent: int) -> None:
 
 
 def set_percent(text_percent: int) -> None:
-    """Make text so many percent of the system's, everywhere and at once."""
+    """Make all text this many percent of the system's, at once."""
     application().setProperty(_PERCENT, text_percent)
     _rescale(application())
 
 
 def follow_system() -> None:
     """
-    Look at the system's size of text again, and follow it.
+    Read the system's size of text again, and follow it.
 
-    Call when the desktop's theme or the application's font may have changed. Some desktops tell a new font by setting
-    that of the application: one that is not ours is theirs.
+    Call when the desktop's theme or the application's font may have changed. Some desktops announce a new font by
+    setting it on the application: a font that does not come from here is theirs.
     """
     program, theme_px = application(), _theme_px()
-    is_theirs = not QApplication.font().isFeatureSet(_USUAL)
+    is_theirs = not QApplication.font().isFeatureSet(_USUAL_PX)
     if theme_px != program.property(_THEME_PX):
         program.setProperty(_THEME_PX, theme_px)
         program.setProperty(_SYSTEM_PX, theme_px)
@@ -71,14 +72,14 @@ def application() -> QApplication:
 
 
 def px(pixels: float) -> int:
-    """Return a length that is made for text of the usual size for text of the size that there is, in logical pixels."""
+    """Scale a length that fits text of the usual size to the current size of text, in whole logical pixels."""
     program = QApplication.instance()
     scale = program.property(_SCALE) if program is not None else None
     return round(pixels * (scale or 1.0))
 
 
 def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """Return the interface font with tabular figures; ``pixels``: its usual size."""
+    """Return the interface font with tabular figures. ``pixels`` is its usual size."""
     made = QFont(_family())
     made.setWeight(weight)
     made.setFeature(_TABULAR_FIGURES, 1)
@@ -86,12 +87,12 @@ def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> Q
 
 
 def fixed_font(pixels: int = BODY_PX) -> QFont:
-    """Return the system's font whose letters are all equally wide; ``pixels``: its usual size."""
+    """Return the system's monospaced font. ``pixels`` is its usual size."""
     return _of_size(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont), pixels)
 
 
 def head_font() -> QFont:
-    """Return the font of section heads: small capitals-only text with a little air."""
+    """Return the font of section heads: small, all capitals, letters slightly apart."""
     made = font(SMALL_PX, QFont.Weight.DemiBold)
     made.setCapitalization(QFont.Capitalization.AllUppercase)
     made.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 0.6)
@@ -100,14 +101,16 @@ def head_font() -> QFont:
 
 def sized(widget: QWidget, **lengths: int) -> None:
     """
-    Give a widget lengths that grow with its text, now and later; named by Qt's setters: ``fixed_height=48``.
+    Give a widget lengths that grow with its text, now and later.
+
+    Each is named after a setter of Qt: ``fixed_height=48``.
 
     Raises:
-        KeyError: If there is no such setter here.
+        KeyError: If `_SETTERS` lacks a name; no length is set then.
     """
     known: dict[str, int] = widget.property(_LENGTHS) or {}
     for name in lengths:
-        _SETTERS[name]  # before anything is changed
+        _SETTERS[name]  # raises before anything is set
     widget.setProperty(_LENGTHS, {**known, **lengths})
     _set_lengths(widget, lengths)
 
@@ -127,17 +130,17 @@ def _set_lengths(widget: QWidget, lengths: dict[str, int]) -> None:
 
 
 def _rescale(program: QApplication) -> None:
-    """Give everything the size that it has now."""
+    """Apply the current size of text to the application and every widget."""
     scale = _wanted_scale(program)
     if scale == program.property(_SCALE):
         return
     program.setProperty(_SCALE, scale)
     _set_fonts(program)
     for widget in QApplication.allWidgets():
-        worn = widget.font()
-        # Not every widget whose font was never set follows the one around it: a stylesheet may have come between.
-        if worn.isFeatureSet(_USUAL) and worn.pixelSize() != max(px(worn.featureValue(_USUAL)), 1):
-            widget.setFont(_of_size(worn, worn.featureValue(_USUAL)))
+        current = widget.font()
+        # Every widget: even one whose font was never set may not inherit its parent's, where a stylesheet intervenes.
+        if current.isFeatureSet(_USUAL_PX) and current.pixelSize() != max(px(current.featureValue(_USUAL_PX)), 1):
+            widget.setFont(_of_size(current, current.featureValue(_USUAL_PX)))
         _set_lengths(widget, widget.property(_LENGTHS) or {})
         widget.updateGeometry()
 
@@ -148,8 +151,8 @@ def _set_fonts(program: QApplication) -> None:
 
 
 def _of_size(made: QFont, pixels: int) -> QFont:
-    """Return the font, of that usual size."""
-    made.setFeature(_USUAL, pixels)
+    """Set the font's usual size and the pixels that follow from it; return the font."""
+    made.setFeature(_USUAL_PX, pixels)
     made.setPixelSize(max(px(pixels), 1))
     return made
 

@@ -1,7 +1,7 @@
 """
-The interval bar: the usual intervals as buttons, the rest in a menu; any other is typed (`interval_entry`).
+The interval bar: the usual intervals as buttons, more in a menu, and any other typed into `IntervalEntry`.
 
-What is highlighted is what `IntervalBar.set_interval` was told last, not what was clicked: a click is a request.
+A click is a request and highlights nothing: the bar highlights the interval last given to `IntervalBar.set_interval`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,118 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.market.interval import MENU_INTERVALS, Interval
 from widgets.controls.entry_line import EntryLine
-from widgets.controls.number_format import spelled
+from widgets.controls.number_format import interval_in_words
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
+
+SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "30s 1m 5m 15m 1h 4h 1d".split())
+"""The intervals with a button, in the order shown."""
+
+_HIDE_ORDER = tuple(Interval.parse(name) for name in "30s 4h 15m 5m 1d 1h 1m".split())
+_SPACING = 2
+
+
+class IntervalBar(QWidget):
+    """
+    Buttons and a menu of intervals.
+
+    Signals:
+        interval_requested: A button or an entry of the menu was chosen; carries the `Interval`.
+        entry_requested: “Type an interval…” was chosen.
+    """
+
+    interval_requested = Signal(object)
+    entry_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._interval: Interval | None = None
+        self._buttons = {interval: self._button(interval) for interval in SHOWN_INTERVALS}
+        self._extra_button = _interval_button()
+        self._extra_button.clicked.connect(self._tick_current)
+        self._extra_button.hide()
+        self._more_button = QToolButton()
+        self._more_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._more_button.setAccessibleName("More intervals")
+        self._more_button.setToolTip("More intervals, or type one: 13m")
+        self._more_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._actions: dict[Interval, QAction] = {}
+        self.menu = self._make_menu()
+        self._more_button.setMenu(self.menu)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(_SPACING)
+        for button in (*self._buttons.values(), self._extra_button, self._more_button):
+            layout.addWidget(button)
+
+    def set_interval(self, interval: Interval) -> None:
+        """Highlight the interval that the chart shows; one without a button gets one as long as it is shown."""
+        self._interval = interval
+        self._extra_button.setText(interval.name)
+        self._extra_button.setAccessibleName(interval_in_words(interval))
+        self._extra_button.setToolTip(interval_in_words(interval))
+        self._extra_button.setVisible(interval not in self._buttons)
+        self._tick_current()
+
+    def fit_to(self, room: int | None) -> None:
+        """
+        Hide buttons until the rest is no wider than ``room`` pixels, None: show all.
+
+        The current interval keeps its button. The menu lists the hidden ones.
+        """
+        for button in self._buttons.values():
+            button.show()
+        missing = 0 if room is None else self.minimumSizeHint().width() - room
+        for interval in _HIDE_ORDER:
+            button = self._buttons[interval]
+            if missing > 0 and interval != self._interval:
+                missing -= button.sizeHint().width() + _SPACING
+                button.hide()
+            self._actions[interval].setVisible(button.isHidden())
+        self.updateGeometry()
+
+    def set_palette(self, palette: Palette) -> None:
+        self._more_button.setIcon(icons.icon("chevron-down", palette.dim))
+
+    def _button(self, interval: Interval) -> QToolButton:
+        button = _interval_button()
+        button.setText(interval.name)
+        button.setAccessibleName(interval_in_words(interval))
+        button.setToolTip(interval_in_words(interval))
+        button.clicked.connect(lambda: self._request(interval))
+        return button
+
+    def _make_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setFont(style.font())
+        for interval in MENU_INTERVALS:
+            action = menu.addAction(f"{interval.name}\t{interval_in_words(interval)}")
+            action.setCheckable(True)
+            action.setVisible(interval not in self._buttons)
+            action.triggered.connect(lambda _=False, chosen=interval: self._request(chosen))
+            self._actions[interval] = action
+        menu.addSeparator()
+        menu.addAction("Type an interval…", self.entry_requested.emit)
+        return menu
+
+    def _request(self, interval: Interval) -> None:
+        self._tick_current()  # the click has ticked its own button
+        self.interval_requested.emit(interval)
+
+    def _tick_current(self) -> None:
+        for interval, button in self._buttons.items():
+            button.setChecked(interval == self._interval)
+        for interval, action in self._actions.items():
+            action.setChecked(interval == self._interval)
+        self._extra_button.setChecked(True)  # shown only while it is the current one
 
 
 class IntervalEntry(EntryLine[Interval]):
     """
-    Any interval by its name, such as 13m.
+    A line that takes the name of any interval, such as 13m.
 
     Signals:
-        interval_requested: Enter on a valid interval; carries the `Interval`.
+        interval_requested: Enter was pressed on a valid interval; carries the `Interval`.
     """
 
     interval_requested = Signal(object)
@@ -35,7 +136,7 @@ class IntervalEntry(EntryLine[Interval]):
         self.edit.setMaxLength(12)
 
     def open_with(self, text: str, top_left: QPoint) -> None:
-        """Open with ``text`` already typed."""
+        """Open with ``text`` typed into the line and the cursor behind it."""
         self.edit.setText(text)
         self._describe()
         self.open_at(top_left, self.edit)
@@ -45,111 +146,13 @@ class IntervalEntry(EntryLine[Interval]):
         return Interval.parse(text)
 
     def _meaning(self, value: Interval) -> str:
-        return f"{spelled(value)} · Enter to show"
+        return f"{interval_in_words(value)} · Enter to show"
 
     def _hint(self) -> str:
         return "A number and s, m, h, d, w or M: 90s, 13m, 4h."
 
     def _take(self, value: Interval) -> None:
         self.interval_requested.emit(value)
-
-
-SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "30s 1m 5m 15m 1h 4h 1d".split())
-_LEFT_OUT = tuple(
-    Interval.parse(name) for name in "30s 4h 15m 5m 1d 1h 1m".split()
-)  # in that order, where room is short
-_SPACING = 2
-
-
-class IntervalBar(QWidget):
-    """
-    Buttons for the candle's length.
-
-    Signals:
-        interval_requested: The user chose one; carries the `Interval`.
-        entry_requested: The user wants to type one.
-    """
-
-    interval_requested = Signal(object)
-    entry_requested = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._interval: Interval | None = None
-        self._buttons = {interval: self._button(interval) for interval in SHOWN_INTERVALS}
-        self._extra = _interval_button()
-        self._extra.clicked.connect(self._show_chosen)
-        self._extra.hide()
-        self._more = QToolButton()
-        self._more.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._more.setAccessibleName("More intervals")
-        self._more.setToolTip("More intervals, or type one: 13m")
-        self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._actions: dict[Interval, QAction] = {}
-        self.menu = self._make_menu()
-        self._more.setMenu(self.menu)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(_SPACING)
-        for button in (*self._buttons.values(), self._extra, self._more):
-            layout.addWidget(button)
-
-    def set_interval(self, interval: Interval) -> None:
-        """Highlight the interval that the chart shows; one that has no button gets one for now."""
-        self._interval = interval
-        self._extra.setText(interval.name)
-        self._extra.setAccessibleName(spelled(interval))
-        self._extra.setToolTip(spelled(interval))
-        self._extra.setVisible(interval not in self._buttons)
-        self._show_chosen()
-
-    def fold_to(self, room: int | None) -> None:
-        """Leave out buttons until the rest is no wider, but for the chosen one; None: none. The menu has them all."""
-        for button in self._buttons.values():
-            button.show()
-        missing = 0 if room is None else self.minimumSizeHint().width() - room
-        for interval in _LEFT_OUT:
-            button = self._buttons[interval]
-            if missing > 0 and interval != self._interval:
-                missing -= button.sizeHint().width() + _SPACING
-                button.hide()
-            self._actions[interval].setVisible(button.isHidden())
-        self.updateGeometry()
-
-    def set_palette(self, palette: Palette) -> None:
-        self._more.setIcon(icons.icon("chevron-down", palette.dim))
-
-    def _button(self, interval: Interval) -> QToolButton:
-        button = _interval_button()
-        button.setText(interval.name)
-        button.setAccessibleName(spelled(interval))
-        button.setToolTip(spelled(interval))
-        button.clicked.connect(lambda: self._request(interval))
-        return button
-
-    def _make_menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setFont(style.font())
-        for interval in MENU_INTERVALS:
-            action = menu.addAction(f"{interval.name}\t{spelled(interval)}")
-            action.setCheckable(True)
-            action.setVisible(interval not in self._buttons)
-            action.triggered.connect(lambda _=False, chosen=interval: self._request(chosen))
-            self._actions[interval] = action
-        menu.addSeparator()
-        menu.addAction("Type an interval…", self.entry_requested.emit)
-        return menu
-
-    def _request(self, interval: Interval) -> None:
-        self._show_chosen()
-        self.interval_requested.emit(interval)
-
-    def _show_chosen(self) -> None:
-        for interval, button in self._buttons.items():
-            button.setChecked(interval == self._interval)
-        for interval, action in self._actions.items():
-            action.setChecked(interval == self._interval)
-        self._extra.setChecked(True)
 
 
 def _interval_button() -> QToolButton:

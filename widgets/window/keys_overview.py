@@ -1,4 +1,4 @@
-"""The overview of all keys, over the window: F1, or “?”. It shows the table of `keys`."""
+"""The overview of all keys, over the window: F1 or “?”. It shows the table of `keys`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollA
 
 from widgets.controls.labels import label
 from widgets.controls.popup import Popup
-from widgets.keys import Command, CommandGroup, sections, written
+from widgets.keys import CommandGroup, KeyBinding, bindings_by_group, key_texts
 from widgets.theme import style
 
 _COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (
@@ -21,12 +21,12 @@ _CAP_PX = 20
 
 
 class KeysOverview(Popup):
-    """A sheet over the window; Esc or a click elsewhere puts it away. It scrolls where the window is too small."""
+    """A sheet over the window that Esc or a click elsewhere closes. It scrolls where the window is too small."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setAccessibleName("Keys and mouse")
-        self._sheet: QWidget | None = None  # its hundred labels are made when they are wanted
+        self._sheet: QWidget | None = None  # made when first opened: it has a hundred labels
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
         self._scroll.setAccessibleName("Keys and mouse")
@@ -38,7 +38,7 @@ class KeysOverview(Popup):
         layout.addWidget(self._scroll)
 
     def toggle(self) -> None:
-        """Open it in the middle of the window, or put it away."""
+        """Open the sheet in the middle of the window, or close it."""
         if self.isVisible():
             self.dismiss()
             return
@@ -53,7 +53,7 @@ class KeysOverview(Popup):
         hint = QSize() if self._sheet is None else self._sheet.sizeHint()
         window = self._window.size()
         room = QSize(window.width() - 2 * self._MARGIN, window.height() - 2 * self._MARGIN)
-        return (hint + QSize(2, 2)).boundedTo(room)
+        return (hint + QSize(2, 2)).boundedTo(room)  # 2: the border, on both sides
 
 
 def _sheet() -> QWidget:
@@ -62,49 +62,49 @@ def _sheet() -> QWidget:
     row = QHBoxLayout(sheet)
     row.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     row.setSpacing(40)
-    by_place = sections()
-    for places in _COLUMNS:
+    bindings = bindings_by_group()
+    for groups in _COLUMNS:
         grid = QGridLayout()
         grid.setHorizontalSpacing(20)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(0, 1)
-        for place in places:
-            _add_section(grid, place, by_place[place])
+        for group in groups:
+            _add_section(grid, group, bindings[group])
         grid.setRowStretch(grid.rowCount(), 1)
         row.addLayout(grid)
     return sheet
 
 
-def _add_section(grid: QGridLayout, place: CommandGroup, commands: Iterable[Command]) -> None:
+def _add_section(grid: QGridLayout, group: CommandGroup, bindings: Iterable[KeyBinding]) -> None:
     at = grid.rowCount()
     if at > 1:
         grid.setRowMinimumHeight(at, 10)
         at += 1
-    grid.addWidget(label(place.value, "faint", style.head_font()), at, 0, 1, 2)
-    for command in commands:
+    grid.addWidget(label(group.value, "faint", style.head_font()), at, 0, 1, 2)
+    for binding in bindings:
         at += 1
-        text = label(command.text[0].upper() + command.text[1:])
+        text = label(binding.text[0].upper() + binding.text[1:])
         grid.addWidget(text, at, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addLayout(_how(command), at, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addLayout(_keys_and_mouse(binding), at, 1, Qt.AlignmentFlag.AlignTop)
 
 
-def _how(command: Command) -> QVBoxLayout:
+def _keys_and_mouse(binding: KeyBinding) -> QVBoxLayout:
     column = QVBoxLayout()
     column.setSpacing(2)
-    keys = written(command)
+    keys = key_texts(binding)
     if keys:
         caps = QHBoxLayout()
         caps.setSpacing(4)
         for key in keys:
-            caps.addWidget(_cap(key))
+            caps.addWidget(_key_cap(key))
         caps.addStretch(1)
         column.addLayout(caps)
-    if command.mouse:
-        column.addWidget(label(f"or {command.mouse}" if keys else command.mouse, "dim", style.font(12)))
+    if binding.mouse:
+        column.addWidget(label(f"or {binding.mouse}" if keys else binding.mouse, "dim", style.font(12)))
     return column
 
 
-def _cap(key: str) -> QLabel:
+def _key_cap(key: str) -> QLabel:
     made = label(key, "", style.font(12))
     made.setObjectName("keyCap")
     style.sized(made, fixed_height=_CAP_PX)

@@ -1,8 +1,8 @@
 """
-A window's geometry and docks as bytes that can be trusted again.
+A window's geometry and docks as bytes that are safe to restore.
 
-Qt writes both in formats of its own and reads them without much doubt. The checksum here keeps a damaged file, or one
-of another version, from reaching it.
+Qt writes both in formats of its own and hardly checks them when it reads. The header here keeps a damaged file, or a
+file of another version, away from Qt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import zlib
 from PySide6.QtWidgets import QMainWindow
 
 _MAGIC = b"cryptopipe layout 1\n"
-_CHECKSUM, _LENGTH = struct.Struct("<I"), struct.Struct("<I")  # of all that follows it; of the geometry
+_CHECKSUM = struct.Struct("<I")  # of everything after it
+_LENGTH = struct.Struct("<I")  # of the geometry; the rest is the docks and tool bars
 
 
 def pack(window: QMainWindow) -> bytes:
@@ -24,7 +25,7 @@ def pack(window: QMainWindow) -> bytes:
 
 
 def restore(window: QMainWindow, state: bytes) -> bool:
-    """Restore what `pack` returned. Anything else changes nothing and returns False."""
+    """Restore what `pack` returned; return False, and change nothing, for anything else."""
     start = len(_MAGIC) + _CHECKSUM.size
     if not state.startswith(_MAGIC) or len(state) < start + _LENGTH.size:
         return False

@@ -1,16 +1,16 @@
 """
 The main window: it arranges the panels around the chart, keeps its geometry and passes requests up.
 
-It decides nothing. What the user wants leaves as a signal; what is so comes in through the ``set_`` methods. Closing is
-a request too: the program stops the feed and flushes the writer first, then calls `MainWindow.allow_close`.
+It decides nothing. What the user asks for leaves as a signal; new values come in through the ``set_`` methods. Closing
+is a request too: the program first stops the feed and flushes the writer, then calls `MainWindow.allow_close`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.market.interval import Interval
@@ -18,21 +18,22 @@ from app.market.symbol import Symbol
 from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
 from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
-from widgets.keys import command_of, keys_of
 from widgets.symbols.symbol_picker import SymbolPicker
 from widgets.theme import style, text_size
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import QuoteView, StatusView, WatchRow
 from widgets.window import layout_state
 from widgets.window.interval_bar import IntervalEntry
+from widgets.window.keyboard import WindowKeyboard
 from widgets.window.keys_overview import KeysOverview
 from widgets.window.notice_bar import NoticeAction, NoticeBar
 from widgets.window.side_panel import SidePanel
 from widgets.window.status_bar import StatusBar
 from widgets.window.top_bar import TopBar
 
-_SIZE = QSize(1440, 900)  # at first, where the screen has room
-_TITLE_BAR = 40  # pixels: the highest of the usual desktops; a window knows its own only once it is shown
+_FIRST_SIZE = QSize(1440, 900)  # of the first start, where the screen has room
+_SMALLEST_SIZE = QSize(1000, 560)  # for text of the usual size
+_TITLE_BAR_PX = 40  # the highest of the usual desktops; a window learns its own only once it is shown
 
 
 class MainWindow(QMainWindow):
@@ -40,22 +41,22 @@ class MainWindow(QMainWindow):
     The window around ``chart``.
 
     Signals:
-        symbol_requested: The user chose a symbol; carries its name.
-        interval_requested: The user chose or typed an interval; carries the `Interval`.
-        export_requested, database_requested: The user wants to export, or to see to the database.
-        symbols_requested: The user wants to edit the list of recorded symbols as a whole.
-        watch_add_requested, watch_remove_requested: A symbol is to join or leave the watchlist; carry its name.
-        watch_many_requested: Several symbols are to join it; carries their names.
-        picker_opened: The picker shows the exchange's symbols, and wants them fresh.
-        chart_menu_requested: The user wants to choose how the chart draws; carries where on the screen to open a menu.
-        indicators_requested: The user wants to see to the chart's indicators; carries where to open their list.
-        date_entry_requested: The user wants the chart to go to a date.
-        theme_requested: The user wants another theme; carries ``"system"``, ``"dark"`` or ``"light"``.
-        candle_colours_requested: The user wants other colours for rising and falling; carries their name (`theme`).
-        text_percent_requested: The user wants text of another size; carries percent of the system's.
-        retry_database_requested, retry_feed_requested, simulated_market_requested: Offers of a notice, taken.
-        download_requested, download_stop_requested: Fetch all that is missing of the chart's symbol; fetch it no more.
-        close_requested: The user wants to close; call `allow_close` and ``close()`` when that may happen.
+        symbol_requested: Show this symbol; carries its name.
+        interval_requested: Show this interval, chosen or typed; carries the `Interval`.
+        export_requested, database_requested: Open the export dialog, or the database dialog.
+        symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
+        watch_add_requested, watch_remove_requested: Add a symbol to the watchlist, or remove it; carry its name.
+        watch_many_requested: Add several symbols to the watchlist; carries their names.
+        picker_opened: The symbol picker opened, and should show the exchange's current symbols.
+        chart_menu_requested: Open the menu of price styles; carries the point on the screen to open it at.
+        indicators_requested: Open the list of indicators; carries the point on the screen to open it at.
+        date_entry_requested: Open the line that takes the chart to a date.
+        theme_requested: Use this theme; carries ``"system"``, ``"dark"`` or ``"light"``.
+        candle_colours_requested: Use these colours for rising and falling; carries their name (see `palettes`).
+        text_percent_requested: Use this size of text; carries percent of the system's.
+        retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
+        download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
+        close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
 
     symbol_requested = Signal(str)
@@ -97,16 +98,17 @@ class MainWindow(QMainWindow):
         self.keys_overview = KeysOverview(self)
         self._arrange()
         self._connect_signals()
+        self._keyboard = self._make_keyboard()
         self.set_palette(DARK)
 
-    # What the program tells the window.
+    # Called by the program.
 
     def set_symbols(self, symbols: Sequence[Symbol]) -> None:
         """Offer these in the symbol picker."""
         self.symbol_picker.set_symbols(symbols)
 
     def set_symbol(self, symbol: Symbol) -> None:
-        """Name the symbol the chart shows. The figures of the one before go at once."""
+        """Name the symbol that the chart shows, and clear the figures of the one before."""
         self._symbol = symbol
         self.top_bar.set_symbol(symbol)
         self.watchlist.set_symbol(symbol)
@@ -115,20 +117,20 @@ class MainWindow(QMainWindow):
     def set_interval(self, interval: Interval) -> None:
         self.top_bar.set_interval(interval)
 
-    def set_chart_kind(self, title: str) -> None:
-        """Say in the top bar how the chart draws prices."""
-        self.top_bar.set_chart_kind(title)
+    def set_price_style(self, title: str) -> None:
+        """Show in the top bar in which style the chart draws prices."""
+        self.top_bar.set_price_style(title)
 
     def set_watchlist(self, rows: Sequence[WatchRow]) -> None:
         self.watchlist.set_rows(rows)
         self.symbol_picker.set_watched([row.symbol.name for row in rows])
 
     def update_watchlist(self, rows: Sequence[WatchRow]) -> None:
-        """Show new values of some rows of the watchlist; which rows there are, `set_watchlist` says."""
+        """Show new values in some rows of the watchlist; `set_watchlist` adds and removes rows."""
         self.watchlist.update_rows(rows)
 
     def set_quote(self, quote: QuoteView) -> None:
-        """Show the chosen symbol's figures. Those of another symbol came too late and are passed over."""
+        """Show the chosen symbol's figures. A quote of another symbol came too late and is ignored."""
         if self._symbol is None or quote.symbol.name != self._symbol.name:
             return
         self.top_bar.set_quote(quote)
@@ -140,34 +142,34 @@ class MainWindow(QMainWindow):
         self.status_bar.set_status(status)
 
     def set_notice(self, text: str, actions: Sequence[NoticeAction] = ()) -> None:
-        """Show one sentence under the top bar, and what can be done about it."""
+        """Show one sentence under the top bar, with a button for each action."""
         self.notice_bar.set_notice(text, actions)
 
     def clear_notice(self) -> None:
         self.notice_bar.clear_notice()
 
     def set_theme(self, theme: str, candle_colours: str) -> None:
-        """Say in the menu what was chosen; the colours themselves are `set_palette`'s."""
+        """Tick the theme and the colours in the menu; `set_palette` applies them."""
         self.top_bar.set_theme(theme, candle_colours)
 
     def set_text_percent(self, percent: int) -> None:
-        """Say in the menu how large text is; `text_size` makes it so."""
+        """Tick the size of text in the menu; `text_size` applies it."""
         self.top_bar.text_size_menu.tick(percent)
 
     def set_palette(self, palette: Palette) -> None:
-        """Change the colours of everything but the chart, which has its own method."""
+        """Change the colours of everything but the chart, which has a method of its own."""
         sheet = style.stylesheet(palette)
         if sheet == self.styleSheet():
-            return  # to style everything anew takes longer than a frame
-        QApplication.setPalette(style.qt_palette(palette))  # dialogs and message boxes have it too
+            return  # styling the whole window again takes longer than a frame
+        QApplication.setPalette(style.qt_palette(palette))  # for dialogs and message boxes too
         self.setStyleSheet(sheet)
         for part in (self.top_bar, self.notice_bar, self.watchlist, self.diagnostics):
             part.set_palette(palette)
-        for overlay in self.findChildren(Popup):  # the chart's are the window's as well, once they were opened
-            overlay.set_palette(palette)
+        for popup in self.findChildren(Popup):  # the chart's popups are children of the window too
+            popup.set_palette(palette)
 
     def layout_bytes(self) -> bytes:
-        """Return geometry and docks, to be given to `restore_layout` at the next start."""
+        """Return geometry and docks, for `restore_layout` at the next start."""
         return layout_state.pack(self)
 
     def restore_layout(self, state: bytes) -> bool:
@@ -175,23 +177,23 @@ class MainWindow(QMainWindow):
         return layout_state.restore(self, state)
 
     def allow_close(self) -> None:
-        """Let the next close happen: everything is stopped."""
+        """Let the next close happen, now that everything has stopped."""
         self._may_close = True
 
-    # What the user does.
+    # Called on behalf of the user.
 
     def open_symbol_picker(self, text: str = "", *, adding: bool = False) -> None:
-        """Open the picker under the top bar; ``adding``: for the watchlist, at its side."""
+        """Open the picker under the top bar or, when ``adding`` to the watchlist, beside that."""
         x = self.width() if adding else self.top_bar.symbol.x()
         self.symbol_picker.open_for(text, QPoint(x, self.top_bar.height() + 4), adding=adding)
         self.picker_opened.emit()
 
     def open_interval_entry(self, text: str = "") -> None:
-        """Open the line to type an interval into."""
+        """Open the interval entry, with ``text`` typed into it."""
         self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), self.top_bar.height() + 4))
 
     def toggle_diagnostics(self) -> None:
-        """Open the diagnostics, at their filter, or close them."""
+        """Open the diagnostics with the focus in their filter, or close them."""
         if self.diagnostics.isVisible():
             self.diagnostics.close()
             self.chart.setFocus()
@@ -200,15 +202,7 @@ class MainWindow(QMainWindow):
             self.diagnostics.log.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        text = event.text()
-        with_command = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
-        if command_of(event) == "keys":
-            self.keys_overview.toggle()
-        elif not with_command and text.isdigit():
-            self.open_interval_entry(text)
-        elif not with_command and text.isalpha():
-            self.open_symbol_picker(text.upper())
-        else:
+        if not self._keyboard.handle(event):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -216,7 +210,7 @@ class MainWindow(QMainWindow):
         if event.type() == QEvent.Type.ThemeChange:
             self._follow_system_text()
         elif event.type() == QEvent.Type.FontChange and hasattr(self, "status_bar"):
-            QTimer.singleShot(0, self, self._fit_text)  # once every part has its new font
+            QTimer.singleShot(0, self, self._fit_text)  # after Qt has given every part its new font
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._may_close:
@@ -228,7 +222,7 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
-        self.resize(_SIZE.boundedTo(self._room()))
+        self.resize(_FIRST_SIZE.boundedTo(self._available_size()))
         top = QWidget()
         layout = QVBoxLayout(top)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -246,33 +240,32 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status_bar)
 
     def _fit_text(self) -> None:
-        self.setMinimumSize(QSize(style.px(1000), style.px(560)).boundedTo(self._largest()))
+        """Adapt the least size and the side panel to the size of text."""
+        smallest = QSize(style.px(_SMALLEST_SIZE.width()), style.px(_SMALLEST_SIZE.height()))
+        # Large text must not demand more than the screen has; nor may a small screen shrink what the usual text needs.
+        self.setMinimumSize(smallest.boundedTo(self.screen().availableSize().expandedTo(_SMALLEST_SIZE)))
         self.resizeDocks([self.side_panel], [style.px(SidePanel.WIDTH)], Qt.Orientation.Horizontal)
 
     def _follow_system_text(self) -> None:
-        QTimer.singleShot(0, self, lambda: text_size.follow_system())  # what told of it may still be at work
+        # Later: the change that announced this may not be complete yet.
+        QTimer.singleShot(0, self, lambda: text_size.follow_system())
 
-    def _room(self) -> QSize:
-        """Return the size that the screen has for what is inside a window's frame: its title bar takes height, too."""
-        return self.screen().availableSize() - QSize(0, _TITLE_BAR)
-
-    def _largest(self) -> QSize:
-        """Return the size that a window may need at the most: the screen's, or that of one with text of usual size."""
-        return self.screen().availableSize().expandedTo(QSize(1000, 560))
+    def _available_size(self) -> QSize:
+        """Return the screen's size less a title bar's height, which the window's own size does not count."""
+        return self.screen().availableSize() - QSize(0, _TITLE_BAR_PX)
 
     def _connect_signals(self) -> None:
-        text_size.application().fontChanged.connect(self._follow_system_text)
         self.top_bar.picker_requested.connect(self.open_symbol_picker)
         self.top_bar.export_requested.connect(self.export_requested)
         self.top_bar.database_requested.connect(self.database_requested)
         self.top_bar.diagnostics_requested.connect(self.toggle_diagnostics)
-        self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
-        self.status_bar.database_clicked.connect(self.database_requested)
         self.top_bar.theme_requested.connect(self.theme_requested)
         self.top_bar.candle_colours_requested.connect(self.candle_colours_requested)
         self.top_bar.text_percent_requested.connect(self.text_percent_requested)
         self.top_bar.chart_menu_requested.connect(self.chart_menu_requested)
         self.top_bar.indicators_requested.connect(self.indicators_requested)
+        self.top_bar.symbols_requested.connect(self.symbols_requested)
+        self.top_bar.keys_requested.connect(self.keys_overview.toggle)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
         self.interval_entry.interval_requested.connect(self.interval_requested)
@@ -280,36 +273,40 @@ class MainWindow(QMainWindow):
         self.symbol_picker.watch_add_requested.connect(self.watch_add_requested)
         self.symbol_picker.watch_remove_requested.connect(self.watch_remove_requested)
         self.symbol_picker.watch_many_requested.connect(self.watch_many_requested)
-        self.quote_panel.watch_requested.connect(self.watch_add_requested)
-        self.top_bar.symbols_requested.connect(self.symbols_requested)
         self.watchlist.edit_requested.connect(self.symbols_requested)
         self.watchlist.symbol_requested.connect(self.symbol_requested)
         self.watchlist.remove_requested.connect(self.watch_remove_requested)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
-        self.notice_bar.action_requested.connect(self._take_action)
+        self.quote_panel.watch_requested.connect(self.watch_add_requested)
         self.quote_panel.download_requested.connect(self.download_requested)
         self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
-        self.top_bar.keys_requested.connect(self.keys_overview.toggle)
-        commands: dict[str, Callable[[], object]] = {
-            "date": self.date_entry_requested.emit,
-            "symbols": lambda: self.open_symbol_picker(),
-            "export": self.export_requested.emit,
-            "indicators": self.top_bar.ask_for_indicators,
-            "database": self.database_requested.emit,
-            "diagnostics": self.toggle_diagnostics,
-            "keys": self.keys_overview.toggle,
-        }
-        for name, call in commands.items():
-            for key in keys_of(name):
-                if len(key) > 1:  # a mere character is one only where nobody types: see keyPressEvent
-                    QShortcut(QKeySequence(key), self, call)
+        self.notice_bar.action_requested.connect(self._run_notice_action)
+        self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
+        self.status_bar.database_clicked.connect(self.database_requested)
+        text_size.application().fontChanged.connect(self._follow_system_text)
 
-    def _take_action(self, action: NoticeAction) -> None:
-        offers = {
+    def _make_keyboard(self) -> WindowKeyboard:
+        return WindowKeyboard(
+            self,
+            {
+                "date": self.date_entry_requested.emit,
+                "symbols": self.open_symbol_picker,
+                "export": self.export_requested.emit,
+                "indicators": self.top_bar.ask_for_indicators,
+                "database": self.database_requested.emit,
+                "diagnostics": self.toggle_diagnostics,
+                "keys": self.keys_overview.toggle,
+            },
+            open_interval=self.open_interval_entry,
+            open_symbol=self.open_symbol_picker,
+        )
+
+    def _run_notice_action(self, action: NoticeAction) -> None:
+        requests = {
             NoticeAction.RETRY_DATABASE: self.retry_database_requested.emit,
             NoticeAction.CHOOSE_DATABASE: self.database_requested.emit,
             NoticeAction.RETRY_FEED: self.retry_feed_requested.emit,
             NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
             NoticeAction.DISMISS: self.clear_notice,
         }
-        offers[action]()
+        requests[action]()

@@ -1,4 +1,4 @@
-"""A slim bar for one sentence the user must not miss, with what can be done about it."""
+"""A slim bar for one sentence that the user must not miss, with buttons that do something about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from widgets.theme.palettes import DARK, Palette
 
 
 class NoticeAction(Enum):
-    """What a notice can offer: each is a request of the window."""
+    """What a button of a notice does; the window passes each on as a signal."""
 
     RETRY_DATABASE = "retry database"
     CHOOSE_DATABASE = "choose database"
@@ -38,7 +38,7 @@ _LABELS = {
 
 class NoticeBar(QWidget):
     """
-    Hidden until there is something to say.
+    Shows a sentence and its buttons; hidden while there is none.
 
     Signals:
         action_requested: A button was pressed; carries its `NoticeAction`.
@@ -63,12 +63,13 @@ class NoticeBar(QWidget):
         self.hide()
 
     def set_notice(self, text: str, actions: Sequence[NoticeAction] = ()) -> None:
-        """Say ``text``, offering these in order. Whatever stays the same is left alone."""
+        """Show ``text`` and a button for each action, in order. Buttons that stay are not made again."""
         if text != self.text.text():
             self.text.setText(text)
             self.text.setToolTip(text)
             self.setAccessibleName(text)
-        if tuple(actions) != tuple(self.buttons):  # or a sentence that counts down takes them from under the mouse
+        # A sentence that counts down changes every second: new buttons each time would vanish under the mouse.
+        if tuple(actions) != tuple(self.buttons):
             for button in self.buttons.values():
                 self._layout.removeWidget(button)
                 button.deleteLater()
@@ -77,7 +78,7 @@ class NoticeBar(QWidget):
             self.show()
 
     def clear_notice(self) -> None:
-        """Say nothing."""
+        """Hide the bar."""
         self.hide()
 
     def set_palette(self, palette: Palette) -> None:

@@ -1,4 +1,8 @@
-"""The quote panel: best bid and ask, the rolling day, and what of the symbol is stored and missing."""
+"""
+The quote panel: the best bid and ask, the last 24 hours, and how many trades are stored and missing.
+
+Where trades are missing in gaps too large to fetch unasked, a row under the figures offers to download them.
+"""
 
 from __future__ import annotations
 
@@ -23,105 +27,8 @@ from widgets.controls.number_format import UNKNOWN, count, price, quantity
 from widgets.theme import style
 from widgets.view_values import DownloadView, QuoteView
 
-_HOUR_MIN = 60
-_STEPS = 1000
-
-
-class DownloadRow(QWidget):
-    """
-    Hidden where there is nothing to download.
-
-    Signals:
-        download_requested: Fetch all that is missing.
-        stop_requested: Fetch no more.
-    """
-
-    download_requested = Signal()
-    stop_requested = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._is_running = False
-        self.text = ElidedLabel("", "dim", style.font(style.SMALL_PX))
-        self.button = QPushButton()
-        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.button.clicked.connect(self._on_clicked)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, _STEPS)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.bar.setAccessibleName("Download of trades")
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(10)
-        layout.setVerticalSpacing(6)
-        layout.addWidget(self.text, 0, 0)
-        layout.addWidget(self.button, 0, 1, Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(self.bar, 1, 0, 1, 2)
-        layout.setColumnStretch(0, 1)
-        self.set_download(None)
-
-    def set_download(self, download: DownloadView | None) -> None:
-        """Show this offer, or this progress; None: neither."""
-        self.setVisible(download is not None)
-        if download is None:
-            return
-        self._is_running = download.is_running
-        self.bar.setVisible(download.is_running)
-        self.bar.setValue((download.total - download.left) * _STEPS // max(download.total, 1))
-        self.button.setText("Stop" if download.is_running else "Download trades")
-        time = _time(download.minutes)
-        if download.is_running:
-            self.text.setText(f"{count(download.left)} to go, {time}")
-            told = "The newest come first, those in view before all others. What was fetched stays."
-        else:
-            self.text.setText(f"Takes {time}")
-            told = (
-                f"{count(download.left)} trades are missing in gaps too large to be fetched unasked. "
-                "The chart shows the exchange's candles there."
-            )
-        self.text.setToolTip(told)
-        self.button.setToolTip(told)
-
-    def _on_clicked(self) -> None:
-        (self.stop_requested if self._is_running else self.download_requested).emit()
-
-
-def _time(minutes: int) -> str:
-    if minutes < 1:
-        return "less than a minute"
-    hours, rest = divmod(minutes, _HOUR_MIN)
-    if not hours:
-        return f"about {minutes} min"
-    return f"about {hours} h {rest} min" if hours < 10 else f"about {length(60 * minutes)}"
-
-
 _FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Recording", "Stored trades", "Missing trades")
-
-
-class QuoteCard(QFrame):
-    """One side of the book: caption, price, quantity."""
-
-    def __init__(self, caption: str, tone: str) -> None:
-        super().__init__()
-        self.setObjectName("card")
-        self._caption, self._tone = caption, tone
-        self.price = ElidedLabel(UNKNOWN, "faint", style.font(style.TITLE_PX, QFont.Weight.DemiBold))
-        self.quantity = ElidedLabel("", "faint", style.font(style.SMALL_PX))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 8, 8, 8)
-        layout.setSpacing(2)
-        layout.addWidget(label(caption, "faint", style.font(style.SMALL_PX)))
-        layout.addWidget(self.price)
-        layout.addWidget(self.quantity)
-
-    def show_side(self, symbol: Symbol, value: float | None, amount: float | None) -> None:
-        """Show a price and the quantity offered there; without a quantity its line says the price is a setting's."""
-        self.price.setText(price(value, symbol))
-        style.set_tone(self.price, self._tone if value is not None else "faint")
-        unknown = UNKNOWN if value is None else "by spread setting"
-        self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
-        self.setAccessibleName(f"{self._caption} {self.price.text()}, {self.quantity.text()}")
+_PROGRESS_STEPS = 1000
 
 
 class QuotePanel(QWidget):
@@ -129,7 +36,7 @@ class QuotePanel(QWidget):
     Shows a `QuoteView`.
 
     Signals:
-        watch_requested: The symbol shown is to join the watchlist; carries its name.
+        watch_requested: Add the symbol shown to the watchlist; carries its name.
         download_requested, download_stop_requested: See `DownloadRow`.
     """
 
@@ -143,15 +50,16 @@ class QuotePanel(QWidget):
         self.setAccessibleName("Quote")
         self.bid = QuoteCard("Bid", "falling")
         self.ask = QuoteCard("Ask", "rising")
-        self._name = ""
+        self._symbol_name = ""
         self.watch_button = QToolButton()
         self.watch_button.setText("Keep recording")
         self.watch_button.setAccessibleName("Add the symbol to the watchlist")
         self.watch_button.setToolTip("Add it to the watchlist, so that it is recorded while other symbols are shown")
         self.watch_button.setFont(style.font(style.SMALL_PX))
         self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.watch_button.clicked.connect(lambda: self.watch_requested.emit(self._name))
+        self.watch_button.clicked.connect(lambda: self.watch_requested.emit(self._symbol_name))
         style.sized(self.watch_button, fixed_height=20)
+        # Hidden, it keeps its room: the cards below must not jump when it appears.
         policy = self.watch_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.watch_button.setSizePolicy(policy)
@@ -180,7 +88,7 @@ class QuotePanel(QWidget):
     def set_quote(self, quote: QuoteView) -> None:
         """Show these values."""
         symbol = quote.symbol
-        self._name = symbol.name
+        self._symbol_name = symbol.name
         self.watch_button.setVisible(not quote.watched)
         self.bid.show_side(symbol, quote.bid, quote.bid_quantity)
         self.ask.show_side(symbol, quote.ask, quote.ask_quantity)
@@ -193,7 +101,7 @@ class QuotePanel(QWidget):
             volume if quote.volume is None else f"{volume} {symbol.base}",
             quote.recording or UNKNOWN,
             count(quote.stored_trades),
-            _missing(quote),
+            _missing_text(quote),
         )
         for name, text in zip(_FIGURES, texts, strict=True):
             self.figures[name].setText(text)
@@ -218,8 +126,106 @@ class QuotePanel(QWidget):
         return table
 
 
-def _missing(quote: QuoteView) -> str:
+class QuoteCard(QFrame):
+    """One side of the order book: caption, price, quantity."""
+
+    def __init__(self, caption: str, tone: str) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._caption, self._tone = caption, tone
+        self.price = ElidedLabel(UNKNOWN, "faint", style.font(style.TITLE_PX, QFont.Weight.DemiBold))
+        self.quantity = ElidedLabel("", "faint", style.font(style.SMALL_PX))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 8, 8)
+        layout.setSpacing(2)
+        layout.addWidget(label(caption, "faint", style.font(style.SMALL_PX)))
+        layout.addWidget(self.price)
+        layout.addWidget(self.quantity)
+
+    def show_side(self, symbol: Symbol, value: float | None, amount: float | None) -> None:
+        """
+        Show a price and the quantity at it.
+
+        A price without a quantity is not the exchange's: it comes from the spread setting, and the card says so.
+        """
+        self.price.setText(price(value, symbol))
+        style.set_tone(self.price, self._tone if value is not None else "faint")
+        unknown = UNKNOWN if value is None else "by spread setting"
+        self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
+        self.setAccessibleName(f"{self._caption} {self.price.text()}, {self.quantity.text()}")
+
+
+class DownloadRow(QWidget):
+    """
+    Offers to download missing trades, or shows the progress; hidden while there are none to download.
+
+    Signals:
+        download_requested: Fetch all missing trades.
+        stop_requested: Stop fetching.
+    """
+
+    download_requested = Signal()
+    stop_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._is_running = False
+        self.text = ElidedLabel("", "dim", style.font(style.SMALL_PX))
+        self.button = QPushButton()
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.button.clicked.connect(self._on_clicked)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _PROGRESS_STEPS)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.bar.setAccessibleName("Download of trades")
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setHorizontalSpacing(10)
+        layout.setVerticalSpacing(6)
+        layout.addWidget(self.text, 0, 0)
+        layout.addWidget(self.button, 0, 1, Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(self.bar, 1, 0, 1, 2)
+        layout.setColumnStretch(0, 1)
+        self.set_download(None)
+
+    def set_download(self, download: DownloadView | None) -> None:
+        """Show an offer or a progress; None hides the row."""
+        self.setVisible(download is not None)
+        if download is None:
+            return
+        self._is_running = download.is_running
+        self.bar.setVisible(download.is_running)
+        self.bar.setValue((download.total - download.left) * _PROGRESS_STEPS // max(download.total, 1))
+        self.button.setText("Stop" if download.is_running else "Download trades")
+        duration = _duration(download.minutes)
+        if download.is_running:
+            self.text.setText(f"{count(download.left)} to go, {duration}")
+            tip = "The newest come first, those in view before all others. What was fetched stays."
+        else:
+            self.text.setText(f"Takes {duration}")
+            tip = (
+                f"{count(download.left)} trades are missing in gaps too large to be fetched unasked. "
+                "The chart shows the exchange's candles there."
+            )
+        self.text.setToolTip(tip)
+        self.button.setToolTip(tip)
+
+    def _on_clicked(self) -> None:
+        (self.stop_requested if self._is_running else self.download_requested).emit()
+
+
+def _missing_text(quote: QuoteView) -> str:
     if not quote.missing_trades:
-        # Before it is known what is stored, nothing can be said to be there.
+        # Until the stored trades are known, “0 missing” would be a guess.
         return UNKNOWN if quote.stored_trades is None else count(0)
     return count(quote.missing_trades) + (" · repairing" if quote.repairing else "")
+
+
+def _duration(minutes: int) -> str:
+    if minutes < 1:
+        return "less than a minute"
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"about {minutes} min"
+    return f"about {hours} h {rest} min" if hours < 10 else f"about {length(60 * minutes)}"

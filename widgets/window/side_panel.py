@@ -10,7 +10,7 @@ from widgets.window.quote_panel import QuotePanel
 
 
 class SidePanel(QDockWidget):
-    """Holds `Watchlist` and `QuotePanel`; the watchlist is as high as its rows, or scrolls where there is less room."""
+    """Holds `Watchlist`, as high as its rows, and `QuotePanel`. Where there is less room, the watchlist scrolls."""
 
     WIDTH = 300
 
@@ -18,7 +18,7 @@ class SidePanel(QDockWidget):
         super().__init__("Watchlist and quote", parent)
         self.setObjectName("sidePanelDock")  # saved layouts find the dock by this name
         self.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
-        self.setTitleBarWidget(QWidget())  # the panels have heads of their own
+        self.setTitleBarWidget(QWidget())  # no title: the panels have heads of their own
         self.watchlist = Watchlist()
         self.quote_panel = QuotePanel()
         rule = QFrame()

@@ -1,8 +1,8 @@
 """
-The status bar: what the feed and the database are doing, in one line.
+The status bar: the state of the feed and of the database, in one line.
 
-While all is well it shows figures; where something is not, the sentence that says why takes their place, shortened to
-fit, with all of it in the tool tip.
+While all is well it shows figures. Where something is wrong, the sentence that says why takes their place: elided to
+fit, and in full in the tool tip.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
 from app.market.durations import in_words, length, with_retry
 from app.market.ports.exchange import FeedState
-from widgets.controls.bar_overflow import fold
+from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
 from widgets.controls.number_format import SPACE, count, rate, utc_time
 from widgets.theme import style
@@ -22,10 +22,10 @@ from widgets.view_values import StatusView
 HEIGHT = 28
 _SPACING = 20
 _READING_ONLY = "Reading only: not recording"
-_WORTH_TELLING_S = 1.0
-_FRAME = 8  # what Qt keeps free around the inside of a status bar
+_SHOWN_SKEW_S = 1.0  # a smaller difference is not worth the reader's attention
+_FRAME_PX = 8  # Qt leaves that free around the inside of a status bar
 
-_FEED = {
+_FEED_STATES = {
     FeedState.IDLE: ("Idle", "faint"),
     FeedState.CONNECTING: ("Connecting", "warning"),
     FeedState.LIVE: ("Live", "rising"),
@@ -42,7 +42,7 @@ class StatusBar(QStatusBar):
     Shows a `StatusView`.
 
     Signals:
-        database_clicked: What the bar says of the database was clicked.
+        database_clicked: The database's part of the bar was clicked.
     """
 
     database_clicked = Signal()
@@ -68,7 +68,7 @@ class StatusBar(QStatusBar):
         self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
         self.badge.setObjectName("badge")
         self.time = SteadyLabel("", "dim", small)
-        self._was_wrong = False
+        self._was_clock_wrong = False
         self._inside = self._arrange()
         self.addWidget(self._inside, 1)
         self._name_parts()
@@ -90,28 +90,28 @@ class StatusBar(QStatusBar):
         self.contradictions.setVisible(status.contradictions > 0)
         self.badge.setVisible(status.simulated)
         self._show_time(status)
-        self._fold()
+        self._fit()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
+            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fold()
+        self._fit()
 
-    def _fold(self) -> None:
-        # The width inside will not do: it is never less than its parts need, and then hangs over the edge.
-        fold(self._inside, self.width() - _FRAME, (self.queue, self.rate, self.time), _SPACING)
+    def _fit(self) -> None:
+        # Not the width of the inside: that is never less than its parts need, so it hangs over the bar's edge.
+        hide_overflow(self._inside, self.width() - _FRAME_PX, (self.queue, self.rate, self.time), _SPACING)
 
     def _show_feed(self, status: StatusView) -> None:
-        word, tone = _FEED[status.feed_state]
+        word, tone = _FEED_STATES[status.feed_state]
         reason = status.feed_reason or status.history_reason
         left_s = status.retry_in_s
-        partly = status.feed_state is FeedState.LIVE and status.connections_down > 0
-        # What runs down stands first, because the end of a sentence is the first to give way.
-        if partly:
+        is_partly_live = status.feed_state is FeedState.LIVE and status.connections_down > 0
+        # Countdowns come first: a sentence that does not fit loses its end.
+        if is_partly_live:
             word, tone = _partly_live(status), "warning"
         elif left_s is not None and status.feed_state is FeedState.BACKING_OFF:
             word = f"Reconnecting {in_words(left_s)}"
@@ -124,30 +124,30 @@ class StatusBar(QStatusBar):
         else:
             text = word
         self.feed.setText(text)
-        whole = reason if left_s is None or not reason else with_retry(reason, left_s)
-        self.feed.setToolTip(whole or "How old the exchange's messages are when they arrive")
+        full = reason if left_s is None or not reason else with_retry(reason, left_s)
+        self.feed.setToolTip(full or "How old the exchange's messages are when they arrive")
         style.set_tone(self.feed, (tone if status.feed_reason else "warning") if reason else "dim")
         style.set_tone(self.dot, tone)
 
     def _show_time(self, status: StatusView) -> None:
         time = "" if status.exchange_time_us is None else utc_time(status.exchange_time_us)
         skew_s = status.skew_s or 0.0
-        wrong = abs(skew_s) >= _WORTH_TELLING_S
-        if self._was_wrong and not wrong:
+        is_wrong = abs(skew_s) >= _SHOWN_SKEW_S
+        if self._was_clock_wrong and not is_wrong:
             self.time.forget_width()
-        self._was_wrong = wrong
-        self.time.setText(f"{time} · clock {length(skew_s)} {'slow' if skew_s > 0 else 'fast'}" if wrong else time)
+        self._was_clock_wrong = is_wrong
+        self.time.setText(f"{time} · clock {length(skew_s)} {'slow' if skew_s > 0 else 'fast'}" if is_wrong else time)
         meaning = "The exchange's clock, by which candles open and close"
-        if wrong:
+        if is_wrong:
             side = "behind" if skew_s > 0 else "ahead"
             meaning += f". This computer's is {length(skew_s)} {side}: turn on time synchronisation"
         self.time.setToolTip(meaning)
-        style.set_tone(self.time, "warning" if wrong else "dim")
+        style.set_tone(self.time, "warning" if is_wrong else "dim")
 
     def _show_database(self, status: StatusView) -> None:
         recording = _READING_ONLY if status.reading_only else f"{rate(status.rows_per_s)} rows/s"
-        after = status.database_reason or recording
-        self.database.setText(f"{status.database} · {after}" if status.database else status.database_reason)
+        detail = status.database_reason or recording
+        self.database.setText(f"{status.database} · {detail}" if status.database else status.database_reason)
         self.database.setVisible(bool(self.database.text()))
         meaning = status.reading_only or "Trades written to the database each second"
         self.database.setToolTip(status.database_reason or meaning)
@@ -203,7 +203,7 @@ class StatusBar(QStatusBar):
 
 
 class _Clickable(ElidedLabel):
-    """A label that is also a short cut for the mouse; the keyboard has the menu."""
+    """A label that the mouse can click. The keyboard reaches the same by the menu."""
 
     clicked = Signal()
 

@@ -1,4 +1,8 @@
-"""The top bar: the symbol and its price, the interval bar, and the window's few commands."""
+"""
+The top bar: the symbol and its price, the interval bar, and the window's few commands.
+
+Where the window is narrow, it hides its least important parts, whole.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, Q
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
-from widgets.controls.bar_overflow import fold
+from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import SteadyLabel, label
 from widgets.controls.number_format import direction, percent, price
 from widgets.keys import key_text
@@ -23,7 +27,7 @@ _SPACING = 12
 
 
 class SymbolButton(QPushButton):
-    """The symbol's name and market; pressing it opens the picker."""
+    """The symbol's name and market; pressing it opens the symbol picker."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,13 +68,13 @@ class TopBar(QFrame):
     The bar across the window's top.
 
     Signals:
-        picker_requested: The symbol's button or the search hint was pressed.
-        export_requested: Export… was pressed.
-        symbols_requested, database_requested, diagnostics_requested, keys_requested: Symbols…, Database…, Diagnostics
-            or “Keys and mouse” was chosen in the menu.
-        chart_menu_requested, indicators_requested: The button of how the chart draws, or that of its indicators, was
-            pressed; carries the point of the screen to open at.
-        theme_requested: A theme was chosen in the menu, or the button pressed; carries its name.
+        picker_requested: The symbol's button or the search button was pressed.
+        export_requested: “Export…” was pressed, or chosen in the menu.
+        symbols_requested, database_requested, diagnostics_requested, keys_requested: “Symbols…”, “Database…”,
+            “Diagnostics” or “Keys and mouse” was chosen in the menu.
+        chart_menu_requested, indicators_requested: The button of price styles, or of indicators, was pressed; carry
+            the point on the screen to open their menu at.
+        theme_requested: A theme was chosen in the menu, or the theme button pressed; carries the theme's name.
         candle_colours_requested: Colours for rising and falling were chosen; carries their name.
         text_percent_requested: A size of text was chosen; carries percent of the system's.
     """
@@ -128,42 +132,42 @@ class TopBar(QFrame):
         self.theme.clicked.connect(lambda: self.theme_requested.emit(self._other_theme))
 
     def ask_for_indicators(self) -> None:
-        """Ask for the list of indicators, under its button."""
+        """Emit ``indicators_requested`` for a list under its button or, when that is hidden, under the intervals."""
         button = self.indicators_button
         left = button if button.isVisible() else self.intervals
         self.indicators_requested.emit(left.mapToGlobal(QPoint(0, self.height() - left.y() + 4)))
 
     def set_symbol(self, symbol: Symbol) -> None:
-        """Name the symbol; its price is not known until the next quote."""
+        """Show the symbol's name, and no price until the next quote."""
         self._symbol = symbol
         self.symbol.set_symbol(symbol)
         for figure in (self.price, self.change):
             figure.setText("")
-            figure.forget_width()
-        self._fold()
+            figure.forget_width()  # another symbol's price may be much shorter
+        self._fit()
 
     def set_quote(self, quote: QuoteView) -> None:
-        """Show the last price and its 24 h change, coloured by direction."""
+        """Show the last price and the 24 h change, both in the change's colour."""
         tone = direction(quote.change_percent)
         self.price.setText("" if quote.last is None else price(quote.last, quote.symbol))
         self.change.setText("" if quote.change_percent is None else percent(quote.change_percent))
         style.set_tone(self.price, tone)
         style.set_tone(self.change, tone or "dim")
         if self.minimumSizeHint().width() > self.width():
-            self._fold()  # a longer price
+            self._fit()  # the price has become longer
 
     def set_interval(self, interval: Interval) -> None:
         self.intervals.set_interval(interval)
-        self._fold()
+        self._fit()
 
-    def set_chart_kind(self, title: str) -> None:
-        """Say how the chart draws prices."""
+    def set_price_style(self, title: str) -> None:
+        """Show in which style the chart draws prices."""
         self.chart_button.setText(title)
         self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
-        self._fold()
+        self._fit()
 
     def set_theme(self, theme: str, candle_colours: str) -> None:
-        """Tick in the menu what was chosen."""
+        """Tick the current theme and colours in the menu."""
         self.theme_menu.tick(theme, candle_colours)
 
     def set_palette(self, palette: Palette) -> None:
@@ -179,20 +183,20 @@ class TopBar(QFrame):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fold)  # once every part has its new font
+            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fold()
+        self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._fold()  # only now do its parts know their width
+        self._fit()  # before it is shown, its parts do not know their width
 
     def _make_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setFont(style.font())
-        # The keys themselves are the window's.
+        # The keys are text only: the window makes the shortcuts, which work while the menu is closed too.
         menu.addAction("Symbols…", self.symbols_requested.emit)
         menu.addAction(f"Database…\t{key_text('database')}", self.database_requested.emit)
         menu.addAction(f"Export candles…\t{key_text('export')}", self.export_requested.emit)
@@ -208,18 +212,19 @@ class TopBar(QFrame):
         menu.addMenu(self.text_size_menu)
         return menu
 
-    def _fold(self) -> None:
+    def _fit(self) -> None:
         parts = (
             *(self.symbol.market, self.search, self.change, self.theme),
             *(self.indicators_button, self.chart_button),
         )
         self._chart_divider.hide()
-        self.intervals.fold_to(None)
-        fold(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
-        self.symbol.updateGeometry()  # a part in it was hidden or shown, which Qt tells the bar's layout later or never
+        self.intervals.fit_to(None)
+        hide_overflow(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
+        # The market in it was hidden or shown, of which Qt informs the bar's layout late or never.
+        self.symbol.updateGeometry()
         self._chart_divider.setHidden(self.chart_button.isHidden())
         if (missing := self.minimumSizeHint().width() - self.width()) > 0:
-            self.intervals.fold_to(self.intervals.minimumSizeHint().width() - missing)
+            self.intervals.fit_to(self.intervals.minimumSizeHint().width() - missing)
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)

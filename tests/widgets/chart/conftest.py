@@ -15,7 +15,7 @@ from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.units import parse_e8
 from tests.widgets.chart.charts import BTC, series_of, settle, zigzag
-from tests.widgets.ending import put_away
+from tests.widgets.cleanup import close_and_delete
 from widgets.chart.chart_widget import ChartWidget
 
 
@@ -27,7 +27,7 @@ def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
     made.show()
     qtbot.waitExposed(made)
     yield made
-    put_away(made)
+    close_and_delete(made)
 
 
 @pytest.fixture

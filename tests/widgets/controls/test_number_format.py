@@ -1,4 +1,4 @@
-"""Numbers and times as the panels write them."""
+"""Numbers and times as text for the panels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_price_has_thousands_separators_and_the_symbols_decimals() -> None:
     assert number_format.price(1234567.89, BTCUSDT) == "1,234,567.89"
 
 
-def test_what_is_not_known_is_a_dash() -> None:
+def test_an_unknown_value_is_a_dash() -> None:
     unknown = [
         number_format.price(None, BTCUSDT),
         number_format.quantity(None, BTCUSDT),
@@ -69,7 +69,7 @@ def test_a_quantity_has_four_digits_but_none_finer_than_the_step(value: float, t
 @pytest.mark.parametrize(
     ("value", "text"), [(340, "340"), (1190, "1.19\u00a0k"), (2_500_000, "2.50\u00a0M"), (0.4, "0.4")]
 )
-def test_a_large_amount_is_written_short(value: float, text: str) -> None:
+def test_a_large_amount_is_abbreviated(value: float, text: str) -> None:
     assert number_format.compact(value) == text
 
 
@@ -77,10 +77,10 @@ def test_a_time_is_written_in_utc_whatever_the_locale() -> None:
     assert number_format.utc_time(1_723_162_523_999_999) == "09 Aug 2024 00:15:23 UTC"
 
 
-def test_intervals_are_spelled_with_their_largest_whole_unit() -> None:
-    texts = [number_format.spelled(Interval.parse(text)) for text in ("90s", "60m", "181m", "7d", "1M", "1s")]
+def test_an_interval_in_words_has_its_largest_whole_unit() -> None:
+    texts = [number_format.interval_in_words(Interval.parse(text)) for text in ("90s", "60m", "181m", "7d", "1M", "1s")]
     assert texts == ["90 seconds", "1 hour", "181 minutes", "1 week", "1 month", "1 second"]
-    assert len({number_format.spelled(interval) for interval in MENU_INTERVALS}) == len(MENU_INTERVALS)
+    assert len({number_format.interval_in_words(interval) for interval in MENU_INTERVALS}) == len(MENU_INTERVALS)
 
 
 @given(st.floats(-1e12, 1e12), st.integers(0, 8))
@@ -91,5 +91,5 @@ def test_a_fixed_number_reads_back_as_itself(value: float, decimals: int) -> Non
 
 
 @given(st.floats(0, 1e15), st.integers(1, 10**9))
-def test_any_quantity_can_be_written_shortly(value: float, step_e8: int) -> None:
+def test_any_quantity_has_a_short_text(value: float, step_e8: int) -> None:
     assert 0 < len(number_format.quantity(value, Symbol("AB", "A", "B", step_size_e8=step_e8))) <= 13

@@ -1,4 +1,4 @@
-"""The diagnostics dock: its plots, its log, and how it comes and goes."""
+"""The diagnostics dock: opening and closing it, its plots, its log."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from widgets.diagnostics.diagnostics_log import MOST_LINES, LogPanel
-from widgets.diagnostics.metric_tile import MetricTile, polylines, text
+from widgets.diagnostics.diagnostics_log import MAX_LINES, LogPanel
+from widgets.diagnostics.metric_tile import MetricTile, polylines, value_with_unit
 from widgets.theme.palettes import DARK, LIGHT
 from widgets.view_values import LogLine, MetricView
 from widgets.window.main_window import MainWindow
@@ -28,7 +28,7 @@ def line(words: str, level: int = logging.INFO, fields: str = "", number: int = 
 
 
 def shown(panel: LogPanel) -> list[str]:
-    """The texts shown, without time and level."""
+    """Return the texts of the lines shown, without time and level."""
     return [one[18:] for one in panel.view.toPlainText().splitlines()]
 
 
@@ -53,7 +53,7 @@ def test_the_dock_is_closed_at_first_and_the_keys_open_and_close_it(window: Main
     assert not dock.isVisible()
 
 
-def test_the_menu_opens_it_and_its_cross_closes_it(window: MainWindow) -> None:
+def test_the_menu_opens_the_dock_and_its_cross_closes_it(window: MainWindow) -> None:
     menu = window.top_bar.menu_button.menu()
     (action,) = [one for one in menu.actions() if one.text().startswith("Diagnostics")]
     action.trigger()
@@ -63,7 +63,7 @@ def test_the_menu_opens_it_and_its_cross_closes_it(window: MainWindow) -> None:
     assert window.chart.hasFocus()
 
 
-def test_whether_it_is_open_belongs_to_the_layout(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_layout_remembers_whether_the_dock_is_open(window: MainWindow, qtbot: QtBot) -> None:
     closed = window.layout_bytes()
     window.toggle_diagnostics()
     opened = window.layout_bytes()
@@ -77,7 +77,7 @@ def test_whether_it_is_open_belongs_to_the_layout(window: MainWindow, qtbot: QtB
     other.allow_close()
 
 
-def test_how_it_is_divided_and_what_the_log_shows_come_back(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_division_of_the_dock_and_the_logs_filter_are_restored(window: MainWindow, qtbot: QtBot) -> None:
     dock = window.diagnostics
     unmoved = dock.look_values()
     dock.show()
@@ -105,13 +105,13 @@ def test_how_it_is_divided_and_what_the_log_shows_come_back(window: MainWindow, 
 @pytest.mark.parametrize(
     "values", [{}, {"plots_share": 7.0, "level": 11, "filter": 5}, {"plots_share": "x", "filter": "x" * 999}]
 )
-def test_a_look_that_makes_no_sense_changes_nothing(window: MainWindow, values: dict[str, object]) -> None:
+def test_invalid_look_values_change_nothing(window: MainWindow, values: dict[str, object]) -> None:
     before = window.diagnostics.look_values()
     window.diagnostics.restore_look(values)
     assert window.diagnostics.look_values() == before
 
 
-def test_a_layout_of_before_there_were_diagnostics_leaves_them_closed(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_layout_older_than_the_diagnostics_leaves_them_closed(window: MainWindow, qtbot: QtBot) -> None:
     before = MainWindow(QWidget())
     qtbot.addWidget(before)
     before.removeDockWidget(before.diagnostics)
@@ -125,7 +125,7 @@ def test_a_layout_of_before_there_were_diagnostics_leaves_them_closed(window: Ma
     assert window.diagnostics.isVisible()
 
 
-def test_everything_in_it_is_reached_by_the_keyboard_and_has_a_name(window: MainWindow) -> None:
+def test_everything_in_the_dock_has_a_name_and_is_reached_by_the_keyboard(window: MainWindow) -> None:
     window.toggle_diagnostics()
     dock = window.diagnostics
     dock.metrics.set_views([view(1.0)])
@@ -146,7 +146,7 @@ def test_everything_in_it_is_reached_by_the_keyboard_and_has_a_name(window: Main
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
 @pytest.mark.parametrize("width", [1000, 1600])
-def test_it_is_drawn_in_both_themes_narrow_and_wide(window: MainWindow, palette, width: int) -> None:
+def test_the_dock_is_drawn_in_both_themes_narrow_and_wide(window: MainWindow, palette, width: int) -> None:
     window.set_palette(palette)
     window.resize(width, 720)
     window.toggle_diagnostics()
@@ -172,7 +172,7 @@ def test_more_room_makes_more_columns_of_tiles(window: MainWindow) -> None:
     assert 1 <= len({tile.x() for tile in metrics.tiles}) < wide
 
 
-def test_a_tile_without_a_value_says_so_and_claims_nothing(qtbot: QtBot, prepared: QApplication) -> None:
+def test_a_tile_without_values_says_that_there_is_no_data(qtbot: QtBot, prepared: QApplication) -> None:
     tile = MetricTile(view())
     qtbot.addWidget(tile)
     assert tile.value_text == "–"
@@ -180,7 +180,7 @@ def test_a_tile_without_a_value_says_so_and_claims_nothing(qtbot: QtBot, prepare
     assert not tile.grab().isNull()
 
 
-def test_a_value_of_some_seconds_ago_stands_and_an_older_one_does_not(qtbot: QtBot, prepared: QApplication) -> None:
+def test_a_value_of_some_seconds_ago_is_shown_and_an_older_one_is_not(qtbot: QtBot, prepared: QApplication) -> None:
     tile = MetricTile(view(7.0, None, None, None, None))
     qtbot.addWidget(tile)
     assert tile.value_text == "7\u00a0/s"
@@ -188,7 +188,7 @@ def test_a_value_of_some_seconds_ago_stands_and_an_older_one_does_not(qtbot: QtB
     assert tile.value_text == "–"
 
 
-def test_a_clock_that_is_off_by_hours_is_told_in_hours(qtbot: QtBot, prepared: QApplication) -> None:
+def test_a_clock_that_is_off_by_hours_is_shown_in_hours(qtbot: QtBot, prepared: QApplication) -> None:
     tile = MetricTile(MetricView("Clock skew", "", "ms", (-3 * 3_600_000.0,)))
     qtbot.addWidget(tile)
     assert tile.value_text == "−3 h"
@@ -204,7 +204,7 @@ def test_a_spike_of_one_second_in_ten_minutes_is_drawn() -> None:
     assert max(point.x() for point in drawn) > 99
 
 
-def test_what_is_not_known_is_left_open() -> None:
+def test_unknown_seconds_leave_a_gap() -> None:
     values = [1.0] * 20 + [None] * 20 + [2.0] * 20
     assert len(polylines(values, PLOT, 1.0, 2.0)) == 2
     assert len(polylines([1.0, None, 2.0], PLOT, 1.0, 2.0)) == 1
@@ -230,8 +230,8 @@ def test_a_value_that_never_changes_is_a_line_in_the_middle() -> None:
         (None, "ms", "–"),
     ],
 )
-def test_values_are_written_with_their_unit(value: float | None, unit: str, expected: str) -> None:
-    assert text(value, unit) == expected
+def test_values_are_shown_with_their_unit(value: float | None, unit: str, expected: str) -> None:
+    assert value_with_unit(value, unit) == expected
 
 
 def test_the_log_is_filtered_by_level_and_by_text_or_symbol(panel: LogPanel) -> None:
@@ -246,7 +246,7 @@ def test_the_log_is_filtered_by_level_and_by_text_or_symbol(panel: LogPanel) -> 
     assert shown(panel) == ["debugging", "repaired", "ETHUSDT: silent", "no database"]
     panel.level.setCurrentIndex(2)
     assert shown(panel) == ["ETHUSDT: silent", "no database"]
-    assert panel.counted.text() == "2 of 4"
+    assert panel.line_count.text() == "2 of 4"
     panel.level.setCurrentIndex(0)
     panel.filter.setText("btcusdt")
     assert shown(panel) == ["repaired"]
@@ -270,19 +270,19 @@ def test_the_log_follows_its_end_unless_scrolled_away(panel: LogPanel) -> None:
     assert not panel.is_following
 
 
-def test_only_the_last_lines_are_kept_and_what_is_read_stays_in_place(panel: LogPanel) -> None:
-    panel.add([line(f"line {number}") for number in range(MOST_LINES)])
+def test_only_the_last_lines_are_kept_and_the_lines_in_view_stay_in_place(panel: LogPanel) -> None:
+    panel.add([line(f"line {number}") for number in range(MAX_LINES)])
     panel.view.verticalScrollBar().setValue(500)
     first = panel.view.firstVisibleBlock().text()
     panel.add([line(f"new {number}") for number in range(10)])
     texts = shown(panel)
-    assert len(texts) == MOST_LINES
+    assert len(texts) == MAX_LINES
     assert (texts[0], texts[-1]) == ("line 10", "new 9")
     assert panel.view.firstVisibleBlock().text() == first
     panel.filter.setText("new")
-    panel.add([line("plain") for _ in range(MOST_LINES - 5)])
+    panel.add([line("plain") for _ in range(MAX_LINES - 5)])
     assert shown(panel) == [f"new {number}" for number in range(5, 10)]
-    panel.add([line("plain") for _ in range(5 * MOST_LINES)])
+    panel.add([line("plain") for _ in range(5 * MAX_LINES)])
     assert shown(panel) == []
 
 
@@ -297,7 +297,7 @@ def test_copying_takes_the_selection_or_all_that_is_shown(panel: LogPanel) -> No
     assert QApplication.clipboard().text().splitlines()[0].endswith("one")
 
 
-def test_levels_have_the_themes_colours(panel: LogPanel) -> None:
+def test_levels_are_coloured_by_the_theme(panel: LogPanel) -> None:
     panel.add([line("careful", logging.WARNING)])
     for palette in (DARK, LIGHT):
         panel.set_palette(palette)
@@ -306,17 +306,17 @@ def test_levels_have_the_themes_colours(panel: LogPanel) -> None:
         assert cursor.charFormat().foreground().color().name() == palette.warning
 
 
-def test_the_folder_is_a_request(panel: LogPanel, qtbot: QtBot) -> None:
+def test_opening_the_folder_is_a_request(panel: LogPanel, qtbot: QtBot) -> None:
     with qtbot.waitSignal(panel.folder_requested):
         panel.folder_button.click()
 
 
-def test_a_narrow_log_folds_its_buttons_and_keeps_its_filter(panel: LogPanel) -> None:
+def test_a_narrow_log_hides_its_buttons_and_keeps_its_filter(panel: LogPanel) -> None:
     panel.resize(320, 200)
     QApplication.processEvents()
     assert panel.filter.isVisible()
     assert panel.filter.width() >= 150
-    assert panel.counted.isHidden()
+    assert panel.line_count.isHidden()
     panel.resize(700, 200)
     QApplication.processEvents()
-    assert not panel.counted.isHidden()
+    assert not panel.line_count.isHidden()

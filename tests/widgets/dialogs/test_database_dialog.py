@@ -1,4 +1,4 @@
-"""The database dialog: what it asks for, what it refuses, how it is used by keys, and its states."""
+"""The database dialog: its fields, errors, keys and states."""
 
 from __future__ import annotations
 
@@ -64,13 +64,15 @@ def test_the_embedded_database_has_no_fields(dialog: DatabaseDialog, qtbot: QtBo
     assert dialog.height() == low
 
 
-def test_one_on_this_machine_begins_with_what_compose_makes(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_a_database_on_this_machine_starts_with_the_values_of_compose_yaml(
+    dialog: DatabaseDialog, qtbot: QtBot
+) -> None:
     dialog.form.local.click()
     assert not dialog.form.tls.isVisible()
     assert asked_for(dialog, qtbot) == DatabaseChoice(DatabaseKind.LOCAL, LOCAL_DEFAULTS)
 
 
-def test_compose_makes_what_the_form_offers_and_lets_no_other_machine_in() -> None:
+def test_compose_yaml_matches_the_form_and_listens_on_loopback_only() -> None:
     text = (Path(__file__).parents[3] / "compose.yaml").read_text(encoding="utf-8")
     assert re.findall(r"POSTGRES_(?:USER|DB): (\S+)", text) == [LOCAL_DEFAULTS["user"], LOCAL_DEFAULTS["dbname"]]
     port = LOCAL_DEFAULTS["port"]
@@ -78,7 +80,7 @@ def test_compose_makes_what_the_form_offers_and_lets_no_other_machine_in() -> No
     assert "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?" in text  # from the environment, and never a default
 
 
-def test_what_is_in_use_is_shown_and_comes_back_unchanged(qtbot: QtBot, prepared: QApplication) -> None:
+def test_the_database_in_use_is_shown_and_returned_unchanged(qtbot: QtBot, prepared: QApplication) -> None:
     dialog = shown(REMOTE)
     qtbot.addWidget(dialog)
     assert asked_for(dialog, qtbot) == REMOTE
@@ -89,7 +91,9 @@ def test_what_is_in_use_is_shown_and_comes_back_unchanged(qtbot: QtBot, prepared
 
 
 @pytest.mark.parametrize("change", ["host", "kind"])
-def test_what_is_not_shown_does_not_follow_to_another_server(change: str, qtbot: QtBot, prepared: QApplication) -> None:
+def test_keywords_without_a_field_do_not_follow_to_another_server(
+    change: str, qtbot: QtBot, prepared: QApplication
+) -> None:
     hidden = {"hostaddr": "203.0.113.7", "service": "away", "options": "-cx=y"}
     made = shown(DatabaseChoice(DatabaseKind.REMOTE, {**REMOTE.parts, **hidden}))
     assert hidden.items() <= asked_for(made, qtbot).parts.items()
@@ -109,7 +113,7 @@ def test_an_unusual_tls_mode_stays(qtbot: QtBot, prepared: QApplication) -> None
     assert asked_for(dialog, qtbot) == choice
 
 
-def test_checking_the_certificate_asks_by_whom(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_checking_the_certificate_asks_for_an_authority(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.form.remote.click()
     dialog.form.host.setText("db.example")
     dialog.form.database.setText("d")
@@ -137,7 +141,7 @@ def test_a_pasted_url_fills_the_form(dialog: DatabaseDialog, qtbot: QtBot) -> No
     assert dialog.form.host.text() == "db.example"
 
 
-def test_a_typed_url_fills_the_form_when_it_is_whole(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_a_typed_url_fills_the_form_once_it_is_complete(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.form.remote.click()
     dialog.form.host.setFocus()
     qtbot.keyClicks(dialog.form.host, "postgresql://me:pass@127.0.0.1:6000/x")
@@ -148,7 +152,7 @@ def test_a_typed_url_fills_the_form_when_it_is_whole(dialog: DatabaseDialog, qtb
     assert request.args[0] == DatabaseChoice(DatabaseKind.LOCAL, parts, "pass")
 
 
-def test_what_compose_makes_does_not_stay_where_a_server_is_asked_for(dialog: DatabaseDialog) -> None:
+def test_the_values_of_compose_yaml_are_cleared_for_a_server(dialog: DatabaseDialog) -> None:
     dialog.form.local.click()
     dialog.form.remote.click()
     assert dialog.form.host.text() == ""
@@ -159,7 +163,7 @@ def test_what_compose_makes_does_not_stay_where_a_server_is_asked_for(dialog: Da
     assert dialog.form.host.text() == "localhost"  # typed, so it stays
 
 
-def test_a_url_that_cannot_be_read_is_a_sentence(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_an_unreadable_url_gets_a_sentence(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.form.remote.click()
     QApplication.clipboard().setText("postgresql://me@[bad/x")
     dialog.form.host.paste()
@@ -182,7 +186,7 @@ def test_a_url_that_cannot_be_read_is_a_sentence(dialog: DatabaseDialog, qtbot: 
         ("h", "70000", "d", "“70000” is not a port"),
     ],
 )
-def test_a_mistake_is_said_and_nothing_starts(
+def test_an_invalid_field_gets_a_sentence_and_nothing_starts(
     dialog: DatabaseDialog, qtbot: QtBot, host: str, port: str, database: str, sentence: str
 ) -> None:
     dialog.form.remote.click()
@@ -198,7 +202,7 @@ def test_a_mistake_is_said_and_nothing_starts(
     assert dialog.state is DialogState.EDITING
 
 
-def test_the_keyring_is_offered_where_there_is_one_and_a_password_to_keep(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_the_keyring_is_offered_only_with_a_password_to_remember(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.form.local.click()
     dialog.form.password.setText("s3cret")
     dialog.form.set_can_remember(False, "There is none.")
@@ -213,7 +217,7 @@ def test_the_keyring_is_offered_where_there_is_one_and_a_password_to_keep(dialog
     assert not dialog.form.remember.isEnabled()
 
 
-def test_a_test_shows_what_it_found_and_the_form_stays_usable(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_a_test_shows_its_result_and_the_form_stays_usable(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     with qtbot.waitSignal(dialog.test_requested, timeout=1000):
         dialog.test_button.click()
     assert dialog.progress.isVisible()
@@ -230,7 +234,7 @@ def test_a_test_shows_what_it_found_and_the_form_stays_usable(dialog: DatabaseDi
     assert not dialog.facts.isVisible()
 
 
-def test_escape_gives_a_test_up_and_its_answer_is_passed_over(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_escape_cancels_a_test_and_its_answer_is_ignored(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.test_button.click()
     with qtbot.waitSignal(dialog.test_cancelled, timeout=1000):
         qtbot.keyClick(dialog, Qt.Key.Key_Escape)
@@ -242,7 +246,9 @@ def test_escape_gives_a_test_up_and_its_answer_is_passed_over(dialog: DatabaseDi
     assert not dialog.isVisible()
 
 
-def test_a_change_is_not_left_half_done_and_can_be_tried_again(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_a_running_change_cannot_be_cancelled_and_a_failed_one_can_be_retried(
+    dialog: DatabaseDialog, qtbot: QtBot
+) -> None:
     with qtbot.waitSignal(dialog.apply_requested, timeout=1000):
         qtbot.keyClick(dialog, Qt.Key.Key_Return)
     assert dialog.state is DialogState.APPLYING
@@ -254,7 +260,7 @@ def test_a_change_is_not_left_half_done_and_can_be_tried_again(dialog: DatabaseD
     asked_for(dialog, qtbot)
 
 
-def test_enter_presses_the_button_it_is_on(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_enter_presses_the_focused_button(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.test_button.setFocus()
     with qtbot.assertNotEmitted(dialog.apply_requested), qtbot.waitSignal(dialog.test_requested, timeout=1000):
         qtbot.keyClick(dialog.test_button, Qt.Key.Key_Return)
@@ -266,7 +272,7 @@ def test_enter_presses_the_button_it_is_on(dialog: DatabaseDialog, qtbot: QtBot)
     assert not dialog.isVisible()
 
 
-def test_what_was_found_goes_when_the_form_says_something_else(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_editing_the_form_clears_the_result_of_the_test(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     def try_it() -> None:
         dialog.test_button.click()
         dialog.tested([Fact("Server", "PostgreSQL 18.4")], "It works.", "rising")
@@ -289,7 +295,7 @@ def test_what_was_found_goes_when_the_form_says_something_else(dialog: DatabaseD
     assert not dialog.outcome.isVisible()
 
 
-def test_the_arrows_go_on_from_the_kind_in_use(qtbot: QtBot, prepared: QApplication) -> None:
+def test_the_arrow_keys_start_from_the_kind_in_use(qtbot: QtBot, prepared: QApplication) -> None:
     dialog = shown(REMOTE)
     qtbot.addWidget(dialog)
     qtbot.waitUntil(dialog.form.remote.hasFocus)
@@ -297,7 +303,7 @@ def test_the_arrows_go_on_from_the_kind_in_use(qtbot: QtBot, prepared: QApplicat
     assert dialog.form.kind() is DatabaseKind.LOCAL
 
 
-def test_a_server_that_wants_a_password_puts_the_cursor_there(dialog: DatabaseDialog) -> None:
+def test_a_server_that_demands_a_password_focuses_its_field(dialog: DatabaseDialog) -> None:
     dialog.form.local.click()
     dialog.test_button.click()
     dialog.want_password()
@@ -305,7 +311,7 @@ def test_a_server_that_wants_a_password_puts_the_cursor_there(dialog: DatabaseDi
     assert dialog.outcome.text() == "The server wants a password: enter it."
 
 
-def test_the_end_is_said_and_enter_closes(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_success_is_stated_and_enter_closes(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.apply_button.click()
     dialog.applied("PostgreSQL 18.4 is in use.")
     assert dialog.cancel_button.text() == "Close"
@@ -325,7 +331,7 @@ def test_a_locked_dialog_says_why_and_changes_nothing(qtbot: QtBot, prepared: QA
     assert not dialog.isVisible()
 
 
-def test_every_field_is_reached_by_tab_in_the_order_it_is_read(dialog: DatabaseDialog, qtbot: QtBot) -> None:
+def test_tab_reaches_every_field_in_reading_order(dialog: DatabaseDialog, qtbot: QtBot) -> None:
     dialog.form.remote.click()
     dialog.form.password.setText("x")
     dialog.form.set_can_remember(True, "")
@@ -339,7 +345,7 @@ def test_every_field_is_reached_by_tab_in_the_order_it_is_read(dialog: DatabaseD
     assert seen == [*order, dialog.test_button, dialog.cancel_button, dialog.apply_button]
 
 
-def test_the_window_offers_it_in_menu_keys_status_bar_and_notice(window: MainWindow, qtbot: QtBot) -> None:
+def test_menu_keys_status_bar_and_notice_request_the_database_dialog(window: MainWindow, qtbot: QtBot) -> None:
     (action,) = (each for each in window.top_bar.menu_button.menu().actions() if each.text().startswith("Database…\t"))
     window.set_notice("The database is away.", (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
     ways = (

@@ -1,4 +1,4 @@
-"""The export dialog: what it asks for, what it refuses, and its states."""
+"""The export dialog: its fields, errors and states."""
 
 from __future__ import annotations
 
@@ -48,20 +48,18 @@ def answer(monkeypatch: pytest.MonkeyPatch, button: QMessageBox.StandardButton) 
     return asked
 
 
-def test_the_visible_range_is_exported_unless_told_otherwise(
-    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path
-) -> None:
+def test_the_visible_range_is_exported_by_default(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1m-20240808T2355-20240809T0005.csv"
     assert start(dialog, qtbot) == ExportRequest(BTCUSDT, M1, START_US, END_US, path)
     assert dialog.state is ExportState.RUNNING
 
 
-def test_all_that_is_stored_has_no_bounds(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+def test_exporting_all_stored_candles_sets_no_bounds(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
     dialog.form.everything.click()
     assert start(dialog, qtbot) == ExportRequest(BTCUSDT, M1, None, None, tmp_path / "BTCUSDT-1m.csv")
 
 
-def test_a_chosen_range_is_read_as_utc(dialog: ExportDialog, qtbot: QtBot) -> None:
+def test_a_chosen_range_is_in_utc(dialog: ExportDialog, qtbot: QtBot) -> None:
     dialog.form.chosen.click()
     assert dialog.form.start.isEnabled()
     dialog.form.start.setDateTime(QDateTime.fromString("2024-08-08T23:56:00Z", Qt.DateFormat.ISODate))
@@ -97,7 +95,7 @@ def test_a_typed_file_name_stays(dialog: ExportDialog, qtbot: QtBot, tmp_path: P
         ("path", "/no/such/folder/x.csv", "does not exist"),
     ],
 )
-def test_a_mistake_is_said_and_nothing_starts(
+def test_an_invalid_field_gets_a_sentence_and_nothing_starts(
     dialog: ExportDialog, qtbot: QtBot, field: str, text: str, sentence: str
 ) -> None:
     widget = getattr(dialog.form, field)
@@ -119,7 +117,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(dialog: ExportDialog, qtb
     assert "ends before it begins" in dialog.form.outcome.text()
 
 
-def test_an_existing_file_is_only_replaced_when_agreed(
+def test_an_existing_file_is_replaced_only_after_agreement(
     dialog: ExportDialog, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "old.csv").write_text("keep")
@@ -144,7 +142,7 @@ def test_progress_is_shown_and_the_fields_are_locked(dialog: ExportDialog, qtbot
     assert dialog.form.progress.maximum() == 0
 
 
-def test_cancel_asks_and_ends_only_when_told(dialog: ExportDialog, qtbot: QtBot) -> None:
+def test_cancelling_is_a_request_and_ends_only_when_answered(dialog: ExportDialog, qtbot: QtBot) -> None:
     start(dialog, qtbot)
     with qtbot.waitSignal(dialog.cancel_requested, timeout=1000):
         qtbot.keyClick(dialog, Qt.Key.Key_Escape)
@@ -160,7 +158,7 @@ def test_cancel_asks_and_ends_only_when_told(dialog: ExportDialog, qtbot: QtBot)
     assert not dialog.isVisible()
 
 
-def test_the_end_says_how_many_and_where(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+def test_success_states_the_number_of_candles_and_the_file(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
     path = start(dialog, qtbot).path
     dialog.completed(path, 1)
     assert dialog.form.outcome.text() == f"1 candle written to {path}"
@@ -169,7 +167,7 @@ def test_the_end_says_how_many_and_where(dialog: ExportDialog, qtbot: QtBot, tmp
     assert not dialog.isVisible()
 
 
-def test_a_failure_can_be_tried_again(dialog: ExportDialog, qtbot: QtBot) -> None:
+def test_a_failed_export_can_be_retried(dialog: ExportDialog, qtbot: QtBot) -> None:
     start(dialog, qtbot)
     dialog.failed("The disk is full: free some space.")
     assert dialog.form.outcome.text() == "The disk is full: free some space."
@@ -177,7 +175,9 @@ def test_a_failure_can_be_tried_again(dialog: ExportDialog, qtbot: QtBot) -> Non
     start(dialog, qtbot)
 
 
-def test_without_a_visible_range_all_is_chosen(qtbot: QtBot, prepared: QApplication, tmp_path: Path) -> None:
+def test_without_a_visible_range_all_stored_candles_are_chosen(
+    qtbot: QtBot, prepared: QApplication, tmp_path: Path
+) -> None:
     dialog = ExportDialog([BTCUSDT], BTCUSDT, M1, folder=tmp_path)
     qtbot.addWidget(dialog)
     assert dialog.form.everything.isChecked()
@@ -187,7 +187,7 @@ def test_without_a_visible_range_all_is_chosen(qtbot: QtBot, prepared: QApplicat
     dialog.failed("")
 
 
-def test_enter_presses_the_button_it_is_on(dialog: ExportDialog, qtbot: QtBot) -> None:
+def test_enter_presses_the_focused_button(dialog: ExportDialog, qtbot: QtBot) -> None:
     dialog.form.cancel_button.setFocus()
     with qtbot.assertNotEmitted(dialog.export_started):
         qtbot.keyClick(dialog.form.cancel_button, Qt.Key.Key_Return)

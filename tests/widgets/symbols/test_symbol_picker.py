@@ -1,4 +1,4 @@
-"""The symbol picker: typing, keys, empty and loading states."""
+"""The symbol picker: typing, keys, the watchlist, empty and loading states."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_arrow_keys_move_through_the_matches_and_stop_at_the_ends(window: Ma
     assert request.args == ["BTCIDRT"]
 
 
-def test_escape_closes_it_and_gives_the_focus_back(window: MainWindow, qtbot: QtBot) -> None:
+def test_escape_closes_the_picker_and_returns_the_focus(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(window.chart.hasFocus)
     window.open_symbol_picker()
     assert window.symbol_picker.edit.hasFocus()
@@ -44,7 +44,7 @@ def test_escape_closes_it_and_gives_the_focus_back(window: MainWindow, qtbot: Qt
     assert window.chart.hasFocus()
 
 
-def test_a_click_elsewhere_closes_it(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_click_elsewhere_closes_the_picker(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker()
     qtbot.mouseClick(window.chart, Qt.MouseButton.LeftButton, pos=QPoint(900, 500))
     assert window.symbol_picker.isHidden()
@@ -59,7 +59,7 @@ def test_a_click_on_a_symbol_requests_it(window: MainWindow, qtbot: QtBot) -> No
     assert request.args == ["1000SATSUSDT"]
 
 
-def test_what_matches_nothing_is_said_and_enter_does_nothing(window: MainWindow, qtbot: QtBot) -> None:
+def test_text_without_a_match_gets_a_sentence_and_enter_does_nothing(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker("xyz")
     assert window.symbol_picker.message.text() == "No symbol matches “xyz”."
     assert window.symbol_picker.message.isVisible()
@@ -67,7 +67,7 @@ def test_what_matches_nothing_is_said_and_enter_does_nothing(window: MainWindow,
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
 
 
-def test_before_the_symbols_are_known_it_says_that_they_are_loading(qtbot: QtBot, window: MainWindow) -> None:
+def test_the_picker_says_that_symbols_are_loading_until_they_are_known(qtbot: QtBot, window: MainWindow) -> None:
     fresh = MainWindow(window.chart.__class__())
     fresh.open_symbol_picker("b")
     assert "Loading" in fresh.symbol_picker.message.text()
@@ -94,7 +94,7 @@ def test_the_plus_of_the_watchlist_asks_for_a_symbol_to_add(window: MainWindow, 
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1000, 560)])
-def test_it_stays_inside_the_window(window: MainWindow, size: tuple[int, int]) -> None:
+def test_the_picker_stays_inside_the_window(window: MainWindow, size: tuple[int, int]) -> None:
     window.resize(*size)
     QApplication.processEvents()
     for adding in (False, True):
@@ -109,20 +109,22 @@ def test_thousands_of_symbols_open_at_once(window: MainWindow, exchange_symbols:
     assert window.symbol_picker.footer.text().endswith("of 1,262")
 
 
-def test_for_the_watchlist_it_stays_open_and_each_enter_adds_or_removes(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_picker_stays_open_for_the_watchlist_and_each_enter_adds_or_removes(
+    window: MainWindow, qtbot: QtBot
+) -> None:
     picker, asked = window.symbol_picker, []
     window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
     window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
     window.open_symbol_picker(adding=True)
     for typed in ("sats", "btcidrt", "eth"):
-        qtbot.keyClicks(picker.edit, typed)  # which takes the place of what was typed before
+        qtbot.keyClicks(picker.edit, typed)  # replaces the text before
         assert picker.edit.text() == typed
         qtbot.keyClick(picker.edit, Qt.Key.Key_Return)
     assert asked == ["+1000SATSUSDT", "+BTCIDRT", "-ETHUSDT"]
     assert picker.isVisible()
 
 
-def test_a_list_that_is_renewed_keeps_what_is_typed_chosen_and_scrolled_to(
+def test_new_symbols_keep_the_text_the_selection_and_the_scroll_position(
     window: MainWindow, exchange_symbols: list[Symbol]
 ) -> None:
     picker = window.symbol_picker
@@ -140,10 +142,10 @@ def test_a_list_that_is_renewed_keeps_what_is_typed_chosen_and_scrolled_to(
     assert picker.isVisible()
 
 
-def test_all_that_match_can_join_the_watchlist_at_once(window: MainWindow, qtbot: QtBot) -> None:
+def test_all_matching_symbols_can_be_added_to_the_watchlist_at_once(window: MainWindow, qtbot: QtBot) -> None:
     picker = window.symbol_picker
     window.open_symbol_picker(adding=True)
-    assert picker.all_button.isHidden()  # nobody wants the whole exchange by mistake
+    assert picker.all_button.isHidden()  # nobody should add the whole exchange by mistake
     qtbot.keyClicks(picker.edit, "t")
     assert picker.all_button.text() == "Add all 2"
     with qtbot.waitSignal(window.watch_many_requested, timeout=1000) as request:
@@ -151,7 +153,7 @@ def test_all_that_match_can_join_the_watchlist_at_once(window: MainWindow, qtbot
     assert sorted(request.args[0]) == ["1000SATSUSDT", "BTCIDRT"]
 
 
-def test_shift_enter_watches_what_is_searched_for_without_leaving(window: MainWindow, qtbot: QtBot) -> None:
+def test_shift_enter_adds_to_the_watchlist_and_keeps_the_picker_open(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker("sats")
     with (
         qtbot.assertNotEmitted(window.symbol_requested),
@@ -162,7 +164,7 @@ def test_shift_enter_watches_what_is_searched_for_without_leaving(window: MainWi
     assert window.symbol_picker.isVisible()
 
 
-def test_shift_enter_asks_once_to_be_watched_or_no_longer(window: MainWindow, qtbot: QtBot) -> None:
+def test_shift_enter_requests_adding_or_removing_once(window: MainWindow, qtbot: QtBot) -> None:
     asked = []
     window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
     window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
@@ -172,7 +174,7 @@ def test_shift_enter_asks_once_to_be_watched_or_no_longer(window: MainWindow, qt
     assert asked == ["+1000SATSUSDT", "-ETHUSDT"]
 
 
-def test_adding_all_leaves_those_that_are_watched(window: MainWindow, qtbot: QtBot) -> None:
+def test_adding_all_skips_symbols_already_watched(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker("t", adding=True)
     with (
         qtbot.assertNotEmitted(window.watch_add_requested),
@@ -182,14 +184,14 @@ def test_adding_all_leaves_those_that_are_watched(window: MainWindow, qtbot: QtB
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
 
 
-def test_what_does_not_trade_is_found_last_and_says_why(window: MainWindow) -> None:
+def test_symbols_that_do_not_trade_come_last_and_say_why(window: MainWindow) -> None:
     picker = window.symbol_picker
     window.open_symbol_picker("ven")
     spoken = picker.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert (picker.model.rowCount(), spoken) == (1, "VEN/USDT, Trading halted")
 
 
-def test_the_footer_says_what_it_counts_where_not_all_that_is_listed_trades(window: MainWindow) -> None:
+def test_the_footer_says_that_it_counts_only_symbols_that_trade(window: MainWindow) -> None:
     picker = window.symbol_picker
     window.open_symbol_picker("")
     assert (picker.model.rowCount(), picker.footer.text()) == (4, "Trading: 4 of 4")

@@ -1,4 +1,4 @@
-"""Finding a symbol, on the exchange's real list and on small ones."""
+"""The search for a symbol, in the exchange's real list and in small ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def names(found: list[Symbol]) -> list[str]:
     return [symbol.name for symbol in found]
 
 
-def test_what_does_not_trade_comes_after_all_that_does(search: SymbolSearch, exchange_symbols: list[Symbol]) -> None:
+def test_symbols_that_do_not_trade_come_after_all_others(search: SymbolSearch, exchange_symbols: list[Symbol]) -> None:
     assert (len(exchange_symbols), len(search)) == (1695, 1262)
     assert len(search.matches("")) == 1262
     trading = [symbol.is_trading for symbol in search.matches("usd")]
@@ -54,7 +54,7 @@ def test_text_across_base_and_quote_matches_from_the_start_first(search: SymbolS
     assert starts == sorted(starts, reverse=True)
 
 
-def test_nothing_is_found_for_nonsense_or_for_marks_alone(search: SymbolSearch) -> None:
+def test_nonsense_and_punctuation_find_nothing(search: SymbolSearch) -> None:
     assert search.matches("xyzzy") == []
     assert search.matches("//") == []
 

@@ -32,21 +32,21 @@ def test_names_are_read_however_they_are_pasted(text: str) -> None:
     assert names_in(text) == ["BTCUSDT", "ETHUSDT"]
 
 
-def test_unknown_names_are_refused_by_one_sentence_that_names_them(dialog: SymbolsDialog, qtbot: QtBot) -> None:
+def test_unknown_names_are_refused_in_one_sentence_that_lists_them(dialog: SymbolsDialog, qtbot: QtBot) -> None:
     dialog.edit.setPlainText("BTCUSDT, FOO, ETHUSDT, BAR")
-    assert dialog.told.text() == "“FOO”, “BAR” are not symbols of the exchange: correct or remove them."
+    assert dialog.message.text() == "“FOO”, “BAR” are not symbols of the exchange: correct or remove them."
     assert not save(dialog).isEnabled()
     dialog.edit.setPlainText(", ".join(f"X{number}" for number in range(300)))
-    assert dialog.told.text().startswith("“X0”, “X1”, “X2”, “X3”, “X4” and 295 more are not symbols")
+    assert dialog.message.text().startswith("“X0”, “X1”, “X2”, “X3”, “X4” and 295 more are not symbols")
 
 
-def test_what_is_on_the_list_already_may_stay_whatever_became_of_it(dialog: SymbolsDialog, qtbot: QtBot) -> None:
+def test_a_listed_symbol_may_stay_even_if_the_exchange_delisted_it(dialog: SymbolsDialog, qtbot: QtBot) -> None:
     dialog.edit.setPlainText("GONEUSDT VENUSDT")
-    assert dialog.told.text() == "2 symbols · 1 not trading now"
+    assert dialog.message.text() == "2 symbols · 1 not trading now"
     with qtbot.waitSignal(dialog.list_requested, timeout=1000) as request:
         qtbot.mouseClick(save(dialog), Qt.MouseButton.LeftButton)
     assert request.args == [["GONEUSDT", "VENUSDT"]]
-    assert dialog.isVisible()  # its owner decides
+    assert dialog.isVisible()  # the program decides
 
 
 def test_all_of_a_quote_asset_can_be_added_and_undone(dialog: SymbolsDialog, qtbot: QtBot) -> None:
@@ -60,7 +60,7 @@ def test_all_of_a_quote_asset_can_be_added_and_undone(dialog: SymbolsDialog, qtb
     assert dialog.names() == ["BTCUSDT", "GONEUSDT"]
 
 
-def test_a_list_that_is_renewed_leaves_what_is_typed(dialog: SymbolsDialog) -> None:
+def test_new_symbols_keep_the_text_that_is_typed(dialog: SymbolsDialog) -> None:
     dialog.edit.setPlainText("NEWUSDT")
     assert not save(dialog).isEnabled()
     dialog.quote.setCurrentIndex(1)

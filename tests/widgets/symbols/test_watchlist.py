@@ -1,4 +1,4 @@
-"""The watchlist: what is drawn again, what is requested, and the keyboard."""
+"""The watchlist: repainting, requests, and the keyboard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = [WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(ETHUSDT, 2683.25, 14.1), Wa
 
 
 class CountingDelegate(WatchlistDelegate):
-    """Notes which symbols are painted."""
+    """Records which symbols are painted."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -81,7 +81,7 @@ def test_a_click_requests_the_symbol_and_highlights_nothing_by_itself(window: Ma
     assert index.data(CHOSEN_ROLE) is True
 
 
-def test_delete_requests_removal_and_the_keyboard_keeps_its_place(window: MainWindow, qtbot: QtBot) -> None:
+def test_delete_requests_removal_and_the_current_row_keeps_its_place(window: MainWindow, qtbot: QtBot) -> None:
     window.set_watchlist(ROWS)
     view = window.watchlist.view
     view.setFocus()
@@ -95,14 +95,14 @@ def test_delete_requests_removal_and_the_keyboard_keeps_its_place(window: MainWi
     assert not view.currentIndex().isValid()
 
 
-def test_the_keyboard_stays_on_its_symbol_when_another_is_added_before_it(window: MainWindow) -> None:
+def test_the_current_row_stays_on_its_symbol_when_another_is_added_before_it(window: MainWindow) -> None:
     window.set_watchlist(ROWS)
     window.watchlist.view.setCurrentIndex(window.watchlist.model.index(1))
     window.set_watchlist([WatchRow(IDRT), *ROWS])
     assert window.watchlist.view.currentIndex().data() == "ETH/USDT"
 
 
-def test_the_menu_of_a_row_shows_removes_and_adds(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_context_menu_of_a_row_can_show_remove_and_add(window: MainWindow, qtbot: QtBot) -> None:
     menu = window.watchlist.menu_for(window.watchlist.model.index(1))
     show, remove, _, add, edit = menu.actions()
     with qtbot.waitSignals([window.symbol_requested, window.watch_remove_requested], timeout=1000):
@@ -138,7 +138,7 @@ def test_an_empty_list_says_how_to_fill_it(window: MainWindow) -> None:
     assert len(colors) > 2
 
 
-def test_of_hundreds_only_the_rows_in_view_are_asked_for_and_renewed(window: MainWindow, qtbot: QtBot) -> None:
+def test_of_hundreds_of_rows_only_those_in_view_are_updated(window: MainWindow, qtbot: QtBot) -> None:
     symbols = [Symbol(f"S{number:03}USDT", f"S{number:03}", "USDT") for number in range(400)]
     window.set_watchlist([WatchRow(symbol) for symbol in symbols])
     qtbot.waitUntil(lambda: len(window.watchlist.names_in_view()) > 2)
@@ -154,7 +154,7 @@ def test_of_hundreds_only_the_rows_in_view_are_asked_for_and_renewed(window: Mai
     assert window.watchlist.model.index(201).data(ROW_ROLE).last == 5.0
 
 
-def test_a_symbol_that_does_not_trade_and_one_that_is_recorded_are_told_apart(window: MainWindow) -> None:
+def test_a_symbol_that_does_not_trade_looks_unlike_one_that_is_recorded(window: MainWindow) -> None:
     halted = replace(ETHUSDT, status="HALT")
     window.set_watchlist([WatchRow(BTCUSDT, 1.0, recorded=True), WatchRow(halted, 2.0), WatchRow(SATS, 3.0)])
     model = window.watchlist.model
@@ -162,7 +162,7 @@ def test_a_symbol_that_does_not_trade_and_one_that_is_recorded_are_told_apart(wi
     assert spoken == ["BTC/USDT · Recording", "ETH/USDT · Trading halted", "1000SATS/USDT · Not recording"]
 
 
-def test_a_symbol_whose_connection_is_down_has_a_ring_for_a_dot_and_says_so(window: MainWindow) -> None:
+def test_a_symbol_whose_connection_is_down_has_a_ring_instead_of_a_dot(window: MainWindow) -> None:
     def middle() -> str:
         image = window.watchlist.view.grab().toImage()
         scale = image.devicePixelRatio()

@@ -1,4 +1,4 @@
-"""Themes: which colours there are, that they can be told apart and read, and that the system's is followed."""
+"""The colours of the themes can be distinguished and read, and the system's scheme is followed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from widgets.theme.palettes import BLUE_ORANGE, DARK, GREEN_RED, LIGHT, palette_
 from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
-# Linear RGB as it reaches eyes without one of the three kinds of cones (Viénot, Brettel and Mollon 1999).
+# Linear RGB as seen by eyes that lack one of the three kinds of cones (Viénot, Brettel and Mollon 1999).
 _EYES = {
     "protan": ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.00401, 1.0)),
     "deutan": ((0.29275, 0.70725, 0.0), (0.29275, 0.70725, 0.0), (-0.02234, 0.02234, 1.0)),
@@ -37,7 +37,7 @@ def apart(one: str, other: str, eyes: str) -> float:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("eyes", _EYES)
-def test_blue_and_orange_and_what_warns_differ_for_colour_blind_eyes(theme: str, eyes: str) -> None:
+def test_blue_orange_and_the_warning_colour_differ_for_colour_blind_eyes(theme: str, eyes: str) -> None:
     safe = palette_of(theme, BLUE_ORANGE, system_is_dark=True)
     for one, other in combinations((safe.rising, safe.falling, safe.warning), 2):
         assert apart(one, other, eyes) > 0.2
@@ -47,7 +47,7 @@ def test_blue_and_orange_and_what_warns_differ_for_colour_blind_eyes(theme: str,
 
 @pytest.mark.parametrize("colours", [GREEN_RED, BLUE_ORANGE])
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_texts_can_be_read_on_their_grounds(theme: str, colours: str) -> None:
+def test_texts_have_enough_contrast_on_their_grounds(theme: str, colours: str) -> None:
     palette = palette_of(theme, colours, system_is_dark=True)
     for ground in (palette.background, palette.panel, palette.raised):
         assert contrast(QColor(palette.text), QColor(ground)) > 10
@@ -62,7 +62,7 @@ def test_texts_can_be_read_on_their_grounds(theme: str, colours: str) -> None:
 def test_the_systems_scheme_is_followed_as_it_changes(qtbot: QtBot) -> None:
     hints = QGuiApplication.styleHints()
     scheme = SystemScheme()
-    assert scheme.is_dark  # off screen there is no scheme
+    assert scheme.is_dark  # the offscreen platform has no scheme
     assert palette_of("system", GREEN_RED, system_is_dark=scheme.is_dark) == DARK
     with qtbot.waitSignal(scheme.changed):
         hints.colorSchemeChanged.emit(Qt.ColorScheme.Light)
@@ -76,7 +76,7 @@ def test_the_systems_scheme_is_followed_as_it_changes(qtbot: QtBot) -> None:
         palette_of("pink", GREEN_RED, system_is_dark=True)
 
 
-def test_a_list_that_is_open_takes_another_theme(window: MainWindow) -> None:
+def test_an_open_list_follows_a_change_of_theme(window: MainWindow) -> None:
     picker = ZonePicker(window, lambda: 0)
     picker.open_above(UTC_ZONE, QPoint(600, 600))
     window.set_palette(LIGHT)

@@ -1,15 +1,21 @@
-"""The files the program carries can be read and drawn."""
+"""The files in resources can be read, drawn and filled in."""
 
 from __future__ import annotations
 
 import configparser
+import re
+from dataclasses import fields, replace
 from importlib import resources
+from itertools import product
+from pathlib import Path
+from string import Template
 
 import pytest
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFontMetricsF
 from PySide6.QtWidgets import QApplication
 
 from widgets.theme import icons, style
+from widgets.theme.palettes import BLUE_ORANGE, DARK, GREEN_RED, palette_of
 
 NAMES = sorted(entry.name for entry in resources.files("resources").joinpath("icons").iterdir())
 
@@ -39,8 +45,28 @@ def test_the_desktop_entry_starts_the_program() -> None:
     assert entry["Desktop Entry"]["Icon"] == "cryptopipe"
 
 
-def test_every_figure_is_as_wide_as_the_next(prepared: QApplication) -> None:
-    from PySide6.QtGui import QFontMetricsF
-
+def test_all_digits_are_equally_wide(prepared: QApplication) -> None:
     widths = {round(QFontMetricsF(style.font()).horizontalAdvance(digit * 8), 3) for digit in "0123456789"}
     assert len(widths) == 1
+
+
+@pytest.mark.parametrize(("theme", "colours"), list(product(["dark", "light"], [GREEN_RED, BLUE_ORANGE])))
+def test_every_name_in_the_stylesheet_is_filled_from_the_palette(
+    prepared: QApplication, theme: str, colours: str
+) -> None:
+    sheet = style.stylesheet(palette_of(theme, colours, system_is_dark=True))
+    assert "$" not in sheet
+    for file in re.findall(r"url\(([^)]*)\)", sheet):
+        assert Path(file).is_file()
+
+
+def test_every_colour_in_the_stylesheet_is_one_of_the_palettes(prepared: QApplication) -> None:
+    colours = [field.name for field in fields(DARK) if field.name != "name"]
+    sheet = style.stylesheet(replace(DARK, **dict.fromkeys(colours, "#123456")))
+    assert set(re.findall(r"#[0-9a-f]{6}|rgba\(.*?\)", sheet)) == {"#123456", "rgba(18, 52, 86, 128)"}
+
+
+def test_a_name_that_no_palette_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "_sheet", lambda: Template("QLabel { color: $pink; }"))
+    with pytest.raises(KeyError, match="pink"):
+        style.stylesheet(DARK)

@@ -1,4 +1,4 @@
-"""The size of text, changed by the system or by hand while the window is open: as if it had always been so."""
+"""The size of text changes with the system or the menu, and the open window looks as if it had always been so."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.widgets.cleanup import close_and_delete
 from tests.widgets.conftest import BTCUSDT
-from tests.widgets.ending import put_away
-from tests.widgets.window.test_main_window import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
+from tests.widgets.window.long_texts import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
 from widgets.chart.chart_widget import ChartWidget
 from widgets.controls.labels import SteadyLabel
 from widgets.theme import style, text_size
@@ -29,7 +29,7 @@ def usual_text(prepared: QApplication) -> Iterator[QApplication]:
 
 
 def shown_window(qtbot: QtBot) -> MainWindow:
-    """A window with everything in it that can be shown at once."""
+    """Return a window that shows everything that can be shown at once."""
     chart = ChartWidget()
     window = MainWindow(chart)
     window.resize(1500, 1000)
@@ -55,7 +55,7 @@ def lay_out(qtbot: QtBot, window: MainWindow) -> None:
     for _ in range(2):
         QApplication.processEvents()
         for figure in window.findChildren(SteadyLabel):
-            figure.forget_width()  # which depends on what it has said
+            figure.forget_width()  # which depends on the texts before
         fill_with_long_texts(window)  # as the panels do several times a second
     qtbot.waitUntil(lambda: window.chart.is_up_to_date)
     QApplication.processEvents()
@@ -63,14 +63,16 @@ def lay_out(qtbot: QtBot, window: MainWindow) -> None:
 
 def close(window: MainWindow) -> None:
     window.allow_close()
-    put_away(window)
+    close_and_delete(window)
 
 
-def looks(window: MainWindow) -> dict[str, tuple[int, QRect]]:
-    """Where each visible widget is, and how large its text."""
+def geometry_and_fonts(window: MainWindow) -> dict[str, tuple[int, QRect]]:
+    """Return the pixels of text and the place of each visible widget, by its name."""
     found: dict[str, tuple[int, QRect]] = {}
     for widget in window.findChildren(QWidget):
-        if widget.isVisible() and widget.objectName() != "qt_scrollarea_viewport":  # what is in it has fonts of its own
+        if (
+            widget.isVisible() and widget.objectName() != "qt_scrollarea_viewport"
+        ):  # its contents have fonts of their own
             name = f"{type(widget).__name__} {widget.accessibleName() or widget.objectName()}"
             number = sum(known.startswith(name) for known in found)
             place = QRect(widget.mapTo(window, widget.rect().topLeft()), widget.size())
@@ -83,17 +85,17 @@ def test_text_changed_while_the_window_is_open_looks_as_if_it_had_always_been_so
     usual_text: QApplication, qtbot: QtBot, percent: int
 ) -> None:
     window = shown_window(qtbot)
-    before = looks(window)
+    before = geometry_and_fonts(window)
     text_size.set_percent(percent)
     lay_out(qtbot, window)
-    changed = looks(window)
+    changed = geometry_and_fonts(window)
     text_size.set_percent(100)
     lay_out(qtbot, window)
-    assert looks(window) == before
+    assert geometry_and_fonts(window) == before
     close(window)
     style.prepare_application(usual_text, percent)
     window = shown_window(qtbot)
-    assert changed == looks(window)
+    assert changed == geometry_and_fonts(window)
     close(window)
 
 
@@ -119,31 +121,33 @@ def test_another_font_of_the_system_is_followed(usual_text: QApplication, qtbot:
     window = shown_window(qtbot)
     theirs = QFont("Inter")
     theirs.setPixelSize(26)
-    usual_text.setFont(theirs)  # as a desktop's theme does it
+    usual_text.setFont(theirs)  # as a desktop's theme does
     qtbot.waitUntil(lambda: window.font().pixelSize() == 26)
     assert QApplication.font().pixelSize() == 26
     text_size.set_percent(50)
     assert window.font().pixelSize() == 13
     text_size.set_percent(100)
-    QApplication.sendEvent(window, QEvent(QEvent.Type.ThemeChange))  # of colours, say
+    QApplication.sendEvent(window, QEvent(QEvent.Type.ThemeChange))  # such as a change of colours
     lay_out(qtbot, window)
     assert window.font().pixelSize() == 26
     close(window)
 
 
-def test_the_menu_ticks_the_size_and_asks_for_another(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_menu_ticks_the_current_size_and_requests_another(window: MainWindow, qtbot: QtBot) -> None:
     window.set_text_percent(130)
     menu = window.top_bar.text_size_menu
     assert [action.text() for action in menu.actions() if action.isChecked()] == ["130 %"]
     assert [action.text().split()[0] for action in menu.actions()] == "80 90 100 110 125 130 150 175 200".split()
     wanted: QAction = next(action for action in menu.actions() if action.text() == "150 %")
-    window.text_percent_requested.connect(window.set_text_percent)  # as the program does, while the choice is told
+    window.text_percent_requested.connect(
+        window.set_text_percent
+    )  # as the program does, while the signal is still being emitted
     with qtbot.waitSignal(window.text_percent_requested) as asked:
         wanted.trigger()
     assert asked.args == [150]
     assert [action.text() for action in menu.actions() if action.isChecked()] == ["150 %"]
 
 
-def test_lengths_have_setters() -> None:
+def test_a_length_without_a_setter_is_refused() -> None:
     with pytest.raises(KeyError):
         style.sized(QLabel(), heigth=3)

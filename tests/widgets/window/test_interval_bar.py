@@ -1,4 +1,4 @@
-"""The interval bar and the line to type an interval into."""
+"""The interval bar and the interval entry."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_typed_interval_is_requested(window: MainWindow, qtbot: QtBot, typed: 
 
 
 @pytest.mark.parametrize("typed", ["13x", "0m", "", "99w", "-5m", "1.5h"])
-def test_what_is_no_interval_gets_a_sentence_and_can_be_corrected(window: MainWindow, qtbot: QtBot, typed: str) -> None:
+def test_an_invalid_interval_gets_a_sentence_and_can_be_corrected(window: MainWindow, qtbot: QtBot, typed: str) -> None:
     entry = window.interval_entry
     window.open_interval_entry(typed)
     with qtbot.assertNotEmitted(window.interval_requested):
@@ -90,6 +90,6 @@ def test_a_digit_typed_anywhere_opens_the_entry_with_it(window: MainWindow, qtbo
         assert window.interval_entry.isHidden()
 
 
-def test_the_menus_last_entry_opens_the_line(window: MainWindow) -> None:
+def test_the_menus_last_entry_opens_the_interval_entry(window: MainWindow) -> None:
     window.top_bar.intervals.menu.actions()[-1].trigger()
     assert window.interval_entry.isVisible()

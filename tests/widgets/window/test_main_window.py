@@ -1,4 +1,4 @@
-"""The window: requests, closing, layout, colours, and that nothing is cut off."""
+"""The window: requests, closing, layout, colours, and room for the longest texts."""
 
 from __future__ import annotations
 
@@ -14,56 +14,20 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QComboBox,
-    QLabel,
     QLineEdit,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
-from app.market.interval import Interval
-from app.market.ports.exchange import FeedState
-from tests.widgets.conftest import BTCUSDT, IDRT, SATS
+from tests.widgets.conftest import BTCUSDT
+from tests.widgets.window.long_texts import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
 from widgets.chart.chart_widget import ChartWidget
-from widgets.controls.labels import ElidedLabel
-from widgets.symbols import watchlist_delegate
 from widgets.theme import style
 from widgets.theme.palettes import LIGHT, PALETTES
-from widgets.view_values import QuoteView, StatusView, WatchRow
 from widgets.window.main_window import MainWindow
 
-LONG_QUOTE = QuoteView(
-    SATS,
-    0.00000012,
-    -12.5,
-    0.00000012,
-    1.2e12,
-    0.00000013,
-    98765.0,
-    0.00000014,
-    1e-7,
-    5.2e12,
-    1_234_567_890,
-    204_000,
-    True,
-)
-LONG_STATUS = StatusView(
-    FeedState.LIVE,
-    "",
-    1234,
-    20000,
-    "Embedded PostgreSQL 18.4",
-    "",
-    20000,
-    20000,
-    204,
-    True,
-    3,
-    1_723_162_523_000_000,
-    True,
-)
 
-
-def test_closing_asks_and_happens_only_when_allowed(window: MainWindow, qtbot: QtBot) -> None:
+def test_closing_is_a_request_and_happens_only_when_allowed(window: MainWindow, qtbot: QtBot) -> None:
     with qtbot.waitSignal(window.close_requested, timeout=1000):
         window.close()
     assert window.isVisible()
@@ -108,7 +72,7 @@ def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: Q
     QApplication.processEvents()
 
 
-def test_the_buttons_of_the_top_bar_request(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_buttons_of_the_top_bar_emit_requests(window: MainWindow, qtbot: QtBot) -> None:
     bar = window.top_bar
     with qtbot.waitSignal(window.export_requested, timeout=1000):
         qtbot.mouseClick(bar.export_button, Qt.MouseButton.LeftButton)
@@ -138,7 +102,7 @@ def test_the_theme_button_offers_the_other_theme(window: MainWindow, qtbot: QtBo
 
 
 def test_the_layout_comes_back_as_it_was_saved(window: MainWindow, prepared: QApplication) -> None:
-    window.resize(1111, 666)  # the screen of the tests is narrower than the window may be: its width is not compared
+    window.resize(1111, 666)  # the width is not compared: the screen of the tests is narrower than the least width
     window.resizeDocks([window.side_panel], [333], Qt.Orientation.Horizontal)
     QApplication.processEvents()
     saved = window.layout_bytes()
@@ -150,9 +114,9 @@ def test_the_layout_comes_back_as_it_was_saved(window: MainWindow, prepared: QAp
     assert (window.height(), window.side_panel.width()) == (666, 333)
 
 
-def test_a_layout_whose_parts_are_divided_elsewhere_is_damaged(window: MainWindow) -> None:
+def test_a_layout_with_a_wrong_inner_length_is_refused(window: MainWindow) -> None:
     saved = bytearray(window.layout_bytes())
-    saved[24] ^= 49  # the length of its first part
+    saved[24] ^= 49  # in the length of the geometry
     before = window.geometry()
     window.resize(1100, 700)
     QApplication.processEvents()
@@ -187,7 +151,7 @@ def test_the_longest_texts_are_not_cut_off(
 
 @pytest.fixture
 def large_text(prepared: QApplication) -> Iterator[None]:
-    """Text half as large again, as ``text_percent`` and the desktop make it."""
+    """Text of one and a half times the usual size."""
     style.prepare_application(prepared, 150)
     yield
     style.prepare_application(prepared)
@@ -216,63 +180,7 @@ def test_nothing_is_cut_off_where_text_is_half_as_large_again(
     QApplication.processEvents()
 
 
-def too_low(window: MainWindow) -> list[str]:
-    """Return the texts of visible labels, buttons and lines that are lower than their font."""
-    return [
-        widget.text() or widget.accessibleName()
-        for widget in window.findChildren(QWidget)
-        if isinstance(widget, QLabel | QAbstractButton | QLineEdit)
-        and widget.isVisible()
-        and widget.text()
-        and widget.contentsRect().height() < widget.fontMetrics().height()
-    ]
-
-
-def fill_with_long_texts(window: MainWindow) -> None:
-    window.set_symbol(SATS)
-    window.set_interval(Interval.parse("181m"))
-    window.set_watchlist(
-        [
-            WatchRow(SATS, 0.00000012, -12.5, 0.00000012, 0.00000013, 12345),
-            WatchRow(IDRT, 1234567.89, 1234.5, 1234567.88, 1234567.89, 999),
-            WatchRow(BTCUSDT),
-        ]
-    )
-    window.set_quote(LONG_QUOTE)
-    window.set_status(LONG_STATUS)
-
-
-def cut_off(window: MainWindow) -> list[str]:
-    """Return the texts of visible labels and buttons that are narrower than they need, or stick out of the window."""
-    found = []
-    for widget in window.findChildren(QWidget):
-        if not widget.isVisible() or not isinstance(widget, QLabel | QAbstractButton):
-            continue
-        if isinstance(widget, ElidedLabel):
-            short = window.quote_panel.isAncestorOf(widget) and widget.is_elided()
-        else:
-            short = not getattr(widget, "wordWrap", bool)() and widget.width() < widget.minimumSizeHint().width()
-        right = widget.mapTo(window, widget.rect().topRight()).x()
-        if short or right >= window.width():
-            found.append(widget.text() or widget.accessibleName())
-    return found
-
-
-def elided_in_the_watchlist(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    drawn: list[str] = []
-    original = watchlist_delegate._draw_elided
-
-    def note(painter, rect, alignment, text) -> None:
-        if painter.fontMetrics().horizontalAdvance(text) > rect.width():
-            drawn.append(text)
-        original(painter, rect, alignment, text)
-
-    monkeypatch.setattr(watchlist_delegate, "_draw_elided", note)
-    window.watchlist.view.grab()
-    return drawn
-
-
-def test_a_narrow_bar_leaves_parts_out_and_brings_them_back(window: MainWindow) -> None:
+def test_a_narrow_bar_hides_parts_and_shows_them_again(window: MainWindow) -> None:
     fill_with_long_texts(window)
     window.resize(1000, 560)
     QApplication.processEvents()
@@ -283,7 +191,7 @@ def test_a_narrow_bar_leaves_parts_out_and_brings_them_back(window: MainWindow) 
     assert window.status_bar.queue.isVisible()
 
 
-def test_every_control_has_a_name_to_be_read_aloud(window: MainWindow) -> None:
+def test_every_control_has_a_name_for_a_screen_reader(window: MainWindow) -> None:
     nameless = [
         button
         for button in window.findChildren(QAbstractButton)
@@ -292,7 +200,7 @@ def test_every_control_has_a_name_to_be_read_aloud(window: MainWindow) -> None:
     assert nameless == []
 
 
-def test_every_control_can_be_reached_by_tab_and_shows_it(window: MainWindow) -> None:
+def test_tab_reaches_every_control_which_shows_its_focus(window: MainWindow) -> None:
     window.activateWindow()
     window.top_bar.symbol.setFocus(Qt.FocusReason.TabFocusReason)
     reached, hidden = [], []
@@ -303,7 +211,7 @@ def test_every_control_can_be_reached_by_tab_and_shows_it(window: MainWindow) ->
         window.focusNextPrevChild(True)
         QApplication.processEvents()
         reached.append(control)
-        if window.grab(place).toImage() == with_focus and control is not window.chart:  # which is no chart here
+        if window.grab(place).toImage() == with_focus and control is not window.chart:  # which is an empty widget here
             hidden.append(control)
     controls = [
         control
@@ -314,7 +222,7 @@ def test_every_control_can_be_reached_by_tab_and_shows_it(window: MainWindow) ->
     assert [control.accessibleName() for control in controls if control not in reached] == []
 
 
-def test_tab_walks_from_the_top_bar_over_the_chart_to_the_watchlist(window: MainWindow) -> None:
+def test_tab_moves_from_the_top_bar_over_the_chart_to_the_watchlist(window: MainWindow) -> None:
     order = []
     widget: QWidget = window.top_bar.symbol
     for _ in range(200):
@@ -329,7 +237,7 @@ def test_tab_walks_from_the_top_bar_over_the_chart_to_the_watchlist(window: Main
 
 def test_the_first_window_fits_the_screen_with_its_title_bar(window: MainWindow) -> None:
     screen, first = window.screen().availableSize(), MainWindow(QWidget())
-    # Off screen the screen is 800 pixels high and narrower than the window can be.
+    # The offscreen platform's screen is 800 pixels high and narrower than the least width.
     assert first.height() < max(screen.height(), first.minimumHeight() + 1)
     assert first.width() <= max(screen.width(), first.minimumWidth())
     first.deleteLater()

@@ -1,4 +1,4 @@
-"""Quote panel, top bar, status bar and notice: what they say."""
+"""The texts and colours of the quote panel, top bar, status bar and notice bar."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tone(widget: QWidget) -> str:
     return str(widget.property("tone") or "")
 
 
-def test_the_quote_panel_shows_the_book_the_day_and_what_is_stored(window: MainWindow) -> None:
+def test_the_quote_panel_shows_the_book_the_last_day_and_stored_trades(window: MainWindow) -> None:
     window.set_quote(QUOTE)
     panel = window.quote_panel
     assert (panel.bid.price.text(), panel.bid.quantity.text()) == ("61,693.93", "3.788 BTC")
@@ -44,14 +44,14 @@ def test_the_quote_panel_shows_the_book_the_day_and_what_is_stored(window: MainW
     assert tone(panel.figures["Missing trades"]) == "warning"
 
 
-def test_nothing_missing_is_no_warning(window: MainWindow) -> None:
+def test_no_missing_trades_means_no_warning(window: MainWindow) -> None:
     window.set_quote(QUOTE)
     window.set_quote(QuoteView(BTCUSDT, stored_trades=19904))
     assert window.quote_panel.figures["Missing trades"].text() == "0"
     assert tone(window.quote_panel.figures["Missing trades"]) == ""
 
 
-def test_long_gaps_are_offered_for_download_which_shows_how_far_it_is_and_can_be_stopped(
+def test_long_gaps_are_offered_for_download_which_shows_progress_and_can_be_stopped(
     window: MainWindow, qtbot: QtBot
 ) -> None:
     row = window.quote_panel.download
@@ -80,17 +80,17 @@ def test_the_time_of_a_download_is_rough(window: MainWindow, minutes: int, words
     assert window.quote_panel.download.text.text() == f"Takes {words}"
 
 
-def test_nothing_is_claimed_before_it_is_known(window: MainWindow) -> None:
+def test_unknown_values_are_shown_as_unknown(window: MainWindow) -> None:
     window.set_quote(QuoteView(BTCUSDT))
     assert {figure.text() for figure in window.quote_panel.figures.values()} == {"–"}
 
 
-def test_a_spread_that_is_a_setting_has_no_quantities(window: MainWindow) -> None:
+def test_a_spread_from_a_setting_has_no_quantities(window: MainWindow) -> None:
     window.set_quote(QuoteView(BTCUSDT, bid=61690.0, ask=61700.0))
     assert window.quote_panel.bid.quantity.text() == "by spread setting"
 
 
-def test_another_symbol_takes_the_old_figures_away_at_once(window: MainWindow) -> None:
+def test_another_symbol_clears_the_old_figures_at_once(window: MainWindow) -> None:
     window.set_quote(QUOTE)
     window.set_symbol(ETHUSDT)
     assert window.top_bar.price.text() == ""
@@ -138,7 +138,7 @@ def test_while_all_is_well_the_status_bar_shows_figures(window: MainWindow) -> N
     assert tone(bar.dot) == "rising"
 
 
-def test_trades_on_disk_are_shown_while_there_are_any_and_a_spool_that_takes_no_more_says_why(
+def test_trades_on_disk_are_shown_and_a_full_spool_says_why_it_takes_no_more(
     window: MainWindow,
 ) -> None:
     spool = window.status_bar.spool
@@ -151,7 +151,7 @@ def test_trades_on_disk_are_shown_while_there_are_any_and_a_spool_that_takes_no_
     assert spool.toolTip() == "The spool on disk has reached its 1,024 MB."
 
 
-def test_a_database_for_reading_is_named_in_plain_words(window: MainWindow) -> None:
+def test_a_read_only_database_is_described_in_plain_words(window: MainWindow) -> None:
     why = "Reading only: the server is a standby, so trades are not recorded."
     window.set_status(replace(STATUS, reading_only=why))
     bar = window.status_bar
@@ -163,7 +163,7 @@ def test_a_database_for_reading_is_named_in_plain_words(window: MainWindow) -> N
     assert tone(bar.database) == "warning"
 
 
-def test_what_is_wrong_is_said_and_coloured(window: MainWindow) -> None:
+def test_errors_are_stated_in_words_and_in_colour(window: MainWindow) -> None:
     window.set_status(
         StatusView(
             FeedState.BACKING_OFF,
@@ -197,7 +197,9 @@ def test_every_state_of_the_feed_has_a_word(window: MainWindow, state: FeedState
         (NoticeAction.OPEN_SIMULATED_MARKET, "simulated_market_requested"),
     ],
 )
-def test_a_notice_offers_what_can_be_done(window: MainWindow, qtbot: QtBot, action: NoticeAction, signal: str) -> None:
+def test_a_notices_button_emits_its_request(
+    window: MainWindow, qtbot: QtBot, action: NoticeAction, signal: str
+) -> None:
     assert window.notice_bar.isHidden()
     window.set_notice("The database cannot start: its port is taken. Close the other program.", [action])
     assert window.notice_bar.isVisible()
@@ -220,7 +222,7 @@ def test_a_notice_can_be_dismissed(window: MainWindow, qtbot: QtBot) -> None:
     assert window.notice_bar.isHidden()
 
 
-def test_a_wait_counts_down_at_the_front_where_it_is_not_cut_off(window: MainWindow) -> None:
+def test_a_countdown_comes_first_where_it_is_not_cut_off(window: MainWindow) -> None:
     waiting = StatusView(FeedState.BACKING_OFF, "The exchange has banned this address.", retry_in_s=107.2)
     bar = window.status_bar
     window.set_status(waiting)
@@ -230,7 +232,7 @@ def test_a_wait_counts_down_at_the_front_where_it_is_not_cut_off(window: MainWin
     assert bar.feed.text().startswith("Reconnecting in 18 s · ")
 
 
-def test_a_part_of_the_connections_that_is_down_is_said_though_the_feed_is_live(window: MainWindow) -> None:
+def test_connections_that_are_down_are_shown_while_the_feed_is_live(window: MainWindow) -> None:
     bar = window.status_bar
     partly = replace(STATUS, feed_reason="It broke.", retry_in_s=5.0, connections=3, connections_down=1)
     window.set_status(partly)
@@ -244,12 +246,12 @@ def test_a_part_of_the_connections_that_is_down_is_said_though_the_feed_is_live(
     assert bar.feed.text() == "Live · 23\u00a0ms"
 
 
-def test_a_long_delay_is_told_in_a_unit_that_fits_it(window: MainWindow) -> None:
+def test_a_long_delay_is_shown_in_a_fitting_unit(window: MainWindow) -> None:
     window.set_status(replace(STATUS, delay_ms=7_300_000.0))
     assert window.status_bar.feed.text() == "Live · 2 h"
 
 
-def test_history_that_waits_is_said_though_the_feed_is_live(window: MainWindow) -> None:
+def test_history_that_waits_for_a_retry_is_shown_while_the_feed_is_live(window: MainWindow) -> None:
     bar = window.status_bar
     window.set_status(replace(STATUS, history_reason="The exchange was asked too much.", retry_in_s=19.0))
     assert bar.feed.text() == "Live · history in 19 s · The exchange was asked too much."

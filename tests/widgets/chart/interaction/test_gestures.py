@@ -26,7 +26,7 @@ from tests.widgets.chart.charts import (
 )
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.interaction.rubber_band import RubberBand
-from widgets.keys import COMMANDS, CommandGroup, command_of
+from widgets.keys import KEY_BINDINGS, CommandGroup, command_of
 from widgets.window.main_window import MainWindow
 
 NO_KEYS, CONTROL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
@@ -214,7 +214,7 @@ def test_what_was_stretched_is_not_brought_back_for_another_symbol(
 
 
 def test_every_key_of_the_chart_in_the_table_does_something(chart: ChartWidget) -> None:
-    named = {command.name for command in COMMANDS if command.keys and command.place is not CommandGroup.WINDOW}
+    named = {each.command for each in KEY_BINDINGS if each.keys and each.group is not CommandGroup.WINDOW}
     assert named - {"date"} == set(chart._keyboard.commands)  # a date can be gone to from anywhere in the window
 
 

@@ -1,4 +1,4 @@
-"""How the tests of widgets end with a window."""
+"""Closing a window at the end of a test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 
-def put_away(widget: QWidget) -> None:
-    """Close and delete a window."""
+def close_and_delete(widget: QWidget) -> None:
+    """Close and delete a window at once."""
     widget.close()
     widget.deleteLater()
-    # By processEvents alone nothing is deleted outside of a loop, and all later tests style and lay out what is left.
+    # Outside an event loop, processEvents deletes nothing; later tests would style and lay out this window too.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     QApplication.processEvents()
