@@ -1,19 +1,20 @@
 """
 Everything the program keeps: trades and candles in PostgreSQL or TimescaleDB, a spool on disk, files.
 
-`database` opens it all. The folders from the top down; one imports only what is below it, never a sibling:
+`database` opens it all. The folders, top down: each imports only what stands below it.
 
-    retention         drops old trades, once a person has confirmed the period
-    trades            the write path: a queue, a thread, one transaction per batch
-      candles         the read path: candles of any interval, klines, symbols
-      integrity       verifies what is stored against the trades, mends it, describes it
-      timescale       adapts a database to its edition; converts the trades to a hypertable
-    rollups           candles in SQL
-      schema          tables, migrations, privileges, ranges of trade ids
-    server            the embedded PostgreSQL, which needs no set-up
-    postgres          connections, pool, locks, formats
-    spool             trades on disk while the database does not take them
-      files           candles as CSV
+    retention    drops old trades, once a person has confirmed the period
+    trades       the write path: a queue, a thread, one transaction per batch
+    candles      the read path: candles of any interval, klines, symbols
+    integrity    verifies what is stored against the trades, mends it, describes it
+    timescale    adapts a database to its edition; converts the trades to a hypertable
+    rollups      candles in SQL
+    schema       tables, migrations, privileges, ranges of trade ids
+    server       the embedded PostgreSQL, which needs no set-up
+    postgres     connections, pool, locks, formats
+    spool        trades on disk while the database does not take them
+    files        candles as CSV
 
+The four from trades to timescale are siblings and do not import each other; so are rollups and schema, spool and files.
 Synchronous psycopg, in threads of its own: no event loop ever waits for a database. `migrations` holds the SQL scripts.
 """

@@ -1,9 +1,9 @@
 """
-The database as the program uses it: opened once, a writer, a store, closed once.
+The database as the program uses it: opened once, with a writer and a store, and closed once.
 
 `Database.open` starts the embedded server, or connects to the one that a URL names, and brings its tables up to date.
-Afterwards everything reconnects by itself; an embedded server that has died is started again by whoever needs it first.
-A database that this user may only read is opened all the same: nothing is written to it, and
+After that the writer and the store reconnect by themselves; whoever needs an embedded server that has died starts it
+again. A database that this user may only read is opened as well: nothing is written to it, and
 `Database.read_only_reason` says why.
 """
 
@@ -29,14 +29,18 @@ from storage.trades.batch_writer import BatchWriter
 
 logger = logging.getLogger(__name__)
 
-_READERS_S = 2.0  # how long readers at work may hold the end up
+_READERS_S = 2.0  # how long readers at work may delay the close
+_WRITER_SHARE = 0.6  # of the time for a close: the rest is for the readers and for the server to stop
+_SERVER_S = 2.0  # at least, for the server to stop, however long the others took
 
 
 class Database:
     """
-    An open database. ``writer`` and ``store`` implement the Protocols of `app.market.ports`; ``facts`` describes the
-    server, ``url`` is its conninfo (it may hold a password: never show it). ``read_only_reason`` is one sentence where
-    nothing can be recorded, else empty; the writer then forgets what it is given.
+    An open database.
+
+    ``writer`` and ``store`` implement the protocols of `app.market.ports.storage`. ``facts`` describes the server;
+    ``url`` is its conninfo, which may hold a password: never show it. ``read_only_reason`` is a sentence that says why
+    nothing can be recorded, empty if recording works; the writer then discards what is put.
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class Database:
         store: PostgresStore,
         server: EmbeddedServer | None,
         read_only_reason: str,
-        keeper: RetentionJob | None = None,
+        retention_job: RetentionJob | None = None,
     ) -> None:
         self.url = url
         self.facts = facts
@@ -55,7 +59,7 @@ class Database:
         self.store = store
         self.read_only_reason = read_only_reason
         self._server = server
-        self._keeper = keeper
+        self._retention_job = retention_job
 
     @classmethod
     def open(
@@ -71,23 +75,25 @@ class Database:
         ask_password: Callable[[str], str] | None = None,
     ) -> Database:
         """
-        Open the database that ``url`` names, or the embedded one in ``data_dir`` where it is None or empty.
+        Open the database that ``url`` names, or the embedded one in ``data_dir`` if ``url`` is None or empty.
 
-        Blocks: call it from a worker thread. A failed one leaves nothing behind and may be tried again.
-        ``keep_trades``: see `storage.retention.policy.enforce`. ``ask_password``: see `connect`; what it returns is
-        used for every connection.
+        Blocks: call it from a worker thread. A failed attempt leaves nothing behind and may be repeated.
+
+        ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.trades.batch_writer.BatchWriter`.
+        ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``ask_password``: see
+        `storage.postgres.connection.connect`; the password it returns is used for every later connection.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.
-            StoreSchemaMismatch: If its tables are newer than this program, or not ours, or older and this user may not
-                change them. Nothing was changed.
+            StoreSchemaMismatch: If its tables are newer than this program, are not ours, or are older and this user may
+                not change them. Nothing was changed.
         """
         server = None if url else EmbeddedServer(data_dir, postgres_bin=postgres_bin)
         try:
             address = url if url else _started(server)
-            asked = _Asked(ask_password)
-            with connect(address, ask_password=asked) as connection:
-                address = with_password(address, asked.password) if asked.password else address
+            prompt = _PasswordPrompt(ask_password)
+            with connect(address, ask_password=prompt) as connection:
+                address = with_password(address, prompt.password) if prompt.password else address
                 privileges = privileges_of(connection)
                 privileges.check_tables()
                 migrate(connection)
@@ -98,17 +104,17 @@ class Database:
                 server.stop()
             raise
         logger.info("The database is %s. %s", facts.label, privileges.read_only_reason)
-        to_read = _connector(address, server, "cryptopipe reader")
+        connect_reader = _reconnector(address, server, "cryptopipe reader")
         if privileges.read_only_reason:
-            return cls(address, facts, NullWriter(), ReadOnlyStore(to_read), server, privileges.read_only_reason)
+            return cls(address, facts, NullWriter(), ReadOnlyStore(connect_reader), server, privileges.read_only_reason)
         writer = BatchWriter(
-            _connector(address, server, "cryptopipe writer"),
+            _reconnector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
         )
-        keeper = RetentionJob(_connector(address, server, "cryptopipe retention"), keep_trades)
-        return cls(address, facts, writer, PostgresStore(to_read), server, "", keeper)
+        retention_job = RetentionJob(_reconnector(address, server, "cryptopipe retention"), keep_trades)
+        return cls(address, facts, writer, PostgresStore(connect_reader), server, "", retention_job)
 
     @property
     def label(self) -> str:
@@ -117,18 +123,19 @@ class Database:
 
     def close(self, timeout_s: float = 20.0) -> bool:
         """
-        Commit what is queued, close the connections, leave the embedded server, which nothing here starts again; blocks
-        for ``timeout_s`` at most, and a little. False where trades are left (see `BatchWriter.unwritten`) or the server
-        would not stop.
+        Commit what is queued, close the connections, and leave the embedded server, which nothing here starts again.
+
+        Blocks for about ``timeout_s`` at most. False if trades are left (see `BatchWriter.unwritten`) or the server did
+        not stop.
         """
         deadline = time.monotonic() + timeout_s
-        if self._keeper is not None:
-            self._keeper.close()
-        written = self.writer.close(timeout_s * 0.6)
+        if self._retention_job is not None:
+            self._retention_job.close()
+        written = self.writer.close(timeout_s * _WRITER_SHARE)
         self.store.close(min(_READERS_S, max(0.0, deadline - time.monotonic())))
         if self._server is None:
             return written
-        return self._server.close(max(2.0, deadline - time.monotonic())) and written
+        return self._server.close(max(_SERVER_S, deadline - time.monotonic())) and written
 
 
 def _started(server: EmbeddedServer | None) -> str:
@@ -136,8 +143,8 @@ def _started(server: EmbeddedServer | None) -> str:
     return server.start()
 
 
-class _Asked:
-    """Asks for a password and remembers the answer."""
+class _PasswordPrompt:
+    """Asks for a password and remembers the answer, for the connections to come."""
 
     def __init__(self, ask: Callable[[str], str] | None) -> None:
         self._ask = ask
@@ -148,7 +155,9 @@ class _Asked:
         return self.password
 
 
-def _connector(url: str, server: EmbeddedServer | None, name: str) -> Callable[[], Connection]:
+def _reconnector(url: str, server: EmbeddedServer | None, name: str) -> Callable[[], Connection]:
+    """Return a function that connects under an application name, after starting an embedded server that has died."""
+
     def reconnect() -> Connection:
         try:
             return connect(url, application_name=name)
@@ -159,7 +168,7 @@ def _connector(url: str, server: EmbeddedServer | None, name: str) -> Callable[[
         try:
             return connect(address, application_name=name)
         except StoreUnavailable as error:
-            # Its address is no business of the user's.
+            # The original names the server's own address, which means nothing to the user.
             raise StoreUnavailable("The embedded database is being started again; wait a moment.") from error
 
     return reconnect
