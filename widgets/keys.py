@@ -65,7 +65,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("invert", "Alt+I", "turn the price axis upside down, or back"),
         ("candle_before", ",", "move the crosshair to the candle before"),
         ("candle_after", ".", "move it to the candle after"),
-        ("magnet", "Alt+S", "snap the crosshair to prices, or no longer"),
+        ("price_snap", "Alt+S", "snap the crosshair to prices, or no longer"),
         ("measure", "Alt+M", "measure from the crosshair on, and again: keep it", "Shift+drag"),
         ("copy", "Ctrl+C", "copy what is measured, else the candle", "context menu"),
         ("copy_picture", "Ctrl+Shift+C", "copy the chart as a picture", "context menu"),

@@ -26,7 +26,7 @@ class Appearance:
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """Return what this does for commands of `widgets.keys`, by the commands' names."""
-        return {"magnet": self.toggle_price_snap}
+        return {"price_snap": self.toggle_price_snap}
 
     @property
     def pane_layout(self) -> PaneLayout:

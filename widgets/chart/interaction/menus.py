@@ -20,7 +20,7 @@ from widgets.keys import key_text
 
 def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
     """Add whether the crosshair snaps to prices."""
-    text = f"Snap to prices{_key_hint('magnet')}"
+    text = f"Snap to prices{_key_hint('price_snap')}"
     _add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
