@@ -1,7 +1,9 @@
 """
-Blocking work in a thread of its own: it does not keep the program from ending, unless it has to be done, and takes up
-none of the loop's own few threads. Those find the exchange's address, too, and a database that hangs must not keep a
-connection from healing. So whatever waits for anybody comes here, and `asyncio.to_thread` is for what only computes.
+Blocking work in threads of its own.
+
+`asyncio.to_thread` shares a few threads with the loop, which also needs them to look up the exchange's address: a
+database that hangs would keep a connection from healing. So work that waits for anything runs here, and `to_thread` is
+for pure computing. Such a thread does not keep the program from ending, unless its work has to be done.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ Result = TypeVar("Result")
 
 class Background(Generic[Result]):
     """
-    Begins ``work`` in a thread of its own. Its result comes from `result`; where nobody takes it, because of `abandon`
-    or because the loop has ended, ``discard`` is called with it, in a thread too. ``to_its_end``: the program does not
-    end before the work has, which is bounded.
+    Starts ``work`` in a thread of its own; `result` returns its result.
+
+    If nobody takes the result, because of `abandon` or because the loop has ended, ``discard`` is called with it, in a
+    thread too. ``to_its_end``: the program does not end before the work has, which must be bounded in time.
     """
 
     def __init__(
@@ -32,36 +35,37 @@ class Background(Generic[Result]):
         threading.Thread(target=self._run, name=name, daemon=not to_its_end).start()
 
     async def result(self) -> Result:
-        """Return what the work returned, or raise what it raised. May be awaited again after being cancelled."""
+        """Return the work's result, or raise its error. May be awaited again after being cancelled."""
         return await asyncio.shield(self._outcome)
 
     def abandon(self) -> None:
-        """Nobody will take the result."""
+        """Discard the result, now or once it is there."""
         if not self._outcome.cancel() and not self._outcome.cancelled() and self._outcome.exception() is None:
-            self._let_go(self._outcome.result())
+            self._discard_in_thread(self._outcome.result())
 
     def _run(self) -> None:
         try:
             result = self._work()
-        except BaseException as error:  # noqa: BLE001  # because whoever waits for it raises it
+        except BaseException as error:  # noqa: BLE001  # because `result` raises it
             self._on_loop(partial(self._outcome.set_exception, error), lambda: None)
         else:
-            self._on_loop(partial(self._outcome.set_result, result), partial(self._let_go, result))
+            self._on_loop(partial(self._outcome.set_result, result), partial(self._discard_in_thread, result))
 
-    def _on_loop(self, tell: Callable[[], None], let_go: Callable[[], None]) -> None:
+    def _on_loop(self, deliver: Callable[[], None], discard: Callable[[], None]) -> None:
         try:
-            self._loop.call_soon_threadsafe(lambda: let_go() if self._outcome.cancelled() else tell())
+            self._loop.call_soon_threadsafe(lambda: discard() if self._outcome.cancelled() else deliver())
         except RuntimeError:  # the loop has been closed
-            let_go()
+            discard()
 
-    def _let_go(self, result: Result) -> None:
+    def _discard_in_thread(self, result: Result) -> None:
         threading.Thread(target=self._discard, args=(result,), name="discard").start()
 
 
 async def in_background(work: Callable[[], Result], name: str, *, to_its_end: bool = False) -> Result:
     """
-    Return what ``work`` returns; a cancelled one goes on by itself, and nobody waits for its thread, but the end of the
-    program where it has to be done ``to_its_end``.
+    Run ``work`` in a thread of its own and return its result.
+
+    If cancelled, the work goes on, and its result is dropped. ``to_its_end``: see `Background`.
     """
     running = Background(work, lambda _: None, name, to_its_end=to_its_end)
     try:

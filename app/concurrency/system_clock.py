@@ -1,4 +1,4 @@
-"""The machine's clock."""
+"""The real clock; tests have their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class SystemClock:
-    """The real `Clock`."""
+    """The system's time, as an `app.market.ports.clock.Clock`."""
 
     def now_us(self) -> int:
         return time.time_ns() // 1_000

@@ -1,1 +1,1 @@
-"""What happens, without Qt: recording, repairing, the session behind a chart, export. Runs headless as it is."""
+"""Everything live, without Qt: recording, repairing, the candles of a chart. The engine connects the parts."""

@@ -1,4 +1,4 @@
-"""Work that nobody awaits: it ends with its owner, and no error of it is lost."""
+"""Tasks that nobody awaits: they end with their owner, and their errors are logged."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from app.concurrency.tasks import Tasks
 
 
-async def test_work_goes_on_until_its_owner_ends_and_then_none_is_left() -> None:
+async def test_tasks_run_until_their_owner_ends_them() -> None:
     tasks, ended = Tasks("a test"), list[str]()
 
     async def work() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)  # what ends in order takes its time
+            await asyncio.sleep(0)  # a cancelled task may take a while to clean up
             ended.append("in order")
 
     tasks.begin(work())
@@ -27,7 +27,7 @@ async def test_work_goes_on_until_its_owner_ends_and_then_none_is_left() -> None
     assert not tasks
 
 
-async def test_an_error_that_nobody_waits_for_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_error_of_a_task_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     tasks = Tasks("a test")
 
     async def fail() -> None:

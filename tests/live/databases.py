@@ -1,4 +1,4 @@
-"""A database in memory: a writer that keeps what it is given, and a store that folds its candles anew each time."""
+"""A database in memory: a writer that keeps its trades, and a store that folds candles each time they are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.live.helpers import folded, near
 
 class FakeWriter:
     """
-    A `Writer` that keeps what it is given; ``room`` is how many more trades it takes.
+    A `TradeWriter` that keeps its trades; ``room`` is how many more trades it takes.
 
     It refuses and leaves behind what the test says.
     """
@@ -31,7 +31,7 @@ class FakeWriter:
         self.trades: list[Trade] = []
         self.waits = 0
         self.on_wait: Callable[[], None] = lambda: None
-        self.tell_stored: StoredListener = lambda trades, took_s: None
+        self.on_commit: StoredListener = lambda trades, took_s: None
 
     @property
     def ids(self) -> list[int]:
@@ -42,14 +42,14 @@ class FakeWriter:
         return WriterStatus(self.reason, 0, len(self.trades))
 
     def on_stored(self, listener: StoredListener) -> None:
-        self.tell_stored = listener
+        self.on_commit = listener
 
     def put(self, trades: Sequence[Trade]) -> bool:
         if len(trades) > self.room:
             return False
         self.trades += trades
         self.room -= len(trades)
-        self.tell_stored(trades, 0.0)
+        self.on_commit(trades, 0.0)
         return True
 
     async def wait_for_room(self, timeout_s: float) -> bool:
@@ -66,13 +66,13 @@ class FakeWriter:
 
 
 class FakeStore:
-    """A `Store` over trades in memory; ``failure`` is raised while it is set."""
+    """A `MarketStore` over trades in memory; ``failure`` is raised while it is set."""
 
     def __init__(self, trades: Iterable[Trade] = ()) -> None:
         self.stored = {one.trade_id: one for one in trades}
         self.kept: dict[Interval, dict[int, Candle]] = {}
         self.absent_ids = IdRanges()
-        self.told_repairs: tuple[set[str], set[str], int] = (set(), set(), 0)
+        self.announced_repairs: tuple[set[str], set[str], int] = (set(), set(), 0)
         self.others_fetch: set[str] = set()
         self.fetched: dict[Interval, IdRanges] = {}
         self.listed_us = 0
@@ -80,7 +80,7 @@ class FakeStore:
         self.trade_calls = 0
 
     def record(self, trades: Iterable[Trade]) -> None:
-        """Have stored what is stored."""
+        """Store these trades."""
         self.stored |= {one.trade_id: one for one in trades}
 
     def candles(
@@ -128,7 +128,7 @@ class FakeStore:
         ]
 
     def _klines(self, interval: Interval) -> dict[int, Candle]:
-        """Return the kept klines of this length, and the candles of which all shorter ones are known."""
+        """Return the kept klines of this interval, and candles added up from complete shorter ones."""
         whole: dict[int, Candle] = {}
         for length, kept in sorted(self.kept.items(), key=lambda one: one[0].length_us):
             if length == interval:
@@ -191,7 +191,7 @@ class FakeStore:
 
     def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         self._answer()
-        self.told_repairs = (set(small), set(whole), largest)
+        self.announced_repairs = (set(small), set(whole), largest)
         return set(self.others_fetch)
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
@@ -222,7 +222,7 @@ def _lowest_of(limit: int, trades: Sequence[Trade], interval: Interval, last: in
 
 
 class FakeDatabase:
-    """An open `Database` in memory, at first with these trades; its store does not see what its writer keeps."""
+    """An open `Database` in memory, at first with these trades; its store does not see its writer's trades."""
 
     def __init__(self, trades: Iterable[Trade] = (), *, writer: FakeWriter | None = None) -> None:
         self.writer = writer or FakeWriter()

@@ -26,7 +26,7 @@ PATIENCE_S = 20.0
 def trade(
     trade_id: int, seconds: float | None = None, price: int = 100, quantity: int = 1, *, symbol: str = SYMBOL
 ) -> Trade:
-    """Return a trade so many seconds after `START_US`; by default one a second, counted by its id."""
+    """Return a trade ``seconds`` after `START_US`; by default its id is the second."""
     time_us = START_US + round((trade_id if seconds is None else seconds) * SECOND_US)
     return Trade(symbol, trade_id, time_us, price * E8, quantity * E8, trade_id % 3 == 0)
 
@@ -34,7 +34,7 @@ def trade(
 def folded(
     trades: Iterable[Trade], interval: Interval, *, now_us: int | None = None, absent: Iterable[tuple[int, int]] = ()
 ) -> list[Candle]:
-    """Return the finished candles of trades, as if they were all that ever happened, but for ``absent`` ids."""
+    """Return the finished candles of trades, as if no others existed; ``absent`` ids do not count as missing."""
     builder, held = CandleBuilder(interval), IdRanges(absent)
     for one in trades:
         builder.add(one)
@@ -48,7 +48,7 @@ def figures(candle: Candle) -> tuple[int, ...]:
 
 
 class HandClock:
-    """A clock that stands still but while someone sleeps by it."""
+    """A clock that advances only when something sleeps by it."""
 
     def __init__(self, now_us: int = START_US) -> None:
         self.time_us = now_us
@@ -172,13 +172,13 @@ class FakeExchange:
 
 
 def near(trades: Sequence[Trade], interval: Interval, first: int, last: int) -> list[Trade]:
-    """Return the trades, those outside the slots moved right beside them: millions of empty candles take time."""
+    """Return the trades, with those outside the slots moved next to them: millions of empty candles take time."""
     from_us, until_us = interval.slot_open_us(first - 1), interval.slot_open_us(last + 1)
     return [one._replace(time_us=min(max(one.time_us, from_us), until_us)) for one in trades]
 
 
 def _all_empty_filled(trades: Sequence[Trade], interval: Interval, now_us: int) -> list[Candle]:
-    """Fold trades whose ids may have holes that mean nothing: the exchange knows it has them all."""
+    """Fold trades whose ids may have gaps: the exchange has all of its trades, so none is missing."""
     ordered = sorted(trades, key=lambda one: one.trade_id)
     return folded([one._replace(trade_id=number) for number, one in enumerate(ordered, 1)], interval, now_us=now_us)
 
@@ -186,7 +186,7 @@ def _all_empty_filled(trades: Sequence[Trade], interval: Interval, now_us: int) 
 def recorder_for(
     *symbols: str, clock: HandClock | None = None, repair_trades: int = 1000, queue_trades: int = 10_000
 ) -> Recorder:
-    """Return a recorder of these symbols, `SYMBOL` where none is named."""
+    """Return a recorder of these symbols, of `SYMBOL` by default."""
     made = Recorder(
         ExchangeClock(clock or HandClock()), MarketSnapshot(), queue_trades=queue_trades, repair_trades=repair_trades
     )

@@ -1,4 +1,4 @@
-"""A market in memory for chart sessions: what the exchange knows, what was heard of it, and what is right."""
+"""A market in memory for chart sessions: the exchange's trades, those received, and the right candles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.live.helpers import SYMBOL, FakeExchange, HandClock, folded, recorder
 
 
 class Market:
-    """An exchange with trades, a recorder that hears them when told to, and the clocks of both."""
+    """An exchange with trades, a recorder that receives them when the test says so, and the clocks of both."""
 
     def __init__(self, trades: Sequence[Trade], *, repair_trades: int = 10_000, now: int = 0) -> None:
         self.trades = list(trades)

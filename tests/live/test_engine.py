@@ -1,4 +1,4 @@
-"""What the engine says and does when its parts fail, and how it ends."""
+"""How the engine reports and survives failing parts, and how it ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.live.helpers import SYMBOL, FakeExchange, HandClock, trade, until
 
 
 class FakeFeed:
-    """A `TradeFeed` that gives events to the engine by `deliver`, or ends as ``ending`` says."""
+    """A `TradeFeed` that passes on the events of `deliver`, or ends with ``ending``."""
 
     def __init__(self) -> None:
         self.status = FeedStatus()
@@ -70,7 +70,7 @@ class FakeFeed:
 async def engine_with(
     open_database: OpenDatabase, *, feed: TradeFeed | None = None, clock: Clock | None = None, queue_trades: int = 1000
 ) -> AsyncIterator[Engine]:
-    """An engine that has started; closed afterwards where the test did not."""
+    """A started engine; closed afterwards if the test did not."""
     clock = clock or HandClock()
     made = Engine(
         feed=feed or FakeFeed(),
@@ -103,7 +103,7 @@ async def test_everything_received_is_stored_at_the_end(database: FakeDatabase) 
     assert database.closed
 
 
-async def test_what_came_before_the_database_opened_is_stored_also_where_the_end_comes_first() -> None:
+async def test_trades_received_before_the_database_opened_are_stored_even_at_the_end() -> None:
     database, may_open = FakeDatabase(), threading.Event()
 
     def open_slowly() -> FakeDatabase:
@@ -126,7 +126,7 @@ async def test_what_came_before_the_database_opened_is_stored_also_where_the_end
     ("room", "refused", "left", "missing"),
     [(1 << 60, 0, 0, 0), (1 << 60, 3, 0, 3), (1 << 60, 0, 2, 2), (0, 0, 0, 5), (0, 1, 2, 8)],
 )
-async def test_the_end_counts_what_was_refused_left_or_never_taken(
+async def test_closing_counts_trades_refused_left_or_never_taken(
     room: int, refused: int, left: int, missing: int
 ) -> None:
     database, feed = FakeDatabase(writer=FakeWriter(room)), FakeFeed()
@@ -137,7 +137,7 @@ async def test_the_end_counts_what_was_refused_left_or_never_taken(
         assert await engine.close() == missing
 
 
-async def test_the_end_counts_what_was_given_up_while_the_database_was_away() -> None:
+async def test_closing_counts_trades_given_up_while_the_database_was_away() -> None:
     database = FakeDatabase(writer=FakeWriter(room=0))
     database.writer.reason = "The database is away."
     feed = FakeFeed()
@@ -148,7 +148,7 @@ async def test_the_end_counts_what_was_given_up_while_the_database_was_away() ->
         assert await engine.close() == 3000
 
 
-async def test_without_any_database_the_end_counts_everything() -> None:
+async def test_without_any_database_closing_counts_every_trade() -> None:
     def fail() -> OpenedDatabase:
         raise StoreSchemaMismatch("It is of another program: name another.")
 
@@ -207,7 +207,7 @@ async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None
         changing = asyncio.ensure_future(engine.change_database(open_new))
         await until(lambda: old.writer.ids == [1, 2])
         await feed.deliver(trade(3))
-        await until(lambda: old.writer.ids == [1, 2, 3])  # the old one records on until the new one is open
+        await until(lambda: old.writer.ids == [1, 2, 3])  # the old one goes on recording until the new one is open
         may_open.set()
         while not changing.done():
             await feed.deliver(trade(engine.recorder.trades_received + 1))
@@ -224,7 +224,7 @@ async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None
     assert new.closed
 
 
-async def test_what_the_old_database_did_not_take_goes_to_the_new_one() -> None:
+async def test_trades_the_old_database_did_not_take_go_to_the_new_one() -> None:
     old, new, feed = FakeDatabase(writer=FakeWriter(room=2)), FakeDatabase(), FakeFeed()
     async with engine_with(lambda: old, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
@@ -241,7 +241,7 @@ async def test_what_the_old_database_did_not_take_goes_to_the_new_one() -> None:
         assert list(tracker.received.held) == [(1, 4)]
 
 
-async def test_a_new_database_is_asked_what_it_holds_and_the_gap_up_to_now_is_wanted() -> None:
+async def test_the_coverage_of_a_new_database_is_read_and_the_gap_up_to_now_is_missing() -> None:
     new = FakeDatabase([trade(number) for number in range(1, 5)])
     old, feed = FakeDatabase(), FakeFeed()
     async with engine_with(lambda: old, feed=feed) as engine:
@@ -249,7 +249,7 @@ async def test_a_new_database_is_asked_what_it_holds_and_the_gap_up_to_now_is_wa
         await feed.deliver(trade(7), trade(8))
         await until(lambda: old.writer.ids == [7, 8])
         await engine.change_database(lambda: new)
-        assert engine.recorder.missing() == 0  # nothing has come since, so nobody knows of more
+        assert engine.recorder.missing() == 0  # no trade has come since, so no gap is known
         await feed.deliver(trade(9))
         assert engine.recorder.missing() == 4
         tracker = engine.recorder.tracker(SYMBOL)
@@ -312,7 +312,7 @@ async def test_a_database_that_opens_after_another_was_chosen_is_closed_again() 
         assert not new.closed
 
 
-async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
+async def test_a_cancelled_change_closes_the_database_that_opens_afterwards() -> None:
     old, new = FakeDatabase(), FakeDatabase()
     is_asked, may_open = threading.Event(), threading.Event()
 
@@ -335,7 +335,7 @@ async def test_a_change_that_is_given_up_closes_what_opens_afterwards() -> None:
         assert not old.closed
 
 
-async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None:
+async def test_a_read_only_database_stores_nothing_and_misses_nothing() -> None:
     reading, feed = FakeDatabase([trade(number) for number in range(1, 5)]), FakeFeed()
     reading.read_only_reason = (
         "Reading only: the user “viewer” may only read this database, so trades are not recorded."
@@ -343,11 +343,11 @@ async def test_a_database_for_reading_takes_nothing_and_misses_nothing() -> None
     async with engine_with(lambda: reading, feed=feed) as engine:
         await until(lambda: engine.database is not None and feed.handler is not None)
         await feed.deliver(trade(900))
-        # What lies between is being recorded by someone else, or is not: no gap of ours.
+        # Trades in between are another program's to record: they are not missing here.
         assert engine.recorder.missing() == 0
 
 
-async def test_the_end_waits_for_no_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_does_not_wait_for_a_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_keeper, "_CLOSE_S", 0.05)
     opened, opening, may_open = FakeDatabase(), threading.Event(), threading.Event()
 
@@ -365,7 +365,7 @@ async def test_the_end_waits_for_no_database_that_hangs(monkeypatch: pytest.Monk
     await until(lambda: opened.closed)
 
 
-async def test_a_bug_in_receiving_is_told_and_can_be_retried(
+async def test_a_bug_in_receiving_is_reported_and_can_be_retried(
     database: FakeDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed = FakeFeed()
@@ -390,7 +390,7 @@ async def test_a_retry_while_the_feed_runs_only_ends_its_waiting(database: FakeD
     assert (feed.runs, feed.retries) == (1, 1)
 
 
-async def test_a_refusal_is_told_and_a_retry_begins_anew(database: FakeDatabase) -> None:
+async def test_a_refusal_is_reported_and_a_retry_starts_again(database: FakeDatabase) -> None:
     feed = FakeFeed()
     feed.ending = FeedRejected("The exchange refuses: set another address.")
     async with engine_with(lambda: database, feed=feed) as engine:

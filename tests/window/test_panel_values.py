@@ -108,7 +108,7 @@ async def test_the_quote_panel_counts_what_is_stored_and_what_is_missing(engine:
     assert quote.missing_trades == 3
     assert quote.stored_trades is None  # without a database nothing is
     await engine.change_database(FakeDatabase)
-    engine.recorder.stored(SYMBOL, IdRanges([(-5, 0)]))
+    engine.recorder.note_stored(SYMBOL, IdRanges([(-5, 0)]))
     assert maker(engine).quote(BTC).stored_trades == 9
 
 

@@ -272,7 +272,7 @@ def bar_at(session: ChartSession, open_us: int) -> Bar:
 def told(engine: Engine) -> bool:
     """Tell the recorder what the database holds: as long as it may itself be told what that held a moment ago."""
     assert engine.database is not None
-    engine.recorder.stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+    engine.recorder.note_stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
     return True
 
 

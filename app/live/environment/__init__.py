@@ -1,1 +1,1 @@
-"""The machine the program runs on: clocks, sleep, network changes, bans."""
+"""The computer the program runs on and the exchange it talks to: clocks, sleep, network changes, bans."""

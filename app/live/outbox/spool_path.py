@@ -5,6 +5,9 @@ First the trades that the writer holds and has not committed go to disk, then, f
 When the database is back it is given the oldest first, while newer trades still go to disk behind them. Once nothing is
 left on disk and the waiting trades have been handed over, the direct path is used again. `SpoolState` tells where in
 that cycle the path is.
+
+Invariant: a batch leaves the disk only after a database has committed it, and while the disk holds any trades, newer
+ones go behind them. A trade may be with the writer and on disk, but never in neither.
 """
 
 from __future__ import annotations
@@ -12,15 +15,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from app.live.outbox.backlog import Backlog, OutboxListener
+from app.live.outbox.null_spool import NullSpool
 from app.live.outbox.spool_state import ALL_ON_DISK, BY_DISK, SpoolEvent, SpoolState, next_state
 from app.live.outbox.writer_path import WriterPath
 from app.market.coverage import IdRanges
 from app.market.ports.clock import Clock
-from app.market.ports.storage import SpooledBatch, SpoolStatus, TradeSpool, TradeWriter
-from app.market.trade import Trade
+from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +258,7 @@ class SpoolPath:
             batch = await self._spool.read(self._committed, _GIVE_TRADES)
             if batch is None:
                 return self.is_empty
-            is_given = writer.put(batch.trades)
+            is_given = writer.put(batch.trades)  # no more until it has committed these: they stay on disk so long
             if is_given:
                 self._given = batch.number
         if is_given:
@@ -300,36 +303,3 @@ class SpoolPath:
         self._state = next_state(self._state, event)
         self.by_disk = self._state in BY_DISK
         self.is_available = self._state is not SpoolState.UNAVAILABLE
-
-
-class NullSpool:
-    """A `TradeSpool` that keeps nothing, where there is no disk to use."""
-
-    status = SpoolStatus()
-    last_number = 0
-
-    async def open(self) -> None:
-        """Find nothing."""
-
-    async def append(self, trades: Sequence[Trade]) -> int:
-        """Take none of the trades."""
-        return 0
-
-    async def read(self, after: int, limit: int) -> SpooledBatch | None:
-        """Return None: there is nothing to read."""
-        return None
-
-    async def forget(self, number: int) -> None:
-        """Do nothing: nothing is kept."""
-
-    def held(self, symbol: str) -> IdRanges:
-        """Return no ids."""
-        return IdRanges()
-
-    def take_lost(self) -> dict[str, IdRanges]:
-        """Return no ids: what was never taken is not lost."""
-        return {}
-
-    async def close(self, timeout_s: float) -> bool:
-        """There is nothing to end."""
-        return True

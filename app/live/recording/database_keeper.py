@@ -1,9 +1,9 @@
 """
-The engine's database: opened when it can be, changed for another while the program runs, closed in bounded time.
+The engine's database: opened as soon as possible, changed for another while the program runs, closed in bounded time.
 
-A change begins with opening the new database; the old one records on until that has worked. Then trades wait in the
-outbox while the old one commits what it was given, and whatever it could not take goes to the new one with them. So a
-trade received is in the one database or in the other.
+A change starts by opening the new database; the old one goes on recording until that has worked. Then trades wait in
+the outbox while the old one commits its queue; trades it does not take go to the new one, before those that wait. So
+every received trade is in one of the two databases.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ class DatabaseKeeper:
     """
     Keeps one database in use; all methods on the loop.
 
-    ``reason`` is one sentence while there is none, ``failed`` whether that is a failure rather than a beginning.
-    ``on_open`` is awaited with each database that is taken into use, ``on_failure`` called when one did not open.
+    ``database`` is the one in use. While there is none, ``reason`` is one sentence, and ``failed`` says whether that is
+    a failure rather than a start or a change. ``on_open`` is awaited with each database taken into use; ``on_failure``
+    is called when one did not open.
     """
 
     def __init__(
@@ -55,15 +56,15 @@ class DatabaseKeeper:
         self._is_changing = False
         self._changing: asyncio.Task[None] | None = None
         self._closed = False
-        self._forgone = 0
+        self._discarded = 0  # trades that no database has taken
 
     def retry(self) -> None:
         """Try to open the database now instead of later."""
         self._retry.set()
 
     async def run(self) -> None:
-        """Open the database, trying until it works; return then."""
-        while await self._is_wanted():
+        """Open the database, retrying until it works; return then."""
+        while await self._lacks_database():
             chosen = self._open_database
             self._retry.clear()
             opening = self._opening = _opening(chosen)
@@ -73,7 +74,7 @@ class DatabaseKeeper:
                 self._opening = None
                 logger.error("no database: %s", error)
                 reason, wait_s = str(error), None if isinstance(error, StoreSchemaMismatch) else _RETRY_S
-            except Exception as error:  # because a bug must not look like a database that is starting for ever
+            except Exception as error:  # because a bug must not look like a database that never finishes starting
                 self._opening = None
                 logger.critical("no database by a fault in the program", exc_info=error)
                 reason, wait_s = fault_sentence("Opening the database", error), None
@@ -88,8 +89,8 @@ class DatabaseKeeper:
             if chosen is self._open_database:
                 await self._wait(reason, wait_s)
 
-    async def _is_wanted(self) -> bool:
-        """Whether there is no database, and none is about to come: a change lacks one only until it has the next."""
+    async def _lacks_database(self) -> bool:
+        """Return whether there is no database; while one is being changed, wait for the end of that."""
         if self._changing is not None:
             await asyncio.wait([self._changing])
         return self.database is None
@@ -99,7 +100,7 @@ class DatabaseKeeper:
         Use another database from now on. Returns when it is in use.
 
         Raises:
-            StoreError: If it cannot be opened, or would record nothing of what waits for the one in use, which is away.
+            StoreError: If it cannot be opened, or may only be read while trades wait for the one in use, which is away.
                 Nothing has changed.
         """
         if self._is_changing:
@@ -118,10 +119,10 @@ class DatabaseKeeper:
         await asyncio.shield(self._changing)
 
     async def close(self) -> int:
-        """Store what was received and close; bounded in time. Returns how many trades received are not stored."""
+        """Store received trades and close; bounded in time. Return how many received trades are not stored."""
         self._closed = True
         if self._changing is not None:
-            await asyncio.wait([self._changing])  # its parts are bounded
+            await asyncio.wait([self._changing])  # each of its steps is bounded in time
         outbox = self._recorder.outbox
         outbox.close()
         outbox.release()
@@ -133,13 +134,12 @@ class DatabaseKeeper:
         if database is not None:
             if outbox.writer is not database.writer:
                 self._recorder.attach(database.writer, recording=not database.read_only_reason)
-            # What is on disk need not be waited for.
-            hopeful = not outbox.is_hopeless
-            left = await _retired(database, self._recorder, hopeful=hopeful)
+            is_hopeful = not outbox.is_hopeless
+            left = await _retire(database, self._recorder, is_hopeful=is_hopeful)
             refused = database.writer.refused
         await outbox.save(left)
         await outbox.finish()
-        return self._recorder.unstored() + self._forgone + refused
+        return self._recorder.unstored() + self._discarded + refused
 
     def _check(self, new: OpenedDatabase) -> None:
         if self._closed:
@@ -165,26 +165,26 @@ class DatabaseKeeper:
     async def _replace(self, new: OpenedDatabase, open_database: OpenDatabase) -> None:
         old, self._open_database = self.database, open_database
         outbox = self._recorder.outbox
-        before = outbox.waiting  # what comes from now on is the new one's
+        before = outbox.waiting  # trades that come from now on are the new database's alone
         if old is not None:
             self.database, self.reason, self.failed = None, "The database is being changed.", False
-            # What waits for a database that is away is better off waiting for the new one.
-            hopeful = not old.writer.status.reason
-            left = await _retired(old, self._recorder, hopeful=hopeful, hold=True)
-            before = len(left) + (0 if hopeful else before)
+            # Trades that wait for a database that is away had better wait for the new one.
+            is_hopeful = not old.writer.status.reason
+            left = await _retire(old, self._recorder, is_hopeful=is_hopeful, hold=True)
+            before = len(left) + (0 if is_hopeful else before)
             if left:
-                logger.warning("%d trades go to the new database, because the one before did not take them", len(left))
-            self._recorder.move(left)
+                logger.warning("%d trades go to the new database, because the old one did not take them", len(left))
+            self._recorder.change_database(left)
         if new.read_only_reason:
             unsaved = await outbox.save()
-            self._forgo(len(unsaved) if outbox.has_spool else before)
+            self._discard(len(unsaved) if outbox.has_spool else before)
         self._use(new)
-        self._retry.set()  # whoever waits to open the one before need not any more
+        self._retry.set()  # `run` may wait to open the old one, and need not any more
 
-    def _forgo(self, trades: int) -> None:
-        """Count trades that no database has taken, where the new one may only be read."""
+    def _discard(self, trades: int) -> None:
+        """Count trades that no database has taken, because the new one may only be read."""
         if trades:
-            self._forgone += trades
+            self._discarded += trades
             logger.error("%d trades are stored nowhere: the new database may only be read", trades)
 
     def _use(self, database: OpenedDatabase) -> None:
@@ -193,7 +193,7 @@ class DatabaseKeeper:
         logger.info("database open: %s. %s", database.label, database.read_only_reason)
 
     async def _wait(self, reason: str, wait_s: float | None) -> None:
-        """Return when it is time to try again; ``wait_s`` None: not before the user says so."""
+        """Return when it is time to try again; ``wait_s`` None: only when the user asks for it."""
         self.reason, self.failed = reason, True
         self._recorder.outbox.release()
         self._on_failure()
@@ -210,7 +210,7 @@ class DatabaseKeeper:
         try:
             async with asyncio.timeout(_CLOSE_S):
                 return await opening.result()
-        except Exception as error:  # because what failed need not be closed
+        except Exception as error:  # because a database that did not open need not be closed
             opening.abandon()
             expected = isinstance(error, (StoreError, TimeoutError))
             why = str(error) or "it takes too long to open"
@@ -219,37 +219,37 @@ class DatabaseKeeper:
 
 
 def _opening(open_database: OpenDatabase) -> Background[OpenedDatabase]:
-    """Begin to open a database; one that opens too late for anyone is closed again."""
+    """Begin to open a database; if nobody takes it once it is open, it is closed again."""
     return Background(open_database, lambda database: database.close(_CLOSE_S), "open-database")
 
 
 def fault_sentence(what: str, error: Exception) -> str:
-    """Return the sentence for a fault in the program."""
+    """Return the sentence for the user about a bug that ended ``what``."""
     return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 
 
-async def _retired(database: OpenedDatabase, recorder: Recorder, *, hopeful: bool, hold: bool = False) -> list[Trade]:
+async def _retire(database: OpenedDatabase, recorder: Recorder, *, is_hopeful: bool, hold: bool = False) -> list[Trade]:
     """
-    Have the database commit what was received so far, and close it; bounded in time.
+    Let the database commit all trades received so far, and close it; bounded in time.
 
-    Returns what it was given and could not store, however closing it goes: a fault is only logged. Trades that come
-    meanwhile wait in the outbox; with ``hold`` not on disk, because another database is about to take them after what
-    this one leaves. ``hopeful`` False: it is away, so it is given nothing more, and is not waited for.
+    Returns the trades that it was given and did not store, even if closing fails: a fault is only logged. Trades that
+    come meanwhile wait in the outbox; with ``hold`` not on disk, because another database is about to take them after
+    the trades this one leaves. ``is_hopeful`` False: it is away, so it is given nothing more, and not waited for.
     """
     try:
-        if hopeful:
+        if is_hopeful:
             async with asyncio.timeout(_FLUSH_S):
                 await recorder.outbox.drain()
     except TimeoutError:
-        logger.warning("the database takes too long to store what waits")
+        logger.warning("the database takes too long to store the waiting trades")
     recorder.attach(None)
     if hold:
         recorder.outbox.hold()
     try:
-        if hopeful:
+        if is_hopeful:
             await database.writer.flush(_FLUSH_S)
-        close = partial(database.close, _CLOSE_S if hopeful else _HOPELESS_S)
+        close = partial(database.close, _CLOSE_S if is_hopeful else _HOPELESS_S)
         await in_background(close, "close-database", to_its_end=True)
-    except Exception as error:  # because what follows must not depend on it: the trades left, and the next database
+    except Exception as error:  # because the trades left and the next database must not depend on it
         logger.critical("the database was not closed in order", exc_info=error)
     return database.writer.unwritten()

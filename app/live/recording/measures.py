@@ -1,8 +1,8 @@
 """
-What is measured where it happens, because nothing that exists tells it later: delays, batches, paints.
+Measurements taken where they happen, because no part keeps them: delays, batches, paints.
 
-Everything else that the metrics show is read from the parts themselves once a second. Times are seconds, and delays are
-from the exchange's time of a trade, corrected for skew: none is counted before the skew is known.
+`app.observability` reads everything else that the metrics show from the parts themselves, once a second. Times are
+seconds. Delays count from the exchange's time of a trade, corrected for skew; before the skew is known none is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.market.trade import Trade
 
 
 class Rate:
-    """Turns a running total into a rate per second, smoothed over a few looks."""
+    """Turns a running total into a rate per second, smoothed over a few updates."""
 
     def __init__(self) -> None:
         self._total: float | None = None
@@ -27,14 +27,14 @@ class Rate:
         if self._total is not None and at_s > self._at_s:
             now = max(total - self._total, 0.0) / (at_s - self._at_s)
             self.per_second += 0.5 * (now - self.per_second)
-            if self.per_second < 0.05:
+            if self.per_second < 0.05:  # else it would approach zero for minutes
                 self.per_second = 0.0
         self._total, self._at_s = total, at_s
         return self.per_second
 
 
 class Smoothed:
-    """An exponentially smoothed value that forgets half within about 14 additions; None before the first."""
+    """An exponentially smoothed value with a half-life of about 14 additions; None before the first."""
 
     def __init__(self) -> None:
         self.value: float | None = None
@@ -51,9 +51,10 @@ BATCH_BOUNDS_TRADES = (1, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000
 
 class Distribution:
     """
-    How often values fell below each of ``bounds``: a histogram that one thread adds to and others read.
+    A histogram that one thread adds to and others read.
 
-    ``counts`` has one more place than ``bounds``, for what is above them all; ``total`` is the sum of the values.
+    ``counts[i]`` is the number of values up to ``bounds[i]`` and above the bound before; one more count is for values
+    above all bounds. ``total`` is the sum of the values.
     """
 
     __slots__ = ("bounds", "counts", "total")
@@ -65,7 +66,7 @@ class Distribution:
 
     @property
     def count(self) -> int:
-        """How many values there were."""
+        """How many values were added."""
         return sum(self.counts)
 
     def add(self, value: float) -> None:
@@ -79,8 +80,8 @@ class Measures:
     The measurements of one recorder.
 
     ``received``, ``stored`` and ``painted`` are delays of live trades: until they arrived, until they were committed,
-    until the chart showed them. ``batch_trades`` and ``batch_s`` are the size and the time of each batch committed,
-    ``loop_s`` how late the loop came to work that was due.
+    until the chart showed them. ``batch_trades`` and ``batch_s``: size and duration of each committed batch.
+    ``loop_s``: how late the loop ran work that was due.
     """
 
     def __init__(self, clock: ExchangeClock) -> None:
@@ -95,9 +96,9 @@ class Measures:
 
     def note_stored(self, trades: Sequence[Trade], took_s: float) -> None:
         """
-        Count a batch that was committed just now; called in the writer's thread.
+        Count a batch committed just now; called in the writer's thread.
 
-        Only trades newer than any stored before have a delay: the others were fetched later, to fill a gap.
+        Only trades newer than any stored before count as delayed: the others were fetched later, to fill a gap.
         """
         self.batch_trades.add(len(trades))
         self.batch_s.add(took_s)
@@ -113,37 +114,37 @@ class Measures:
 
 class PaintWatch:
     """
-    Finds out at which paint a trade was first seen.
+    Measures the delay from a trade to the paint that first shows it.
 
-    The chart is told of changes, takes them into its next frame, and Qt paints that when it can; ``frames`` is always
-    how many frames the chart has done so far.
+    The chart takes changes into its next frame, and Qt paints that when it can. ``frames`` is always the number of
+    frames the chart has finished so far.
     """
 
     def __init__(self, clock: ExchangeClock, painted: Distribution) -> None:
         self._clock = clock
         self._painted = painted
-        self._told: list[tuple[int, Trade]] = []
+        self._unpainted: list[tuple[int, Trade]] = []  # the frames done when each trade came, and the trade
         self._last: Trade | None = None
 
     def reset(self, newest: Trade | None) -> None:
-        """Another chart is shown: its candles so far, ``newest`` included, are no news."""
-        self._told.clear()
+        """Start with another chart, whose candles already include ``newest``."""
+        self._unpainted.clear()
         self._last = newest
 
     def note_change(self, newest: Trade | None, frames: int) -> None:
-        """The chart was told of all trades up to ``newest``."""
+        """Note that the chart has received all trades up to ``newest``."""
         if newest is None or newest is self._last:
             return
         self._last = newest
-        if self._told and self._told[-1][0] == frames:
-            self._told.pop()
-        self._told.append((frames, newest))
+        if self._unpainted and self._unpainted[-1][0] == frames:
+            self._unpainted.pop()
+        self._unpainted.append((frames, newest))
 
     def note_paint(self, frames: int) -> None:
-        """The chart was painted just now: count the delay of the newest trade that it shows."""
+        """Note that the chart was painted just now: count the delay of the newest trade it shows."""
         shown: Trade | None = None
-        while self._told and self._told[0][0] < frames:
-            shown = self._told.pop(0)[1]
+        while self._unpainted and self._unpainted[0][0] < frames:
+            shown = self._unpainted.pop(0)[1]
         now_us = self._clock.corrected_us()
         if shown is not None and now_us is not None:
             self._painted.add(max(now_us - shown.time_us, 0) / 1e6)

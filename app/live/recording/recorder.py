@@ -1,9 +1,9 @@
 """
 Recording: every live trade to the database once, and to the charts that listen.
 
-The recorder takes events from the feed, keeps a `SymbolTracker` a symbol, which knows what is missing, and hands fresh
-trades to the outbox. Quotes and day tickers go to the `MarketSnapshot`. It runs on the loop and waits for nobody
-but a full database queue.
+The recorder takes events from the feed. It keeps one `SymbolTracker` per symbol, which knows the missing trades, hands
+new trades to the outbox, and passes everything on to the `MarketSnapshot`. It runs on the loop, and waits only for a
+full outbox. Fetching missing trades is `app.live.repair`'s work.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ logger = logging.getLogger(__name__)
 
 class Recorder:
     """
-    Records the chosen symbols.
+    Records the chosen symbols. Give `receive` to `TradeFeed.run`. All methods on the loop.
 
-    Give `receive` to `TradeFeed.run`. ``repair_trades``: the largest gap that is fetched without being asked for; 0:
-    none is. ``is_losing`` while trades received have to be given up. ``moves`` counts changes of the database.
+    ``repair_trades``: the largest gap that is fetched without being asked for; 0: none is. ``is_losing``: received
+    trades have to be given up now. ``database_changes`` counts changes of the database. ``delay`` is the smoothed delay
+    of trades, in milliseconds.
     """
 
     def __init__(
         self,
         exchange_clock: ExchangeClock,
-        board: MarketSnapshot,
+        market_snapshot: MarketSnapshot,
         *,
         queue_trades: int,
         repair_trades: int,
@@ -53,11 +54,11 @@ class Recorder:
         self.delay = Smoothed()
         self.measures = Measures(exchange_clock)
         self.trades_received = 0
-        self.moves = 0
-        self._exchange_clock = exchange_clock
-        self._board = board
+        self.database_changes = 0
         self.repair_trades = repair_trades
         self.is_losing = False
+        self._exchange_clock = exchange_clock
+        self._market_snapshot = market_snapshot
         self._trackers: dict[str, SymbolTracker] = {}
 
     @property
@@ -66,17 +67,23 @@ class Recorder:
         return list(self._trackers)
 
     def set_symbols(self, symbols: Collection[str]) -> None:
-        """Record these from now on; what is known of the others is forgotten."""
-        wanted = set(symbols)
-        for symbol in [symbol for symbol in self._trackers if symbol not in wanted]:
+        """Record these symbols from now on, and forget everything about the others."""
+        chosen = set(symbols)
+        for symbol in [symbol for symbol in self._trackers if symbol not in chosen]:
             del self._trackers[symbol]
         for symbol in symbols:
             if symbol not in self._trackers:
                 self._trackers[symbol] = SymbolTracker(symbol)
 
     def tracker(self, symbol: str) -> SymbolTracker | None:
-        """Return what is known of a recorded symbol."""
+        """Return the tracker of a symbol; None if it is not recorded."""
         return self._trackers.get(symbol)
+
+    # The database
+
+    def start(self) -> None:
+        """Open the spool; call `close`, or the outbox's ``finish``, at the end."""
+        self.outbox.start()
 
     def attach(self, writer: TradeWriter | None, *, recording: bool = True) -> None:
         """Store through this writer from now on; None while there is no database. See `TradeOutbox.attach`."""
@@ -84,10 +91,12 @@ class Recorder:
             writer.on_stored(self.measures.note_stored)
         self.outbox.attach(writer, recording=recording)
 
-    def move(self, left: Sequence[Trade]) -> None:
+    def change_database(self, left: Sequence[Trade]) -> None:
         """
-        Note that all received so far is the affair of another database than the one attached next, but for ``left``,
-        which that one did not store, and what waits in the outbox or on disk.
+        Prepare for another database, before `attach` names its writer.
+
+        Trades received so far are not its concern, with two exceptions: ``left``, which the old database did not store,
+        and trades that wait in the outbox or on disk.
         """
         self.outbox.put_first(left)
         kept: dict[str, IdRanges] = {}
@@ -95,19 +104,29 @@ class Recorder:
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
             tracker.change_database(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))
-        self.moves += 1
+        self.database_changes += 1
 
-    def stored(self, symbol: str, ranges: IdRanges, absent: IdRanges | None = None) -> None:
-        """Note what the database holds of a symbol, and which of those ids the exchange has no trades of."""
+    def note_stored(self, symbol: str, stored: IdRanges, absent: IdRanges | None = None) -> None:
+        """Take in all ids of a symbol that the database holds, and which of them it knows to be absent."""
         tracker = self._trackers.get(symbol)
         if tracker is not None:
-            tracker.note_stored(ranges | self.outbox.spooled(symbol), absent)
+            tracker.note_stored(stored | self.outbox.spooled(symbol), absent)
+
+    async def drain(self) -> None:
+        """Hand all received trades to the database, if it is at work; it still has to commit them."""
+        await self.outbox.drain()
+
+    def close(self) -> None:
+        """Hand nothing over any more; waiting trades stay waiting."""
+        self.outbox.close()
+
+    # Trades
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
         """Take one event from the feed (an `EventHandler`)."""
         if type(event) is Trade:
             return self._receive_trade(event, received_us)
-        self._board.note(event)
+        self._market_snapshot.note(event)
         return None
 
     async def ingest(self, trades: Collection[Trade]) -> int:
@@ -123,38 +142,26 @@ class Recorder:
         return new
 
     async def note_newest(self, trade: Trade) -> None:
-        """Take in the newest trade of a symbol, which the feed has not brought: what lies before it is missing."""
+        """Take in the newest trade of a symbol, which the feed did not deliver; trades before it are missing."""
         tracker = self._trackers.get(trade.symbol)
         last = None if tracker is None else tracker.ids.newest
         if tracker is None or (last is not None and trade.trade_id <= last):
             return
         await self.ingest([trade])
-        self._board.note(trade)
+        self._market_snapshot.note(trade)
         if last is not None and trade.trade_id > last + 1:
             self._on_gap(tracker, TradeGap(trade.symbol, last + 1, trade.trade_id - 1), trade)
 
-    def start(self) -> None:
-        """Begin to look after the spool; call `close`, or the outbox's ``finish``, at the end."""
-        self.outbox.start()
-
-    async def drain(self) -> None:
-        """Hand all received trades to the database, if it is at work; it still has to commit them."""
-        await self.outbox.drain()
-
-    def close(self) -> None:
-        """Hand nothing over any more; trades that wait stay waiting."""
-        self.outbox.close()
-
     def gaps(self) -> int:
-        """How many gaps all symbols have."""
+        """Return how many gaps all symbols have together."""
         return sum(tracker.missing_ids().range_count() for tracker in self._trackers.values())
 
     def missing(self) -> int:
-        """How many trades of all symbols are known to be missing."""
+        """Return how many trades of all symbols are missing."""
         return sum(tracker.missing() for tracker in self._trackers.values())
 
     def unstored(self) -> int:
-        """How many trades taken in have not been handed to a database: those that wait, and those given up."""
+        """Return how many received trades no database was given: those that wait, and those given up."""
         lost = sum(tracker.ids.lost.count() for tracker in self._trackers.values())
         return lost + self.outbox.waiting
 
@@ -162,11 +169,11 @@ class Recorder:
         tracker = self._trackers.get(trade.symbol)
         if tracker is None:
             return None
-        awaits_feed = tracker.awaits_feed
+        is_first = tracker.awaits_feed
         gap = tracker.received.missing_before(trade)
         if not tracker.add(trade):
-            return self._put(trade)  # for the database to compare with the one it holds
-        if awaits_feed:
+            return self._put(trade)  # so that the database compares it with the one it holds
+        if is_first:
             gap = _gap_before(tracker, trade)
         if gap is not None:
             self._on_gap(tracker, gap, trade)
@@ -176,7 +183,7 @@ class Recorder:
         if delay_us is not None:
             self.delay.add(delay_us / 1_000)
             self.measures.received.add(delay_us / 1e6)
-        self._board.note(trade)
+        self._market_snapshot.note(trade)
         return self._put(trade)
 
     def _put(self, trade: Trade) -> Awaitable[None] | None:
@@ -195,8 +202,10 @@ class Recorder:
                 "last_trade_id": gap.last_trade_id,
             },
         )
-        if gap.missing > self.repair_trades:
+        if gap.missing > self.repair_trades:  # nobody fetches it unasked, so the window would stay incomplete
             tracker.restart_window(trade)
+
+    # The outbox reports
 
     def _on_lost(self, trades: list[Trade]) -> None:
         self.is_losing = True
@@ -205,8 +214,11 @@ class Recorder:
             if tracker is not None:
                 tracker.ids.lose(trade.trade_id, trade.trade_id)
 
+    def _on_recovered(self) -> None:
+        self.is_losing = False
+
     def _on_spool_changed(self) -> None:
-        """What waits on disk has been found, or is stored by now: it is not missing, and candles may be complete."""
+        """Count trades found on disk as held; candles that were incomplete may be complete now."""
         for tracker in self._trackers.values():
             tracker.note_stored(tracker.ids.stored | self.outbox.spooled(tracker.symbol), tracker.absent)
             tracker.ids.filled += 1
@@ -218,11 +230,8 @@ class Recorder:
                 for first, last in ids:
                     tracker.ids.lose(first, last)
 
-    def _on_recovered(self) -> None:
-        self.is_losing = False
-
 
 def _gap_before(tracker: SymbolTracker, trade: Trade) -> TradeGap | None:
-    """Return what is missing between the trades stored before and ``trade``, the first from the feed."""
+    """Return the gap between the stored trades and ``trade``, the first from the feed; None if there is none."""
     found = tracker.missing_ids().range_of(trade.trade_id - 1)
     return None if found is None else TradeGap(tracker.symbol, *found)

@@ -1,10 +1,11 @@
 """
-Trades that the stream did not bring, of symbols that have gone silent.
+Finds trades that the stream did not deliver, of symbols that have gone silent.
 
-Ids prove what is missing before a trade that came; of what follows the newest they say nothing. So a symbol of which
-nothing came between two looks is looked up in the exchange's rolling day, which tells the id of its newest trade. Where
-that is news the trade is fetched, and what lies before it is a gap like any other. Trades made while its connection was
-live mean more: the symbol's stream has stalled, alone among those of its connection, where no watchdog sees it.
+Ids prove which trades are missing before a received one, but say nothing about those that follow the newest. So
+`StallDetector` looks up every symbol that delivered nothing between two looks in the exchange's rolling day, which has
+the id of its newest trade. If that is news, the trade is fetched, and the trades before it are a gap like any other. If
+it was made while the symbol's connection was live, the stream has stalled: for this symbol alone, so no watchdog of the
+connection notices.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from app.market.ports.exchange import DayTickerSource, TradeSource
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 30.0
-_ON_ITS_WAY_S = 5.0  # what the exchange tells of may be about to come
+_ON_ITS_WAY_S = 5.0  # the stream may be about to deliver what the day already counts
 _NONE = -1
 
 
@@ -32,9 +33,10 @@ class StallSource(DayTickerSource, TradeSource, Protocol):
 
 class StallDetector:
     """
-    Looks after the recorded symbols of which ``is_receiving`` says that their connection is live; until cancelled.
+    Watches the recorded symbols whose connection is live, as ``is_receiving`` says. All methods on the loop.
 
-    ``on_stalled`` is called with the symbols whose streams have stalled, with none again before that brought something.
+    ``on_stalled`` is called with the symbols whose streams have stalled; with each of them only once, until its stream
+    delivers again.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class StallDetector:
         self._stalled: set[str] = set()
 
     async def run(self) -> None:
-        """Look now and then for ever."""
+        """Look every half minute until cancelled."""
         while True:
             await self._clock.sleep(_LOOK_EVERY_S)
             try:
@@ -66,26 +68,31 @@ class StallDetector:
                 logger.info("silent symbols were not looked up: %s", error)
 
     async def look(self) -> None:
-        """Look once; raises FeedError where the exchange cannot be asked."""
+        """
+        Look once.
+
+        Raises:
+            FeedError: If the exchange cannot be asked.
+        """
         before, self._newest = self._newest, self._newest_ids()
         since_us, self._looked_us = self._looked_us, self._exchange_clock.now_us()
         silent = [name for name, newest in self._newest.items() if before.get(name) == newest]
         self._stalled.intersection_update(silent)
         days = await self._exchange.day_tickers(silent) if silent else []
-        told = {day.symbol: day.last_trade_id for day in days if day.last_trade_id is not None}
-        behind = [name for name in silent if told.get(name, _NONE) > self._newest[name]]
+        reported = {day.symbol: day.last_trade_id for day in days if day.last_trade_id is not None}
+        behind = [name for name in silent if reported.get(name, _NONE) > self._newest[name]]
         if behind:
             await self._clock.sleep(_ON_ITS_WAY_S)
         stalled: list[str] = []
         try:
             for name in behind:
-                if self._newest_id(name) == self._newest[name] and await self._catch_up(name) >= since_us:
+                if self._newest_id(name) == self._newest[name] and await self._fetch_newest(name) >= since_us:
                     stalled.append(name)
         finally:
-            self._tell(stalled)
+            self._report(stalled)
 
-    async def _catch_up(self, name: str) -> int:
-        """Take in the newest trade; return when it was made, UTC microseconds."""
+    async def _fetch_newest(self, name: str) -> int:
+        """Take in the newest trade; return its time, UTC microseconds, 0 if there is none."""
         # Not by its id: not every host of the exchange serves single trades of the past.
         page = await self._exchange.recent_trades(name, limit=1)
         if not page:
@@ -94,16 +101,16 @@ class StallDetector:
         self._newest[name] = page[0].trade_id
         return page[0].time_us
 
-    def _tell(self, stalled: Iterable[str]) -> None:
+    def _report(self, stalled: Iterable[str]) -> None:
         new = [name for name in stalled if name not in self._stalled]
         self._stalled.update(new)
         for name in new:
-            logger.warning("%s: its stream brings nothing while it trades", name, extra={"symbol": name})
+            logger.warning("%s: its stream delivers nothing while it trades", name, extra={"symbol": name})
         if new:
             self.on_stalled(new)
 
     def _newest_ids(self) -> dict[str, int]:
-        """Return the newest id known of each symbol whose connection is live."""
+        """Return the newest known id of each symbol whose connection is live."""
         return {name: self._newest_id(name) for name in self._recorder.symbols if self._is_receiving(name)}
 
     def _newest_id(self, name: str) -> int:

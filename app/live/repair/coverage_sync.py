@@ -1,9 +1,9 @@
 """
-Keeping in step what the program knows of gaps and what the database says of them.
+Keeps what the program knows of missing trades in step with the database.
 
-At the start, and now and then while anything is missing, the ids held are read: another program on the same database
-may have stored what we miss. What could not be read is read again, or nobody would know what is missing since. What
-the exchange was found not to have is written there, for all programs and for ever.
+At the start, and every half minute while anything is missing, `CoverageSync` reads the ids that the database holds:
+another program may have stored trades that are missing here. A failed read is repeated until it works, because without
+it nobody knows what is missing. Ids found to be absent from the exchange are written to the database, for all programs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from app.live.recording.recorder import Recorder
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
+from app.market.ports.storage import CoverageStore
 
 logger = logging.getLogger(__name__)
 
@@ -32,49 +33,44 @@ class CoverageSync:
         self._recorder = recorder
         self._database = database
         self._clock = clock
-        self._unread: set[str] = set()  # what is held of these symbols the database could not tell
+        self._unread: set[str] = set()  # symbols whose coverage could not be read
 
     async def load(self, symbols: Collection[str]) -> set[str]:
-        """Read what the database holds of these symbols; return those of which that is known now."""
+        """Read the coverage of these symbols; return those for which that worked. Logs failures."""
         database = self._database()
         if database is None or database.read_only_reason or not symbols:
-            return set()  # what another program records is no gap of ours
-        # What leaves the disk while the database is read is there by then, and may be in neither answer.
+            return set()  # nothing is recorded: gaps of another program are not repaired here
+        store: CoverageStore = database.store
+        # Trades that move from disk to the database during the reads would be in neither answer.
         spooled = {symbol: self._recorder.outbox.spooled(symbol) for symbol in symbols}
         try:
-            held = await in_background(partial(database.store.coverage_of, symbols), "read-coverage")
-            absent = await in_background(partial(database.store.absent_of, symbols), "read-coverage")
+            held = await in_background(partial(store.coverage_of, symbols), "read-coverage")
+            absent = await in_background(partial(store.absent_of, symbols), "read-coverage")
         except StoreError as error:
             level = logging.DEBUG if self._unread.issuperset(symbols) else logging.WARNING
-            logger.log(level, "what is stored is not known: %s", error)
+            logger.log(level, "the stored trades are not known: %s", error)
             self._unread.update(symbols)
             return set()
         if database is not self._database():
             return set()
         self._unread.difference_update(symbols)
         for symbol, ranges in held.items():
-            self._recorder.stored(symbol, ranges | spooled[symbol], absent[symbol])
+            self._recorder.note_stored(symbol, ranges | spooled[symbol], absent[symbol])
         return set(held)
 
     async def save(self) -> None:
-        """Tell the database what the exchange was found not to have; what it does not take waits for the next time."""
+        """Write absent ids to the database; those it does not take are written the next time. Logs failures."""
         database = self._database()
         if database is None or database.read_only_reason:
             return
         try:
             for symbol in self._recorder.symbols:
-                tracker = self._recorder.tracker(symbol)
-                absent = list(tracker.ids.absent_unsaved) if tracker is not None else []
-                if tracker is not None and absent:
-                    await in_background(partial(database.store.save_absent, symbol, absent), "save-absent")
-                    if database is self._database():
-                        for first, last in absent:
-                            tracker.ids.note_absent_saved(first, last)
+                await self._save_absent(database, symbol)
         except StoreError as error:
             logger.info("absent trades not noted yet: %s", error)
 
     async def run(self) -> None:
-        """Keep both in step for ever."""
+        """Read and write until cancelled."""
         read_s = self._clock.monotonic_s()
         while True:
             await self._clock.sleep(_SAVE_EVERY_S)
@@ -84,7 +80,18 @@ class CoverageSync:
                 read_s = self._clock.monotonic_s()
                 await self.load([symbol for symbol in self._recorder.symbols if self._is_doubtful(symbol)])
 
+    async def _save_absent(self, database: OpenedDatabase, symbol: str) -> None:
+        store: CoverageStore = database.store
+        tracker = self._recorder.tracker(symbol)
+        absent = list(tracker.ids.absent_unsaved) if tracker is not None else []
+        if tracker is None or not absent:
+            return
+        await in_background(partial(store.save_absent, symbol, absent), "save-absent")
+        if database is self._database():  # another one has yet to be told
+            for first, last in absent:
+                tracker.ids.note_absent_saved(first, last)
+
     def _is_doubtful(self, symbol: str) -> bool:
-        """Whether the database may know more of a symbol than we do."""
+        """Whether the database may hold more trades of a symbol than we know of."""
         tracker = self._recorder.tracker(symbol)
         return symbol in self._unread or (tracker is not None and bool(tracker.missing_ids()))

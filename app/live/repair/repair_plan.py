@@ -1,9 +1,9 @@
 """
-Which of the missing trades are to be fetched here, and which of them first.
+Which missing trades are fetched here, and which of them first.
 
-Gaps of up to `Recorder.repair_trades` are, larger ones where they are downloaded, which a person asks for, and where
-their trades were received and had to be given up. What another program on the database has set out to fetch is left to
-it. All of it is asked of the trackers each time, so nothing is ever forgotten.
+Fetched are gaps of up to `Recorder.repair_trades`; larger ones if a person asked for a download, and where received
+trades had to be given up. Symbols that another program on the database repairs are left to it. The plan reads the
+missing ids from the trackers each time, so it forgets nothing. `app.live.repair.repairer` carries it out.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from app.market.coverage import IdRanges
 
 
 class Download(NamedTuple):
-    """How far the trades of a symbol have come that a person wants: ``left`` of ``total`` are still missing."""
+    """The progress of a download: ``left`` of ``total`` trades are still missing."""
 
     total: int
     left: int
 
 
 class RepairPlan:
-    """Reads one recorder."""
+    """The plan for one recorder. All methods on the loop."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._downloads: dict[str, IdRanges] = {}
-        self._left: dict[str, tuple[int, int]] = {}  # of a download, and as of which change of the tracker
+        self._left: dict[str, tuple[int, int]] = {}  # of a download: the tracker's changes, and what was left then
         self._left_to_others: dict[str, IdRanges] = {}
         self._in_view: tuple[str, list[tuple[int, int]]] = ("", [])
 
     def ids(self, tracker: SymbolTracker) -> IdRanges:
-        """Return what is missing of a symbol and to be fetched here; not to be changed."""
+        """Return the ids of a symbol that are fetched here; not to be changed."""
         missing, largest = tracker.missing_ids(), self._recorder.repair_trades
         if tracker.symbol in self._left_to_others:
             missing = missing - self._left_to_others[tracker.symbol]
@@ -42,39 +42,39 @@ class RepairPlan:
         is_large = lasts - firsts >= largest
         if not is_large.any():
             return missing
-        asked = self._downloads.get(tracker.symbol, IdRanges())
+        downloaded = self._downloads.get(tracker.symbol, IdRanges())
         large = IdRanges.of_columns(firsts[is_large], lasts[is_large])
         small = IdRanges.of_columns(firsts[~is_large], lasts[~is_large])
-        return small | (large & (asked | tracker.ids.lost if largest else asked))
+        return small | (large & (downloaded | tracker.ids.lost if largest else downloaded))
 
     def too_large(self, symbol: str) -> int:
-        """Return how many trades are missing in gaps that are fetched only when they are downloaded."""
+        """Return how many trades are missing in gaps that only a download fetches."""
         tracker = self._recorder.tracker(symbol)
         if tracker is None:
             return 0
         left = tracker.missing_ids() & self._left_to_others.get(symbol, IdRanges())
         return tracker.missing() - self.ids(tracker).count() - left.count()
 
-    # What is in view
+    # The chart's view
 
     def set_view(self, symbol: str, ranges: Sequence[tuple[int, int]]) -> None:
-        """Fetch what is missing of these ids before all else: the chart shows them. The first of them comes first."""
+        """Fetch the missing ids of these ranges before all others, the first range first: the chart shows them."""
         self._in_view = (symbol, list(ranges))
 
     @property
     def in_view(self) -> tuple[str, list[tuple[int, int]]]:
-        """The symbol on the chart, and the ids that `set_view` was told."""
+        """The symbol on the chart, and the ranges of `set_view`."""
         return self._in_view
 
-    # What a person asks for
+    # Downloads
 
     @property
     def downloads(self) -> set[str]:
-        """The symbols of which all that was missing is fetched, because a person wants it."""
-        return {symbol for symbol in list(self._downloads) if self.downloading(symbol) is not None}
+        """The symbols whose missing trades are being downloaded because a person asked for that."""
+        return {symbol for symbol in self._downloads if self.downloading(symbol) is not None}
 
     def download(self, symbol: str) -> IdRanges:
-        """Want all that is missing of a symbol now, however much that is, and return it."""
+        """Fetch all trades of a symbol that are missing now, however many; return their ids."""
         tracker = self._recorder.tracker(symbol)
         if tracker is None or not tracker.missing():
             return IdRanges()
@@ -83,39 +83,42 @@ class RepairPlan:
         return self._downloads[symbol]
 
     def stop_download(self, symbol: str) -> None:
-        """Fetch of that symbol no more than without being asked."""
+        """Fetch of that symbol only what is fetched without being asked for."""
         self._downloads.pop(symbol, None)
 
     def downloading(self, symbol: str) -> Download | None:
-        """Return how far the symbol's download has come; None: there is none, or it is done."""
-        wanted, tracker = self._downloads.get(symbol), self._recorder.tracker(symbol)
-        if wanted is None or tracker is None:
+        """Return the progress of the symbol's download; None if there is none, or it is done."""
+        asked, tracker = self._downloads.get(symbol), self._recorder.tracker(symbol)
+        if asked is None or tracker is None:
             return None
         as_of, left = self._left.get(symbol, (-1, 0))
-        if as_of != tracker.changes:  # asked for with every renewal of the panels, and dear where there are many gaps
-            left = (wanted & tracker.missing_ids()).count()
+        # Kept between changes: the panels ask for it often, and with many gaps counting takes milliseconds.
+        if as_of != tracker.changes:
+            left = (asked & tracker.missing_ids()).count()
             self._left[symbol] = tracker.changes, left
-        if not left:
-            del self._downloads[symbol]
-            return None
-        return Download(wanted.count(), left)
+        return Download(asked.count(), left) if left else None
 
-    # What other programs fetch
+    def end_finished_downloads(self) -> None:
+        """Forget downloads that are done, so that trades missing later are not fetched because of them."""
+        for symbol in self._downloads.keys() - self.downloads:
+            del self._downloads[symbol]
+
+    # Other programs
 
     @property
     def left_to_others(self) -> set[str]:
-        """The symbols of which another program fetches what was missing when it began."""
+        """The symbols that other programs repair: the trades missing when they began are left to them."""
         return set(self._left_to_others)
 
     def leave_to_others(self, symbols: Collection[str]) -> None:
-        """Leave to another program what is missing of these symbols now, and of no others any more."""
+        """Leave the trades of these symbols that are missing now to another program, and those of no others."""
         for symbol in self._left_to_others.keys() - set(symbols):
             del self._left_to_others[symbol]
         for symbol in set(symbols) - self._left_to_others.keys():
             tracker = self._recorder.tracker(symbol)
             self._left_to_others[symbol] = IdRanges() if tracker is None else tracker.missing_ids()
 
-    def forget(self) -> None:
-        """Begin anew for another database: nobody has asked for anything of it."""
+    def clear(self) -> None:
+        """Forget downloads and other programs' repairs, because another database is in use."""
         self._downloads.clear()
         self._left_to_others.clear()

@@ -1,13 +1,14 @@
 """
-Fetching the trades that were missed.
+Fetches missing trades.
 
-`app.live.repair.repair_plan` says what is to be fetched. A request fetches a thousand trades by their ids, of as many
-gaps as lie among those; where it is refused, each of them is tried by itself. First come those in view of the chart,
-then the newest of each symbol in turn; one request in four is not for the view, so that it starves nobody.
+`app.live.repair.repair_plan` says which ids to fetch, `app.live.repair.retry_backoff` which may be tried now. One
+request fetches a thousand trades by their ids, of as many gaps as lie among those; if it is refused, each of the gaps
+is tried by itself. Trades in view of the chart come first, then the newest of each symbol in turn; one request in four
+ignores the view, so that it starves nobody.
 
-Ids that the exchange passes over three times, seconds apart, answering with a later trade, do not exist there: they are
-noted and never asked for again. Any other answer that brings nothing proves nothing. What fails is set aside for a
-while, longer each time, and everything else goes on.
+An id is noted as absent, and never asked for again, if three answers, seconds apart, leave it out although each has a
+later trade. Any other answer without trades proves nothing. Failed ranges are set aside for a while, longer each time,
+and everything else goes on.
 """
 
 from __future__ import annotations
@@ -29,24 +30,25 @@ from app.market.ports.exchange import TradeSource
 logger = logging.getLogger(__name__)
 
 TRADES_A_MINUTE = 140_000
-"""About as many are fetched in a minute within the exchange's limits, with some left for charts."""
+"""About how many trades a minute the exchange's limits allow, with some requests left for charts."""
 
 _LOOK_EVERY_S = 0.25
+# First and longest delay of a range: the exchange is away, its answers end too early, it refuses.
 _AWAY_S, _LONGEST_AWAY_S = 5.0, 30.0
 _SHORT_S, _LONGEST_SHORT_S = 5.0, 600.0
 _REFUSED_S, _LONGEST_REFUSED_S = 60.0, 3_600.0
 _IDS_A_PAGE = 999  # and one more row: only a later trade proves that the exchange has none with an id it leaves out
-_DOUBTS_S = (1.0, 3.0)  # between answers that must all agree on what does not exist: it is never asked for again
+_DOUBTS_S = (1.0, 3.0)  # pauses between the answers: one or two of them may come from servers that lag behind
 _OTHERS_EVERY = 4
 _HOPEFUL_TRIES = 5
 
 
 class _Chunk(NamedTuple):
-    """The ids that one request is to bring, near each other, and the whole of the newest range that they are of."""
+    """The ids for one request, near each other, and the whole of the newest gap that they are from."""
 
     tracker: SymbolTracker
     ids: IdRanges
-    of: tuple[int, int]
+    newest_gap: tuple[int, int]
 
     @property
     def first(self) -> int:
@@ -63,10 +65,10 @@ class Repairer:
     """
     Repairs gaps until cancelled. All methods on the loop.
 
-    ``repaired`` counts trades fetched, ``gaps_repaired`` the ranges that are whole by that, ``absent`` the ids found
-    not to exist, ``failures`` requests that brought nothing, all since the start. ``waits_because`` is one sentence
-    while the exchange cannot be reached or has shut us out; ``failures_in_a_row`` requests did not reach it just now.
-    ``tries``: what has been tried that often in vain is not counted as being repaired. ``wanted`` takes what is wished.
+    Counted since the start: ``repaired`` trades fetched, ``gaps_repaired`` gaps closed by that, ``absent`` ids found
+    not to exist, ``failures`` requests that brought nothing. ``failures_in_a_row``: the newest requests that did not
+    reach the exchange. ``waits_because`` is one sentence while it cannot be reached or refuses this address. ``plan``
+    says what to fetch. ``tries``: a range that failed that often no longer counts as being repaired.
     """
 
     def __init__(self, recorder: Recorder, exchange: TradeSource, clock: Clock, *, tries: int = _HOPEFUL_TRIES) -> None:
@@ -81,79 +83,80 @@ class Repairer:
         self._exchange = exchange
         self._clock = clock
         self._tries = tries
-        self._setbacks = RetryBackoff()
-        self._moves = recorder.moves
+        self._backoff = RetryBackoff()
+        self._database_changes = recorder.database_changes
         self._requests = 0
         self._last_symbol = ""
-        self._singly: dict[str, int] = {}  # so many requests of a symbol ask for one range only: which of them fails?
+        # How many of the next requests of a symbol ask for one gap only, to find the one that makes them fail.
+        self._singly: dict[str, int] = {}
         self._has_faulted = False
 
     @property
     def repairing(self) -> set[str]:
-        """The symbols of which trades are being fetched, or will be as soon as that works again, here or by others."""
+        """The symbols whose trades are fetched, now or as soon as that works again, by this program or another."""
         return self.fetching | {symbol for symbol in self.plan.left_to_others if self._is_missing(symbol)}
 
     @property
     def fetching(self) -> set[str]:
-        """Those of them of which that happens here."""
+        """Symbols this program repairs itself."""
         return {tracker.symbol for tracker in self._trackers() if self._is_hopeful(tracker)}
 
     def download(self, symbol: str) -> None:
-        """Fetch all that is missing of a symbol now, however much that is, and whatever was tried in vain before."""
+        """Fetch all missing trades of a symbol now, however many, also those set aside after failures."""
         ids = self.plan.download(symbol)
         if ids.first is not None and ids.last is not None:
-            self._setbacks.clear(symbol, ids.first, ids.last)
+            self._backoff.clear(symbol, ids.first, ids.last)
 
     def stuck_because(self) -> str:
-        """Return why nothing more can be fetched for now, where everything that is wanted has failed repeatedly."""
-        waiting = [tracker for tracker in self._trackers() if self.plan.ids(tracker)]
-        if not waiting or any(self._is_hopeful(tracker) for tracker in waiting):
+        """Return why nothing more can be fetched for now, if everything planned has failed repeatedly."""
+        planned = [tracker for tracker in self._trackers() if self.plan.ids(tracker)]
+        if not planned or any(self._is_hopeful(tracker) for tracker in planned):
             return ""
-        return self._setbacks.reason(waiting[0].symbol)
+        return self._backoff.reason(planned[0].symbol)
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Repair until cancelled."""
         while True:
             try:
                 wait_s = await self.step()
-            except Exception as error:  # because a bug in one step must not end all repairs without a word
+            except Exception as error:  # because a bug in one step must not silently end all repairs
                 if not self._has_faulted:
                     logger.critical("repairing failed by a fault in the program", exc_info=error)
                 self._has_faulted, wait_s = True, _REFUSED_S
-            if wait_s:
-                await self._clock.sleep(wait_s)
+            await self._clock.sleep(wait_s)
 
     async def step(self) -> float:
-        """Make one request where any is due; return for how long to wait before the next step, in seconds."""
-        if self._moves != self._recorder.moves:
-            self._moves = self._recorder.moves
-            self.plan.forget()
-            self._setbacks.clear_all()
-        # What is fetched while trades are being given up would be given up, too.
+        """Make one request if any is due; return the seconds to wait before the next step."""
+        self.plan.end_finished_downloads()
+        if self._database_changes != self._recorder.database_changes:
+            self._database_changes = self._recorder.database_changes
+            self.plan.clear()
+            self._backoff.clear_all()
+        # While received trades are being given up, fetched ones would be, too.
         chunk = None if self._recorder.is_losing else self._choose()
         if chunk is None:
             return _LOOK_EVERY_S
         try:
             fetched = await self._fetch(chunk)
         except FeedDisconnected as error:
-            return self._on_away(chunk, error)
-        except UnknownSymbol as error:  # known without a request perhaps, and the same of every gap
+            return self._on_disconnected(chunk, error)
+        except UnknownSymbol as error:  # no gap of this symbol can be fetched
             missing = chunk.tracker.missing_ids()
             first, last = missing.first or chunk.first, missing.last or chunk.last
             self._set_aside(chunk.tracker, first, last, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
         except (FeedRejected, MalformedMessage) as error:
-            if not self._look_closer(chunk):
-                self._set_aside(chunk.tracker, *chunk.of, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
+            if not self._split(chunk):
+                self._set_aside(chunk.tracker, *chunk.newest_gap, str(error), _REFUSED_S, _LONGEST_REFUSED_S)
         except Exception as error:  # because one gap that trips the program up must not keep it from the others
             why = f"Fetching them failed inside ({type(error).__name__})."
-            if not self._look_closer(chunk) and self._set_aside(
-                chunk.tracker, *chunk.of, why, _REFUSED_S, _LONGEST_REFUSED_S, level=logging.DEBUG
+            if not self._split(chunk) and self._set_aside(
+                chunk.tracker, *chunk.newest_gap, why, _REFUSED_S, _LONGEST_REFUSED_S, level=logging.DEBUG
             ):
-                logger.critical("repair of %s failed by a fault in the program", chunk.of, exc_info=error)
+                logger.critical("repair of %s failed by a fault in the program", chunk.newest_gap, exc_info=error)
         else:
             self.failures_in_a_row, self.waits_because = 0, ""
             if fetched:
-                self._setbacks.clear(chunk.tracker.symbol, chunk.first, chunk.last)
+                self._backoff.clear(chunk.tracker.symbol, chunk.first, chunk.last)
             else:
                 reason = "The exchange's answers end before them."
                 self._set_aside(
@@ -161,7 +164,7 @@ class Repairer:
                 )
         return 0.0
 
-    # What is to be fetched
+    # Choosing
 
     def _trackers(self) -> Iterator[SymbolTracker]:
         for symbol in self._recorder.symbols:
@@ -174,12 +177,13 @@ class Repairer:
         return tracker is not None and tracker.missing() > 0
 
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
-        return bool(tracker.missing()) and self._setbacks.hopeful(tracker.symbol, self.plan.ids(tracker), self._tries)
+        return bool(tracker.missing()) and self._backoff.hopeful(tracker.symbol, self.plan.ids(tracker), self._tries)
 
     def _free(self, tracker: SymbolTracker) -> IdRanges:
+        """Return the planned ids of a symbol that may be tried now."""
         if not tracker.missing():
             return IdRanges()
-        return self._setbacks.free(tracker.symbol, self.plan.ids(tracker), self._clock.monotonic_s())
+        return self._backoff.free(tracker.symbol, self.plan.ids(tracker), self._clock.monotonic_s())
 
     def _choose(self) -> _Chunk | None:
         self._requests += 1
@@ -199,7 +203,7 @@ class Repairer:
         return None
 
     def _choose_newest(self) -> _Chunk | None:
-        """Choose the newest of the symbol whose turn it is."""
+        """Choose the newest missing trades of the symbol whose turn it is."""
         symbols = self._recorder.symbols
         at = symbols.index(self._last_symbol) + 1 if self._last_symbol in symbols else 0
         for symbol in [*symbols[at:], *symbols[:at]]:
@@ -212,52 +216,52 @@ class Repairer:
     def _chunk_of(self, tracker: SymbolTracker, ranges: Iterable[tuple[int, int]]) -> _Chunk | None:
         singly = self._singly.get(tracker.symbol, 0)
         self._singly[tracker.symbol] = max(singly - 1, 0)
-        return _chunk(tracker, ranges, 1 if singly else _IDS_A_PAGE)
+        return _newest_chunk(tracker, ranges, 1 if singly else _IDS_A_PAGE)
 
-    # Fetching it
+    # Fetching
 
     async def _fetch(self, chunk: _Chunk) -> bool:
-        """Fetch one chunk; False where that brought nothing."""
+        """Fetch one chunk; return whether that brought anything."""
         tracker, ids = chunk.tracker, chunk.ids
         before = (ids - tracker.held()).count()
         gaps = {tracker.missing_ids().range_of(first) for first, _ in ids} - {None}
-        passed_over = await self._take(chunk)
+        left_out = await self._ask(chunk)
         for doubt_s in _DOUBTS_S:
-            if passed_over:
+            if left_out:
                 await self._clock.sleep(doubt_s)
                 if not self._is_current(tracker):
                     return True
-                passed_over &= await self._take(chunk)
+                left_out &= await self._ask(chunk)
         if not self._is_current(tracker):
             return True
-        self._note_absent(tracker, passed_over)
+        self._note_absent(tracker, left_out)
         for first, last in sorted(gap for gap in gaps if gap is not None):
             if not tracker.held().missing(first, last):
                 self.gaps_repaired += 1
                 more = {"symbol": tracker.symbol, "first_trade_id": first}
                 logger.info("%s: the gap from trade %d on is closed", tracker.symbol, first, extra=more)
-        # What came by itself meanwhile is no failure of the exchange's.
+        # If the feed has delivered them meanwhile, the exchange has not failed.
         return not before or (ids - tracker.held()).count() < before
 
-    async def _take(self, chunk: _Chunk) -> IdRanges:
-        """Ask for a chunk once and take in what comes; return the ids it lacks although it has a later one."""
+    async def _ask(self, chunk: _Chunk) -> IdRanges:
+        """Ask for a chunk once and take in the answer; return the ids it leaves out although it has a later one."""
         tracker, first, last = chunk.tracker, chunk.first, chunk.last
         page = await self._exchange.trades_from(tracker.symbol, first, limit=last - first + 2)
         if not page or not self._is_current(tracker):
             return IdRanges()
-        wanted = chunk.ids - tracker.held()
-        self.repaired += await self._recorder.ingest([trade for trade in page if trade.trade_id in wanted])
-        given = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
-        assert given.last is not None
-        return (given.complement(first, min(given.last, last)) & chunk.ids) - tracker.held()
+        new = chunk.ids - tracker.held()
+        self.repaired += await self._recorder.ingest([trade for trade in page if trade.trade_id in new])
+        answered = IdRanges(sorted((trade.trade_id, trade.trade_id) for trade in page))
+        assert answered.last is not None
+        return (answered.complement(first, min(answered.last, last)) & chunk.ids) - tracker.held()
 
     def _is_current(self, tracker: SymbolTracker) -> bool:
         """Whether the symbol is still recorded, and into the same database, as when it was asked for."""
-        return self._recorder.tracker(tracker.symbol) is tracker and self._recorder.moves == self._moves
+        is_recorded = self._recorder.tracker(tracker.symbol) is tracker
+        return is_recorded and self._recorder.database_changes == self._database_changes
 
-    def _note_absent(self, tracker: SymbolTracker, passed_over: IdRanges) -> None:
-        """Note the ids that every answer has passed over; one or two may be of servers that lag behind."""
-        for first, last in passed_over:
+    def _note_absent(self, tracker: SymbolTracker, absent: IdRanges) -> None:
+        for first, last in absent:
             logger.warning(
                 "%s: the exchange has no trades %d to %d",
                 tracker.symbol,
@@ -268,16 +272,18 @@ class Repairer:
             tracker.ids.note_absent(first, last)
             self.absent += last - first + 1
 
-    def _look_closer(self, chunk: _Chunk) -> bool:
-        """Ask for the ranges of a failed request one by one from now on; False where it was a single one."""
+    # Failing
+
+    def _split(self, chunk: _Chunk) -> bool:
+        """After a failed request, ask for its gaps one by one; return False if it was for a single one."""
         ranges = chunk.ids.range_count()
         if ranges > 1:
             self.failures += 1
             self._singly[chunk.tracker.symbol] = ranges
         return ranges > 1
 
-    def _on_away(self, chunk: _Chunk, error: FeedDisconnected) -> float:
-        """Return how long to wait; a request that fails for itself alone holds nobody else up."""
+    def _on_disconnected(self, chunk: _Chunk, error: FeedDisconnected) -> float:
+        """Set the chunk aside; return the seconds to wait, none after the first failure: it may be the chunk's own."""
         if str(error) != self.waits_because:
             symbol = chunk.tracker.symbol
             logger.info("repair of %s waits: %s", symbol, error, extra={"symbol": symbol})
@@ -287,7 +293,7 @@ class Repairer:
             return error.retry_after_s
         self.failures_in_a_row += 1
         symbol, now_s = chunk.tracker.symbol, self._clock.monotonic_s()
-        self._setbacks.note(
+        self._backoff.note(
             symbol,
             chunk.first,
             chunk.last,
@@ -295,7 +301,7 @@ class Repairer:
             str(error),
             shortest_s=_AWAY_S,
             longest_s=_LONGEST_AWAY_S,
-            counts=False,
+            counts=0,
         )
         return _AWAY_S if self.failures_in_a_row > 1 else 0.0
 
@@ -310,20 +316,20 @@ class Repairer:
         *,
         level: int = logging.WARNING,
     ) -> bool:
-        """Set a range aside; whether that is for the first time."""
+        """Set a range aside; return whether that is for the first time."""
         self.failures += 1
-        now_s = self._clock.monotonic_s()
-        setback = self._setbacks.note(
+        noted = self._backoff.note(
             tracker.symbol,
             first,
             last,
-            now_s,
+            self._clock.monotonic_s(),
             reason,
             shortest_s=shortest_s,
             longest_s=longest_s,
-            counts=1 if shortest_s < _REFUSED_S else self._tries,
+            counts=1 if shortest_s < _REFUSED_S else self._tries,  # a refusal leaves no hope
         )
-        if setback.delay_s <= shortest_s:
+        is_first = noted.delay_s <= shortest_s
+        if is_first:
             missing = sum(end - begin + 1 for begin, end in tracker.missing_ids().within(first, last))
             logger.log(
                 level,
@@ -334,13 +340,14 @@ class Repairer:
                 reason,
                 extra={"symbol": tracker.symbol, "missing": missing, "retry_in_s": shortest_s},
             )
-        return setback.delay_s <= shortest_s
+        return is_first
 
 
-def _chunk(tracker: SymbolTracker, ranges: Iterable[tuple[int, int]], most: int) -> _Chunk | None:
+def _newest_chunk(tracker: SymbolTracker, ranges: Iterable[tuple[int, int]], most: int) -> _Chunk | None:
     """
-    Return the newest ids that one request can bring of the missing ranges, which are given newest first; of ``most``
-    ranges at most.
+    Return the newest ids that one request can bring; None if there are none.
+
+    ``ranges``: the missing ones, newest first. ``most``: how many ranges the request may be for.
     """
     taken: list[tuple[int, int]] = []
     lowest, newest = 0, (0, 0)

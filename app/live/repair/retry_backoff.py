@@ -1,4 +1,8 @@
-"""What has been tried in vain: ranges of ids that are set aside for a while, a longer one each time. Pure."""
+"""
+Ranges of ids that could not be fetched, set aside for a while, longer after each failure. Pure.
+
+`app.live.repair.repairer` notes failures here, and asks what may be tried.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,10 @@ _GROWTH = 2
 
 class BackoffRange(NamedTuple):
     """
-    A range set aside until ``until_s``; ``tries`` are those that tell against the range itself. ``reason`` is one
-    sentence for the user.
+    A range set aside until ``until_s``, after a delay of ``delay_s``.
+
+    ``tries`` counts the failures that tell against the range itself, rather than against the connection. ``reason`` is
+    one sentence for the user.
     """
 
     first_trade_id: int
@@ -28,7 +34,7 @@ class RetryBackoff:
     """The ranges set aside, by symbol. Times are those of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[BackoffRange]] = {}
+        self._ranges: dict[str, list[BackoffRange]] = {}
 
     def note(
         self,
@@ -43,42 +49,41 @@ class RetryBackoff:
         counts: int = 1,
     ) -> BackoffRange:
         """
-        Set a range aside; for longer than what of it was set aside before. Ranges that overlap become one.
+        Set a range aside, for twice as long as any part of it was before; it replaces the ranges it overlaps.
 
-        ``counts``: how much it tells against the range that this failed.
+        ``counts``: how many tries this failure counts as.
         """
-        known = self._of.get(symbol, [])
-        again = [one for one in known if one.first_trade_id <= last and one.last_trade_id >= first]
-        delay_s = min(max([shortest_s, *(one.delay_s * _GROWTH for one in again)]), longest_s)
-        noted = BackoffRange(
-            first, last, now_s + delay_s, delay_s, counts + max((one.tries for one in again), default=0), reason
-        )
-        self._of[symbol] = [*(one for one in known if one not in again), noted]
+        known = self._ranges.get(symbol, [])
+        overlapping = [one for one in known if one.first_trade_id <= last and one.last_trade_id >= first]
+        delay_s = min(max([shortest_s, *(one.delay_s * _GROWTH for one in overlapping)]), longest_s)
+        tries = counts + max((one.tries for one in overlapping), default=0)
+        noted = BackoffRange(first, last, now_s + delay_s, delay_s, tries, reason)
+        self._ranges[symbol] = [*(one for one in known if one not in overlapping), noted]
         return noted
 
     def clear(self, symbol: str, first: int, last: int) -> None:
-        """Forget what is known of a range: it goes on there."""
-        known = self._of.get(symbol)
+        """Forget all ranges that overlap this one: fetching it works."""
+        known = self._ranges.get(symbol)
         if known:
-            self._of[symbol] = [one for one in known if one.last_trade_id < first or one.first_trade_id > last]
+            self._ranges[symbol] = [one for one in known if one.last_trade_id < first or one.first_trade_id > last]
 
     def clear_all(self) -> None:
         """Forget everything."""
-        self._of.clear()
+        self._ranges.clear()
 
     def free(self, symbol: str, ids: IdRanges, now_s: float) -> IdRanges:
-        """Return what of these ids is not set aside now."""
-        return ids - _ids(one for one in self._of.get(symbol, ()) if one.until_s > now_s)
+        """Return the ids that are not set aside at ``now_s``."""
+        return ids - _ids(one for one in self._ranges.get(symbol, ()) if one.until_s > now_s)
 
     def hopeful(self, symbol: str, ids: IdRanges, tries: int) -> bool:
-        """Whether any of these ids has been tried in vain less often than that."""
-        return bool(ids - _ids(one for one in self._of.get(symbol, ()) if one.tries >= tries))
+        """Whether any of these ids has failed less often than ``tries`` times."""
+        return bool(ids - _ids(one for one in self._ranges.get(symbol, ()) if one.tries >= tries))
 
     def reason(self, symbol: str) -> str:
-        """Return why the last range of the symbol was set aside, or an empty text."""
-        known = self._of.get(symbol)
+        """Return why the newest range of the symbol was set aside; empty if none is."""
+        known = self._ranges.get(symbol)
         return known[-1].reason if known else ""
 
 
-def _ids(setbacks: Iterable[BackoffRange]) -> IdRanges:
-    return IdRanges(sorted(one[:2] for one in setbacks))
+def _ids(ranges: Iterable[BackoffRange]) -> IdRanges:
+    return IdRanges(sorted(one[:2] for one in ranges))

@@ -1,4 +1,4 @@
-"""A ban lasts over a restart, and a file that is wrong in any way lasts nothing."""
+"""A ban survives a restart, and a file that is wrong in any way is ignored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BANNED = "The exchange has banned this address (HTTP 418)."
 
 
 def banned(tmp_path: Path, wait_s: float = 120.0) -> Path:
-    """Return the file of a run that was told at `START_US` to wait so long."""
+    """Return the file of a run that was banned at `START_US` for ``wait_s`` seconds."""
     path = tmp_path / FILE_NAME
     clock = HandClock()
     assert StoredBan(path, EXCHANGE, clock).note(BANNED, wait_s, clock.monotonic_s())
@@ -26,7 +26,7 @@ def banned(tmp_path: Path, wait_s: float = 120.0) -> Path:
 
 
 def after(path: Path, seconds: float, exchange: list[str] = EXCHANGE) -> str:
-    """Return what a run says that begins so much later."""
+    """Return the ban's sentence in a run that starts that much later."""
     clock = HandClock(START_US + round(seconds * SECOND_US))
     return StoredBan(path, exchange, clock).sentence(clock.monotonic_s())
 
@@ -72,7 +72,7 @@ def test_a_clock_that_was_set_between_the_runs_makes_no_ban_longer(tmp_path: Pat
     assert after(path, -86_400 * 800).endswith("trying again in 2 min 0 s.")
 
 
-def test_another_exchange_is_not_concerned(tmp_path: Path) -> None:
+def test_a_ban_does_not_concern_another_exchange(tmp_path: Path) -> None:
     path = banned(tmp_path)
     assert after(path, 1, ["127.0.0.1:9443"]) == ""
     assert after(path, 1, ["127.0.0.1:9443", *EXCHANGE])
@@ -98,7 +98,7 @@ def test_no_ban_is_longer_than_the_exchanges_own_longest(tmp_path: Path) -> None
         b'{"reason": "x", "until": "soon", "wait_s": 9, "exchanges": ["binance.com"]}',
     ],
 )
-def test_a_damaged_file_is_passed_over_and_replaced(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_ignored_and_replaced(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / FILE_NAME
     path.write_bytes(content)
     assert after(path, 0) == ""
@@ -106,13 +106,13 @@ def test_a_damaged_file_is_passed_over_and_replaced(tmp_path: Path, content: byt
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_at_all_keep_the_program_from_starting(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
+def test_no_contents_of_the_file_prevent_a_start(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / FILE_NAME
     path.write_bytes(body)
     assert after(path, 0) == ""
 
 
-def test_a_folder_that_cannot_be_written_costs_the_keeping_alone(tmp_path: Path) -> None:
+def test_with_an_unwritable_folder_a_ban_still_holds_for_this_run(tmp_path: Path) -> None:
     clock = HandClock()
     for path in (tmp_path / "none" / FILE_NAME, tmp_path):
         ban = StoredBan(path, EXCHANGE, clock)

@@ -1,4 +1,4 @@
-"""The exchange's time as seen from here, and the two small measures of the status bar."""
+"""The exchange's clock and its measuring, and the two small measures of the status bar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_before_it_is_measured_the_exchanges_time_is_ours() -> None:
 
 
 @pytest.mark.parametrize("skew_us", [1_250_000, -40_000_000, 0])
-def test_the_measured_difference_is_applied_and_the_answers_way_split_in_half(skew_us: int) -> None:
+def test_the_measured_skew_is_applied_and_the_round_trip_split_in_half(skew_us: int) -> None:
     clock = ExchangeClock(hands := HandClock())
     clock.note_measurement(START_US + 100_000 + skew_us, START_US, START_US + 200_000)
     assert clock.skew_us == skew_us
@@ -56,7 +56,7 @@ def test_a_rate_rises_to_what_is_counted_and_falls_to_nothing() -> None:
     assert rate.per_second == 0
 
 
-def test_a_rate_survives_a_look_without_time_and_a_total_that_begins_anew() -> None:
+def test_a_rate_survives_an_update_without_time_and_a_total_that_restarts() -> None:
     rate = Rate()
     rate.update(10, 1.0)
     assert rate.update(20, 1.0) == 0
@@ -76,7 +76,7 @@ def test_a_smoothed_value_begins_at_the_first_and_follows_slowly() -> None:
 
 
 class TwoClocks(HandClock):
-    """A computer whose time of day is set, or whose monotonic clock stands still, by so much."""
+    """A computer whose time of day differs from its monotonic clock by ``set_us``: it was set, or slept."""
 
     set_us = 0
 
@@ -137,7 +137,7 @@ async def test_the_clock_is_measured_regularly_and_at_once_when_asked_for() -> N
         exchange.failure = away()
         sync.measure_now()
         await until(lambda: len(hands.slept) == 2)
-        assert (clock.skew_us, hands.slept) == (0, [300.0, 5.0])  # what was measured holds, and a retry is due soon
+        assert (clock.skew_us, hands.slept) == (0, [300.0, 5.0])  # the last measurement holds, and a retry is due soon
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

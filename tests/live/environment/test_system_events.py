@@ -1,4 +1,4 @@
-"""What a sleep, another network or a clock that is set look like, and that they are told once."""
+"""How a sleep, a network change and a clock that is set are recognised, and reported once."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ SLEPT = SystemEvent("The computer slept, or its clock was set", cuts=True)
 
 
 class Looks:
-    """A computer that is looked at, so many seconds by each of its clocks after the look before."""
+    """A computer and the time that passes by each of its clocks between two looks."""
 
     def __init__(self) -> None:
-        self.machine = SystemWatch()
+        self.watch = SystemWatch()
         self.now_us, self.now_s = START_US, 50.0
-        assert self.machine.look(self.now_us, self.now_s, HOME) is None
+        assert self.watch.look(self.now_us, self.now_s, HOME) is None
 
     def after(
         self, passed_s: float = 1.0, *, jump_s: float = 0.0, network: frozenset[str] = HOME
     ) -> SystemEvent | None:
         self.now_s += passed_s
         self.now_us += round((passed_s + jump_s) * 1e6)
-        return self.machine.look(self.now_us, self.now_s, network)
+        return self.watch.look(self.now_us, self.now_s, network)
 
 
-def test_nothing_is_told_while_nothing_happens() -> None:
+def test_nothing_is_reported_while_nothing_happens() -> None:
     looks = Looks()
     assert [looks.after(seconds) for seconds in (1.0, 1.2, 5.0, 0.9, 1.0)] == [None] * 5
     assert [looks.after(jump_s=jump_s) for jump_s in (0.4, -0.4, 0.9)] == [None] * 3
 
 
 @pytest.mark.parametrize(("passed_s", "jump_s"), [(1.0, 3600.0), (3600.0, 0.0), (11.5, 0.0), (0.5, 10.0)])
-def test_a_sleep_is_told_whether_or_not_the_monotonic_clock_slept_too(passed_s: float, jump_s: float) -> None:
+def test_a_sleep_is_reported_whether_or_not_the_monotonic_clock_stood_still(passed_s: float, jump_s: float) -> None:
     looks = Looks()
     assert looks.after(passed_s, jump_s=jump_s) == SLEPT
     assert looks.after() is None
@@ -50,7 +50,7 @@ def test_a_clock_that_is_set_cuts_no_connection(jump_s: float) -> None:
     assert looks.after() is None
 
 
-def test_another_network_is_told_once_and_losing_one_only_when_it_is_back() -> None:
+def test_a_network_change_is_reported_once_and_a_lost_network_when_it_is_back() -> None:
     looks = Looks()
     networks = [CAFE, CAFE, NOWHERE, NOWHERE, CAFE, CAFE, NOWHERE, HOME, HOME]
     told = [looks.after(network=network) for network in networks]
@@ -74,5 +74,5 @@ async def test_the_computer_is_looked_at_every_second() -> None:
     assert told == [SystemEvent("The network has changed", cuts=True)]
 
 
-def test_the_addresses_we_send_from_are_found_without_sending() -> None:
+def test_the_sending_addresses_are_found_without_sending() -> None:
     assert all(address for address in sending_addresses())

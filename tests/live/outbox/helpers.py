@@ -19,7 +19,7 @@ AWAY = "The database is away."
 
 
 class Ledger:
-    """What a database has committed, in the order it did: the first time of each trade."""
+    """The trades a database has committed, in order, each at its first commit."""
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, int], None] = {}
@@ -48,7 +48,7 @@ class ShakyWriter:
         )
 
     def on_stored(self, listener: StoredListener) -> None:
-        """Tells nobody: what is committed stands in the ledger."""
+        """Call nobody: the ledger shows what is committed."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
         if self.queue and len(self.queue) + len(trades) > self.limit:
@@ -105,13 +105,13 @@ class Run:
         self.recovered += 1
 
     async def put(self, trades: Sequence[Trade]) -> None:
-        """Put trades as the recorder does: waiting where the outbox asks for it."""
+        """Put trades as the recorder does: await `make_room` when the outbox asks for it."""
         for one in trades:
             if not self.box.put(one):
                 await self.box.make_room()
 
     async def kill(self) -> None:
-        """End as a kill would: nothing more is handed to anybody."""
+        """End as a kill would: nothing more is handed over or written."""
         work = self.box._spool_path._work
         assert work is not None
         work.cancel()
@@ -134,7 +134,7 @@ async def run_in(folder: Path, **options: int) -> AsyncIterator[Run]:
 
 @asynccontextmanager
 async def spooled_in(folder: Path, writer: ShakyWriter, count: int = 100) -> AsyncIterator[Run]:
-    """A run in whose spool the first ``count`` trades are, because the writer's database is away."""
+    """A run with the first ``count`` trades in its spool, because the writer's database is away."""
     writer.reason = AWAY
     async with run_in(folder) as run:
         run.box.attach(writer)

@@ -1,4 +1,4 @@
-"""The way of received trades to the database, when it is there, busy, stuck, or away."""
+"""Received trades without a spool: the database is there, busy, stuck, or away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.live.helpers import trade, until
 
 
 class Boxed:
-    """An outbox and what it told."""
+    """An outbox and what it reported."""
 
     def __init__(self, limit: int) -> None:
         self.lost: list[int] = []
@@ -29,7 +29,7 @@ class Boxed:
         self.recovered += 1
 
     async def put(self, first: int, last: int) -> None:
-        """Put trades as the recorder does: waiting where the outbox asks for it."""
+        """Put trades as the recorder does: await `make_room` when the outbox asks for it."""
         for number in range(first, last + 1):
             if not self.box.put(trade(number)):
                 await self.box.make_room()
@@ -112,7 +112,7 @@ async def test_while_the_database_is_away_the_newest_are_given_up_at_once(boxed:
     assert boxed.recovered == 1
 
 
-async def test_a_writer_that_is_stuck_is_not_waited_for_for_ever(boxed: Boxed) -> None:
+async def test_a_stuck_writer_is_waited_for_only_so_long(boxed: Boxed) -> None:
     boxed.box.attach(writer := FakeWriter(room=0))
     await boxed.put(1, 600)
     assert writer.waits >= 1
@@ -120,7 +120,7 @@ async def test_a_writer_that_is_stuck_is_not_waited_for_for_ever(boxed: Boxed) -
     assert boxed.box.waiting + len(boxed.lost) == 600
 
 
-async def test_draining_hands_over_what_waits_and_closing_leaves_no_timer(boxed: Boxed) -> None:
+async def test_draining_hands_over_waiting_trades_and_closing_leaves_no_timer(boxed: Boxed) -> None:
     boxed.box.attach(writer := FakeWriter())
     await boxed.put(1, 10)
     await boxed.box.drain()

@@ -1,4 +1,4 @@
-"""Trades on their way by the disk: while the database is away, hangs or is slow, and back when it is there again."""
+"""The spool path while the database is away, hangs or is slow, and the return when it is back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.live.helpers import SYMBOL, until
 from tests.live.outbox.helpers import AWAY, Ledger, ShakyWriter, batch, run_in
 
 
-async def test_while_the_database_is_away_all_that_waits_goes_to_disk_also_what_the_writer_holds(
+async def test_while_the_database_is_away_waiting_trades_and_the_writers_go_to_disk(
     tmp_path: Path,
 ) -> None:
     writer = ShakyWriter(ledger := Ledger())
@@ -35,7 +35,7 @@ async def test_while_the_database_is_away_all_that_waits_goes_to_disk_also_what_
     assert run.lost == []
 
 
-async def test_a_moment_away_leaves_the_disk_alone(tmp_path: Path) -> None:
+async def test_a_short_outage_does_not_use_the_disk(tmp_path: Path) -> None:
     writer = ShakyWriter(Ledger())
     async with run_in(tmp_path) as run:
         run.box.attach(writer)
@@ -55,7 +55,7 @@ async def test_a_moment_away_leaves_the_disk_alone(tmp_path: Path) -> None:
         assert run.spool.last_number == 0
 
 
-async def test_a_database_that_hangs_is_not_trusted_with_what_it_was_given(tmp_path: Path) -> None:
+async def test_trades_given_to_a_database_that_hangs_go_to_disk_too(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
     async with run_in(tmp_path) as run:
         run.box.attach(writer)

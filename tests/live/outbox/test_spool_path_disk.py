@@ -1,4 +1,4 @@
-"""Trades on their way by the disk when the disk is what fails: full, broken, refusing, hanging, or not there."""
+"""The spool path when the disk fails: full, damaged, refusing, hanging, or missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.live.helpers import PATIENCE_S, SYMBOL, until
 from tests.live.outbox.helpers import AWAY, Ledger, Run, ShakyWriter, batch, run_in, spooled_in
 
 
-async def test_what_even_the_spool_cannot_take_is_given_up_counted_and_asked_for_again(tmp_path: Path) -> None:
+async def test_trades_the_spool_cannot_take_are_given_up_and_counted_and_recovery_is_reported(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
     writer.reason = AWAY
     async with run_in(tmp_path, limit=1_000, size_limit=500_000) as run:
@@ -37,7 +37,7 @@ async def test_what_even_the_spool_cannot_take_is_given_up_counted_and_asked_for
     assert ledger.ids() == sorted(ledger.ids())
 
 
-async def test_a_spool_that_breaks_hands_back_what_it_lost(tmp_path: Path) -> None:
+async def test_a_damaged_spool_reports_the_ids_it_lost(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
     async with spooled_in(tmp_path, writer, 5_000) as run:
         run.spool._file._connection.execute("UPDATE batches SET checksum = 1 WHERE number = 1")
@@ -49,7 +49,7 @@ async def test_a_spool_that_breaks_hands_back_what_it_lost(tmp_path: Path) -> No
     assert 0 < run.spool_lost[SYMBOL].count() <= 2_000
 
 
-async def test_a_fault_in_the_spool_leaves_the_direct_way(
+async def test_after_a_fault_in_the_spool_trades_take_the_writer_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -67,18 +67,18 @@ async def test_a_fault_in_the_spool_leaves_the_direct_way(
     assert set(range(101, 301)) <= set(ledger.ids())
     assert "a fault in the program" in caplog.text
     monkeypatch.undo()
-    async with run_in(tmp_path) as run:  # what was on disk is there still
+    async with run_in(tmp_path) as run:  # the trades on disk are still there
         run.box.attach(ShakyWriter(ledger))
         await run.is_straight()
     assert sorted(ledger.ids()) == list(range(1, 301))
 
 
 def deny(action: int) -> Callable[..., int]:
-    """Return what SQLite is to ask, so that it refuses that kind of action alone."""
+    """Return an authorizer for SQLite that refuses only that kind of action."""
     return lambda asked, *_: sqlite3.SQLITE_DENY if asked == action else sqlite3.SQLITE_OK
 
 
-async def test_what_cannot_be_read_just_now_stays_on_disk_until_it_can(tmp_path: Path) -> None:
+async def test_trades_that_cannot_be_read_stay_on_disk_until_they_can(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
     async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_SELECT))
@@ -93,7 +93,7 @@ async def test_what_cannot_be_read_just_now_stays_on_disk_until_it_can(tmp_path:
     assert ledger.ids() == list(range(1, 201))
 
 
-async def test_what_the_disk_would_not_let_go_of_is_let_go_of_later(tmp_path: Path) -> None:
+async def test_stored_trades_that_the_disk_would_not_delete_are_deleted_later(tmp_path: Path) -> None:
     writer = ShakyWriter(ledger := Ledger())
     async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_DELETE))
@@ -105,7 +105,7 @@ async def test_what_the_disk_would_not_let_go_of_is_let_go_of_later(tmp_path: Pa
         await until(lambda: run.box.spool_status == SpoolStatus())
 
 
-async def test_at_the_end_what_waits_is_put_on_disk_though_something_else_went_wrong_there(tmp_path: Path) -> None:
+async def test_at_the_end_waiting_trades_go_to_disk_even_if_reading_it_fails(tmp_path: Path) -> None:
     writer = ShakyWriter(Ledger())
     async with spooled_in(tmp_path, writer) as run:
         run.spool._file._connection.set_authorizer(deny(sqlite3.SQLITE_SELECT))
@@ -149,7 +149,7 @@ async def test_a_disk_that_hangs_does_not_keep_the_program_from_ending(
         run.spool._thread.join(PATIENCE_S)
 
 
-async def test_without_a_disk_after_all_the_last_trade_of_a_quiet_market_does_not_wait_for_the_next(
+async def test_when_the_spool_fails_to_open_the_last_trade_of_a_quiet_market_still_goes_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

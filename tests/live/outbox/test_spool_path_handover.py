@@ -1,4 +1,4 @@
-"""The spool between two databases: one about to come, one that may only be read, and the flood meanwhile."""
+"""The spool while the database changes: another is about to come, or may only be read, or trades flood in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.live.helpers import until
 from tests.live.outbox.helpers import Ledger, ShakyWriter, batch, run_in, spooled_in
 
 
-async def test_a_database_that_may_only_be_read_gets_nothing_of_the_spool_and_fills_it_no_more(tmp_path: Path) -> None:
+async def test_a_read_only_database_gets_no_spooled_trades_and_adds_none(tmp_path: Path) -> None:
     away, reading, writing = ShakyWriter(Ledger()), ShakyWriter(Ledger()), ShakyWriter(ledger := Ledger())
     async with spooled_in(tmp_path, away) as run:
         await run.put(batch(101, 110))
@@ -24,7 +24,7 @@ async def test_a_database_that_may_only_be_read_gets_nothing_of_the_spool_and_fi
     assert ledger.ids() == list(range(1, 111))
 
 
-async def test_a_market_that_may_only_be_watched_leaves_nothing_on_disk_at_the_end(tmp_path: Path) -> None:
+async def test_with_a_read_only_database_nothing_is_on_disk_at_the_end(tmp_path: Path) -> None:
     reading = ShakyWriter(Ledger())
     async with run_in(tmp_path) as run:
         run.box.attach(reading, recording=False)
@@ -66,7 +66,7 @@ async def test_while_another_database_is_about_to_come_its_trades_wait_in_memory
 
 
 @pytest.mark.parametrize("is_start", [True, False])
-async def test_a_flood_while_a_database_is_about_to_come_goes_to_disk_rather_than_be_given_up(
+async def test_a_flood_while_a_database_is_about_to_come_goes_to_disk_and_nothing_is_given_up(
     tmp_path: Path, is_start: bool
 ) -> None:
     old, new = ShakyWriter(Ledger()), ShakyWriter(ledger := Ledger())

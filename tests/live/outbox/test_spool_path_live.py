@@ -20,7 +20,7 @@ from tests.live.helpers import until
 SYMBOL = "BTCUSDT"
 
 
-async def test_what_a_database_that_hangs_was_given_is_kept_at_the_end_and_stored_by_the_next_start(
+async def test_trades_given_to_a_database_that_hangs_are_kept_and_stored_by_the_next_start(
     data_dir: Path, tmp_path: Path
 ) -> None:
     embedded = EmbeddedServer(data_dir.with_name("hanging"))
@@ -52,7 +52,7 @@ async def test_what_a_database_that_hangs_was_given_is_kept_at_the_end_and_store
 
 
 async def _recorded_while_it_hangs(settings: Settings, url: str) -> IdRanges:
-    """Record, with another session's lock on the trades from some moment to the end; return the ids received."""
+    """Record until another session locks the trades, close meanwhile; return the ids received."""
     async with engine_for(settings) as engine:
         engine.start([SYMBOL])
         await until(lambda: engine.database is not None and engine.database.writer.status.stored > 100)

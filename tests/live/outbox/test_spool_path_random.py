@@ -25,7 +25,7 @@ def test_whatever_the_writer_does_every_trade_is_stored_in_the_end_and_in_order(
 
 
 async def _play(folder: Path, chance: random.Random, steps: list[str]) -> None:
-    """A market of two symbols against a writer that does as ``steps`` say; ends with the database back."""
+    """Play ``steps`` with a market of two symbols and a writer; end with the database back."""
     ledger, next_id = Ledger(), {SYMBOL: 1, "ETHUSDT": 1}
     run, writer = Run(folder), ShakyWriter(ledger)
     run.box.attach(writer)
@@ -56,7 +56,7 @@ async def _play(folder: Path, chance: random.Random, steps: list[str]) -> None:
                 if run.box.writer is not writer:
                     run.box.attach(writer)
             case "kill":
-                # What is in memory alone may be lost: so wait until there is none.
+                # A kill may lose trades that are only in memory: so wait until there are none.
                 writer.commit()
                 run.box.release()
                 if writer.queue or run.box.waiting:

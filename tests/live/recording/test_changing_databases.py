@@ -66,7 +66,7 @@ def market() -> AbstractAsyncContextManager[SandboxServer]:
 async def recording_into(
     database: EmbeddedServer, settings_for: Callable[..., Settings], **options: str
 ) -> AsyncIterator[Engine]:
-    """An engine that records the market into that server, which it starts; at the end no trade is left over."""
+    """Start the server, and an engine that records the market into it; at the end no trade is left over."""
     url = database.start()
     async with market() as server:
         addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
@@ -130,7 +130,7 @@ async def test_with_repair_the_new_database_is_brought_up_to_now(
                 await engine.change_database(lambda: open_database(other))
                 await until(lambda: engine.recorder.tracker(SYMBOL).held().count() > 50)
                 await engine.change_database(lambda: open_database(settings_for()))
-                # What the other one recorded meanwhile is a gap here, and is fetched.
+                # Trades the other one recorded meanwhile are a gap here, and are fetched.
                 await until(lambda: engine.repairer.repaired > 50 and engine.recorder.missing() == 0)
                 received = engine.recorder.tracker(SYMBOL).received.held
             finally:
@@ -138,7 +138,7 @@ async def test_with_repair_the_new_database_is_brought_up_to_now(
     assert list(await asyncio.to_thread(held, settings_for())) == list(received)
 
 
-async def test_a_server_that_dies_is_left_for_another_with_all_that_it_was_not_given(
+async def test_a_change_away_from_a_dead_server_takes_all_unstored_trades_along(
     settings_for: Callable[..., Settings], dying: EmbeddedServer
 ) -> None:
     async with recording_into(dying, settings_for) as engine:
@@ -155,7 +155,7 @@ async def test_a_server_that_dies_is_left_for_another_with_all_that_it_was_not_g
     assert in_new.count() >= 100
 
 
-async def test_a_change_is_done_though_another_program_keeps_the_server_of_the_one_before_busy(
+async def test_a_change_succeeds_while_another_program_keeps_the_old_server_busy(
     settings_for: Callable[..., Settings], other_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_keeper, "_CLOSE_S", 2.0)
@@ -183,7 +183,7 @@ async def test_a_change_is_done_though_another_program_keeps_the_server_of_the_o
 
 
 class Slow:
-    """Opens a database once it is asked and let; ``opened`` is that database."""
+    """Opens a database when it is called and the test lets it; ``opened`` is that database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -201,10 +201,10 @@ class Slow:
 
 
 async def _nothing_more(_: object) -> None:
-    """What these tests do with a database in use."""
+    """Callback for a database taken into use: do nothing."""
 
 
-async def test_a_second_change_given_up_while_it_opens_leaves_nothing_open(
+async def test_a_second_change_cancelled_while_opening_leaves_nothing_open(
     settings_for: Callable[..., Settings], other_url: str
 ) -> None:
     keeper = DatabaseKeeper(
@@ -226,7 +226,7 @@ async def test_a_second_change_given_up_while_it_opens_leaves_nothing_open(
     assert await keeper.close() == 0
 
 
-async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_the_program_ended(
+async def test_the_first_database_is_closed_if_another_was_chosen_before_the_program_ended(
     settings_for: Callable[..., Settings], other_url: str
 ) -> None:
     slow = Slow(settings_for())
@@ -241,7 +241,7 @@ async def test_the_first_database_is_not_left_open_where_another_was_chosen_and_
 
 
 class Lingering(FakeDatabase):
-    """One whose closing waits for `let`."""
+    """A database whose closing waits for `let`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -253,7 +253,7 @@ class Lingering(FakeDatabase):
         return super().close()
 
 
-async def test_a_database_still_being_taken_into_use_when_it_is_changed_is_not_followed_by_two() -> None:
+async def test_changing_a_database_that_is_just_being_taken_into_use_opens_one_new_one() -> None:
     first, taken, opened = Lingering(), asyncio.Event(), list[FakeDatabase]()
 
     async def slowly(database: object) -> None:
@@ -280,7 +280,7 @@ async def test_a_database_still_being_taken_into_use_when_it_is_changed_is_not_f
     assert [one.closed for one in (first, *opened)] == [True, True]
 
 
-async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_trades_wait_for_one_that_is_away(
+async def test_without_a_spool_a_read_only_database_is_refused_while_trades_wait_for_one_that_is_away(
     settings_for: Callable[..., Settings], other_url: str, dying: EmbeddedServer
 ) -> None:
     assert open_database(settings_for(database_url=other_url)).close()
@@ -300,7 +300,7 @@ async def test_without_a_spool_no_database_that_may_only_be_read_is_taken_while_
         assert engine.database.read_only_reason
 
 
-async def test_what_waits_for_a_database_that_is_away_stays_on_disk_while_one_is_only_read_and_goes_to_the_next(
+async def test_spooled_trades_skip_a_read_only_database_and_go_to_the_next_writable_one(
     settings_for: Callable[..., Settings], other_url: str, dying: EmbeddedServer
 ) -> None:
     assert open_database(settings_for(database_url=other_url)).close()

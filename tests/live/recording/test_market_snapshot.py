@@ -1,4 +1,4 @@
-"""The latest of each symbol."""
+"""The market snapshot: the newest trade, quote and day of each symbol, and its trades per minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def day(time_us: int, close: int, open_: int = 100) -> DayTicker:
     return DayTicker(SYMBOL, time_us, open_ * E8, 200 * E8, 50 * E8, close * E8, E8, E8)
 
 
-def test_a_symbol_nothing_came_for_has_nothing() -> None:
+def test_a_symbol_without_events_has_an_empty_snapshot() -> None:
     latest = MarketSnapshot().latest(SYMBOL)
     assert latest.last_price_e8 is None
     assert latest.change_percent is None

@@ -15,7 +15,7 @@ def clocks(skew_us: int | None = 0) -> tuple[HandClock, ExchangeClock]:
     return clock, exchange_clock
 
 
-def test_a_value_on_a_bound_counts_as_below_it_and_one_above_all_has_a_place() -> None:
+def test_a_value_on_a_bound_counts_below_it_and_larger_values_have_their_own_count() -> None:
     spread = Distribution((1.0, 2.0))
     for value in (0.5, 1.0, 1.5, 9.0):
         spread.add(value)
@@ -33,7 +33,7 @@ def test_a_stored_trade_counts_from_its_own_time_to_the_commit_corrected_for_ske
     assert (measures.batch_trades.total, measures.batch_s.total) == (2, 0.25)
 
 
-def test_trades_fetched_for_a_gap_are_no_delay_but_part_of_a_batch() -> None:
+def test_trades_fetched_for_a_gap_count_in_the_batch_but_not_as_delays() -> None:
     clock, exchange_clock = clocks()
     measures = Measures(exchange_clock)
     clock.time_us = START_US + 100_000_000
@@ -53,7 +53,7 @@ def test_without_a_measured_skew_no_delay_is_counted() -> None:
     assert (measures.stored.count, measures.painted.count, measures.batch_s.count) == (0, 0, 1)
 
 
-async def test_the_recorder_counts_what_arrives_and_has_the_writer_tell_what_is_stored() -> None:
+async def test_the_recorder_measures_trades_when_they_arrive_and_when_they_are_stored() -> None:
     recorder = recorder_for(clock=(clock := HandClock()))
     recorder._exchange_clock.note_measurement(START_US, START_US, START_US)
     recorder.attach(FakeWriter())
@@ -65,7 +65,7 @@ async def test_the_recorder_counts_what_arrives_and_has_the_writer_tell_what_is_
     assert recorder.measures.stored.count == 2
 
 
-def test_a_trade_is_seen_at_the_first_paint_after_the_frame_that_took_it_in() -> None:
+def test_a_trade_is_painted_at_the_first_paint_after_its_frame() -> None:
     clock, exchange_clock = clocks()
     measures = Measures(exchange_clock)
     watch = PaintWatch(exchange_clock, measures.painted)
@@ -84,7 +84,7 @@ def test_a_trade_is_seen_at_the_first_paint_after_the_frame_that_took_it_in() ->
     assert measures.painted.count == 2
 
 
-def test_what_was_there_before_a_chart_was_shown_is_no_news() -> None:
+def test_trades_from_before_a_chart_was_shown_do_not_count() -> None:
     clock, exchange_clock = clocks()
     measures = Measures(exchange_clock)
     watch = PaintWatch(exchange_clock, measures.painted)

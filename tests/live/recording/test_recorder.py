@@ -1,4 +1,4 @@
-"""What the recorder does with each event, and what it knows to be missing."""
+"""Where the recorder sends each event, and which trades it knows to be missing."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ async def test_late_and_repeated_trades_count_once(recorder: Recorder) -> None:
     recorder.attach(writer := FakeWriter())
     receive(recorder, 1, 3, 2, 3, 1, 2)
     await recorder.outbox.drain()
-    assert writer.ids == [1, 3, 2, 3, 1, 2]  # what comes again is for the database to compare
+    assert writer.ids == [1, 3, 2, 3, 1, 2]  # repeats go to the database, which compares them
     assert recorder.trades_received == 3
     assert recorder.missing() == 0
 
 
-async def test_trades_of_symbols_not_recorded_are_passed_over(recorder: Recorder) -> None:
+async def test_trades_of_symbols_not_recorded_are_ignored(recorder: Recorder) -> None:
     assert recorder.receive(trade(1, symbol="ETHUSDT"), 0) is None
     assert recorder.outbox.waiting == 0
     assert recorder.tracker("ETHUSDT") is None
     assert await recorder.ingest([trade(2, symbol="ETHUSDT")]) == 0
 
 
-async def test_quotes_go_to_the_board_and_not_to_the_database() -> None:
+async def test_quotes_go_to_the_market_snapshot_and_not_to_the_database() -> None:
     recorder = recorder_for()
     recorder.receive(Quote(SYMBOL, 5, 1, 2, 3, 4), 0)
     assert recorder.outbox.waiting == 0
@@ -71,7 +71,7 @@ async def test_quotes_go_to_the_board_and_not_to_the_database() -> None:
 async def test_the_gap_since_the_last_run_is_known_when_the_first_trade_comes_after_the_database(
     recorder: Recorder,
 ) -> None:
-    recorder.stored(SYMBOL, IdRanges([(1, 10)]))
+    recorder.note_stored(SYMBOL, IdRanges([(1, 10)]))
     assert gaps(recorder) == []
     receive(recorder, 21)
     assert gaps(recorder) == [(11, 20)]
@@ -81,12 +81,12 @@ async def test_the_gap_since_the_last_run_is_known_when_the_database_comes_after
     recorder: Recorder,
 ) -> None:
     receive(recorder, 21)
-    recorder.stored(SYMBOL, IdRanges([(1, 4), (6, 10)]))
+    recorder.note_stored(SYMBOL, IdRanges([(1, 4), (6, 10)]))
     assert gaps(recorder) == [(5, 5), (11, 20)]
 
 
 async def test_an_old_gap_filled_before_the_feed_begins_does_not_hide_the_one_after(recorder: Recorder) -> None:
-    recorder.stored(SYMBOL, IdRanges([(1, 4), (6, 1000)]))
+    recorder.note_stored(SYMBOL, IdRanges([(1, 4), (6, 1000)]))
     await recorder.ingest([trade(5)])
     receive(recorder, 1011)
     assert gaps(recorder) == [(1001, 1010)]

@@ -1,4 +1,4 @@
-"""Symbols of which nothing comes: what they trade nevertheless is found, and a stream that stalled alone is told."""
+"""Silent symbols: their trades are found anyway, and a stream that stalled alone is reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOK_S = 30
 
 
 class Silence:
-    """A recorder that has heard trades 1 and 2 of an exchange that trades every 20 s."""
+    """A recorder that received trades 1 and 2 of an exchange that trades every 20 s."""
 
     def __init__(self, *, repair_trades: int = 1000) -> None:
         self.clock = HandClock(START_US + 40_000_000)
@@ -51,9 +51,9 @@ async def silence() -> AsyncIterator[Silence]:
     made.recorder.outbox.close()
 
 
-async def test_trades_of_a_stream_that_stalled_are_missing_at_once_and_it_is_told_once(silence: Silence) -> None:
+async def test_trades_of_a_stalled_stream_are_missing_at_once_and_it_is_reported_once(silence: Silence) -> None:
     await silence.look()
-    assert not silence.exchange.day_calls  # nobody knows yet that it is silent
+    assert not silence.exchange.day_calls  # one look does not show that it is silent
     await silence.look()
     assert silence.missing == [(3, 4)]  # the newest was fetched
     assert silence.stalled == [SYMBOL]
@@ -61,13 +61,13 @@ async def test_trades_of_a_stream_that_stalled_are_missing_at_once_and_it_is_tol
         await silence.look()
     assert silence.missing == [(3, 4), (6, 6)]
     assert silence.stalled == [SYMBOL]
-    silence.hear(9)  # it is well again
+    silence.hear(9)  # it delivers again
     for _ in range(2):
         await silence.look()
     assert silence.stalled == [SYMBOL, SYMBOL]
 
 
-async def test_what_was_traded_before_we_listened_is_missing_and_no_fault_of_the_stream(silence: Silence) -> None:
+async def test_trades_from_before_listening_are_missing_but_no_stall(silence: Silence) -> None:
     silence.exchange.trades = silence.trades[:8]
     silence.clock.time_us += 3_600_000_000
     await silence.look()
@@ -76,18 +76,18 @@ async def test_what_was_traded_before_we_listened_is_missing_and_no_fault_of_the
     assert not silence.stalled
 
 
-async def test_a_symbol_whose_stream_never_brought_anything_is_followed_all_the_same(silence: Silence) -> None:
+async def test_a_symbol_whose_stream_never_delivered_anything_is_watched_too(silence: Silence) -> None:
     silence.recorder.set_symbols(["ETHUSDT"])
     silence.exchange.trades = [trade(number, 20 * number, symbol="ETHUSDT") for number in range(1, 41)]
     for _ in range(3):
         await silence.look()
     tracker = silence.recorder.tracker("ETHUSDT")
     assert tracker is not None
-    assert list(tracker.received.held) == [(5, 5), (7, 7)]  # what was before the first known, nobody asked for
+    assert list(tracker.received.held) == [(5, 5), (7, 7)]  # earlier trades are not missing: nothing was known of them
     assert silence.stalled == ["ETHUSDT"]
 
 
-async def test_what_arrives_in_the_meantime_was_only_on_its_way(silence: Silence) -> None:
+async def test_a_trade_that_arrives_meanwhile_was_only_on_its_way(silence: Silence) -> None:
     await silence.look()
     silence.clock.on_sleep = lambda seconds: silence.hear(3, 4, 5) if seconds < LOOK_S else None
     await silence.look()
@@ -96,7 +96,7 @@ async def test_what_arrives_in_the_meantime_was_only_on_its_way(silence: Silence
     assert (silence.missing, silence.stalled) == ([], [])
 
 
-async def test_a_symbol_that_is_down_or_goes_on_is_not_asked_about(silence: Silence) -> None:
+async def test_a_symbol_that_is_disconnected_or_delivers_is_not_looked_up(silence: Silence) -> None:
     for number in (3, 4, 5):
         await silence.look()
         silence.hear(number)
@@ -106,7 +106,7 @@ async def test_a_symbol_that_is_down_or_goes_on_is_not_asked_about(silence: Sile
     assert not silence.exchange.day_calls
 
 
-async def test_a_hole_too_large_to_be_fetched_lets_charts_begin_anew_behind_it() -> None:
+async def test_a_gap_too_large_to_be_fetched_restarts_the_window_behind_it() -> None:
     silence = Silence(repair_trades=2)
     silence.exchange.trades = silence.trades[:8]
     silence.clock.time_us += 3_600_000_000

@@ -1,4 +1,4 @@
-"""The list of the exchange's symbols: when it is read again, and what an answer makes of it."""
+"""The symbol directory: when the list is read again, and how an answer changes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BTC, ETH, LUNA = Symbol("BTCUSDT", "BTC", "USDT"), Symbol("ETHUSDT", "ETH", "USD
 
 
 class ListingExchange(FakeExchange):
-    """An exchange whose list of symbols is the test's; it notes when it was asked for it."""
+    """An exchange whose list of symbols the test sets; it notes when it was asked for it."""
 
     def __init__(self, clock: HandClock, listed: Iterable[Symbol]) -> None:
         super().__init__([], clock)
@@ -39,7 +39,7 @@ class ListingExchange(FakeExchange):
 
 
 class Waiting(HandClock):
-    """A clock by which whoever sleeps goes on sleeping until the test lets time pass."""
+    """A clock by which sleepers sleep until the test lets time pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Scene:
         return {name: symbol.status for name, symbol in self.directory.symbols.items()}
 
 
-async def test_a_listing_a_halt_and_a_delisting_are_told_once_each() -> None:
+async def test_a_listing_a_halt_and_a_delisting_are_reported_once_each() -> None:
     async def act(scene: Scene) -> None:
         assert scene.changes == [["BTCUSDT", "ETHUSDT"]]
         scene.exchange.listed = [BTC, Symbol("ETHUSDT", "ETH", "USDT", status="HALT"), LUNA]
@@ -113,7 +113,7 @@ async def test_other_steps_are_a_change() -> None:
     await Scene(BTC).play(act)
 
 
-async def test_the_list_is_read_every_ten_minutes_and_every_minute_while_somebody_waits() -> None:
+async def test_the_list_is_read_every_ten_minutes_and_every_minute_while_urgent() -> None:
     async def act(scene: Scene) -> None:
         for _ in range(22):
             await scene.clock.pass_s(60)
@@ -143,7 +143,7 @@ async def test_a_fresh_list_is_not_asked_for_again() -> None:
     await Scene(BTC).play(act)
 
 
-async def test_an_exchange_that_is_away_is_asked_ever_more_seldom_and_what_is_known_stays() -> None:
+async def test_an_exchange_that_is_away_is_asked_less_and_less_often_and_known_symbols_stay() -> None:
     async def act(scene: Scene) -> None:
         scene.exchange.failure = FeedDisconnected("away", retry_after_s=100.0)
         await scene.read_again()
@@ -159,7 +159,7 @@ async def test_an_exchange_that_is_away_is_asked_ever_more_seldom_and_what_is_kn
 
 
 @pytest.mark.parametrize("left", [0, 5])
-async def test_an_answer_that_lacks_nearly_everything_is_not_believed(left: int) -> None:
+async def test_an_answer_that_lacks_most_symbols_is_ignored(left: int) -> None:
     many = [Symbol(f"A{number}USDT", f"A{number}", "USDT") for number in range(30)]
 
     async def act(scene: Scene) -> None:
@@ -170,12 +170,12 @@ async def test_an_answer_that_lacks_nearly_everything_is_not_believed(left: int)
     await Scene(*many).play(act)
 
 
-async def test_what_a_database_remembers_counts_until_the_exchange_has_spoken() -> None:
+async def test_remembered_symbols_count_until_the_exchange_has_answered() -> None:
     scene = Scene(BTC)
     halted = Symbol("ETHUSDT", "ETH", "USDT", status="HALT")
     scene.directory.remember([halted, Symbol("BTCUSDT", "BTC", "USDT", status="BREAK")])
     assert scene.directory.symbol("ETHUSDT") == halted
-    assert scene.directory.symbol("NEVERUSDT").is_trading  # nobody has said otherwise
+    assert scene.directory.symbol("NEVERUSDT").is_trading  # until the exchange says otherwise
 
     async def act(scene: Scene) -> None:
         assert scene.statuses() == {"BTCUSDT": "TRADING", "ETHUSDT": DELISTED}
@@ -200,7 +200,7 @@ async def test_a_delisted_symbol_is_not_asked_about() -> None:
     await Scene(BTC, ETH).play(act)
 
 
-async def test_a_name_the_exchange_refuses_makes_the_list_be_read_again() -> None:
+async def test_a_refused_name_causes_a_refresh_of_the_list() -> None:
     async def act(scene: Scene) -> None:
         listed = ListedHistory(scene.exchange, scene.directory)
         await scene.clock.pass_s(61)

@@ -1,4 +1,4 @@
-"""What is known of one symbol while the program runs."""
+"""One recorded symbol: which trades count, what is missing, and the window of its last hours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.market.interval import SECOND_US
 from tests.live.helpers import START_US, SYMBOL, trade
 
 
-def test_a_repeated_trade_is_told_apart_and_reaches_no_listener_twice() -> None:
+def test_a_repeated_trade_is_recognised_and_reaches_no_listener_twice() -> None:
     tracker = SymbolTracker(SYMBOL)
     heard: list[int] = []
     tracker.listeners.append(lambda one: heard.append(one.trade_id))
@@ -63,7 +63,7 @@ def test_a_trade_fetched_before_the_feed_began_opens_no_window() -> None:
     assert tracker.window_start_us == START_US + 91 * SECOND_US
 
 
-def test_a_gap_reaches_from_what_was_stored_before_to_the_first_live_trade() -> None:
+def test_a_gap_reaches_from_the_stored_trades_to_the_first_live_one() -> None:
     tracker = SymbolTracker(SYMBOL)
     tracker.note_stored(IdRanges([(1, 10), (12, 20)]))
     assert tracker.gaps() == (TradeGap(SYMBOL, 11, 11),)
@@ -84,7 +84,7 @@ def test_a_lost_trade_is_missing_until_it_is_regained() -> None:
     assert tracker.gaps() == ()
 
 
-def test_ids_the_exchange_does_not_have_are_no_gap_and_late_ids_close_one() -> None:
+def test_absent_ids_are_no_gap_and_late_trades_close_one() -> None:
     tracker = SymbolTracker(SYMBOL)
     tracker.add(trade(1))
     tracker.add(trade(10))
@@ -95,7 +95,7 @@ def test_ids_the_exchange_does_not_have_are_no_gap_and_late_ids_close_one() -> N
     assert tracker.missing() == 3
 
 
-def test_a_trade_that_the_exchange_was_taken_not_to_have_counts_when_it_comes() -> None:
+def test_a_trade_believed_absent_counts_when_it_comes() -> None:
     tracker = SymbolTracker(SYMBOL)
     tracker.add(trade(1))
     tracker.add(trade(10))
@@ -108,7 +108,7 @@ def test_a_trade_that_the_exchange_was_taken_not_to_have_counts_when_it_comes() 
     assert list(tracker.absent) == list(tracker.ids.absent_unsaved) == [(2, 4), (6, 9)]
 
 
-def test_what_another_program_stored_in_our_place_is_missing_no_more_and_begins_the_window_anew() -> None:
+def test_trades_another_program_stored_in_a_gap_are_not_missing_and_restart_the_window() -> None:
     tracker = SymbolTracker(SYMBOL)
     for number in (1, 2, 6, 7):
         tracker.add(trade(number))
@@ -125,7 +125,7 @@ def test_what_another_program_stored_in_our_place_is_missing_no_more_and_begins_
 
 
 @pytest.mark.parametrize(("looked_at", "kept_s"), [(True, 7_200), (False, 600)])
-def test_seconds_older_than_what_is_kept_are_forgotten(looked_at: bool, kept_s: int) -> None:
+def test_old_seconds_are_forgotten_sooner_without_a_listener(looked_at: bool, kept_s: int) -> None:
     tracker = SymbolTracker(SYMBOL)
     if looked_at:
         tracker.listeners.append(lambda _: None)
@@ -151,7 +151,7 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
     received: set[int] = set()
     lost: set[int] = set()
     elsewhere: set[int] = set()
-    unreceived: set[int] = set()  # the exchange is taken not to have them
+    unreceived: set[int] = set()  # absent, as far as is known
     for act, number in steps:
         match act:
             case "add" | "fetch":
@@ -181,7 +181,7 @@ def test_the_gaps_are_those_of_plain_sets(stored: set[int], steps: list[tuple[st
                 stored = stored | set(range(number, 41, 3))
                 tracker.note_stored(IdRanges((one, one) for one in stored))
                 lost -= stored
-        # Asked at any moment, because the answer is kept between changes.
+        # Ask now and then, because answers are kept between changes.
         if random.Random(number).random() < 0.5:
             tracker.gaps()
     known = stored | (received - elsewhere)

@@ -120,7 +120,7 @@ async def test_the_last_trades_before_a_halt_are_fetched_though_none_follows_the
         await scene.receiving(*NAMES)
         await scene.traded("ETHUSDT", 2)
         for link in scene.server.connections:
-            link.faults.stalled = True  # what happens now is not heard
+            link.faults.stalled = True  # trades from now on are not received
         scene.market.trade("ETHUSDT", count=1500)
         scene.market.set_status("ETHUSDT", "HALT")
         scene.read_the_list()
@@ -140,7 +140,7 @@ async def test_the_last_trades_before_a_halt_are_fetched_once_an_exchange_that_w
         await until(lambda: scene.held("ETHUSDT") == [(1, 7)], "the trades before the halt")
 
 
-async def test_a_delisted_symbol_stays_with_what_is_known_of_it_and_is_asked_for_no_more() -> None:
+async def test_a_delisted_symbol_keeps_its_history_and_is_not_requested_any_more() -> None:
     async with recording() as scene:
         await scene.receiving(*NAMES)
         await scene.traded("SOLUSDT", 5)
@@ -182,9 +182,9 @@ async def test_a_name_that_is_listed_later_is_recorded_from_then_on() -> None:
         await scene.receiving(*NAMES, "NEWUSDT")
 
 
-async def test_the_silence_of_halted_symbols_makes_no_new_connection() -> None:
+async def test_silent_halted_symbols_cause_no_reconnect() -> None:
     async with recording(["ETHUSDT"], stall_after_s=0.2) as scene:
-        # Again and again: what falls between two connections shows only by what follows it.
+        # Repeatedly: a trade between two connections shows only by a later one.
         await until(lambda: scene.market.trade("ETHUSDT") and scene.held("ETHUSDT"))
         scene.market.set_status("ETHUSDT", "HALT")
         scene.read_the_list()

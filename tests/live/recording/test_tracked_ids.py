@@ -46,7 +46,7 @@ class Model:
     absent: set[int] = field(default_factory=set)
     unsaved: set[int] = field(default_factory=set)
     came: set[int] = field(default_factory=set)
-    """Ids that a trade came for; the others received are absent."""
+    """Ids of trades that came; other received ids are absent."""
 
     def add(self, number: int) -> bool:
         if number in self.received:
@@ -169,7 +169,7 @@ def test_trades_in_order_change_nothing_that_readers_must_look_at_again() -> Non
     assert tracked.filled == filled + 1
 
 
-def test_every_change_is_told_by_a_counter() -> None:
+def test_every_change_raises_the_counter() -> None:
     changes: list[Callable[[TrackedIds], object]] = [
         lambda tracked: tracked.lose(2, 3),
         lambda tracked: tracked.regain(2),

@@ -1,4 +1,4 @@
-"""A repairer at work beside a recorder, on an exchange of any ids, and one that answers wrongly as it is told."""
+"""A running repairer beside a recorder, an exchange with any ids, and one that answers wrongly on demand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST = 400
 
 @asynccontextmanager
 async def repairing(recorder: Recorder, history: TradeHistory, clock: Clock) -> AsyncIterator[Repairer]:
-    """A repairer at work, ended afterwards."""
+    """A running repairer, ended afterwards."""
     repairer = Repairer(recorder, history, clock)
     task = asyncio.ensure_future(repairer.run())
     try:
@@ -47,7 +47,7 @@ def receive(recorder: Recorder, *ids: int) -> None:
 
 
 async def receive_all(recorder: Recorder, ids: Sequence[int]) -> None:
-    """Receive these trades as a feed does: waiting where the recorder asks for it."""
+    """Receive these trades as a feed does: wait when the recorder asks for it."""
     for number in ids:
         waiting = recorder.receive(trade(number), 0)
         if waiting is not None:
@@ -64,11 +64,11 @@ class Answer(StrEnum):
     AWAY = "away"
     REFUSED = "refused"
     BUG = "bug"
-    OTHERWISE = "otherwise"  # it disagrees with what the stream said of a trade
+    OTHERWISE = "otherwise"  # its trade differs from the one the stream delivered
 
 
 class Moody(FakeExchange):
-    """Answers each request as it is told to, and rightly when that is used up."""
+    """Answers each request as ``answers`` say, and rightly after these."""
 
     def __init__(self, trades: Sequence[Trade], clock: HandClock, answers: Sequence[Answer]) -> None:
         super().__init__(trades, clock)

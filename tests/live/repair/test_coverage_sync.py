@@ -1,4 +1,4 @@
-"""What the program knows of gaps and what the database says of them, kept in step."""
+"""Missing trades as the program and the database know them, kept in step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def holding(*ids: int) -> FakeDatabase:
 
 
 class SlowStore(FakeStore):
-    """Answers what it held when it was asked, once it may."""
+    """Answers with the ids it held when it was asked, once the test lets it."""
 
     def __init__(self, *ids: int) -> None:
         super().__init__([trade(number) for number in ids])
@@ -38,7 +38,7 @@ class SlowStore(FakeStore):
         return answer
 
 
-async def test_what_goes_from_the_disk_to_the_database_while_that_is_read_is_not_missing(tmp_path: Path) -> None:
+async def test_trades_moving_from_disk_to_the_database_during_a_read_are_not_missing(tmp_path: Path) -> None:
     file = SpoolFile(tmp_path / FILE_NAME)
     file.append([trade(number) for number in range(3, 6)])
     file.close()
@@ -90,14 +90,14 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
     recorder.outbox.close()
 
 
-async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_back() -> None:
+async def test_coverage_that_could_not_be_read_is_read_once_the_database_is_back() -> None:
     database, clock = holding(1, 2), HandClock()
     recorder = recorder_for(clock=clock)
     settled = CoverageSync(recorder, lambda: database, clock)
     database.store.failure = StoreUnavailable("The database is away.")
     assert await settled.load([SYMBOL]) == set()
     await recorder.ingest([trade(9)])
-    assert recorder.missing() == 0  # nobody knows yet
+    assert recorder.missing() == 0  # not known yet
     database.store.failure = None
     working = asyncio.ensure_future(settled.run())
     await until(lambda: recorder.missing() == 6)
@@ -107,7 +107,7 @@ async def test_what_a_database_that_is_away_could_not_tell_is_read_once_it_is_ba
     recorder.outbox.close()
 
 
-async def test_where_only_reading_is_allowed_nothing_is_a_gap_and_nothing_is_noted() -> None:
+async def test_with_a_read_only_database_nothing_is_missing_and_nothing_is_saved() -> None:
     database, clock = holding(1, 9), HandClock()
     database.read_only_reason = "Reading only."
     recorder = recorder_for(clock=clock)

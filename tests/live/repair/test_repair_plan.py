@@ -1,4 +1,4 @@
-"""Which missing trades are fetched first, and which only when someone asks for them or not at all."""
+"""Which missing trades are fetched first, which only as a download, and which never."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_the_range_in_view_comes_first_and_a_changed_view_reorders(recorde
         await repairer.step()
     repairer.plan.set_view("ETHUSDT", [(3_000, 3_010)])
     await repairer.step()
-    # One in four is the newest of all, however little of it is in view.
+    # One request in four is for the newest trades, whether in view or not.
     assert [first for first, _ in exchange.trade_calls] == [9_502, 9_001, 4_001, 49_001, 48_002]
 
 
@@ -108,7 +108,7 @@ async def test_more_trades_given_up_than_a_repair_may_fetch_are_fetched_again_an
     assert sorted(writer.ids) == list(range(1, 1_501))
 
 
-async def test_where_repairs_are_switched_off_not_even_what_was_given_up_is_fetched() -> None:
+async def test_with_repairs_switched_off_not_even_given_up_trades_are_fetched() -> None:
     recorder = recorder_for(repair_trades=0, queue_trades=1000)
     exchange = exchange_with(range(1, 1_301))
     await receive_all(recorder, range(1, 1_301))

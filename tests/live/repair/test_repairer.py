@@ -1,4 +1,4 @@
-"""Fetching what was missed, whole and with few requests: from the sandbox over real sockets, and from a list."""
+"""Fetching missing trades, all of them and with few requests: from the sandbox over real sockets, and from a list."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_dropped_and_reordered_frames_leave_no_gap() -> None:
         await server.stop()
     await recorder.outbox.drain()
     assert held.first is not None
-    # What came twice was put twice, for the database to compare, and was the same.
+    # Repeated trades were put twice, so that the database compares them, and were the same.
     assert sorted(set(writer.trades)) == market.trades(SYMBOL, held.first, held.count())
 
 

@@ -1,4 +1,4 @@
-"""Ids that the exchange has no trades for: what proves that, and what does not, however it answers."""
+"""Ids that the exchange has no trades for: which answers prove that, and which do not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.live.helpers import SYMBOL, HandClock, recorder_for, trade, until
 from tests.live.repair.helpers import LAST, Answer, Moody, exchange_with, receive, repairing
 
 
-async def test_ids_the_exchange_passes_over_are_noted_and_not_asked_for_again(recorder: Recorder) -> None:
+async def test_ids_that_all_answers_leave_out_are_noted_as_absent_and_not_asked_for_again(recorder: Recorder) -> None:
     exchange = exchange_with([1, *range(5, 8), *range(12, LAST + 1)])
     receive(recorder, 1, 20, 12)
     tracker = recorder.tracker(SYMBOL)
@@ -26,7 +26,7 @@ async def test_ids_the_exchange_passes_over_are_noted_and_not_asked_for_again(re
         await until(lambda: recorder.missing() == 0 and not repairer.repairing)
         assert list(tracker.absent) == list(tracker.ids.absent_unsaved) == [(2, 4), (8, 11)]
         asked = len(exchange.trade_calls)
-        recorder.stored(SYMBOL, tracker.ids.stored)
+        recorder.note_stored(SYMBOL, tracker.ids.stored)
         receive(recorder, 22)
         await until(lambda: recorder.missing() == 0 and not repairer.repairing)
     assert [first for first, _ in exchange.trade_calls[asked:]] == [21]
@@ -44,9 +44,9 @@ async def test_ids_that_a_few_answers_leave_out_are_asked_for_again(recorder: Re
     assert [first for first, _ in exchange.trade_calls] == [2] * (wrong + 1)
 
 
-async def test_what_other_programs_found_absent_is_not_asked_for(recorder: Recorder) -> None:
+async def test_ids_other_programs_found_absent_are_not_asked_for(recorder: Recorder) -> None:
     exchange = exchange_with([])
-    recorder.stored(SYMBOL, IdRanges([(1, 100)]), IdRanges([(40, 60)]))
+    recorder.note_stored(SYMBOL, IdRanges([(1, 100)]), IdRanges([(40, 60)]))
     clock = HandClock()
     async with repairing(recorder, exchange, clock):
         await until(lambda: len(clock.slept) > 3)
@@ -86,7 +86,7 @@ IDS = st.integers(1, 80)
     view=st.tuples(IDS, IDS),
     largest=st.sampled_from([3, 20, 100]),
 )
-def test_in_the_end_all_is_held_that_exists_and_just_the_rest_is_absent(
+def test_in_the_end_every_existing_trade_is_held_and_only_the_others_are_absent(
     stored: set[int],
     arrivals: list[int],
     lost: set[int],
@@ -104,7 +104,7 @@ def test_in_the_end_all_is_held_that_exists_and_just_the_rest_is_absent(
         assert tracker is not None
         clock = HandClock(trade(1_000).time_us)
         exchange = Moody([trade(number) for number in range(1, 200) if number not in lacking], clock, answers)
-        recorder.stored(SYMBOL, IdRanges((one, one) for one in sorted(stored)))
+        recorder.note_stored(SYMBOL, IdRanges((one, one) for one in sorted(stored)))
         for number in (lost & set(arrivals)) - stored:
             tracker.ids.lose(number, number)
         highest, lowest = max(stored | set(arrivals)), min(stored | set(arrivals))

@@ -67,7 +67,7 @@ async def test_a_refused_gap_is_put_off_for_long_and_tried_again(recorder: Recor
         assert repairer.failures >= 3
 
 
-async def test_of_a_symbol_that_the_exchange_does_not_know_no_gap_is_tried_after_the_first(recorder: Recorder) -> None:
+async def test_after_one_gap_of_an_unknown_symbol_no_other_is_tried(recorder: Recorder) -> None:
     """A delisted symbol is known without asking, so that a thousand gaps would be tried without a pause."""
     exchange = exchange_with(range(1, LAST))
     exchange.failure = UnknownSymbol(SYMBOL)
@@ -77,17 +77,17 @@ async def test_of_a_symbol_that_the_exchange_does_not_know_no_gap_is_tried_after
     assert await repairer.step() > 0  # there is nothing to do
     assert len(exchange.trade_calls) == 1
     assert repairer.repairing == set()
-    receive(recorder, LAST + 2)  # it goes on, so perhaps it is known again
+    receive(recorder, LAST + 2)  # it trades, so it may be known again
     await repairer.step()
     assert len(exchange.trade_calls) == 2
     recorder.outbox.close()
 
 
-async def test_a_bug_in_one_gap_is_said_once_and_keeps_nobody_from_the_others(
+async def test_a_bug_in_one_gap_is_logged_once_and_the_others_are_repaired(
     recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     exchange = exchange_with(range(1, LAST + 1))
-    answer, faults = exchange.trades_from, -1  # of the first request it is not known which range is to blame
+    answer, faults = exchange.trades_from, -1  # after the first request it is not known which range is to blame
 
     async def faulty(symbol: str, first_trade_id: int, *, limit: int = 1000) -> list[Trade]:
         nonlocal faults

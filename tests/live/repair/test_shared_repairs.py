@@ -46,20 +46,20 @@ async def desk() -> AsyncIterator[Desk]:
     made.recorder.outbox.close()
 
 
-async def test_it_tells_what_it_fetches_and_no_more_once_all_is_there(desk: Desk) -> None:
+async def test_repairs_are_announced_and_withdrawn_once_nothing_is_missing(desk: Desk) -> None:
     desk.receive(1, 10, 500)
     await desk.sharing.step()
-    assert desk.store.told_repairs == ({SYMBOL}, set(), 100)
+    assert desk.store.announced_repairs == ({SYMBOL}, set(), 100)
     desk.repairer.download(SYMBOL)
     await desk.sharing.step()
-    assert desk.store.told_repairs == ({SYMBOL}, {SYMBOL}, 100)
+    assert desk.store.announced_repairs == ({SYMBOL}, {SYMBOL}, 100)
     while not await desk.repairer.step():
         pass
     await desk.sharing.step()
-    assert desk.store.told_repairs == (set(), set(), 100)
+    assert desk.store.announced_repairs == (set(), set(), 100)
 
 
-async def test_what_another_fetches_is_left_to_it_but_for_what_is_missed_later(desk: Desk) -> None:
+async def test_another_programs_repairs_are_left_to_it_except_trades_missed_later(desk: Desk) -> None:
     desk.receive(1, 10)
     desk.store.others_fetch = {SYMBOL}
     await desk.sharing.step()
@@ -78,11 +78,11 @@ async def test_what_another_fetches_is_left_to_it_but_for_what_is_missed_later(d
     desk.store.others_fetch = set()
     await desk.sharing.step()
     await desk.repairer.step()
-    assert desk.asked == [11, 7]  # the rest, after looking what the other one stored
+    assert desk.asked == [11, 7]  # the rest, after reading what the other one stored
     assert desk.recorder.missing() == 0
 
 
-async def test_where_the_database_is_away_it_goes_on_alone(desk: Desk) -> None:
+async def test_while_the_database_is_away_repairs_go_on_alone(desk: Desk) -> None:
     desk.receive(1, 10)
     desk.store.failure = StoreUnavailable("The database is away.")
     await desk.sharing.step()
