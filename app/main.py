@@ -105,7 +105,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _loaded() -> None:
-    gc.freeze()  # it stays as long as the program; `let_go` gives it back
+    gc.freeze()  # it stays as long as the program; `destroy_leftovers` undoes this
     gc.enable()
 
 
@@ -143,9 +143,9 @@ def _opening(settings: Settings, *, ahead: bool) -> Iterator[OpenDatabase]:
 
 
 def _let_go() -> None:
-    from app.window.window_controller import let_go
+    from app.window.window_controller import destroy_leftovers
 
-    let_go()
+    destroy_leftovers()
 
 
 def _application(text_percent: int) -> QApplication:
@@ -225,7 +225,7 @@ async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begi
     from app.observability.monitoring import observing
     from app.runtime.wiring import engine_for
     from app.window.diagnostics_controller import DiagnosticsController
-    from app.window.window_controller import WindowBridge
+    from app.window.window_controller import WindowController
 
     _loaded()
     settings, simulated = start.settings, start.simulated is not None
@@ -235,7 +235,7 @@ async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begi
         _database_page(engine, settings, shown.window, simulated=simulated),
     ):
         diagnostics = DiagnosticsController(observed, shown.window, settings.data_dir / "logs")
-        bridge = WindowBridge(
+        controller = WindowController(
             engine,
             shown.window,
             shown.chart,
@@ -243,17 +243,17 @@ async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begi
             spread_percent=settings.spread_percent,
             simulated=simulated,
         )
-        bridge.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
+        controller.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
         if start.options.quit_after_first_paint:
-            bridge.first_painted.connect(lambda: _report_first_paint(shown))
-        bridge.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
-        bridge.start()
+            controller.first_painted.connect(lambda: _report_first_paint(shown))
+        controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
+        controller.start()
         await shown.closing
         begin_ending()
         shown.window.setEnabled(False)
         shown.remember()
         diagnostics.stop()
-        await bridge.stop()
+        await controller.stop()
         await engine.close()
 
 

@@ -100,7 +100,7 @@ async def recording(shooting: Shooting) -> None:
         )
         async with open_window(settings, clock=RecordersClock()) as running:
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
-            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             await shooting.take(running, "recording-5m")
             point(running, 0.62, 0.4)
@@ -118,7 +118,7 @@ async def recording(shooting: Shooting) -> None:
             running.chart.appearance.set_chart_style(ChartStyle())
             running.chart.appearance.set_pane_layout(PaneLayout())
             running.window.interval_requested.emit(Interval.parse("30s"))
-            await until(lambda: running.bridge.session.joined)
+            await until(lambda: running.session.joined)
             await shooting.take(running, "recording-30s")
             running.window.open_symbol_picker("b")
             await shooting.take(running, "symbol-picker")
@@ -159,7 +159,7 @@ async def studies(shooting: Shooting) -> None:
         async with open_window(settings, clock=RecordersClock()) as running:
             chart, window = running.chart, running.window
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
-            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            await until(lambda: running.session.joined and running.engine.database is not None)
             for key in ("ema", "bollinger", "volume-average", "rsi"):
                 chart.indicators.add(key)
             point(running, 0.62, 0.4)
@@ -225,7 +225,7 @@ async def diagnostics(shooting: Shooting) -> None:
             logging.getLogger().setLevel(logging.INFO)
             running.window.toggle_diagnostics()
             await shooting.take(running, "diagnostics-empty")
-            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            await until(lambda: running.session.joined and running.engine.database is not None)
             logging.getLogger("app.live.recording.recorder").warning("BTCUSDT: 204 trades missing before id 3721")
             logging.getLogger("app.live.recording.database_keeper").error(
                 "no database: The server at 127.0.0.1:9 cannot be reached."
@@ -250,7 +250,7 @@ async def empty(shooting: Shooting) -> None:
     async with serving(replay([SHARED_DATA / QUIET], 1.0)) as server:
         settings = shooting.settings(binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, symbols="NKNUSDT")
         async with open_window(settings) as running:
-            await until(lambda: running.bridge.session.state is SessionState.EMPTY)
+            await until(lambda: running.session.state is SessionState.EMPTY)
             await shooting.take(running, "empty")
 
 
@@ -272,7 +272,7 @@ async def database(shooting: Shooting) -> None:
         )
         async with open_window(settings, clock=RecordersClock()) as running:
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
-            await until(lambda: running.bridge.session.joined and running.engine.database is not None)
+            await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             dialog = await opened(running)
             dialog.test_button.click()

@@ -192,9 +192,9 @@ def test_stored_candles_are_painted_while_the_exchange_keeps_silent(qtbot: QtBot
             settings = load(given, environment={}, file=data_dir / "none.toml")
             async with open_window(settings) as running:
                 painted: list[bool] = []
-                running.bridge.first_painted.connect(lambda: painted.append(True))
+                running.controller.first_painted.connect(lambda: painted.append(True))
                 await until(lambda: painted)
-                session = running.bridge.session
+                session = running.session
                 assert session is not None
                 assert not session.joined
                 assert not running.engine.is_clock_measured

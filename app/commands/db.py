@@ -21,7 +21,7 @@ from pathlib import Path
 
 from app.commands.database_session import connected, show_progress
 from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
-from app.commands.status_report import status_json, status_text, waiting_json, waiting_text
+from app.commands.status_report import spool_json, spool_text, status_json, status_text
 from app.commands.verify_report import advice, mended_text, report_json, report_text
 from app.config.settings import Settings
 from app.market.errors import StoreError, StoreUnavailable, UsageError
@@ -137,7 +137,7 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
     waiting = read_summary(settings.data_dir / FILE_NAME)
-    on_disk = waiting_text(waiting)
+    on_disk = spool_text(waiting)
     try:
         with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
             status = read_status(connection, embedded=not settings.database_url)
@@ -148,7 +148,7 @@ def _status(settings: Settings, options: argparse.Namespace) -> int:
         raise StoreUnavailable(f"{error} {on_disk}.") from error
     if options.as_json:
         more = upkeep_json(upkeep) if upkeep else {}
-        print(json.dumps(status_json(status) | more | {"waiting_on_disk": waiting_json(waiting)}, indent=2))
+        print(json.dumps(status_json(status) | more | {"waiting_on_disk": spool_json(waiting)}, indent=2))
     else:
         more_text = [f"{on_disk}."] if on_disk else []
         more_text += [upkeep_text(upkeep)] if upkeep else []

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from app.commands.status_report import waiting_text
+from app.commands.status_report import spool_text
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.environment.clocks import ExchangeClock
@@ -97,7 +97,7 @@ def _database(settings: Settings) -> Finding:
 def _spool(data_dir: Path) -> list[Finding]:
     """Tell of trades that wait on disk; nothing where there are none."""
     waiting = read_summary(data_dir / FILE_NAME)
-    found = waiting_text(waiting)
+    found = spool_text(waiting)
     if found and not waiting.problem:
         found += ": the window or cryptopipe collect stores them once it answers"
     return [Finding("spool", "warning", f"{found}.")] if found else []

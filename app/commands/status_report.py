@@ -1,19 +1,25 @@
-"""The state of a database as text for people and as JSON for programs; see `storage.integrity.status`."""
+"""
+The state of a database as text for people and as JSON for programs.
+
+`storage.integrity.status` reads the state; nothing here connects. The JSON's keys are an interface: they stay, and stay
+in this order, also where a field behind one is renamed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from storage.integrity.status import DatabaseStatus, TableSize
+from storage.integrity.status import DatabaseStatus, SymbolStatus, TableSize
 from storage.spool.inspection import SpoolSummary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def status_text(status: DatabaseStatus) -> str:
-    """Return the state as lines of at most 100 characters, but for a long address."""
+    """Return the state as lines of at most 100 characters; only the address may be longer."""
     access = "" if status.writable else " · reading only"
     size = "" if status.bytes is None else f" · {_size(status.bytes)}"
     parts = [
@@ -31,8 +37,8 @@ def status_text(status: DatabaseStatus) -> str:
 
 
 def status_json(status: DatabaseStatus) -> dict[str, Any]:
-    """Return the state for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC, null for what is not known."""
-    facts = status.facts
+    """Return the state for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC, null for unknown values."""
+    facts, pressed = status.facts, status.compression
     return {
         "server": facts.label,
         "edition": facts.edition.value,
@@ -44,79 +50,66 @@ def status_json(status: DatabaseStatus) -> dict[str, Any]:
         "schema_version": status.version,
         "bytes": status.bytes,
         "writable": status.writable,
-        "symbols": [
-            {
-                "symbol": one.name,
-                "trades": one.trades,
-                "stored_trades": one.stored,
-                "ranges": one.ranges,
-                "gaps": one.ranges - 1,
-                "missing": one.missing,
-                "first_trade_id": one.first_trade_id,
-                "last_trade_id": one.last_trade_id,
-                "oldest": _iso(one.oldest_us),
-                "newest": _iso(one.newest_us),
-                "estimated_bytes": one.bytes,
-            }
-            for one in status.symbols
-        ],
-        "parts": {
-            "kind": status.parts.kind,
-            "count": status.parts.count,
-            "start": _iso(status.parts.start_us),
-            "end": _iso(status.parts.end_us),
-            "largest_bytes": status.parts.largest,
-        },
-        "compression": None
-        if status.compression is None
-        else {
-            "chunks": status.compression.chunks,
-            "before_bytes": status.compression.before,
-            "after_bytes": status.compression.after,
-            "ratio": round(status.compression.ratio, 2),
-        },
+        "symbols": [_symbol_json(one) for one in status.symbols],
+        "parts": _fields(status.parts, largest="largest_bytes"),
+        "compression": pressed
+        and _fields(pressed, before="before_bytes", after="after_bytes") | {"ratio": round(pressed.ratio, 2)},
         "refused_trades": status.refused,
         "trades_kept_from": _iso(status.kept_from_us),
         "tables": [
-            {
-                "table": one.name,
-                "rows": one.rows,
-                "exact": one.exact,
-                "data_bytes": one.data,
-                "index_bytes": one.indexes,
-                "total_bytes": one.total,
-            }
+            _fields(one, name="table", data="data_bytes", indexes="index_bytes") | {"total_bytes": one.total}
             for one in status.tables
         ],
     }
 
 
-def waiting_text(waiting: SpoolSummary) -> str:
-    """Return one sentence about the trades that wait on disk, without its full stop; empty where none does."""
-    if waiting.problem:
+def _symbol_json(symbol: SymbolStatus) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for key, value in _fields(symbol, name="symbol", stored="stored_trades", bytes="estimated_bytes").items():
+        document[key] = value
+        if key == "ranges":
+            document["gaps"] = symbol.ranges - 1
+    return document
+
+
+def _fields(record: Any, **keys: str) -> dict[str, Any]:
+    """Return a dataclass's fields in order, some under other ``keys``; ``…_us`` becomes an ISO time without it."""
+    document = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name.endswith("_us"):
+            document[field.name.removesuffix("_us")] = _iso(value)
+        else:
+            document[keys.get(field.name, field.name)] = value
+    return document
+
+
+def spool_text(summary: SpoolSummary) -> str:
+    """Return one sentence about the trades spooled on disk, without its full stop; empty if there are none."""
+    if summary.problem:
         return (
-            f"The spool on disk cannot be read ({waiting.problem}): the next start sets it aside and keeps what can be "
+            f"The spool on disk cannot be read ({summary.problem}): the next start sets it aside and keeps what can be "
             "read of it"
         )
-    if not waiting.trades:
+    if not summary.trades:
         return ""
-    wait = "1 trade waits" if waiting.trades == 1 else f"{waiting.trades:,} trades wait"
-    return f"{wait} on disk for the database, from {_moment(waiting.first_us)} to {_moment(waiting.last_us)} UTC"
+    wait = "1 trade waits" if summary.trades == 1 else f"{summary.trades:,} trades wait"
+    return f"{wait} on disk for the database, from {_moment(summary.first_us)} to {_moment(summary.last_us)} UTC"
 
 
-def waiting_json(waiting: SpoolSummary) -> dict[str, Any]:
-    """Return the same for `json.dumps`: trades by symbol, each counted once."""
+def spool_json(summary: SpoolSummary) -> dict[str, Any]:
+    """Return the summary for `json.dumps`; under ``symbols`` each trade counts once."""
     return {
-        "trades": waiting.trades,
-        "first": _iso(waiting.first_us),
-        "last": _iso(waiting.last_us),
-        "symbols": {symbol: ids.count() for symbol, ids in sorted(waiting.ids.items())},
-        "problem": waiting.problem or None,
+        "trades": summary.trades,
+        "first": _iso(summary.first_us),
+        "last": _iso(summary.last_us),
+        "symbols": {symbol: ids.count() for symbol, ids in sorted(summary.ids.items())},
+        "problem": summary.problem or None,
     }
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Return rows of text as a table: the first ``left`` columns to the left, the others to the right."""
+    """Return rows of text as a table: the first ``left`` columns flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = []
     for row in (header, *rows):

@@ -1,47 +1,50 @@
-"""One recording program a data directory: a lock that dies with its holder."""
+"""
+One recorder per data directory: a lock that dies with its holder.
+
+The spool and the remembered window belong to one program. Commands that only read, or repair, need no lock.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import fasteners
-
 from app.market.errors import UsageError
+from storage.server.file_lock import FileLock
+
+_FILE = "recording.lock"
 
 
 class InstanceLock:
     """
     Held by the window or by ``collect`` while it runs on a data directory.
 
-    The operating system releases it when the process ends, however it ends.
+    The operating system releases it when the process ends, also by kill -9.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._lock = fasteners.InterProcessLock(str(data_dir / "recording.lock"))
+        self._lock = FileLock(data_dir / _FILE)
 
     def acquire(self) -> None:
         """
-        Take the lock.
+        Take the lock, and make the directory where it is missing.
 
         Raises:
-            UsageError: If another program holds it, or the folder cannot be written.
+            UsageError: If another program holds it, or the directory cannot be written.
         """
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
-            taken = self._lock.acquire(blocking=False)
+            acquired = self._lock.acquire()
         except OSError as error:
             raise UsageError(
                 f"The data directory {self._data_dir} cannot be written ({error.strerror}): "
                 "name another with --data-dir."
             ) from error
-        if not taken:
-            self._lock.lockfile.close()
+        if not acquired:
             raise UsageError(
                 f"Another cryptopipe already records into {self._data_dir}: close it, or name another --data-dir."
             )
 
     def release(self) -> None:
-        """Give the lock back; without holding it, do nothing."""
-        if self._lock.acquired:
-            self._lock.release()
+        """Release the lock; do nothing if it is not held."""
+        self._lock.release()

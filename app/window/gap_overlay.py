@@ -50,7 +50,7 @@ class GapOverlay:
         self._renewal: CandleRefresh | None = None
         self._renewing: asyncio.Task[None] | None = None
 
-    def show(self, session: ChartSession) -> None:
+    def set_session(self, session: ChartSession) -> None:
         """Mark the gaps of that session's symbol from now on."""
         for task in (self._work, self._renewing):
             if task is not None:
@@ -59,7 +59,7 @@ class GapOverlay:
         tracker = self._engine.recorder.tracker(session.symbol)
         self._renewal = CandleRefresh(session, tracker) if tracker is not None else None
 
-    def view_moved(self) -> None:
+    def on_view_moved(self) -> None:
         """Have what is missing in view fetched first, and looked up where it has not been."""
         visible = self._chart.visible_range_us()
         if self._session is None or visible is None:

@@ -34,7 +34,7 @@ class HistoryNavigation:
 
     def set_session(self, session: ChartSession) -> None:
         """Load by this session from now on; a jump under way is given up."""
-        self.cancel()
+        self.cancel_jump()
         self._session, self._ahead = session, Prefetch()
 
     def view_in(self, interval: Interval) -> tuple[int, int] | None:
@@ -46,7 +46,7 @@ class HistoryNavigation:
         first = max(middle - half, min(middle, interval.slot(0)))
         return interval.slot_open_us(first), interval.slot_open_us(middle + half)
 
-    def look(self) -> None:
+    def load_around_view(self) -> None:
         """Have loaded what is in view, and a screen or more around it; call when the view has moved."""
         session, visible = self._session, self._chart.visible_range_us()
         if session is None or visible is None:
@@ -62,16 +62,16 @@ class HistoryNavigation:
         if not session.reaches(start_us) or (right - left < _MOST_LOOKED_AT and session.wants(start_us, end_us)):
             self._begin(self._load(session, start_us, end_us))
 
-    def go_to(self, time_us: int, told: str) -> None:
+    def jump_to(self, time_us: int, told: str) -> None:
         """Go to that time, UTC microseconds, which is ``told`` so to the user."""
-        self.cancel()
+        self.cancel_jump()
         if self._session is None or not len(self._session.series):
             self._chart.end_journey(_NO_CANDLES)
             return
         self._chart.begin_journey(f"Loading {told}…")
-        self._jump = self._begin(self._go_to(self._session, time_us))
+        self._jump = self._begin(self._jump_to(self._session, time_us))
 
-    def cancel(self) -> None:
+    def cancel_jump(self) -> None:
         """Give up a jump under way: the view stays."""
         if self._jump is not None:
             self._jump.cancel()
@@ -82,9 +82,9 @@ class HistoryNavigation:
         before = len(session.series)
         await session.look_at(start_us, end_us)
         if session is self._session and len(session.series) > before:
-            self.look()
+            self.load_around_view()
 
-    async def _go_to(self, session: ChartSession, time_us: int) -> None:
+    async def _jump_to(self, session: ChartSession, time_us: int) -> None:
         jump = await session.go_to(time_us, 2 * int(self._chart.slots_in_view))
         self._jump = None
         if jump.time_us is None:

@@ -110,9 +110,9 @@ def main() -> None:
 async def measure(settings, watch: Watch, seconds: float) -> None:
     idle = await delays(3.0)
     async with open_window(settings) as running:
-        await until(lambda: running.bridge.session.joined and running.engine.database is not None, seconds=60)
+        await until(lambda: running.session.joined and running.engine.database is not None, seconds=60)
         await asyncio.sleep(5)  # the beginning: history, the database, the join
-        watch.follow(running, running.bridge.session)
+        watch.follow(running, running.session)
         first = running.engine.recorder.trades_received
         watch.on = True
         busy = await delays(seconds)

@@ -69,7 +69,7 @@ def in_window(minutes: float, switching: bool) -> None:
 async def watched(settings, minutes: float, switching: bool) -> None:
     chance = random.Random(1)
     async with open_window(settings) as running:
-        await until(lambda: running.bridge.session.joined and running.engine.database is not None, seconds=120)
+        await until(lambda: running.session.joined and running.engine.database is not None, seconds=120)
         end_s, start_s = monotonic() + minutes * 60, monotonic()
         samples, switches = [], 0
         while monotonic() < end_s:

@@ -116,7 +116,7 @@ async def scroll(settings, begin_us: int, seconds: float, days: int, in_view: in
     async with open_window(settings) as running:
         chart = running.chart
         running.window.resize(1440, 900)
-        await until(lambda: running.engine.database is not None and running.bridge.session.joined, seconds=60)
+        await until(lambda: running.engine.database is not None and running.session.joined, seconds=60)
         chart.navigator.zoom(chart.slots_in_view / in_view)
         await asyncio.sleep(3)  # the beginning: history, the first trades
         trades = running.engine.recorder.trades_received
@@ -138,7 +138,7 @@ async def scroll(settings, begin_us: int, seconds: float, days: int, in_view: in
         report("scrolling", scroller)
         arrived = (running.engine.recorder.trades_received - trades) / took
         used = sum(process.cpu_times()[:2]) - sum(cpu[:2])
-        loaded = len(running.bridge.session.series)
+        loaded = len(running.session.series)
         print(f"{loaded:,} candles in {took:.0f} s, {loaded / took:,.0f}/s; {scroller.held_up} frames waited for them")
         print(f"{arrived:,.0f} trades/s meanwhile; {used / took:.0%} of a core in this process")
         print(f"memory {process.memory_info().rss / 1e6:.0f} MB ({(process.memory_info().rss - memory) / 1e6:+.0f})")

@@ -95,7 +95,7 @@ async def switch(running: Running, interval: Interval) -> tuple[float, float]:
     painted = asyncio.get_running_loop().create_future()
 
     def look() -> None:
-        session = running.bridge.session
+        session = running.session
         visible = chart.visible_range_us()
         if painted.done() or session is None or visible is None or chart.series is not session.series:
             return
@@ -125,7 +125,7 @@ async def measure(data_dir: Path, begin_us: int, rounds: int, timings: Timings) 
     async with open_window(settings) as running:
         chart, dice = running.chart, random.Random(1)
         await until(lambda: running.engine.database is not None and chart.visible_range_us() is not None)
-        await until(lambda: len(running.bridge.session.series))
+        await until(lambda: len(running.session.series))
         chart.navigator.zoom(chart.slots_in_view / IN_VIEW)
         now_us = time.time_ns() // 1000
         for place, time_us, intervals in (
@@ -137,7 +137,7 @@ async def measure(data_dir: Path, begin_us: int, rounds: int, timings: Timings) 
                 await go_to(running, time_us, intervals[0])
             for turn in range(rounds + 1):
                 for interval in dice.sample(intervals, len(intervals)):
-                    if interval == running.bridge.session.interval:
+                    if interval == running.session.interval:
                         continue
                     took = await switch(running, interval)
                     if turn:  # the first warms up
@@ -147,7 +147,7 @@ async def measure(data_dir: Path, begin_us: int, rounds: int, timings: Timings) 
 
 async def go_to(running: Running, time_us: int, interval: Interval) -> None:
     """Go to a time at a short interval: of a long one the latest candle would still be in view, and followed."""
-    if running.bridge.session.interval != interval:
+    if running.session.interval != interval:
         await switch(running, interval)
     running.chart.show_time(time_us)
     assert not running.chart.is_following

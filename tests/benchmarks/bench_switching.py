@@ -29,7 +29,7 @@ PATIENCE_S = 60.0
 
 async def measure(settings: Settings, turns: int, seed: int) -> None:
     async with open_window(settings) as running:
-        await until(lambda: running.engine.database is not None and running.bridge.session.joined, seconds=PATIENCE_S)
+        await until(lambda: running.engine.database is not None and running.session.joined, seconds=PATIENCE_S)
         switcher = Switcher(running, settings.symbols, seed=seed, back_us=20 * DAY_US)
         for turn in range(turns):
             await switcher.turn(seconds=PATIENCE_S)

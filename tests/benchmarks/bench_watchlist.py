@@ -1,7 +1,7 @@
 """
 What the panels cost four times a second, with 6 and with 400 symbols in the watchlist that all trade.
 
-Prints the median time of one round of `WindowBridge`'s panels while every symbol's figures change, beside what a
+Prints the median time of one round of `WindowController`'s panels while every symbol's figures change, beside what a
 repaint of the visible list costs in the same run. Usage: ``python tests/benchmarks/bench_watchlist.py``
 """
 
@@ -22,7 +22,7 @@ from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.interval import Interval
 from app.market.trade import Quote, Trade
 from app.market.units import E8
-from app.window.window_controller import WindowBridge
+from app.window.window_controller import WindowController
 from app.window.window_state import WindowState
 from tests.end_to_end.helpers import run_on_qt_loop
 from tests.live.databases import FakeDatabase
@@ -65,21 +65,21 @@ async def measure(count: int) -> tuple[float, float]:
     window.resize(1440, 900)
     window.show()
     state = WindowState(watched[0], Interval.parse("1m"), list(watched), "dark")
-    bridge = WindowBridge(engine, window, chart, state, spread_percent=0.0, simulated=False)
-    bridge.start()
-    bridge._panel_timer.stop()
+    controller = WindowController(engine, window, chart, state, spread_percent=0.0, simulated=False)
+    controller.start()
+    controller._panel_timer.stop()
     await asyncio.sleep(0.5)
     took, painted = [], []
     for number in range(ROUNDS):
         trade_all(engine, watched, number, clock.now_us())
         began = time.perf_counter()
-        bridge._on_panels()
+        controller._renew_panels()
         took.append(time.perf_counter() - began)
         began = time.perf_counter()
         window.watchlist.view.viewport().repaint()
         painted.append(time.perf_counter() - began)
         await asyncio.sleep(0)
-    await bridge.stop()
+    await controller.stop()
     await engine.close()
     window.allow_close()
     window.close()

@@ -19,6 +19,7 @@ import qasync
 from PySide6.QtWidgets import QApplication
 
 from app.config.settings import Settings, load
+from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.ports.clock import Clock
 from app.observability.monitoring import observing
@@ -26,7 +27,7 @@ from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordedMarket
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
-from app.window.window_controller import WindowBridge, let_go
+from app.window.window_controller import WindowController, destroy_leftovers
 from app.window.window_state import load_state
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.style import prepare_application
@@ -43,8 +44,13 @@ class Running:
 
     window: MainWindow
     chart: ChartWidget
-    bridge: WindowBridge
+    controller: WindowController
     engine: Engine
+
+    @property
+    def session(self) -> ChartSession | None:
+        """The session behind the chart."""
+        return self.controller.session
 
 
 def settings_in(data_dir: Path, ws_url: str, rest_url: str, **options: object) -> Settings:
@@ -70,7 +76,7 @@ async def open_window(
         chart = ChartWidget()
         window = MainWindow(chart)
         window.show()
-        bridge = WindowBridge(
+        controller = WindowController(
             engine,
             window,
             chart,
@@ -80,13 +86,13 @@ async def open_window(
         )
         page = DatabaseController(engine, window, settings, config_file, simulated=simulated)
         diagnostics = DiagnosticsController(observed, window, settings.data_dir / "logs")
-        bridge.start()
+        controller.start()
         try:
-            yield Running(window, chart, bridge, engine)
+            yield Running(window, chart, controller, engine)
         finally:
             diagnostics.stop()
             await page.stop()
-            await bridge.stop()
+            await controller.stop()
             await engine.close()
             window.allow_close()
             window.close()
@@ -103,7 +109,7 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with loop:
         loop.run_until_complete(work())
     del loop
-    let_go()
+    destroy_leftovers()
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:

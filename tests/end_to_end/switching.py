@@ -48,7 +48,7 @@ class Switcher:
             wanted = self._ask()
             if self._dice.random() < 0.6:
                 await asyncio.sleep(self._dice.choice(PAUSES_S))
-        session = self._running.bridge.session
+        session = self._running.session
         assert (session.symbol, session.interval.name) == wanted
         try:
             await until(lambda: self._painted is session.series, seconds=seconds)
@@ -59,7 +59,7 @@ class Switcher:
 
     def told(self) -> str:
         """Return what there is instead of a picture."""
-        session, chart = self._running.bridge.session, self._running.chart
+        session, chart = self._running.session, self._running.chart
         return (
             f"{session.state} {session.failure!r}, {len(session.series)} candles, given: "
             f"{chart.series is session.series}, in view: {len(chart._scene.bars.slot)} of {chart.visible_range_us()}, "
@@ -68,7 +68,7 @@ class Switcher:
 
     def _ask(self) -> tuple[str, str]:
         """Ask for another symbol or interval; return what is then to be shown."""
-        window, session = self._running.window, self._running.bridge.session
+        window, session = self._running.window, self._running.session
         if self._dice.random() < 0.4:
             symbol = self._dice.choice(self._symbols)
             window.symbol_requested.emit(symbol)

@@ -188,7 +188,7 @@ def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, 
                 await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
                 for interval in [*INTERVALS, Interval.parse("5m"), Interval.parse("1m")]:
                     running.window.interval_requested.emit(interval)
-                    await until(lambda: running.bridge.session.joined)
+                    await until(lambda: running.session.joined)
                     await until(lambda: total_trades(running) == RECORDED_TRADES)
                     if interval.name == "5m":
                         assert_shows(running, archived_5m)
@@ -203,12 +203,12 @@ def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, 
 
 
 def total_trades(running) -> int:
-    running.bridge.session.refresh()
-    return int(running.bridge.session.series.column("trades").sum())
+    running.session.refresh()
+    return int(running.session.series.column("trades").sum())
 
 
 def assert_shows(running, published) -> None:
-    series = running.bridge.session.series
+    series = running.session.series
     opens = series.column("open_time_us").tolist()
     assert len(opens) == len(set(opens))
     for open_us, row in published.items():

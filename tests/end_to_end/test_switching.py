@@ -26,7 +26,7 @@ def test_every_switch_is_painted_however_quickly_they_follow_each_other(
         async with serving(SimulatedMarket(seed=5, history=timedelta(days=5), rate=200.0)) as server:
             settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols=",".join(SYMBOLS))
             async with open_window(settings) as running:
-                await until(lambda: running.engine.database is not None and running.bridge.session.joined)
+                await until(lambda: running.engine.database is not None and running.session.joined)
                 switcher = Switcher(running, SYMBOLS, seed=seed, back_us=3 * DAY_US)
                 for turn in range(TURNS):
                     await switcher.turn()

@@ -1,4 +1,4 @@
-"""One recording program a data directory, held by real processes."""
+"""One recorder per data directory, tried with real processes."""
 
 from __future__ import annotations
 
@@ -47,6 +47,20 @@ def test_a_second_program_is_refused_until_the_first_has_ended_however_it_ends(t
         process.communicate(timeout=20)
     lock.acquire()
     lock.release()
+
+
+def test_a_lock_that_was_refused_leaves_no_file_open_and_the_file_itself_stays(tmp_path: Path) -> None:
+    holder, refused = InstanceLock(tmp_path), InstanceLock(tmp_path)
+    holder.acquire()
+    with pytest.raises(UsageError):
+        refused.acquire()
+    refused.release()  # of no effect on the holder's
+    with pytest.raises(UsageError):
+        InstanceLock(tmp_path).acquire()
+    holder.release()
+    assert (tmp_path / "recording.lock").exists()
+    refused.acquire()
+    refused.release()
 
 
 def test_releasing_what_is_not_held_does_nothing(tmp_path: Path) -> None:

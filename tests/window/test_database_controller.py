@@ -145,7 +145,7 @@ def test_a_server_is_tried_changed_to_and_remembered_without_its_password(
         database = running.engine.database
         assert database is not None
         await until(lambda: database.writer.status.stored > 20)
-        await until(lambda: running.bridge.session is not None and running.bridge.session.joined)
+        await until(lambda: running.session is not None and running.session.joined)
         await until(lambda: running.window.status_bar.database.text().startswith(database.label))
         assert running.engine.history.store is database.store
 
@@ -197,12 +197,12 @@ def test_a_reader_sees_the_chart_and_is_told_that_nothing_is_recorded(
         dialog.cancel_button.click()
         bar = running.window.status_bar
         await until(lambda: bar.database.text().endswith(" · Reading only: not recording"))
-        await until(lambda: running.bridge.session is not None and running.bridge.session.joined)
+        await until(lambda: running.session is not None and running.session.joined)
         received = running.engine.recorder.trades_received
         await until(lambda: running.engine.recorder.trades_received > received + 20)
         await until(lambda: bar.queue.text() == "Queue 0")
         assert running.engine.recorder.missing() == 0
-        assert running.bridge.session.failure == ""
+        assert running.session.failure == ""
 
     play(scene)
     with connect(owner) as connection:

@@ -35,7 +35,7 @@ Play = Callable[[Scene], None]
 
 def shown(running: Running) -> int:
     """How many candles the chart shows."""
-    session = running.bridge.session
+    session = running.session
     return len(session.series) if session is not None and running.chart.accessibleDescription() else 0
 
 
@@ -70,11 +70,11 @@ def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: P
             assert running.chart.accessibleDescription() == ""  # nothing yet, rather than the one before
             for _ in range(at % 5):
                 await asyncio.sleep(0.005)
-                session = running.bridge.session
+                session = running.session
                 assert session is not None
                 assert session.symbol == names[at % 3]
                 assert running.chart.accessibleDescription() in ("", f"{names[at % 3][:3]}/USDT, 1m")
-        await until(lambda: shown(running) and running.bridge.session.joined)
+        await until(lambda: shown(running) and running.session.joined)
         assert running.chart.accessibleDescription() == "ETH/USDT, 1m"
         assert running.chart.is_following
 
@@ -105,7 +105,7 @@ def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play) -> 
 
 def test_a_date_is_gone_to_without_all_between_and_stays_in_view_over_a_switch(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
-        chart, session = running.chart, running.bridge.session
+        chart, session = running.chart, running.session
         there_us = running.engine.exchange_clock.now_us() - 20 * 86_400_000_000
         chart.date_requested.emit(there_us, "three weeks ago")
         await until(lambda: not chart.is_following and in_view(running) > 50)
@@ -123,7 +123,7 @@ def test_a_date_is_gone_to_without_all_between_and_stays_in_view_over_a_switch(p
 
 def in_view(running: Running) -> int:
     """How many candles the chart has between its edges."""
-    session, visible = running.bridge.session, running.chart.visible_range_us()
+    session, visible = running.session, running.chart.visible_range_us()
     if session is None or visible is None or not len(session.series):
         return 0
     opens = session.series.column("open_time_us")
@@ -132,7 +132,7 @@ def in_view(running: Running) -> int:
 
 def test_an_indicator_has_the_candles_loaded_that_it_needs_before_the_view_and_is_remembered(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
-        chart, session = running.chart, running.bridge.session
+        chart, session = running.chart, running.session
         await until(lambda: session.joined and chart.accessibleDescription())
         study = chart.indicators.add("ema", {"period": 200})
         await until(lambda: "—" not in chart.indicators.entry_texts()[0])
@@ -141,7 +141,7 @@ def test_an_indicator_has_the_candles_loaded_that_it_needs_before_the_view_and_i
         await until(lambda: session.series.slots[0] <= chart.first_needed_slot(left) < left - 2000)
         chart.frame_now()
         assert isfinite(study.values.column("ema")[session.series.index_at_slot(left)])
-        assert running.bridge._state.chart["indicators"][0]["settings"]["period"] == 200
+        assert running.controller._state.chart["indicators"][0]["settings"]["period"] == 200
 
     play(scene)
 
@@ -204,7 +204,7 @@ def test_the_whole_list_is_edited_at_once_and_what_is_unknown_refused(play: Play
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.engine.directory.is_current)
         told: list[bool] = []
-        running.bridge.state_changed.connect(lambda: told.append(True))
+        running.controller.state_changed.connect(lambda: told.append(True))
         running.window.symbols_requested.emit()
         (dialog,) = running.window.findChildren(SymbolsDialog)
         assert dialog.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
@@ -300,7 +300,7 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
         assert missing > 2_000
         await until(lambda: engine.repairer.plan.in_view[1])
         assert tracker.missing() == missing
-        session = running.bridge.session
+        session = running.session
         assert session is not None
         joined_us = session.interval.open_time_us(tracker.window_start_us or 0)
         # Those that lie in the gap as a whole.
@@ -356,7 +356,7 @@ def test_nothing_of_a_closed_window_is_left_for_another_thread_to_destroy(play: 
 
     async def scene(running: Running, server: SandboxServer) -> None:
         loop = asyncio.get_running_loop()
-        left.extend(weakref.ref(one) for one in (running.window, running.chart, running.bridge, loop))
+        left.extend(weakref.ref(one) for one in (running.window, running.chart, running.controller, loop))
 
     gc.disable()  # as if no thread had happened to collect
     try:

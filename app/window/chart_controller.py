@@ -1,0 +1,287 @@
+"""
+One chart on one engine: the session behind it, its reloads, its frames, its jumps and its marks of missing trades.
+
+It knows no window: a symbol and an interval come in by `ChartController.show`, and whoever owns the chart decides what
+is recorded and what panels show. The owner also forwards the engine's changes, because an engine calls one listener,
+and drives `renew` and `tick` by its own timer, so that any number of charts share it.
+
+Nothing here touches Qt per trade. The chart asks as each frame begins, and gets what changed since the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.concurrency.tasks import Tasks
+from app.live.charts.chart_session import ChartSession, SessionState
+from app.live.engine import Engine
+from app.live.recording.measures import PaintWatch
+from app.market.interval import Interval
+from app.market.ports.database import OpenedDatabase
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.series.series import CandleSeries
+from app.market.symbol import Symbol
+from app.window.gap_overlay import GapOverlay
+from app.window.history_navigation import HistoryNavigation
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
+
+_RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
+
+
+class ReloadBackoff:
+    """Decides when a chart that lacks candles loads again: after waits that double, up to a minute. Pure."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+        self._wait_s = _RELOAD_FIRST_S
+
+    def take_turn(self, now_s: float, *, is_stale: bool, is_live: bool) -> bool:
+        """
+        Return whether to reload now; True begins the next wait.
+
+        ``is_stale``: candles are missing. ``is_live``: the exchange can be reached.
+        """
+        if now_s < self._next_s:
+            return False  # the last reload may still be under way: its chart says nothing yet
+        if not is_stale:
+            self._wait_s = _RELOAD_FIRST_S
+            return False
+        if is_live:
+            self._next_s = now_s + self._wait_s
+            self._wait_s = min(2 * self._wait_s, _RELOAD_LAST_S)
+        return is_live
+
+
+class ChartController(QObject):
+    """
+    Loads and updates what ``chart`` shows, until `stop`.
+
+    ``simulated``: the market is a simulation, so an error does not offer one.
+
+    Signals:
+        first_painted(): candles were painted for the first time.
+    """
+
+    first_painted = Signal()
+
+    def __init__(self, engine: Engine, chart: ChartWidget, *, simulated: bool) -> None:
+        super().__init__(chart)
+        self._engine = engine
+        self._chart = chart
+        self._failure_actions = (RETRY,) if simulated else (RETRY, SIMULATED_MARKET)
+        self._tasks = Tasks("a chart")
+        self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
+        self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
+        self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
+        self._reload_backoff = ReloadBackoff()
+        self._session: ChartSession | None = None
+        self._session_work: asyncio.Task[None] | None = None
+        self._symbol: Symbol | None = None  # as the chart shows it
+        self._series: CandleSeries | None = None  # as the chart shows it
+        self._has_changes = False
+        self._view_moved = False
+        self._paints_before: int | None = None  # the chart's count when it got its first candles
+        self._has_painted = False
+        self._database: OpenedDatabase | None = None  # the one the candles were read from
+        # Runs on the turn of the loop after the frame that moved the view.
+        self._prefetch_timer = QTimer(self)
+        self._prefetch_timer.setSingleShot(True)
+        self._prefetch_timer.timeout.connect(self._navigation.load_around_view)
+        chart.retry_requested.connect(self.retry)
+        chart.look_changed.connect(self._on_view_moved)  # an indicator may need older candles
+        chart.older_history_requested.connect(self._on_view_moved)
+        chart.visible_range_changed.connect(self._on_view_moved)
+        chart.date_requested.connect(self._navigation.jump_to)
+        chart.journey_cancelled.connect(self._navigation.cancel_jump)
+        chart.painted.connect(self._on_painted)
+        chart.set_source(self._refresh_series)
+
+    @property
+    def session(self) -> ChartSession | None:
+        """The session behind the chart; None before `show`."""
+        return self._session
+
+    def visible_past_us(self) -> tuple[int, int] | None:
+        """Return the visible range up to the end of the newest candle, UTC microseconds; None where that is empty."""
+        visible = self._chart.visible_range_us()
+        if visible is None or self._session is None:
+            return None
+        start_us, end_us = visible
+        end_us = min(end_us, self._session.interval.next_open_us(self._engine.exchange_clock.now_us()))
+        return (start_us, end_us) if start_us < end_us else None
+
+    def show(self, name: str, interval: Interval) -> None:
+        """
+        Show this symbol and interval; the old candles are gone at once.
+
+        Live trades reach the chart only if the engine records the symbol already.
+        """
+        if self._session is not None:
+            self._session.close()
+        self._symbol = self._engine.symbol(name)
+        self._chart.set_series(None, self._symbol)
+        session = ChartSession(
+            name,
+            interval,
+            history=self._engine.history,
+            tracker=self._engine.recorder.tracker(name),
+            exchange_clock=self._engine.exchange_clock,
+            clock=self._engine.clock,
+            on_state=self._on_session_state,
+            on_change=self._on_session_change,
+        )
+        self._session = session
+        view_us = self._navigation.view_in(interval)
+        self._navigation.set_session(session)
+        self._gap_overlay.set_session(session)
+        self._on_session_state()
+        self._replace_session_work(self._run_session(session, view_us))
+
+    def retry(self) -> None:
+        """Reach for the exchange now, and load again what is missing."""
+        self._engine.retry_exchange()
+        if self._session is not None:
+            self._replace_session_work(self._session.reload())
+
+    async def stop(self) -> None:
+        """Stop timers and tasks; the chart keeps its last picture."""
+        self._chart.set_source(None)
+        self._prefetch_timer.stop()
+        if self._session is not None:
+            self._session.close()
+        await self._tasks.end()
+
+    # Called by the owner
+
+    def on_feed_status(self, status: FeedStatus) -> None:
+        """Load again what failed once the feed is live."""
+        session = self._session
+        if status.state is FeedState.LIVE and session is not None and session.state is SessionState.FAILED:
+            self._replace_session_work(session.reload())
+
+    def on_database(self) -> None:
+        """Read from the engine's database, where there is one now."""
+        session, database, before = self._session, self._engine.database, self._database
+        self._database = database or before
+        if database is None or session is None:
+            return
+        if before is not None and before is not database:
+            self.show(session.symbol, session.interval)  # no candle of the other database may stay
+        elif session.read_again():
+            self._tasks.begin(session.show_stored())
+        else:
+            self._replace_session_work(session.reload())
+
+    def on_symbols(self) -> None:
+        """Show the symbol's new description, where it has changed."""
+        session = self._session
+        if session is None:
+            return
+        symbol = self._engine.symbol(session.symbol)
+        # The list is read every few minutes, and a chart that gets its series again loses its view.
+        if symbol != self._symbol:
+            self._symbol = symbol
+            if session.state is SessionState.READY:
+                self._chart.set_series(session.series, symbol)
+
+    def renew(self) -> None:
+        """Renew the countdown, and load what a moved view needs; call a few times per second."""
+        self._chart.set_now(self._engine.exchange_clock.now_us())
+        if self._view_moved:
+            self._view_moved = False
+            self._navigation.load_around_view()
+            self._gap_overlay.on_view_moved()
+
+    def tick(self) -> None:
+        """Open candles that begin without a trade, and load again what failed; call about once per second."""
+        session = self._session
+        if session is None:
+            return
+        # While a symbol does not trade, no candles begin.
+        is_trading = self._engine.symbol(session.symbol).is_trading
+        if is_trading and self._engine.is_receiving(session.symbol) and session.tick():
+            self._chart.series_changed()
+        now_s, is_live = self._engine.clock.monotonic_s(), self._engine.feed.status.state is FeedState.LIVE
+        if self._reload_backoff.take_turn(now_s, is_stale=session.is_stale, is_live=is_live):
+            self._replace_session_work(session.reload())
+        self._gap_overlay.renew()
+
+    # The session
+
+    async def _run_session(self, session: ChartSession, view_us: tuple[int, int] | None) -> None:
+        if not self._engine.is_clock_measured:
+            # Until the exchange's time is known nothing can be joined; what is stored need not wait for that.
+            self._tasks.begin(session.show_stored())
+            await self._engine.wait_for_clock()
+        await session.run(view_us)
+
+    def _replace_session_work(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._session_work is not None:
+            self._session_work.cancel()
+        self._session_work = self._tasks.begin(work)
+
+    def _on_session_change(self) -> None:
+        self._has_changes = True
+        self._chart.series_changed()
+
+    def _on_session_state(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        title = f"{self._engine.symbol(session.symbol).display_name} {session.interval}"
+        match session.state:
+            case SessionState.LOADING:
+                self._chart.set_state("loading", f"Loading {title}…")
+            case SessionState.READY:
+                self._on_session_change()
+                tracker = self._engine.recorder.tracker(session.symbol)
+                self._paint_watch.reset(tracker.last_trade if tracker is not None else None)
+                if self._paints_before is None:
+                    self._paints_before = self._chart.paint_count
+                self._show_series(session)
+                self._chart.set_state("ready")
+                self._on_view_moved()
+            case SessionState.EMPTY:
+                self._show_series(session)
+                self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")
+            case SessionState.FAILED:
+                self._chart.set_state("error", session.failure, self._failure_actions)
+
+    def _show_series(self, session: ChartSession) -> None:
+        if self._series is not session.series:
+            self._series = session.series
+            self._chart.set_series(session.series, self._engine.symbol(session.symbol))
+
+    # Frames
+
+    def _on_view_moved(self) -> None:
+        self._view_moved = True  # the gaps wait for `renew`: a drag moves the view in every frame
+        self._prefetch_timer.start()
+
+    def _refresh_series(self) -> None:
+        """Bring what trades changed into the series; the chart calls it as a frame begins."""
+        if self._has_changes and self._session is not None:
+            self._has_changes = False
+            self._session.refresh()
+            self._watch_paint(self._session)
+
+    def _watch_paint(self, session: ChartSession) -> None:
+        """Measure the delay to the screen, where the newest candle is on it."""
+        tracker = self._engine.recorder.tracker(session.symbol)
+        newest = tracker.last_trade if tracker is not None else None
+        if self._chart.is_following and self._chart.isVisible() and not self._chart.window().isMinimized():
+            self._paint_watch.note_change(newest, self._chart.frame_count)
+        else:
+            self._paint_watch.reset(newest)
+
+    def _on_painted(self) -> None:
+        self._paint_watch.note_paint(self._chart.frame_count)
+        if not self._has_painted and self._paints_before is not None:
+            self._has_painted = self._chart.paint_count > self._paints_before
+            if self._has_painted:
+                self.first_painted.emit()

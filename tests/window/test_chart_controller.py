@@ -1,0 +1,170 @@
+"""Charts side by side on one engine and the sandbox's simulated market; and when a chart loads again what it lacks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.live.charts.chart_session import ChartSession
+from app.live.engine import Engine
+from app.market.interval import Interval
+from app.market.ports.exchange import FeedStatus
+from app.runtime.wiring import engine_for
+from app.sandbox.market.simulated import SimulatedMarket
+from app.window.chart_controller import ChartController, ReloadBackoff
+from tests.end_to_end.helpers import run_on_qt_loop, settings_in, until
+from tests.sandbox.helpers import serving
+from widgets.chart.chart_widget import ChartWidget
+
+
+class TwoCharts:
+    """Two charts in one window that is no `MainWindow`: forwards the engine's changes to both, and lets time pass."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.window = QWidget()
+        self.window.resize(1200, 500)
+        self.charts = [ChartWidget(), ChartWidget()]
+        layout = QHBoxLayout(self.window)
+        for chart in self.charts:
+            layout.addWidget(chart)
+        self.controllers = [ChartController(engine, chart, simulated=True) for chart in self.charts]
+        engine.feed.on_status(self._on_feed_status)
+        engine.on_database = lambda: [one.on_database() for one in self.controllers]
+        engine.on_symbols = lambda: [one.on_symbols() for one in self.controllers]
+        self._timer = QTimer(self.window)
+        self._timer.timeout.connect(self._pass_time)
+        self._timer.start(100)
+        self.window.show()
+
+    async def stop(self) -> None:
+        self._timer.stop()
+        for one in self.controllers:
+            await one.stop()
+        self.window.close()
+        self.window.deleteLater()
+
+    def _on_feed_status(self, status: FeedStatus) -> None:
+        for one in self.controllers:
+            one.on_feed_status(status)
+
+    def _pass_time(self) -> None:
+        for one in self.controllers:
+            one.renew()
+            one.tick()
+
+
+@contextlib.asynccontextmanager
+async def two_charts(data_dir: Path) -> AsyncIterator[tuple[TwoCharts, Engine]]:
+    async with serving(SimulatedMarket(seed=5, rate=200)) as server:
+        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+        async with engine_for(settings) as engine:
+            both = TwoCharts(engine)
+            engine.start(["BTCUSDT", "ETHUSDT"])
+            try:
+                yield both, engine
+            finally:
+                await both.stop()
+                await engine.close()
+
+
+def session_of(controller: ChartController) -> ChartSession:
+    assert controller.session is not None
+    return controller.session
+
+
+def newest(controller: ChartController) -> tuple[int, int]:
+    """The newest candle that the chart's frames brought into its series: when it opens, and its trades."""
+    series = session_of(controller).series
+    bar = series.bar(len(series) - 1)
+    return bar.open_time_us, bar.trades
+
+
+def is_followed(controller: ChartController, engine: Engine) -> bool:
+    tracker = engine.recorder.tracker(session_of(controller).symbol)
+    return tracker is not None and bool(tracker.listeners)
+
+
+def test_two_charts_follow_the_market_live_side_by_side_and_one_goes_on_when_the_other_is_closed(
+    qtbot: QtBot, data_dir: Path
+) -> None:
+    async def work() -> None:
+        async with two_charts(data_dir) as (both, engine):
+            (one, other), (chart, other_chart) = both.controllers, both.charts
+            painted: list[ChartController] = []
+            one.first_painted.connect(lambda: painted.append(one))
+            other.first_painted.connect(lambda: painted.append(other))
+            one.show("BTCUSDT", Interval.parse("1m"))
+            other.show("ETHUSDT", Interval.parse("5s"))
+            await until(lambda: session_of(one).joined and session_of(other).joined)
+            await until(lambda: len(painted) == 2)
+            assert set(painted) == {one, other}
+            assert chart.accessibleDescription() == "BTC/USDT, 1m"
+            assert other_chart.accessibleDescription() == "ETH/USDT, 5s"
+
+            before, other_before = newest(one), newest(other)
+            frames = chart.frame_count, other_chart.frame_count
+            await until(lambda: newest(one) != before and newest(other) != other_before)
+            assert chart.frame_count > frames[0]
+            assert other_chart.frame_count > frames[1]
+            assert session_of(one).series is not session_of(other).series
+            spans = [np.diff(session_of(each).series.column("open_time_us")) for each in both.controllers]
+            assert [int(span.min()) for span in spans] == [60_000_000, 5_000_000]
+
+            await one.stop()
+            assert not is_followed(one, engine)
+            assert is_followed(other, engine)
+            closed_at, painted_at = newest(one), other_chart.paint_count
+            for _ in range(3):
+                other_before = newest(other)
+                await until(lambda before=other_before: newest(other) != before)
+            assert newest(one) == closed_at
+            assert other_chart.paint_count > painted_at
+
+            other.show("BTCUSDT", Interval.parse("1m"))  # what the closed one showed is free for the other
+            await until(lambda: session_of(other).joined)
+            assert other_chart.accessibleDescription() == "BTC/USDT, 1m"
+            other_before = newest(other)
+            await until(lambda: newest(other) != other_before)
+
+    run_on_qt_loop(work)
+
+
+@pytest.fixture
+def backoff() -> ReloadBackoff:
+    return ReloadBackoff()
+
+
+def turns(backoff: ReloadBackoff, seconds: int, *, is_stale: bool = True, is_live: bool = True) -> list[int]:
+    """The seconds at which a chart that asks once per second reloads."""
+    return [second for second in range(seconds) if backoff.take_turn(second, is_stale=is_stale, is_live=is_live)]
+
+
+def test_a_chart_that_lacks_candles_reloads_after_waits_that_double_up_to_a_minute(backoff: ReloadBackoff) -> None:
+    assert turns(backoff, 250) == [0, 2, 6, 14, 30, 62, 122, 182, 242]
+
+
+def test_a_chart_reloads_only_while_the_exchange_can_be_reached(backoff: ReloadBackoff) -> None:
+    assert turns(backoff, 100, is_live=False) == []
+    assert turns(backoff, 5) == [0, 2]
+
+
+def test_the_wait_begins_again_at_its_shortest_once_nothing_is_missing(backoff: ReloadBackoff) -> None:
+    assert turns(backoff, 20)[-1] == 14
+    assert not backoff.take_turn(31, is_stale=False, is_live=True)
+    assert backoff.take_turn(32, is_stale=True, is_live=True)
+    assert not backoff.take_turn(33, is_stale=True, is_live=True)
+    assert backoff.take_turn(34, is_stale=True, is_live=True)
+
+
+def test_a_chart_that_is_well_while_it_waits_is_not_believed_before_the_wait_is_over(backoff: ReloadBackoff) -> None:
+    assert turns(backoff, 10)[-1] == 6
+    assert not backoff.take_turn(11, is_stale=False, is_live=True)  # still loading: the wait stays long
+    assert backoff.take_turn(14, is_stale=True, is_live=True)
+    assert not backoff.take_turn(29, is_stale=True, is_live=True)
