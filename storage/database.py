@@ -2,9 +2,9 @@
 The database as the program uses it: opened once, with a writer and a store, and closed once.
 
 `Database.open` starts the embedded server, or connects to the one that a URL names, and brings its tables up to date.
-After that the writer and the store reconnect by themselves; whoever needs an embedded server that has died starts it
-again. A database that this user may only read is opened as well: nothing is written to it, and
-`Database.read_only_reason` says why.
+After that the writer and the store reconnect by themselves, and start an embedded server that has died again. A
+database that this user may only read is opened as well: nothing is written to it, and `Database.read_only_reason` says
+why.
 """
 
 from __future__ import annotations

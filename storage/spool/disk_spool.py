@@ -193,10 +193,10 @@ class DiskSpool:
 
 
 def _run_job(future: Future[Any], work: Callable[[], Any]) -> None:
-    # A job that was cancelled before it began is skipped; one that has begun is finished, whoever waits for it.
+    # A job that was cancelled before it began is skipped; one that has begun is finished.
     if not future.set_running_or_notify_cancel():
         return
     try:
         future.set_result(work())
-    except BaseException as error:  # noqa: BLE001  # because whoever waits for it raises it
+    except BaseException as error:  # noqa: BLE001  # because the future raises it where it is awaited
         future.set_exception(error)
