@@ -3,8 +3,8 @@ Announces to other programs on the same database who repairs which gaps, by advi
 
 A lock belongs to a connection and ends with it, however it ends, so no announcement outlives its program. There are
 three kinds. A command or a window that fetches everything that a symbol misses holds the symbol's whole-repair lock
-alone. A program that records shares each symbol's small-repair lock with others of its kind,
-and a third lock whose number is the size of the largest gap that it repairs unasked.
+alone. A program that records shares each symbol's small-repair lock with others of its kind, and a third lock whose
+number is the size of the largest gap that it repairs unasked.
 
 `app.live.repair.shared_repairs` decides what to announce, and what to leave to others.
 """
