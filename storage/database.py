@@ -93,6 +93,7 @@ class Database:
             address = url if url else _started(server)
             prompt = _PasswordPrompt(ask_password)
             with connect(address, ask_password=prompt) as connection:
+                # Reconnecting happens in threads, where nobody can be asked.
                 address = with_password(address, prompt.password) if prompt.password else address
                 privileges = privileges_of(connection)
                 privileges.check_tables()
