@@ -2,9 +2,9 @@
 The database as the program uses it: opened once, with a writer and a store, and closed once.
 
 `Database.open` starts the embedded server, or connects to the one that a URL names, and brings its tables up to date.
-After that the writer and the store reconnect by themselves; whoever needs an embedded server that has died starts it
-again. A database that this user may only read is opened as well: nothing is written to it, and
-`Database.read_only_reason` says why.
+After that the writer and the store reconnect by themselves, and start an embedded server that has died again. A
+database that this user may only read is opened as well: nothing is written to it, and `Database.read_only_reason` says
+why.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class Database:
             address = url if url else _started(server)
             prompt = _PasswordPrompt(ask_password)
             with connect(address, ask_password=prompt) as connection:
+                # Reconnecting happens in threads, where nobody can be asked.
                 address = with_password(address, prompt.password) if prompt.password else address
                 privileges = privileges_of(connection)
                 privileges.check_tables()

@@ -30,7 +30,7 @@ _BEFORE_ALL_SLOTS = -(10**15)
 _WINDOW_GROWTH = 4  # few windows across a long stretch that has fewer candles than were asked for
 
 
-class CandleReader:
+class SymbolCandleReader:
     """
     Reads the candles of one symbol and interval.
 
@@ -49,7 +49,7 @@ class CandleReader:
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
 
     @classmethod
-    def open(cls, connection: Connection, symbol: str, interval: Interval) -> CandleReader | None:
+    def open(cls, connection: Connection, symbol: str, interval: Interval) -> SymbolCandleReader | None:
         """Return a reader; None if nothing of the symbol was ever stored."""
         symbol_id = symbol_id_of(connection, symbol)
         return None if symbol_id is None else cls(connection, symbol_id, interval)
@@ -71,8 +71,8 @@ class CandleReader:
         """Whether candles from ``start_us`` on are made of trades that retention may have dropped."""
         return self._source.is_trades and start_us < self._floor_us
 
-    def traded(self, start_us: int, end_us: int) -> list[Candle]:
-        """Return the candles with a trade that `app.market.ports.storage.CandleReader.traded_candles` returns."""
+    def traded_candles(self, start_us: int, end_us: int) -> list[Candle]:
+        """Return the candles with a trade; see `app.market.ports.storage.CandleReader.traded_candles`."""
         start_us = self._interval.open_time_us(max(start_us, _ALL_START_US))
         end_us = self._interval.next_open_us(min(end_us, _ALL_END_US) - 1)
         if start_us >= end_us:

@@ -143,6 +143,7 @@ def read(
             whole = parts
         else:
             whole = _combined(parts, part, interval, fetched_ranges(connection, symbol_id, part))
+        # Those found before win: they come from longer intervals.
         found = {candle.open_time_us: candle for candle in whole} | found
     return found
 

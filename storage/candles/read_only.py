@@ -1,7 +1,7 @@
 """
 Stand-ins for a database that may only be read: they accept what is to be written and discard it.
 
-So whoever records needs no second way of working: nothing waits, nothing fails. `Database.read_only_reason` says that
+So the recorder works as with any database: no trade waits, and nothing fails. `Database.read_only_reason` says that
 nothing is recorded.
 """
 

@@ -19,7 +19,7 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.candles import klines
-from storage.candles.candle_reader import CandleReader
+from storage.candles.candle_reader import SymbolCandleReader
 from storage.postgres.connection import Connection
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
@@ -95,7 +95,7 @@ class PostgresStore:
         if limit is not None and limit <= 0:
             return []
         with self._snapshot("read candles") as connection:
-            reader = CandleReader.open(connection, symbol, interval)
+            reader = SymbolCandleReader.open(connection, symbol, interval)
             if reader is None:
                 return []
             return reader.newest(start_us, end_us, limit, now_us)
@@ -117,18 +117,18 @@ class PostgresStore:
         iterator holds a connection: close it, or read it to its end.
         """
         with self._snapshot("read candles") as connection:
-            reader = CandleReader.open(connection, symbol, interval)
+            reader = SymbolCandleReader.open(connection, symbol, interval)
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """See `app.market.ports.storage.CandleReader`."""
         with self._snapshot("read candles") as connection:
-            reader = CandleReader.open(connection, symbol, interval)
+            reader = SymbolCandleReader.open(connection, symbol, interval)
             if reader is not None and reader.lacks_trades(start_us):
                 # Coarser than asked for, but it says where the dropped trades were.
-                reader = CandleReader.open(connection, symbol, _FINEST_ROLLUP)
-            return [] if reader is None else reader.traded(start_us, end_us)
+                reader = SymbolCandleReader.open(connection, symbol, _FINEST_ROLLUP)
+            return [] if reader is None else reader.traded_candles(start_us, end_us)
 
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None

@@ -1,9 +1,9 @@
 """
 The advisory locks by which programs on one database keep out of each other's way.
 
-Whoever changes a symbol's trades, coverage or rollups holds the symbol's lock until its transaction ends. Whatever
-changes the database as a whole (migrations, the edition set-up, conversion, retention) holds the database lock, so that
-programs which start together do such work once, and never two kinds of it at a time.
+A transaction that changes a symbol's trades, coverage or rollups holds the symbol's lock until it ends. Work on the
+database as a whole (migrations, the edition set-up, conversion, retention) holds the database lock, so that programs
+which start together do it once, and never two kinds of it at a time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CLIENT_CHECK_INTERVAL = "2s"
 @contextlib.contextmanager
 def database_lock(connection: Connection) -> Iterator[None]:
     """
-    Hold the database lock inside the block, after waiting for whoever holds it; without a time limit on statements.
+    Hold the database lock inside the block, after waiting for its holder; without a time limit on statements.
 
     The lock is the session's, not a transaction's: the block may commit several transactions.
     """

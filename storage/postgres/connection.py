@@ -219,7 +219,7 @@ def store_error(error: psycopg.Error, doing: str) -> StoreError:
     if state[:2] in {"22", "23", "42"} or isinstance(error, psycopg.ProgrammingError | psycopg.NotSupportedError):
         return StoreError(f"Could not {doing}: the database refused it ({_first_line(error)}).")
     if not state:
-        # Without a code it is the client's: the connection broke. Whoever needs the next one makes it.
+        # Without a code it is the client's: the connection broke. The next use reconnects.
         return StoreUnavailable(f"Could not {doing}: the connection to the database broke; the next try reconnects.")
     return StoreUnavailable(f"Could not {doing}: {_first_line(error)}.")
 

@@ -2,9 +2,9 @@
 Announces to other programs on the same database who repairs which gaps, by advisory locks.
 
 A lock belongs to a connection and ends with it, however it ends, so no announcement outlives its program. There are
-three kinds. Whoever sets out to fetch everything that a symbol misses, a command or a window that downloads, holds the
-symbol's whole-repair lock alone. A program that records shares each symbol's small-repair lock with others of its kind,
-and a third lock whose number is the size of the largest gap that it repairs unasked.
+three kinds. A command or a window that fetches everything that a symbol misses holds the symbol's whole-repair lock
+alone. A program that records shares each symbol's small-repair lock with others of its kind, and a third lock whose
+number is the size of the largest gap that it repairs unasked.
 
 `app.live.repair.shared_repairs` decides what to announce, and what to leave to others.
 """
@@ -29,6 +29,7 @@ _SMALL = 0x67_61_70_74
 _LARGEST = 0x67_61_70_75
 _MOST = 2**31 - 1  # the highest number that fits; no gap repaired unasked is that large
 
+# objsubid 2 marks locks of two 32-bit numbers. pg_locks shows those of all databases of the server.
 _ANNOUNCED = """
     SELECT classid::bigint, objid::bigint, pid FROM pg_locks
     WHERE locktype = 'advisory' AND classid = ANY(%s::oid[]) AND objsubid = 2 AND granted
@@ -80,6 +81,7 @@ def exclusive_repair(connection: Connection, names: Sequence[str]) -> Iterator[N
     with translated("begin the repair"):
         known = symbol_ids_of(connection, names)
         for name in names:
+            # Symbols that the database does not know yet share the number 0, which no symbol has.
             if not _lock(connection, (_WHOLE, known.get(name, 0))):
                 raise StoreError(f"Another program is fetching what is missing of {name}: wait until it is done.")
     try:

@@ -196,7 +196,7 @@ def _with_dropped(finest: RollupLevel, trades: sql.Composed) -> sql.Composed:
             UNION ALL
             SELECT 1, open_time, {figures} FROM {table} WHERE {within}
         ) AS candle
-        ORDER BY open_time, trades DESC, stored
+        ORDER BY open_time, trades DESC, stored  -- the recounted one where both count as many trades
         """
     ).format(figures=_figures(), trades=trades, table=sql.Identifier(finest.table), within=_CANDLES_IN)
 

@@ -25,6 +25,7 @@ _BATCH = """batch AS MATERIALIZED (
 )"""
 _UNITS = ("", "", "", "e-8", "e-8", "e-8", "e-8", "e-8", "e-16", "", "e-8", "e-16", "", "")
 
+# Sums may simply be added to, because the ledger adds each trade once. First and last go by id rather than by arrival.
 _ADD_TO_LEVEL = """{name} AS (
     INSERT INTO {table} AS held (symbol_id, open_time, open, high, low, close, volume, quote_volume, trades,
         taker_buy_volume, taker_buy_quote_volume, first_trade_id, last_trade_id)

@@ -5,8 +5,8 @@ The two tables of disjoint ranges of trade ids, by symbol.
 exist. `absent_trades` holds the last kind: ids that the exchange itself has no trade of. So every absent id is in the
 coverage, and no stored trade has one.
 
-Whoever changes either table holds the symbol's lock (`storage.postgres.advisory_locks`). `storage.trades.trade_ledger`
-does it for trades, `record_absent` here for absences. The arithmetic of ranges is `app.market.coverage.IdRanges`.
+Every change of either table holds the symbol's lock (`storage.postgres.advisory_locks`). `storage.trades.trade_ledger`
+makes it for trades, `record_absent` here for absences. The arithmetic of ranges is `app.market.coverage.IdRanges`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import Connection, translated
 from storage.schema.migrate import migrations
 
+# to_regclass returns null for a table that does not exist, where a cast would be an error.
 _FACTS = """
     SELECT current_user, pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
         to_regclass('schema_version') IS NOT NULL,
@@ -71,6 +72,7 @@ def privileges_of(connection: Connection) -> Privileges:
         reason = f"the user “{user}” may only read this database"
     else:
         reason = ""
+    # To migrate tables takes their ownership, to create the first ones a privilege on the schema.
     return Privileges(
         tables_version=version,
         read_only_reason=f"Reading only: {reason}, so trades are not recorded." if reason else "",

@@ -162,15 +162,13 @@ class DiskSpool:
 
     def _note_lost(self, before: dict[str, IdRanges]) -> None:
         for symbol, ids in before.items():
-            for first, last in self._file.contents.held(symbol):
-                ids.remove_range(first, last)
-            for first, last in ids:
-                self._lost.setdefault(symbol, IdRanges()).add_range(first, last)
+            if lost := ids - self._file.contents.held(symbol):
+                self._lost[symbol] = self._lost.get(symbol, IdRanges()) | lost
 
     def _set_reason(self, reason: str) -> None:
         if reason and reason != self._reason:
             logger.warning(
-                "%s: trades received now wait in memory; when that is full they are fetched again later", reason
+                "%s: trades received now wait in memory; beyond its limit they are given up and fetched again", reason
             )
         elif self._reason and not reason:
             logger.info("The spool on disk takes trades again")
@@ -193,10 +191,10 @@ class DiskSpool:
 
 
 def _run_job(future: Future[Any], work: Callable[[], Any]) -> None:
-    # A job that was cancelled before it began is skipped; one that has begun is finished, whoever waits for it.
+    # A job that was cancelled before it began is skipped; one that has begun is finished.
     if not future.set_running_or_notify_cancel():
         return
     try:
         future.set_result(work())
-    except BaseException as error:  # noqa: BLE001  # because whoever waits for it raises it
+    except BaseException as error:  # noqa: BLE001  # because the future raises it where it is awaited
         future.set_exception(error)

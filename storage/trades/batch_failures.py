@@ -30,7 +30,7 @@ class Decision(Enum):
     """A trade of the batch is at fault: without it, the others can be stored."""
 
     FAIL = auto()
-    """Not an error of the database, so a bug: a retry would repeat it for ever."""
+    """Not an error of the database, so a bug: a retry would repeat it endlessly."""
 
 
 def decide(error: BaseException) -> Decision:

@@ -166,7 +166,7 @@ class BatchWriter:
             with contextlib.suppress(psycopg.Error):
                 ledger.connection.cancel_safe(timeout=_CANCEL_S)
         self._thread.join(_CANCEL_S)
-        # A server that does not hear the cancellation would keep the thread waiting for its answer for ever.
+        # A server that does not hear the cancellation would keep the thread waiting for its answer.
         with self._ledger_lock:
             if self._ledger is not None:
                 hang_up(self._ledger.connection)
@@ -204,7 +204,7 @@ class BatchWriter:
         """
         Store the batch in hand part by part; what is settled before an error stays settled.
 
-        Each part is reported before it is settled, so that whoever waits for its trades finds the status up to date.
+        Each part is reported before it is settled, so that a caller of `flush` finds the status up to date.
         """
         self._set_unstorable_aside()
         for outcome in store_by_bisection(self._queue.in_hand, self._store):

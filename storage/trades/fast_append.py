@@ -22,13 +22,14 @@ from storage.schema.migrate import newest_version
 LARGEST_APPEND = 500
 """The number of trades up to which this is quicker than a COPY, which takes two more round trips."""
 
+# All parts of one statement see the tables as they were before it, so each of them may depend on the same check.
 _APPEND = sql.SQL(
     """
     WITH run AS (
         SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS run (symbol_id, low, high)
     ), ended AS MATERIALIZED (
-        -- The last range that begins at or before the id after the run must end just before the run. Were it a later
-        -- one, the run would overlap it, or touch it and have to be joined with it.
+        -- The last range that begins at or before the id after the run must end just before the run. If another range
+        -- begins that early, the run overlaps it, or touches it and would have to be joined with it.
         SELECT run.symbol_id, run.high, before.first_trade_id
         FROM run CROSS JOIN LATERAL (
             SELECT first_trade_id, last_trade_id FROM coverage

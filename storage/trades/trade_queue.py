@@ -56,7 +56,7 @@ class TradeQueue:
         self._waiting_since_s = 0.0
         self._in_hand: list[Trade] = []
         self._in_hand_since_s = 0.0
-        # Counts since the start, so that whoever flushes knows when the last trade put before it is settled.
+        # Counts since the start, so that a flush knows when the last trade put before it is settled.
         self._put_count = 0
         self._settled_count = 0
         self._flush_to = 0
@@ -111,7 +111,7 @@ class TradeQueue:
             return self._put_count
 
     def close(self) -> None:
-        """Take no more trades. What waits is due at once; after that `take_batch` returns False."""
+        """Take no more trades. The waiting ones are due at once; after them `take_batch` returns False."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -181,7 +181,7 @@ class TradeQueue:
         self._in_hand = [*trades, *rest]
 
     def settle(self, count: int) -> None:
-        """Count the first ``count`` trades in hand as done with, and wake whoever waits for that."""
+        """Count the first ``count`` trades in hand as done with, and wake those who wait for that."""
         with self._changed:
             self._in_hand = self._in_hand[count:]
             self._in_hand_since_s = time.monotonic()

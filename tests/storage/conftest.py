@@ -20,7 +20,7 @@ pytest_generate_tests = spread_over_editions
 
 @pytest.fixture(scope="session")
 def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server, as a URL; of each edition in turn."""
+    """A running server as a URL, once for each edition."""
     with running_server(request.param) as url:
         yield url
 
@@ -72,7 +72,7 @@ def world(url: str) -> Iterator[World]:
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """A data directory for a server of the test's own; nothing of it stays."""
+    """A data directory for a server of the test's own; it is cleaned up afterwards."""
     path = tmp_path / "data"
     yield path
     server = EmbeddedServer(path)
@@ -88,7 +88,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def servers(data_dir: Path) -> Iterator[Callable[..., EmbeddedServer]]:
-    """Make users of the test's own server; those left are stopped."""
+    """Make users of the test's own server; they are stopped afterwards."""
     made: list[EmbeddedServer] = []
 
     def make(path: Path = data_dir, **options: Any) -> EmbeddedServer:

@@ -1,4 +1,4 @@
-"""Ways to damage a database, and what it should hold, told by brute force from all of its rows."""
+"""Ways to damage a database, and what it should hold, found by brute force from all of its rows."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def folded(trades: Iterable[Trade], length_us: int) -> dict[int, Figures]:
 
 
 def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, DifferenceKind]]:
-    """Count what differs, one row and one id at a time."""
+    """Count the differences, row by row and id by id."""
     totals: Counter[tuple[str, DifferenceKind]] = Counter()
     for name, one in stored.items():
         times = Counter(trade.trade_id for trade in one.trades)
@@ -129,7 +129,7 @@ def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, Diffe
 
 
 def mended(stored: dict[str, Content]) -> dict[str, Content]:
-    """Return what should be stored once all is mended."""
+    """Return what should be stored after a rebuild."""
     result = {}
     for name, one in stored.items():
         stays: dict[int, Trade] = {}
@@ -190,7 +190,7 @@ def store_a_trade_twice(connection: Connection, dice: random.Random) -> None:
 
 
 def make_partition(connection: Connection, moment: object, aside_us: int) -> None:
-    """Have a place for a trade that many microseconds from the moment."""
+    """Create the partition for a trade that many microseconds from the moment."""
     connection.execute(
         "SELECT make_trades_partition(date_trunc('month', %s + %s * interval '1 microsecond', 'UTC')::date)"
         " WHERE (SELECT relkind FROM pg_class WHERE oid = 'trades'::regclass) = 'p'",
@@ -213,7 +213,7 @@ def forget_a_range(connection: Connection, dice: random.Random) -> None:
 
 
 def stretch_a_range(connection: Connection, dice: random.Random) -> None:
-    """Let one say more or less than there is; it may overlap or touch the next then."""
+    """Make a range longer or shorter than its trades; it may then overlap or touch the next."""
     row = _any(connection, dice, "SELECT symbol_id, first_trade_id FROM coverage ORDER BY 1, 2")
     if row is not None:
         connection.execute(
@@ -224,7 +224,7 @@ def stretch_a_range(connection: Connection, dice: random.Random) -> None:
 
 
 def split_a_range(connection: Connection, dice: random.Random) -> None:
-    """Make two that touch or overlap of one."""
+    """Make one range into two that touch or overlap."""
     row = _any(connection, dice, "SELECT * FROM coverage WHERE last_trade_id > first_trade_id ORDER BY 1, 2")
     if row is not None:
         symbol_id, first, last = row
@@ -238,7 +238,7 @@ def split_a_range(connection: Connection, dice: random.Random) -> None:
 
 
 def call_a_trade_absent(connection: Connection, dice: random.Random) -> None:
-    """Let an id be absent that is held, or one that is not in the ranges."""
+    """Record ids as absent that are held, or that are not in the coverage."""
     row = _any(connection, dice, "SELECT symbol_id, first_trade_id, last_trade_id FROM coverage ORDER BY 1, 2")
     taken = connection.execute("SELECT count(*) FROM absent_trades").fetchone()
     if row is not None and taken == (0,):

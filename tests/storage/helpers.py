@@ -1,4 +1,4 @@
-"""Words of the domain for the storage tests."""
+"""Helpers of the storage tests that speak the domain: record, stored, held, folded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class World:
         return connect(self.url)
 
     def record(self, trades: Sequence[Trade]) -> None:
-        """Have the trades stored."""
+        """Store the trades, and wait until they are."""
         assert self.writer.put(trades)
         assert self.writer.drain(PATIENCE_S)
 

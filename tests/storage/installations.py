@@ -1,4 +1,4 @@
-"""PostgreSQL installations to test with: pretended ones that only say what they are, and real ones."""
+"""PostgreSQL installations to test with: pretended ones that only name their version, and real ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROGRAMS = ("postgres", "initdb", "pg_ctl", "pg_config")
 
 
 def pretend(folder: Path, version: str, *, timescale: str = "", says: str = "") -> Path:
-    """Make an installation that answers what it is asked and can do no more; return the folder of its programs."""
+    """Make an installation that only answers questions about itself; return the folder of its programs."""
     bin_dir, share, libraries = folder / "bin", folder / "share", folder / "lib"
     (share / "extension").mkdir(parents=True)
     for made in (bin_dir, libraries):
@@ -53,8 +53,8 @@ def real_timescale(folder: Path) -> Path:
     """
     Copy a real PostgreSQL with TimescaleDB into ``folder``, so that it runs there; return the folder of its programs.
 
-    They are those that the tests' own server runs from, whose C library may be newer than this machine's: their files
-    are told to load the libraries beside them. Skips the test where that cannot be done.
+    The programs are those of the tests' own server, whose C library may be newer than this machine's, so they are
+    patched to load the libraries beside them. Skips the test if that cannot be done.
     """
     try:
         root = unpacked_timescale()
@@ -98,7 +98,7 @@ def _patchelf(cache: Path) -> str:
 
 
 def break_library(bin_dir: Path) -> None:
-    """Leave TimescaleDB's library in its place, but no library any more."""
+    """Overwrite TimescaleDB's library, so that the file exists and cannot be loaded."""
     for library in (bin_dir.parent / "lib").glob("timescaledb*.so"):
         library.chmod(stat.S_IMODE(library.stat().st_mode) | stat.S_IWUSR)
         library.write_bytes(b"\x7fELF, once")

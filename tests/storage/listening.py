@@ -1,5 +1,7 @@
-"""Servers that listen on loopback, as another machine's would: with passwords, and with TLS where there is a PostgreSQL
-that has it."""
+"""
+Servers that listen on loopback, as another machine's would: with passwords, and with TLS if a PostgreSQL with TLS is
+installed.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebre
 
 @dataclass(frozen=True)
 class TlsServer:
-    """A server with TLS; ``certificate`` is its own, for db.example, ``other_certificate`` of someone else."""
+    """A server with TLS; ``certificate`` is its own, for db.example, ``other_certificate`` another authority's."""
 
     port: int
     certificate: Path
@@ -30,7 +32,7 @@ class TlsServer:
 
 
 def postgres_with_tls() -> Installation | None:
-    """Return an installation of the system's that can speak TLS; the embedded one cannot."""
+    """Return one of the system's installations that has TLS; the embedded one has none."""
     for pattern in SYSTEM_FOLDERS:
         for folder in sorted(Path("/").glob(pattern.lstrip("/"))):
             said = subprocess.run([folder / "pg_config", "--configure"], capture_output=True, text=True, check=False)

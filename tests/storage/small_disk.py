@@ -1,4 +1,4 @@
-"""A disk that a test fills up: a real one, of memory."""
+"""A disk that a test can fill up: a real file system, in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MB = 1 << 20
 
 
 class SmallDisk:
-    """A disk of its own at ``path``, in memory."""
+    """A small file system in memory, mounted at ``path``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,7 +38,7 @@ class SmallDisk:
 
 @contextlib.contextmanager
 def mounted(path: Path, options: str) -> Iterator[SmallDisk]:
-    """Mount a disk at a folder that is made for it; the test is skipped where that is not allowed."""
+    """Create a folder and mount a small disk there; skip the test if that is not allowed."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("mounting a small disk takes root on Linux")
     path.mkdir()

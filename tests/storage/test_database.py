@@ -1,3 +1,5 @@
+"""A database opened and closed as the program does it, with real servers and real kills."""
+
 from __future__ import annotations
 
 import os
@@ -76,7 +78,7 @@ def test_a_server_killed_again_and_again_loses_nothing_that_was_acknowledged(dat
         assert database.close()
 
 
-def test_opening_fails_with_a_sentence_and_can_be_tried_again(data_dir: Path) -> None:
+def test_a_failed_opening_is_a_clear_sentence_and_can_be_repeated(data_dir: Path) -> None:
     data_dir.parent.mkdir(exist_ok=True)
     data_dir.write_text("a file where the folder should be")
     with pytest.raises(StoreUnavailable):

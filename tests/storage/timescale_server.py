@@ -206,8 +206,8 @@ def _unpack(root: Path) -> None:
 
 def _download(apt: Path) -> None:
     """Fetch the packages with an apt of our own: its lists, its state, the mirror of the machine's apt."""
-    told = _apt([], "indextargets", "--format", "$(SITE)", "Created-By: Packages").split()
-    mirrors = [mirror for mirror in told if "security" not in mirror]
+    listed = _apt([], "indextargets", "--format", "$(SITE)", "Created-By: Packages").split()
+    mirrors = [mirror for mirror in listed if "security" not in mirror]
     if not mirrors:
         raise TimescaleMissing("TimescaleDB is unpacked from Debian's packages, and apt knows no mirror of them")
     (apt / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {mirrors[0]} {_SUITE} main\n")

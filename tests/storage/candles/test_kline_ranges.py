@@ -66,11 +66,11 @@ def test_the_listing_counts_for_every_interval_and_joins_what_follows(world: Wor
     assert world.rows("SELECT count(*) FROM kline_ranges") == [(2,)]
 
 
-def test_of_an_unknown_symbol_nothing_was_asked(world: World) -> None:
+def test_an_unknown_symbol_has_no_fetched_ranges(world: World) -> None:
     assert list(world.store.fetched_klines("NEVER", MINUTE)) == []
 
 
-def test_which_intervals_are_stored_is_found_without_a_look_at_their_klines(world: World) -> None:
+def test_stored_intervals_are_found_without_reading_their_klines(world: World) -> None:
     world.store.save_klines("X", MINUTE, [kline(MINUTE, 0)])
     with connect(world.url) as connection:
         connection.execute(_MANY_KLINES)

@@ -1,3 +1,5 @@
+"""Candles that SQL makes against those of the builder, and what else readers ask for."""
+
 from __future__ import annotations
 
 import itertools
@@ -116,7 +118,7 @@ def test_the_views_give_the_same_figures_to_other_programs(world: World) -> None
     assert world.rows("SELECT count(*), min(symbol) FROM trade_log") == [(4_000, "BTCUSDT")]
 
 
-def test_a_long_quiet_time_costs_no_candles_that_were_not_asked_for(world: World) -> None:
+def test_a_long_quiet_time_costs_only_the_candles_asked_for(world: World) -> None:
     trades = some_trades(3)
     world.record(trades)
     second = Interval.parse("1s")
@@ -231,7 +233,7 @@ def test_many_threads_read_while_one_writes(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["1s", "7s", "17s"])
-def test_no_candle_is_made_of_what_retention_left_of_its_trades(world: World, name: str) -> None:
+def test_no_candle_is_made_of_the_trades_that_retention_left_of_it(world: World, name: str) -> None:
     interval, day_us = Interval.parse(name), 86_400 * SECOND_US
     midnight_us = (START_US // day_us + 1) * day_us
     trades = [
@@ -242,7 +244,7 @@ def test_no_candle_is_made_of_what_retention_left_of_its_trades(world: World, na
     whole = world.store.candles("BTCUSDT", interval)
     with world.connect() as connection:
         connection.execute("UPDATE retention SET kept_from = %s", (datetime.fromtimestamp(midnight_us / 1e6, UTC),))
-    # Nothing is gone here, but nobody can tell that afterwards.
+    # Nothing was dropped here, but afterwards that cannot be known.
     assert world.store.candles("BTCUSDT", interval) == [
         candle for candle in whole if candle.open_time_us >= midnight_us
     ]
@@ -250,7 +252,7 @@ def test_no_candle_is_made_of_what_retention_left_of_its_trades(world: World, na
 
 
 @pytest.mark.parametrize("name", ["1s", "7s", "1m", "13m"])
-def test_what_was_traded_in_a_stretch_comes_with_the_nearest_before_and_after(world: World, name: str) -> None:
+def test_traded_candles_of_a_range_come_with_the_nearest_before_and_after(world: World, name: str) -> None:
     interval = Interval.parse(name)
     trades = [Trade("BTCUSDT", number, START_US + number * 20 * SECOND_US, 10, 1, False) for number in range(1, 400)]
     kept = [trade for trade in trades if not 100 <= trade.trade_id < 200]
@@ -272,9 +274,9 @@ def test_what_was_traded_in_a_stretch_comes_with_the_nearest_before_and_after(wo
         connection.execute("UPDATE retention SET kept_from = %s", (dropped,))
     start_us, end_us = START_US + 50 * 20 * SECOND_US, START_US + 60 * 20 * SECOND_US
     found = world.store.traded_candles("BTCUSDT", interval, start_us, end_us)
-    told = IdRanges((one.first_trade_id, one.last_trade_id) for one in found)
-    assert told.missing(50, 59) == []
-    assert told.first < 50
+    known = IdRanges((one.first_trade_id, one.last_trade_id) for one in found)
+    assert known.missing(50, 59) == []
+    assert known.first < 50
 
 
 def test_the_coverage_of_many_symbols_is_that_of_each(world: World) -> None:

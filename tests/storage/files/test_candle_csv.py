@@ -101,10 +101,10 @@ def test_a_cancelled_export_leaves_no_file_whenever_it_is_cancelled(tmp_path: Pa
     assert len(seen) <= after + 1
 
 
-def test_progress_tells_how_many_and_how_far(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    write_csv([candles(2), [], candles(1)], tmp_path / "a.csv", progress=lambda count, at: told.append((count, at)))
-    assert told == [(2, START_US + 120 * SECOND_US), (3, START_US + 60 * SECOND_US)]
+def test_progress_reports_how_many_candles_and_up_to_when(tmp_path: Path) -> None:
+    reported: list[tuple[int, int]] = []
+    write_csv([candles(2), [], candles(1)], tmp_path / "a.csv", progress=lambda count, at: reported.append((count, at)))
+    assert reported == [(2, START_US + 120 * SECOND_US), (3, START_US + 60 * SECOND_US)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
@@ -126,7 +126,7 @@ def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
     assert left_in(tmp_path) == []
 
 
-def test_a_folder_that_is_not_there_or_is_the_target_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_or_a_folder_as_the_target_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist: make it first"):
         check_target(tmp_path / "no" / "candles.csv")
     (tmp_path / "folder.csv").mkdir()
@@ -157,7 +157,7 @@ def test_times_are_read_as_utc_unless_they_say_otherwise(text: str, time_us: int
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "2024-08-09T25:00", "1723161600", "09.08.2024"])
-def test_what_is_no_time_is_a_clear_sentence(text: str) -> None:
+def test_a_text_that_is_no_time_is_a_clear_sentence(text: str) -> None:
     with pytest.raises(UsageError, match="write it like 2024-08-08"):
         parse_time(text)
 

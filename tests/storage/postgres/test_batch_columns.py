@@ -1,3 +1,5 @@
+"""Columns of trades against plain Python over the same trades."""
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -48,7 +50,7 @@ def test_rollup_sums_are_exact_up_to_the_largest_amounts(trades: list[Trade]) ->
 
 
 @given(st.lists(TRADES, min_size=1))
-def test_coarser_candles_are_those_of_the_trades(trades: list[Trade]) -> None:
+def test_coarser_rows_equal_those_of_the_trades(trades: list[Trade]) -> None:
     batch, _ = batch_columns.trade_columns(trades, {"A": 1, "B": 2})
     for finer, level in pairwise(LEVELS):
         rows = batch_columns.coarser_rows(batch_columns.rollup_rows(batch, finer.length_us), level.length_us)
@@ -56,7 +58,7 @@ def test_coarser_candles_are_those_of_the_trades(trades: list[Trade]) -> None:
 
 
 @given(st.lists(TRADES, min_size=1))
-def test_repeats_in_a_batch_are_dropped_and_contradictions_told_apart(trades: list[Trade]) -> None:
+def test_repeats_in_a_batch_are_dropped_and_contradictions_are_returned_apart(trades: list[Trade]) -> None:
     batch, contradictions = batch_columns.trade_columns(trades, {"A": 1, "B": 2})
     first: dict[tuple[str, int], Trade] = {}
     differing = []
@@ -85,7 +87,7 @@ def trades_of(columns: batch_columns.TradeColumns) -> list[Trade]:
 
 
 @given(st.sets(st.integers(0, 40)), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40))))
-def test_runs_and_held_ids_agree_with_plain_sets(ids: set[int], pairs: list[tuple[int, int]]) -> None:
+def test_runs_of_ids_and_ids_within_ranges_agree_with_plain_sets(ids: set[int], pairs: list[tuple[int, int]]) -> None:
     rising = np.array(sorted(ids), dtype=np.int64)
     runs = batch_columns.id_runs(rising)
     assert sorted(one for first, last in runs for one in range(first, last + 1)) == sorted(ids)

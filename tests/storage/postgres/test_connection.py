@@ -1,3 +1,5 @@
+"""Connecting: passwords, TLS, timeouts, and the sentences for what fails."""
+
 from __future__ import annotations
 
 import logging
@@ -50,7 +52,7 @@ def test_a_missing_database_is_named_as_the_reason(server_url: str) -> None:
         connect(server_url.replace("dbname=cryptopipe", "dbname=elsewhere"))
 
 
-def test_a_server_without_tls_is_refused_where_it_may_be_another_machine(listening_url: str) -> None:
+def test_a_server_without_tls_is_refused_if_it_may_be_another_machine(listening_url: str) -> None:
     # 127.1 leads to this machine, but is not taken for it, as a name would not be.
     url = listening_url.replace("host=127.0.0.1", "host=127.1")
     assert url != listening_url
@@ -61,7 +63,7 @@ def test_a_server_without_tls_is_refused_where_it_may_be_another_machine(listeni
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes the certificate, is not installed")
-def test_with_tls_the_line_is_encrypted_and_a_certificate_is_checked_where_asked(tls_server: TlsServer) -> None:
+def test_with_tls_the_session_is_encrypted_and_a_certificate_is_checked_on_request(tls_server: TlsServer) -> None:
     url = f"host=127.1 port={tls_server.port} user=cryptopipe dbname=postgres"
     with connect(url) as connection:
         assert connection.pgconn.ssl_in_use
@@ -77,7 +79,7 @@ def test_with_tls_the_line_is_encrypted_and_a_certificate_is_checked_where_asked
         connect(f"{elsewhere} sslmode=verify-full sslrootcert={tls_server.certificate}")
 
 
-def test_a_password_that_is_wanted_and_not_given_is_told_from_one_that_is_wrong(listening_url: str) -> None:
+def test_a_missing_password_is_another_error_than_a_wrong_one(listening_url: str) -> None:
     url = f"{listening_url} user=guarded"
     with pytest.raises(PasswordWanted, match="wants a password; set CRYPTOPIPE_DATABASE_PASSWORD"):
         connect(url)
@@ -90,7 +92,7 @@ def test_a_password_that_is_wanted_and_not_given_is_told_from_one_that_is_wrong(
         pass
 
 
-def test_a_password_is_asked_for_once_where_it_is_wanted(listening_url: str) -> None:
+def test_a_password_is_asked_for_once_if_the_server_wants_one(listening_url: str) -> None:
     asked: list[str] = []
 
     def ask(url: str) -> str:
@@ -108,7 +110,7 @@ def test_a_password_is_asked_for_once_where_it_is_wanted(listening_url: str) -> 
 
 
 @pytest.mark.parametrize("way", ["PGPASSWORD", "PGPASSFILE"])
-def test_passwords_of_libpq_go_on_working(
+def test_libpqs_own_places_for_passwords_work(
     way: str, listening_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "pgpass"
@@ -119,7 +121,7 @@ def test_passwords_of_libpq_go_on_working(
         pass
 
 
-def test_a_wait_that_the_url_or_the_role_sets_is_left_alone_unless_the_caller_insists(server_url: str) -> None:
+def test_a_timeout_of_the_url_or_the_role_stands_unless_the_caller_gives_one(server_url: str) -> None:
     def waits(url: str, **options: float) -> tuple[object, ...]:
         with connect(url, **options) as connection:
             row = connection.execute(
@@ -134,7 +136,7 @@ def test_a_wait_that_the_url_or_the_role_sets_is_left_alone_unless_the_caller_in
     assert waits(url, statement_timeout_s=0) == ("0", "0")
 
 
-def test_a_server_that_says_nothing_is_waited_for_as_long_as_told() -> None:
+def test_a_silent_server_is_waited_for_until_the_timeout() -> None:
     with silent_server() as server:
         began_s = time.monotonic()
         with pytest.raises(StoreUnavailable, match="does not answer; check that it runs"):
@@ -152,13 +154,13 @@ def test_a_connection_that_breaks_is_not_called_a_wrong_address(server_url: str)
             connection.execute("SELECT 1")
 
 
-def test_a_fault_in_a_statement_is_no_reason_to_retry(server_url: str) -> None:
+def test_an_error_in_a_statement_is_not_worth_a_retry(server_url: str) -> None:
     with connect(server_url) as connection, pytest.raises(StoreError) as caught, translated("read"):
         connection.execute("SELECT nonsense FROM nowhere WHERE %(a)s", {})
     assert not isinstance(caught.value, StoreUnavailable)
 
 
-def test_the_server_is_described_for_people(server_url: str) -> None:
+def test_the_server_is_described_in_words(server_url: str) -> None:
     with connect(server_url) as connection:
         facts = facts_of(connection, embedded=True)
     assert facts.edition is Edition.PLAIN

@@ -66,7 +66,7 @@ def test_tls_is_asked_for_off_this_machine_unless_the_url_says_otherwise(url: st
         ({"PGSSLMODE": "prefer"}, "postgresql://db.example/x", "require"),
     ],
 )
-def test_what_libpq_takes_from_its_environment_counts_too(
+def test_libpqs_environment_counts_too(
     environment: dict[str, str], url: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
@@ -74,7 +74,7 @@ def test_what_libpq_takes_from_its_environment_counts_too(
     assert tls_mode(parts_of(url)) == mode
 
 
-def test_a_service_of_the_environment_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_of_the_environment_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "services"
     file.write_text("[away]\nhost=db.example\n[safe]\nhost=db.example\nsslmode=verify-ca\n", encoding="utf-8")
     monkeypatch.setenv("PGSERVICEFILE", str(file))
@@ -101,7 +101,7 @@ def test_a_service_in_the_url_must_say_its_sslmode() -> None:
         "postgresql:///",
     ],
 )
-def test_a_url_made_of_its_parts_says_the_same(url: str) -> None:
+def test_a_url_built_from_its_parts_has_the_same_parts(url: str) -> None:
     assert url_of(parts_of(url)) == url
 
 
@@ -113,7 +113,7 @@ def test_a_url_made_of_its_parts_says_the_same(url: str) -> None:
         "host=db.example user=me password='s3cr/et' sslpassword=s3cr/et",
     ],
 )
-def test_no_secret_is_written_down(url: str) -> None:
+def test_a_url_without_secrets_has_none(url: str) -> None:
     assert holds_secret(url)
     written = without_secrets(url)
     assert "s3cr" not in written
@@ -124,7 +124,7 @@ def test_no_secret_is_written_down(url: str) -> None:
     assert password_in(with_password(written, "a b'c\\")) == "a b'c\\"
 
 
-def test_a_password_goes_by_the_name_of_user_server_and_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_filed_under_user_server_and_database(monkeypatch: pytest.MonkeyPatch) -> None:
     assert name_of("postgresql://me@db.example/x?sslmode=require") == "me@db.example:5432/x"
     assert name_of("postgresql://me@db.example:6000") == "me@db.example:6000/me"
     monkeypatch.setenv("PGUSER", "someone")
@@ -142,7 +142,7 @@ def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
         assert caught.value.__cause__ is None
 
 
-def test_the_systems_authorities_are_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_systems_authorities_are_a_file_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     assert authorities({"sslrootcert": "mine.crt"}) is None

@@ -53,7 +53,7 @@ def test_a_connection_is_lent_again(connecting: Counting) -> None:
     assert connection.closed
 
 
-def test_one_in_which_something_failed_is_not(connecting: Counting) -> None:
+def test_a_connection_in_which_something_failed_is_not_lent_again(connecting: Counting) -> None:
     pool = ConnectionPool(connecting)
     with pytest.raises(StoreError, match="Could not read: "), pool.borrowed("read") as connection:
         connection.execute("SELECT nonsense")
@@ -64,7 +64,7 @@ def test_one_in_which_something_failed_is_not(connecting: Counting) -> None:
     pool.close()
 
 
-def test_those_that_the_server_dropped_while_idle_are_replaced_without_a_failed_query(connecting: Counting) -> None:
+def test_idle_connections_that_the_server_dropped_are_replaced_without_a_failed_query(connecting: Counting) -> None:
     pool = ConnectionPool(connecting)
     with pool.borrowed("read"), pool.borrowed("read"):
         pass
@@ -77,7 +77,7 @@ def test_those_that_the_server_dropped_while_idle_are_replaced_without_a_failed_
     pool.close()
 
 
-def test_a_server_that_is_away_is_told_at_once_and_takes_no_place() -> None:
+def test_a_server_that_is_away_is_an_error_at_once_and_takes_no_place() -> None:
     def refuse() -> Connection:
         raise StoreUnavailable("It is away.")
 
@@ -108,7 +108,7 @@ def test_when_all_are_lent_the_next_waits_for_one_to_come_back(connecting: Count
     pool.close()
 
 
-def test_one_that_waits_too_long_is_told_why(connecting: Counting) -> None:
+def test_a_borrower_that_waits_too_long_gets_the_reason(connecting: Counting) -> None:
     pool = ConnectionPool(connecting, most=1, wait_s=0.05)
     with pool.borrowed("read"), pytest.raises(StoreUnavailable, match="are busy"), pool.borrowed("read"):
         pass

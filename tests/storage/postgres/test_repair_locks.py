@@ -1,4 +1,4 @@
-"""Programs on one database tell each other what they fetch of what is missing."""
+"""Programs on one database announce to each other which gaps they repair."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from tests.storage.helpers import World, some_trades
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 
 
-def fetched(world: World) -> list[tuple[str, int]]:
-    """Return what is being fetched, as symbol and number of trades."""
+def repaired(world: World) -> list[tuple[str, int]]:
+    """Return the gaps that are being repaired, as symbol and number of trades."""
     with world.connect() as connection:
         return [(gap.symbol, gap.ids) for gap in read_gaps(connection) if gap.repairing]
 
 
 @pytest.fixture
 def holed(world: World) -> World:
-    """Of each symbol 10 trades are missing, and 100 later ones."""
+    """Two symbols that each miss 10 trades, and 100 later ones."""
     for symbol in (BTC, ETH):
         trades = some_trades(300, symbol=symbol)
         world.record([*trades[:50], *trades[60:100], *trades[200:]])
     return world
 
 
-def test_a_recording_program_tells_of_gaps_up_to_the_size_that_it_fetches(holed: World) -> None:
-    assert fetched(holed) == []
+def test_a_recording_program_announces_gaps_up_to_the_size_that_it_repairs(holed: World) -> None:
+    assert repaired(holed) == []
     assert holed.store.announce_repairs({BTC, "NOPE"}, (), 20) == set()
-    assert fetched(holed) == [(BTC, 10)]
+    assert repaired(holed) == [(BTC, 10)]
     other = PostgresStore(holed.connect)
     other.announce_repairs({BTC, ETH}, (), 1 << 40)
-    assert fetched(holed) == [(BTC, 10), (BTC, 100), (ETH, 10), (ETH, 100)]
+    assert repaired(holed) == [(BTC, 10), (BTC, 100), (ETH, 10), (ETH, 100)]
     other.close()
-    assert fetched(holed) == [(BTC, 10)]
+    assert repaired(holed) == [(BTC, 10)]
     holed.store.announce_repairs({ETH}, (), 5)
-    assert fetched(holed) == []
+    assert repaired(holed) == []
     holed.store.announce_repairs((), {ETH}, 20)
-    assert fetched(holed) == [(ETH, 10), (ETH, 100)]
+    assert repaired(holed) == [(ETH, 10), (ETH, 100)]
     holed.store.announce_repairs((), (), 20)
-    assert fetched(holed) == []
+    assert repaired(holed) == []
 
 
-def test_whoever_fetches_all_of_a_symbol_is_alone_and_the_others_are_told(holed: World) -> None:
+def test_a_whole_repair_excludes_others_which_learn_of_it(holed: World) -> None:
     with holed.connect() as connection:
         with exclusive_repair(connection, [ETH]):
             assert holed.store.announce_repairs({BTC, ETH}, {ETH}, 20) == {ETH}
-            assert fetched(holed) == [(BTC, 10), (ETH, 10), (ETH, 100)]
+            assert repaired(holed) == [(BTC, 10), (ETH, 10), (ETH, 100)]
         assert holed.store.announce_repairs({BTC}, {ETH}, 20) == set()
         expected = pytest.raises(StoreError, match="Another program is fetching what is missing of ETHUSDT")
         with expected, exclusive_repair(connection, [ETH]):
             pass
 
 
-def test_a_notice_that_is_closed_while_it_tells_keeps_no_connection(holed: World) -> None:
+def test_a_notice_closed_while_it_announces_keeps_no_connection(holed: World) -> None:
     given_back = []
 
     @contextlib.contextmanager
@@ -73,18 +73,18 @@ def test_a_notice_that_is_closed_while_it_tells_keeps_no_connection(holed: World
     notice = RepairNotice(borrow)
     notice.announce({BTC}, (), 20)
     assert [connection.closed for connection in given_back] == [True]
-    assert fetched(holed) == []
+    assert repaired(holed) == []
 
 
-def test_a_notice_whose_connection_broke_is_given_again(holed: World) -> None:
+def test_repairs_are_announced_again_after_their_connection_broke(holed: World) -> None:
     holed.store.announce_repairs({BTC}, (), 20)
     with holed.connect() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
         )
-    assert fetched(holed) == []
+    assert repaired(holed) == []
     with pytest.raises(StoreError):
         holed.store.announce_repairs({BTC}, (), 20)
     holed.store.announce_repairs({BTC}, (), 20)
-    assert fetched(holed) == [(BTC, 10)]
+    assert repaired(holed) == [(BTC, 10)]

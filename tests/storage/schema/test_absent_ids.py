@@ -36,7 +36,7 @@ def agree(world: World) -> bool:
         return not verify(connection).totals
 
 
-def test_absent_ids_are_settled_and_the_candles_around_them_complete(world: World) -> None:
+def test_absent_ids_are_covered_and_the_candles_around_them_complete(world: World) -> None:
     trades = [trade for trade in some_trades(300) if not 140 <= trade.trade_id < 150]
     world.record(trades)
     assert list(world.store.coverage("BTCUSDT")) == [(100, 139), (150, 399)]
@@ -84,7 +84,7 @@ def test_a_trade_that_turns_up_after_all_is_stored_and_the_record_corrected(worl
     assert agree(world)
 
 
-def test_one_that_contradicts_the_late_trade_is_kept_aside(world: World) -> None:
+def test_a_contradiction_of_a_trade_that_turned_up_goes_into_refused_trades(world: World) -> None:
     trades = some_trades(30)
     world.record([*trades[:10], *trades[20:]])
     world.store.save_absent("BTCUSDT", [(110, 119)])
@@ -104,7 +104,7 @@ def test_what_retention_dropped_is_not_stored_again_though_other_ids_are_absent(
         assert ledger.store(trades) == BatchResult(fresh=20, refused=0, dropped=40)
 
 
-def test_ids_after_an_absent_end_are_recorded_on(world: World) -> None:
+def test_recording_goes_on_after_absent_ids_at_the_end(world: World) -> None:
     trades = some_trades(40)
     world.record(trades[:10])
     world.store.save_absent("BTCUSDT", [(110, 114)])
@@ -114,7 +114,7 @@ def test_ids_after_an_absent_end_are_recorded_on(world: World) -> None:
     assert agree(world)
 
 
-def test_writers_and_those_who_note_absences_may_do_so_at_once(world: World) -> None:
+def test_trades_and_absences_may_be_recorded_at_once(world: World) -> None:
     trades = some_trades(2_000)
     noting = [
         threading.Thread(target=world.store.save_absent, args=("BTCUSDT", [(first, first + 399)]))
@@ -131,7 +131,7 @@ def test_writers_and_those_who_note_absences_may_do_so_at_once(world: World) -> 
     assert agree(world)
 
 
-def test_nothing_is_noted_in_the_tables_of_a_newer_program(url: str) -> None:
+def test_no_absence_is_recorded_in_the_tables_of_a_newer_program(url: str) -> None:
     newer = Migration(len(migrations()) + 1, "newer", "CREATE TABLE newer ()")
     with connect(url) as connection:
         migrate(connection, [*migrations(), newer])
@@ -178,7 +178,7 @@ def test_both_tables_are_those_of_plain_sets(shared_url: str, steps: list[tuple[
         assert not verify(connection).totals
 
 
-def test_rebuilding_makes_a_gap_of_an_absence_that_the_ranges_do_not_know(url: str) -> None:
+def test_rebuilding_turns_an_absence_outside_the_coverage_into_a_gap(url: str) -> None:
     with connect(url) as connection:
         TradeLedger(connection).store(some_trades(10))
         connection.execute("INSERT INTO absent_trades SELECT id, 100, 120 FROM symbols")

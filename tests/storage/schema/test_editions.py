@@ -1,4 +1,4 @@
-"""What is kept differently on each edition, and that the right statements are said to each version of TimescaleDB."""
+"""What differs between the editions, and the statements for each version of TimescaleDB."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def community(world: World) -> World:
 
 
 @pytest.mark.parametrize("kind", [EMBEDDED, APACHE, NAMED])
-def test_a_server_is_known_for_what_it_is_and_stores_trades_its_way(kind: str) -> None:
+def test_each_edition_is_detected_and_stores_trades_in_its_own_kind_of_table(kind: str) -> None:
     with running_server(kind) as server_url, empty_schema(server_url) as url, connect(url) as connection:
         migrate(connection)
         edition = facts_of(connection).edition
@@ -51,7 +51,7 @@ def schema_of(connection: Connection) -> str:
     return str(row[0])
 
 
-def test_settling_changes_nothing_that_can_be_read_and_may_be_repeated(world: World) -> None:
+def test_the_edition_set_up_changes_no_data_and_may_be_repeated(world: World) -> None:
     trades = some_trades(300)
     world.record(trades)
     for _ in range(2):
@@ -95,11 +95,11 @@ def test_compressed_trades_on_an_edition_that_cannot_read_them_are_refused_with_
         ),
     ],
 )
-def test_each_version_is_told_to_compress_in_its_own_words(version: str, enable: str, policy: str) -> None:
-    said = [statement.as_string() for statement in compression_statements(sql.Identifier("public"), version)]
-    assert said == [enable, policy]
+def test_compression_is_switched_on_in_the_syntax_of_each_version(version: str, enable: str, policy: str) -> None:
+    statements = [statement.as_string() for statement in compression_statements(sql.Identifier("public"), version)]
+    assert statements == [enable, policy]
     newer = compression_statements(sql.Identifier("public"), "2.30.0-dev")
-    assert ("columnstore" in said[0]) == ([one.as_string() for one in newer] == said)
+    assert ("columnstore" in statements[0]) == ([one.as_string() for one in newer] == statements)
 
 
 @pytest.mark.timescale_only
@@ -117,7 +117,7 @@ def test_community_compresses_after_a_week_without_a_setting(community: World) -
 
 
 @pytest.mark.timescale_only
-def test_community_takes_late_trades_into_compressed_chunks_and_reads_them(community: World) -> None:
+def test_community_stores_backfilled_trades_in_compressed_chunks_and_reads_them(community: World) -> None:
     trades = some_trades(6_000)
     community.record(trades[::2])
     with community.connect() as connection:

@@ -1,3 +1,5 @@
+"""Migrations of empty, foreign and newer databases."""
+
 from __future__ import annotations
 
 import threading

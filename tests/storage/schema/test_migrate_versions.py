@@ -123,7 +123,7 @@ def test_tables_views_and_functions_are_those_of_a_database_made_today(worlds: t
         assert migrated.rows(query) == fresh.rows(query), what
 
 
-def test_all_that_can_be_read_is_what_the_same_trades_give_today(worlds: tuple[World, World]) -> None:
+def test_all_data_equal_those_of_a_database_made_today_from_the_same_trades(worlds: tuple[World, World]) -> None:
     migrated, fresh = worlds
     assert len(stored(migrated.store)) == 36
     tables = ["trades", "coverage", *(level.table for level in LEVELS)]
@@ -162,7 +162,7 @@ def test_verify_finds_no_difference(worlds: tuple[World, World]) -> None:
         assert not verify(connection).totals
 
 
-def test_what_is_not_made_from_trades_is_kept(worlds: tuple[World, World]) -> None:
+def test_data_that_are_not_made_from_trades_are_kept(worlds: tuple[World, World]) -> None:
     migrated, _ = worlds
     assert migrated.rows("SELECT symbol_id, seconds, months, open::float, trades FROM klines ORDER BY 2, 3") == [
         (1, 0, 1, 42000.0, 70_000_000),
@@ -179,9 +179,9 @@ def test_what_is_not_made_from_trades_is_kept(worlds: tuple[World, World]) -> No
         ("its id is out of range", "BTCUSDT", None, "99999999999999999999"),
     ]
     with migrated.connect() as connection:
-        keep = read_retention(connection).keep
+        period = read_retention(connection).keep
         was = connection.execute("SELECT EXISTS (SELECT FROM late_days WHERE stored_at < '2024-04-01')").fetchone()
-    assert keep == (RetentionPeriod(90, "y") if was == (True,) else None)
+    assert period == (RetentionPeriod(90, "y") if was == (True,) else None)
 
 
 def test_recording_goes_on_where_it_was(worlds: tuple[World, World]) -> None:
@@ -202,8 +202,8 @@ def test_several_programs_that_start_together_migrate_once(old_url: str) -> None
     programs = [
         subprocess.Popen([sys.executable, "-c", MIGRATE, old_url], stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
-    said = [program.communicate(timeout=PATIENCE_S)[0] for program in programs]
-    assert said == [f"{migrations()[-1].number}\n"] * 4
+    printed = [program.communicate(timeout=PATIENCE_S)[0] for program in programs]
+    assert printed == [f"{migrations()[-1].number}\n"] * 4
     with connect(old_url) as connection:
         count = connection.execute("SELECT count(*), count(DISTINCT version) FROM schema_version").fetchone()
         assert count == (len(migrations()), len(migrations()))
@@ -218,7 +218,7 @@ def test_a_migration_is_not_cut_off_by_the_limits_of_a_session_and_leaves_them_a
         assert connection.execute("SHOW statement_timeout").fetchone() == ("200ms",)
 
 
-def test_one_who_waits_for_a_migration_is_not_cut_off_either(url: str) -> None:
+def test_a_program_that_waits_for_a_migration_is_not_cut_off_either(url: str) -> None:
     slow = Migration(len(migrations()) + 1, "slow", "CREATE TABLE slow (); SELECT pg_sleep(1.0)")
     reached: list[int] = []
 
@@ -235,7 +235,7 @@ def test_one_who_waits_for_a_migration_is_not_cut_off_either(url: str) -> None:
     assert reached == [slow.number] * 3
 
 
-def test_a_program_killed_while_it_migrates_leaves_the_version_before_and_holds_nobody_up(url: str) -> None:
+def test_a_program_killed_while_it_migrates_leaves_the_version_before_and_blocks_no_other(url: str) -> None:
     number = len(migrations()) + 1
     program = (
         "import sys\nfrom storage.postgres.connection import connect\nfrom storage.schema.migrate import *\n"

@@ -106,7 +106,7 @@ def test_a_recording_role_records_months_that_were_never_seen_before(roles: Role
         assert owner.close()
 
 
-def test_a_trade_that_cannot_be_is_set_aside_by_a_recording_role_too(roles: Roles, tmp_path: Path) -> None:
+def test_a_recording_role_may_set_an_impossible_trade_aside(roles: Roles, tmp_path: Path) -> None:
     good, bad = some_trades(2)
     bad = bad._replace(price_e8=-1)
     database = Database.open(roles.recording, tmp_path)
@@ -194,7 +194,7 @@ def test_a_database_set_to_read_only_is_not_written_to(way: str, roles: Roles, t
 
 
 @pytest.mark.parametrize("which", ["reading", "recording"])
-def test_tables_of_an_older_version_are_a_sentence_for_those_who_may_not_change_them(
+def test_tables_of_an_older_version_are_refused_if_the_user_may_not_migrate_them(
     which: str, roles: Roles, tmp_path: Path
 ) -> None:
     newest = migrations()[-1].number
@@ -208,14 +208,14 @@ def test_tables_of_an_older_version_are_a_sentence_for_those_who_may_not_change_
     )
 
 
-def test_tables_of_a_newer_version_are_a_sentence_for_a_reader_too(roles: Roles, tmp_path: Path) -> None:
+def test_tables_of_a_newer_version_are_refused_for_a_reader_too(roles: Roles, tmp_path: Path) -> None:
     with connect(roles.owner) as connection:
         connection.execute("INSERT INTO schema_version (version, name) VALUES (999, 'of the future')")
     with pytest.raises(StoreSchemaMismatch, match="written by a newer cryptopipe"):
         Database.open(roles.reading, tmp_path)
 
 
-def test_an_empty_database_is_a_sentence_for_those_who_may_not_make_tables(roles: Roles, tmp_path: Path) -> None:
+def test_an_empty_database_is_refused_if_the_user_may_not_create_tables(roles: Roles, tmp_path: Path) -> None:
     with connect(roles.owner) as connection:
         schema = f"empty_{secrets.token_hex(3)}"
         user = sql.Identifier(str(conninfo_to_dict(roles.reading)["user"]))
@@ -229,7 +229,7 @@ def test_an_empty_database_is_a_sentence_for_those_who_may_not_make_tables(roles
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
-def test_what_each_user_may_do_is_known_beforehand(roles: Roles) -> None:
+def test_the_privileges_of_each_user_are_known_beforehand(roles: Roles) -> None:
     newest = migrations()[-1].number
     expected = ((roles.owner, False, True), (roles.recording, False, False), (roles.reading, True, False))
     for url, reads, may_make in expected:

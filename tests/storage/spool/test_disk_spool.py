@@ -87,7 +87,9 @@ async def test_what_is_forgotten_is_gone_and_numbers_are_not_used_again(tmp_path
         assert await contents(spool) == trades(9, 9)
 
 
-async def test_an_emptied_spool_gives_its_room_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_emptied_spool_gives_its_room_back_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("storage.spool.sqlite_file._SHRINK_FROM", 1 << 20)
     async with spool_in(tmp_path) as spool:
         await spool.append(trades(1, 60_000))
@@ -139,7 +141,7 @@ async def test_a_file_that_is_no_spool_is_set_aside(
     assert sum("The spool on disk is damaged" in message for message in caplog.messages) == 1
 
 
-async def test_another_programs_sqlite_file_and_a_newer_versions_are_set_aside(tmp_path: Path) -> None:
+async def test_sqlite_files_of_another_program_or_a_newer_version_are_set_aside(tmp_path: Path) -> None:
     for number, statement in enumerate(("CREATE TABLE batches (other TEXT)", "PRAGMA user_version = 7"), 1):
         with sqlite3.connect(tmp_path / FILE_NAME) as other:
             other.execute(statement)
@@ -150,7 +152,7 @@ async def test_another_programs_sqlite_file_and_a_newer_versions_are_set_aside(t
         (tmp_path / FILE_NAME).unlink()
 
 
-async def test_a_garbled_batch_costs_itself_alone_and_its_ids_are_told(tmp_path: Path) -> None:
+async def test_a_garbled_batch_costs_only_itself_and_its_ids_are_reported_lost(tmp_path: Path) -> None:
     async with spool_in(tmp_path) as spool:
         await spool.append(trades(1, 6_000))
         with sqlite3.connect(tmp_path / FILE_NAME) as other:
@@ -192,7 +194,7 @@ async def test_bytes_garbled_anywhere_are_never_read_as_trades(tmp_path: Path, s
         assert await again.append(trades(20_000, 20_000)) == 1
 
 
-async def test_where_no_file_can_be_made_nothing_is_taken_and_it_says_why(tmp_path: Path) -> None:
+async def test_without_a_file_nothing_is_taken_and_the_status_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     async with spool_in(tmp_path / "file") as spool:
         assert await spool.append(trades(1, 3)) == 0
@@ -221,26 +223,26 @@ asyncio.run(work())
 
 
 def _killed_after(folder: Path, first: int, lines: int) -> int:
-    """Have a process append trades from ``first`` on, kill it after so many batches; return the last id it told."""
+    """Have a process append trades from ``first`` on, kill it after some; return the last id it acknowledged."""
     arguments = [sys.executable, "-c", WRITER, str(folder), str(first)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = [process.stdout.readline() for _ in range(lines)]
+        acknowledged = [process.stdout.readline() for _ in range(lines)]
         process.send_signal(signal.SIGKILL)
-        told += process.stdout.readlines()
-    return int(told[-1])
+        acknowledged += process.stdout.readlines()
+    return int(acknowledged[-1])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-async def test_killed_again_and_again_it_holds_all_that_it_said_it_had_taken(tmp_path: Path) -> None:
-    told = 0
+async def test_a_spool_killed_again_and_again_holds_all_trades_that_it_acknowledged(tmp_path: Path) -> None:
+    acknowledged = 0
     for round_number in range(3):
-        told = _killed_after(tmp_path, told + 1, 10 + 13 * round_number)
+        acknowledged = _killed_after(tmp_path, acknowledged + 1, 10 + 13 * round_number)
         async with spool_in(tmp_path) as spool:
             found = await contents(spool)
-            assert len(found) >= told
+            assert len(found) >= acknowledged
             assert [one.trade_id for one in found] == list(range(1, len(found) + 1))
-            told = len(found)
+            acknowledged = len(found)
 
 
 @pytest.fixture
@@ -266,7 +268,7 @@ async def test_a_full_disk_keeps_what_it_has_and_empties_without_room(disk: Smal
         assert IdRanges(spool.held(SYMBOL)) == IdRanges([(1, 2_000)])
 
 
-async def test_a_job_nobody_waits_for_any_more_is_done_all_the_same_and_no_thread_is_left(tmp_path: Path) -> None:
+async def test_a_cancelled_job_does_no_harm_and_leaves_no_thread(tmp_path: Path) -> None:
     async with spool_in(tmp_path) as spool:
         waiting = asyncio.ensure_future(spool.append(trades(1, 20_000)))
         await asyncio.sleep(0)
@@ -276,7 +278,7 @@ async def test_a_job_nobody_waits_for_any_more_is_done_all_the_same_and_no_threa
     assert not [thread for thread in threading.enumerate() if thread.name == "spool"]
 
 
-async def test_what_finds_no_room_when_a_damaged_file_is_set_aside_is_told_as_lost(
+async def test_batches_without_room_in_the_new_file_are_reported_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with spool_in(tmp_path) as spool:
@@ -297,7 +299,7 @@ def _no_room(path: Path) -> sqlite3.Connection:
     raise sqlite3.OperationalError(f"database or disk is full: {path}")
 
 
-async def test_an_id_that_waits_twice_is_gone_once_a_database_has_it_and_nothing_else_goes_with_it(
+async def test_an_id_spooled_twice_is_gone_with_its_first_batch_and_no_other_id_is(
     tmp_path: Path,
 ) -> None:
     async with spool_in(tmp_path) as spool:
@@ -329,7 +331,7 @@ def test_a_day_of_small_batches_takes_no_more_memory_than_a_few() -> None:
     assert spooled.held("BTCUSDT") == IdRanges([(0, 9_999)])
 
 
-def test_a_sector_that_cannot_be_read_is_damage_of_the_file() -> None:
+def test_an_unreadable_sector_counts_as_damage_of_the_file() -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = 266
     assert is_damage(error)

@@ -1,4 +1,4 @@
-"""What waits on disk, as told beside the program that fills it, after a kill, and of a file that cannot be read."""
+"""The summary of a spool: beside the program that fills it, after a kill, and of a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.spool.inspection import SpoolSummary, read_summary
 from tests.live.helpers import START_US, SYMBOL, trade
 
 
-async def test_beside_the_program_that_fills_it_and_after_a_kill_it_is_told_what_waits(tmp_path: Path) -> None:
+async def test_the_summary_is_read_beside_the_program_that_fills_the_spool_and_after_a_kill(tmp_path: Path) -> None:
     (live := tmp_path / "live").mkdir()
     spool = DiskSpool(live / FILE_NAME, 1 << 30)
     assert read_summary(live / FILE_NAME) == SpoolSummary()
@@ -40,7 +40,7 @@ async def test_beside_the_program_that_fills_it_and_after_a_kill_it_is_told_what
     assert await again.close(10)
 
 
-async def test_what_cannot_be_read_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_read_is_a_problem_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / FILE_NAME
     path.write_bytes(b"no database at all" * 400)
     assert read_summary(path).problem == "file is not a database"

@@ -1,3 +1,5 @@
+"""The writer against a real server: nothing lost, nothing doubled, whatever goes away meanwhile."""
+
 from __future__ import annotations
 
 import asyncio
@@ -210,7 +212,7 @@ def test_a_trade_that_the_database_refuses_is_set_aside_and_the_rest_goes_on(wor
     assert ids == [(120,), (130,)]
 
 
-def test_trades_that_the_ranges_have_lost_wait_until_they_are_mended_and_are_not_set_aside(world: World) -> None:
+def test_stored_trades_that_the_coverage_lost_are_retried_until_it_is_rebuilt_and_not_refused(world: World) -> None:
     trades = some_trades(20)
     world.record(trades)
     with world.connect() as connection:
@@ -249,7 +251,7 @@ def test_closing_while_the_database_is_away_is_bounded_and_hands_back_what_is_le
     assert not writer.put(trades)
 
 
-def test_a_statement_that_hangs_does_not_hold_the_closing_up(
+def test_a_statement_that_hangs_does_not_delay_the_close(
     url: str, world: World, writers: Callable[..., BatchWriter]
 ) -> None:
     world.record(some_trades(1))
@@ -264,7 +266,7 @@ def test_a_statement_that_hangs_does_not_hold_the_closing_up(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process for a while")
-def test_a_server_that_does_nothing_any_more_leaves_no_thread(url: str, writers: Callable[..., BatchWriter]) -> None:
+def test_a_server_that_stopped_answering_leaves_no_thread_behind(url: str, writers: Callable[..., BatchWriter]) -> None:
     writer = writers()
     writer.put(some_trades(1))
     assert writer.drain(PATIENCE_S)

@@ -1,3 +1,5 @@
+"""One batch, one transaction: contradictions, repeats, other programs, rollups that equal their trades."""
+
 from __future__ import annotations
 
 import json
@@ -37,7 +39,9 @@ def refused(world: World) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("change", CONTRADICTIONS)
-def test_a_trade_that_contradicts_the_stored_one_is_kept_aside(world: World, change: dict[str, object]) -> None:
+def test_a_trade_that_contradicts_the_stored_one_goes_into_refused_trades(
+    world: World, change: dict[str, object]
+) -> None:
     other = TRADE._replace(**change)
     world.record([TRADE, *some_trades(50, first_id=501)])
     world.record([other, *some_trades(60, first_id=501)])
@@ -45,7 +49,7 @@ def test_a_trade_that_contradicts_the_stored_one_is_kept_aside(world: World, cha
     assert refused(world) == [("BTCUSDT", 500, other._asdict(), TRADE._asdict())]
     assert world.writer.status.contradictions == 1
     assert rollups_differ(world) == []
-    world.record([other])  # as after a reconnect: told again, kept once
+    world.record([other])  # as after a reconnect: it comes again and is recorded once
     assert len(refused(world)) == 1
 
 
@@ -69,7 +73,7 @@ def test_contradictions_of_many_stored_trades_are_all_found(world: World) -> Non
     assert {(row[0], row[1]) for row in refused(world)} == {trades[at][:2] for at in changed}
 
 
-def test_milliseconds_and_microseconds_are_the_same_trade_either_way_round(world: World) -> None:
+def test_times_in_milliseconds_and_in_microseconds_are_the_same_trade_in_either_order(world: World) -> None:
     precise = [trade._replace(time_us=trade.time_us // 1000 * 1000 + 7) for trade in some_trades(2_000)]
     coarse = [trade._replace(time_us=trade.time_us - 7) for trade in precise]
     world.record(precise[:1_000])
@@ -98,7 +102,7 @@ def test_a_trade_that_claims_a_time_retention_has_dropped_still_contradicts_the_
     assert ledger.store([TRADE._replace(time_us=TRADE.time_us - 10**13)]) == BatchResult(fresh=0, refused=1, dropped=0)
 
 
-def test_ten_thousand_contradictions_are_few_questions(ledger: TradeLedger) -> None:
+def test_ten_thousand_contradictions_take_few_queries(ledger: TradeLedger) -> None:
     trades = some_trades(10_000)
     ledger.store(trades)
     asked = 0
@@ -128,7 +132,7 @@ def test_a_writer_of_an_older_version_stops_when_the_tables_have_become_newer(le
     assert ledger.store(trades) == BatchResult(fresh=90, refused=0)
 
 
-def test_a_partition_dropped_behind_the_writers_back_is_made_again(world: World) -> None:
+def test_a_partition_that_another_program_dropped_is_created_again(world: World) -> None:
     world.record(some_trades(10))
     with world.connect() as connection:
         partitions = connection.execute(
