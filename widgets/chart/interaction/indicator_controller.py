@@ -186,5 +186,5 @@ class IndicatorController:
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
         self._canvas.repaint_rects(changed)
         if self._entries.price_rows != self._scene.legend_rows:
-            self._panes.make_room(self._entries.price_rows)
+            self._panes.reserve_legend_rows(self._entries.price_rows)
             self._repaint()
