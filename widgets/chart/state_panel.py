@@ -47,6 +47,7 @@ class StatePanel(QWidget):
         column.addLayout(self._buttons)
         column.addStretch(1)
         row = QHBoxLayout(self)
+        # The column takes the width up to its maximum, the stretches share the rest.
         row.addStretch(1)
         row.addWidget(middle, 1000)
         row.addStretch(1)
@@ -75,7 +76,7 @@ class StatePanel(QWidget):
     def _replace_buttons(self, actions: Sequence[str]) -> None:
         while (item := self._buttons.takeAt(0)) is not None:
             if widget := item.widget():
-                widget.hide()
+                widget.hide()  # at once: the deletion waits for the event loop
                 widget.deleteLater()
         self._buttons.addStretch(1)
         for action in actions:

@@ -170,7 +170,7 @@ class IndicatorController:
         point: QPoint = self._canvas.mapTo(self._window, position.toPoint())
         return point
 
-    def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals carry no names
+    def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals have no keyword arguments
         self._panes.hide_study(key, hidden=hidden)
         entry = next((one for one in self._entries if one.key == key), None)
         self._entry_buttons.follow(entry, self._panes.studies.get(key), self._scene.palette)

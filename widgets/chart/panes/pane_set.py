@@ -255,6 +255,7 @@ class PaneSet:
 
     def _change_layout(self, layout: PaneLayout) -> None:
         if layout != self._layout:
+            # The separator that is being dragged stays marked, which a new layout would end.
             marked = self._scene.marked_separator
             self.set_layout(layout)
             self._scene.marked_separator = marked

@@ -194,7 +194,7 @@ def test_going_back_undoes_movements_one_by_one_and_forward_does_them_again(
     settle(qtbot, chart)
     assert chart.visible_range_us() == pytest.approx(views[1][0], abs=4)
     low, high = canvas_of(chart).box_of("price").viewRange()[1]
-    assert high - low < 20  # as the rectangle said
+    assert high - low < 20  # as in the rectangle
 
 
 def test_going_back_restores_no_range_of_another_symbol(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:

@@ -142,8 +142,8 @@ _LONG = series_of([each._replace(volume_e8=(at % 97) * E8) for at, each in enume
 
 
 def test_lengths_of_time_read_in_two_units() -> None:
-    said = [length_text(seconds) for seconds in (0, 59, 3600, 13_500, 86_400 * 3 + 59, 90_061)]
-    assert said == ["0 s", "59 s", "1 h", "3 h 45 min", "3 d", "1 d 1 h"]
+    texts = [length_text(seconds) for seconds in (0, 59, 3600, 13_500, 86_400 * 3 + 59, 90_061)]
+    assert texts == ["0 s", "59 s", "1 h", "3 h 45 min", "3 d", "1 d 1 h"]
 
 
 def test_the_price_snap_moves_the_crosshair_to_a_near_price(
