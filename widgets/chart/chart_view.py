@@ -40,7 +40,7 @@ from widgets.chart.panes.pane_set import PaneSet, make_pane
 from widgets.theme.palettes import Palette
 from widgets.view_values import GapBand
 
-_TEXT_MS = 200
+_TEXT_MS = 200  # numbers that change more often cannot be read
 _TIME_AXIS_PX = 28.0
 _FIRST_AXIS_PX = 76.0  # of the value axis, until the width of its labels is known
 
@@ -201,20 +201,8 @@ class ChartView(QWidget):
         """Whether all changes are marked for painting: no frame and no refresh of texts is due."""
         return not self._frames.is_due and not self._text_timer.isActive()
 
-    @property
-    def trouble(self) -> str:
-        """One sentence where a part of the chart cannot be drawn; empty where all can."""
-        layers = (layer for pane in self._scene.panes for layer in pane.layers)
-        failed = self._scene.guard.titles((*layers, *self._canvas.parts))
-        return f"The chart cannot draw {_listed(failed)}: the log says why." if failed else ""
-
-    @property
-    def legend_text(self) -> str:
-        """The legend as one line."""
-        return " ".join(piece.text for piece in self._scene.price.title)
-
     def picture(self) -> QPixmap:
-        """Return the chart in device pixels, without the crosshair."""
+        """Return the chart in device pixels, without the crosshair. Runs two frames: without it, and with it again."""
         pointer, self._readout.pointer = self._readout.pointer, None
         self._run_frame()
         pixmap: QPixmap = self._canvas.grab()
@@ -317,6 +305,7 @@ class ChartView(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        # No frame runs while hidden, and the first one after would take a whole throw in one jump.
         self.navigator.stop()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -324,9 +313,5 @@ class ChartView(QWidget):
         # Qt may send this from within QWidget's constructor, before there is a scene.
         if event.type() == QEvent.Type.FontChange and hasattr(self, "_scene"):
             self._scene.styles = TextStyles(self.font())
-            self._axis_px = 0.0
+            self._axis_px = 0.0  # labels have other widths
             self._lay_out_now()
-
-
-def _listed(titles: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))

@@ -87,7 +87,7 @@ class ChartWidget(ChartView):
     @property
     def slots_in_view(self) -> float:
         """The number of candles that fit side by side."""
-        return self.navigator.slots_in_view
+        return self._scene.time_scale.span
 
     def visible_range_us(self) -> tuple[int, int] | None:
         """Return the times at the left and right edge, UTC microseconds; None without a series."""
@@ -118,6 +118,18 @@ class ChartWidget(ChartView):
     def restore_look(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `look_values`; invalid ones fall back to the defaults."""
         self.appearance.restore(values)
+
+    @property
+    def trouble(self) -> str:
+        """One sentence where a part of the chart cannot be drawn; empty where all can."""
+        layers = (layer for pane in self._scene.panes for layer in pane.layers)
+        failed = self._scene.guard.titles((*layers, *self._canvas.parts))
+        return f"The chart cannot draw {_listed(failed)}: the log says why." if failed else ""
+
+    @property
+    def legend_text(self) -> str:
+        """The legend as one line."""
+        return " ".join(piece.text for piece in self._scene.price.title)
 
     def set_palette(self, palette: Palette) -> None:
         """Paint the chart and the widgets over it in a palette."""
@@ -270,3 +282,7 @@ class ChartWidget(ChartView):
         self._latest.adjustSize()
         corner, size = self._scene.price.rect.bottomRight().toPoint(), self._latest.size()
         self._latest.move(corner.x() - size.width() - _BUTTON_MARGIN_PX, corner.y() - size.height() - _BUTTON_MARGIN_PX)
+
+
+def _listed(titles: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))

@@ -1,4 +1,4 @@
-"""One short sentence over the chart's lower edge: what is under way, with a button to give it up, or how it went."""
+"""The chip over the chart's lower edge: a sentence on a task in progress, with a button to cancel it, or on its end."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 from widgets.chart.painting.frame_timer import single_shot
 from widgets.theme.palettes import Palette
 
-_SHOWN_AFTER_MS = 150  # most of what is under way is done by then
+_SHOWN_AFTER_MS = 150  # most tasks are done by then: the chip would only flash
 _SHOWN_FOR_MS = 6000
 _MARGIN_PX = 12
 
 
 class ProgressChip(QFrame):
     """
-    Hidden while there is nothing to say.
+    Hidden unless a task is in progress or has just ended.
 
     Signals:
-        cancelled(): the user gives up what is under way.
+        cancelled(): the user cancels the task.
     """
 
     cancelled = Signal()
@@ -26,7 +26,7 @@ class ProgressChip(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("chip")
-        self._room = QRect()
+        self._area = QRect()
         self._text, self._cancel = QLabel(), QPushButton("Cancel")
         self._cancel.clicked.connect(self.cancelled)
         self._show_timer, self._hide_timer = single_shot(self, self.show), single_shot(self, self.hide)
@@ -39,24 +39,24 @@ class ProgressChip(QFrame):
 
     @property
     def text(self) -> str:
-        """What it says, or will say in a moment."""
+        """The sentence on the chip, also while it waits to appear; empty if hidden."""
         return self._text.text() if self.isVisible() or self._show_timer.isActive() else ""
 
     @property
     def is_under_way(self) -> bool:
-        """Whether something is that can be given up."""
+        """Whether a task is in progress that can be cancelled."""
         return bool(self.text) and not self._cancel.isHidden()
 
     def begin(self, text: str) -> None:
-        """Say what is under way, if it takes longer than a moment."""
-        self._say(text, under_way=True)
+        """Show the sentence of a task, if it takes longer than a moment."""
+        self._set_text(text, under_way=True)
         if not self.isVisible():
             self._show_timer.start(_SHOWN_AFTER_MS)
 
     def end(self, text: str = "") -> None:
-        """It is over; say how it went for a while, if there is anything to say."""
+        """Show for a while how the task ended; an empty text hides the chip."""
         self._show_timer.stop()
-        self._say(text, under_way=False)
+        self._set_text(text, under_way=False)
         self.setVisible(bool(text))
         if text:
             self._hide_timer.start(_SHOWN_FOR_MS)
@@ -71,16 +71,16 @@ class ProgressChip(QFrame):
             f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
         )
 
-    def place_in(self, room: QRect) -> None:
-        """Stand at the bottom of that rectangle, in the middle."""
-        self._room = room
+    def place_in(self, area: QRect) -> None:
+        """Place the chip at the bottom of a rectangle, in the middle."""
+        self._area = area
         self.adjustSize()
-        size = self.sizeHint().boundedTo(room.size())
-        x = room.left() + (room.width() - size.width()) // 2
-        self.setGeometry(x, room.bottom() - size.height() - _MARGIN_PX, size.width(), size.height())
+        size = self.sizeHint().boundedTo(area.size())
+        x = area.left() + (area.width() - size.width()) // 2
+        self.setGeometry(x, area.bottom() - size.height() - _MARGIN_PX, size.width(), size.height())
 
-    def _say(self, text: str, *, under_way: bool) -> None:
+    def _set_text(self, text: str, *, under_way: bool) -> None:
         self._hide_timer.stop()
         self._text.setText(text)
         self._cancel.setVisible(under_way)
-        self.place_in(self._room)
+        self.place_in(self._area)

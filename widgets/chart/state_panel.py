@@ -1,4 +1,4 @@
-"""What stands in the chart's place while there is nothing to show: loading, empty, or what went wrong."""
+"""The panel in the chart's place while it has no candles to show: loading, empty, or an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StatePanel(QWidget):
             label.setWordWrap(True)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
-        # A widget of its own for the column: labels that wrap get their height only where nothing aligns them.
+        # The column is in a widget of its own: an aligned layout gives labels that wrap too little height.
         middle = QWidget()
         style.sized(middle, maximum_width=_WIDEST_PX)
         column = QVBoxLayout(middle)
@@ -47,22 +47,23 @@ class StatePanel(QWidget):
         column.addLayout(self._buttons)
         column.addStretch(1)
         row = QHBoxLayout(self)
+        # The column takes the width up to its maximum, the stretches share the rest.
         row.addStretch(1)
         row.addWidget(middle, 1000)
         row.addStretch(1)
         self.hide()
 
     def show_state(self, state: str, text: str, actions: Sequence[str]) -> None:
-        """Show that state, with a button for each action; ``"ready"`` hides the panel."""
+        """Show a state with a sentence, an error with a button for each action; ``"ready"`` hides the panel."""
         self.setVisible(state != "ready")
         title, text = (text, "") if state == "loading" and text else (_TITLES.get(state, ""), text)
         self._title.setText(title)
         self._text.setText(text)
         self._text.setVisible(bool(text))
-        self._put_buttons(actions if state == "error" else ())
+        self._replace_buttons(actions if state == "error" else ())
 
     def set_palette(self, palette: Palette) -> None:
-        # Qt 6.11 goes on using the sheet set before where a widget was never polished in between.
+        # Qt 6.11 keeps an earlier style sheet if the widget was never polished before the next one is set.
         self.ensurePolished()
         self.setStyleSheet(
             f"QLabel#title {{ color: {palette.text}; font-weight: 600; }}"
@@ -72,10 +73,10 @@ class StatePanel(QWidget):
             f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
         )
 
-    def _put_buttons(self, actions: Sequence[str]) -> None:
+    def _replace_buttons(self, actions: Sequence[str]) -> None:
         while (item := self._buttons.takeAt(0)) is not None:
             if widget := item.widget():
-                widget.hide()
+                widget.hide()  # at once: the deletion waits for the event loop
                 widget.deleteLater()
         self._buttons.addStretch(1)
         for action in actions:

@@ -1,4 +1,4 @@
-"""Words in which the chart's tests speak: candles, series, a picture of the chart and what is where in it."""
+"""Helpers of the chart's tests: candles, series, a picture of the chart, and the colours at positions in it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def canvas_of(chart: ChartWidget) -> ChartCanvas:
 
 
 def settle(qtbot: QtBot, chart: ChartWidget) -> None:
-    """Let every frame that is due be painted."""
+    """Wait until every frame that is due is painted."""
     qtbot.waitUntil(lambda: chart.is_up_to_date)
     QApplication.processEvents()
 
 
 def place(chart: ChartWidget, slot: float, price: float) -> QPointF:
-    """Where a slot and price are in the chart, as its ViewBox says."""
+    """The position of a slot and a price in the chart, by its ViewBox."""
     return canvas_of(chart).box_of("price").mapViewToScene(QPointF(slot, price))
 
 
@@ -66,7 +66,7 @@ def slot_at(chart: ChartWidget, x: float) -> float:
 
 
 def picture(chart: ChartWidget, scale: float = 1.0) -> QImage:
-    """The chart painted anew at a device pixel ratio."""
+    """A full paint of the chart at a device pixel ratio."""
     pixmap = QPixmap(round(chart.width() * scale), round(chart.height() * scale))
     pixmap.setDevicePixelRatio(scale)
     chart.render(pixmap, QPoint())
@@ -79,7 +79,7 @@ def colour_at(image: QImage, point: QPointF) -> str:
 
 
 def is_drawn_at(image: QImage, point: QPointF, colour: str, share: float = 0.6) -> bool:
-    """Whether a pixel or so from there it is that colour, or, as at an antialiased line's edge, most of it."""
+    """Whether the colour is within a pixel of there; a share of it will do, as at an antialiased edge."""
     wanted, least = QColor(colour), (1 - share) * 255
     for x in range(-2, 3):
         for y in range(-2, 3):
@@ -91,7 +91,7 @@ def is_drawn_at(image: QImage, point: QPointF, colour: str, share: float = 0.6) 
 
 
 def run_of(image: QImage, x: int, y: int) -> tuple[int, int]:
-    """The first and last pixel of the row that have the colour of pixel ``x``, without a break."""
+    """The first and last pixel of the unbroken run in row ``y`` with the colour of pixel ``x``."""
     colour, first, last = image.pixel(x, y), x, x
     while first > 0 and image.pixel(first - 1, y) == colour:
         first -= 1
@@ -101,7 +101,7 @@ def run_of(image: QImage, x: int, y: int) -> tuple[int, int]:
 
 
 def count_of(image: QImage, colour: str) -> int:
-    """How many pixels have exactly that colour."""
+    """The number of pixels that have exactly that colour."""
     data = image.constBits().tobytes()
     red, green, blue = (bytes.fromhex(colour[at : at + 2]) for at in (1, 3, 5))
     pixel = blue + green + red + b"\xff"

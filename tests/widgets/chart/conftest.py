@@ -1,4 +1,4 @@
-"""A shown chart, and the exchange's recorded candles."""
+"""A visible chart, and the exchange's recorded candles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from widgets.chart.chart_widget import ChartWidget
 
 @pytest.fixture
 def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
-    """A chart of 800 x 500, shown, without a series."""
+    """A visible chart of 800 x 500, without a series."""
     made = ChartWidget()
     made.resize(800, 500)
     made.show()

@@ -1,4 +1,4 @@
-"""The chart's rules without Qt: where marks stand, what the legend says, how views move."""
+"""The chart's rules without Qt: the positions of marks, the texts of the legend, the movements of scales."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_months_and_years_begin_in_bold_between_days() -> None:
     ]
 
 
-def test_marks_of_odd_intervals_say_when_their_candle_opens() -> None:
+def test_marks_of_odd_intervals_label_their_candles_open_time() -> None:
     interval = Interval.parse("13m")
     start_us = us(2024, 8, 8, 10)
     for tick in time_ticks(interval, interval.slot(start_us), interval.slot(start_us) + 40, 6):
@@ -98,7 +98,7 @@ def test_a_moment_has_one_position_and_back(interval: Interval, time_us: int) ->
 @given(
     st.floats(0.01, 100), st.floats(0, 800), st.integers(-(10**6), 10**9), st.integers(1, 10**6), st.floats(-5000, 5000)
 )
-def test_zooming_keeps_what_is_under_the_pointer_or_the_candles_in_view(
+def test_zooming_keeps_the_time_under_the_pointer_or_the_candles_in_view(
     factor: float, x: float, first: int, count: int, pan: float
 ) -> None:
     view = TimeScale(first=first, last=first + count - 1)
@@ -129,7 +129,7 @@ def test_a_fitted_axis_leaves_its_margins_and_one_set_by_hand_stays() -> None:
     assert (view.low, view.high) == before
 
 
-def test_what_columns_stand_on_stays_where_it_is() -> None:
+def test_the_zero_line_of_columns_stays_where_it_is() -> None:
     view = ValueScale(grounded=True)
     view.fit(0.0, 50.0, 124, Margins(24, 0))
     assert (view.low, view.share_of(50.0) * 124) == (0.0, pytest.approx(24))
@@ -168,7 +168,7 @@ def test_the_legend_reads_as_a_line() -> None:
     assert text(legend_pieces(BTC, MINUTE, bar(source=CandleSource.KLINE))).endswith("exchange kline")
 
 
-def test_a_narrow_legend_gives_up_whole_fields_and_keeps_what_matters_longest() -> None:
+def test_a_narrow_legend_drops_whole_fields_in_the_order_of_their_rank() -> None:
     pieces = legend_pieces(BTC, MINUTE, bar(complete=False), 204)
 
     def measure(some: list[Piece]) -> float:

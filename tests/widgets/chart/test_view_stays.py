@@ -1,9 +1,9 @@
 """
-The view never jumps: whatever arrives, it shows the times it showed, or moves on with the latest candle.
+The view never jumps: whatever arrives, it keeps showing the same times, or moves on with the latest candle.
 
-A chart and a plain model of what the user sees go through the same random series of candles that come, are repaired and
-replaced, switches of the interval, and movements; after each step both show the same times. The model knows nothing of
-slots, levels or frames: it keeps the time at the right edge, microseconds a pixel, and the candles as a list.
+A chart and a plain model of its view go through the same random series of arrivals, repairs, replacements, switches of
+the interval and movements; after each step both show the same times. The model knows nothing of slots, levels or
+frames: it keeps the time at the right edge, microseconds per pixel, and the candles as a list.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ START_US = 1_723_161_600_000_000 // LENGTHS["1h"] * LENGTHS["1h"]
 USUAL_PX, WIDEST_PX, MARGIN_PX = 7, 120, 48
 
 
-class SeenModel:
-    """What a user sees, in exact numbers."""
+class ViewModel:
+    """The view as a user sees it, in exact numbers."""
 
     def __init__(self, width_px: int) -> None:
         self.width_px = Fraction(width_px)
         self.bar_px = Fraction(USUAL_PX)
         self.following = True
         self.name = "1m"
-        self.opens: list[int] = []  # open times of the candles there are
+        self.opens: list[int] = []  # of all candles
         self.right_us = Fraction(0)
 
     @property
@@ -65,20 +65,20 @@ class SeenModel:
         else:
             self.right_us = centre_us + self.width_px / 2 * self.us_per_px
 
-    def hold(self, opens: list[int]) -> None:
-        """These are the candles now; only the latest one's coming moves the view."""
+    def set_candles(self, opens: list[int]) -> None:
+        """Replace the candles; only a later latest one moves the view."""
         if self.following:
             self.right_us += opens[-1] - self.opens[-1]
         self.opens = opens
 
     def drag(self, pixels: int) -> None:
         before = self.right_us
-        wanted = before - pixels * self.us_per_px
+        moved = before - pixels * self.us_per_px
         low, high = self._ends()
-        self.right_us = min(max(wanted, min(low, before)), max(high, before))
-        self._see()
+        self.right_us = min(max(moved, min(low, before)), max(high, before))
+        self._update_following()
 
-    def turn(self, factor: Fraction, x: Fraction) -> None:
+    def zoom(self, factor: Fraction, x: Fraction) -> None:
         low, high = self._ends()
         near, under_us = low <= self.right_us <= high, self.left_us + x * self.us_per_px
         count = (self.opens[-1] - self.opens[0]) // self.length_us + 1
@@ -88,36 +88,36 @@ class SeenModel:
         if near:
             low, high = self._ends()
             self.right_us = min(max(self.right_us, low), high)
-        self._see()
+        self._update_following()
 
     def resize(self, width_px: int) -> None:
         self.width_px = Fraction(width_px)
 
     def relabel(self, width_px: int) -> None:
-        """Longer prices took room from the candles: where nothing is followed, that is taken from both sides."""
+        """Longer prices took width from the candles: without following, from both sides alike."""
         if not self.following:
             self.right_us += (width_px - self.width_px) / 2 * self.us_per_px
         self.width_px = Fraction(width_px)
 
     def _ends(self) -> tuple[Fraction, Fraction]:
-        """Where the right edge may be: three candles stay in view."""
+        """Return the limits of the right edge: three candles stay in view."""
         first, end, span = self.opens[0], self.opens[-1] + self.length_us, self.width_px * self.us_per_px
         kept = min(3, (end - first) // self.length_us) * self.length_us
         return Fraction(first + kept), end - kept + span
 
-    def _see(self) -> None:
+    def _update_following(self) -> None:
         middle = self.opens[-1] + Fraction(self.length_us, 2)
         self.following = self.left_us <= middle <= self.right_us
 
 
-class Both:
-    """The chart and the model, told the same."""
+class ChartAndModel:
+    """The chart and the model, given the same steps."""
 
     def __init__(self, chart: ChartWidget) -> None:
         self.chart = chart
         chart.set_series(None, None, follow=True)
         chart.navigator.fit()
-        self.model = SeenModel(int(chart._scene.time_scale.width_px))
+        self.model = ViewModel(int(chart._scene.time_scale.width_px))
         self.series = CandleSeries("BTCUSDT", Interval.parse("1m"))
         opens = [START_US + at * LENGTHS["1m"] for at in range(400)]
         self.series.replace([self.candle(open_us) for open_us in opens])
@@ -131,10 +131,10 @@ class Both:
         return candle(interval.slot(open_us), 100, 105, interval=interval)
 
     def put(self, opens: list[int]) -> None:
-        """Let these candles be added, by the way that suits where they belong."""
+        """Add these candles to the series, by the method for their position."""
         for open_us in opens:
             self.series.upsert(self.candle(open_us))
-        self.model.hold(sorted({*self.model.opens, *opens}))
+        self.model.set_candles(sorted({*self.model.opens, *opens}))
 
     # What happens
 
@@ -153,21 +153,21 @@ class Both:
         first, length = self.model.opens[0], self.model.length_us
         older = [first - at * length for at in range(number % 300 + 1, 0, -1)]
         self.series.prepend([self.candle(open_us) for open_us in older])
-        self.model.hold(older + self.model.opens)
+        self.model.set_candles(older + self.model.opens)
 
     def jump_back(self, number: int) -> None:
-        """Candles far before the first are there, none between."""
+        """Add candles far before the first, none between."""
         first, length = self.model.opens[0] - (number % 5000 + 1000) * self.model.length_us, self.model.length_us
         older = [first + at * length for at in range(20)]
         self.series.merge([self.candle(open_us) for open_us in older])
-        self.model.hold(older + self.model.opens)
+        self.model.set_candles(older + self.model.opens)
 
     def lose(self, number: int) -> None:
-        """A page replaces what was there, without some candles in the middle."""
+        """Replace the series by a page that lacks some candles in the middle."""
         kept = [open_us for at, open_us in enumerate(self.model.opens) if at % 7 != number % 6]
         kept = sorted({self.model.opens[0], *kept, self.model.opens[-1]})
         self.series.replace([self.candle(open_us) for open_us in kept])
-        self.model.hold(kept)
+        self.model.set_candles(kept)
 
     def repair(self, number: int) -> None:
         opens, length = self.model.opens, self.model.length_us
@@ -175,7 +175,7 @@ class Both:
         self.put(lacking[: number % 50])
 
     def describe(self, number: int) -> None:
-        """The exchange's list says something new of the symbol."""
+        """Change the symbol's tick size, as the exchange's list does."""
         self.chart.set_series(self.series, replace(BTC, tick_size_e8=10 ** (number % 7 + 1)) if number % 2 else BTC)
 
     def switch(self, number: int) -> None:
@@ -211,7 +211,7 @@ class Both:
         )
         QApplication.sendEvent(canvas_of(self.chart).viewport(), event)
         if notches:
-            self.model.turn(Fraction(1.15**notches), Fraction(x))
+            self.model.zoom(Fraction(1.15**notches), Fraction(x))
 
     def resize(self, number: int) -> None:
         self.chart.resize(500 + number % 500, 400)
@@ -229,17 +229,17 @@ class Both:
         assert self.chart.is_following == self.model.following
 
 
-HAPPENS = "tick append skip prepend jump_back lose repair describe switch drag drag wheel wheel resize".split()
-steps = st.lists(st.tuples(st.sampled_from(HAPPENS), st.integers(-3000, 3000)), min_size=1, max_size=25)
+STEPS = "tick append skip prepend jump_back lose repair describe switch drag drag wheel wheel resize".split()
+steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(-3000, 3000)), min_size=1, max_size=25)
 
 
-def test_whatever_comes_and_however_one_moves_the_chart_shows_the_times_of_the_model(chart: ChartWidget) -> None:
+def test_after_any_arrivals_and_movements_the_chart_shows_the_models_times(chart: ChartWidget) -> None:
     @settings(max_examples=40, deadline=None)
     @given(steps)
-    def check(happening: list[tuple[str, int]]) -> None:
-        both = Both(chart)
+    def check(taken: list[tuple[str, int]]) -> None:
+        both = ChartAndModel(chart)
         both.check()
-        for name, number in happening:
+        for name, number in taken:
             getattr(both, name)(number)
             both.check()
 

@@ -28,7 +28,7 @@ class FocusFrame(QWidget):
         """Cover the inside of a rectangle's edges."""
         self.setGeometry(rect)
         inside = self.rect().adjusted(_THICK_PX, _THICK_PX, -_THICK_PX, -_THICK_PX)
-        # Masked, so that Qt does not repaint the frame with every repaint of the chart inside it.
+        # Masked: Qt paints the chart inside without regard to this widget.
         self.setMask(QRegion(self.rect()) - QRegion(inside))
 
     def paintEvent(self, event: QPaintEvent) -> None:

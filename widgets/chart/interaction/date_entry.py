@@ -1,4 +1,4 @@
-"""The line to type a date into that the chart is to go to."""
+"""The line to type a date into, to go there."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 class DateEntry(EntryLine[int]):
     """
-    A date or a date and a time, by the clocks it is opened for. ``now_us`` tells the exchange's time, UTC microseconds.
+    Takes a date, or a date and a time, in the zone it is opened for.
+
+    ``now_us``: returns the exchange's time, UTC microseconds.
 
     Signals:
-        time_chosen(object): Enter on a date that can be gone to; carries it as UTC microseconds.
+        time_chosen(object): Enter on a valid date; carries it as UTC microseconds.
     """
 
     time_chosen = Signal(object)
@@ -38,9 +40,9 @@ class DateEntry(EntryLine[int]):
         self.edit.setMaxLength(24)
 
     def open_for(self, rules: tzinfo, zone: str, top_left: QPoint) -> None:
-        """Open, for dates by those clocks; ``zone`` is how they are called."""
+        """Open for dates by the rules of a zone; ``zone`` is its name for the user."""
         self._rules, self._zone = rules, zone
-        self.edit.selectAll()  # the date gone to last may be near the next one
+        self.edit.selectAll()  # the last date stays, for a next one near it
         self._describe()
         self.open_at(top_left, self.edit)
 

@@ -170,7 +170,7 @@ class IndicatorController:
         point: QPoint = self._canvas.mapTo(self._window, position.toPoint())
         return point
 
-    def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals carry no names
+    def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals have no keyword arguments
         self._panes.hide_study(key, hidden=hidden)
         entry = next((one for one in self._entries if one.key == key), None)
         self._entry_buttons.follow(entry, self._panes.studies.get(key), self._scene.palette)
@@ -186,5 +186,5 @@ class IndicatorController:
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
         self._canvas.repaint_rects(changed)
         if self._entries.price_rows != self._scene.legend_rows:
-            self._panes.make_room(self._entries.price_rows)
+            self._panes.reserve_legend_rows(self._entries.price_rows)
             self._repaint()

@@ -15,7 +15,7 @@ from widgets.chart.panes.pane_set import PaneSet
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.keys import command_of
 
-_ZOOM = 1.15
+_ZOOM = 1.15  # as a notch of the wheel zooms
 _STEP, _HALF, _SCREEN = 0.1, 0.5, 1.0  # of the width in view
 
 

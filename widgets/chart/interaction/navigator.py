@@ -84,11 +84,6 @@ class Navigator:
         """Whether a frame has shown a candle of the series."""
         return self._follow.last_slot is not None
 
-    @property
-    def slots_in_view(self) -> float:
-        """The number of candles that fit side by side."""
-        return self._scene.time_scale.span
-
     def visible_range_us(self) -> tuple[int, int] | None:
         """Return the times at the left and right edge; None without a series."""
         if self._series is None:
@@ -278,6 +273,7 @@ class Navigator:
         by_hand = ((pane.key, pane.value_scale) for pane in self._scene.panes if not pane.value_scale.auto)
         ranges = tuple((key, scale.low, scale.high) for key, scale in by_hand)
         following = self._follow.is_on
+        # No time while following: it goes on by itself, and would make two states of one view.
         return ViewState(symbol.name, 0 if following else centre_us, self._scene.time_scale.bar_px, following, ranges)
 
     def _restore(self, state: ViewState | None) -> None:

@@ -9,7 +9,7 @@ from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import bar_at
 
-_REACH_PX = 32.0
+_REACH_PX = 32.0  # further away, the pointer means a price of its own
 
 
 def snap_to_prices(scene: Scene, series: CandleSeries, position: QPointF) -> QPointF:

@@ -58,7 +58,7 @@ class Readout:
         if self.pointer is not None and series is not None:
             scene.crosshair = crosshair_at(scene, series.interval, snap_to_prices(scene, series, self.pointer))
         measure_rects = self.measure_tool.follow(series)
-        if scene.crosshair == before:
+        if scene.crosshair == before:  # most frames: a pointer at rest, or off the chart
             return measure_rects
         hovered = None
         if scene.crosshair is not None and series is not None:

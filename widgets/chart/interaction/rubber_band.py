@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-MIN_BAND_PX = 8.0
+MIN_BAND_PX = 8.0  # a smaller one is a click whose hand shook
 _FLAT_PX = 24.0  # a hand that draws a range of times alone strays no further up or down
 
 

@@ -1,4 +1,4 @@
-"""The control in the chart's corner that says how far its times are from UTC, and the list to choose a zone from."""
+"""The button in the chart's corner that shows the time zone as an offset from UTC, and the list to choose one from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from widgets.theme.palettes import Palette
 
 
 class ZoneButton(QToolButton):
-    """Says a zone's distance from UTC; to be pressed for another zone."""
+    """Shows a zone's offset from UTC; a click asks for another zone."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -25,7 +25,7 @@ class ZoneButton(QToolButton):
         self.setCursor(Qt.CursorShape.ArrowCursor)
 
     def show_zone(self, zone: Zone, now_us: int) -> None:
-        """Say this zone, as it is at that time, UTC microseconds. Costs nothing where that is said already."""
+        """Show a zone's offset at a time, UTC microseconds. Cheap where nothing changed: call it for every tick."""
         text = offset_text(zone.rules, now_us)
         name = f"Time zone: {zone.title}"
         if self.text() != text or self.accessibleName() != name:
@@ -43,20 +43,20 @@ class ZoneButton(QToolButton):
 
 
 class ZoneRow(NamedTuple):
-    """A zone, and its distance from UTC in words."""
+    """A zone, and its offset from UTC as text."""
 
     zone: Zone
     offset: str
 
-    def has(self, words: list[str]) -> bool:
-        """Whether all of these are in its names or its distance."""
-        said = _folded(f"{self.zone.name} {self.zone.title} {self.offset}")
-        return all(word in said or word.replace("_", " ") in said for word in words)
+    def matches(self, words: list[str]) -> bool:
+        """Whether all words are in its names or its offset."""
+        text = _folded(f"{self.zone.name} {self.zone.title} {self.offset}")
+        return all(word in text or word.replace("_", " ") in text for word in words)
 
 
 class ZonePicker(ListPicker):
     """
-    Search over all time zones, by place or by distance from UTC.
+    Search over all time zones, by place or by offset from UTC.
 
     Signals:
         zone_chosen(str): a zone's name.
@@ -78,7 +78,7 @@ class ZonePicker(ListPicker):
         self.edit.textChanged.connect(self._refresh)
 
     def open_above(self, chosen: Zone, bottom_right: QPoint) -> None:
-        """Open over that point of the window, with ``chosen`` marked."""
+        """Open above a point of the window, with ``chosen`` marked."""
         now_us, local = self._now_us(), system_rules()
         zones = (zone_named(name, local) for name in zone_names())
         self._zones = [ZoneRow(zone, offset_text(zone.rules, now_us)) for zone in zones]
@@ -93,7 +93,7 @@ class ZonePicker(ListPicker):
     def _refresh(self) -> None:
         text = self.edit.text().strip()
         words = _folded(text).split()
-        self._show_rows([row for row in self._zones if row.has(words)], f"No time zone matches “{text}”.")
+        self._show_rows([row for row in self._zones if row.matches(words)], f"No time zone matches “{text}”.")
         self._select(0)
 
     def _choose(self) -> None:
@@ -104,7 +104,7 @@ class ZonePicker(ListPicker):
 
 
 def _folded(text: str) -> str:
-    return text.casefold().replace("-", "−")
+    return text.casefold().replace("-", "−")  # offsets are written with a minus sign, typed with a hyphen
 
 
 class _ZoneModel(RowModel[ZoneRow]):
@@ -116,7 +116,7 @@ class _ZoneModel(RowModel[ZoneRow]):
 
 
 class _ZoneDelegate(RowDelegate):
-    """Draws a zone: its place, and at the right its distance from UTC."""
+    """Draws a zone: its place, and at the right its offset from UTC."""
 
     ROW_PX = 30
     chosen = ""

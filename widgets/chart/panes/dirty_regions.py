@@ -1,4 +1,8 @@
-"""What must be painted anew: everything where bars are drawn elsewhere, else what a change of the last bar shows."""
+"""
+The dirty regions of a frame: everything where bars are drawn elsewhere, else only the strip of the last bars.
+
+A trade changes the last candle alone, and a paint of two candles' width costs a fraction of a whole one.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
 from widgets.chart.painting.scene_builder import mark_axes, view_key
 
-_REACH_PX = 2.0  # how far a hairline, or the end of a slanted line, stands out
+_REACH_PX = 2.0  # that a hairline, or the end of a slanted line, stands out
 
 
 class DirtyRegions:
-    """Remembers what of a scene was drawn, and marks on the canvas what differs."""
+    """Compares a scene with the last frame's, and marks the differences on the canvas for painting."""
 
     def __init__(self, scene: Scene, canvas: ChartCanvas) -> None:
         self._scene, self._canvas = scene, canvas
@@ -27,18 +31,18 @@ class DirtyRegions:
         self._all_dirty = True
 
     def mark_all(self) -> None:
-        """Have the next frame paint everything."""
+        """Mark everything in the next frame."""
         self._all_dirty = True
 
     def mark_last(self) -> None:
-        """Have the next frame paint the last bar and its label, though the series did not change."""
+        """Mark the last bar and its label in the next frame, though the series did not change."""
         self._revision = -1
 
     def mark(self, series: CandleSeries | None, dirty: list[QRectF]) -> tuple[bool, bool]:
         """
-        Mark what differs from the last frame, and ``dirty`` besides.
+        Mark the differences from the last frame, and the rectangles ``dirty``.
 
-        Returns whether other times are in view, and whether the series has changed.
+        Returns whether the view has moved, and whether the series has changed.
         """
         scene, canvas = self._scene, self._canvas
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
@@ -61,12 +65,12 @@ class DirtyRegions:
 
 
 def live_rects(scene: Scene) -> list[QRectF]:
-    """Return what a change of the last bar repaints: its strip and that before, the last price's line and label."""
+    """Return the rectangles of the last bar: its strip and that of the bar before, the last price's line and label."""
     if scene.last is None:
         return []
     panes, price = scene.layout.panes, scene.price
     y = price.y_of(scene.last.close)
-    # Lines run from the bar before to the last one.
+    # A line chart draws a line from the bar before to the last one.
     first = int(scene.bars.slot[-2:][0]) if len(scene.bars.slot) else scene.last.slot
     left = scene.time_scale.x_of(first - 0.5) - _REACH_PX
     right = scene.time_scale.x_of(scene.last.slot + 0.5) + _REACH_PX
@@ -80,7 +84,7 @@ def live_rects(scene: Scene) -> list[QRectF]:
 
 
 def crosshair_rects(scene: Scene, cross: Crosshair | None) -> list[QRectF]:
-    """Return what a crosshair covers."""
+    """Return the rectangles of a crosshair: its hairlines, and the axes with its labels."""
     if cross is None:
         return []
     panes, layout = scene.layout.panes, scene.layout
@@ -94,7 +98,7 @@ def crosshair_rects(scene: Scene, cross: Crosshair | None) -> list[QRectF]:
 
 
 def separator_rects(scene: Scene) -> list[QRectF]:
-    """Return the strips of all separators."""
+    """Return the rectangles of all separators, as wide as the pointer reaches them."""
     panes = scene.layout.panes
     return [
         QRectF(panes.left(), pane.rect.bottom() - SEPARATOR_REACH_PX, panes.width(), 2 * SEPARATOR_REACH_PX)

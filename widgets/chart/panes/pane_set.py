@@ -1,4 +1,9 @@
-"""The chart's panes, made by their keys, and what the user does to them."""
+"""
+The chart's panes: made by their keys, kept in the scene as a `PaneLayout` says, and changed by the user.
+
+A `PaneLayout` and a `ChartStyle` are values without Qt; here they become panes and layers. Studies without a pane of
+their own are layers of the price pane, or of the pane that has the volume.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import QRectF
 
-from app.market.indicators import Placement
-from app.market.indicators import Unit as Counted
+from app.market.indicators import Placement, Unit
 from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.chart_style import ChartStyle
@@ -20,17 +24,17 @@ from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.scales.value_scale import Margins, ValueScale
 
-PRICE_MARGINS = Margins(56.0, 24.0)  # the legend's rows stay clear of candles
-_VOLUME_MARGINS = Margins(24.0, 0.0)  # as does the title of columns
+PRICE_MARGINS = Margins(56.0, 24.0)  # at the top: room for the legend
+_VOLUME_MARGINS = Margins(24.0, 0.0)  # for the title; columns stand on the pane's edge
 _STUDY_MARGINS = Margins(24.0, 8.0)
 _PRICE_TICK_PX, _TICK_PX = 56.0, 36.0
-_STEP_PX = 24.0
+_STEP_PX = 24.0  # that a key grows a pane by
 
 TITLES = {PRICE: "Price", VOLUME: "Volume"}
 
 
 def make_pane(key: str) -> Pane:
-    """Return a new pane. Raises KeyError for a key that is none's."""
+    """Return a new pane for prices or volume. Raises KeyError for any other key."""
     if key == PRICE:
         return Pane(key, ValueFormat.PRICE, PRICE_MARGINS, [PriceBars()], _PRICE_TICK_PX)
     if key == VOLUME:
@@ -39,13 +43,13 @@ def make_pane(key: str) -> Pane:
 
 
 def study_pane(study: Study) -> Pane:
-    """Return a new pane for a study that has one."""
-    value_format = ValueFormat.QUANTITY if study.indicator.unit is Counted.QUANTITY else ValueFormat.NUMBER
+    """Return a new pane for a study that has one of its own."""
+    value_format = ValueFormat.QUANTITY if study.indicator.unit is Unit.QUANTITY else ValueFormat.NUMBER
     return Pane(study.key, value_format, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
 
 
 def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
-    """Have the studies without a pane drawn over the prices and over the volume, wherever that is."""
+    """Draw the studies without a pane of their own over the prices and over the volume, wherever that is."""
     volume = next((layer for pane in panes for layer in pane.layers if isinstance(layer, Volume)), None)
     for pane in panes:
         if pane.key in TITLES:
@@ -57,11 +61,11 @@ def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
 
 
 def apply_style(panes: list[Pane], style: ChartStyle) -> None:
-    """Have the panes' layers draw in that style from the next frame on."""
+    """Set the style of the panes' layers and of the price axis."""
     for pane in panes:
         if pane.key == PRICE:
-            _underlay(pane, underlaid=style.underlaid)
-            _rescale(pane.value_scale, style)
+            _set_underlaid(pane, underlaid=style.underlaid)
+            _set_scale_mode(pane.value_scale, style)
         for layer in pane.layers:
             if isinstance(layer, PriceBars):
                 layer.set_style(style.price_style)
@@ -69,30 +73,32 @@ def apply_style(panes: list[Pane], style: ChartStyle) -> None:
                 layer.takers = style.takers
 
 
-def _rescale(value_scale: ValueScale, style: ChartStyle) -> None:
+def _set_scale_mode(value_scale: ValueScale, style: ChartStyle) -> None:
     if (value_scale.mode, value_scale.inverted) != (style.scale_mode, style.inverted):
         value_scale.mode, value_scale.inverted, value_scale.auto = style.scale_mode, style.inverted, True
 
 
-def _underlay(pane: Pane, *, underlaid: bool) -> None:
-    has = isinstance(pane.layers[0], Volume)
-    if underlaid and not has:
+def _set_underlaid(pane: Pane, *, underlaid: bool) -> None:
+    is_underlaid = isinstance(pane.layers[0], Volume)
+    if underlaid and not is_underlaid:
         pane.layers.insert(0, Volume(underlaid=True))
-    elif has and not underlaid:
+    elif is_underlaid and not underlaid:
         del pane.layers[0]
     pane.margins = PRICE_MARGINS._replace(bottom_share=VOLUME_SHARE) if underlaid else PRICE_MARGINS
 
 
-def _is_still(pane: Pane, own: Mapping[str, Study]) -> bool:
+def _can_stay(pane: Pane, own: Mapping[str, Study]) -> bool:
+    # A restored study is another object, though its key may be the same.
     layer = pane.layers[0]
     return not isinstance(layer, StudyLayer) or own.get(pane.key) is layer.study
 
 
 class PaneSet:
     """
-    Keeps a scene's panes as an `PaneLayout` says. ``changed`` is called after each change by the user.
+    The panes of one scene. ``changed``: called after each change by the user, and after each change of a study.
 
-    One pane may be chosen, for the keyboard: `choose_next`, then `grow`, `move` and `close`.
+    `set_style`, `set_layout` and `restore` are for the program; the other methods are the user's. One pane may be
+    chosen, for the keyboard: `choose_next`, then `grow`, `move` and `close`.
     """
 
     def __init__(self, scene: Scene, changed: Callable[[], object]) -> None:
@@ -106,13 +112,13 @@ class PaneSet:
         return self._style
 
     def set_style(self, style: ChartStyle) -> None:
-        """Draw in that style. Volume behind the prices has no pane of its own besides."""
+        """Draw in a style. A style with volume behind the prices closes the volume's own pane."""
         self._style = style
         layout = self._layout.without(VOLUME) if style.underlaid else self._layout
         self.set_layout(layout)
 
     def change_style(self, style: ChartStyle) -> None:
-        """Draw in that style, as the user wants it."""
+        """Draw in the style that the user chose."""
         if style != self._style:
             self.set_style(style)
             self._changed()
@@ -123,9 +129,9 @@ class PaneSet:
 
     def set_layout(self, layout: PaneLayout) -> None:
         """
-        Make these the panes; those that stay keep their ranges.
+        Show these panes; a pane that was there before keeps its range of values.
 
-        Panes of an unknown key are left out, and so are indicators whose pane is not among them.
+        Panes of an unknown key are left out. Studies whose own pane is not in ``layout`` are removed.
         """
         own = {study.key: study for study in self.studies if study.has_pane}
         for key in layout.keys:
@@ -133,120 +139,123 @@ class PaneSet:
                 layout = layout.without(key)
         for key in own.keys() - set(layout.keys):
             self.studies.remove(key)
-        there = {pane.key: pane for pane in self._scene.panes if _is_still(pane, own)}
+        kept = {pane.key: pane for pane in self._scene.panes if _can_stay(pane, own)}
         self._scene.panes[:] = [
-            there.get(key) or (study_pane(own[key]) if key in own else make_pane(key)) for key in layout.keys
+            kept.get(key) or (study_pane(own[key]) if key in own else make_pane(key)) for key in layout.keys
         ]
         self._layout = layout
         apply_style(self._scene.panes, self._style)
         self._scene.shows_axis_labels = self._style.axis_labels
         overlay_studies(self._scene.panes, self.studies)
-        self.make_room(self._scene.legend_rows)
+        self.reserve_legend_rows(self._scene.legend_rows)
         if self._scene.chosen_pane not in layout.keys:
             self._scene.chosen_pane = None
         self._scene.marked_separator = None
 
-    def make_room(self, legend_rows: int) -> None:
-        """Keep prices clear of that many rows below the legend."""
+    def reserve_legend_rows(self, legend_rows: int) -> None:
+        """Keep the prices clear of that many rows of studies below the legend."""
         self._scene.legend_rows = legend_rows
         price = self._scene.price
         price.margins = price.margins._replace(top_px=PRICE_MARGINS.top_px + legend_rows * LEGEND_ROW_PX)
 
     def lay_out(self) -> None:
-        """Give every pane its rectangle in the scene's layout."""
+        """Set every pane's rectangle from the scene's layout."""
         area, top = self._scene.layout.panes, self._scene.layout.panes.top()
         for pane, height in zip(self._scene.panes, self._heights(), strict=True):
             pane.rect, pane.scale = QRectF(area.left(), top, area.width(), height), self._scene.styles.scale
             top += height
 
     def drag(self, separator: int, by_px: float) -> None:
-        """Move the edge below that pane."""
-        self._become(self._layout.dragged(separator, by_px, self._total))
+        """Move a separator, named by the index of the pane above it, down by logical pixels."""
+        self._change_layout(self._layout.dragged(separator, by_px, self._total))
 
     def choose_next(self, by: int) -> None:
-        """Choose the pane ``by`` places below the chosen one, or the first; past the last, none."""
+        """Choose the pane ``by`` places below the chosen one; without one, from the top; past the last, none."""
         keys: list[str | None] = [None, *self._layout.keys]
         at = keys.index(self._scene.chosen_pane)
         self._scene.chosen_pane = keys[(at + by) % len(keys)]
         self._changed()
 
     def choose(self, key: str | None) -> None:
+        """Choose a pane; None: none."""
         self._scene.chosen_pane = key
         self._changed()
 
     def grow(self, key: str, steps: int) -> None:
-        """Make a pane higher by that many steps."""
-        self._become(self._layout.grown(key, steps * _STEP_PX, self._total))
+        """Make a pane higher by that many steps, at the cost of its neighbour."""
+        self._change_layout(self._layout.grown(key, steps * _STEP_PX, self._total))
 
     def move(self, key: str, by: int) -> None:
         """Move a pane down by that many places."""
-        self._become(self._layout.moved(key, by))
+        self._change_layout(self._layout.moved(key, by))
 
     def close(self, key: str) -> None:
-        """Take a pane away, and the indicator that it is; the price stays."""
+        """Close a pane, and remove the study that has it; the price pane stays."""
         self.studies.remove(key)
-        self._become(self._layout.without(key))
+        self._change_layout(self._layout.without(key))
 
     def open(self, key: str) -> None:
-        """Add a pane at the bottom; the volume's is then no longer behind the prices."""
+        """Open a pane at the bottom; the volume's moves there from behind the prices."""
         if key == VOLUME:
             self._style = replace(self._style, underlaid=False)
-        self._become(self._layout.with_pane(key))
+        self._change_layout(self._layout.with_pane(key))
 
     def title_of(self, key: str) -> str:
-        """Return what the user calls a pane."""
+        """Return a pane's name for the user."""
         study = self.studies.get(key)
         return TITLES[key] if study is None else study.label
 
-    # Indicators
+    # Studies
 
     def add_study(self, study: Study) -> bool:
-        """Add an indicator, in a pane at the bottom or over others; False where the chart has no room for it."""
+        """Add a study, in a pane of its own at the bottom or over another; False where the chart has no room for it."""
         layout = self._layout
         if study.has_pane:
             layout = layout.with_pane(study.key)
         elif study.indicator.place is Placement.VOLUME and not self._style.underlaid:
             layout = layout.with_pane(VOLUME)
-        wanted = study.key if study.has_pane else PRICE
-        if wanted not in layout.keys or len(self.studies) >= MOST_STUDIES:
+        # A full layout returns itself without the new pane.
+        needed = study.key if study.has_pane else PRICE
+        if needed not in layout.keys or len(self.studies) >= MOST_STUDIES:
             return False
         self.studies.add(study)
-        self._renew(layout)
+        self._apply(layout)
         return True
 
     def change_study(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
-        """Give a study other settings and colours. Raises UsageError where a parameter may not be set so."""
+        """Set a study's settings and colours. Raises UsageError where a parameter is out of range."""
         study = self.studies.get(key)
         if study is not None:
             study.change(settings, colours)
-            self._renew(self._layout)
+            self._apply(self._layout)
 
     def hide_study(self, key: str, *, hidden: bool) -> None:
-        """Draw a study no more, or again."""
+        """Hide a study, or show it again."""
         study = self.studies.get(key)
         if study is not None and study.is_hidden != hidden:
             study.is_hidden = hidden
-            self._renew(self._layout)
+            self._apply(self._layout)
 
     def remove_study(self, key: str) -> None:
-        """Take an indicator away, and its pane."""
+        """Remove a study, and its own pane."""
         self.studies.remove(key)
-        self._renew(self._layout.without(key) if key not in TITLES else self._layout)
+        self._apply(self._layout.without(key) if key not in TITLES else self._layout)
 
     def restore(self, layout: PaneLayout, studies: object) -> None:
-        """Have these panes, and the studies that `StudySet.to_values` gave, each in its pane."""
+        """Show these panes, and restore the studies from the values of `StudySet.to_values`."""
         self.studies.restore(studies)
         for study in self.studies:
             if study.has_pane:
                 layout = layout.with_pane(study.key)
         self.set_layout(layout)
 
-    def _renew(self, layout: PaneLayout) -> None:
+    def _apply(self, layout: PaneLayout) -> None:
         self.set_layout(layout)
         self._changed()
 
-    def _become(self, layout: PaneLayout) -> None:
+    def _change_layout(self, layout: PaneLayout) -> None:
         if layout != self._layout:
+            # The separator that is being dragged stays marked, which a new layout would end.
             marked = self._scene.marked_separator
             self.set_layout(layout)
             self._scene.marked_separator = marked

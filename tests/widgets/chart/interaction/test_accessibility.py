@@ -1,4 +1,4 @@
-"""The chart by the keyboard alone, and aloud."""
+"""The chart's accessibility: the focus frame, and the candle in words for a screen reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from widgets.chart.interaction.zone_picker import ZoneButton
 from widgets.theme.palettes import DARK
 
 
-def test_the_focus_is_shown_when_it_came_by_keys_and_not_by_the_mouse(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_the_focus_frame_shows_for_keys_and_not_for_the_mouse(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(50)), BTC)
     canvas, frame = canvas_of(chart), chart.findChild(FocusFrame)
     chart.activateWindow()
@@ -32,7 +32,7 @@ def test_the_focus_is_shown_when_it_came_by_keys_and_not_by_the_mouse(qtbot: QtB
     assert frame.isHidden()
 
 
-def test_the_candle_under_the_crosshair_can_be_read_aloud(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_screen_reader_gets_the_candle_under_the_crosshair(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(50)), BTC)
     canvas = canvas_of(chart)
     assert canvas.accessibleName() == "Chart"
@@ -40,4 +40,6 @@ def test_the_candle_under_the_crosshair_can_be_read_aloud(qtbot: QtBot, chart: C
     chart.reading_tools.point_at(place(chart, FIRST_SLOT + 40, 105))
     settle(qtbot, chart)
     assert canvas.accessibleDescription().startswith("27 Oct 2022 08:40: BTC/USDT · 1m O 110.00")
-    assert canvas.accessibleDescription().endswith("Taker buys 40 % ✓ complete")  # which this legend has no room for
+    assert canvas.accessibleDescription().endswith(
+        "Taker buys 40 % ✓ complete"
+    )  # cut from this legend for want of room

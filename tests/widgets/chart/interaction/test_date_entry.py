@@ -1,4 +1,4 @@
-"""Going to a date: what can be typed, and what the chart says meanwhile."""
+"""Going to a date: the texts that are dates, and the chip over the chart while a jump loads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOW_US = us(2024, 8, 9, 12, 30)
         ("2023-10-29 02:30", BERLIN, us(2023, 10, 29, 0, 30)),  # and here show it twice
     ],
 )
-def test_a_date_means_a_time_by_the_charts_clocks(text: str, rules: tzinfo, expected: int) -> None:
+def test_a_date_is_read_in_the_charts_zone(text: str, rules: tzinfo, expected: int) -> None:
     assert parse_date(text, rules, NOW_US) == expected
 
 
@@ -59,7 +59,7 @@ def test_a_date_means_a_time_by_the_charts_clocks(text: str, rules: tzinfo, expe
         ("2027-01-01", "2027-01-01 is still to come. Type a date up to now."),
     ],
 )
-def test_what_is_no_date_is_answered_by_one_sentence(text: str, sentence: str) -> None:
+def test_an_invalid_date_gets_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_date(text, UTC, NOW_US)
     assert str(error.value) == sentence
@@ -72,14 +72,14 @@ def entry_of(chart: ChartWidget) -> DateEntry:
     return chart.findChild(DateEntry)
 
 
-def test_the_entry_reads_dates_in_the_charts_zone_and_asks_to_go_there(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_the_entry_requests_a_date_in_the_charts_zone(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.appearance.set_time_style(TimeStyle(zone=zone_named("Europe/Berlin")))
     entry = entry_of(chart)
     QTest.keyClicks(entry.edit, "2024-07-01")
     assert entry.message.text() == "Monday, 1 Jul 2024, 00:00 Europe/Berlin · Enter to go there"
-    with qtbot.waitSignal(chart.date_requested) as asked:
+    with qtbot.waitSignal(chart.date_requested) as requested:
         QTest.keyClick(entry.edit, Qt.Key.Key_Return)
-    assert asked.args == [us(2024, 6, 30, 22), "01 Jul 2024 00:00"]
+    assert requested.args == [us(2024, 6, 30, 22), "01 Jul 2024 00:00"]
     assert not entry.isVisible()
 
 
@@ -91,7 +91,7 @@ def test_a_date_still_to_come_is_refused_in_the_entry(chart: ChartWidget) -> Non
     assert entry.message.text() == "2030-01-01 is still to come. Type a date up to now."
 
 
-def test_a_journey_is_told_only_where_it_takes_a_moment_and_can_be_given_up(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_jump_shows_its_chip_only_after_a_moment_and_can_be_cancelled(qtbot: QtBot, chart: ChartWidget) -> None:
     chip = chart.findChild(ProgressChip)
     chart.begin_journey("Loading 1 Mar 2024…")
     assert not chip.isVisible()
@@ -107,7 +107,7 @@ def test_a_journey_is_told_only_where_it_takes_a_moment_and_can_be_given_up(qtbo
     assert not chip.isVisible()
 
 
-def test_escape_gives_up_a_journey(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_escape_cancels_a_jump(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.begin_journey("Loading 1 Mar 2024…")
     with qtbot.waitSignal(chart.journey_cancelled):
         QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Escape)

@@ -1,4 +1,4 @@
-"""Throwing, pinching, bands, keys and the way back, by real events on a shown chart."""
+"""Throws, pinches, bands, keys and the view history, by real events on a visible chart."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def press(chart: ChartWidget, key: Qt.Key, keys: Qt.KeyboardModifier = NO_KEYS) 
 
 
 def throw(chart: ChartWidget, by: int = 20) -> None:
-    """Drag six quick steps and let go in the last."""
+    """Drag in six quick steps and release the button at the last."""
     viewport, at = canvas_of(chart).viewport(), QPoint(200, 200)
     QTest.mousePress(viewport, LEFT_BUTTON, NO_KEYS, at)
     for _ in range(6):
@@ -65,7 +65,7 @@ def draw_band(chart: ChartWidget, start: QPoint, end: QPoint) -> None:
     QTest.mouseRelease(viewport, LEFT_BUTTON, CONTROL, end)
 
 
-def test_a_thrown_chart_glides_on_and_a_press_stops_it(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+def test_a_thrown_chart_scrolls_on_and_a_press_stops_it(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     throw(chart)
     thrown_at = chart.center_time_us()
     qtbot.waitUntil(lambda: chart.center_time_us() < thrown_at - 20 * 60_000_000)
@@ -76,7 +76,7 @@ def test_a_thrown_chart_glides_on_and_a_press_stops_it(qtbot: QtBot, chart: Char
     assert (chart.center_time_us(), chart.frame_count) == (held_at, frames)
 
 
-def test_a_glide_ends_at_the_end_of_the_candles(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+def test_kinetic_scroll_ends_at_the_end_of_the_candles(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     press(chart, Key.Key_Home)
     throw(chart, by=100)
     settle(qtbot, chart)
@@ -194,12 +194,10 @@ def test_going_back_undoes_movements_one_by_one_and_forward_does_them_again(
     settle(qtbot, chart)
     assert chart.visible_range_us() == pytest.approx(views[1][0], abs=4)
     low, high = canvas_of(chart).box_of("price").viewRange()[1]
-    assert high - low < 20  # as the rectangle said
+    assert high - low < 20  # as in the rectangle
 
 
-def test_what_was_stretched_is_not_brought_back_for_another_symbol(
-    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
-) -> None:
+def test_going_back_restores_no_range_of_another_symbol(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     draw_band(chart, QPoint(100, 90), QPoint(600, 150))
     press(chart, Key.Key_Home)
     hour = Interval.parse("1h")
@@ -218,7 +216,7 @@ def test_every_key_of_the_chart_in_the_table_does_something(chart: ChartWidget) 
     assert named - {"date"} == set(chart._keyboard.commands)  # a date can be gone to from anywhere in the window
 
 
-def test_plus_is_plus_however_a_keyboard_makes_it() -> None:
+def test_plus_is_recognised_on_every_keyboard_layout() -> None:
     for key, keys, text in (
         (Key.Key_Plus, SHIFT, "+"),
         (Key.Key_Plus, Qt.KeyboardModifier.KeypadModifier, "+"),

@@ -1,4 +1,4 @@
-"""Moving about, following, and what never moves by itself."""
+"""Navigation: zooming, panning, following the latest candle, and arrivals that must not move the view."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QFont, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
@@ -30,6 +30,12 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.interaction.navigator import Navigator
+from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_builder import update_scene
+from widgets.chart.painting.text_cache import TextStyles
+from widgets.chart.panes.pane_set import make_pane
 from widgets.chart.state_panel import StatePanel
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
@@ -136,7 +142,7 @@ def test_keys_move_and_home_and_end_go_to_the_ends(qtbot: QtBot, chart: ChartWid
     assert chart.is_following
 
 
-def test_however_far_one_drags_some_candles_stay(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+def test_a_drag_never_leaves_the_view_without_candles(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     first_us, last_us = MINUTE.slot_open_us(FIRST_SLOT), MINUTE.slot_open_us(FIRST_SLOT + 999)
     for far in (10**7, -(10**7)):
         chart.navigator.pan(far)
@@ -155,7 +161,7 @@ def test_following_moves_on_with_each_new_candle(qtbot: QtBot, chart: ChartWidge
     assert chart.visible_range_us() == pytest.approx([time + MINUTE_US for time in before], abs=2)
 
 
-def test_looking_back_stays_put_until_asked_to_follow_again(
+def test_a_view_of_older_candles_stays_until_the_user_follows_again(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     with qtbot.waitSignal(chart.following_changed) as changed:
@@ -178,9 +184,7 @@ def test_looking_back_stays_put_until_asked_to_follow_again(
     assert chart.visible_range_us()[1] > MINUTE.slot_open_us(FIRST_SLOT + 1000)
 
 
-def test_older_candles_arrive_without_moving_what_is_seen(
-    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
-) -> None:
+def test_older_candles_arrive_without_moving_the_view(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
     chart.navigator.pan(3000)
     settle(qtbot, chart)
     seen, visible = picture(chart), chart.visible_range_us()
@@ -191,20 +195,22 @@ def test_older_candles_arrive_without_moving_what_is_seen(
     assert chart.visible_range_us() == visible
 
 
-def test_older_history_is_asked_for_once_until_it_came(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
-    asked: list[int] = []
-    chart.older_history_requested.connect(asked.append)
+def test_older_history_is_requested_once_until_it_arrives(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    requested: list[int] = []
+    chart.older_history_requested.connect(requested.append)
     chart.navigator.pan(2000)
     settle(qtbot, chart)
-    assert asked == []
+    assert requested == []
     for _ in range(12):
         chart.navigator.pan(400)
         settle(qtbot, chart)
-    assert asked == [MINUTE.slot_open_us(FIRST_SLOT)]
+    assert requested == [MINUTE.slot_open_us(FIRST_SLOT)]
     series.prepend(zigzag(20, FIRST_SLOT - 20))
     chart.series_changed()
     settle(qtbot, chart)
-    assert asked == [MINUTE.slot_open_us(FIRST_SLOT), MINUTE.slot_open_us(FIRST_SLOT - 20)]
+    assert requested == [MINUTE.slot_open_us(FIRST_SLOT), MINUTE.slot_open_us(FIRST_SLOT - 20)]
 
 
 @pytest.mark.parametrize("through_nothing", [False, True])
@@ -250,7 +256,7 @@ def test_a_resize_keeps_the_right_edge(qtbot: QtBot, chart: ChartWidget, series:
     assert chart.visible_range_us()[1] == right_us
 
 
-def test_the_crosshair_tells_the_candle_under_the_pointer(
+def test_the_crosshair_reads_the_candle_under_the_pointer(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     told: list[object] = []
@@ -266,7 +272,7 @@ def test_the_crosshair_tells_the_candle_under_the_pointer(
     assert told[-1] is None
 
 
-def test_states_offer_what_can_be_done(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_an_error_state_offers_its_actions(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_state("error", "The exchange cannot be reached.")
     buttons = {button.text(): button for button in chart.findChildren(QPushButton) if button.isVisible()}
     assert set(buttons) == {"Retry", "Use the simulated market"}
@@ -303,7 +309,7 @@ def test_the_recorded_candles_are_in_the_legend_to_the_digit(
     )
 
 
-def test_loading_is_said_only_where_it_takes_a_moment(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_loading_shows_only_after_a_moment(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_state("loading", "Loading ETH/USDT 1h…")
     panel = chart.findChild(StatePanel)
     assert not panel.isVisible()
@@ -315,7 +321,7 @@ def test_loading_is_said_only_where_it_takes_a_moment(qtbot: QtBot, chart: Chart
     assert not panel.isVisible()
 
 
-def test_zoomed_out_over_all_bars_a_tick_and_older_bars_still_show(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_tick_and_older_bars_show_when_all_bars_are_in_view(qtbot: QtBot, chart: ChartWidget) -> None:
     series = series_of(zigzag(20_000))
     chart.set_series(series, BTC)
     chart.navigator.zoom(1e-9)
@@ -364,3 +370,22 @@ def test_the_countdown_repaints_only_when_its_text_changes(
         settle(qtbot, chart)
         paints.append(chart.paint_count - before)
     assert paints == [1, 0, 1]
+
+
+def test_a_navigator_moves_a_scene_without_a_widget(qapp: QApplication) -> None:
+    scene = Scene(TextStyles(QFont()), [make_pane(PRICE)])
+    scene.time_scale.width_px = 700
+    frames, following, candles = [], [], series_of(zigzag(1000))
+    navigator = Navigator(scene, lambda: frames.append(True), following.append)
+    navigator.show_series(candles, BTC, keep_time_us=None, follow=None)
+    navigator.begin_frame()
+    update_scene(scene, candles, 1.0)
+    navigator.step(2000)
+    assert (following, len(frames)) == ([False], 1)
+    assert navigator.take_older_request() is None
+    navigator.show_first()
+    assert navigator.take_older_request() == MINUTE.slot_open_us(FIRST_SLOT)
+    assert navigator.take_older_request() is None
+    navigator.go_back()
+    navigator.go_back()
+    assert navigator.is_following

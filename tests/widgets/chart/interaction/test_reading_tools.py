@@ -1,4 +1,4 @@
-"""Reading a chart exactly: the magnet, measures, copies and pictures."""
+"""The reading tools: measures, the price snap, copies, pictures and the crosshair by keys."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_drag_with_shift_measures_and_moves_nothing(qtbot: QtBot, chart: Chart
     assert chart._scene.measure is None
 
 
-def test_a_measure_is_painted_and_what_is_painted_in_part_is_what_a_whole_paint_would(
+def test_a_measure_painted_in_parts_equals_a_whole_paint(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     drag_with_shift(qtbot, chart, at(chart, 930, 100), at(chart, 980, 112))
@@ -92,7 +92,7 @@ def test_a_measure_is_painted_and_what_is_painted_in_part_is_what_a_whole_paint_
     assert count_of(chart.grab().toImage().convertToFormat(QImage.Format.Format_RGB32), DARK.falling) < colours
 
 
-def test_a_measure_by_keys_follows_the_crosshair_until_it_is_kept(
+def test_a_measure_by_keys_follows_the_crosshair_until_it_is_fixed(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     canvas = canvas_of(chart)
@@ -116,7 +116,7 @@ def test_the_volume_of_a_measure_keeps_up_with_the_market(
     assert chart._scene.measure.lines[2] == "Volume 52.000 BTC"
 
 
-def test_a_measure_goes_with_its_series_and_survives_every_scale(
+def test_a_measure_ends_with_its_series_and_survives_every_scale(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     drag_with_shift(qtbot, chart, at(chart, 990, 110), at(chart, 999, 100))
@@ -142,11 +142,11 @@ _LONG = series_of([each._replace(volume_e8=(at % 97) * E8) for at, each in enume
 
 
 def test_lengths_of_time_read_in_two_units() -> None:
-    said = [length_text(seconds) for seconds in (0, 59, 3600, 13_500, 86_400 * 3 + 59, 90_061)]
-    assert said == ["0 s", "59 s", "1 h", "3 h 45 min", "3 d", "1 d 1 h"]
+    texts = [length_text(seconds) for seconds in (0, 59, 3600, 13_500, 86_400 * 3 + 59, 90_061)]
+    assert texts == ["0 s", "59 s", "1 h", "3 h 45 min", "3 d", "1 d 1 h"]
 
 
-def test_the_magnet_takes_the_crosshair_to_a_price_that_is_near(
+def test_the_price_snap_moves_the_crosshair_to_a_near_price(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     near, far = place(chart, FIRST_SLOT + 990, 109.6), place(chart, FIRST_SLOT + 990, 105)
@@ -179,7 +179,7 @@ def test_the_candle_under_the_crosshair_is_copied_as_a_table(
     assert (row["trades"], row["taker_buy_volume"], row["complete"]) == ("42", "2.00000", "true")
 
 
-def test_the_menu_copies_the_value_the_time_and_the_candle_at_its_place(
+def test_the_menu_copies_the_value_the_time_and_the_candle_at_its_position(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
     where = place(chart, FIRST_SLOT + 990, 105)
@@ -233,7 +233,7 @@ def test_the_crosshair_goes_from_candle_to_candle_and_the_view_follows(
     assert left < MINUTE.slot_open_us(chart._scene.crosshair.slot) < right
 
 
-def test_a_long_measure_adds_up_few_numbers() -> None:
+def test_a_long_measure_adds_few_numbers() -> None:
     touched = []
 
     class Counted:

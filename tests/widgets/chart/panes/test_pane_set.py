@@ -1,4 +1,4 @@
-"""Panes on the chart: dragged, chosen, moved and closed by mouse and keyboard, and what layers paint in them."""
+"""Panes on the chart: dragged, chosen, moved and closed by mouse and keyboard, and the layers painted in them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def press(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, modifiers: Qt.KeyboardM
     settle(qtbot, chart)
 
 
-def test_the_line_between_panes_is_dragged_and_stays_where_it_is_put(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_a_dragged_separator_stays_where_it_is_released(qtbot: QtBot, shown: ChartWidget) -> None:
     told: list[PaneLayout] = []
     shown.look_changed.connect(lambda: told.append(shown.appearance.pane_layout))
     edge, viewport = top_of(shown, "volume"), canvas_of(shown).viewport()
@@ -115,7 +115,7 @@ def test_a_closed_pane_comes_back_by_the_menu(qtbot: QtBot, shown: ChartWidget) 
     assert picture(shown) == price_alone
 
 
-def test_an_arrangement_is_restored_without_what_is_unknown(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_a_pane_layout_is_restored_without_unknown_panes(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.appearance.set_pane_layout(
         PaneLayout.from_values(
             [{"pane": "volume", "share": 0.5}, {"pane": "moon", "share": 0.2}, {"pane": "price", "share": 0.5}]
@@ -126,7 +126,7 @@ def test_an_arrangement_is_restored_without_what_is_unknown(qtbot: QtBot, shown:
     assert top_of(shown, "price") == 472 / 2
 
 
-def test_each_pane_has_its_own_axis_by_hand(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_a_drag_on_an_axis_stretches_that_pane_alone(qtbot: QtBot, shown: ChartWidget) -> None:
     ranges = {key: canvas_of(shown).box_of(key).viewRange()[1] for key in ("price", "volume")}
     axis = QPoint(shown.width() - 20, top_of(shown, "volume") + 40)
     viewport = canvas_of(shown).viewport()
@@ -144,7 +144,7 @@ def test_each_pane_has_its_own_axis_by_hand(qtbot: QtBot, shown: ChartWidget) ->
 
 
 class Painted:
-    """A layer that paints what a test says."""
+    """A layer that paints by a test's function."""
 
     def __init__(self, paint: Callable[[PaneBrush, object], None]) -> None:
         self._paint, self._bars = paint, NO_BARS
@@ -205,7 +205,9 @@ def test_dots_and_columns_stand_at_their_values(qtbot: QtBot, shown: ChartWidget
     assert colour_at(image, place(shown, odd, 99)) != "#00ff00"
 
 
-def test_a_line_over_many_bars_a_pixel_reaches_from_the_lowest_to_the_highest(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_line_over_many_bars_per_pixel_reaches_from_the_lowest_to_the_highest(
+    qtbot: QtBot, chart: ChartWidget
+) -> None:
     chart.set_series(series_of(zigzag(20_000)), BTC)
     chart._scene.price.layers[:] = [Painted(lambda brush, bars: brush.line_through(PINK, bars))]
     chart.navigator.zoom(1e-9)
