@@ -15,7 +15,7 @@ from widgets.chart.model.legend import format_axis_quantity, format_quantity
 from widgets.chart.painting.day_shading import day_bands
 from widgets.chart.painting.pane import Pane, ValueFormat, VisibleBars
 from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene
-from widgets.chart.scales.time_marks import time_ticks
+from widgets.chart.scales.time_marks import TimeTick, time_ticks
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.value_marks import (
     ValueTick,
@@ -35,7 +35,7 @@ ViewKey = tuple[float, ...]
 
 
 def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) -> None:
-    """Bring bars, ranges and the last bar up to date with the series; see `mark_axes` for the rest."""
+    """Update bars, value ranges and the last bar from the series. Marks are `mark_value_axes` and `mark_time_axis`."""
     time_scale = scene.time_scale
     scene.guard.begin(series, series.shape_revision if series is not None else 0, len(series) if series else 0)
     if series is None or not len(series):
@@ -85,26 +85,23 @@ def view_key(scene: Scene) -> ViewKey:
     return time_scale.right, time_scale.bar_px, time_scale.width_px, *ranges
 
 
-def mark_axes(scene: Scene, interval: Interval | None) -> None:
-    """Set the axes' marks for the ranges in view."""
-    shown = interval is not None and scene.last is not None
+def mark_value_axes(scene: Scene) -> None:
+    """Set the panes' value marks for the ranges in view; none while there are no bars."""
     for pane in scene.panes:
-        pane.set_ticks(_value_ticks(scene, pane) if shown else [])
-    scene.set_time_ticks([])
+        pane.set_ticks(_value_ticks(scene, pane) if scene.last is not None else [])
+
+
+def mark_time_axis(scene: Scene, interval: Interval | None) -> None:
+    """Set the time marks and shaded days for the slots in view; none while there are no bars."""
+    ticks: list[TimeTick] = []
     scene.day_bands = []
-    if shown and interval is not None:
+    if interval is not None and scene.last is not None:
         time_scale, zone = scene.time_scale, scene.time_style.zone
-        scene.set_time_ticks(
-            time_ticks(
-                interval,
-                time_scale.left,
-                time_scale.right,
-                _TIME_TICK_PX * scene.styles.scale / time_scale.bar_px,
-                zone,
-            )
-        )
+        least_slots = _TIME_TICK_PX * scene.styles.scale / time_scale.bar_px
+        ticks = time_ticks(interval, time_scale.left, time_scale.right, least_slots, zone)
         if scene.time_style.shaded:
             scene.day_bands = day_bands(interval, time_scale, zone)
+    scene.set_time_ticks(ticks)
 
 
 def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import Qt
@@ -29,14 +29,18 @@ class TitleRow:
 
     def __init__(self, styles: TextStyles, pieces: list[Piece]) -> None:
         self.styles, self.pieces = styles, pieces
-        runs: dict[tuple[TextStyle, Tone], _Run] = {}
         self.width = 0.0
+        self._runs: list[_Run] = []
         for piece, left, right in _places(styles, pieces):
-            style = _style_of(styles, piece)
-            run = runs.setdefault((style, piece.tone), _Run(style, piece.tone, []))
-            run.texts.append((piece.text, left))
+            self._run_of(piece.tone).texts.append((piece.text, left))
             self.width = right
-        self._runs = list(runs.values())
+
+    def _run_of(self, tone: Tone) -> _Run:
+        for run in self._runs:
+            if run.tone is tone:
+                return run
+        self._runs.append(_Run(_style_of(self.styles, tone), tone, []))
+        return self._runs[-1]
 
     def draw(self, painter: QPainter, pixels: DevicePixels, scene: Scene, middle: float) -> None:
         """Paint the row from the panes' left end on, vertically about ``middle``; in logical pixels."""
@@ -47,7 +51,8 @@ class TitleRow:
 
 def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
     """Return how wide the legend is in logical pixels."""
-    return max((right for _, _, right in _places(styles, pieces)), default=0.0)
+    places = _places(styles, pieces)
+    return places[-1][2] if places else 0.0
 
 
 def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
@@ -60,15 +65,18 @@ def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
     return kept
 
 
-def _places(styles: TextStyles, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
-    """Yield each piece with its left and right end."""
-    right, field = 0.0, None
+def _places(styles: TextStyles, pieces: Sequence[Piece]) -> list[tuple[Piece, float, float]]:
+    """Return each piece with its left and right end."""
+    places: list[tuple[Piece, float, float]] = []
+    right, field_before = 0.0, None
     for piece in pieces:
-        space = 0.0 if field is None else _VALUE_SPACE_PX if piece.field == field else _FIELD_SPACE_PX
+        text, tone, field, _ = piece
+        space = 0.0 if field_before is None else _VALUE_SPACE_PX if field == field_before else _FIELD_SPACE_PX
         left = right + space
-        right, field = left + _style_of(styles, piece).width(piece.text), piece.field
-        yield piece, left, right
+        right, field_before = left + _style_of(styles, tone).width(text), field
+        places.append((piece, left, right))
+    return places
 
 
-def _style_of(styles: TextStyles, piece: Piece) -> TextStyle:
-    return styles.bold if piece.tone is Tone.TITLE else styles.body
+def _style_of(styles: TextStyles, tone: Tone) -> TextStyle:
+    return styles.bold if tone is Tone.TITLE else styles.body

@@ -14,7 +14,7 @@ from widgets.chart.painting.axes import auto_button_rect, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
-from widgets.chart.painting.scene_builder import mark_axes, view_key
+from widgets.chart.painting.scene_builder import mark_time_axis, mark_value_axes, view_key
 
 _REACH_PX = 2.0  # that a hairline, or the end of a slanted line, stands out
 
@@ -25,6 +25,7 @@ class DirtyRegions:
     def __init__(self, scene: Scene, canvas: ChartCanvas) -> None:
         self._scene, self._canvas = scene, canvas
         self._drawn: tuple[object, ...] = ()
+        self._value_axis: tuple[object, ...] = ()
         self._revision = -1
         self._live: list[QRectF] = []
         self._labels: list[AxisLabel] = []
@@ -37,6 +38,7 @@ class DirtyRegions:
     def mark_last(self) -> None:
         """Mark the last bar and its label in the next frame, though the series did not change."""
         self._revision = -1
+        self._value_axis = ()
 
     def mark(self, series: CandleSeries | None, dirty: list[QRectF]) -> tuple[bool, bool]:
         """
@@ -48,10 +50,19 @@ class DirtyRegions:
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
         drawn = (series, shape, *view_key(scene), scene.guard.changes)
         live, labels = live_rects(scene), [label for pane in scene.panes for label in pane.labels]
+        cross = scene.crosshair
+        # The value axis shows nothing else but the countdown, which has its own repaints.
+        value_axis = (revision, *drawn[:2], *drawn[5:], cross and (cross.y, cross.value_text))
         if self._all_dirty or drawn != self._drawn:
-            mark_axes(scene, series.interval if series is not None else None)
+            mark_time_axis(scene, series.interval if series is not None else None)
             canvas.show_ranges()
-            canvas.repaint_all()
+            if self._all_dirty or value_axis != self._value_axis:
+                mark_value_axes(scene)
+                canvas.repaint_all()
+            else:
+                # A pan that leaves the values where they are. Sparing the corner spares its button a paint, too.
+                panes, times = scene.layout.panes, scene.layout.time_axis
+                canvas.repaint_rects([panes, QRectF(panes.left(), times.top(), panes.width(), times.height())])
         elif revision != self._revision:
             room = scene.styles.small.height  # marks that a label would cut come and go with it
             values = [rect.adjusted(0, -room, 0, room) for rect in changed_labels(self._labels, labels)]
@@ -59,7 +70,7 @@ class DirtyRegions:
         else:
             canvas.repaint_rects(dirty)
         moved, changed = drawn[2:5] != self._drawn[2:5], revision != self._revision
-        self._drawn, self._revision, self._all_dirty = drawn, revision, False
+        self._drawn, self._value_axis, self._revision, self._all_dirty = drawn, value_axis, revision, False
         self._live, self._labels = live, labels
         return moved, changed
 

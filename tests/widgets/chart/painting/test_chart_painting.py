@@ -382,3 +382,27 @@ def test_the_canvas_paints_what_the_scene_would(qtbot: QtBot, chart: ChartWidget
     chart.navigator.pan(-40)
     settle(qtbot, chart)
     assert picture(chart, scale) == alone
+
+
+@pytest.mark.parametrize("mode", ScaleMode, ids=lambda mode: mode.value)
+def test_a_pan_repaints_the_value_axis_only_where_values_move_and_leaves_what_a_full_paint_would(
+    qtbot: QtBot, chart: ChartWidget, mode: ScaleMode
+) -> None:
+    chart.set_chart_style(ChartStyle(scale_mode=mode))
+    chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at % 7, 101 + at % 5) for at in range(400)]), BTC)
+    chart.add_indicator("ema")
+    settle(qtbot, chart)
+    axis = chart._scene.layout.value_axis.center().toPoint()
+    for pointer in (None, place(chart, FIRST_SLOT + 390, 104)):
+        chart.point_at(pointer)
+        settle(qtbot, chart)
+        spared = []
+        for pixels in (37, 150, -44):
+            with qtbot.waitSignal(canvas_of(chart).painted, timeout=5000) as painted:
+                chart.pan(pixels)
+            spared.append(not painted.args[0].contains(axis))
+            settle(qtbot, chart)
+            shown = chart.screen().grabWindow(chart.winId()).toImage()
+            fresh = picture(chart)
+            assert shown.convertToFormat(fresh.format()) == fresh
+        assert not all(spared) if mode is ScaleMode.PERCENT else any(spared)
