@@ -293,7 +293,7 @@ class ChartView(QWidget):
         )
         scene.time_scale.width_px = max(scene.layout.panes.width(), 1.0)
         self._panes.lay_out()
-        self._axis_labels.forget()
+        self._axis_labels.invalidate()
         scene.guard.retry()
         canvas.place_items()
         self.laid_out.emit()

@@ -1,1 +1,1 @@
-"""Indicators on the chart: which there are, how they are drawn and read, and how the user adds and changes them."""
+"""Indicators on the chart: studies, their layers, legend entries and axis labels, and the picker and settings."""

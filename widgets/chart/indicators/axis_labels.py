@@ -1,8 +1,8 @@
 """
-What indicators say last, on the axes of their panes: a label in the indicator's colour at its value's height.
+Labels of the indicators' last values on the axes of their panes, each in its indicator's colour at its value's height.
 
-What the labels say changes with the series, where they stand with the view. Labels that would lie on one another are
-moved apart, and the last price's, which stands where it must, moves the others aside.
+Texts depend on the series, positions on the view. Overlapping labels are moved apart, and all of them give way to the
+last price's label, which stays at its price.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _BETWEEN_PX = 1.0
 _INKS = QColor("#ffffff"), QColor("#0e1217")
 
 
-class _Said(NamedTuple):
-    """What a label says, of which value, and how it looks."""
+class _LabelText(NamedTuple):
+    """A label without its place: its value, text and colours."""
 
     value: float
     text: str
@@ -39,89 +39,89 @@ class _Said(NamedTuple):
     ink: QColor
 
 
-_NOTHING: list[_Said] = []
+_NO_TEXTS: list[_LabelText] = []  # one object, as `refresh` compares lists by identity
 
 
 class AxisLabels:
     """
-    The labels of one scene's axes; `refresh` them in each frame, once its ranges are known.
+    Sets the labels of one scene's axes. Call `refresh` in each frame, once the value ranges are known.
 
-    `forget` what is known of them when studies, panes or the layout have changed.
+    Call `invalidate` when studies, panes or the layout have changed; other changes are noticed.
     """
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._said: dict[str, tuple[tuple[object, ...], list[_Said]]] = {}  # by pane, with what it follows from
-        self._stood: dict[str, tuple[object, ...]] = {}  # what the places follow from
+        self._texts: dict[str, tuple[tuple[object, ...], list[_LabelText]]] = {}  # by pane, after what they depend on
+        self._placed_for: dict[str, tuple[object, ...]] = {}  # by pane, what the placement depends on
 
-    def forget(self) -> None:
-        """Make them all anew in the next frame."""
-        self._said.clear()
-        self._stood.clear()
+    def invalidate(self) -> None:
+        """Rebuild all labels in the next frame."""
+        self._texts.clear()
+        self._placed_for.clear()
 
     def refresh(self, series: CandleSeries | None) -> None:
-        """Label the series' last values that are in view; none where the user wants no labels."""
+        """Label the last values in view, or none if the user turned labels off."""
         for pane in self._scene.panes:
-            said = self._say(pane, series)
-            taken = last_price_rect(self._scene) if said and pane.key == PRICE else QRectF()
+            texts = self._texts_of(pane, series)
+            taken = last_price_rect(self._scene) if texts and pane.key == PRICE else QRectF()
             scale = pane.value_scale
-            where = id(said), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
-            if self._stood.get(pane.key) != where:
-                self._stood[pane.key] = where
-                pane.labels = self._placed(pane, said, taken) if said else []
+            placed_for = id(texts), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
+            if self._placed_for.get(pane.key) != placed_for:
+                self._placed_for[pane.key] = placed_for
+                pane.labels = self._placed(pane, texts, taken) if texts else []
 
     def widest(self) -> float:
-        """Return how wide the widest label's text is, in logical pixels."""
+        """Return the width of the widest text, in logical pixels; 0 without labels."""
         width = self._scene.styles.small.width
         return max((width(label.text) for pane in self._scene.panes for label in pane.labels), default=0.0)
 
-    def _say(self, pane: Pane, series: CandleSeries | None) -> list[_Said]:
-        """Return what is said on a pane's axis, the list of before where nothing of it has changed."""
+    def _texts_of(self, pane: Pane, series: CandleSeries | None) -> list[_LabelText]:
+        """Return a pane's label texts; the same list as before while nothing they depend on has changed."""
         scene = self._scene
         if series is None or not len(series) or not scene.shows_axis_labels:
-            return _NOTHING
+            return _NO_TEXTS
         basis = (series, series.revision, scene.palette, scene.symbol, *_precision(pane))
-        before = self._said.get(pane.key)
+        before = self._texts.get(pane.key)
         if before is not None and before[0] == basis:
             return before[1]
-        said = [_said(scene, pane, *found) for found in _last_values(pane, len(series))]
-        self._said[pane.key] = basis, said
-        return said
+        texts = [_label_text(scene, pane, *found) for found in _last_values(pane, len(series))]
+        self._texts[pane.key] = basis, texts
+        return texts
 
-    def _placed(self, pane: Pane, said: list[_Said], taken: QRectF) -> list[AxisLabel]:
+    def _placed(self, pane: Pane, texts: list[_LabelText], taken: QRectF) -> list[AxisLabel]:
         top, bottom = pane.rect.top(), pane.rect.bottom()
-        seen = [(y, one) for one in said if top <= (y := pane.y_of(one.value)) <= bottom]
+        in_view = [(y, one) for one in texts if top <= (y := pane.y_of(one.value)) <= bottom]
         if not (button := auto_button_rect(self._scene, pane)).isEmpty():
             is_low = button.center().y() > pane.rect.center().y()
             top, bottom = (top, button.top()) if is_low else (button.bottom(), bottom)
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
         span = (taken.top() - _BETWEEN_PX, taken.bottom() + _BETWEEN_PX) if not taken.isEmpty() else None
-        tops = apart([y - height / 2 for y, _ in seen], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)
+        tops = apart([y - height / 2 for y, _ in in_view], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)
         left, width = axis.left(), axis.width()
         return [
             AxisLabel(one.text, one.ground, one.ink, QRectF(left, place, width, height))
-            for (_, one), place in zip(seen, tops, strict=True)
+            for (_, one), place in zip(in_view, tops, strict=True)
             if place is not None
         ]
 
 
 def _precision(pane: Pane) -> tuple[object, ...]:
-    """Return what of the view values are written by, there."""
+    """Return the parts of a pane's state that the texts of values depend on."""
     scale = pane.value_scale
     if pane.value_format is ValueFormat.NUMBER:
         return pane.value_format, decimals_of_values(scale)
     return pane.value_format, scale.base if pane.value_format is ValueFormat.PRICE and scale.is_percent else None
 
 
-def _said(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _Said:
+def _label_text(scene: Scene, pane: Pane, study: Study, output: Output, value: float) -> _LabelText:
     ground = _ground(scene, study, output, value)
     is_number = pane.value_format is ValueFormat.NUMBER
     text = format_price(value, decimals_of_values(pane.value_scale)) if is_number else value_text(scene, pane, value)
-    return _Said(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
+    return _LabelText(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
 
 
 def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:
-    """Yield what the pane's indicators say of the last of ``count`` candles, where that is known and on its axis."""
+    """Yield the pane's known values for the last of ``count`` candles, of indicators that use its axis."""
     for layer in pane.layers:
         if isinstance(layer, StudyLayer) and layer.is_on_axis and not layer.study.is_hidden:
             values = layer.study.values
@@ -141,10 +141,10 @@ def apart(
     tops: Sequence[float], height: float, room: tuple[float, float], taken: tuple[float, float] | None = None
 ) -> list[float | None]:
     """
-    Return where labels of one height stand so that none lies on another, in the order of ``tops``, where they would.
+    Return the tops of labels of one height such that none overlap, each close to its wanted top in ``tops``.
 
-    They stay in ``room`` and off what is ``taken``, on the side where they are or else on the other; those for which
-    there is no room at all, the last ones given, have None. Pure.
+    Labels stay within ``room`` and off ``taken``, on their side of it if there is room, else on the other side. Labels
+    without any room get None, the last in ``tops`` first. Pure.
     """
     low, high = room
     spans = [(low, high)] if taken is None else [(low, taken[0]), (taken[1], high)]
@@ -163,8 +163,8 @@ def apart(
 
 
 def _stacked(wanted: list[float], height: float, low: float, high: float) -> list[float]:
-    """Return rising tops at least ``height`` apart and near the wanted ones: those that meet share their mean."""
-    groups: list[tuple[float, int]] = []  # top of the first, how many
+    """Return ascending tops at least ``height`` apart; labels that meet are stacked about their mean wanted top."""
+    groups: list[tuple[float, int]] = []  # of touching labels: top of the first, count
     for top in wanted:
         groups.append((_within(top, 1, height, low, high), 1))
         while len(groups) > 1 and groups[-2][0] + groups[-2][1] * height > groups[-1][0]:
@@ -179,7 +179,7 @@ def _within(top: float, count: int, height: float, low: float, high: float) -> f
 
 
 def changed_labels(before: Sequence[AxisLabel], after: Sequence[AxisLabel]) -> list[QRectF]:
-    """Return what is to be painted where these labels follow those."""
+    """Return the rectangles to repaint when ``after`` replaces ``before``."""
     if len(before) == len(after) and all(one == other for one, other in zip(before, after, strict=True)):
         return []
     gone = [label.rect for label in before if label not in after]

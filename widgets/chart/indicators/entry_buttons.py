@@ -1,4 +1,4 @@
-"""The buttons beside a study's entry while the pointer is there: hide or show, settings, remove."""
+"""The buttons beside a study's legend entry while the pointer is on it: hide or show, settings, remove."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _ICON_PX, _SIDE_PX = 14, 20
 
 class EntryButtons(QFrame):
     """
-    Stands over the canvas, right of one entry at a time; hidden until `follow` finds one under the pointer.
+    A row of buttons over the canvas, at the right of one entry at a time; hidden until `follow` gets an entry.
 
     Signals:
-        hide_requested(str, bool), settings_requested(str), remove_requested(str): of the study of that key.
+        hide_requested(str, bool): hide or show the study of that key.
+        settings_requested(str): open the settings of the study of that key.
+        remove_requested(str): remove the study of that key.
     """
 
     hide_requested = Signal(str, bool)
@@ -40,7 +42,7 @@ class EntryButtons(QFrame):
         for button in (self.eye, self.settings, self.remove):
             button.setFixedSize(_SIDE_PX, _SIDE_PX)
             button.setIconSize(QSize(_ICON_PX, _ICON_PX))
-            # The keyboard's way is the list of indicators: the focus stays with the chart.
+            # The focus stays with the chart; the keyboard reaches all of this in the list of indicators.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             box.addWidget(button)
         self.eye.clicked.connect(lambda: self.hide_requested.emit(self.key, not self._is_hidden_study))
@@ -49,15 +51,15 @@ class EntryButtons(QFrame):
         self.hide()
 
     def follow(self, entry: LegendEntry | None, study: Study | None, palette: Palette) -> None:
-        """Stand beside that entry, or nowhere."""
+        """Move beside the entry; None hides the buttons."""
         if entry is None or study is None:
             self.leave()
             return
         if palette is not self._palette:
-            self._take(palette)
+            self._apply_palette(palette)
         if entry.key != self.key or study.is_hidden != self._is_hidden_study or self.isHidden():
             self.key, self._is_hidden_study = entry.key, study.is_hidden
-            self._name(study)
+            self._update_names(study)
         self.adjustSize()
         right = min(entry.rect.right(), self._canvas.width() - self.width())
         self.move(QPoint(round(right), round(entry.rect.center().y() - self.height() / 2)))
@@ -65,7 +67,7 @@ class EntryButtons(QFrame):
         self.raise_()
 
     def leave(self) -> None:
-        """Go away, unless the pointer is on the buttons."""
+        """Hide, unless the pointer is on the buttons."""
         if not self.underMouse():
             self.dismiss()
 
@@ -74,10 +76,10 @@ class EntryButtons(QFrame):
         self.hide()
 
     def holds(self, position: QPointF) -> bool:
-        """Whether that place of the canvas is covered."""
+        """Whether the buttons cover a position of the canvas."""
         return self.isVisible() and self.geometry().contains(position.toPoint())
 
-    def _take(self, palette: Palette) -> None:
+    def _apply_palette(self, palette: Palette) -> None:
         self._palette = palette
         self.setStyleSheet(
             f"#entryButtons {{ background: {palette.raised}; border: 1px solid {palette.line}; border-radius: 4px; }}"
@@ -91,7 +93,7 @@ class EntryButtons(QFrame):
         super().leaveEvent(event)
         self.dismiss()
 
-    def _name(self, study: Study) -> None:
+    def _update_names(self, study: Study) -> None:
         verb = "Show" if study.is_hidden else "Hide"
         for button, text in ((self.eye, verb), (self.settings, "Settings of"), (self.remove, "Remove")):
             button.setAccessibleName(f"{text} {study.label}")

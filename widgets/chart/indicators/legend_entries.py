@@ -1,8 +1,8 @@
 """
-What the panes' titles say of the studies: each one's name in its colour, and its values at the crosshair.
+The studies' entries in the panes' titles: each one's name in its colour, and its values at the crosshair.
 
-Over the prices they stand in rows below the legend, beside the volume's title behind that, and in panes of their own
-they are the title. The texts change when another candle is read; painting only paints them.
+In the price pane they form rows below the legend, in the volume pane they follow its title, and in panes of their own
+they are the title. Texts change when another candle is under the crosshair; painting only draws them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Run = tuple[str, QColor]
 
 @dataclass(slots=True)
 class LegendEntry:
-    """One study's texts from left to right, the first its name, and where they stand in the view's logical pixels."""
+    """A study's texts from left to right, its name first, and their rectangle in the view's logical pixels."""
 
     key: str
     pane: str
@@ -55,13 +55,13 @@ class LegendEntry:
 
     @property
     def drawn(self) -> tuple[object, ...]:
-        """What differs where it looks different."""
+        """A key that differs when the entry looks different."""
         rect = self.rect
         return rect.left(), rect.top(), rect.width(), *((text, colour.rgb()) for text, colour in self.runs)
 
 
 class LegendEntries:
-    """The entries of a scene; `refresh` after a change of what is read, `lay_out` after one of the panes."""
+    """The entries of a scene. Call `refresh` when another candle is read, or studies or panes change."""
 
     def __init__(self, scene: Scene, studies: StudySet) -> None:
         self._scene, self._studies = scene, studies
@@ -72,11 +72,11 @@ class LegendEntries:
         return iter(self._entries)
 
     def at(self, position: QPointF) -> LegendEntry | None:
-        """Return the entry there, or None."""
+        """Return the entry at a position, or None."""
         return next((entry for entry in self._entries if entry.rect.contains(position)), None)
 
     def refresh(self, series: CandleSeries | None, slot: int | None) -> list[QRectF]:
-        """Say the values of that slot's candle; return what of the view has changed."""
+        """Show the values of a slot's candle; return the rectangles of the view to repaint."""
         before = {entry.drawn: entry.rect for entry in self._entries}
         self._entries = []
         if series is not None and slot is not None:
@@ -109,11 +109,11 @@ class LegendEntries:
                 colour = study.colour_of(palette, output.name)
             if output.shape is Shape.COLUMNS and output.name not in study.colours:
                 colour = colours.rising if value >= 0 else colours.falling
-            runs.append((self._said(pane, study, value), colour))
+            runs.append((self._value_text(pane, study, value), colour))
         return runs
 
     def _reason(self, study: Study, series: CandleSeries, row: int | None) -> str:
-        """Return why a candle has no values and will have none; empty where it has, or may have soon."""
+        """Return why a candle can have no values; empty if it has some, or may get some as older candles load."""
         if row is None or any(np.isfinite(study.values.column(one.name)[row]) for one in study.indicator.outputs):
             return ""
         blocks = study.values.blocks(series.interval)
@@ -122,7 +122,7 @@ class LegendEntries:
         session, enough = blocks.session, shortest_in_reach(blocks.session)
         return f"needs candles of {enough.name} or longer this far into the {session.value}"
 
-    def _said(self, pane: Pane, study: Study, value: float) -> str:
+    def _value_text(self, pane: Pane, study: Study, value: float) -> str:
         if not np.isfinite(value):
             return UNKNOWN
         symbol = self._scene.symbol
@@ -133,7 +133,7 @@ class LegendEntries:
         return format_price(value, decimals_of_values(pane.value_scale))
 
     def _lay_out(self, pane: Pane) -> None:
-        """Place a pane's entries: from left to right, in rows where that is the prices' pane."""
+        """Place a pane's entries from left to right, in the price pane in several rows."""
         style, scene = self._scene.styles.body, self._scene
         entries = [entry for entry in self._entries if entry.pane == pane.key]
         x, row = PADDING_PX, 0
@@ -156,7 +156,7 @@ class LegendEntries:
 
 
 class LegendEntriesItem(SceneItem):
-    """Paints `LegendEntries`, over everything else in the panes."""
+    """Paints `LegendEntries`, above everything else in the panes."""
 
     title = "the indicators' names"
 
@@ -165,13 +165,13 @@ class LegendEntriesItem(SceneItem):
         self._entries = entries
 
     def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
-        shown = [entry for entry in self._entries if self._scene.is_exposed(entry.rect) and not entry.rect.isEmpty()]
-        if not shown:
+        exposed = [entry for entry in self._entries if self._scene.is_exposed(entry.rect) and not entry.rect.isEmpty()]
+        if not exposed:
             return
         style = self._scene.styles.body
         pixels.logical()
         painter.setClipRect(self._scene.layout.panes)
-        for entry in shown:
+        for entry in exposed:
             fill_ground(painter, self._scene, entry.rect)
             x, middle = entry.rect.left() + _REACH_PX, entry.rect.center().y()
             for text, colour in entry.runs:

@@ -1,8 +1,8 @@
 """
-One indicator on a chart, with its settings and colours; and all of one chart.
+Studies: indicators on a chart, with settings, colours and values.
 
-Model, not view: a `Study` keeps its values for whatever series is drawn, a `StudySet` keeps studies in the order in
-which they were added and makes plain values of them for a file.
+A `Study` holds one indicator's values for the series on the chart. A `StudySet` holds a chart's studies in the order of
+adding and converts them to plain values for a file. Neither draws anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COUNT = len(_ON_DARK)
 
 
 def line_colour(palette: Palette, number: int) -> QColor:
-    """Return the colour of that number, counted from 0; after the last comes the first again."""
+    """Return the line colour of a number, from 0; numbers beyond the last colour start over."""
     is_dark = QColor(palette.background).lightness() < 128
     return QColor((_ON_DARK if is_dark else _ON_LIGHT)[number % COUNT])
 
@@ -38,10 +38,10 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 @dataclass(slots=True)
 class Study:
     """
-    An indicator on one chart. ``key`` tells it from the chart's others, and is that of its pane where it has one.
+    An indicator on one chart. ``key`` is unique on the chart, and is also the key of the study's own pane, if any.
 
-    ``colours``: what the user chose, ``#rrggbb`` by output; an output without one has the theme's, from the ``seat``-th
-    on. ``is_hidden``: not drawn, and still read.
+    ``colours``: the user's choice, ``#rrggbb`` by output; the other outputs use the theme's colours from number
+    ``seat`` on. ``is_hidden``: not drawn, but still listed.
     """
 
     key: str
@@ -60,12 +60,12 @@ class Study:
 
     @property
     def label(self) -> str:
-        """What the legend calls it."""
+        """Its name in the legend."""
         return self.indicator.label(self.settings)
 
     @property
     def has_pane(self) -> bool:
-        """Whether it stands in a pane of its own."""
+        """Whether it has a pane of its own."""
         return self.indicator.place is Placement.OWN
 
     def colour_of(self, palette: Palette, output: str) -> QColor:
@@ -76,22 +76,22 @@ class Study:
         return line_colour(palette, self.seat + hue)
 
     def name_colour(self, palette: Palette) -> QColor:
-        """Return the colour that its name has: that of its first hue."""
+        """Return the colour of its name, which is that of its first hue."""
         return self.colour_of(palette, min(self.indicator.outputs, key=lambda one: one.hue).name)
 
     def change(self, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
         """
-        Take other settings and colours.
+        Replace settings and colours.
 
         Raises:
-            UsageError: If a parameter may not be set so; nothing has changed then.
+            UsageError: If a parameter has an invalid value; nothing is changed then.
         """
         if dict(settings) != self.settings:
             self.values = IndicatorValues(self.indicator, settings)
         self.colours = dict(colours)
 
     def to_values(self) -> dict[str, Any]:
-        """Return it as plain values, for a file."""
+        """Return plain values for a file."""
         return {
             "key": self.key,
             "indicator": self.indicator.key,
@@ -119,15 +119,15 @@ class StudySet:
         return next((study for study in self._studies if study.key == key), None)
 
     def at(self, place: Placement) -> list[Study]:
-        """Return those that stand there."""
+        """Return the studies with that placement."""
         return [study for study in self._studies if study.indicator.place is place]
 
     def make(self, indicator: Indicator, settings: Mapping[str, Any] | None = None) -> Study:
         """
-        Return a new study with a key and colours that no other has; it is not added.
+        Return a new study with an unused key and, as far as there are any, unused colours. Does not add it.
 
         Raises:
-            UsageError: If a parameter may not be set so.
+            UsageError: If a parameter has an invalid value.
         """
         taken = {study.key for study in self._studies} | {PRICE, VOLUME}
         numbers = ["", *(f"-{number}" for number in range(2, MOST_STUDIES + 2))]
@@ -141,24 +141,24 @@ class StudySet:
         self._studies = [study for study in self._studies if study.key != key]
 
     def to_values(self) -> list[dict[str, Any]]:
-        """Return them as plain values, for a file."""
+        """Return plain values for a file."""
         return [study.to_values() for study in self._studies]
 
     def restore(self, values: object) -> None:
-        """Become what `to_values` gave; whatever makes no sense is as usual, and unknown indicators are left out."""
+        """Restore the values of `to_values`; invalid settings become defaults, unknown indicators are dropped."""
         self._studies = []
         for value in values if isinstance(values, Sequence) else ():
             study = _restored(value) if isinstance(value, Mapping) else None
             if study is not None and self.get(study.key) is None and len(self) < MOST_STUDIES:
                 self._studies.append(study)
 
-    def _free_seat(self, wanted: int) -> int:
-        """Return a number of colours from which on as many are free, or else the first of the least used ones."""
+    def _free_seat(self, count: int) -> int:
+        """Return the first colour number from which ``count`` colours are the least used."""
         used = [0] * COUNT
         for study in self._studies:
             for at in range(study.indicator.hues):
                 used[(study.seat + at) % COUNT] += 1
-        return min(range(COUNT), key=lambda seat: sum(used[(seat + at) % COUNT] for at in range(wanted)))
+        return min(range(COUNT), key=lambda seat: sum(used[(seat + at) % COUNT] for at in range(count)))
 
 
 def _restored(value: Mapping[str, Any]) -> Study | None:

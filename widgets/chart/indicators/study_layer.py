@@ -1,4 +1,4 @@
-"""How a study is drawn: lines, columns and bands of its values in view, at the level of detail that pixels allow."""
+"""Draws a study: lines, columns, dots and bands of its values in view, at the detail level that the pixels allow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BAND_SHARE = 0.07
 
 
 class StudyLayer:
-    """A `Layer` of one study. ``value_scale``: the axis that it is drawn on, where that is not the pane's."""
+    """The `Layer` of one study. ``value_scale``: the scale to draw on if it is not the pane's."""
 
     def __init__(self, study: Study, value_scale: ValueScale | None = None) -> None:
         self.study = study
@@ -32,19 +32,19 @@ class StudyLayer:
 
     @property
     def is_on_axis(self) -> bool:
-        """Whether its values can be read on the pane's axis."""
+        """Whether its values can be read off the pane's axis."""
         return self._value_scale is None
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         values = self.study.values
         if not self.study.is_hidden:
             values.follow(series)
-        # A bar more at each side: lines come from there.
+        # One more bar at either side: lines cross the edges of the view.
         first, last = visible.first_slot - visible.bars.span, visible.last_slot + visible.bars.span
         names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
         self._bars = {name: values.between(name, first, last, visible.level) for name in names}
         shown = next(iter(self._bars.values()), None)
-        # Farther out a session's beginning is a matter of a pixel.
+        # At coarser levels the break at a session's start is below a pixel.
         self._begins = values.beginnings(shown.slot) if shown is not None and visible.level == 0 else None
 
     def extent(self) -> tuple[float, float] | None:
@@ -69,7 +69,7 @@ class StudyLayer:
     def paint(self, brush: PaneBrush) -> None:
         for level in self.study.indicator.levels if self._bars else ():
             self._paint_level(brush, level)
-        # Columns first: a line over its own columns can be seen, columns over a line hide it.
+        # Columns first: a line above its columns stays visible, columns above a line would hide it.
         for output in sorted(self.study.indicator.outputs, key=lambda one: one.shape is not Shape.COLUMNS):
             bars = self._bars.get(output.name)
             if bars is None or not len(bars.slot):
@@ -100,6 +100,6 @@ class StudyLayer:
 
 
 def _cut(bars: BarColumns, rows: slice) -> BarColumns:
-    """Return those rows; of what is not values there are none."""
+    """Return rows of the bars. Columns that are no values, such as volume, are not cut: nothing here reads them."""
     open_, high, low, close = (part[rows] for part in (bars.open, bars.high, bars.low, bars.close))
     return bars._replace(slot=bars.slot[rows], open=open_, high=high, low=low, close=close)

@@ -1,5 +1,5 @@
 """
-Values of the chart as text for other programs: plain numbers, ISO times with their offset, candles as a table. Pure.
+Prices, times and candles as text for the clipboard: plain numbers, ISO 8601 times with an offset, tables. Pure.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _UNKNOWN_DECIMALS = 8
 
 
 def price_as_text(price: float, symbol: Symbol | None) -> str:
-    """Return a price with the symbol's decimals and nothing else: ``"61802.57"``."""
+    """Return a price with the symbol's decimals, without separators: ``"61802.57"``."""
     return f"{price:.{symbol.price_decimals if symbol else _UNKNOWN_DECIMALS}f}"
 
 
 def time_as_text(time_us: int, rules: tzinfo) -> str:
-    """Return a time as ``"2024-08-08T23:30:00+02:00"``."""
+    """Return a time, UTC microseconds, as local ISO 8601 text: ``"2024-08-08T23:30:00+02:00"``."""
     return moment(time_us // SECOND_US, rules).isoformat()
 
 
 def candle_as_text(bar: Bar, symbol: Symbol, rules: tzinfo) -> str:
-    """Return a candle as two lines, names and values, separated by tabs: what a spreadsheet takes."""
+    """Return a candle as a row of names and a row of values, tab-separated, for pasting into a spreadsheet."""
     decimals = symbol.quantity_decimals
     fields = {
         "symbol": symbol.name,

@@ -1,8 +1,8 @@
 """
-Bars that are computed from a series' own: other prices over the same slots, with levels of detail of their own.
+Bars computed from a series: other prices over the same slots, with detail levels of their own. Pure.
 
-Model, not view. A rule turns columns of prices into others and may look back at the bar before; so, after a change,
-only what has changed is computed anew, and some bars behind it.
+A rule maps columns of prices to other prices and may use the derived bar before. After a change only the changed bars
+and a few bars after them are computed again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.market.series.detail_levels import DetailLevels
 from app.market.series.series import BarColumns, CandleSeries
 
 Values = NDArray[np.float64]
-_REACH = 64  # bars: what a rule takes from the bar before has halved to nothing by then
+_REACH = 64  # bars. A change halves from bar to bar; after 53 halvings a double has nothing left of it
 _PRICES = ("open", "high", "low", "close")
 _COPIED = ("slot", "volume", "flags", "taker_buy_volume")
 _COLUMNS: dict[str, type] = {
@@ -38,19 +38,19 @@ class Prices(NamedTuple):
     close: Values
 
 
-# From the series' prices, and the open and close derived for the bar before them (None: there is none).
+# Takes the series' prices, and the derived open and close of the bar before the first (None: the series begins there).
 Rule = Callable[[Prices, tuple[float, float] | None], Prices]
 
 
 def closes_only(prices: Prices, before: tuple[float, float] | None) -> Prices:
-    """Return bars that are nothing but their close: what a line goes through."""
+    """Return bars whose four prices are the close, for a line."""
     return Prices(prices.close, prices.close, prices.close, prices.close)
 
 
 def heikin_ashi(prices: Prices, before: tuple[float, float] | None) -> Prices:
     """
-    Return Heikin-Ashi bars: close = (o + h + l + c) / 4, open = the middle of the bar before's open and close; the
-    first bar opens at its own (o + c) / 2. High and low reach over both.
+    Return Heikin-Ashi bars: close = (o + h + l + c) / 4; open = the mean of the previous bar's open and close, for the
+    first bar its own (o + c) / 2. High and low include both.
 
     Source: the usual definition, as in "The Heikin-Ashi Technique" (D. Valcu, 2004).
     """
@@ -60,9 +60,10 @@ def heikin_ashi(prices: Prices, before: tuple[float, float] | None) -> Prices:
     open_ = np.empty_like(close)
     open_[0] = (prices.open[0] + prices.close[0]) / 2 if before is None else (before[0] + before[1]) / 2
     open_[1:] = close[:-1] / 2
-    # open[t] = open[t-1]/2 + close[t-1]/2: doubling the reach of the sum each time, until halving leaves nothing of it.
+    # open[t] = open[t-1]/2 + close[t-1]/2 is a recursion, which numpy cannot run. Unrolled, it is a sum over all bars
+    # before with weights 1/2, 1/4, …; each pass doubles the bars that the sum includes, until the weights vanish.
     reach = 1
-    while reach < min(len(open_), 64):
+    while reach < min(len(open_), _REACH):
         open_[reach:] += open_[:-reach] * 0.5**reach
         reach *= 2
     return Prices(open_, np.maximum(prices.high, np.maximum(open_, close)), _lowest(prices.low, open_, close), close)
@@ -73,37 +74,38 @@ def _lowest(low: Values, open_: Values, close: Values) -> Values:
 
 
 class DerivedBars:
-    """The bars that ``rule`` makes of a series; `follow` it before asking."""
+    """The bars that ``rule`` computes from a series. Call `follow` before `bars_between`."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._columns = SeriesColumns(_COLUMNS)
-        self._pyramid = DetailLevels(self._columns)
+        self._levels = DetailLevels(self._columns)
         self._series: CandleSeries | None = None
         self._revision = -1
 
     def follow(self, series: CandleSeries) -> None:
-        """Bring the bars up to date with that series."""
+        """Update the bars from ``series``: all of them for another series, else those that changed."""
         spans = series.changed_since(self._revision) if series is self._series else None
         if spans is None:
-            self._columns.clear(len(series) + len(series) // 8)
+            self._columns.clear(len(series) + len(series) // 8)  # with room for candles to come
             self._columns.splice(0, 0, len(series))
-            self._pyramid.reset()
+            self._levels.reset()
             self._compute(series, 0, len(series))
         else:
-            self._renew(series, spans)
+            self._update(series, spans)
         self._series, self._revision = series, series.revision
 
     def bars_between(self, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
         """Return bars as `CandleSeries.bars_between` does; valid until the next `follow`."""
-        columns = self._pyramid.level(level)
+        columns = self._levels.level(level)
         blocks = columns["slot"]
         first, last = np.searchsorted(blocks, first_slot >> level), np.searchsorted(blocks, last_slot >> level, "right")
         rows = slice(int(first), int(last))
         slots = blocks[rows] << level if level else blocks[rows]
         return BarColumns(1 << level, slots, *(columns[name][rows] for name in BarColumns._fields[2:]))
 
-    def _renew(self, series: CandleSeries, spans: list[Span]) -> None:
+    def _update(self, series: CandleSeries, spans: list[Span]) -> None:
+        # Rows first, values second: a value may depend on a row that a later span still has to move.
         for span in spans:
             at, end = np.searchsorted(series.slots, (span.first, span.last + 1)).tolist()
             self._columns.splice(at, end - at - span.grown, end - at)
@@ -112,7 +114,7 @@ class DerivedBars:
             self._compute(series, at, min(end + _REACH, len(series)))
 
     def _compute(self, series: CandleSeries, first: int, end: int) -> None:
-        """Compute the bars from row ``first`` on and before row ``end``."""
+        """Compute the bars of the rows ``first`` to ``end`` (exclusive)."""
         columns = self._columns
         if first >= end:
             return
@@ -124,4 +126,4 @@ class DerivedBars:
             columns[name][first:end] = values
         for name in _COPIED:
             columns[name][first:end] = series.column(name)[first:end]
-        self._pyramid.touch(int(columns["slot"][first]), int(columns["slot"][end - 1]))
+        self._levels.touch(int(columns["slot"][first]), int(columns["slot"][end - 1]))

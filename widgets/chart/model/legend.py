@@ -1,4 +1,4 @@
-"""What the legend says about one candle, and what it leaves out where there is little room. Pure."""
+"""The legend's texts for one candle, and the choice of fields where room is short. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from widgets.chart.scales.value_marks import format_price
 
 
 class Tone(Enum):
-    """How a piece of text looks."""
+    """The role of a text, which decides its colour and weight."""
 
     TITLE = "title"
     LABEL = "label"
@@ -26,7 +26,7 @@ class Tone(Enum):
 
 
 class Piece(NamedTuple):
-    """One run of text. Pieces of one ``field`` stay together; the highest ``rank`` goes first where room is short."""
+    """One run of text. Pieces of a ``field`` stay together; for lack of room the highest ``rank`` is dropped first."""
 
     text: str
     tone: Tone
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
 
 
 def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: int = 0) -> list[Piece]:
-    """Return the legend of a candle, left to right. ``missing``: trades known to be missing in it."""
+    """Return the legend of a candle, left to right. ``missing``: the trades known to be missing from it."""
     pieces = [Piece(f"{symbol.display_name} · {interval.name}", Tone.TITLE, "title", 0)]
     if bar is None:
         return pieces
@@ -77,7 +77,7 @@ def _completeness(bar: Bar, missing: int) -> Piece:
 
 
 def format_quantity(quantity: float, decimals: int) -> str:
-    """Return a quantity in at most three decimals, or, from a million up, in millions or billions."""
+    """Return a quantity with at most three decimals, from a million up in millions or billions."""
     if quantity < 0:
         return f"−{format_quantity(-quantity, decimals)}"
     for size, letter in ((1e9, "B"), (1e6, "M")):
@@ -87,7 +87,7 @@ def format_quantity(quantity: float, decimals: int) -> str:
 
 
 def format_axis_quantity(quantity: float) -> str:
-    """Return a round quantity as an axis says it: ``1.5 K``, ``20 M``, ``0.05``."""
+    """Return a round quantity for an axis: ``1.5 K``, ``20 M``, ``0.05``."""
     if quantity < 0:
         return f"−{format_axis_quantity(-quantity)}"
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
@@ -108,7 +108,11 @@ def volume_title(symbol: Symbol, bar: Bar | None) -> list[Piece]:
 
 
 def fitting(pieces: Sequence[Piece], width: float, measure: Callable[[Sequence[Piece]], float]) -> list[Piece]:
-    """Return the pieces that fit in ``width``, giving up whole fields, highest rank first and from the right."""
+    """
+    Return the pieces that fit in ``width``: whole fields are dropped, the highest rank first, among equals the last.
+
+    ``measure`` returns the width of pieces in a row. A field of rank 0 always stays.
+    """
     kept = list(pieces)
     while len(kept) > 1 and measure(kept) > width:
         worst = max(piece.rank for piece in kept)

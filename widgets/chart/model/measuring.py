@@ -1,4 +1,4 @@
-"""What lies between two points of a chart: bars, time, the difference of values, and the volume traded. Pure."""
+"""A measurement between two points of a chart: bars, time, difference of values, and traded volume. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.market.symbol import Symbol
 from widgets.chart.model.legend import format_quantity
 from widgets.chart.scales.value_marks import format_percent
 
-_MOST_BARS = 1024  # of one sum
+_MOST_BARS = 1024  # summed at one detail level
 _UNITS_S = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """From one point of a pane to another; ``lines`` say what lies between."""
+    """From one point of a pane to another; ``lines`` are the texts of its label."""
 
     pane: str
     start: Point
@@ -33,7 +33,7 @@ class Measure:
 
     @property
     def slots(self) -> tuple[int, int]:
-        """The first and the last slot."""
+        """The lower and the higher slot of the two points."""
         return min(self.start.slot, self.end.slot), max(self.start.slot, self.end.slot)
 
     @property
@@ -43,9 +43,10 @@ class Measure:
 
 def measured(measure: Measure, series: CandleSeries, symbol: Symbol | None, difference: str) -> tuple[str, ...]:
     """
-    Return what a measure says, in three lines; ``difference`` is that of the values as the pane's axis says it.
+    Return the three lines of a measure's label: values, bars and time, volume.
 
-    The volume is that of all candles from the first to the last, both inclusive.
+    ``difference``: the difference of the values, as text in the units of the pane's axis. The volume is in the base
+    asset and includes the first and the last candle.
     """
     change = measure.end.value - measure.start.value
     sign = "+" if change > 0 else "−" if change < 0 else ""
@@ -61,7 +62,12 @@ def measured(measure: Measure, series: CandleSeries, symbol: Symbol | None, diff
 
 
 def volume_between(series: CandleSeries, first: int, last: int) -> float:
-    """Return the volume of the slots from ``first`` to ``last``, inclusive; of a million as fast as of a thousand."""
+    """
+    Return the volume of the slots ``first`` to ``last``, inclusive, in the base asset.
+
+    The inner part is summed at a coarse detail level and only the ends in detail, so that a million candles cost no
+    more than a thousand.
+    """
     if last < first:
         return 0.0
     level = max(0, ((last - first) // _MOST_BARS).bit_length())
@@ -77,7 +83,7 @@ def volume_between(series: CandleSeries, first: int, last: int) -> float:
 
 
 def length_text(seconds: int) -> str:
-    """Return a length of time in its two greatest units: ``"3 h 45 min"``, ``"2 d"``."""
+    """Return a duration in its two largest units: ``"3 h 45 min"``, ``"2 d"``."""
     parts: list[str] = []
     for size, unit in _UNITS_S:
         count, seconds = divmod(seconds, size)

@@ -1,8 +1,8 @@
 """
-Which panes the chart has, from top to bottom, and how high each is. Pure.
+The panes of the chart from top to bottom, and their heights. Pure.
 
-An `PaneLayout` is a value: every change returns another. Heights are shares of the whole, so that they outlive a
-resize; `heights` makes pixels of them. The price pane is always there.
+A `PaneLayout` is a value: every change returns another one. Heights are shares of the whole, so they survive a resize;
+`heights` turns them into pixels. The price pane cannot be removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST_PANES = 12
 
 
 class PaneShare(NamedTuple):
-    """One pane: what it is called, and its part of the height; parts need not add up to anything."""
+    """A pane's key and its share of the height, relative to the other panes' shares; they need not add up to 1."""
 
     key: str
     share: float
@@ -26,7 +26,7 @@ class PaneShare(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaneLayout:
-    """Panes from top to bottom, each key once, among them ``"price"``."""
+    """Panes from top to bottom; keys are unique and include ``"price"``."""
 
     panes: tuple[PaneShare, ...] = (PaneShare(PRICE, 1 - VOLUME_SHARE), PaneShare(VOLUME, VOLUME_SHARE))
 
@@ -35,35 +35,35 @@ class PaneLayout:
         return tuple(pane.key for pane in self.panes)
 
     def index(self, key: str) -> int:
-        """Return a pane's place from the top. Raises ValueError where there is none of that key."""
+        """Return a pane's index from the top. Raises ValueError for an unknown key."""
         return self.keys.index(key)
 
     def with_pane(self, key: str, share: float = VOLUME_SHARE) -> PaneLayout:
-        """Return one with that pane below the others, ``share`` of the whole high; unchanged where it is there."""
+        """Return a layout with that pane added at the bottom, ``share`` of the whole high, unless it exists already."""
         if key in self.keys or len(self.panes) >= _MOST_PANES:
             return self
         taken = sum(pane.share for pane in self.panes)
         return replace(self, panes=(*self.panes, PaneShare(key, taken * share / (1 - share))))
 
     def without(self, key: str) -> PaneLayout:
-        """Return one without that pane; the price pane stays."""
+        """Return a layout without that pane; the price pane stays."""
         if key == PRICE:
             return self
         return replace(self, panes=tuple(pane for pane in self.panes if pane.key != key))
 
     def moved(self, key: str, by: int) -> PaneLayout:
-        """Return one with that pane ``by`` places further down, as far as there are places."""
+        """Return a layout with that pane moved down by ``by`` places, up if negative, within the others."""
         at, panes = self.index(key), list(self.panes)
         pane = panes.pop(at)
         panes.insert(min(max(at + by, 0), len(panes)), pane)
         return replace(self, panes=tuple(panes))
 
     def heights(self, total_px: int) -> list[int]:
-        """Return each pane's height in whole pixels, together ``total_px``: `LEAST_PX` or more where that is there."""
+        """Return the panes' heights in whole pixels, ``total_px`` in sum, each at least `LEAST_PX` if there is room."""
         shares = [pane.share for pane in self.panes]
         room, whole = float(max(total_px, 0)), sum(shares)
         least = LEAST_PX if room >= LEAST_PX * len(shares) else 0
-        # The shares of the small ones are raised, at the cost of the others; that may make further ones small.
+        # Raising small panes to the least height takes from the others, which may then become small themselves.
         small: set[int] = set()
         while True:
             left = whole - sum(shares[at] for at in small)
@@ -73,11 +73,12 @@ class PaneLayout:
                 break
             small |= more
         exact = [least if at in small else share * scale for at, share in enumerate(shares)]
+        # Rounding edges instead of heights keeps the sum exact.
         edges = [round(sum(exact[: at + 1])) for at in range(len(exact) - 1)] + [int(room)]
         return [edge - before for before, edge in zip([0, *edges[:-1]], edges, strict=True)]
 
     def dragged(self, at: int, by_px: float, total_px: int) -> PaneLayout:
-        """Return one whose edge below pane ``at`` is ``by_px`` lower, as far as both panes beside it keep a height."""
+        """Return a layout with the edge below pane ``at`` moved down by ``by_px``; both panes keep a least height."""
         heights = self.heights(total_px)
         if not 0 <= at < len(heights) - 1 or min(heights) < 1:
             return self
@@ -89,18 +90,18 @@ class PaneLayout:
         return replace(self, panes=tuple(panes))
 
     def grown(self, key: str, by_px: float, total_px: int) -> PaneLayout:
-        """Return one with that pane ``by_px`` higher, at the cost of the one above it; the top one's: of that below."""
+        """Return a layout with that pane ``by_px`` higher, taken from the pane above, for the top pane from below."""
         at = self.index(key)
         return self.dragged(at - 1, -by_px, total_px) if at else self.dragged(0, by_px, total_px)
 
     def to_values(self) -> list[dict[str, Any]]:
-        """Return it as plain values, for a file."""
+        """Return plain values for a file."""
         whole = sum(pane.share for pane in self.panes)
         return [{"pane": pane.key, "share": max(round(pane.share / whole, 6), 1e-6)} for pane in self.panes]
 
     @classmethod
     def from_values(cls, values: object) -> PaneLayout:
-        """Return what `to_values` gave; what is no arrangement, or lacks the price, is the usual one."""
+        """Restore the values of `to_values`; invalid ones, or a layout without the price, become the default."""
         if not isinstance(values, Sequence):
             return cls()
         panes: list[PaneShare] = []

@@ -1,21 +1,21 @@
-"""The views one had before, to go back to. Pure."""
+"""The history of views, for going back and forward. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PAUSE_S = 0.7  # movements that follow each other sooner are one
+_PAUSE_S = 0.7  # movements closer together count as one
 _MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
     """
-    What was in view: the time under the centre (UTC microseconds) and the width of a candle in logical pixels.
+    A view to return to: the time at its centre (UTC microseconds) and the width of a candle in logical pixels.
 
-    ``following``: it was at the latest candle and moved on with it. ``ranges``: of each pane that was stretched by
-    hand, its key and what it showed; they count for ``symbol`` alone.
+    ``following``: it followed the latest candle. ``ranges``: key, low and high of the panes that were stretched by
+    hand, valid only for ``symbol``.
     """
 
     symbol: str
@@ -26,7 +26,7 @@ class ViewState:
 
 
 class ViewHistory:
-    """Remembers a view before each movement; movements without a pause between them are one."""
+    """Stores the view before each movement; movements without a pause between them count as one."""
 
     def __init__(self) -> None:
         self._before: list[ViewState] = []
@@ -35,9 +35,9 @@ class ViewHistory:
 
     def note_move(self, state: Callable[[], ViewState | None], now_s: float, *, jump: bool = False) -> None:
         """
-        Note that the view is about to move away from ``state``, which is only asked for where it is kept.
+        Note that the view is about to move. ``state`` returns the present view and is called only if that is stored.
 
-        ``jump``: a movement of its own, whatever came before. ``now_s``: seconds of a clock that never jumps.
+        ``jump``: always a movement of its own. ``now_s``: seconds of a monotonic clock.
         """
         goes_on = self._moved_at_s is not None and now_s - self._moved_at_s < _PAUSE_S
         self._moved_at_s = None if jump else now_s
@@ -49,11 +49,11 @@ class ViewHistory:
             self._after.clear()
 
     def back(self, now: ViewState | None) -> ViewState | None:
-        """Return the view before, and keep ``now`` for `forward`; None where there is none."""
+        """Return the previous view and store ``now`` for `forward`; None if there is no previous one."""
         return self._step(self._before, self._after, now)
 
     def forward(self, now: ViewState | None) -> ViewState | None:
-        """Return the view that `back` left, None where there is none."""
+        """Return the view that `back` left; None if there is none."""
         return self._step(self._after, self._before, now)
 
     def _step(self, source: list[ViewState], other: list[ViewState], now: ViewState | None) -> ViewState | None:

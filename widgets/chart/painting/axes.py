@@ -1,8 +1,8 @@
 """
-The axes, painted directly: a hairline, the grid's labels, and over those the last price and the crosshair.
+The value axis and the time axis: a hairline, the grid's labels, and over them the labels of last price and crosshair.
 
-pyqtgraph's AxisItem lays its text out anew on every change of range; here each text is laid out once. A grid label that
-a live label would cover is left out rather than cut.
+Not pyqtgraph's AxisItem, which lays out all of its texts at every change of range; here a text is laid out once. A grid
+label that another label would overlap is left out rather than cut off.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from widgets.chart.painting.scene_item import SceneItem
 from widgets.chart.painting.text_cache import PlacedText
 
 LABEL_PADDING_PX = 10.0
-AUTOMATIC = "Auto"
+AUTO_TEXT = "Auto"
 _LABEL_MARGIN_PX, _VALUE_MARGIN_PX = 3.0, 2.0
 
 
 def last_price_rect(scene: Scene) -> QRectF:
-    """Return where the last price stands on its axis: at its height, or at the edge beyond which that is."""
+    """Return the last price's label on its axis: at the price's height, or at the pane's edge if that is outside."""
     axis, styles = scene.layout.value_axis, scene.styles
     if scene.last is None or not scene.last_text:
         return QRectF()
@@ -38,33 +38,33 @@ def last_price_rect(scene: Scene) -> QRectF:
 
 
 def value_label_height(scene: Scene) -> float:
-    """Return how high the label of an indicator's value is, in logical pixels."""
+    """Return the height of an indicator's label, in logical pixels."""
     return scene.styles.small.height + 2 * _VALUE_MARGIN_PX
 
 
 def countdown_rect(scene: Scene) -> QRectF:
-    """Return the part of the last price's label in which the countdown stands; empty where there is none."""
+    """Return the countdown's part of the last price's label; empty if there is no label."""
     label, height = last_price_rect(scene), scene.styles.tiny.height
     return QRectF(label.left(), label.bottom() - height - _LABEL_MARGIN_PX, label.width(), height + _LABEL_MARGIN_PX)
 
 
 def auto_button_rect(scene: Scene, pane: Pane) -> QRectF:
-    """Return where a pane's axis that was stretched by hand offers to fit again; empty where it does fit."""
+    """Return the button "Auto" on the axis of a pane stretched by hand; empty if the axis fits or there is no room."""
     if pane.value_scale.auto:
         return QRectF()
     axis, style = scene.layout.value_axis, scene.styles.tiny
-    width, height = style.width(AUTOMATIC) + LABEL_PADDING_PX, style.height + 2 * _VALUE_MARGIN_PX
+    width, height = style.width(AUTO_TEXT) + LABEL_PADDING_PX, style.height + 2 * _VALUE_MARGIN_PX
     if pane.rect.height() < 3 * height or axis.width() < width:
         return QRectF()
     left, inside = axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.adjusted(0, 4, 0, -4)
     rect = QRectF(left, inside.bottom() - height, width, height)
     if pane is scene.price and last_price_rect(scene).adjusted(0, -1, 0, 1).intersects(rect):
-        rect.moveTop(inside.top())  # the last price stands at the edge beyond which it is
+        rect.moveTop(inside.top())  # an outside last price has its label at that edge
     return rect
 
 
 def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
-    """Return where the crosshair's value and time stand on the axes; empty without a crosshair."""
+    """Return the crosshair's labels on the value axis and the time axis; empty without a crosshair."""
     cross, styles, layout = scene.crosshair, scene.styles, scene.layout
     if cross is None:
         return QRectF(), QRectF()
@@ -77,14 +77,14 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
 
 
 class _Axis(SceneItem):
-    """An axis in a part of the scene's layout: a hairline, and labels beside it."""
+    """One axis in its part of the scene's layout: a hairline, and labels beside it."""
 
     title = "an axis"
 
     @property
     @abstractmethod
     def _rect(self) -> QRectF:
-        """Where the axis is, in the view's logical pixels."""
+        """The axis's area, in the view's logical pixels."""
 
     def boundingRect(self) -> QRectF:
         return self._rect
@@ -103,7 +103,7 @@ class _Axis(SceneItem):
 
     @abstractmethod
     def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
-        """Paint the grid's labels, and over those the live ones."""
+        """Paint the grid's labels, and over them those of last price and crosshair."""
 
 
 def _fill(painter: QPainter, pixels: DevicePixels, rect: QRectF, colour: QColor) -> None:
@@ -113,7 +113,7 @@ def _fill(painter: QPainter, pixels: DevicePixels, rect: QRectF, colour: QColor)
 
 
 class ValueAxis(_Axis):
-    """The panes' values at the right."""
+    """The panes' value axes, at the right."""
 
     @property
     def _rect(self) -> QRectF:
@@ -130,23 +130,23 @@ class ValueAxis(_Axis):
         scene = self._scene
         last, (cross, _) = last_price_rect(scene), crosshair_label_rects(scene)
         pixels.logical()
-        marks = [mark for pane in scene.panes for mark in self._marks(pane, last, cross)]
+        marks = [mark for pane in scene.panes for mark in self._grid_labels(pane, last, cross)]
         scene.styles.small.draw_all(painter, pixels, marks, scene.colours.dim)
         for pane in scene.panes:
-            self._paint_automatic(painter, pixels, pane)
-        self._paint_values(painter, pixels)
+            self._paint_auto_button(painter, pixels, pane)
+        self._paint_axis_labels(painter, pixels)
         if not last.isEmpty():
             self._paint_last(painter, pixels, last)
         if scene.crosshair is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
 
-    def _marks(self, pane: Pane, last: QRectF, cross: QRectF) -> list[PlacedText]:
-        """Return the pane's marks but those that a label would cut."""
+    def _grid_labels(self, pane: Pane, last: QRectF, cross: QRectF) -> list[PlacedText]:
+        """Return the pane's grid labels, except those that would overlap another label."""
         style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
-        reach, seen = style.height / 2, self._scene.exposed_part(self._rect)
-        first = max(pane.rect.top() + reach, seen.top() - reach)
-        end = min(pane.rect.bottom() - reach, seen.bottom() + reach)
+        reach, exposed = style.height / 2, self._scene.exposed_part(self._rect)
+        first = max(pane.rect.top() + reach, exposed.top() - reach)
+        end = min(pane.rect.bottom() - reach, exposed.bottom() + reach)
         labels = (last, cross, auto_button_rect(self._scene, pane), *(label.rect for label in pane.labels))
         covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
         return [
@@ -155,27 +155,27 @@ class ValueAxis(_Axis):
             if first <= y <= end and not any(above < y < below for above, below in covered)
         ]
 
-    def _paint_automatic(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
+    def _paint_auto_button(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
         rect, scene = auto_button_rect(self._scene, pane), self._scene
         if not rect.isEmpty() and scene.is_exposed(rect):
             _fill(painter, pixels, rect, scene.colours.label)
             x = rect.left() + LABEL_PADDING_PX / 2
-            scene.styles.tiny.draw(painter, pixels, AUTOMATIC, x, rect.center().y(), scene.colours.text)
+            scene.styles.tiny.draw(painter, pixels, AUTO_TEXT, x, rect.center().y(), scene.colours.text)
 
-    def _paint_values(self, painter: QPainter, pixels: DevicePixels) -> None:
-        """Paint the indicators' labels: all grounds, then all texts of an ink, because each change costs."""
+    def _paint_axis_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint the indicators' labels: all backgrounds, then the texts by colour, as switching pens is slow."""
         style, right = self._scene.styles.small, self._rect.right() - LABEL_PADDING_PX
         labels = [label for pane in self._scene.panes for label in pane.labels]
         if not labels:
             return
         pixels.device()
-        inks: dict[int, tuple[QColor, list[PlacedText]]] = {}
+        by_ink: dict[int, tuple[QColor, list[PlacedText]]] = {}
         for text, ground, ink, rect in labels:
             painter.fillRect(pixels.rect(rect), ground)
             placed = text, right - style.width(text), rect.top() + rect.height() / 2
-            inks.setdefault(ink.rgb(), (ink, []))[1].append(placed)
+            by_ink.setdefault(ink.rgb(), (ink, []))[1].append(placed)
         pixels.logical()
-        for ink, texts in inks.values():
+        for ink, texts in by_ink.values():
             style.draw_all(painter, pixels, texts, ink)
 
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
@@ -199,7 +199,7 @@ class ValueAxis(_Axis):
 
 
 class TimeAxis(_Axis):
-    """Times below."""
+    """The time axis, at the bottom."""
 
     @property
     def _rect(self) -> QRectF:

@@ -1,8 +1,8 @@
 """
-Where bars stand, in device pixels. Pure.
+Columns and rows of bars, in device pixels. Computes with arrays and paints nothing.
 
-Wicks are one logical pixel wide and centred on bodies of odd width; all bodies of a frame are equally wide. Where a bar
-is too narrow for that, or stands for several slots, bars touch.
+Wicks are a hairline wide and exactly centred on their bodies, and all bodies of a frame are equally wide: the eye sees
+a pixel's difference between neighbours. Bars too narrow for that, or standing for several slots, touch.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from app.market.series.series import BarColumns
 from widgets.chart.scales.value_scale import ValueScale
 
 Pixels = NDArray[np.int32]
-_TOUCHING_PX = 2.0
-_BODY_SHARE = 0.82
-_OUTSIDE_PX = 4
+_TOUCHING_PX = 2.0  # device pixels per slot below which bars have no body
+_BODY_SHARE = 0.82  # of the slot's width
+_OUTSIDE_PX = 4  # the furthest row outside of a pane: int32 must hold it, and a hairline there must not show
 
 
 class BarEdges(NamedTuple):
-    """Where bars stand, both ends inclusive."""
+    """The first and last columns of bodies and wicks, both inclusive, in device pixels."""
 
     body_left: Pixels
     body_right: Pixels
@@ -32,12 +32,17 @@ class BarEdges(NamedTuple):
 
     @property
     def are_narrow(self) -> bool:
-        """Whether bars are only wicks."""
+        """Whether the bars are wicks without a body."""
         return self.body_left is self.wick_left
 
 
 def bar_edges(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_px: int) -> BarEdges:
-    """Return the columns of ``bars`` in a pane that begins at slot position ``left``, with ``slot_px`` to a slot."""
+    """
+    Return the edges of ``bars`` in ``pane``, device pixels.
+
+    ``left``: the slot position at the pane's left edge. ``slot_px``: device pixels per slot. ``line_px``: the width of
+    a hairline.
+    """
     start = pane.left() + (bars.slot - (left + 0.5)) * slot_px
     if bars.span > 1 or slot_px < _TOUCHING_PX:
         first = np.floor(start).astype(np.int32)
@@ -51,12 +56,12 @@ def bar_edges(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_p
 
 
 def middles(edges: BarEdges) -> NDArray[np.float64]:
-    """Return the bars' middles, as positions between pixels."""
+    """Return the bars' centres as x coordinates, where 0.5 is the centre of the first pixel."""
     return (edges.wick_left + edges.wick_right + 1) / 2.0
 
 
 def rows_of(values: NDArray[np.float64], value_scale: ValueScale, pane: QRect) -> Pixels:
-    """Return the rows of values; kept close to the pane. NaN has none: do not ask."""
+    """Return the rows of values in device pixels, clipped close to the pane. Values must not be NaN."""
     rows = value_scale.shares_of(values)
     rows *= pane.height()
     rows += pane.top()

@@ -1,13 +1,12 @@
 """
-The view that holds the chart's items, and repaints what it is told to.
+The widget that paints the scene's items, and only the regions a frame marks as dirty.
 
-A ViewBox a pane, made when it is first asked for, carries the pane's range (x: slots; y: values), so that any
-pyqtgraph item can be added to it; it is set explicitly and never ranges itself. While nothing was added to one, it is
-not painted, and brought up to date only when asked for: that alone is a third of a frame. The chart's own items stand
-beside them in the view's logical pixels, and while they are alone the canvas paints them itself: Qt's scene takes a
-quarter of a frame for its bookkeeping and its copy of the background. Nothing repaints by itself (NoViewportUpdate): a
-frame says what is dirty, and has it painted before it ends. Qt would do that 5 ms and a turn of the event loop later,
-which is long under a flood.
+Each pane can have a ViewBox, created on first use, with the pane's range (x: slots; y: values), so that any pyqtgraph
+item can be added to it. Its range is set explicitly; automatic ranging is off. A ViewBox without items is hidden and
+updated only on request, which saves a third of a frame. The chart's own items use the view's logical pixels. While no
+ViewBox is in use, the canvas paints them itself, because Qt's scene takes a quarter of a frame for its bookkeeping and
+its copy of the background. Nothing repaints by itself (NoViewportUpdate): a frame marks regions and has them painted
+before it ends. Qt would paint 5 ms and a turn of the event loop later, which is long under a flood of trades.
 """
 
 from __future__ import annotations
@@ -40,19 +39,19 @@ from widgets.chart.painting.scene_item import SceneItem
 
 class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph has no types
     """
-    Paints a `Scene`. Events go out as signals, positions in logical pixels of the view.
+    Paints a `Scene` and forwards input events as signals, with positions in the view's logical pixels.
 
-    ``paint_count`` counts the paints of the viewport.
+    ``paint_count`` counts the viewport's paint events.
 
     Signals:
-        painted(QRegion): that part of the viewport was painted.
-        resized(): the viewport has another size.
+        painted(QRegion): the viewport was painted; carries the region.
+        resized(): the viewport changed its size.
         pressed(QPointF, modifiers), dragged(QPointF), released(QPointF): the left button.
         side_button_pressed(button): any other button.
-        hovered(QPointF), left(): the mouse, with a button or without.
+        hovered(QPointF), left(): the mouse moved, with or without a button, or left the canvas.
         double_clicked(QPointF): with the left button.
-        menu_requested(QPointF, QPoint): the context menu, for that place, to open at that point of the screen.
-        wheel_turned(QWheelEvent), key_pressed(QKeyEvent): accepted by the receiver, or passed on.
+        menu_requested(QPointF, QPoint): the context menu; carries the position and the point on the screen to open at.
+        wheel_turned(QWheelEvent), key_pressed(QKeyEvent): the receiver accepts the event or leaves it to the parent.
     """
 
     painted = Signal(QRegion)
@@ -71,10 +70,10 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
     def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=scene.colours.background)
         self.paint_count = 0
-        self._marked: QRegion | None = None  # by the frame that runs, if any
+        self._marked: QRegion | None = None  # dirty so far in the running frame; None outside of one
         self._chart_scene = scene
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
-        # The scene's background covers everything: Qt need not fill it before.
+        # Each paint covers its region with the background, so Qt need not clear it first.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.viewport().setAutoFillBackground(False)
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
@@ -94,18 +93,18 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
             self.scene().addItem(item)
 
     def add_item(self, item: SceneItem) -> None:
-        """Add an item over the others; like those it paints in the view's logical pixels, what the scene says."""
+        """Add an item on top of the others."""
         item.setZValue(2 * len(self._items))
         self._items = (*self._items, item)
         self.scene().addItem(item)
 
     @property
     def parts(self) -> Sequence[object]:
-        """The chart's own items."""
+        """The chart's own items, bottom to top."""
         return self._items
 
     def place_items(self) -> None:
-        """Follow a change of the scene's layout."""
+        """Apply a change of the scene's layout to the items."""
         for item in self._items:
             item.prepareGeometryChange()
         for key, box in self._boxes.items():
@@ -113,38 +112,38 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
                 box.setGeometry(self._chart_scene.pane(key).rect)
 
     def box_of(self, key: str) -> pg.ViewBox:
-        """Return a pane's ViewBox, with the range of the last frame. Raises KeyError where there is no such pane."""
+        """Return a pane's ViewBox with the range of the last frame. Raises KeyError for an unknown pane."""
         pane = self._chart_scene.pane(key)
         if key not in self._boxes:
             box: pg.ViewBox = _view_box()
             self._boxes[key] = box
-            box.setZValue(1)  # over the panes' figures, under what is read
+            box.setZValue(1)  # above the panes' bars, below crosshair, legend and axes
             box.setVisible(False)
             self.scene().addItem(box)
             box.setGeometry(pane.rect)
-        self._bring_range(pane)
+        self._apply_range(pane)
         return self._boxes[key]
 
     def show_ranges(self) -> None:
-        """Follow a change of the scene's ranges."""
+        """Apply a change of the scene's ranges to the ViewBoxes in use."""
         for key, box in self._boxes.items():
-            # Not addedItems: those leave out what was added with ignoreBounds.
+            # Not box.addedItems, which lacks items added with ignoreBounds.
             pane = next((pane for pane in self._chart_scene.panes if pane.key == key), None)
             in_use = pane is not None and bool(box.childGroup.childItems())
             box.setVisible(in_use)
             if in_use and pane is not None:
-                self._bring_range(pane)
+                self._apply_range(pane)
 
-    def _bring_range(self, pane: Pane) -> None:
+    def _apply_range(self, pane: Pane) -> None:
         time_scale, value_scale = self._chart_scene.time_scale, pane.value_scale
         self._boxes[pane.key].setRange(xRange=(time_scale.left, time_scale.right), yRange=value_scale.ends, padding=0)
         self._boxes[pane.key].invertY(value_scale.inverted)
 
     @contextmanager
     def painting_at_once(self) -> Iterator[None]:
-        """Paint, as this ends, what is marked meanwhile, instead of when Qt next gets to it."""
+        """Collect the regions marked within this context and paint them as it ends, without waiting for Qt."""
         if self._marked is not None:
-            yield  # within another
+            yield  # nested: the outer context paints
             return
         self._marked = QRegion()
         try:
@@ -158,7 +157,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         self._mark(QRegion(self.viewport().rect()))
 
     def repaint_rects(self, rects: list[QRectF]) -> None:
-        """Mark these parts for painting, logical pixels."""
+        """Mark these rectangles as dirty, in logical pixels."""
         region = QRegion()
         for rect in rects:
             if not rect.isEmpty():
@@ -181,7 +180,7 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         self.painted.emit(event.region())
 
     def _paint_items(self, region: QRegion) -> None:
-        """Paint as Qt's scene would, without its bookkeeping and its own copy of the background."""
+        """Paint the items as Qt's scene would, without its bookkeeping and its copy of the background."""
         painter = QPainter(self.viewport())
         painter.fillRect(region.boundingRect(), self._chart_scene.colours.background)
         pixels = DevicePixels(painter)
@@ -195,7 +194,8 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         super().resizeEvent(event)
         self.resized.emit()
 
-    # pyqtgraph's scene looks for the item under the mouse at each move; the chart knows its parts without.
+    # The mouse handlers do not call the base class: pyqtgraph's scene would search for the item under the mouse at each
+    # move, and the chart finds its parts by their rectangles.
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

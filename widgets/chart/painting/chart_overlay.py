@@ -1,4 +1,4 @@
-"""What lies over the bars: bands of missing trades, the last price's line, the crosshair, the legend."""
+"""The overlay above the bars: bands of missing trades, the last price's line, crosshair, measure, legend and titles."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ LEGEND_MIDDLE_PX = 20.0
 _GAP_TEXT_MIDDLE_PX = 42.0
 TITLE_MIDDLE_PX = 12.0
 LEGEND_ROW_PX = 20.0
-_TITLE_LEAST_PX = 40.0  # a lower pane has no title
+_TITLE_LEAST_PX = 40.0  # a pane less high than this has no title
 _HATCH_PX = 7
 _NARROWEST_GAP_PX = 3.0
 
 
 def title_rect(scene: Scene, pane: Pane) -> QRectF:
-    """Return the row of a pane's title, in the view's logical pixels."""
+    """Return the rectangle of a pane's title row, in the view's logical pixels."""
     height = scene.styles.body.height + 4
     return QRectF(0, pane.rect.top() + title_middle(pane) - height / 2, scene.layout.panes.width(), height)
 
 
 def title_middle(pane: Pane) -> float:
-    """Return how far below the pane's top the middle of its title is."""
+    """Return the distance from the pane's top to the middle of its title, in logical pixels."""
     return (LEGEND_MIDDLE_PX if pane.key == PRICE else TITLE_MIDDLE_PX) * pane.scale
 
 
 class ChartOverlay(SceneItem):
-    """One item over both panes."""
+    """One item over all panes."""
 
     title = "the crosshair and the legend"
 
@@ -68,7 +68,7 @@ class ChartOverlay(SceneItem):
         if right <= area.left() or left >= area.left() + area.width():
             return
         hatch = self._hatch_tile(pixels.scale)
-        # The pattern moves with the candles.
+        # The pattern starts at the band's own left edge, so that it moves along with the candles.
         shift = max(0, round(area.left() - left)) % hatch.width()
         first = max(round(left), area.left())
         last = min(round(right), area.left() + area.width())
@@ -117,7 +117,7 @@ class ChartOverlay(SceneItem):
                 continue
             x = min(max((left + right - width) / 2, PADDING_PX), pane.width() - width - PADDING_PX)
             if x >= free_from:
-                if self._chip(painter, x, middle, width, style):
+                if self._clear_background(painter, x, middle, width, style):
                     style.draw(painter, pixels, gap.text, x, middle, scene.colours.warning)
                 free_from = x + width + PADDING_PX
 
@@ -126,25 +126,25 @@ class ChartOverlay(SceneItem):
         if pane.rect.height() < _TITLE_LEAST_PX and pane.key != PRICE:
             return
         middle = pane.rect.top() + title_middle(pane)
-        self._paint_choice(painter, pane, middle)
+        self._paint_chosen_mark(painter, pane, middle)
         row = self._row(pane)
-        if self._chip(painter, PADDING_PX, middle, row.width, scene.styles.body):
+        if self._clear_background(painter, PADDING_PX, middle, row.width, scene.styles.body):
             row.draw(painter, pixels, scene, middle)
 
     def _row(self, pane: Pane) -> TitleRow:
-        """Return the pane's title laid out, as before where it is the same."""
+        """Return the pane's title laid out; laid out again only after a change."""
         row = self._rows.get(pane.key)
         if row is None or row.pieces is not pane.title or row.styles is not self._scene.styles:
             row = self._rows[pane.key] = TitleRow(self._scene.styles, pane.title)
         return row
 
-    def _paint_choice(self, painter: QPainter, pane: Pane, middle: float) -> None:
+    def _paint_chosen_mark(self, painter: QPainter, pane: Pane, middle: float) -> None:
         if pane.key == self._scene.chosen_pane:
             height = self._scene.styles.body.height
             painter.fillRect(QRectF(0, middle - height / 2, 3, height), self._scene.colours.accent)
 
-    def _chip(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> bool:
-        """Clear the ground under a text, so that no line runs through its letters; False where it need not be drawn."""
+    def _clear_background(self, painter: QPainter, x: float, middle: float, width: float, style: TextStyle) -> bool:
+        """Clear a text's background, so that no line crosses its letters; False if the text need not be painted."""
         rect = QRectF(x - 4, middle - style.height / 2, width + 8, style.height)
         if width <= 0 or not self._scene.is_exposed(rect):
             return False

@@ -1,4 +1,4 @@
-"""The colours of one frame, derived from the palette."""
+"""The chart's colours, mixed once from a theme's palette."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from widgets.chart.model.legend import Tone
 from widgets.chart.painting.device_pixels import contrast, mixed
 from widgets.theme.palettes import Palette
 
-_LEAST_CONTRAST = 2.6
+_LEAST_CONTRAST = 2.6  # by WCAG 2; below it, white text gives way to nearly black
 
 
 class Colours:
-    """The palette's colours as the items need them, mixed once."""
+    """
+    The palette's colours and the mixtures that the items paint with.
+
+    Faint colours are mixed with the background instead of being transparent: opaque fills are several times faster.
+    """
 
     def __init__(self, palette: Palette) -> None:
         self.palette = palette
@@ -36,13 +40,13 @@ class Colours:
         self.accent = QColor(palette.accent)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         self.level = mixed(palette.background, palette.text, 0.28)
-        # Falling or rising, complete or not: index with [rising][complete].
+        # Index with [is rising][is complete].
         self.candles = _faded(palette, 1.0, 0.4)
         self.volumes = _faded(palette, 0.5, 0.22)
 
 
 def _text_on(ground: QColor) -> QColor:
-    """Return the colour of text on a label of that colour: white, or where that is hard to read, nearly black."""
+    """Return the text colour for a label of colour ``ground``: white, or nearly black where white is hard to read."""
     white = QColor("#ffffff")
     return white if contrast(white, ground) >= _LEAST_CONTRAST else QColor("#0e1217")
 

@@ -1,4 +1,4 @@
-"""Every other local day on a slightly different ground, where candles are shorter and days not too narrow."""
+"""Shading of every other local day, for candles shorter than a day and days wide enough to tell apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NARROWEST_DAY_PX = 12.0
 
 
 def day_bands(interval: Interval, time_scale: TimeScale, zone: Zone) -> list[tuple[float, float]]:
-    """Return from where to where the shaded days in view reach, as slot positions; the same days wherever one pans."""
+    """Return start and end of the shaded days in view, as slot positions; panning does not change the choice."""
     if interval.months or interval.seconds >= _DAY_S:
         return []
     if _DAY_S / interval.seconds * time_scale.bar_px < _NARROWEST_DAY_PX:
@@ -28,7 +28,7 @@ def day_bands(interval: Interval, time_scale: TimeScale, zone: Zone) -> list[tup
 
 
 def paint_days(painter: QPainter, pixels: DevicePixels, scene: Scene, area: QRect) -> None:
-    """Shade the days within ``area``, device pixels."""
+    """Shade the days within ``area``, in device pixels."""
     for start, end in scene.day_bands:
         left, right = (round(area.left() + scene.time_scale.x_of(at) * pixels.scale) for at in (start, end))
         left, right = max(left, area.left()), min(right, area.left() + area.width())
@@ -37,7 +37,7 @@ def paint_days(painter: QPainter, pixels: DevicePixels, scene: Scene, area: QRec
 
 
 def fill_ground(painter: QPainter, scene: Scene, rect: QRectF) -> None:
-    """Clear a part of the panes, logical pixels, down to its ground, which may be a shaded day's."""
+    """Fill a rectangle of the panes, logical pixels, with the background, including shaded days."""
     painter.fillRect(rect, scene.colours.background)
     for start, end in scene.day_bands:
         band = QRectF(scene.time_scale.x_of(start), rect.top(), (end - start) * scene.time_scale.bar_px, rect.height())

@@ -1,9 +1,10 @@
 """
-Painting in device pixels, the fast way.
+Primitives for painting in device pixels.
 
-Everything sharp on the chart is integer rectangles in device pixels: no antialiasing, no pens, no rounding by Qt. A
-`RectBuffer` hands numpy's rectangles to Qt without a Python loop: a preallocated int32 array is laid out as QRects are
-(x1, y1, x2, y2, inclusive) and wrapped as one once, and drawRects() takes the pointer and a count.
+Everything sharp on the chart is a rectangle of whole device pixels: no antialiasing, no pens, no rounding by Qt, which
+would blur or shift lines at fractional scales. A `RectBuffer` passes rectangles from numpy to Qt without a Python loop:
+a preallocated int32 array has the memory layout of QRects (x1, y1, x2, y2, inclusive) and is wrapped as a QRect once;
+drawRects() then takes the pointer and a count.
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPixmap, QPolygonF, QTransform
 
+# Device pixels. For lines up to 1 px Qt has a fast cosmetic stroker; wider ones become filled outlines, several times
+# slower. So up to these widths a line is composed of three or five thin ones.
 _WIDEST_OF_THREE, _WIDEST_OF_FIVE = 1.7, 3.3
 
 
 def stroke(painter: QPainter, colour: QColor, line: QPolygonF, width: float) -> None:
-    """Draw a line through points, ``width`` pixels wide; a single one is a dot. Leaves the painter antialiasing."""
+    """
+    Draw a line through points, ``width`` device pixels wide; a single point becomes a dot.
+
+    Leaves antialiasing on, as several strokes usually follow each other, and may leave ``line`` translated.
+    """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     offsets = offsets_of(width) if line.count() > 1 else ()
     if not offsets:
@@ -43,11 +50,11 @@ def stroke(painter: QPainter, colour: QColor, line: QPolygonF, width: float) -> 
 
 @lru_cache(maxsize=32)
 def offsets_of(width: float) -> tuple[QPointF, ...]:
-    """Return where lines of one pixel stand to look like one of ``width``; none where Qt has to draw it itself."""
+    """Return offsets at which 1 px lines together look ``width`` px wide; empty if Qt has to draw the line itself."""
     if width <= 1.05:
         return (QPointF(),)
     if width <= _WIDEST_OF_THREE:
-        # The divisors give about as much colour as Qt's own lines, on average over all slopes.
+        # The divisors were chosen to give as much colour as Qt's own lines, on average over all slopes.
         return tuple(_on_circle((width - 1) / 1.6, turn / 3 + 0.25) for turn in range(3))
     if width <= _WIDEST_OF_FIVE:
         return (QPointF(), *(_on_circle((width - 1) / 1.8, turn / 4) for turn in range(4)))
@@ -63,7 +70,7 @@ _MOST_STRIPS = 16
 
 
 class RectBuffer:
-    """Draws many rectangles of one colour at once."""
+    """Draws many rectangles of one colour with one call. Keep it between paints: its array is reused."""
 
     def __init__(self) -> None:
         self._allocate(_FIRST_CAPACITY)
@@ -78,14 +85,14 @@ class RectBuffer:
         y2: ArrayLike,
         count: int,
     ) -> None:
-        """Fill ``count`` rectangles, corners inclusive, in the painter's current coordinates; arrays or scalars."""
+        """Fill ``count`` rectangles, corners inclusive, in the painter's coordinates. Each side: array or scalar."""
         if count > 0:
             rects = self._room(count)
             rects[:, 0], rects[:, 1], rects[:, 2], rects[:, 3] = x1, y1, x2, y2
             self._paint(painter, colour, count)
 
     def fill(self, painter: QPainter, colour: QColor | QBrush, rects: NDArray[np.int32]) -> None:
-        """Fill rectangles given as rows of left, top, right, bottom."""
+        """Fill rectangles given as rows of left, top, right, bottom, corners inclusive."""
         if len(rects):
             self._room(len(rects))[:] = rects
             self._paint(painter, colour, len(rects))
@@ -106,17 +113,17 @@ class RectBuffer:
 
 
 class Dashes:
-    """Dashed hairlines, as pictures: copying one is several times quicker than filling each dash."""
+    """Dashed hairlines as cached pixmaps: copying one is several times faster than filling every dash."""
 
     def __init__(self) -> None:
         self._strips: dict[tuple[int, int, int, int, bool], QPixmap] = {}
 
     def across(self, colour: QColor, dash: tuple[int, int], line: int, length: int) -> QPixmap:
-        """Return a line from left to right, ``line`` thick. ``dash``: how long each is, and from one to the next."""
+        """Return a horizontal line, ``line`` thick. ``dash``: the length of a dash, and the distance between starts."""
         return self._strip(colour, dash, line, length, upright=False)
 
     def down(self, colour: QColor, dash: tuple[int, int], line: int, length: int) -> QPixmap:
-        """Return a line from the top to the bottom, as `across` does."""
+        """Return a vertical line; see `across`."""
         return self._strip(colour, dash, line, length, upright=True)
 
     def _strip(self, colour: QColor, dash: tuple[int, int], line: int, length: int, *, upright: bool) -> QPixmap:
@@ -141,9 +148,10 @@ def _dashed(colour: QColor, dash: tuple[int, int], line: int, length: int, *, up
 
 class DevicePixels:
     """
-    The way from the view's logical pixels to device pixels of one paint.
+    Converts the view's logical pixels to device pixels during one paint.
 
-    Sets the painter to device pixels; `logical` sets it back, for text.
+    Creating one switches the painter to device pixels; `logical` switches back, for text, which Qt places in logical
+    pixels.
     """
 
     def __init__(self, painter: QPainter) -> None:
@@ -165,11 +173,11 @@ class DevicePixels:
         return round(y * self.scale + self.dy)
 
     def hairline(self, centre: float) -> int:
-        """Return the first device pixel of a hairline about ``centre``, itself in device pixels."""
+        """Return the first row or column of a hairline centred on ``centre``, in device pixels."""
         return math.floor(centre - self.line / 2 + 0.5)
 
     def hairlines(self, centres: NDArray[np.float64], origin: float) -> NDArray[np.int32]:
-        """Return the first device pixels of hairlines that far, in logical pixels, from a device pixel ``origin``."""
+        """Return the first pixels of hairlines at ``centres``, logical pixels from the device pixel ``origin``."""
         return np.floor(centres * self.scale + (origin - self.line / 2 + 0.5)).astype(np.int32)
 
     def rect(self, rect: QRectF) -> QRect:
@@ -184,14 +192,14 @@ class DevicePixels:
 
 
 def mixed(base: str | QColor, over: str | QColor, share: float) -> QColor:
-    """Return ``over`` laid on ``base`` with that opacity, as an opaque colour: those are several times faster."""
+    """Return ``over`` on ``base`` with opacity ``share``, as an opaque colour, which fills several times faster."""
     low, high = QColor(base), QColor(over)
     parts = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
     return QColor(*(round(under + (top - under) * share) for under, top in parts))
 
 
 def contrast(one: QColor, other: QColor) -> float:
-    """Return the contrast of two colours, from 1 to 21, as the Web Content Accessibility Guidelines 2 define it."""
+    """Return the contrast ratio of two colours, from 1 to 21, as defined by WCAG 2."""
     lower, higher = sorted(_luminance(colour) for colour in (one, other))
     return (higher + 0.05) / (lower + 0.05)
 

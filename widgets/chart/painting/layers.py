@@ -1,4 +1,4 @@
-"""What is drawn of the series itself: its prices, in one of several kinds, and its volume."""
+"""The layers of the series itself: its prices, in the chosen style, and its volume."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _PAINTS = {
     PriceStyle.LINE: paint_line,
     PriceStyle.AREA: paint_area,
 }
-_UNDERLAID_HEIGHT = 6.0  # of volume behind prices: this part of the pane
+_UNDERLAID_HEIGHT = 6.0  # volume behind the prices fills one part in so many of the pane
 
 
 class PriceBars:
-    """The series' prices."""
+    """The series' prices, in one `PriceStyle`."""
 
     title = "the prices"
 
@@ -34,13 +34,13 @@ class PriceBars:
         self._style = PriceStyle.CANDLES
 
     def set_style(self, style: PriceStyle) -> None:
-        """Draw them so from the next frame on."""
+        """Draw in that style from the next frame on."""
         if style is not self._style:
             self._style = style
             self._derived = DerivedBars(_RULES[style]) if style in _RULES else None
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
-        # From a bar before on: a line comes from there, and a hollow candle's colour.
+        # One bar early: a line starts there, and a hollow candle takes its colour from the close before.
         first = visible.first_slot - visible.bars.span
         if self._derived is not None:
             self._derived.follow(series)
@@ -55,10 +55,10 @@ class PriceBars:
         return (float(bars.low.min()), float(bars.high.max())) if len(bars.slot) else None
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        """Nothing: prices stand on the grid."""
+        """Paint nothing: prices lie above the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
-        # Else the bar before counts: for the colour of a hollow candle, for where a line comes from.
+        # The other styles need the bar before: for the colour of a hollow candle, for the start of a line.
         each_alone = self._style in (PriceStyle.CANDLES, PriceStyle.HEIKIN_ASHI, PriceStyle.BARS)
         bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
         _PAINTS[self._style](brush, bars)
@@ -66,9 +66,9 @@ class PriceBars:
 
 class Volume:
     """
-    Volume as columns, faint: in the colours of their candles' direction, or split into what takers bought and sold.
+    Volume as faint columns, coloured by their candles' direction or, with ``takers``, split into taker buys and sells.
 
-    ``underlaid``: behind the prices of another pane, on an axis of its own, in the lowest sixth.
+    ``underlaid``: behind the prices of another pane, in its lowest sixth, on a value scale of its own.
     """
 
     title = "the volume"
@@ -80,7 +80,7 @@ class Volume:
 
     @property
     def value_scale(self) -> ValueScale | None:
-        """Its own axis, where it stands behind the prices."""
+        """Its own scale when it stands behind the prices; None when it uses the pane's."""
         return self._value_scale
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
@@ -92,7 +92,7 @@ class Volume:
         return None if self._value_scale is not None else (0.0, volume_top(self._bars))
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        """Nothing: columns stand on the grid."""
+        """Paint nothing: columns lie above the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
         bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes

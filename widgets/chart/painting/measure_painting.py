@@ -1,4 +1,4 @@
-"""How a measure looks: its ground lies behind the candles, its frame and what it says over them."""
+"""Painting of a measure: its area behind the candles, its frame and label above them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import Scene
 
 _PADDING_PX, _DISTANCE_PX, _RADIUS_PX = 8.0, 8.0, 4.0
-_REACH_PX = 2.0
+_REACH_PX = 2.0  # how far a hairline stands out of its rectangle
 
 
 def measure_rects(scene: Scene, measure: Measure | None) -> list[QRectF]:
-    """Return what a measure covers, in the view's logical pixels."""
+    """Return the rectangles that a measure covers, in the view's logical pixels."""
     pane = _pane(scene, measure)
     if measure is None or pane is None:
         return []
@@ -24,7 +24,7 @@ def measure_rects(scene: Scene, measure: Measure | None) -> list[QRectF]:
 
 
 def label_rect(scene: Scene, pane: Pane, measure: Measure) -> QRectF:
-    """Return where the lines stand: beyond the end, as far as that is in the pane."""
+    """Return the label's rectangle: beyond the measure's end, kept within the pane."""
     style = scene.styles.small
     width = max((style.width(line) for line in measure.lines), default=0.0) + 2 * _PADDING_PX
     height = len(measure.lines) * style.height + _PADDING_PX
@@ -41,7 +41,7 @@ def label_rect(scene: Scene, pane: Pane, measure: Measure) -> QRectF:
 
 
 def paint_ground(painter: QPainter, pixels: DevicePixels, scene: Scene, pane: Pane) -> None:
-    """Paint the measured area: opaque, before the grid and the candles."""
+    """Paint the measured area. It is opaque, and so comes before the grid and the candles."""
     measure = scene.measure
     if measure is not None and measure.pane == pane.key:
         colours = scene.colours
@@ -49,7 +49,7 @@ def paint_ground(painter: QPainter, pixels: DevicePixels, scene: Scene, pane: Pa
 
 
 def paint_measure(painter: QPainter, pixels: DevicePixels, scene: Scene) -> None:
-    """Paint the frame and the lines; the painter is in device pixels, and then again."""
+    """Paint frame and label. The painter is in device pixels before and after."""
     measure, pane = scene.measure, _pane(scene, scene.measure)
     if measure is None or pane is None:
         return
@@ -94,7 +94,7 @@ def _colour(scene: Scene) -> QColor:
 
 
 def _area(scene: Scene, pane: Pane, measure: Measure) -> QRectF:
-    """Return the measured area within the pane, in logical pixels: between the middles of two candles."""
+    """Return the measured area within the pane, in logical pixels: between the centres of two candles."""
     xs = [scene.time_scale.x_of(slot) for slot in measure.slots]
     corners = QRectF(
         QPointF(xs[0], pane.y_of(measure.start.value)), QPointF(xs[1], pane.y_of(measure.end.value))
@@ -103,6 +103,7 @@ def _area(scene: Scene, pane: Pane, measure: Measure) -> QRectF:
 
 
 def _within(area: QRectF, bounds: QRectF) -> QRectF:
+    # A pixel beyond the bounds, so that the frame of a measure that reaches outside does not show at the edge.
     left, right = (min(max(x, bounds.left() - 1), bounds.right() + 1) for x in (area.left(), area.right()))
     top, bottom = (min(max(y, bounds.top() - 1), bounds.bottom() + 1) for y in (area.top(), area.bottom()))
     return QRectF(left, top, right - left, bottom - top)

@@ -1,9 +1,9 @@
 """
-What is drawn may fail without taking the rest along.
+Isolation of failures while a frame is prepared and painted.
 
-An exception that leaves a paint() comes out of whatever painted, as ``grab()`` does, or ends the process where that is
-Qt itself. So each part of the chart, a pane's layer or an item, is read and painted through a `PaintGuard`: one that
-raises is logged once, left out, and tried again when the data have changed or the chart is laid out anew.
+An exception that leaves a paint() surfaces in whatever triggered the paint, such as ``grab()``; where that is Qt, it
+ends the process. So every part of the chart, a pane's layer or an item, is updated and painted through a `PaintGuard`.
+A part that raises is logged once, left out, and tried again when the data or the layout change.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ logger = logging.getLogger(__name__)
 
 class PaintGuard:
     """
-    Calls what reads and paints the parts of one chart. A part's ``title`` is what the user reads of it.
+    Calls the methods of one chart's parts. A part's ``title`` is its name for the user.
 
-    Call `begin` as each frame begins. ``changes`` grows where something is drawn no more, or again.
+    Call `begin` at the start of each frame. ``changes`` grows when a part is left out or tried again, so that a frame
+    can tell that its picture changes.
     """
 
     def __init__(self) -> None:
-        self._off: dict[int, object] = {}  # the parts that failed, by their ids: parts need no hash
+        self._off: dict[int, object] = {}  # failed parts by their ids, as parts need not be hashable
         self._logged: set[tuple[object, ...]] = set()
         self._state: tuple[object, ...] = ()
         self.changes = 0
 
     def begin(self, *state: object) -> None:
-        """Try what failed again, where ``state`` is another than in the frame before."""
+        """Start a frame; if ``state`` differs from the last frame's, failed parts get another try."""
         if state != self._state:
             self._state = state
             self.retry()
 
     def retry(self) -> None:
-        """Try what failed again."""
+        """Give failed parts another try."""
         if self._off:
             self._off.clear()
             self.changes += 1
 
     def run(self, part: object, call: Callable[..., object], *arguments: object) -> bool:
-        """Call on behalf of a part, unless that has failed; False where it has, or does so now."""
+        """Call a method of ``part`` unless the part has failed. Return False if it has failed before or just now."""
         if self._off and id(part) in self._off:
             return False
         try:
@@ -54,7 +55,7 @@ class PaintGuard:
         return True
 
     def titles(self, parts: Iterable[object]) -> list[str]:
-        """Return what the user calls those of the parts that are left out."""
+        """Return the titles of those parts that are left out."""
         return [title_of(part) for part in parts if id(part) in self._off]
 
     def _log(self, part: object, error: Exception) -> None:
@@ -66,5 +67,5 @@ class PaintGuard:
 
 
 def title_of(part: object) -> str:
-    """Return what the user calls a part of the chart."""
+    """Return a part's name for the user."""
     return str(getattr(part, "title", "") or type(part).__name__)

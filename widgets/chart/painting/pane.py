@@ -1,4 +1,4 @@
-"""One pane of the chart as it is in this frame: where it is, which values it shows, and what is drawn in it."""
+"""A pane of the chart in one frame: its place, its value scale and marks, and the layers drawn in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from widgets.chart.scales.value_scale import Margins, ValueScale
 
 
 class VisibleBars(NamedTuple):
-    """What is in view: these slots, both inclusive, 2**``level`` of them to a bar, and the series' bars there."""
+    """The slots in view, both inclusive, and the series' bars there, at 2**``level`` slots per bar."""
 
     first_slot: int
     last_slot: int
@@ -29,7 +29,7 @@ class VisibleBars(NamedTuple):
 
 
 class AxisLabel(NamedTuple):
-    """What stands on a pane's axis at a value: a text on a ground; ``rect`` in the view's logical pixels."""
+    """A label on a pane's axis: a text in colour ``ink`` on ``ground``; ``rect`` in the view's logical pixels."""
 
     text: str
     ground: QColor
@@ -38,7 +38,7 @@ class AxisLabel(NamedTuple):
 
 
 class ValueFormat(Enum):
-    """How the values of a pane are written."""
+    """How the values of a pane are formatted."""
 
     PRICE = "price"
     QUANTITY = "quantity"
@@ -49,33 +49,33 @@ class Layer(Protocol):
     """
     One thing drawn in a pane: candles, volume, an average.
 
-    `update` is called once a frame, before the others. What is drawn of a bar may depend on the bar before it and on no
-    other: a change of the last bar repaints from the one before on. One that raises is left out until the data change.
-    ``title`` is what the user calls it.
+    `update` is called once per frame, before the other methods. A bar's figure may depend on that bar and the one
+    before it, no other: a change of the last bar repaints only these two. A layer that raises is left out until the
+    data change (see `paint_guard`). ``title`` is its name for the user.
     """
 
     @property
     def title(self) -> str: ...
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
-        """Read what is in view; ``height_px`` is the pane's height in logical pixels."""
+        """Take the data in view; ``height_px`` is the pane's height in logical pixels."""
 
     def extent(self) -> tuple[float, float] | None:
-        """Return the lowest and the highest value in view, for the automatic axis; None: nothing to go by."""
+        """Return the lowest and the highest value in view, to fit the axis; None if the layer has no say in that."""
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        """Paint what lies under the grid: areas and bands."""
+        """Paint areas and bands, which lie below the grid."""
 
     def paint(self, brush: PaneBrush) -> None:
-        """Paint the rest."""
+        """Paint all that lies above the grid."""
 
 
 @dataclass(slots=True)
 class Pane:
     """
-    A pane: rect, margins and ``tick_px`` in the view's logical pixels; layers from the back to the front.
+    A pane. ``rect``, ``margins`` and ``tick_px``, the least distance of marks, are in the view's logical pixels.
 
-    ``scale``: how much larger than usual its text is, and so the room for that.
+    ``layers`` run from back to front. ``scale``: the text size relative to the usual one, by which its room grows.
     """
 
     key: str
@@ -87,17 +87,17 @@ class Pane:
     rect: QRectF = field(default_factory=QRectF)
     scale: float = 1.0
     ticks: list[ValueTick] = field(default_factory=list)
-    tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far down the ticks stand
+    tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # of the ticks, in the view's pixels
     labels: list[AxisLabel] = field(default_factory=list)
     title: list[Piece] = field(default_factory=list)
 
     def y_of(self, value: float) -> float:
-        """Return a value's height in the view; far outside of the pane it is only outside."""
+        """Return a value's y in the view's logical pixels, clipped far outside of the pane, where Qt would overflow."""
         share = self.value_scale.share_of(value)
         return self.rect.top() + min(max(share, -10.0), 10.0) * self.rect.height()
 
     def set_ticks(self, ticks: list[ValueTick]) -> None:
-        """Have these marks on the axis and the grid; all of them in view."""
+        """Set the marks of the axis and the grid; all of them must be in view."""
         shares = self.value_scale.shares_of(np.array([tick.value for tick in ticks], np.float64))
         self.ticks, self.tick_ys = ticks, self.rect.top() + shares * self.rect.height()
 
@@ -105,15 +105,15 @@ class Pane:
         return self.value_scale.value_at((y - self.rect.top()) / max(self.rect.height(), 1.0))
 
     def update(self, series: CandleSeries, visible: VisibleBars, least: float, guard: PaintGuard) -> None:
-        """Let the layers read what is in view, and fit the axis to it; ``least``: the lowest height in value."""
+        """Update the layers and fit the axis to them; ``least``: the smallest span of values it may show."""
         extents: list[tuple[float, float]] = []
         for layer in self.layers:
-            guard.run(layer, self._read, layer, series, visible, extents)
+            guard.run(layer, self._update_layer, layer, series, visible, extents)
         if extents:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
             self.value_scale.fit(low, high, self.rect.height(), self.margins.scaled(self.scale), least)
 
-    def _read(
+    def _update_layer(
         self, layer: Layer, series: CandleSeries, visible: VisibleBars, extents: list[tuple[float, float]]
     ) -> None:
         layer.update(series, visible, self.rect.height())

@@ -1,9 +1,10 @@
 """
-What a layer paints with: figures over slots and values, drawn into one pane without a Python loop per bar.
+The brush that layers paint with: figures over slots and values, drawn into one pane without a Python loop per bar.
 
-Bars come as `BarColumns`, at the level of detail that the pixels allow, and each figure draws them rightly at every
-level: a line, where a bar stands for many values, covers all that lie between the lowest and the highest of them.
-Everything but slanted lines is whole rectangles in device pixels (see `pixels`).
+Bars arrive as `BarColumns` at the detail level that the pixels allow, and every figure is right at every level: where a
+bar stands for many values, a line covers all between the lowest and the highest. Everything except slanted lines is
+whole rectangles in device pixels (see `device_pixels`). The brush knows scales and colours, not the scene: layers of
+any origin can use it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.value_scale import ValueScale
 
 Values = NDArray[np.float64]
-_REACH_PX = 2  # that far a bar may stand out of its place
+_REACH_PX = 2  # how far a figure may stand out of its bar's slot: half a line's width, and rounding
 _AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
 
 
@@ -62,23 +63,27 @@ class PaneBrush:
 
     @property
     def is_inverted(self) -> bool:
-        """Whether high values are at the bottom."""
+        """Whether high values are at the bottom of the pane."""
         return self._value_scale.inverted
 
     def rows_exposed(self, bars: BarColumns) -> slice:
-        """Return which of the bars this paint shows, and one more at either end, for lines that come from there."""
+        """Return the rows of the bars within this paint, with one more at either end, as lines come from there."""
         if self._shows_all:
             return slice(0, len(bars.slot))
         first, last = self._rows_within(bars, self._exposed.boundingRect())
         return slice(max(first - 1, 0), last + 1)
 
     def bars_exposed(self, bars: BarColumns) -> BarColumns:
-        """Return those of the bars that this paint shows any of, one more at either end, and all between these."""
+        """Return the bars of `rows_exposed`."""
         rows = self.rows_exposed(bars)
         return bars if self._shows_all else BarColumns._make((bars.span, *(column[rows] for column in bars[1:])))
 
     def candles_exposed(self, bars: BarColumns) -> BarColumns:
-        """Return only those of the bars that this paint may show any of, each being drawn by itself, low to high."""
+        """
+        Return only the bars of which this paint may show a part. For figures that draw each bar alone, low to high.
+
+        A new price exposes a line across the whole pane, a pixel high: most candles above or below need no paint.
+        """
         if self._shows_all:
             return bars
         shown = np.zeros(len(bars.slot), np.bool_)
@@ -93,7 +98,7 @@ class PaneBrush:
         return BarColumns._make((bars.span, *(column.take(at) for column in bars[1:])))
 
     def _rows_within(self, bars: BarColumns, rect: QRect) -> tuple[int, int]:
-        """Return the first of the bars in that rectangle, logical pixels, and the one after the last."""
+        """Return the rows of the bars within a rectangle, logical pixels, as first and end."""
         time_scale = self._time_scale
         left, right = (
             time_scale.position_at(rect.left() - _REACH_PX),
@@ -103,7 +108,7 @@ class PaneBrush:
         return first, last
 
     def _values_within(self, rect: QRect) -> tuple[float, float]:
-        """Return the lowest and the highest value in that rectangle, logical pixels."""
+        """Return the lowest and the highest value within a rectangle, logical pixels."""
         top, height = self._rect.top(), max(self._rect.height(), 1.0)
         one, other = (
             self._value_scale.value_at((y - top) / height)
@@ -112,23 +117,24 @@ class PaneBrush:
         return min(one, other), max(one, other)
 
     def bar_edges(self, bars: BarColumns) -> BarEdges:
-        """Return where these bars stand, left to right; the same for all that is drawn of them, which is one series."""
+        """Return the bars' columns, in device pixels, left to right."""
+        # All layers draw bars of one series, so ends, count and span identify the slots: the layers share one result.
         slots = bars.slot
-        stretch = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
-        if self._edges is None or self._edges[0] != stretch:
-            self._edges = stretch, bar_edges(bars, self._left, self.area, self._slot_px, self.line)
+        slots_key = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
+        if self._edges is None or self._edges[0] != slots_key:
+            self._edges = slots_key, bar_edges(bars, self._left, self.area, self._slot_px, self.line)
         return self._edges[1]
 
     def rows(self, values: Values, value_scale: ValueScale | None = None) -> Pixels:
-        """Return how far down values stand, on the pane's axis or on another."""
+        """Return the rows of values in device pixels, on the pane's scale or another. Values must not be NaN."""
         return rows_of(values, value_scale or self._value_scale, self.area)
 
     def rects(self, colour: QColor, x1: ArrayLike, y1: ArrayLike, x2: ArrayLike, y2: ArrayLike, count: int) -> None:
-        """Fill ``count`` rectangles in device pixels, corners inclusive; arrays or scalars."""
+        """Fill ``count`` rectangles in device pixels, corners inclusive. Each side: array or scalar."""
         self._buffer.draw(self._painter, colour, x1, y1, x2, y2, count)
 
     def fill(self, colour: QColor, rects: Pixels) -> None:
-        """Fill rectangles in device pixels, corners inclusive: as rows of left, top, right, bottom."""
+        """Fill rectangles in device pixels, given as rows of left, top, right, bottom, corners inclusive."""
         self._buffer.fill(self._painter, colour, rects)
 
     def columns_from(
@@ -142,9 +148,9 @@ class PaneBrush:
         value_scale: ValueScale | None = None,
     ) -> None:
         """
-        Draw a column from ``base`` to each value (of the bars ``where``), as wide as a candle's body.
+        Draw a column from ``base`` to each value, as wide as a candle's body; ``where`` selects bars.
 
-        However small, a value shows; one that is the base, or NaN, does not.
+        Any value other than ``base`` is at least a pixel high; NaN draws nothing.
         """
         rects, shown = self.column_rects(bars, values, base=base, value_scale=value_scale)
         self.fill(colour, rects[shown if where is None else shown & where])
@@ -152,7 +158,7 @@ class PaneBrush:
     def column_rects(
         self, bars: BarColumns, values: Values, *, base: float = 0.0, value_scale: ValueScale | None = None
     ) -> tuple[Pixels, NDArray[np.bool_]]:
-        """Return the rectangles of columns, for `fill`, and which of them are to be drawn: see `columns_from`."""
+        """Return the rectangles of columns, for `fill`, and a mask of those to draw; see `columns_from`."""
         shown, edges = np.isfinite(values) & (values != base), self.bar_edges(bars)
         rows = self.rows(np.append(np.where(shown, values, base), base), value_scale)
         tops, ground = rows[:-1], rows[-1]
@@ -172,9 +178,9 @@ class PaneBrush:
         begins: NDArray[np.bool_] | None = None,
     ) -> None:
         """
-        Draw a line through the bars' closes (whose highs and lows are those of the values); NaN breaks it.
+        Draw a line through the bars' closes; NaN breaks it. Highs and lows must be those of the same values.
 
-        ``begins``: with these bars it begins anew, where each is drawn by itself.
+        ``begins``: bars that start a new line, such as a session's first. Ignored where a bar stands for several slots.
         """
         width = max(1.0, width_px * self.scale)
         if bars.span > 1:
@@ -186,13 +192,13 @@ class PaneBrush:
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def band_between(self, colour: QColor, bars: BarColumns, low: Values, high: Values | float) -> None:
-        """Fill between two lines over the same bars, or from a line to one value; where either is NaN, nothing."""
+        """Fill between two lines over the same bars, or between a line and one value; NaN leaves a break."""
         xs = middles(self.bar_edges(bars))
         tops, floors = self._exact_rows(np.broadcast_to(high, low.shape)), self._exact_rows(low)
         self._fill(colour, xs, tops, floors)
 
     def area_below(self, colour: QColor, bars: BarColumns) -> None:
-        """Fill from the line through the bars' closes down to the pane's bottom, paler there; nothing under NaN."""
+        """Fill from the line through the bars' closes to the pane's bottom, fading out; NaN leaves a break."""
         floor, fading = self.area.top() + self.area.height() - 1, self._fading(colour)
         if bars.span > 1:
             known, edges = np.isfinite(bars.close), self.bar_edges(bars)
@@ -212,7 +218,7 @@ class PaneBrush:
         return QBrush(gradient)
 
     def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:
-        """Draw a square dot at each value; where bars are narrower than a dot, narrower ones."""
+        """Draw a square dot at each value, no wider than its bar; NaN draws nothing."""
         shown = np.isfinite(values)
         side = max(1, min(round(size_px * self.scale), int(self._slot_px * bars.span)))
         left = np.rint(middles(self.bar_edges(bars))[shown] - side / 2).astype(np.int32)
@@ -229,14 +235,14 @@ class PaneBrush:
         return polygon_of(np.concatenate((xs, xs[::-1])), np.concatenate((tops, floors[::-1])))
 
     def _exact_rows(self, values: Values, value_scale: ValueScale | None = None) -> Values:
-        """Return rows that are not rounded, kept near the pane: Qt's strokes suffer far away from it."""
+        """Return unrounded rows, clipped near the pane: Qt's strokes become slow and wrong far outside of it."""
         height = self.area.height()
         return self.area.top() + np.clip((value_scale or self._value_scale).shares_of(values), -10.0, 11.0) * height
 
     def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, value_scale: ValueScale | None) -> None:
         known = np.isfinite(bars.close)
         before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
-        joint = np.concatenate((bars.open[:1], before))  # reaches to where the bar before ended, so that none gape
+        joint = np.concatenate((bars.open[:1], before))  # from where the bar before ended, so that the line has no gaps
         highest, lowest = (
             self.rows(over[known], value_scale) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))
         )
@@ -247,13 +253,13 @@ class PaneBrush:
 
 
 def polygon_of(xs: Values, ys: Values) -> QPolygonF:
-    """Return the points as Qt's, copied as a block."""
+    """Return the points as a QPolygonF, copied as one block of memory."""
     polygon: QPolygonF = pg.functions.arrayToQPolygonF(xs, ys)
     return polygon
 
 
 def runs_of(known: NDArray[np.bool_], begins: NDArray[np.bool_] | None = None) -> Iterator[slice]:
-    """Yield the stretches without a break: few, where breaks are gaps rather than every other bar."""
+    """Yield slices of consecutive known bars; ``begins`` starts a new slice. The loop runs per slice, not per bar."""
     if begins is None and len(known) and known.all():
         yield slice(0, len(known))
         return

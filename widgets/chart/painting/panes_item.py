@@ -1,4 +1,4 @@
-"""The item that paints all panes: in each its layers, behind and over the grid; between them the separators."""
+"""The item that paints the panes: in each its layers, below and above the grid; between them the separators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from widgets.chart.painting.scene_item import SceneItem, reset_painter
 
 
 class PanesItem(SceneItem):
-    """One item for every pane, so that panes come and go without items."""
+    """One item for all panes, so that adding or removing a pane leaves Qt's scene alone."""
 
     title = "the panes"
 

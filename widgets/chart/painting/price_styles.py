@@ -1,8 +1,8 @@
 """
-The ways to draw prices, each a function of a brush and bars, for every level of detail.
+The price styles, each a function of a brush and bars, at every detail level.
 
-Colours: candles and bars by whether they close at or above their open; hollow candles by whether they close at or above
-the close before, and hollow where they close above their open. What lacks trades is faded.
+Candles and bars are coloured by close against open. Hollow candles are coloured by close against the close before, and
+are hollow if they close above their open. Incomplete bars are faded.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from widgets.chart.painting.bar_geometry import Pixels
 from widgets.chart.painting.pane_brush import PaneBrush
 
 _LINE_PX = 1.6
-_LEAST_HOLLOW_LINES = 3  # a body narrower than that many hairlines has no inside
+_LEAST_HOLLOW_LINES = 3  # a body of fewer hairlines has no inside
 
 
 def paint_candles(brush: PaneBrush, bars: BarColumns) -> None:
     edges = brush.bar_edges(bars)
     top, bottom, body_top, body_bottom = candle_rows(brush, bars)
-    rects = np.empty((1 if edges.are_narrow else 2, len(top), 4), np.int32)  # all of one colour in one go
+    rects = np.empty((1 if edges.are_narrow else 2, len(top), 4), np.int32)  # one call per colour
     rects[0].T[:] = edges.wick_left, top, edges.wick_right, bottom
     if not edges.are_narrow:
         rects[1].T[:] = edges.body_left, body_top, edges.body_right, body_bottom
     for rising, complete, rows in groups(bars):
-        at = rows.nonzero()[0]  # taken by number, because numpy takes several times as long by truth
+        at = rows.nonzero()[0]  # by number: numpy's boolean masks take several times as long
         brush.fill(brush.colours.candles[rising][complete], rects.take(at, axis=1).reshape(-1, 4))
 
 
@@ -47,7 +47,7 @@ def paint_hollow(brush: PaneBrush, bars: BarColumns) -> None:
         brush.rects(colour, left, body_top[full], right, body_bottom[full], count)
         left, right, count = edges.body_left[hollow], edges.body_right[hollow], int(hollow.sum())
         first, last = body_top[hollow], body_bottom[hollow]
-        # The wick stops at the body, and that is four lines: the grid shows through.
+        # The body is four lines and the wick stops at it, so that the grid shows through.
         brush.rects(colour, wick[0][hollow], top[hollow], wick[1][hollow], first, count)
         brush.rects(colour, wick[0][hollow], last, wick[1][hollow], bottom[hollow], count)
         brush.rects(colour, left, first, right, first + (line - 1), count)
@@ -76,12 +76,13 @@ def paint_line(brush: PaneBrush, bars: BarColumns) -> None:
 
 
 def paint_area(brush: PaneBrush, bars: BarColumns) -> None:
-    brush.area_below(brush.colours.accent, bars)  # on the grid, which shows through
+    brush.area_below(brush.colours.accent, bars)  # translucent, above the grid
     paint_line(brush, bars)
 
 
 def candle_rows(brush: PaneBrush, bars: BarColumns) -> tuple[Pixels, Pixels, Pixels, Pixels]:
-    """Return the first and last rows of wicks, then of bodies; both inclusive, none lower than a hairline."""
+    """Return first and last rows of wicks, then of bodies, inclusive; each at least a hairline high."""
+    # One call for all four prices: for few bars the overhead of numpy's calls exceeds the work.
     high, low, open_, close = brush.rows(np.array((bars.high, bars.low, bars.open, bars.close)))
     top, bottom = (low, high) if brush.is_inverted else (high, low)
     body_top = np.minimum(open_, close)
@@ -90,7 +91,7 @@ def candle_rows(brush: PaneBrush, bars: BarColumns) -> tuple[Pixels, Pixels, Pix
 
 
 def groups(bars: BarColumns, rising: NDArray[np.bool_] | None = None) -> Iterator[tuple[bool, bool, NDArray[np.bool_]]]:
-    """Yield which bars rise or fall, and are complete or not: as (rising, complete, rows)."""
+    """Yield the bars by colour, as (is rising, is complete, mask of bars). ``rising`` replaces close against open."""
     if rising is None:
         rising = bars.close >= bars.open
     complete = (bars.flags & COMPLETE) > 0

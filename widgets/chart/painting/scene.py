@@ -1,6 +1,7 @@
 """
-What the chart shows in one frame, and where. Values only: the chart widget sets them once per frame, the items read
-them as they paint.
+The scene: what the chart shows in one frame, and where.
+
+Values only. The chart view and `scene_builder` set them once per frame, and the items read them while painting.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from widgets.theme.palettes import DARK, Palette
 _NONE = np.empty(0)
 NO_BARS = BarColumns(1, np.empty(0, np.int64), _NONE, _NONE, _NONE, _NONE, _NONE, np.empty(0, np.uint8), _NONE)
 PADDING_PX = 16.0
-SEPARATOR_REACH_PX = 4.0
+SEPARATOR_REACH_PX = 4.0  # how close a pointer has to come to a hairline
 
 
 @dataclass(slots=True)
 class SceneLayout:
-    """Where the parts are, in the view's logical pixels; ``panes`` is all of them together."""
+    """The areas of panes and axes, in the view's logical pixels; ``panes`` spans all panes together."""
 
     panes: QRectF = field(default_factory=QRectF)
     value_axis: QRectF = field(default_factory=QRectF)
@@ -51,7 +52,7 @@ class SceneLayout:
 
 @dataclass(frozen=True, slots=True)
 class GapMark:
-    """A band of missing trades, between two slot positions."""
+    """A band of missing trades, between two slot positions, and its text."""
 
     left: float
     right: float
@@ -60,7 +61,7 @@ class GapMark:
 
 @dataclass(frozen=True, slots=True)
 class Crosshair:
-    """Snapped to the candle of ``slot``; ``y`` is the pointer's own height in the view."""
+    """A crosshair at the candle of ``slot``; ``y`` is the pointer's, in the view's logical pixels."""
 
     slot: int
     y: float
@@ -70,7 +71,7 @@ class Crosshair:
 
 @dataclass(slots=True)
 class Scene:
-    """One frame of the chart; ``exposed`` is the part being painted. ``panes`` are never without the price's."""
+    """One frame of the chart. ``panes`` always include the price pane; ``exposed`` is the region being painted."""
 
     styles: TextStyles
     panes: list[Pane]
@@ -82,18 +83,18 @@ class Scene:
     last: Bar | None = None
     time_style: TimeStyle = field(default_factory=TimeStyle)
     time_ticks: list[TimeTick] = field(default_factory=list)
-    tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # how far right they stand
-    day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, between two slot positions
+    tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # of the ticks, in logical pixels
+    day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, as slot positions
     gaps: list[GapMark] = field(default_factory=list)
     crosshair: Crosshair | None = None
-    price_snap: bool = False  # whether the crosshair is drawn to a candle's prices
+    price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None
     last_text: str = ""
     countdown: str = ""
-    shows_axis_labels: bool = True  # indicators' last ones, on the axes
-    legend_rows: int = 0  # of indicators, below the legend
-    marked_separator: int | None = None  # the separator below that pane, under the pointer or being dragged
-    chosen_pane: str | None = None  # the pane that keys act on
+    shows_axis_labels: bool = True  # of the indicators' last values
+    legend_rows: int = 0  # rows of indicators below the legend
+    marked_separator: int | None = None  # index of the pane above, while hovered or dragged
+    chosen_pane: str | None = None  # key of the pane that the keyboard acts on
     exposed: QRegion = field(default_factory=QRegion)
     guard: PaintGuard = field(default_factory=PaintGuard)
 
@@ -105,16 +106,16 @@ class Scene:
         return self.colours.palette
 
     def set_time_ticks(self, ticks: list[TimeTick]) -> None:
-        """Have these marks on the time axis and the grid."""
+        """Set the marks of the time axis and the grid."""
         slots = np.array([tick.slot for tick in ticks], np.float64)
         self.time_ticks, self.tick_xs = ticks, (slots - self.time_scale.left) * self.time_scale.bar_px
 
     def is_exposed(self, rect: QRectF) -> bool:
-        """Whether any of that rectangle, in the view's logical pixels, is being painted."""
+        """Whether any part of a rectangle, in the view's logical pixels, is being painted."""
         return self.exposed.intersects(rect.toAlignedRect())
 
     def exposed_part(self, rect: QRectF) -> QRect:
-        """Return what of that rectangle, in the view's logical pixels, is being painted, or a little more."""
+        """Return a rectangle around all of ``rect`` that is being painted, in the view's logical pixels."""
         return (self.exposed & rect.toAlignedRect()).boundingRect()
 
     @property
@@ -123,18 +124,18 @@ class Scene:
         return self.pane(PRICE)
 
     def pane(self, key: str) -> Pane:
-        """Return the pane of that key. Raises KeyError."""
+        """Return the pane of that key. Raises KeyError for an unknown one."""
         for pane in self.panes:
             if pane.key == key:
                 return pane
         raise KeyError(key)
 
     def pane_at(self, y: float) -> Pane | None:
-        """Return the pane at that height in the view."""
+        """Return the pane at a height in the view, None outside."""
         return next((pane for pane in self.panes if pane.rect.top() <= y < pane.rect.bottom()), None)
 
     def separator_at(self, y: float) -> int | None:
-        """Return the index of the pane whose lower edge is there, within reach of a pointer; not the last one's."""
+        """Return the index of the pane above the separator within a pointer's reach of ``y``, or None."""
         edges = (pane.rect.bottom() for pane in self.panes[:-1])
         return next((at for at, edge in enumerate(edges) if abs(y - edge) <= SEPARATOR_REACH_PX), None)
 

@@ -1,4 +1,4 @@
-"""From a series to a `Scene`: which bars, at which level of detail, in which ranges, with which marks and texts."""
+"""Builds a `Scene` from a series: bars at a detail level, value ranges, marks, texts and the crosshair."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) 
     scene.price.value_scale.base = _first_close(scene)
     visible = VisibleBars(first, last, level, scene.bars)
     for pane in scene.panes:
-        pane.update(series, visible, _least_height(scene, pane), scene.guard)
+        pane.update(series, visible, _least_span(scene, pane), scene.guard)
     scene.last = series.bar(-1)
     scene.last_text = value_text(scene, scene.price, scene.last.close)
 
 
 def _first_close(scene: Scene) -> float:
-    """Return the close of the first bar whose middle is in view, which percents are counted from."""
+    """Return the close of the first bar whose centre is in view: percents count from it."""
     bars = scene.bars
     if not len(bars.slot):
         return 0.0
@@ -62,19 +62,19 @@ def _first_close(scene: Scene) -> float:
     return float(bars.close[min(at, len(bars.slot) - 1)])
 
 
-def _least_height(scene: Scene, pane: Pane) -> float:
+def _least_span(scene: Scene, pane: Pane) -> float:
     if pane.value_format is ValueFormat.PRICE:
         return 10 * (scene.symbol.tick_size_e8 / E8 if scene.symbol else 0.01)
     return 0.0
 
 
 def detail_level(slot_px: float) -> int:
-    """Return the level of detail at which a bar is a device pixel wide or a little more."""
+    """Return the finest detail level at which a bar is at least one device pixel wide; ``slot_px``: device pixels."""
     return max(0, math.ceil(-math.log2(slot_px)))
 
 
 def view_key(scene: Scene) -> ViewKey:
-    """Return numbers that differ whenever every bar is drawn elsewhere."""
+    """Return the numbers that decide where bars are drawn: right, bar_px and width_px, then the panes' ranges."""
     time_scale = scene.time_scale
     value_scales = (pane.value_scale for pane in scene.panes)
     ranges = (
@@ -116,7 +116,7 @@ def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
 
 
 def value_text(scene: Scene, pane: Pane, value: float) -> str:
-    """Return a value as the crosshair says it on that pane's axis."""
+    """Return a value as text for a label on the pane's axis."""
     if pane.value_format is ValueFormat.PRICE:
         return price_text(pane.value_scale, value, decimals_of(scene))
     if pane.value_format is ValueFormat.NUMBER:
@@ -126,7 +126,7 @@ def value_text(scene: Scene, pane: Pane, value: float) -> str:
 
 
 def difference_text(scene: Scene, pane: Pane, difference: float) -> str:
-    """Return how far two values of a pane are apart, in its unit also where its axis counts percents."""
+    """Return a difference of two values as text, in the pane's own unit even where its axis shows percents."""
     return (
         format_price(difference, decimals_of(scene))
         if pane.value_format is ValueFormat.PRICE
@@ -140,11 +140,11 @@ def decimals_of(scene: Scene) -> int:
 
 def gap_marks(gaps: Iterable[GapBand], interval: Interval) -> list[GapMark]:
     """
-    Return where the gaps' bands stand: over every candle that they touch.
+    Return the bands of gaps, each over all the candles that it touches.
 
-    Bands that share a candle are one, with one count: two on top of each other could not be read.
+    Gaps that share a candle become one band with one count: two overlapping texts could not be read.
     """
-    bands: list[tuple[int, int, int, bool]] = []  # first and last slot, trades missing, whether being repaired
+    bands: list[tuple[int, int, int, bool]] = []  # first and last slot, missing trades, whether under repair
     for gap in sorted(gaps, key=lambda one: one.start_us):
         first, last = interval.slot(gap.start_us), interval.slot(gap.end_us)
         if bands and first <= bands[-1][1]:
@@ -164,24 +164,24 @@ def _missing(count: int, *, repairing: bool) -> str:
 
 
 def missing_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> int:
-    """Return how many trades are known to be missing in or across a candle."""
+    """Return the count of trades known to be missing in gaps that touch a candle."""
     end_us = interval.next_open_us(bar.open_time_us)
     return sum(gap.missing for gap in gaps if gap.start_us < end_us and gap.end_us >= bar.open_time_us)
 
 
 def crosshair_at(scene: Scene, interval: Interval, position: QPointF) -> Crosshair | None:
-    """Return the crosshair for a pointer position in the view: at the nearest candle, with what the axes then say."""
+    """Return the crosshair at the candle nearest to a position in the view, with its labels; None outside of panes."""
     pane = scene.pane_at(position.y())
     if scene.last is None or pane is None or not scene.layout.panes.contains(position):
         return None
     slot = round(scene.time_scale.position_at(position.x()))
-    said = value_text(scene, pane, pane.value_at(position.y()))
+    text = value_text(scene, pane, pane.value_at(position.y()))
     rules = scene.time_style.zone.rules_for(interval)
-    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), said)
+    return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), text)
 
 
 def bar_at(series: CandleSeries, slot: int) -> Bar | None:
-    """Return the bar of that slot, or None where there is no candle."""
+    """Return the bar of a slot, or None if it has no candle."""
     at = series.index_at_slot(slot)
     if at < 0 or int(series.slots[at]) != slot:
         return None

@@ -1,4 +1,4 @@
-"""One part of the chart's picture: painted by the canvas itself, or by Qt's scene while that shows items of others."""
+"""Base of the chart's items: painted by the canvas itself, or by Qt's scene while foreign items are on the chart."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from widgets.chart.painting.scene import Scene
 
 class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has no types
     """
-    Paints some of a `Scene`, over the panes where a subclass says nothing else.
+    Paints a part of a `Scene`, within the panes unless a subclass overrides `boundingRect`.
 
-    ``title``: the name the user reads where it fails; see `paint_guard`.
+    ``title``: its name for the user in case it fails; see `paint_guard`.
     """
 
     title = ""
@@ -30,7 +30,7 @@ class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
         return self._scene.layout.panes
 
     def draw(self, painter: QPainter, pixels: DevicePixels) -> None:
-        """Paint it, or nothing where that fails; the painter is in device pixels, and so again when this returns."""
+        """Paint the item, or nothing if it fails. The painter is in device pixels before and after."""
         if not self._scene.guard.run(self, self._draw, painter, pixels):
             reset_painter(painter, pixels)
 
@@ -41,11 +41,11 @@ class SceneItem(GraphicsObject):  # type: ignore[misc]  # because pyqtgraph has 
 
     @abstractmethod
     def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
-        """Paint; see `draw`."""
+        """Paint the item; may raise. The painter is in device pixels before and after."""
 
 
 def reset_painter(painter: QPainter, pixels: DevicePixels) -> None:
-    """Have the painter as a part finds it, whatever a failing one left it as."""
+    """Reset the painter to the state each part starts from, after a part has failed halfway."""
     painter.setOpacity(1.0)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -1,4 +1,4 @@
-"""The chart's text: fonts with tabular figures, and QStaticText that is laid out once and painted many times."""
+"""Text for the chart: fonts with tabular figures, and QStaticTexts laid out once and painted many times."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QPainter, QSt
 from widgets.chart.painting.device_pixels import DevicePixels
 from widgets.theme.style import BODY_PX
 
-_MOST_TEXTS = 1024
+_MOST_TEXTS = 1024  # per style; beyond, the cache starts over, which costs one frame
 _FIGURES = str.maketrans("123456789", "0" * 9)
 
-PlacedText = tuple[str, float, float]  # what it says, x of its left, y of its middle
+PlacedText = tuple[str, float, float]  # text, x of its left end, y of its middle
 
 
 class TextStyle:
-    """One font, its measures, and what was laid out in it."""
+    """One font, its metrics, and a cache of texts laid out in it."""
 
     def __init__(self, font: QFont) -> None:
         self.font = font
@@ -31,17 +31,17 @@ class TextStyle:
         return (self._laid_out.get(text) or self._lay_out(text))[1]
 
     def draw(self, painter: QPainter, pixels: DevicePixels, text: str, x: float, middle: float, colour: QColor) -> None:
-        """Paint ``text`` from ``x`` on, vertically about ``middle``; the painter must be in logical pixels."""
+        """Paint ``text`` from ``x`` on, vertically centred on ``middle``. The painter must be in logical pixels."""
         self.draw_all(painter, pixels, [(text, x, middle)], colour)
 
     def draw_all(self, painter: QPainter, pixels: DevicePixels, texts: Iterable[PlacedText], colour: QColor) -> None:
-        """Paint each text from its x on, vertically about its middle; the painter must be in logical pixels."""
+        """Paint texts, each from its x on, centred on its middle. The painter must be in logical pixels."""
         painter.setFont(self.font)
         painter.setPen(colour)
         laid_out, scale, dx, dy, up = self._laid_out, pixels.scale, pixels.dx, pixels.dy, self.height / 2
         for text, x, middle in texts:
             static, _ = laid_out.get(text) or self._lay_out(text)
-            # Where a device pixel begins, so that letters are sharp.
+            # Rounded to a device pixel, so that letters are sharp.
             left, top = (round(x * scale + dx) - dx) / scale, (round((middle - up) * scale + dy) - dy) / scale
             painter.drawStaticText(QPointF(left, top), static)
 
@@ -55,7 +55,7 @@ class TextStyle:
         return known
 
     def _width(self, text: str) -> float:
-        # Prices differ in their figures, mostly, and so not in their widths.
+        # Prices mostly differ in their digits, and tabular digits are equally wide: one width serves them all.
         shape = text.translate(_FIGURES) if self._has_tabular_figures else text
         width = self._widths.get(shape)
         if width is None:
@@ -66,7 +66,7 @@ class TextStyle:
 
 
 class TextStyles:
-    """The chart's few styles, all of the window's own font; ``scale``: how much larger than usual it is, at least 1."""
+    """The chart's styles, all from the window's font; ``scale``: its size relative to the usual one, at least 1."""
 
     def __init__(self, base: QFont) -> None:
         pixels = max(QFontInfo(base).pixelSize(), 9)
@@ -82,6 +82,6 @@ def _tabular(base: QFont, pixels: int, weight: QFont.Weight = QFont.Weight.Norma
     font = QFont(base)
     font.setPixelSize(pixels)
     font.setWeight(weight)
-    # So that prices never shift sideways as digits change.
+    # Tabular figures, so that prices do not shift sideways as digits change.
     font.setFeature(QFont.Tag("tnum"), 1)
     return font

@@ -1,4 +1,4 @@
-"""Where the pieces of a pane's title or of the legend stand in their row."""
+"""Layout of a pane's title or the legend in one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
 
 
 class _Run(NamedTuple):
-    """Texts that look the same, each with its distance from the row's left end."""
+    """Texts of one tone, each with its distance from the row's left end."""
 
     style: TextStyle
     tone: Tone
@@ -25,7 +25,7 @@ class _Run(NamedTuple):
 
 
 class TitleRow:
-    """Pieces laid out in a row ``width`` logical pixels wide; to be drawn as often as wanted."""
+    """Pieces laid out once, to be drawn in many frames; ``width`` in logical pixels."""
 
     def __init__(self, styles: TextStyles, pieces: list[Piece]) -> None:
         self.styles, self.pieces = styles, pieces
@@ -43,20 +43,20 @@ class TitleRow:
         return self._runs[-1]
 
     def draw(self, painter: QPainter, pixels: DevicePixels, scene: Scene, middle: float) -> None:
-        """Paint the row from the panes' left end on, vertically about ``middle``; in logical pixels."""
+        """Paint the row at the panes' left end, vertically centred on ``middle``. The painter is in logical pixels."""
         for style, tone, texts in self._runs:
             places = [(text, PADDING_PX + left, middle) for text, left in texts]
             style.draw_all(painter, pixels, places, scene.colours.tones[tone])
 
 
 def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
-    """Return how wide the legend is in logical pixels."""
+    """Return the legend's width in logical pixels."""
     places = _places(styles, pieces)
     return places[-1][2] if places else 0.0
 
 
 def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
-    """Return what of the legend has room in the pane; the title, cut short, at the least."""
+    """Return the pieces of the legend that fit in the pane; at least the title, elided if need be."""
     styles, room = scene.styles, scene.layout.panes.width() - 2 * PADDING_PX
     kept = fitting(pieces, room, lambda some: legend_width(styles, some))
     if len(kept) == 1 and styles.bold.width(kept[0].text) > room:

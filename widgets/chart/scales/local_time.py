@@ -1,8 +1,8 @@
 """
-When a place's days begin, and the stretches of time in which its clocks stand equally far from UTC. Pure.
+Starts of local days, and spans of constant offset from UTC, for the rules of one zone. Pure.
 
-Everything is counted in instants, UTC seconds. Nothing here ever adds a day's length to a time: a day may have 23, 25
-or 24½ hours, begin at one o'clock because midnight was skipped, or be left out altogether (Apia, 30 December 2011).
+Instants are UTC seconds. Nothing here adds the length of a day to a time: a local day may last 23, 25 or 24½ hours,
+begin at one o'clock because midnight was skipped, or not exist at all (Apia, 30 December 2011).
 """
 
 from __future__ import annotations
@@ -13,30 +13,34 @@ from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_S = 3600
-_BLOCK_S = 32 * 24 * _HOUR_S
-_PROBE_S = 3 * _HOUR_S  # no place changed its clocks and changed them back within that
+_BLOCK_S = 32 * 24 * _HOUR_S  # one cache entry of offset changes
+_PROBE_S = 3 * _HOUR_S  # no zone has changed its clocks and changed them back within three hours
 
 
 def moment(time_s: int, rules: tzinfo) -> datetime:
-    """Return what the clocks show at an instant."""
-    # Not fromtimestamp: Windows has none before 1970.
+    """Return the local date and time at an instant."""
+    # Not datetime.fromtimestamp: on Windows it fails before 1970.
     return (_EPOCH + timedelta(seconds=time_s)).astimezone(rules)
 
 
 def is_ambiguous(shown: datetime) -> bool:
-    """Whether the clocks show that twice, because they were put back."""
+    """Whether the local time occurs twice, because the clocks were set back."""
     return shown.replace(fold=0).utcoffset() != shown.replace(fold=1).utcoffset()
 
 
 @lru_cache(maxsize=8192)
 def day_start(ordinal: int, rules: tzinfo) -> int:
-    """Return the first instant of a local day, numbered as `datetime.toordinal` does; of a skipped day, the next's."""
+    """
+    Return the first instant of a local day, UTC seconds; of a day that was skipped, the start of the next one.
+
+    ``ordinal``: the day's number as in `datetime.toordinal`.
+    """
     midnight = datetime.fromordinal(ordinal).replace(tzinfo=rules)
     start = int(midnight.timestamp())
     skipped = moment(start, rules).replace(tzinfo=None) - midnight.replace(tzinfo=None)
     if not skipped:
         return start
-    # The clocks were put forward over midnight: the day begins at that change, which is not later than this.
+    # The clocks were set forward over midnight. The day begins at that change, found by bisection before ``start``.
     before = start - int(skipped.total_seconds()) - 1
     while start - before > 1:
         middle = (before + start) // 2
@@ -47,8 +51,8 @@ def day_start(ordinal: int, rules: tzinfo) -> int:
     return start
 
 
-def stretches(start: int, end: int, rules: tzinfo) -> Iterator[tuple[int, int, int]]:
-    """Yield from, to (exclusive) and offset of the stretches of one offset from ``start`` to ``end``, in seconds."""
+def offset_spans(start: int, end: int, rules: tzinfo) -> Iterator[tuple[int, int, int]]:
+    """Yield the spans of constant offset from ``start`` to ``end`` (exclusive) as start, end and offset, in seconds."""
     if rules is UTC:
         yield start, end, 0
         return
@@ -63,7 +67,7 @@ def stretches(start: int, end: int, rules: tzinfo) -> Iterator[tuple[int, int, i
 
 @lru_cache(maxsize=1024)
 def _changes(block: int, rules: tzinfo) -> tuple[tuple[int, int], ...]:
-    """Return when in that block of time the offset changed, and to what."""
+    """Return the offset changes within a block: the instant, and the offset from then on."""
     found = []
     first = block * _BLOCK_S
     for probe in range(first, first + _BLOCK_S, _PROBE_S):

@@ -1,10 +1,10 @@
 """
-Where the time axis has its marks, and what those say; and where local days begin. Pure.
+Marks of the time axis with their texts, and the first candles of local days. Pure.
 
-Marks stand at round times of a place's clocks, in steps that people read: each at the first candle that opens at or
-after it, and says when that candle opens. Where a day (month, year) begins, the mark says so, and wins over others that
-would be too near. Which marks there are depends on the step alone, never on what is in view, so they stay as one pans;
-they are made in blocks of time, and a block is made once.
+Marks stand at round local times in steps that people expect. A mark stands at the first candle that opens at or after
+the round time, and its text is that candle's open time. The start of a day, month or year has its own text and wins
+over marks too close to it. Marks depend on the step alone, not on the range in view, so they stay put while panning;
+they are computed in blocks of time and cached.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from app.market.interval import SECOND_US, Interval
-from widgets.chart.scales.local_time import day_start, moment, stretches
+from widgets.chart.scales.local_time import day_start, moment, offset_spans
 from widgets.chart.scales.time_text import MONTHS, clock_time
 from widgets.chart.scales.zones import UTC_ZONE, Zone
 
@@ -24,10 +24,10 @@ _DAY_S = 86_400
 _CLOCK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 _STEPS_DAYS = (1, 2, 4, 7, 14)
 _STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
-_MARKS_A_BLOCK = 64
-_MONTHS_A_BLOCK = 8  # such marks: of 20 years, that is as far as the neighbours of the last year here may reach
+_MARKS_PER_BLOCK = 64
+_STEPS_PER_MONTHS_BLOCK = 8  # more, at steps of 20 years, and the block after the last year would reach too far
 _FIRST_YEAR, _LAST_YEAR = 1971, 2200
-_MOST_BLOCKS = 32
+_MOST_BLOCKS = 32  # beyond, the width asks for more marks than an axis can hold
 
 
 class TimeTick(NamedTuple):
@@ -39,14 +39,14 @@ class TimeTick(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """How far marks are apart: so many of ``unit``: seconds, days or months."""
+    """The distance between marks: ``number`` of ``unit``, which is seconds, days or months."""
 
     unit: str
     number: int
 
 
 class _Round(NamedTuple):
-    """A round time: UTC seconds, and what begins there: a ``"year"``, ``"month"``, ``"day"``, or nothing of note."""
+    """A round time in UTC seconds; ``begins`` is ``"year"``, ``"month"``, ``"day"`` or empty."""
 
     time_s: int
     begins: str
@@ -55,13 +55,13 @@ class _Round(NamedTuple):
 def time_ticks(
     interval: Interval, left: float, right: float, least_slots: float, zone: Zone = UTC_ZONE
 ) -> list[TimeTick]:
-    """Return the marks between two slot positions, about ``least_slots`` apart or more."""
+    """Return the marks between two slot positions, oldest first, at least about ``least_slots`` apart."""
     first, last = math.ceil(left), math.floor(right)
     if last < first or not _in_calendar(interval, first) or not _in_calendar(interval, last + 1):
         return []
     rules = zone.rules_for(interval)
     step = _step_for(max(least_slots, 1) * interval.length_us / SECOND_US)
-    # From a candle before: the first candle in view may be the one at which an earlier mark stands.
+    # Start a candle early: a round time before the first candle in view may have its mark at that candle.
     start_s = interval.slot_open_us(first - 1) // SECOND_US
     blocks = range(
         _block_of(start_s, step, rules), _block_of(interval.slot_open_us(last) // SECOND_US, step, rules) + 1
@@ -72,7 +72,11 @@ def time_ticks(
 
 
 def day_edges(interval: Interval, left: float, right: float, zone: Zone) -> list[tuple[int, int]]:
-    """Return the local days that touch two slot positions: each one's number, and its first candle's slot."""
+    """
+    Return the local days between two slot positions and the day after: number and slot of the first candle.
+
+    The number is that of `datetime.toordinal`, so that odd and even days alternate without end.
+    """
     first, last = math.floor(left), math.ceil(right)
     if not _in_calendar(interval, first) or not _in_calendar(interval, last):
         return []
@@ -87,7 +91,7 @@ def _in_calendar(interval: Interval, slot: int) -> bool:
 
 
 def _step_for(least_s: float) -> _Step:
-    """Return the finest step whose marks are that far apart."""
+    """Return the finest step of at least ``least_s`` seconds."""
     for step_s in _CLOCK_STEPS_S:
         if step_s >= least_s:
             return _Step("seconds", step_s)
@@ -99,18 +103,19 @@ def _step_for(least_s: float) -> _Step:
 
 
 def _block_of(time_s: int, step: _Step, rules: tzinfo) -> int:
-    """Return the number of the block that holds a time: of so many steps, or, for days, of a month."""
+    """Return the number of the block that holds a time; a block is a fixed count of steps, or a month for days."""
     if step.unit == "seconds":
-        return time_s // (step.number * _MARKS_A_BLOCK)
+        return time_s // (step.number * _MARKS_PER_BLOCK)
     shown = moment(time_s, rules)
     month = shown.year * 12 + shown.month - 1
-    return month if step.unit == "days" else month // (step.number * _MONTHS_A_BLOCK)
+    return month if step.unit == "days" else month // (step.number * _STEPS_PER_MONTHS_BLOCK)
 
 
 @lru_cache(maxsize=256)
 def _ticks(block: int, step: _Step, interval: Interval, rules: tzinfo) -> list[TimeTick]:
-    """Return the marks of one block, as far as none stands too near to one of more note, or to the one before."""
+    """Return the marks of one block, without those too close to a more important one or to the mark before."""
     own = _rounds(block, step, rules)
+    # With the neighbours' nearest marks, so that two blocks agree on the marks around their common edge.
     before, after = _rounds(block - 1, step, rules)[-2:], _rounds(block + 1, step, rules)[:2]
     step_s = step.number * {"seconds": 1, "days": _DAY_S, "months": 30 * _DAY_S}[step.unit]
     least = max(1.0, step_s * SECOND_US / interval.length_us / 2)
@@ -139,21 +144,21 @@ def _slot_at(interval: Interval, time_s: int) -> int:
 
 @lru_cache(maxsize=512)
 def _rounds(block: int, step: _Step, rules: tzinfo) -> tuple[_Round, ...]:
-    """Return the round times of a block, rising."""
+    """Return the round times of a block, ascending."""
     if step.unit == "seconds":
-        length = step.number * _MARKS_A_BLOCK
+        length = step.number * _MARKS_PER_BLOCK
         return _clock_rounds(block * length, (block + 1) * length, step.number, rules)
     if step.unit == "days":
         return tuple(_beginnings(_month_days(block, step.number), rules))
-    first = block * _MONTHS_A_BLOCK * step.number
-    months = range(first, first + _MONTHS_A_BLOCK * step.number, step.number)
+    first = block * _STEPS_PER_MONTHS_BLOCK * step.number
+    months = range(first, first + _STEPS_PER_MONTHS_BLOCK * step.number, step.number)
     return tuple(_beginnings((_first_of_month(each) for each in months), rules))
 
 
 def _clock_rounds(start: int, end: int, step_s: int, rules: tzinfo) -> tuple[_Round, ...]:
-    """Return when the clocks show a multiple of a step, and when days begin, which may be at another time."""
+    """Return the times at which the local clock shows a multiple of the step, and the starts of days."""
     found: dict[int, str] = {}
-    for since, until, offset in stretches(start, end, rules):
+    for since, until, offset in offset_spans(start, end, rules):
         first = -(-(since + offset) // step_s) * step_s - offset
         found.update(dict.fromkeys(range(first, until, step_s), ""))
     days = range(moment(start, rules).toordinal(), moment(end - 1, rules).toordinal() + 1)
@@ -162,7 +167,7 @@ def _clock_rounds(start: int, end: int, step_s: int, rules: tzinfo) -> tuple[_Ro
 
 
 def _month_days(month: int, step: int) -> Iterable[int]:
-    """Return the days of a month to be marked: from the first on, but none too near the next first."""
+    """Return the marked days of a month: from the first on, without one too close to the next month's first."""
     first, following = _first_of_month(month), _first_of_month(month + 1)
     return (first + at for at in range(0, following - first, step) if step == 1 or at + 1 <= 31 - step // 2)
 
@@ -172,7 +177,7 @@ def _first_of_month(month: int) -> int:
 
 
 def _beginnings(days: Iterable[int], rules: tzinfo) -> Iterable[_Round]:
-    """Yield when these days begin."""
+    """Yield the starts of these days."""
     for day in days:
         date = datetime.fromordinal(day)
         begins = "day" if date.day > 1 else "month" if date.month > 1 else "year"

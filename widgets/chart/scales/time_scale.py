@@ -1,8 +1,8 @@
 """
-Which slots are in view, and how moving about changes that. Pure: no Qt, no pixels of its own.
+The horizontal axis: the slots in view, and panning, zooming and jumping among them. Pure.
 
-The horizontal axis counts slots (see `app.market.interval`): the candle of slot s stands from s - 0.5 to s + 0.5. A
-view is a width in pixels, pixels per slot, and the position at its right edge; a resize keeps the right edge.
+The axis counts slots (see `app.market.interval`): the candle of slot s covers the positions s - 0.5 to s + 0.5. The
+state is a width in logical pixels, the pixels per slot, and the position at the right edge, which a resize keeps.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from app.market.interval import Interval
 DEFAULT_BAR_PX = 7.0
 WIDEST_BAR_PX = 120.0
 RIGHT_MARGIN_PX = 48.0
-_FEWEST_IN_VIEW = 3  # candles that stay in view however far one drags
-_SLACK_SLOTS = 300  # that many slots can always be seen at once, however few candles there are
+_FEWEST_IN_VIEW = 3  # candles that dragging cannot move out of view
+_SLACK_SLOTS = 300  # can always be in view at once, so that a short series can still be zoomed out
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class TimeScale:
     """
     ``right`` is the slot position at the right edge; ``bar_px`` the width of one slot in logical pixels.
 
-    ``first`` and ``last`` are the series' first and last slot: moving about stays near them.
+    ``first`` and ``last`` are the slots of the series' ends, which panning and zooming stay close to.
     """
 
     width_px: float = 800.0
@@ -34,7 +34,7 @@ class TimeScale:
 
     @property
     def span(self) -> float:
-        """How many slots are in view."""
+        """The number of slots in view, fractions included."""
         return self.width_px / self.bar_px
 
     @property
@@ -50,7 +50,7 @@ class TimeScale:
         return (position - self.left) * self.bar_px
 
     def position_at(self, x: float) -> float:
-        """Return the slot position that far from the left edge."""
+        """Return the slot position at a distance from the left edge, in logical pixels."""
         return self.left + x / self.bar_px
 
     def shows_last(self) -> bool:
@@ -70,20 +70,20 @@ class TimeScale:
         self._stay_near()
 
     def show_between(self, left: float, right: float) -> None:
-        """Fill the view with these slot positions, or, where candles would be too wide or narrow, with their middle."""
+        """Fill the view with these slot positions; beyond the limits of a candle's width, centre on them."""
         self.bar_px = self._possible(self.width_px / max(right - left, 1e-9))
         self.centre_on((left + right) / 2)
 
     def pan(self, pixels: float) -> None:
-        """Move the candles to the right by that many pixels; some stay in view."""
+        """Move the candles to the right by logical pixels; a few always stay in view."""
         before = self.right
         self.right -= pixels / self.bar_px
         low, high = self._ends()
-        # After a jump to candles that are still to come the view is far from all there are: it only goes no farther.
+        # After a jump the view may be far outside of the candles loaded so far: then it may only come closer.
         self.right = min(max(self.right, min(low, before)), max(high, before))
 
     def zoom(self, factor: float, x: float) -> None:
-        """Make candles ``factor`` times as wide, within limits; what is ``x`` pixels from the left edge stays there."""
+        """Make candles ``factor`` times as wide, within limits, about ``x``, logical pixels from the left edge."""
         anchor, was_near = self.position_at(x), self._is_near()
         self.bar_px = self._possible(self.bar_px * factor)
         self.right = anchor + (self.width_px - x) / self.bar_px
@@ -103,20 +103,20 @@ class TimeScale:
         self.right = min(max(self.right, low), high)
 
     def _ends(self) -> tuple[float, float]:
-        """Return how far to the left and to the right the right edge may be."""
+        """Return the lowest and the highest position allowed at the right edge."""
         keep = min(_FEWEST_IN_VIEW, self.last - self.first + 1)
         return self.first - 0.5 + keep, self.last + 0.5 - keep + self.span
 
 
 def position_of(interval: Interval, time_us: float) -> float:
-    """Return the slot position of a moment: a candle's open is half a slot before its number."""
+    """Return the slot position of a time, UTC microseconds; a candle opens half a slot before its number."""
     slot = interval.slot(int(time_us))
     opened = interval.slot_open_us(slot)
     return slot - 0.5 + (time_us - opened) / (interval.slot_open_us(slot + 1) - opened)
 
 
 def time_at(interval: Interval, position: float) -> int:
-    """Return the moment at a slot position, UTC microseconds: the inverse of `position_of`."""
+    """Return the time at a slot position, UTC microseconds: the inverse of `position_of`."""
     slot = int((position + 0.5) // 1)
     opened = interval.slot_open_us(slot)
     return opened + round((position + 0.5 - slot) * (interval.slot_open_us(slot + 1) - opened))

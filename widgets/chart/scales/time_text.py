@@ -1,8 +1,8 @@
 """
-Times as the chart writes them, by the clocks of a place. Pure.
+Times as text in a zone, for labels, and text as times, for the date entry. Pure.
 
-Where the clocks show a time twice, because they were put back, both are told apart by the zone's own letters: 02:30
-CEST and, an hour later, 02:30 CET.
+A local time that occurs twice, because the clocks were set back, carries the zone's abbreviation: 02:30 CEST and, an
+hour later, 02:30 CET.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from widgets.chart.scales.local_time import is_ambiguous, moment
 
 _DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?")
 _FIRST = [1, 1, 1, 0, 0, 0]
-"""Year, month, day, hour, minute and second where they are left out."""
+"""Year, month, day, hour, minute and second where the text omits them."""
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
 def parse_date(text: str, rules: tzinfo, now_us: int) -> int:
     """
-    Return the time that ``text`` names, UTC microseconds.
+    Return the time in ``text``, UTC microseconds.
 
-    ``2024-03-01 14:30``, to the second or to the day, the month or the year; a time alone is today's. Clocks are those
-    of ``rules``; a time that they skip is moved on, one that they show twice is the first. ``now_us``: UTC.
+    Accepts ``2024-03-01 14:30``, with seconds or only down to the day, month or year; a clock time alone means today.
+    The text is local time under ``rules``: a skipped time moves forward, an ambiguous one is the earlier. ``now_us``:
+    UTC.
 
     Raises:
-        UsageError: If it names none, or one still to come.
+        UsageError: If the text is no date, or the time is in the future.
     """
     text = text.strip()
     parts = _parts(text, rules, now_us)
@@ -45,7 +46,7 @@ def parse_date(text: str, rules: tzinfo, now_us: int) -> int:
 
 
 def _parts(text: str, rules: tzinfo, now_us: int) -> list[int]:
-    """Return year, month and so on, as far as they are said."""
+    """Return year, month and so on, as far as the text has them."""
     date, clock = _DATE.fullmatch(text), _CLOCK.fullmatch(text)
     if date is not None:
         return _numbers(date)
@@ -59,15 +60,15 @@ def _numbers(found: re.Match[str]) -> list[int]:
     return [int(part) for part in found.groups() if part is not None]
 
 
-# Not strftime's: Qt sets the C locale to the user's, and the rest of the window writes English.
+# Not strftime's names: Qt sets the C locale to the user's, while the window is in English throughout.
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _DAY_S = 86_400
 
 
-@lru_cache(maxsize=512)  # asked for in each frame
+@lru_cache(maxsize=512)  # every frame asks for the crosshair's
 def full_time(open_us: int, interval: Interval, rules: tzinfo = UTC) -> str:
-    """Return a candle's open time in full, as the crosshair says it."""
+    """Return a candle's open time in full, for the crosshair's label."""
     shown = moment(open_us // SECOND_US, rules)
     date = f"{shown:%d} {MONTHS[shown.month - 1]} {shown.year}"
     if interval.months or interval.seconds % _DAY_S == 0:
@@ -76,7 +77,7 @@ def full_time(open_us: int, interval: Interval, rules: tzinfo = UTC) -> str:
 
 
 def clock_time(shown: datetime, *, seconds: bool) -> str:
-    """Return hours and minutes, and where these are shown twice that day, which of the two."""
+    """Return hours and minutes, with the zone's abbreviation where that time occurs twice on the day."""
     text = f"{shown:%H:%M:%S}" if seconds else f"{shown:%H:%M}"
     return f"{text} {shown.tzname()}" if is_ambiguous(shown) else text
 

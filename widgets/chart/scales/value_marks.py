@@ -1,4 +1,4 @@
-"""Where a value axis has its marks on other than linear scales, and how values are written there. Pure."""
+"""Marks of a value axis on linear, logarithmic and percent scales, and the texts of its values. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def format_price(price: float, decimals: int) -> str:
 
 
 def round_values(low: float, high: float, height_px: float, least_px: float, least: float = 0.0) -> list[float]:
-    """Return the round values from ``low`` to ``high`` that are ``least_px``, and ``least``, apart or more."""
+    """Return round values from ``low`` to ``high`` in steps of 1, 2 or 5, ``least_px`` and ``least`` apart or more."""
     if height_px < least_px or not high > low:
         return []
     step = _nice_step(max((high - low) * least_px / height_px, least))
@@ -43,7 +43,7 @@ _LEAST_DECIMALS = 2
 
 
 def price_marks(scale: ValueScale, height_px: float, least_px: float, decimals: int) -> list[ValueTick]:
-    """Return an axis's marks, at least ``least_px`` apart, as told apart by ``decimals``; percents by two."""
+    """Return the marks of a price axis, at least ``least_px`` apart and with differing texts of ``decimals``."""
     if scale.is_percent:
         return _percent_marks(scale, height_px, least_px)
     if scale.is_log:
@@ -54,24 +54,24 @@ def price_marks(scale: ValueScale, height_px: float, least_px: float, decimals: 
 
 
 def price_text(scale: ValueScale, value: float, decimals: int) -> str:
-    """Return a value as its axis says it."""
+    """Return a value as text in the units of its axis."""
     return format_percent(scale.percent_of(value), 2) if scale.is_percent else format_price(value, decimals)
 
 
 def decimals_between(values: list[float]) -> int:
-    """Return how many decimals tell values in equal steps apart; of a single one, how many it has."""
+    """Return the decimals that distinguish values in equal steps; for a single value, the decimals it has."""
     if len(values) < 2:
         return next((digits for digits in range(12) for value in values if round(value, digits) == value), 0)
     return max(0, min(_MOST_DECIMALS, math.ceil(-math.log10(values[1] - values[0]) - 1e-9)))
 
 
 def decimals_for(span: float) -> int:
-    """Return with how many decimals a value is read where so much is in view: about one part in ten thousand."""
+    """Return the decimals for a value on an axis that spans ``span``: about one part in ten thousand of it."""
     return max(0, min(_MOST_DECIMALS, 4 - math.ceil(math.log10(span)))) if span > 0 else 2
 
 
 def decimals_of_values(scale: ValueScale) -> int:
-    """Return with how many decimals an indicator's values are written: the same ones however far one zooms in."""
+    """Return the decimals for an indicator's values: from their size, so that zooming does not change them."""
     return max(_LEAST_DECIMALS, decimals_for(max(abs(scale.low), abs(scale.high))))
 
 
@@ -91,10 +91,10 @@ def _percent_marks(scale: ValueScale, height_px: float, least_px: float) -> list
 
 def round_log_values(low: float, high: float, height_px: float, least_px: float, least: float) -> list[float]:
     """
-    Return round values for a logarithmic axis, ``least_px``, and ``least``, apart or more.
+    Return round values for a logarithmic axis, ``least_px`` and ``least`` apart or more.
 
-    Decades; within them 1, 2 and 5 where those have room, and between those finer steps where these have. So the same
-    values are marked wherever the axis is moved to.
+    Decades first; 1, 2 and 5 within them where there is room, then finer steps between those. The choice does not
+    depend on the ends in view, so the same values stay marked while the axis moves.
     """
     if not 0 < low < high or height_px < least_px:
         return []
@@ -116,7 +116,7 @@ def round_log_values(low: float, high: float, height_px: float, least_px: float,
 def _between(
     start: float, end: float, unit: float, shown: tuple[float, float], decade_px: float, least_px: float, least: float
 ) -> list[float]:
-    """Return the marks from ``start`` to before ``end``, in units, that are shown."""
+    """Return the marks in view from ``start`` to before ``end``, both in multiples of ``unit``."""
     step = _finest_step(start, end, decade_px, least_px, least / unit)
     low, high = max(start, shown[0] / unit), min(end, shown[1] / unit)
     first, last = math.ceil((low - start) / step - 1e-9), math.floor((high - start) / step + 1e-9)
@@ -125,7 +125,7 @@ def _between(
 
 
 def _finest_step(start: float, end: float, decade_px: float, least_px: float, least: float) -> float:
-    """Return the finest round step whose marks are apart at the upper end, where they are closest."""
+    """Return the finest round step with enough room at the upper end, where marks are closest together."""
     finest = end - start
     for power in range(_MOST_DECIMALS):
         for factor in (1.0, 0.5, 0.2):

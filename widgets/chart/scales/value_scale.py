@@ -1,4 +1,4 @@
-"""Which values are in view in one pane: fitted to what is drawn there, or as the user stretched them. Pure."""
+"""The vertical axis of one pane: the values in view, fitted to the bars or stretched by hand. Pure."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from app.market.series.series import BarColumns
 
-_TINY = 1e-300  # whatever is not above zero is that far down on a logarithmic axis
+_TINY = 1e-300  # stands in for values of zero and below, which have no logarithm
 _LEAST_LOG, _MOST_LOG = 1e-12, 100.0  # powers of ten
 
 
 class Margins(NamedTuple):
-    """What a fitted axis leaves free above and below, in logical pixels."""
+    """The room that a fitted axis leaves above and below the values, in logical pixels."""
 
     top_px: float
     bottom_px: float
-    bottom_share: float = 0.0  # besides, of the height
+    bottom_share: float = 0.0  # added to bottom_px, as a share of the height
 
     def scaled(self, scale: float) -> Margins:
-        """Return them for text that is so much larger."""
+        """Return the margins for text ``scale`` times as large."""
         return Margins(self.top_px * scale, self.bottom_px * scale, self.bottom_share)
 
 
 class ScaleMode(Enum):
-    """How values are spread over the height; the value is what a file remembers."""
+    """How values are spread over the height; the enum's values are stored on disk."""
 
     LINEAR = "linear"
     LOG = "logarithmic"
@@ -39,11 +39,11 @@ class ScaleMode(Enum):
 @dataclass(slots=True)
 class ValueScale:
     """
-    Values ``low`` to ``high`` (always low < high) fill a height; ``auto``: fitted at every change.
+    Values ``low`` to ``high`` (always low < high) fill a height; with ``auto`` on, every frame fits them.
 
-    ``inverted``: low values are at the top. ``grounded``: ``low`` is the ground that columns stand on, and stays where
-    the rest is stretched. ``base`` is what percents are counted from. A logarithmic axis whose low end is not above
-    zero, as an indicator's may be, is linear until it is.
+    ``inverted``: low values are at the top. ``grounded``: ``low`` is the ground that columns stand on, which stretching
+    keeps. ``base``: the value that percents count from. A logarithmic axis is linear while its low end is zero or
+    below, as an indicator's may be.
     """
 
     low: float = 0.0
@@ -64,42 +64,42 @@ class ValueScale:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """``low`` and ``high`` as they are spread: on a logarithmic axis, their logarithms to base 10."""
+        """The ends in the units of the height: on a logarithmic axis, logarithms to base 10."""
         return (log10(self.low), log10(self.high)) if self.is_log else (self.low, self.high)
 
     def share_of(self, value: float) -> float:
-        """Return how far down a value is: 0 at the top, 1 at the bottom."""
+        """Return the position of a value as a share of the height: 0 at the top, 1 at the bottom."""
         low, high = self.ends
         spread = log10(max(value, _TINY)) if self.is_log else value
         share = (high - spread) / (high - low)
         return 1 - share if self.inverted else share
 
     def shares_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how far down many values are, in a new array."""
+        """Return `share_of` many values, in a new array that the caller may change."""
         low, high = self.ends
         spread = np.log10(np.maximum(values, _TINY)) if self.is_log else values
         factor = 1.0 / (high - low)
         return (spread - low) * factor if self.inverted else (high - spread) * factor
 
     def value_at(self, share: float) -> float:
-        """Return the value that far down."""
+        """Return the value at a share of the height: the inverse of `share_of`."""
         low, high = self.ends
         up = share if self.inverted else 1 - share
         return _value(low + up * (high - low), is_log=self.is_log)
 
     def percent_of(self, value: float) -> float:
-        """Return a value as percents above ``base``, which is above zero."""
+        """Return a value as percent above ``base``, which must be positive."""
         return (value / self.base - 1) * 100
 
     def fit(self, low: float, high: float, height_px: float, margins: Margins, least: float = 0.0) -> None:
-        """Fit these values, at least ``least`` apart, between the margins; not where the user set the range."""
+        """Fit ``low`` to ``high``, at least ``least`` apart, between the margins, unless the user set the range."""
         if not self.auto or not (np.isfinite(low) and np.isfinite(high)):
             return
-        # Equal values still need a height: some steps, or what a double can tell apart at that size.
+        # Equal values still need a height: a few ticks, or the precision of a double at that size.
         least = max(least, abs(high) * 1e-7, 1e-12)
         if high - low < least:
             middle = (high + low) / 2
-            # Half of a price at the most: a low end below zero would not fit a logarithmic axis.
+            # At most half of the price: a logarithmic axis cannot have a low end below zero.
             reach = min(least / 2, middle / 2) if self.mode is ScaleMode.LOG and middle > 0 else least / 2
             low, high = (low, low + least) if self.grounded else (middle - reach, middle + reach)
         is_log = self.mode is ScaleMode.LOG and low > 0
@@ -108,13 +108,13 @@ class ValueScale:
         self.low, self.high = _value(bottom - under, is_log=is_log), _value(top + over, is_log=is_log)
 
     def show(self, low: float, high: float) -> None:
-        """Show these values, or, where those are grounded, all up to ``high``; from now on by hand."""
+        """Set the range by hand, from ``low`` or the ground to ``high``; an extreme range is ignored."""
         low = self.low if self.grounded else low
         if np.isfinite(low) and np.isfinite(high) and abs(low) * 1e-12 < high - low < 1e15:
             self.low, self.high, self.auto = low, high, False
 
     def stretch(self, factor: float) -> None:
-        """Show ``factor`` times as much, about the middle (or from the ground up); from now on by hand."""
+        """Set the range by hand to ``factor`` times the present one, about its middle or from the ground up."""
         low, high = self.ends
         middle, half = (low + high) / 2, (high - low) / 2 * factor
         fits = _LEAST_LOG < half < _MOST_LOG if self.is_log else abs(middle) * 1e-12 < half < 1e15
@@ -124,16 +124,17 @@ class ValueScale:
             self.auto = False
 
     def shift(self, share: float) -> None:
-        """Move what is shown down by a share of the height, as dragging does; what is grounded stays."""
+        """Move the values down by a share of the height, as dragging does; a grounded axis stays."""
         if not self.grounded:
             low, high = self.ends
             by = (high - low) * (-share if self.inverted else share)
             self._show(low + by, high + by)
 
     def _margins(self, span: float, height_px: float, margins: Margins) -> tuple[float, float]:
-        """Return what is to be added below and above ``span``."""
+        """Return the values to add below and above ``span`` for the margins."""
         below_px = margins.bottom_px + margins.bottom_share * height_px
         room = height_px - margins.top_px - below_px
+        # In a low pane the fixed margins would squeeze the values to nothing: they become shares of the span.
         if room < height_px / 3:
             below, above = 0.0 if self.grounded else span / 8, span / 4
         else:
@@ -151,7 +152,7 @@ def _value(spread: float, *, is_log: bool) -> float:
 
 
 def volume_top(bars: BarColumns) -> float:
-    """Return the volume that a pane shows in full: the largest in view, rounded up so as not to change each tick."""
+    """Return the top of a volume axis: the largest volume in view, rounded up so that not every trade changes it."""
     largest = float(bars.volume.max()) if len(bars.slot) else 0.0
     if largest <= 0.0:
         return 1.0

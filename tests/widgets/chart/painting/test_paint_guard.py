@@ -163,7 +163,7 @@ def test_an_item_that_raises_takes_no_other_along(
     chart.indicators.add("sma")
     settle(qtbot, chart)
     item = canvas_of(chart)._items[number]
-    inner = {0: "_paint_pane", 1: "_paint_title", 2: "_marks", 3: "_paint_line", 4: "_entries"}[number]
+    inner = {0: "_paint_pane", 1: "_paint_title", 2: "_grid_labels", 3: "_paint_line", 4: "_entries"}[number]
     monkeypatch.setattr(item, inner, fail)
     chart._repaint_all()
     settle(qtbot, chart)
