@@ -1,7 +1,7 @@
 """
-The list of indicators: those on the chart, to be set, hidden or removed, and all there are, to be added.
+The indicator picker: a list of the studies on the chart, to set or remove, and of all indicators, to add.
 
-Enter adds or opens the settings, Del removes.
+Enter adds an indicator or opens a study's settings, Del removes a study.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, PickerList
 from widgets.theme import icons, style
 
 REMOVE_PX = 40
-"""How wide the part at the right of a row on the chart is where the cross stands that removes it."""
+"""The width of the area at the right of a study's row in which a click removes it."""
 _PLACES = {Placement.PRICE: "over prices", Placement.VOLUME: "over volume", Placement.OWN: "own pane"}
 
 
 class IndicatorRow(NamedTuple):
-    """A study on the chart, or an indicator that can be added."""
+    """A row of the list: a study on the chart, or an indicator to add."""
 
     indicator: Indicator
     study: Study | None = None
@@ -42,13 +42,13 @@ class IndicatorRow(NamedTuple):
 
     @property
     def spoken(self) -> str:
-        """What a screen reader says."""
+        """The row as a screen reader says it."""
         kind = "on the chart" if self.study is not None else f"to add, {_PLACES[self.indicator.place]}"
         return f"{self.title}, {self.note}, {kind}"
 
 
 class IndicatorListModel(RowModel[IndicatorRow]):
-    """The indicators on the chart that match, and then all that match."""
+    """The matching studies on the chart, then all matching indicators."""
 
     def title(self, row: IndicatorRow) -> str:
         return row.title
@@ -58,12 +58,12 @@ class IndicatorListModel(RowModel[IndicatorRow]):
 
 
 class IndicatorDelegate(RowDelegate):
-    """Draws a row: name over a line about it; on the chart, with its colour and a cross."""
+    """Draws a row: the name above a line about it; for a study also its colour and a cross."""
 
     ROW_PX = 44
     GAP_PX = 2
     first_to_add = 0
-    """The row above which a line parts those on the chart from those to be added."""
+    """The first row of indicators to add; a line separates it from the studies above."""
 
     def paint_row(self, painter: QPainter, rect: QRect, index: Index) -> None:
         row: IndicatorRow = index.data(ROW_ROLE)
@@ -99,11 +99,12 @@ class IndicatorDelegate(RowDelegate):
 
 class IndicatorPicker(ListPicker):
     """
-    Search over indicators, for one chart. ``studies``: called for those on the chart.
+    A popup to search the indicators of one chart. ``studies`` returns those on the chart.
 
     Signals:
-        add_requested(str): the indicator of that key is to join the chart.
-        settings_requested(str), remove_requested(str): of the study of that key.
+        add_requested(str): add the indicator of that key to the chart.
+        settings_requested(str): open the settings of the study of that key.
+        remove_requested(str): remove the study of that key.
     """
 
     add_requested = Signal(str)
@@ -131,14 +132,14 @@ class IndicatorPicker(ListPicker):
         self.list.selectionModel().currentChanged.connect(self._show_hint)
 
     def open_under(self, top_left: QPoint) -> None:
-        """Open at that point of the window, nothing typed."""
+        """Open with an empty search, the top left corner at a point of the window."""
         self.edit.clear()
         self._search()
-        self._select(len(self._studies()))  # the first one that can be added
+        self._select(len(self._studies()))  # the first indicator to add
         self.open_at(top_left, self.edit)
 
     def refresh(self) -> None:
-        """Show what matches now, those on the chart first."""
+        """Show the rows that match now, studies on the chart first."""
         text, row = self.edit.text(), self.list.currentIndex().row()
         found = matching(text)
         on_chart = [IndicatorRow(study.indicator, study) for study in self._studies() if study.indicator in found]
@@ -148,7 +149,7 @@ class IndicatorPicker(ListPicker):
         self._show_hint()
 
     def show_refusal(self, sentence: str) -> None:
-        """Say why what was asked for was not done, until something else is typed or asked for."""
+        """Show why the last request was refused, until the next input."""
         self._refusal = sentence
         self._show_hint()
 
@@ -181,7 +182,7 @@ class IndicatorPicker(ListPicker):
             before = self._delegate.first_to_add
             self.refresh()
             if self._delegate.first_to_add > before:
-                # On the one that was added, so that Enter again adds no second one unasked.
+                # Select the new study, so that a second Enter opens its settings instead of adding another one.
                 self._select(before)
             self.edit.selectAll()
 
@@ -194,10 +195,10 @@ class IndicatorPicker(ListPicker):
 
 class _SearchLine(QLineEdit):
     """
-    A line to type into.
+    The search field.
 
     Signals:
-        delete_pressed(): Del, where there is nothing behind the cursor to be deleted.
+        delete_pressed(): Del was pressed with nothing after the cursor to delete.
     """
 
     delete_pressed = Signal()
@@ -211,7 +212,12 @@ class _SearchLine(QLineEdit):
 
 
 class _List(PickerList):
-    """A list whose rows on the chart have a cross at the right."""
+    """
+    The list of rows, whose studies have a cross at the right.
+
+    Signals:
+        remove_clicked(QModelIndex): the cross of that row was clicked.
+    """
 
     remove_clicked = Signal(QModelIndex)
 

@@ -1,4 +1,4 @@
-"""The panel in which one study's parameters and colours are set; what is set shows on the chart at once."""
+"""The panel for one study's parameters and colours. Changes take effect on the chart at once."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
 _WIDTH_PX, _MARGIN_PX = 300, 8
-_FIELD_MARGIN_PX = 6  # before a number, as before a choice: a stylesheet's padding does not reach there
+_FIELD_MARGIN_PX = 6  # aligns numbers with choices: a stylesheet's padding does not apply within a spin box
 
 
 class ColourButton(QPushButton):
     """
-    Shows a colour and asks for another.
+    Shows a colour; a click opens a dialog to choose another.
 
     Signals:
-        colour_chosen(str): ``#rrggbb``.
+        colour_chosen(str): the user chose that colour, ``#rrggbb``.
     """
 
     colour_chosen = Signal(str)
@@ -45,7 +45,7 @@ class ColourButton(QPushButton):
         self.setAccessibleName(f"Colour of {title}")
         self.setFixedSize(QSize(56, 26))
         self._colour = QColor()
-        self.clicked.connect(self._ask)
+        self.clicked.connect(self._open_dialog)
 
     def show_colour(self, colour: QColor, palette: Palette) -> None:
         self._colour = colour
@@ -55,8 +55,8 @@ class ColourButton(QPushButton):
             f"QPushButton:focus {{ border: 2px solid {palette.text}; }}"
         )
 
-    def _ask(self) -> None:
-        # Opened rather than executed: the program's loop goes on.
+    def _open_dialog(self) -> None:
+        # open(), not exec(), whose nested event loop would hold up the program's own.
         dialog = QColorDialog(self._colour, self.window())
         dialog.setWindowTitle(self.accessibleName())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -66,11 +66,11 @@ class ColourButton(QPushButton):
 
 class SettingsPanel(Popup):
     """
-    One study's settings.
+    A popup with one study's settings.
 
     Signals:
-        changed(str, dict, dict): the study of that key is to have these settings, and these colours by output.
-        remove_requested(str): the study of that key is to go.
+        changed(str, dict, dict): set these settings, and these colours by output, for the study of that key.
+        remove_requested(str): remove the study of that key.
     """
 
     changed = Signal(str, dict, dict)
@@ -80,7 +80,7 @@ class SettingsPanel(Popup):
         super().__init__(window)
         self._study: Study | None = None
         self._palette = DARK
-        self._read: dict[str, Callable[[], Setting]] = {}
+        self._readers: dict[str, Callable[[], Setting]] = {}
         self._colours: dict[str, str] = {}
         self.fields: dict[str, QWidget] = {}
         self.swatches: dict[str, ColourButton] = {}
@@ -93,13 +93,13 @@ class SettingsPanel(Popup):
         self.remove = QPushButton("Remove")
         self.done = QPushButton("Done")
         self.done.setDefault(True)
-        self._arrange()
+        self._lay_out()
         self.usual.clicked.connect(self._reset)
         self.remove.clicked.connect(self._remove)
         self.done.clicked.connect(self.dismiss)
 
     def open_for(self, study: Study, palette: Palette, top_left: QPoint) -> None:
-        """Show that study's settings, at that point of the window."""
+        """Show a study's settings, the top left corner at a point of the window."""
         self._study, self._palette = study, palette
         self._colours = dict(study.colours)
         self.setAccessibleName(f"Settings of {study.label}")
@@ -124,19 +124,19 @@ class SettingsPanel(Popup):
             self.dismiss()
         super().keyPressEvent(event)
 
-    def _arrange(self) -> None:
-        feet = QHBoxLayout()
-        feet.addWidget(self.remove)
-        feet.addWidget(self.usual)
-        feet.addStretch(1)
-        feet.addWidget(self.done)
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.remove)
+        buttons.addWidget(self.usual)
+        buttons.addStretch(1)
+        buttons.addWidget(self.done)
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(16, 14, 16, 14)
         self._box.setSpacing(10)
         self._box.addWidget(self._title)
         self._box.addWidget(self._about)
         self._box.addWidget(self._form)
-        self._box.addLayout(feet)
+        self._box.addLayout(buttons)
 
     def _build(self, study: Study) -> None:
         form = QWidget()
@@ -144,7 +144,7 @@ class SettingsPanel(Popup):
         rows.setContentsMargins(0, 4, 0, 4)
         rows.setVerticalSpacing(8)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._read, self.fields, self.swatches = {}, {}, {}
+        self._readers, self.fields, self.swatches = {}, {}, {}
         for parameter in study.indicator.parameters:
             field = self._field(parameter, study.settings[parameter.name])
             field.setAccessibleName(parameter.title)
@@ -167,8 +167,8 @@ class SettingsPanel(Popup):
             choice = QComboBox()
             choice.addItems(parameter.choices)
             choice.setCurrentText(str(value))
-            choice.currentTextChanged.connect(self._tell)
-            self._read[parameter.name] = choice.currentText
+            choice.currentTextChanged.connect(self._emit_changed)
+            self._readers[parameter.name] = choice.currentText
             return choice
         if isinstance(parameter.default, float):
             fraction = QDoubleSpinBox()
@@ -177,24 +177,26 @@ class SettingsPanel(Popup):
             fraction.setRange(parameter.least, parameter.most)
             fraction.setValue(float(value))
             fraction.lineEdit().setTextMargins(_FIELD_MARGIN_PX, 0, 0, 0)
-            fraction.valueChanged.connect(self._tell)
-            self._read[parameter.name] = fraction.value
+            fraction.valueChanged.connect(self._emit_changed)
+            self._readers[parameter.name] = fraction.value
             return fraction
         whole = QSpinBox()
         whole.setRange(int(parameter.least), int(parameter.most))
         whole.setValue(int(value))
         whole.lineEdit().setTextMargins(_FIELD_MARGIN_PX, 0, 0, 0)
-        whole.valueChanged.connect(self._tell)
-        self._read[parameter.name] = whole.value
+        whole.valueChanged.connect(self._emit_changed)
+        self._readers[parameter.name] = whole.value
         return whole
 
     def _colour(self, output: str, colour: str) -> None:
         self._colours[output] = colour
-        self._tell()
+        self._emit_changed()
 
-    def _tell(self) -> None:
+    def _emit_changed(self) -> None:
         if self._study is not None:
-            self.changed.emit(self._study.key, {name: read() for name, read in self._read.items()}, dict(self._colours))
+            self.changed.emit(
+                self._study.key, {name: read() for name, read in self._readers.items()}, dict(self._colours)
+            )
         self._show_colours()
 
     def _show_colours(self) -> None:

@@ -1,4 +1,4 @@
-"""What indicators say last, on their axes: in their colours, legible, never on one another nor on the last price."""
+"""Labels of the last values: coloured, legible, never overlapping each other or the last price."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_labels_are_moved_apart_in_the_order_of_their_values(
     assert len(there) == min(len(wanted), sum(int(space / height + 1e-9) for space in free))
 
 
-def test_a_label_with_room_stands_at_its_value_and_crowded_ones_share_the_way() -> None:
+def test_a_label_with_room_is_at_its_value_and_crowded_ones_are_stacked_about_their_mean() -> None:
     assert apart([300.0, 10.0, 100.0], 20, (0, 400), (150, 180)) == [300.0, 10.0, 100.0]
     assert apart([100.0, 100.0, 100.0], 20, (0, 400)) == [80.0, 100.0, 120.0]
     assert apart([145.0, 175.0], 20, (0, 400), (150, 180)) == [130.0, 180.0]
@@ -59,7 +59,7 @@ def test_a_label_with_room_stands_at_its_value_and_crowded_ones_share_the_way() 
 
 @pytest.fixture
 def shown(qtbot: QtBot, chart: ChartWidget) -> ChartWidget:
-    """A chart with every indicator, all of which are known."""
+    """A chart with every indicator, all with values."""
     series = series_of(drifting(300))
     series.set_begins(begins=True)
     chart.resize(1000, 900)
@@ -71,7 +71,7 @@ def shown(qtbot: QtBot, chart: ChartWidget) -> ChartWidget:
 
 
 def drifting(count: int) -> list[Candle]:
-    """Candles of a price that goes up and down by and by."""
+    """Candles of a price that slowly rises and falls."""
     closes = [100 + abs((at * 7) % 90 - 45) / 9 + at / 30 for at in range(count + 1)]
     return [candle(FIRST_SLOT + at, closes[at], closes[at + 1]) for at in range(count)]
 
@@ -80,7 +80,7 @@ def labels(chart: ChartWidget) -> list[AxisLabel]:
     return [label for pane in chart._scene.panes for label in pane.labels]
 
 
-def test_every_known_value_is_said_as_the_title_says_it(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_every_known_value_has_a_label_with_the_titles_text(qtbot: QtBot, shown: ChartWidget) -> None:
     price = shown._scene.price
     said = {label.text for label in price.labels}
     overlays = [entry for entry in shown.indicators.entries if entry.pane == "price"]
@@ -90,7 +90,7 @@ def test_every_known_value_is_said_as_the_title_says_it(qtbot: QtBot, shown: Cha
         assert len(shown._scene.pane(key).labels) == count
 
 
-def test_labels_lie_neither_on_one_another_nor_on_the_last_price(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_labels_overlap_neither_each_other_nor_the_last_price(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.set_now(shown.series.interval.slot_open_us(FIRST_SLOT + 299) + 1)  # the countdown makes its label higher
     settle(qtbot, shown)
     before = last_price_rect(shown._scene)
@@ -102,7 +102,7 @@ def test_labels_lie_neither_on_one_another_nor_on_the_last_price(qtbot: QtBot, s
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
-def test_a_label_has_its_indicators_colour_and_legible_ink(qtbot: QtBot, chart: ChartWidget, palette: Palette) -> None:
+def test_a_label_has_its_indicators_colour_and_legible_text(qtbot: QtBot, chart: ChartWidget, palette: Palette) -> None:
     chart.set_palette(palette)
     series = series_of(drifting(60))
     series.set_begins(begins=True)
@@ -117,7 +117,7 @@ def test_a_label_has_its_indicators_colour_and_legible_ink(qtbot: QtBot, chart: 
         assert contrast(label.ink, label.ground) >= 4.5
 
 
-def test_what_is_not_known_not_drawn_or_out_of_view_has_no_label(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_value_unknown_hidden_or_out_of_view_has_no_label(qtbot: QtBot, chart: ChartWidget) -> None:
     series = series_of(drifting(60))
     chart.set_series(series, BTC)
     long = chart.indicators.add("sma", {"period": 100})
@@ -139,7 +139,7 @@ def test_what_is_not_known_not_drawn_or_out_of_view_has_no_label(qtbot: QtBot, c
     assert len(labels(chart)) == 1
 
 
-def test_an_average_of_the_volume_behind_the_prices_is_not_on_their_axis(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_an_average_of_volume_behind_the_prices_has_no_label_on_their_axis(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(drifting(60)), BTC)
     chart.indicators.add("volume-average")
     settle(qtbot, chart)
@@ -149,7 +149,7 @@ def test_an_average_of_the_volume_behind_the_prices_is_not_on_their_axis(qtbot: 
     assert labels(chart) == []
 
 
-def test_labels_are_switched_off_on_the_axes_menu_and_that_is_remembered(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_the_axis_menu_turns_labels_off_and_that_is_remembered(qtbot: QtBot, shown: ChartWidget) -> None:
     menu = QMenu()
     fill_axis_menu(menu, shown._panes, shown._scene.price, shown.navigator.reset)
     (switch,) = (action for action in menu.actions() if action.text() == "Indicators' values on the axes")
@@ -164,7 +164,7 @@ def test_labels_are_switched_off_on_the_axes_menu_and_that_is_remembered(qtbot: 
     assert not shown.chart_style.axis_labels
 
 
-def test_labels_say_percents_where_the_axis_does(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_labels_show_percents_on_a_percent_axis(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.appearance.set_chart_style(ChartStyle(scale_mode=ScaleMode.PERCENT))
     settle(qtbot, shown)
     assert all(label.text.endswith(" %") for label in shown._scene.price.labels)
@@ -208,7 +208,7 @@ def test_an_idle_chart_with_labels_paints_nothing(qtbot: QtBot, shown: ChartWidg
     assert shown.paint_count == count
 
 
-def test_labels_leave_the_offer_to_fit_a_stretched_axis_free(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_labels_leave_the_button_of_a_stretched_axis_free(qtbot: QtBot, shown: ChartWidget) -> None:
     scene, price = shown._scene, shown._scene.price
     value, span = scene.last.close, 30.0
     for low in (value - 0.1, value - span / 2, value - span + 0.1, value + 1.0, value - span - 1.0):
@@ -222,7 +222,7 @@ def test_labels_leave_the_offer_to_fit_a_stretched_axis_free(qtbot: QtBot, shown
 
 
 @pytest.mark.parametrize("zoom", [0.02, 1.0, 8.0])
-def test_numbers_are_said_alike_on_the_axis_and_in_the_title_at_every_zoom(
+def test_numbers_have_the_same_text_on_the_axis_and_in_the_title_at_every_zoom(
     qtbot: QtBot, shown: ChartWidget, zoom: float
 ) -> None:
     shown.navigator.zoom(zoom)

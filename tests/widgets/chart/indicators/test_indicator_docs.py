@@ -20,7 +20,7 @@ def example() -> str:
     return str(found)
 
 
-def test_the_pages_example_is_drawn_listed_set_and_remembered(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_the_example_of_the_page_is_drawn_listed_set_and_remembered(qtbot: QtBot, chart: ChartWidget) -> None:
     code = example()
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 20
     exec(compile(code, "docs/indicators.md", "exec"), {})

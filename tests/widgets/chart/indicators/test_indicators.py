@@ -35,7 +35,7 @@ KEYS = [indicator.key for indicator in indicators()]
 NONE = Qt.KeyboardModifier.NoModifier
 
 
-def test_an_overlay_is_drawn_in_its_colour_over_prices_and_says_its_value(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_an_overlay_is_drawn_in_its_colour_over_prices_and_shows_its_value(qtbot: QtBot, shown: ChartWidget) -> None:
     before = picture(shown)
     study = shown.indicators.add("sma", {"period": 2})
     settle(qtbot, shown)
@@ -88,7 +88,7 @@ def test_a_volume_average_follows_the_volume_behind_the_prices(qtbot: QtBot, sho
     assert not is_drawn()
 
 
-def test_a_sessions_line_does_not_begin_where_the_one_before_ended(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_sessions_line_is_not_joined_to_the_session_before(qtbot: QtBot, chart: ChartWidget) -> None:
     midnight = MINUTE.slot(1_723_075_200_000_000)
     candles = [candle(midnight + at, price := 100.0 if at < 0 else 300.0, price) for at in range(-50, 50)]
     series = series_of([one._replace(quote_volume_e16=one.volume_e8 * one.close_e8) for one in candles])
@@ -116,7 +116,7 @@ def test_values_are_read_at_the_crosshair(qtbot: QtBot, shown: ChartWidget) -> N
     assert shown.indicators.entry_texts() == ["SMA 2 high 112.00"]
 
 
-def test_what_is_not_known_yet_is_neither_drawn_nor_said(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_an_unknown_value_is_neither_drawn_nor_shown(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(200)), BTC)
     study = chart.indicators.add("ema")
     chart.indicators.add("sma", {"period": 250})
@@ -133,7 +133,7 @@ def test_what_is_not_known_yet_is_neither_drawn_nor_said(qtbot: QtBot, chart: Ch
     assert count_of(picture(chart), entry_colour) > drawn + 100
 
 
-def test_the_chart_says_how_far_back_its_indicators_need_candles(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_the_chart_returns_how_far_back_its_indicators_need_candles(qtbot: QtBot, shown: ChartWidget) -> None:
     assert shown.first_needed_slot(FIRST_SLOT) == FIRST_SLOT
     shown.indicators.add("sma", {"period": 300})
     assert shown.first_needed_slot(FIRST_SLOT) <= FIRST_SLOT - 299
@@ -148,7 +148,7 @@ def test_the_chart_says_how_far_back_its_indicators_need_candles(qtbot: QtBot, s
 @pytest.mark.parametrize(
     ("interval", "session", "needed"), [("1s", "week", "15s"), ("1s", "month", "30s"), ("5s", "week", "15s")]
 )
-def test_a_session_too_long_for_its_candles_says_which_are_long_enough(
+def test_a_session_too_long_for_its_candles_names_the_interval_that_is_long_enough(
     qtbot: QtBot, chart: ChartWidget, interval: str, session: str, needed: str
 ) -> None:
     chosen = Interval.parse(interval)
@@ -175,7 +175,7 @@ def test_a_session_that_is_young_enough_is_drawn_however_short_its_candles(qtbot
     assert chart.first_needed_slot(monday + 150) == monday
 
 
-def test_what_entries_say_takes_another_theme_at_once(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_entries_take_another_theme_at_once(qtbot: QtBot, shown: ChartWidget) -> None:
     shown.indicators.add("rsi")
     settle(qtbot, shown)
     shown.set_palette(LIGHT)
@@ -220,7 +220,7 @@ def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidge
         [{"key": "ema", "indicator": "ema", "settings": "20", "colours": 7, "seat": True, "hidden": 1}] * 2,
     ],
 )
-def test_what_was_remembered_wrongly_is_as_usual(qtbot: QtBot, shown: ChartWidget, stored: object) -> None:
+def test_invalid_stored_indicators_become_the_default(qtbot: QtBot, shown: ChartWidget, stored: object) -> None:
     shown.restore_look({"indicators": stored})
     settle(qtbot, shown)
     assert [(study.label, study.colours) for study in shown.indicators.studies] in ([], [("EMA 20", {})])
@@ -287,7 +287,7 @@ def test_painting_never_fails(
     picture(chart, scale)
 
 
-def test_an_indicator_that_gives_nothing_but_gaps_is_drawn(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_an_indicator_of_nan_only_is_drawn(qtbot: QtBot, shown: ChartWidget) -> None:
     def gaps(bars: object) -> np.ndarray:
         made = np.full(len(bars), np.nan)  # type: ignore[arg-type]  # because it stands for any computation
         made[::2] = 105.0
@@ -314,7 +314,7 @@ def test_hidden_and_empty_panes_have_titles_that_can_be_clicked_at_any_width(qtb
 
 
 @pytest.mark.parametrize("zoom", [1.0, 0.05])
-def test_what_is_painted_in_part_looks_as_painted_whole(qtbot: QtBot, shown: ChartWidget, zoom: float) -> None:
+def test_partial_paints_equal_a_full_paint(qtbot: QtBot, shown: ChartWidget, zoom: float) -> None:
     for key in KEYS:
         shown.indicators.add(key)
     shown.navigator.zoom(zoom)

@@ -1,4 +1,4 @@
-"""Indicators added, set, hidden and removed: in the list, at their names, by the menu and by keys."""
+"""Adding, setting, hiding and removing indicators: in the picker, at their entries, in menus and by keys."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_list_adds_sets_and_removes_by_keys_alone(qtbot: QtBot, shown: Chart
     assert shown.indicators.studies == []
 
 
-def test_the_list_finds_by_any_word_and_says_where_nothing_matches(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_the_list_finds_by_any_word_and_reports_no_match(qtbot: QtBot, shown: ChartWidget) -> None:
     picker = open_list(qtbot, shown)
     assert len(rows(picker)) == len(KEYS)
     type_keys(picker.edit, "average exp")
@@ -183,7 +183,7 @@ def test_settings_of_a_low_pane_open_within_the_window_and_close_by_enter(qtbot:
     assert shown.focusProxy().hasFocus()
 
 
-def test_a_colour_is_asked_for_while_the_chart_goes_on(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_the_colour_dialog_does_not_stop_the_chart(qtbot: QtBot, shown: ChartWidget) -> None:
     study = shown.indicators.add("ema")
     shown.indicators.open_settings(study.key)
     panel = settings_of(shown)

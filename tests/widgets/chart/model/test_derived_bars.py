@@ -1,4 +1,4 @@
-"""Bars computed from a series' own: against the plain recurrence, and the same however they came about."""
+"""Derived bars: equal to the plain recurrence, and equal whether computed at once or update by update."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def walk(values: list[float], first: int = FIRST_SLOT) -> list[Candle]:
 
 
 def recurrence(series: CandleSeries) -> list[tuple[float, float, float, float]]:
-    """Heikin-Ashi as its definition says it, bar by bar."""
+    """Heikin-Ashi by its definition, bar by bar."""
     made: list[tuple[float, float, float, float]] = []
     for at in range(len(series)):
         bar = series.bar(at)
@@ -39,7 +39,7 @@ def all_bars(derived: DerivedBars, series: CandleSeries, level: int = 0) -> BarC
 
 
 @given(closes)
-def test_heikin_ashi_is_its_recurrence(values: list[float]) -> None:
+def test_heikin_ashi_equals_its_recurrence(values: list[float]) -> None:
     series = series_of(walk(values))
     bars = all_bars(DerivedBars(heikin_ashi), series)
     expected = np.array(recurrence(series))
@@ -49,7 +49,7 @@ def test_heikin_ashi_is_its_recurrence(values: list[float]) -> None:
 
 @pytest.mark.parametrize("level", [0, 3])
 @pytest.mark.parametrize("rule", [heikin_ashi, closes_only])
-def test_bars_that_grow_are_those_computed_at_once(rule: object, level: int) -> None:
+def test_bars_of_a_growing_series_equal_those_computed_at_once(rule: object, level: int) -> None:
     candles = walk([100.0 + at * 7 % 31 for at in range(300)])
     growing, derived = series_of(candles[100:150]), DerivedBars(rule)
     all_bars(derived, growing, level)
@@ -66,7 +66,7 @@ def test_bars_that_grow_are_those_computed_at_once(rule: object, level: int) -> 
         np.testing.assert_array_equal(one, other)
 
 
-def test_another_series_leaves_nothing_of_the_one_before() -> None:
+def test_another_series_replaces_all_bars() -> None:
     derived = DerivedBars(heikin_ashi)
     all_bars(derived, series_of(zigzag(50)))
     other = series_of(zigzag(3, 77))
@@ -87,7 +87,7 @@ changes = st.lists(
 
 @given(st.sampled_from([heikin_ashi, closes_only]), changes, st.sampled_from([0, 3]))
 @settings(max_examples=60)
-def test_whatever_changes_the_bars_are_those_computed_at_once(
+def test_after_any_change_the_bars_equal_those_computed_at_once(
     rule: Rule, made: list[tuple[str, int, list[float]]], level: int
 ) -> None:
     series, derived = series_of(walk([100.0 + at * 7 % 31 for at in range(150)])), DerivedBars(rule)

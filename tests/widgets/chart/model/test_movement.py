@@ -1,4 +1,4 @@
-"""What gliding, going back and the wheel come to, without Qt's events."""
+"""Kinetic scrolling, the history of views, and the reading of wheel events."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ FRAME_S = 0.016
 
 
 def thrown(speed_px_s: float) -> KineticScroll:
-    """A chart let go at that speed, at 0 s."""
-    glide = KineticScroll()
+    """A scroll released at that speed, at 0 s."""
+    scroll = KineticScroll()
     for frame in range(-10, 1):
-        glide.add_step(speed_px_s * FRAME_S, frame * FRAME_S)
-    glide.release(0.0)
-    return glide
+        scroll.add_step(speed_px_s * FRAME_S, frame * FRAME_S)
+    scroll.release(0.0)
+    return scroll
 
 
-def frames(glide: KineticScroll) -> list[float]:
+def frames(scroll: KineticScroll) -> list[float]:
     steps = []
-    while glide.is_moving:
+    while scroll.is_moving:
         assert len(steps) < 1000
-        steps.append(glide.advance((len(steps) + 1) * FRAME_S))
+        steps.append(scroll.advance((len(steps) + 1) * FRAME_S))
     return steps
 
 
 @given(st.floats(200, 10_000), st.sampled_from([-1, 1]))
-def test_what_is_thrown_goes_on_as_fast_slows_down_and_stops_by_itself(speed: float, way: int) -> None:
+def test_a_released_drag_goes_on_at_its_speed_slows_down_and_stops(speed: float, way: int) -> None:
     steps = frames(thrown(way * speed))
     assert steps[0] == pytest.approx(way * speed * FRAME_S, rel=0.05)
     assert all(0 < way * later < way * earlier for earlier, later in pairwise(steps))
@@ -45,19 +45,19 @@ def test_what_is_thrown_goes_on_as_fast_slows_down_and_stops_by_itself(speed: fl
 
 
 @given(st.floats(200, 10_000), st.floats(0.001, 0.2))
-def test_a_glide_goes_as_far_however_often_frames_come(speed: float, late_s: float) -> None:
+def test_the_distance_does_not_depend_on_the_frame_rate(speed: float, late_s: float) -> None:
     often, seldom = thrown(speed), thrown(speed)
     way = sum(often.advance(at * late_s / 10) for at in range(1, 11))
     assert way == pytest.approx(seldom.advance(late_s), rel=1e-6)
 
 
-def test_what_is_put_down_slowly_or_held_still_before_the_end_stays_there() -> None:
+def test_a_slow_drag_or_one_held_still_before_its_release_stops_at_once() -> None:
     assert not thrown(60.0).is_moving
-    glide = KineticScroll()
+    scroll = KineticScroll()
     for frame in range(10):
-        glide.add_step(40.0, frame * FRAME_S)
-    glide.release(9 * FRAME_S + 0.2)
-    assert not glide.is_moving
+        scroll.add_step(40.0, frame * FRAME_S)
+    scroll.release(9 * FRAME_S + 0.2)
+    assert not scroll.is_moving
     moving = thrown(2000.0)
     assert moving.is_moving
     moving.stop()
@@ -68,7 +68,7 @@ def state(at: int) -> ViewState:
     return ViewState("BTCUSDT", at, 7.0, False)
 
 
-def test_movements_without_a_pause_are_one_and_a_jump_is_one_by_itself() -> None:
+def test_movements_without_a_pause_count_as_one_and_a_jump_as_its_own() -> None:
     views = ViewHistory()
     for step in range(5):
         views.note_move(lambda step=step: state(step), step * 0.1)
@@ -80,7 +80,7 @@ def test_movements_without_a_pause_are_one_and_a_jump_is_one_by_itself() -> None
     assert views.forward(state(7)) is None
 
 
-def test_a_movement_after_going_back_ends_what_was_ahead() -> None:
+def test_a_movement_after_going_back_discards_the_views_ahead() -> None:
     views = ViewHistory()
     views.note_move(lambda: state(0), 0.0, jump=True)
     assert views.back(state(1)) == state(0)
@@ -89,7 +89,7 @@ def test_a_movement_after_going_back_ends_what_was_ahead() -> None:
     assert views.back(state(2)) == state(0)
 
 
-def test_only_so_many_views_are_kept() -> None:
+def test_the_history_keeps_a_hundred_views() -> None:
     views = ViewHistory()
     for at in range(1000):
         views.note_move(lambda at=at: state(at), at, jump=True)
@@ -126,7 +126,7 @@ def test_the_wheel_zooms_and_fingers_sideways_pan(
     assert read_wheel(wheel(QPoint(*pixels), QPoint(*angle), keys, NO_PHASE), ScrollGesture()) == expected
 
 
-def test_two_fingers_go_on_doing_what_they_began_until_they_are_lifted() -> None:
+def test_a_two_finger_gesture_keeps_its_direction_until_the_fingers_are_lifted() -> None:
     turn, phase = ScrollGesture(), Qt.ScrollPhase
     moves = [
         (phase.ScrollBegin, (0, 0)),
@@ -140,14 +140,14 @@ def test_two_fingers_go_on_doing_what_they_began_until_they_are_lifted() -> None
     assert read == [(0, 0), (9, 0), (4, 0), (3, 0), (0, 0.2), (0, 0.2)]
 
 
-def test_a_flat_band_means_times_alone_and_stays_in_its_pane() -> None:
+def test_a_flat_band_selects_times_only_and_stays_in_its_pane() -> None:
     pane = QRectF(0, 100, 700, 300)
     assert band_of(QPointF(300, 150), QPointF(100, 160), pane) == QRectF(100, 100, 200, 300)
     assert band_of(QPointF(300, 350), QPointF(900, 20), pane) == QRectF(300, 100, 400, 250)
 
 
 @given(st.floats(-1e4, 1e4), st.floats(-3, 3))
-def test_a_view_far_from_its_candles_comes_nearer_but_goes_no_farther(pixels: float, zoom: float) -> None:
+def test_a_view_far_from_its_candles_can_only_come_closer(pixels: float, zoom: float) -> None:
     time = TimeScale(width_px=700, bar_px=7, first=1000, last=2000)
     time.centre_on(-50_000)
     before = time.right

@@ -1,4 +1,4 @@
-"""Which panes there are and how high: values in, values out."""
+"""Pane layouts: adding, removing, moving and resizing panes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ def arranged(parts: list[float]) -> PaneLayout:
     return PaneLayout(tuple(PaneShare("price" if not at else f"p{at}", share) for at, share in enumerate(parts)))
 
 
-def test_price_over_volume_in_the_lowest_sixth_at_first() -> None:
+def test_the_default_has_the_volume_in_the_lowest_sixth() -> None:
     assert PaneLayout().keys == ("price", "volume")
     assert PaneLayout().heights(600) == [500, 100]
 
 
-def test_a_new_pane_is_the_lowest_and_has_its_share_of_the_whole() -> None:
+def test_a_new_pane_is_the_lowest_with_its_share_of_the_whole() -> None:
     assert three.keys == ("price", "volume", "rsi")
     assert three.heights(1000) == [667, 133, 200]
     assert three.with_pane("rsi") == three
 
 
-def test_the_price_stays_whatever_is_closed() -> None:
+def test_the_price_pane_cannot_be_removed() -> None:
     assert three.without("volume").keys == ("price", "rsi")
     assert three.without("price") == three
 
 
-def test_panes_move_as_far_as_there_are_places() -> None:
+def test_panes_move_within_the_others() -> None:
     assert three.moved("rsi", -1).keys == ("price", "rsi", "volume")
     assert three.moved("rsi", -9).keys == ("rsi", "price", "volume")
     assert three.moved("rsi", 1) == three
@@ -53,14 +53,14 @@ def test_growing_a_pane_moves_the_edge_above_it_or_the_top_ones_below() -> None:
 
 
 @given(shares, st.integers(0, 5000))
-def test_heights_fill_the_whole_and_none_is_too_low_where_there_is_room(parts: list[float], total: int) -> None:
+def test_heights_fill_the_whole_and_reach_the_least_height_if_there_is_room(parts: list[float], total: int) -> None:
     heights = arranged(parts).heights(total)
     assert sum(heights) == total
     assert min(heights) >= (LEAST_PX if total >= LEAST_PX * len(parts) else 0)
 
 
 @given(shares, st.integers(0, 9), st.floats(-3000, 3000), st.integers(0, 3000))
-def test_however_an_edge_is_dragged_the_others_stay(parts: list[float], at: int, by: float, total: int) -> None:
+def test_dragging_an_edge_leaves_the_other_edges(parts: list[float], at: int, by: float, total: int) -> None:
     before = arranged(parts).heights(total)
     after = arranged(parts).dragged(at, by, total).heights(total)
     assert sum(after) == total
@@ -70,7 +70,7 @@ def test_however_an_edge_is_dragged_the_others_stay(parts: list[float], at: int,
 
 
 @given(shares)
-def test_an_arrangement_outlives_a_file(parts: list[float]) -> None:
+def test_a_layout_survives_a_file(parts: list[float]) -> None:
     one = arranged(parts)
     again = PaneLayout.from_values(one.to_values())
     assert again.keys == one.keys
@@ -81,11 +81,11 @@ def test_an_arrangement_outlives_a_file(parts: list[float]) -> None:
     "values",
     [None, 3, "price", [], [3], [{"pane": "volume", "share": 0.5}], [{"pane": "price", "share": "wide"}], [{}] * 3],
 )
-def test_what_is_no_arrangement_is_the_usual_one(values: object) -> None:
+def test_an_invalid_stored_layout_becomes_the_default(values: object) -> None:
     assert PaneLayout.from_values(values) == PaneLayout()
 
 
-def test_parts_of_a_file_that_make_no_sense_are_left_out() -> None:
+def test_invalid_parts_of_a_stored_layout_are_dropped() -> None:
     good = {"pane": "price", "share": 0.7}
     values = [good, good, {"pane": "volume", "share": -1}, {"pane": "rsi", "share": 0.3}]
     assert PaneLayout.from_values(values).keys == ("price", "rsi")

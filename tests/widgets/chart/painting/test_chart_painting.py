@@ -1,4 +1,4 @@
-"""What is on the picture: colours, pixels, and that painting never fails."""
+"""The painted picture: colours, pixels, repainted regions, and robustness of painting."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_crosshair_stands_on_the_wick(qtbot: QtBot, chart: ChartWidget, scal
         assert sum(drawn) / len(drawn) == sum(body) / 2
 
 
-def test_incomplete_candles_are_faded_under_a_band_that_says_how_many_are_missing(
+def test_incomplete_candles_are_faded_under_a_band_with_the_count_of_missing_trades(
     qtbot: QtBot, chart: ChartWidget
 ) -> None:
     candles = zigzag(40)
@@ -210,7 +210,7 @@ def test_a_hidden_chart_does_nothing_and_is_right_when_shown_again(qtbot: QtBot,
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 50, 115)) == DARK.rising
 
 
-def test_a_frame_asks_once_for_what_changed_and_shows_it(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_frame_calls_its_source_once_and_shows_the_changes(qtbot: QtBot, chart: ChartWidget) -> None:
     series = series_of(zigzag(50))
     chart.set_series(series, BTC)
     settle(qtbot, chart)
@@ -232,7 +232,7 @@ def test_a_frame_asks_once_for_what_changed_and_shows_it(qtbot: QtBot, chart: Ch
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 49, 115)) == DARK.rising
 
 
-def test_a_hidden_chart_asks_for_nothing_until_it_is_shown(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_hidden_chart_does_not_call_its_source_until_it_is_shown(qtbot: QtBot, chart: ChartWidget) -> None:
     asked = []
     chart.set_series(series_of(zigzag(50)), BTC)
     settle(qtbot, chart)
@@ -262,7 +262,7 @@ def test_a_chart_that_is_hidden_before_its_frame_does_not_run_it(qtbot: QtBot, c
     assert (asked, chart.frame_count) == ([], frames)
 
 
-def test_a_frame_comes_at_once_after_a_pause_and_else_keeps_its_distance(qtbot: QtBot) -> None:
+def test_a_frame_runs_at_once_after_a_pause_and_else_keeps_its_distance(qtbot: QtBot) -> None:
     widget, now, frames = QWidget(), [100.0], []
     qtbot.addWidget(widget)
     widget.show()
@@ -282,7 +282,7 @@ def test_a_frame_comes_at_once_after_a_pause_and_else_keeps_its_distance(qtbot: 
 
 
 @pytest.mark.parametrize("beside_px", [-13.0, 13.0])
-def test_a_mark_that_the_last_prices_label_would_cut_is_left_out(
+def test_a_grid_label_that_overlaps_the_last_prices_label_is_left_out(
     qtbot: QtBot, chart: ChartWidget, beside_px: float
 ) -> None:
     series = series_of(zigzag(40))
@@ -356,7 +356,7 @@ def test_painting_never_fails(
     assert not failures
 
 
-def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_an_item_added_to_a_pane_uses_the_panes_slots_and_values(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     level = pg.InfiniteLine(pos=105.0, angle=0, pen=pg.mkPen("#ff00ff", width=3))
     canvas_of(chart).box_of("price").addItem(level, ignoreBounds=True)
@@ -369,7 +369,7 @@ def test_an_item_added_to_a_pane_is_painted_where_its_figures_are(qtbot: QtBot, 
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_the_canvas_paints_what_the_scene_would(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
+def test_the_canvas_paints_the_same_picture_as_qts_scene(qtbot: QtBot, chart: ChartWidget, scale: float) -> None:
     chart.set_series(series_of(zigzag(60)), BTC)
     chart.indicators.add("ema")
     chart.set_gaps([GapBand(MINUTE.slot_open_us(FIRST_SLOT + 30), MINUTE.slot_open_us(FIRST_SLOT + 31), 7)])

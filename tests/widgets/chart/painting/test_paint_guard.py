@@ -1,4 +1,4 @@
-"""What cannot be drawn is left out, said and logged once, and never takes the chart, or the process, along."""
+"""A part that fails to draw is left out, reported and logged once; the chart and the process go on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PARTS = ("update", "extent", "paint_behind", "paint")
 
 
 class Breaking:
-    """A layer that raises in one of its methods while it ``breaks``, and leaves the painter in disorder."""
+    """A layer that raises in one method while ``breaks`` is set, and leaves the painter in a wrong state."""
 
     title = "Breaking 7"
 
@@ -68,14 +68,14 @@ class Breaking:
 
 @pytest.fixture
 def no_exception() -> Iterator[None]:
-    """Fail where anything was raised into Qt."""
+    """Fail if an exception reached Qt."""
     with capture_exceptions() as failures:
         yield
     assert not failures
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_layer_that_raises_is_left_out_and_all_else_is_drawn(
+def test_a_layer_that_raises_is_left_out_and_the_rest_is_drawn(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
     chart.set_series(series_of(zigzag(50)), BTC)
@@ -95,7 +95,7 @@ def test_a_layer_that_raises_is_left_out_and_all_else_is_drawn(
     assert chart.trouble == "The chart cannot draw Breaking 7: the log says why."
 
 
-def test_what_failed_is_tried_again_when_the_data_change_and_logged_once(
+def test_a_failed_part_is_tried_again_when_the_data_change_and_logged_once(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     series = series_of(zigzag(50))
@@ -123,7 +123,7 @@ def test_what_failed_is_tried_again_when_the_data_change_and_logged_once(
     assert chart.trouble == ""
 
 
-def test_an_indicator_whose_function_raises_says_no_value_and_leaves_the_candles(
+def test_an_indicator_whose_function_raises_shows_no_value_and_spares_the_candles(
     qtbot: QtBot, chart: ChartWidget, no_exception: None
 ) -> None:
     fails = [True]
@@ -153,7 +153,7 @@ def test_an_indicator_whose_function_raises_says_no_value_and_leaves_the_candles
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_an_item_that_raises_takes_no_other_along(
+def test_an_item_that_raises_leaves_the_others_drawn(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def fail(*_: object) -> None:
@@ -174,7 +174,7 @@ def test_an_item_that_raises_takes_no_other_along(
     assert item.title in chart.trouble
 
 
-def test_several_failures_are_one_sentence(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_several_failures_are_reported_in_one_sentence(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(50)), BTC)
     chart._scene.price.layers += [Breaking("paint"), Breaking("paint"), Breaking("paint")]
     settle(qtbot, chart)
@@ -192,7 +192,7 @@ def test_several_failures_are_one_sentence(qtbot: QtBot, chart: ChartWidget) -> 
     ],
     ids=["too long", "one too many", "nothing", "words"],
 )
-def test_whatever_an_indicators_function_returns_leaves_the_candles(
+def test_an_indicator_with_an_invalid_result_spares_the_candles(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, compute: Callable[[Bars], Values]
 ) -> None:
     register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Placement.PRICE))

@@ -1,4 +1,4 @@
-"""Painting never fails: a million bars, windows of a pixel and of 8k, values that are missing, endless or far away."""
+"""Painting survives a million bars, windows of a pixel and of 8k, and missing, infinite or extreme values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PINK = QColor("#ff00ff")
 
 @lru_cache(maxsize=1)
 def a_million() -> CandleSeries:
-    """A million minutes, with holes, from 1e-8 to 1e8."""
+    """A million one-minute candles, with gaps, at prices from 1e-8 to 1e8."""
     random = np.random.default_rng(5)
     slots = FIRST_SLOT + np.cumsum(np.where(random.random(1_000_000) < 0.001, 500, 1))
     closes = 10.0 ** np.clip(np.cumsum(random.standard_normal(1_000_000)) / 60, -8, 8)
@@ -55,7 +55,7 @@ def paint(chart: ChartWidget, ratio: float) -> None:
 
 
 def paints(series: CandleSeries, size: tuple[int, int], ratio: float, *acts: Callable[[ChartWidget], object]) -> None:
-    """Show that series, paint it, and again after each act; fail where anything was raised, which Qt would swallow."""
+    """Paint the series, and again after each act; fail on any exception, as Qt would swallow it."""
     with capture_exceptions() as failures:
         chart = ChartWidget()
         chart.setMinimumSize(1, 1)
@@ -106,7 +106,7 @@ def test_a_screen_of_8k_at_every_ratio_with_indicators(qapp: object, ratio: floa
 
 
 def prices_about(price: float, spread: float, count: int) -> CandleSeries:
-    """Minutes, with holes, that move about a price by that share of it; equal ones where that is 0."""
+    """One-minute candles, with gaps, whose prices vary by a share of ``price``; equal for a share of 0."""
     random = np.random.default_rng(7)
     slots = FIRST_SLOT + np.cumsum(np.where(random.random(count) < 0.01, 50, 1))
     closes = price * (1 + spread * (random.random(count) - 0.5))
@@ -133,7 +133,7 @@ def add_all(chart: ChartWidget) -> None:
 
 
 def gaps(bars: Bars) -> Values:
-    """Nothing, nothing that can be drawn, and values in turn."""
+    """Return NaN, infinity and finite values in turn."""
     values = np.resize([np.nan, np.inf, 1e8, np.nan, -np.inf, 1e-8, 0.0], len(bars))
     return np.where(np.arange(len(bars)) % 40 < 20, np.nan, values)
 
@@ -160,7 +160,7 @@ def gaps_known() -> Iterator[None]:
     st.sampled_from(RATIOS),
     st.sampled_from([0.0, 4.0, -6.0]),
 )
-def test_any_prices_under_indicators_that_know_little(
+def test_any_prices_under_indicators_with_few_values(
     qapp: object,
     gaps_known: None,
     price: float,
@@ -191,7 +191,7 @@ def test_a_million_bars_with_every_indicator(qapp: object, gaps_known: None) -> 
 
 @pytest.mark.parametrize("ratio", RATIOS)
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_series_of_hardly_any_bars(qapp: object, count: int, ratio: float) -> None:
+def test_a_series_of_a_few_bars(qapp: object, count: int, ratio: float) -> None:
     kinds = [
         lambda chart, kind=kind: chart.appearance.set_chart_style(ChartStyle(kind, ScaleMode.PERCENT))
         for kind in PriceStyle
@@ -200,7 +200,7 @@ def test_a_series_of_hardly_any_bars(qapp: object, count: int, ratio: float) -> 
 
 
 class Figures:
-    """A layer that draws every figure there is from values of a test's."""
+    """A layer that draws every figure of the brush from given values."""
 
     title = "figures"
 

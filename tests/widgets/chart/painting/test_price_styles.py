@@ -1,4 +1,4 @@
-"""What each kind of chart draws, and how one is chosen and remembered."""
+"""The pictures of the price styles, and choosing and remembering one."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_hollow_candle_takes_its_colour_from_the_close_before(qtbot: QtBot, ch
     assert colour_at(picture(chart), place(chart, FIRST_SLOT + 1, 121)) == DARK.falling
 
 
-def test_bars_open_to_the_left_and_close_to_the_right(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_bars_show_their_open_at_the_left_and_their_close_at_the_right(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle(PriceStyle.BARS))
     image = picture(chart)
     assert colour_at(image, place(chart, RISING, 105)) == DARK.rising
@@ -79,7 +79,7 @@ def test_bars_open_to_the_left_and_close_to_the_right(qtbot: QtBot, chart: Chart
         assert colour_at(image, place(chart, RISING + at, price)) in GROUND
 
 
-def test_heikin_ashi_runs_where_candles_alternate(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_heikin_ashi_smooths_alternating_candles(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at, 101 + at) for at in range(40)]), BTC)
     chart.appearance.set_chart_style(ChartStyle(PriceStyle.HEIKIN_ASHI))
     settle(qtbot, chart)
@@ -101,7 +101,7 @@ def test_a_line_goes_through_the_closes(qtbot: QtBot, chart: ChartWidget, kind: 
     assert (blues[0] > blues[1]) == (kind is PriceStyle.AREA)  # paler further down
 
 
-def test_volume_is_split_into_what_takers_bought_and_sold(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_volume_is_split_into_taker_buys_and_sells(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle(takers=True))
     image, box = picture(chart), canvas_of(chart).box_of("volume")
     bought, sold = (mixed(DARK.background, colour, 0.5).name() for colour in (DARK.rising, DARK.falling))
@@ -109,7 +109,7 @@ def test_volume_is_split_into_what_takers_bought_and_sold(qtbot: QtBot, chart: C
     assert colour_at(image, box.mapViewToScene(QPointF(FALLING, 4.0))) == sold
 
 
-def test_volume_behind_prices_stands_in_their_lowest_sixth_clear_of_candles(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_volume_behind_prices_fills_the_lowest_sixth_clear_of_candles(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle(underlaid=True))
     assert chart.appearance.pane_layout.keys == ("price",)
     pane = canvas_of(chart).box_of("price").sceneBoundingRect()
@@ -120,7 +120,7 @@ def test_volume_behind_prices_stands_in_their_lowest_sixth_clear_of_candles(qtbo
     assert place(chart, RISING, 98).y() < pane.bottom() - pane.height() / 6
 
 
-def test_what_is_chosen_in_the_menu_is_drawn_told_and_remembered(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_style_chosen_in_the_menu_is_drawn_signalled_and_remembered(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle())
     with qtbot.waitSignal(chart.look_changed):
         choose(qtbot, chart, "Heikin-Ashi")
@@ -139,10 +139,10 @@ def test_what_is_chosen_in_the_menu_is_drawn_told_and_remembered(qtbot: QtBot, c
 
 
 @pytest.mark.parametrize("values", [None, 7, "area", {"kind": []}, {"kind": "pie", "volume underlaid": "yes"}])
-def test_a_style_that_makes_no_sense_is_the_usual_one(values: object) -> None:
+def test_an_invalid_stored_style_becomes_the_default(values: object) -> None:
     assert ChartStyle.from_values(values) == ChartStyle()
 
 
-def test_a_look_that_makes_no_sense_is_the_usual_one(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_an_invalid_stored_look_becomes_the_default(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.restore_look({"style": 3, "panes": "many"})
     assert (chart.chart_style, chart.appearance.pane_layout) == (ChartStyle(), PaneLayout())

@@ -1,4 +1,4 @@
-"""Lines of several thin strokes have as much colour as Qt's own, whatever their slope and width."""
+"""Lines composed of thin strokes have as much colour as Qt's own, at every slope and width."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from widgets.chart.painting.device_pixels import stroke
 
 
 def colour_of(width: float, slope: float, *, own: bool) -> float:
-    """How much colour a line of 200 pixels has, in pixels of width."""
+    """The amount of colour of a line of 200 pixels, as its width in pixels."""
     image = QImage(300, 300, QImage.Format.Format_RGB32)
     image.fill(0)
     across, down = 100 * math.cos(slope), 100 * math.sin(slope)
@@ -31,7 +31,7 @@ def colour_of(width: float, slope: float, *, own: bool) -> float:
 
 
 @pytest.mark.parametrize("width", [1.0, 1.25, 1.5, 1.6, 1.875, 2.25, 3.0, 3.2, 5.0])
-def test_a_line_has_about_as_much_colour_as_qts(width: float) -> None:
+def test_a_line_has_about_as_much_colour_as_one_by_qt(width: float) -> None:
     ratios = [
         colour_of(width, slope, own=True) / colour_of(width, slope, own=False) for slope in np.linspace(0, 1.57, 9)
     ]

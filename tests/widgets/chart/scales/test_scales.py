@@ -1,4 +1,4 @@
-"""Linear, logarithmic, percent and inverted axes: where values stand, what is marked, and what the chart then says."""
+"""Linear, logarithmic, percent and inverted axes: positions, marks, texts, and stretching by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from widgets.chart.scales.value_marks import format_percent, price_marks, price_
 from widgets.chart.scales.value_scale import Margins, ScaleMode, ValueScale
 from widgets.theme.palettes import DARK
 
-views = st.builds(
+value_scales = st.builds(
     lambda low, factor, scale, inverted: ValueScale(low, low * factor, mode=scale, inverted=inverted, base=low),
     st.floats(1e-8, 1e8),
     st.floats(1.0001, 1e6),
@@ -46,86 +46,86 @@ views = st.builds(
 )
 
 
-@given(views, st.floats(0, 1))
-def test_a_value_stands_where_it_is_read(view: ValueScale, share: float) -> None:
-    value = view.value_at(share)
-    assert view.share_of(value) == pytest.approx(share, abs=1e-6)
-    assert view.shares_of(np.array([value]))[0] == pytest.approx(share, abs=1e-6)
+@given(value_scales, st.floats(0, 1))
+def test_a_value_and_its_position_convert_both_ways(scale: ValueScale, share: float) -> None:
+    value = scale.value_at(share)
+    assert scale.share_of(value) == pytest.approx(share, abs=1e-6)
+    assert scale.shares_of(np.array([value]))[0] == pytest.approx(share, abs=1e-6)
 
 
-@given(views, st.floats(200, 2000))
-def test_margins_are_pixels_on_every_scale(view: ValueScale, height: float) -> None:
-    low, high = view.low, view.high
-    view.fit(low, high, height, Margins(56, 24))
-    upper, lower = (low, high) if view.inverted else (high, low)
+@given(value_scales, st.floats(200, 2000))
+def test_margins_are_pixels_on_every_scale(scale: ValueScale, height: float) -> None:
+    low, high = scale.low, scale.high
+    scale.fit(low, high, height, Margins(56, 24))
+    upper, lower = (low, high) if scale.inverted else (high, low)
     room = height - 80 >= height / 3
-    assert view.share_of(upper) * height == pytest.approx(56 if room else view.share_of(upper) * height, abs=1e-3)
-    assert view.share_of(lower) * height == pytest.approx(height - 24, abs=1e-3) or not room
+    assert scale.share_of(upper) * height == pytest.approx(56 if room else scale.share_of(upper) * height, abs=1e-3)
+    assert scale.share_of(lower) * height == pytest.approx(height - 24, abs=1e-3) or not room
 
 
-@given(views, st.floats(0.1, 2), st.floats(-3, 3))
-def test_stretching_and_dragging_keep_the_ends_in_order(view: ValueScale, factor: float, share: float) -> None:
-    middle = view.value_at(0.5)
-    view.stretch(factor)
-    assert view.value_at(0.5) == pytest.approx(middle, rel=1e-6)
-    under = view.value_at(0.25)
-    view.shift(share)
-    assert view.low < view.high
-    assert view.share_of(under) == pytest.approx(0.25 + share, abs=1e-3)
+@given(value_scales, st.floats(0.1, 2), st.floats(-3, 3))
+def test_stretching_and_dragging_keep_the_ends_in_order(scale: ValueScale, factor: float, share: float) -> None:
+    middle = scale.value_at(0.5)
+    scale.stretch(factor)
+    assert scale.value_at(0.5) == pytest.approx(middle, rel=1e-6)
+    under = scale.value_at(0.25)
+    scale.shift(share)
+    assert scale.low < scale.high
+    assert scale.share_of(under) == pytest.approx(0.25 + share, abs=1e-3)
 
 
 def test_a_logarithmic_axis_gives_a_doubling_the_same_height_everywhere() -> None:
-    view = ValueScale(10.0, 10_000.0, mode=ScaleMode.LOG)
-    heights = [view.share_of(low) - view.share_of(2 * low) for low in (10.0, 100.0, 5000.0)]
+    scale = ValueScale(10.0, 10_000.0, mode=ScaleMode.LOG)
+    heights = [scale.share_of(low) - scale.share_of(2 * low) for low in (10.0, 100.0, 5000.0)]
     assert heights == pytest.approx([heights[0]] * 3)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 10.0), (-5.0, 5.0), (0.0, 0.0), (-3.0, -2.0)])
-def test_values_that_have_no_logarithm_are_spread_linearly(low: float, high: float) -> None:
-    view, linear = ValueScale(mode=ScaleMode.LOG), ValueScale()
-    for each in (view, linear):
+def test_values_without_a_logarithm_are_spread_linearly(low: float, high: float) -> None:
+    scale, linear = ValueScale(mode=ScaleMode.LOG), ValueScale()
+    for each in (scale, linear):
         each.fit(low, high, 400, Margins(0, 0))
-    assert not view.is_log
-    assert (view.low, view.high) == (linear.low, linear.high)
-    view.fit(1.0, 100.0, 400, Margins(0, 0))
-    assert view.share_of(10.0) == pytest.approx(0.5)
+    assert not scale.is_log
+    assert (scale.low, scale.high) == (linear.low, linear.high)
+    scale.fit(1.0, 100.0, 400, Margins(0, 0))
+    assert scale.share_of(10.0) == pytest.approx(0.5)
 
 
 def test_equal_prices_below_the_smallest_step_still_fit_a_logarithmic_axis() -> None:
-    view = ValueScale(mode=ScaleMode.LOG)
-    view.fit(1e-8, 1e-8, 400, Margins(56, 24), 1e-7)
-    assert view.is_log
-    assert view.low < 1e-8 < view.high
+    scale = ValueScale(mode=ScaleMode.LOG)
+    scale.fit(1e-8, 1e-8, 400, Margins(56, 24), 1e-7)
+    assert scale.is_log
+    assert scale.low < 1e-8 < scale.high
 
 
-@given(views, st.floats(1, 3000), st.integers(0, 8))
-def test_marks_are_apart_in_view_and_all_differ(view: ValueScale, height: float, decimals: int) -> None:
-    marks = price_marks(view, height, 56, decimals)
+@given(value_scales, st.floats(1, 3000), st.integers(0, 8))
+def test_marks_are_apart_in_view_and_all_differ(scale: ValueScale, height: float, decimals: int) -> None:
+    marks = price_marks(scale, height, 56, decimals)
     assert len({mark.text for mark in marks}) == len(marks)
     for mark in marks:
-        assert view.low * (1 - 1e-9) <= mark.value <= view.high * (1 + 1e-9)
+        assert scale.low * (1 - 1e-9) <= mark.value <= scale.high * (1 + 1e-9)
     for one, next_ in pairwise(marks):
-        assert abs(view.share_of(one.value) - view.share_of(next_.value)) * height > 55
+        assert abs(scale.share_of(one.value) - scale.share_of(next_.value)) * height > 55
 
 
-def test_logarithmic_marks_are_round_and_stay_where_they_are() -> None:
-    view = ValueScale(0.9, 1200.0, mode=ScaleMode.LOG)
-    texts = [mark.text for mark in price_marks(view, 600, 56, 0)]
+def test_logarithmic_marks_are_round_and_stay_put() -> None:
+    scale = ValueScale(0.9, 1200.0, mode=ScaleMode.LOG)
+    texts = [mark.text for mark in price_marks(scale, 600, 56, 0)]
     assert texts == ["1", "2", "5", "10", "20", "50", "100", "200", "500", "1,000"]
-    view = ValueScale(60_000.0, 65_000.0, mode=ScaleMode.LOG)
-    before = [mark.text for mark in price_marks(view, 600, 56, 2)]
+    scale = ValueScale(60_000.0, 65_000.0, mode=ScaleMode.LOG)
+    before = [mark.text for mark in price_marks(scale, 600, 56, 2)]
     assert before == [f"{price:,}.00" for price in range(60_000, 65_001, 1000)]
-    view.shift(0.2)
-    after = [mark.text for mark in price_marks(view, 600, 56, 2)]
+    scale.shift(0.2)
+    after = [mark.text for mark in price_marks(scale, 600, 56, 2)]
     assert after == [*before[1:], "66,000.00"]
 
 
 def test_percents_count_from_their_base() -> None:
-    view = ValueScale(89.9, 110.1, mode=ScaleMode.PERCENT, base=100.0)
-    assert [mark.text for mark in price_marks(view, 300, 56, 2)] == ["−10 %", "−5 %", "0 %", "+5 %", "+10 %"]
-    assert price_text(view, 101.234, 2) == "+1.23 %"
-    view.base = 0.0
-    assert price_text(view, 101.234, 2) == "101.23"
+    scale = ValueScale(89.9, 110.1, mode=ScaleMode.PERCENT, base=100.0)
+    assert [mark.text for mark in price_marks(scale, 300, 56, 2)] == ["−10 %", "−5 %", "0 %", "+5 %", "+10 %"]
+    assert price_text(scale, 101.234, 2) == "+1.23 %"
+    scale.base = 0.0
+    assert price_text(scale, 101.234, 2) == "101.23"
     assert format_percent(-0.001, 2) == "0.00 %"
 
 
@@ -140,7 +140,7 @@ def test_the_first_bar_in_view_is_zero_percent(qtbot: QtBot, chart: ChartWidget)
     assert chart._scene.last_text == format_percent((400 / chart._scene.price.value_scale.base - 1) * 100, 2)
 
 
-def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_an_inverted_axis_turns_candles_upside_down(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     settle(qtbot, chart)
 
@@ -168,7 +168,7 @@ def test_an_inverted_axis_turns_candles_over(qtbot: QtBot, chart: ChartWidget) -
         (Qt.Key.Key_I, ChartStyle(inverted=True)),
     ],
 )
-def test_a_scale_is_chosen_and_left_by_its_key(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, style: object) -> None:
+def test_a_key_turns_its_scale_mode_on_and_off(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, style: object) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     QTest.keyClick(chart.focusProxy(), key, Qt.KeyboardModifier.AltModifier)
     assert chart.chart_style == style
@@ -177,7 +177,7 @@ def test_a_scale_is_chosen_and_left_by_its_key(qtbot: QtBot, chart: ChartWidget,
 
 
 @given(st.builds(ChartStyle, st.sampled_from(PriceStyle), st.sampled_from(ScaleMode), *[st.booleans()] * 3))
-def test_a_style_outlives_a_file(style: ChartStyle) -> None:
+def test_a_style_survives_a_file(style: ChartStyle) -> None:
     assert ChartStyle.from_values(style.to_values()) == style
 
 
@@ -219,14 +219,14 @@ def axis_menu(chart: ChartWidget) -> dict[str, QAction]:
     return {action.text(): action for action in menu.actions()}
 
 
-def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_stretched_prices_survive_another_interval_but_not_another_symbol(qtbot: QtBot, chart: ChartWidget) -> None:
     hour = Interval.parse("1h")
     chart.set_series(series_of(zigzag(40)), BTC)
     chart.indicators.add("atr")
     chart._scene.price.value_scale.show(90.0, 140.0)
     for key in ("volume", "atr"):
         chart.navigator.stretch(key, 2.0)
-    chart.set_series(series_of(zigzag(40)), BTC)  # loaded anew, as after another database was chosen
+    chart.set_series(series_of(zigzag(40)), BTC)  # reloaded, as after another database was chosen
     settle(qtbot, chart)
     assert [pane.value_scale.auto for pane in chart._scene.panes] == [False, False, False]
     chart.set_series(None, BTC)
@@ -242,7 +242,7 @@ def test_stretched_prices_outlive_an_interval_switch_and_no_other_symbol(qtbot: 
     assert prices.high < 130
 
 
-def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_restored_chart_begins_with_fitted_axes(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     chart.navigator.stretch("price", 5.0)
     kept = chart.look_values()
@@ -253,7 +253,7 @@ def test_a_start_begins_with_axes_that_fit(qtbot: QtBot, chart: ChartWidget) -> 
     assert other._scene.price.value_scale.auto
 
 
-def test_a_stretched_axis_says_so_and_fits_again_by_a_click_there(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_stretched_axis_has_a_button_that_fits_it_again(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     settle(qtbot, chart)
     scene, viewport = chart._scene, canvas_of(chart).viewport()

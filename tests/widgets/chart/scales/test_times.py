@@ -1,4 +1,4 @@
-"""Times in zones whose clocks change, against what a calendar that is asked second by second says."""
+"""Time marks and days in zones with changing clocks, compared with a calendar asked second by second."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def labels(zone: Zone, interval: str, start: datetime, hours: float, least: floa
     return [tick.text for tick in time_ticks(chosen, first, last, least, zone)]
 
 
-def test_the_hour_that_clocks_show_twice_is_marked_twice_and_told_apart() -> None:
+def test_an_hour_that_occurs_twice_is_marked_twice_with_the_zones_abbreviations() -> None:
     night = labels(BERLIN, "5m", datetime(2024, 10, 26, 22, tzinfo=UTC), 6, 12)
     assert night == ["27 Oct", "01:00", "02:00 CEST", "02:00 CET", "03:00", "04:00", "05:00"]
     night = labels(LORD_HOWE, "5m", datetime(2024, 4, 6, 13, tzinfo=UTC), 3.5, 6)
@@ -82,7 +82,7 @@ def test_the_hour_that_clocks_show_twice_is_marked_twice_and_told_apart() -> Non
     assert full_time(at + 3_600_000_000, MINUTE, BERLIN.rules) == "27 Oct 2024 02:30 CET"
 
 
-def test_the_hour_that_clocks_skip_is_not_marked() -> None:
+def test_a_skipped_hour_is_not_marked() -> None:
     night = labels(BERLIN, "5m", datetime(2024, 3, 30, 23, tzinfo=UTC), 4, 12)
     assert night == ["31 Mar", "01:00", "03:00", "04:00", "05:00"]
 
@@ -108,7 +108,7 @@ def test_the_marks_of_an_offset_of_45_minutes_are_at_its_own_hours() -> None:
     ]
 
 
-def test_candles_of_days_are_the_exchanges_wherever_one_looks_from() -> None:
+def test_daily_candles_are_labelled_in_utc_in_every_zone() -> None:
     day = Interval.parse("1d")
     first = day.slot(_us(datetime(2024, 8, 1, tzinfo=UTC)))
     assert time_ticks(day, first, first + 40, 8, NEW_YORK) == time_ticks(day, first, first + 40, 8)
@@ -175,7 +175,7 @@ def test_a_day_begins_at_the_first_second_of_its_date(place_: tuple[Zone, int]) 
 @given(
     st.sampled_from(ZONES), st.sampled_from(["1s", "1m", "1d", "1w", "12M"]), st.integers(-60, 260), st.floats(0.1, 1e6)
 )
-def test_marks_can_be_asked_for_at_any_time_and_zoom(zone: Zone, name: str, years: int, least: float) -> None:
+def test_marks_exist_at_any_time_and_zoom(zone: Zone, name: str, years: int, least: float) -> None:
     interval = Interval.parse(name)
     first = interval.slot(_us(datetime(2000 + years, 5, 5, tzinfo=UTC)))
     ticks = time_ticks(interval, first, first + min(20 * least, 1e5), least, zone)
@@ -183,7 +183,7 @@ def test_marks_can_be_asked_for_at_any_time_and_zoom(zone: Zone, name: str, year
     day_bands(interval, TimeScale(right=first), zone)
 
 
-def test_marks_stay_as_one_pans() -> None:
+def test_marks_stay_put_while_panning() -> None:
     interval, span = MINUTE, 400
     first = interval.slot(_us(datetime(2024, 10, 26, 20, tzinfo=UTC)))
     everything = set(time_ticks(interval, first, first + 4 * span, 40, BERLIN))
@@ -237,7 +237,7 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     again.deleteLater()
 
 
-def test_every_other_day_is_shaded_where_the_user_wants_it(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_every_other_day_is_shaded_if_the_user_wants_it(qtbot: QtBot, chart: ChartWidget) -> None:
     hour = Interval.parse("1h")
     first = hour.slot(_us(datetime(2024, 8, 8, tzinfo=UTC)))
     chart.set_series(series_of(zigzag(80, first, hour), hour), BTC)
@@ -253,7 +253,7 @@ def test_every_other_day_is_shaded_where_the_user_wants_it(qtbot: QtBot, chart: 
     assert chart._scene.colours.shade.name() in grounds()
 
 
-def test_the_countdown_repaints_its_own_strip_and_is_gone_where_it_means_nothing(
+def test_the_countdown_repaints_its_own_strip_and_is_hidden_where_it_means_nothing(
     qtbot: QtBot, chart: ChartWidget
 ) -> None:
     first = MINUTE.slot(_us(datetime(2024, 8, 8, 22, tzinfo=UTC)))
