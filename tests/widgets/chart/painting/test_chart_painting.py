@@ -388,18 +388,18 @@ def test_the_canvas_paints_the_same_picture_as_qts_scene(qtbot: QtBot, chart: Ch
 def test_a_pan_repaints_the_value_axis_only_where_values_move_and_leaves_what_a_full_paint_would(
     qtbot: QtBot, chart: ChartWidget, mode: ScaleMode
 ) -> None:
-    chart.set_chart_style(ChartStyle(scale_mode=mode))
+    chart.appearance.set_chart_style(ChartStyle(scale_mode=mode))
     chart.set_series(series_of([candle(FIRST_SLOT + at, 100 + at % 7, 101 + at % 5) for at in range(400)]), BTC)
-    chart.add_indicator("ema")
+    chart.indicators.add("ema")
     settle(qtbot, chart)
     axis = chart._scene.layout.value_axis.center().toPoint()
     for pointer in (None, place(chart, FIRST_SLOT + 390, 104)):
-        chart.point_at(pointer)
+        chart.reading_tools.point_at(pointer)
         settle(qtbot, chart)
         spared = []
         for pixels in (37, 150, -44):
             with qtbot.waitSignal(canvas_of(chart).painted, timeout=5000) as painted:
-                chart.pan(pixels)
+                chart.navigator.pan(pixels)
             spared.append(not painted.args[0].contains(axis))
             settle(qtbot, chart)
             shown = chart.screen().grabWindow(chart.winId()).toImage()
