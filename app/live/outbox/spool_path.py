@@ -78,11 +78,6 @@ class SpoolPath:
         self._work: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> SpoolState:
-        """Where trades go now."""
-        return self._state
-
-    @property
     def status(self) -> SpoolStatus:
         """What is on disk; nothing while there is no spool."""
         return self._spool.status if self.is_available else SpoolStatus()

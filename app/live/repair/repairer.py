@@ -1,10 +1,8 @@
 """
 Fetches missing trades.
 
-`app.live.repair.repair_plan` says which ids to fetch, `app.live.repair.retry_backoff` which may be tried now. One
-request fetches a thousand trades by their ids, of as many gaps as lie among those; if it is refused, each of the gaps
-is tried by itself. Trades in view of the chart come first, then the newest of each symbol in turn; one request in four
-ignores the view, so that it starves nobody.
+`app.live.repair.repair_plan` says which ids to fetch, `app.live.repair.retry_backoff` which may be tried now, and
+`app.live.repair.chunks` which of those the next request asks for. `Repairer` makes the requests and judges the answers.
 
 An id is noted as absent, and never asked for again, if three answers, seconds apart, leave it out although each has a
 later trade. Any other answer without trades proves nothing. Failed ranges are set aside for a while, longer each time,
@@ -14,12 +12,11 @@ and everything else goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from app.live.recording.recorder import Recorder
 from app.live.recording.symbol_tracker import SymbolTracker
+from app.live.repair.chunks import Chunk, ChunkChooser
 from app.live.repair.repair_plan import RepairPlan
 from app.live.repair.retry_backoff import RetryBackoff
 from app.market.coverage import IdRanges
@@ -37,28 +34,8 @@ _LOOK_EVERY_S = 0.25
 _AWAY_S, _LONGEST_AWAY_S = 5.0, 30.0
 _SHORT_S, _LONGEST_SHORT_S = 5.0, 600.0
 _REFUSED_S, _LONGEST_REFUSED_S = 60.0, 3_600.0
-_IDS_A_PAGE = 999  # and one more row: only a later trade proves that the exchange has none with an id it leaves out
 _DOUBTS_S = (1.0, 3.0)  # pauses between the answers: one or two of them may come from servers that lag behind
-_OTHERS_EVERY = 4
 _HOPEFUL_TRIES = 5
-
-
-class _Chunk(NamedTuple):
-    """The ids for one request, near each other, and the whole of the newest gap that they are from."""
-
-    tracker: SymbolTracker
-    ids: IdRanges
-    newest_gap: tuple[int, int]
-
-    @property
-    def first(self) -> int:
-        assert self.ids.first is not None
-        return self.ids.first
-
-    @property
-    def last(self) -> int:
-        assert self.ids.last is not None
-        return self.ids.last
 
 
 class Repairer:
@@ -85,10 +62,7 @@ class Repairer:
         self._tries = tries
         self._backoff = RetryBackoff()
         self._database_changes = recorder.database_changes
-        self._requests = 0
-        self._last_symbol = ""
-        # How many of the next requests of a symbol ask for one gap only, to find the one that makes them fail.
-        self._singly: dict[str, int] = {}
+        self._chunks = ChunkChooser(recorder, self.plan, self._backoff, clock)
         self._has_faulted = False
 
     @property
@@ -133,7 +107,7 @@ class Repairer:
             self.plan.clear()
             self._backoff.clear_all()
         # While received trades are being given up, fetched ones would be, too.
-        chunk = None if self._recorder.is_losing else self._choose()
+        chunk = None if self._recorder.is_losing else self._chunks.choose()
         if chunk is None:
             return _LOOK_EVERY_S
         try:
@@ -164,7 +138,7 @@ class Repairer:
                 )
         return 0.0
 
-    # Choosing
+    # What is left to do
 
     def _trackers(self) -> Iterator[SymbolTracker]:
         for symbol in self._recorder.symbols:
@@ -179,48 +153,9 @@ class Repairer:
     def _is_hopeful(self, tracker: SymbolTracker) -> bool:
         return bool(tracker.missing()) and self._backoff.hopeful(tracker.symbol, self.plan.ids(tracker), self._tries)
 
-    def _free(self, tracker: SymbolTracker) -> IdRanges:
-        """Return the planned ids of a symbol that may be tried now."""
-        if not tracker.missing():
-            return IdRanges()
-        return self._backoff.free(tracker.symbol, self.plan.ids(tracker), self._clock.monotonic_s())
-
-    def _choose(self) -> _Chunk | None:
-        self._requests += 1
-        if self._requests % _OTHERS_EVERY:
-            return self._choose_in_view() or self._choose_newest()
-        return self._choose_newest() or self._choose_in_view()
-
-    def _choose_in_view(self) -> _Chunk | None:
-        symbol, in_view = self.plan.in_view
-        tracker = self._recorder.tracker(symbol)
-        if tracker is None or not in_view:
-            return None
-        free = self._free(tracker)
-        for first, last in in_view:
-            if missing := free.within(first, last):
-                return self._chunk_of(tracker, reversed(missing))
-        return None
-
-    def _choose_newest(self) -> _Chunk | None:
-        """Choose the newest missing trades of the symbol whose turn it is."""
-        symbols = self._recorder.symbols
-        at = symbols.index(self._last_symbol) + 1 if self._last_symbol in symbols else 0
-        for symbol in [*symbols[at:], *symbols[:at]]:
-            tracker = self._recorder.tracker(symbol)
-            if tracker is not None and (free := self._free(tracker)):
-                self._last_symbol = symbol
-                return self._chunk_of(tracker, reversed(free))
-        return None
-
-    def _chunk_of(self, tracker: SymbolTracker, ranges: Iterable[tuple[int, int]]) -> _Chunk | None:
-        singly = self._singly.get(tracker.symbol, 0)
-        self._singly[tracker.symbol] = max(singly - 1, 0)
-        return _newest_chunk(tracker, ranges, 1 if singly else _IDS_A_PAGE)
-
     # Fetching
 
-    async def _fetch(self, chunk: _Chunk) -> bool:
+    async def _fetch(self, chunk: Chunk) -> bool:
         """Fetch one chunk; return whether that brought anything."""
         tracker, ids = chunk.tracker, chunk.ids
         before = (ids - tracker.held()).count()
@@ -243,7 +178,7 @@ class Repairer:
         # If the feed has delivered them meanwhile, the exchange has not failed.
         return not before or (ids - tracker.held()).count() < before
 
-    async def _ask(self, chunk: _Chunk) -> IdRanges:
+    async def _ask(self, chunk: Chunk) -> IdRanges:
         """Ask for a chunk once and take in the answer; return the ids it leaves out although it has a later one."""
         tracker, first, last = chunk.tracker, chunk.first, chunk.last
         page = await self._exchange.trades_from(tracker.symbol, first, limit=last - first + 2)
@@ -274,15 +209,13 @@ class Repairer:
 
     # Failing
 
-    def _split(self, chunk: _Chunk) -> bool:
+    def _split(self, chunk: Chunk) -> bool:
         """After a failed request, ask for its gaps one by one; return False if it was for a single one."""
-        ranges = chunk.ids.range_count()
-        if ranges > 1:
-            self.failures += 1
-            self._singly[chunk.tracker.symbol] = ranges
-        return ranges > 1
+        is_split = self._chunks.split(chunk)
+        self.failures += is_split
+        return is_split
 
-    def _on_disconnected(self, chunk: _Chunk, error: FeedDisconnected) -> float:
+    def _on_disconnected(self, chunk: Chunk, error: FeedDisconnected) -> float:
         """Set the chunk aside; return the seconds to wait, none after the first failure: it may be the chunk's own."""
         if str(error) != self.waits_because:
             symbol = chunk.tracker.symbol
@@ -341,22 +274,3 @@ class Repairer:
                 extra={"symbol": tracker.symbol, "missing": missing, "retry_in_s": shortest_s},
             )
         return is_first
-
-
-def _newest_chunk(tracker: SymbolTracker, ranges: Iterable[tuple[int, int]], most: int) -> _Chunk | None:
-    """
-    Return the newest ids that one request can bring; None if there are none.
-
-    ``ranges``: the missing ones, newest first. ``most``: how many ranges the request may be for.
-    """
-    taken: list[tuple[int, int]] = []
-    lowest, newest = 0, (0, 0)
-    for first, last in islice(ranges, most):
-        if not taken:
-            newest, lowest = (first, last), last - _IDS_A_PAGE + 1
-            taken.append((max(first, lowest), last))
-        elif first >= lowest:
-            taken.append((first, last))
-        else:
-            break
-    return _Chunk(tracker, IdRanges(reversed(taken)), newest) if taken else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 import pytest
 
 from app.live.recording.symbol_directory import REFRESH_EVERY_S, ListedHistory, SymbolDirectory
-from app.market.errors import FeedDisconnected, FeedError, UnknownSymbol
+from app.market.errors import FeedDisconnected, FeedError, StoreUnavailable, UnknownSymbol
 from app.market.interval import Interval
 from app.market.symbol import DELISTED, UNLISTED, Symbol
 from tests.live.helpers import START_US, FakeExchange, HandClock
@@ -210,5 +210,77 @@ async def test_a_refused_name_causes_a_refresh_of_the_list() -> None:
         scene.exchange.refused = set()
         await scene.clock.pass_s(0)
         assert scene.statuses()["ETHUSDT"] == DELISTED
+
+    await Scene(BTC, ETH).play(act)
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda listed: listed.klines("ETHUSDT", Interval.parse("1m")),
+        lambda listed: listed.day_tickers(["ETHUSDT"]),
+        lambda listed: listed.trades_from("ETHUSDT", 1),
+        lambda listed: listed.recent_trades("ETHUSDT"),
+    ],
+)
+async def test_whatever_was_asked_a_refused_name_causes_a_refresh(
+    request_of: Callable[[ListedHistory], Awaitable[object]],
+) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.clock.pass_s(61)
+        asked = len(scene.exchange.asked_s)
+        scene.exchange.refused = {"ETHUSDT"}
+        with pytest.raises(UnknownSymbol):
+            await request_of(ListedHistory(scene.exchange, scene.directory))
+        scene.exchange.refused = set()
+        await scene.clock.pass_s(0)
+        assert len(scene.exchange.asked_s) == asked + 1
+
+    await Scene(BTC, ETH).play(act)
+
+
+class SymbolShelf:
+    """A `SymbolStore` in memory that notes what was saved, or is away."""
+
+    def __init__(self, *known: Symbol, is_away: bool = False) -> None:
+        self.known = {symbol.name: symbol for symbol in known}
+        self.saved: list[list[str]] = []
+        self.is_away = is_away
+
+    def symbols(self) -> list[Symbol]:
+        if self.is_away:
+            raise StoreUnavailable("The database is away.")
+        return list(self.known.values())
+
+    def save_symbols(self, symbols: Sequence[Symbol]) -> None:
+        if self.is_away:
+            raise StoreUnavailable("The database is away.")
+        self.saved.append([symbol.name for symbol in symbols])
+        self.known |= {symbol.name: symbol for symbol in symbols}
+
+
+async def test_a_store_is_given_only_the_symbols_it_does_not_know() -> None:
+    async def act(scene: Scene) -> None:
+        store = SymbolShelf(BTC, LUNA)
+        await scene.directory.load_from(store)
+        assert scene.statuses()["LUNAUSDT"] == DELISTED
+        assert store.saved == [["ETHUSDT"]]
+        await scene.directory.save_to(store)
+        assert store.saved == [["ETHUSDT"]]
+        other = SymbolShelf()  # another database
+        await scene.directory.load_from(other)
+        assert other.saved == [["BTCUSDT", "ETHUSDT"]]  # not what only the first one remembers
+
+    await Scene(BTC, ETH).play(act)
+
+
+async def test_a_store_that_is_away_is_given_the_symbols_the_next_time() -> None:
+    async def act(scene: Scene) -> None:
+        store = SymbolShelf(is_away=True)
+        await scene.directory.load_from(store)
+        await scene.directory.save_to(store)
+        store.is_away = False
+        await scene.directory.save_to(store)
+        assert store.saved == [["BTCUSDT", "ETHUSDT"]]
 
     await Scene(BTC, ETH).play(act)

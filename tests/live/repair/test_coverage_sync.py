@@ -49,11 +49,11 @@ async def test_trades_moving_from_disk_to_the_database_during_a_read_are_not_mis
     recorder.set_symbols([SYMBOL])
     database = FakeDatabase()
     database.store = store = SlowStore(1, 2, 6)
-    settled = CoverageSync(recorder, lambda: database, HandClock())
+    coverage_sync = CoverageSync(recorder, lambda: database, HandClock())
     recorder.outbox.start()
     try:
         await until(lambda: recorder.outbox.spool_status.trades == 3)
-        loading = asyncio.ensure_future(settled.load([SYMBOL]))
+        loading = asyncio.ensure_future(coverage_sync.load([SYMBOL]))
         await until(store.is_asked.is_set)
         recorder.attach(database.writer)
         await until(lambda: not recorder.outbox.is_spooling)
@@ -68,18 +68,18 @@ async def test_trades_moving_from_disk_to_the_database_during_a_read_are_not_mis
 async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps_read_again() -> None:
     database, clock = holding(1, 9, 10), HandClock()
     recorder = recorder_for(clock=clock)
-    settled = CoverageSync(recorder, lambda: database, clock)
-    assert await settled.load([SYMBOL]) == {SYMBOL}
+    coverage_sync = CoverageSync(recorder, lambda: database, clock)
+    assert await coverage_sync.load([SYMBOL]) == {SYMBOL}
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
     assert tracker.missing() == 7
     tracker.ids.note_absent(2, 4)
     database.store.failure = StoreUnavailable("The database is away.")
-    await settled.save()
+    await coverage_sync.save()
     assert list(tracker.ids.absent_unsaved) == [(2, 4)]
     database.store.failure = None
     database.store.stored[6] = trade(6)  # by another program
-    working = asyncio.ensure_future(settled.run())
+    working = asyncio.ensure_future(coverage_sync.run())
     await until(lambda: tracker.missing() == 3)
     working.cancel()
     with suppress(asyncio.CancelledError):
@@ -93,13 +93,13 @@ async def test_absent_ids_are_saved_once_the_database_takes_them_and_others_gaps
 async def test_coverage_that_could_not_be_read_is_read_once_the_database_is_back() -> None:
     database, clock = holding(1, 2), HandClock()
     recorder = recorder_for(clock=clock)
-    settled = CoverageSync(recorder, lambda: database, clock)
+    coverage_sync = CoverageSync(recorder, lambda: database, clock)
     database.store.failure = StoreUnavailable("The database is away.")
-    assert await settled.load([SYMBOL]) == set()
+    assert await coverage_sync.load([SYMBOL]) == set()
     await recorder.ingest([trade(9)])
     assert recorder.missing() == 0  # not known yet
     database.store.failure = None
-    working = asyncio.ensure_future(settled.run())
+    working = asyncio.ensure_future(coverage_sync.run())
     await until(lambda: recorder.missing() == 6)
     working.cancel()
     with suppress(asyncio.CancelledError):
@@ -111,11 +111,11 @@ async def test_with_a_read_only_database_nothing_is_missing_and_nothing_is_saved
     database, clock = holding(1, 9), HandClock()
     database.read_only_reason = "Reading only."
     recorder = recorder_for(clock=clock)
-    settled = CoverageSync(recorder, lambda: database, clock)
-    assert await settled.load([SYMBOL]) == set()
+    coverage_sync = CoverageSync(recorder, lambda: database, clock)
+    assert await coverage_sync.load([SYMBOL]) == set()
     tracker = recorder.tracker(SYMBOL)
     assert tracker is not None
     tracker.ids.note_absent(2, 4)
-    await settled.save()
+    await coverage_sync.save()
     assert not database.store.absent_ids
     recorder.outbox.close()

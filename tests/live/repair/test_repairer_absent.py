@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.live.recording.recorder import Recorder
-from app.live.repair import repairer
+from app.live.repair import chunks
 from app.live.repair.repairer import Repairer
 from app.market.coverage import IdRanges
 from tests.live.databases import FakeWriter
@@ -129,5 +129,5 @@ def test_in_the_end_every_existing_trade_is_held_and_only_the_others_are_absent(
             assert first not in held_before
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repairer, "_IDS_A_PAGE", largest)
+        patch.setattr(chunks, "_IDS_A_PAGE", largest)
         asyncio.run(work())

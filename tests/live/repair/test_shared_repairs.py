@@ -26,8 +26,8 @@ class Desk:
         self.store = database.store
         self.exchange = FakeExchange([trade(number) for number in range(1, 1_000)], self.clock)
         self.repairer = Repairer(self.recorder, self.exchange, self.clock)
-        settled = CoverageSync(self.recorder, lambda: database, self.clock)
-        self.sharing = SharedRepairs(self.recorder, self.repairer, settled, lambda: database, self.clock)
+        coverage_sync = CoverageSync(self.recorder, lambda: database, self.clock)
+        self.shared_repairs = SharedRepairs(self.recorder, self.repairer, coverage_sync, lambda: database, self.clock)
 
     def receive(self, *ids: int) -> None:
         for number in ids:
@@ -48,21 +48,21 @@ async def desk() -> AsyncIterator[Desk]:
 
 async def test_repairs_are_announced_and_withdrawn_once_nothing_is_missing(desk: Desk) -> None:
     desk.receive(1, 10, 500)
-    await desk.sharing.step()
+    await desk.shared_repairs.step()
     assert desk.store.announced_repairs == ({SYMBOL}, set(), 100)
     desk.repairer.download(SYMBOL)
-    await desk.sharing.step()
+    await desk.shared_repairs.step()
     assert desk.store.announced_repairs == ({SYMBOL}, {SYMBOL}, 100)
     while not await desk.repairer.step():
         pass
-    await desk.sharing.step()
+    await desk.shared_repairs.step()
     assert desk.store.announced_repairs == (set(), set(), 100)
 
 
 async def test_another_programs_repairs_are_left_to_it_except_trades_missed_later(desk: Desk) -> None:
     desk.receive(1, 10)
     desk.store.others_fetch = {SYMBOL}
-    await desk.sharing.step()
+    await desk.shared_repairs.step()
     assert await desk.repairer.step()
     assert desk.asked == []
     assert (desk.repairer.repairing, desk.repairer.fetching, desk.repairer.plan.too_large(SYMBOL)) == (
@@ -76,7 +76,7 @@ async def test_another_programs_repairs_are_left_to_it_except_trades_missed_late
     for number in range(2, 7):
         desk.store.stored[number] = trade(number)
     desk.store.others_fetch = set()
-    await desk.sharing.step()
+    await desk.shared_repairs.step()
     await desk.repairer.step()
     assert desk.asked == [11, 7]  # the rest, after reading what the other one stored
     assert desk.recorder.missing() == 0
@@ -85,6 +85,6 @@ async def test_another_programs_repairs_are_left_to_it_except_trades_missed_late
 async def test_while_the_database_is_away_repairs_go_on_alone(desk: Desk) -> None:
     desk.receive(1, 10)
     desk.store.failure = StoreUnavailable("The database is away.")
-    await desk.sharing.step()
+    await desk.shared_repairs.step()
     await desk.repairer.step()
     assert desk.recorder.missing() == 0
