@@ -326,7 +326,7 @@ def test_what_collect_is_fetching_is_told_and_left_to_the_command(
         wait_for(lambda: {row["status"] for row in listed(capsys)} == {"repairing"}, process)
         log = Path(os.environ["CRYPTOPIPE_DATA_DIR"]) / "logs" / "cryptopipe.log"
         with connect(in_use.url) as connection, exclusive_repair(connection, [SYMBOL]):
-            wait_for(lambda: "another program fetches what is missing" in log.read_text(), process)
+            wait_for(lambda: "another program fetches the missing trades" in log.read_text(), process)
             assert {row["status"] for row in listed(capsys)} == {"repairing"}
         server.faults.clear()
         wait_for(lambda: not listed(capsys), process)  # it goes on when the other is done

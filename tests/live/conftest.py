@@ -21,7 +21,7 @@ from tests.storage.helpers import World
 
 @pytest.fixture
 async def recorder() -> Recorder:
-    """A recorder with a place for its trades, for which gaps of up to 100,000 are fetched."""
+    """A recorder with a writer, which has gaps of up to 100,000 trades fetched."""
     made = recorder_for(repair_trades=100_000)
     made.attach(FakeWriter())
     return made
