@@ -60,7 +60,7 @@ async def test_a_refused_gap_is_put_off_for_long_and_tried_again(recorder: Recor
     clock = HandClock()
     receive(recorder, 1, 20)
     async with repairing(recorder, exchange, clock) as repairer:
-        await until(lambda: len(exchange.trade_calls) == 3)
+        await until(lambda: len(exchange.trade_calls) == repairer.failures == 3)  # asked, and answered
         assert sum(clock.slept) >= 60.0 + 120.0
         exchange.failure = None
         await until(lambda: recorder.missing() == 0)
