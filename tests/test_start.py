@@ -42,13 +42,13 @@ NOT_AT_THE_START = {
 WHEN_LOADED = """
 import gc, json, os, sys
 import app.main as program
-really = program._loaded
+really = program._resume_collector
 def loaded():
     collecting = gc.isenabled()
     really()
     print(json.dumps([sorted(sys.modules), collecting, gc.isenabled(), gc.get_freeze_count()]), flush=True)
     os._exit(0)
-program._loaded = loaded
+program._resume_collector = loaded
 sys.exit(program.main(["--demo"]))
 """
 
@@ -159,7 +159,7 @@ def test_what_kept_the_database_from_opening_ahead_is_told_to_who_asks(caplog: p
         EarlyOpen(open_database).open()
     with caplog.at_level(logging.INFO, "app.runtime.early_open"):
         EarlyOpen(open_database).discard()
-    assert "a database that nobody asked for: It is away." in caplog.text
+    assert "the database opened early was not used, and failed: It is away." in caplog.text
 
 
 def test_the_age_of_the_process_is_known_to_some_hundredths_of_a_second() -> None:

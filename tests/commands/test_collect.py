@@ -245,7 +245,7 @@ def test_collect_refuses_a_database_that_may_only_be_read_and_doctor_says_so(
 @pytest.mark.usefixtures("server")
 def test_collect_ends_in_time_also_where_the_database_hangs() -> None:
     script = "import sys, app.main as program, app.runtime.shutdown as shutdown; "
-    script += "shutdown.ENDING_S = 2; sys.exit(program.main(sys.argv[1:]))"
+    script += "shutdown.SHUTDOWN_S = 2; sys.exit(program.main(sys.argv[1:]))"
     with silent_server() as database:
         arguments = [
             "collect",
