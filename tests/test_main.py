@@ -195,7 +195,7 @@ def test_a_database_that_hangs_is_not_waited_for_at_the_end(moment: Callable[[Pa
 
 
 @pytest.mark.parametrize("moment", [at_once, is_at_work])
-def test_an_ending_that_takes_too_long_is_given_up_and_leaves_no_lock(
+def test_a_shutdown_that_takes_too_long_is_cut_short_and_leaves_no_lock(
     moment: Callable[[Path], bool], data_dir: Path
 ) -> None:
     script = IMPATIENT.format(ending_s=2, close_s=60)
@@ -283,7 +283,7 @@ def test_a_second_signal_leaves_at_once(moment: Callable[[Path], bool], data_dir
     assert "Left at once" in log_of(data_dir)
 
 
-def test_how_the_window_looks_is_there_again_at_the_next_start(tmp_path: Path, qapp: QApplication) -> None:
+def test_the_window_restores_its_appearance_at_the_next_start(tmp_path: Path, qapp: QApplication) -> None:
     settings, loop = load({"data_dir": str(tmp_path)}, environment={}, file=tmp_path / "none"), asyncio.new_event_loop()
     prepare_application(qapp)  # one that is there already is taken as it is
     first = _ShownWindow(settings, None, loop.create_future())

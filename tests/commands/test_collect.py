@@ -139,7 +139,7 @@ def assert_stored(data_dir: Path, ids: IdRanges, url: str | None = None) -> None
 
 
 @pytest.mark.usefixtures("server")
-def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_stores_it(
+def test_trades_that_a_hanging_database_did_not_take_are_spooled_and_stored_by_the_next_start(
     capsys: pytest.CaptureFixture[str], data_dir: Path
 ) -> None:
     with silent_server() as database:
@@ -159,7 +159,7 @@ def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_s
 
 @needs_signals
 @pytest.mark.usefixtures("server")
-def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data_dir: Path) -> None:
+def test_spooled_trades_survive_a_kill_and_are_stored_by_the_next_start(data_dir: Path) -> None:
     dying = EmbeddedServer(data_dir.with_name("dying"))
     url = dying.start()
     try:

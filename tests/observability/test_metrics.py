@@ -40,7 +40,7 @@ async def recording(data_dir: Path) -> AsyncIterator[tuple[Engine, Settings]]:
                 await engine.close()
 
 
-async def test_what_is_served_is_what_the_parts_know(data_dir: Path) -> None:
+async def test_the_served_metrics_are_the_figures_of_the_parts(data_dir: Path) -> None:
     async with recording(data_dir) as (engine, _):
         server = MetricsServer(Metrics(engine), port=0)
         await server.start()
@@ -93,7 +93,7 @@ async def test_two_engines_of_one_process_never_mix(data_dir: Path) -> None:
         assert idle.get_sample_value("cryptopipe_clock_skew_seconds") is None  # not known, so not there
 
 
-async def test_buckets_hold_all_that_is_below_them(data_dir: Path) -> None:
+async def test_buckets_are_cumulative(data_dir: Path) -> None:
     async with engine_for(load({"data_dir": str(data_dir)}, environment={}, file=data_dir / "none")) as engine:
         metrics = Metrics(engine)
         for trades in (1, 100, 101, 20_000):

@@ -23,6 +23,6 @@ def test_the_longest_length_of_time_is_ten_years() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "s", "-5m", "1.5h", "0d", "000s", "²s", "5", "5y"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+def test_other_texts_than_lengths_of_time_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a length of time"):
         parse_duration(text)
