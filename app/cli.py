@@ -1,8 +1,8 @@
 """
-The command line: what can be typed, and what each exit code means.
+The command line: its options, and the exit codes.
 
-0 done, 1 failed (one line on standard error says what and what to do), 2 wrong usage. The window itself is opened by
-``app.main``, so that nothing here needs Qt.
+0 done, 1 failed (one line on standard error says why and what to do), 2 wrong usage. `app.main` opens the window, so
+nothing here needs Qt. Commands are imported when they run: neither the window nor the sandbox should wait for them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _SecretAction(argparse.Action):
-    """Refuses an option, without repeating its value, in favour of the variable that is its ``const``."""
+    """Refuses an option for a secret without repeating its value; ``const`` is the variable to set instead."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: Any, **named: Any) -> NoReturn:
         del parser, rest, named
@@ -128,7 +128,7 @@ def _add_database_commands(parser: argparse.ArgumentParser, settings: _Parser) -
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
-    """Return the settings in force with these options."""
+    """Return the settings in force, these options included."""
     names = {declared.name for declared in declarations()}
     named: dict[str, Any] = {name: value for name, value in vars(options).items() if name in names}
     return load(named)
@@ -137,7 +137,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
 def run_command(options: argparse.Namespace) -> int:
     """Run the headless command that ``options`` name and return the exit code."""
     settings = settings_from(options)
-    run = _prepared(settings, options)  # before there is a log, because a refused command makes no files
+    run = _prepared(settings, options)  # before the log opens: a refused command makes no files
     name = "sandbox" if options.command == "sandbox" else "cryptopipe"
     start_logging(settings.data_dir, settings.log_level, settings.log_format, name=name)
     if name != "sandbox":
@@ -146,7 +146,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def warn_of_password(settings: Settings) -> None:
-    """Log it where the database's password stands where others can read it."""
+    """Log a warning if others can read the database's password."""
     if not settings.database_url:
         return
     from app.runtime.open_database import password_warning
@@ -183,16 +183,16 @@ def _prepared(settings: Settings, options: argparse.Namespace) -> Callable[[], i
 
 
 def guarded(work: Any, arguments: Sequence[str]) -> int:
-    """Call ``work(options)`` and turn what it raises into an exit code and one line on standard error."""
+    """Call ``work(options)``; turn what it raises into an exit code and one line on standard error."""
     root = logging.getLogger()
-    if not root.handlers:  # or Python would write log lines to standard error as long as there is no log
+    if not root.handlers:  # or Python prints warnings to standard error until the log is open
         root.addHandler(logging.NullHandler())
     try:
         return int(work(parser().parse_args(arguments)))
     except (UsageError, SettingsError) as error:
         return _say(error, WRONG_USAGE)
     except CryptopipeError as error:
-        logger.error("failed: %s", error)  # one line: it is told as it is, and is no fault of the program
+        logger.error("failed: %s", error)  # no traceback: it is no fault of the program
         logger.debug("failed so:", exc_info=error)
         return _say(error, FAILED)
     except KeyboardInterrupt:

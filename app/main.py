@@ -1,4 +1,9 @@
-"""The one place that wires the window: builds, connects, starts and stops, top to bottom."""
+"""
+The window's program, top to bottom: what is built, connected, started and stopped, and in which order.
+
+Qt and the engine are imported inside functions, each where it is needed: most of a start is imports, and the database
+opens meanwhile (`app.runtime.early_open`). tests/test_start.py lists what must not be loaded by then.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ from app.runtime.demo_market import at_sandbox, demo_settings, sandbox
 from app.runtime.early_open import EarlyOpen, open_database
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
-from app.runtime.shutdown import StopEvent, bounded_ending, on_signals
+from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
 from app.window.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from app.market.ports.database import OpenDatabase
     from widgets.window.main_window import MainWindow
 
-_HEAR_SIGNALS_MS = 100
+_WAKE_UP_MS = 100
 
 
 class Outcome(Enum):
@@ -44,8 +49,8 @@ class Outcome(Enum):
     SIMULATED_MARKET = auto()
 
 
-class _Start(NamedTuple):
-    """What a window is started with; ``simulated`` is the simulated market's process, if any."""
+class _Launch(NamedTuple):
+    """The inputs of one window; ``simulated`` is the simulated market's process, if any."""
 
     settings: Settings
     options: argparse.Namespace
@@ -67,9 +72,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _open_windows(options: argparse.Namespace) -> int:
-    """Open the window on the live feed or the simulated market, and on the latter where the user asks for it."""
+    """Open the window on the live feed, or on the simulated market if the user asks for that now or later."""
     settings = settings_from(options)
-    _need_display()
+    _require_display()
     demo = options.demo
     before: WindowState | None = None
     while True:
@@ -85,87 +90,91 @@ def _open_windows(options: argparse.Namespace) -> int:
             stack.callback(lock.release)
             stop = StopEvent()
             stack.enter_context(on_signals(stop.set))
-            stack.enter_context(_uncollected())
+            stack.enter_context(_collector_paused())
             simulated = stack.enter_context(sandbox(chosen.data_dir)) if demo else None
-            outcome, before = _run_window(_Start(chosen, options, simulated, stop), before)
-            _let_go()
+            outcome, before = _run_window(_Launch(chosen, options, simulated, stop), before)
+            _destroy_leftovers()
         if outcome is Outcome.QUIT:
             return 0
         demo = True
 
 
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the collector from looking through all that is being loaded, until `_loaded`: that takes a tenth of it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _loaded() -> None:
-    gc.freeze()  # it stays as long as the program; `destroy_leftovers` undoes this
-    gc.enable()
-
-
-def _run_window(start: _Start, before: WindowState | None) -> tuple[Outcome, WindowState]:
-    with bounded_ending() as begin_ending, _opening(start.settings, ahead=start.simulated is None) as opening:
+def _run_window(launch: _Launch, before: WindowState | None) -> tuple[Outcome, WindowState]:
+    with (
+        bounded_shutdown() as begin_shutdown,
+        _early_opening(launch.settings, early=launch.simulated is None) as opening,
+    ):
         import qasync  # sandbox or database start meanwhile
 
-        application = _application(start.settings.text_percent)
+        application = _application(launch.settings.text_percent)
         loop = qasync.QEventLoop(application)
-        with loop:  # leaving it waits for its worker threads, which is a part of the ending
+        with loop:  # leaving it waits for its worker threads, which is a part of the shutdown
             try:
-                shown = _Window(start.settings, before, loop.create_future())
-                loop.run_until_complete(_show_window(start, opening, shown, begin_ending))
+                shown = _ShownWindow(launch.settings, before, loop.create_future())
+                loop.run_until_complete(_show_window(launch, opening, shown, begin_shutdown))
             finally:
-                begin_ending()
+                begin_shutdown()
     return shown.closing.result(), shown.state
 
 
-@contextlib.contextmanager
-def _opening(settings: Settings, *, ahead: bool) -> Iterator[OpenDatabase]:
+async def _show_window(
+    launch: _Launch, opening: OpenDatabase, shown: _ShownWindow, begin_shutdown: Callable[[], None]
+) -> None:
+    with _python_wake_ups():
+        async with _close_on(launch.stop, shown):
+            if launch.simulated is not None:
+                shown.chart.set_state("loading", "Starting the simulated market…")
+                settings = await at_sandbox(launch.settings, launch.simulated, shown.closing)
+                launch = launch._replace(settings=settings)
+            if not shown.closing.done():
+                await _run_engine(launch, opening, shown, begin_shutdown)
+    shown.destroy()
+
+
+async def _run_engine(
+    launch: _Launch, opening: OpenDatabase, shown: _ShownWindow, begin_shutdown: Callable[[], None]
+) -> None:
+    """Run the engine behind the window until the window should close; then stop all parts in order."""
+    from app.observability.monitoring import monitoring
+    from app.runtime.wiring import engine_for
+    from app.window.diagnostics_controller import DiagnosticsController
+    from app.window.window_controller import WindowController
+
+    _resume_collector()
+    settings, simulated = launch.settings, launch.simulated is not None
+    async with (
+        engine_for(settings, opening=opening) as engine,
+        monitoring(engine, settings.metrics_port) as monitor,
+        _database_dialog(engine, settings, shown.window, simulated=simulated),
+    ):
+        diagnostics = DiagnosticsController(monitor, shown.window, settings.data_dir / "logs")
+        controller = WindowController(
+            engine,
+            shown.window,
+            shown.chart,
+            shown.state,
+            spread_percent=settings.spread_percent,
+            simulated=simulated,
+        )
+        controller.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
+        if launch.options.quit_after_first_paint:
+            controller.first_painted.connect(lambda: _report_first_paint(shown))
+        controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
+        controller.start()
+        await shown.closing
+        begin_shutdown()
+        shown.window.setEnabled(False)
+        shown.save()
+        diagnostics.stop()
+        await controller.stop()
+        await engine.close()
+
+
+class _ShownWindow:
     """
-    Yield what opens the database of the settings, from now on where that is to be ``ahead``.
+    One window on the screen, with its chart and its saved state; ``closing`` is done once it should close.
 
-    The simulated market answers sooner than a database would, which then can wait until the window is there.
-    """
-    opening = partial(open_database, settings)
-    if not ahead:
-        yield opening
-        return
-    begun = EarlyOpen(opening)
-    try:
-        yield begun.open
-    finally:
-        begun.discard()
-
-
-def _let_go() -> None:
-    from app.window.window_controller import destroy_leftovers
-
-    destroy_leftovers()
-
-
-def _application(text_percent: int) -> QApplication:
-    from PySide6.QtWidgets import QApplication
-
-    from widgets.theme.style import prepare_application
-
-    application = QApplication.instance()
-    if not isinstance(application, QApplication):
-        application = QApplication(["cryptopipe"])
-        application.setQuitOnLastWindowClosed(False)
-        prepare_application(application, text_percent)
-    return application
-
-
-class _Window:
-    """
-    One window from its first moment to its last; `close` it from wherever that is asked for.
-
-    It stands where and looks as the window ``before`` did, if there was one: the simulated market opens in place.
+    It takes place and appearance of the window ``before``, if any: the simulated market opens in place of the live one.
     """
 
     def __init__(self, settings: Settings, before: WindowState | None, closing: asyncio.Future[Outcome]) -> None:
@@ -190,124 +199,106 @@ class _Window:
         self.closing = closing
         self.window.show()
 
-    def remember(self) -> None:
-        """Keep how the window looks for the next start."""
+    def save(self) -> None:
+        """Save the window's layout and appearance for the next start."""
         self.state.layout = self.window.layout_bytes()
         self.state.diagnostics = self.window.diagnostics.look_values()
         save_state(self.state, self._data_dir)
 
     def close(self, outcome: Outcome = Outcome.QUIT) -> None:
-        """Let the window end; the first outcome counts."""
+        """Ask the window to close; the first outcome counts."""
         if not self.closing.done():
             self.closing.set_result(outcome)
 
-    def gone(self) -> None:
-        """Take the window off the screen."""
+    def destroy(self) -> None:
+        """Take the window off the screen and delete it."""
         self.window.allow_close()
         self.window.close()
         self.window.deleteLater()
 
 
-async def _show_window(start: _Start, opening: OpenDatabase, shown: _Window, begin_ending: Callable[[], None]) -> None:
-    with _hearing_signals():
-        async with _closing_on(start.stop, shown):
-            if start.simulated is not None:
-                shown.chart.set_state("loading", "Starting the simulated market…")
-                settings = await at_sandbox(start.settings, start.simulated, shown.closing)
-                start = start._replace(settings=settings)
-            if not shown.closing.done():
-                await _run_engine(start, opening, shown, begin_ending)
-    shown.gone()
+def _application(text_percent: int) -> QApplication:
+    from PySide6.QtWidgets import QApplication
 
+    from widgets.theme.style import prepare_application
 
-async def _run_engine(start: _Start, opening: OpenDatabase, shown: _Window, begin_ending: Callable[[], None]) -> None:
-    """Run the engine behind the window until that is to close, and end it."""
-    from app.observability.monitoring import observing
-    from app.runtime.wiring import engine_for
-    from app.window.diagnostics_controller import DiagnosticsController
-    from app.window.window_controller import WindowController
-
-    _loaded()
-    settings, simulated = start.settings, start.simulated is not None
-    async with (
-        engine_for(settings, opening=opening) as engine,
-        observing(engine, settings.metrics_port) as observed,
-        _database_page(engine, settings, shown.window, simulated=simulated),
-    ):
-        diagnostics = DiagnosticsController(observed, shown.window, settings.data_dir / "logs")
-        controller = WindowController(
-            engine,
-            shown.window,
-            shown.chart,
-            shown.state,
-            spread_percent=settings.spread_percent,
-            simulated=simulated,
-        )
-        controller.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
-        if start.options.quit_after_first_paint:
-            controller.first_painted.connect(lambda: _report_first_paint(shown))
-        controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
-        controller.start()
-        await shown.closing
-        begin_ending()
-        shown.window.setEnabled(False)
-        shown.remember()
-        diagnostics.stop()
-        await controller.stop()
-        await engine.close()
+    application = QApplication.instance()
+    if not isinstance(application, QApplication):
+        application = QApplication(["cryptopipe"])
+        application.setQuitOnLastWindowClosed(False)
+        prepare_application(application, text_percent)
+    return application
 
 
 @contextlib.asynccontextmanager
-async def _database_page(
+async def _database_dialog(
     engine: Engine, settings: Settings, window: MainWindow, *, simulated: bool
 ) -> AsyncIterator[None]:
-    """Have the database's dialog open when it is asked for; what that takes is loaded then."""
-    pages = []
+    """Open the database's dialog on request, and load its packages only then."""
+    controllers = []
 
     def open_first() -> None:
         from app.window.database_controller import DatabaseController
 
         window.database_requested.disconnect(open_first)
-        pages.append(DatabaseController(engine, window, settings, config_file(), simulated=simulated))
-        pages[0].open()
+        controllers.append(DatabaseController(engine, window, settings, config_file(), simulated=simulated))
+        controllers[0].open()
 
     window.database_requested.connect(open_first)
     try:
         yield
     finally:
-        for page in pages:
-            await page.stop()
+        for one in controllers:
+            await one.stop()
 
 
-def _report_first_paint(shown: _Window) -> None:
-    age_ms, worked_ms = process_age_s() * 1000, time.process_time() * 1000
-    print(f"first painted candles after {age_ms:.0f} ms, {worked_ms:.0f} ms of work", flush=True)  # noqa: T201  # because it was asked for
-    shown.close()
+@contextlib.contextmanager
+def _early_opening(settings: Settings, *, early: bool) -> Iterator[OpenDatabase]:
+    """
+    Yield the function that opens the settings' database; if ``early``, a thread begins to open it now.
+
+    The simulated market answers sooner than a database opens, so there the database waits for the window.
+    """
+    opening = partial(open_database, settings)
+    if not early:
+        yield opening
+        return
+    early_open = EarlyOpen(opening)
+    try:
+        yield early_open.open
+    finally:
+        early_open.discard()
 
 
-def process_age_s() -> float:
-    """Return how long this process has run. Linux counts from its own start, which psutil knows to the second only."""
-    is_linux = sys.platform.startswith("linux")
-    if is_linux:
-        with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
-            started = int(file.read().rpartition(")")[2].split()[19])
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
-    import psutil
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """
+    Pause Python's garbage collector, at the latest until the end.
 
-    return time.time() - psutil.Process().create_time()
+    While modules load it would look through all of them again and again, which takes a tenth of the start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
-def _need_display() -> None:
-    headless = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
-    if headless and not os.environ.get("WAYLAND_DISPLAY") and not os.environ.get("QT_QPA_PLATFORM"):
-        raise UsageError(
-            "there is no display for the window: use cryptopipe collect, export or doctor, or start it with xvfb-run."
-        )
+def _resume_collector() -> None:
+    """Collect garbage again, but none of what is loaded by now."""
+    gc.freeze()  # loaded modules stay as long as the program; `destroy_leftovers` undoes this
+    gc.enable()
+
+
+def _destroy_leftovers() -> None:
+    from app.window.window_controller import destroy_leftovers
+
+    destroy_leftovers()
 
 
 @contextlib.asynccontextmanager
-async def _closing_on(stop: StopEvent, shown: _Window) -> AsyncIterator[None]:
-    """Close the window once ``stop`` is set, or where it has been set while that was being loaded."""
+async def _close_on(stop: StopEvent, shown: _ShownWindow) -> AsyncIterator[None]:
+    """Close the window once ``stop`` is set; at once if it was set while the window loaded."""
     if stop.is_set:
         shown.close()
     stopping = asyncio.ensure_future(stop.wait())
@@ -320,13 +311,13 @@ async def _closing_on(stop: StopEvent, shown: _Window) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def _hearing_signals() -> Iterator[None]:
-    """Let Python run now and then while Qt waits; it hears of signals only while it runs."""
+def _python_wake_ups() -> Iterator[None]:
+    """Run Python ten times per second while Qt waits: signal handlers run only then."""
     from PySide6.QtCore import QTimer
 
     timer = QTimer()
     timer.timeout.connect(lambda: None)
-    timer.start(_HEAR_SIGNALS_MS)
+    timer.start(_WAKE_UP_MS)
     try:
         yield
     finally:
@@ -335,13 +326,39 @@ def _hearing_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _crash_log(path: os.PathLike[str]) -> Iterator[None]:
-    """Let a crash below Python leave its stack in a file."""
+    """Write the stacks of a crash in native code to a file."""
     with open(path, "a", encoding="utf-8") as file:
         faulthandler.enable(file)
         try:
             yield
         finally:
             faulthandler.disable()
+
+
+def _require_display() -> None:
+    headless = sys.platform.startswith("linux") and not os.environ.get("DISPLAY")
+    if headless and not os.environ.get("WAYLAND_DISPLAY") and not os.environ.get("QT_QPA_PLATFORM"):
+        raise UsageError(
+            "there is no display for the window: use cryptopipe collect, export or doctor, or start it with xvfb-run."
+        )
+
+
+def _report_first_paint(shown: _ShownWindow) -> None:
+    age_ms, worked_ms = process_age_s() * 1000, time.process_time() * 1000
+    print(f"first painted candles after {age_ms:.0f} ms, {worked_ms:.0f} ms of work", flush=True)  # noqa: T201  # because it was asked for
+    shown.close()
+
+
+def process_age_s() -> float:
+    """Return how long this process has run. Not from psutil on Linux, which counts in seconds there."""
+    is_linux = sys.platform.startswith("linux")
+    if is_linux:
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
+            started = int(file.read().rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+    import psutil
+
+    return time.time() - psutil.Process().create_time()
 
 
 if __name__ == "__main__":

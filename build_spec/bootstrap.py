@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> int:
 
 
 def ensure_environment(folder: Path) -> Path:
-    """Return the interpreter of the virtual environment in ``folder``; make it anew where it is absent or broken."""
+    """Return the interpreter of the virtual environment in ``folder``; create it again if it is missing or broken."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if _is_usable(python):
         return python

@@ -25,6 +25,8 @@ from app.sandbox.server.server import SandboxServer
 PROGRAM = [sys.executable, "-m", "app.main"]
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens there
 
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+
 
 def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Path) -> None:
     """Let no setting of this machine's user count, and no exchange be reached by mistake."""
@@ -118,6 +120,11 @@ def silent_server() -> Iterator[Silent]:
         yield made
     finally:
         made.close()
+
+
+def hanging_url(address: str, connect_timeout_s: int = 0) -> str:
+    """The URL of a database at a `silent_server`, which never answers."""
+    return f"postgresql://x@{address}/hangs?sslmode=disable&connect_timeout={connect_timeout_s}"
 
 
 @contextmanager

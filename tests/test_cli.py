@@ -244,7 +244,7 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
     assert re.search(r"[1-9][\d,]* trades of your symbols", findings["database"]["sentence"])
 
 
-def test_doctor_says_what_is_wrong_of_each_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_reports_each_trouble_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     arguments: Sequence[str] = ["doctor", "--json", "--database-url", "postgresql://nobody@127.0.0.1:9/none"]
     assert main(list(arguments)) == 1
     told = capsys.readouterr()

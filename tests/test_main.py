@@ -19,7 +19,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from app.config.settings import load
-from app.main import _Window
+from app.main import _ShownWindow
 from app.runtime.demo_market import demo_settings
 from app.runtime.instance_lock import InstanceLock
 from storage.database import Database
@@ -167,7 +167,7 @@ IMPATIENT = """
 import sys, app.main
 from app.live.recording import database_keeper
 from app.runtime import early_open, shutdown
-shutdown.ENDING_S, database_keeper._CLOSE_S, early_open._CLOSE_S = {ending_s}, {close_s}, {close_s}
+shutdown.SHUTDOWN_S, database_keeper._CLOSE_S, early_open._CLOSE_S = {ending_s}, {close_s}, {close_s}
 sys.exit(app.main.main(sys.argv[1:]))
 """
 
@@ -195,7 +195,7 @@ def test_a_database_that_hangs_is_not_waited_for_at_the_end(moment: Callable[[Pa
 
 
 @pytest.mark.parametrize("moment", [at_once, is_at_work])
-def test_an_ending_that_takes_too_long_is_given_up_and_leaves_no_lock(
+def test_a_shutdown_that_takes_too_long_is_cut_short_and_leaves_no_lock(
     moment: Callable[[Path], bool], data_dir: Path
 ) -> None:
     script = IMPATIENT.format(ending_s=2, close_s=60)
@@ -283,19 +283,19 @@ def test_a_second_signal_leaves_at_once(moment: Callable[[Path], bool], data_dir
     assert "Left at once" in log_of(data_dir)
 
 
-def test_how_the_window_looks_is_there_again_at_the_next_start(tmp_path: Path, qapp: QApplication) -> None:
+def test_the_window_restores_its_appearance_at_the_next_start(tmp_path: Path, qapp: QApplication) -> None:
     settings, loop = load({"data_dir": str(tmp_path)}, environment={}, file=tmp_path / "none"), asyncio.new_event_loop()
     prepare_application(qapp)  # one that is there already is taken as it is
-    first = _Window(settings, None, loop.create_future())
+    first = _ShownWindow(settings, None, loop.create_future())
     first.window.diagnostics.restore_look({"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"})
     first.window.diagnostics.show()
-    first.remember()
-    first.gone()
-    again = _Window(settings, None, loop.create_future())
-    simulated = _Window(demo_settings(settings), again.state, loop.create_future())
+    first.save()
+    first.destroy()
+    again = _ShownWindow(settings, None, loop.create_future())
+    simulated = _ShownWindow(demo_settings(settings), again.state, loop.create_future())
     for shown in (again, simulated):
         looks = shown.window.diagnostics.look_values()
         assert looks == {"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"}
         assert shown.window.diagnostics.isVisible()
-        shown.gone()
+        shown.destroy()
     loop.close()

@@ -42,13 +42,13 @@ NOT_AT_THE_START = {
 WHEN_LOADED = """
 import gc, json, os, sys
 import app.main as program
-really = program._loaded
+really = program._resume_collector
 def loaded():
     collecting = gc.isenabled()
     really()
     print(json.dumps([sorted(sys.modules), collecting, gc.isenabled(), gc.get_freeze_count()]), flush=True)
     os._exit(0)
-program._loaded = loaded
+program._resume_collector = loaded
 sys.exit(program.main(["--demo"]))
 """
 
@@ -70,15 +70,15 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Pat
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
 
 
-def told_by(script: str) -> Any:
+def printed_by(script: str) -> Any:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done
     return json.loads(done.stdout)
 
 
 @pytest.mark.usefixtures("_surroundings")
-def test_the_window_waits_for_no_package_that_it_does_not_need_and_for_no_collector() -> None:
-    modules, collecting, collects_again, frozen = told_by(WHEN_LOADED)
+def test_a_start_loads_no_package_that_the_window_does_not_need_and_runs_no_garbage_collection() -> None:
+    modules, collecting, collects_again, frozen = printed_by(WHEN_LOADED)
     assert {"PySide6.QtWidgets", "app.runtime.wiring", "widgets.window.main_window"} <= set(modules)
     assert NOT_AT_THE_START.isdisjoint(modules)
     assert not collecting
@@ -88,7 +88,7 @@ def test_the_window_waits_for_no_package_that_it_does_not_need_and_for_no_collec
 
 @pytest.mark.usefixtures("_surroundings")
 def test_the_database_begins_to_open_before_the_window_is_loaded() -> None:
-    modules = set(told_by(WHEN_OPENING))
+    modules = set(printed_by(WHEN_OPENING))
     assert "app.runtime.early_open" in modules
     assert {"PySide6", "pyqtgraph", "numpy", "app.window.window_controller"}.isdisjoint(modules)
 
@@ -104,35 +104,35 @@ class FakeDatabase:
         return True
 
 
-def test_the_database_opened_ahead_is_given_out_once_and_left_to_its_owner() -> None:
+def test_the_database_opened_early_is_handed_out_once_and_left_to_its_owner() -> None:
     opened: list[Any] = []
 
     def open_database() -> Any:
         opened.append(FakeDatabase())
         return opened[-1]
 
-    ahead = EarlyOpen(open_database)
-    assert ahead.open() is opened[0]
-    assert ahead.open() is opened[1]  # tried again, as after a failure
-    ahead.discard()
+    early_open = EarlyOpen(open_database)
+    assert early_open.open() is opened[0]
+    assert early_open.open() is opened[1]  # tried again, as after a failure
+    early_open.discard()
     assert [one.closed for one in opened] == [False, False]
 
 
-def test_the_database_opened_ahead_is_closed_where_nobody_asked_for_it() -> None:
+def test_a_database_opened_early_and_never_used_is_closed() -> None:
     release, database = threading.Event(), FakeDatabase()
 
     def open_database() -> Any:
         assert release.wait(20)
         return database
 
-    ahead = EarlyOpen(open_database)
+    early_open = EarlyOpen(open_database)
     threading.Timer(0.05, release.set).start()
-    ahead.discard()
+    early_open.discard()
     assert database.closed
-    ahead.discard()
+    early_open.discard()
 
 
-def test_a_database_that_opens_ahead_too_late_for_the_end_is_closed_all_the_same(
+def test_a_database_that_opens_after_the_shutdown_has_begun_is_closed_all_the_same(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     release, closed, database = threading.Event(), threading.Event(), FakeDatabase()
@@ -151,7 +151,7 @@ def test_a_database_that_opens_ahead_too_late_for_the_end_is_closed_all_the_same
     assert closed.wait(20)
 
 
-def test_what_kept_the_database_from_opening_ahead_is_told_to_who_asks(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_of_the_early_open_is_raised_by_open_and_logged_by_discard(caplog: pytest.LogCaptureFixture) -> None:
     def open_database() -> Any:
         raise StoreUnavailable("It is away.")
 
@@ -159,7 +159,7 @@ def test_what_kept_the_database_from_opening_ahead_is_told_to_who_asks(caplog: p
         EarlyOpen(open_database).open()
     with caplog.at_level(logging.INFO, "app.runtime.early_open"):
         EarlyOpen(open_database).discard()
-    assert "a database that nobody asked for: It is away." in caplog.text
+    assert "the database opened early was not used, and failed: It is away." in caplog.text
 
 
 def test_the_age_of_the_process_is_known_to_some_hundredths_of_a_second() -> None:

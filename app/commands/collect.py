@@ -1,8 +1,8 @@
 """
 ``cryptopipe collect``: records without a window until it is stopped.
 
-Like every command it is prepared first, which refuses bad input before anything is made, and then run for its exit
-code.
+Like every command it has two steps: `prepare` refuses bad input before any file exists, and returns the function that
+runs the command and returns its exit code.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.recording.symbol_directory import check_symbols
 from app.market.errors import FeedRejected, SettingsError, StoreError, StoreUnavailable
-from app.observability.monitoring import observing
+from app.observability.monitoring import monitoring
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
-from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, parse_duration, unless_stopped
+from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, parse_duration, unless_stopped
 from app.runtime.wiring import engine_for
 
 logger = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 1.0
-_MOST_NAMED = 12
+_MAX_NAMED = 12  # symbols in the last sentence; beyond that only their number
 
 
 def prepare(settings: Settings, duration: str | None) -> Callable[[], int]:
     """
-    Return what records until Ctrl-C, SIGTERM or the end of ``duration``, everything received written.
+    Return the function that records until Ctrl-C, SIGTERM or the end of ``duration``, then writes all it received.
 
     Raises:
-        UsageError, SettingsError: If the length of time or an address cannot be one. Nothing was made.
+        UsageError: If ``duration`` is not a length of time. No file was made.
+        SettingsError: If an address of the exchange has a wrong form. No file was made.
     """
     seconds = parse_duration(duration) if duration else None
     check_addresses(settings)
@@ -49,33 +50,35 @@ def _run_collect(settings: Settings, seconds: float | None) -> int:
     lock.acquire()
     stop = StopEvent()
     try:
-        with on_signals(stop.set), bounded_ending() as begin_ending:
-            return asyncio.run(_collect(settings, seconds, stop, begin_ending))
+        with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
+            return asyncio.run(_collect(settings, seconds, stop, begin_shutdown))
     finally:
         lock.release()
 
 
-async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, begin_ending: Callable[[], None]) -> int:
-    async with engine_for(settings) as engine, observing(engine, settings.metrics_port) as observed:
-        if observed.problem:
-            raise SettingsError(observed.problem)  # who asked for metrics of a recorder on a server relies on them
+async def _collect(
+    settings: Settings, seconds: float | None, stop: StopEvent, begin_shutdown: Callable[[], None]
+) -> int:
+    async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
+        if monitor.problem:
+            raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
         unstored = contradictions = spooled = 0
         reason = ""
-        if seconds is None:  # whoever wants so many seconds of recording gets the reason instead
+        if seconds is None:  # a recording of fixed length fails with the ban's reason instead of waiting
             await _wait_out_ban(engine, stop)
         if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
             engine.start(settings.symbols)
             try:
                 await _record(engine, stop, seconds)
             finally:
-                begin_ending()
+                begin_shutdown()
                 database = engine.database
                 unstored = await engine.close()
                 contradictions = database.writer.status.contradictions if database is not None else 0
                 spooled, reason = engine.spool_status.trades, engine.database_reason
                 reason = database.writer.status.reason if database is not None else reason
                 show_progress("")
-        begin_ending()
+        begin_shutdown()
         received = engine.recorder.trades_received
     if unstored:
         raise StoreUnavailable(
@@ -87,7 +90,7 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
             f"{spooled} trades wait on disk ({received} were received), because the database did not take them in "
             f"time: {reason or 'it was too slow.'} The next start stores them; cryptopipe doctor tells how it is."
         )
-    named = ", ".join(settings.symbols) if len(settings.symbols) <= _MOST_NAMED else f"{len(settings.symbols)} symbols"
+    named = ", ".join(settings.symbols) if len(settings.symbols) <= _MAX_NAMED else f"{len(settings.symbols)} symbols"
     print(f"{received} trades of {named} received and stored.")
     if contradictions:
         are = "1 trade contradicts" if contradictions == 1 else f"{contradictions} trades contradict"
@@ -96,7 +99,7 @@ async def _collect(settings: Settings, seconds: float | None, stop: StopEvent, b
 
 
 async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
-    """Return when the exchange lets this address in again, which an earlier run was told to wait for."""
+    """Return when a ban that an earlier run met is over, or ``stop`` is set."""
     if reason := engine.ban.sentence(engine.clock.monotonic_s()):
         logger.warning("not started yet: %s", reason)
     while not stop.is_set and (left_s := engine.ban.left_s(engine.clock.monotonic_s())) > 0:

@@ -1,4 +1,8 @@
-"""One connection to the settings' database for a command that needs no more, and the line that tells its progress."""
+"""
+A command's one connection to the settings' database, and its progress line.
+
+For commands that neither record nor read candles: those open a `storage.database.Database`.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ from storage.postgres.connection import Connection
 
 
 @contextlib.contextmanager
-def connected(settings: Settings, *, statement_timeout_s: float = 60.0) -> Iterator[Connection]:
+def database_session(settings: Settings, *, statement_timeout_s: float = 60.0) -> Iterator[Connection]:
     """
-    Yield a connection to the database of the settings, its tables as they are. Ctrl-C and SIGTERM interrupt what runs.
+    Yield a connection to the settings' database; nothing is migrated. Ctrl-C and SIGTERM cancel the running query.
 
     Raises:
         StoreError: If it cannot be used; the sentence says why.
-        KeyboardInterrupt: On the first signal; what was begun is undone by the server.
+        KeyboardInterrupt: On the first signal; the server rolls the transaction back.
     """
     server = None if settings.database_url else embedded_server(settings)
     with on_signals(_interrupt), contextlib.ExitStack() as ending:
@@ -31,12 +35,12 @@ def connected(settings: Settings, *, statement_timeout_s: float = 60.0) -> Itera
 
 
 def show_progress(line: str) -> None:
-    """Show a line in place of the one before. For people: nothing where standard error is no terminal."""
+    """Replace the progress line on standard error; do nothing unless that is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[2K{line[:160]}")
         sys.stderr.flush()
 
 
 def _interrupt() -> None:
-    # Raised in the main thread, where psycopg waits: it cancels the query before it passes this on.
+    # Raised in the main thread, where psycopg waits: psycopg cancels the query, then raises this again.
     raise KeyboardInterrupt

@@ -1,8 +1,9 @@
 """
 ``cryptopipe db …``: the commands that look after the database itself.
 
-Each is prepared first, which refuses what cannot be before anything is made, and then run for its exit code. They hold
-one connection and no writer, so they work beside a program that records, and the looking ones with a reading role.
+They hold one connection and no writer, so they work beside a program that records; those that only read work with a
+read-only role, too. `storage.integrity`, `storage.retention` and `storage.timescale` do the work; the `…_report`
+modules beside this one put its results into words.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from app.commands.database_session import connected, show_progress
+from app.commands.database_session import database_session, show_progress
 from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.commands.status_report import spool_json, spool_text, status_json, status_text
 from app.commands.verify_report import advice, mended_text, report_json, report_text
@@ -52,20 +53,19 @@ _VARIABLES = {
     "sslcert": "PGSSLCERT",
     "sslkey": "PGSSLKEY",
 }
-_READING_ONLY = "-c default_transaction_read_only=on"
+_READ_ONLY_OPTION = "-c default_transaction_read_only=on"
 
 
 def environment_for(connection: Connection, *, writing: bool) -> dict[str, str]:
     """
-    Return the environment in which libpq's programs and drivers reach what ``connection`` reaches, in UTC.
+    Return the environment in which libpq's programs and drivers reach the database of ``connection``, in UTC.
 
-    It holds the password where there is one: it is for a child process and nothing else. Unless ``writing``, each
-    transaction begins as one that only reads.
+    It may hold the password: give it to a child process only. Unless ``writing``, transactions start as read-only.
     """
     known = connection.info.get_parameters() | {"port": str(connection.info.port)}
     found = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     found |= {variable: known[name] for name, variable in _VARIABLES.items() if known.get(name)}
-    options = [known.get("options", ""), "" if writing else _READING_ONLY]
+    options = [known.get("options", ""), "" if writing else _READ_ONLY_OPTION]
     found |= {"PGTZ": "UTC", "PGOPTIONS": " ".join(filter(None, options))}
     if connection.info.password:
         found["PGPASSWORD"] = connection.info.password
@@ -74,7 +74,7 @@ def environment_for(connection: Connection, *, writing: bool) -> dict[str, str]:
 
 def program_for(arguments: Sequence[str], postgres_bin: Path | None) -> list[str]:
     """
-    Return the command line to run: psql where none is given; the embedded server's own psql where there is no other.
+    Return the command line to run; psql by default, and if the machine has none, that of the embedded server.
 
     Raises:
         UsageError: If there is no such program.
@@ -92,7 +92,7 @@ def program_for(arguments: Sequence[str], postgres_bin: Path | None) -> list[str
 
 
 def run_program(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run it in the foreground and return its exit code; Ctrl-C is for it, not for us."""
+    """Run a program in the foreground and return its exit code. Ctrl-C goes to that program alone."""
     process = subprocess.Popen(arguments, env=dict(environment))  # noqa: S603  # because the user asks for just this
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -106,17 +106,17 @@ def run_program(arguments: Sequence[str], environment: Mapping[str, str]) -> int
 
 
 _STATUS_TIMEOUT_S = 15.0
-_WORK_TIMEOUT_S = 3_600.0  # for one window of verifying, which takes about a second
+_WORK_TIMEOUT_S = 3_600.0  # per statement; one of verify takes about a second, one of convert may take long
 
 Command = Callable[[Settings, argparse.Namespace], int]
 
 
 def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
     """
-    Return what runs the ``db`` command that ``options`` name.
+    Return the function that runs the ``db`` command of ``options``.
 
     Raises:
-        UsageError: If there is no database yet. Nothing was made.
+        UsageError: If there is no database yet. No file was made.
     """
     if not has_database(settings):
         raise UsageError(
@@ -136,10 +136,10 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
-    waiting = read_summary(settings.data_dir / FILE_NAME)
-    on_disk = spool_text(waiting)
+    spooled = read_summary(settings.data_dir / FILE_NAME)  # first: these trades may be stored a moment later
+    on_disk = spool_text(spooled)
     try:
-        with connected(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
+        with database_session(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
             status = read_status(connection, embedded=not settings.database_url)
             upkeep = _upkeep(settings, connection) if status.version == status.program_version else None
     except StoreUnavailable as error:
@@ -148,7 +148,7 @@ def _status(settings: Settings, options: argparse.Namespace) -> int:
         raise StoreUnavailable(f"{error} {on_disk}.") from error
     if options.as_json:
         more = upkeep_json(upkeep) if upkeep else {}
-        print(json.dumps(status_json(status) | more | {"waiting_on_disk": spool_json(waiting)}, indent=2))
+        print(json.dumps(status_json(status) | more | {"waiting_on_disk": spool_json(spooled)}, indent=2))
     else:
         more_text = [f"{on_disk}."] if on_disk else []
         more_text += [upkeep_text(upkeep)] if upkeep else []
@@ -158,13 +158,13 @@ def _status(settings: Settings, options: argparse.Namespace) -> int:
 
 def _url(settings: Settings, options: argparse.Namespace) -> int:
     del options
-    with connected(settings) as connection:
+    with database_session(settings) as connection:
         print(address_of(connection))
     return 0
 
 
 def _verify(settings: Settings, options: argparse.Namespace) -> int:
-    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         began = time.monotonic()
         try:
@@ -179,7 +179,7 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
-    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         try:
             rebuilt = rebuild(connection, _names(options), show_progress)
@@ -193,7 +193,7 @@ def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
 
 def _retention(settings: Settings, options: argparse.Namespace) -> int:
     wanted = proposal(options.keep or settings.keep_trades)
-    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         held = read_retention(connection)
         keep = wanted if isinstance(wanted, RetentionPeriod) else None if wanted == OFF else held.keep
@@ -217,7 +217,7 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _overruled(settings: Settings, held: Retention) -> str:
-    """Say where the settings keep trades longer, which they may without being confirmed."""
+    """Return a line if the setting keep_trades will override the confirmed period at the next start, else empty."""
     proposed = proposal(settings.keep_trades)
     if (
         proposed is None
@@ -229,7 +229,7 @@ def _overruled(settings: Settings, held: Retention) -> str:
 
 
 def _is_confirmed(options: argparse.Namespace, held: Retention, planned: RetentionPlan | None) -> bool:
-    """Whether the user has said yes, by ``--yes`` or at the terminal; says how where there is nobody to ask."""
+    """Whether the user confirms, by ``--yes`` or at the terminal; without a terminal, print how to."""
     keep = planned.keep if planned is not None else None
     if options.yes:
         return True
@@ -257,7 +257,7 @@ def _is_confirmed(options: argparse.Namespace, held: Retention, planned: Retenti
 
 def _convert(settings: Settings, options: argparse.Namespace) -> int:
     del options
-    with connected(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
+    with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         switch_on_timescale(connection)
         due = conversion_due(connection)
@@ -285,7 +285,7 @@ def _upkeep(settings: Settings, connection: Connection) -> RetentionReport:
 def _run_program(settings: Settings, options: argparse.Namespace) -> int:
     folder = Path(settings.postgres_bin) if settings.postgres_bin else None
     arguments = program_for(options.program, folder)
-    with connected(settings) as connection:
+    with database_session(settings) as connection:
         environment = environment_for(connection, writing=options.writing)
         connection.close()
         return run_program(arguments, environment)

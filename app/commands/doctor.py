@@ -1,4 +1,4 @@
-"""``cryptopipe doctor``: checks what the program needs and says what to do about each."""
+"""``cryptopipe doctor``: checks everything the program needs, and says what to do about each trouble."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def report(settings: Settings, *, as_json: bool) -> int:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Run every check, one after the other."""
+    """Run all checks, one after the other."""
     findings = [_versions(), _disk(settings.data_dir), _database(settings), *_spool(settings.data_dir)]
     return findings + asyncio.run(_exchange(settings))
 
@@ -95,7 +95,7 @@ def _database(settings: Settings) -> Finding:
 
 
 def _spool(data_dir: Path) -> list[Finding]:
-    """Tell of trades that wait on disk; nothing where there are none."""
+    """Report the trades spooled on disk, if any."""
     waiting = read_summary(data_dir / FILE_NAME)
     found = spool_text(waiting)
     if found and not waiting.problem:

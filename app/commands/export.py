@@ -1,4 +1,8 @@
-"""``cryptopipe export``: writes stored candles to a file."""
+"""
+``cryptopipe export``: writes stored candles to a file.
+
+`storage.files.candle_csv` knows the format; this module checks the request, opens the database and hears signals.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,13 @@ from app.runtime.shutdown import on_signals
 from storage.database import Database
 from storage.files.candle_csv import ExportCancelled, check_target, parse_time, write_csv
 
-_LOOK_EVERY_S = 0.1
-_OPENING_S = 5.0
+_POLL_S = 0.1
+_OPEN_AFTER_CANCEL_S = 5.0
 _CLOSE_S = 10.0
 
 
 class _ExportRequest(NamedTuple):
-    """What `export` is asked for, checked as far as it can be without the database."""
+    """The candles to export, checked as far as possible without the database."""
 
     symbol: str
     interval: Interval
@@ -34,10 +38,10 @@ class _ExportRequest(NamedTuple):
 
 def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
     """
-    Return what writes stored candles to a file; Ctrl-C leaves none.
+    Return the function that writes stored candles to a file; Ctrl-C leaves no file.
 
     Raises:
-        UsageError: If something cannot be as it is asked for, or nothing is recorded yet. Nothing was made.
+        UsageError: If an option is wrong, or nothing is recorded yet. No file was made.
     """
     interval = Interval.parse(options.interval)
     start_us = parse_time(options.start) if options.start else None
@@ -50,31 +54,33 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
             f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
             "name another --data-dir."
         )
-    wish = _ExportRequest(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
-    return partial(_run_export, settings, options, wish)
+    request = _ExportRequest(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
+    return partial(_run_export, settings, options, request)
 
 
-def _run_export(settings: Settings, options: argparse.Namespace, wish: _ExportRequest) -> int:
+def _run_export(settings: Settings, options: argparse.Namespace, request: _ExportRequest) -> int:
     cancelled = threading.Event()
     with on_signals(cancelled.set):
         try:
-            count = _export(settings, options, wish, cancelled)
+            count = _export(settings, options, request, cancelled)
         except ExportCancelled:
             print("cryptopipe: the export was cancelled and left no file.", file=sys.stderr)
             return 1
         finally:
             show_progress("")
-    print(f"{count} candles of {wish.symbol} {wish.interval} written to {options.path}.")
+    print(f"{count} candles of {request.symbol} {request.interval} written to {options.path}.")
     return 0
 
 
-def _export(settings: Settings, options: argparse.Namespace, wish: _ExportRequest, cancelled: threading.Event) -> int:
-    database = _opened(settings, cancelled)
+def _export(
+    settings: Settings, options: argparse.Namespace, request: _ExportRequest, cancelled: threading.Event
+) -> int:
+    database = _open_unless_cancelled(settings, cancelled)
     try:
         store = database.store
-        if not store.coverage(wish.symbol) and wish.symbol not in {one.name for one in store.symbols()}:
+        if not store.coverage(request.symbol) and request.symbol not in {one.name for one in store.symbols()}:
             raise UsageError(f"“{options.symbol}” is not in the database: name a symbol that was recorded there.")
-        batches = store.iter_candles(wish.symbol, wish.interval, start_us=wish.start_us, end_us=wish.end_us)
+        batches = store.iter_candles(request.symbol, request.interval, start_us=request.start_us, end_us=request.end_us)
         return write_csv(
             batches,
             options.path,
@@ -85,8 +91,8 @@ def _export(settings: Settings, options: argparse.Namespace, wish: _ExportReques
         database.close(_CLOSE_S)
 
 
-class _Opening(threading.Thread):
-    """Opens the database beside the main thread, which must hear signals; the process does not wait for it."""
+class _OpeningThread(threading.Thread):
+    """Opens the database while the main thread hears signals; a daemon, so the process does not wait for it."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="open-database", daemon=True)
@@ -101,14 +107,14 @@ class _Opening(threading.Thread):
             self.error = error
 
 
-def _opened(settings: Settings, cancelled: threading.Event) -> Database:
-    """Open the database; raises ExportCancelled where ``cancelled`` is set meanwhile."""
-    opening = _Opening(settings)
+def _open_unless_cancelled(settings: Settings, cancelled: threading.Event) -> Database:
+    """Open the database. Raises ExportCancelled if ``cancelled`` is set meanwhile."""
+    opening = _OpeningThread(settings)
     opening.start()
     while opening.is_alive() and not cancelled.is_set():
-        opening.join(_LOOK_EVERY_S)
-    # A server that is being started for us must be stopped again; one that hangs is not waited for.
-    opening.join(_OPENING_S)
+        opening.join(_POLL_S)
+    # A server that is being started for us must be stopped again, so wait for it; but not for one that hangs.
+    opening.join(_OPEN_AFTER_CANCEL_S)
     if cancelled.is_set():
         if opening.database is not None:
             opening.database.close(_CLOSE_S)

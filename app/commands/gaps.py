@@ -1,10 +1,10 @@
 """
-``cryptopipe gaps``: what is missing between the trades stored, and fetching it.
+``cryptopipe gaps``: lists the trades missing between those stored, and repairs them.
 
-Listing asks the database alone, and the spool on disk, which may hold what is missing there. Fetching works beside a
-window or ``collect`` on the same database: those leave what is missing to this command while it works, and read what it
-stored; of two such commands, or one and a window's download, the second is refused. It ends when nothing is missing,
-when the exchange gives no more of it, or on Ctrl-C, with all that was fetched stored.
+Listing reads the database and the spool on disk, which may hold some of the missing trades. Repairing works beside a
+window or ``collect`` on the same database: these leave the symbols to this command meanwhile, and then read what it
+stored. A second repair of a symbol, by this command or a window's download, is refused. It ends when nothing is
+missing, when the exchange has no more, or on Ctrl-C; all fetched trades are stored by then.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from app.commands.database_session import connected, show_progress
+from app.commands.database_session import database_session, show_progress
 from app.commands.status_report import aligned
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
@@ -33,7 +33,7 @@ from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, Un
 from app.market.ports.exchange import TradeSource
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database, open_database
-from app.runtime.shutdown import StopEvent, bounded_ending, on_signals, unless_stopped
+from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_rest
 from storage.database import Database
 from storage.integrity.gap_report import StoredGap, read_gaps, recorded_symbols
@@ -56,10 +56,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
     """
-    Return what lists, or fetches, what is missing.
+    Return the function that lists the missing trades, or fetches them.
 
     Raises:
-        UsageError, SettingsError: If there is no database yet, or the options or an address make no sense.
+        UsageError: If there is no database yet, or an option is wrong.
+        SettingsError: If an address of the exchange has a wrong form.
     """
     if options.to_now and not options.repair:
         raise UsageError("--to-now says what to fetch: give --repair, too.")
@@ -75,19 +76,19 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
 
 
 def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
-    waiting = read_summary(settings.data_dir / FILE_NAME)  # first: what waits may be stored a moment later
-    with connected(settings, statement_timeout_s=_TIMEOUT_S) as connection:
+    spooled = read_summary(settings.data_dir / FILE_NAME)  # first: spooled trades may be stored a moment later
+    with database_session(settings, statement_timeout_s=_TIMEOUT_S) as connection:
         migrate(connection)
         gaps = read_gaps(connection, names, timed=0) if options.as_json else read_gaps(connection, names)
-    print(_json(gaps, waiting) if options.as_json else _text(gaps, waiting))
+    print(_json(gaps, spooled) if options.as_json else _text(gaps, spooled))
     return 0
 
 
 def _repair(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
     stop = StopEvent()
-    with on_signals(stop.set), bounded_ending() as begin_ending:
+    with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
         try:
-            left, fetched, why = asyncio.run(_fetched(settings, options, names, stop, begin_ending))
+            left, fetched, why = asyncio.run(_fetched(settings, options, names, stop, begin_shutdown))
         finally:
             show_progress("")
     print(_json(left) if options.as_json else f"{_counted(fetched, 'trade')} fetched and stored.\n{_text(left)}")
@@ -103,9 +104,9 @@ async def _fetched(
     options: argparse.Namespace,
     names: Sequence[str],
     stop: StopEvent,
-    begin_ending: Callable[[], None],
+    begin_shutdown: Callable[[], None],
 ) -> tuple[list[StoredGap], int, str]:
-    """Return what is not stored in the end, how many trades were fetched, and why no more were."""
+    """Return the gaps left in the end, the number of trades fetched, and why no more were."""
     database = await in_background(partial(open_database, settings), "open-database")
     try:
         if database.read_only_reason:
@@ -116,10 +117,10 @@ async def _fetched(
             if options.to_now:
                 wanted = list(names) or recorded_symbols(connection)
             with exclusive_repair(connection, wanted):
-                fetched, why = await _fetch(settings, database, wanted, stop, begin_ending, to_now=options.to_now)
+                fetched, why = await _fetch(settings, database, wanted, stop, begin_shutdown, to_now=options.to_now)
             return read_gaps(connection, names), fetched, why
     finally:
-        begin_ending()
+        begin_shutdown()
         await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
 
 
@@ -128,7 +129,7 @@ async def _fetch(
     database: Database,
     names: Sequence[str],
     stop: StopEvent,
-    begin_ending: Callable[[], None],
+    begin_shutdown: Callable[[], None],
     *,
     to_now: bool,
 ) -> tuple[int, str]:
@@ -137,18 +138,18 @@ async def _fetch(
     recorder = Recorder(exchange_clock, MarketSnapshot(), queue_trades=settings.queue_trades, repair_trades=_ANY_SIZE)
     recorder.set_symbols(names)
     recorder.attach(database.writer)
-    settled = CoverageSync(recorder, lambda: database, clock)
-    await settled.load(names)
+    coverage_sync = CoverageSync(recorder, lambda: database, clock)
+    await coverage_sync.load(names)
     async with exchange_rest(settings, exchange_clock) as rest:
         repairer = Repairer(recorder, rest, clock, tries=_TRIES)
         try:
             newest = names if to_now else []
-            why = await unless_stopped(_until_done(recorder, repairer, rest, newest, settled, database), stop)
+            why = await unless_stopped(_until_done(recorder, repairer, rest, newest, coverage_sync, database), stop)
         finally:
-            begin_ending()
+            begin_shutdown()
             await recorder.drain()
             recorder.close()
-            await settled.save()
+            await coverage_sync.save()
             if not await database.writer.flush(_FLUSH_S):
                 raise StoreUnavailable(
                     f"What was fetched could not be stored in {_FLUSH_S:.0f} s: see what cryptopipe doctor says."
@@ -162,26 +163,26 @@ async def _until_done(
     repairer: Repairer,
     exchange: TradeSource,
     newest: Sequence[str],
-    settled: CoverageSync,
+    coverage_sync: CoverageSync,
     database: Database,
 ) -> str:
     """
-    Fetch until nothing is missing, or no more comes; return why then, empty where all came.
+    Fetch until nothing is missing or the exchange gives no more; return the reason, empty if nothing is missing.
 
-    ``newest``: of these symbols what follows the newest trade stored is missing, too.
+    Of the symbols in ``newest``, the trades after the newest stored one count as missing, too.
     """
     for name in newest:
         try:
             await recorder.ingest(await exchange.recent_trades(name, limit=1))
-        except UnknownSymbol as error:  # delisted, and no reason to leave out the others
-            logger.info("nothing follows what is stored: %s", error, extra={"symbol": name})
+        except UnknownSymbol as error:  # delisted; the other symbols are repaired all the same
+            logger.info("no trades after the stored ones: %s", error, extra={"symbol": name})
     total, began_s = recorder.missing(), time.monotonic()
     saved = 0
     while recorder.missing():
         wait_s = await repairer.step()
         if repairer.absent > saved:
             saved = repairer.absent
-            await settled.save()
+            await coverage_sync.save()
         if recorder.is_losing or database.writer.status.reason:
             raise StoreUnavailable(database.writer.status.reason or "The database takes too long to store trades.")
         if stuck := repairer.stuck_because():
@@ -203,10 +204,10 @@ def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float
     return f"{line} · about {length(left * seconds / done)} left" if done > 0 else line
 
 
-def _text(gaps: Sequence[StoredGap], waiting: SpoolSummary = _NONE) -> str:
-    """Return the gaps as a table, and what they add up to."""
+def _text(gaps: Sequence[StoredGap], spooled: SpoolSummary = _NONE) -> str:
+    """Return the gaps as a table with their totals."""
     missing = sum(gap.ids for gap in gaps if not gap.absent)
-    on_disk = sum(_on_disk(gap, waiting) for gap in gaps)
+    on_disk = sum(_on_disk(gap, spooled) for gap in gaps)
     absent = sum(gap.ids for gap in gaps if gap.absent)
     lines = []
     if gaps:
@@ -238,15 +239,15 @@ def _text(gaps: Sequence[StoredGap], waiting: SpoolSummary = _NONE) -> str:
     return "\n".join(lines)
 
 
-def _on_disk(gap: StoredGap, waiting: SpoolSummary) -> int:
+def _on_disk(gap: StoredGap, spooled: SpoolSummary) -> int:
     """Return how many of the missing trades are in the spool."""
-    found = waiting.ids.get(gap.symbol)
+    found = spooled.ids.get(gap.symbol)
     if gap.absent or found is None:
         return 0
     return sum(last - first + 1 for first, last in found.within(gap.first_trade_id, gap.last_trade_id))
 
 
-def _json(gaps: Sequence[StoredGap], waiting: SpoolSummary = _NONE) -> str:
+def _json(gaps: Sequence[StoredGap], spooled: SpoolSummary = _NONE) -> str:
     rows = [
         {
             "symbol": gap.symbol,
@@ -254,7 +255,7 @@ def _json(gaps: Sequence[StoredGap], waiting: SpoolSummary = _NONE) -> str:
             "last_trade_id": gap.last_trade_id,
             "missing": gap.ids,
             "status": _status(gap),
-            **({"on_disk": on_disk} if (on_disk := _on_disk(gap, waiting)) else {}),
+            **({"on_disk": on_disk} if (on_disk := _on_disk(gap, spooled)) else {}),
         }
         for gap in gaps
     ]

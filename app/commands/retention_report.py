@@ -14,14 +14,14 @@ from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import Retention
 from storage.timescale.conversion import Conversion, due_sentence
 
-_SHOWN = 24
-_NAMED = 5
+_MAX_PARTS = 24  # in a table
+_MAX_NAMES = 5  # symbols; beyond that only their number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionReport:
-    """What the database says of retention, what the settings propose, and what is to be converted."""
+    """The database's retention, the period that the settings propose, and a conversion that is due."""
 
     held: Retention
     proposed: RetentionPeriod | None
@@ -29,7 +29,7 @@ class RetentionReport:
 
 
 def upkeep_text(upkeep: RetentionReport) -> str:
-    """Return one line each for how long trades are kept, what waits to be confirmed, and what is to be converted."""
+    """Return up to three lines: the period in force, one to be confirmed, and a conversion that is due."""
     lines = [held_text(upkeep.held), waiting_for(upkeep.held, upkeep.proposed)]
     if upkeep.conversion is not None:
         lines.append(due_sentence(upkeep.conversion))
@@ -52,7 +52,7 @@ def upkeep_json(upkeep: RetentionReport) -> dict[str, Any]:
 
 
 def held_text(held: Retention) -> str:
-    """Say in one line how long trades are kept."""
+    """Return in one line how long trades are kept."""
     if held.keep is None:
         return "All trades are kept."
     by = ", by TimescaleDB's policy" if held.by_policy else ""
@@ -60,7 +60,7 @@ def held_text(held: Retention) -> str:
 
 
 def plan_text(plan: RetentionPlan, *, done: bool = False) -> str:
-    """Return what a retention would drop, or with ``done`` has dropped, as lines; no part without a trade."""
+    """Return the parts that retention would drop, or with ``done`` has dropped, as lines; only parts with trades."""
     parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
     if not parts:
         lines = [f"Keeping trades for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
@@ -115,14 +115,14 @@ def _table(parts: Sequence[DroppablePart]) -> str:
             f"{part.trades:,}",
             f"{part.bytes / 1e6:,.1f} MB",
         )
-        for part in parts[:_SHOWN]
+        for part in parts[:_MAX_PARTS]
     ]
     table = aligned(("from", "to", "symbols", "trades", "size"), rows, left=3)
-    return table if len(parts) <= _SHOWN else f"{table}\n… and {len(parts) - _SHOWN:,} more"
+    return table if len(parts) <= _MAX_PARTS else f"{table}\n… and {len(parts) - _MAX_PARTS:,} more"
 
 
 def _names(symbols: Sequence[str]) -> str:
-    return ", ".join(symbols) if len(symbols) <= _NAMED else f"{len(symbols):,} symbols"
+    return ", ".join(symbols) if len(symbols) <= _MAX_NAMES else f"{len(symbols):,} symbols"
 
 
 def _day(time_us: int | None) -> str:

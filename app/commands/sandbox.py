@@ -1,6 +1,7 @@
-"""The command ``sandbox``: serves a simulated or recorded market on this machine.
+"""
+``cryptopipe sandbox``: serves a simulated or recorded market on this machine.
 
-Apart from the other commands, because ``--demo`` waits for it: it loads nothing it does not need.
+The window of ``--demo`` waits for it, so it imports as little as possible: no database, no engine.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from app.sandbox.source import MarketSource
 
 def prepare(options: argparse.Namespace) -> Callable[[], int]:
     """
-    Return what serves until Ctrl-C, SIGTERM or, when asked to, the end of standard input; it returns the exit code.
+    Return the function that serves until Ctrl-C, SIGTERM or, if so asked, the end of standard input.
 
     Raises:
-        UsageError: If the options cannot be. Nothing was made.
+        UsageError: If an option is wrong. No file was made.
     """
     if not 0 <= options.port <= 65_535:
         raise UsageError("--port must be a number from 0 to 65535; 0 picks a free one.")
@@ -66,7 +67,7 @@ async def _serve(source: MarketSource, port: int, stop: StopEvent, *, until_stdi
         if until_stdin_closes:
             _stop_with_stdin(stop)
         if isinstance(source, SimulatedMarket):
-            await asyncio.to_thread(source.prepare)  # a window that waits for this is still being loaded
+            await asyncio.to_thread(source.prepare)  # the window of --demo still loads meanwhile
         await stop.wait()
     finally:
         await server.stop()

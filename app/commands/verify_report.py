@@ -9,13 +9,13 @@ from typing import Any
 from app.commands.status_report import aligned
 from storage.integrity.differences import MENDABLE, Difference, DifferenceKind, DifferenceReport
 
-_SHOWN = 10
+_MAX_ROWS = 10  # of each symbol and kind
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WIDEST = 200
+_MAX_WIDTH = 200
 
 
 def report_text(report: DifferenceReport, seconds: float) -> str:
-    """Return what was found: a sentence where nothing differs, else lines, `_SHOWN` of each symbol and kind at most."""
+    """Return one sentence if nothing differs, else a table, with at most `_MAX_ROWS` rows of each symbol and kind."""
     if not report.totals:
         speed = f"{seconds:,.1f} s, {report.trades / max(seconds, 1e-3):,.0f} trades/s"
         names = f"{len(report.symbols):,} symbols" if len(report.symbols) != 1 else report.symbols[0]
@@ -24,15 +24,15 @@ def report_text(report: DifferenceReport, seconds: float) -> str:
     rows = []
     for one in report.listed:
         shown[one.symbol, one.kind] += 1
-        if shown[one.symbol, one.kind] <= _SHOWN:
-            rows.append((one.symbol, one.kind.value, _place(one), one.what[:_WIDEST]))
+        if shown[one.symbol, one.kind] <= _MAX_ROWS:
+            rows.append((one.symbol, one.kind.value, _place(one), one.what[:_MAX_WIDTH]))
     lines = [aligned(("symbol", "kind", "where", "what"), rows, left=4), ""]
     lines += [f"{name}: {kind.value}: {number:,}" for (name, kind), number in sorted(report.totals.items())]
     return "\n".join(lines)
 
 
 def report_json(report: DifferenceReport, seconds: float) -> dict[str, Any]:
-    """Return the same for `json.dumps`; times as ISO 8601 in UTC, null for what does not apply."""
+    """Return the same for `json.dumps`; times as ISO 8601 in UTC, null where a key does not apply."""
     return {
         "trades": report.trades,
         "symbols": report.symbols,
@@ -58,7 +58,7 @@ def report_json(report: DifferenceReport, seconds: float) -> dict[str, Any]:
 
 
 def mended_text(mended: Counter[tuple[str, DifferenceKind]]) -> str:
-    """Return what was put right, a line for each symbol and kind."""
+    """Return what was mended, one line per symbol and kind."""
     if not mended:
         return "There was nothing to mend."
     lines = [f"{name}: {kind.value}: {number:,}" for (name, kind), number in sorted(mended.items())]

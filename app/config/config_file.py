@@ -1,4 +1,4 @@
-"""Changing one setting in the user's config.toml, everything else in it left as it is: comments, order, layout."""
+"""Writes one setting into the user's config.toml and keeps the rest: comments, order and layout."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from app.market.errors import SettingsError
 
 def write_setting(file: Path, name: str, value: str | None) -> None:
     """
-    Set ``name`` in the file, which is made where there is none; None removes it. In one step: a crash leaves the old
-    file or the new one.
+    Set ``name`` in the file, which is created if missing; None removes it.
+
+    The file is replaced by a rename, so a crash leaves the old one or the new one.
 
     Raises:
         SettingsError: If the file cannot be read or written. It is unchanged.
     """
-    # A link is followed: people keep their settings elsewhere.
+    # Follow a link, or the rename would replace it: people link their settings from a repository.
     target = Path(os.path.realpath(file))
     try:
         document = tomlkit.parse(target.read_text(encoding="utf-8")) if target.exists() else tomlkit.document()
@@ -41,7 +42,7 @@ def _replace(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f"{target.name}.part")
     try:
-        # Never readable by more people than the file it takes the place of, which may hold a password.
+        # Never readable by more people than the file it replaces, which may hold a password.
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         temporary.unlink(missing_ok=True)
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:

@@ -1,10 +1,10 @@
 """
 The database's password in the system's keyring.
 
-The keyring is asked where a server wants a password that nothing else has given, and told where the user ticks
-“remember”. It may be missing (a server without a desktop) or locked (then the desktop asks the user to open it): it is
-waited for, but not for ever, and its absence is a log line here and a sentence where something was to be remembered.
-The package is imported where it is used, because it takes its time.
+The keyring is read when a server wants a password that no other source has, and written when the user ticks
+“remember”. It may be missing (a server without a desktop) or locked (the desktop then asks the user to unlock it), so
+waiting for it is bounded. If it cannot be used, reading logs a line and returns nothing, and writing raises. The
+package is imported inside functions, because that is slow.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Unavailable(Exception):
 
 def remembered(url: str) -> str:
     """
-    Return the password kept for the user, server and database of ``url``; an empty text where there is none.
+    Return the password kept for the user, server and database of ``url``; empty if there is none.
 
     Blocks while the user unlocks the keyring, for a minute at most: call it from a worker thread.
     """
@@ -60,7 +60,7 @@ def remember(url: str, password: str) -> None:
 
 
 def forget(url: str) -> None:
-    """Remove what is kept for ``url``; nothing where there is nothing, or no keyring. Blocks like `remembered`."""
+    """Remove the password kept for ``url``, if any; no keyring is no error. Blocks like `remembered`."""
     name = name_of(url)
 
     def remove() -> None:
@@ -70,7 +70,7 @@ def forget(url: str) -> None:
     try:
         _within_patience(remove)
     except _Unavailable as error:
-        logger.info("nothing of %s to forget: %s", name, error)
+        logger.info("the keyring cannot forget the password for %s: %s", name, error)
 
 
 def can_remember() -> bool:
@@ -92,7 +92,7 @@ def _keyring() -> Any:
 
 
 def _within_patience(work: Callable[[], Result]) -> Result:
-    """Return what ``work`` returns in a thread of its own, which is left behind where it does not end."""
+    """Return the result of ``work``, run in its own thread; a thread that hangs is abandoned."""
     outcome: list[Result] = []
     failure: list[Exception] = []
 
@@ -111,5 +111,5 @@ def _within_patience(work: Callable[[], Result]) -> Result:
         raise _Unavailable("the keyring does not answer; unlock it")
     if isinstance(failure[0], _Unavailable):
         raise failure[0]
-    # Its own words may be many; the kind says enough.
+    # A backend's message may run over many lines; its kind says enough.
     raise _Unavailable(f"the keyring refuses ({type(failure[0]).__name__})") from failure[0]

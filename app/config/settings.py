@@ -1,10 +1,10 @@
 """
 Every setting, declared once: type, default and a sentence.
 
-A value is read from, in rising order: the default, ``config.toml`` in the user's configuration directory, the
-environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). Whatever cannot be
-used raises `SettingsError` with one sentence that names the place it came from. A secret comes from the environment
-alone: a file stays behind, and a command line can be read by every program of the machine.
+Sources in rising order of precedence: the default, ``config.toml`` in the user's configuration directory, the
+environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). A value that cannot
+be used raises `SettingsError` with one sentence that names its source. A secret comes from the environment only: a file
+outlives the run, and every program of the machine can read a command line.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SettingOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that is never shown: printing it, or what holds it, prints dots."""
+    """A text that is never shown: printing it, or an object that holds it, prints an ellipsis or nothing."""
 
     text: str = field(default="", repr=False)
 
@@ -129,7 +129,7 @@ class Declaration(NamedTuple):
 
     @property
     def is_secret(self) -> bool:
-        """Whether it is read from the environment alone."""
+        """Whether it is read from the environment only."""
         return isinstance(self.default, Secret)
 
     @property
@@ -151,7 +151,7 @@ def declarations() -> Iterator[Declaration]:
 
 
 def config_file() -> Path:
-    """Return where the user's settings file is looked for."""
+    """Return the path of the user's settings file, which may not exist."""
     return Path(platformdirs.user_config_dir("cryptopipe", appauthor=False)) / "config.toml"
 
 
@@ -164,8 +164,8 @@ def load(
     """
     Return the settings in force.
 
-    ``options``: those named on the command line, by setting name; None values count as absent. ``environment`` and
-    ``file`` default to the process's and the user's; a file that does not exist is no error.
+    ``options`` are those of the command line, by setting name; None counts as absent. ``environment`` and ``file``
+    default to the process's environment and the user's file; a missing file is no error.
 
     Raises:
         SettingsError: If a setting is unknown or a value cannot be used.
@@ -181,7 +181,7 @@ def load(
 
     given = {name: value for name, value in (options or {}).items() if value is not None}
     named = _in_environment(environment)
-    # What a later place overrides need not make sense.
+    # A value that a later source overrides is not checked.
     for name, value in _read_file(file).items():
         if (name not in named and name not in given) or _is_secret(name):
             take(name, value, SettingOrigin.FILE, f"in {file}")
@@ -216,7 +216,7 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _convert(name: str, value: Any, found: SettingOrigin, place: str) -> Any:
-    """Return the value as its declaration has it; ``place`` is ``found`` in words."""
+    """Return the value converted to its declared type and checked; ``place`` is ``found`` in words."""
     declared = _declared().get(name)
     if declared is None:
         known = ", ".join(sorted(_declared()))

@@ -1,9 +1,9 @@
 """
-Where log lines go: a rotating file in the data directory, and nowhere else.
+The log: a rotating file in the data directory, and nowhere else.
 
-One line a change of state; payloads only at debug. What is given by ``extra=`` (a symbol, how many trades are missing)
-is a key of its own in JSON; the names in use are symbol, missing, first_trade_id, last_trade_id, connection, state,
-attempt and retry_in_s. Standard error stays for what a user must read.
+One line per change of state; payloads only at debug. Values passed by ``extra=`` get keys of their own in JSON: symbol,
+missing, first_trade_id, last_trade_id, connection, state, attempt and retry_in_s. Standard error is for sentences that
+the user must read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return what was given by ``extra=`` with a line: its symbol, how many trades are missing, and so on."""
+    """Return the values that came with a line by ``extra=``, such as its symbol."""
     return {name: value for name, value in vars(record).items() if name not in _PLAIN}
 
 
@@ -58,7 +58,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _RotatingFile(RotatingFileHandler):
-    """Rotates, and goes on in the new file where another cryptopipe on the same data directory has rotated."""
+    """Rotates, and follows to the new file after another cryptopipe on the same data directory has rotated."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.stream is not None and self._was_moved(self.stream.fileno()):
@@ -71,13 +71,13 @@ class _RotatingFile(RotatingFileHandler):
             return not os.path.samestat(os.stat(self.baseFilename), os.fstat(file))
         except FileNotFoundError:
             return True
-        except OSError:  # what keeps it from being written, `emit` finds out
+        except OSError:  # `emit` reports why the file cannot be written
             return False
 
 
 def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, name: str = "cryptopipe") -> Path:
     """
-    Log to ``data_dir/logs/<name>.log`` from now on, uncaught exceptions and Python's warnings too; return that path.
+    Log to ``data_dir/logs/<name>.log`` from now on, with uncaught exceptions and warnings; return that path.
 
     Raises:
         SettingsError: If the folder cannot be made or written.
@@ -90,7 +90,7 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
             maxBytes=_FILE_BYTES,
             backupCount=_FILES_KEPT,
             encoding="utf-8",
-            errors="backslashreplace",  # a name of a file may hold what no encoding has
+            errors="backslashreplace",  # file names may hold bytes that are no text
         )
     except OSError as error:
         raise SettingsError(
@@ -112,7 +112,7 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
     root.setLevel(level.upper())
     logging.getLogger("websockets").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("qasync").setLevel(max(logging.WARNING, root.level))
-    # A disk that is full must not fill standard error with tracebacks.
+    # A full disk must not fill standard error with tracebacks.
     logging.raiseExceptions = False
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught

@@ -1,8 +1,8 @@
 """
-The last ten minutes of the metrics, one value a second: what the window's diagnostics plot.
+The last ten minutes of the metrics, one value per second, for the plots of the window's diagnostics.
 
-Totals become rates, distributions the mean of what came within the second; the rest is as it is. Sampling goes on while
-nobody looks, so that what led to a trouble is there when somebody does; it costs about a millisecond.
+Totals become rates, distributions the mean of each second; gauges stay as they are. Sampling goes on while the dock is
+closed, so that the minutes before a trouble can be seen; a sample costs about a millisecond.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Plot:
 
 
 class MetricHistory:
-    """Call `sample` once a second; `views` returns what came of it, in the order of the plots."""
+    """Call `sample` once per second; `views` returns the plots, in a fixed order."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -50,12 +50,12 @@ class MetricHistory:
             plot.values.append(plot.read(self._metrics, elapsed_s))
 
     def views(self) -> list[MetricView]:
-        """Return the plots as they are now."""
+        """Return the plots with their values, oldest first."""
         return [MetricView(one.name, one.meaning, one.unit, tuple(one.values), one.warns) for one in self._plots]
 
 
 class _GaugeSeries:
-    """The value as it is, in other units."""
+    """The value itself, in another unit."""
 
     def __init__(self, name: str, factor: float = 1.0) -> None:
         self._name, self._factor = name, factor
@@ -66,7 +66,7 @@ class _GaugeSeries:
 
 
 class _RateSeries:
-    """How much a total grew by, each second; a total that begins anew, as with another database, grew by nothing."""
+    """The growth of a total per second; 0 where it starts over, as with another database."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -81,7 +81,7 @@ class _RateSeries:
 
 
 class _MeanSeries:
-    """The mean of what was added since the last look; None where nothing was."""
+    """The mean of the values added since the last sample; None if there were none."""
 
     def __init__(self, of: Callable[[Measures], Distribution], factor: float = 1.0) -> None:
         self._of, self._factor = of, factor

@@ -1,9 +1,8 @@
 """
-What the program says of itself in numbers: one table of metrics, read from the engine when somebody looks.
+The table of metrics: every number that the program reports about itself, read from the engine on demand.
 
-Counters and gauges are read from the parts that keep them anyway; the distributions come from
-`app.live.recording.measures`. `app.observability.metrics_server` serves the table to Prometheus,
-`app.observability.metric_history` makes the window's plots of it, and docs/metrics.md is derived from it.
+Counters and gauges are read from the parts that keep them; distributions come from `app.live.recording.measures`.
+`metrics_server` serves the table to Prometheus, `metric_history` plots it, and docs/metrics.md is derived from it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _NO_WRITER = WriterStatus()
 
 
 class MetricKind(StrEnum):
-    """What a metric is to Prometheus."""
+    """The kinds of metrics that Prometheus knows."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -33,7 +32,7 @@ class MetricKind(StrEnum):
 
 Value = float | None
 Stages = tuple[tuple[str, Distribution], ...]
-"""Distributions by the value of the label ``stage``; "" where there is but one, without a label."""
+"""Distributions by the value of the label ``stage``; the empty value if there is only one, without a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class MetricDeclaration:
     """
     One metric: its name as Prometheus shows it, its sentence, and how it is read.
 
-    ``read`` returns None where the value is not known yet; ``stages`` is there for histograms instead.
+    ``read`` returns None while the value is not known; histograms have ``stages`` instead.
     """
 
     name: str
@@ -52,12 +51,12 @@ class MetricDeclaration:
 
     @property
     def label(self) -> str:
-        """The name of its label, "" where it has none."""
+        """The name of its label; empty if it has none."""
         return "stage" if self.name.endswith("trade_delay_seconds") else ""
 
 
 class Metrics:
-    """The metrics of one engine, read anew each time, on the engine's loop."""
+    """The metrics of one engine; reads the current values, so call it on the engine's loop."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -70,15 +69,15 @@ class Metrics:
         return self.engine.database.writer.status if self.engine.database is not None else _NO_WRITER
 
     def value(self, name: str) -> Value:
-        """Return the counter or gauge of that name, without the prefix; None where it is not known."""
+        """Return a counter or gauge by its name without the prefix; None while it is not known."""
         return _BY_NAME[_PREFIX + name].read(self)
 
 
-# How each is read. Where the part that would know is not of the kind that knows, it is not known.
+# Readers. A feed or exchange of another kind may lack a figure: then the metric is left out.
 
 
 def _weight_used(metrics: Metrics) -> Value:
-    used = getattr(metrics.engine.exchange, "used_weight", None)  # tests and others may bring another exchange
+    used = getattr(metrics.engine.exchange, "used_weight", None)  # another exchange than Binance may have none
     return None if used is None else float(used)
 
 

@@ -1,9 +1,8 @@
 """
 The metrics at http://127.0.0.1:<metrics_port>/metrics, for Prometheus.
 
-Served on this machine only, by the loop that the engine runs on: what is read is never half changed, and a scrape costs
-a few milliseconds. Each `Metrics` gets a registry of its own, so that two engines of one process never mix. What this
-loads, `app.observability.monitoring` loads only where a port is set.
+Served on this machine only, and on the engine's loop, so a scrape never reads a half-made change; it costs a few
+milliseconds. Each `Metrics` has its own registry, so that two engines in one process do not mix.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class MetricsServer:
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """The address to scrape."""
         return f"http://{HOST}:{self.port}/metrics"
 
     async def start(self) -> None:
@@ -59,7 +58,7 @@ class MetricsServer:
         self.port = runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -77,7 +76,7 @@ def _reason(error: OSError | OverflowError) -> str:
 
 
 def registry_of(metrics: Metrics) -> CollectorRegistry:
-    """Return a registry that reads the metrics anew for whoever collects."""
+    """Return a registry that reads the current metrics at each scrape."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_EngineCollector(metrics))
     return registry
@@ -113,9 +112,9 @@ def _family(declared: MetricDeclaration) -> CounterMetricFamily | GaugeMetricFam
 
 
 def _cumulative(distribution: Distribution) -> list[tuple[str, float]]:
-    """Return the buckets as Prometheus has them: each holds all that is below its bound."""
+    """Return Prometheus's cumulative buckets: each counts all values up to its bound."""
     buckets, below = [], 0
-    counts = tuple(distribution.counts)  # at once: another thread may be adding
+    counts = tuple(distribution.counts)  # a copy: the writer's thread may add meanwhile
     for bound, count in zip((*map(str, distribution.bounds), "+Inf"), counts, strict=True):
         below += count
         buckets.append((bound, float(below)))

@@ -1,4 +1,8 @@
-"""Watches a running engine: its metrics, served to Prometheus where that is wanted, and how late its loop is."""
+"""
+Starts and stops the monitoring of a running engine: its metrics, their server, and the heartbeat of its loop.
+
+The server and its packages are loaded only if a port is set: few installations do, and no start should wait for them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,11 @@ _HEARTBEAT_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """An engine's metrics, where they are served ("" where they are not), and one sentence where that failed."""
+    """
+    An engine's metrics.
+
+    ``url`` is where they are served, empty if they are not; ``problem`` is one sentence if serving them failed.
+    """
 
     metrics: Metrics
     url: str = ""
@@ -29,17 +37,17 @@ class Monitor:
 
 
 @contextlib.asynccontextmanager
-async def observing(engine: Engine, port: int) -> AsyncIterator[Monitor]:
+async def monitoring(engine: Engine, port: int) -> AsyncIterator[Monitor]:
     """
-    Yield the engine's metrics, with the loop watched, and served where ``port`` is not 0.
+    Yield the engine's metrics and measure its loop's delay meanwhile; serve the metrics unless ``port`` is 0.
 
-    A port that cannot be used is told in the result: whether that matters is for the caller to say.
+    A port that cannot be used does not raise: `Monitor.problem` says why, and the caller decides whether it matters.
     """
     metrics = Metrics(engine)
     watching = asyncio.create_task(watch_loop(engine.clock, metrics.measures.loop_s))
     try:
-        async with _serving(metrics, port) as observed:
-            yield observed
+        async with _serving(metrics, port) as monitor:
+            yield monitor
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -50,23 +58,23 @@ async def _serving(metrics: Metrics, port: int) -> AsyncIterator[Monitor]:
     if not port:
         yield Monitor(metrics)
         return
-    from app.observability.metrics_server import MetricsServer  # what few ask for keeps no start waiting
+    from app.observability.metrics_server import MetricsServer
 
     server = MetricsServer(metrics, port)
     try:
         await server.start()
-        observed = Monitor(metrics, server.url)
+        monitor = Monitor(metrics, server.url)
     except SettingsError as error:
         logger.warning("%s", error)
-        observed = Monitor(metrics, problem=str(error))
+        monitor = Monitor(metrics, problem=str(error))
     try:
-        yield observed
+        yield monitor
     finally:
         await server.stop()
 
 
 async def watch_loop(clock: Clock, late: Distribution) -> None:
-    """Count, for ever, how many seconds late a heartbeat comes."""
+    """Record how many seconds late each heartbeat comes; never returns."""
     while True:
         due_s = clock.monotonic_s() + _HEARTBEAT_S
         await clock.sleep(_HEARTBEAT_S)

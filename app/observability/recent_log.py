@@ -1,4 +1,4 @@
-"""The last lines of the log in memory, for the window."""
+"""The last lines of the log, kept in memory for the window's diagnostics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RecentLog(logging.Handler):
     """
     Keeps the last `MOST_LINES` lines, from any thread.
 
-    ``total`` counts all lines there ever were, so that `since` can tell what is new.
+    ``total`` counts all lines so far; `since` uses it to return only new ones.
     """
 
     def __init__(self) -> None:
@@ -27,14 +27,14 @@ class RecentLog(logging.Handler):
         """Keep one line; called under the handler's lock."""
         try:
             line = _line(record)
-        except Exception:  # noqa: BLE001  # because a line that cannot be formatted must not fail who logs it
+        except Exception:  # noqa: BLE001  # because a line that cannot be formatted must not fail its logger
             self.handleError(record)
             return
         self._lines.append(line)
         self.total += 1
 
     def since(self, total: int) -> tuple[list[LogLine], int]:
-        """Return the lines that came after ``total`` had come, as far as they are kept, and the total now."""
+        """Return the lines after the first ``total``, as far as they are kept, and the new total."""
         self.acquire()
         try:
             new = min(self.total - total, len(self._lines))

@@ -1,4 +1,4 @@
-"""The simulated market of ``--demo``: a sandbox in a process of its own, so that its work never stalls the window."""
+"""The simulated market of ``--demo``: a sandbox in its own process, so that its work never stalls the window."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _START_S = 20.0
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """Return the settings of the simulated market, whose invented trades go to an embedded database of their own."""
+    """Return the settings of the simulated market: its invented trades get an embedded database of their own."""
     return dataclasses.replace(settings, data_dir=settings.data_dir / "demo", database_url="")
 
 
 @contextlib.contextmanager
 def sandbox(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the sandbox exchange, its log in ``data_dir``; it ends with us, because its standard input does."""
+    """Run the sandbox exchange, its log in ``data_dir``; it ends with us, also if we are killed: its stdin closes."""
     program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app.main"]
     process = subprocess.Popen(  # noqa: S603  # because the program is our own
         [*program, "sandbox", "--port", "0", "--until-stdin-closes", "--data-dir", str(data_dir)],
@@ -49,7 +49,7 @@ def sandbox(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 async def at_sandbox(settings: Settings, process: subprocess.Popen[bytes], closing: asyncio.Future[Any]) -> Settings:
     """
-    Return the settings with the sandbox's addresses once it serves; the same settings where ``closing`` is done first.
+    Return the settings with the sandbox's addresses once it serves; unchanged if ``closing`` is done first.
 
     Raises:
         FeedDisconnected: If it does not serve in time.
@@ -59,7 +59,7 @@ async def at_sandbox(settings: Settings, process: subprocess.Popen[bytes], closi
     either: list[asyncio.Future[Any]] = [reading, closing]
     await asyncio.wait(either, timeout=_START_S, return_when=asyncio.FIRST_COMPLETED)
     if not reading.done():
-        process.kill()  # or the reading would not end
+        process.kill()  # so that the reading thread ends
     line = (await reading).decode()
     if closing.done():
         return settings

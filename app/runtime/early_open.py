@@ -1,8 +1,8 @@
 """
-Opens the settings' database without keeping a start waiting.
+Opens the settings' database while a start loads other things.
 
-What talks to PostgreSQL takes long to load, and its server to start. Here that is done by the thread that opens, and,
-with a `EarlyOpen`, while the window is being loaded.
+Importing psycopg and starting a server takes long. Both happen in the thread that opens the database, never in the main
+one; with `EarlyOpen`, at the same time as Qt is imported. So this module imports neither psycopg nor numpy.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ def open_database(settings: Settings) -> OpenedDatabase:
 
 
 class EarlyOpen:
-    """Opens a database from now on; `open` gives it to whoever asks first. Call `discard` at the end."""
+    """Begins to open a database at once, in a thread; the first `open` gets it. Call `discard` at the end."""
 
     def __init__(self, open_database: OpenDatabase) -> None:
         self._open_database = open_database
         self._lock = threading.Lock()
         self._first: Future[OpenedDatabase] | None = Future()
-        threading.Thread(target=self._run, args=(self._first,), name="open-ahead", daemon=True).start()
+        threading.Thread(target=self._run, args=(self._first,), name="early-open", daemon=True).start()
 
     def open(self) -> OpenedDatabase:
         """
-        Return the database that is being opened; opened anew for those who ask later. Blocks.
+        Return the database that the thread opens; on later calls, open another. Blocks.
 
         Raises:
             StoreError: If it cannot be used; the sentence says why.
@@ -54,17 +54,17 @@ class EarlyOpen:
         return self._open_database() if first is None else first.result()
 
     def discard(self) -> None:
-        """Close what nobody asked for; bounded in time."""
+        """Close the database if `open` was never called. Returns in time even if it is still opening."""
         first = self._take()
         if first is None:
             return
         try:
             first.result(_CLOSE_S).close(_CLOSE_S)
         except TimeoutError:
-            logger.info("a database that nobody asked for takes too long to open")
+            logger.info("the database opened early was not used, and takes too long to open")
             first.add_done_callback(_close_late)
-        except Exception as error:  # noqa: BLE001  # because what failed need not be closed
-            logger.info("a database that nobody asked for: %s", error)
+        except Exception as error:  # noqa: BLE001  # because a database that failed to open need not be closed
+            logger.info("the database opened early was not used, and failed: %s", error)
 
     def _take(self) -> Future[OpenedDatabase] | None:
         with self._lock:
@@ -74,11 +74,11 @@ class EarlyOpen:
     def _run(self, first: Future[OpenedDatabase]) -> None:
         try:
             first.set_result(self._open_database())
-        except BaseException as error:  # noqa: BLE001  # because whoever asks for it raises it
+        except BaseException as error:  # noqa: BLE001  # because the caller of `open` gets it
             first.set_exception(error)
 
 
 def _close_late(opened: Future[OpenedDatabase]) -> None:
-    """Close it, in the thread that opened it, where the program still runs then."""
+    """Close a late database in the thread that opened it, if the program still runs then."""
     if opened.exception() is None:
         opened.result().close(_CLOSE_S)

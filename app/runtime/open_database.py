@@ -1,4 +1,4 @@
-"""Opens the database that the settings name, with its password from wherever that is kept."""
+"""Opens the settings' database, with its password from the URL, the environment or the keyring."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def open_database(settings: Settings) -> Database:
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
-    """Return the server of the settings' data directory, not started."""
+    """Return the embedded server of the settings' data directory, not started."""
     folder = Path(settings.postgres_bin) if settings.postgres_bin else None
     return EmbeddedServer(settings.data_dir, postgres_bin=folder)
 
 
 def connect_to(url: str, **options: Any) -> Connection:
-    """`storage.postgres.connection.connect`, with the password of the keyring where one is wanted."""
+    """Connect as `storage.postgres.connection.connect` does; if a password is wanted, ask the keyring."""
     return connect(url, ask_password=passwords.remembered, **options)
 
 
 def database_url(settings: Settings) -> str:
     """
-    Return the URL of the settings' database, to connect with: it may hold a password. Empty: the embedded one.
+    Return the settings' database URL to connect with, which may hold a password; empty for the embedded database.
 
     Raises:
         StoreUnavailable: If it cannot be read.
@@ -57,17 +57,17 @@ def database_url(settings: Settings) -> str:
 
 
 def has_database(settings: Settings) -> bool:
-    """Whether there is a database to read: one that is named, or an embedded one that has been made."""
+    """Whether there is a database to read: the settings name one, or the embedded one exists."""
     return bool(settings.database_url) or EmbeddedServer.exists(settings.data_dir)
 
 
 def password_warning(settings: Settings) -> str:
-    """Return one sentence where the database's password stands where others can read it, else an empty text."""
+    """Return one sentence if others can read the database's password, else empty."""
     place = settings.places.get("database_url")
     try:
         is_exposed = place in (SettingOrigin.FILE, SettingOrigin.COMMAND_LINE) and holds_secret(settings.database_url)
     except StoreError:
-        return ""  # said when it is to be opened
+        return ""  # opening the database reports it
     if not is_exposed:
         return ""
     where = (

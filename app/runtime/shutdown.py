@@ -1,8 +1,8 @@
 """
-When a command ends: on Ctrl-C and SIGTERM, after a length of time, and at the latest some time after it began to end.
+Ending a program: on Ctrl-C or SIGTERM, after a given time, and in bounded time.
 
-Whatever hangs (a database that does not answer, a thread that Python would wait for at the end of the process) is left
-behind by `leave`: nobody should need to kill the program.
+A shutdown may hang: on a database that does not answer, or on a thread that Python joins at exit. `leave` ends the
+process even so, and nobody needs to kill it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.market.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
-ENDING_S = 30.0
+SHUTDOWN_S = 30.0
 LONGEST_DAYS = 3_650
 _FAILED = 1
 
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 def leave(why: str) -> NoReturn:
-    """End the process at once, as failed; ``why`` is said on standard error and logged."""
+    """End the process at once with exit code 1; log ``why`` and print it on standard error."""
     logger.warning("left: %s", why)
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
@@ -59,13 +59,12 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def bounded_ending() -> Iterator[Callable[[], None]]:
+def bounded_shutdown() -> Iterator[Callable[[], None]]:
     """
-    Yield ``begin_ending``: once called, what is inside must be left within `ENDING_S`, or the process ends. Call it
-    once or more.
+    Yield ``begin_shutdown``: after its first call the block must end within `SHUTDOWN_S`, or the process does.
     """
-    why = f"Ending took more than {ENDING_S:.0f} s and was given up; what is not stored will be missing."
-    timer = threading.Timer(ENDING_S, leave, [why])
+    why = f"Ending took more than {SHUTDOWN_S:.0f} s and was given up; what is not stored will be missing."
+    timer = threading.Timer(SHUTDOWN_S, leave, [why])
     timer.daemon = True
 
     def begin() -> None:
@@ -79,7 +78,7 @@ def bounded_ending() -> Iterator[Callable[[], None]]:
 
 
 class StopEvent:
-    """An event that a signal handler or any thread may set and one loop waits for."""
+    """An event for one loop to wait for; a signal handler or any thread may set it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -95,7 +94,7 @@ class StopEvent:
         """Set it for good."""
         self._is_set = True
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # its loop has been closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
@@ -106,7 +105,7 @@ class StopEvent:
 
 
 async def unless_stopped(work: Coroutine[Any, Any, Result], stop: StopEvent) -> Result | None:
-    """Return what ``work`` returns; None where ``stop`` was set first: the work has been cancelled."""
+    """Return the result of ``work``; None if ``stop`` was set first, which cancels the work."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -122,13 +121,13 @@ def parse_duration(text: str) -> float:
     Return ``60s``, ``10m``, ``8h``, ``90d`` or ``52w`` as seconds; ten years (`LONGEST_DAYS`) at most.
 
     Raises:
-        UsageError: If it is none of these.
+        UsageError: If it has another form, or is longer.
     """
     units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
     number, unit = text.strip()[:-1].lstrip("0"), text.strip()[-1:].lower()
     if unit not in units or not number.isascii() or not number.isdigit():
         raise UsageError(f"“{text[:80]}” is not a length of time: write it like 60s, 10m, 8h or 90d.")
-    # Python itself refuses to read a number of thousands of digits.
+    # The length first: Python refuses to convert thousands of digits, with an error of its own.
     if len(number) > 10 or int(number) * units[unit] > LONGEST_DAYS * units["d"]:
         raise UsageError(f"“{text[:80]}” is too long: {LONGEST_DAYS}d is the longest there is.")
     return float(int(number) * units[unit])

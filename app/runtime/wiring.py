@@ -1,4 +1,9 @@
-"""Builds the parts of the program from the settings; used by the window and by the commands alike."""
+"""
+Builds the program's parts from the settings, for the window and for the commands.
+
+Only here is a broker chosen: everything else knows the ports in `app.market.ports`. It imports the whole engine, so
+what a start needs before that has a module of its own beside it (`early_open`, `exchange_addresses`).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ from app.brokers.binance.rest import BinanceRest
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.engine import Engine
-from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
+from app.live.environment.ban_file import FILE_NAME as BAN_FILE
 from app.live.environment.ban_file import StoredBan
 from app.live.environment.clocks import ExchangeClock
 from app.live.environment.system_events import SystemEvent, watch_system
@@ -28,23 +33,23 @@ logger = logging.getLogger(__name__)
 
 
 def spool_of(settings: Settings) -> DiskSpool | None:
-    """Return the spool of the settings' data directory, not opened; None where it is switched off."""
+    """Return the spool of the settings' data directory, not opened yet; None if it is switched off."""
     if not settings.spool_megabytes:
         return None
     return DiskSpool(settings.data_dir / FILE_NAME, settings.spool_megabytes * 1_000_000)
 
 
 def ban_of(settings: Settings, clock: Clock) -> ExchangeBan:
-    """Return how long the exchange keeps this address out, as far as an earlier run was told."""
+    """Return the exchange's ban of this address, as far as earlier runs recorded one."""
     exchanges = {exchange_of(url) for url in (settings.binance_ws_url, settings.binance_rest_url)}
-    return StoredBan(settings.data_dir / SHUTOUT_FILE, exchanges, clock)
+    return StoredBan(settings.data_dir / BAN_FILE, exchanges, clock)
 
 
 @asynccontextmanager
 async def exchange_rest(
     settings: Settings, exchange_clock: ExchangeClock, ban: ExchangeBan | None = None
 ) -> AsyncIterator[BinanceRest]:
-    """Yield the exchange's REST client on the running loop; closed afterwards."""
+    """Yield the exchange's REST client for the running loop, and close it afterwards."""
     ban = ban or ban_of(settings, exchange_clock)
     rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, ban=ban)
     try:
@@ -56,7 +61,7 @@ async def exchange_rest(
 def exchange_feed(
     settings: Settings, clock: Clock, ban: ExchangeBan | None = None, *, max_attempts: int | None = None
 ) -> BinanceFeed:
-    """Return the live feed, which does nothing yet; ``max_attempts`` in place of the setting's."""
+    """Return the live feed, not started; ``max_attempts`` overrides the setting."""
     return BinanceFeed(
         settings.binance_ws_url,
         clock=clock,
@@ -72,16 +77,16 @@ async def engine_for(
     settings: Settings, clock: Clock | None = None, *, opening: OpenDatabase | None = None
 ) -> AsyncIterator[Engine]:
     """
-    Yield an engine that is not started yet; its REST client is closed afterwards.
+    Yield an engine, not started, and close its REST client afterwards.
 
-    ``clock`` is this machine's by default; ``opening`` opens the database of the settings, where that has begun.
+    ``clock`` defaults to this machine's; ``opening`` to a function that opens the settings' database.
 
     Raises:
         SettingsError: If an address of the exchange cannot be one.
     """
     clock = clock if clock is not None else SystemClock()
     exchange_clock = ExchangeClock(clock)
-    ban = ban_of(settings, clock)  # a ban is the address's: whoever is told of it, both obey
+    ban = ban_of(settings, clock)  # a ban is of our address: feed and REST client share it
     feed = exchange_feed(settings, clock, ban)
     async with exchange_rest(settings, exchange_clock, ban) as rest:
         engine = Engine(
@@ -96,7 +101,7 @@ async def engine_for(
             spool=spool_of(settings),
         )
         engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
-        async with _watching(engine, feed, rest):
+        async with _replacing_dead_connections(engine, feed, rest):
             yield engine
 
 
@@ -107,8 +112,8 @@ def _doubt_streams(feed: BinanceFeed, symbols: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def _watching(engine: Engine, feed: BinanceFeed, rest: BinanceRest) -> AsyncIterator[None]:
-    """Meanwhile replace connections at once that the computer's sleep or another network has left dead."""
+async def _replacing_dead_connections(engine: Engine, feed: BinanceFeed, rest: BinanceRest) -> AsyncIterator[None]:
+    """Meanwhile, after a sleep of the computer or a change of network, replace all connections: they may be dead."""
 
     def on_event(event: SystemEvent) -> None:
         logger.warning("%s.", event.what)

@@ -1,4 +1,4 @@
-"""Applies the palette and what is remembered of the last run to the window and the chart."""
+"""Applies the palette, and the state remembered from the last run, to the window and the chart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from widgets.window.main_window import MainWindow
 
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
-    """Give the window theme, symbol and interval before anything is known of the market."""
+    """Show the state's theme, symbol and interval, before anything is known of the market."""
     show_palette(window, chart, state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
@@ -21,7 +21,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
 
 
 def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: SystemScheme) -> None:
-    """Give the window the colours of the state's theme, or of the system's."""
+    """Use the palette of the state's theme, or of the system's light or dark scheme."""
     scheme.request(state.theme)
     palette = palette_of(state.theme, state.candle_colours, system_is_dark=scheme.is_dark)
     window.set_theme(state.theme, state.candle_colours)

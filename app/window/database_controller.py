@@ -1,7 +1,7 @@
 """
-The database dialog's work: trying a database in a worker thread, changing to it, keeping the choice.
+The database dialog's work: tests a database in a worker thread, switches to it, and saves the choice.
 
-The URL is kept in config.toml without its password, which goes to the system's keyring if the user wants that, and
+config.toml gets the URL without its password. The password goes to the system's keyring if the user ticks that, and
 nowhere otherwise.
 """
 
@@ -46,7 +46,7 @@ def facts_of_probe(found: Probe) -> list[Fact]:
 
 
 def verdict(found: Probe) -> tuple[str, str]:
-    """Return one sentence that says what using it would mean, and its tone."""
+    """Return one sentence about using that database, and its tone."""
     try:
         found.privileges.check_tables()
     except StoreError as error:
@@ -103,10 +103,10 @@ _MEANINGS = {
 
 class DatabaseController:
     """
-    Opens the database dialog over ``window`` and does what it asks for, until `stop`.
+    Opens the database dialog over ``window`` and serves its requests, until `stop`.
 
-    ``settings`` are those of the database in use; ``config_file`` is where a choice is kept. ``simulated``: the market
-    is invented, and nothing can be chosen.
+    ``settings`` describe the database in use; choices are saved in ``config_file``. ``simulated``: the market is a
+    simulation, so nothing can be chosen.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class DatabaseController:
         window.database_requested.connect(self.open)
 
     def open(self) -> None:
-        """Show the dialog, unless it is there; it closes itself."""
+        """Show the dialog, unless it is open; it closes itself."""
         if self._dialog is not None:
             return
         dialog = self._dialog = DatabaseDialog(
@@ -142,11 +142,11 @@ class DatabaseController:
         self._tasks.begin(self._learn_keyring(dialog))
 
     async def stop(self) -> None:
-        """Give up what is at work."""
+        """Cancel what runs."""
         await self._tasks.end()
 
     def _current(self) -> DatabaseChoice:
-        """Return what is in use, as the form shows it: without its password."""
+        """Return the choice in use for the form, without its password."""
         url = self._settings.database_url
         if not url:
             return DatabaseChoice(DatabaseKind.EMBEDDED)
@@ -176,7 +176,7 @@ class DatabaseController:
         self._cancel_test()
         dialog.deleteLater()
 
-    # Trying
+    # Testing a database
 
     def _start_test(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
         self._test = self._tasks.begin(self._try(dialog, choice))
@@ -190,14 +190,14 @@ class DatabaseController:
         if choice.kind is DatabaseKind.EMBEDDED and not EmbeddedServer.exists(settings.data_dir):
             dialog.tested((), f"It will be made in {settings.data_dir} when it is first used.", "dim")
             return
-        found = await self._carefully(dialog, lambda: _probe(settings))
+        found = await self._run_probe(dialog, lambda: _probe(settings))
         if found is not None:
             dialog.tested(facts_of_probe(found), *verdict(found))
 
-    # Using
+    # Switching to it
 
     async def _apply(self, dialog: DatabaseDialog, choice: DatabaseChoice) -> None:
-        if self._simulated:  # also where the dialog should let it through
+        if self._simulated:  # the dialog is locked; trades of a simulation must not reach a real database even so
             dialog.failed(_SIMULATED)
             return
         settings = self._settings_for(choice)
@@ -222,7 +222,7 @@ class DatabaseController:
         dialog.applied(words, "warning" if reading or problem else "rising")
 
     def _keep(self, choice: DatabaseChoice) -> str:
-        """Keep the choice for the next start; return one sentence where a part of it could not be kept."""
+        """Save the choice for the next start; return one sentence if a part of it could not be saved, else empty."""
         problems = []
         url = url_of(choice.parts) if choice.kind is not DatabaseKind.EMBEDDED else ""
         try:
@@ -233,15 +233,13 @@ class DatabaseController:
             if choice.password and choice.remember:
                 passwords.remember(url, choice.password)
             elif choice.password:
-                passwords.forget(url)  # what was remembered may be another
+                passwords.forget(url)  # the keyring may hold an older one
         except SettingsError as error:
             problems.append(str(error))
         return " ".join(problems)
 
-    # Small things
-
     def _settings_for(self, choice: DatabaseChoice) -> Settings:
-        """Return the settings that open what is chosen."""
+        """Return the settings that open the chosen database."""
         if choice.kind is DatabaseKind.EMBEDDED:
             return replace(self._settings, database_url="", database_password=Secret())
         url = url_of(choice.parts)
@@ -250,9 +248,9 @@ class DatabaseController:
 
     def _known_password(self, url: str) -> str:
         """
-        Return the password of the database in use, or of that of the start, where it is the one that ``url`` names.
+        Return the password for ``url`` if it names the database in use, or the one of the start; else empty.
 
-        A password that the program was given without a URL is for whichever is chosen.
+        A password given to the program without a URL counts for any database.
         """
         for settings in (self._settings, self._first_settings):
             try:
@@ -264,8 +262,8 @@ class DatabaseController:
         first = self._first_settings
         return "" if first.database_url else first.database_password.text
 
-    async def _carefully(self, dialog: DatabaseDialog, work: Callable[[], Probe]) -> Probe | None:
-        """Return what ``work`` returns in a worker thread; tell the dialog where it fails."""
+    async def _run_probe(self, dialog: DatabaseDialog, work: Callable[[], Probe]) -> Probe | None:
+        """Run ``work`` in a worker thread and return its result; None if it failed: then the dialog says why."""
         try:
             return await in_background(work, "try-database")
         except PasswordWanted:
@@ -279,7 +277,7 @@ class DatabaseController:
 
 
 def _probe(settings: Settings) -> Probe:
-    """Look at the database of the settings; an embedded server runs for that long at least."""
+    """Probe the settings' database; an embedded server is started for that and stopped, unless others use it."""
     if settings.database_url:
         with connect_to(database_url(settings), application_name="cryptopipe test") as connection:
             return probe(connection)

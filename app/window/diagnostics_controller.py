@@ -1,4 +1,4 @@
-"""The diagnostics dock's work: sampling the metrics each second, and showing them and the log while it is open."""
+"""The diagnostics dock's work: samples the metrics each second, and shows them and the log while the dock is open."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _SAMPLE_MS = 1000
 
 class DiagnosticsController(QObject):
     """
-    Feeds the window's diagnostics from the ``observed`` engine until `stop`; ``log_folder`` has the log files.
+    Feeds the window's diagnostics dock from ``monitor`` until `stop`; ``log_folder`` has the log files.
 
-    While the dock is closed it samples, and keeps the last lines of the log, so that both are there when it opens.
+    It samples and collects log lines while the dock is closed, too, so the minutes before a trouble are there.
     """
 
-    def __init__(self, observed: Monitor, window: MainWindow, log_folder: Path) -> None:
+    def __init__(self, monitor: Monitor, window: MainWindow, log_folder: Path) -> None:
         super().__init__(window)
         self._dock = window.diagnostics
         self._log_folder = log_folder
-        self._sampler = MetricHistory(observed.metrics)
+        self._sampler = MetricHistory(monitor.metrics)
         self._log = RecentLog()
         self._lines_shown = 0
         logging.getLogger().addHandler(self._log)
-        self._dock.set_note(*_note(observed))
+        self._dock.set_note(*_note(monitor))
         self._dock.opened.connect(self._show)
         self._dock.log.folder_requested.connect(self._open_folder)
         self._timer = QTimer(self)
@@ -42,7 +42,7 @@ class DiagnosticsController(QObject):
             self._show()
 
     def stop(self) -> None:
-        """Sample and listen no more; the dock shows what it showed last."""
+        """Stop sampling; the dock keeps its last figures."""
         self._timer.stop()
         logging.getLogger().removeHandler(self._log)
         self._dock.opened.disconnect(self._show)
@@ -61,7 +61,7 @@ class DiagnosticsController(QObject):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
 
 
-def _note(observed: Monitor) -> tuple[str, str]:
-    if observed.problem:
-        return observed.problem, "warning"
-    return (f"Metrics for Prometheus at {observed.url}" if observed.url else ""), "faint"
+def _note(monitor: Monitor) -> tuple[str, str]:
+    if monitor.problem:
+        return monitor.problem, "warning"
+    return (f"Metrics for Prometheus at {monitor.url}" if monitor.url else ""), "faint"

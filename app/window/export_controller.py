@@ -1,4 +1,8 @@
-"""The export dialog's work: one export at a time in a worker thread, with progress and cancel."""
+"""
+The export dialog's work: one export at a time, in a worker thread, with progress and cancelling.
+
+`storage.files.candle_csv` writes the file; here it gets the candles, and the dialog its outcome.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +25,11 @@ from widgets.window.main_window import MainWindow
 
 logger = logging.getLogger(__name__)
 
-_FLUSH_S = 5.0
+_FLUSH_S = 5.0  # for the trades just received to be in the file, too
 
 
 class ExportController:
-    """Opens the export dialog over ``window`` and does what it asks for."""
+    """Opens the export dialog over ``window`` and runs its exports."""
 
     def __init__(self, engine: Engine, window: MainWindow) -> None:
         self._engine = engine

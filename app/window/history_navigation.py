@@ -1,8 +1,8 @@
 """
-The chart's way through the past: candles are loaded before the view gets to them, and around a date that is gone to.
+Navigation through one chart's history: loads candles ahead of the view, and those around a date that is jumped to.
 
-Between the chart, which says what is in view, and its session, which loads. A jump is shown when its candles are there;
-until then the view stays where it is, and the jump can be given up.
+The chart reports its visible range, and the session loads. The view moves to a date only once its candles are loaded;
+until then it stays, and the user can cancel the jump.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from widgets.chart.chart_widget import ChartWidget
 
-_MOST_LOOKED_AT = 20_000  # slots in view, above which holes among them are left alone
+_MAX_SLOTS_FILLED = 20_000  # in view; with more, ranges not requested yet are left alone
 _NO_CANDLES = "There are no candles yet to go back from."
 
 Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
 class HistoryNavigation:
-    """Loads for one chart what it is about to show. ``begin`` starts work on the loop."""
+    """Loads the candles that one chart is about to show. ``begin`` starts a task on the loop and keeps it."""
 
     def __init__(self, chart: ChartWidget, clock: Clock, begin: Begin) -> None:
         self._chart, self._clock, self._begin = chart, clock, begin
@@ -33,12 +33,12 @@ class HistoryNavigation:
         self._jump: asyncio.Task[None] | None = None
 
     def set_session(self, session: ChartSession) -> None:
-        """Load by this session from now on; a jump under way is given up."""
+        """Load through this session from now on, and cancel a jump under way."""
         self.cancel_jump()
         self._session, self._ahead = session, Prefetch()
 
     def view_in(self, interval: Interval) -> tuple[int, int] | None:
-        """Return what the chart will show of another interval, UTC microseconds; None: the latest candles."""
+        """Return the range to show in another interval, UTC microseconds; None: the latest candles."""
         centre_us = self._chart.center_time_us()
         if centre_us is None or self._chart.is_following:
             return None
@@ -47,32 +47,32 @@ class HistoryNavigation:
         return interval.slot_open_us(first), interval.slot_open_us(middle + half)
 
     def load_around_view(self) -> None:
-        """Have loaded what is in view, and a screen or more around it; call when the view has moved."""
+        """Load the visible range and a screen or more around it; call when the view has moved."""
         session, visible = self._session, self._chart.visible_range_us()
         if session is None or visible is None:
             return
         interval = session.interval
         left, right = interval.slot(visible[0]), interval.slot(visible[1])
-        # Indicators reach back before what is drawn.
+        # Indicators need candles before the first one drawn.
         wanted = self._chart.first_needed_slot(self._ahead.first_wanted(left, right, self._clock.monotonic_s()))
         start_us = interval.slot_open_us(max(wanted, min(left, interval.slot(0))))
         end_us = interval.slot_open_us(2 * right - left)
         if self._chart.is_following and session.live_since_us is not None:
-            end_us = min(end_us, session.live_since_us)  # what is missing since then is being repaired
-        if not session.reaches(start_us) or (right - left < _MOST_LOOKED_AT and session.wants(start_us, end_us)):
+            end_us = min(end_us, session.live_since_us)  # the repairer fetches what is missing since then
+        if not session.reaches(start_us) or (right - left < _MAX_SLOTS_FILLED and session.wants(start_us, end_us)):
             self._begin(self._load(session, start_us, end_us))
 
-    def jump_to(self, time_us: int, told: str) -> None:
-        """Go to that time, UTC microseconds, which is ``told`` so to the user."""
+    def jump_to(self, time_us: int, text: str) -> None:
+        """Jump to a time, UTC microseconds; ``text`` is that time as the user reads it."""
         self.cancel_jump()
         if self._session is None or not len(self._session.series):
             self._chart.end_journey(_NO_CANDLES)
             return
-        self._chart.begin_journey(f"Loading {told}…")
+        self._chart.begin_journey(f"Loading {text}…")
         self._jump = self._begin(self._jump_to(self._session, time_us))
 
     def cancel_jump(self) -> None:
-        """Give up a jump under way: the view stays."""
+        """Cancel a jump under way; the view stays."""
         if self._jump is not None:
             self._jump.cancel()
             self._jump = None

@@ -1,4 +1,8 @@
-"""What the notice bar says: of all that is not as it should be, the one thing that matters most."""
+"""
+The notice bar's one sentence: of all troubles at the moment, the one that matters most.
+
+Their order here is their order of weight. A pure decision, called about once per second.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,12 @@ from app.market.symbol import Symbol
 from app.window.panel_values import feed_status, history_reason
 from widgets.window.notice_bar import NoticeAction
 
-_FAILING_ATTEMPTS = 2
+_FAILING_ATTEMPTS = 2  # one failed attempt is an everyday reconnect
 _LONG_WAIT_S = 10.0
 
 
 class Notice(NamedTuple):
-    """One sentence, and what can be done about it."""
+    """One sentence, and the buttons beside it."""
 
     sentence: str
     actions: tuple[NoticeAction, ...] = ()
@@ -32,10 +36,10 @@ def notice_of(
     simulated: bool = False,
 ) -> Notice | None:
     """
-    Return what to say; None where all is well.
+    Return the notice to show; None if there is no trouble.
 
-    ``symbol`` and ``session`` are the chart's. ``refusal`` is why the watchlist is not recorded, ``chart_trouble`` what
-    the chart leaves out, or either empty. ``simulated``: the market is invented, so that it need not be offered.
+    ``symbol`` and ``session`` are the chart's. ``refusal`` says why the watchlist is not recorded, ``chart_trouble``
+    which part the chart leaves out; empty if there is none. ``simulated``: the market is a simulation, so offer none.
     """
     status = feed_status(engine)
     if engine.database is None and engine.database_failed:
@@ -57,7 +61,7 @@ def notice_of(
 
 
 def _is_away(status: FeedStatus) -> bool:
-    """Whether the feed is away for more than the moment that a new connection takes."""
+    """Whether the feed is down for longer than a new connection takes."""
     return (
         status.state is FeedState.REFUSED
         or bool(status.refused)

@@ -1,4 +1,4 @@
-"""Makes the values that the window's panels show out of what the engine knows."""
+"""Turns the engine's state into the values that the window's panels show. Decides nothing and changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, Wa
 
 
 class PanelValues:
-    """Reads one engine. ``spread_percent``: see the setting. ``simulated``: the market is invented."""
+    """Reads one engine. ``spread_percent`` is the setting of that name; ``simulated``: the market is a simulation."""
 
     def __init__(self, engine: Engine, *, spread_percent: float, simulated: bool) -> None:
         self._engine = engine
@@ -24,7 +24,7 @@ class PanelValues:
         self._row_rate = Rate()
 
     def watch_row(self, symbol: Symbol) -> WatchRow:
-        """Return a watchlist line."""
+        """Return a row of the watchlist."""
         latest = self._engine.market_snapshot.latest(symbol.name)
         bid, ask = latest.bid_ask_e8(self._spread_percent)
         return WatchRow(
@@ -39,7 +39,7 @@ class PanelValues:
         )
 
     def recording(self, symbol: Symbol, *, watched: bool) -> str:
-        """Return in words whether the symbol's trades are stored."""
+        """Return in words whether the symbol's trades are recorded, and why not."""
         if not symbol.is_trading:
             return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
         if self._engine.recorder.tracker(symbol.name) is None:
@@ -89,11 +89,11 @@ class PanelValues:
 
     @property
     def _records(self) -> bool:
-        """Whether trades are stored; a database for reading has only what others stored."""
+        """Whether trades are stored here: a read-only database holds those that other programs stored."""
         return self._engine.database is not None and not self._engine.database.read_only_reason
 
     def status(self) -> StatusView:
-        """Return the status bar; call it at a steady pace, for the rates."""
+        """Return the status bar's values; call at a steady pace, because the rates are per call."""
         engine = self._engine
         now_s = engine.clock.monotonic_s()
         status = feed_status(engine)
@@ -145,7 +145,7 @@ def _retry_in_s(engine: Engine, status: FeedStatus, now_s: float) -> float | Non
 
 
 def history_reason(engine: Engine) -> str:
-    """Return why history and repair wait although trades arrive, and for how long yet; "" where they need not."""
+    """Return why history and repair wait although trades arrive, and for how long; empty if they do not wait."""
     now_s = engine.clock.monotonic_s()
     if engine.feed.status.state is not FeedState.LIVE or engine.ban.left_s(now_s) < 1:
         return ""
@@ -157,7 +157,7 @@ def _whole(amount_e8: int | None) -> float | None:
 
 
 def _price(amount_e8: int | None) -> float | None:
-    """A price of zero is the exchange's way to say that there was none."""
+    """Return a price; None for zero, which is how the exchange says that there was none."""
     return _whole(amount_e8 or None)
 
 

@@ -1,8 +1,8 @@
 """
-The watchlist's work: which symbols it holds, what its rows show, and what of it the engine records.
+The watchlist: which symbols it holds, what its rows show, and which symbols the engine records.
 
-Recorded are the symbols of the watchlist and the one the chart shows; a symbol that was only looked at is recorded
-while it is shown. Rows are made several times a second, so only for the symbols in view.
+The engine records the watchlist and the chart's symbol; a symbol outside the list is recorded only while the chart
+shows it. Rows are renewed several times per second, so only for the symbols in view.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from widgets.window.main_window import MainWindow
 
 class WatchlistController:
     """
-    Keeps the watchlist of ``state`` between the engine and the window.
+    Keeps window and engine in step with the watchlist of ``state``.
 
-    ``refusal`` is one sentence while the list wished for is not the one recorded. ``on_change`` is called after the
-    list has changed, to have it remembered.
+    ``refusal`` is one sentence while the engine records less than the list, else empty. ``on_change`` is called after
+    the list has changed, so that it can be saved.
     """
 
     def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelValues) -> None:
@@ -44,11 +44,11 @@ class WatchlistController:
         window.picker_opened.connect(engine.directory.refresh)
 
     def recorded(self) -> list[str]:
-        """Return what is to be recorded: the watchlist, and the chart's symbol."""
+        """Return the symbols to record: the watchlist and the chart's symbol."""
         return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
 
     def start(self) -> None:
-        """Start the engine; where it refuses so many symbols, with the chart's alone."""
+        """Start the engine; if it refuses that many symbols, with the chart's alone."""
         try:
             self._engine.start(self.recorded())
         except UsageError as error:
@@ -57,7 +57,7 @@ class WatchlistController:
         self.rebuild()
 
     def record(self) -> bool:
-        """Have the engine record what is to be; False, and `refusal` says why, where it will not."""
+        """Record the symbols of `recorded`; False, and a sentence in ``refusal``, if the engine refuses."""
         try:
             self._engine.set_symbols(self.recorded())
         except UsageError as error:
@@ -67,7 +67,7 @@ class WatchlistController:
         return True
 
     def replace(self, names: Sequence[str]) -> bool:
-        """Make this the watchlist, each name once; False where it is refused, and stays as it was."""
+        """Make this the watchlist, each name once; return False, and leave it unchanged, if the engine refuses."""
         before, self._state.watchlist = self._state.watchlist, list(dict.fromkeys(names))
         if self._state.watchlist == before:
             return True
@@ -79,7 +79,7 @@ class WatchlistController:
         return True
 
     def rebuild(self) -> None:
-        """Show the list anew: other symbols, or other descriptions of them."""
+        """Rebuild the list: its symbols or their descriptions have changed."""
         symbols = [self._engine.symbol(name) for name in self._state.watchlist]
         self._window.set_watchlist([self._panels.watch_row(symbol) for symbol in symbols])
         self._window.symbol_picker.set_recorded(self._engine.recorder.symbols)
@@ -87,7 +87,7 @@ class WatchlistController:
             self._dialog.set_symbols(list(self._engine.symbols.values()))
 
     def renew(self) -> None:
-        """Show the figures of now in the rows that can be seen."""
+        """Renew the figures of the rows in view."""
         names = self._window.watchlist.names_in_view()
         self._window.update_watchlist([self._panels.watch_row(self._engine.symbol(name)) for name in names])
 

@@ -1,4 +1,8 @@
-"""What the window remembers from one run to the next: symbol, interval, watchlist, theme, layout and looks."""
+"""
+The window's state from one run to the next: symbol, interval, watchlist, theme, layout and appearance.
+
+Stored as window.json in the data directory. Settings and state overlap; `load_state` holds the rule which one counts.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ class _Stored(msgspec.Struct):
     watchlist: list[str]
     theme: str
     layout: str = ""
-    # What the setting was when the watchlist was made from it. Before it was kept, only the default gave way.
+    # The setting `symbols` that the watchlist was made from. Older files lack it: they kept the default's.
     setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
     chart: dict[str, Any] = {}
     diagnostics: dict[str, Any] = {}
@@ -39,10 +43,11 @@ class _Stored(msgspec.Struct):
 @dataclass(slots=True)
 class WindowState:
     """
-    The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``chart`` what
-    `ChartView.look_values` did and ``diagnostics`` what `DiagnosticsDock.look_values` did, ``setting`` the symbols set
-    when the watchlist was made from them. ``lasting`` and ``lasting_text_percent``: symbol and watchlist, and size of
-    text, to remember instead of these, which hold for one run.
+    The choices in force.
+
+    ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.look_values`, ``diagnostics`` from
+    `DiagnosticsDock.look_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting`` (symbol
+    and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """
 
     symbol: str
@@ -61,15 +66,15 @@ class WindowState:
 
 def load_state(settings: Settings) -> WindowState:
     """
-    Return the state of the last run in this data directory, else the settings'.
+    Return the state of the last run in this data directory; without one, that of the settings.
 
-    The remembered watchlist counts until the setting ``symbols`` in config.toml is changed: then that is taken once.
-    Symbols named in the environment or on the command line hold for this run, and what was remembered stays so. An
-    interval that was set, rather than left at its default, wins; so does a size of text that was set for this run. A
-    file that cannot be read is passed over.
+    The saved watchlist counts until the setting ``symbols`` in config.toml changes: then the setting replaces it, once.
+    Symbols from the environment or the command line hold for this run only, and leave the saved list as it is. An
+    interval that is set to other than the default wins over the saved one; so does a text size set for this run. A file
+    that cannot be read is ignored.
 
     Raises:
-        UsageError: If the setting for the interval is none.
+        UsageError: If the setting ``interval`` is not an interval.
     """
     state = WindowState(
         symbol=settings.symbols[0],
@@ -106,7 +111,7 @@ def load_state(settings: Settings) -> WindowState:
 
 
 def save_state(state: WindowState, data_dir: Path) -> None:
-    """Remember the state; in one step, so that a crash leaves the old file or the new one."""
+    """Save the state, by renaming a complete file: a crash leaves the old one or the new one."""
     symbol, watchlist = state.lasting or (state.symbol, state.watchlist)
     stored = _Stored(
         symbol=symbol,
@@ -126,7 +131,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(stored)))
         os.replace(temporary, path)
     except OSError as error:
-        logger.warning("the window's state was not kept: %s", error)
+        logger.warning("the window's state was not saved: %s", error)
 
 
 def _read(path: Path) -> _Stored | None:
@@ -135,5 +140,5 @@ def _read(path: Path) -> _Stored | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        logger.warning("%s is passed over: %s", path, error)
+        logger.warning("%s was ignored: %s", path, error)
         return None

@@ -99,7 +99,7 @@ def spooled(reachable_folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("in_use", "spooled")
-def test_status_tells_what_waits_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_reports_the_trades_spooled_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "status"]) == 0
     said = "4 trades wait on disk for the database, from 2024-08-08 23:54:15 to 2024-08-08 23:54:15 UTC."
     assert said in capsys.readouterr().out.splitlines()
@@ -133,7 +133,7 @@ def test_where_nothing_is_recorded_nothing_is_made(
 
 
 @pytest.mark.usefixtures("in_use")
-def test_verify_is_quiet_about_what_agrees(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reports_nothing_where_all_agrees(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "verify"]) == 0
     told = capsys.readouterr()
     assert told.out.startswith("Nothing differs: 5,070 trades of 2 symbols agree with their ranges and candles (")
@@ -143,7 +143,7 @@ def test_verify_is_quiet_about_what_agrees(capsys: pytest.CaptureFixture[str]) -
     assert json_of(capsys, "verify", "ETHUSDT")["differences"] == []
 
 
-def test_verify_lists_what_differs_and_rebuild_mends_it(
+def test_verify_lists_the_differences_and_rebuild_mends_them(
     damaged: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damaged.execute("UPDATE rollup_1m SET volume = volume + 1 WHERE symbol_id = 1")
@@ -168,7 +168,7 @@ def test_verify_lists_what_differs_and_rebuild_mends_it(
     assert capsys.readouterr().out == "There was nothing to mend.\n"
 
 
-def test_one_difference_is_one_and_rebuild_says_what_becomes_of_missing_trades(
+def test_one_difference_is_counted_in_the_singular_and_rebuild_explains_missing_trades(
     damaged: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damaged.execute("UPDATE coverage SET last_trade_id = last_trade_id + 1 WHERE symbol_id = 2")
@@ -200,7 +200,7 @@ def test_a_symbol_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
-def test_ctrl_c_interrupts_what_the_database_is_doing(in_use: Database) -> None:
+def test_ctrl_c_cancels_the_running_query(in_use: Database) -> None:
     with connect(in_use.url) as other, connect(in_use.url) as holder, holder.transaction():
         # Whoever holds this lock keeps verifying from reading the ranges.
         holder.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")

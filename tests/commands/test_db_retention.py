@@ -63,7 +63,7 @@ def held(database: Database) -> list[Trade]:
     return stored(database.store)
 
 
-def test_it_is_shown_then_confirmed_then_done(aged: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retention_is_shown_then_confirmed_then_done(aged: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "retention") == "All trades are kept.\n"
     shown = said(capsys, "retention", "1y")
     assert re.search(
@@ -103,7 +103,7 @@ def test_a_setting_waits_in_the_status_until_it_is_confirmed(
 
 
 @pytest.mark.usefixtures("aged")
-def test_a_length_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_period_of_wrong_form_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for text in ("2", "5d", "soon"):
         assert "give 30d" in (line := said(capsys, "retention", text, code=2)) or "write 90d" in line
 
@@ -112,7 +112,7 @@ def test_a_length_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("answer", "left"), [("n", [*OLD, *YOUNG]), ("", [*OLD, *YOUNG]), ("\x04", [*OLD, *YOUNG]), ("y", YOUNG)]
 )
-def test_at_a_terminal_it_asks(aged: Database, answer: str, left: list[Trade]) -> None:
+def test_at_a_terminal_retention_asks_for_confirmation(aged: Database, answer: str, left: list[Trade]) -> None:
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(
@@ -132,7 +132,7 @@ def test_at_a_terminal_it_asks(aged: Database, answer: str, left: list[Trade]) -
     assert held(aged) == left
 
 
-def test_parts_without_a_trade_are_not_told() -> None:
+def test_parts_without_a_trade_are_not_listed() -> None:
     empty = DroppablePart("a", 0, 31 * DAY_US, 8192, 0, (), 400 * DAY_US)
     some = dataclasses.replace(empty, trades=30, symbols=("BTCUSDT",))
     keep = RetentionPeriod.parse("1y")

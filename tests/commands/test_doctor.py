@@ -123,7 +123,7 @@ def test_a_symbol_the_exchange_does_not_trade_is_named(
     assert "LUNAUSDT is not trading now" in findings["exchange"].sentence
 
 
-def test_a_feed_that_says_nothing_is_told_from_one_that_cannot_be_reached(
+def test_doctor_distinguishes_a_silent_feed_from_one_that_cannot_be_reached(
     server: SandboxServer, settings_for: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_FIRST_EVENT_S", 0.3)
@@ -133,7 +133,7 @@ def test_a_feed_that_says_nothing_is_told_from_one_that_cannot_be_reached(
     assert silent.address in feed.sentence
 
 
-def test_a_database_that_cannot_start_is_said_and_the_rest_is_checked(
+def test_a_database_that_cannot_start_is_reported_and_the_rest_is_checked(
     server: SandboxServer, settings_for: Callable[..., Settings], tmp_path: Path, data_dir: Path
 ) -> None:
     findings = found(settings_for(server, postgres_bin=str(tmp_path / "nothing")))
@@ -142,7 +142,7 @@ def test_a_database_that_cannot_start_is_said_and_the_rest_is_checked(
     assert servers_in(data_dir) == []
 
 
-def test_a_database_elsewhere_that_is_away_is_said_without_its_password(
+def test_a_remote_database_that_is_away_is_reported_without_its_password(
     server: SandboxServer, settings_for: Callable[..., Settings]
 ) -> None:
     finding = found(settings_for(server, database_url=f"postgresql://me:secret@{NOWHERE}/trades"))["database"]

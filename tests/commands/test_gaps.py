@@ -140,7 +140,7 @@ def test_gaps_are_listed_without_an_exchange(
     }
 
 
-def test_what_merely_waits_on_disk_is_told(
+def test_missing_trades_that_are_spooled_on_disk_are_reported(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str], reachable_folder: Path
 ) -> None:
     store(in_use, trades[:10], trades[50:60])
@@ -165,7 +165,7 @@ def test_what_merely_waits_on_disk_is_told(
         path.unlink()
 
 
-def test_where_nothing_is_missing_it_says_so(
+def test_no_missing_trades_are_reported_as_such(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(in_use, trades[:100])
@@ -179,7 +179,7 @@ def test_where_nothing_is_missing_it_says_so(
     ("arguments", "sentence"),
     [(["gaps", "NOPE"], "“NOPE” is not in the database"), (["gaps", "--to-now"], "give --repair, too")],
 )
-def test_what_cannot_be_is_refused(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_are_refused(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert sentence in capsys.readouterr().err
 
@@ -270,7 +270,7 @@ def test_an_exchange_that_cannot_be_reached_is_said_in_one_sentence(
     assert told.err.count("\n") == 1
 
 
-def test_failures_on_the_way_are_got_over(
+def test_a_repair_survives_failures_on_the_way(
     in_use: Database, trades: list[Trade], server: SandboxServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(in_use, trades[:10], trades[2_000:2_010])
@@ -317,7 +317,7 @@ def test_to_now_passes_over_symbols_that_the_exchange_has_no_more(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
-def test_what_collect_is_fetching_is_told_and_left_to_the_command(
+def test_collect_leaves_its_repairs_to_the_command(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str], server: SandboxServer
 ) -> None:
     store(in_use, trades[:10], trades[5_000:5_010])
@@ -337,7 +337,7 @@ def test_what_collect_is_fetching_is_told_and_left_to_the_command(
         assert not verify(connection).totals
 
 
-def test_two_do_not_fetch_the_same_and_others_are_told(
+def test_a_second_repair_of_a_symbol_is_refused(
     in_use: Database, trades: list[Trade], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(in_use, trades[:10], trades[30:40])

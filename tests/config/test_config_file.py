@@ -56,7 +56,7 @@ def test_a_file_that_is_not_there_is_made_with_its_folder(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes, and links need rights")
-def test_rights_and_a_link_to_elsewhere_stay(tmp_path: Path) -> None:
+def test_permissions_and_a_link_stay(tmp_path: Path) -> None:
     real, link = tmp_path / "real.toml", tmp_path / "config.toml"
     real.write_text('theme = "dark"\n', encoding="utf-8")
     real.chmod(0o600)

@@ -41,7 +41,7 @@ def test_without_a_keyring_nothing_is_known_and_remembering_says_what_to_do(ring
     )
 
 
-def test_a_locked_keyring_is_told_without_its_own_words(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_locked_keyring_is_reported_without_its_own_message(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), using(LockedKeyring()):
         assert passwords.remembered(URL) == ""
         with pytest.raises(SettingsError, match=r"the keyring refuses \(KeyringLocked\)") as caught:
@@ -50,7 +50,7 @@ def test_a_locked_keyring_is_told_without_its_own_words(caplog: pytest.LogCaptur
     assert "me@db.example:5432/trades" in caplog.text
 
 
-def test_a_keyring_that_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_silent_keyring_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_PATIENCE_S", 0.05)
     ring = HangingKeyring()
     with using(ring):

@@ -34,7 +34,7 @@ def sentence_of(error: pytest.ExceptionInfo[SettingsError]) -> str:
     return text
 
 
-def test_each_place_wins_over_the_ones_before_it(tmp_path: Path) -> None:
+def test_each_source_wins_over_the_ones_before_it(tmp_path: Path) -> None:
     file = toml(tmp_path, 'batch_trades = 7\nbatch_seconds = 0.5\ntheme = "light"\nsymbols = ["adausdt"]\n')
     environment = {"CRYPTOPIPE_BATCH_SECONDS": "2.5", "CRYPTOPIPE_THEME": "dark", "PATH": "x"}
     settings = loaded({"theme": "light", "log_level": None}, environment, file)
@@ -45,7 +45,7 @@ def test_each_place_wins_over_the_ones_before_it(tmp_path: Path) -> None:
     assert settings.symbols == ("ADAUSDT",)
 
 
-def test_without_anything_the_defaults_hold() -> None:
+def test_without_any_source_the_defaults_hold() -> None:
     settings = loaded()
     assert settings.symbols == DEFAULT_SYMBOLS
     assert settings.batch_trades == 100
@@ -83,7 +83,7 @@ def test_symbols_are_read_as_people_write_them(text: str) -> None:
         ("data_dir", "~no-such-user-anywhere/x"),
     ],
 )
-def test_a_value_that_cannot_be_is_one_sentence_that_names_the_setting_and_its_place(name: str, value: str) -> None:
+def test_a_wrong_value_is_one_sentence_that_names_the_setting_and_its_source(name: str, value: str) -> None:
     variable = f"CRYPTOPIPE_{name.upper()}"
     with pytest.raises(SettingsError) as error:
         loaded(environment={variable: value})
@@ -161,7 +161,7 @@ def test_a_password_is_no_option_of_the_command_line(typed: list[str], capsys: p
         )
 
 
-def test_each_value_remembers_its_place(tmp_path: Path) -> None:
+def test_each_value_remembers_its_source(tmp_path: Path) -> None:
     file = toml(tmp_path, 'database_url = "postgresql://h/d"\ntheme = "light"')
     settings = loaded({"interval": "5m"}, {"CRYPTOPIPE_THEME": "dark"}, file)
     assert settings.places == {

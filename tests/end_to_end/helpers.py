@@ -22,7 +22,7 @@ from app.config.settings import Settings, load
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.ports.clock import Clock
-from app.observability.monitoring import observing
+from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordedMarket
 from app.window.database_controller import DatabaseController
@@ -72,7 +72,7 @@ async def open_window(
     config_file: Path = Path("no-such-folder/config.toml"),
 ) -> AsyncIterator[Running]:
     """The program's window, stopped in the program's order afterwards; ``clock`` is this machine's by default."""
-    async with engine_for(settings, clock) as engine, observing(engine, settings.metrics_port) as observed:
+    async with engine_for(settings, clock) as engine, monitoring(engine, settings.metrics_port) as observed:
         chart = ChartWidget()
         window = MainWindow(chart)
         window.show()

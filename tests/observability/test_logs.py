@@ -62,7 +62,7 @@ def test_every_json_line_parses_also_with_an_exception_or_a_line_break_in_it(tmp
     assert "ValueError: bad" in second["exception"]
 
 
-def test_what_a_line_carries_is_a_key_of_its_own_in_json_and_never_replaces_another(tmp_path: Path) -> None:
+def test_extra_values_get_their_own_keys_in_json_and_never_replace_another(tmp_path: Path) -> None:
     path = start_logging(tmp_path, "info", "json")
     logging.getLogger("app.x").warning(
         "3 trades missing", extra={"symbol": "BTCUSDT", "missing": 3, "level": "mine", "where": tmp_path}
@@ -123,7 +123,7 @@ def test_a_file_that_another_program_rotated_is_written_to_no_longer(tmp_path: P
 
 
 @pytest.mark.parametrize("log_format", ["json", "plain"])
-def test_a_line_with_what_no_encoding_has_is_written_too(tmp_path: Path, log_format: LogFormat) -> None:
+def test_a_line_that_cannot_be_encoded_is_written_escaped(tmp_path: Path, log_format: LogFormat) -> None:
     path = start_logging(tmp_path, "info", log_format)
     logging.getLogger("app.x").info("file \udcff here\u2028there", extra={"wait_s": float("inf")})
     written = path.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from app.live.recording.measures import Distribution
 from app.market.errors import SettingsError
 from app.observability.metrics import METRICS, MetricKind, Metrics
 from app.observability.metrics_server import HOST, MetricsServer, registry_of
-from app.observability.monitoring import observing, watch_loop
+from app.observability.monitoring import monitoring, watch_loop
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
 from tests.end_to_end.helpers import settings_in, until
@@ -40,7 +40,7 @@ async def recording(data_dir: Path) -> AsyncIterator[tuple[Engine, Settings]]:
                 await engine.close()
 
 
-async def test_what_is_served_is_what_the_parts_know(data_dir: Path) -> None:
+async def test_the_served_metrics_are_the_figures_of_the_parts(data_dir: Path) -> None:
     async with recording(data_dir) as (engine, _):
         server = MetricsServer(Metrics(engine), port=0)
         await server.start()
@@ -93,7 +93,7 @@ async def test_two_engines_of_one_process_never_mix(data_dir: Path) -> None:
         assert idle.get_sample_value("cryptopipe_clock_skew_seconds") is None  # not known, so not there
 
 
-async def test_buckets_hold_all_that_is_below_them(data_dir: Path) -> None:
+async def test_buckets_are_cumulative(data_dir: Path) -> None:
     async with engine_for(load({"data_dir": str(data_dir)}, environment={}, file=data_dir / "none")) as engine:
         metrics = Metrics(engine)
         for trades in (1, 100, 101, 20_000):
@@ -113,15 +113,15 @@ async def test_a_port_that_is_taken_is_one_sentence(data_dir: Path) -> None:
                 SettingsError, match=rf"at port {port} \(it is in use\): set metrics_port to another, or "
             ):
                 await MetricsServer(Metrics(engine), port).start()
-            async with observing(engine, port) as observed:
-                assert observed.url == ""
-                assert f"port {port}" in observed.problem
-        async with observing(engine, port) as observed:
-            assert (observed.url, observed.problem) == (f"http://127.0.0.1:{port}/metrics", "")
-        async with observing(engine, 70_000) as observed:
-            assert "ports end at 65535" in observed.problem
-        async with observing(engine, 0) as observed:
-            assert (observed.url, observed.problem) == ("", "")
+            async with monitoring(engine, port) as monitor:
+                assert monitor.url == ""
+                assert f"port {port}" in monitor.problem
+        async with monitoring(engine, port) as monitor:
+            assert (monitor.url, monitor.problem) == (f"http://127.0.0.1:{port}/metrics", "")
+        async with monitoring(engine, 70_000) as monitor:
+            assert "ports end at 65535" in monitor.problem
+        async with monitoring(engine, 0) as monitor:
+            assert (monitor.url, monitor.problem) == ("", "")
 
 
 async def test_a_heartbeat_that_comes_late_is_counted_as_late() -> None:

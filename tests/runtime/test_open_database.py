@@ -63,7 +63,7 @@ def test_a_password_is_found_wherever_it_is_kept_and_again_after_the_connection_
     assert PASSWORD not in repr(settings)
 
 
-def test_a_password_that_nobody_knows_is_a_sentence(server_url: str, tmp_path: Path) -> None:
+def test_a_password_that_no_source_has_is_one_sentence(server_url: str, tmp_path: Path) -> None:
     with using(MemoryKeyring()), pytest.raises(StoreUnavailable, match="it wants a password; set CRYPTOPIPE_"):
         open_database(settings_of(tmp_path, {"database_url": server_url}))
 
@@ -94,7 +94,7 @@ def test_a_password_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
     assert "stands in config.toml, in plain text" in warning_of(tmp_path, {})
 
 
-def test_the_warning_is_logged_and_told_by_doctor_and_standard_error_stays_empty(
+def test_the_warning_is_logged_and_doctor_repeats_it_and_standard_error_stays_empty(
     server_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server_url.replace("guarded@", f"guarded:{PASSWORD}@")

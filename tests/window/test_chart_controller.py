@@ -163,7 +163,7 @@ def test_the_wait_begins_again_at_its_shortest_once_nothing_is_missing(backoff: 
     assert backoff.take_turn(34, is_stale=True, is_live=True)
 
 
-def test_a_chart_that_is_well_while_it_waits_is_not_believed_before_the_wait_is_over(backoff: ReloadBackoff) -> None:
+def test_a_chart_that_seems_complete_during_a_wait_keeps_the_long_wait(backoff: ReloadBackoff) -> None:
     assert turns(backoff, 10)[-1] == 6
     assert not backoff.take_turn(11, is_stale=False, is_live=True)  # still loading: the wait stays long
     assert backoff.take_turn(14, is_stale=True, is_live=True)

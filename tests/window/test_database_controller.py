@@ -107,7 +107,7 @@ def facts(dialog: DatabaseDialog) -> dict[str, str]:
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-def test_a_server_is_tried_changed_to_and_remembered_without_its_password(
+def test_a_server_is_tested_switched_to_and_remembered_without_its_password(
     play: Callable[..., None], server_port: int, data_dir: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "config.toml").write_text("# mine\nbatch_trades = 10  # small\n", encoding="utf-8")
@@ -176,7 +176,7 @@ def test_a_server_is_tried_changed_to_and_remembered_without_its_password(
     assert (tmp_path / "config.toml").read_text(encoding="utf-8") == "# mine\nbatch_trades = 10  # small\n"
 
 
-def test_a_reader_sees_the_chart_and_is_told_that_nothing_is_recorded(
+def test_with_a_read_only_database_the_chart_works_and_the_window_says_that_nothing_is_recorded(
     play: Callable[..., None], server_port: int
 ) -> None:
     owner = f"host=127.0.0.1 port={server_port} user=cryptopipe dbname=recorder"
@@ -228,7 +228,7 @@ def test_a_change_that_fails_leaves_everything_as_it_was(
     assert not (tmp_path / "config.toml").exists()
 
 
-def test_the_window_goes_on_while_a_server_says_nothing_and_the_test_can_be_given_up(
+def test_the_window_stays_responsive_while_a_server_is_silent_and_the_test_can_be_cancelled(
     play: Callable[..., None],
 ) -> None:
     async def scene(running: Running) -> None:
@@ -268,7 +268,7 @@ def test_the_simulated_market_can_choose_no_database_and_says_why(play: Callable
     play(scene, simulated=True)
 
 
-def test_what_the_environment_names_is_said_to_win_at_the_next_start(
+def test_the_dialog_says_that_a_database_of_the_environment_wins_at_the_next_start(
     play: Callable[..., None], server_port: int
 ) -> None:
     url = f"postgresql://cryptopipe@127.0.0.1:{server_port}/recorder"
@@ -281,7 +281,7 @@ def test_what_the_environment_names_is_said_to_win_at_the_next_start(
     play(scene, environment={"CRYPTOPIPE_DATABASE_URL": url})
 
 
-def test_a_keyring_that_refuses_is_told_and_the_database_is_in_use_all_the_same(
+def test_a_keyring_that_refuses_is_reported_and_the_database_is_used_all_the_same(
     play: Callable[..., None], server_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: MemoryKeyring, service: str, username: str, password: str) -> None:
@@ -302,7 +302,7 @@ def test_a_keyring_that_refuses_is_told_and_the_database_is_in_use_all_the_same(
     play(scene)
 
 
-def test_the_password_of_the_environment_is_for_whichever_server_is_chosen_where_it_names_none(
+def test_a_password_of_the_environment_without_a_url_counts_for_any_server(
     play: Callable[..., None], server_port: int
 ) -> None:
     async def scene(running: Running) -> None:

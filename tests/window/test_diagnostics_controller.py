@@ -33,7 +33,7 @@ def log() -> Iterator[tuple[logging.Logger, RecentLog]]:
     logger.setLevel(logging.NOTSET)
 
 
-def test_lines_are_told_once_in_order_with_what_they_carry(log: tuple[logging.Logger, RecentLog]) -> None:
+def test_each_log_line_is_returned_once_in_order_with_its_extra_values(log: tuple[logging.Logger, RecentLog]) -> None:
     logger, recent = log
     logger.warning("%s: %d missing", "BTCUSDT", 3, extra={"symbol": "BTCUSDT", "missing": 3})
     (line,), total = recent.since(0)
@@ -52,7 +52,7 @@ def test_lines_are_told_once_in_order_with_what_they_carry(log: tuple[logging.Lo
     assert lines[-1].text == f"line {MOST_LINES + 4}"
 
 
-def test_a_line_without_extras_carries_nothing() -> None:
+def test_a_log_line_without_extra_values_has_no_fields() -> None:
     assert fields_of(logging.makeLogRecord({"msg": "x", "message": "x", "asctime": "now"})) == {}
 
 
@@ -81,7 +81,7 @@ async def test_totals_become_rates_and_distributions_means(data_dir: Path) -> No
         assert values["Receipt delay"] == pytest.approx(20)
         assert values["Clock skew"] == pytest.approx(-1.5)
         assert values["Memory"] > 10
-        engine.recorder.trades_received = 10  # begun anew
+        engine.recorder.trades_received = 10  # starts over
         clock.time_us += 1_000_000
         values = second()
         assert values["Trades received"] == 0

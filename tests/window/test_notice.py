@@ -17,14 +17,14 @@ def notice(engine: Engine, symbol: Symbol = BTC, refusal: str = "", *, simulated
     return notice_of(engine, symbol, None, refusal=refusal, simulated=simulated)
 
 
-def test_where_all_is_well_or_will_be_in_a_moment_nothing_is_said() -> None:
+def test_there_is_no_notice_without_trouble_nor_for_a_short_reconnect() -> None:
     engine = silent_engine()
     assert notice(engine) is None
     cast(SilentFeed, engine.feed).status = FeedStatus(FeedState.BACKING_OFF, "It broke.", 1, 0.4, 0.4)
     assert notice(engine) is None
 
 
-def test_a_halted_symbol_is_told_unless_some_are_not_recorded_and_that_unless_the_feed_is_away() -> None:
+def test_a_feed_that_is_down_outweighs_a_refusal_to_record_and_that_a_halted_symbol() -> None:
     engine, halted = silent_engine(), replace(BTC, status="HALT")
     said = notice(engine, halted)
     assert said is not None
@@ -41,7 +41,7 @@ def test_a_halted_symbol_is_told_unless_some_are_not_recorded_and_that_unless_th
     assert said.actions == (NoticeAction.RETRY_FEED,)
 
 
-def test_during_a_ban_there_is_nothing_to_be_tried_again() -> None:
+def test_a_ban_offers_no_retry() -> None:
     engine = silent_engine()
     engine.ban.note("Asked too much.", 90.0, engine.clock.monotonic_s())
     assert notice(engine) == Notice("History and repair wait: Asked too much; trying again in 1 min 30 s.")

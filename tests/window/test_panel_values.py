@@ -78,7 +78,7 @@ def fill(engine: Engine) -> None:
     engine.recorder.receive(DayTicker(SYMBOL, START_US, 53 * E8, 120 * E8, 50 * E8, 90 * E8, 7 * E8, E8), START_US)
 
 
-async def test_before_anything_came_nothing_is_made_up(engine: Engine) -> None:
+async def test_before_any_data_no_figure_is_invented(engine: Engine) -> None:
     row, quote = maker(engine).watch_row(BTC), maker(engine).quote(BTC)
     assert (row.last, row.change_percent, row.bid, row.ask, row.trades_per_minute) == (None,) * 5
     assert (quote.last, quote.bid, quote.bid_quantity, quote.high, quote.volume, quote.stored_trades) == (None,) * 6
@@ -93,7 +93,7 @@ async def test_a_watchlist_row_shows_the_latest(engine: Engine) -> None:
     assert row.trades_per_minute == 3.0
 
 
-async def test_with_a_spread_bid_and_ask_are_made_of_the_last_price_and_have_no_quantity(engine: Engine) -> None:
+async def test_with_a_spread_bid_and_ask_derive_from_the_last_price_and_have_no_quantity(engine: Engine) -> None:
     fill(engine)
     quote = maker(engine, spread_percent=1.0).quote(BTC)
     assert (quote.bid, quote.ask) == (pytest.approx(104.94), pytest.approx(107.06))
@@ -112,7 +112,7 @@ async def test_the_quote_panel_counts_what_is_stored_and_what_is_missing(engine:
     assert maker(engine).quote(BTC).stored_trades == 9
 
 
-async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_followed(engine: Engine) -> None:
+async def test_a_gap_too_large_to_repair_by_itself_is_offered_and_its_download_shows_progress(engine: Engine) -> None:
     fill(engine)
     await engine.change_database(FakeDatabase)
     assert maker(engine).quote(BTC).download is None
@@ -124,7 +124,7 @@ async def test_what_is_too_much_to_fetch_unasked_is_offered_and_its_download_fol
     assert maker(engine).quote(BTC).download == DownloadView(3, 3, 0)
 
 
-async def test_a_symbol_that_is_not_recorded_has_figures_all_the_same(engine: Engine) -> None:
+async def test_a_symbol_that_is_not_recorded_still_has_figures(engine: Engine) -> None:
     quote = maker(engine).quote(Symbol("ETHUSDT", "ETH", "USDT"))
     assert (quote.stored_trades, quote.missing_trades, quote.repairing) == (None, 0, False)
 
@@ -154,7 +154,7 @@ async def test_the_status_gives_rates_queue_and_the_writers_reason(engine: Engin
     assert panel.status().database_reason == "The disk is full: free some space."
 
 
-async def test_a_database_for_reading_is_said_to_be_one_and_stores_nothing(engine: Engine) -> None:
+async def test_a_read_only_database_is_called_so_and_counts_as_not_recording(engine: Engine) -> None:
     database = FakeDatabase()
     database.read_only_reason = "Reading only: the server is a standby, so trades are not recorded."
     await engine.change_database(lambda: database)
@@ -164,7 +164,7 @@ async def test_a_database_for_reading_is_said_to_be_one_and_stores_nothing(engin
     assert panel.quote(BTC).stored_trades is None
 
 
-async def test_a_feed_that_ended_for_good_is_said_to_be_refused(engine: Engine) -> None:
+async def test_a_feed_that_ended_for_good_shows_as_refused(engine: Engine) -> None:
     assert feed_status(engine) == FeedStatus(FeedState.LIVE)
     engine.feed_reason = "The exchange refuses this computer: use another network."
     assert feed_status(engine) == FeedStatus(FeedState.REFUSED, engine.feed_reason)

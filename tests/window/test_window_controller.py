@@ -81,7 +81,7 @@ def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: P
     play(scene)
 
 
-def test_what_is_known_of_a_symbol_shows_at_once_when_it_is_chosen(play: Play) -> None:
+def test_known_figures_of_a_symbol_show_as_soon_as_it_is_chosen(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         board = running.engine.market_snapshot
         await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
@@ -103,7 +103,7 @@ def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play) -> 
     play(scene)
 
 
-def test_a_date_is_gone_to_without_all_between_and_stays_in_view_over_a_switch(play: Play) -> None:
+def test_a_jump_to_a_date_loads_nothing_in_between_and_the_date_stays_in_view_over_a_switch(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         chart, session = running.chart, running.session
         there_us = running.engine.exchange_clock.now_us() - 20 * 86_400_000_000
@@ -130,7 +130,7 @@ def in_view(running: Running) -> int:
     return int(((opens >= visible[0]) & (opens < visible[1])).sum())
 
 
-def test_an_indicator_has_the_candles_loaded_that_it_needs_before_the_view_and_is_remembered(play: Play) -> None:
+def test_an_indicator_loads_the_candles_it_needs_before_the_view_and_is_remembered(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         chart, session = running.chart, running.session
         await until(lambda: session.joined and chart.accessibleDescription())
@@ -183,7 +183,7 @@ def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
     play(scene)
 
 
-def test_a_symbol_looked_at_is_recorded_while_it_is_shown_and_kept_on_request(play: Play) -> None:
+def test_a_symbol_outside_the_watchlist_is_recorded_while_it_is_shown_and_watched_on_request(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         window, panel = running.window, running.window.quote_panel
         await until(lambda: panel.figures["Recording"].text() == "Yes")
@@ -200,7 +200,7 @@ def test_a_symbol_looked_at_is_recorded_while_it_is_shown_and_kept_on_request(pl
     play(scene)
 
 
-def test_the_whole_list_is_edited_at_once_and_what_is_unknown_refused(play: Play) -> None:
+def test_the_whole_watchlist_is_edited_at_once_and_unknown_symbols_are_refused(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.engine.directory.is_current)
         told: list[bool] = []
@@ -220,7 +220,7 @@ def test_the_whole_list_is_edited_at_once_and_what_is_unknown_refused(play: Play
     play(scene)
 
 
-def test_a_symbol_that_does_not_trade_is_told_in_watchlist_top_bar_and_notice(play: Play) -> None:
+def test_watchlist_top_bar_and_notice_say_that_a_symbol_does_not_trade(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         window = running.window
         await until(lambda: running.engine.directory.is_current)
@@ -236,7 +236,7 @@ def test_a_symbol_that_does_not_trade_is_told_in_watchlist_top_bar_and_notice(pl
     play(scene)
 
 
-def test_an_exchange_that_goes_away_is_told_with_what_can_be_done_until_it_is_back(play: Play) -> None:
+def test_the_notice_says_that_the_exchange_is_away_and_offers_actions_until_it_is_back(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         notice, port = running.window.notice_bar, server.port
         await until(lambda: running.engine.feed.status.state is FeedState.LIVE)
@@ -280,7 +280,7 @@ def time_of(server: SandboxServer, trade_id: int) -> int:
     return server.source.trades("BTCUSDT", trade_id, 1)[0].time_us
 
 
-def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
+def test_a_long_gap_in_view_is_offered_for_download_and_downloaded(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         engine, row = running.engine, running.window.quote_panel.download
         await until(lambda: engine.database is not None and engine.recorder.tracker("BTCUSDT").last_trade)
@@ -327,7 +327,7 @@ def test_a_long_gap_is_in_view_offered_and_downloaded(play: Play) -> None:
     play(scene)
 
 
-def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play: Play) -> None:
+def test_every_gap_in_view_is_marked_until_its_trades_are_there(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         engine, chart = running.engine, running.chart
         engine.recorder.repair_trades = 0
@@ -351,7 +351,7 @@ def test_every_gap_in_view_is_marked_and_unmarked_when_its_trades_are_there(play
     play(scene)
 
 
-def test_nothing_of_a_closed_window_is_left_for_another_thread_to_destroy(play: Play) -> None:
+def test_a_closed_window_leaves_no_object_for_another_thread_to_destroy(play: Play) -> None:
     left: list[weakref.ref[object]] = []
 
     async def scene(running: Running, server: SandboxServer) -> None:

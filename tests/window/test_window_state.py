@@ -35,7 +35,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["window.json"]
 
 
-def test_a_size_of_text_named_for_one_run_holds_for_that_run(tmp_path: Path) -> None:
+def test_a_text_size_set_for_one_run_holds_for_that_run(tmp_path: Path) -> None:
     save_state(STATE, tmp_path)
     assert load_state(settings_in(tmp_path)).text_percent == 125
     for_this_run = load_state(settings_in(tmp_path, text_percent="150"))
@@ -45,18 +45,18 @@ def test_a_size_of_text_named_for_one_run_holds_for_that_run(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("stored", [0, -1, 10**9])
-def test_a_size_of_text_that_cannot_be_is_passed_over(tmp_path: Path, stored: int) -> None:
+def test_an_impossible_text_size_is_ignored(tmp_path: Path, stored: int) -> None:
     save_state(replace(STATE, text_percent=stored), tmp_path)
     assert load_state(settings_in(tmp_path)).text_percent == 100
 
 
-def test_the_first_time_the_settings_count(tmp_path: Path) -> None:
+def test_at_the_first_start_the_settings_count(tmp_path: Path) -> None:
     state = load_state(settings_in(tmp_path, symbols="XRPUSDT,BNBUSDT", interval="4h", theme="light"))
     named = ("XRPUSDT", "BNBUSDT")
     assert state == WindowState("XRPUSDT", Interval.parse("4h"), list(named), "light", setting=named)
 
 
-def test_symbols_named_for_one_run_hold_for_that_run_and_what_is_remembered_stays(tmp_path: Path) -> None:
+def test_symbols_set_for_one_run_hold_for_that_run_and_the_saved_list_stays(tmp_path: Path) -> None:
     save_state(STATE, tmp_path)
     state = load_state(settings_in(tmp_path, symbols="XRPUSDT", interval="4h"))
     assert (state.symbol, state.watchlist, state.interval) == ("XRPUSDT", ["XRPUSDT"], Interval.parse("4h"))
@@ -67,7 +67,7 @@ def test_symbols_named_for_one_run_hold_for_that_run_and_what_is_remembered_stay
     assert (after.symbol, after.watchlist) == (STATE.symbol, STATE.watchlist)
 
 
-def test_symbols_changed_in_the_settings_file_are_taken_once_and_then_the_window_s_list_counts(tmp_path: Path) -> None:
+def test_symbols_changed_in_the_settings_file_replace_the_list_once(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
 
     def start() -> WindowState:
@@ -96,12 +96,12 @@ def test_symbols_changed_in_the_settings_file_are_taken_once_and_then_the_window
         b'{"symbol": "X", "interval": "1m", "watchlist": "X", "theme": "dark"}',
     ],
 )
-def test_a_file_of_garbage_is_passed_over(tmp_path: Path, text: bytes) -> None:
+def test_a_file_of_garbage_is_ignored(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "window.json").write_bytes(text)
     assert load_state(settings_in(tmp_path)) == load_state(settings_in(tmp_path / "new"))
 
 
-def test_parts_that_make_no_sense_are_passed_over_one_by_one(tmp_path: Path) -> None:
+def test_invalid_parts_of_the_file_are_ignored_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "window.json").write_text(
         '{"symbol": "ETHUSDT", "interval": "5x", "watchlist": ["ETHUSDT"], "theme": "pink", "layout": "%%€"}'
     )
@@ -109,7 +109,7 @@ def test_parts_that_make_no_sense_are_passed_over_one_by_one(tmp_path: Path) -> 
     assert state == WindowState("ETHUSDT", Interval.parse("1m"), ["ETHUSDT"], "system", b"")
 
 
-def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_loses_the_state_and_nothing_else(tmp_path: Path) -> None:
     save_state(STATE, tmp_path / "no" / "such" / "folder")
     assert list(tmp_path.iterdir()) == []
 

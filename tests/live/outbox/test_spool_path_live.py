@@ -10,7 +10,7 @@ import psycopg
 
 from app.config.settings import Settings, load
 from app.market.coverage import IdRanges
-from app.runtime.shutdown import ENDING_S
+from app.runtime.shutdown import SHUTDOWN_S
 from app.runtime.wiring import engine_for, open_database
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
@@ -62,5 +62,5 @@ async def _recorded_while_it_hangs(settings: Settings, url: str) -> IdRanges:
             received = IdRanges(engine.recorder.tracker(SYMBOL).received.held)
             began_s = time.monotonic()
             assert await engine.close() == 0
-            assert time.monotonic() - began_s < ENDING_S
+            assert time.monotonic() - began_s < SHUTDOWN_S
     return received

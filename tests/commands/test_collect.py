@@ -1,15 +1,11 @@
-"""Collect, export and sandbox when they are refused, interrupted, or cannot do what they promise."""
+"""``cryptopipe collect`` when it is refused, interrupted, or cannot do what it promises."""
 
 from __future__ import annotations
 
-import logging
 import re
 import signal
 import socket
-import sys
-import threading
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,37 +15,37 @@ from psycopg.conninfo import make_conninfo
 
 from app.brokers.binance.endpoints import exchange_of
 from app.concurrency.system_clock import SystemClock
-from app.live.environment.ban_file import FILE_NAME as SHUTOUT_FILE
+from app.live.environment.ban_file import FILE_NAME as BAN_FILE
 from app.live.environment.ban_file import StoredBan
 from app.live.recording.recorder import Recorder
 from app.main import main
 from app.market.coverage import IdRanges
-from app.market.errors import StoreError, UsageError
-from app.runtime.shutdown import parse_duration
+from app.market.errors import StoreError
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
 from storage.postgres.connection import connect
 from storage.server.embedded_server import EmbeddedServer
 from storage.spool.disk_spool import FILE_NAME
 from storage.spool.inspection import read_summary
-from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
-
-needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+from tests.program import (
+    exchange,
+    hanging_url,
+    needs_signals,
+    point_to,
+    servers_in,
+    set_surroundings,
+    silent_server,
+    started,
+    unchanged_process,
+    wait_for,
+)
 
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    """Undo what a command changes in its process."""
     set_surroundings(monkeypatch, tmp_path, data_dir)
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, sys.excepthook, threading.excepthook, logging.raiseExceptions
-    with warnings.catch_warnings():
+    with unchanged_process():
         yield
-    for handler in root.handlers:
-        if handler not in before[0]:
-            handler.close()
-    root.handlers[:], level, sys.excepthook, threading.excepthook, logging.raiseExceptions = before
-    root.setLevel(level)
 
 
 @pytest.fixture
@@ -57,54 +53,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
     with exchange() as made:
         point_to(made, monkeypatch)
         yield made
-
-
-def hanging(address: str, connect_timeout_s: int = 0) -> str:
-    """The URL of a database that never answers."""
-    return f"postgresql://x@{address}/hangs?sslmode=disable&connect_timeout={connect_timeout_s}"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["collect", "--for", "soon"],
-        ["collect", "--for", "99999999999d"],
-        ["collect", "--binance-ws-url", "example"],
-        ["collect", "--binance-rest-url", "ftp://x"],
-        ["export", "BTCUSDT", "5x", "--out", "a.csv"],
-        ["export", "BTCUSDT", "1m", "--out", "a.txt"],
-        ["export", "BTCUSDT", "1m", "--from", "noon", "--out", "a.csv"],
-        ["export", "BTCUSDT", "1m", "--from", "2024-02-02", "--to", "2024-02-01", "--out", "a.csv"],
-        ["export", "BTCUSDT", "1m", "--out", "a.csv"],  # nothing is recorded yet
-        ["sandbox", "--history", "long"],
-        ["sandbox", "--history", "999999999d"],
-        ["sandbox", "--history", "9" * 5000 + "d"],
-        ["sandbox", "--rate", "0"],
-        ["sandbox", "--port", "70000"],
-        ["sandbox", "--replay", "no-such-file.gz"],
-        ["sandbox", "--replay", "x", "--speed", "fast"],
-    ],
-    ids=lambda arguments: " ".join(arguments)[:60],
-)
-def test_a_refused_command_is_one_sentence_and_makes_no_file_at_all(
-    arguments: list[str],
-    data_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(r"cryptopipe: .+\.\n", told.err)
-    assert list(tmp_path.rglob("*")) == []
-    assert not data_dir.exists()
-
-
-def test_an_export_where_nothing_is_recorded_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", "BTCUSDT", "1m", "--out", str(tmp_path / "a.csv")]) == 2
-    assert "Nothing is recorded in" in capsys.readouterr().err
 
 
 def test_collect_does_not_start_where_its_metrics_cannot_be_served(
@@ -124,31 +72,11 @@ def test_collect_asks_nothing_during_a_ban_that_an_earlier_run_met(
     data_dir.mkdir(parents=True)
     clock = SystemClock()
     banned = exchange_of(server.rest_url)
-    StoredBan(data_dir / SHUTOUT_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
+    StoredBan(data_dir / BAN_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
     asked = server._budget.used
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
     assert re.fullmatch(r"cryptopipe: We are banned; it answers again in 14 min \d+ s\.\n", capsys.readouterr().err)
     assert server._budget.used == asked
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("60s", 60), ("10m", 600), ("8h", 28_800), (" 90D ", 7_776_000), ("010w", 6_048_000)]
-)
-def test_lengths_of_time_are_read(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-def test_the_longest_length_of_time_is_ten_years() -> None:
-    assert parse_duration("3650d") == 3650 * 86_400
-    for text in ("3651d", "600w", "1" + "0" * 12 + "s"):
-        with pytest.raises(UsageError, match=r"too long: 3650d is the longest there is\.$"):
-            parse_duration(text)
-
-
-@pytest.mark.parametrize("text", ["", "s", "-5m", "1.5h", "0d", "000s", "²s", "5", "5y"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a length of time"):
-        parse_duration(text)
 
 
 @pytest.mark.usefixtures("server")
@@ -185,7 +113,7 @@ def test_collect_does_not_claim_to_have_stored_what_it_lost(
 ) -> None:
     monkeypatch.setenv("CRYPTOPIPE_SPOOL_MEGABYTES", "0")
     with silent_server() as database:
-        url = hanging(database.address, connect_timeout_s=5)
+        url = hanging_url(database.address, connect_timeout_s=5)
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
     told = capsys.readouterr()
     assert told.out == ""
@@ -211,11 +139,11 @@ def assert_stored(data_dir: Path, ids: IdRanges, url: str | None = None) -> None
 
 
 @pytest.mark.usefixtures("server")
-def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_stores_it(
+def test_trades_that_a_hanging_database_did_not_take_are_spooled_and_stored_by_the_next_start(
     capsys: pytest.CaptureFixture[str], data_dir: Path
 ) -> None:
     with silent_server() as database:
-        url = hanging(database.address, connect_timeout_s=5)
+        url = hanging_url(database.address, connect_timeout_s=5)
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
     told = capsys.readouterr()
     match = re.fullmatch(
@@ -231,7 +159,7 @@ def test_what_a_hanging_database_did_not_take_waits_on_disk_and_the_next_start_s
 
 @needs_signals
 @pytest.mark.usefixtures("server")
-def test_what_waits_on_disk_survives_a_kill_and_is_stored_by_the_next_start(data_dir: Path) -> None:
+def test_spooled_trades_survive_a_kill_and_are_stored_by_the_next_start(data_dir: Path) -> None:
     dying = EmbeddedServer(data_dir.with_name("dying"))
     url = dying.start()
     try:
@@ -281,7 +209,7 @@ def test_the_first_signal_interrupts_collect_also_before_it_begins(
 def test_the_second_signal_leaves_collect_at_once(number: int) -> None:
     with (
         silent_server() as database,
-        started("collect", "--symbols", "BTCUSDT", "--database-url", hanging(database.address)) as process,
+        started("collect", "--symbols", "BTCUSDT", "--database-url", hanging_url(database.address)) as process,
     ):
         wait_for(lambda: database.connections, process)
         process.send_signal(number)
@@ -317,31 +245,18 @@ def test_collect_refuses_a_database_that_may_only_be_read_and_doctor_says_so(
 @pytest.mark.usefixtures("server")
 def test_collect_ends_in_time_also_where_the_database_hangs() -> None:
     script = "import sys, app.main as program, app.runtime.shutdown as shutdown; "
-    script += "shutdown.ENDING_S = 2; sys.exit(program.main(sys.argv[1:]))"
+    script += "shutdown.SHUTDOWN_S = 2; sys.exit(program.main(sys.argv[1:]))"
     with silent_server() as database:
-        arguments = ["collect", "--symbols", "BTCUSDT", "--for", "1s", "--database-url", hanging(database.address)]
+        arguments = [
+            "collect",
+            "--symbols",
+            "BTCUSDT",
+            "--for",
+            "1s",
+            "--database-url",
+            hanging_url(database.address),
+        ]
         with started(*arguments, script=script) as process:
             out, err = process.communicate(timeout=20)
             assert (process.returncode, out) == (1, "")
     assert re.fullmatch(r"cryptopipe: Ending took more than 2 s .+\.\n", err)
-
-
-@needs_signals
-def test_a_signal_interrupts_export_while_the_database_hangs(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    with silent_server() as database:
-        arguments = ["export", "BTCUSDT", "1m", "--out", str(path), "--database-url", hanging(database.address)]
-        with started(*arguments) as process:
-            wait_for(lambda: database.connections, process)
-            process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=20)
-            assert process.returncode == 1
-        assert told == ("", "cryptopipe: the export was cancelled and left no file.\n")
-        with started(*arguments) as process:
-            wait_for(lambda: len(database.connections) == 2, process)
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=3)
-            assert process.returncode == 1
-    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,57 @@
+"""Commands that are refused before they run: one sentence, and no file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.main import main
+from tests.program import set_surroundings, unchanged_process
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
+    set_surroundings(monkeypatch, tmp_path, data_dir)
+    with unchanged_process():
+        yield
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["collect", "--for", "soon"],
+        ["collect", "--for", "99999999999d"],
+        ["collect", "--binance-ws-url", "example"],
+        ["collect", "--binance-rest-url", "ftp://x"],
+        ["export", "BTCUSDT", "5x", "--out", "a.csv"],
+        ["export", "BTCUSDT", "1m", "--out", "a.txt"],
+        ["export", "BTCUSDT", "1m", "--from", "noon", "--out", "a.csv"],
+        ["export", "BTCUSDT", "1m", "--from", "2024-02-02", "--to", "2024-02-01", "--out", "a.csv"],
+        ["export", "BTCUSDT", "1m", "--out", "a.csv"],  # nothing is recorded yet
+        ["sandbox", "--history", "long"],
+        ["sandbox", "--history", "999999999d"],
+        ["sandbox", "--history", "9" * 5000 + "d"],
+        ["sandbox", "--rate", "0"],
+        ["sandbox", "--port", "70000"],
+        ["sandbox", "--replay", "no-such-file.gz"],
+        ["sandbox", "--replay", "x", "--speed", "fast"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:60],
+)
+def test_a_refused_command_is_one_sentence_and_makes_no_file_at_all(
+    arguments: list[str],
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"cryptopipe: .+\.\n", told.err)
+    assert list(tmp_path.rglob("*")) == []
+    assert not data_dir.exists()
