@@ -40,9 +40,9 @@ class _Stored(msgspec.Struct):
 class WindowState:
     """
     The remembered choices; ``layout`` is what `MainWindow.layout_bytes` gave, ``chart`` what
-    `ChartView.look_values` did and ``diagnostics`` what `DiagnosticsDock.look_values` did, ``setting`` the symbols set
-    when the watchlist was made from them. ``lasting`` and ``lasting_text_percent``: symbol and watchlist, and size of
-    text, to remember instead of these, which hold for one run.
+    `ChartWidget.appearance_values` and ``diagnostics`` what `DiagnosticsDock.look_values` did, ``setting`` the symbols
+    set when the watchlist was made from them. ``lasting`` and ``lasting_text_percent``: symbol and watchlist, and size
+    of text, to remember instead of these, which hold for one run.
     """
 
     symbol: str
