@@ -136,10 +136,10 @@ async def moving(shooting: Shooting, running: Running) -> None:
     entry = running.chart.window().findChild(DateEntry)
     QTest.keyClicks(entry.edit, "2024-02-30")
     QTest.keyClick(entry.edit, Qt.Key.Key_Return)
-    running.chart.begin_journey("Loading 1 Mar 2024 00:00…")
+    running.chart.begin_jump("Loading 1 Mar 2024 00:00…")
     await shooting.take(running, "date-entry")
     entry.dismiss()
-    running.chart.end_journey("")
+    running.chart.end_jump("")
     viewport, control = running.chart.findChild(ChartCanvas).viewport(), Qt.KeyboardModifier.ControlModifier
     QTest.mousePress(viewport, Qt.MouseButton.LeftButton, control, QPoint(300, 150))
     QTest.mouseMove(viewport, QPoint(560, 300))

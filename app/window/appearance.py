@@ -15,7 +15,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     show_palette(window, chart, state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
-    chart.restore_look(state.chart)
+    chart.restore_appearance(state.chart)
     window.set_price_style(chart.chart_style.price_style.title)
     window.set_text_percent(state.text_percent)
 

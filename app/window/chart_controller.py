@@ -93,11 +93,11 @@ class ChartController(QObject):
         self._prefetch_timer.setSingleShot(True)
         self._prefetch_timer.timeout.connect(self._navigation.load_around_view)
         chart.retry_requested.connect(self.retry)
-        chart.look_changed.connect(self._on_view_moved)  # an indicator may need older candles
+        chart.appearance_changed.connect(self._on_view_moved)  # an indicator may need older candles
         chart.older_history_requested.connect(self._on_view_moved)
         chart.visible_range_changed.connect(self._on_view_moved)
         chart.date_requested.connect(self._navigation.jump_to)
-        chart.journey_cancelled.connect(self._navigation.cancel_jump)
+        chart.jump_cancelled.connect(self._navigation.cancel_jump)
         chart.painted.connect(self._on_painted)
         chart.set_source(self._refresh_series)
 

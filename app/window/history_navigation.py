@@ -66,9 +66,9 @@ class HistoryNavigation:
         """Jump to a time, UTC microseconds; ``text`` is that time as the user reads it."""
         self.cancel_jump()
         if self._session is None or not len(self._session.series):
-            self._chart.end_journey(_NO_CANDLES)
+            self._chart.end_jump(_NO_CANDLES)
             return
-        self._chart.begin_journey(f"Loading {text}…")
+        self._chart.begin_jump(f"Loading {text}…")
         self._jump = self._begin(self._jump_to(self._session, time_us))
 
     def cancel_jump(self) -> None:
@@ -76,7 +76,7 @@ class HistoryNavigation:
         if self._jump is not None:
             self._jump.cancel()
             self._jump = None
-            self._chart.end_journey("")
+            self._chart.end_jump("")
 
     async def _load(self, session: ChartSession, start_us: int, end_us: int) -> None:
         before = len(session.series)
@@ -88,7 +88,7 @@ class HistoryNavigation:
         jump = await session.go_to(time_us, 2 * int(self._chart.slots_in_view))
         self._jump = None
         if jump.time_us is None:
-            self._chart.end_journey(jump.failure)
+            self._chart.end_jump(jump.failure)
             return
         self._chart.show_time(jump.time_us)
-        self._chart.end_journey("These are the first candles there are." if jump.begins else "")
+        self._chart.end_jump("These are the first candles there are." if jump.begins else "")

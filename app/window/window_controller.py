@@ -116,7 +116,7 @@ class WindowController(QObject):
         window.download_requested.connect(self._on_download)
         window.download_stop_requested.connect(self._on_download_stop)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
-        chart.look_changed.connect(self._on_look)
+        chart.appearance_changed.connect(self._on_look)
         self.chart_controller.first_painted.connect(_freeze_garbage)
         self.chart_controller.first_painted.connect(self.first_painted)
         engine.feed.on_status(self._on_feed_status)
@@ -163,7 +163,7 @@ class WindowController(QObject):
         self._window.set_text_percent(percent)
 
     def _on_look(self) -> None:
-        self._state.chart = self._chart.look_values()
+        self._state.chart = self._chart.appearance_values()
         self._window.set_price_style(self._chart.chart_style.price_style.title)
 
     def _on_download(self) -> None:

@@ -45,7 +45,7 @@ class WindowState:
     """
     The choices in force.
 
-    ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.look_values`, ``diagnostics`` from
+    ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics`` from
     `DiagnosticsDock.look_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting`` (symbol
     and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """

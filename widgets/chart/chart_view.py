@@ -61,7 +61,7 @@ class ChartView(QWidget):
         painted(): the chart was painted; it shows all changes before the last frame that `frame_count` counted.
         laid_out(): panes and axes have other rectangles, or other styles.
         crosshair_moved(object): onto that `Bar`, or None: off the candles.
-        look_changed(): the user changed how the chart looks, or moved, resized, closed or opened a pane.
+        appearance_changed(): the user changed how the chart looks, or moved, resized, closed or opened a pane.
     """
 
     # Times are passed as objects: Signal(int) is 32 bits wide.
@@ -72,7 +72,7 @@ class ChartView(QWidget):
     painted = Signal()
     laid_out = Signal()
     crosshair_moved = Signal(object)
-    look_changed = Signal()
+    appearance_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -267,11 +267,11 @@ class ChartView(QWidget):
 
     def _on_panes_changed(self) -> None:
         self._lay_out_now()
-        self.look_changed.emit()
+        self.appearance_changed.emit()
 
     def _on_appearance_changed(self) -> None:
         self._frames.request()  # the price snap may move the crosshair
-        self.look_changed.emit()
+        self.appearance_changed.emit()
 
     def _lay_out_now(self) -> None:
         # At once rather than in the next frame: Qt paints the new size right after this.

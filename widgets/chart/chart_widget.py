@@ -45,13 +45,13 @@ class ChartWidget(ChartView):
         those of `ChartView`;
         retry_requested(), simulated_market_requested(): a button of an error state was pressed;
         date_requested(object, str): the user asks for a time; carries it in UTC microseconds and as text;
-        journey_cancelled(): the user gives up the jump that is loading.
+        jump_cancelled(): the user gives up the jump that is loading.
     """
 
     retry_requested = Signal()
     simulated_market_requested = Signal()
     date_requested = Signal(object, str)
-    journey_cancelled = Signal()
+    jump_cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,7 +65,7 @@ class ChartWidget(ChartView):
         self._latest.clicked.connect(self.navigator.follow_latest)
         self._latest.hide()
         self._chip = ProgressChip(self)
-        self._chip.cancelled.connect(self.journey_cancelled)
+        self._chip.cancelled.connect(self.jump_cancelled)
         self._date_entry: DateEntry | None = None
         self._zone_button = ZoneButton(self)
         self._zone_button.clicked.connect(self.open_zone_picker)
@@ -111,12 +111,12 @@ class ChartWidget(ChartView):
         """How prices and volume are drawn."""
         return self.appearance.chart_style
 
-    def look_values(self) -> dict[str, Any]:
-        """Return the appearance as plain values, for a file and `restore_look`."""
+    def appearance_values(self) -> dict[str, Any]:
+        """Return the appearance as plain values, for a file and `restore_appearance`."""
         return self.appearance.to_values()
 
-    def restore_look(self, values: Mapping[str, Any]) -> None:
-        """Restore the values of `look_values`; invalid ones fall back to the defaults."""
+    def restore_appearance(self, values: Mapping[str, Any]) -> None:
+        """Restore the values of `appearance_values`; invalid ones fall back to the defaults."""
         self.appearance.restore(values)
 
     @property
@@ -165,18 +165,18 @@ class ChartWidget(ChartView):
             self._states.hide()
             self._state_timer.start(_LOADING_SHOWN_AFTER_MS)
 
-    def begin_journey(self, text: str) -> None:
-        """Show that the candles of a jump are loading; `journey_cancelled` fires if the user gives it up."""
+    def begin_jump(self, text: str) -> None:
+        """Show that the candles of a jump are loading; `jump_cancelled` fires if the user gives it up."""
         self._chip.begin(text)
 
-    def end_journey(self, text: str) -> None:
+    def end_jump(self, text: str) -> None:
         """Show how the jump ended; an empty text shows nothing."""
         self._chip.end(text)
 
     def _cancel_jump(self) -> bool:
         is_loading = self._chip.is_under_way
         if is_loading:
-            self.journey_cancelled.emit()
+            self.jump_cancelled.emit()
         return is_loading
 
     def _on_action(self, action: str) -> None:

@@ -65,6 +65,12 @@ def slot_at(chart: ChartWidget, x: float) -> float:
     return canvas_of(chart).box_of("price").mapSceneToView(QPointF(x, 10.0)).x()
 
 
+def price_range(chart: ChartWidget) -> tuple[float, float]:
+    """The lowest and highest price in view, by the price pane's ViewBox."""
+    low, high = canvas_of(chart).box_of("price").viewRange()[1]
+    return low, high
+
+
 def picture(chart: ChartWidget, scale: float = 1.0) -> QImage:
     """A full paint of the chart at a device pixel ratio."""
     pixmap = QPixmap(round(chart.width() * scale), round(chart.height() * scale))

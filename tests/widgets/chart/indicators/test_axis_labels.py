@@ -157,10 +157,10 @@ def test_the_axis_menu_turns_labels_off_and_that_is_remembered(qtbot: QtBot, sho
     switch.trigger()
     settle(qtbot, shown)
     assert labels(shown) == []
-    kept = shown.look_values()
-    shown.restore_look({})
+    kept = shown.appearance_values()
+    shown.restore_appearance({})
     assert shown.chart_style.axis_labels
-    shown.restore_look(kept)
+    shown.restore_appearance(kept)
     assert not shown.chart_style.axis_labels
 
 

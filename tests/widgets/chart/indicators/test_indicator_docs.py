@@ -34,9 +34,9 @@ def test_the_example_of_the_page_is_drawn_listed_set_and_remembered(qtbot: QtBot
         assert np.isnan(values[:3]).all()
         assert set(values[3:].tolist()) == {-10.0, 10.0}
         assert chart.indicators.entry_texts() == ["Mom 3 10.00"]
-        look = chart.look_values()
+        look = chart.appearance_values()
         chart.indicators.remove(study.key)
-        chart.restore_look(look)
+        chart.restore_appearance(look)
         assert [one.label for one in chart.indicators.studies] == ["Mom 3"]
     finally:
         unregister("momentum")

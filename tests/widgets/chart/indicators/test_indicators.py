@@ -51,7 +51,7 @@ def test_an_overlay_is_drawn_in_its_colour_over_prices_and_shows_its_value(qtbot
 
 def test_an_indicator_with_a_pane_comes_with_it_and_goes_with_it(qtbot: QtBot, shown: ChartWidget) -> None:
     told: list[object] = []
-    shown.look_changed.connect(lambda: told.append(shown.appearance.pane_layout.keys))
+    shown.appearance_changed.connect(lambda: told.append(shown.appearance.pane_layout.keys))
     shown.indicators.add("rsi")
     shown.indicators.add("rsi", {"period": 5})
     settle(qtbot, shown)
@@ -140,7 +140,7 @@ def test_the_chart_returns_how_far_back_its_indicators_need_candles(qtbot: QtBot
     shown.indicators.add("vwap", {"session": "month"})
     assert FIRST_SLOT - 31 * 1440 <= shown.first_needed_slot(FIRST_SLOT) < FIRST_SLOT - 1440
     wanted: list[object] = []
-    shown.look_changed.connect(lambda: wanted.append(shown.first_needed_slot(FIRST_SLOT)))
+    shown.appearance_changed.connect(lambda: wanted.append(shown.first_needed_slot(FIRST_SLOT)))
     shown.indicators.add("ema")
     assert wanted  # whoever loads learns of it
 
@@ -191,12 +191,12 @@ def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidge
     shown.indicators.change("macd", {"fast": 5, "slow": 35, "signal": 5, "source": "close"}, {"signal": "#abcdef"})
     shown.appearance.set_pane_layout(shown.appearance.pane_layout.moved("rsi", -1).dragged(0, -60, 400))
     settle(qtbot, shown)
-    values, before = shown.look_values(), picture(shown)
+    values, before = shown.appearance_values(), picture(shown)
     for study in shown.indicators.studies:
         shown.indicators.remove(study.key)
-    shown.restore_look(values)
+    shown.restore_appearance(values)
     settle(qtbot, shown)
-    assert shown.look_values() == values
+    assert shown.appearance_values() == values
     assert picture(shown) == before
 
 
@@ -221,7 +221,7 @@ def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidge
     ],
 )
 def test_invalid_stored_indicators_become_the_default(qtbot: QtBot, shown: ChartWidget, stored: object) -> None:
-    shown.restore_look({"indicators": stored})
+    shown.restore_appearance({"indicators": stored})
     settle(qtbot, shown)
     assert [(study.label, study.colours) for study in shown.indicators.studies] in ([], [("EMA 20", {})])
 
@@ -268,7 +268,7 @@ def test_a_tick_repaints_only_the_last_bars(qtbot: QtBot, shown: ChartWidget) ->
 def test_painting_never_fails(
     chart: ChartWidget, kind: int, price: float, size: tuple[int, int], scale: float, zoom: float
 ) -> None:
-    chart.restore_look({})
+    chart.restore_appearance({})
     count = (0, 1, 30, 3000)[kind]
     series = CandleSeries("X", MINUTE)
     series.replace_columns(

@@ -93,24 +93,24 @@ def test_a_date_still_to_come_is_refused_in_the_entry(chart: ChartWidget) -> Non
 
 def test_a_jump_shows_its_chip_only_after_a_moment_and_can_be_cancelled(qtbot: QtBot, chart: ChartWidget) -> None:
     chip = chart.findChild(ProgressChip)
-    chart.begin_journey("Loading 1 Mar 2024…")
+    chart.begin_jump("Loading 1 Mar 2024…")
     assert not chip.isVisible()
     qtbot.waitUntil(chip.isVisible)
     (cancel,) = [button for button in chip.findChildren(QPushButton) if button.isVisible()]
-    with qtbot.waitSignal(chart.journey_cancelled):
+    with qtbot.waitSignal(chart.jump_cancelled):
         cancel.click()
-    chart.end_journey("These are the first candles there are.")
+    chart.end_jump("These are the first candles there are.")
     assert chip.text == "These are the first candles there are."
     assert not cancel.isVisible()
     assert chart.rect().contains(chip.geometry())
-    chart.end_journey("")
+    chart.end_jump("")
     assert not chip.isVisible()
 
 
 def test_escape_cancels_a_jump(qtbot: QtBot, chart: ChartWidget) -> None:
-    chart.begin_journey("Loading 1 Mar 2024…")
-    with qtbot.waitSignal(chart.journey_cancelled):
+    chart.begin_jump("Loading 1 Mar 2024…")
+    with qtbot.waitSignal(chart.jump_cancelled):
         QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Escape)
-    chart.end_journey("")
-    with qtbot.assertNotEmitted(chart.journey_cancelled):
+    chart.end_jump("")
+    with qtbot.assertNotEmitted(chart.jump_cancelled):
         QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Escape)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFont, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -23,7 +21,7 @@ from tests.widgets.chart.charts import (
     candle,
     canvas_of,
     picture,
-    place,
+    price_range,
     series_of,
     settle,
     slot_at,
@@ -36,7 +34,6 @@ from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import update_scene
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.panes.pane_set import make_pane
-from widgets.chart.state_panel import StatePanel
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 MINUTE_US = 60_000_000
@@ -55,11 +52,6 @@ def drag(chart: ChartWidget, start: QPoint, by: QPoint) -> None:
     QTest.mousePress(viewport, LEFT_BUTTON, NO_KEYS, start)
     QTest.mouseMove(viewport, start + by)
     QTest.mouseRelease(viewport, LEFT_BUTTON, NO_KEYS, start + by)
-
-
-def price_range(chart: ChartWidget) -> tuple[float, float]:
-    low, high = canvas_of(chart).box_of("price").viewRange()[1]
-    return low, high
 
 
 @pytest.mark.parametrize("x", [40.0, 300.0, 650.0])
@@ -254,122 +246,6 @@ def test_a_resize_keeps_the_right_edge(qtbot: QtBot, chart: ChartWidget, series:
     chart.resize(1100, 300)
     settle(qtbot, chart)
     assert chart.visible_range_us()[1] == right_us
-
-
-def test_the_crosshair_reads_the_candle_under_the_pointer(
-    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
-) -> None:
-    told: list[object] = []
-    chart.crosshair_moved.connect(told.append)
-    slot = round(slot_at(chart, 300))
-    middle = place(chart, slot, 100).toPoint()
-    for by in (-2, 0, 2):
-        QTest.mouseMove(canvas_of(chart).viewport(), middle + QPoint(by, by))
-        settle(qtbot, chart)
-    assert [bar.slot for bar in told] == [slot]
-    QApplication.sendEvent(canvas_of(chart), QEvent(QEvent.Type.Leave))
-    settle(qtbot, chart)
-    assert told[-1] is None
-
-
-def test_an_error_state_offers_its_actions(qtbot: QtBot, chart: ChartWidget) -> None:
-    chart.set_state("error", "The exchange cannot be reached.")
-    buttons = {button.text(): button for button in chart.findChildren(QPushButton) if button.isVisible()}
-    assert set(buttons) == {"Retry", "Use the simulated market"}
-    with qtbot.waitSignal(chart.retry_requested):
-        buttons["Retry"].click()
-    with qtbot.waitSignal(chart.simulated_market_requested):
-        buttons["Use the simulated market"].click()
-    chart.set_state("error", "The database is away.", actions=("Retry",))
-    assert [button.text() for button in chart.findChildren(QPushButton) if button.isVisible()] == ["Retry"]
-    chart.set_state("ready")
-    assert not [button for button in chart.findChildren(QPushButton) if button.isVisible()]
-
-
-def test_the_recorded_candles_are_in_the_legend_to_the_digit(
-    qtbot: QtBot, chart: ChartWidget, recorded: Callable[[], CandleSeries]
-) -> None:
-    series = recorded()
-    chart.set_series(series, BTC)
-    settle(qtbot, chart)
-    assert len(series) == 43_209
-    low, high = price_range(chart)
-    first, last = (series.index_at_slot(slot_at(chart, x)) for x in (0.0, 700.0))
-    assert low < series.column("low")[first : last + 1].min()
-    assert high > series.column("high")[first : last + 1].max()
-    slot = MINUTE.slot(1_723_161_300_000_000)  # 2024-08-08T23:55Z
-    chart.set_series(series, BTC, keep_time_us=MINUTE.slot_open_us(slot) + MINUTE_US // 2, follow=False)
-    settle(qtbot, chart)
-    middle = canvas_of(chart).box_of("price").sceneBoundingRect().center()
-    chart.reading_tools.point_at(middle)
-    settle(qtbot, chart)
-    bar = series.bar(series.index_at_slot(slot))
-    assert chart.legend_text.startswith(
-        f"BTC/USDT · 1m O {bar.open:,.2f} H {bar.high:,.2f} L {bar.low:,.2f} C {bar.close:,.2f}"
-    )
-
-
-def test_loading_shows_only_after_a_moment(qtbot: QtBot, chart: ChartWidget) -> None:
-    chart.set_state("loading", "Loading ETH/USDT 1h…")
-    panel = chart.findChild(StatePanel)
-    assert not panel.isVisible()
-    qtbot.waitUntil(panel.isVisible)
-    assert [label.text() for label in panel.findChildren(QLabel) if label.isVisible()] == ["Loading ETH/USDT 1h…"]
-    chart.set_state("loading")
-    chart.set_state("ready")
-    qtbot.wait(200)  # longer than the moment
-    assert not panel.isVisible()
-
-
-def test_a_tick_and_older_bars_show_when_all_bars_are_in_view(qtbot: QtBot, chart: ChartWidget) -> None:
-    series = series_of(zigzag(20_000))
-    chart.set_series(series, BTC)
-    chart.navigator.zoom(1e-9)
-    chart.navigator.follow_latest()
-    settle(qtbot, chart)
-    assert chart.visible_range_us()[0] < MINUTE.slot_open_us(FIRST_SLOT)
-    series.upsert(candle(FIRST_SLOT + 19_999, 100, 150))
-    series.prepend(zigzag(30, FIRST_SLOT - 30))
-    chart.series_changed()
-    settle(qtbot, chart)
-    low, high = price_range(chart)
-    assert high > 152
-    ticked = picture(chart)
-    chart.set_series(series_of([*zigzag(20_029, FIRST_SLOT - 30), candle(FIRST_SLOT + 19_999, 100, 150)]), BTC)
-    settle(qtbot, chart)
-    assert price_range(chart) == (low, high)
-    chart.navigator.follow_latest()
-    settle(qtbot, chart)
-    assert picture(chart) == ticked
-
-
-def test_a_minimised_window_paints_nothing(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
-    chart.showMinimized()
-    QApplication.processEvents()
-    paints, frames = chart.paint_count, chart.frame_count
-    series.upsert(candle(FIRST_SLOT + 1000, 100, 123))
-    chart.series_changed()
-    qtbot.wait(60)  # some frames
-    assert (chart.paint_count, chart.frame_count) == (paints, frames)
-    chart.showNormal()
-    settle(qtbot, chart)
-    assert "C 123.00" in chart.legend_text
-
-
-def test_the_countdown_repaints_only_when_its_text_changes(
-    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
-) -> None:
-    series.upsert(candle(FIRST_SLOT + 1000, 100, 105, closed=False))
-    chart.series_changed()
-    settle(qtbot, chart)
-    opened = MINUTE.slot_open_us(FIRST_SLOT + 1000)
-    paints = []
-    for now_us in (opened + 20_000_000, opened + 20_900_000, opened + 21_000_000):
-        before = chart.paint_count
-        chart.set_now(now_us)
-        settle(qtbot, chart)
-        paints.append(chart.paint_count - before)
-    assert paints == [1, 0, 1]
 
 
 def test_a_navigator_moves_a_scene_without_a_widget(qapp: QApplication) -> None:

@@ -153,7 +153,7 @@ def test_the_price_snap_moves_the_crosshair_to_a_near_price(
     chart.reading_tools.point_at(near)
     settle(qtbot, chart)
     assert chart._scene.crosshair.y == near.y()
-    with qtbot.waitSignal(chart.look_changed):
+    with qtbot.waitSignal(chart.appearance_changed):
         qtbot.keyClick(canvas_of(chart), Qt.Key.Key_S, ALT)
     settle(qtbot, chart)
     assert chart._scene.crosshair.value_text == "110.00"
@@ -161,7 +161,7 @@ def test_the_price_snap_moves_the_crosshair_to_a_near_price(
     settle(qtbot, chart)
     assert chart._scene.crosshair.y == far.y()
     again = ChartWidget()
-    again.restore_look(chart.look_values())
+    again.restore_appearance(chart.appearance_values())
     assert again._scene.price_snap
     again.deleteLater()
 

@@ -122,18 +122,18 @@ def test_volume_behind_prices_fills_the_lowest_sixth_clear_of_candles(qtbot: QtB
 
 def test_a_style_chosen_in_the_menu_is_drawn_signalled_and_remembered(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle())
-    with qtbot.waitSignal(chart.look_changed):
+    with qtbot.waitSignal(chart.appearance_changed):
         choose(qtbot, chart, "Heikin-Ashi")
     choose(qtbot, chart, "Volume behind the prices")
     choose(qtbot, chart, "Split volume into taker buys and sells")
     assert chart.chart_style == ChartStyle(PriceStyle.HEIKIN_ASHI, underlaid=True, takers=True)
-    seen, values = picture(chart), chart.look_values()
+    seen, values = picture(chart), chart.appearance_values()
     choose(qtbot, chart, "Volume in a pane of its own")
     assert not chart.chart_style.underlaid
     assert chart.appearance.pane_layout.keys == ("price", "volume")
     choose(qtbot, chart, "No volume")
     assert chart.appearance.pane_layout.keys == ("price",)
-    chart.restore_look(values)
+    chart.restore_appearance(values)
     settle(qtbot, chart)
     assert picture(chart) == seen
 
@@ -144,5 +144,5 @@ def test_an_invalid_stored_style_becomes_the_default(values: object) -> None:
 
 
 def test_an_invalid_stored_look_becomes_the_default(qtbot: QtBot, chart: ChartWidget) -> None:
-    chart.restore_look({"style": 3, "panes": "many"})
+    chart.restore_appearance({"style": 3, "panes": "many"})
     assert (chart.chart_style, chart.appearance.pane_layout) == (ChartStyle(), PaneLayout())

@@ -58,7 +58,7 @@ def press(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, modifiers: Qt.KeyboardM
 
 def test_a_dragged_separator_stays_where_it_is_released(qtbot: QtBot, shown: ChartWidget) -> None:
     told: list[PaneLayout] = []
-    shown.look_changed.connect(lambda: told.append(shown.appearance.pane_layout))
+    shown.appearance_changed.connect(lambda: told.append(shown.appearance.pane_layout))
     edge, viewport = top_of(shown, "volume"), canvas_of(shown).viewport()
     QTest.mouseMove(viewport, QPoint(300, edge + 1))
     assert canvas_of(shown).cursor().shape() is Qt.CursorShape.SplitVCursor

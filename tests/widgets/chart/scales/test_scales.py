@@ -245,10 +245,10 @@ def test_stretched_prices_survive_another_interval_but_not_another_symbol(qtbot:
 def test_a_restored_chart_begins_with_fitted_axes(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_series(series_of(zigzag(40)), BTC)
     chart.navigator.stretch("price", 5.0)
-    kept = chart.look_values()
+    kept = chart.appearance_values()
     other = ChartWidget()
     qtbot.addWidget(other)
-    other.restore_look(kept)
+    other.restore_appearance(kept)
     other.set_series(series_of(zigzag(40)), BTC)
     assert other._scene.price.value_scale.auto
 

@@ -225,14 +225,14 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     assert picker.message.text() == "No time zone matches “atlantis”."
     picker.edit.clear()
     QTest.keyClicks(picker.edit, "new york")
-    with qtbot.waitSignal(chart.look_changed):
+    with qtbot.waitSignal(chart.appearance_changed):
         QTest.keyClick(picker.edit, Qt.Key.Key_Return)
     assert (picker.isVisible(), button.text(), chart.appearance.time_style.zone) == (False, "UTC−4", NEW_YORK)
     chart.reading_tools.point_at(place(chart, first + 250, 105))
     settle(qtbot, chart)
     assert chart._scene.crosshair.time_text == "08 Aug 2024 22:10"
     again = ChartWidget()
-    again.restore_look(chart.look_values())
+    again.restore_appearance(chart.appearance_values())
     assert again.appearance.time_style == chart.appearance.time_style
     again.deleteLater()
 
