@@ -13,7 +13,7 @@ import pytest
 
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
-from app.brokers.proxy import check_proxy, proxy_for, shown
+from app.brokers.proxy import check_proxy, proxy_for, without_password
 from app.market.errors import FeedDisconnected, FeedRejected, SettingsError
 from app.market.ports.exchange import FeedState
 from app.observability.logs import start_logging
@@ -260,7 +260,7 @@ def test_what_cannot_be_a_proxy_is_refused_without_its_password(setting: str) ->
 
 
 def test_an_address_is_shown_without_its_user() -> None:
-    assert shown("http://u:p@h:1") == "http://…@h:1"
-    assert shown("http://h:1") == "http://h:1"
-    assert shown("http://u:p/w@x@h:1") == "http://…@h:1"
-    assert shown("u:p@h:1") == "…@h:1"
+    assert without_password("http://u:p@h:1") == "http://…@h:1"
+    assert without_password("http://h:1") == "http://h:1"
+    assert without_password("http://u:p/w@x@h:1") == "http://…@h:1"
+    assert without_password("u:p@h:1") == "…@h:1"

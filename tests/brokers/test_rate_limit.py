@@ -1,4 +1,4 @@
-"""The weight budget keeps below the exchange's limit, whatever is asked."""
+"""The weight budget stays below the exchange's limit, and a pacer within its own, whatever is asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.rate_limit import WeightBudget
+from app.brokers.rate_limit import Pacer, WeightBudget
 
 MINUTE_US = 60_000_000
 
@@ -56,3 +56,29 @@ def test_a_clock_that_is_set_back_frees_no_weight() -> None:
     budget.spend(900, 100 * MINUTE_US)
     assert budget.delay_s(10, 40 * MINUTE_US + 15_000_000) == 45
     assert budget.delay_s(10, 41 * MINUTE_US) == 0
+
+
+@given(st.integers(1, 5), st.lists(st.floats(0, 3), max_size=60))
+def test_a_pacer_never_lets_more_than_its_limit_into_a_period(limit: int, pauses: list[float]) -> None:
+    pacer = Pacer(limit, 1.0)
+    times: list[float] = []
+    now_s = 0.0
+    for pause in pauses:
+        now_s += pause
+        now_s += pacer.delay_s(now_s)
+        pacer.note(now_s)
+        times.append(now_s)
+    assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(times, times[limit:], strict=False))
+
+
+def test_a_pacer_allows_a_burst_and_then_spaces_the_rest_so_that_no_wait_takes_the_whole_period() -> None:
+    pacer = Pacer(10, 100.0, burst=5)
+    now_s, times, waits = 0.0, [], []
+    for _ in range(30):
+        waits.append(pacer.delay_s(now_s))
+        now_s += waits[-1]
+        pacer.note(now_s)
+        times.append(now_s)
+    assert waits[:5] == [0.0] * 5
+    assert max(waits) == 20
+    assert all(later - earlier >= 100 for earlier, later in zip(times, times[10:], strict=False))

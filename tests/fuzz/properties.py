@@ -13,9 +13,9 @@ from typing import Any
 from app.brokers.binance.decode_rest import (
     decode_aggregate_trades,
     decode_day_tickers,
+    decode_error_reply,
     decode_exchange_info,
     decode_klines,
-    decode_refusal,
     decode_time,
     decode_trades,
 )
@@ -45,7 +45,7 @@ REST_DECODERS: dict[str, Callable[[bytes], Any]] = {
     "day tickers": decode_day_tickers,
     "exchange info": decode_exchange_info,
     "time": decode_time,
-    "refusal": decode_refusal,
+    "refusal": decode_error_reply,
 }
 
 

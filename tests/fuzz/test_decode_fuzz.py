@@ -115,7 +115,7 @@ async def test_every_valid_frame_between_damaged_ones_is_kept() -> None:
         ids.append(event.trade_id)
 
     async with serving(small_market()) as server:
-        link = await StreamSocket.open(
+        socket = await StreamSocket.open(
             f"{server.ws_url}/stream", deliver, counters, SystemClock(), timeout_s=5.0, proxy=None
         )
         try:
@@ -127,7 +127,7 @@ async def test_every_valid_frame_between_damaged_ones_is_kept() -> None:
             await connection.send(trade_frame(len(garbage)).encode())
             await until(lambda: ids and ids[-1] == len(garbage))
         finally:
-            await link.close()
+            await socket.close()
     assert len(garbage) > 200
     assert ids == list(range(len(garbage) + 1))
     assert counters.malformed == sum(check_frame(text) is None for text in garbage) > 100

@@ -199,7 +199,7 @@ class StreamServer:
             self.subscribed[socket] -= change
         await socket.send(json.dumps({"result": None, "id": request["id"]}))
 
-    async def settled(self, streams: Iterable[str], connections: int = 1) -> None:
+    async def until_subscribed(self, streams: Iterable[str], connections: int = 1) -> None:
         """Wait until that many connections have been made and the newest has exactly these streams."""
         expected = set(streams)
         await until(

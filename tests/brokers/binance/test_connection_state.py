@@ -79,17 +79,17 @@ def test_waits_grow_and_are_spread() -> None:
 def test_silence_counts_from_the_last_message() -> None:
     watchdog = Watchdog(10)
     watchdog.watch(0)
-    assert not watchdog.is_silent(5, 9, excused=False)
-    assert not watchdog.is_silent(5, 18.9, excused=False)
-    assert watchdog.is_silent(5, 19, excused=False)
+    assert not watchdog.check(5, 9, excused=False)
+    assert not watchdog.check(5, 18.9, excused=False)
+    assert watchdog.check(5, 19, excused=False)
 
 
 def test_silence_does_not_count_while_nothing_can_be_expected() -> None:
     watchdog = Watchdog(10)
     watchdog.watch(0)
-    assert not watchdog.is_silent(0, 100, excused=True)
-    assert not watchdog.is_silent(0, 109, excused=False)
-    assert watchdog.is_silent(0, 110, excused=False)
+    assert not watchdog.check(0, 100, excused=True)
+    assert not watchdog.check(0, 109, excused=False)
+    assert watchdog.check(0, 110, excused=False)
 
 
 def test_connections_that_never_spoke_are_given_more_time_each_until_one_speaks() -> None:
@@ -100,8 +100,8 @@ def test_connections_that_never_spoke_are_given_more_time_each_until_one_speaks(
         watchdog.watch(now_s)
         limits.append(watchdog.limit_s)
         now_s += watchdog.limit_s
-        assert watchdog.is_silent(0, now_s, excused=False)
+        assert watchdog.check(0, now_s, excused=False)
     assert limits == [10, 20, 40, 80, 160, 320, 600, 600, 600]
     watchdog.watch(now_s)
-    assert not watchdog.is_silent(1, now_s + 1, excused=False)
+    assert not watchdog.check(1, now_s + 1, excused=False)
     assert watchdog.limit_s == 10

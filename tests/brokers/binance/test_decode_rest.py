@@ -18,9 +18,9 @@ from app.brokers.binance.decode_rest import (
     AggregateTrade,
     decode_aggregate_trades,
     decode_day_tickers,
+    decode_error_reply,
     decode_exchange_info,
     decode_klines,
-    decode_refusal,
     decode_time,
     decode_trades,
 )
@@ -131,11 +131,11 @@ def test_unreadable_answers_are_malformed(decode: Callable[[bytes], object], ans
 
 
 def test_the_exchanges_error_is_told_from_a_proxys_page() -> None:
-    refusal = decode_refusal(b'{"code":-1121,"msg":"Invalid symbol."}')
+    refusal = decode_error_reply(b'{"code":-1121,"msg":"Invalid symbol."}')
     assert refusal is not None
     assert (refusal.code, refusal.message) == (-1121, "Invalid symbol.")
-    assert decode_refusal(b"<html>502</html>") is None
-    assert decode_refusal(b"") is None
+    assert decode_error_reply(b"<html>502</html>") is None
+    assert decode_error_reply(b"") is None
 
 
 def test_the_recorded_symbols_are_read(shared_data: FindData) -> None:

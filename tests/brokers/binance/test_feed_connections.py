@@ -225,10 +225,10 @@ async def test_no_trade_is_missing_when_all_are_replaced_at_once(how: str) -> No
 async def test_a_dead_connection_is_replaced_at_once_when_it_is_doubted(server: StreamServer) -> None:
     recorder = Recorder()
     async with receiving(server.url, recorder, ["BTCUSDT"], ManualClock(), stall_after_s=20) as feed:
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
         server.sockets[0].transport.pause_reading()  # the other end is gone, and no clock runs
         feed.doubt("The computer slept")
-        await server.settled(streams_of("BTCUSDT"), connections=2)
+        await server.until_subscribed(streams_of("BTCUSDT"), connections=2)
         await until(lambda: feed.status.state is FeedState.LIVE)
         await server.sockets[1].send(trade_frame(1))
         await until(lambda: recorder.ids == [1])
@@ -238,7 +238,7 @@ async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_can
     recorder = Recorder()
     server.statuses = [None, (503, {})]
     async with receiving(server.url, recorder, ["BTCUSDT"], FastClock()) as feed:
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
         server.handshake.clear()
         feed.doubt("The network has changed")
         await until(lambda: feed.status.state is FeedState.STALE)
@@ -256,7 +256,7 @@ async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_may
     """During a ban, which lasts for days at the worst, nothing would replace it."""
     recorder, clock, ban = Recorder(), ManualClock(), ExchangeBan()
     async with receiving(server.url, recorder, ["BTCUSDT"], clock, ban=ban, stall_after_s=20) as feed:
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
         ban.note("Asked too much.", 3600.0, clock.monotonic_s())
         feed.doubt("The network has changed")
         await until(lambda: feed.status.state is FeedState.STALE)
@@ -280,7 +280,7 @@ async def test_a_doubt_while_waiting_ends_the_wait(server: StreamServer) -> None
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         await server.start()
         feed.doubt("The network is back")
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
 
 
 async def test_after_a_cut_the_feed_is_live_again_within_a_second() -> None:
@@ -309,7 +309,7 @@ async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(serv
     server.statuses = [(418, {"Retry-After": "90"})]
     clock, ban, recorder = ManualClock(), ExchangeBan(), Recorder()
     rest = BinanceRest("http://127.0.0.1:9", clock=clock, ban=ban)  # where nothing listens
-    options: FeedOptions = {"symbols_each": 1, "shutout": ban}
+    options: FeedOptions = {"symbols_each": 1, "ban": ban}
     async with receiving(server.url, recorder, NAMES[:1], clock, **options) as feed:
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         feed.set_symbols(NAMES[:3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.brokers.binance.feed_status import summed
+from app.brokers.binance.feed_status import overall_status
 from app.market.ports.exchange import FeedState, FeedStatus
 
 LIVE = FeedStatus(FeedState.LIVE)
@@ -14,7 +14,7 @@ REFUSED = FeedStatus(FeedState.REFUSED, "The exchange refused.")
 
 
 def of(*statuses: FeedStatus) -> FeedStatus:
-    return summed([(status, {f"S{number}"}) for number, status in enumerate(statuses)])
+    return overall_status([(status, {f"S{number}"}) for number, status in enumerate(statuses)])
 
 
 @pytest.mark.parametrize("state", FeedState)
@@ -46,6 +46,6 @@ def test_with_none_live_the_whole_feed_is_down() -> None:
 
 
 def test_what_is_refused_is_told_first_by_name_because_only_the_user_can_change_it() -> None:
-    status = summed([(LIVE, {"A"}), (BROKE, {"B"}), (REFUSED, {"G", "F", "E", "D", "C"})])
+    status = overall_status([(LIVE, {"A"}), (BROKE, {"B"}), (REFUSED, {"G", "F", "E", "D", "C"})])
     assert (status.state, status.down, status.refused) == (FeedState.LIVE, 2, ("C", "D", "E", "F", "G"))
     assert status.sentence(100) == ("2 of 3 connections: C, D, E and 2 more are not received: The exchange refused.")
