@@ -12,7 +12,7 @@ import websockets
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.units import format_e8
-from app.sandbox.market.recording import RecordedMarket, in_unit
+from app.sandbox.market.recording import RecordedMarket, with_time_unit
 from app.sandbox.market.recording_files import read_recording
 from tests.sandbox.helpers import FIRST_ID, ManualClock, get, serving, trade_dump, trade_line
 
@@ -219,14 +219,14 @@ def test_symbols_are_described_by_what_their_amounts_show(recordings, tmp_path):
 
 def test_times_change_their_unit_and_nothing_else():
     trade = b'{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000","T":1723161255342}'
-    wide = in_unit(trade, microseconds=True)
+    wide = with_time_unit(trade, microseconds=True)
     assert wide == trade.replace(b"343,", b"343000,").replace(b"342}", b"342000}")
-    assert in_unit(wide, microseconds=False) == trade
-    assert in_unit(trade, microseconds=False) == trade
-    assert in_unit(wide, microseconds=True) == wide
+    assert with_time_unit(wide, microseconds=False) == trade
+    assert with_time_unit(trade, microseconds=False) == trade
+    assert with_time_unit(wide, microseconds=True) == wide
     kline = b'{"e":"kline","E":1723161255343,"s":"B","k":{"t":1723161240000,"T":1723161299999,"s":"B"}}'
-    assert in_unit(in_unit(kline, microseconds=True), microseconds=False) == kline
-    assert b'"t":1723161240000000' in in_unit(kline, microseconds=True)
+    assert with_time_unit(with_time_unit(kline, microseconds=True), microseconds=False) == kline
+    assert b'"t":1723161240000000' in with_time_unit(kline, microseconds=True)
 
 
 @pytest.mark.parametrize("speed", [0, -1, math.nan])
