@@ -26,7 +26,7 @@ def test_no_minute_is_overspent(requests: list[tuple[int, int]]) -> None:
     assert all(weight <= 900 for weight in spent.values())
 
 
-def test_the_exchanges_own_count_is_believed_where_it_is_higher() -> None:
+def test_the_exchanges_own_count_wins_if_it_is_higher() -> None:
     budget = WeightBudget(1000)
     budget.spend(10, 0)
     budget.observe(895, 1)
@@ -37,7 +37,7 @@ def test_the_exchanges_own_count_is_believed_where_it_is_higher() -> None:
     assert budget.delay_s(6, MINUTE_US) == 0
 
 
-def test_a_request_heavier_than_the_budget_still_goes_in_a_minute_of_its_own() -> None:
+def test_a_request_heavier_than_the_budget_is_sent_in_an_empty_minute() -> None:
     budget = WeightBudget(10)
     assert budget.delay_s(80, 0) == 0
 
@@ -59,7 +59,7 @@ def test_a_clock_that_is_set_back_frees_no_weight() -> None:
 
 
 @given(st.integers(1, 5), st.lists(st.floats(0, 3), max_size=60))
-def test_a_pacer_never_lets_more_than_its_limit_into_a_period(limit: int, pauses: list[float]) -> None:
+def test_a_pacer_never_allows_more_than_its_limit_in_any_period(limit: int, pauses: list[float]) -> None:
     pacer = Pacer(limit, 1.0)
     times: list[float] = []
     now_s = 0.0

@@ -53,7 +53,7 @@ async def test_symbols_change_on_the_open_connection(server: StreamServer) -> No
     assert len(server.sockets) == 1
 
 
-async def test_what_is_wished_for_during_a_handshake_is_what_is_subscribed(server: StreamServer) -> None:
+async def test_symbols_set_during_a_handshake_are_the_ones_subscribed(server: StreamServer) -> None:
     server.handshake.clear()
     feed = make_feed(server.url, FastClock(speed=1), recorder := Recorder())
     async with running(feed, recorder):
@@ -81,7 +81,7 @@ async def test_a_storm_of_changes_stays_within_the_exchanges_limit(server: Strea
     assert all(len(request["params"]) <= 200 for _, request in server.requests[0])
 
 
-async def test_one_symbol_that_the_exchange_does_not_like_costs_no_other() -> None:
+async def test_one_symbol_that_the_exchange_refuses_costs_no_other() -> None:
     class Picky(StreamServer):
         async def answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
             if any(stream.startswith("odd") for stream in request["params"]):
@@ -98,7 +98,7 @@ async def test_one_symbol_that_the_exchange_does_not_like_costs_no_other() -> No
         assert len(picky.sockets) == 1
 
 
-async def test_unreadable_frames_are_counted_and_their_neighbours_kept(server: StreamServer) -> None:
+async def test_unreadable_frames_are_counted_and_their_neighbours_delivered(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     bad = [
         "",
@@ -119,7 +119,7 @@ async def test_unreadable_frames_are_counted_and_their_neighbours_kept(server: S
     assert len(server.sockets) == 1
 
 
-async def test_a_full_queue_is_read_without_holding_up_the_loop(server: StreamServer) -> None:
+async def test_a_full_queue_is_read_without_blocking_the_loop(server: StreamServer) -> None:
     release = asyncio.Event()
     turns = 0
     taken_in_turn: dict[int, int] = {}
@@ -148,7 +148,7 @@ async def test_a_full_queue_is_read_without_holding_up_the_loop(server: StreamSe
     assert max(taken_in_turn.values()) <= 512
 
 
-async def test_a_receivers_own_error_is_no_fault_of_the_network(server: StreamServer) -> None:
+async def test_an_error_of_the_receiver_is_not_taken_for_a_failure_of_the_network(server: StreamServer) -> None:
     def handler(event: MarketEvent, _: int) -> None:
         raise OSError("the disk is full")
 
@@ -184,6 +184,6 @@ async def test_nothing_is_left_behind(server: StreamServer) -> None:
 @pytest.mark.parametrize(
     "url", ["", "stream.binance.com", "https://x", "ws://", "ws://h/path", "ws://h:x", "ws://u:p@h"]
 )
-def test_an_address_that_cannot_be_is_refused_in_one_sentence_without_its_password(url: str) -> None:
+def test_an_invalid_address_is_refused_in_one_sentence_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^“.*” is no address of the exchange: .*\.$"):
         BinanceFeed(url, clock=ManualClock())

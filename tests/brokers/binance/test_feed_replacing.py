@@ -1,4 +1,4 @@
-"""A connection replaced by another before it ends: stalled, too old, about to go, or deaf to requests."""
+"""Sockets are replaced before they end: stalled, too old, about to shut down, or without answers to requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.brokers.binance.feeds import BTC, make_feed, running
 from tests.brokers.binance.helpers import FastClock, ManualClock, Recorder, StreamServer, trade_frame, until
 
 
-async def test_a_stalled_connection_is_replaced_though_it_answers_pings(server: StreamServer) -> None:
+async def test_a_stalled_connection_is_replaced_even_if_it_answers_pings(server: StreamServer) -> None:
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=8)
     async with running(feed, recorder):
         await server.until_subscribed(BTC)
@@ -29,7 +29,7 @@ async def test_a_stalled_connection_is_replaced_though_it_answers_pings(server: 
     assert FeedState.BACKING_OFF not in recorder.states
 
 
-async def test_a_receiver_that_takes_its_time_is_no_stall(server: StreamServer) -> None:
+async def test_a_slow_receiver_is_not_taken_for_a_stall(server: StreamServer) -> None:
     release = asyncio.Event()
     taken: list[int] = []
 
@@ -79,7 +79,7 @@ async def test_an_old_connection_is_replaced_without_a_missing_trade(server: Str
     assert set(recorder.states[:-2]) == {FeedState.CONNECTING, FeedState.LIVE}
 
 
-async def test_an_announced_shutdown_brings_a_new_connection_before_the_old_one_ends(server: StreamServer) -> None:
+async def test_an_announced_shutdown_opens_a_new_connection_before_the_old_one_ends(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
         await server.until_subscribed(BTC)
@@ -110,7 +110,7 @@ async def test_the_old_connection_serves_until_the_new_one_is_subscribed(server:
         await until(lambda: server.open == [server.sockets[1]])
 
 
-async def test_a_connection_that_leaves_requests_unanswered_is_replaced_though_data_comes(server: StreamServer) -> None:
+async def test_a_connection_with_unanswered_requests_is_replaced_even_if_it_delivers(server: StreamServer) -> None:
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=1000)
     server.answers = False
     async with running(feed, recorder):

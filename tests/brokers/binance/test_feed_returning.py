@@ -1,4 +1,4 @@
-"""How the feed comes back from connections that end and handshakes that fail, and which of them it takes for final."""
+"""The feed reconnects after connections that end and handshakes that fail, unless the failure is final."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.brokers.binance.feeds import BTC, make_feed, running
 from tests.brokers.binance.helpers import FastClock, ManualClock, Recorder, StreamServer, trade_frame, until
 
 
-async def test_what_was_received_before_a_cut_is_delivered_and_the_feed_comes_back(server: StreamServer) -> None:
+async def test_events_received_before_a_cut_are_delivered_and_the_feed_reconnects(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
         await server.until_subscribed(BTC)
@@ -52,7 +52,7 @@ async def test_a_connection_cut_in_the_middle_of_a_frame_is_replaced(server: Str
     assert feed.counters.malformed == 0
 
 
-async def test_attempts_are_counted_in_a_row_only(server: StreamServer) -> None:
+async def test_only_attempts_in_a_row_are_counted(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
         for connection in range(3):
@@ -82,7 +82,7 @@ async def test_a_frame_of_ten_megabytes_costs_the_connection_but_no_memory(serve
     assert "larger than" in feed.counters.last_malformed
 
 
-async def test_an_exchange_that_is_not_there_is_tried_again_until_it_is(server: StreamServer) -> None:
+async def test_an_unreachable_exchange_is_retried_until_it_is_back(server: StreamServer) -> None:
     await server.stop()
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
@@ -129,7 +129,7 @@ async def test_a_ban_is_waited_out(server: StreamServer, status: int, least_s: f
         await server.until_subscribed(BTC)
 
 
-async def test_the_exchange_says_how_long_a_ban_lasts(server: StreamServer) -> None:
+async def test_the_exchange_states_how_long_a_ban_lasts(server: StreamServer) -> None:
     server.statuses = [(418, {"Retry-After": "7200"})]
     feed = make_feed(server.url, ManualClock(), recorder := Recorder())
     async with running(feed, recorder):
@@ -148,7 +148,7 @@ async def test_a_refused_handshake_is_final(server: StreamServer, status: int) -
     assert recorder.states == [FeedState.CONNECTING, FeedState.REFUSED]
 
 
-async def test_a_sign_in_page_in_the_exchanges_place_is_tried_again_until_it_is_gone(server: StreamServer) -> None:
+async def test_a_networks_sign_in_page_is_retried_until_it_is_gone(server: StreamServer) -> None:
     server.statuses = [(302, {"Location": "http://portal.example/"}), (404, {}), (200, {}), None]
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
@@ -156,7 +156,7 @@ async def test_a_sign_in_page_in_the_exchanges_place_is_tried_again_until_it_is_
     assert recorder.states.count(FeedState.BACKING_OFF) == 3
 
 
-async def test_a_faulty_server_is_tried_again(server: StreamServer) -> None:
+async def test_a_failing_server_is_retried(server: StreamServer) -> None:
     server.statuses = [(500, {}), (503, {}), None]
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):

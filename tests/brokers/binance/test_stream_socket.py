@@ -1,4 +1,4 @@
-"""What one connection says in the log about messages that nobody can read."""
+"""The log lines of one socket about unreadable messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.live.helpers import HandClock, until
 
 
 class StubConnection:
-    """A connection that brings the frames put into ``frames``."""
+    """A connection that receives the frames put into ``frames``."""
 
     def __init__(self) -> None:
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()

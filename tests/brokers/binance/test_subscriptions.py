@@ -45,7 +45,7 @@ def test_after_any_changes_the_exchange_has_exactly_the_last(changes: list[set[s
     assert subscriptions.is_synced
 
 
-def test_a_connection_is_synced_when_the_last_answer_is_there() -> None:
+def test_subscriptions_are_synced_once_the_last_answer_has_arrived() -> None:
     subscriptions = Subscriptions()
     assert subscriptions.is_synced
     subscriptions.set_wanted({"a@trade"})
@@ -58,7 +58,7 @@ def test_a_connection_is_synced_when_the_last_answer_is_there() -> None:
     assert subscriptions.is_synced
 
 
-def test_what_the_exchange_refused_is_not_asked_for_again() -> None:
+def test_a_refused_stream_is_not_requested_again() -> None:
     subscriptions = Subscriptions()
     subscriptions.set_wanted({"a b@trade"})
     subscriptions.next_request()
@@ -68,7 +68,7 @@ def test_what_the_exchange_refused_is_not_asked_for_again() -> None:
 
 
 @given(st.sets(st.integers(0, 449), max_size=5), st.integers(1, 450))
-def test_a_stream_that_is_refused_costs_no_other(bad: set[int], size: int) -> None:
+def test_a_refused_stream_costs_no_other(bad: set[int], size: int) -> None:
     streams = [f"s{number:03}@trade" for number in range(size)]
     refused = {f"s{number:03}@trade" for number in bad} & set(streams)
     subscriptions, subscribed, asked = Subscriptions(), set[str](), 0
@@ -86,7 +86,7 @@ def test_a_stream_that_is_refused_costs_no_other(bad: set[int], size: int) -> No
     assert asked <= 3 + 18 * len(refused)
 
 
-def test_what_is_no_longer_wanted_is_not_asked_again_after_a_refusal() -> None:
+def test_a_stream_no_longer_wanted_is_not_requested_again_after_a_refusal() -> None:
     subscriptions = Subscriptions()
     subscriptions.set_wanted({"a@trade", "b@trade"})
     subscriptions.next_request()

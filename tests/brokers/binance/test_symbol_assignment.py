@@ -1,4 +1,4 @@
-"""Symbols keep their connection, and connections come and go with them."""
+"""Symbols stay on their connection, and connections are added and removed as needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_new_symbols_fill_the_first_connection_with_room() -> None:
     assert assignment.by_connection == {1: {"B", "F"}, 2: {"C", "D"}, 3: {"E"}}
 
 
-def test_an_empty_connection_is_kept_for_a_while_and_taken_into_use_again() -> None:
+def test_an_empty_connection_is_kept_for_a_while_and_used_again() -> None:
     assignment = SymbolAssignment(1)
     assignment.assign(["A", "B"], 0)
     assignment.assign(["A"], 100)
@@ -49,7 +49,7 @@ def test_an_empty_connection_is_kept_for_a_while_and_taken_into_use_again() -> N
     assert assignment.by_connection == {1: {"A"}}
 
 
-def test_one_connection_is_there_though_nothing_is_wanted() -> None:
+def test_one_connection_exists_even_without_symbols() -> None:
     assignment = SymbolAssignment(1)
     assignment.assign(["A", "B"], 0)
     assignment.assign([], 0)
