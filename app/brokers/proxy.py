@@ -106,11 +106,13 @@ def _with_scheme(address: str) -> str:
     address = address.strip()
     if "://" not in address:
         return f"http://{address}"
+    # socks5h resolves names at the proxy, which works where this machine's DNS is blocked.
     return f"socks5h{address[5:]}" if address.startswith("socks://") else address
 
 
 def _problem(address: str) -> str:
     problem = address_problem(address, _SCHEMES)
+    # An unescaped character of a password looks like the start of a path, which would be a puzzling complaint.
     if problem.startswith("it must end"):
         problem += "; a / ? # or @ of a password is written %2F %3F %23 %40"
     return problem

@@ -90,6 +90,7 @@ def kline_event(symbol: str, interval: Interval, candle: Candle, now_us: int, *,
         "T": row[6],
         "s": symbol,
         "i": interval.name,
+        # The exchange sends -1 for a candle without trades.
         "f": -1 if candle.first_trade_id is None else candle.first_trade_id,
         "L": -1 if candle.last_trade_id is None else candle.last_trade_id,
         "o": row[1],
@@ -122,7 +123,7 @@ def kline_row(candle: Candle, interval: Interval, *, microseconds: bool) -> list
         format_e8(candle.low_e8),
         format_e8(candle.close_e8),
         format_e8(candle.volume_e8),
-        interval.next_open_us(candle.open_time_us) // unit_us - 1,
+        interval.next_open_us(candle.open_time_us) // unit_us - 1,  # the exchange's close time is inclusive
         format_e8(candle.quote_volume_e16 // E8),
         candle.trades,
         format_e8(candle.taker_buy_volume_e8),

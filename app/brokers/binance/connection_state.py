@@ -100,6 +100,7 @@ def backoff_s(
     often the exchange is there, and the trades of each second without a connection must be fetched later. The delay is
     never shorter than ``retry_after_s``, which the exchange asked for.
     """
+    # 16 doublings are far beyond the longest delay; more would only make huge floats.
     ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * float(2 ** min(attempt - 1, 16)))
     delay = ceiling * (0.5 + 0.5 * chance.random())
     if proven and attempt == 1:

@@ -74,6 +74,7 @@ class Dialer:
         """
         if (deferral := self._deferral()) is not None:
             raise deferral
+        # Noted before the attempt, because the exchange counts failed ones too.
         self._attempts.note(self._clock.monotonic_s())
         proxy = self._proxy()
         timeout_s = min(self._timeout_s, _FIRST_TIMEOUT_S * float(2 ** min(failures, 16)))

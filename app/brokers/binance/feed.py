@@ -247,8 +247,10 @@ class BinanceFeed:
             self._handler = None
 
     def _deliver(self, event: MarketEvent) -> Awaitable[None] | None:
+        # A stream that was just unsubscribed may still deliver.
         if event.symbol not in self._symbols or self._handler is None:
             return None
+        # The time of receipt is taken before waiting for a turn, so that it measures the network and not the receiver.
         received_us = self._clock.now_us()
         if self._waiting_deliveries:  # the receiver is still taking an event of another socket
             return self._deliver_in_turn(event, received_us)

@@ -133,6 +133,7 @@ class FeedConnection:
                     self._change_state(ConnectionEvent.OPENED)
                 socket = await self._watch(socket)
             except FeedDisconnected as error:
+                # Failures in a row are counted from zero once the socket has delivered or lasted.
                 proven = socket is not None and not self._failures
                 if socket is not None:
                     self._retiring.retire(socket)
@@ -246,6 +247,7 @@ class FeedConnection:
             self._retry.clear()
         self._doubt = ""
         self._change_state(ConnectionEvent.FAILED, str(error), retry_in_s=delay_s)
+        # Ending a wait that the exchange asked for would prolong a ban.
         if error.retry_after_s is None:
             await first_of(self._retry.wait(), self._clock.sleep(delay_s))
         else:
@@ -263,6 +265,7 @@ class FeedConnection:
         socket.wakeup.clear()
 
     async def _stop(self) -> None:
+        # REFUSED is the result of the run, which the user must be able to see afterwards.
         if self.status.state is not FeedState.REFUSED:
             self._change_state(ConnectionEvent.STOPPED)
         try:

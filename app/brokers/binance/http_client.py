@@ -170,7 +170,7 @@ class HttpClient:
     def _observe(self, headers: Mapping[str, str]) -> None:
         used = headers.get(USED_WEIGHT_HEADER, "")
         if used.isascii() and used.isdigit():
-            self._budget.observe(int(used[:9]), self._clock.now_us())
+            self._budget.observe(int(used[:9]), self._clock.now_us())  # cut, because a header may hold any length
 
     def _note_failure(
         self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str], address: str
@@ -181,6 +181,7 @@ class HttpClient:
             status, headers, body, host, symbol=params.get("symbol", ""), proxy=without_password(self._proxy or "")
         )
         if isinstance(error, FeedDisconnected) and error.retry_after_s is not None:
+            # A ban concerns every request to the exchange; a failing host's wish for a pause concerns that host only.
             is_for_all = isinstance(error, FeedBanned) and self._ban.counts(exchange_of(address))
             ban = self._ban if is_for_all else self._host_pauses[host]
             ban.note(str(error), error.retry_after_s, self._clock.monotonic_s())

@@ -79,6 +79,7 @@ class BinanceRest:
         self._base = check_rest_base(rest_url)
         check_proxy(proxy)
         self._host = host_of(self._base)
+        # The host for market data only lacks historicalTrades, so those requests go to the main host.
         self._historical_base = REST_BASE if self._host == MARKET_DATA_ONLY_REST_HOST else self._base
         self._clock = clock
         self._budget = WeightBudget(WEIGHT_PER_MINUTE)
@@ -195,6 +196,7 @@ class BinanceRest:
 
     async def first_trade_id_since(self, symbol: str, time_us: int) -> int | None:
         """Return the id of the first trade at or after ``time_us`` within an hour of it, or None."""
+        # The exchange limits a request for aggregate trades by time to one hour.
         start_ms = time_us // 1000
         params = {
             "symbol": symbol,

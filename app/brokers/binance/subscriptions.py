@@ -61,6 +61,7 @@ class Subscriptions:
         Drops streams before it adds any, so that the limit of streams per connection is never exceeded in between.
         """
         if dropped := self._requested - self._wanted:
+            # Sorted, so that the requests are the same in every run.
             return self._request(False, tuple(sorted(dropped)[:STREAMS_PER_REQUEST]))
         added = self._wanted - self._requested
         while self._halves:
@@ -77,6 +78,7 @@ class Subscriptions:
             return
         if adds and len(streams) > 1:
             self._requested.difference_update(streams)
+            # The exchange refuses a request as a whole and does not say which stream it rejects.
             middle = len(streams) // 2
             self._halves += (streams[:middle], streams[middle:])
         else:

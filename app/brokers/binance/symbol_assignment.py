@@ -76,6 +76,7 @@ class SymbolAssignment:
         return min(waits, default=None)
 
     def _first_with_room(self, full: Collection[int]) -> set[str]:
+        # Numbers of removed connections are used again, so they stay small in status and log.
         number = 1
         while number in full or len(self._symbols.get(number, ())) >= self._room:
             number += 1

@@ -171,6 +171,7 @@ def fill_empty(
     at_us = begin_us
     for candle in [*candles, None]:
         until_us = end_us if candle is None else candle.open_time_us
+        # By next_open_us and not by division, because months differ in length.
         while at_us < until_us:
             next_us = interval.next_open_us(at_us)
             filled.append(empty_candle(at_us, close_e8, closed=next_us <= now_us))

@@ -166,6 +166,7 @@ class PublishedSymbol:
 
     def _from_trades(self, interval: Interval, now_us: int) -> list[Candle]:
         builder, folded = self._builders.get(interval) or (CandleBuilder(interval), 0)
+        # Builders are kept and only fold the trades since the last call, in order of arrival as a client would.
         for trade in self._arrived[folded:]:
             builder.add(trade)
         self._builders[interval] = builder, len(self._arrived)

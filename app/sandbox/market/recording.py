@@ -55,12 +55,13 @@ class RecordedCursor:
         if math.isinf(source.speed):
             source.publish(end)
         else:
+            # At a finite speed the present is where the clock stands, however fast this client reads.
             source.advance()
             end = min(end, source.position)
         if self._position == end:
             await source.clock.sleep(min(source.due_in_s(), _LONGEST_WAIT_S))
             return []
-        await source.clock.sleep(0)
+        await source.clock.sleep(0)  # at full speed nothing else would suspend, and other clients would starve
         wanted = source.streams.intersection(streams)
         frames = [
             Frame(source.log[at].stream, with_time_unit(source.payload(at), microseconds=microseconds))

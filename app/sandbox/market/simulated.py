@@ -34,7 +34,7 @@ from app.sandbox.source import Frame, FrameCursor, RollingDay
 from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
 
 _TICKER = "@miniTicker"
-_TICKER_WAIT_S = 0.02
+_TICKER_WAIT_S = 0.02  # enough for cached days; a slower computation is collected by a later call
 _AHEAD_OF_TIME = 1.2  # how much faster than the clock the next second is computed, to be ready before it begins
 
 
@@ -158,6 +158,8 @@ class Listing(NamedTuple):
     quote: str = "USDT"
 
 
+# Some of each kind: tiny and huge prices, a quote asset other than USDT, a rarely traded pair, a name in another
+# script, and a pair that does not trade.
 LISTINGS = (
     Listing("BTC", "60000", "0.01", "0.00001", 25.0),
     Listing("ETH", "2600", "0.01", "0.0001", 18.0),
@@ -281,6 +283,7 @@ class SimulatedMarket:
         pair = self._pairs[trade.symbol]
         tick, step = pair.symbol.tick_size_e8, pair.symbol.step_size_e8
         bid = trade.price_e8 if trade.is_buyer_maker else trade.price_e8 - tick
+        # Ids of quotes rise with time, so the newest has the highest.
         update = (time_us - LISTED_US) // 1000
         noise = random_bits(trade.trade_id, np.array([update, ~update], np.int64)) % np.uint64(4000)
         bids, asks = (int(number) * step * pair.lot for number in noise + np.uint64(1))

@@ -101,6 +101,7 @@ class StreamFaults:
             return messages
         sent: list[OutgoingMessage] = []
         for message in messages:
+            # Taken out first, because the rules may delay this message too, which must not count down yet.
             held, self._delayed = self._delayed, []
             sent += self._apply_rules(message)
             for late in held:

@@ -187,6 +187,7 @@ class RestApi:
         ids = self._source.trade_ids(symbol)
         if ids is None:
             return []
+        # endTime is inclusive.
         end_id = ids[1] + 1 if end_us is None else self._source.first_id_from(symbol, end_us + 1)
         if start_us is not None:
             first_id = self._source.first_id_from(symbol, start_us)

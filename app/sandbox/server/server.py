@@ -113,6 +113,7 @@ class SandboxServer:
         """End every connection and free the port."""
         if self._runner is None:
             return
+        # Cut first, so that cleanup() finds no open connection to wait for.
         for connection in list(self.connections):
             connection.cut()
         await self._runner.cleanup()
