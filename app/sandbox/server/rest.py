@@ -67,7 +67,7 @@ class Request:
         return int(value)
 
     def time_us(self, name: str) -> int | None:
-        """Return a time as UTC microseconds, or None; milliseconds and microseconds are told apart by their size."""
+        """Return a time as UTC microseconds, or None; their size shows milliseconds or microseconds."""
         value = self.number(name)
         return value * 1000 if value is not None and value < 100_000_000_000_000 else value
 
