@@ -1,4 +1,4 @@
-"""Checks of URLs and hosts."""
+"""Checks of URLs and hosts, for settings and for messages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 
 def host_of(url: str) -> str:
-    """Return ``host:port`` of an address for a sentence to the user; the host alone where no port is given."""
+    """Return the ``host:port`` of ``url`` for a message, or the host alone if it names no port."""
     return urlsplit(url).netloc
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address names this machine, which no proxy could reach for us."""
+    """Whether ``url`` is on this machine, which no proxy elsewhere could reach."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -22,7 +22,11 @@ def is_loopback(url: str) -> bool:
 
 
 def address_problem(url: str, schemes: Sequence[str]) -> str:
-    """Return why ``url`` is not one of the schemes, a host and perhaps a port, in words for a sentence; "" if it is."""
+    """
+    Return why ``url`` is not a base address, as part of a sentence, or "" if it is one.
+
+    A base address is one of ``schemes``, a host and perhaps a port.
+    """
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port

@@ -1,6 +1,6 @@
 """
-A loopback exchange that speaks Binance's protocol, for the demo, for tests, and for work without internet.
+A loopback exchange that speaks Binance's protocol, for the demo, for tests and for work without internet.
 
-`server` and `connection` speak the protocol; `rest`, `subscriptions`, `weights` and `wire` are its rules, without a
-socket; `faults` make it go wrong. What is served comes from a `source`: `recording` replays, `simulated` invents.
+`server` holds the protocol with its limits and injected faults, `wire` writes its JSON, `source` is the interface of a
+market, and `market` has two of them: one replays recordings, the other is simulated.
 """

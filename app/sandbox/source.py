@@ -1,10 +1,9 @@
 """
-What the sandbox server needs from a market, whichever it is: the Protocols `MarketSource` and `FrameCursor`.
+The interface between the sandbox server and a market: the Protocols `MarketSource` and `FrameCursor`.
 
-A source knows trades; the server turns them into Binance's protocol. Everything a source answers is as of its own
-exchange clock: what has not happened there yet does not exist. Streams are pulled: each connection has a `FrameCursor`
-of its own and asks for the next frames when it has written the last, so a slow reader slows its own feed and loses
-nothing.
+A source knows trades; the server turns them into Binance's protocol. Every answer of a source is as of its own
+exchange clock: later trades do not exist yet. Streams are pulled: each connection has its own `FrameCursor` and asks
+for the next frames once it has written the last ones, so a slow client slows only its own stream and loses nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from app.market.trade import DayTicker, Quote, Trade
 
 
 class Frame(NamedTuple):
-    """One event as it goes out: the stream's name (``"btcusdt@trade"``) and the raw event's JSON."""
+    """One event to send: the name of its stream (``"btcusdt@trade"``) and the JSON of the raw event."""
 
     stream: str
     payload: bytes
 
 
 class RollingDay(NamedTuple):
-    """The last 24 hours of one symbol; ``ticker.time_us`` is their end, ``open_time_us`` their begin."""
+    """The last 24 hours of one symbol, from ``open_time_us`` to ``ticker.time_us``; the ids are inclusive."""
 
     ticker: DayTicker
     open_time_us: int
@@ -38,48 +37,52 @@ class RollingDay(NamedTuple):
 
 
 class FrameCursor(Protocol):
-    """The streams of one connection."""
+    """One connection's position in the streams of a market."""
 
     async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         """
-        Return the next frames of these streams, in order; waits for them, but no longer than a moment.
+        Return the next frames of these streams, in order, or none after a short wait.
 
-        May return none. The streams may differ from call to call; names the source does not know stay silent.
+        The streams may differ from call to call. Streams that the source does not know have no frames.
         """
 
 
 class MarketSource(Protocol):
-    """A market as of its exchange clock. Symbols are upper-case names; the caller checks that they are known."""
+    """
+    A market as of its exchange clock. Symbols are upper-case names; the caller checks that they are known.
+
+    Amounts are in 1e-8 units, times in UTC microseconds.
+    """
 
     def now_us(self) -> int:
-        """The exchange's time, UTC microseconds."""
+        """Return the exchange's time, UTC microseconds."""
 
     def symbols(self) -> Sequence[Symbol]:
-        """Every symbol, the ones that do not trade included."""
+        """Return every symbol, including those that do not trade."""
 
     def trade_ids(self, symbol: str) -> tuple[int, int] | None:
-        """The first and the newest trade id served, or None before the first trade."""
+        """Return the oldest and the newest trade id served, or None before the first trade."""
 
     def first_id_from(self, symbol: str, time_us: int) -> int:
-        """The id of the first trade at or after that time; one past the newest where there is none."""
+        """Return the id of the first trade at or after that time; one past the newest if there is none."""
 
     def trades(self, symbol: str, first_id: int, limit: int) -> list[Trade]:
-        """Return up to ``limit`` trades with ids from ``first_id`` on, in rising order."""
+        """Return up to ``limit`` trades with ids from ``first_id`` on, in ascending order."""
 
     async def klines(
         self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Candle]:
         """
-        Return candles, oldest first, empty ones between trades included, the open one last.
+        Return candles, oldest first, including empty ones between trades; the current one is last and not closed.
 
-        Open times lie in ``[start_us, end_us]``; with ``start_us`` the oldest ``limit`` of them, else the newest.
+        Their open times are in ``[start_us, end_us]``: the oldest ``limit`` of them with ``start_us``, else the newest.
         """
 
     async def day(self, symbol: str) -> RollingDay | None:
-        """The rolling day, or None where nothing traded in it."""
+        """Return the rolling day, or None if it has no trades."""
 
     def quote(self, symbol: str) -> Quote | None:
-        """The best bid and ask, or None where they are not known."""
+        """Return the best bid and ask, or None if they are unknown."""
 
     def open_cursor(self) -> FrameCursor:
-        """Return the feed of a new connection: what happens from now on."""
+        """Return the cursor for a new connection; it starts at the present."""

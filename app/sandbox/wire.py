@@ -1,8 +1,8 @@
 """
-Binance's JSON, written from values.
+The encoder for Binance's JSON: events and rows of answers from values of `app.market`. No I/O.
 
-Pure. Times go out in milliseconds, or in microseconds where the client asked for them; amounts as strings of eight
-places. Quote volumes of more than eight places are cut there, as the exchange does.
+Times are in milliseconds, or in microseconds if the client asked for them. Amounts are strings with eight decimal
+places; quote volumes with more are cut there, as by the exchange.
 
 Source: binance-spot-api-docs, web-socket-streams.md and rest-api.md.
 """
@@ -24,17 +24,18 @@ WEIGHT_PER_MINUTE = 6000
 
 
 def encode(value: object) -> bytes:
-    """Return the JSON text as the exchange writes it: no spaces, UTF-8."""
+    """Return JSON in the exchange's form: no spaces, UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def exchange_time(time_us: int, *, microseconds: bool) -> int:
-    """Return the time in the unit the client asked for."""
+    """Return a time (UTC microseconds) in the unit that the client asked for."""
     return time_us if microseconds else time_us // 1000
 
 
 def trade_event(trade: Trade, *, microseconds: bool) -> bytes:
     """Return the raw event of ``<symbol>@trade``."""
+    # Formatted by hand: a flood has thousands of these per second, for which json.dumps is too slow.
     symbol, trade_id, time_us, price, quantity, maker = trade
     at = time_us if microseconds else time_us // 1000
     return (
@@ -44,7 +45,7 @@ def trade_event(trade: Trade, *, microseconds: bool) -> bytes:
 
 
 def aggregate_event(trade: Trade, *, microseconds: bool) -> bytes:
-    """Return the raw event of ``<symbol>@aggTrade``: here every trade is an aggregate of its own, of the same id."""
+    """Return the raw event of ``<symbol>@aggTrade``: here each trade is its own aggregate, with the same id."""
     row = {"e": "aggTrade", "E": exchange_time(trade.time_us, microseconds=microseconds), "s": trade.symbol}
     return encode(row | aggregate_row(trade, microseconds=microseconds))
 
@@ -89,6 +90,7 @@ def kline_event(symbol: str, interval: Interval, candle: Candle, now_us: int, *,
         "T": row[6],
         "s": symbol,
         "i": interval.name,
+        # The exchange sends -1 for a candle without trades.
         "f": -1 if candle.first_trade_id is None else candle.first_trade_id,
         "L": -1 if candle.last_trade_id is None else candle.last_trade_id,
         "o": row[1],
@@ -107,7 +109,7 @@ def kline_event(symbol: str, interval: Interval, candle: Candle, now_us: int, *,
 
 
 def shutdown_event(now_us: int, *, microseconds: bool) -> bytes:
-    """Return the event that announces the end of the connection."""
+    """Return the event that announces the end of the connection for maintenance."""
     return encode({"e": "serverShutdown", "E": exchange_time(now_us, microseconds=microseconds)})
 
 
@@ -121,7 +123,7 @@ def kline_row(candle: Candle, interval: Interval, *, microseconds: bool) -> list
         format_e8(candle.low_e8),
         format_e8(candle.close_e8),
         format_e8(candle.volume_e8),
-        interval.next_open_us(candle.open_time_us) // unit_us - 1,
+        interval.next_open_us(candle.open_time_us) // unit_us - 1,  # the exchange's close time is inclusive
         format_e8(candle.quote_volume_e16 // E8),
         candle.trades,
         format_e8(candle.taker_buy_volume_e8),
@@ -158,7 +160,7 @@ def aggregate_row(trade: Trade, *, microseconds: bool) -> dict[str, Any]:
 
 
 def day_row(day: RollingDay, quote: Quote | None, *, mini: bool, microseconds: bool) -> dict[str, Any]:
-    """Return the object of /api/v3/ticker/24hr, type MINI or FULL."""
+    """Return the object of /api/v3/ticker/24hr, of type MINI or FULL."""
     ticker = day.ticker
     figures = {
         "openPrice": format_e8(ticker.open_e8),

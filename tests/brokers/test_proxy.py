@@ -1,4 +1,4 @@
-"""The way by a proxy: which one, what it is told, and what is said where it does not do its work."""
+"""Connections through a proxy: which one is used, its password, and the messages when it fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
-from app.brokers.proxy import check_proxy, proxy_for, shown
+from app.brokers.proxy import check_proxy, proxy_for, without_password
 from app.market.errors import FeedDisconnected, FeedRejected, SettingsError
 from app.market.ports.exchange import FeedState
 from app.observability.logs import start_logging
@@ -51,7 +51,7 @@ async def asked_over_rest(url: str, proxy: str) -> int:
 
 @pytest.mark.parametrize("scheme", BY)
 @pytest.mark.parametrize("wants_password", [False, True])
-async def test_stream_and_rest_go_by_the_proxy_that_also_finds_the_host(
+async def test_stream_and_rest_use_the_proxy_which_also_resolves_the_host(
     sandbox: SandboxServer, scheme: str, wants_password: bool
 ) -> None:
     recorder = Recorder()
@@ -65,7 +65,7 @@ async def test_stream_and_rest_go_by_the_proxy_that_also_finds_the_host(
 
 
 @pytest.mark.parametrize("scheme", BY)
-async def test_a_wrong_password_is_said_and_never_shown(
+async def test_a_wrong_password_is_reported_without_showing_it(
     sandbox: SandboxServer, scheme: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -85,7 +85,7 @@ async def test_a_wrong_password_is_said_and_never_shown(
 
 
 @pytest.mark.parametrize("scheme", BY)
-async def test_no_log_file_and_no_diagnostics_hold_the_password_of_a_proxy(
+async def test_neither_log_file_nor_diagnostics_contain_the_password_of_a_proxy(
     sandbox: SandboxServer, scheme: str, tmp_path: Path
 ) -> None:
     root, recent, recorder = logging.getLogger(), RecentLog(), Recorder()
@@ -130,7 +130,7 @@ async def test_no_log_file_and_no_diagnostics_hold_the_password_of_a_proxy(
     "address",
     ["ftp://u:s3cret@h:1", "u:s3cret@h:notaport", "http://", "http://u:s3#cret@h:1", "http://[::1", "x9://h:1"],
 )
-async def test_a_proxy_of_the_system_that_is_none_is_said_to_be_so_and_is_no_fault_in_the_program(
+async def test_an_invalid_proxy_of_the_system_is_reported_and_is_not_a_bug(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("https_proxy", "http_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy", "socks_proxy"):
@@ -150,7 +150,7 @@ async def test_a_proxy_of_the_system_that_is_none_is_said_to_be_so_and_is_no_fau
 
 
 @pytest.mark.parametrize("scheme", [*BY, "socks4"])
-async def test_a_proxy_that_is_not_there_is_named(unused_tcp_port: int, scheme: str) -> None:
+async def test_an_unreachable_proxy_is_named(unused_tcp_port: int, scheme: str) -> None:
     recorder, address = Recorder(), f"{scheme}://127.0.0.1:{unused_tcp_port}"
     host = "192.0.2.1:9443"  # socks4 asks for an address
     async with receiving(f"ws://{host}", address, recorder) as feed:
@@ -160,14 +160,14 @@ async def test_a_proxy_that_is_not_there_is_named(unused_tcp_port: int, scheme: 
         await asked_over_rest(f"http://{host}", address)
 
 
-async def test_a_proxy_is_no_way_to_this_machine(sandbox: SandboxServer, unused_tcp_port: int) -> None:
+async def test_no_proxy_is_used_for_this_machine(sandbox: SandboxServer, unused_tcp_port: int) -> None:
     recorder, address = Recorder(), f"http://127.0.0.1:{unused_tcp_port}"
     async with receiving(sandbox.ws_url, address, recorder):
         await until(lambda: recorder.ids)
     assert await asked_over_rest(sandbox.rest_url, address) > 0
 
 
-async def test_the_proxy_of_the_environment_is_the_systems(
+async def test_the_environments_proxy_counts_as_the_systems(
     sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder()
@@ -182,7 +182,7 @@ async def test_the_proxy_of_the_environment_is_the_systems(
         assert proxy.asked == [(HOST, 9443), (HOST, 80)]
 
 
-async def test_single_trades_are_asked_of_the_main_host_where_the_other_lacks_them(
+async def test_trades_by_id_are_requested_from_the_main_host_if_the_other_lacks_them(
     sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "app.brokers.binance.rest")
@@ -216,7 +216,7 @@ async def test_single_trades_are_asked_of_the_main_host_where_the_other_lacks_th
         ("socks4://[2001:db8::2]:9", "wss://a.example", "socks4://[2001:db8::2]:9"),
     ],
 )
-def test_what_a_setting_means_for_an_address(setting: str, url: str, proxy: str | None) -> None:
+def test_the_setting_decides_the_proxy_of_an_address(setting: str, url: str, proxy: str | None) -> None:
     check_proxy(setting)
     assert proxy_for(setting, url) == proxy
 
@@ -235,7 +235,7 @@ def test_what_a_setting_means_for_an_address(setting: str, url: str, proxy: str 
         ({"https_proxy": "http://p:1", "no_proxy": "a.example"}, None),
     ],
 )
-def test_what_the_environment_means_for_the_stream(
+def test_the_environment_decides_the_proxy_of_the_stream(
     environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http", "https", "all", "no", "ws", "wss", "socks"):
@@ -251,7 +251,7 @@ def test_what_the_environment_means_for_the_stream(
     ["", "p:3128", "ftp://u:s3cret@p:1", "http://", "http://u:s3cret@:1", "http://u:s3cret@p:x", "socks5://p:0",
      "http://u:s3cret@p/path", "http://u:s3/cret@p:1", "u:s3/cret@p:1", "http://u:s3#cret@p:1", "http://u:s3cret@a b"],
 )  # fmt: skip
-def test_what_cannot_be_a_proxy_is_refused_without_its_password(setting: str) -> None:
+def test_an_invalid_proxy_is_refused_without_showing_its_password(setting: str) -> None:
     with pytest.raises(
         SettingsError, match=r"^“.*” is no proxy: .*; write system, none or an address such as"
     ) as caught:
@@ -260,7 +260,7 @@ def test_what_cannot_be_a_proxy_is_refused_without_its_password(setting: str) ->
 
 
 def test_an_address_is_shown_without_its_user() -> None:
-    assert shown("http://u:p@h:1") == "http://…@h:1"
-    assert shown("http://h:1") == "http://h:1"
-    assert shown("http://u:p/w@x@h:1") == "http://…@h:1"
-    assert shown("u:p@h:1") == "…@h:1"
+    assert without_password("http://u:p@h:1") == "http://…@h:1"
+    assert without_password("http://h:1") == "http://h:1"
+    assert without_password("http://u:p/w@x@h:1") == "http://…@h:1"
+    assert without_password("u:p@h:1") == "…@h:1"

@@ -1,4 +1,4 @@
-"""The weight budget keeps below the exchange's limit, whatever is asked."""
+"""The weight budget stays below the exchange's limit, and a pacer within its own, whatever is asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.rate_limit import WeightBudget
+from app.brokers.rate_limit import Pacer, WeightBudget
 
 MINUTE_US = 60_000_000
 
@@ -26,7 +26,7 @@ def test_no_minute_is_overspent(requests: list[tuple[int, int]]) -> None:
     assert all(weight <= 900 for weight in spent.values())
 
 
-def test_the_exchanges_own_count_is_believed_where_it_is_higher() -> None:
+def test_the_exchanges_own_count_wins_if_it_is_higher() -> None:
     budget = WeightBudget(1000)
     budget.spend(10, 0)
     budget.observe(895, 1)
@@ -37,7 +37,7 @@ def test_the_exchanges_own_count_is_believed_where_it_is_higher() -> None:
     assert budget.delay_s(6, MINUTE_US) == 0
 
 
-def test_a_request_heavier_than_the_budget_still_goes_in_a_minute_of_its_own() -> None:
+def test_a_request_heavier_than_the_budget_is_sent_in_an_empty_minute() -> None:
     budget = WeightBudget(10)
     assert budget.delay_s(80, 0) == 0
 
@@ -56,3 +56,29 @@ def test_a_clock_that_is_set_back_frees_no_weight() -> None:
     budget.spend(900, 100 * MINUTE_US)
     assert budget.delay_s(10, 40 * MINUTE_US + 15_000_000) == 45
     assert budget.delay_s(10, 41 * MINUTE_US) == 0
+
+
+@given(st.integers(1, 5), st.lists(st.floats(0, 3), max_size=60))
+def test_a_pacer_never_allows_more_than_its_limit_in_any_period(limit: int, pauses: list[float]) -> None:
+    pacer = Pacer(limit, 1.0)
+    times: list[float] = []
+    now_s = 0.0
+    for pause in pauses:
+        now_s += pause
+        now_s += pacer.delay_s(now_s)
+        pacer.note(now_s)
+        times.append(now_s)
+    assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(times, times[limit:], strict=False))
+
+
+def test_a_pacer_allows_a_burst_and_then_spaces_the_rest_so_that_no_wait_takes_the_whole_period() -> None:
+    pacer = Pacer(10, 100.0, burst=5)
+    now_s, times, waits = 0.0, [], []
+    for _ in range(30):
+        waits.append(pacer.delay_s(now_s))
+        now_s += waits[-1]
+        pacer.note(now_s)
+        times.append(now_s)
+    assert waits[:5] == [0.0] * 5
+    assert max(waits) == 20
+    assert all(later - earlier >= 100 for earlier, later in zip(times, times[10:], strict=False))

@@ -1,8 +1,8 @@
 """
 The decoders against a coverage-guided fuzzer (atheris, which is libFuzzer), run by hand: `make fuzz`.
 
-It stops at the first input of which a property of `tests.fuzz.properties` does not hold, and leaves that in a file
-``crash-…``. What lies in the corpus's folder is begun with and added to.
+It stops at the first input that breaks a property of `tests.fuzz.properties`, and writes it to a file ``crash-…``. The
+corpus's folder holds the inputs to start with, and receives new ones.
 
 Usage: ``python -m tests.fuzz.decode_atheris frame|answer --corpus DIR [--recordings DIR] [libFuzzer's options]``
 """
@@ -42,7 +42,7 @@ def main() -> None:
         check(data)
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-        """Half of the inputs stay JSON, which libFuzzer's own changes to bytes rarely leave."""
+        """Keep half of the inputs valid JSON, which libFuzzer's own changes of bytes rarely do."""
         changed = mutated(data, seed) if seed % 2 else data
         return changed[:max_size] if changed != data else atheris.Mutate(data, max_size)
 

@@ -1,7 +1,7 @@
 """
-Changes to a JSON text that leave it JSON: bytes that are none are refused before anything interesting happens.
+Changes to a JSON text that keep it valid JSON, because invalid JSON is refused before anything interesting happens.
 
-Pure; the same seed makes the same change.
+The same seed makes the same change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAMES = (
 
 
 def mutated(text: bytes, seed: int) -> bytes:
-    """Return the JSON text with one to three changes; one that is no JSON comes back as it is."""
+    """Return the JSON text with one to three changes; any other text is returned unchanged."""
     dice = random.Random(seed)
     try:
         value = json.loads(text)

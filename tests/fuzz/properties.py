@@ -1,8 +1,8 @@
 """
-What must hold of the decoders for any bytes at all.
+The properties that the decoders must have for any bytes.
 
-One input, one call; it raises where something does not hold. Nothing here needs more than msgspec, so that a fuzzer can
-run it in an environment of its own.
+Each function checks one input and raises if a property does not hold. This module needs nothing but msgspec, so that a
+fuzzer can run it in its own environment.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from app.brokers.binance.decode_rest import (
     decode_aggregate_trades,
     decode_day_tickers,
+    decode_error_reply,
     decode_exchange_info,
     decode_klines,
-    decode_refusal,
     decode_time,
     decode_trades,
 )
@@ -45,12 +45,12 @@ REST_DECODERS: dict[str, Callable[[bytes], Any]] = {
     "day tickers": decode_day_tickers,
     "exchange info": decode_exchange_info,
     "time": decode_time,
-    "refusal": decode_refusal,
+    "refusal": decode_error_reply,
 }
 
 
 def check_frame(frame: bytes) -> Message | None:
-    """Decode a frame of the stream: a message that can be true comes out, or MalformedMessage, which is None here."""
+    """Decode a frame of the stream into a plausible message; return None for MalformedMessage."""
     try:
         message = decode(frame)
     except MalformedMessage:
@@ -63,7 +63,7 @@ def check_frame(frame: bytes) -> Message | None:
 
 
 def check_answer(body: bytes) -> dict[str, Any]:
-    """Decode an answer of REST by every decoder there is; return what came out by the decoder's name."""
+    """Decode a REST answer with every decoder; return the results by the decoder's name."""
     found: dict[str, Any] = {}
     for name, decoder in REST_DECODERS.items():
         try:
@@ -84,7 +84,7 @@ def check_answer(body: bytes) -> dict[str, Any]:
 
 
 def check_trade(trade: Trade) -> None:
-    """Check what the database and the charts rely on."""
+    """Check the properties on which the database and the charts rely."""
     assert 1 <= len(trade.symbol) <= 40
     assert type(trade.trade_id) is int
     assert 0 <= trade.trade_id < _ID_END
@@ -95,5 +95,5 @@ def check_trade(trade: Trade) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text may be written between quotation marks as it is."""
+    """Whether a text may be written between quotation marks unchanged."""
     return text.isprintable() and '"' not in text and "\\" not in text

@@ -1,5 +1,5 @@
 """
-Where fuzzing begins: messages as the exchange sends them, from recordings where there are some, else made here.
+The messages to start fuzzing with: as the exchange sends them, from recordings if there are any, and some made here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TOKENS = [*(f'"{word}"' for word in _WORDS.split()), *_NUMBERS.split()]
 
 
 def frames(recordings: Path | None) -> list[bytes]:
-    """Return frames of the stream; ``recordings`` is the folder of the recorded data, if there is one."""
+    """Return frames of the stream; ``recordings`` is the folder of recorded data, or None."""
     found = list(MADE_FRAMES)
     for name in STREAM_RECORDINGS if recordings is not None else ():
         assert recordings is not None
@@ -67,7 +67,7 @@ def frames(recordings: Path | None) -> list[bytes]:
 
 
 def answers(recordings: Path | None) -> list[bytes]:
-    """Return answers of REST."""
+    """Return bodies of REST answers; ``recordings`` as for `frames`."""
     found = list(MADE_ANSWERS)
     for name in REST_RECORDINGS if recordings is not None else ():
         assert recordings is not None

@@ -1,4 +1,4 @@
-"""Whatever bytes come: a message that can be true, or MalformedMessage; and the frames beside them are kept."""
+"""Any bytes give a plausible message or MalformedMessage, and never cost the frames beside them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def answers() -> Sequence[bytes]:
 
 
 def damaged(originals: Sequence[bytes]) -> st.SearchStrategy[bytes]:
-    """Originals with changed values, and originals with changed, missing and added bytes."""
+    """Draw originals with changed values, and originals with changed, missing and added bytes."""
     changed = st.builds(mutated, st.sampled_from(originals), st.integers(0, 2**32))
     return changed | st.builds(_cut_up, st.sampled_from(originals), st.binary(max_size=6), st.randoms())
 
@@ -56,7 +56,7 @@ def _cut_up(text: bytes, added: bytes, dice: object) -> bytes:
 
 
 @pytest.mark.parametrize("number", range(len(seeds.MADE_FRAMES)))
-def test_the_made_frames_are_of_use(number: int) -> None:
+def test_the_made_frames_are_readable(number: int) -> None:
     assert check_frame(seeds.MADE_FRAMES[number]) is not None
 
 
@@ -76,7 +76,7 @@ def test_no_error_escapes_from_a_damaged_frame(data: st.DataObject) -> None:
 @example(b"")
 @example(b"\xff" * 300)
 @example(b'{"stream":"a@trade","data":' + b"[" * 10_000)
-def test_no_error_escapes_from_anything_at_all(text: bytes) -> None:
+def test_no_error_escapes_from_any_bytes(text: bytes) -> None:
     check_frame(text)
     check_answer(text)
 
@@ -87,7 +87,7 @@ def test_no_error_escapes_from_a_damaged_answer(data: st.DataObject) -> None:
     check_answer(data.draw(damaged(answers())))
 
 
-def test_a_trade_that_cannot_be_is_seen_by_the_checks() -> None:
+def test_the_checks_find_an_impossible_trade() -> None:
     trade = Trade("BTCUSDT", 1, 1_723_161_255_342_000, 10**8, 10**8, True)
     check_trade(trade)
     for wrong in (
@@ -102,11 +102,11 @@ def test_a_trade_that_cannot_be_is_seen_by_the_checks() -> None:
             check_trade(wrong)
 
 
-async def test_every_valid_frame_between_damaged_ones_is_kept() -> None:
-    """Over a real connection: a good frame, a damaged one, a good frame, and so on."""
+async def test_every_valid_frame_between_damaged_ones_is_delivered() -> None:
+    """Over a real connection, valid and damaged frames take turns."""
     damage = [mutated(frame, seed) for seed, frame in enumerate(frames()[:300])]
     damage += [frame[: len(frame) * 2 // 3] for frame in frames()[:100]] + [b"", b"\xff\xfe", b"[" * 50_000]
-    # What is still a trade after the change would be among the events; what asks for an end is the feed's affair.
+    # A frame that is still an event after the change would be delivered, so it is left out.
     garbage = [text for text in damage if _is_no_event(text)]
     counters, ids = FeedCounters(), list[int]()
 
@@ -115,7 +115,7 @@ async def test_every_valid_frame_between_damaged_ones_is_kept() -> None:
         ids.append(event.trade_id)
 
     async with serving(small_market()) as server:
-        link = await StreamSocket.open(
+        socket = await StreamSocket.open(
             f"{server.ws_url}/stream", deliver, counters, SystemClock(), timeout_s=5.0, proxy=None
         )
         try:
@@ -127,7 +127,7 @@ async def test_every_valid_frame_between_damaged_ones_is_kept() -> None:
             await connection.send(trade_frame(len(garbage)).encode())
             await until(lambda: ids and ids[-1] == len(garbage))
         finally:
-            await link.close()
+            await socket.close()
     assert len(garbage) > 200
     assert ids == list(range(len(garbage) + 1))
     assert counters.malformed == sum(check_frame(text) is None for text in garbage) > 100

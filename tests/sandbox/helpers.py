@@ -30,7 +30,7 @@ SMALL = (
 
 
 class ManualClock:
-    """A clock that stands still but while someone sleeps by it."""
+    """A clock that stands still, except that `sleep` advances it at once."""
 
     def __init__(self, now_us: int = NOW_US) -> None:
         self.time_us = now_us
@@ -49,12 +49,12 @@ class ManualClock:
 def small_market(
     *, rate: float = 40.0, history: timedelta = timedelta(hours=6), seed: int = 7, clock: ManualClock | None = None
 ) -> SimulatedMarket:
-    """A market of three trading symbols and one that does not, standing at `NOW_US` unless told otherwise."""
+    """Return a market of three trading symbols and one that does not trade, with its clock at `NOW_US` by default."""
     return SimulatedMarket(seed, SMALL, history=history, rate=rate, clock=clock or ManualClock())
 
 
 def trade_line(number: int, *, receive_ms: int | None = None, price: str = "0.50000000") -> str:
-    """One line of a frame dump: trade ``number`` of ABCUSDT, a quarter of a second after the one before."""
+    """Return a line of a frame dump: trade ``number`` of ABCUSDT, a quarter of a second after the one before."""
     time_ms = 1_700_000_000_000 + number * 250
     event = {
         "e": "trade",
@@ -81,7 +81,7 @@ def trade_dump(path: Path, count: int) -> Path:
 async def serving(
     source: MarketSource, *, faults: Faults | None = None, limits: Limits | None = None, port: int = 0
 ) -> AsyncIterator[SandboxServer]:
-    """A started server, stopped at the end."""
+    """Run a server within the context."""
     server = SandboxServer(source, faults=faults, limits=limits, port=port)
     await server.start()
     try:
@@ -109,7 +109,7 @@ async def get_all(
 
 
 async def newest_connection(server: SandboxServer) -> Connection:
-    """Return the server's side of the connection just made."""
-    while not server.connections:  # the server needs no event for it
+    """Return the server's side of the connection just opened."""
+    while not server.connections:  # polled: the product needs no event for it
         await asyncio.sleep(0.001)
     return server.connections[-1]

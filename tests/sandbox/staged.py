@@ -1,8 +1,8 @@
 """
-A market where nothing happens by itself: each trade, listing, halt and delisting is staged by whoever runs it.
+A market in which nothing happens by itself: a test stages each trade, listing, halt and delisting.
 
-Ids are consecutive through a halt, and a symbol that was delisted is one the exchange never heard of. Trades carry the
-clock's time at their staging, so a client on the same machine sees them as just done.
+Ids are consecutive across a halt, and a delisted symbol is unknown to the exchange. Trades have the clock's time at
+their staging, so for a client on the same machine they have just happened.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOG_KEPT = 200_000
 
 
 class StagedMarket:
-    """A `MarketSource`; ``symbols`` trade from the beginning. Its methods are for the loop the server runs on."""
+    """A `MarketSource` whose ``symbols`` trade from the start. Call its methods on the server's loop."""
 
     def __init__(self, symbols: Sequence[Symbol], *, clock: Clock | None = None) -> None:
         self.clock = clock if clock is not None else SystemClock()
@@ -40,7 +40,7 @@ class StagedMarket:
 
     def trade(self, name: str, price_e8: int = 100 * E8, *, count: int = 1, quantity_e8: int = E8) -> list[Trade]:
         """
-        Let ``count`` trades happen now and return them.
+        Publish ``count`` trades with the current time, and return them.
 
         Raises:
             UsageError: If the symbol is not trading.
@@ -60,16 +60,16 @@ class StagedMarket:
         return trades
 
     def list_symbol(self, symbol: Symbol) -> None:
-        """List a symbol, or describe a listed one anew."""
+        """List a symbol, or change the description of a listed one."""
         self._symbols[symbol.name] = symbol
         self._published.setdefault(symbol.name, PublishedSymbol(symbol.name))
 
     def set_status(self, name: str, status: str = TRADING) -> None:
-        """Halt a symbol (``"HALT"``, ``"BREAK"``), or let it trade again."""
+        """Halt a symbol (``"HALT"``, ``"BREAK"``) or resume it."""
         self._symbols[name] = replace(self._symbols[name], status=status)
 
     def delist(self, name: str) -> None:
-        """Let the exchange know the symbol no more. Its ids go on where it is listed again."""
+        """Delist a symbol. Its ids continue if it is listed again."""
         del self._symbols[name]
 
     def now_us(self) -> int:
@@ -103,7 +103,7 @@ class StagedMarket:
 
 
 class _StagedCursor:
-    """A `FrameCursor`: what is staged from now on, in order."""
+    """A `FrameCursor` of the trades staged from now on, in order."""
 
     def __init__(self, market: StagedMarket) -> None:
         self._market = market
@@ -113,7 +113,7 @@ class _StagedCursor:
         market = self._market
         if self._sent == market.staged:
             await market.clock.sleep(_TICK_S)
-            return []  # what is staged meanwhile goes to the streams subscribed by then
+            return []  # trades staged meanwhile go to the streams subscribed by then
         behind = min(market.staged - self._sent, len(market.log))
         self._sent = market.staged
         wanted, frames, quoted = set(streams), [], {}

@@ -1,9 +1,9 @@
 """
-The life of the connection, as a table and two rules without I/O.
+The life of a connection, as a table of states and two rules. No I/O.
 
-`TRANSITIONS` says what can follow what; `backoff_s` says how long to wait for another attempt, and `Watchdog` when a
-silence is too long. Whether an error is worth another attempt, `faults.explain` alone decides. A connection's keeper
-(`shard`) does what they say and decides nothing itself.
+`TRANSITIONS` lists the event that leads from one state to another. `backoff_s` decides how long to wait before another
+attempt, `Watchdog` when a silence is too long. Whether an error is worth another attempt is decided by
+`app.brokers.binance.error_mapping.explain` alone. `app.brokers.binance.feed_connection` carries these decisions out.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from enum import Enum
 
 from app.market.ports.exchange import FeedState
 
-QUICK_DELAY_S = 0.2
+QUICK_DELAY_S = 0.2  # after a proven connection broke: not 0, so that a thousand programs do not come back at once
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 LONGEST_SILENCE_S = 600.0
 
 
 class ConnectionEvent(Enum):
-    """What can happen to the connection."""
+    """Something that can happen to a connection."""
 
     STARTED = "started"
     OPENED = "opened"
     FAILED = "failed"  # an attempt, or the connection itself
     SILENT = "silent"  # connected, subscribed, and no data for too long
     DOUBTED = "doubted"  # probably dead: the computer slept, its network changed, or requests go unanswered
-    HEARD = "heard"  # it lives after all
-    REPLACED = "replaced"  # a new connection took over
+    HEARD = "heard"  # alive after all
+    REPLACED = "replaced"  # a new socket took over
     RETRIED = "retried"
-    REJECTED = "rejected"  # for good, or attempts ran out
+    REJECTED = "rejected"  # refused for good, or attempts ran out
     STOPPED = "stopped"
     ENDED = "ended"
 
@@ -73,7 +73,7 @@ def next_state(state: FeedState, event: ConnectionEvent) -> FeedState:
     Return the state that follows ``event``.
 
     Raises:
-        ValueError: If ``event`` cannot happen in ``state``: a bug of ours.
+        ValueError: If ``event`` cannot happen in ``state``, which is a bug.
     """
     try:
         return TRANSITIONS[state][event]
@@ -82,7 +82,7 @@ def next_state(state: FeedState, event: ConnectionEvent) -> FeedState:
 
 
 def diagram() -> str:
-    """Return `TRANSITIONS` as a Mermaid state diagram, as ARCHITECTURE.md shows it."""
+    """Return `TRANSITIONS` as the Mermaid state diagram in ARCHITECTURE.md."""
     lines = ["stateDiagram-v2", f"    [*] --> {_S.IDLE.name}"]
     for state, events in TRANSITIONS.items():
         lines += [f"    {state.name} --> {after.name}: {event.value}" for event, after in events.items()]
@@ -93,13 +93,14 @@ def backoff_s(
     attempt: int, retry_after_s: float | None = None, *, chance: random.Random, proven: bool = False
 ) -> float:
     """
-    Return how long to wait before the next attempt when ``attempt`` (from 1) have failed in a row.
+    Return how long to wait before the next attempt after ``attempt`` (from 1) failures in a row.
 
-    Doubles from half a second to 30 s, of which half is left to ``chance``, so that a thousand programs do not come
-    back in step. Where a ``proven`` connection broke, the first attempt comes almost at once: most often the exchange
-    is there, and each second without a connection is trades to be fetched again. ``retry_after_s``, what the exchange
-    asked for, is never undercut.
+    The delay doubles from half a second to 30 s. Half of it is left to ``chance``, so that a thousand programs do not
+    come back at the same moment. After a ``proven`` connection broke, the first attempt follows almost at once: most
+    often the exchange is there, and the trades of each second without a connection must be fetched later. The delay is
+    never shorter than ``retry_after_s``, which the exchange asked for.
     """
+    # 16 doublings are far beyond the longest delay; more would only make huge floats.
     ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * float(2 ** min(attempt - 1, 16)))
     delay = ceiling * (0.5 + 0.5 * chance.random())
     if proven and attempt == 1:
@@ -109,10 +110,10 @@ def backoff_s(
 
 class Watchdog:
     """
-    Tells a stream that stalled from one that is merely slow.
+    Distinguishes a stalled stream from a slow one by the length of its silence.
 
-    A symbol that is not traded at all is silent for good. So each silence that follows one without a message between
-    is given twice the time, up to ten minutes.
+    A symbol that is not traded is silent for good, and replacing its socket helps nothing. So each replacement without
+    a message since the last doubles the limit, up to ten minutes.
     """
 
     def __init__(self, stall_after_s: float) -> None:
@@ -124,22 +125,22 @@ class Watchdog:
 
     @property
     def limit_s(self) -> float:
-        """How long a connection may now be silent."""
+        """How long the socket may now be silent."""
         longest_s = max(LONGEST_SILENCE_S, self._stall_after_s)
         return min(self._stall_after_s * float(2 ** min(self._silences, 16)), longest_s)
 
     def watch(self, now_s: float) -> None:
-        """Begin with a new connection at ``now_s`` (monotonic)."""
+        """Begin with a new socket at ``now_s`` (monotonic)."""
         self._heard = False
         self._received = 0
         self._quiet_since_s = now_s
 
-    def is_silent(self, received: int, now_s: float, *, excused: bool) -> bool:
+    def check(self, received: int, now_s: float, *, excused: bool) -> bool:
         """
-        Return whether the connection has been silent for too long.
+        Note the messages received so far, and return whether the socket has been silent for too long.
 
-        ``received``: messages of data since `watch`. ``excused``: nothing can be expected, because nothing is
-        subscribed or because we ourselves do not read on. After True, call `watch` for the connection that replaces it.
+        ``received``: market events since `watch`. ``excused``: none can be expected, because nothing is subscribed or
+        because reading is blocked. After True, call `watch` for the socket that replaces it.
         """
         if received != self._received:
             self._received = received

@@ -1,8 +1,9 @@
 """
-REST answers into values, without I/O.
+Decoders for the bodies of REST answers. No I/O.
 
-Every function takes the body of an answer and raises `MalformedMessage`, and nothing else, where it cannot be read.
-Unknown fields are passed over; the exchange adds some every year.
+Each function takes the body of an answer and returns values of `app.market`. It raises `MalformedMessage`, and nothing
+else, if the body cannot be read. Unknown fields are ignored, because the exchange adds some every year. The numbers are
+checked by the functions that `decode_stream` uses for its frames.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 class AggregateTrade(NamedTuple):
-    """Trades of one order at one price: their ids (both inclusive) and time (UTC microseconds)."""
+    """Trades of one order at one price: the range of their ids (both inclusive) and their time (UTC microseconds)."""
 
     first_trade_id: int
     last_trade_id: int
@@ -39,20 +40,20 @@ class AggregateTrade(NamedTuple):
 
 
 class ExchangeInfo(NamedTuple):
-    """All symbols by name, and how much weight a minute may use (None where the exchange did not say)."""
+    """All symbols in order of their names, and the weight limit per minute (None if the exchange did not state it)."""
 
     symbols: list[Symbol]
     weight_per_minute: int | None
 
 
-class Refusal(NamedTuple):
-    """The exchange's own error: its code and English sentence."""
+class ErrorReply(NamedTuple):
+    """The exchange's own error: its code and its sentence in English."""
 
     code: int
     message: str
 
 
-class _Trade(msgspec.Struct, gc=False):
+class _TradeRow(msgspec.Struct, gc=False):
     id: Id
     price: str
     qty: str
@@ -60,13 +61,13 @@ class _Trade(msgspec.Struct, gc=False):
     isBuyerMaker: bool  # noqa: N815  # because it is the exchange's own name
 
 
-class _AggregateTrade(msgspec.Struct, gc=False):
+class _AggregateTradeRow(msgspec.Struct, gc=False):
     f: int
     l: int  # noqa: E741  # because it is the exchange's own name
     T: int
 
 
-class _DayTicker(msgspec.Struct, rename="camel"):
+class _DayTickerRow(msgspec.Struct, rename="camel"):
     symbol: SymbolName
     open_price: str
     high_price: str
@@ -78,64 +79,64 @@ class _DayTicker(msgspec.Struct, rename="camel"):
     last_id: int = -1
 
 
-class _RateLimit(msgspec.Struct, rename="camel"):
+class _RateLimitRow(msgspec.Struct, rename="camel"):
     rate_limit_type: str = ""
     interval: str = ""
     interval_num: int = 0
     limit: int = 0
 
 
-class _Filter(msgspec.Struct, rename="camel"):
+class _FilterRow(msgspec.Struct, rename="camel"):
     filter_type: str
     tick_size: str = ""
     step_size: str = ""
 
 
-class _Symbol(msgspec.Struct, rename="camel"):
+class _SymbolRow(msgspec.Struct, rename="camel"):
     symbol: SymbolName
     status: str
     base_asset: str
     quote_asset: str
-    filters: list[_Filter] = []
+    filters: list[_FilterRow] = []
 
 
-class _ExchangeInfo(msgspec.Struct, rename="camel"):
-    symbols: list[_Symbol]
-    rate_limits: list[_RateLimit] = []
+class _ExchangeInfoBody(msgspec.Struct, rename="camel"):
+    symbols: list[_SymbolRow]
+    rate_limits: list[_RateLimitRow] = []
 
 
-class _Time(msgspec.Struct, rename="camel"):
+class _TimeBody(msgspec.Struct, rename="camel"):
     server_time: int
 
 
-class _Refusal(msgspec.Struct):
+class _ErrorBody(msgspec.Struct):
     code: int
     msg: str = ""
 
 
 # open time, open, high, low, close, volume, close time, quote volume, count, taker buy base, taker buy quote, unused
-_Kline = tuple[int, str, str, str, str, str, int, str, Id, str, str, Any]
+_KlineRow = tuple[int, str, str, str, str, str, int, str, Id, str, str, Any]
 
-_trades = msgspec.json.Decoder(list[_Trade])
-_aggregate_trades = msgspec.json.Decoder(list[_AggregateTrade])
-_klines = msgspec.json.Decoder(list[_Kline])
-_day_tickers = msgspec.json.Decoder(list[_DayTicker] | _DayTicker)
-_exchange_info = msgspec.json.Decoder(_ExchangeInfo)
-_time = msgspec.json.Decoder(_Time)
-_refusal = msgspec.json.Decoder(_Refusal)
+_trades = msgspec.json.Decoder(list[_TradeRow])
+_aggregate_trades = msgspec.json.Decoder(list[_AggregateTradeRow])
+_klines = msgspec.json.Decoder(list[_KlineRow])
+_day_tickers = msgspec.json.Decoder(list[_DayTickerRow] | _DayTickerRow)
+_exchange_info = msgspec.json.Decoder(_ExchangeInfoBody)
+_time = msgspec.json.Decoder(_TimeBody)
+_error_reply = msgspec.json.Decoder(_ErrorBody)
 
 
 def decode_trades(body: bytes, symbol: str) -> list[Trade]:
-    """Return the trades of ``symbol`` in an answer of /trades or /historicalTrades, in rising order of their ids."""
+    """Return the trades of ``symbol`` in an answer of /trades or /historicalTrades, in ascending order of their ids."""
     trades = _read(body, _trades, lambda rows: [_trade(row, symbol) for row in rows])
     return sorted(trades, key=lambda trade: trade.trade_id)
 
 
 def decode_aggregate_trades(body: bytes) -> list[AggregateTrade]:
     """
-    Return the aggregate trades of an answer of /aggTrades, as they came.
+    Return the aggregate trades in an answer of /aggTrades, in the exchange's order.
 
-    Rows of nothing (ids of -1, which the exchange keeps in the place of trades it took back) are left out.
+    Rows with ids of -1 are left out: the exchange puts them where it has cancelled trades.
     """
     return _read(
         body,
@@ -146,16 +147,17 @@ def decode_aggregate_trades(body: bytes) -> list[AggregateTrade]:
 
 def decode_klines(body: bytes, closed_before_us: int) -> list[Candle]:
     """
-    Return the klines of an answer of /klines or /uiKlines, oldest first.
+    Return the klines in an answer of /klines or /uiKlines, oldest first.
 
-    ``closed_before_us``: the exchange's time when it was asked, or earlier; a kline that ends later is not closed.
+    ``closed_before_us``: the exchange's time of the request, or earlier (UTC microseconds). A kline that ends later is
+    not closed.
     """
     candles = _read(body, _klines, lambda rows: [_candle(row, closed_before_us) for row in rows])
     return sorted(candles, key=lambda candle: candle.open_time_us)
 
 
 def decode_day_tickers(body: bytes) -> list[DayTicker]:
-    """Return the rolling days of an answer of /ticker/24hr, of one symbol or of several, FULL or MINI."""
+    """Return the rolling days in an answer of /ticker/24hr, for one symbol or several, of type FULL or MINI."""
     return _read(
         body,
         _day_tickers,
@@ -164,7 +166,7 @@ def decode_day_tickers(body: bytes) -> list[DayTicker]:
 
 
 def decode_exchange_info(body: bytes) -> ExchangeInfo:
-    """Return what /exchangeInfo says. A symbol whose steps cannot be read gets the smallest there are."""
+    """Return the content of /exchangeInfo. A symbol whose tick or step size cannot be read gets 1e-8, the smallest."""
     return _read(
         body,
         _exchange_info,
@@ -176,17 +178,17 @@ def decode_exchange_info(body: bytes) -> ExchangeInfo:
 
 
 def decode_time(body: bytes) -> int:
-    """Return the exchange's time, UTC microseconds, from an answer of /time."""
+    """Return the exchange's time in an answer of /time, UTC microseconds."""
     return _read(body, _time, lambda answer: time_us_of(answer.server_time))
 
 
-def decode_refusal(body: bytes) -> Refusal | None:
-    """Return the exchange's own error in the body of an answer, or None where there is none, as in a proxy's page."""
+def decode_error_reply(body: bytes) -> ErrorReply | None:
+    """Return the exchange's own error, or None if the body holds none, as with the error page of a proxy."""
     try:
-        refusal = _refusal.decode(body)
+        reply = _error_reply.decode(body)
     except UNREADABLE:
         return None
-    return Refusal(refusal.code, refusal.msg)
+    return ErrorReply(reply.code, reply.msg)
 
 
 def _read(body: bytes, decoder: msgspec.json.Decoder[Any], convert: Callable[[Any], T]) -> T:
@@ -196,11 +198,11 @@ def _read(body: bytes, decoder: msgspec.json.Decoder[Any], convert: Callable[[An
         raise malformed(error, body) from error
 
 
-def _trade(row: _Trade, symbol: str) -> Trade:
+def _trade(row: _TradeRow, symbol: str) -> Trade:
     return Trade(symbol, row.id, time_us_of(row.time), price_e8(row.price), amount_e8(row.qty), row.isBuyerMaker)
 
 
-def _candle(row: _Kline, closed_before_us: int) -> Candle:
+def _candle(row: _KlineRow, closed_before_us: int) -> Candle:
     open_time, open_, high, low, close, volume, close_time, quote_volume, trades, taker, taker_quote, _ = row
     candle = Candle(
         time_us_of(open_time),
@@ -209,7 +211,7 @@ def _candle(row: _Kline, closed_before_us: int) -> Candle:
         amount_e8(low),
         amount_e8(close),
         sum_e8(volume),
-        # The exchange gives eight places here too.
+        # The exchange rounds quote volumes to eight places too, so the lower half of the 1e-16 unit is lost.
         sum_e8(quote_volume) * E8,
         trades,
         sum_e8(taker),
@@ -223,18 +225,18 @@ def _candle(row: _Kline, closed_before_us: int) -> Candle:
         <= max(candle.open_e8, candle.close_e8)
         <= candle.high_e8
     ):
-        raise ValueError("a kline whose high or low cannot be")
+        raise ValueError("a kline whose open or close lies outside its low and high")
     return candle
 
 
-def _day_ticker(row: _DayTicker) -> DayTicker:
+def _day_ticker(row: _DayTickerRow) -> DayTicker:
     prices = (amount_e8(row.open_price), amount_e8(row.high_price), amount_e8(row.low_price), amount_e8(row.last_price))
     volumes = sum_e8(row.volume), sum_e8(row.quote_volume)
-    last_id = row.last_id if row.last_id >= 0 else None
+    last_id = row.last_id if row.last_id >= 0 else None  # -1 if the symbol had no trade that day
     return DayTicker(row.symbol, time_us_of(row.close_time), *prices, *volumes, last_id)
 
 
-def _symbol(row: _Symbol) -> Symbol:
+def _symbol(row: _SymbolRow) -> Symbol:
     tick_size = step_size = 1
     for rule in row.filters:
         if rule.filter_type == "PRICE_FILTER":
@@ -251,7 +253,7 @@ def _step_e8(text: str) -> int:
         return 1
 
 
-def _weight_limit(limits: list[_RateLimit]) -> int | None:
+def _weight_limit(limits: list[_RateLimitRow]) -> int | None:
     for limit in limits:
         if (limit.rate_limit_type, limit.interval, limit.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
             return limit.limit if limit.limit > 0 else None

@@ -1,9 +1,9 @@
 """
-Frames of the stream into values, without I/O.
+The decoder for frames of the stream. No I/O.
 
-Text becomes numbers here and nowhere later. Whatever cannot be read, or cannot be true, raises `MalformedMessage` and
-nothing else, so that one bad frame costs one frame. Trades come by the hundred thousand: a frame that looks like one is
-read in a single typed pass, and only where that fails does the general way find out what it was.
+Text becomes numbers here and nowhere later. A frame that cannot be read or cannot be true raises `MalformedMessage` and
+nothing else, so that one bad frame costs one frame. Trades arrive by the hundred thousand: a frame that looks like a
+trade is read in a single typed pass, and the slower general decoder only runs if that fails.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from app.market.units import parse_e8
 
 SAMPLE_BYTES = 200
 
-# Bitcoin's first block and the end of this century bound what a time can be, in milliseconds.
+# A plausible time lies between Bitcoin's first block and the end of this century. This range in milliseconds does not
+# overlap with the same in microseconds, so the size of a number also gives its unit.
 _EARLIEST_MS = 1_230_768_000_000
 _LATEST_MS = 4_102_444_800_000
 _EARLIEST_US = _EARLIEST_MS * 1000
 _LATEST_US = _LATEST_MS * 1000
-# A price or quantity is kept as NUMERIC(20,8).
+# Prices and quantities are stored as NUMERIC(20,8).
 _AMOUNT_LIMIT_E8 = 10**20
-# A day's volume has no such bound, but neither is it a novel.
+# A day's volume has no such bound, but reading a number of a megabyte would hold up the loop.
 _LONGEST_SUM = 40
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -33,14 +34,14 @@ SymbolName = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
 class SubscriptionAnswer(NamedTuple):
-    """The exchange did as asked. ``streams`` holds the names where they were asked for, else None."""
+    """The exchange accepted a request. ``streams`` is the list it was asked for, or None."""
 
     request_id: int | None
     streams: tuple[str, ...] | None
 
 
 class SubscriptionError(NamedTuple):
-    """The exchange refused a request. ``request_id`` is None where it did not say which."""
+    """The exchange refused a request. ``request_id`` is None if it did not state which."""
 
     request_id: int | None
     code: int
@@ -54,7 +55,7 @@ class ServerShutdown(NamedTuple):
 
 
 class OtherEvent(NamedTuple):
-    """A readable event of a kind nobody asked for."""
+    """A readable event of a kind that is not used here."""
 
     kind: str
 
@@ -103,13 +104,13 @@ class _BookTickerFrame(msgspec.Struct, gc=False):
     data: _BookTickerEvent
 
 
-class _Refusal(msgspec.Struct):
+class _ErrorField(msgspec.Struct):
     code: int
     msg: str = ""
 
 
 class _Outline(msgspec.Struct):
-    """What tells one kind of message from another; every field is absent from most kinds."""
+    """The fields by which the kinds of messages differ; each kind has only some of them."""
 
     data: msgspec.Raw = msgspec.Raw()
     e: str | None = None
@@ -118,7 +119,7 @@ class _Outline(msgspec.Struct):
     result: list[str] | msgspec.UnsetType | None = msgspec.UNSET
     code: int | None = None
     msg: str = ""
-    error: _Refusal | None = None
+    error: _ErrorField | None = None
 
 
 _read_trade_frame = msgspec.json.Decoder(_TradeFrame).decode
@@ -134,18 +135,19 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 def decode(frame: bytes) -> Message:
     """
-    Return what one frame of ``/stream`` or ``/ws`` says. Times may be in milliseconds or microseconds.
+    Return the message in one frame of ``/stream`` or ``/ws``. Its times may be in milliseconds or microseconds.
 
     Raises:
-        MalformedMessage: If it cannot be read or cannot be true; the next frame is not affected.
+        MalformedMessage: If the frame cannot be read or cannot be true; the next frame is not affected.
     """
     try:
+        # The stream's name comes first in a combined frame, so its beginning shows the kind without a parse.
         if frame.find(b'@trade"', 0, 80) > 0:
             return _trade(_read_trade_frame(frame).data)
         if frame.find(b'@bookTicker"', 0, 80) > 0:
             return _quote(_read_book_ticker_frame(frame).data)
     except UNREADABLE:
-        pass  # perhaps it only looked like one
+        pass  # the general decoder reports what is wrong, or finds that it is another kind of message
     try:
         return _decode_any(frame)
     except UNREADABLE as error:
@@ -153,7 +155,7 @@ def decode(frame: bytes) -> Message:
 
 
 def malformed(error: BaseException, sample: bytes) -> MalformedMessage:
-    """Return the error for a message that ``error`` says cannot be read."""
+    """Return the error for a message whose decoding raised ``error``."""
     shown = bytes(sample[:SAMPLE_BYTES])
     text = shown[:80].decode("utf-8", "replace")
     return MalformedMessage(f"A message of the exchange could not be read ({error}): {text}", sample=shown)
@@ -161,10 +163,10 @@ def malformed(error: BaseException, sample: bytes) -> MalformedMessage:
 
 def time_us_of(time: int) -> int:
     """
-    Return a time of the exchange, in milliseconds or microseconds, in microseconds.
+    Return a time of the exchange, given in milliseconds or microseconds, as UTC microseconds.
 
     Raises:
-        ValueError: If it can be neither.
+        ValueError: If it is plausible in neither unit.
     """
     if _EARLIEST_US <= time < _LATEST_US:
         return time
@@ -178,9 +180,9 @@ def amount_e8(text: str) -> int:
     Return a price or quantity in 1e-8 units.
 
     Raises:
-        ValueError: If it is no decimal amount, or is more than NUMERIC(20,8) holds.
+        ValueError: If it is not a decimal amount or exceeds NUMERIC(20,8).
     """
-    # What the exchange really sends has eight places; parse_e8 takes three times as long to allow for the rest.
+    # The exchange always sends eight places, for which this is three times as fast as parse_e8.
     digits = text.replace(".", "", 1)
     if text[-9:-8] == "." and 9 <= len(digits) <= 20 and digits.isdigit() and digits.isascii():
         return int(digits)
@@ -197,7 +199,7 @@ def price_e8(text: str) -> int:
     Return a price in 1e-8 units.
 
     Raises:
-        ValueError: If it is no decimal amount, zero, or more than NUMERIC(20,8) holds.
+        ValueError: If it is not a decimal amount, zero, or exceeds NUMERIC(20,8).
     """
     price = amount_e8(text)
     if not price:
@@ -207,10 +209,10 @@ def price_e8(text: str) -> int:
 
 def sum_e8(text: str) -> int:
     """
-    Return a volume, which may be longer than a single amount, in 1e-8 units.
+    Return a volume in 1e-8 units; it may exceed the limit of a single amount.
 
     Raises:
-        ValueError: If it is no decimal amount.
+        ValueError: If it is not a decimal amount.
     """
     if len(text) > _LONGEST_SUM:
         raise ValueError("an amount that cannot be")
@@ -222,12 +224,12 @@ def _trade(event: _TradeEvent) -> Trade:
 
 
 def _quote(event: _BookTickerEvent) -> Quote:
-    # An empty side of the book is sent as zeros.
+    # An empty side of the book is sent as zeros, which amount_e8 accepts and price_e8 would not.
     return Quote(event.s, event.u, amount_e8(event.b), amount_e8(event.B), amount_e8(event.a), amount_e8(event.A))
 
 
 def _day_ticker(event: _MiniTickerEvent) -> DayTicker:
-    # A symbol without a trade in 24 hours has zeros for prices.
+    # The prices of a symbol without a trade in 24 hours are zero.
     prices = (amount_e8(event.o), amount_e8(event.h), amount_e8(event.l), amount_e8(event.c))
     return DayTicker(event.s, time_us_of(event.E), *prices, sum_e8(event.v), sum_e8(event.q))
 

@@ -1,85 +1,98 @@
 """
-The way to the exchange: what all connections of a feed share, and one attempt to open another of them.
+New sockets to the exchange, within the ban and the limit of attempts that all connections of a feed share.
 
-An attempt is made only where the exchange does not keep this address out and the limit of attempts has room. What its
-failure means, `faults.explain` says; a ban is noted where everybody looks for it.
+`Dialer.dial` makes one attempt. It makes none while the exchange bans this address or the limit of attempts is used up,
+and notes a ban that it meets where REST looks for it too. When to try again, and what to subscribe to, is decided by
+`app.brokers.binance.feed_connection`; what a failure means, by `app.brokers.binance.error_mapping.explain`.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
+from app.brokers.binance.endpoints import (
+    CONNECTION_ATTEMPTS_PERIOD_S,
+    FREE_CONNECTION_ATTEMPTS,
+    MAX_CONNECTION_ATTEMPTS,
+)
 from app.brokers.binance.error_mapping import explain
-from app.brokers.binance.stream_socket import Deliver, StreamSocket
-from app.brokers.proxy import shown
+from app.brokers.binance.stream_socket import StreamSocket
+from app.brokers.proxy import without_password
 from app.brokers.rate_limit import Pacer
 from app.market.errors import FeedBanned, FeedDisconnected
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
-from app.market.ports.exchange import FeedCounters
 
-# A handshake that gets lost is given up sooner the first time: most often the second one is answered at once.
+# A lost handshake is given up sooner the first time: most often a second one is answered at once.
 _FIRST_TIMEOUT_S = 4.0
 
 
 class AttemptDeferred(FeedDisconnected):
-    """No attempt was made, because none may be made yet."""
+    """No attempt was made, because none may be made yet. ``retry_after_s`` is never None."""
 
 
-@dataclass(frozen=True, slots=True)
+class OpenSocket(Protocol):
+    """Opens a socket, nothing subscribed on it; raises whatever the connecting raises."""
+
+    async def __call__(self, *, timeout_s: float, proxy: str | None) -> StreamSocket: ...
+
+
 class Dialer:
     """
-    What all connections of a feed share: the way to the exchange and its limits, and whom they deliver to.
+    Opens sockets to ``host`` with ``open_socket``, one attempt per call.
 
-    ``proxy``: returns the address of the proxy to use now, or None. See `app.brokers.binance.feed.BinanceFeed` for the
-    rest.
+    ``proxy`` returns the address of the proxy to use now, or None. ``timeout_s`` is the longest a handshake may take.
     """
 
-    url: str
-    host: str
-    clock: Clock
-    proxy: Callable[[], str | None]
-    deliver: Deliver
-    counters: FeedCounters
-    attempts: Pacer
-    ban: ExchangeBan
-    chance: random.Random
-    stall_after_s: float
-    max_attempts: int
-    max_age_s: float
-    connect_timeout_s: float
+    def __init__(
+        self,
+        host: str,
+        open_socket: OpenSocket,
+        *,
+        clock: Clock,
+        ban: ExchangeBan,
+        proxy: Callable[[], str | None],
+        timeout_s: float,
+    ) -> None:
+        self._host = host
+        self._open_socket = open_socket
+        self._clock = clock
+        self._ban = ban
+        self._proxy = proxy
+        self._timeout_s = timeout_s
+        self._attempts = Pacer(MAX_CONNECTION_ATTEMPTS, CONNECTION_ATTEMPTS_PERIOD_S, burst=FREE_CONNECTION_ATTEMPTS)
 
-    async def open(self, failures: int) -> StreamSocket:
+    async def dial(self, failures: int = 0) -> StreamSocket:
         """
-        Return a new link, nothing subscribed on it yet, after ``failures`` of the same connection in a row.
+        Return a new socket, nothing subscribed on it. ``failures``: attempts of the caller that just failed in a row.
 
         Raises:
-            FeedError: What kept it from being opened; `AttemptDeferred` where nothing was tried.
+            AttemptDeferred: Nothing was tried, because of a ban or the limit of attempts.
+            FeedDisconnected: The attempt failed; another may succeed.
+            FeedRejected: Another attempt would fail too.
         """
-        if (held_back := self._held_back()) is not None:
-            raise held_back
-        self.attempts.note(self.clock.monotonic_s())
-        proxy = self.proxy()
-        timeout_s = min(self.connect_timeout_s, _FIRST_TIMEOUT_S * float(2 ** min(failures, 16)))
+        if (deferral := self._deferral()) is not None:
+            raise deferral
+        # Noted before the attempt, because the exchange counts failed ones too.
+        self._attempts.note(self._clock.monotonic_s())
+        proxy = self._proxy()
+        timeout_s = min(self._timeout_s, _FIRST_TIMEOUT_S * float(2 ** min(failures, 16)))
         try:
-            return await StreamSocket.open(
-                self.url, self.deliver, self.counters, self.clock, timeout_s=timeout_s, proxy=proxy
-            )
+            return await self._open_socket(timeout_s=timeout_s, proxy=proxy)
         except Exception as error:
-            meaning = explain(error, self.host, shown(proxy or ""))
+            meaning = explain(error, self._host, without_password(proxy or ""))
             if meaning is None:
                 raise
             if isinstance(meaning, FeedBanned) and meaning.retry_after_s is not None:
-                self.ban.note(str(meaning), meaning.retry_after_s, self.clock.monotonic_s())
+                self._ban.note(str(meaning), meaning.retry_after_s, self._clock.monotonic_s())
             raise meaning from error
 
-    def _held_back(self) -> AttemptDeferred | None:
-        now_s = self.clock.monotonic_s()
-        if (left_s := self.ban.left_s(now_s)) > 0:
-            return AttemptDeferred(self.ban.reason, retry_after_s=left_s)
-        if (left_s := self.attempts.delay_s(now_s)) > 0:
+    def _deferral(self) -> AttemptDeferred | None:
+        now_s = self._clock.monotonic_s()
+        if (left_s := self._ban.left_s(now_s)) > 0:
+            return AttemptDeferred(self._ban.reason, retry_after_s=left_s)
+        if (left_s := self._attempts.delay_s(now_s)) > 0:
             return AttemptDeferred(
                 "Connections broke so often that more of them would be against the exchange's limit.",
                 retry_after_s=left_s,

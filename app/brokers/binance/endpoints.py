@@ -1,5 +1,5 @@
 """
-Everything Binance fixes by number or name, in one table: addresses, paths, weights and limits.
+Every address, path, weight and limit that Binance defines, in one place.
 
 Source: binance-spot-api-docs, web-socket-streams.md, rest-api.md and faqs/market_data_only.md.
 """
@@ -21,17 +21,18 @@ MARKET_DATA_ONLY_REST_HOST = "data-api.binance.vision"  # has no historicalTrade
 STREAM_PATH = "/stream?timeUnit=MICROSECOND"
 STREAM_KINDS = ("trade", "bookTicker", "miniTicker")
 
-MAX_STREAMS = 1024  # a connection
+MAX_STREAMS = 1024  # per connection
 MAX_SYMBOLS = MAX_STREAMS // len(STREAM_KINDS)
 STREAMS_PER_REQUEST = 200
-# Past five messages a second the connection is closed, and our pongs count: at most four requests in any second.
+# The exchange closes a connection that sends more than five messages per second, pongs included: at 0.3 s apart, any
+# second holds at most four requests.
 REQUEST_SPACING_S = 0.3
-# Three hundred attempts in five minutes and the address is banned; half of that leaves room for a second program.
+# Three hundred attempts in five minutes get the address banned; half of that leaves room for a second program.
 MAX_CONNECTION_ATTEMPTS = 150
-FREE_CONNECTION_ATTEMPTS = 75  # the rest is spread over the period
+FREE_CONNECTION_ATTEMPTS = 75  # may follow each other at once; the others are spread over the period
 CONNECTION_ATTEMPTS_PERIOD_S = 300.0
 CONNECTION_LIFE_S = 24 * 3600.0
-REPLACE_AFTER_S = CONNECTION_LIFE_S - 1800.0
+REPLACE_AFTER_S = CONNECTION_LIFE_S - 1800.0  # half an hour early, in case replacing fails at first
 
 WEIGHT_PER_MINUTE = 6000
 USED_WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
@@ -41,7 +42,7 @@ MAX_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One REST request: its path and what a call costs of the weight budget."""
+    """A REST endpoint: its path, and the weight of one request."""
 
     path: str
     weight: int
@@ -63,14 +64,14 @@ TOO_MUCH_WEIGHT = -1003
 
 
 def day_ticker_endpoint(symbols: int) -> Endpoint:
-    """Return the endpoint for the rolling day of that many symbols; beyond 100, ask for all of them."""
+    """Return the cheapest endpoint for the rolling days of that many symbols; beyond 100, the one for all symbols."""
     if symbols <= 20:
         return DAY_TICKER_FEW
     return DAY_TICKER_SOME if symbols <= 100 else DAY_TICKER_ALL
 
 
 def streams_of(symbol: str) -> tuple[str, ...]:
-    """Return the names of the streams received of one symbol (``"BTCUSDT"``)."""
+    """Return the names of the streams received for one symbol (``"BTCUSDT"``)."""
     name = symbol.lower()
     return tuple(f"{name}@{kind}" for kind in STREAM_KINDS)
 
@@ -80,7 +81,7 @@ def check_ws_base(url: str) -> str:
     Return the base address of the streams without a trailing slash.
 
     Raises:
-        SettingsError: If it is not a scheme ws or wss and a host, or has more than an optional port.
+        SettingsError: If it is not ``ws://`` or ``wss://``, a host and perhaps a port.
     """
     return _check_base(url, ("wss", "ws"), WS_BASE)
 
@@ -90,13 +91,13 @@ def check_rest_base(url: str) -> str:
     Return the base address of the REST requests without a trailing slash.
 
     Raises:
-        SettingsError: If it is not a scheme http or https and a host, or has more than an optional port.
+        SettingsError: If it is not ``http://`` or ``https://``, a host and perhaps a port.
     """
     return _check_base(url, ("https", "http"), REST_BASE)
 
 
 def exchange_of(url: str) -> str:
-    """Return what an address shares its bans with: the domain (``binance.com``), or host and port where it has none."""
+    """Return the name under which an address shares its bans: its domain (``binance.com``), or its host and port."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     labels = host.split(".")
@@ -108,6 +109,6 @@ def _check_base(url: str, schemes: Sequence[str], example: str) -> str:
     if not problem and "@" in url:
         problem = "it must not hold a user or password"
     if problem:
-        shown = re.sub(r"//.*@", "//…@", url)[:80]  # a password is not to be repeated
+        shown = re.sub(r"//.*@", "//…@", url)[:80]  # never repeat a password
         raise SettingsError(f"“{shown}” is no address of the exchange: {problem}; write one such as {example}.")
     return url.strip().rstrip("/")

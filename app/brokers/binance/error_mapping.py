@@ -1,9 +1,9 @@
 """
-What goes wrong between us and the exchange, and what that means: try again, or not.
+Every failure between this program and the exchange, mapped to an error that says whether to try again. No I/O.
 
-`explain` alone decides it, for the streams (websockets) and for requests (aiohttp) alike, with the answers of the
-exchange that say so in their own way (`http_error`, `refusal`). An error that is no fault of the network is a bug, and
-is none of theirs. No I/O, and no sentence here holds a password.
+`explain` alone decides about retrying, for the streams (websockets) and for requests (aiohttp). `response_error` and
+`http_error` do so for answers of the exchange other than success. An error that is not a failure of the network or the
+exchange is a bug and is not mapped. No sentence here contains a password.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from websockets.exceptions import (
     SecurityError,
 )
 
-from app.brokers.binance.decode_rest import decode_refusal
+from app.brokers.binance.decode_rest import decode_error_reply
 from app.brokers.binance.endpoints import ILLEGAL_CHARACTERS, INVALID_SYMBOL, TOO_MUCH_WEIGHT
 from app.market.errors import FeedBanned, FeedDisconnected, FeedError, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.exchange_ban import LONGEST_S
@@ -34,18 +34,18 @@ from app.market.exchange_ban import LONGEST_S
 
 def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | None:
     """
-    Return what ``error`` means for what was asked of ``host``; the one place where retrying is decided.
+    Return what ``error`` means for a request to ``host``; this is the one place that decides about retrying.
 
-    ``proxy``: the address of the one on the way, without its password, or "".
+    ``proxy``: the address of the proxy in use, without its password, or "".
 
-    FeedDisconnected: try again, not before its ``retry_after_s``. FeedRejected: trying again is useless. None: no fault
-    of the network, but a bug; let it rise.
+    FeedDisconnected: try again, but not before its ``retry_after_s``. FeedRejected: trying again is useless. None: a
+    bug, which the caller raises again.
     """
     if isinstance(error, MalformedMessage):
         return FeedDisconnected(f"{host} gave an answer that cannot be read; try again later.")
     if isinstance(error, FeedError):
         return error
-    if isinstance(error, aiohttp.ClientError) or _is_of_socks(error):
+    if isinstance(error, aiohttp.ClientError) or _is_socks_error(error):
         return _explain_request(error, host, proxy)
     if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are among them
         return _unreachable(network_reason(error), host, proxy)
@@ -53,9 +53,9 @@ def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | Non
 
 
 def _explain_stream(error: BaseException, host: str, proxy: str) -> FeedError | None:
-    """Return what an error of websockets means."""
+    """Return the meaning of an error that websockets raised."""
     if isinstance(error, ConnectionClosed):
-        return FeedDisconnected(_why_closed(error, host))
+        return FeedDisconnected(_close_reason(error, host))
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         if status < 400 or status == 404:
@@ -65,7 +65,7 @@ def _explain_stream(error: BaseException, host: str, proxy: str) -> FeedError | 
         return _not_the_exchange("a redirection", host)
     if isinstance(error, ProxyError):
         answered = error.response.status_code if isinstance(error, InvalidProxyStatus) else None
-        return FeedDisconnected(proxy_trouble(host, proxy, str(error.__cause__ or error), answered))
+        return FeedDisconnected(proxy_failure(host, proxy, str(error.__cause__ or error), answered))
     if isinstance(error, InvalidProxy):  # its own text shows the address, and with it a password
         return FeedRejected(f"The proxy that is set cannot be used ({error.msg}); correct or remove it.")
     if isinstance(error, InvalidMessage):
@@ -76,36 +76,38 @@ def _explain_stream(error: BaseException, host: str, proxy: str) -> FeedError | 
 
 
 def _explain_request(error: BaseException, host: str, proxy: str) -> FeedError | None:
-    """Return what an error of aiohttp, or of its part for SOCKS, means."""
+    """Return the meaning of an error that aiohttp or its connector for SOCKS raised."""
     if isinstance(error, (aiohttp.TooManyRedirects, aiohttp.RedirectClientError)):
         return _not_the_exchange("a redirection", host)
     if isinstance(error, aiohttp.InvalidURL):
         return FeedRejected(f"The address of {host} cannot be used; correct the address of the exchange.")
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return FeedDisconnected(proxy_trouble(host, proxy, f"HTTP {error.status}", error.status))
+        return FeedDisconnected(proxy_failure(host, proxy, f"HTTP {error.status}", error.status))
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         error = error.certificate_error
         if not isinstance(error, OSError):
             return _unreachable("its certificate cannot be verified", host, proxy)
     elif isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
-    elif _is_of_socks(error):
+    elif _is_socks_error(error):
         if not isinstance(error.__cause__, OSError):
-            return FeedDisconnected(proxy_trouble(host, proxy, str(error)))
+            return FeedDisconnected(proxy_failure(host, proxy, str(error)))
         error = error.__cause__
     return _unreachable(network_reason(error) if isinstance(error, OSError) else "the connection broke", host, proxy)
 
 
-def _is_of_socks(error: BaseException) -> bool:
-    return type(error).__module__.partition(".")[0] == "aiohttp_socks"  # which is imported only where it is needed
+def _is_socks_error(error: BaseException) -> bool:
+    # By name, because aiohttp_socks is only imported once a SOCKS proxy is used.
+    return type(error).__module__.partition(".")[0] == "aiohttp_socks"
 
 
 def _unreachable(reason: str, host: str, proxy: str) -> FeedDisconnected:
-    way = f"{host} by the proxy {proxy}" if proxy else host
-    return FeedDisconnected(f"Cannot reach {way} ({reason}).")
+    target = f"{host} by the proxy {proxy}" if proxy else host
+    return FeedDisconnected(f"Cannot reach {target} ({reason}).")
 
 
-_SHUT_OUT = {
+# Statuses that concern this address and not the request: their sentence, and the wait if no Retry-After is given.
+_BAN_STATUSES = {
     418: ("{host} has banned this address for asking too much", 120.0),
     429: ("{host} was asked too much too fast", 60.0),
     403: ("The firewall of {host} turned us away", 60.0),
@@ -114,50 +116,50 @@ _SHUT_OUT = {
 
 def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
     """
-    Return what an HTTP status other than success means.
+    Return the meaning of an HTTP status other than success.
 
-    ``retry_after``: the header of that name in seconds, or None. Bans without it are taken for two minutes, the
-    shortest there is.
+    ``retry_after``: the header of that name in seconds, or None. A ban without it is assumed to last for two minutes,
+    the exchange's shortest.
     """
-    if status in _SHUT_OUT:
-        words, shortest_s = _SHUT_OUT[status]
+    if status in _BAN_STATUSES:
+        words, shortest_s = _BAN_STATUSES[status]
         sentence = f"{words.format(host=host)} (HTTP {status})."
-        return FeedBanned(sentence, retry_after_s=_seconds(retry_after, shortest_s))
+        return FeedBanned(sentence, retry_after_s=_retry_after_s(retry_after, shortest_s))
     if status == 451:
         return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
     if status >= 500 or status == 408:
-        after = None if retry_after is None else _seconds(retry_after, 0.0)
+        after = None if retry_after is None else _retry_after_s(retry_after, 0.0)
         return FeedDisconnected(f"{host} has a fault of its own (HTTP {status}).", retry_after_s=after)
     return FeedRejected(f"{host} refused the connection (HTTP {status}); check the address of the exchange.")
 
 
-def refusal(
+def response_error(
     status: int, headers: Mapping[str, str], body: bytes, host: str, *, symbol: str = "", proxy: str = ""
 ) -> FeedError:
-    """Return what an answer to a request means that is not 200. ``symbol``: the one that was asked about."""
+    """Return the meaning of an answer other than 200 to a request, about ``symbol`` if it named one."""
     if status == 407:
-        return FeedDisconnected(proxy_trouble(host, proxy, "HTTP 407", status))
-    said = decode_refusal(body)
-    if said is not None and 400 <= status < 500 and status not in (*_SHUT_OUT, 451):
-        if said.code == TOO_MUCH_WEIGHT:
+        return FeedDisconnected(proxy_failure(host, proxy, "HTTP 407", status))
+    reply = decode_error_reply(body)
+    if reply is not None and 400 <= status < 500 and status not in (*_BAN_STATUSES, 451):
+        if reply.code == TOO_MUCH_WEIGHT:
             status = 429
-        elif said.code in (INVALID_SYMBOL, ILLEGAL_CHARACTERS) and symbol:
-            return UnknownSymbol(symbol, code=said.code)
+        elif reply.code in (INVALID_SYMBOL, ILLEGAL_CHARACTERS) and symbol:
+            return UnknownSymbol(symbol, code=reply.code)
         else:
-            words = said.message.rstrip(".")
-            return FeedRejected(f"The exchange refused the request: {words} (code {said.code}).", code=said.code)
+            words = reply.message.rstrip(".")
+            return FeedRejected(f"The exchange refused the request: {words} (code {reply.code}).", code=reply.code)
     return http_error(status, headers.get("Retry-After"), host)
 
 
 def _not_the_exchange(answer: str, host: str) -> FeedDisconnected:
-    """Networks of hotels and trains answer in the exchange's place until their page has been visited."""
+    # Networks of hotels and trains answer every request with their sign-in page, so this passes: it is retried.
     return FeedDisconnected(
         f"Something other than the exchange answers at {host} ({answer}); check the address and the network's sign-in."
     )
 
 
-def proxy_trouble(host: str, proxy: str, detail: str, status: int | None = None) -> str:
-    """Return the sentence for a ``proxy`` that does not do its work; ``proxy`` and ``detail`` hold no password."""
+def proxy_failure(host: str, proxy: str, detail: str, status: int | None = None) -> str:
+    """Return the sentence for a failing ``proxy``; neither it nor ``detail`` may contain a password."""
     name = f"proxy {proxy}" if proxy else "proxy"
     if status == 407 or "authentication" in detail.lower():
         return f"The {name} wants another user and password; correct the setting proxy."
@@ -165,7 +167,7 @@ def proxy_trouble(host: str, proxy: str, detail: str, status: int | None = None)
 
 
 def network_reason(error: OSError) -> str:
-    """Return what kept a connection from the network, in a few words."""
+    """Return in a few words why a connection failed, to be put in parentheses."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate cannot be verified: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
@@ -174,7 +176,7 @@ def network_reason(error: OSError) -> str:
         return "the name is not known here, or there is no network"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    # With several addresses of one host asyncio joins their errors into one text and drops the number.
+    # If a host has several addresses, asyncio joins their errors into one text and drops the error number.
     if error.errno == errno.ECONNREFUSED or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return "connection refused"
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
@@ -184,13 +186,13 @@ def network_reason(error: OSError) -> str:
     return error.strerror or "the connection failed"
 
 
-def _seconds(text: str | None, otherwise: float) -> float:
+def _retry_after_s(text: str | None, otherwise: float) -> float:
     if text is None or not (text.isascii() and text.strip().isdigit()):
         return otherwise
     return min(float(text), LONGEST_S)
 
 
-def _why_closed(error: ConnectionClosed, host: str) -> str:
+def _close_reason(error: ConnectionClosed, host: str) -> str:
     if error.sent is not None and error.sent.code == 1009:
         return f"{host} sent a message too large to be one of its own."
     if error.rcvd is None:

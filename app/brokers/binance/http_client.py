@@ -1,9 +1,9 @@
 """
-Single requests over REST, within the limits that hold for all of them.
+Single REST requests, within the limits that hold for all of them.
 
-`HttpClient.get` waits where the minute's weight is used up, fails at once while the exchange keeps this address out,
-whoever was told so, and takes note of what the answers say about both. It repeats nothing. What is asked, and what the
-answers are, `rest` knows.
+`HttpClient.get` waits while the minute's weight is used up, fails at once while the exchange bans this address, and
+notes what each answer reports about both. It never repeats a request. The endpoints and the meaning of their answers
+are in `app.brokers.binance.rest`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import aiohttp
 
 from app.brokers.addresses import host_of
 from app.brokers.binance.endpoints import TIME_UNIT_HEADERS, USED_WEIGHT_HEADER, Endpoint, exchange_of
-from app.brokers.binance.error_mapping import explain, refusal
-from app.brokers.proxy import is_socks, proxy_for, shown
+from app.brokers.binance.error_mapping import explain, response_error
+from app.brokers.proxy import is_socks, proxy_for, without_password
 from app.brokers.rate_limit import SHARE_USED, WeightBudget
 from app.market.durations import in_words
 from app.market.errors import FeedBanned, FeedDisconnected, FeedError, MalformedMessage
@@ -31,16 +31,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_CONNECTIONS = 8
-# A ban shorter than this is waited out; a longer one is reported at once.
+_CONNECTIONS = 8  # as many requests at a time; the weight per minute is the tighter limit
+# A wait shorter than this is not worth reporting; a longer one is reported at once.
 _PATIENCE_S = 3.0
 
 
 class HttpClient:
     """
-    Requests to ``base``, an address that was checked; use and `close` it on one event loop.
+    Requests to ``base``, a checked base address. Use and `close` it on one event loop.
 
-    ``budget``: the weight that they share. See `app.brokers.binance.rest.BinanceRest` for the rest.
+    ``budget``: the weight that all requests share. See `app.brokers.binance.rest.BinanceRest` for the other parameters.
     """
 
     def __init__(
@@ -51,28 +51,28 @@ class HttpClient:
         self._timeout_s = timeout_s
         self._budget = budget
         self._proxy_setting = proxy
-        self._proxy: str | None = None  # in use by the open session
+        self._proxy: str | None = None  # of the open session
         self._session: aiohttp.ClientSession | None = None
         self._old_sessions: list[aiohttp.ClientSession] = []
-        self._under_way: set[asyncio.Timeout] = set()
+        self._requests: set[asyncio.Timeout] = set()
         self._ban = ban
-        # A host with a fault of its own, or one that is none of the chosen exchange's, may want a pause; that is no
-        # other's affair.
-        self._resting: dict[str, ExchangeBan] = {}
+        # A failing host, or one that does not belong to the chosen exchange, may ask for a pause that concerns only
+        # itself.
+        self._host_pauses: dict[str, ExchangeBan] = {}
 
     async def close(self) -> None:
-        """Close the connections, which ends what is under way; a later request opens new ones."""
+        """Close the connections, which ends open requests; a later request opens new connections."""
         self.renew()
         await self._close_old()
 
     def renew(self) -> None:
-        """Open new connections for what is asked from now on, and end what is under way: the old are probably dead."""
+        """Use new connections from now on, and end open requests: the old connections are probably dead."""
         if self._session is not None:
             self._old_sessions.append(self._session)
             self._session = None
-        under_way, self._under_way = self._under_way, set()
-        for request in under_way:
-            request.reschedule(0.0)  # long past
+        requests, self._requests = self._requests, set()
+        for request in requests:
+            request.reschedule(0.0)  # a time long past, so it expires at once
 
     async def get(
         self,
@@ -84,9 +84,10 @@ class HttpClient:
         share: float = SHARE_USED,
     ) -> T:
         """
-        Return what ``decode`` makes of the answer's body.
+        Send one GET request and return its answer's body, decoded by ``decode``.
 
-        ``base``: another address for this one request. ``share``: of the minute's weight, that may be used up by then.
+        ``base``: another base address for this request. ``share``: the part of the minute's weight that may be used
+        afterwards.
 
         Raises:
             FeedDisconnected: Try later.
@@ -107,10 +108,10 @@ class HttpClient:
                 self._observe(response.headers)
                 body = await response.read()
                 if response.status != 200:
-                    raise self._refused(response.status, response.headers, body, params, address)
+                    raise self._note_failure(response.status, response.headers, body, params, address)
                 return decode(body)
         except Exception as error:
-            meaning = explain(error, host, shown(self._proxy or ""))
+            meaning = explain(error, host, without_password(self._proxy or ""))
             if meaning is None or meaning is error:
                 raise
             if isinstance(error, MalformedMessage):
@@ -120,39 +121,39 @@ class HttpClient:
     @asynccontextmanager
     async def _until_renewed(self, host: str) -> AsyncIterator[None]:
         """
-        Raise FeedDisconnected once `renew` is called.
+        Raise FeedDisconnected within the context once `renew` is called.
 
-        Closing the connections would not do: aiohttp tells nobody who waits for the rest of a body that it has closed
-        them, and the time-out would be all that ends the waiting.
+        Closing the session is not enough: aiohttp does not wake a caller that reads the rest of a body, which would
+        then wait for its time-out.
         """
         renewal = asyncio.timeout(None)
         try:
             async with renewal:
-                self._under_way.add(renewal)
+                self._requests.add(renewal)
                 yield
         except TimeoutError as error:
             if not renewal.expired():
                 raise
             raise FeedDisconnected(f"The connection to {host} was given up before it answered.") from error
         finally:
-            self._under_way.discard(renewal)
+            self._requests.discard(renewal)
 
     async def _close_old(self) -> None:
-        """Close the connections that `renew` left."""
+        """Close the sessions that `renew` replaced."""
         while self._old_sessions:
             await self._old_sessions.pop().close()
 
     async def _wait_for_budget(self, weight: int, share: float, host: str) -> None:
-        host_rests = self._resting.setdefault(host, ExchangeBan())
+        pause = self._host_pauses.setdefault(host, ExchangeBan())
         while True:
             now_s = self._clock.monotonic_s()
-            shut_out_s = self._ban.left_s(now_s)
-            if shut_out_s > _PATIENCE_S:
-                raise FeedBanned(_answers_again(self._ban.reason, shut_out_s), retry_after_s=shut_out_s)
-            rests_s = host_rests.left_s(now_s)
-            if rests_s > _PATIENCE_S:
-                raise FeedDisconnected(_answers_again(host_rests.reason, rests_s), retry_after_s=rests_s)
-            delay_s = max(shut_out_s, rests_s, self._budget.delay_s(weight, self._clock.now_us(), share))
+            banned_s = self._ban.left_s(now_s)
+            if banned_s > _PATIENCE_S:
+                raise FeedBanned(_with_wait(self._ban.reason, banned_s), retry_after_s=banned_s)
+            paused_s = pause.left_s(now_s)
+            if paused_s > _PATIENCE_S:
+                raise FeedDisconnected(_with_wait(pause.reason, paused_s), retry_after_s=paused_s)
+            delay_s = max(banned_s, paused_s, self._budget.delay_s(weight, self._clock.now_us(), share))
             if delay_s <= 0:
                 self._budget.spend(weight, self._clock.now_us())
                 return
@@ -169,29 +170,33 @@ class HttpClient:
     def _observe(self, headers: Mapping[str, str]) -> None:
         used = headers.get(USED_WEIGHT_HEADER, "")
         if used.isascii() and used.isdigit():
-            self._budget.observe(int(used[:9]), self._clock.now_us())
+            self._budget.observe(int(used[:9]), self._clock.now_us())  # cut, because a header may hold any length
 
-    def _refused(
+    def _note_failure(
         self, status: int, headers: Mapping[str, str], body: bytes, params: Mapping[str, str], address: str
     ) -> FeedError:
-        """Return what an answer other than 200 means; where it is a ban, hold back all later requests."""
+        """Return the error for an answer other than 200; a ban defers all later requests, a pause those to its host."""
         host = host_of(address)
-        error = refusal(status, headers, body, host, symbol=params.get("symbol", ""), proxy=shown(self._proxy or ""))
+        error = response_error(
+            status, headers, body, host, symbol=params.get("symbol", ""), proxy=without_password(self._proxy or "")
+        )
         if isinstance(error, FeedDisconnected) and error.retry_after_s is not None:
+            # A ban concerns every request to the exchange; a failing host's wish for a pause concerns that host only.
             is_for_all = isinstance(error, FeedBanned) and self._ban.counts(exchange_of(address))
-            held_back = self._ban if is_for_all else self._resting[host]
-            held_back.note(str(error), error.retry_after_s, self._clock.monotonic_s())
+            ban = self._ban if is_for_all else self._host_pauses[host]
+            ban.note(str(error), error.retry_after_s, self._clock.monotonic_s())
         return error
 
 
-def _answers_again(reason: str, left_s: float) -> str:
+def _with_wait(reason: str, left_s: float) -> str:
     return f"{reason.rstrip('.')}; it answers again {in_words(left_s)}."
 
 
 def _connector(proxy: str | None) -> aiohttp.BaseConnector:
-    """Return the connections' maker; for SOCKS one of a library that nothing else needs."""
+    """Return the connector for a direct connection or the proxy."""
     if proxy is None or not is_socks(proxy):
         return aiohttp.TCPConnector(limit=_CONNECTIONS)
+    # Imported here, because nothing but a SOCKS proxy needs it.
     from aiohttp_socks import ProxyConnector, ProxyType
 
     address = urlsplit(proxy)

@@ -1,10 +1,10 @@
 """
-One WebSocket connection: frames in, events out, wishes for streams in, paced requests out.
+One WebSocket: frames in, events out; wanted streams in, paced requests out.
 
-A link lives until its connection ends and never reconnects; that is its keeper's part (`shard`). It keeps no data: an
-event is delivered before the next frame is read, so that whoever takes long slows down the reading. What the exchange
-sends meanwhile waits in the connection's queue of `QUEUE_FRAMES` frames, then in the buffers of the operating system,
-and where those overflow too, the exchange ends the connection.
+A socket lives until its connection ends and never reconnects; `app.brokers.binance.feed_connection` does that. It
+stores no data: an event is delivered before the next frame is read, so a slow receiver slows the reading down. Frames
+that the exchange sends meanwhile fill the queue of `QUEUE_FRAMES`, then the buffers of the operating system; if those
+overflow too, the exchange ends the connection.
 """
 
 from __future__ import annotations
@@ -26,29 +26,30 @@ from app.market.ports.clock import Clock
 from app.market.ports.exchange import FeedCounters
 from app.market.trade import MarketEvent, Trade
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-MAX_FRAME_BYTES = 2**20
+MAX_FRAME_BYTES = 2**20  # the exchange's own frames have a few hundred bytes; a larger one is refused unread
 QUEUE_FRAMES = 1024
 CLOSE_TIMEOUT_S = 1.0
-# A full queue is read without a pause, which would keep the loop, and the chart, from everything else for as long.
+# recv() does not suspend while frames are queued, so without a pause a full queue would block the loop and the chart.
 _FRAMES_PER_TURN = 64
-
-_SAY_MALFORMED_EVERY_S = 60.0
+# A stream that is broken for good would else fill the log file with its thousands of messages per minute.
+_LOG_MALFORMED_EVERY_S = 60.0
 
 _NOT_DATA = (SubscriptionAnswer, SubscriptionError, ServerShutdown, OtherEvent)
 
 Deliver = Callable[[MarketEvent], Awaitable[None] | None]
+"""Takes one event; if it returns an awaitable, the socket awaits it before reading on."""
 
 
 class StreamSocket:
     """
-    An open connection. Make one with `StreamSocket.open`; `close` it in any case.
+    An open socket. Create one with `StreamSocket.open` and always `close` it.
 
-    ``received`` counts the events of data; ``first_trade_us`` and ``newest_trade_us`` are times of trades, None
-    and 0 before there was one. ``is_blocked`` while the receiver of an event holds up the reading.
-    ``stirred`` is set when something happened that the owner should look at: the connection ended, the exchange
-    announced its shutdown, or the requests were answered.
+    ``received`` counts market events. ``first_trade_us`` and ``newest_trade_us`` are times of trades (UTC
+    microseconds), None and 0 before the first. ``is_blocked`` is True while the receiver of an event holds up the
+    reading. ``is_shutting_down`` is True once the exchange has announced the end of the connection. ``wakeup`` is set
+    when the owner should look: the connection ended or will, or the requests were answered. The owner clears it.
     """
 
     def __init__(self, socket: ClientConnection, deliver: Deliver, counters: FeedCounters, clock: Clock) -> None:
@@ -57,9 +58,9 @@ class StreamSocket:
         self._counters = counters
         self._clock = clock
         self._subscriptions = Subscriptions()
-        self._wishes = asyncio.Event()
+        self._has_changes = asyncio.Event()
         self._closed: ConnectionClosed | None = None
-        self._said_malformed_at_s: float | None = None
+        self._logged_malformed_at_s: float | None = None
         self._unanswered_since_s: float | None = None
         self.opened_at_s = clock.monotonic_s()
         self.received = 0
@@ -67,10 +68,10 @@ class StreamSocket:
         self.newest_trade_us = 0
         self.is_blocked = False
         self.is_shutting_down = False
-        self.stirred = asyncio.Event()
+        self.wakeup = asyncio.Event()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._request())]
-        self._tasks[0].add_done_callback(lambda _: self.stirred.set())
-        self._tasks[1].add_done_callback(lambda _: self.stirred.set())
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self.wakeup.set())
 
     @classmethod
     async def open(
@@ -84,12 +85,10 @@ class StreamSocket:
         proxy: str | None,
     ) -> StreamSocket:
         """
-        Connect to ``url``; nothing is subscribed yet.
-
-        ``proxy``: its address, or None.
+        Connect to ``url`` through the proxy at that address, or without one; nothing is subscribed yet.
 
         Raises:
-            OSError, InvalidHandshake: as `websockets.asyncio.client.connect`; `faults.explain` reads them.
+            OSError, InvalidHandshake: As `websockets.asyncio.client.connect`; `error_mapping.explain` reads them.
         """
         socket = await connect(
             url,
@@ -97,8 +96,8 @@ class StreamSocket:
             proxy=proxy,
             open_timeout=timeout_s,
             close_timeout=CLOSE_TIMEOUT_S,
-            # The exchange pings us. Our own keepalive would time out behind a flood of trades and close a
-            # connection that is perfectly well (python-binance #948); the watchdog sees to the dead ones.
+            # The exchange pings us. Our own keepalive would time out behind a flood of trades and close a healthy
+            # connection (python-binance #948); the watchdog finds the dead ones.
             ping_interval=None,
             max_size=MAX_FRAME_BYTES,
             max_queue=QUEUE_FRAMES,
@@ -106,31 +105,31 @@ class StreamSocket:
         return cls(socket, deliver, counters, clock)
 
     @property
-    def is_settled(self) -> bool:
-        """Whether every wish has been asked for and answered."""
-        return self._subscriptions.is_settled
+    def is_synced(self) -> bool:
+        """Whether every change of the streams has been requested and answered."""
+        return self._subscriptions.is_synced
 
     @property
     def has_streams(self) -> bool:
-        """Whether the exchange has been asked for any stream."""
+        """Whether any stream has been requested."""
         return len(self._subscriptions) > 0
 
     def unanswered_s(self, now_s: float) -> float:
-        """Return for how long the exchange has left our requests without an answer; 0 where none waits."""
+        """Return for how long the oldest unanswered request has waited at ``now_s`` (monotonic); 0 without any."""
         waits = self._unanswered_since_s is not None and not self.is_blocked
         return now_s - (self._unanswered_since_s or 0.0) if waits else 0.0
 
-    def want(self, streams: Iterable[str]) -> None:
-        """Make these the streams received; requests follow as fast as the exchange allows."""
-        self._subscriptions.want(streams)
-        self._wishes.set()
+    def set_streams(self, streams: Iterable[str]) -> None:
+        """Receive exactly these streams; the requests follow as fast as the exchange allows."""
+        self._subscriptions.set_wanted(streams)
+        self._has_changes.set()
 
     def ended(self) -> ConnectionClosed | None:
         """
-        Return how the connection ended, once all it brought has been delivered; None before.
+        Return how the connection ended, or None until every received event has been delivered.
 
         Raises:
-            Exception: Whatever the receiver of an event raised, as it was.
+            Exception: Whatever the receiver of an event raised.
         """
         for task in self._tasks:
             if task.done():
@@ -138,27 +137,28 @@ class StreamSocket:
         return self._closed
 
     def overlaps(self, successor: StreamSocket) -> bool:
-        """Whether trades have come here that are no older than the first of ``successor``: it lacks none then."""
+        """Whether this socket has received a trade at or after the first of ``successor``, which then misses none."""
         return successor.first_trade_us is not None and self.newest_trade_us >= successor.first_trade_us
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether no more events will come."""
         return self._tasks[0].done()
 
     async def finish(self) -> None:
-        """Say goodbye and deliver what has come until then; both for `CLOSE_TIMEOUT_S` at most. `close` it then."""
+        """Send a close frame and deliver what was received, each within `CLOSE_TIMEOUT_S`. Call `close` afterwards."""
         await self._socket.close()
         await asyncio.wait(self._tasks[:1], timeout=CLOSE_TIMEOUT_S)
 
     async def close(self) -> None:
-        """Close the connection, politely for `CLOSE_TIMEOUT_S` and then at once."""
+        """Close the connection: with a close frame within `CLOSE_TIMEOUT_S`, or else by aborting it."""
         for task in self._tasks:
             task.cancel()
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._socket.close()
         finally:
+            # A server that hangs never answers the close frame.
             self._socket.transport.abort()
 
     async def _read(self) -> None:
@@ -177,12 +177,13 @@ class StreamSocket:
                 message = decode(frame)
             except MalformedMessage as error:
                 self._note_malformed(str(error))
-                self._say_malformed(error.__cause__ or "it is none of the exchange's", error.sample)
+                self._log_malformed(error.__cause__ or "it is none of the exchange's", error.sample)
                 continue
             if isinstance(message, _NOT_DATA):
-                self._note(message)
+                self._note_control_message(message)
                 continue
             self.received += 1
+            # type() is cheaper here than isinstance(), and this runs for every trade.
             if type(message) is Trade:
                 self.newest_trade_us = message.time_us
                 if self.first_trade_us is None:
@@ -197,55 +198,57 @@ class StreamSocket:
             await delivery
         finally:
             self.is_blocked = False
-            self._watch_answers()  # we could not read them meanwhile
+            self._restart_answer_timer()  # answers could not be read meanwhile
 
     def _note_closed(self, closed: ConnectionClosed) -> None:
         if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
-            what = f"A message of the exchange was larger than {MAX_FRAME_BYTES} bytes."
-            self._note_malformed(what)
-            self._say_malformed(what, b"")
+            reason = f"A message of the exchange was larger than {MAX_FRAME_BYTES} bytes."
+            self._note_malformed(reason)
+            self._log_malformed(reason, b"")
         self._closed = closed
 
-    def _note_malformed(self, what: str) -> None:
+    def _note_malformed(self, reason: str) -> None:
         self._counters.malformed += 1
-        self._counters.last_malformed = what
+        self._counters.last_malformed = reason
 
-    def _say_malformed(self, reason: object, sample: bytes) -> None:
+    def _log_malformed(self, reason: object, sample: bytes) -> None:
         now_s = self._clock.monotonic_s()
-        if self._said_malformed_at_s is None or now_s - self._said_malformed_at_s >= _SAY_MALFORMED_EVERY_S:
-            self._said_malformed_at_s = now_s
-            logger.warning("Unreadable messages so far: %d; the last one: %s", self._counters.malformed, reason)
-            logger.debug("It begins: %r", sample)
+        if self._logged_malformed_at_s is None or now_s - self._logged_malformed_at_s >= _LOG_MALFORMED_EVERY_S:
+            self._logged_malformed_at_s = now_s
+            log.warning("Unreadable messages so far: %d; the last one: %s", self._counters.malformed, reason)
+            log.debug("It begins: %r", sample)
 
-    def _note(self, message: SubscriptionAnswer | SubscriptionError | ServerShutdown | OtherEvent) -> None:
+    def _note_control_message(
+        self, message: SubscriptionAnswer | SubscriptionError | ServerShutdown | OtherEvent
+    ) -> None:
         if isinstance(message, ServerShutdown):
             self.is_shutting_down = True
-            self.stirred.set()
+            self.wakeup.set()
         elif isinstance(message, SubscriptionAnswer | SubscriptionError):
-            self._subscriptions.answered(message)
-            self._watch_answers()
-            self._wishes.set()  # what was refused together may be asked again apart
-            self.stirred.set()
+            self._subscriptions.note_answer(message)
+            self._restart_answer_timer()
+            self._has_changes.set()  # streams that were refused together are requested again in halves
+            self.wakeup.set()
 
-    def _watch_answers(self) -> None:
+    def _restart_answer_timer(self) -> None:
         self._unanswered_since_s = self._clock.monotonic_s() if self._subscriptions.has_unanswered else None
 
     async def _request(self) -> None:
         pacer = Pacer(1, REQUEST_SPACING_S)
         while True:
-            await self._wishes.wait()
+            await self._has_changes.wait()
             if (delay_s := pacer.delay_s(self._clock.monotonic_s())) > 0:
                 await self._clock.sleep(delay_s)
                 continue
             request = self._subscriptions.next_request()
             if request is None:
-                self._wishes.clear()
-                self.stirred.set()
+                self._has_changes.clear()
+                self.wakeup.set()
                 continue
             pacer.note(self._clock.monotonic_s())
             if self._unanswered_since_s is None:
-                self._watch_answers()
+                self._restart_answer_timer()
             try:
                 await self._socket.send(request)
             except ConnectionClosed:
-                return  # the reader says why
+                return  # the reading task notes how the connection ended

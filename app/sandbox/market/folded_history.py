@@ -1,9 +1,10 @@
 """
-Candles of a simulated pair, of any interval, from its folded seconds.
+Candles of a simulated pair, in any interval, folded from the figures of its seconds.
 
-The vectorised counterpart of `app.market.builder`, against which it is tested. Rows are columns of figures as `pair`
-lays them out: seconds fold into minutes, minutes into hours, and those into whatever was asked for. Whole hours that
-have passed are kept.
+The vectorised counterpart of `app.market.builder`, against which it is tested. Candles are columns of an integer array
+whose rows are the figures that `app.sandbox.market.pair` names (`OPEN_US` to `FIRST_ID`). Seconds are folded into
+minutes, minutes into hours, and the largest of these units that tiles the interval into its candles. Minutes and hours
+are computed in chunks of four hours and cached, which makes years of daily candles cheap.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ from app.sandbox.market.trade_tape import Ints
 _MINUTE_S, _HOUR_S = 60, 3600
 _UNITS = (_HOUR_S, _MINUTE_S, 1)
 _CHUNK_S = 4 * _HOUR_S
+# Six weeks of minutes, some 5 MB. Hours are never dropped: a year of them is under 1 MB.
 _MINUTE_CHUNKS_KEPT = 256
 
 
 class FoldedHistory:
-    """The candles of one pair; blocks while it computes. Thread-safe."""
+    """The candles of one pair. Its methods compute in the calling thread. Thread-safe."""
 
     def __init__(self, pair: SimulatedPair) -> None:
         self._pair = pair
@@ -52,9 +54,9 @@ class FoldedHistory:
 
     def candles(self, interval: Interval, begin_us: int, end_us: int, now_us: int) -> list[Candle]:
         """
-        Return the candles with trades from ``begin_us`` (a candle's open time) until ``end_us``, as of ``now_us``.
+        Return the candles with trades in ``[begin_us, end_us)``, oldest first, from trades up to ``now_us`` only.
 
-        Only trades up to ``now_us`` count.
+        ``begin_us`` is the open time of a candle.
         """
         rows = self.rows(interval, begin_us, min(end_us, now_us + 1))
         return [
@@ -63,16 +65,16 @@ class FoldedHistory:
         ]
 
     def single_candle(self, begin_us: int, end_us: int) -> Candle | None:
-        """Return the one candle of all trades in ``[begin_us, end_us)``, or None; it begins with a whole minute."""
+        """Return one candle of all trades in ``[begin_us, end_us)``, or None; ``begin_us`` is a whole minute."""
         rows = self.rows(Interval(_MINUTE_S), begin_us, end_us)
         candles = self._as_candles(_fold_at(rows, np.zeros(1, np.intp))) if rows.shape[1] else []
         return candles[0] if candles else None
 
     def rows(self, interval: Interval, begin_us: int, end_us: int) -> Ints:
         """
-        Return one column of figures for each candle with trades in ``[begin_us, end_us)``; the end may cut the last.
+        Return a column of figures for each candle with trades in ``[begin_us, end_us)``.
 
-        ``begin_us`` is a whole second.
+        ``begin_us`` is a whole second. The last candle only has the trades before ``end_us``.
         """
         begin = max(begin_us - LISTED_US, 0) // SECOND_US
         end, rest_us = divmod(max(end_us - LISTED_US, 0), SECOND_US)
@@ -104,7 +106,11 @@ class FoldedHistory:
         ]
 
     def _rows_of_seconds(self, interval: Interval, begin: int, end: int) -> Ints:
-        """Return rows that tile the interval's candles and make up the seconds ``[begin, end)``."""
+        """
+        Return columns of figures of hours, minutes or seconds that together are the seconds ``[begin, end)``.
+
+        All of them tile the interval's candles. ``begin`` and ``end`` count seconds since `LISTED_US`.
+        """
         unit = next(unit for unit in _UNITS if Interval(unit).tiles(interval))
         body_begin, body_end = -(-begin // unit) * unit, end // unit * unit
         if unit == 1 or body_begin >= body_end:
@@ -120,7 +126,11 @@ class FoldedHistory:
         return np.concatenate(parts, axis=1)
 
     def _chunk(self, chunk: int, unit: int) -> Ints:
-        """Return the minutes, or the hours, of one chunk of the pair's time, past or not."""
+        """
+        Return the minutes, or the hours, of one chunk of the pair's time.
+
+        The chunk may lie in the future: its trades are known, and `rows` only uses those it was asked for.
+        """
         with self._lock:
             kept = self._hours.get(chunk) if unit == _HOUR_S else self._minutes.get(chunk)
         if kept is not None:
@@ -136,7 +146,7 @@ class FoldedHistory:
 
 
 def fold_trades(trades: TapeColumns, end_us: int) -> Ints:
-    """Return the one row that the trades before ``end_us`` fold into, or none; all of one second."""
+    """Return one column for the trades before ``end_us``, or none; ``trades`` are all of one second."""
     count = int(np.searchsorted(trades.time_us, end_us, side="left"))
     if not count:
         return _no_rows()
@@ -152,14 +162,16 @@ def fill_empty(
     candles: list[Candle], interval: Interval, begin_us: int, end_us: int, *, close_e8: int, now_us: int
 ) -> list[Candle]:
     """
-    Return ``candles`` with the empty ones of ``[begin_us, end_us)`` between them, as of ``now_us``.
+    Return ``candles`` with the empty candles of ``[begin_us, end_us)`` added, as of ``now_us``.
 
-    ``begin_us`` is an open time, ``close_e8`` the price before it.
+    ``begin_us`` is an open time, ``close_e8`` the last price before it. An empty candle has the close before it as its
+    prices, as on the exchange.
     """
     filled: list[Candle] = []
     at_us = begin_us
     for candle in [*candles, None]:
         until_us = end_us if candle is None else candle.open_time_us
+        # By next_open_us and not by division, because months differ in length.
         while at_us < until_us:
             next_us = interval.next_open_us(at_us)
             filled.append(empty_candle(at_us, close_e8, closed=next_us <= now_us))
@@ -171,7 +183,7 @@ def fill_empty(
 
 
 def _fold_into(rows: Ints, interval: Interval) -> Ints:
-    """Return rows folded into candles of the interval; they are in order and tile it."""
+    """Fold columns of figures, which are in order and tile the interval, into its candles."""
     if not rows.shape[1]:
         return rows
     opens = _open_times(rows[OPEN_US], interval)
@@ -182,7 +194,7 @@ def _fold_into(rows: Ints, interval: Interval) -> Ints:
 
 
 def _fold_at(rows: Ints, starts: NDArray[np.intp]) -> Ints:
-    """Return one row for each stretch of rows that begins at ``starts``."""
+    """Return one column for each stretch of columns that begins at one of ``starts``."""
     ends = np.append(starts[1:], rows.shape[1]) - 1
     folded = np.empty((FIGURES, len(starts)), np.int64)
     folded[OPEN_US] = rows[OPEN_US, starts]
@@ -195,7 +207,7 @@ def _fold_at(rows: Ints, starts: NDArray[np.intp]) -> Ints:
 
 
 def _open_times(times_us: Ints, interval: Interval) -> Ints:
-    if interval.months:
+    if interval.months:  # of varying length, so not a matter of division
         return np.array([interval.open_time_us(time_us) for time_us in times_us.tolist()], np.int64)
     return times_us - (times_us - interval.origin_us) % (interval.seconds * SECOND_US)
 

@@ -1,4 +1,9 @@
-"""What a replay has published of one symbol so far: its trades, candles, rolling day and best bid and ask."""
+"""
+One symbol of a replayed market, as published so far: its trades, candles, rolling day, and best bid and ask.
+
+`app.sandbox.market.recording` publishes trade by trade as its clock advances, and gives klines of the exchange for the
+time before. `PublishedSymbol` answers from both: a candle comes from trades if all of them are there, else from klines.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +27,16 @@ from app.sandbox.source import RollingDay
 _MINUTE = Interval(60)
 _DAY_US = 86_400_000_000
 _NEVER_US = 1 << 62
+# A recording does not say where a symbol's name divides into its assets, so the quote asset is found by its suffix.
 _QUOTES = "FDUSD USDT USDC TUSD BUSD BIDR USD1 BTC ETH BNB EUR TRY BRL GBP AUD JPY DAI XRP TRX USD".split()
 
 
 class KlineHistory:
-    """Klines of one interval that the exchange published, by rising open time, the last given of equals."""
+    """
+    Klines of one interval that the exchange published, in order of their open times.
+
+    Of several with the same open time the one given last is used.
+    """
 
     def __init__(self, interval: Interval, klines: Iterable[Candle]) -> None:
         by_open_time = {kline.open_time_us: kline for kline in klines}
@@ -41,7 +51,11 @@ class KlineHistory:
         return self.klines[first:end]
 
     def combined(self, interval: Interval, begin_us: int, end_us: int) -> list[Candle]:
-        """Return candles of the interval with open times in ``[begin_us, end_us)``, added up from all klines."""
+        """
+        Return candles of a longer interval, combined from all klines, with open times in ``[begin_us, end_us)``.
+
+        They are combined once per interval, because a recording of years has millions of klines.
+        """
         if interval not in self._combined:
             self._combined[interval] = _combined(self.klines, interval)
         candles = self._combined[interval]
@@ -49,7 +63,7 @@ class KlineHistory:
 
 
 class PublishedSymbol:
-    """Grows trade by trade; ``book`` is the newest bookTicker event."""
+    """Everything published of one symbol; ``book`` is the JSON of the newest bookTicker event, or None."""
 
     def __init__(self, name: str) -> None:
         self.book: bytes | None = None
@@ -62,7 +76,7 @@ class PublishedSymbol:
         self._history: dict[Interval, KlineHistory] = {}
 
     def add_history(self, interval: Interval, klines: Iterable[Candle]) -> None:
-        """Know these klines of the exchange; each is published once it has ended."""
+        """Add klines of the exchange; each is published once it has ended."""
         known = self._history[interval].klines if interval in self._history else []
         self._history[interval] = KlineHistory(interval, [*known, *klines])
 
@@ -74,16 +88,16 @@ class PublishedSymbol:
         insort(self._by_id, (trade.trade_id, trade))
 
     def trade_ids(self) -> tuple[int, int] | None:
-        """Return the lowest and the highest id."""
+        """Return the lowest and the highest id published, or None before the first trade."""
         return (self._by_id[0][0], self._by_id[-1][0]) if self._by_id else None
 
     def trades(self, first_id: int, limit: int) -> list[Trade]:
-        """Return up to ``limit`` trades from ``first_id`` on."""
+        """Return up to ``limit`` trades with ids from ``first_id`` on, in ascending order."""
         at = bisect_left(self._by_id, first_id, key=lambda entry: entry[0])
         return [trade for _, trade in self._by_id[at : at + limit]]
 
     def first_id_from(self, time_us: int) -> int:
-        """Return the id of the first trade at or after that time; one past the last where there is none."""
+        """Return the id of the first trade at or after that time; one past the last if there is none."""
         at = bisect_left(self._by_id, time_us, key=lambda entry: entry[1].time_us)
         if at < len(self._by_id):
             return self._by_id[at][0]
@@ -91,10 +105,10 @@ class PublishedSymbol:
 
     def candles(self, interval: Interval, now_us: int, since_us: int = 0) -> list[Candle]:
         """
-        Return every candle that ends after ``since_us``, oldest first.
+        Return every candle that ends after ``since_us``, oldest first, as of ``now_us``.
 
-        From trades where they are complete, else from klines that were given; of several that add up to the interval
-        the longest.
+        A candle comes from trades if they are complete, else from the given klines: from those of the longest interval
+        that tiles ``interval``.
         """
         given = [shorter for shorter in self._history if shorter.tiles(interval)]
         if not given:
@@ -102,7 +116,7 @@ class PublishedSymbol:
             return candles[bisect_left(candles, interval.open_time_us(since_us), key=_open_time) :]
         history = self._history[max(given, key=lambda shorter: shorter.length_us)]
         begin_us = interval.open_time_us(max(since_us, 0))
-        # Before the first trade nothing changes, so those candles are added up once.
+        # Candles before the first trade never change, so they come from the cache. From there on trades decide.
         border_us = max(interval.open_time_us(min(self._earliest_us, now_us)), begin_us)
         candles = history.combined(interval, begin_us, border_us)
         parts = {kline.open_time_us: kline for kline in history.ended(border_us, now_us)}
@@ -121,14 +135,14 @@ class PublishedSymbol:
     def klines(
         self, interval: Interval, now_us: int, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Candle]:
-        """Return up to ``limit`` candles as the exchange does: the newest without a start, else the oldest."""
+        """Return up to ``limit`` candles by the exchange's rule: the oldest with ``start_us``, else the newest."""
         low, high = start_us or 0, now_us if end_us is None else end_us
         chosen = [candle for candle in self.candles(interval, now_us, low) if low <= candle.open_time_us <= high]
         return chosen[-limit:] if start_us is None else chosen[:limit]
 
     def day(self, now_us: int) -> RollingDay | None:
-        """Return the rolling day from what is known of it."""
-        part = min([_MINUTE, *self._history], key=lambda interval: interval in self._history and -interval.length_us)
+        """Return the rolling day from the trades and klines known of it, or None without any."""
+        part = max(self._history, key=lambda interval: interval.length_us, default=_MINUTE)
         since_us = now_us - _DAY_US
         parts = [candle for candle in self.candles(part, now_us, since_us) if candle.open_time_us > since_us]
         if not parts:
@@ -143,7 +157,7 @@ class PublishedSymbol:
         return RollingDay(ticker, max(since_us, whole.open_time_us), whole.trades, *ids, whole.open_e8, last_e8)
 
     def quote(self) -> Quote | None:
-        """Return the newest best bid and ask."""
+        """Return the newest best bid and ask, or None before the first."""
         if self.book is None:
             return None
         event = msgspec.json.decode(self.book)
@@ -152,6 +166,7 @@ class PublishedSymbol:
 
     def _from_trades(self, interval: Interval, now_us: int) -> list[Candle]:
         builder, folded = self._builders.get(interval) or (CandleBuilder(interval), 0)
+        # Builders are kept and only fold the trades since the last call, in order of arrival as a client would.
         for trade in self._arrived[folded:]:
             builder.add(trade)
         self._builders[interval] = builder, len(self._arrived)
@@ -159,7 +174,11 @@ class PublishedSymbol:
 
 
 def recorded_symbols(frames: Sequence[RecordedFrame], files: Iterable[RecordedFile]) -> list[Symbol]:
-    """Return the symbols of a recording, by name, with the steps that its amounts show."""
+    """
+    Return the symbols of a recording in order of their names.
+
+    A recording does not state tick and step sizes; they are derived from the amounts that occur in it.
+    """
     names = {
         name.upper() for name, at, _ in {frame.stream: frame.stream.partition("@") for frame in frames}.values() if at
     }
@@ -199,7 +218,7 @@ def _assets(name: str) -> tuple[str, str]:
 
 
 def _step(divisor_e8: int) -> int:
-    """Return the largest power of ten that divides all amounts, as exchanges choose their steps; 1 where unknown."""
+    """Return the largest power of ten that divides all amounts, because exchanges choose such steps; 1 if unknown."""
     step = 1
     while divisor_e8 and divisor_e8 % (step * 10) == 0:
         step *= 10

@@ -1,13 +1,13 @@
 """
-Reading recordings: what a file holds, as frames to be replayed or as candles of the past.
+Readers of recordings: the content of a file as frames to replay, or as klines of the past.
 
-A file says by its first line what it is:
+The first line of a file shows its format:
 
-- a dump of combined-stream frames, ``<receive time> <json>`` a line, the time in nanoseconds, or ``<seconds>: <json>``;
-- an archive CSV of trades (7 columns) or of klines (12 columns), the symbol taken from the file's name.
+- a dump of frames, ``<receive time in nanoseconds> <json>`` or ``<seconds>: <json>`` per line;
+- a CSV of Binance's archive with trades (7 columns) or klines (12 columns), whose symbol is in the file's name.
 
-Each may be compressed (.gz, .zip). Lines of a dump that are no event of a stream (snapshots, comments, a cut last
-line) are passed over; a CSV has no such lines.
+Each may be compressed (.gz, .zip). Lines of a dump that are not an event of a stream (snapshots, comments, a cut last
+line) are skipped. A CSV has no such lines, so there a bad one is an error.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _DUMP_LINE = re.compile(rb"([0-9]{10,20}(?:\.[0-9]{1,9})?):? ([{\[].*[}\]])\s*")
 _DUMP_HEAD = re.compile(rb"wss?://\S+ <-> ")
 _SYMBOL_IN_NAME = re.compile(r"([^\W_]{2,30})-")
 _EVENT_TIME = re.compile(rb'"E":([0-9]{13,16})[,}]')
+# Milliseconds reach this number in the year 5138; microseconds passed it in 1973.
 _FIRST_MICROSECONDS = 100_000_000_000_000
 _NAME_EXAMPLE = "such as BTCUSDT-trades-2024-08-08.csv"
 _TRADE_COLUMNS, _AGGREGATE_COLUMNS, _KLINE_COLUMNS = 7, 8, 12
@@ -42,10 +43,10 @@ _TRADE_COLUMNS, _AGGREGATE_COLUMNS, _KLINE_COLUMNS = 7, 8, 12
 
 class RecordedFrame(NamedTuple):
     """
-    One event as it was recorded.
+    One recorded event.
 
-    ``receive_us`` paces the replay. ``time_us`` is the exchange's, None where the event carries none. ``payload`` is
-    the raw event's JSON, None where it is to be written from ``trade``.
+    ``receive_us`` (UTC microseconds) paces the replay. ``time_us`` is the exchange's, None if the event has none.
+    ``payload`` is the JSON of the raw event, None if it must be encoded from ``trade``.
     """
 
     receive_us: int
@@ -57,7 +58,7 @@ class RecordedFrame(NamedTuple):
 
 @dataclass(slots=True)
 class RecordedFile:
-    """What one file holds; frames in their order, klines by rising open time."""
+    """The content of one file: frames in order of receipt, or klines of ``interval`` in order of their open times."""
 
     frames: list[RecordedFrame] = field(default_factory=list)
     klines: list[Candle] = field(default_factory=list)
@@ -65,7 +66,7 @@ class RecordedFile:
     interval: Interval | None = None
 
 
-class _TradeEvent(msgspec.Struct):
+class _RecordedTrade(msgspec.Struct):
     E: int
     s: str
     t: int
@@ -75,30 +76,30 @@ class _TradeEvent(msgspec.Struct):
     m: bool
 
 
-class _AnyEvent(msgspec.Struct):
+class _EventHead(msgspec.Struct):
     s: str = ""
     e: str = ""
 
 
-class _Wrapped(msgspec.Struct):
+class _CombinedFrame(msgspec.Struct):
     data: msgspec.Raw
     stream: str = ""
 
 
-_decode_trade = msgspec.json.Decoder(_TradeEvent).decode
-_decode_wrapped = msgspec.json.Decoder(_Wrapped).decode
-_decode_any = msgspec.json.Decoder(_AnyEvent).decode
+_decode_trade = msgspec.json.Decoder(_RecordedTrade).decode
+_decode_combined = msgspec.json.Decoder(_CombinedFrame).decode
+_decode_head = msgspec.json.Decoder(_EventHead).decode
 
 
 def read_recording(path: Path) -> RecordedFile:
     """
-    Return what the file holds.
+    Return the content of a recording.
 
     Raises:
-        UsageError: If it cannot be read, or holds nothing that can be replayed.
+        UsageError: If it cannot be read or has nothing to replay.
     """
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             recorded = _read(path, file)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = "is damaged" if path.exists() else "does not exist"
@@ -106,16 +107,16 @@ def read_recording(path: Path) -> RecordedFile:
             reason = "may not be read"
         raise UsageError(f"The recording {path} {reason}: name another file.") from error
     if not recorded.frames and not recorded.klines:
-        raise _unknown(path)
+        raise _not_a_recording(path)
     return recorded
 
 
 def as_time_us(time: int) -> int:
-    """Return a recorded time, in milliseconds or microseconds, as UTC microseconds."""
+    """Return a recorded time, given in milliseconds or microseconds, as UTC microseconds."""
     return time if time >= _FIRST_MICROSECONDS else time * 1000
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
         return io.BufferedReader(gzip.GzipFile(path))
     if path.suffix == ".zip":
@@ -136,7 +137,7 @@ def _read(path: Path, file: IO[bytes]) -> RecordedFile:
     if columns == _AGGREGATE_COLUMNS:
         raise UsageError(f"{path} holds aggregated trades: give the archive's trades file of the same day instead.")
     if columns not in (_TRADE_COLUMNS, _KLINE_COLUMNS):
-        raise _unknown(path)
+        raise _not_a_recording(path)
     name = _SYMBOL_IN_NAME.match(path.name)
     if name is None:
         raise UsageError(f"{path} does not say its symbol: name it as Binance does, {_NAME_EXAMPLE}.")
@@ -146,7 +147,7 @@ def _read(path: Path, file: IO[bytes]) -> RecordedFile:
         if columns == _TRADE_COLUMNS:
             return RecordedFile(frames=[_trade_frame(symbol, row) for row in rows], symbol=symbol)
         klines = sorted(_kline(row) for row in rows)
-        return RecordedFile(klines=klines, symbol=symbol, interval=_interval_of(path, klines))
+        return RecordedFile(klines=klines, symbol=symbol, interval=_kline_interval(path, klines))
     except ValueError as error:
         raise UsageError(f"{path} has a row that is neither a trade nor a kline: name another file.") from error
 
@@ -165,7 +166,7 @@ def _dump_frames(lines: Iterator[bytes]) -> Iterator[RecordedFrame]:
         event = _event(match[2])
         if event is None:
             continue
-        # A recorder's clock may step back; its order of lines is the order of receipt.
+        # A recorder's clock may step back, but the order of its lines is the order of receipt.
         newest_us = max(newest_us, _receive_us(match[1]))
         stream, payload = event
         frame = _frame(newest_us, stream, payload)
@@ -176,16 +177,17 @@ def _dump_frames(lines: Iterator[bytes]) -> Iterator[RecordedFrame]:
 def _receive_us(text: bytes) -> int:
     if b"." in text:
         return int(float(text) * 1e6)
+    # Nanoseconds have 19 digits, microseconds 16, milliseconds 13.
     return int(text) // 1000 if len(text) > 16 else as_time_us(int(text))
 
 
 def _event(text: bytes) -> tuple[str, bytes] | None:
-    """Return stream and raw event of a frame, wrapped or not; None where it is neither."""
+    """Return the stream and the raw event of a frame of ``/stream`` or ``/ws``; None if it is neither."""
     try:
         if text.startswith(b'{"stream":'):
-            wrapped = _decode_wrapped(text)
-            return wrapped.stream, bytes(wrapped.data)
-        event = _decode_any(text)
+            combined = _decode_combined(text)
+            return combined.stream, bytes(combined.data)
+        event = _decode_head(text)
     except msgspec.DecodeError:
         return None
     return (f"{event.s.lower()}@{event.e}", text) if event.s and event.e else None
@@ -206,6 +208,7 @@ def _frame(receive_us: int, stream: str, payload: bytes) -> RecordedFrame | None
 
 def _csv_rows(path: Path, lines: Iterator[bytes], columns: int) -> Iterator[list[str]]:
     for number, line in enumerate(lines, start=1):
+        # Some archives begin with a line of column names.
         if not line.strip() or (number == 1 and not line[:1].isdigit()):
             continue
         row = line.decode("ascii", "replace").strip().split(",")
@@ -237,8 +240,8 @@ def _kline(row: list[str]) -> Candle:
     )
 
 
-def _interval_of(path: Path, klines: list[Candle]) -> Interval:
-    """Return the exchange's interval that these klines have: named in the file's name, or their smallest distance."""
+def _kline_interval(path: Path, klines: list[Candle]) -> Interval:
+    """Return the interval of klines: the one in the file's name, or the shortest distance between their open times."""
     for interval in EXCHANGE_INTERVALS:
         if f"-{interval.name}-" in path.name or f"-{interval.name}." in path.name:
             return interval
@@ -249,7 +252,7 @@ def _interval_of(path: Path, klines: list[Candle]) -> Interval:
     raise UsageError(f"{path} does not say its interval: name it as Binance does, such as BTCUSDT-1m-2024-08.csv.")
 
 
-def _unknown(path: Path) -> UsageError:
+def _not_a_recording(path: Path) -> UsageError:
     return UsageError(
         f"{path} is no recording: give a dump of stream frames, or an archive CSV of trades or klines (also .gz, .zip)."
     )

@@ -1,9 +1,9 @@
 """
-The simulated market: a seeded exchange of some twenty pairs, as of the clock it is given.
+The simulated market: a seeded exchange of some twenty pairs, as of the given clock.
 
-`SimulatedPair` knows every trade that ever happens; this adds the present: what the clock has reached is published,
-what it has not does not exist. Trades, klines, tickers and streams all read the same pairs, so they agree. Klines are
-folded from the pairs' seconds and kept by the hour, which makes long intervals of deep history cheap.
+`SimulatedPair` knows every trade of all time; this module adds the present: trades after the clock's time do not exist
+yet. Trades, klines, tickers and streams are all computed from the same pairs, so they agree. Klines come from
+`FoldedHistory`, which makes long intervals of deep history cheap.
 """
 
 from __future__ import annotations
@@ -34,12 +34,16 @@ from app.sandbox.source import Frame, FrameCursor, RollingDay
 from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
 
 _TICKER = "@miniTicker"
-_TICKER_WAIT_S = 0.02
-_AHEAD_OF_TIME = 1.2  # how much faster than time the next second is made
+_TICKER_WAIT_S = 0.02  # enough for cached days; a slower computation is collected by a later call
+_AHEAD_OF_TIME = 1.2  # how much faster than the clock the next second is computed, to be ready before it begins
 
 
 class SimulatedSecond:
-    """The trades of one symbol and second, its future included, with their events as text; all connections share it."""
+    """
+    The trades of one symbol in one second, future ones included, and their events as JSON.
+
+    All connections share it, so that each event is encoded once.
+    """
 
     def __init__(self, trades: Sequence[Trade]) -> None:
         self.trades = trades
@@ -47,16 +51,16 @@ class SimulatedSecond:
         self._events: dict[tuple[str, bool], list[bytes]] = {}
 
     def events(self, kind: str, first: int, end: int, *, microseconds: bool) -> list[bytes]:
-        """Return the ``trade`` or ``aggTrade`` events of the second's trades ``first`` to ``end``, exclusive."""
+        """Return the ``trade`` or ``aggTrade`` events of the second's trades ``[first, end)``, by position."""
         events = self._events.setdefault((kind, microseconds), [])
-        # Written as they are due: a whole busy second at once would hold up the loop.
+        # Encoded when they are due: a whole busy second at once would hold up the loop.
         event = trade_event if kind == "trade" else aggregate_event
         events += [event(trade, microseconds=microseconds) for trade in self.trades[len(events) : end]]
         return events[first:end]
 
 
 class SimulatedCursor:
-    """A `FrameCursor` of a `SimulatedMarket`; begins now. A connection that lags gets all of it, a second at a time."""
+    """A `FrameCursor` of a `SimulatedMarket`. A connection that lags receives every trade, one second per call."""
 
     def __init__(self, market: SimulatedMarket, clock: Clock) -> None:
         self._market = market
@@ -67,6 +71,7 @@ class SimulatedCursor:
     async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         if self._until_us + self._market.tick_s * SECOND_US > self._clock.now_us():
             await self._clock.sleep(self._market.tick_s)
+        # A call returns the trades of (after_us, until_us], which never reaches beyond one second.
         after_us = self._until_us
         second_us = (after_us + 1) // SECOND_US * SECOND_US
         until_us = max(min(self._clock.now_us(), second_us + SECOND_US - 1), after_us)
@@ -81,10 +86,10 @@ class SimulatedCursor:
     def _events(
         self, stream: str, second_us: int, after_us: int, until_us: int, *, microseconds: bool
     ) -> Sequence[Frame]:
-        """Return the trades of one stream, or the quote after the last of them, in ``(after_us, until_us]``."""
+        """Return the trades of one stream in ``(after_us, until_us]``, or for bookTicker the quote after the last."""
         name, _, kind = stream.partition("@")
         if name != name.lower():
-            return ()  # the exchange's stream names are lower case; others stay silent
+            return ()  # the exchange accepts stream names in upper case too, but never sends any events for them
         second = self._market.second(name.upper(), second_us)
         first, end = bisect_right(second.times_us, after_us), bisect_right(second.times_us, until_us)
         if first == end:
@@ -97,7 +102,7 @@ class SimulatedCursor:
         return [Frame(stream, event) for event in events]
 
     def _compute_ahead(self, streams: Collection[str], now_us: int) -> None:
-        """Compute the next second of some symbols: all at once, at its begin, would hold up a busy market's loop."""
+        """Compute the next second of a few symbols; all of them at its beginning would hold up a busy market's loop."""
         symbols = sorted({name.upper() for name, _, _ in (stream.partition("@") for stream in streams) if name})
         second_us, within_us = now_us // SECOND_US * SECOND_US, now_us % SECOND_US
         first = int(within_us / SECOND_US * len(symbols) * _AHEAD_OF_TIME)
@@ -106,7 +111,7 @@ class SimulatedCursor:
             self._market.second(symbol, second_us + SECOND_US)
 
     async def _tickers(self, streams: Collection[str], *, begin: bool, microseconds: bool) -> list[Frame]:
-        """Return the rolling days begun before, once they are there; a trade never waits for them."""
+        """Start to compute the rolling days, or return those started before once they are ready: trades never wait."""
         wanted = [stream for stream in streams if stream.endswith(_TICKER)]
         if begin and wanted and self._days is None:
             compute = partial(self._day_frames, wanted, microseconds=microseconds)
@@ -120,7 +125,7 @@ class SimulatedCursor:
         return frames
 
     def _day_frames(self, streams: Sequence[str], *, microseconds: bool) -> list[Frame]:
-        """Blocks: a day that nobody has asked for yet takes a while."""
+        """Return the frames of rolling days. Blocks: the first day of a symbol takes a while to compute."""
         frames = []
         for stream in streams:
             name = stream.removesuffix(_TICKER)
@@ -132,7 +137,8 @@ class SimulatedCursor:
 
 _DAY_US = DAY_S * SECOND_US
 _MINUTE_US = 60 * SECOND_US
-_SECONDS_KEPT = 4
+_CACHED_SECONDS = 4  # per symbol: the current one, the next, and two for connections that lag
+# In a flood a chart painted each batch of 50 ms twice; with shorter ones it paints as often as the screen shows it.
 _TICK_S, _FLOOD_TICK_S = 0.05, 0.01
 _FLOOD_PER_S = 5_000.0
 _PREPARED_PAIRS, _PREPARED_ROWS = 6, 1000
@@ -141,7 +147,7 @@ _NO_TRADES = SimulatedSecond(())
 
 
 class Listing(NamedTuple):
-    """One pair as the market is made of it: amounts as text; ``share`` is its part of all trades."""
+    """The parameters of one pair: amounts as text; ``share`` is its part of all trades, in any unit."""
 
     base: str
     price: str
@@ -152,6 +158,8 @@ class Listing(NamedTuple):
     quote: str = "USDT"
 
 
+# Some of each kind: tiny and huge prices, a quote asset other than USDT, a rarely traded pair, a name in another
+# script, and a pair that does not trade.
 LISTINGS = (
     Listing("BTC", "60000", "0.01", "0.00001", 25.0),
     Listing("ETH", "2600", "0.01", "0.0001", 18.0),
@@ -178,13 +186,13 @@ LISTINGS = (
 
 class SimulatedMarket:
     """
-    A `MarketSource` invented from ``seed``: equal seeds and rates make equal markets, whenever they are started.
+    A `MarketSource` simulated from ``seed``: equal seeds and rates give equal markets, whenever they are started.
 
-    ``history`` is how far back it remembers, ``rate`` how many trades all pairs have together in an average second.
-    ``tick_s``: how often its streams publish what happened since. In a flood that is oftener than a screen shows it.
+    ``history``: how far back trades are served. ``rate``: the trades of all pairs together in an average second.
+    ``tick_s``: the interval at which its streams publish new trades, shorter in a flood.
 
     Raises:
-        UsageError: If the rate is too high to simulate, or the history is none.
+        UsageError: If the rate is too high to simulate, or rate or history are not above zero.
     """
 
     def __init__(
@@ -221,7 +229,7 @@ class SimulatedMarket:
         self._seconds: OrderedDict[tuple[str, int], SimulatedSecond] = OrderedDict()
 
     def prepare(self) -> None:
-        """Compute what a window asks for first, so that it is there by then: of the pairs that trade most. Blocks."""
+        """Compute the candles and days of the busiest pairs, for which a window asks first. Blocks."""
         for name in tuple(self._pairs)[:_PREPARED_PAIRS]:
             self._klines(name, _MINUTE, None, None, _PREPARED_ROWS)
             self.rolling_day(name)
@@ -271,10 +279,11 @@ class SimulatedMarket:
         return self.quote_after(trade, self.now_us())
 
     def quote_after(self, trade: Trade, time_us: int) -> Quote:
-        """Return the best bid and ask at a time when ``trade`` is the newest."""
+        """Return the best bid and ask at a time when ``trade`` is the newest: one tick apart, one of them its price."""
         pair = self._pairs[trade.symbol]
         tick, step = pair.symbol.tick_size_e8, pair.symbol.step_size_e8
         bid = trade.price_e8 if trade.is_buyer_maker else trade.price_e8 - tick
+        # Ids of quotes rise with time, so the newest has the highest.
         update = (time_us - LISTED_US) // 1000
         noise = random_bits(trade.trade_id, np.array([update, ~update], np.int64)) % np.uint64(4000)
         bids, asks = (int(number) * step * pair.lot for number in noise + np.uint64(1))
@@ -284,7 +293,7 @@ class SimulatedMarket:
         return SimulatedCursor(self, self._clock)
 
     def second(self, symbol: str, second_us: int) -> SimulatedSecond:
-        """Return the trades of the second that begins then, its future included; none for what does not trade."""
+        """Return the trades of the second that begins then, future ones included; none if the symbol does not trade."""
         pair, key = self._pairs.get(symbol), (symbol, second_us)
         if pair is None:
             return _NO_TRADES
@@ -293,7 +302,7 @@ class SimulatedMarket:
             second = (second_us - LISTED_US) // SECOND_US
             kept = SimulatedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
             self._seconds[key] = kept
-            while len(self._seconds) > _SECONDS_KEPT * len(self._symbols):
+            while len(self._seconds) > _CACHED_SECONDS * len(self._symbols):
                 self._seconds.popitem(last=False)
         return kept
 
@@ -317,11 +326,11 @@ class SimulatedMarket:
         return fill_empty(candles, interval, begin_us, end_us, close_e8=close_e8, now_us=now_us)
 
     def rolling_day(self, symbol: str) -> RollingDay | None:
-        """Return what `day` does; blocks."""
+        """Return the rolling day, or None if it has no trades. Blocks."""
         if symbol not in self._pairs:
             return None
         now_us = self.now_us()
-        # The window moves by whole minutes, so that its minutes can be kept.
+        # The day moves by whole minutes, so that it is made of cached minutes.
         begin_us = max((now_us - _DAY_US) // _MINUTE_US * _MINUTE_US + _MINUTE_US, self._begin_us)
         whole = self._histories[symbol].single_candle(begin_us, now_us + 1)
         if whole is None or whole.first_trade_id is None or whole.last_trade_id is None:
@@ -346,7 +355,7 @@ class SimulatedMarket:
         return self.now_us() + 1 if ids is None else self.trades(symbol, ids[0], 1)[0].time_us
 
     def _close_before(self, symbol: str, time_us: int) -> int:
-        """Return the price of the last trade before that time; 0 where there was none."""
+        """Return the price of the last trade before that time, or 0 without any."""
         pair = self._pairs[symbol]
         before = pair.first_id_from(time_us) - 1
         return int(pair.trades(before, before + 1).price[0]) * pair.symbol.tick_size_e8 if before >= 0 else 0

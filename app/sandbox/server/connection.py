@@ -1,8 +1,8 @@
 """
-One WebSocket connection: its subscriptions, its frames out, its pings, and its end.
+The server's side of one WebSocket: subscriptions, frames out, pings, and its end.
 
-The connection pulls frames from its feed, puts them through its faults, and writes them in batches: whole WebSocket
-frames joined into one write, then a wait until the client has read enough. So a client sets its own pace.
+The connection pulls frames from its cursor, applies its faults, and writes them in batches: many WebSocket frames in
+one write, then a wait until the client has read enough. So a client sets its own pace.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _INTERVALS = {f"kline_{interval.name}": interval for interval in EXCHANGE_INTERV
 
 class KlinePusher:
     """
-    Says when a candle is to be sent: every second of exchange time for 1s, every two for the rest, if it changed.
+    The frames of kline streams: a changed candle every second of exchange time for 1s, every two for other intervals.
 
     A candle that closes is sent once more as closed.
     """
@@ -41,7 +41,7 @@ class KlinePusher:
         self._second = -1
 
     async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> list[Frame]:
-        """Return the frames due now."""
+        """Return the frames that are due now."""
         wanted = [stream for stream in streams if stream.partition("@")[2] in _INTERVALS]
         second = self._source.now_us() // SECOND_US
         if not wanted or second == self._second:
@@ -74,16 +74,16 @@ class KlinePusher:
 
 _SHUTDOWN_STREAM = "!serverShutdown"
 _CLOSE_WAIT_S = 2.0
-_LEAST_WAIT_S = 0.01
+_LEAST_WAIT_S = 0.01  # while ``silent``, an overdue pong stays due, and would make the loop a busy one
 _PING = 0x89  # the first byte of a whole ping frame (RFC 6455, 5.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    The exchange's limits, to be lowered by tests.
+    The exchange's limits, which tests lower.
 
-    ``attempts`` counts connections in five minutes, ``weight_per_minute`` REST requests by their weight.
+    ``attempts``: connections per five minutes. ``weight_per_minute``: of REST requests.
     """
 
     ping_every_s: float = 20.0
@@ -97,9 +97,9 @@ class Limits:
 
 class Connection:
     """
-    One client. A test may change ``faults``, and `cut`, `close` or `announce_shutdown` at any time.
+    One client's connection. Change ``faults``, and call `cut`, `close` or `announce_shutdown`, at any time.
 
-    ``wrapped`` is whether events come with their stream's name, ``microseconds`` the time unit asked for.
+    ``wrapped``: whether events are sent with the name of their stream. ``microseconds``: the unit of their times.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Connection:
         self._cursor: FrameCursor = source.open_cursor()
         self._klines = KlinePusher(source)
         self._limits = limits
-        # A limit of 0 makes every send wait while the client's buffer is full.
+        # With a limit of 0 every send waits until the client has read, instead of filling this machine's memory.
         self._socket = web.WebSocketResponse(autoping=False, compress=False, timeout=_CLOSE_WAIT_S, writer_limit=0)
         self._incoming: deque[float] = deque(maxlen=limits.messages_per_s + 1)
         self._unanswered: set[bytes] = set()
@@ -145,24 +145,24 @@ class Connection:
         return self._socket
 
     def cut(self, *, mid_frame: bool = False) -> None:
-        """End the TCP connection without a close frame; with ``mid_frame``, inside a message."""
+        """End the TCP connection without a close frame; with ``mid_frame``, in the middle of a message."""
         transport = self._request.transport
         if transport is None:
             return
         if mid_frame:
             transport.write(_text_frame(b'{"e":"trade","E":1,"s":"BTCUSDT"}')[:12])
-            transport.close()  # which writes out what is buffered, or the half frame would be lost with the rest
+            transport.close()  # unlike abort(), it sends what is buffered, the half frame included
         else:
             transport.abort()
 
     def scramble(self) -> None:
-        """Send bytes that are no WebSocket frame; the client has to give the connection up."""
+        """Send bytes that are not a WebSocket frame, so that the client must give the connection up."""
         transport = self._request.transport
         if transport is not None:
             transport.write(b"\xf3\xff\xff\xff scrambled")
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Close in the protocol's way with that code; 1006 has none on the wire and cuts."""
+        """Close with a close frame and that code; 1006 stands for a missing close frame, so it cuts."""
         if code == 1006:
             self.cut()
             return
@@ -171,14 +171,14 @@ class Connection:
                 async with asyncio.timeout(_CLOSE_WAIT_S):
                     await self._socket.close(code=code, message=reason.encode())
             except TimeoutError:
-                self.cut()  # a client that does not read would not take the close frame either
+                self.cut()  # a client that does not read does not answer the close frame either
 
     async def send(self, text: bytes) -> None:
-        """Send one text message past all faults."""
+        """Send one text message, to which no fault is applied."""
         await self._write([OutgoingMessage("", text)])
 
     async def announce_shutdown(self) -> None:
-        """Tell the client that the connection is about to end."""
+        """Announce to the client that the connection is about to end."""
         event = wire.shutdown_event(self._source.now_us(), microseconds=self.microseconds)
         await self._write([self._message(Frame(_SHUTDOWN_STREAM, event))])
 
@@ -235,13 +235,13 @@ class Connection:
         self._unanswered.add(payload)
         transport = self._request.transport
         if transport is not None:
-            # Not by the socket, which would wait for a client that does not read, and never find it late.
+            # Not through the socket, whose send would wait for a client that does not read, and so delay its time-out.
             transport.write(bytes((_PING, len(payload))) + payload)
         if self._pong_due_s is None:
             self._pong_due_s = now_s + self._limits.pong_within_s
 
     def _on_pong(self, payload: bytes) -> None:
-        # Pongs nobody asked for do not count.
+        # An unsolicited pong does not answer a ping.
         if payload in self._unanswered:
             self._unanswered.clear()
             self._pong_due_s = None
@@ -263,7 +263,7 @@ class Connection:
 
 
 def _text_frame(text: bytes) -> bytes:
-    """Return the WebSocket frame of one text message as a server sends it: whole and unmasked (RFC 6455, 5.2)."""
+    """Return one text message as an unfragmented, unmasked WebSocket frame (RFC 6455, 5.2)."""
     length = len(text)
     if length < 126:
         return bytes((0x81, length)) + text

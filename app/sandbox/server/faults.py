@@ -1,10 +1,10 @@
 """
-What can be made to go wrong, while the server runs.
+Faults to inject while the server runs.
 
-`Faults` belongs to a server: its ``handshakes`` and ``rest`` act on what comes next, and ``streams`` is the pattern of
-every new connection's own `StreamFaults`. Rules on frames act on whole events and are deterministic for their seed;
-what breaks the connection itself (cut, close, shutdown) is a method of `Connection`. ``counts`` says how often each
-thing has gone wrong, so that a test knows that it did.
+`Faults` belongs to a server: its ``handshakes`` and ``rest`` act on the next requests, and ``streams`` is copied for
+each new connection. Rules on frames act on whole events and are deterministic for their seed. Faults of the connection
+itself (cut, close, shutdown) are methods of `Connection`. ``counts`` holds how often each fault has happened, so that a
+test can check that it did.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _FrameRule:
 
 @dataclass(slots=True)
 class _DelayedMessage:
-    """A message that goes out after so many more."""
+    """A message to send after ``after`` further ones."""
 
     message: OutgoingMessage
     after: int
@@ -50,10 +50,10 @@ class _DelayedMessage:
 @dataclass(slots=True)
 class StreamFaults:
     """
-    What happens to the events of one connection.
+    Faults of one connection's events.
 
-    ``stalled``: events are lost, pings go on. ``silent``: nothing at all is sent, answers and pongs included, as when
-    the other end of a TCP connection has vanished.
+    ``stalled``: events are lost, while pings continue. ``silent``: nothing at all is sent, not even answers and pongs,
+    as if the other end of a TCP connection had vanished.
     """
 
     seed: int = 0
@@ -68,7 +68,7 @@ class StreamFaults:
         self._random = random.Random(self.seed)
 
     def drop(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
-        """Lose that share of the events, at most ``times``, of streams whose name ends in ``stream``."""
+        """Drop that share of the events, at most ``times``, of streams whose name ends in ``stream``."""
         self._rules.append(_FrameRule(_Action.DROP, stream, share, times))
 
     def duplicate(self, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
@@ -80,7 +80,7 @@ class StreamFaults:
         self._rules.append(_FrameRule(_Action.REORDER, stream, share, times, by=by))
 
     def garble(self, kind: Garbage, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
-        """Send garbage before that share of the events; the events themselves follow whole."""
+        """Send garbage before that share of the events; the events themselves follow intact."""
         self._rules.append(_FrameRule(_Action.GARBAGE, stream, share, times, kind))
 
     def alter(self, kind: Alteration, *, share: float = 1.0, times: int | None = None, stream: str = "") -> None:
@@ -88,12 +88,12 @@ class StreamFaults:
         self._rules.append(_FrameRule(_Action.ALTER, stream, share, times, kind))
 
     def clear(self) -> None:
-        """Work as it should from now on."""
+        """Remove all faults."""
         self._rules.clear()
         self.stalled = self.silent = False
 
     def apply(self, messages: list[OutgoingMessage]) -> list[OutgoingMessage]:
-        """Return what goes out instead of these messages."""
+        """Return the messages to send instead of these."""
         if self.stalled or self.silent:
             self.counts["silenced"] += len(messages)
             return []
@@ -101,6 +101,7 @@ class StreamFaults:
             return messages
         sent: list[OutgoingMessage] = []
         for message in messages:
+            # Taken out first, because the rules may delay this message too, which must not count down yet.
             held, self._delayed = self._delayed, []
             sent += self._apply_rules(message)
             for late in held:
@@ -112,7 +113,7 @@ class StreamFaults:
         return sent
 
     def copy(self) -> StreamFaults:
-        """Return faults of the same rules for another connection; what they do is counted together."""
+        """Return faults with the same rules for another connection; both add to the same ``counts``."""
         copied = copy.deepcopy(self)
         copied.counts = self.counts
         return copied
@@ -140,9 +141,9 @@ class StreamFaults:
 @dataclass(slots=True)
 class HandshakeFaults:
     """
-    What happens to WebSocket handshakes.
+    Faults of WebSocket handshakes.
 
-    The next ``refusals`` get ``status`` and ``headers``; all wait for ``delay_s``.
+    The next ``refusals`` are answered with ``status`` and ``headers``; all wait for ``delay_s``.
     """
 
     refusals: int = 0
@@ -152,16 +153,16 @@ class HandshakeFaults:
     counts: Counter[str] = field(default_factory=Counter)
 
     def refuse_next(self, status: int = 503, *, times: int = 1, retry_after_s: int | None = None) -> None:
-        """Answer the next handshakes with that HTTP status."""
+        """Answer the next ``times`` handshakes with that HTTP status."""
         self.status, self.refusals = status, times
         self.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
 
     def clear(self) -> None:
-        """Answer as it should from now on."""
+        """Remove all faults."""
         self.refusals, self.delay_s = 0, 0.0
 
     def take(self) -> int | None:
-        """Return the status to refuse this handshake with, or None."""
+        """Count this handshake, and return the status to refuse it with, or None."""
         if not self.refusals:
             return None
         self.refusals -= 1
@@ -172,9 +173,9 @@ class HandshakeFaults:
 @dataclass(slots=True)
 class RestFault:
     """
-    One way to answer wrongly: wait for ``hang_s``, then answer ``body`` with ``status`` and ``headers``.
+    One faulty answer: wait for ``hang_s``, then answer ``body`` with ``status`` and ``headers``.
 
-    Without a body the right answer follows, as ``change`` makes it; with ``is_cut`` only half of it, and then nothing.
+    Without a body the right answer is sent, altered by ``change``; with ``is_cut`` only its first half.
     """
 
     path: str
@@ -189,7 +190,7 @@ class RestFault:
 
 @dataclass(slots=True)
 class RestFaults:
-    """What happens to the next REST requests; the oldest rule whose path fits counts."""
+    """Faults of the next REST requests; the oldest one whose path matches is used."""
 
     counts: Counter[str] = field(default_factory=Counter)
     _faults: list[RestFault] = field(default_factory=list)
@@ -204,21 +205,21 @@ class RestFaults:
         code: int = -1000,
         message: str = "An unknown error occurred while processing the request.",
     ) -> None:
-        """Answer requests of paths that end in ``path`` with an error; ``times`` None: until `clear`."""
+        """Answer ``times`` requests for paths that end in ``path`` with an error; None means until `clear`."""
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
         body = json.dumps({"code": code, "msg": message}).encode()
         self._faults.append(RestFault(path, times, status, body, headers))
 
     def answer_next(self, body: bytes, *, status: int = 200, times: int | None = 1, path: str = "") -> None:
-        """Answer with that body, whatever was asked."""
+        """Answer any request with that body."""
         self._faults.append(RestFault(path, times, status, body))
 
     def hang_next(self, seconds: float, *, times: int | None = 1, path: str = "") -> None:
-        """Answer rightly, but only after that many seconds."""
+        """Answer correctly, but only after that many seconds."""
         self._faults.append(RestFault(path, times, hang_s=seconds))
 
     def change_next(self, change: Callable[[Any], Any], *, times: int | None = 1, path: str = "") -> None:
-        """Answer with what ``change`` makes of the right answer's JSON value."""
+        """Answer with the result of ``change`` for the JSON value of the right answer."""
         self._faults.append(RestFault(path, times, change=change))
 
     def cut_next(self, *, times: int | None = 1, path: str = "") -> None:
@@ -226,11 +227,11 @@ class RestFaults:
         self._faults.append(RestFault(path, times, is_cut=True))
 
     def clear(self) -> None:
-        """Answer as it should from now on."""
+        """Remove all faults."""
         self._faults.clear()
 
     def take(self, path: str) -> RestFault | None:
-        """Return the fault for a request of that path, used up once."""
+        """Return the fault for a request for that path, or None, and count its use."""
         for fault in self._faults:
             if path.endswith(fault.path):
                 if fault.times is not None:
@@ -244,7 +245,7 @@ class RestFaults:
 
 @dataclass(slots=True)
 class Faults:
-    """Everything that can be made to go wrong with one server; without changes, nothing does."""
+    """All faults of one server; without any call, it has none."""
 
     streams: StreamFaults = field(default_factory=StreamFaults)
     handshakes: HandshakeFaults = field(default_factory=HandshakeFaults)
@@ -255,7 +256,7 @@ class Faults:
         self.streams.counts = self.handshakes.counts = self.rest.counts = self.counts
 
     def clear(self) -> None:
-        """Work as it should from now on; the connections that are open keep the faults of their own."""
+        """Remove all faults of future requests and connections; open connections keep their own."""
         self.streams.clear()
         self.handshakes.clear()
         self.rest.clear()

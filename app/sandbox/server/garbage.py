@@ -1,7 +1,5 @@
 """
-Messages that the exchange never meant to send: garbage between the events, and events that are not as they were.
-
-Pure: a message in, a message out.
+Messages that no exchange means to send: garbage between events, and altered events. No I/O.
 """
 
 from __future__ import annotations
@@ -15,14 +13,14 @@ _NEST = 100_000
 
 
 class OutgoingMessage(NamedTuple):
-    """One text message about to be sent; ``stream`` is "" for what is no event of a stream."""
+    """One text message to send; ``stream`` is "" unless it is an event of a stream."""
 
     stream: str
     text: bytes
 
 
 class Garbage(StrEnum):
-    """Messages of no use to a client. Each is a WebSocket message, whatever its text."""
+    """Kinds of messages that a client cannot use. Each is a valid WebSocket message with an invalid text."""
 
     INVALID_JSON = "invalid json"
     TRUNCATED_JSON = "truncated json"
@@ -30,21 +28,21 @@ class Garbage(StrEnum):
     EMPTY = "empty"
     NESTED = "nested"
     UNKNOWN_EVENT = "unknown event"
-    OTHER_SYMBOL = "other symbol"  # a trade as good as any, of a symbol that nobody subscribed to
+    OTHER_SYMBOL = "other symbol"  # a valid trade of a symbol that is not subscribed
     WRONG_TYPES = "wrong types"
     HUGE = "huge"
 
 
 class Alteration(StrEnum):
-    """What may become of an event on its way."""
+    """Kinds of changes to an event."""
 
-    UNKNOWN_FIELDS = "unknown fields"  # still of use: the exchange adds fields every year
-    CHANGED_TYPES = "changed types"  # numbers as texts and texts as numbers: of no use
-    TRUNCATED = "truncated"  # of no use
+    UNKNOWN_FIELDS = "unknown fields"  # still usable: the exchange adds fields every year
+    CHANGED_TYPES = "changed types"  # numbers as texts and texts as numbers: not usable
+    TRUNCATED = "truncated"  # not usable
 
 
 def garbage_for(message: OutgoingMessage, kind: Garbage) -> OutgoingMessage:
-    """Return garbage that takes after ``message``."""
+    """Return garbage derived from ``message``."""
     match kind:
         case Garbage.INVALID_JSON:
             text = b"\xe2\x82\xac not json {]"
@@ -74,10 +72,10 @@ def garbage_for(message: OutgoingMessage, kind: Garbage) -> OutgoingMessage:
 
 
 def altered(message: OutgoingMessage, kind: Alteration) -> OutgoingMessage:
-    """Return the event as it arrives instead."""
+    """Return the event with that change."""
     match kind:
         case Alteration.UNKNOWN_FIELDS:
-            # In every object, before what is known: a reader may not rely on the order either.
+            # In every object and before the known fields, because a reader must not rely on their order either.
             text = message.text.replace(b"{", b'{"new":{"deep":[1,null,{}]},"\\u00e9":"\\u00e9",')
         case Alteration.CHANGED_TYPES:
             as_text = re.sub(rb'"(t|T|E|u)":(\d+)', rb'"\1":"\2"', message.text)

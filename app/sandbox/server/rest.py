@@ -1,7 +1,8 @@
 """
-The REST endpoints: parameters checked as the exchange checks them, answers read from the source.
+The REST endpoints: parameters checked as by the exchange, answers read from the source.
 
-No HTTP here: a path and its parameters in, a JSON value out, or an `ApiError` with the exchange's code and words.
+HTTP itself is left to `app.sandbox.server.server`: here a path and its parameters give a JSON value, or an `ApiError`
+with the exchange's code and words.
 
 Source: binance-spot-api-docs, rest-api.md and errors.md.
 """
@@ -27,7 +28,7 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class ApiError(Exception):
-    """The request is refused with that HTTP status and the exchange's own code and words."""
+    """The request is refused with that HTTP status and with the exchange's own code and words."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -36,26 +37,26 @@ class ApiError(Exception):
 
     @property
     def body(self) -> bytes:
-        """The JSON body."""
+        """The JSON body of the answer."""
         return wire.encode({"code": self.code, "msg": str(self)})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, its parameters as sent."""
+    """The parameters of one request, as sent, and the unit of times in its answer."""
 
     parameters: Mapping[str, str]
     microseconds: bool
 
     def text(self, name: str) -> str:
-        """Return a parameter that must be there."""
+        """Return a mandatory parameter."""
         value = self.parameters.get(name, "")
         if not value:
             raise ApiError(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
         return value
 
     def number(self, name: str) -> int | None:
-        """Return a whole number, or None where it was not sent."""
+        """Return an integer, or None if it was not sent."""
         value = self.parameters.get(name)
         if value is None:
             return None
@@ -66,12 +67,12 @@ class Request:
         return int(value)
 
     def time_us(self, name: str) -> int | None:
-        """Return a time as UTC microseconds; the exchange tells milliseconds from microseconds by their size."""
+        """Return a time as UTC microseconds, or None; their size shows milliseconds or microseconds."""
         value = self.number(name)
         return value * 1000 if value is not None and value < 100_000_000_000_000 else value
 
     def limit(self) -> int:
-        """Return how many rows are wanted."""
+        """Return the number of rows to answer with."""
         limit = self.number("limit")
         if limit == 0:
             raise ApiError(400, -1130, "Data sent for parameter 'limit' is not valid.")
@@ -86,7 +87,7 @@ class _Route:
 
 
 class RestApi:
-    """Answers requests from one source."""
+    """The endpoints of one source."""
 
     def __init__(self, source: MarketSource, *, weight_per_minute: int = wire.WEIGHT_PER_MINUTE) -> None:
         self._source = source
@@ -103,14 +104,15 @@ class RestApi:
             "uiKlines": _endpoint(self._klines, 2, kline_parameters),
             "trades": _endpoint(self._trades, 25, "symbol limit"),
             "historicalTrades": _endpoint(self._historical_trades, 25, "symbol limit fromId"),
-            "aggTrades": _endpoint(self._aggregates, 4, f"{window} fromId"),
-            "ticker/24hr": _endpoint(self._days, 2, "symbol symbols type"),
+            "aggTrades": _endpoint(self._aggregate_trades, 4, f"{window} fromId"),
+            "ticker/24hr": _endpoint(self._day_tickers, 2, "symbol symbols type"),
         }
 
     def weight(self, path: str, parameters: Mapping[str, str]) -> int:
-        """Return what the request costs of the minute's budget."""
+        """Return the weight of a request."""
         name = path.removeprefix("/api/v3/")
         if name == "ticker/24hr" and "symbol" not in parameters:
+            # Without any list the request is for all symbols, which weighs as much as more than a hundred.
             count = parameters.get("symbols", "," * 100).count(",") + 1
             return 2 if count <= 20 else 40 if count <= 100 else 80
         endpoint = self._endpoints.get(name)
@@ -118,10 +120,10 @@ class RestApi:
 
     async def answer(self, path: str, parameters: Mapping[str, str], *, microseconds: bool) -> object:
         """
-        Return the JSON value of one GET.
+        Return the JSON value that answers one GET request.
 
         Raises:
-            ApiError: If the exchange would refuse it.
+            ApiError: If the exchange would refuse the request.
         """
         endpoint = self._endpoints.get(path.removeprefix("/api/v3/")) if path.startswith("/api/v3/") else None
         if endpoint is None:
@@ -176,7 +178,7 @@ class RestApi:
         trades = self._source.trades(self._symbol(request).name, first_id, request.limit())
         return [wire.trade_row(trade, microseconds=request.microseconds) for trade in trades]
 
-    async def _aggregates(self, request: Request) -> object:
+    async def _aggregate_trades(self, request: Request) -> object:
         symbol, limit = self._symbol(request).name, request.limit()
         first_id = request.number("fromId")
         start_us, end_us = request.time_us("startTime"), request.time_us("endTime")
@@ -185,6 +187,7 @@ class RestApi:
         ids = self._source.trade_ids(symbol)
         if ids is None:
             return []
+        # endTime is inclusive.
         end_id = ids[1] + 1 if end_us is None else self._source.first_id_from(symbol, end_us + 1)
         if start_us is not None:
             first_id = self._source.first_id_from(symbol, start_us)
@@ -193,7 +196,7 @@ class RestApi:
         trades = self._source.trades(symbol, first_id, min(limit, end_id - first_id)) if first_id < end_id else []
         return [wire.aggregate_row(trade, microseconds=request.microseconds) for trade in trades]
 
-    async def _days(self, request: Request) -> object:
+    async def _day_tickers(self, request: Request) -> object:
         kind = request.parameters.get("type", "FULL")
         if kind not in ("FULL", "MINI"):
             raise ApiError(400, -1139, "Invalid ticker type.")

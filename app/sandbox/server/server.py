@@ -1,8 +1,8 @@
 """
-The sandbox exchange: a loopback server that speaks Binance spot's protocol, WebSocket and REST, on one port.
+The sandbox exchange: a loopback server for Binance spot's protocol, WebSocket and REST, on one port.
 
-It turns a `MarketSource` (a recording, or a simulated market) into what a client would meet at the exchange, with its
-limits and its errors, and with `Faults` to be switched on while it runs.
+It serves a `MarketSource` (a recording or a simulated market) with the limits and errors that a client would meet at
+the exchange, and with `Faults` that can be injected while it runs.
 """
 
 from __future__ import annotations
@@ -26,18 +26,17 @@ from app.sandbox.server.subscriptions import MAX_STREAMS
 from app.sandbox.source import MarketSource
 
 _ATTEMPTS_WINDOW_S = 300.0
-_TURNS = 4  # as many as one client of ours asks for at once
-_NOBODY_WAITS = 499
+_KLINE_SLOTS = 4  # as many as one client of this program asks for at once
+_CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; nobody reads it
 _TIME_UNITS = {"MICROSECOND": True, "MILLISECOND": False}
 
 
 class SandboxServer:
     """
-    Serves one source to any number of clients.
+    A server of one source for any number of clients.
 
-    `start` binds the port (0: any free one) and returns; `stop` ends every connection. ``faults`` and each of
-    ``connections`` may be changed at any time from the loop the server runs on, and so may ``limits``, which hold for
-    connections made from then on.
+    `start` binds the port (0: any free one) and returns; `stop` ends every connection. ``faults``, ``limits`` and each
+    of ``connections`` may be changed at any time on the server's loop; ``limits`` apply to later connections.
     """
 
     def __init__(
@@ -58,42 +57,42 @@ class SandboxServer:
         self.limits = limits if limits is not None else Limits()
         self._clock = clock if clock is not None else SystemClock()
         self._rest = RestApi(source, weight_per_minute=self.limits.weight_per_minute)
-        self._budget = RequestWeights(self.limits.weight_per_minute)
+        self._weights = RequestWeights(self.limits.weight_per_minute)
         self._attempts: deque[float] = deque()
         self._runner: web.AppRunner | None = None
-        self._turns = asyncio.Semaphore(_TURNS)
+        self._kline_slots = asyncio.Semaphore(_KLINE_SLOTS)
 
     @property
     def source(self) -> MarketSource:
-        """The market it serves."""
+        """The market that is served."""
         return self._source
 
     @property
     def port(self) -> int:
-        """The port, once started."""
+        """The port, once the server has been started."""
         return self._port
 
     @property
     def ws_url(self) -> str:
-        """The base of the WebSocket streams, without a path."""
+        """The base address of the WebSocket streams, without a path."""
         return f"ws://{self._host}:{self._port}"
 
     @property
     def rest_url(self) -> str:
-        """The base of the REST endpoints, without a path."""
+        """The base address of the REST endpoints, without a path."""
         return f"http://{self._host}:{self._port}"
 
     @property
     def rest_faults(self) -> RestFaults:
-        """The REST part of the faults."""
+        """The faults of REST requests."""
         return self.faults.rest
 
     async def start(self) -> None:
         """
-        Begin to serve.
+        Bind the port and begin to serve.
 
         Raises:
-            UsageError: If the port cannot be had.
+            UsageError: If the port cannot be bound.
         """
         application = web.Application()
         application.router.add_get("/ws", self._on_raw)
@@ -114,6 +113,7 @@ class SandboxServer:
         """End every connection and free the port."""
         if self._runner is None:
             return
+        # Cut first, so that cleanup() finds no open connection to wait for.
         for connection in list(self.connections):
             connection.cut()
         await self._runner.cleanup()
@@ -131,7 +131,7 @@ class SandboxServer:
             await asyncio.sleep(self.faults.handshakes.delay_s)
         status = self.faults.handshakes.take()
         headers = self.faults.handshakes.headers if status is not None else None
-        if status is None and not self._may_connect():
+        if status is None and not self._count_attempt():  # a refusal on demand does not count as an attempt
             status = 429
         names = [name for name in streams.split("/") if name]
         unit = _TIME_UNITS.get(request.query.get("timeUnit", "MILLISECOND").upper())
@@ -155,36 +155,41 @@ class SandboxServer:
         finally:
             self.connections.remove(connection)
 
-    def _may_connect(self) -> bool:
+    def _count_attempt(self) -> bool:
+        """Count an attempt to connect, and return whether it is within the limit."""
         now_s = self._clock.monotonic_s()
         while self._attempts and self._attempts[0] <= now_s - _ATTEMPTS_WINDOW_S:
             self._attempts.popleft()
         self._attempts.append(now_s)
         return len(self._attempts) <= self.limits.attempts
 
-    def _turn(self, request: web.Request) -> contextlib.AbstractAsyncContextManager[None]:
-        """Let long computations wait for each other: those that nobody waits for any more are then not begun."""
-        return self._turns if request.path.lower().endswith("klines") else contextlib.nullcontext()
+    def _kline_slot(self, request: web.Request) -> contextlib.AbstractAsyncContextManager[None]:
+        """
+        Return the context to answer ``request`` in, which limits how many klines are computed at once.
+
+        Klines whose client has gone while they waited are then not computed at all.
+        """
+        return self._kline_slots if request.path.lower().endswith("klines") else contextlib.nullcontext()
 
     async def _on_rest(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.rest.take(request.path)
         if fault is not None:
             await asyncio.sleep(fault.hang_s)
-        refusal = self._budget.charge(self._rest.weight(request.path, request.query), self._clock.monotonic_s())
-        headers = {"X-MBX-USED-WEIGHT": str(self._budget.used), "X-MBX-USED-WEIGHT-1M": str(self._budget.used)}
+        refusal = self._weights.charge(self._rest.weight(request.path, request.query), self._clock.monotonic_s())
+        headers = {"X-MBX-USED-WEIGHT": str(self._weights.used), "X-MBX-USED-WEIGHT-1M": str(self._weights.used)}
         if fault is not None and fault.body is not None:
-            return _faulty(fault, headers)
+            return _faulty_response(fault, headers)
         try:
             if refusal is not None:
                 status, wait_s = refusal
                 headers["Retry-After"] = str(wait_s)
-                raise ApiError(status, -1003, _too_much(self.limits.weight_per_minute, status, wait_s))
+                raise ApiError(status, -1003, _too_much_weight(self.limits.weight_per_minute, status, wait_s))
             unit = request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
             if unit not in _TIME_UNITS:
                 raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-            async with self._turn(request):
+            async with self._kline_slot(request):
                 if request.transport is None or request.transport.is_closing():
-                    return web.Response(status=_NOBODY_WAITS)
+                    return web.Response(status=_CLIENT_CLOSED_REQUEST)
                 value = await self._rest.answer(request.path, request.query, microseconds=_TIME_UNITS[unit])
             if fault is not None and fault.change is not None:
                 value = fault.change(value)
@@ -194,12 +199,12 @@ class SandboxServer:
             )
         body = wire.encode(value)
         if fault is not None and fault.is_cut:
-            return await _half(request, body)
+            return await _send_half(request, body)
         return web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
 
 
-async def _half(request: web.Request, body: bytes) -> web.StreamResponse:
-    """Send half of the answer and hang up."""
+async def _send_half(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Send half of the answer and close the connection."""
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
     await response.prepare(request)
     await response.write(body[: len(body) // 2])
@@ -208,7 +213,7 @@ async def _half(request: web.Request, body: bytes) -> web.StreamResponse:
     return response
 
 
-def _faulty(fault: RestFault, headers: dict[str, str]) -> web.Response:
+def _faulty_response(fault: RestFault, headers: dict[str, str]) -> web.Response:
     return web.Response(
         status=fault.status,
         body=fault.body,
@@ -218,7 +223,7 @@ def _faulty(fault: RestFault, headers: dict[str, str]) -> web.Response:
     )
 
 
-def _too_much(limit: int, status: int, wait_s: int) -> str:
+def _too_much_weight(limit: int, status: int, wait_s: int) -> str:
     if status == 418:
         return f"Way too much request weight used; IP banned for {wait_s} seconds."
     return f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE."

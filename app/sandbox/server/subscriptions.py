@@ -1,5 +1,7 @@
 """
-What a client asks for over a WebSocket, and what it is answered: the rules of SUBSCRIBE and its kin, without a socket.
+The requests of a client on a WebSocket, and their answers: SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS. No I/O.
+
+The client's counterpart is `app.brokers.binance.subscriptions`.
 
 Source: binance-spot-api-docs, web-socket-streams.md, "Live Subscribing/Unsubscribing to streams".
 """
@@ -16,7 +18,7 @@ _ID_TYPES = (int, str, type(None))
 
 
 class ClientSubscriptions:
-    """The streams of one connection, in the order they were asked for."""
+    """The streams of one connection, in the order of their subscription."""
 
     def __init__(self, streams: list[str] | None = None) -> None:
         self._streams: dict[str, None] = dict.fromkeys(streams or [])
@@ -32,7 +34,7 @@ class ClientSubscriptions:
         return tuple(self._streams)
 
     def answer(self, text: str | bytes) -> bytes:
-        """Carry out one request and return the answer to send."""
+        """Execute one request and return the answer to send."""
         try:
             request = json.loads(text)
         except ValueError as error:
@@ -44,9 +46,9 @@ class ClientSubscriptions:
             return _error(2, "Invalid request: missing field `method`", request_id)
         if isinstance(request_id, bool) or not isinstance(request_id, _ID_TYPES):
             return _error(2, "Invalid request: request ID must be an unsigned integer or a string")
-        return self._carry_out(str(request["method"]), request.get("params"), request_id)
+        return self._execute(str(request["method"]), request.get("params"), request_id)
 
-    def _carry_out(self, method: str, params: Any, request_id: int | str | None) -> bytes:
+    def _execute(self, method: str, params: Any, request_id: int | str | None) -> bytes:
         if method == "LIST_SUBSCRIPTIONS":
             return encode({"result": list(self._streams), "id": request_id})
         if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):

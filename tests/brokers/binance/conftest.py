@@ -1,4 +1,4 @@
-"""The small exchange on a loopback socket that tests of the feed connect to."""
+"""The small exchange on a loopback socket to which the feed's tests connect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A feed on a test's own server, and its run from beginning to end."""
+"""Feeds connected to a test's own server, and their run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BTC = set(streams_of("BTCUSDT"))
 
 
 class FeedOptions(TypedDict, total=False):
-    """What a test may ask of a feed that is not as users have it: the keywords of `BinanceFeed`."""
+    """The keywords of `BinanceFeed` that a test may set."""
 
     stall_after_s: float
     max_attempts: int
@@ -36,7 +36,7 @@ def make_feed(
     symbols: Collection[str] = ("BTCUSDT",),
     **options: Unpack[FeedOptions],
 ) -> BinanceFeed:
-    """Return a feed of these symbols whose statuses the recorder keeps; it does the same in every run."""
+    """Return a feed of these symbols, whose statuses go to the recorder; its retries are the same in every run."""
     feed = BinanceFeed(url, clock=clock, chance=random.Random(1), **options)
     feed.on_status(recorder.statuses.append)
     feed.set_symbols(symbols)
@@ -45,7 +45,7 @@ def make_feed(
 
 @contextlib.asynccontextmanager
 async def running(feed: BinanceFeed, handler: EventHandler) -> AsyncIterator[asyncio.Task[None]]:
-    """Run the feed meanwhile; afterwards it must end within two seconds."""
+    """Run the feed within the context; it must end within two seconds after it."""
     task = asyncio.create_task(feed.run(handler))
     try:
         yield task

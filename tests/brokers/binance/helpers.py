@@ -1,4 +1,4 @@
-"""Clocks that tests set, and a small exchange on a loopback socket that does what a test tells it to."""
+"""Clocks that tests control, and a small exchange on a loopback socket that tests control."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE_S = 10.0
 
 
 class ManualClock:
-    """A clock that stands still until `advance`."""
+    """A clock that stands still until `advance` is called."""
 
     def __init__(self, now_us: int = 1_723_161_255_000_000) -> None:
         self._start_us = now_us
@@ -46,7 +46,7 @@ class ManualClock:
         await future
 
     async def advance(self, seconds: float) -> None:
-        """Let that much time pass, waking each sleeper at its own time."""
+        """Let that much time pass, and wake each sleeper at its time."""
         end_s = self._elapsed_s + seconds
         await self._let_others_run()
         while self._sleepers and self._sleepers[0][0] <= end_s:
@@ -62,7 +62,7 @@ class ManualClock:
 
 
 class FastClock:
-    """The real clock, so many times faster."""
+    """The real clock, ``speed`` times as fast."""
 
     def __init__(self, speed: float = 20.0) -> None:
         self._speed = speed
@@ -82,7 +82,7 @@ async def until(condition: Callable[[], object], what: str = "the condition") ->
     """Return as soon as ``condition`` holds; fail after `PATIENCE_S`."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():  # any condition at all, which no event announces
+            while not condition():  # polled, because no event announces an arbitrary condition
                 await asyncio.sleep(0.002)
     except TimeoutError:
         raise AssertionError(f"waited in vain for {what}") from None
@@ -111,7 +111,7 @@ def quote_frame(update_id: int, symbol: str = "BTCUSDT") -> str:
 
 
 class Recorder:
-    """A receiver that keeps what it is given, and a listener that keeps every status."""
+    """A receiver that keeps every event, and a listener that keeps every status."""
 
     def __init__(self) -> None:
         self.events: list[MarketEvent] = []
@@ -191,7 +191,7 @@ class StreamServer:
                 await socket.send(frame)
 
     async def answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
-        """Do as a request says, and say so."""
+        """Execute a request and confirm it."""
         change = set(request["params"])
         if request["method"] == "SUBSCRIBE":
             self.subscribed[socket] |= change
@@ -199,8 +199,8 @@ class StreamServer:
             self.subscribed[socket] -= change
         await socket.send(json.dumps({"result": None, "id": request["id"]}))
 
-    async def settled(self, streams: Iterable[str], connections: int = 1) -> None:
-        """Wait until that many connections have been made and the newest has exactly these streams."""
+    async def until_subscribed(self, streams: Iterable[str], connections: int = 1) -> None:
+        """Wait until that many connections have been opened and the newest is subscribed to exactly these streams."""
         expected = set(streams)
         await until(
             lambda: len(self.sockets) >= connections and self.subscribed[self.sockets[-1]] == expected,
@@ -228,7 +228,7 @@ class StreamServer:
                 requests.append((time.monotonic(), request))
                 if self.answers:
                     await self.answer(socket, request)
-        except Exception:  # noqa: BLE001  # because how it ended is what the client's tests look at
+        except Exception:  # noqa: BLE001  # because the client's tests check how it ended
             pass
         finally:
             self.open.remove(socket)

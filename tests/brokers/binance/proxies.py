@@ -1,4 +1,4 @@
-"""Small proxies on loopback, which know the made-up host ``exchange.test`` and lead it to a server of the test."""
+"""Small proxies on loopback, which resolve the invented host ``exchange.test`` to a server of the test."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 class LoopbackProxy(ABC):
     """
-    A proxy for whom every host is 127.0.0.1 at ``port_of_exchange``. ``asked`` collects the hosts and ports asked for.
+    A proxy that connects to 127.0.0.1 at ``port_of_exchange`` for any host. ``asked``: the hosts and ports requested.
 
-    ``wants_password``: whether `USER` and `PASSWORD` must be given.
+    ``wants_password``: whether `USER` and `PASSWORD` are required.
     """
 
     def __init__(self, port_of_exchange: int, *, wants_password: bool = False) -> None:
@@ -50,10 +50,10 @@ class LoopbackProxy(ABC):
     @abstractmethod
     async def serve(self, reader: Reader, writer: Writer) -> None:
         """
-        Lead one client where it asks to go, until either side ends; `open_target` opens the way there.
+        Connect one client to its target with `open_target`, and relay until either side ends.
 
         Raises:
-            ConnectionError, asyncio.IncompleteReadError: The client went away, which is no fault of the proxy.
+            ConnectionError, asyncio.IncompleteReadError: The client has gone, which is not an error of the proxy.
         """
 
     def _on_client(self, reader: Reader, writer: Writer) -> None:
@@ -68,7 +68,7 @@ class LoopbackProxy(ABC):
 
 
 class HttpProxy(LoopbackProxy):
-    """CONNECT for what is to be a tunnel, and whole addresses for plain HTTP (RFC 9110, 9.3.6 and 7.2)."""
+    """CONNECT for tunnels, absolute addresses for plain HTTP (RFC 9110, 9.3.6 and 7.2)."""
 
     async def serve(self, reader: Reader, writer: Writer) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -82,14 +82,14 @@ class HttpProxy(LoopbackProxy):
             return
         if method == "CONNECT":
             host, _, port = address.rpartition(":")
-            there = await self.open_target(host, int(port))
+            target = await self.open_target(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
             parts = urlsplit(address)
-            there = await self.open_target(parts.hostname or "", parts.port or 80)
+            target = await self.open_target(parts.hostname or "", parts.port or 80)
             path = address.split(parts.netloc, 1)[1]
-            there[1].write(head.replace(address.encode(), path.encode(), 1))
-        await _join(reader, writer, *there)
+            target[1].write(head.replace(address.encode(), path.encode(), 1))
+        await _join(reader, writer, *target)
 
 
 class Socks5Proxy(LoopbackProxy):
@@ -110,9 +110,9 @@ class Socks5Proxy(LoopbackProxy):
         assert kind == 3, "the name is to be resolved by the proxy"
         host = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
         port = int.from_bytes(await reader.readexactly(2), "big")
-        there = await self.open_target(host, port)
+        target = await self.open_target(host, port)
         writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
-        await _join(reader, writer, *there)
+        await _join(reader, writer, *target)
 
     async def _is_known(self, reader: Reader, writer: Writer) -> bool:
         await reader.readexactly(1)
@@ -130,8 +130,8 @@ async def _join(reader: Reader, writer: Writer, other_reader: Reader, other_writ
             sink.write(data)
             await sink.drain()
 
-    ways: list[Awaitable[None]] = [pump(reader, other_writer), pump(other_reader, writer)]
-    tasks = [asyncio.ensure_future(way) for way in ways]
+    pumps: list[Awaitable[None]] = [pump(reader, other_writer), pump(other_reader, writer)]
+    tasks = [asyncio.ensure_future(pumping) for pumping in pumps]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

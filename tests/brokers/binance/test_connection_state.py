@@ -1,4 +1,4 @@
-"""The life of the connection: the table, when to try again, and when the silence is too long."""
+"""The life of a connection: the table of states, the backoff, and the watchdog."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_a_wait_is_bounded_and_never_shorter_than_the_exchange_asked(
             assert delay >= 15
 
 
-def test_a_connection_that_had_proved_itself_is_opened_again_almost_at_once() -> None:
+def test_a_proven_connection_is_opened_again_almost_at_once() -> None:
     chance = random.Random(5)
     assert max(backoff_s(1, chance=chance, proven=True) for _ in range(50)) < 0.2
     assert backoff_s(2, chance=chance, proven=True) >= 0.5
     assert backoff_s(1, 30, chance=chance, proven=True) == 30
 
 
-def test_waits_grow_and_are_spread() -> None:
+def test_waits_grow_and_vary() -> None:
     chance = random.Random(5)
     first = [backoff_s(1, chance=chance) for _ in range(50)]
     assert len(set(first)) == 50
@@ -79,20 +79,20 @@ def test_waits_grow_and_are_spread() -> None:
 def test_silence_counts_from_the_last_message() -> None:
     watchdog = Watchdog(10)
     watchdog.watch(0)
-    assert not watchdog.is_silent(5, 9, excused=False)
-    assert not watchdog.is_silent(5, 18.9, excused=False)
-    assert watchdog.is_silent(5, 19, excused=False)
+    assert not watchdog.check(5, 9, excused=False)
+    assert not watchdog.check(5, 18.9, excused=False)
+    assert watchdog.check(5, 19, excused=False)
 
 
-def test_silence_does_not_count_while_nothing_can_be_expected() -> None:
+def test_silence_is_excused_while_nothing_can_be_expected() -> None:
     watchdog = Watchdog(10)
     watchdog.watch(0)
-    assert not watchdog.is_silent(0, 100, excused=True)
-    assert not watchdog.is_silent(0, 109, excused=False)
-    assert watchdog.is_silent(0, 110, excused=False)
+    assert not watchdog.check(0, 100, excused=True)
+    assert not watchdog.check(0, 109, excused=False)
+    assert watchdog.check(0, 110, excused=False)
 
 
-def test_connections_that_never_spoke_are_given_more_time_each_until_one_speaks() -> None:
+def test_each_socket_without_a_message_gets_more_time_than_the_one_before() -> None:
     watchdog = Watchdog(10)
     limits = []
     now_s = 0.0
@@ -100,8 +100,8 @@ def test_connections_that_never_spoke_are_given_more_time_each_until_one_speaks(
         watchdog.watch(now_s)
         limits.append(watchdog.limit_s)
         now_s += watchdog.limit_s
-        assert watchdog.is_silent(0, now_s, excused=False)
+        assert watchdog.check(0, now_s, excused=False)
     assert limits == [10, 20, 40, 80, 160, 320, 600, 600, 600]
     watchdog.watch(now_s)
-    assert not watchdog.is_silent(1, now_s + 1, excused=False)
+    assert not watchdog.check(1, now_s + 1, excused=False)
     assert watchdog.limit_s == 10

@@ -1,4 +1,4 @@
-"""REST answers into values, against real recorded answers."""
+"""REST answers become values, tested with recorded answers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.brokers.binance.decode_rest import (
     AggregateTrade,
     decode_aggregate_trades,
     decode_day_tickers,
+    decode_error_reply,
     decode_exchange_info,
     decode_klines,
-    decode_refusal,
     decode_time,
     decode_trades,
 )
@@ -90,7 +90,7 @@ def test_klines_in_microseconds_are_the_same() -> None:
     assert not decode_klines(body([in_us]), 1723161359999999)[0].closed
 
 
-def test_klines_come_oldest_first_whatever_the_exchange_does() -> None:
+def test_klines_come_oldest_first_in_whatever_order_the_exchange_sends_them() -> None:
     later = [KLINE[0] + 60_000, *KLINE[1:6], KLINE[6] + 60_000, *KLINE[7:]]
     times = [candle.open_time_us for candle in decode_klines(body([later, KLINE]), 0)]
     assert times == sorted(times)
@@ -99,13 +99,13 @@ def test_klines_come_oldest_first_whatever_the_exchange_does() -> None:
 @pytest.mark.parametrize(
     "change", [{0: 0}, {2: "61000.00000000"}, {3: "62000.00000000"}, {5: "-1"}, {8: -1}, {8: "1255"}, {6: None}]
 )
-def test_a_kline_that_cannot_be_is_malformed(change: dict[int, object]) -> None:
+def test_an_impossible_kline_is_malformed(change: dict[int, object]) -> None:
     changed = [change.get(index, value) for index, value in enumerate(KLINE)]
     with pytest.raises(MalformedMessage):
         decode_klines(body([changed]), 0)
 
 
-def test_rows_in_place_of_trades_taken_back_are_left_out() -> None:
+def test_rows_of_cancelled_trades_are_left_out() -> None:
     taken_back = {"a": 1, "p": "0", "q": "0", "f": -1, "l": -1, "T": 1512345678901, "m": False, "M": True}
     real = {"a": 2, "p": "1.0", "q": "2.0", "f": 7, "l": 9, "T": 1512345678902, "m": False, "M": True}
     assert decode_aggregate_trades(body([taken_back, real])) == [AggregateTrade(7, 9, 1512345678902000)]
@@ -130,12 +130,12 @@ def test_unreadable_answers_are_malformed(decode: Callable[[bytes], object], ans
         decode(answer)
 
 
-def test_the_exchanges_error_is_told_from_a_proxys_page() -> None:
-    refusal = decode_refusal(b'{"code":-1121,"msg":"Invalid symbol."}')
+def test_the_exchanges_error_is_distinguished_from_a_proxys_error_page() -> None:
+    refusal = decode_error_reply(b'{"code":-1121,"msg":"Invalid symbol."}')
     assert refusal is not None
     assert (refusal.code, refusal.message) == (-1121, "Invalid symbol.")
-    assert decode_refusal(b"<html>502</html>") is None
-    assert decode_refusal(b"") is None
+    assert decode_error_reply(b"<html>502</html>") is None
+    assert decode_error_reply(b"") is None
 
 
 def test_the_recorded_symbols_are_read(shared_data: FindData) -> None:

@@ -1,4 +1,4 @@
-"""Frames into values: what the exchange sent, to the digit; and nothing but MalformedMessage for the rest."""
+"""Frames become values, exact to the digit; anything else raises MalformedMessage and nothing but that."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_trade_is_read_from_both_kinds_of_stream(frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("frame", [QUOTE, combined("btcusdt@bookTicker", QUOTE), combined("x", QUOTE)])
-def test_a_quote_is_known_without_a_type(frame: bytes) -> None:
+def test_a_quote_is_recognised_without_an_event_type(frame: bytes) -> None:
     assert decode(frame) == Quote("BTCUSDT", 50093239212, 6183763000000, 378826000, 6183764000000, 154698000)
 
 
@@ -63,7 +63,7 @@ def test_a_rolling_day_is_read(frame: bytes) -> None:
     )
 
 
-def test_microseconds_and_milliseconds_are_told_apart() -> None:
+def test_microseconds_and_milliseconds_are_distinguished_by_their_size() -> None:
     assert time_us_of(1723161255342) == time_us_of(1723161255342000) == 1723161255342000
     trade = decode(TRADE.replace(b"1723161255342,", b"1723161255342123,"))
     assert isinstance(trade, Trade)
@@ -88,11 +88,11 @@ def test_microseconds_and_milliseconds_are_told_apart() -> None:
         (combined("btcusdt@aggTrade", b'{"e":"aggTrade","a":1,"p":"1"}'), OtherEvent("aggTrade")),
     ],
 )
-def test_what_is_no_data_is_told_apart(frame: bytes, message: object) -> None:
+def test_other_messages_than_market_events_are_distinguished(frame: bytes, message: object) -> None:
     assert decode(frame) == message
 
 
-def test_fields_nobody_knows_yet_are_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert decode(TRADE[:-1] + b',"new":{"a":[1,2]}}') == decode(TRADE)
     assert decode(combined("btcusdt@trade", TRADE)[:-1] + b',"new":1}') == decode(TRADE)
 
@@ -148,7 +148,7 @@ def test_symbols_of_other_scripts_are_read() -> None:
         {"m": None},
     ],
 )
-def test_a_trade_that_cannot_be_is_malformed(changes: dict[str, object]) -> None:
+def test_an_impossible_trade_is_malformed(changes: dict[str, object]) -> None:
     frame = trade_frame(1, **changes).encode()
     with pytest.raises(MalformedMessage) as caught:
         decode(frame)
@@ -183,14 +183,14 @@ def test_a_trade_that_cannot_be_is_malformed(changes: dict[str, object]) -> None
         b'{"id":1}',
     ],
 )
-def test_what_is_no_message_is_malformed(frame: bytes) -> None:
+def test_anything_else_than_a_message_is_malformed(frame: bytes) -> None:
     with pytest.raises(MalformedMessage):
         decode(frame)
 
 
 @given(st.binary(max_size=300))
 @example(TRADE + TRADE)
-def test_no_bytes_at_all_escape_as_another_error(frame: bytes) -> None:
+def test_no_bytes_raise_another_error(frame: bytes) -> None:
     with pytest.raises(MalformedMessage):
         decode(frame)
 

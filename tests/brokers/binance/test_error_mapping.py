@@ -1,4 +1,4 @@
-"""What each fault of the network, and each answer of the exchange, means: try again, or not."""
+"""Each failure of the network, and each answer of the exchange, is either retried or final."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def status(code: int, headers: dict[str, str] | None = None) -> InvalidStatus:
         (ProxyError("x"), f"The proxy does not bring us to {HOST} (x)."),
     ],
 )
-def test_faults_of_the_network_are_tried_again(error: Exception, sentence: str) -> None:
+def test_failures_of_the_network_are_retried(error: Exception, sentence: str) -> None:
     meaning = explain(error, HOST)
     assert isinstance(meaning, FeedDisconnected)
     assert str(meaning) == sentence
@@ -101,13 +101,13 @@ def certificate() -> aiohttp.ClientConnectorCertificateError:
         (certificate(), f"Cannot reach {HOST} by the proxy p:1 (its certificate cannot be verified"),
     ],
 )
-def test_what_breaks_a_request_is_read_by_the_same_function(error: Exception, sentence: str) -> None:
+def test_failed_requests_are_mapped_by_the_same_function(error: Exception, sentence: str) -> None:
     meaning = explain(error, HOST, "p:1")
     assert isinstance(meaning, FeedDisconnected)
     assert str(meaning).startswith(sentence)
 
 
-def test_nothing_but_one_module_decides_between_trying_again_and_giving_up() -> None:
+def test_only_one_module_decides_about_retrying() -> None:
     deciding = {
         path.name
         for path in Path(error_mapping.__file__).parent.glob("*.py")
@@ -126,7 +126,7 @@ def test_refusals_are_final(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), RuntimeError("x"), AssertionError(), MemoryError()])
-def test_a_bug_is_no_fault_of_the_network(error: Exception) -> None:
+def test_a_bug_is_not_mapped(error: Exception) -> None:
     assert explain(error, HOST) is None
 
 
@@ -143,7 +143,7 @@ def test_a_bug_is_no_fault_of_the_network(error: Exception) -> None:
         (418, "99999999999", 259_200),
     ],
 )
-def test_the_wait_the_exchange_asks_for_is_kept(code: int, header: str | None, wait_s: float | None) -> None:
+def test_the_wait_that_the_exchange_asks_for_is_kept(code: int, header: str | None, wait_s: float | None) -> None:
     error = http_error(code, header, HOST)
     assert isinstance(error, FeedDisconnected)
     assert error.retry_after_s == wait_s

@@ -1,7 +1,7 @@
 """
-The clients against the sandbox exchange over real sockets, with its faults switched on.
+The clients against the sandbox exchange over real sockets, with injected faults.
 
-Each case ends with the ids received equal to the ids published, or with exactly those missing that were taken away.
+In the end the ids received equal those published, or exactly the dropped ones are missing.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ async def test_the_recording_arrives_whole_and_in_order(shared_data: FindData) -
         assert feed.status.state is FeedState.LIVE
 
 
-async def test_a_receiver_that_holds_the_feed_up_loses_nothing(begin: Path) -> None:
+async def test_a_slow_receiver_loses_nothing(begin: Path) -> None:
     ids: list[int] = []
 
     def handler(event: object, _: int) -> Awaitable[None] | None:
@@ -106,11 +106,11 @@ async def test_garbage_between_the_frames_costs_no_frame(begin: Path) -> None:
         async with receiving(server, recorder) as feed:
             await until(lambda: len(recorder.ids) == LAST_OF_BEGIN - FIRST_ID + 1)
             assert recorder.ids == list(range(FIRST_ID, LAST_OF_BEGIN + 1))
-            # An event of a kind nobody knows is readable.
+            # An event of an unknown kind is readable, so it is not counted.
             assert feed.counters.malformed == 150
 
 
-async def test_repeats_and_another_order_pass_through_for_the_receiver_to_sort_out(begin: Path) -> None:
+async def test_repeated_and_reordered_trades_are_passed_on_to_the_receiver(begin: Path) -> None:
     recorder = Recorder()
     async with serving(replaying(begin)) as server:
         server.faults.streams.duplicate(share=0.1, stream="@trade")
@@ -120,12 +120,12 @@ async def test_repeats_and_another_order_pass_through_for_the_receiver_to_sort_o
             await until(lambda: LAST_OF_BEGIN - 1 in recorder.ids[-5:])
             for trade_id in recorder.ids:
                 held.add(trade_id)
-    # The very last is held back for good where the dice will it: nothing follows it.
+    # The very last may stay delayed for good, because no event follows it.
     assert held.missing(FIRST_ID, LAST_OF_BEGIN - 2) == []
     assert len(recorder.ids) > held.count()
 
 
-async def test_holes_are_exactly_what_the_stream_left_out(begin: Path) -> None:
+async def test_exactly_the_dropped_trades_are_missing(begin: Path) -> None:
     recorder = Recorder()
     async with serving(replaying(begin)) as server:
         server.faults.streams.drop(share=0.1, times=50, stream="@trade")
@@ -135,7 +135,7 @@ async def test_holes_are_exactly_what_the_stream_left_out(begin: Path) -> None:
     assert sum(last - first + 1 for first, last in held.missing(FIRST_ID, LAST_OF_BEGIN)) == 50
 
 
-async def test_every_way_to_lose_a_connection_ends_live_again() -> None:
+async def test_the_feed_is_live_again_after_every_kind_of_lost_connection() -> None:
     recorder = Recorder()
     async with serving(busy_market()) as server, receiving(server, recorder, stall_after_s=10) as feed:
         feed.on_status(recorder.statuses.append)
@@ -184,7 +184,7 @@ async def test_no_trade_is_missing_over_a_planned_replacement() -> None:
     assert FeedState.BACKING_OFF not in recorder.states
 
 
-async def test_hundreds_of_changes_of_mind_keep_within_the_exchanges_limit() -> None:
+async def test_hundreds_of_changes_of_symbols_stay_within_the_exchanges_limit() -> None:
     recorder = Recorder()
     market = SimulatedMarket(seed=3, history=timedelta(hours=1), rate=500)
     names = [symbol.name for symbol in market.symbols() if symbol.is_trading]

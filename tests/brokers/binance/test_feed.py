@@ -33,7 +33,7 @@ async def test_delivers_the_events_of_the_chosen_symbols_in_order(server: Stream
     recorder = Recorder()
     feed = make_feed(server.url, FastClock(), recorder)
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(trade_frame(1), quote_frame(7), trade_frame(1, "ETHUSDT"), trade_frame(2))
         await until(lambda: recorder.ids == [1, 2])
         assert [quote.update_id for quote in recorder.quotes] == [7]
@@ -45,15 +45,15 @@ async def test_delivers_the_events_of_the_chosen_symbols_in_order(server: Stream
 async def test_symbols_change_on_the_open_connection(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         feed.set_symbols(["ETHUSDT", "SOLUSDT"])
-        await server.settled({*streams_of("ETHUSDT"), *streams_of("SOLUSDT")})
+        await server.until_subscribed({*streams_of("ETHUSDT"), *streams_of("SOLUSDT")})
         await server.publish(trade_frame(5, "ETHUSDT"), trade_frame(6, "BTCUSDT"))
         await until(lambda: recorder.ids == [5])
     assert len(server.sockets) == 1
 
 
-async def test_what_is_wished_for_during_a_handshake_is_what_is_subscribed(server: StreamServer) -> None:
+async def test_symbols_set_during_a_handshake_are_the_ones_subscribed(server: StreamServer) -> None:
     server.handshake.clear()
     feed = make_feed(server.url, FastClock(speed=1), recorder := Recorder())
     async with running(feed, recorder):
@@ -61,27 +61,27 @@ async def test_what_is_wished_for_during_a_handshake_is_what_is_subscribed(serve
         feed.set_symbols(["ETHUSDT"])
         await asyncio.sleep(0)
         server.handshake.set()
-        await server.settled(streams_of("ETHUSDT"))
+        await server.until_subscribed(streams_of("ETHUSDT"))
 
 
 async def test_a_storm_of_changes_stays_within_the_exchanges_limit(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(speed=1), recorder := Recorder())
     names = [f"COIN{number}USDT" for number in range(MAX_SYMBOLS)]
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         chance = random.Random(3)
         for _ in range(200):
             feed.set_symbols(chance.sample(names, chance.randrange(len(names))))
             await asyncio.sleep(0.003)
         feed.set_symbols(names[:10])
-        await server.settled({stream for name in names[:10] for stream in streams_of(name)})
+        await server.until_subscribed({stream for name in names[:10] for stream in streams_of(name)})
     times = [when for when, _ in server.requests[0]]
     assert all(later - earlier > 0.25 for earlier, later in pairwise(times))
     assert len(times) < 25
     assert all(len(request["params"]) <= 200 for _, request in server.requests[0])
 
 
-async def test_one_symbol_that_the_exchange_does_not_like_costs_no_other() -> None:
+async def test_one_symbol_that_the_exchange_refuses_costs_no_other() -> None:
     class Picky(StreamServer):
         async def answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
             if any(stream.startswith("odd") for stream in request["params"]):
@@ -94,11 +94,11 @@ async def test_one_symbol_that_the_exchange_does_not_like_costs_no_other() -> No
         feed = make_feed(picky.url, FastClock(), recorder := Recorder())
         feed.set_symbols(["BTCUSDT", "ODDUSDT", "ETHUSDT"])
         async with running(feed, recorder):
-            await picky.settled({*BTC, *streams_of("ETHUSDT")})
+            await picky.until_subscribed({*BTC, *streams_of("ETHUSDT")})
         assert len(picky.sockets) == 1
 
 
-async def test_unreadable_frames_are_counted_and_their_neighbours_kept(server: StreamServer) -> None:
+async def test_unreadable_frames_are_counted_and_their_neighbours_delivered(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     bad = [
         "",
@@ -111,7 +111,7 @@ async def test_unreadable_frames_are_counted_and_their_neighbours_kept(server: S
         trade_frame(3)[:90],
     ]
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(trade_frame(1), *bad, trade_frame(2))
         await until(lambda: recorder.ids == [1, 2])
         assert feed.counters.malformed == len(bad)
@@ -119,7 +119,7 @@ async def test_unreadable_frames_are_counted_and_their_neighbours_kept(server: S
     assert len(server.sockets) == 1
 
 
-async def test_a_full_queue_is_read_without_holding_up_the_loop(server: StreamServer) -> None:
+async def test_a_full_queue_is_read_without_blocking_the_loop(server: StreamServer) -> None:
     release = asyncio.Event()
     turns = 0
     taken_in_turn: dict[int, int] = {}
@@ -138,7 +138,7 @@ async def test_a_full_queue_is_read_without_holding_up_the_loop(server: StreamSe
 
     feed = make_feed(server.url, FastClock(), Recorder())
     async with running(feed, handler):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(*(trade_frame(number) for number in range(3000)))
         counting = asyncio.create_task(count_turns())
         await until(lambda: turns > 500)
@@ -148,13 +148,13 @@ async def test_a_full_queue_is_read_without_holding_up_the_loop(server: StreamSe
     assert max(taken_in_turn.values()) <= 512
 
 
-async def test_a_receivers_own_error_is_no_fault_of_the_network(server: StreamServer) -> None:
+async def test_an_error_of_the_receiver_is_not_taken_for_a_failure_of_the_network(server: StreamServer) -> None:
     def handler(event: MarketEvent, _: int) -> None:
         raise OSError("the disk is full")
 
     feed = make_feed(server.url, FastClock(), Recorder())
     task = asyncio.create_task(feed.run(handler))
-    await server.settled(BTC)
+    await server.until_subscribed(BTC)
     await server.publish(trade_frame(1))
     with pytest.raises(OSError, match="the disk is full"):
         await task
@@ -165,7 +165,7 @@ async def test_a_receivers_own_error_is_no_fault_of_the_network(server: StreamSe
 async def test_stopping_does_not_wait_for_a_server_that_hangs(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         server.sockets[0].transport.pause_reading()
     assert feed.status.state is FeedState.CLOSED
 
@@ -174,9 +174,9 @@ async def test_nothing_is_left_behind(server: StreamServer) -> None:
     before = asyncio.all_tasks()
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.sockets[0].close(1011)
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
     await until(lambda: not server.open)
     await until(lambda: asyncio.all_tasks() <= before)
 
@@ -184,6 +184,6 @@ async def test_nothing_is_left_behind(server: StreamServer) -> None:
 @pytest.mark.parametrize(
     "url", ["", "stream.binance.com", "https://x", "ws://", "ws://h/path", "ws://h:x", "ws://u:p@h"]
 )
-def test_an_address_that_cannot_be_is_refused_in_one_sentence_without_its_password(url: str) -> None:
+def test_an_invalid_address_is_refused_in_one_sentence_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^“.*” is no address of the exchange: .*\.$"):
         BinanceFeed(url, clock=ManualClock())

@@ -1,4 +1,4 @@
-"""The feed on several connections: spread, healed one by one, replaced without loss, and held back by one ban."""
+"""The feed on several connections: divided, recovered one by one, replaced without loss, and under one ban."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ async def until_carried(server: StreamServer, symbols: list[str]) -> None:
     )
 
 
-async def test_more_streams_than_a_connection_may_have_are_spread_and_stay_where_they_are(server: StreamServer) -> None:
+async def test_more_streams_than_one_connection_may_have_are_divided_among_several_and_stay_there(
+    server: StreamServer,
+) -> None:
     recorder = Recorder()
     async with receiving(server.url, recorder, NAMES, FastClock()) as feed:
         await until_carried(server, NAMES)
@@ -89,7 +91,7 @@ async def test_a_connection_without_symbols_is_closed_after_a_while(server: Stre
     assert FeedState.BACKING_OFF not in recorder.states
 
 
-async def test_a_storm_of_hundreds_of_symbols_keeps_within_both_limits(server: StreamServer) -> None:
+async def test_a_storm_of_hundreds_of_symbols_stays_within_both_limits(server: StreamServer) -> None:
     dice, recorder = random.Random(4), Recorder()
     async with receiving(server.url, recorder, NAMES[:1], FastClock(speed=1)) as feed:
         for _ in range(150):
@@ -104,7 +106,7 @@ async def test_a_storm_of_hundreds_of_symbols_keeps_within_both_limits(server: S
         assert all(len(request["params"]) <= 200 for _, request in requests)
 
 
-async def test_each_connection_heals_by_itself_and_the_status_says_how_many_are_concerned(server: StreamServer) -> None:
+async def test_each_connection_recovers_by_itself_and_the_status_counts_those_down(server: StreamServer) -> None:
     recorder = Recorder()
     symbols = NAMES[:3]
     async with receiving(server.url, recorder, symbols, FastClock(), symbols_each=1) as feed:
@@ -123,7 +125,7 @@ async def test_each_connection_heals_by_itself_and_the_status_says_how_many_are_
     assert down.sentence(0).startswith("1 of 3 connections: ")
 
 
-async def test_one_refused_connection_leaves_the_others_at_work_and_says_whose_trades_are_not_received(
+async def test_the_others_continue_when_one_connection_is_refused_and_the_status_names_its_symbols(
     server: StreamServer,
 ) -> None:
     recorder = Recorder()
@@ -139,7 +141,7 @@ async def test_one_refused_connection_leaves_the_others_at_work_and_says_whose_t
         await until_carried(server, [live, also_live])
         await server.open[0].send(trade_frame(1, live))
         await until(lambda: recorder.ids == [1])
-        # What is added meanwhile goes elsewhere, and the refused one is asked again when the user wants it.
+        # New symbols go to other connections, and the refused one is tried again when the user retries.
         feed.set_symbols([refused, live, also_live, NAMES[4]])
         await until_carried(server, [live, also_live, NAMES[4]])
         assert len(server.paths) == 3
@@ -162,7 +164,7 @@ async def test_the_feed_ends_when_every_connection_is_refused(server: StreamServ
     assert len(feed.status.refused) == 3
 
 
-async def test_attempts_that_ran_out_are_counted_anew_when_the_user_tries_again(server: StreamServer) -> None:
+async def test_attempts_are_counted_from_zero_again_when_the_user_retries(server: StreamServer) -> None:
     server.statuses = [None, (503, {}), (503, {}), (503, {})]
     async with receiving(server.url, Recorder(), NAMES[:2], FastClock(), symbols_each=1, max_attempts=2) as feed:
         await until(lambda: feed.status.refused)
@@ -225,20 +227,20 @@ async def test_no_trade_is_missing_when_all_are_replaced_at_once(how: str) -> No
 async def test_a_dead_connection_is_replaced_at_once_when_it_is_doubted(server: StreamServer) -> None:
     recorder = Recorder()
     async with receiving(server.url, recorder, ["BTCUSDT"], ManualClock(), stall_after_s=20) as feed:
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
         server.sockets[0].transport.pause_reading()  # the other end is gone, and no clock runs
         feed.doubt("The computer slept")
-        await server.settled(streams_of("BTCUSDT"), connections=2)
+        await server.until_subscribed(streams_of("BTCUSDT"), connections=2)
         await until(lambda: feed.status.state is FeedState.LIVE)
         await server.sockets[1].send(trade_frame(1))
         await until(lambda: recorder.ids == [1])
 
 
-async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_can_be_had(server: StreamServer) -> None:
+async def test_a_doubted_connection_that_is_alive_is_kept_if_replacing_it_fails(server: StreamServer) -> None:
     recorder = Recorder()
     server.statuses = [None, (503, {})]
     async with receiving(server.url, recorder, ["BTCUSDT"], FastClock()) as feed:
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
         server.handshake.clear()
         feed.doubt("The network has changed")
         await until(lambda: feed.status.state is FeedState.STALE)
@@ -252,11 +254,11 @@ async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_can
     assert FeedState.BACKING_OFF not in recorder.states
 
 
-async def test_a_doubted_connection_that_still_serves_is_kept_while_no_other_may_be_tried(server: StreamServer) -> None:
-    """During a ban, which lasts for days at the worst, nothing would replace it."""
+async def test_a_doubted_connection_that_is_alive_is_kept_while_no_attempt_is_allowed(server: StreamServer) -> None:
+    """During a ban, which can last for days, nothing could replace it."""
     recorder, clock, ban = Recorder(), ManualClock(), ExchangeBan()
     async with receiving(server.url, recorder, ["BTCUSDT"], clock, ban=ban, stall_after_s=20) as feed:
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
         ban.note("Asked too much.", 3600.0, clock.monotonic_s())
         feed.doubt("The network has changed")
         await until(lambda: feed.status.state is FeedState.STALE)
@@ -280,7 +282,7 @@ async def test_a_doubt_while_waiting_ends_the_wait(server: StreamServer) -> None
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         await server.start()
         feed.doubt("The network is back")
-        await server.settled(streams_of("BTCUSDT"))
+        await server.until_subscribed(streams_of("BTCUSDT"))
 
 
 async def test_after_a_cut_the_feed_is_live_again_within_a_second() -> None:
@@ -305,11 +307,11 @@ async def test_after_a_cut_the_feed_is_live_again_within_a_second() -> None:
     assert max(took_s) < 5
 
 
-async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(server: StreamServer) -> None:
+async def test_a_ban_met_by_the_stream_also_stops_rest_and_every_connection(server: StreamServer) -> None:
     server.statuses = [(418, {"Retry-After": "90"})]
     clock, ban, recorder = ManualClock(), ExchangeBan(), Recorder()
-    rest = BinanceRest("http://127.0.0.1:9", clock=clock, ban=ban)  # where nothing listens
-    options: FeedOptions = {"symbols_each": 1, "shutout": ban}
+    rest = BinanceRest("http://127.0.0.1:9", clock=clock, ban=ban)  # a port without a listener
+    options: FeedOptions = {"symbols_each": 1, "ban": ban}
     async with receiving(server.url, recorder, NAMES[:1], clock, **options) as feed:
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         feed.set_symbols(NAMES[:3])
@@ -327,7 +329,7 @@ async def test_a_ban_met_by_the_stream_holds_back_rest_and_every_connection(serv
     await rest.close()
 
 
-async def test_a_ban_met_by_rest_holds_back_new_connections_and_costs_none_that_is_there() -> None:
+async def test_a_ban_met_by_rest_defers_new_connections_and_keeps_the_open_ones() -> None:
     clock, ban, recorder = FastClock(), ExchangeBan(), Recorder()
     async with market() as server:
         rest = BinanceRest(server.rest_url, clock=clock, ban=ban)

@@ -1,4 +1,4 @@
-"""A connection replaced by another before it ends: stalled, too old, about to go, or deaf to requests."""
+"""Sockets are replaced before they end: stalled, too old, about to shut down, or without answers to requests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.brokers.binance.feeds import BTC, make_feed, running
 from tests.brokers.binance.helpers import FastClock, ManualClock, Recorder, StreamServer, trade_frame, until
 
 
-async def test_a_stalled_connection_is_replaced_though_it_answers_pings(server: StreamServer) -> None:
+async def test_a_stalled_connection_is_replaced_even_if_it_answers_pings(server: StreamServer) -> None:
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=8)
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(trade_frame(1))
         await until(lambda: recorder.ids == [1])
         await clock.advance(7)
@@ -22,14 +22,14 @@ async def test_a_stalled_connection_is_replaced_though_it_answers_pings(server: 
         assert feed.status.state is FeedState.LIVE
         await until(lambda: clock.sleepers)
         await clock.advance(2)
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
         await until(lambda: feed.status.state is FeedState.LIVE)
         await until(lambda: len(server.open) == 1)
     assert FeedState.STALE in recorder.states
     assert FeedState.BACKING_OFF not in recorder.states
 
 
-async def test_a_receiver_that_takes_its_time_is_no_stall(server: StreamServer) -> None:
+async def test_a_slow_receiver_is_not_taken_for_a_stall(server: StreamServer) -> None:
     release = asyncio.Event()
     taken: list[int] = []
 
@@ -43,7 +43,7 @@ async def test_a_receiver_that_takes_its_time_is_no_stall(server: StreamServer) 
 
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=4)
     async with running(feed, handler):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(*(trade_frame(number) for number in range(1, 51)))
         for _ in range(20):
             await until(lambda: clock.sleepers)
@@ -57,7 +57,7 @@ async def test_a_receiver_that_takes_its_time_is_no_stall(server: StreamServer) 
 async def test_a_symbol_that_is_never_traded_does_not_flap(server: StreamServer) -> None:
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=10)
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         for _ in range(600):
             await until(lambda: clock.sleepers)
             await clock.advance(1)
@@ -68,7 +68,7 @@ async def test_an_old_connection_is_replaced_without_a_missing_trade(server: Str
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), max_age_s=100, stall_after_s=1000)
     published = 0
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         for _ in range(140):
             published += 1
             await server.publish(trade_frame(published))
@@ -79,12 +79,12 @@ async def test_an_old_connection_is_replaced_without_a_missing_trade(server: Str
     assert set(recorder.states[:-2]) == {FeedState.CONNECTING, FeedState.LIVE}
 
 
-async def test_an_announced_shutdown_brings_a_new_connection_before_the_old_one_ends(server: StreamServer) -> None:
+async def test_an_announced_shutdown_opens_a_new_connection_before_the_old_one_ends(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161255343000}}')
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
         await server.publish(trade_frame(1))
         await until(lambda: recorder.ids and len(server.open) == 1)
     assert FeedState.BACKING_OFF not in recorder.states
@@ -93,7 +93,7 @@ async def test_an_announced_shutdown_brings_a_new_connection_before_the_old_one_
 async def test_the_old_connection_serves_until_the_new_one_is_subscribed(server: StreamServer) -> None:
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), max_age_s=100, stall_after_s=1000)
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         server.answers = False
         await until(lambda: clock.sleepers)
         await clock.advance(100)
@@ -110,7 +110,7 @@ async def test_the_old_connection_serves_until_the_new_one_is_subscribed(server:
         await until(lambda: server.open == [server.sockets[1]])
 
 
-async def test_a_connection_that_leaves_requests_unanswered_is_replaced_though_data_comes(server: StreamServer) -> None:
+async def test_a_connection_with_unanswered_requests_is_replaced_even_if_it_delivers(server: StreamServer) -> None:
     feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), stall_after_s=1000)
     server.answers = False
     async with running(feed, recorder):
@@ -123,7 +123,7 @@ async def test_a_connection_that_leaves_requests_unanswered_is_replaced_though_d
         server.answers = True
         await until(lambda: clock.sleepers)
         await clock.advance(3)
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
         await until(lambda: feed.status.state is FeedState.LIVE)
         await clock.advance(60)
         assert len(server.sockets) == 2
@@ -152,9 +152,9 @@ async def test_two_connections_never_deliver_at_once(server: StreamServer) -> No
 
     feed = make_feed(server.url, FastClock(speed=2), Recorder())
     async with running(feed, handler):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161255343000}}')
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
         for number in range(1, 51):
             await server.publish(trade_frame(number))
         await until(lambda: len(ids) == 100)

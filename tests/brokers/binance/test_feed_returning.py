@@ -1,4 +1,4 @@
-"""How the feed comes back from connections that end and handshakes that fail, and which of them it takes for final."""
+"""The feed reconnects after connections that end and handshakes that fail, unless the failure is final."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.brokers.binance.feeds import BTC, make_feed, running
 from tests.brokers.binance.helpers import FastClock, ManualClock, Recorder, StreamServer, trade_frame, until
 
 
-async def test_what_was_received_before_a_cut_is_delivered_and_the_feed_comes_back(server: StreamServer) -> None:
+async def test_events_received_before_a_cut_are_delivered_and_the_feed_reconnects(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(*(trade_frame(number) for number in range(1, 501)))
         await server.sockets[0].close(1012)
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
         await server.publish(trade_frame(501))
         await until(lambda: recorder.ids == list(range(1, 502)))
         assert feed.counters.reconnects == 1
@@ -29,11 +29,11 @@ async def test_what_was_received_before_a_cut_is_delivered_and_the_feed_comes_ba
 async def test_every_close_code_is_followed_by_a_new_connection(server: StreamServer, code: int) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(trade_frame(1))
         await until(lambda: recorder.ids == [1])
         await server.sockets[0].close(code)
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
     backing_off = next(status for status in recorder.statuses if status.state is FeedState.BACKING_OFF)
     assert f"(code {code})" in backing_off.reason
     assert backing_off.retry_in_s is not None
@@ -43,27 +43,27 @@ async def test_every_close_code_is_followed_by_a_new_connection(server: StreamSe
 async def test_a_connection_cut_in_the_middle_of_a_frame_is_replaced(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(trade_frame(1))
         server.sockets[0].transport.write(b"\x81\x7e\x01\x00half")
         await until(lambda: recorder.ids == [1])
         server.sockets[0].transport.close()
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
     assert feed.counters.malformed == 0
 
 
-async def test_attempts_are_counted_in_a_row_only(server: StreamServer) -> None:
+async def test_only_attempts_in_a_row_are_counted(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
         for connection in range(3):
-            await server.settled(BTC, connections=connection + 1)
+            await server.until_subscribed(BTC, connections=connection + 1)
             await server.publish(trade_frame(connection))
             await until(lambda: len(recorder.ids) == len(server.sockets))
             await server.sockets[-1].close(1011)
         for connection in range(3, 5):
-            await server.settled(BTC, connections=connection + 1)
+            await server.until_subscribed(BTC, connections=connection + 1)
             await server.sockets[-1].close(1011)
-        await server.settled(BTC, connections=6)
+        await server.until_subscribed(BTC, connections=6)
     attempts = [status.attempt for status in recorder.statuses if status.state is FeedState.BACKING_OFF]
     assert attempts == [1, 1, 1, 2, 3]
 
@@ -71,25 +71,25 @@ async def test_attempts_are_counted_in_a_row_only(server: StreamServer) -> None:
 async def test_a_frame_of_ten_megabytes_costs_the_connection_but_no_memory(server: StreamServer) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
         await server.publish(trade_frame(1))
         with contextlib.suppress(Exception):
             await server.publish("x" * 10_000_000)
-        await server.settled(BTC, connections=2)
+        await server.until_subscribed(BTC, connections=2)
         await server.publish(trade_frame(2))
         await until(lambda: recorder.ids == [1, 2])
     assert feed.counters.malformed == 1
     assert "larger than" in feed.counters.last_malformed
 
 
-async def test_an_exchange_that_is_not_there_is_tried_again_until_it_is(server: StreamServer) -> None:
+async def test_an_unreachable_exchange_is_retried_until_it_is_back(server: StreamServer) -> None:
     await server.stop()
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
         await until(lambda: recorder.states.count(FeedState.BACKING_OFF) >= 3)
         reason = recorder.statuses[1].reason
         await server.start()
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
     assert reason == f"Cannot reach 127.0.0.1:{server.port} (connection refused)."
     assert [status.attempt for status in recorder.statuses if status.state is FeedState.BACKING_OFF][:3] == [1, 2, 3]
 
@@ -101,7 +101,7 @@ async def test_a_wait_ends_when_the_user_asks(server: StreamServer) -> None:
         await until(lambda: feed.status.state is FeedState.BACKING_OFF)
         await server.start()
         feed.retry_now()
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
 
 
 async def test_gives_up_after_the_attempts_it_was_allowed(server: StreamServer) -> None:
@@ -112,7 +112,7 @@ async def test_gives_up_after_the_attempts_it_was_allowed(server: StreamServer) 
     assert feed.status.state is FeedState.REFUSED
     await server.start()
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
 
 
 @pytest.mark.parametrize(("status", "least_s"), [(418, 120), (429, 60), (403, 60)])
@@ -126,10 +126,10 @@ async def test_a_ban_is_waited_out(server: StreamServer, status: int, least_s: f
         await clock.advance(least_s - 1)
         assert feed.status.state is FeedState.BACKING_OFF
         await clock.advance(1)
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
 
 
-async def test_the_exchange_says_how_long_a_ban_lasts(server: StreamServer) -> None:
+async def test_the_exchange_states_how_long_a_ban_lasts(server: StreamServer) -> None:
     server.statuses = [(418, {"Retry-After": "7200"})]
     feed = make_feed(server.url, ManualClock(), recorder := Recorder())
     async with running(feed, recorder):
@@ -148,19 +148,19 @@ async def test_a_refused_handshake_is_final(server: StreamServer, status: int) -
     assert recorder.states == [FeedState.CONNECTING, FeedState.REFUSED]
 
 
-async def test_a_sign_in_page_in_the_exchanges_place_is_tried_again_until_it_is_gone(server: StreamServer) -> None:
+async def test_a_networks_sign_in_page_is_retried_until_it_is_gone(server: StreamServer) -> None:
     server.statuses = [(302, {"Location": "http://portal.example/"}), (404, {}), (200, {}), None]
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
     assert recorder.states.count(FeedState.BACKING_OFF) == 3
 
 
-async def test_a_faulty_server_is_tried_again(server: StreamServer) -> None:
+async def test_a_failing_server_is_retried(server: StreamServer) -> None:
     server.statuses = [(500, {}), (503, {}), None]
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
     async with running(feed, recorder):
-        await server.settled(BTC)
+        await server.until_subscribed(BTC)
     assert recorder.states.count(FeedState.BACKING_OFF) == 2
 
 

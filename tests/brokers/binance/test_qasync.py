@@ -1,4 +1,4 @@
-"""The feed and the REST client on the loop the window runs them on."""
+"""The feed and the REST client on the event loop of the window."""
 
 from __future__ import annotations
 

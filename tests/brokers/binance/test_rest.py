@@ -1,4 +1,4 @@
-"""The REST client against a real HTTP server: what it asks for, and how it keeps to the exchange's limits."""
+"""The REST client against a real HTTP server: its requests, and the exchange's limits."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def rest(server: RestServer, clock: ManualClock) -> AsyncIterator[BinanceR
     await rest.close()
 
 
-async def test_klines_are_asked_for_by_open_time_with_an_exclusive_end(rest: BinanceRest, server: RestServer) -> None:
+async def test_klines_are_requested_by_open_time_with_an_exclusive_end(rest: BinanceRest, server: RestServer) -> None:
     server.answers["/api/v3/klines"] = [kline(NOW_MS - 135_000), kline(NOW_MS - 75_000), kline(NOW_MS - 15_000)]
     candles = await rest.klines("BTCUSDT", MINUTE, start_us=60_000_001, end_us=180_000_000, limit=5000)
     assert server.asked[-1] == (
@@ -112,7 +112,7 @@ async def test_intervals_are_named_as_the_exchange_does(rest: BinanceRest, serve
         await rest.klines("BTCUSDT", Interval.parse("13m"))
 
 
-async def test_trades_are_asked_for_by_id_and_come_in_rising_order(rest: BinanceRest, server: RestServer) -> None:
+async def test_trades_are_requested_by_id_and_come_in_ascending_order(rest: BinanceRest, server: RestServer) -> None:
     rows = [
         {"id": number, "price": "1.5", "qty": "2", "quoteQty": "3", "time": NOW_MS, "isBuyerMaker": True}
         for number in (9, 8, 7)
@@ -137,7 +137,7 @@ async def test_the_first_trade_since_a_time_is_found_to_the_microsecond(rest: Bi
     assert (query["startTime"], query["endTime"]) == (str(NOW_MS), str(NOW_MS + 3_600_000))
 
 
-async def test_rolling_days_are_asked_for_as_cheaply_as_can_be(rest: BinanceRest, server: RestServer) -> None:
+async def test_rolling_days_are_requested_with_the_least_weight(rest: BinanceRest, server: RestServer) -> None:
     row = {
         "symbol": "BTCUSDT",
         "openPrice": "1",
@@ -169,7 +169,7 @@ async def test_a_symbol_in_another_script_reaches_the_exchange_whole(rest: Binan
     assert server.asked[-1][1] == {"symbol": "币安人生USDT&limit=1", "limit": "1000"}
 
 
-async def test_a_symbol_the_exchange_does_not_have_is_named(rest: BinanceRest, server: RestServer) -> None:
+async def test_an_unknown_symbol_is_named(rest: BinanceRest, server: RestServer) -> None:
     server.refusals = [(400, {}, b'{"code":-1121,"msg":"Invalid symbol."}')]
     with pytest.raises(FeedRejected, match=r"^“BTCUSDX” is not a symbol of the exchange\.$") as caught:
         await rest.recent_trades("BTCUSDX")
@@ -189,7 +189,7 @@ async def test_a_symbol_the_exchange_does_not_have_is_named(rest: BinanceRest, s
         (200, b"[1,2]", FeedDisconnected, "cannot be read"),
     ],
 )
-async def test_every_other_answer_is_one_sentence(
+async def test_every_other_answer_becomes_one_sentence(
     rest: BinanceRest, server: RestServer, status: int, body: bytes, error: type[Exception], sentence: str
 ) -> None:
     server.refusals = [(status, {}, body)]
@@ -203,7 +203,7 @@ async def test_every_other_answer_is_one_sentence(
     ("status", "body"),
     [(429, b'{"code":-1003,"msg":"Too much"}'), (418, b""), (403, b"<html>"), (400, b'{"code":-1003,"msg":"x"}')],
 )
-async def test_a_ban_holds_back_every_later_call(
+async def test_a_ban_stops_every_later_call(
     rest: BinanceRest, server: RestServer, clock: ManualClock, status: int, body: bytes
 ) -> None:
     server.answers["/api/v3/trades"] = []
@@ -224,9 +224,7 @@ async def test_a_ban_holds_back_every_later_call(
     assert await waiting == []
 
 
-async def test_what_another_host_answers_is_said_of_that_one_and_holds_back_no_other(
-    server: RestServer, clock: ManualClock
-) -> None:
+async def test_a_failing_host_is_named_and_stops_no_other(server: RestServer, clock: ManualClock) -> None:
     home = "http://data-api.binance.vision"
     requests = HttpClient(home, clock=clock, timeout_s=5.0, proxy="none", ban=ExchangeBan(), budget=WeightBudget(6000))
     other, host = server.url, server.url.removeprefix("http://")
@@ -243,7 +241,7 @@ async def test_what_another_host_answers_is_said_of_that_one_and_holds_back_no_o
 
 
 @pytest.mark.parametrize("status", [403, 418, 429])
-async def test_a_host_of_another_exchange_shuts_out_itself_alone(
+async def test_a_ban_by_a_host_of_another_exchange_only_concerns_that_host(
     server: RestServer, clock: ManualClock, status: int
 ) -> None:
     """As where single trades come from a host whose firewall turns away this country, and all else does not."""
@@ -279,7 +277,7 @@ async def test_the_weight_of_a_minute_is_never_exceeded(
     assert rest.used_weight == 25
 
 
-async def test_the_exchange_says_how_much_weight_there_is(rest: BinanceRest, server: RestServer) -> None:
+async def test_the_exchange_states_the_weight_limit(rest: BinanceRest, server: RestServer) -> None:
     server.answers["/api/v3/exchangeInfo"] = {
         "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}],
         "symbols": [
@@ -290,7 +288,7 @@ async def test_the_exchange_says_how_much_weight_there_is(rest: BinanceRest, ser
     assert rest.weight_per_minute == 1200
 
 
-async def test_an_exchange_that_does_not_answer_is_given_up(server: RestServer) -> None:
+async def test_a_request_without_an_answer_times_out(server: RestServer) -> None:
     server.hang = True
     rest = BinanceRest(server.url, clock=FastClock(), timeout_s=0.1)
     with pytest.raises(FeedDisconnected, match=r"Cannot reach .* \(no answer in time\)"):
@@ -324,7 +322,7 @@ async def test_a_request_cut_in_its_answer_by_new_connections_fails_at_once(cloc
     await rest.close()
 
 
-async def test_an_exchange_that_is_not_there_is_said_to_be_so(unused_tcp_port: int) -> None:
+async def test_an_unreachable_exchange_is_reported(unused_tcp_port: int) -> None:
     rest = BinanceRest(f"http://127.0.0.1:{unused_tcp_port}", clock=FastClock())
     with pytest.raises(FeedDisconnected, match=rf"^Cannot reach 127.0.0.1:{unused_tcp_port} \(connection refused\)\.$"):
         await rest.server_time_us()
@@ -333,6 +331,6 @@ async def test_an_exchange_that_is_not_there_is_said_to_be_so(unused_tcp_port: i
 
 
 @pytest.mark.parametrize("url", ["", "ws://x", "https://api.binance.com/api", "https://", "http://a b", "https://x?y"])
-def test_an_address_that_cannot_be_is_refused(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match=r"is no address of the exchange"):
         BinanceRest(url, clock=ManualClock())

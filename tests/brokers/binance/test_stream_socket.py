@@ -1,4 +1,4 @@
-"""What one connection says in the log about messages that nobody can read."""
+"""The log lines of one socket about unreadable messages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from app.market.ports.exchange import FeedCounters
 from tests.live.helpers import HandClock, until
 
 
-class Socket:
-    """A connection that brings the frames put into ``frames``."""
+class StubConnection:
+    """A connection that receives the frames put into ``frames``."""
 
     def __init__(self) -> None:
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
@@ -33,14 +33,14 @@ async def test_unreadable_messages_are_logged_at_once_and_then_once_a_minute_wit
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, "app.brokers.binance.stream_socket")
-    socket, counters, clock = Socket(), FeedCounters(), HandClock()
-    made: Any = socket
-    link = StreamSocket(made, lambda _: None, counters, clock)
+    connection, counters, clock = StubConnection(), FeedCounters(), HandClock()
+    made: Any = connection
+    socket = StreamSocket(made, lambda _: None, counters, clock)
 
     async def garbage(times: int) -> None:
         before = counters.malformed
         for _ in range(times):
-            socket.frames.put_nowait(b'{"secret')
+            connection.frames.put_nowait(b'{"secret')
         await until(lambda: counters.malformed == before + times)
 
     def warnings() -> list[str]:
@@ -53,7 +53,7 @@ async def test_unreadable_messages_are_logged_at_once_and_then_once_a_minute_wit
         clock.time_us += 60_000_000
         await garbage(500)
     finally:
-        await link.close()
+        await socket.close()
     assert len(warnings()) == 2
     assert ": 502;" in warnings()[1]
     assert not any("secret" in line for line in warnings())

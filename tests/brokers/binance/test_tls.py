@@ -1,4 +1,4 @@
-"""Both clients refuse a server whose certificate nobody vouches for, and say so."""
+"""Both clients refuse a server with a self-signed certificate, and say why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.brokers.binance.helpers import FastClock, until
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
-    """Return a server's TLS with a certificate for 127.0.0.1 that only vouches for itself."""
+    """Return the TLS context of a server with a self-signed certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "exchange")])
     now = datetime.now(UTC)
@@ -47,19 +47,19 @@ def self_signed(folder: Path) -> ssl.SSLContext:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """``host:port`` of a server with such a certificate, and all that clients told it."""
-    told: list[bytes] = []
+    """``host:port`` of a server with such a certificate, and all that it received from clients."""
+    received: list[bytes] = []
 
     def on_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def listen() -> None:
-            told.append(await reader.read())
+            received.append(await reader.read())
             writer.transport.abort()
 
         tasks.append(asyncio.create_task(listen()))
 
     tasks: list[asyncio.Task[None]] = []
     server = await asyncio.start_server(on_client, "127.0.0.1", 0, ssl=self_signed(tmp_path))
-    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", told
+    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", received
     server.close()
     await asyncio.gather(*tasks)
 
@@ -67,8 +67,8 @@ async def server(tmp_path: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
 EXPECTED = "Cannot reach {} (its certificate cannot be verified: self-signed certificate)."
 
 
-async def test_the_stream_refuses_a_certificate_nobody_vouches_for(server: tuple[str, list[bytes]]) -> None:
-    host, told = server
+async def test_the_stream_refuses_a_self_signed_certificate(server: tuple[str, list[bytes]]) -> None:
+    host, received = server
     feed = BinanceFeed(f"wss://{host}", clock=FastClock())
     task = asyncio.create_task(feed.run(lambda *_: None))
     await until(lambda: feed.status.state is FeedState.BACKING_OFF)
@@ -76,14 +76,14 @@ async def test_the_stream_refuses_a_certificate_nobody_vouches_for(server: tuple
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    assert not any(told)
+    assert not any(received)
 
 
-async def test_rest_refuses_a_certificate_nobody_vouches_for(server: tuple[str, list[bytes]]) -> None:
-    host, told = server
+async def test_rest_refuses_a_self_signed_certificate(server: tuple[str, list[bytes]]) -> None:
+    host, received = server
     rest = BinanceRest(f"https://{host}", clock=FastClock())
     with pytest.raises(FeedDisconnected) as caught:
         await rest.server_time_us()
     await rest.close()
     assert str(caught.value) == EXPECTED.format(host)
-    assert not any(told)
+    assert not any(received)

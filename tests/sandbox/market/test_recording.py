@@ -12,7 +12,7 @@ import websockets
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.units import format_e8
-from app.sandbox.market.recording import RecordedMarket, in_unit
+from app.sandbox.market.recording import RecordedMarket, with_time_unit
 from app.sandbox.market.recording_files import read_recording
 from tests.sandbox.helpers import FIRST_ID, ManualClock, get, serving, trade_dump, trade_line
 
@@ -64,7 +64,7 @@ async def test_the_recorded_trades_arrive_whole_and_in_order_over_a_socket(recor
         assert [Decimal(row[name]) for name in names] == [Decimal(str(value)) for value in values]
 
 
-async def test_a_client_that_does_not_read_holds_the_replay_up_and_loses_nothing(recordings):
+async def test_a_client_that_does_not_read_delays_the_replay_and_loses_nothing(recordings):
     source = RecordedMarket(recordings, speed=math.inf)
     async with serving(source) as server:
         url = f"{server.ws_url}/ws/btcusdt@bookTicker"
@@ -81,7 +81,7 @@ async def test_a_client_that_does_not_read_holds_the_replay_up_and_loses_nothing
             assert count == 73_174
 
 
-async def test_files_are_one_market_in_whatever_order_and_however_often_they_are_given(tmp_path):
+async def test_files_make_one_market_in_any_order_and_given_any_number_of_times(tmp_path):
     lines = [trade_line(number) for number in range(40)]
     early, late = tmp_path / "early", tmp_path / "late"
     early.write_text("".join(lines[:25]))
@@ -91,7 +91,7 @@ async def test_files_are_one_market_in_whatever_order_and_however_often_they_are
     assert ids(frames) == list(range(FIRST_ID, FIRST_ID + 40))
 
 
-async def test_nothing_is_published_before_someone_subscribes_to_what_was_recorded(tmp_path):
+async def test_nothing_is_published_before_a_client_subscribes_to_a_recorded_stream(tmp_path):
     clock = ManualClock()
     source = RecordedMarket([trade_dump(tmp_path / "dump", 10)], clock=clock)
     cursor = source.open_cursor()
@@ -116,7 +116,7 @@ async def test_a_finite_speed_keeps_the_recorded_pace(tmp_path):
         assert 0 <= late_us - (trade_id - FIRST_ID) * 125_000 < 1_000
 
 
-async def test_rest_knows_what_has_been_published_and_no_more(tmp_path):
+async def test_rest_only_knows_published_trades(tmp_path):
     clock = ManualClock()
     source = RecordedMarket([trade_dump(tmp_path / "dump", 400)], clock=clock)
     cursor = source.open_cursor()
@@ -134,7 +134,7 @@ async def test_rest_knows_what_has_been_published_and_no_more(tmp_path):
     assert 4 < len(received) < 400
 
 
-async def test_a_replay_goes_on_while_nobody_listens(tmp_path):
+async def test_a_replay_continues_without_any_client(tmp_path):
     clock = ManualClock()
     source = RecordedMarket([trade_dump(tmp_path / "dump", 40)], clock=clock)
     await source.open_cursor().next_frames(["abcusdt@trade"], microseconds=False)
@@ -152,7 +152,7 @@ async def test_a_later_client_joins_the_replay_where_it_is(tmp_path):
     assert head + rest == list(range(FIRST_ID, FIRST_ID + 100))
 
 
-async def test_after_the_end_a_feed_is_silent_and_the_clock_stands(tmp_path):
+async def test_after_the_end_a_cursor_is_silent_and_the_clock_stands_still(tmp_path):
     source = RecordedMarket([trade_dump(tmp_path / "dump", 5)], speed=math.inf, clock=ManualClock())
     cursor = source.open_cursor()
     await replayed(cursor, source, ["abcusdt@trade"])
@@ -202,14 +202,14 @@ async def test_klines_given_as_history_join_those_of_the_trades(recordings, shar
     assert len(minutes) == 12
 
 
-async def test_klines_alone_are_a_market_that_stands_still(shared_data):
+async def test_a_market_of_klines_alone_stands_still(shared_data):
     source = RecordedMarket([shared_data("archive/BTCUSDT-1m-2020-01-01.zip")], clock=ManualClock())
     candles = await source.klines("BTCUSDT", Interval(3600), start_us=None, end_us=None, limit=1000)
     assert len(candles) == 24
     assert all(candle.closed for candle in candles)
 
 
-def test_symbols_are_described_by_what_their_amounts_show(recordings, tmp_path):
+def test_the_steps_of_symbols_are_derived_from_their_amounts(recordings, tmp_path):
     with gzip.open(recordings[1]) as dump:
         (tmp_path / "dump").write_bytes(b"".join(islice(dump, 5_000)))
     (symbol,) = RecordedMarket([tmp_path / "dump"]).symbols()
@@ -219,22 +219,22 @@ def test_symbols_are_described_by_what_their_amounts_show(recordings, tmp_path):
 
 def test_times_change_their_unit_and_nothing_else():
     trade = b'{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000","T":1723161255342}'
-    wide = in_unit(trade, microseconds=True)
+    wide = with_time_unit(trade, microseconds=True)
     assert wide == trade.replace(b"343,", b"343000,").replace(b"342}", b"342000}")
-    assert in_unit(wide, microseconds=False) == trade
-    assert in_unit(trade, microseconds=False) == trade
-    assert in_unit(wide, microseconds=True) == wide
+    assert with_time_unit(wide, microseconds=False) == trade
+    assert with_time_unit(trade, microseconds=False) == trade
+    assert with_time_unit(wide, microseconds=True) == wide
     kline = b'{"e":"kline","E":1723161255343,"s":"B","k":{"t":1723161240000,"T":1723161299999,"s":"B"}}'
-    assert in_unit(in_unit(kline, microseconds=True), microseconds=False) == kline
-    assert b'"t":1723161240000000' in in_unit(kline, microseconds=True)
+    assert with_time_unit(with_time_unit(kline, microseconds=True), microseconds=False) == kline
+    assert b'"t":1723161240000000' in with_time_unit(kline, microseconds=True)
 
 
 @pytest.mark.parametrize("speed", [0, -1, math.nan])
-def test_a_speed_that_is_none_is_refused(tmp_path, speed):
+def test_an_impossible_speed_is_refused(tmp_path, speed):
     with pytest.raises(UsageError, match="speed"):
         RecordedMarket([trade_dump(tmp_path / "dump", 1)], speed=speed)
 
 
-def test_no_file_is_no_recording():
+def test_a_recording_needs_a_file():
     with pytest.raises(UsageError, match="at least one"):
         RecordedMarket([])

@@ -37,7 +37,7 @@ def test_a_dump_keeps_frames_to_the_byte_and_reads_their_trades(tmp_path):
     assert (frame.receive_us, frame.time_us) == (1_700_000_000_020_000, 1_700_000_000_001_000)
 
 
-def test_what_is_no_event_in_a_dump_is_passed_over(tmp_path):
+def test_lines_of_a_dump_other_than_events_are_skipped(tmp_path):
     junk = '1700000000000000000 {"lastUpdateId":7,"bids":[],"asks":[]}\n# a comment\n\n'
     cut = trade_line(2)[:-20]
     path = written(tmp_path / "dump.gz", trade_line(0) + junk + trade_line(1) + cut)
@@ -79,7 +79,7 @@ def test_archive_klines_are_history_in_milliseconds_or_microseconds(tmp_path, sh
     assert len(modern.klines) == 31 * 288
 
 
-def test_the_interval_of_klines_shows_in_their_distance_where_the_name_hides_it(tmp_path):
+def test_the_interval_of_klines_is_derived_from_their_distance_if_the_name_has_none(tmp_path):
     assert read_recording(written(tmp_path / "ABCUSDT-klines.csv", KLINES_CSV)).interval == Interval(300)
 
 
@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_replayed_is_refused_in_one_sentence(tmp_path, nam
     assert "\n" not in str(refusal.value)
 
 
-def test_a_missing_a_cut_and_a_false_archive_are_refused_in_one_sentence(tmp_path):
+def test_missing_cut_and_false_archives_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(UsageError, match="does not exist"):
         read_recording(tmp_path / "absent.gz")
     cut = tmp_path / "cut.gz"

@@ -72,7 +72,7 @@ KLINES: dict = {}
     limit=st.integers(1, 200),
     from_start=st.booleans(),
 )
-async def test_any_page_of_klines_is_a_part_of_the_whole(interval, symbol, ago, limit, from_start):
+async def test_any_page_of_klines_is_a_slice_of_all_klines(interval, symbol, ago, limit, from_start):
     market = market_for(interval)
     trades = every_trade(market, symbol)
     whole = KLINES.get((symbol, interval))
@@ -96,7 +96,7 @@ def test_trade_ids_are_consecutive_and_times_never_step_back():
         assert trades[-1].time_us <= NOW_US
 
 
-def test_amounts_keep_to_the_symbols_steps():
+def test_amounts_are_multiples_of_the_symbols_steps():
     for symbol in MARKET.symbols():
         for trade in MARKET.trades(symbol.name, 0, 1000):
             assert trade.price_e8 > 0
@@ -137,7 +137,7 @@ async def test_candles_look_like_a_market():
     assert 30_000 < candles[-1].close_e8 / 1e8 < 120_000
 
 
-def test_what_the_clock_has_not_reached_does_not_exist_yet():
+def test_trades_after_the_clocks_time_do_not_exist_yet():
     clock = ManualClock()
     market = small_market(clock=clock)
     _, last = market.trade_ids("BTCUSDT")
@@ -148,7 +148,7 @@ def test_what_the_clock_has_not_reached_does_not_exist_yet():
     assert news[0].time_us > NOW_US
 
 
-def test_history_ends_where_it_was_asked_to_and_a_deep_one_at_the_listing():
+def test_history_begins_where_requested_but_not_before_the_listing():
     first_us = MARKET.trades("BTCUSDT", 0, 1)[0].time_us
     assert NOW_US - first_us >= timedelta(hours=6).total_seconds() * 1e6
     deep = small_market(history=timedelta(days=9000))
@@ -166,7 +166,7 @@ def test_the_first_trade_from_a_time_is_found():
     assert MARKET.first_id_from("ADAUSDT", NOW_US * 2) == trades[-1].trade_id + 1
 
 
-async def test_a_symbol_that_does_not_trade_has_nothing_to_show():
+async def test_a_symbol_that_does_not_trade_has_no_data():
     assert MARKET.trade_ids("LUNAUSDT") is None
     assert MARKET.trades("LUNAUSDT", 0, 10) == []
     assert await MARKET.klines("LUNAUSDT", Interval(60), start_us=None, end_us=None, limit=5) == []
@@ -188,7 +188,7 @@ async def test_the_rolling_day_and_the_quote_agree_with_the_trades():
     assert quote.bid_e8 < quote.ask_e8
 
 
-async def test_a_feed_carries_every_trade_once_however_seldom_it_is_asked():
+async def test_a_cursor_returns_every_trade_once_however_seldom_it_is_asked():
     clock = ManualClock()
     market = small_market(clock=clock)
     cursor = market.open_cursor()
@@ -203,7 +203,7 @@ async def test_a_feed_carries_every_trade_once_however_seldom_it_is_asked():
     assert received[-1] == market.trade_ids("BTCUSDT")[1]
 
 
-async def test_what_a_window_asks_for_first_is_there_once_it_was_prepared(monkeypatch):
+async def test_the_first_candles_of_a_window_are_computed_by_prepare(monkeypatch):
     prepared, other = (SimulatedMarket(seed=1, clock=ManualClock(), history=timedelta(days=3)) for _ in range(2))
     prepared.prepare()
     folded, fold = [], SimulatedPair.seconds
@@ -219,7 +219,7 @@ async def test_what_a_window_asks_for_first_is_there_once_it_was_prepared(monkey
     quick_s = sum(folded)
     assert klines == await other.klines("ETHUSDT", minute, **asked)
     assert len(klines) == 1000
-    assert quick_s <= 3_600  # the hour that goes on is folded anew each time
+    assert quick_s <= 3_600  # the current hour is folded again each time
     assert sum(folded) - quick_s > 50_000
 
 
@@ -250,7 +250,7 @@ async def test_tickers_come_once_a_second_and_quotes_with_the_trades():
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 0}, {"rate": -1}, {"history": timedelta(0)}, {"rate": 1e9}])
-def test_a_market_that_cannot_be_is_refused_in_one_sentence(wrong):
+def test_an_impossible_market_is_refused_in_one_sentence(wrong):
     with pytest.raises(UsageError, match=r"^[^.]+\.$"):
         SimulatedMarket(1, SMALL, clock=ManualClock(), **wrong)
 
@@ -262,7 +262,7 @@ def test_the_default_listings_cover_the_default_symbols_and_the_odd_ones():
     assert any(not name.isascii() for name in names)
 
 
-def test_the_turnover_of_a_flooded_day_stays_a_number():
+def test_the_turnover_of_a_flooded_day_does_not_overflow():
     market = SimulatedMarket(seed=1, rate=30_000.0, clock=ManualClock(), history=timedelta(days=2))
     day = market.rolling_day("BTCUSDT")
     assert day is not None

@@ -21,7 +21,7 @@ def test_hashes_are_those_of_splitmix64():
     assert random_bits(1234567, steps).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
-def test_keys_tell_their_parts_apart():
+def test_keys_differ_with_every_part():
     keys = {key_of(*parts) for parts in [(1,), (2,), (1, "a"), (1, "b"), ("a", 1), ("ab",), ("a", "b", 1), (-1,)]}
     assert len(keys) == 8
 
@@ -41,7 +41,7 @@ def test_noise_is_the_same_from_wherever_it_is_computed(log2_period):
     assert np.abs(np.diff(whole)).max() <= (2 * ONE >> log2_period) + 1
 
 
-def test_heavy_tails_are_heavy():
+def test_log_normal_numbers_have_a_heavy_tail():
     values = log_normal(3, MANY, 100.0, 1.5)
     assert 90 < np.median(values) < 110
     assert values.max() > 5_000

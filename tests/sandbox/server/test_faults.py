@@ -12,11 +12,11 @@ def numbers(messages):
     return [json.loads(message.text)["t"] for message in messages]
 
 
-def test_without_a_rule_everything_passes_as_it_is():
+def test_without_a_rule_everything_passes_unchanged():
     assert StreamFaults().apply(TRADES) == TRADES
 
 
-def test_dropping_leaves_holes_and_stops_after_its_times():
+def test_dropping_stops_after_the_given_number_of_times():
     faults = StreamFaults()
     faults.drop(times=3)
     assert numbers(faults.apply(TRADES)) == list(range(3, 200))
@@ -45,7 +45,7 @@ def test_reordering_loses_nothing():
     assert sorted(numbers(sent)) == list(range(201))
 
 
-def test_a_message_may_be_late_by_several_and_all_that_are_held_go_on_once_the_faults_are_cleared():
+def test_a_message_may_be_delayed_by_several_and_all_are_sent_once_the_faults_are_cleared():
     faults = StreamFaults()
     faults.reorder(times=2, by=3)
     assert numbers(faults.apply(TRADES[:6])) == [2, 3, 0, 4, 1, 5]
@@ -55,7 +55,7 @@ def test_a_message_may_be_late_by_several_and_all_that_are_held_go_on_once_the_f
     assert numbers(faults.apply(TRADES[9:12])) == [9, 6, 10, 11]
 
 
-def test_what_was_done_is_counted_over_all_copies():
+def test_faults_are_counted_over_all_copies():
     faults = Faults()
     faults.streams.drop(times=2)
     faults.streams.copy().apply(TRADES)
@@ -67,7 +67,7 @@ def test_what_was_done_is_counted_over_all_copies():
     assert faults.counts == {"dropped": 4, "refused": 1, "rest": 1}
 
 
-def test_an_altered_event_is_as_it_is_called():
+def test_each_alteration_does_as_its_name_says():
     event = OutgoingMessage("a@trade", b'{"stream":"a@trade","data":{"e":"trade","t":7,"T":8,"p":"1.50","m":true}}')
     extended = json.loads(altered(event, Alteration.UNKNOWN_FIELDS).text)
     assert extended["data"] | {"e": "trade", "t": 7, "p": "1.50"} == extended["data"]
@@ -84,7 +84,7 @@ def test_an_alteration_replaces_the_event():
     assert (len(first.text) < len(TRADES[0].text), second) == (True, TRADES[1])
 
 
-def test_a_rule_keeps_to_its_stream():
+def test_a_rule_only_concerns_its_stream():
     faults = StreamFaults()
     faults.drop(stream="@bookTicker")
     assert faults.apply([OutgoingMessage("btcusdt@bookTicker", b"{}"), *TRADES]) == TRADES
@@ -109,7 +109,7 @@ def test_stalled_or_silent_connections_lose_their_events(stop):
     assert faults.apply(TRADES) == TRADES
 
 
-def test_a_copy_has_the_rules_but_not_the_wear():
+def test_a_copy_has_the_rules_with_their_own_count_of_times():
     faults = StreamFaults()
     faults.drop(times=1)
     copied = faults.copy()
@@ -117,7 +117,7 @@ def test_a_copy_has_the_rules_but_not_the_wear():
 
 
 @pytest.mark.parametrize("kind", list(Garbage))
-def test_garbage_goes_before_the_event_and_takes_nothing_away(kind):
+def test_garbage_is_added_before_the_event(kind):
     faults = StreamFaults()
     faults.garble(kind, times=1)
     garbage, *rest = faults.apply(TRADES[:2])
@@ -125,7 +125,7 @@ def test_garbage_goes_before_the_event_and_takes_nothing_away(kind):
     assert garbage.text != TRADES[0].text
 
 
-def test_garbage_is_what_it_is_called():
+def test_each_kind_of_garbage_is_as_its_name_says():
     trade = OutgoingMessage("btcusdt@trade", b'{"e":"trade","t":1,"p":"1.0"}')
     for kind in (Garbage.INVALID_JSON, Garbage.TRUNCATED_JSON, Garbage.INVALID_UTF8, Garbage.EMPTY):
         with pytest.raises((UnicodeDecodeError, json.JSONDecodeError)):
@@ -136,7 +136,7 @@ def test_garbage_is_what_it_is_called():
     assert len(json.loads(garbage_for(trade, Garbage.HUGE).text)["x"]) == 10 * 1024 * 1024
 
 
-def test_rest_faults_count_down_and_keep_to_their_path():
+def test_rest_faults_count_down_and_only_concern_their_path():
     faults = RestFaults()
     faults.fail_next(429, path="/klines", times=2, retry_after_s=7)
     assert faults.take("/api/v3/time") is None

@@ -57,7 +57,7 @@ async def test_exchange_info_can_be_asked_for_some_symbols():
 
 @pytest.mark.parametrize("interval", EXCHANGE_INTERVALS, ids=str)
 @pytest.mark.parametrize("path", ["klines", "uiKlines"])
-async def test_klines_of_every_interval_stand_in_a_row(path, interval):
+async def test_klines_of_every_interval_are_consecutive(path, interval):
     rows = await asked(path, symbol="BTCUSDT", interval=interval, limit=20)
     assert rows
     for row in rows:
@@ -79,7 +79,7 @@ async def test_klines_come_oldest_first_from_a_start_and_newest_before_an_end():
     assert len(await asked("klines", symbol="BTCUSDT", interval="1s", limit=5000)) == 1000
 
 
-async def test_times_may_be_asked_for_and_given_in_microseconds():
+async def test_times_of_requests_and_answers_may_be_in_microseconds():
     rows = await asked("klines", symbol="BTCUSDT", interval="1m", limit=2, microseconds=True)
     assert rows[0][0] % 60_000_000 == 0
     assert rows[0][6] == rows[1][0] - 1
@@ -87,7 +87,7 @@ async def test_times_may_be_asked_for_and_given_in_microseconds():
     assert again[0][0] * 1000 == rows[0][0]
 
 
-async def test_trades_are_the_newest_and_historical_trades_go_on_from_an_id():
+async def test_trades_are_the_newest_and_historical_trades_continue_from_an_id():
     newest = await asked("trades", symbol="BTCUSDT", limit=10)
     assert [row["id"] for row in newest] == list(range(newest[0]["id"], newest[0]["id"] + 10))
     assert await asked("historicalTrades", symbol="BTCUSDT", limit=10) == newest
@@ -106,7 +106,7 @@ async def test_aggregates_are_found_by_id_and_by_time():
     ]
     assert await asked("aggTrades", symbol="ADAUSDT", fromId=rows[7]["a"], limit=5) == rows[7:12]
     begin, end = rows[100]["T"], rows[300]["T"]
-    # The window's ends are milliseconds; trades are told apart by microseconds.
+    # The window's ends are milliseconds; trades differ by microseconds.
     inside = await asked("aggTrades", symbol="ADAUSDT", startTime=begin, endTime=end, limit=1000)
     assert inside == [row for row in rows if begin <= row["T"] < end or row["a"] in {row["a"] for row in inside}]
     assert inside[0]["T"] == begin
@@ -156,14 +156,14 @@ async def test_wrong_parameters_get_the_exchanges_code(path, parameters, code):
     assert (refusal.value.status, refusal.value.code) == (400, code)
 
 
-async def test_errors_go_out_as_the_exchange_writes_them(server: SandboxServer):
+async def test_errors_have_the_exchanges_format(server: SandboxServer):
     status, body, headers = await get_all(server, "klines", symbol="NOPE", interval="1m")
     assert (status, body) == (400, {"code": -1121, "msg": "Invalid symbol."})
     assert headers["Content-Type"].startswith("application/json")
     assert (await get_all(server, "depth", symbol="BTCUSDT"))[0] == 404
 
 
-async def test_symbols_beyond_ascii_are_asked_for_url_encoded(server: SandboxServer):
+async def test_symbols_beyond_ascii_are_requested_url_encoded(server: SandboxServer):
     async with aiohttp.ClientSession() as session:
         encoded = "%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT"
         async with session.get(f"{server.rest_url}/api/v3/trades?symbol={encoded}&limit=3") as response:
@@ -178,7 +178,7 @@ async def test_the_weight_used_is_counted_in_the_headers(server: SandboxServer):
     assert (first, second, third) == ("1", "26", "106")
 
 
-async def test_past_the_budget_it_is_429_and_then_a_ban_with_the_time_to_wait():
+async def test_beyond_the_budget_requests_get_429_and_then_a_ban_with_the_time_to_wait():
     async with serving(MARKET, limits=Limits(weight_per_minute=20)) as server:
         assert (await get_all(server, "exchangeInfo"))[0] == 200
         statuses = []

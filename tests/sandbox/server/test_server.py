@@ -81,13 +81,13 @@ async def test_a_raw_connection_sends_plain_events_and_a_combined_one_wraps_them
 
 
 @pytest.mark.parametrize(("unit", "digits"), [("", 13), ("?timeUnit=MILLISECOND", 13), ("?timeUnit=MICROSECOND", 16)])
-async def test_times_come_in_the_unit_of_the_address(live, unit, digits):
+async def test_times_have_the_unit_that_the_address_asks_for(live, unit, digits):
     async with serving(live) as server, connect(server, "/ws/btcusdt@trade" + unit) as client:
         event = json.loads(await client.recv())
     assert len(str(event["E"])) == len(str(event["T"])) == digits
 
 
-async def test_streams_are_subscribed_listed_and_left_on_an_open_connection(live):
+async def test_streams_are_subscribed_listed_and_unsubscribed_on_an_open_connection(live):
     async with serving(live) as server, connect(server, "/ws") as client:
         names = ["btcusdt@trade", "BTCUSDT@trade", "nosuch@trade"]
         assert await ask(client, method="SUBSCRIBE", params=names, id=1) == {"result": None, "id": 1}
@@ -97,7 +97,7 @@ async def test_streams_are_subscribed_listed_and_left_on_an_open_connection(live
         assert (await ask(client, method="LIST_SUBSCRIPTIONS", id=4)) == {"result": [], "id": 4}
 
 
-async def test_what_is_no_request_is_answered_and_the_connection_lives_on(live):
+async def test_an_invalid_request_is_answered_and_the_connection_stays_open(live):
     async with serving(live) as server, connect(server, "/stream") as client:
         await client.send("not json")
         assert json.loads(await client.recv())["code"] == 3
@@ -119,12 +119,12 @@ async def test_every_kind_of_stream_is_served(live):
     assert seen["kline_1m"]["k"]["i"] == "1m"
 
 
-async def test_streams_and_rest_tell_the_same_trades(live):
+async def test_streams_and_rest_have_the_same_trades(live):
     async with serving(live) as server, connect(server, "/ws/adausdt@trade?timeUnit=MICROSECOND") as client:
         events = [json.loads(await client.recv()) for _ in range(50)]
         rows = await get(server, "historicalTrades", microseconds=True, symbol="ADAUSDT", fromId=events[0]["t"])
-    told = [(row["id"], row["price"], row["qty"], row["time"], row["isBuyerMaker"]) for row in rows[:50]]
-    assert told == [(event["t"], event["p"], event["q"], event["T"], event["m"]) for event in events]
+    rows_of_rest = [(row["id"], row["price"], row["qty"], row["time"], row["isBuyerMaker"]) for row in rows[:50]]
+    assert rows_of_rest == [(event["t"], event["p"], event["q"], event["T"], event["m"]) for event in events]
 
 
 async def test_kline_streams_close_each_candle_with_the_figures_of_rest(recording):
@@ -167,7 +167,7 @@ async def test_more_streams_than_allowed_in_the_address_are_refused(live):
             assert response.status == 400
 
 
-async def test_who_answers_pings_stays_and_who_does_not_is_closed(live):
+async def test_a_client_that_does_not_answer_pings_is_closed(live):
     limits = Limits(ping_every_s=0.05, pong_within_s=0.15, messages_per_s=100)
     async with serving(live, limits=limits) as server, connect(server, "/ws") as polite:
         async with unanswering(server, "/ws") as mute:
@@ -180,7 +180,7 @@ async def test_who_answers_pings_stays_and_who_does_not_is_closed(live):
         assert await ask(polite, method="LIST_SUBSCRIPTIONS", id=1) == {"result": [], "id": 1}
 
 
-async def test_who_stops_reading_is_dropped_when_its_pong_is_late(shared_data):
+async def test_a_client_that_stops_reading_is_dropped_when_its_pong_is_late(shared_data):
     source = RecordedMarket([shared_data("ws_raw/examples_spot_btcusdt_20240809.gz")], speed=math.inf)
     limits = Limits(ping_every_s=0.1, pong_within_s=0.3)
     async with serving(source, limits=limits) as server:
@@ -208,7 +208,7 @@ async def test_symbols_beyond_ascii_have_streams_too(live):
     assert (frame["stream"], frame["data"]["s"]) == ("币安人生usdt@trade", "币安人生USDT")
 
 
-async def test_a_connection_is_told_before_its_time_is_over(live):
+async def test_the_end_of_a_connections_lifetime_is_announced(live):
     limits = Limits(lifetime_s=0.3, shutdown_notice_s=0.2)
     async with serving(live, limits=limits) as server, connect(server, "/stream") as client:
         notice = json.loads(await client.recv())
@@ -234,7 +234,7 @@ async def test_a_port_in_use_is_refused_in_one_sentence(live):
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
-async def test_a_port_that_cannot_be_is_refused(live, port):
+async def test_an_impossible_port_is_refused(live, port):
     with pytest.raises(UsageError, match="cannot listen"):
         await SandboxServer(live, port=port).start()
 
@@ -249,7 +249,7 @@ async def test_stopping_frees_the_port_and_ends_its_clients(live):
             pass
 
 
-async def test_a_cut_ends_the_connection_without_a_goodbye(live):
+async def test_a_cut_ends_the_connection_without_a_close_frame(live):
     async with serving(live) as server, connect(server, "/ws/btcusdt@trade") as client:
         await client.recv()
         (await newest_connection(server)).cut()
@@ -273,7 +273,7 @@ async def test_a_connection_can_be_closed_with_a_code(live, code):
     assert client.close_code == code
 
 
-async def test_a_stalled_connection_still_pings_and_goes_on_when_told(live):
+async def test_a_stalled_connection_still_pings_and_continues_once_cleared(live):
     limits = Limits(ping_every_s=0.05)
     async with serving(live, limits=limits) as server, unanswering(server, "/ws/btcusdt@trade") as client:
         connection = await newest_connection(server)
@@ -307,7 +307,7 @@ async def test_a_dropped_frame_is_the_only_one_missing(recording):
         assert await received_ids(client, COUNT - 1) == ALL[1:]
 
 
-async def test_a_doubled_and_a_late_frame_arrive_as_asked(recording):
+async def test_a_frame_can_be_sent_twice_or_late(recording):
     faults = Faults()
     faults.streams.duplicate(times=1)
     faults.streams.reorder(times=1)
@@ -333,7 +333,7 @@ async def test_faults_of_one_connection_leave_the_others_alone(live):
             assert first.close_code is None
 
 
-async def test_handshakes_are_refused_and_slowed(live):
+async def test_handshakes_can_be_refused_and_delayed(live):
     faults = Faults()
     async with serving(live, faults=faults) as server:
         faults.handshakes.refuse_next(503, times=2)
@@ -354,7 +354,7 @@ async def test_a_shutdown_can_be_announced_at_once(live):
 
 
 @pytest.mark.parametrize("status", [403, 418, 429, 500, 503])
-async def test_rest_fails_as_often_as_told(live, status):
+async def test_rest_fails_as_often_as_set(live, status):
     async with serving(live) as server:
         server.rest_faults.fail_next(status, path="/time", retry_after_s=3, code=-1003, message="No.")
         failed, body, headers = await get_all(server, "time")
@@ -362,7 +362,7 @@ async def test_rest_fails_as_often_as_told(live, status):
         assert (await get_all(server, "time"))[0] == 200
 
 
-async def test_rest_answers_are_changed_and_cut_as_told(live):
+async def test_rest_answers_can_be_changed_and_cut(live):
     async with serving(live) as server:
         server.rest_faults.change_next(lambda rows: rows[::2], path="/trades")
         assert [len(await get(server, "trades", symbol="BTCUSDT", limit=10)) for _ in range(2)] == [5, 10]
@@ -371,7 +371,7 @@ async def test_rest_answers_are_changed_and_cut_as_told(live):
             await get(server, "trades", symbol="BTCUSDT")
 
 
-async def test_a_scrambled_connection_is_no_websocket_any_more(live):
+async def test_a_client_gives_up_a_scrambled_connection(live):
     async with serving(live) as server, connect(server, "/ws/btcusdt@trade") as client:
         (await newest_connection(server)).scramble()
         await client.wait_closed()
@@ -380,12 +380,12 @@ async def test_a_scrambled_connection_is_no_websocket_any_more(live):
         assert client.protocol.close_sent.code == 1002
 
 
-async def test_the_weight_that_a_minute_may_use_is_told(live):
+async def test_the_weight_limit_is_published(live):
     async with serving(live, limits=Limits(weight_per_minute=77)) as server:
         assert (await get(server, "exchangeInfo"))["rateLimits"][0]["limit"] == 77
 
 
-async def test_rest_answers_nonsense_and_hangs_as_told(live):
+async def test_rest_can_answer_nonsense_and_hang(live):
     async with serving(live) as server:
         server.rest_faults.answer_next(b'{"surprise": []}')
         assert await get(server, "time") == {"surprise": []}

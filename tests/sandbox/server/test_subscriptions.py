@@ -28,7 +28,7 @@ def test_subscribing_twice_counts_once():
     assert len(subscriptions) == 1
 
 
-def test_text_that_is_no_json_is_error_3():
+def test_text_other_than_json_is_error_3():
     assert json.loads(ClientSubscriptions().answer("{nonsense"))["code"] == 3
 
 
@@ -45,7 +45,7 @@ def test_text_that_is_no_json_is_error_3():
         {"method": "SUBSCRIBE", "params": ["a@trade"], "id": True},
     ],
 )
-def test_a_request_the_exchange_would_not_understand_is_error_2_and_changes_nothing(request_):
+def test_an_invalid_request_is_error_2_and_changes_nothing(request_):
     subscriptions = ClientSubscriptions()
     reply = json.loads(subscriptions.answer(json.dumps(request_)))
     assert reply["code"] == 2
