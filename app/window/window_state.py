@@ -45,9 +45,9 @@ class WindowState:
     """
     The choices in force.
 
-    ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics`` from
-    `DiagnosticsDock.look_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting`` (symbol
-    and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
+    ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
+    from `DiagnosticsDock.look_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting``
+    (symbol and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """
 
     symbol: str
