@@ -4,7 +4,7 @@ Every error that crosses a module's border, as one tree.
     CryptopipeError
     ├── FeedError
     │   ├── FeedDisconnected      retry
-    │   │   └── FeedShutOut       retry, but not before; nor anything else from this address
+    │   │   └── FeedBanned        retry, but not before; nor anything else from this address
     │   ├── FeedRejected          fatal until the user changes something
     │   │   └── UnknownSymbol     the exchange has no such symbol, or no longer
     │   └── MalformedMessage      skip, count, show
