@@ -68,7 +68,7 @@ def _of_prices(key: str, *, title: str, about: str, compute: Compute, warm_up: C
         warm_up=lambda period, **_: warm_up(period),
         outputs=(Output(key),),
         parameters=(_PERIOD, SOURCE),
-        place=Placement.PRICE,
+        placement=Placement.PRICE,
         unit=Unit.PRICE,
     )
 
@@ -105,7 +105,7 @@ register(
             Parameter("deviations", "Deviations", 2.0, 0.1, 10),
             SOURCE,
         ),
-        place=Placement.PRICE,
+        placement=Placement.PRICE,
         unit=Unit.PRICE,
         bands=(("lower", "upper"),),
     )
@@ -120,7 +120,7 @@ register(
         warm_up=lambda period: period - 1,
         outputs=(Output("average"),),
         parameters=(_PERIOD,),
-        place=Placement.VOLUME,
+        placement=Placement.VOLUME,
         unit=Unit.QUANTITY,
     )
 )

@@ -163,7 +163,7 @@ class Indicator:
     warm_up: WarmUp
     outputs: tuple[Output, ...]
     parameters: tuple[Parameter, ...] = ()
-    place: Placement = Placement.OWN
+    placement: Placement = Placement.OWN
     unit: Unit = Unit.NUMBER
     bands: tuple[tuple[str, str], ...] = ()
     levels: tuple[float, ...] = ()

@@ -32,7 +32,7 @@ register(
         warm_up=lambda session: Session(session),
         outputs=(Output("vwap"),),
         parameters=(_SESSION,),
-        place=Placement.PRICE,
+        placement=Placement.PRICE,
         unit=Unit.PRICE,
     )
 )
