@@ -24,7 +24,7 @@ from app.market.errors import CryptopipeError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval, kline_interval_for
 from app.market.ports.exchange import KlineSource
 from app.market.ports.storage import CandleStore
-from app.market.precedence import better
+from app.market.precedence import add_better
 
 logger = logging.getLogger(__name__)
 
@@ -91,9 +91,7 @@ class CandleHistory:
         if interval != _ONE_SECOND:
             return found
         candles = {candle.open_time_us: candle for candle in found.candles}
-        for kline in self._seconds.klines(symbol, end_us - limit * SECOND_US, end_us):
-            known = candles.get(kline.open_time_us)
-            candles[kline.open_time_us] = kline if known is None else better(known, kline)
+        add_better(candles, self._seconds.klines(symbol, end_us - limit * SECOND_US, end_us))
         for first_us, last_us in self._seconds.fetched(symbol):
             found.fetched.add_range(first_us, last_us)
         return StoredPage([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)

@@ -54,7 +54,7 @@ class CandleRefresh:
         self._missing = missing
         for first, last in _few(self._filled):
             try:
-                if await in_background(partial(self._is_stored, store, first, last), "renew-candles"):
+                if await in_background(partial(self._is_stored, store, first, last), "refresh-candles"):
                     await self._read(store, first, last)
                     self._filled -= IdRanges([(first, last)])
             except StoreError as error:
@@ -67,7 +67,7 @@ class CandleRefresh:
 
     async def _read(self, store: RefreshStore, first: int, last: int) -> None:
         session = self._session
-        hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "renew-candles")
+        hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "refresh-candles")
         if hours is None or not len(session.series):
             return
         interval, loaded_us = session.interval, int(session.series.column("open_time_us")[0])
@@ -75,7 +75,7 @@ class CandleRefresh:
         while start_us < end_us:
             from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_AT_ONCE * interval.length_us))
             read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
-            candles: list[Candle] = await in_background(read, "renew-candles")
+            candles: list[Candle] = await in_background(read, "refresh-candles")
             session.bring([candle for candle in candles if candle.complete])
             end_us = from_us
 

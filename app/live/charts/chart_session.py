@@ -73,8 +73,8 @@ class ChartSession:
     ) -> None:
         self.symbol = symbol
         self.interval = interval
-        self._shown = CandleMerger(symbol, interval)
-        self.series = self._shown.series
+        self._merger = CandleMerger(symbol, interval)
+        self.series = self._merger.series
         self.state = SessionState.LOADING
         self.failure = ""
         self._history = history
@@ -90,11 +90,11 @@ class ChartSession:
         self._loading = False
         self._read_again = False
         self._closed = False
-        self._past = HistoryLoader(
+        self._loader = HistoryLoader(
             symbol,
             interval,
             history,
-            self._shown,
+            self._merger,
             now_us=exchange_clock.now_us,
             on_change=on_change,
             on_failure=lambda sentence: self._set_state(SessionState.READY, sentence),
@@ -108,12 +108,12 @@ class ChartSession:
     @property
     def live_since_us(self) -> int | None:
         """From when on live trades make the candles, UTC microseconds; None while they do not."""
-        return self._shown.seam_us
+        return self._merger.join_us
 
     @property
     def is_stale(self) -> bool:
         """Whether something was left out that `reload` may find: a failed load, or trades skipped before the seam."""
-        if self._loading or self._past.is_loading:
+        if self._loading or self._loader.is_loading:
             return False
         if self._live is None or self._tracker is None:
             return bool(self.failure) and self.state is not SessionState.LOADING
@@ -172,38 +172,38 @@ class ChartSession:
         await self._load(show_early=False)
         if self._live is None:
             await self._join()
-        if self._past.failed:
+        if self._loader.failed:
             await self.load_older()
 
     def close(self) -> None:
         """Listen no more, and ask for nothing more; the series stays as it is."""
         self._closed = True
         self._leave()
-        self._past.close()
+        self._loader.close()
 
     def reaches(self, time_us: int) -> bool:
         """Whether there is nothing older to load after ``time_us``, or nothing to begin from."""
-        return self._past.reaches(time_us)
+        return self._loader.reaches(time_us)
 
     def wants(self, start_us: int, end_us: int) -> bool:
         """Whether `look_at` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
-        return self._past.wants(start_us, end_us)
+        return self._loader.wants(start_us, end_us)
 
     async def load_older(self, back_to_us: int | None = None) -> int:
         """See `HistoryLoader.load_older`."""
-        return await self._past.load_older(back_to_us)
+        return await self._loader.load_older(back_to_us)
 
     async def look_at(self, start_us: int, end_us: int) -> None:
         """See `HistoryLoader.look_at`."""
-        await self._past.look_at(start_us, end_us)
+        await self._loader.look_at(start_us, end_us)
 
     async def ensure(self, start_us: int, end_us: int) -> None:
         """See `HistoryLoader.ensure`."""
-        await self._past.ensure(start_us, end_us)
+        await self._loader.ensure(start_us, end_us)
 
     async def go_to(self, time_us: int, slots: int = PAGE) -> DateJump:
         """See `HistoryLoader.go_to`."""
-        return await self._past.go_to(time_us, slots)
+        return await self._loader.go_to(time_us, slots)
 
     def bring(self, candles: list[Candle]) -> None:
         """Bring in stored candles, oldest first, that are better than when the past was loaded; no candle goes back."""
@@ -217,11 +217,11 @@ class ChartSession:
         since_us, self._dirty_us = self._dirty_us, None
         if live.was_out_of_order():
             # What was missing after the candle before, or no longer is, changes that one, too.
-            since_us = self._shown.traded_before(since_us)
+            since_us = self._merger.last_traded_before(since_us)
         candles = live.since(since_us)
-        self._shown.put_all(candles)
+        self._merger.put_all(candles)
         if candles:
-            self._shown.carry_on(candles[-1].candle)
+            self._merger.carry_close_forward(candles[-1].candle)
             self._set_state(SessionState.READY, self.failure)
         return True
 
@@ -236,13 +236,13 @@ class ChartSession:
         self._judge_again(self._live)
         changed = self.refresh()
         self._forget_old(self._live)
-        newest = self._shown.newest
+        newest = self._merger.newest
         if newest is None:
             return changed
         open_us = self.interval.open_time_us(self._exchange_clock.certain_us())
-        if open_us <= newest.open_time_us or not self._shown.fill_before(open_us):
+        if open_us <= newest.open_time_us or not self._merger.fill_before(open_us):
             return changed
-        self._shown.put(empty_candle(open_us, newest.close_e8, closed=False))
+        self._merger.put(empty_candle(open_us, newest.close_e8, closed=False))
         return True
 
     # Loading
@@ -265,7 +265,7 @@ class ChartSession:
         self._loaded_us = loaded_us
         if self._live is not None and self._tracker is not None and not self._is_sound(self._live, self._tracker):
             self._leave()
-        self._past.begin_anew(page)
+        self._loader.restart(page)
         self._show(page.candles)
         if len(self.series):
             self._set_state(SessionState.READY, page.failure)
@@ -281,7 +281,7 @@ class ChartSession:
     def _show(self, candles: list[Candle]) -> None:
         if self._closed or not candles:
             return
-        self._shown.show(candles)
+        self._merger.merge_page(candles)
         self._set_state(SessionState.READY, self.failure)
         self._on_change()
 
@@ -297,25 +297,25 @@ class ChartSession:
         tracker = self._tracker
         loaded_for_us = -1
         while tracker is not None and not self._closed:
-            seam_us = tracker.window_start_us
-            if seam_us is not None and self._exchange_clock.now_us() >= seam_us:
-                open_us, settled_us = self.interval.open_time_us(seam_us), self._settled_us()
-                if open_us - settled_us > _MOST_UNSETTLED * self.interval.length_us and seam_us != loaded_for_us:
-                    loaded_for_us = seam_us
+            join_us = tracker.window_start_us
+            if join_us is not None and self._exchange_clock.now_us() >= join_us:
+                open_us, settled_us = self.interval.open_time_us(join_us), self._settled_us()
+                if open_us - settled_us > _MOST_UNSETTLED * self.interval.length_us and join_us != loaded_for_us:
+                    loaded_for_us = join_us
                     await self._load(show_early=False)  # the first trade was long in coming
                     continue
                 beginning = await find_join_point(
                     self._history,
                     self.symbol,
                     self.interval,
-                    seam_us,
+                    join_us,
                     settled_us=settled_us,
-                    newest=self._shown.newest,
+                    newest=self._merger.newest,
                     newest_us=max(self._loaded_us, self._left_us),
                 )
-                if beginning is not None and tracker.window_start_us == seam_us and not self._closed:
+                if beginning is not None and tracker.window_start_us == join_us and not self._closed:
                     live = self._take_over(tracker, beginning)
-                    await self._bring_in(live, min(settled_us, open_us))
+                    await self._merge_live(live, min(settled_us, open_us))
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
 
@@ -327,31 +327,31 @@ class ChartSession:
         """
         settled_us = self.interval.open_time_us(self._loaded_us)
         just_ended_us = self.interval.open_time_us(self._loaded_us - PUBLISHED_US)
-        if just_ended_us < settled_us and self._shown.has(just_ended_us):
+        if just_ended_us < settled_us and self._merger.has(just_ended_us):
             settled_us = just_ended_us
-        if self._shown.newest is not None and not self._shown.newest.closed:
-            settled_us = min(settled_us, self._shown.newest.open_time_us)
+        if self._merger.newest is not None and not self._merger.newest.closed:
+            settled_us = min(settled_us, self._merger.newest.open_time_us)
         return settled_us
 
     def _take_over(self, tracker: SymbolTracker, beginning: JoinPoint) -> LiveCandles:
         """Go on with the seconds tracked since the seam and every trade from now on, without a pause."""
-        seam_us, parts, is_known, counted_us, lacks_us = beginning
+        join_us, parts, is_known, counted_us, lacks_us = beginning
         self._live = LiveCandles(
             self.interval,
             tracker,
-            seam_us,
+            join_us,
             parts,
             beginning_known=is_known,
             counted_us=counted_us,
             lacks_us=lacks_us,
         )
-        self._shown.seam_us = seam_us
+        self._merger.join_us = join_us
         tracker.listeners.append(self._on_trade)
         return self._live
 
-    async def _bring_in(self, live: LiveCandles, start_us: int) -> None:
+    async def _merge_live(self, live: LiveCandles, start_us: int) -> None:
         """Let `refresh` bring in the newest candles; the hours before them come slice by slice, and hold up nobody."""
-        newest = self._shown.newest
+        newest = self._merger.newest
         until_us = start_us if newest is None else newest.open_time_us
         borders = [border_us for border_us in live.borders(_SLICE) if start_us < border_us < until_us]
         self._mark_dirty(borders[-1] if borders else start_us)
@@ -361,7 +361,7 @@ class ChartSession:
                 await asyncio.sleep(0)
                 if self._live is not live:
                     return
-                self._shown.put_all(live.since(begin_us, end_us + 1))
+                self._merger.put_all(live.since(begin_us, end_us + 1))
                 self._on_change()
                 done_us = end_us
         finally:
@@ -377,12 +377,12 @@ class ChartSession:
         if self._live is not None:
             self.refresh()
             self._left_us = self._exchange_clock.now_us()
-        self._live = self._shown.seam_us = None
+        self._live = self._merger.join_us = None
         if self._tracker is not None and self._on_trade in self._tracker.listeners:
             self._tracker.listeners.remove(self._on_trade)
 
     def _on_trade(self, trade: Trade) -> None:
-        if self._live is not None and trade.time_us >= self._live.seam_us:
+        if self._live is not None and trade.time_us >= self._live.join_us:
             self._mark_dirty(self._live.add(trade))
 
     def _mark_dirty(self, open_us: int) -> None:
@@ -397,13 +397,13 @@ class ChartSession:
         if self._tracker is None or self._tracker.filled == live.filled:
             return
         live.filled = self._tracker.filled
-        incomplete_us = self._shown.first_incomplete(self.interval.open_time_us(live.seam_us))
+        incomplete_us = self._merger.first_incomplete(self.interval.open_time_us(live.join_us))
         if incomplete_us is not None:
-            self._mark_dirty(self._shown.traded_before(incomplete_us))
+            self._mark_dirty(self._merger.last_traded_before(incomplete_us))
 
     def _forget_old(self, live: LiveCandles) -> None:
         """Bound what is kept; a change in a candle that old shows at the next reload."""
-        if len(live) > 2 * _LIVE_KEEPS and self._shown.newest is not None:
-            slot = self.interval.slot(self._shown.newest.open_time_us) - _LIVE_KEEPS
+        if len(live) > 2 * _LIVE_KEEPS and self._merger.newest is not None:
+            slot = self.interval.slot(self._merger.newest.open_time_us) - _LIVE_KEEPS
             live.forget_before(self.interval.slot_open_us(slot))
-            self._shown.seam_us = live.seam_us
+            self._merger.join_us = live.join_us

@@ -31,7 +31,7 @@ class RequestedSlots:
         """Let everything be asked for again."""
         self._asked = IdRanges()
 
-    def note_asked(self, first: int, last: int) -> None:
+    def note_requested(self, first: int, last: int) -> None:
         """Note that all there is from slot ``first`` to ``last`` is there."""
         self._asked.add_range(first, last)
 
@@ -75,7 +75,7 @@ class HistoryLoader:
         symbol: str,
         interval: Interval,
         history: CandleHistory,
-        shown: CandleMerger,
+        merger: CandleMerger,
         *,
         now_us: Callable[[], int],
         on_change: Callable[[], None],
@@ -87,14 +87,14 @@ class HistoryLoader:
         self.failed = False
         self._told = False  # that a hole could not be filled
         self._history = history
-        self._shown = shown
+        self._merger = merger
         self._now_us = now_us
         self._on_change = on_change
         self._on_failure = on_failure
         self._wanted_us: int | None = None  # how far back older candles are asked for
         self._begins = False
         self._requests: set[asyncio.Task[Page]] = set()
-        self._holes = RequestedSlots()
+        self._requested = RequestedSlots()
         self._closed = False
 
     def close(self) -> None:
@@ -103,20 +103,20 @@ class HistoryLoader:
         for request in self._requests:
             request.cancel()
 
-    def begin_anew(self, newest: Page) -> None:
+    def restart(self, newest: Page) -> None:
         """Let holes be asked for again: ``newest``, the page of the latest candles, was just read."""
-        shown, candles = self._shown, newest.candles
-        adjoins = not len(shown) or not candles or candles[0].open_time_us <= shown.first_us
+        merger, candles = self._merger, newest.candles
+        adjoins = not len(merger) or not candles or candles[0].open_time_us <= merger.first_us
         self._begins = newest.begins and adjoins
         if self._begins:
-            shown.series.set_begins(begins=True)
-        self._holes.forget()
+            merger.set_begins(begins=True)
+        self._requested.forget()
 
     def reaches(self, time_us: int) -> bool:
         """Whether there is nothing older to load after ``time_us``, or nothing to begin from."""
-        if self._begins or not len(self._shown.series):
+        if self._begins or not len(self._merger.series):
             return True
-        return self.interval.slot(time_us) >= int(self._shown.series.slots[0])
+        return self.interval.slot(time_us) >= int(self._merger.series.slots[0])
 
     async def load_older(self, back_to_us: int | None = None) -> int:
         """
@@ -127,15 +127,15 @@ class HistoryLoader:
         if back_to_us is not None:
             self._wanted_us = min(back_to_us, self._wanted_us or back_to_us)
         added = 0
-        while not (self.is_loading or self._begins or self._closed) and len(self._shown.series):
-            first_us = self._shown.first_us
+        while not (self.is_loading or self._begins or self._closed) and len(self._merger.series):
+            first_us = self._merger.first_us
             page = await self._older_page()
             prepended, left = await self._prepend(page, first_us)
             added += prepended
             if self._closed or left is not None:
                 return added + self._insert(left or [])  # the chart was sent farther back meanwhile
             self._begins = page.begins or not (prepended or page.failure)
-            self._shown.series.set_begins(begins=self._begins)
+            self._merger.set_begins(begins=self._begins)
             if self.failed or page.failure:
                 self.failed = bool(page.failure)
                 self._on_failure(page.failure)
@@ -145,7 +145,7 @@ class HistoryLoader:
 
     def wants(self, start_us: int, end_us: int) -> bool:
         """Whether `look_at` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
-        if self._shown.newest is None or self.is_loading or self._closed:
+        if self._merger.newest is None or self.is_loading or self._closed:
             return False
         return not self.reaches(start_us) or self._lacks(start_us, end_us) is not None
 
@@ -156,9 +156,9 @@ class HistoryLoader:
         What adjoins the candles there are is loaded from them on; what is far from all of them by itself, and the
         candles between are left for when they are looked at.
         """
-        if not len(self._shown.series):
+        if not len(self._merger.series):
             return
-        first, slot = int(self._shown.series.slots[0]), self.interval.slot
+        first, slot = int(self._merger.series.slots[0]), self.interval.slot
         if slot(end_us) < first - _FAR:
             found = await self._go_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
             self._tell(found.failure)
@@ -186,7 +186,7 @@ class HistoryLoader:
             begin = last - limit + 1
             if page.candles:  # a page may be shorter than asked for
                 begin = min(max(begin, self.interval.slot(page.candles[0].open_time_us)), last)
-            self._holes.note_asked(begin, last)
+            self._requested.note_requested(begin, last)
             self._insert(page.candles)
             self._tell("")
 
@@ -200,14 +200,14 @@ class HistoryLoader:
 
     async def _go_to(self, time_us: int, slots: int) -> JumpPage:
         newest = self.interval.slot(self._now_us())
-        if len(self._shown.series) and self._shown.newest is not None:
-            newest = self.interval.slot(self._shown.newest.open_time_us)
+        if len(self._merger.series) and self._merger.newest is not None:
+            newest = self.interval.slot(self._merger.newest.open_time_us)
         slots = min(max(slots, PAGE), _MOST_AT_ONCE)
         middle = min(self.interval.slot(time_us), newest)
         near = middle - slots // 4, min(middle + slots // 4, newest)
         if (
-            len(self._shown.series)
-            and self._holes.last(self._shown.series.slots, *near) is None
+            len(self._merger.series)
+            and self._requested.last(self._merger.series.slots, *near) is None
             and not self._is_hole(*near)
         ):
             return JumpPage(DateJump(time_us))
@@ -217,10 +217,10 @@ class HistoryLoader:
         if not self._closed and found.candles:
             self._insert(found.candles)
             if found.asked is not None:
-                self._holes.note_asked(*found.asked)
-            if found.begins and found.candles[0].open_time_us <= self._shown.first_us:
+                self._requested.note_requested(*found.asked)
+            if found.begins and found.candles[0].open_time_us <= self._merger.first_us:
                 self._begins = True
-                self._shown.series.set_begins(begins=True)
+                self._merger.set_begins(begins=True)
         return found
 
     def _tell(self, failure: str) -> None:
@@ -239,30 +239,30 @@ class HistoryLoader:
         self.is_loading = True
         try:
             for end in range(len(page.candles), 0, -_SLICE):
-                if self._closed or self._shown.first_us != first_us:
+                if self._closed or self._merger.first_us != first_us:
                     return prepended, page.candles[:end]
-                prepended += self._shown.series.prepend(page.candles[max(end - _SLICE, 0) : end])
-                first_us = self._shown.first_us
+                prepended += self._merger.prepend(page.candles[max(end - _SLICE, 0) : end])
+                first_us = self._merger.first_us
                 self._on_change()
                 await asyncio.sleep(0)
         finally:
             self.is_loading = False
-        return prepended, None if self._shown.first_us == first_us else []
+        return prepended, None if self._merger.first_us == first_us else []
 
     def _lacks(self, start_us: int, end_us: int) -> tuple[int, int] | None:
-        if self._shown.newest is None:
+        if self._merger.newest is None:
             return None
         # What is younger than the newest candle comes from trades alone.
-        last = min(self.interval.slot(end_us - 1), self.interval.slot(self._shown.newest.open_time_us))
-        return self._holes.last(self._shown.series.slots, self.interval.slot(start_us), last)
+        last = min(self.interval.slot(end_us - 1), self.interval.slot(self._merger.newest.open_time_us))
+        return self._requested.last(self._merger.series.slots, self.interval.slot(start_us), last)
 
     def _is_hole(self, first: int, last: int) -> bool:
         """Whether the series has not one candle there."""
-        low, high = np.searchsorted(self._shown.series.slots, [first, last + 1])
+        low, high = np.searchsorted(self._merger.series.slots, [first, last + 1])
         return bool(low == high)
 
     async def _older_page(self) -> Page:
-        first_us = self._shown.first_us
+        first_us = self._merger.first_us
         wanted = 0 if self._wanted_us is None else self.interval.slot(first_us) - self.interval.slot(self._wanted_us)
         return await self._page(first_us, min(max(PAGE, wanted), _MOST_AT_ONCE))
 
@@ -286,7 +286,7 @@ class HistoryLoader:
             self._requests.discard(request)
 
     def _insert(self, candles: Sequence[Candle]) -> int:
-        added = 0 if self._closed else self._shown.insert(candles)
+        added = 0 if self._closed else self._merger.add_missing(candles)
         if added:
             self._on_change()
         return added

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 class JoinPoint(NamedTuple):
-    """What `LiveCandles` takes: candles that tell what came before ``seam_us``, and what is known of them."""
+    """What `LiveCandles` takes: candles that tell what came before ``join_us``, and what is known of them."""
 
-    seam_us: int
+    join_us: int
     parts: list[Candle]
     is_known: bool
     counted_us: int
@@ -33,29 +33,29 @@ async def find_join_point(
     history: CandleHistory,
     symbol: str,
     interval: Interval,
-    seam_us: int,
+    join_us: int,
     *,
     settled_us: int,
     newest: Candle | None,
     newest_us: int,
 ) -> JoinPoint | None:
     """
-    Return what came between ``settled_us``, until when all loaded candles are final, and ``seam_us``.
+    Return what came between ``settled_us``, until when all loaded candles are final, and ``join_us``.
 
     None where the exchange has not published the last of it yet: ask again shortly. Where the exchange cannot tell,
     ``newest``, the last candle loaded, stands in for its part until ``newest_us`` if it is the seam's.
     """
-    open_us = interval.open_time_us(seam_us)
+    open_us = interval.open_time_us(join_us)
     try:
-        parts = await history.parts(symbol, min(settled_us, open_us), seam_us, interval)
+        parts = await history.parts(symbol, min(settled_us, open_us), join_us, interval)
     except CryptopipeError as error:
         logger.info("%s %s: joined without its beginning: %s", symbol, interval, error, extra={"symbol": symbol})
         if newest is None or newest.open_time_us != open_us:
-            return JoinPoint(seam_us, [], open_us == seam_us, seam_us)
-        return JoinPoint(seam_us, [newest], open_us == seam_us, (newest_us // SECOND_US + 1) * SECOND_US)
+            return JoinPoint(join_us, [], open_us == join_us, join_us)
+        return JoinPoint(join_us, [newest], open_us == join_us, (newest_us // SECOND_US + 1) * SECOND_US)
     if parts is None:
         return None
-    return JoinPoint(seam_us, parts.candles, is_known=True, counted_us=seam_us, lacks_us=parts.lacks_us)
+    return JoinPoint(join_us, parts.candles, is_known=True, counted_us=join_us, lacks_us=parts.lacks_us)
 
 
 class LiveCandle(NamedTuple):
@@ -69,7 +69,7 @@ class LiveCandles:
     """
     Folds the trades of one tracked symbol.
 
-    ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
+    ``parts``: disjoint candles that tell what came before ``join_us``, oldest first, from the beginning of the seam's
     candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete; they may
     then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them.
     ``lacks_us``: from then to the seam they tell not all.
@@ -79,7 +79,7 @@ class LiveCandles:
         self,
         interval: Interval,
         tracker: SymbolTracker,
-        seam_us: int,
+        join_us: int,
         parts: Sequence[Candle],
         *,
         beginning_known: bool,
@@ -87,9 +87,9 @@ class LiveCandles:
         lacks_us: int | None = None,
     ) -> None:
         self.interval = interval
-        self.seam_us = seam_us
+        self.join_us = join_us
         self.beginning_known = beginning_known
-        self._untold = range(0) if lacks_us is None else range(lacks_us, seam_us)
+        self._unknown = range(0) if lacks_us is None else range(lacks_us, join_us)
         self.generation = tracker.generation
         self.filled = tracker.filled
         self._quiet: dict[int, LiveCandle] = {}
@@ -110,14 +110,14 @@ class LiveCandles:
             if candle.trades:
                 self._builder.seed(candle)
             else:
-                whole = candle.complete and not self._is_untold(candle)
-                quiet = candle._replace(closed=interval.next_open_us(open_us) <= seam_us, complete=whole)
+                whole = candle.complete and not self._overlaps_unknown(candle)
+                quiet = candle._replace(closed=interval.next_open_us(open_us) <= join_us, complete=whole)
                 self._quiet[open_us] = LiveCandle(quiet, follows=True)
 
     @property
     def is_sound(self) -> bool:
         """Whether all that came before the seam is told."""
-        return self.beginning_known and not self._untold
+        return self.beginning_known and not self._unknown
 
     def __len__(self) -> int:
         return len(self._builder)
@@ -155,25 +155,25 @@ class LiveCandles:
 
     def forget_before(self, time_us: int) -> None:
         """Drop what opens earlier; trades that old are not to be added any more."""
-        self.seam_us = max(self.seam_us, time_us)
+        self.join_us = max(self.join_us, time_us)
         self._builder.forget_before(time_us)
 
     def _judged(self, candle: Candle) -> LiveCandle:
-        if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.seam_us:
-            candle = candle._replace(complete=candle.complete and self._is_whole_since_seam(candle))
-        if candle.open_time_us < self.seam_us and not self.beginning_known:
+        if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.join_us:
+            candle = candle._replace(complete=candle.complete and self._is_whole_since_join(candle))
+        if candle.open_time_us < self.join_us and not self.beginning_known:
             candle = candle._replace(complete=False)
-        if self._untold and self._is_untold(candle):
+        if self._unknown and self._overlaps_unknown(candle):
             candle = candle._replace(complete=False)
         first = candle.first_trade_id
         return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
 
-    def _is_untold(self, candle: Candle) -> bool:
+    def _overlaps_unknown(self, candle: Candle) -> bool:
         """Whether some of the time that the parts do not tell of lies in the candle."""
         end_us = self.interval.next_open_us(candle.open_time_us)
-        return candle.open_time_us < self._untold.stop and end_us > self._untold.start
+        return candle.open_time_us < self._unknown.stop and end_us > self._unknown.start
 
-    def _is_whole_since_seam(self, candle: Candle) -> bool:
+    def _is_whole_since_join(self, candle: Candle) -> bool:
         """
         Whether no trade since the seam is missing in, or next to, the candle whose beginning came from klines.
 

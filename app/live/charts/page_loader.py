@@ -18,7 +18,7 @@ from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval, kline_interval_for
-from app.market.precedence import better
+from app.market.precedence import add_better
 
 _ROWS = 1000
 MOST_REQUESTS = 24
@@ -203,9 +203,7 @@ class _Loading:
         )
 
     def _merge(self, candles: Iterable[Candle]) -> None:
-        for candle in candles:
-            known = self._merged.get(candle.open_time_us)
-            self._merged[candle.open_time_us] = candle if known is None else better(known, candle)
+        add_better(self._merged, candles)
         self._offer(whatever=False)
 
     def _offer_soon(self) -> None:

@@ -147,7 +147,7 @@ async def test_a_view_far_back_is_loaded_with_the_latest_candles_and_nothing_bet
 def test_the_newest_run_neither_held_nor_asked_for(held: set[int], asked: list[tuple[int, int]]) -> None:
     holes, known = RequestedSlots(), set(held)
     for first, length in asked:
-        holes.note_asked(first, first + length)
+        holes.note_requested(first, first + length)
         known |= set(range(first, first + length + 1))
     found = holes.last(np.array(sorted(held), np.int64), 10, 50)
     lacking = [slot for slot in range(10, 51) if slot not in known]
