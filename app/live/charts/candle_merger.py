@@ -112,7 +112,7 @@ class CandleMerger:
         elif newest is not None and follows:
             self._fill_gap_before(candle)
         if not follows:
-            self._doubt_before(candle)
+            self._mark_incomplete_before(candle)
         chosen = self._chosen(candle, 0 if newest is None else newest.open_time_us)
         if chosen is None:
             return
@@ -233,7 +233,7 @@ class CandleMerger:
             at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
             known = self.series.bar(at) if at >= 0 else None
             if known is not None and known.open_time_us == candle.open_time_us and known.trades > candle.trades:
-                return None if candle.complete else _doubted(known, candle)
+                return None if candle.complete else _with_live_prices(known, candle)
             if not candle.closed and candle.open_time_us < newest_us:
                 return candle._replace(closed=True)
         return candle
@@ -252,7 +252,7 @@ class CandleMerger:
             for empty in range(before.slot + 1, slot):
                 self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
 
-    def _doubt_before(self, candle: Candle) -> None:
+    def _mark_incomplete_before(self, candle: Candle) -> None:
         """Mark the candles just before ``candle`` incomplete, back to the live join or to one that trades prove."""
         at = self.series.index_at_slot(self.interval.slot(candle.open_time_us) - 1)
         while at >= 0 and self.join_us is not None and (bar := self.series.bar(at)).complete:
@@ -260,7 +260,7 @@ class CandleMerger:
                 break
             if bar.trades and bar.source is not CandleSource.MIXED:
                 break
-            self.series.doubt(at)
+            self.series.mark_incomplete(at)
             if bar.trades:
                 break
             at -= 1
@@ -274,7 +274,7 @@ class CandleMerger:
             self.series.upsert(self.newest)
 
 
-def _doubted(known: Bar, candle: Candle) -> Candle:
+def _with_live_prices(known: Bar, candle: Candle) -> Candle:
     """
     Return the known candle with the live prices added, incomplete.
 

@@ -76,7 +76,7 @@ class CandleRefresh:
             from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_AT_ONCE * interval.length_us))
             read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
             candles: list[Candle] = await in_background(read, "refresh-candles")
-            session.bring([candle for candle in candles if candle.complete])
+            session.merge_stored([candle for candle in candles if candle.complete])
             end_us = from_us
 
 
