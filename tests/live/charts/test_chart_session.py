@@ -1,4 +1,4 @@
-"""One chart's candles, from the past up to now, against an exchange in memory whose clock the test sets."""
+"""One chart's candles, history and live, with an exchange in memory whose clock the test sets."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ async def test_a_symbol_that_is_not_recorded_shows_its_history() -> None:
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[Trade], int, int]:
-    """Draw trades with bursts and quiet spells, how many are past at the start, and a seed for the rest."""
+    """Draw trades with bursts and quiet spells, how many are history at the start, and a seed for the rest."""
     at_s = 0.0
     trades = []
     for number in range(1, draw(st.integers(8, 60))):

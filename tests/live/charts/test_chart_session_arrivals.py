@@ -1,4 +1,4 @@
-"""However trades reach a chart, stored, as klines, live, late, fetched again, it ends as all of them folded."""
+"""However trades reach a chart (stored, as klines, live, late, repaired), it ends as all of them folded."""
 
 from __future__ import annotations
 

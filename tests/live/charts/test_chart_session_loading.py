@@ -1,4 +1,4 @@
-"""What a chart loads of the past: pages, holes, failures, and what a reload mends."""
+"""How a chart loads history: pages, slots without candles, failures, and what a reload repairs."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ def test_a_page_that_comes_in_parts_loses_no_empty_candle_between_those_that_cha
 
 
 class Waiting(FakeExchange):
-    """An exchange that is asked for klines (``asked``) and tells them when ``answer`` is set."""
+    """An exchange that sets ``asked`` when klines are requested, and answers once ``answer`` is set."""
 
     def __init__(self, trades: Sequence[Trade], clock: HandClock) -> None:
         super().__init__(trades, clock)

@@ -1,4 +1,4 @@
-"""Whoever keeps something computed from a series learns which slots to compute anew."""
+"""A reader that keeps values computed from a series learns which slots have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which candles of a chart call themselves complete while trades are late, missing, or ahead on the other way."""
+"""Which candles of a chart are marked complete while trades are late or missing, or klines ahead of the stream."""
 
 from __future__ import annotations
 
