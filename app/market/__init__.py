@@ -1,6 +1,7 @@
 """
 Pure values and rules of a spot market: no Qt, no sockets, no SQL, no clock of its own.
 
-Everything else in the program meets here: values (`trade`, `candle`, `symbol`, `interval`), rules over them (`builder`,
-`coverage`, `series`), and the Protocols (`ports`) by which the feed, the store and the window know each other.
+The rest of the program meets here. Values: `trade`, `candle`, `symbol`, `interval`. Rules over them: `builder`,
+`coverage`, `precedence`, `series`, `indicators`. Protocols by which brokers, storage and the engine know each other:
+`ports`.
 """

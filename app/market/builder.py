@@ -1,10 +1,10 @@
 """
 Folding trades into candles.
 
-A candle is a function of the set of its trades, never of the order they arrived in: open and close go by trade id,
-times by the exchange's trade time. So a late trade changes its own candle and no other's. `finish` then says what only
-the neighbours can tell: the empty candles between, which are closed, and which are complete. Candles read back from
-the database go through the same `finish`, so that live, SQL and export agree.
+A candle is a function of the set of its trades, never of their order of arrival: open and close go by trade id, times
+by the exchange's trade time. So a late trade changes its own candle and no other. `finish` adds what depends on the
+neighbours: the empty candles in between, and which candles are closed and complete. Candles read from the database go
+through the same `finish`, so live candles, SQL and export agree.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CandleBuilder:
     """
     Builds the candles of one symbol and interval from its trades.
 
-    Give every trade once (`SymbolCoverage.add` tells repeats apart), in any order.
+    Add every trade once, in any order; `SymbolCoverage.add` finds repeats.
     """
 
     def __init__(self, interval: Interval) -> None:
@@ -91,10 +91,10 @@ class CandleBuilder:
 
     def seed(self, candle: Candle) -> None:
         """
-        Begin a candle with what is known of other trades in it.
+        Set the part of a candle that other trades make up.
 
-        ``candle`` must hold none of the trades given to `add`; where it has no ids, those are all later than it. An
-        empty one changes nothing. A second seed for the same candle replaces the first.
+        ``candle`` must hold none of the trades given to `add`. If it has no ids, those must all be later. An empty one
+        changes nothing. A second seed for the same candle replaces the first.
         """
         if not candle.trades:
             return
@@ -104,19 +104,19 @@ class CandleBuilder:
         bucket.seed = candle
 
     def candle(self, open_time_us: int) -> Candle | None:
-        """Return the candle that opens then as folded so far (not closed, ``complete`` not yet judged), or None."""
+        """Return the candle with that open time as folded so far, or None; never closed, ``complete`` not judged."""
         bucket = self._buckets.get(open_time_us)
         return None if bucket is None else _candle_of(bucket)
 
     def open_times(self) -> list[int]:
-        """Return when the candles with a trade open, rising."""
+        """Return the open times of the candles with a trade, rising."""
         return sorted(self._buckets)
 
     def candles(self, since_us: int | None = None, until_us: int | None = None) -> list[Candle]:
         """
-        Return every candle with a trade that opens in ``[since_us, until_us)``, oldest first, as `candle` does.
+        Return the candles with a trade that open in ``[since_us, until_us)``, oldest first, as `candle` does.
 
-        See `finish` for what the neighbours tell.
+        Give them to `finish` for the empty candles, ``closed`` and ``complete``.
         """
         opens = sorted(self._buckets if since_us is None else (at for at in self._buckets if at >= since_us))
         if until_us is not None:
@@ -165,7 +165,7 @@ def _candle_of(bucket: _Bucket) -> Candle:
 
 
 def _merged(seed: Candle, candle: Candle) -> Candle:
-    """Return both as one; by trade id where the seed has ids, else the seed came first."""
+    """Return the two as one candle, ordered by trade id; a seed without ids came first."""
     opens_later = seed.first_trade_id is not None and _id(candle.first_trade_id) < seed.first_trade_id
     closes_earlier = _id(candle.last_trade_id) < _id(seed.last_trade_id)
     return Candle(
@@ -195,13 +195,13 @@ def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now
     """
     Return the candles as a reader should see them.
 
-    ``candles``: those with trades, oldest first, each open time once. ``held``: the trade ids held of their symbol.
+    ``candles``: candles with trades, oldest first, each open time once. ``held``: the symbol's trade ids held.
 
-    - ``closed``: the candle ended at or before ``now_us`` (the exchange's time), or one with a later trade follows.
-    - ``complete``: ``held`` proves that no trade is missing between the candle's neighbours. A candle without ids (a
-      kline) keeps what its source said.
-    - Between two candles the empty ones are inserted, and after the last up to ``now_us``; but not across missing
-      trades, where nobody knows whether they were empty.
+    - ``closed`` is set if the candle ended at or before ``now_us`` (the exchange's time) or a later candle follows.
+    - ``complete`` is set if ``held`` proves that no trade is missing in the candle or next to it. A candle without ids
+      (a kline) keeps its own.
+    - Empty candles are inserted between two candles, and after the last up to ``now_us``. None is inserted across
+      missing trades: there the slots may not have been empty.
     """
     finished: list[Candle] = []
     previous: Candle | None = None
@@ -222,7 +222,7 @@ def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now
 
 
 def is_complete(candle: Candle, held: IdRanges) -> bool:
-    """Whether ``held`` proves that no trade in or next to ``candle`` is missing; without ids, what its source said."""
+    """Whether ``held`` proves that no trade in or next to ``candle`` is missing; without ids, its own ``complete``."""
     if candle.first_trade_id is None or candle.last_trade_id is None:
         return candle.complete
     stretch = held.range_of(candle.first_trade_id)
@@ -241,13 +241,13 @@ def _judged(candle: Candle, interval: Interval, held: IdRanges, now_us: int | No
     closed = followed or (now_us is not None and interval.next_open_us(candle.open_time_us) <= now_us)
     complete = is_complete(candle, held)
     if candle.closed == closed and candle.complete == complete:
-        return candle  # as most are, and a copy costs
+        return candle  # the usual case, and a copy costs
     return candle._replace(closed=closed, complete=complete)
 
 
 def _joined(earlier: Candle, later: Candle, held: IdRanges) -> bool:
     if earlier.last_trade_id is None or later.first_trade_id is None:
-        # Klines say themselves what is empty: they come with their empty candles.
+        # The exchange publishes empty klines too, so a slot without a kline is not known to be empty.
         return False
     stretch = held.range_of(earlier.last_trade_id)
     return stretch is not None and stretch[0] <= later.first_trade_id <= stretch[1]

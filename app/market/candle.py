@@ -1,4 +1,4 @@
-"""A candle, and how candles of parts make the candle of the whole."""
+"""A candle, and how the candles of its parts add up to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class CandleSource(StrEnum):
-    """Where a candle's figures come from."""
+    """The source of a candle's figures."""
 
     TRADES = "trades"  # every figure was folded from trades
     KLINE = "kline"  # published by the exchange
@@ -17,15 +17,15 @@ class CandleSource(StrEnum):
 
 class Candle(NamedTuple):
     """
-    One candle of ``[open_time_us, next candle's open_time_us)``, UTC microseconds, by the exchange's trade time.
+    One candle, from ``open_time_us`` until the next one opens (UTC microseconds, by the exchange's trade time).
 
     Prices are in the quote asset (1e-8 units); ``volume_e8`` and ``taker_buy_volume_e8`` in the base asset (1e-8);
     ``quote_volume_e16`` and ``taker_buy_quote_volume_e16`` in the quote asset (1e-16). ``trades`` counts them.
-    ``first_trade_id`` and ``last_trade_id`` are None where the source gives none, and in an empty candle (``trades`` 0,
-    all four prices the close before it).
+    ``first_trade_id`` and ``last_trade_id`` are None in a kline, and in an empty candle. That has no ``trades``, and
+    all four prices are the close before it.
 
-    ``closed``: no further trade can fall into it. ``complete``: no trade between the last of the candle before and the
-    first of the candle after is missing.
+    ``closed``: no further trade can fall into it. ``complete``: no trade is missing between the last of the candle
+    before and the first of the candle after.
     """
 
     open_time_us: int
@@ -53,10 +53,10 @@ def empty_candle(open_time_us: int, previous_close_e8: int, *, closed: bool = Tr
 
 def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     """
-    Return the one candle that ``parts`` add up to.
+    Return the candle that ``parts`` add up to.
 
-    ``parts``: candles of disjoint times inside it, oldest first, at least one. Empty parts count only where all are
-    empty. ``closed`` is that of the last part; ``complete`` holds when it holds for all.
+    ``parts``: candles of disjoint times inside it, oldest first, at least one. Empty parts count only if all are empty.
+    ``closed`` is that of the last part; ``complete`` is set if it is set for all parts.
 
     Raises:
         ValueError: If there are no parts.

@@ -1,11 +1,11 @@
 """
-Which trades are held: disjoint ranges of ids.
+Which trades are held, as disjoint ranges of ids.
 
-Binance numbers a symbol's spot trades consecutively, so the ids alone prove what is missing. A hole between two ranges
-is a gap; what lies before the first or after the last range is not known to exist.
+Binance numbers a symbol's spot trades consecutively, so the ids alone prove which trades are missing. The ids between
+two ranges are a gap; trades before the first or after the last range are not known to exist.
 
-Usually there are a handful of ranges. Of a badly holed database there are a hundred thousand, so that whole sets are
-joined and taken from each other by numpy, in a millisecond or two.
+A symbol usually has a handful of ranges, but a badly damaged database a hundred thousand. So operations on whole sets
+use numpy and take a millisecond or two even then.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from app.market.trade import Trade
 
 Ids = NDArray[np.int64]
 
-_FEW = 16  # ranges, which are taken one by one
+_FEW = 16  # ranges; up to that many, adding them one by one is faster than numpy
 
 
 class TradeGap(NamedTuple):
-    """Trades of one symbol that are known to exist and are not held; both ids belong to the gap."""
+    """Trades of one symbol that exist and are not held, from one id to another, both inclusive."""
 
     symbol: str
     first_trade_id: int
@@ -34,7 +34,7 @@ class TradeGap(NamedTuple):
 
     @property
     def missing(self) -> int:
-        """How many trades that is."""
+        """The number of missing trades."""
         return self.last_trade_id - self.first_trade_id + 1
 
 
@@ -58,7 +58,7 @@ class IdRanges:
 
     @classmethod
     def of_columns(cls, firsts: Ids, lasts: Ids) -> IdRanges:
-        """Return the set of ranges given as columns: in any order, and they may touch and overlap."""
+        """Return the set of the ranges given as columns, in any order; they may touch and overlap."""
         if not len(firsts):
             return cls()
         order = np.argsort(firsts, kind="stable")
@@ -75,11 +75,11 @@ class IdRanges:
         return made
 
     def _views(self) -> tuple[Ids, Ids]:
-        """Return `columns` without copying; while they are in use, the set cannot change."""
+        """Return `columns` without copying; the set cannot change while the views exist."""
         return np.frombuffer(self._firsts, dtype=np.int64), np.frombuffer(self._lasts, dtype=np.int64)
 
     def columns(self) -> tuple[Ids, Ids]:
-        """Return the first and the last id of every range, rising; copies."""
+        """Return the first and the last id of every range, rising, as copies."""
         firsts, lasts = self._views()
         return firsts.copy(), lasts.copy()
 
@@ -97,7 +97,7 @@ class IdRanges:
         (firsts, lasts), (other_firsts, other_lasts) = self._views(), other._views()
         low = np.searchsorted(other_lasts, firsts)
         counts = np.maximum(np.searchsorted(other_firsts, lasts, side="right") - low, 0)
-        # Each range of ours beside each of the others that overlaps it.
+        # Pair each of our ranges with each of the other's that overlaps it.
         mine = np.repeat(np.arange(len(firsts)), counts)
         theirs = np.arange(len(mine)) - np.repeat(np.cumsum(counts) - counts, counts) + low[mine]
         return IdRanges._of_sorted(
@@ -145,23 +145,23 @@ class IdRanges:
         return self._lasts[-1] if self._lasts else None
 
     def count(self) -> int:
-        """How many ids are held."""
+        """Return how many ids are held."""
         firsts, lasts = self._views()
         return int(lasts.sum() - firsts.sum()) + len(firsts)
 
     def range_count(self) -> int:
-        """How many ranges there are."""
+        """Return how many ranges there are."""
         return len(self._firsts)
 
     def range_of(self, trade_id: int) -> tuple[int, int] | None:
-        """Return the range (first, last) that holds the id, or None."""
+        """Return the range (first, last), both inclusive, that holds the id, or None."""
         at = bisect_right(self._firsts, trade_id) - 1
         if at >= 0 and trade_id <= self._lasts[at]:
             return self._firsts[at], self._lasts[at]
         return None
 
     def add(self, trade_id: int) -> bool:
-        """Add one id; return False where it was held already. Constant time for the id after the last."""
+        """Add one id; return False if it was held already. Constant time for the id after the last."""
         lasts = self._lasts
         if lasts and trade_id == lasts[-1] + 1:
             lasts[-1] = trade_id
@@ -173,7 +173,7 @@ class IdRanges:
 
     def add_range(self, first: int, last: int) -> None:
         """
-        Add every id from ``first`` to ``last``, joining what touches.
+        Add every id from ``first`` to ``last``, joining ranges that touch.
 
         Raises:
             ValueError: If ``last`` is below ``first``.
@@ -194,7 +194,7 @@ class IdRanges:
             self._put(low, high, [(first, last)])
 
     def remove_range(self, first: int, last: int) -> None:
-        """Take out every id from ``first`` to ``last``; ids not held are no error."""
+        """Remove every id from ``first`` to ``last``; ids that are not held are no error."""
         low = bisect_right(self._firsts, first) - 1
         if low < 0 or self._lasts[low] < first:
             low += 1
@@ -209,7 +209,7 @@ class IdRanges:
         self._put(low, high, kept)
 
     def within(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Return the ranges of ``first``..``last`` that are held, in rising order."""
+        """Return the ranges held within ``first``..``last``, inclusive, in rising order."""
         low = max(bisect_right(self._firsts, first) - 1, 0)
         high = bisect_right(self._firsts, last)
         pairs = zip(self._firsts[low:high], self._lasts[low:high], strict=True)
@@ -228,20 +228,20 @@ class IdRanges:
         return self._firsts[at] if at < len(self._firsts) else None
 
     def missing(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Return the ranges of ``first``..``last`` that are not held, in rising order."""
-        holes = []
+        """Return the ranges not held within ``first``..``last``, inclusive, in rising order."""
+        absent = []
         expected = first
         start, end = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
         for low, high in zip(self._firsts[start:end], self._lasts[start:end], strict=True):
             if low > expected:
-                holes.append((expected, low - 1))
+                absent.append((expected, low - 1))
             expected = high + 1
         if expected <= last:
-            holes.append((expected, last))
-        return holes
+            absent.append((expected, last))
+        return absent
 
     def complement(self, first: int, last: int) -> IdRanges:
-        """Return what `missing` returns, as a set, and quickly where that is much."""
+        """Return the ids not held within ``first``..``last`` as a set: `missing`, but fast for many ranges."""
         low, high = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
         firsts, lasts = self._views()
         begins = np.empty(high - low + 1, dtype=np.int64)
@@ -249,16 +249,16 @@ class IdRanges:
         begins[0], ends[-1] = first, last
         np.add(lasts[low:high], 1, out=begins[1:])
         np.subtract(firsts[low:high], 1, out=ends[:-1])
-        # The first and last may be held themselves; between two ranges there always is a hole.
+        # ``first`` and ``last`` may be held themselves; between two ranges some id is always missing.
         whole = slice(int(begins[0] > ends[0]), len(begins) - int(begins[-1] > ends[-1]))
         return IdRanges._of_sorted(begins[whole], ends[whole])
 
     def gaps(self) -> list[tuple[int, int]]:
-        """Return the holes between the ranges held, in rising order."""
+        """Return the ranges missing between those held, in rising order."""
         return [(last + 1, first - 1) for last, first in zip(self._lasts, self._firsts[1:], strict=False)]
 
     def _append(self, first: int, last: int) -> None:
-        """Add a range; at once where it comes after all others, as rows of a table do."""
+        """Add a range; in constant time if it comes after all others, as rows sorted by the database do."""
         if last >= first and (not self._lasts or first > self._lasts[-1] + 1):
             self._firsts.append(first)
             self._lasts.append(last)
@@ -266,7 +266,7 @@ class IdRanges:
             self.add_range(first, last)
 
     def _put(self, low: int, high: int, ranges: Iterable[tuple[int, int]]) -> None:
-        """Put ranges in the place of those from ``low`` up to ``high``."""
+        """Replace the ranges at indices ``low`` up to ``high`` (exclusive)."""
         self._firsts[low:high] = array("q", [first for first, _ in ranges])
         self._lasts[low:high] = array("q", [last for _, last in ranges])
 
@@ -282,7 +282,7 @@ class SymbolCoverage:
         """
         Return the trades skipped just before ``trade``, or None. Changes nothing.
 
-        Call before `add`. A trade at or below the highest id held returns None, and so does the first of all.
+        Call before `add`. Returns None for a trade at or below the highest id held, and for the first of all.
 
         Raises:
             ValueError: If ``trade`` is for another symbol.
@@ -297,7 +297,7 @@ class SymbolCoverage:
         return TradeGap(self.symbol, last + 1, trade.trade_id - 1)
 
     def add(self, trade: Trade) -> bool:
-        """Note ``trade`` as held; return False for a repeat."""
+        """Record ``trade`` as held; return False for a repeat."""
         return self.held.add(trade.trade_id)
 
     def gaps(self) -> list[TradeGap]:
@@ -305,5 +305,5 @@ class SymbolCoverage:
         return [TradeGap(self.symbol, first, last) for first, last in self.held.gaps()]
 
     def missing(self) -> int:
-        """How many trades all gaps are missing."""
+        """Return how many trades are missing in all gaps."""
         return sum(last - first + 1 for first, last in self.held.gaps())

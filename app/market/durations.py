@@ -1,4 +1,4 @@
-"""Lengths of time in words: waits that run down while they are shown, and differences."""
+"""Lengths of time in words: the wait until a retry, and differences."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ _MOST = {"s": 120, "min": 120, "h": 48}
 
 
 def with_retry(reason: str, left_s: float) -> str:
-    """Return the sentence ``reason``, and when the next attempt is."""
+    """Return the sentence ``reason``, extended by the time until the next attempt."""
     return f"{reason.rstrip('.')}; trying again {in_words(left_s)}."
 
 
 def in_words(left_s: float) -> str:
-    """Return “at once”, “in 19 s”, “in 2 min 5 s”, “in 3 h 0 min” or “in 2 d 4 h”: never longer than it is."""
+    """Return “at once”, “in 19 s”, “in 2 min 5 s”, “in 3 h 0 min” or “in 2 d 4 h”, rounded down."""
     if left_s < 1:
         return "at once"
     seconds = int(left_s)

@@ -1,10 +1,10 @@
 """
-Every error that crosses a module's border, as one tree.
+Every error that a caller is expected to handle, as one tree.
 
     CryptopipeError
     ├── FeedError
     │   ├── FeedDisconnected      retry
-    │   │   └── FeedBanned        retry, but not before; nor anything else from this address
+    │   │   └── FeedBanned        retry later; until then nothing from this address is answered
     │   ├── FeedRejected          fatal until the user changes something
     │   │   └── UnknownSymbol     the exchange has no such symbol, or no longer
     │   └── MalformedMessage      skip, count, show
@@ -14,15 +14,15 @@ Every error that crosses a module's border, as one tree.
     ├── SettingsError             fatal; wrong usage
     └── UsageError                wrong usage: an unknown symbol, interval or file
 
-``str(error)`` is always one sentence for the user that says what to do. Adapters translate foreign errors at their edge
-and chain the original with ``raise … from``.
+``str(error)`` is always one sentence for the user that says what happened or what to do. Adapters translate foreign
+errors at their edge and chain the original with ``raise … from``.
 """
 
 from __future__ import annotations
 
 
 class CryptopipeError(Exception):
-    """Root of all errors a caller is expected to handle."""
+    """The root of the tree."""
 
 
 class FeedError(CryptopipeError):
@@ -30,9 +30,10 @@ class FeedError(CryptopipeError):
 
 
 class FeedDisconnected(FeedError):
-    """The exchange could not be reached or went away; trying again later may help.
+    """
+    The exchange could not be reached or went away; trying again later may help.
 
-    ``retry_after_s`` is how long the exchange asked us to wait, or None.
+    ``retry_after_s``: the wait that the exchange asked for, or None.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
@@ -41,14 +42,15 @@ class FeedDisconnected(FeedError):
 
 
 class FeedBanned(FeedDisconnected):
-    """The exchange keeps this address out for ``retry_after_s``, whatever is asked."""
+    """The exchange answers nothing from this address for ``retry_after_s``."""
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
 
 
 class FeedRejected(FeedError):
-    """The exchange refused the request itself; the same request will be refused again.
+    """
+    The exchange refused the request itself; the same request will be refused again.
 
     ``code`` is the exchange's error code, or None.
     """
@@ -59,7 +61,7 @@ class FeedRejected(FeedError):
 
 
 class UnknownSymbol(FeedRejected):
-    """The exchange has no such symbol, or no longer. ``symbol`` is the name asked for."""
+    """The exchange has no such symbol, or no longer has it. ``symbol`` is the requested name."""
 
     def __init__(self, symbol: str, *, code: int | None = None) -> None:
         super().__init__(f"“{symbol}” is not a symbol of the exchange.", code=code)
@@ -67,7 +69,7 @@ class UnknownSymbol(FeedRejected):
 
 
 class MalformedMessage(FeedError):
-    """A message of the exchange that cannot be read. ``sample`` holds its first bytes."""
+    """A message from the exchange could not be read. ``sample`` holds its first bytes."""
 
     def __init__(self, message: str, *, sample: bytes = b"") -> None:
         super().__init__(message)
@@ -79,16 +81,16 @@ class StoreError(CryptopipeError):
 
 
 class StoreUnavailable(StoreError):
-    """The database cannot be reached, is starting, full or shutting down; trying again later may help."""
+    """The database is unreachable, starting, full or shutting down; trying again later may help."""
 
 
 class StoreSchemaMismatch(StoreError):
-    """The database was written by a newer cryptopipe, or is not ours. Nothing was changed."""
+    """The database was written by a newer cryptopipe, or by another program. Nothing was changed."""
 
 
 class SettingsError(CryptopipeError):
-    """A setting is unknown or has a value it cannot have. Nothing was changed."""
+    """A setting is unknown, or its value is not allowed. Nothing was changed."""
 
 
 class UsageError(CryptopipeError):
-    """The request names something that does not exist or cannot be. Nothing was changed."""
+    """The user named something that does not exist or is not possible. Nothing was changed."""

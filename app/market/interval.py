@@ -1,14 +1,13 @@
 """
 Candle intervals and where their candles begin.
 
-An interval is a count of seconds, minutes, hours, days, weeks or months, as the exchange offers it or as the user types
-it (13m, 181m, 90s). Candles of a fixed length are aligned to 2000-01-03T00:00Z, a Monday: that is the exchange's own
-alignment (UTC, weeks from Monday), and for intervals it does not have it is ours, on every path. One exception: the
-exchange's 3d candles open a day later than that. Months follow the calendar, counted from January 2000.
+An interval is a count of seconds, minutes, hours, days, weeks or months, one that the exchange offers or that the user
+types (13m, 181m, 90s). Candles of a fixed length are aligned to 2000-01-03T00:00Z, a Monday. That is the exchange's own
+alignment (UTC, weeks from Monday), and intervals that it does not offer use it too. One exception: the exchange's 3d
+candles open a day later. Months follow the calendar, counted from January 2000.
 
-Candles are numbered by *slots*: slot 0 opens at that origin, and the slot of a time is a whole number that grows by one
-per candle. Charts use slots as their horizontal axis, so a candle keeps its place whatever is prepended, and trades
-that were never received leave visible room.
+A *slot* is the number of a candle: slot 0 opens at that origin, and each candle has the next number. Slots are the
+chart's horizontal axis, so a candle keeps its place when others are prepended, and missing candles leave visible room.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ class Interval:
     """
     A candle length. Make one with `Interval.parse`.
 
-    Equal lengths are equal intervals: ``parse("60m") == parse("1h")``. ``seconds`` is 0 for months, and ``months`` is 0
-    for everything else.
+    Equal lengths are equal intervals: ``parse("60m") == parse("1h")``. Either ``seconds`` or ``months`` is 0.
     """
 
     seconds: int
@@ -48,7 +46,7 @@ class Interval:
         Return the interval that ``text`` names: a whole number and one of s, m, h, d, w, M.
 
         Raises:
-            UsageError: If the text names none, or one longer than 53 weeks or 12 months.
+            UsageError: If the text names no interval, or one longer than 53 weeks or 12 months.
         """
         match = _PATTERN.fullmatch(text)
         if match is None or int(match[1]) == 0:
@@ -76,35 +74,35 @@ class Interval:
 
     @property
     def origin_us(self) -> int:
-        """When slot 0 of a fixed-length interval opens, in UTC microseconds."""
-        # Recorded 3d klines open on 2017-11-30, 2017-12-03 …: Binance counts those from another day.
+        """The open time of slot 0 of a fixed-length interval (UTC microseconds)."""
+        # Recorded 3d klines open on 2017-11-30, 2017-12-03 …: Binance aligns those to another day.
         return ORIGIN_US + 86_400 * SECOND_US if self.seconds == _THREE_DAYS_S else ORIGIN_US
 
     @property
     def length_us(self) -> int:
-        """The length in microseconds; for months, that of 30 days each (a measure, not an alignment)."""
+        """The length in microseconds. A month counts as 30 days: use it to compare lengths, not to align."""
         return (self.seconds or self.months * 30 * _UNIT_SECONDS["d"]) * SECOND_US
 
     def slot(self, time_us: int) -> int:
-        """Return the number of the candle that holds ``time_us`` (UTC microseconds)."""
+        """Return the slot of the candle that holds ``time_us`` (UTC microseconds)."""
         if self.months:
             return _months_since_2000(time_us) // self.months
         return (time_us - self.origin_us) // (self.seconds * SECOND_US)
 
     def slot_open_us(self, slot: int) -> int:
-        """Return when the candle of that number opens, in UTC microseconds."""
+        """Return the open time of the candle of that slot (UTC microseconds)."""
         if self.months:
             return _month_open_us(slot * self.months)
         return self.origin_us + slot * self.seconds * SECOND_US
 
     def open_time_us(self, time_us: int) -> int:
-        """Return when the candle that holds ``time_us`` opens, in UTC microseconds."""
+        """Return the open time of the candle that holds ``time_us`` (both UTC microseconds)."""
         if self.months:
             return self.slot_open_us(self.slot(time_us))
         return time_us - (time_us - self.origin_us) % (self.seconds * SECOND_US)
 
     def next_open_us(self, time_us: int) -> int:
-        """Return when the candle after the one that holds ``time_us`` opens: that one's end, exclusive."""
+        """Return the end, exclusive, of the candle that holds ``time_us``: the next candle's open time."""
         return self.slot_open_us(self.slot(time_us) + 1)
 
     def tiles(self, longer: Interval) -> bool:
@@ -130,16 +128,16 @@ def _months_since_2000(time_us: int) -> int:
 EXCHANGE_INTERVALS = tuple(
     Interval.parse(name) for name in "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M".split()
 )
-"""The intervals Binance publishes klines of, shortest first."""
+"""The intervals for which Binance publishes klines, shortest first."""
 
 MENU_INTERVALS = tuple(
     Interval.parse(name) for name in "1s 5s 15s 30s 1m 3m 5m 10m 15m 30m 1h 2h 4h 6h 12h 1d 3d 1w 1M".split()
 )
-"""The intervals offered without typing, shortest first."""
+"""The intervals that the window offers in its menu, shortest first."""
 
 
 def kline_interval_for(interval: Interval) -> Interval:
-    """Return the longest interval of the exchange whose klines add up to whole candles of ``interval``."""
+    """Return the longest exchange interval whose klines add up to whole candles of ``interval``."""
     return max(
         (offered for offered in EXCHANGE_INTERVALS if offered.tiles(interval)), key=lambda offered: offered.length_us
     )

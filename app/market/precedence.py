@@ -1,22 +1,54 @@
-"""Which of two candles of one slot counts: one rule for the store and for the chart."""
+"""
+Decides which of two candles of one slot counts.
+
+One rule for the store, which has trades and klines of the same time, and for the chart, where pages and live candles
+meet. Where a candle came from and when, its fields say; the rule needs nothing else.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from app.market.candle import Candle, CandleSource
 from app.market.series.series import Bar
 
+# Looking a member up in its enum costs as much as a whole comparison, and these are looked up per stored candle.
+_TRADES, _KLINE = CandleSource.TRADES, CandleSource.KLINE
 
-def better(candle: Candle, other: Candle) -> Candle:
+Rank = tuple[bool, bool, int, bool]
+"""Complete, proven, number of trades, closed: of two candles of one slot the one with the greater rank counts."""
+
+
+def rank(candle: Candle | Bar, *, empty_is_proven: bool = False) -> Rank:
     """
-    Return the candle a reader should get of two for the same open time; the second where they are equally good.
+    Return the candle's rank.
 
-    That built from trades where it is complete and closed, else the exchange's kline, else the incomplete one. Of two
-    that are still growing the one that has come further: a candle never goes back.
+    A complete and closed candle built from trades is proven: its ids show that none is missing. An empty candle has no
+    ids and proves nothing by itself; give ``empty_is_proven`` if it was made between trades whose ids adjoin.
     """
-    return candle if rank(candle) > rank(other) else other
+    return candle.complete, _is_proven(candle, empty_is_proven), candle.trades, candle.closed
 
 
-def rank(candle: Candle | Bar) -> tuple[bool, bool, int, bool]:
-    """Return what `better` goes by; an empty candle that was made between trades proves little by itself."""
-    proven = candle.complete and candle.closed and candle.source is CandleSource.TRADES and candle.trades > 0
-    return candle.complete, proven, candle.trades, candle.closed
+def better(candle: Candle, other: Candle, *, empty_is_proven: bool = False) -> Candle:
+    """
+    Return the candle a reader should get of two for the same open time; ``other`` if they rank equally.
+
+    First comes the proven candle (see `rank`), then a complete kline, then an incomplete candle. Of two that still grow
+    the one with more trades counts, so a candle never goes back.
+    """
+    # The usual case of a stored page, and three times faster than comparing ranks.
+    if other.source is _KLINE and _is_proven(candle, empty_is_proven):
+        return candle
+    return candle if rank(candle, empty_is_proven=empty_is_proven) > rank(other) else other
+
+
+def add_better(known: dict[int, Candle], candles: Iterable[Candle]) -> None:
+    """Add candles to ``known``, by open time; of two for one open time the better stays."""
+    for candle in candles:
+        before = known.get(candle.open_time_us)
+        known[candle.open_time_us] = candle if before is None else better(before, candle)
+
+
+def _is_proven(candle: Candle | Bar, empty_is_proven: bool) -> bool:
+    is_whole = candle.complete and candle.closed and candle.source is _TRADES
+    return is_whole and (empty_is_proven or candle.trades > 0)

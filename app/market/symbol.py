@@ -1,4 +1,4 @@
-"""A tradable pair, as exchangeInfo describes it."""
+"""A tradable pair, as the exchange's exchangeInfo describes it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def unknown_symbol(name: str) -> Symbol:
 
 TRADING = "TRADING"
 DELISTED = "DELISTED"
-"""Our word, not the exchange's: it listed the symbol once and lists it no more."""
+"""Our status, not the exchange's: it once listed the symbol and no longer does."""
 UNLISTED = "UNLISTED"
-"""Our word, not the exchange's: it does not list a symbol of that name."""
+"""Our status, not the exchange's: it has never listed a symbol of that name, as far as we know."""
 
 _IN_WORDS = {
     "HALT": "Trading halted",
@@ -53,27 +53,27 @@ class Symbol:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the exchange knows it, trading or not: it can be asked about it."""
+        """Whether the exchange answers requests for it, trading or not."""
         return self.status not in (DELISTED, UNLISTED)
 
     @property
     def trouble(self) -> str:
-        """Why nothing of it is to be expected, in words, as ``"Trading halted"``; empty while it trades."""
+        """Why it has no new trades, in words such as ``"Trading halted"``; empty while it trades."""
         return "" if self.is_trading else _IN_WORDS.get(self.status, "Not trading")
 
     @property
     def display_name(self) -> str:
-        """``"BTC/USDT"``; the plain name where the assets are not known."""
+        """The assets, as ``"BTC/USDT"``; the plain name if they are not known."""
         return f"{self.base}/{self.quote}" if self.base and self.quote else self.name
 
     @property
     def price_decimals(self) -> int:
-        """Decimal places a price of this symbol is shown with."""
+        """The number of decimal places to show a price with."""
         return _decimals(self.tick_size_e8)
 
     @property
     def quantity_decimals(self) -> int:
-        """Decimal places a quantity of this symbol is shown with."""
+        """The number of decimal places to show a quantity with."""
         return _decimals(self.step_size_e8)
 
 

@@ -1,4 +1,4 @@
-"""What the exchange publishes, as values: a trade, the best bid and ask, the rolling day."""
+"""The values that the exchange publishes: a trade, the best bid and ask, the rolling day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Trade(NamedTuple):
 
     ``time_us`` is the exchange's trade time in UTC microseconds (a multiple of 1,000 where only milliseconds are
     known). ``price_e8`` is in the quote asset, ``quantity_e8`` in the base asset, both in 1e-8 units.
-    ``is_buyer_maker`` is True when the buyer's order rested in the book, that is: the taker sold.
+    ``is_buyer_maker`` is True if the buyer's order rested in the book, so the taker sold.
 
     Source: Binance spot "Trade Streams".
     """
@@ -44,7 +44,7 @@ class DayTicker(NamedTuple):
     The rolling 24 hours of one symbol as of ``time_us`` (UTC microseconds).
 
     Prices in the quote asset, ``volume_e8`` in the base asset, ``quote_volume_e8`` in the quote asset, 1e-8 units.
-    ``last_trade_id`` is that of the newest trade, None where the source does not tell it (the stream) or there is none.
+    ``last_trade_id`` is that of the newest trade, None if there is none or the source (the stream) does not give it.
 
     Source: Binance spot "Individual Symbol Mini Ticker Stream" and GET /api/v3/ticker/24hr.
     """
@@ -61,7 +61,7 @@ class DayTicker(NamedTuple):
 
     @property
     def change_percent(self) -> float:
-        """Last price against the price 24 hours ago, in percent; 0 where there was none."""
+        """The last price against the price 24 hours ago, in percent; 0 if there was none."""
         return (self.close_e8 / self.open_e8 - 1.0) * 100.0 if self.open_e8 else 0.0
 
 

@@ -2,9 +2,9 @@
 Exact decimal amounts as integers.
 
 Binance sends prices and quantities as decimal strings of at most eight places, and the database keeps NUMERIC(20,8).
-Between the two an amount is an ``int`` counting 1e-8 units (suffix ``_e8``); a price times a quantity, and every sum of
-such products, counts 1e-16 units (suffix ``_e16``). Integer sums are exact in any order, so a candle built live, one
-built by SQL and one read back from a file agree to the digit.
+In between, an amount is an ``int`` that counts 1e-8 units (suffix ``_e8``). A price times a quantity, and every sum of
+such products, counts 1e-16 units (suffix ``_e16``). Integer sums are exact in any order, so candles built live, by SQL
+and from a file agree to the digit.
 """
 
 from __future__ import annotations

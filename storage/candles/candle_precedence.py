@@ -1,9 +1,10 @@
 """
-Which candle a reader gets, for a window of slots. Pure.
+Merges the candles of stored trades with stored klines, for a window of slots. Pure.
 
-The whole history, finished as a reader should see it, would be the same for this window: of what lies outside only the
-nearest candle on each side matters, and of its time only on which side it is. So those two are moved next to the window
-before `finish` fills what is empty, and a long quiet stretch outside costs nothing.
+`app.market.precedence` decides between a candle of trades and a kline; `app.market.builder.finish` adds the empty
+candles. This module gives both what they need from outside the window. Only the nearest candle on each side matters
+there, and only its side, not its time. So those two candles are moved next to the window, and a long quiet stretch
+outside costs nothing. The result is that of merging the whole history.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from app.market.builder import finish
 from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from app.market.precedence import better
 
 
 def merged(
@@ -30,23 +32,23 @@ def merged(
     now_us: int | None,
 ) -> list[Candle]:
     """
-    Return the candles of the slots ``first`` to ``last``, oldest first, finished.
+    Return the finished candles of the slots ``first`` to ``last``, oldest first.
 
-    ``traded``: those of the window that have stored trades; ``before`` and ``after``: the nearest such outside.
-    ``klines``: the exchange's by open time, those of the slot before the window too; ``last_kline_us``: when the last
-    of all opens. Empty candles between trades whose ids join are known from the trades; a kline never stands in for a
-    candle that trades prove complete. They prove nothing of the newest candle with trades where there is a kline of its
-    time or a later one: its last trades may not be stored.
+    ``traded``: the candles of the window that have stored trades; ``before`` and ``after``: the nearest ones outside.
+    ``klines``: stored klines by open time, from one slot before the window on; ``last_kline_us``: the open time of the
+    symbol's last kline. ``now_us``: the exchange's time, if the recording goes on until then.
+
+    The trades prove the empty candles between trades whose ids adjoin. They do not prove the newest candle with trades
+    if there is a kline of its slot or of a later one: its last trades may not be stored.
     """
     folded = [*_moved(before, interval, first - 1), *traded, *_moved(after, interval, last + 1)]
     chosen = {candle.open_time_us: candle for candle in finish(folded, interval, held)}
     start_us, end_us = interval.slot_open_us(first), interval.slot_open_us(last + 1)
     for open_us, kline in klines.items():
         known = chosen.get(open_us)
-        # Before the window the kline is the newer of the two where the trades' candle was moved there.
+        # The candle of trades may have been moved to the slot before the window; then the kline is the newer one.
         moved = open_us < start_us and before is not None and before.open_time_us < open_us
-        if known is None or not known.complete or moved or (not known.closed and kline.trades >= known.trades):
-            chosen[open_us] = kline
+        chosen[open_us] = kline if known is None or moved else better(known, kline, empty_is_proven=True)
     ordered = [chosen[open_us] for open_us in sorted(chosen)]
     everything = [candle if candle.closed else candle._replace(closed=True, complete=False) for candle in ordered[:-1]]
     newest = ordered[-1:]
@@ -62,9 +64,9 @@ def _moved(candle: Candle | None, interval: Interval, slot: int) -> list[Candle]
 
 
 def _ending(newest: list[Candle], interval: Interval, held: IdRanges, now_us: int | None) -> list[Candle]:
-    """Return the newest candle judged, and the empty ones after it up to ``now_us``."""
+    """Return the newest candle, finished, and the empty ones after it up to ``now_us``."""
     ended = finish(newest, interval, held, now_us=now_us)
     if newest and newest[0].source is CandleSource.KLINE:
-        # Only closed ones are stored.
+        # Only closed klines are stored, and `finish` cannot know that this one ended.
         ended[0] = ended[0]._replace(closed=True)
     return ended

@@ -1,4 +1,4 @@
-"""Candles of parts make the candle of the whole."""
+"""The candles of its parts add up to a candle."""
 
 from __future__ import annotations
 

@@ -61,5 +61,5 @@ def test_a_shorter_wait_does_not_end_a_longer_one() -> None:
         (60 * 1_201_897, "835 days"),
     ],
 )
-def test_a_length_is_told_in_the_unit_that_tells_it_best(seconds: float, words: str) -> None:
+def test_a_length_has_the_unit_that_suits_it(seconds: float, words: str) -> None:
     assert length(seconds) == words

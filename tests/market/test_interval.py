@@ -174,7 +174,7 @@ def test_no_two_recorded_candles_share_a_slot(shared_data: FindData, tmp_path: P
         slots.setdefault(frame, []).append(Interval.parse(frame).slot(int(candle[0]) * SECOND_US))
     for frame, numbers in slots.items():
         assert len(set(numbers)) == len(numbers), frame
-    # The exchange was down for some hours in February 2020; what is longer than that shows no hole.
+    # The exchange was down for some hours in February 2020; longer candles show no missing slot.
     for frame in ("12h", "1d", "3d", "1w", "1M"):
         numbers = slots[frame]
         assert sorted(numbers) == list(range(min(numbers), max(numbers) + 1)), frame

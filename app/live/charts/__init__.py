@@ -1,1 +1,1 @@
-"""One chart's candles: loaded, joined with live trades, kept current."""
+"""Loads one chart's candles, joins live trades to them, and keeps them current."""

@@ -1,10 +1,10 @@
 """
-Past candles of any symbol and interval: what is stored, and what the exchange has.
+Reads the history of any symbol and interval from the store and from the exchange.
 
-Closed klines are kept in the database together with the times they were asked for, so that nothing closed is fetched
-again, and neither is what the exchange does not have: outages, the time before a symbol was listed. Klines of a second
-are many and seldom looked at twice: the newest stay in memory, and of longer intervals that only they add up to (5s,
-30s, 90s) the candles are kept. What is unfinished is never kept: by the exchange's own time, and a minute late.
+Closed klines are saved together with the times they were requested for. So no closed kline is requested again, nor one
+that the exchange does not have, as of an outage or before a listing. Klines of one second are too many to save: the
+newest stay in memory, and of longer intervals that only they make up (5s, 30s, 90s) the candles are saved. A kline is
+saved once it is final: a minute after its end, by the exchange's time. `page_loader` combines both sources to a page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app.market.errors import CryptopipeError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval, kline_interval_for
 from app.market.ports.exchange import KlineSource
 from app.market.ports.storage import CandleStore
-from app.market.precedence import better
+from app.market.precedence import add_better
 
 logger = logging.getLogger(__name__)
 
@@ -35,24 +35,25 @@ _ONE_SECOND = EXCHANGE_INTERVALS[0]
 _ONE_MINUTE = Interval.parse("1m")
 # The exchange may publish a kline's last trades, or the kline itself, a little after its end.
 _SETTLED_US = 60 * SECOND_US
-# Nobody waits that long for a chart to go on: a second after its end a kline is taken at its word.
+# A chart cannot wait a minute for its live join: a second after its end, a kline is trusted to be whole.
 PUBLISHED_US = SECOND_US
 _MISSING_PARTS_US = 10 * SECOND_US
-# A kline that is missing at the end of an answer may still come; one that old never will.
+# A kline missing at the end of an answer may still be published; after a day it will not.
 _ABSENT_US = 86_400 * SECOND_US
+# Beyond these waits a slow database is skipped: the exchange has the same klines, and saving goes on by itself.
 _STORE_PATIENCE_S = 0.5
-_KEEPING_PATIENCE_S = 2.0
+_SAVE_PATIENCE_S = 2.0
 
 
 class StoredPage(NamedTuple):
-    """Stored candles, oldest first, and the microseconds of which the exchange's klines are known, present or not."""
+    """Stored candles, oldest first, and the microseconds (UTC) for which the exchange's klines are known to us."""
 
     candles: list[Candle]
     fetched: IdRanges
 
 
 class KlineParts(NamedTuple):
-    """Candles that cover a time, oldest first; ``lacks_us``: from then on the exchange has not said what there was."""
+    """Candles that cover a time, oldest first; ``lacks_us``: the exchange's klines are unknown from then on."""
 
     candles: list[Candle]
     lacks_us: int | None = None
@@ -60,9 +61,9 @@ class KlineParts(NamedTuple):
 
 class CandleHistory:
     """
-    Reads past candles of any symbol and interval.
+    Reads the history of any symbol and interval. All methods on the loop.
 
-    ``store`` may be None while there is no database, and be set later.
+    ``store``: None while there is no database; may be set later.
     """
 
     def __init__(self, exchange: KlineSource, store: CandleStore | None = None) -> None:
@@ -74,9 +75,9 @@ class CandleHistory:
 
     async def stored(self, symbol: str, interval: Interval, *, end_us: int, limit: int) -> StoredPage:
         """
-        Return up to ``limit`` newest stored candles that open before ``end_us``; none without a store.
+        Return the newest stored candles that open before ``end_us`` (UTC microseconds), up to ``limit``.
 
-        The newest of all is not closed: nobody recorded what came after it.
+        Without a store there are none. The newest stored candle of all is not closed: its last trades may be missing.
 
         Raises:
             StoreError: If the database cannot be read.
@@ -91,9 +92,7 @@ class CandleHistory:
         if interval != _ONE_SECOND:
             return found
         candles = {candle.open_time_us: candle for candle in found.candles}
-        for kline in self._seconds.klines(symbol, end_us - limit * SECOND_US, end_us):
-            known = candles.get(kline.open_time_us)
-            candles[kline.open_time_us] = kline if known is None else better(known, kline)
+        add_better(candles, self._seconds.klines(symbol, end_us - limit * SECOND_US, end_us))
         for first_us, last_us in self._seconds.fetched(symbol):
             found.fetched.add_range(first_us, last_us)
         return StoredPage([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)
@@ -102,10 +101,10 @@ class CandleHistory:
         self, symbol: str, interval: Interval, start_us: int, end_us: int, on_candles: Callable[[list[Candle]], None]
     ) -> None:
         """
-        Call ``on_candles`` with the exchange's candles in ``[start_us, end_us)``, oldest first; then keep them.
+        Request the exchange's candles in ``[start_us, end_us)``, call ``on_candles`` with them, then save them.
 
-        The times are open times of candles of the interval. One that the exchange does not offer is put together from
-        the longest that fits. The last may still be open.
+        Both times are open times of candles of the interval (UTC microseconds). The candles come oldest first, and the
+        last may be open. An interval that the exchange does not offer is combined from the longest that fits.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
@@ -116,17 +115,17 @@ class CandleHistory:
         candles = join_parts(klines, offered, interval, ended_us=settled_us)
         on_candles(candles)
         if offered == _ONE_SECOND:
-            await self._keep(symbol, interval, candles, start_us, end_us, settled_us)
+            await self._save_final(symbol, interval, candles, start_us, end_us, settled_us)
         else:
-            await self._keep(symbol, offered, klines, start_us, end_us, settled_us)
+            await self._save_final(symbol, offered, klines, start_us, end_us, settled_us)
 
     async def parts(self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None) -> KlineParts | None:
         """
-        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds: stored
-        where they are complete, else the exchange's. None lies in two candles of ``whole``.
+        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds.
 
-        None where the exchange has not published the last of them yet: ask again shortly. After ten seconds it is done
-        without them, because in an outage there never are any; then ``lacks_us`` says where.
+        They come from the store if complete there, else from the exchange. Each lies within one candle of ``whole``.
+        Returns None if the exchange has not published the last of them yet: ask again shortly. Ten seconds after
+        ``end_us`` it returns without them, because after an outage they never come; ``lacks_us`` then says from when.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
@@ -153,7 +152,7 @@ class CandleHistory:
 
     async def find_listing(self, symbol: str) -> int | None:
         """
-        Return when the symbol's first minute opens, None before its first trade; the exchange is asked once.
+        Return the open time of the symbol's first minute, or None before its first trade; one request per symbol.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
@@ -170,7 +169,7 @@ class CandleHistory:
 
     async def end_before(self, symbol: str, interval: Interval, before_us: int) -> int | None:
         """
-        Return when the exchange's newest candle that opens before ``before_us`` ends, None where it has none.
+        Return the end of the exchange's newest candle that opens before ``before_us``, or None if it has none.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
@@ -183,11 +182,11 @@ class CandleHistory:
         last_us = klines[-1].open_time_us
         last = klines[-1]
         if offered != _ONE_SECOND:
-            await self._keep(symbol, offered, [last], last_us, before_us, settled_us)
+            await self._save_final(symbol, offered, [last], last_us, before_us, settled_us)
         return interval.next_open_us(last_us)
 
     async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> KlineParts | None:
-        """Return the candles of ``[start_us, end_us)``, None where the exchange has not published the last one yet."""
+        """Return the candles of ``[start_us, end_us)``, or None if the exchange has not published the last one yet."""
         known = await self._known(symbol, interval, start_us, end_us)
         first_us = start_us
         while first_us < end_us and first_us in known:
@@ -199,26 +198,26 @@ class CandleHistory:
         if now_us < end_us + PUBLISHED_US:
             return None
         klines = await self._rows(symbol, interval, first_us, end_us)
-        told_us = interval.next_open_us(klines[-1].open_time_us) if klines and klines[-1].closed else first_us
-        if told_us < end_us:
+        known_until_us = interval.next_open_us(klines[-1].open_time_us) if klines and klines[-1].closed else first_us
+        if known_until_us < end_us:
             listed_us = await self.find_listing(symbol)
             if listed_us is None or listed_us >= end_us:
-                told_us = end_us  # it did not exist yet
-        if told_us < end_us and now_us < end_us + _MISSING_PARTS_US:
+                known_until_us = end_us  # the symbol did not exist yet
+        if known_until_us < end_us and now_us < end_us + _MISSING_PARTS_US:
             return None
         if interval != _ONE_SECOND:
-            await self._keep(symbol, interval, klines, first_us, end_us, now_us - _SETTLED_US)
-        is_told = told_us == end_us or now_us >= end_us + _ABSENT_US
-        return KlineParts(found + klines, None if is_told else told_us)
+            await self._save_final(symbol, interval, klines, first_us, end_us, now_us - _SETTLED_US)
+        is_final = known_until_us == end_us or now_us >= end_us + _ABSENT_US
+        return KlineParts(found + klines, None if is_final else known_until_us)
 
     async def _known(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> dict[int, Candle]:
-        """Return the stored candles of ``[start_us, end_us)`` that are as good as the exchange's, by open time."""
+        """Return the stored candles of ``[start_us, end_us)`` that are closed and complete, by open time, as klines."""
         limit = interval.slot(end_us) - interval.slot(start_us)
         try:
             async with asyncio.timeout(_STORE_PATIENCE_S):
                 stored = await self.stored(symbol, interval, end_us=end_us, limit=limit)
         except (CryptopipeError, TimeoutError) as error:
-            logger.info("%s: parts of candles not read: %s", symbol, error, extra={"symbol": symbol})
+            logger.info("%s: stored candles could not be read: %s", symbol, error, extra={"symbol": symbol})
             return {}
         return {
             candle.open_time_us: candle._replace(first_trade_id=None, last_trade_id=None, source=CandleSource.KLINE)
@@ -227,7 +226,7 @@ class CandleHistory:
         }
 
     async def _rows(self, symbol: str, offered: Interval, start_us: int, end_us: int) -> list[Candle]:
-        # The exchange refuses times before 1970, which a thousand weeks or months reach.
+        # The exchange refuses times before 1970, which a page of a thousand weeks or months reaches.
         start_us = max(start_us, 0)
         page_us = _ROWS * offered.length_us
         starts = range(start_us, end_us, end_us - start_us if offered.months else page_us) if end_us > start_us else ()
@@ -240,10 +239,10 @@ class CandleHistory:
         pages = await asyncio.gather(*(page(from_us) for from_us in starts))
         return [kline for one in pages for kline in one]
 
-    async def _keep(
+    async def _save_final(
         self, symbol: str, interval: Interval, found: Sequence[Candle], start_us: int, end_us: int, settled_us: int
     ) -> None:
-        """Keep what is final of the candles found in ``[start_us, end_us)``, and of which times that is."""
+        """Save the final candles of those found in ``[start_us, end_us)``, and the times they cover."""
         start_us = max(start_us, 0)
         kept, until_us = _final(found, interval, start_us, end_us, settled_us)
         if until_us <= start_us:
@@ -255,15 +254,15 @@ class CandleHistory:
             await self._save(symbol, lambda: store.save_klines(symbol, interval, kept, (start_us, until_us)))
 
     async def _save(self, symbol: str, save: Callable[[], None]) -> None:
-        """Have it saved; a database that is slow or away holds up nobody for long."""
+        """Call ``save`` in a thread and wait a moment for it; a slow database does not hold up the chart."""
 
         def saved() -> None:
             try:
                 save()
             except CryptopipeError as error:
-                logger.warning("klines of %s not kept: %s", symbol, error, extra={"symbol": symbol})
+                logger.warning("klines of %s could not be saved: %s", symbol, error, extra={"symbol": symbol})
 
-        await asyncio.wait({asyncio.ensure_future(in_background(saved, "keep-klines"))}, timeout=_KEEPING_PATIENCE_S)
+        await asyncio.wait({asyncio.ensure_future(in_background(saved, "save-klines"))}, timeout=_SAVE_PATIENCE_S)
 
 
 def join_parts(
@@ -272,8 +271,8 @@ def join_parts(
     """
     Return the candles of ``interval`` that the parts of ``length``, oldest first, add up to.
 
-    A part that is missing is one that never was. The last candle is closed where its last part is there and closed, or
-    where it ended before ``ended_us``.
+    A missing part is taken to be one without trades. The last candle is closed if its last part is present and closed,
+    or if it ended by ``ended_us``.
     """
     joined: list[Candle] = []
     for open_us, group in groupby(parts, key=lambda part: interval.open_time_us(part.open_time_us)):
@@ -290,7 +289,7 @@ def join_parts(
 def _final(
     found: Sequence[Candle], interval: Interval, start_us: int, end_us: int, settled_us: int
 ) -> tuple[list[Candle], int]:
-    """Return the candles that will not change any more, and until when there are no others."""
+    """Return the candles that will not change any more, and the time until which there are no others."""
     final: list[Candle] = []
     for candle in found:
         next_us = interval.next_open_us(candle.open_time_us)
@@ -299,16 +298,16 @@ def _final(
         final.append(candle)
         start_us = next_us
     if not found:
-        return final, start_us  # no word at all proves little: of a delisted symbol the exchange has none
+        return final, start_us  # an empty answer proves nothing: for a delisted symbol the exchange returns none
     return final, max(start_us, min(end_us, interval.open_time_us(settled_us - _ABSENT_US)))
 
 
 def _read(store: CandleStore, symbol: str, interval: Interval, end_us: int, limit: int) -> StoredPage:
-    # The ranges first: klines that are kept in between are then at most fetched twice, never taken for missing.
-    fetched = store.fetched_klines(symbol, _kept_as(interval))
+    # Ranges first: klines saved between the two reads are then requested twice at worst, never taken for absent.
+    fetched = store.fetched_klines(symbol, _saved_as(interval))
     return StoredPage(store.candles(symbol, interval, end_us=end_us, limit=limit), fetched)
 
 
-def _kept_as(interval: Interval) -> Interval:
+def _saved_as(interval: Interval) -> Interval:
     offered = kline_interval_for(interval)
     return interval if offered == _ONE_SECOND else offered

@@ -1,8 +1,10 @@
 """
-The candles that a chart shows, and how others come in.
+Merges pages of history and live candles into one chart's series.
 
-Pages of the past and live candles meet here. What replaces a candle knows at least as much as it, so none goes back;
-empty candles are there only where nothing says that trades are missing, and are doubted when something does.
+Every candle enters the series here, so one place holds the promises: a candle never goes back to fewer trades while it
+claims to be complete, and empty candles stand only where no trade is known to be missing. When one turns out to be
+missing, they are marked incomplete. What to load is the loaders' decision; which of two candles counts,
+`app.market.precedence` decides.
 """
 
 from __future__ import annotations
@@ -16,56 +18,68 @@ from numpy.typing import NDArray
 from app.live.charts.live_candles import LiveCandle
 from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.interval import Interval
-from app.market.precedence import rank
+from app.market.precedence import Rank, rank
 from app.market.series.series import CLOSED, COMPLETE, FROM_BOTH, FROM_KLINE, Bar, CandleSeries
 from app.market.units import E8, E16
 
+# Candles; a shorter run is put one by one, because slicing it for numpy costs more than it saves.
 _FEW = 8
 
 
 class CandleMerger:
     """
-    Brings candles into ``series``. ``newest`` is the last of them, None while there is none.
+    Writes one chart's ``series``; nothing else does.
 
-    ``seam_us``: from then on (UTC microseconds) live candles are brought in; None while there are none.
+    Attributes:
+        newest: the last candle, or None while there is none.
+        join_us: the live join (UTC microseconds). From its candle on, only live candles are merged. None while no live
+            trades are joined.
     """
 
     def __init__(self, symbol: str, interval: Interval) -> None:
         self.interval = interval
         self.series = CandleSeries(symbol, interval)
         self.newest: Candle | None = None
-        self.seam_us: int | None = None
-        self._page: dict[int, Candle] = {}  # what came with the last part of a page
+        self.join_us: int | None = None
+        self._page: dict[int, Candle] = {}  # the last part of a page, by open time
 
     def __len__(self) -> int:
         return len(self.series)
 
     @property
     def first_us(self) -> int:
-        """When the oldest candle opens; there must be one."""
+        """The oldest candle's open time (UTC microseconds). The series must not be empty."""
         return int(self.series.column("open_time_us")[0])
 
     def has(self, open_us: int) -> bool:
-        """Whether there is a candle that opens then."""
+        """Whether the series has a candle with that open time."""
         slots, slot = self.series.slots, self.interval.slot(open_us)
         at = int(np.searchsorted(slots, slot))
         return at < len(slots) and int(slots[at]) == slot
 
-    def show(self, page: Sequence[Candle]) -> None:
+    def merge_page(self, page: Sequence[Candle]) -> None:
         """
-        Bring in a page, oldest first, as far as it is older than the seam; what is known better stays.
+        Merge a page, oldest first, up to the live join's candle; a better candle of the series stays.
 
-        A page comes in parts, each with those before: what came with the last one is passed over.
+        A page is given in parts, and each part repeats the earlier ones. Candles that the last part had are skipped.
         """
         before, self._page = self._page, {candle.open_time_us: candle for candle in page}
-        news = [candle for candle in page if before.get(candle.open_time_us) is not candle]
-        for run in self._news(news):
+        new = [candle for candle in page if before.get(candle.open_time_us) is not candle]
+        for run in self._better_runs(new):
             self.series.merge(run)
             if self.newest is None or run[-1].open_time_us >= self.newest.open_time_us:
                 self.newest = run[-1]
 
-    def insert(self, page: Sequence[Candle]) -> int:
-        """Add the candles of a page that the series lacks; return how many."""
+    def prepend(self, candles: Sequence[Candle]) -> int:
+        """Add the candles, oldest first, that are older than all of the series; return how many were added."""
+        return self.series.prepend(candles)
+
+    def set_begins(self, *, begins: bool) -> None:
+        """Record whether the oldest candle is the symbol's first; see `CandleSeries.set_begins`."""
+        self.series.set_begins(begins=begins)
+
+    def add_missing(self, page: Sequence[Candle]) -> int:
+        """Add the candles of a page whose open times the series lacks; return how many were added."""
         places = np.searchsorted(self.series.column("open_time_us"), [candle.open_time_us for candle in page])
         known = self.series.column("open_time_us").take(places, mode="clip") if len(self.series) else places * 0 - 1
         new: dict[int, list[Candle]] = {}  # the runs of new candles, by the place they belong to
@@ -77,7 +91,7 @@ class CandleMerger:
         return sum(map(len, new.values()))
 
     def put_all(self, candles: Sequence[LiveCandle]) -> None:
-        """Bring in candles by rising open time, as `put` would one by one; many that follow each other in one go."""
+        """Merge live candles by rising open time, as `put` would each; long runs are merged at once."""
         slots = [self.interval.slot(live.candle.open_time_us) for live in candles]
         adjoining = enumerate(pairwise(slots), 1)
         ends = [at for at, (slot, following) in adjoining if following != slot + 1 or not candles[at].follows]
@@ -89,35 +103,34 @@ class CandleMerger:
                 self._put_run([live.candle for live in run])
 
     def put(self, candle: Candle, *, follows: bool = True) -> None:
-        """Bring in a candle; ``follows``: no trade is missing between the one before and this one."""
+        """Merge a live candle; ``follows``: no trade is missing between the candle before and this one."""
         newest = self.newest
         if newest is not None and candle.open_time_us > newest.open_time_us:
             self._close_newest()
             if follows:
                 self.fill_before(candle.open_time_us)
         elif newest is not None and follows:
-            self._fill_hole_before(candle)
+            self._fill_gap_before(candle)
         if not follows:
-            self._doubt_before(candle)
-        if self._goes_back(candle):
+            self._mark_incomplete_before(candle)
+        chosen = self._chosen(candle, 0 if newest is None else newest.open_time_us)
+        if chosen is None:
             return
-        if newest is not None and candle.open_time_us < newest.open_time_us and not candle.closed:
-            candle = candle._replace(closed=True)
-        self.series.upsert(candle)
-        if self.newest is None or candle.open_time_us >= self.newest.open_time_us:
-            self.newest = candle
+        self.series.upsert(chosen)
+        if self.newest is None or chosen.open_time_us >= self.newest.open_time_us:
+            self.newest = chosen
 
     def fill_before(self, end_us: int) -> bool:
         """
-        Close the newest candle and add the empty ones that open before ``end_us``.
+        Close the newest candle and add the empty ones that open before ``end_us`` (UTC microseconds).
 
-        False, and nothing added, where the newest is older than the seam's candle: what lies between is not known.
+        Returns False and adds nothing if the newest candle ends before the live join: trades may lie in between.
         """
         newest = self.newest
-        if newest is None or self.seam_us is None:
+        if newest is None or self.join_us is None:
             return False
         slot = self.interval.slot(newest.open_time_us)
-        if slot < self.interval.slot(self.seam_us) - 1:
+        if slot < self.interval.slot(self.join_us) - 1:
             return False
         self._close_newest()
         while (open_us := self.interval.slot_open_us(slot := slot + 1)) < end_us:
@@ -125,8 +138,8 @@ class CandleMerger:
             self.series.upsert(self.newest)
         return True
 
-    def carry_on(self, last: Candle) -> None:
-        """Give the empty candles after ``last``, the last with a trade, its price: it may have come late."""
+    def carry_close_forward(self, last: Candle) -> None:
+        """Set the price of the empty candles after ``last``, the last with a trade, which a late trade may change."""
         newest = self.newest
         if newest is None or newest.trades or newest.open_time_us <= last.open_time_us:
             return
@@ -139,24 +152,24 @@ class CandleMerger:
                 self.newest = empty
             at += 1
 
-    def traded_before(self, time_us: int) -> int:
-        """Return when the last candle with trades before that time opens; that time where there is none."""
+    def last_traded_before(self, time_us: int) -> int:
+        """Return the open time of the last candle with trades before ``time_us``, or ``time_us`` if there is none."""
         end = self.series.index_at_slot(self.interval.slot(time_us) - 1) + 1
         traded = np.flatnonzero(self.series.column("trades")[:end])
         return int(self.series.column("open_time_us")[traded[-1]]) if len(traded) else time_us
 
     def first_incomplete(self, since_us: int) -> int | None:
-        """Return when the oldest incomplete candle opens that opens at or after a time, or None."""
+        """Return the open time of the oldest incomplete candle that opens at or after ``since_us``, or None."""
         times_us = self.series.column("open_time_us")
         begin = int(np.searchsorted(times_us, since_us))
         incomplete = np.flatnonzero(self.series.column("flags")[begin:] & COMPLETE == 0)
         return int(times_us[begin + incomplete[0]]) if len(incomplete) else None
 
-    def _news(self, candles: Sequence[Candle]) -> list[list[Candle]]:
-        """Return the runs of candles that are as good as those of the series in their place; live ones are left out."""
-        if self.seam_us is not None:
-            seam_us = self.interval.open_time_us(self.seam_us)
-            candles = [candle for candle in candles if candle.open_time_us < seam_us]
+    def _better_runs(self, candles: Sequence[Candle]) -> list[list[Candle]]:
+        """Return the runs of candles older than the live join that are at least as good as those of the series."""
+        if self.join_us is not None:
+            live_open_us = self.interval.open_time_us(self.join_us)
+            candles = [candle for candle in candles if candle.open_time_us < live_open_us]
         if not len(self.series):
             return [list(candles)] if candles else []
         opens, trades = self.series.column("open_time_us"), self.series.column("trades")
@@ -166,7 +179,9 @@ class CandleMerger:
         expected = len(opens)
         for candle, at, known in zip(candles, places, ranks, strict=True):
             if at > expected and (trades[expected:at].any() or self._is_in_page(opens[expected:at])):
-                runs.append([])  # the page has none for what was traded there, or brought it with its last part
+                # `CandleSeries.merge` replaces all between a run's ends. The page lacks what was traded here, or had
+                # it in its last part, so a new run must begin behind it.
+                runs.append([])
             here = at < len(opens) and opens[at] == candle.open_time_us
             expected = at + here
             if here and known > rank(candle):
@@ -178,8 +193,12 @@ class CandleMerger:
     def _is_in_page(self, opens_us: NDArray[np.int64]) -> bool:
         return not self._page.keys().isdisjoint(opens_us.tolist())
 
-    def _ranks(self, places: Sequence[int]) -> Iterator[tuple[bool, bool, int, bool]]:
-        """Return what `rank` says of the candles at these places, the last for those behind the end; all at once."""
+    def _ranks(self, places: Sequence[int]) -> Iterator[Rank]:
+        """
+        Return the `rank` of the series' candles at these rows; a row past the end stands for the last.
+
+        Computed from columns: building a `Bar` per row would dominate the merging of a page.
+        """
         flags = self.series.column("flags").take(places, mode="clip")
         trades = self.series.column("trades").take(places, mode="clip")
         complete, closed = flags & COMPLETE > 0, flags & CLOSED > 0
@@ -187,63 +206,61 @@ class CandleMerger:
         return zip(complete.tolist(), proven.tolist(), trades.tolist(), closed.tolist(), strict=True)
 
     def _put_run(self, run: list[Candle]) -> None:
-        """Bring in adjacent candles of which the first is in the series already."""
+        """Merge adjacent candles; the first of them is in the series already."""
         last, newest_us = run[-1].open_time_us, self.newest.open_time_us if self.newest is not None else 0
-        better: list[Candle] = []
+        chosen: list[Candle] = []
         for candle in run:
-            if self._goes_back(candle):
-                self.series.merge(better)
-                better = []
-            elif not candle.closed and candle.open_time_us < max(last, newest_us):
-                better.append(candle._replace(closed=True))
+            one = self._chosen(candle, max(last, newest_us))
+            if one is None:
+                self.series.merge(chosen)
+                chosen = []
             else:
-                better.append(candle)
-        self.series.merge(better)
-        if better and last >= newest_us:
-            self.newest = better[-1]
+                chosen.append(one)
+        self.series.merge(chosen)
+        if chosen and last >= newest_us:
+            self.newest = chosen[-1]
 
-    def _goes_back(self, candle: Candle) -> bool:
+    def _chosen(self, candle: Candle, newest_us: int) -> Candle | None:
         """
-        Whether the series has more in its place: a kline of trades that we missed, or that the stream is yet to bring.
-        That one stays; where trades are missing it goes on by those that are heard, and is marked incomplete.
-        """
-        if candle.complete and candle.closed:
-            return False  # a later trade proves it
-        at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
-        if at < 0 or (known := self.series.bar(at)).open_time_us != candle.open_time_us:
-            return False
-        if known.trades <= candle.trades:
-            return False
-        if not candle.complete:
-            doubted = _doubted(known, candle)
-            self.series.upsert(doubted)
-            if self.newest is not None and self.newest.open_time_us == candle.open_time_us:
-                self.newest = doubted
-        return True
+        Return the candle to write for a live ``candle``, or None if the series keeps its own.
 
-    def _fill_hole_before(self, candle: Candle) -> None:
-        """Add, or believe again, the empty candles just before ``candle``: no trade is missing there any more."""
+        The series may know more: its kline counts trades that the feed missed, or has not delivered yet. Then it stays.
+        If trades are missing, the result is that kline, marked incomplete, with the live prices added. A candle that
+        opens before ``newest_us`` is closed.
+        """
+        # Closed and complete: a later trade is held, and with it every trade of the candle.
+        if not (candle.complete and candle.closed):
+            at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
+            known = self.series.bar(at) if at >= 0 else None
+            if known is not None and known.open_time_us == candle.open_time_us and known.trades > candle.trades:
+                return None if candle.complete else _with_live_prices(known, candle)
+            if not candle.closed and candle.open_time_us < newest_us:
+                return candle._replace(closed=True)
+        return candle
+
+    def _fill_gap_before(self, candle: Candle) -> None:
+        """Add the empty candles just before ``candle``, or mark them complete again: no trade is missing there now."""
         slot = self.interval.slot(candle.open_time_us)
         at = self.series.index_at_slot(slot - 1)
-        if at < 0 or self.seam_us is None:
+        if at < 0 or self.join_us is None:
             return
         before = self.series.bar(at)
         while at > 0 and not (before.trades or before.complete):
             at -= 1
             before = self.series.bar(at)
-        if self.interval.slot(self.seam_us) - 1 <= before.slot < slot - 1:
+        if self.interval.slot(self.join_us) - 1 <= before.slot < slot - 1:
             for empty in range(before.slot + 1, slot):
                 self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
 
-    def _doubt_before(self, candle: Candle) -> None:
-        """Mark what is since the seam, just before ``candle``, and not proven by trades: some are missing there."""
+    def _mark_incomplete_before(self, candle: Candle) -> None:
+        """Mark the candles just before ``candle`` incomplete, back to the live join or to one that trades prove."""
         at = self.series.index_at_slot(self.interval.slot(candle.open_time_us) - 1)
-        while at >= 0 and self.seam_us is not None and (bar := self.series.bar(at)).complete:
-            if self.interval.next_open_us(bar.open_time_us) <= self.seam_us:
+        while at >= 0 and self.join_us is not None and (bar := self.series.bar(at)).complete:
+            if self.interval.next_open_us(bar.open_time_us) <= self.join_us:
                 break
             if bar.trades and bar.source is not CandleSource.MIXED:
                 break
-            self.series.doubt(at)
+            self.series.mark_incomplete(at)
             if bar.trades:
                 break
             at -= 1
@@ -251,14 +268,18 @@ class CandleMerger:
     def _close_newest(self) -> None:
         newest = self.newest
         if newest is not None and not newest.closed:
-            # Of a kline that was open when it was loaded, nobody has said that it is all there is.
+            # A kline that was open when it was loaded may lack its last trades, so it may not pass for a closed one.
             source = CandleSource.MIXED if newest.source is CandleSource.KLINE else newest.source
             self.newest = newest._replace(closed=True, source=source)
             self.series.upsert(self.newest)
 
 
-def _doubted(known: Bar, candle: Candle) -> Candle:
-    """Return a kline with the prices that trades heard since have; how many they lack in common nobody knows."""
+def _with_live_prices(known: Bar, candle: Candle) -> Candle:
+    """
+    Return the known candle with the live prices added, incomplete.
+
+    Its counts stay: how many of the live trades they include is not known.
+    """
     return candle._replace(
         open_e8=round(known.open * E8),
         high_e8=max(round(known.high * E8), candle.high_e8),

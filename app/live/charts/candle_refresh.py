@@ -1,8 +1,8 @@
 """
-Reading candles again whose missing trades have been fetched.
+Reads a chart's candles again after their missing trades were repaired.
 
-While trades are missing, a chart's candles before its live ones are the exchange's klines. Once the trades are stored,
-the candles made of them take their place, wherever the view is: which those are, the ids tell that are missing no more.
+While trades are missing, the chart shows the exchange's klines before its live candles. Once the trades are stored, the
+candles built from them replace the klines. The ids that are no longer missing say which candles to read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.market.ports.storage import CandleReader, TradeReader
 
 logger = logging.getLogger(__name__)
 
-_MOST_RANGES = 20
+_MOST_RANGES = 20  # read one by one; more are read as one, because each costs several queries
 _CANDLES_AT_ONCE = 2_000
 
 
@@ -32,14 +32,14 @@ class RefreshStore(CandleReader, TradeReader, Protocol):
 
 
 class CandleRefresh:
-    """Keeps one session's candles up to date with what is repaired. All methods on the loop."""
+    """Keeps one session's candles up to date with repairs. All methods on the loop."""
 
     def __init__(self, session: ChartSession, tracker: SymbolTracker) -> None:
         self._session = session
         self._tracker = tracker
         self._as_of = tracker.changes
         self._missing = tracker.missing_ids()
-        self._filled = IdRanges()  # of what was missing, and not read again yet
+        self._filled = IdRanges()  # repaired, and not read again yet
 
     @property
     def is_due(self) -> bool:
@@ -47,18 +47,18 @@ class CandleRefresh:
         return bool(self._filled) or self._as_of != self._tracker.changes
 
     async def step(self, store: RefreshStore) -> None:
-        """Read what can be read again; what is not stored yet is left to a later call, about a second later."""
+        """Read the repaired candles that are stored; leave the others to a later call. Call about once per second."""
         self._as_of, missing = self._tracker.changes, self._tracker.missing_ids()
-        # In a thread, because of a hundred thousand holes that takes too long for the loop.
+        # In a thread: with a hundred thousand gaps this takes too long for the loop.
         self._filled = await asyncio.to_thread(_filled, self._filled, self._missing, missing)
         self._missing = missing
         for first, last in _few(self._filled):
             try:
-                if await in_background(partial(self._is_stored, store, first, last), "renew-candles"):
+                if await in_background(partial(self._is_stored, store, first, last), "refresh-candles"):
                     await self._read(store, first, last)
                     self._filled -= IdRanges([(first, last)])
             except StoreError as error:
-                logger.info("repaired candles are not read yet: %s", error)
+                logger.info("repaired candles could not be read yet: %s", error)
                 return
 
     def _is_stored(self, store: RefreshStore, first: int, last: int) -> bool:
@@ -67,7 +67,7 @@ class CandleRefresh:
 
     async def _read(self, store: RefreshStore, first: int, last: int) -> None:
         session = self._session
-        hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "renew-candles")
+        hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "refresh-candles")
         if hours is None or not len(session.series):
             return
         interval, loaded_us = session.interval, int(session.series.column("open_time_us")[0])
@@ -75,18 +75,18 @@ class CandleRefresh:
         while start_us < end_us:
             from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_AT_ONCE * interval.length_us))
             read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
-            candles: list[Candle] = await in_background(read, "renew-candles")
-            session.bring([candle for candle in candles if candle.complete])
+            candles: list[Candle] = await in_background(read, "refresh-candles")
+            session.merge_stored([candle for candle in candles if candle.complete])
             end_us = from_us
 
 
 def _filled(filled: IdRanges, before: IdRanges, now: IdRanges) -> IdRanges:
-    """Return what is missing no more: of what was a moment ago, and of what had been filled then."""
+    """Return the ids repaired so far: ``filled`` and those missing ``before``, less those missing ``now``."""
     return (filled | before) - now
 
 
 def _few(ids: IdRanges) -> Iterator[tuple[int, int]]:
-    """Yield ranges that hold the ids, newest first: the ids' own, or one where those are many."""
+    """Yield ranges that hold the ids, newest first: the ids' own, or one range if those are many."""
     if ids.range_count() <= _MOST_RANGES:
         yield from reversed(ids)
     elif ids.first is not None and ids.last is not None:

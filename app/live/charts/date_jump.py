@@ -1,7 +1,7 @@
 """
-Candles around any moment of the past, without those in between: what going to a date loads.
+Loads the candles around a date, without those between them and the chart's others.
 
-It is bounded: two pages and one request for the listing at the most, however far back.
+The cost is bounded however far back the date is: at most two pages and one request for the symbol's listing.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from app.market.interval import Interval
 
 class DateJump(NamedTuple):
     """
-    Where a jump leads: to ``time_us`` (UTC microseconds), the asked one, or the candle next to it where it has none.
+    Where a jump leads.
 
-    ``begins``: the symbol is younger than what was asked for. ``failure``: one sentence why there is nothing to show;
-    then ``time_us`` is None.
+    Attributes:
+        time_us: the requested time, or that of the nearest candle if it has none (UTC microseconds). None after a
+            failure.
+        begins: whether the symbol was listed after the requested time.
+        failure: one sentence why there are no candles to show, else empty.
     """
 
     time_us: int | None
@@ -29,17 +32,17 @@ class DateJump(NamedTuple):
 
 
 class JumpPage(NamedTuple):
-    """What was found around a time; ``asked``: of these slots, both inclusive, all that there is."""
+    """The candles around a time; ``requested``: first and last slot that are loaded in full, or None."""
 
     jump: DateJump
     candles: Sequence[Candle] = ()
-    asked: tuple[int, int] | None = None
-    begins: bool = False  # nothing is older than the first of the candles
-    failure: str = ""  # why there may be more, where a source could not be read
+    requested: tuple[int, int] | None = None
+    begins: bool = False  # the first of the candles is the symbol's first
+    failure: str = ""  # why candles may be missing, else empty
 
 
 LoadPage = Callable[[int, int], Awaitable[Page]]
-"""Loads the page of so many slots (the second) that ends before a time (the first)."""
+"""Loads the page that ends before a time (UTC microseconds, the first argument) and has n slots (the second)."""
 
 
 async def candles_around(
@@ -68,10 +71,10 @@ async def candles_around(
         return _nothing(page)
     opened, closed = page.candles[0].open_time_us, page.candles[-1].open_time_us
     reached = min(max(time_us, opened), interval.next_open_us(closed) - 1)
-    begin = min(max(first, interval.slot(opened)), last)  # a page may be shorter than asked for
-    asked = None if page.failure else (begin, last)
+    begin = min(max(first, interval.slot(opened)), last)  # a page may be shorter than requested
+    requested = None if page.failure else (begin, last)
     jump = DateJump(reached, begins or (page.begins and time_us < opened))
-    return JumpPage(jump, page.candles, asked, page.begins, page.failure)
+    return JumpPage(jump, page.candles, requested, page.begins, page.failure)
 
 
 def _nothing(page: Page) -> JumpPage:

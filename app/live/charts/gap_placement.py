@@ -1,8 +1,8 @@
 """
-Where missing trades would have happened, for bands on the chart: between the candles of what was traded around them.
+Places gaps in time, for the chart's bands: a gap lies between the candles of the trades around it. Pure.
 
-The ids of those candles tell it. So a view costs one query of a bounded number of candles, whatever is missing in it,
-needs no trade beside a gap, which may be long dropped, and has a place for every gap.
+The ids of those candles decide. So a view costs one query for a bounded number of candles, however many gaps it has,
+and needs no stored trade next to a gap, which retention may have dropped.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _MOST_CANDLES = 2_000
 
 class PlacedGap(NamedTuple):
     """
-    ``missing`` trades from one id to another, inclusive, between the beginning of the candle with the trade before and
-    the end of that with the trade after (UTC microseconds). Where several gaps lie between the same two candles they
-    are one.
+    One or more gaps between the same two candles, with the trade before and the trade after.
+
+    ``missing``: the number of missing trades between the two ids, both inclusive. ``start_us``: when the first candle
+    opens; ``end_us``: when the second one ends (UTC microseconds).
     """
 
     first_trade_id: int
@@ -34,7 +35,7 @@ class PlacedGap(NamedTuple):
 
 
 def interval_of_view(interval: Interval, start_us: int, end_us: int) -> Interval:
-    """Return the chart's interval, or where a view has too many candles of it the next of the menu that has fewer."""
+    """Return the chart's interval, or the next of the menu that gives the view few enough candles."""
     shortest_us = (end_us - start_us) // _MOST_CANDLES
     if interval.length_us >= shortest_us:
         return interval
@@ -43,13 +44,13 @@ def interval_of_view(interval: Interval, start_us: int, end_us: int) -> Interval
 
 def placed(missing: IdRanges, candles: Sequence[Candle], interval: Interval) -> list[PlacedGap]:
     """
-    Return the gaps that lie between two of the candles, or in one of them, oldest first.
+    Return the gaps between two of the candles, or in one of them, oldest first.
 
-    ``candles``: those with trades of a stretch of time, of this interval and in its order, with their ids.
+    ``missing``: trade ids. ``candles``: all candles with trades of some time, with ids, oldest first, of ``interval``.
     """
     if not candles or not missing:
         return []
-    # Where times and ids disagree, the ids of candles overlap by a few.
+    # If trade times and ids disagree, the ids of adjacent candles overlap by a few; the search needs rising ids.
     first_ids = np.array([candle.first_trade_id for candle in candles], dtype=np.int64)
     last_ids = np.array([candle.last_trade_id for candle in candles], dtype=np.int64)
     first_ids, last_ids = np.minimum.accumulate(first_ids[::-1])[::-1], np.maximum.accumulate(last_ids)
@@ -79,8 +80,9 @@ def placed(missing: IdRanges, candles: Sequence[Candle], interval: Interval) -> 
 
 def ids_in_view(gaps: Iterable[PlacedGap], start_us: int, end_us: int) -> list[tuple[int, int]]:
     """
-    Return the ids that the times ``[start_us, end_us)`` lack, newest first; trades of a gap that lies only in part in
-    view are taken to be spread evenly over it.
+    Return the missing ids of ``[start_us, end_us)``, as inclusive ranges, newest first.
+
+    The trades of a gap that lies only partly in view are taken to be evenly spread over its time.
     """
     ranges = []
     for gap in gaps:

@@ -1,7 +1,8 @@
 """
-Loading the past of a chart where it is looked at: before its first candle, in its holes, far away.
+Loads the history of one chart that its view needs: before the first candle, between candles, or far back.
 
-A page at a time; what is being loaded is not asked for again, and nothing is loaded for a chart that is closed.
+Loads one page at a time and requests no slot twice until the newest page is loaded again. `page_loader` gets a page
+from store and exchange, `CandleMerger` writes it into the series; this module decides which pages, and when.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from app.market.interval import Interval
 
 
 class RequestedSlots:
-    """Remembers which slots were asked for: what an outage left out is not asked for again and again."""
+    """Remembers the slots requested, so that slots without a candle, as of an outage, are not requested for ever."""
 
     def __init__(self) -> None:
-        self._asked = IdRanges()
+        self._slots = IdRanges()
 
     def forget(self) -> None:
-        """Let everything be asked for again."""
-        self._asked = IdRanges()
+        """Let every slot be requested again."""
+        self._slots = IdRanges()
 
-    def note_asked(self, first: int, last: int) -> None:
-        """Note that all there is from slot ``first`` to ``last`` is there."""
-        self._asked.add_range(first, last)
+    def note_requested(self, first: int, last: int) -> None:
+        """Note that all candles there are from slot ``first`` to ``last``, inclusive, have been loaded."""
+        self._slots.add_range(first, last)
 
-    def last(self, slots: NDArray[np.int64], first: int, last: int) -> tuple[int, int] | None:
+    def last_not_requested(self, slots: NDArray[np.int64], first: int, last: int) -> tuple[int, int] | None:
         """
-        Return the newest run of slots in ``first``..``last``, inclusive, that is neither in ``slots`` nor asked for.
+        Return the newest run of slots in ``first``..``last``, inclusive, neither in ``slots`` nor requested, or None.
 
-        ``slots`` rise. None: there is no such run.
+        ``slots``: those of the series, rising.
         """
         if last < first:
             return None
@@ -49,25 +50,28 @@ class RequestedSlots:
             return None
         edges = np.concatenate(([first - 1], present, [last + 1]))
         for at in np.flatnonzero(np.diff(edges) > 1)[::-1].tolist():
-            unasked = self._asked.missing(int(edges[at]) + 1, int(edges[at + 1]) - 1)
-            if unasked:
-                return unasked[-1]
+            unrequested = self._slots.missing(int(edges[at]) + 1, int(edges[at + 1]) - 1)
+            if unrequested:
+                return unrequested[-1]
         return None
 
 
 _MOST_PAGES = 4
-_MOST_AT_ONCE = 3 * PAGE  # more would hold up a frame when they are brought in
-_FAR = 5 * PAGE  # slots that are not worth loading for what lies beyond them
-_SLICE = 500  # candles that are brought in at once; a frame may come between two slices
+_MOST_AT_ONCE = 3 * PAGE  # candles; merging more would hold up a frame
+_FAR = 5 * PAGE  # slots; a view farther back than that is loaded by itself, without the candles in between
+_SLICE = 500  # candles merged at once; a frame may come between two slices
 
 
 class HistoryLoader:
     """
-    Brings older candles into ``shown``. ``now_us`` returns the exchange's time, UTC microseconds.
+    Loads older candles and gives them to ``merger``. ``now_us`` returns the exchange's time (UTC microseconds).
 
-    ``on_change`` is called when some came, ``on_failure`` with a sentence when what is looked at could not be loaded in
-    full, and with none when that is over. ``is_loading`` while a page is; ``failed``: the last page before the first
-    candle was not whole.
+    ``on_change`` is called when candles were merged; ``on_failure`` with a sentence when visible candles could not be
+    loaded in full, and with an empty one when that is over.
+
+    Attributes:
+        is_loading: whether a page is being loaded.
+        failed: whether the last page before the first candle was incomplete.
     """
 
     def __init__(
@@ -75,7 +79,7 @@ class HistoryLoader:
         symbol: str,
         interval: Interval,
         history: CandleHistory,
-        shown: CandleMerger,
+        merger: CandleMerger,
         *,
         now_us: Callable[[], int],
         on_change: Callable[[], None],
@@ -85,57 +89,57 @@ class HistoryLoader:
         self.interval = interval
         self.is_loading = False
         self.failed = False
-        self._told = False  # that a hole could not be filled
+        self._reported = False  # that visible candles could not be loaded
         self._history = history
-        self._shown = shown
+        self._merger = merger
         self._now_us = now_us
         self._on_change = on_change
         self._on_failure = on_failure
-        self._wanted_us: int | None = None  # how far back older candles are asked for
+        self._wanted_us: int | None = None  # how far back `load_older` should go
         self._begins = False
         self._requests: set[asyncio.Task[Page]] = set()
-        self._holes = RequestedSlots()
+        self._requested = RequestedSlots()
         self._closed = False
 
     def close(self) -> None:
-        """Ask for nothing more."""
+        """Cancel requests and make no more."""
         self._closed = True
         for request in self._requests:
             request.cancel()
 
-    def begin_anew(self, newest: Page) -> None:
-        """Let holes be asked for again: ``newest``, the page of the latest candles, was just read."""
-        shown, candles = self._shown, newest.candles
-        adjoins = not len(shown) or not candles or candles[0].open_time_us <= shown.first_us
+    def restart(self, newest: Page) -> None:
+        """Let every slot be requested again: ``newest``, the page of the latest candles, was just loaded."""
+        merger, candles = self._merger, newest.candles
+        adjoins = not len(merger) or not candles or candles[0].open_time_us <= merger.first_us
         self._begins = newest.begins and adjoins
         if self._begins:
-            shown.series.set_begins(begins=True)
-        self._holes.forget()
+            merger.set_begins(begins=True)
+        self._requested.forget()
 
     def reaches(self, time_us: int) -> bool:
-        """Whether there is nothing older to load after ``time_us``, or nothing to begin from."""
-        if self._begins or not len(self._shown.series):
+        """Whether ``time_us`` needs no older candles: there are none, or the series is empty or begins before."""
+        if self._begins or not len(self._merger.series):
             return True
-        return self.interval.slot(time_us) >= int(self._shown.series.slots[0])
+        return self.interval.slot(time_us) >= int(self._merger.series.slots[0])
 
     async def load_older(self, back_to_us: int | None = None) -> int:
         """
-        Prepend a page of candles before the first, and more as far as ``back_to_us`` (UTC microseconds).
+        Add a page of candles before the first, and more back to ``back_to_us`` (UTC microseconds).
 
-        Returns how many came. While it goes on another call returns at once, and only says how far it should go.
+        Returns how many were added. A call while another goes on only extends how far that one goes, and returns 0.
         """
         if back_to_us is not None:
             self._wanted_us = min(back_to_us, self._wanted_us or back_to_us)
         added = 0
-        while not (self.is_loading or self._begins or self._closed) and len(self._shown.series):
-            first_us = self._shown.first_us
+        while not (self.is_loading or self._begins or self._closed) and len(self._merger.series):
+            first_us = self._merger.first_us
             page = await self._older_page()
             prepended, left = await self._prepend(page, first_us)
             added += prepended
             if self._closed or left is not None:
-                return added + self._insert(left or [])  # the chart was sent farther back meanwhile
+                return added + self._insert(left or [])  # a jump added older candles meanwhile
             self._begins = page.begins or not (prepended or page.failure)
-            self._shown.series.set_begins(begins=self._begins)
+            self._merger.set_begins(begins=self._begins)
             if self.failed or page.failure:
                 self.failed = bool(page.failure)
                 self._on_failure(page.failure)
@@ -145,23 +149,23 @@ class HistoryLoader:
 
     def wants(self, start_us: int, end_us: int) -> bool:
         """Whether `look_at` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
-        if self._shown.newest is None or self.is_loading or self._closed:
+        if self._merger.newest is None or self.is_loading or self._closed:
             return False
-        return not self.reaches(start_us) or self._lacks(start_us, end_us) is not None
+        return not self.reaches(start_us) or self._not_requested(start_us, end_us) is not None
 
     async def look_at(self, start_us: int, end_us: int) -> None:
         """
-        Load what the series lacks of ``[start_us, end_us)``, wherever that is.
+        Load the candles that the series lacks in ``[start_us, end_us)``, UTC microseconds, wherever that is.
 
-        What adjoins the candles there are is loaded from them on; what is far from all of them by itself, and the
-        candles between are left for when they are looked at.
+        Near the first candle, all candles from there on are loaded. A range far before it is loaded by itself; the
+        candles in between wait until the view comes to them.
         """
-        if not len(self._shown.series):
+        if not len(self._merger.series):
             return
-        first, slot = int(self._shown.series.slots[0]), self.interval.slot
+        first, slot = int(self._merger.series.slots[0]), self.interval.slot
         if slot(end_us) < first - _FAR:
             found = await self._go_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
-            self._tell(found.failure)
+            self._report(found.failure)
         elif not self.reaches(start_us):
             await self.load_older(start_us)
         else:
@@ -169,46 +173,46 @@ class HistoryLoader:
 
     async def ensure(self, start_us: int, end_us: int) -> None:
         """
-        Load what the series lacks of ``[start_us, end_us)`` between its candles, or before them.
+        Load the candles that the series lacks in ``[start_us, end_us)`` between its candles, or before them.
 
-        The newest first, a few pages at the most, each asked for once.
+        Newest first and at most a few pages, each requested once.
         """
         for _ in range(_MOST_PAGES):
-            missing = self._lacks(start_us, end_us)
+            missing = self._not_requested(start_us, end_us)
             if missing is None or self.is_loading or self._closed:
                 return
             first, last = missing
             limit = min(max(PAGE, last - first + 1), _MOST_AT_ONCE)
             page = await self._page(self.interval.slot_open_us(last + 1), limit)
             if page.failure or self._closed:
-                self._tell(page.failure)
+                self._report(page.failure)
                 return
             begin = last - limit + 1
-            if page.candles:  # a page may be shorter than asked for
+            if page.candles:  # a page may be shorter than requested
                 begin = min(max(begin, self.interval.slot(page.candles[0].open_time_us)), last)
-            self._holes.note_asked(begin, last)
+            self._requested.note_requested(begin, last)
             self._insert(page.candles)
-            self._tell("")
+            self._report("")
 
     async def go_to(self, time_us: int, slots: int = PAGE) -> DateJump:
         """
-        Load the candles around a time, ``slots`` of them or a page, and none of those in between.
+        Load the candles around a time, ``slots`` of them or a page, and none between them and the others.
 
-        Does nothing where they are there. Safe to cancel.
+        Does nothing if they are loaded already. Safe to cancel.
         """
         return (await self._go_to(time_us, slots)).jump
 
     async def _go_to(self, time_us: int, slots: int) -> JumpPage:
         newest = self.interval.slot(self._now_us())
-        if len(self._shown.series) and self._shown.newest is not None:
-            newest = self.interval.slot(self._shown.newest.open_time_us)
+        if len(self._merger.series) and self._merger.newest is not None:
+            newest = self.interval.slot(self._merger.newest.open_time_us)
         slots = min(max(slots, PAGE), _MOST_AT_ONCE)
         middle = min(self.interval.slot(time_us), newest)
         near = middle - slots // 4, min(middle + slots // 4, newest)
         if (
-            len(self._shown.series)
-            and self._holes.last(self._shown.series.slots, *near) is None
-            and not self._is_hole(*near)
+            len(self._merger.series)
+            and self._requested.last_not_requested(self._merger.series.slots, *near) is None
+            and not self._is_empty(*near)
         ):
             return JumpPage(DateJump(time_us))
         found = await candles_around(
@@ -216,58 +220,58 @@ class HistoryLoader:
         )
         if not self._closed and found.candles:
             self._insert(found.candles)
-            if found.asked is not None:
-                self._holes.note_asked(*found.asked)
-            if found.begins and found.candles[0].open_time_us <= self._shown.first_us:
+            if found.requested is not None:
+                self._requested.note_requested(*found.requested)
+            if found.begins and found.candles[0].open_time_us <= self._merger.first_us:
                 self._begins = True
-                self._shown.series.set_begins(begins=True)
+                self._merger.set_begins(begins=True)
         return found
 
-    def _tell(self, failure: str) -> None:
-        """Tell why a hole that is looked at stays one; and that it no longer does, where that was told before."""
-        if (failure or self._told) and not self._closed:
-            self._told = bool(failure)
+    def _report(self, failure: str) -> None:
+        """Report why visible candles could not be loaded, or clear that report."""
+        if (failure or self._reported) and not self._closed:
+            self._reported = bool(failure)
             self._on_failure(failure)
 
     async def _prepend(self, page: Page, first_us: int) -> tuple[int, Sequence[Candle] | None]:
         """
-        Bring in a page that ends before ``first_us``, the first candle, the youngest slice first.
+        Add a page that ends before ``first_us``, the first candle, youngest slice first.
 
-        Returns how many came; and None, or, where another candle became the first meanwhile, those left over.
+        Returns how many were added, and the candles left over if a jump put another candle first meanwhile, else None.
         """
         prepended = 0
         self.is_loading = True
         try:
             for end in range(len(page.candles), 0, -_SLICE):
-                if self._closed or self._shown.first_us != first_us:
+                if self._closed or self._merger.first_us != first_us:
                     return prepended, page.candles[:end]
-                prepended += self._shown.series.prepend(page.candles[max(end - _SLICE, 0) : end])
-                first_us = self._shown.first_us
+                prepended += self._merger.prepend(page.candles[max(end - _SLICE, 0) : end])
+                first_us = self._merger.first_us
                 self._on_change()
                 await asyncio.sleep(0)
         finally:
             self.is_loading = False
-        return prepended, None if self._shown.first_us == first_us else []
+        return prepended, None if self._merger.first_us == first_us else []
 
-    def _lacks(self, start_us: int, end_us: int) -> tuple[int, int] | None:
-        if self._shown.newest is None:
+    def _not_requested(self, start_us: int, end_us: int) -> tuple[int, int] | None:
+        if self._merger.newest is None:
             return None
-        # What is younger than the newest candle comes from trades alone.
-        last = min(self.interval.slot(end_us - 1), self.interval.slot(self._shown.newest.open_time_us))
-        return self._holes.last(self._shown.series.slots, self.interval.slot(start_us), last)
+        # Younger candles than the newest come from live trades alone.
+        last = min(self.interval.slot(end_us - 1), self.interval.slot(self._merger.newest.open_time_us))
+        return self._requested.last_not_requested(self._merger.series.slots, self.interval.slot(start_us), last)
 
-    def _is_hole(self, first: int, last: int) -> bool:
-        """Whether the series has not one candle there."""
-        low, high = np.searchsorted(self._shown.series.slots, [first, last + 1])
+    def _is_empty(self, first: int, last: int) -> bool:
+        """Whether the series has no candle in these slots, both inclusive."""
+        low, high = np.searchsorted(self._merger.series.slots, [first, last + 1])
         return bool(low == high)
 
     async def _older_page(self) -> Page:
-        first_us = self._shown.first_us
+        first_us = self._merger.first_us
         wanted = 0 if self._wanted_us is None else self.interval.slot(first_us) - self.interval.slot(self._wanted_us)
         return await self._page(first_us, min(max(PAGE, wanted), _MOST_AT_ONCE))
 
     async def _page(self, end_us: int, limit: int = PAGE) -> Page:
-        """Return the page before ``end_us``; no other is loaded meanwhile but by `go_to`."""
+        """Load the page before ``end_us``; only `go_to` may load another meanwhile."""
         self.is_loading = True
         try:
             return await self._request(end_us, limit)
@@ -275,7 +279,7 @@ class HistoryLoader:
             self.is_loading = False
 
     async def _request(self, end_us: int, limit: int) -> Page:
-        """Return the page before ``end_us``, an empty one where this is closed meanwhile."""
+        """Load the page before ``end_us``; an empty one if this loader is closed meanwhile."""
         request = asyncio.ensure_future(load_page(self._history, self.symbol, self.interval, end_us, limit=limit))
         self._requests.add(request)
         try:
@@ -286,7 +290,7 @@ class HistoryLoader:
             self._requests.discard(request)
 
     def _insert(self, candles: Sequence[Candle]) -> int:
-        added = 0 if self._closed else self._shown.insert(candles)
+        added = 0 if self._closed else self._merger.add_missing(candles)
         if added:
             self._on_change()
         return added

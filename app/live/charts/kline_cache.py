@@ -1,9 +1,9 @@
 """
-Klines of one second, kept in memory while there is room.
+Caches klines of one second in memory.
 
-They are too many for the database (86,400 a day and symbol, and from complete trades they can be made at any time), but
-switching away and back, or scrolling to and fro, should not fetch them again. When the room is used up the symbol that
-was looked at longest ago is forgotten, and of the only one its oldest half.
+They are too many for the database: 86,400 per day and symbol, and complete trades give the same candles at any time.
+But switching back to a symbol, or scrolling to and fro, should not request them again. When the cache is full, the
+symbol used least recently is dropped, or the older half of the only one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST = 40_000  # candles, some 20 MB
 
 
 class KlineCache:
-    """Keeps at most ``most`` klines of all symbols."""
+    """Holds at most ``most`` klines of all symbols together."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
@@ -29,7 +29,7 @@ class KlineCache:
         return sum(map(len, self._klines.values()))
 
     def keep(self, symbol: str, klines: Sequence[Candle], start_us: int, end_us: int) -> None:
-        """Keep closed klines: all that there are in ``[start_us, end_us)``, UTC microseconds."""
+        """Add the closed klines of ``[start_us, end_us)`` (UTC microseconds): all that the exchange has."""
         self._klines.setdefault(symbol, {}).update((kline.open_time_us, kline) for kline in klines)
         self._fetched.setdefault(symbol, IdRanges()).add_range(start_us, end_us - 1)
         self._klines.move_to_end(symbol)
@@ -40,14 +40,14 @@ class KlineCache:
             self._forget_half(symbol)
 
     def klines(self, symbol: str, start_us: int, end_us: int) -> list[Candle]:
-        """Return those kept that open in ``[start_us, end_us)``, in no order."""
+        """Return the cached klines that open in ``[start_us, end_us)`` (UTC microseconds), in no order."""
         if symbol not in self._klines:
             return []
         self._klines.move_to_end(symbol)
         return [kline for open_us, kline in self._klines[symbol].items() if start_us <= open_us < end_us]
 
     def fetched(self, symbol: str) -> IdRanges:
-        """Return the microseconds of which the klines are known."""
+        """Return the microseconds (UTC) for which the klines are known."""
         return self._fetched.get(symbol, IdRanges())
 
     def _forget_half(self, symbol: str) -> None:

@@ -1,4 +1,9 @@
-"""The candles of one chart from the seam on: what was known at the seam, and every trade received since."""
+"""
+The candles of one chart from the live join on.
+
+`find_join_point` gets candles for the time just before the join, `LiveCandles` folds every trade received since on top
+of them and judges which candles are complete. Writing them into the series is left to `CandleMerger`.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +25,13 @@ logger = logging.getLogger(__name__)
 
 
 class JoinPoint(NamedTuple):
-    """What `LiveCandles` takes: candles that tell what came before ``seam_us``, and what is known of them."""
+    """
+    The live join ``join_us`` and the candles ``parts`` before it; the fields are those that `LiveCandles` takes.
 
-    seam_us: int
+    ``is_known``: the parts hold all trades of the join's candle before ``join_us``.
+    """
+
+    join_us: int
     parts: list[Candle]
     is_known: bool
     counted_us: int
@@ -33,33 +42,34 @@ async def find_join_point(
     history: CandleHistory,
     symbol: str,
     interval: Interval,
-    seam_us: int,
+    join_us: int,
     *,
     settled_us: int,
     newest: Candle | None,
     newest_us: int,
 ) -> JoinPoint | None:
     """
-    Return what came between ``settled_us``, until when all loaded candles are final, and ``seam_us``.
+    Return the candles from ``settled_us``, before which all loaded candles are final, to ``join_us``.
 
-    None where the exchange has not published the last of it yet: ask again shortly. Where the exchange cannot tell,
-    ``newest``, the last candle loaded, stands in for its part until ``newest_us`` if it is the seam's.
+    Returns None if the exchange has not published the last of them yet: ask again shortly. If the exchange or the store
+    fails, ``newest``, the last candle loaded, stands in until ``newest_us`` if it is the live join's candle. All times
+    are UTC microseconds.
     """
-    open_us = interval.open_time_us(seam_us)
+    open_us = interval.open_time_us(join_us)
     try:
-        parts = await history.parts(symbol, min(settled_us, open_us), seam_us, interval)
+        parts = await history.parts(symbol, min(settled_us, open_us), join_us, interval)
     except CryptopipeError as error:
-        logger.info("%s %s: joined without its beginning: %s", symbol, interval, error, extra={"symbol": symbol})
+        logger.info("%s %s: joined without earlier trades: %s", symbol, interval, error, extra={"symbol": symbol})
         if newest is None or newest.open_time_us != open_us:
-            return JoinPoint(seam_us, [], open_us == seam_us, seam_us)
-        return JoinPoint(seam_us, [newest], open_us == seam_us, (newest_us // SECOND_US + 1) * SECOND_US)
+            return JoinPoint(join_us, [], open_us == join_us, join_us)
+        return JoinPoint(join_us, [newest], open_us == join_us, (newest_us // SECOND_US + 1) * SECOND_US)
     if parts is None:
         return None
-    return JoinPoint(seam_us, parts.candles, is_known=True, counted_us=seam_us, lacks_us=parts.lacks_us)
+    return JoinPoint(join_us, parts.candles, is_known=True, counted_us=join_us, lacks_us=parts.lacks_us)
 
 
 class LiveCandle(NamedTuple):
-    """A candle as it is now; ``follows``: no trade is missing between the one before and this one."""
+    """A candle as of now; ``follows``: no trade is missing between the candle before and this one."""
 
     candle: Candle
     follows: bool
@@ -67,19 +77,19 @@ class LiveCandle(NamedTuple):
 
 class LiveCandles:
     """
-    Folds the trades of one tracked symbol.
+    Folds the trades of one tracked symbol into judged candles. All times are UTC microseconds.
 
-    ``parts``: disjoint candles that tell what came before ``seam_us``, oldest first, from the beginning of the seam's
-    candle or earlier. ``beginning_known`` False: they tell only some of it, so that candle stays incomplete; they may
-    then reach beyond the seam, and tracked seconds that begin before ``counted_us`` are taken to be in them.
-    ``lacks_us``: from then to the seam they tell not all.
+    ``parts``: disjoint candles before the live join ``join_us``, oldest first, from the start of the join's candle or
+    earlier. ``beginning_known`` False: they lack some trades, so the join's candle stays incomplete. They may then
+    reach beyond the join; tracked seconds that begin before ``counted_us`` are taken to be in them. ``lacks_us``: from
+    then to the join, the exchange has not said which trades there were.
     """
 
     def __init__(
         self,
         interval: Interval,
         tracker: SymbolTracker,
-        seam_us: int,
+        join_us: int,
         parts: Sequence[Candle],
         *,
         beginning_known: bool,
@@ -87,9 +97,9 @@ class LiveCandles:
         lacks_us: int | None = None,
     ) -> None:
         self.interval = interval
-        self.seam_us = seam_us
+        self.join_us = join_us
         self.beginning_known = beginning_known
-        self._untold = range(0) if lacks_us is None else range(lacks_us, seam_us)
+        self._unknown = range(0) if lacks_us is None else range(lacks_us, join_us)
         self.generation = tracker.generation
         self.filled = tracker.filled
         self._quiet: dict[int, LiveCandle] = {}
@@ -101,7 +111,7 @@ class LiveCandles:
         self._out_of_order = False
         together = [*parts, *recent]
         if interval == ONE_SECOND:
-            # There may be thousands, and each is a candle of its own.
+            # There may be thousands of seconds, and each is a candle of its own: grouping them costs a frame.
             together = list(parts)
             for second in recent:
                 self._builder.seed(second)
@@ -110,20 +120,20 @@ class LiveCandles:
             if candle.trades:
                 self._builder.seed(candle)
             else:
-                whole = candle.complete and not self._is_untold(candle)
-                quiet = candle._replace(closed=interval.next_open_us(open_us) <= seam_us, complete=whole)
+                whole = candle.complete and not self._overlaps_unknown(candle)
+                quiet = candle._replace(closed=interval.next_open_us(open_us) <= join_us, complete=whole)
                 self._quiet[open_us] = LiveCandle(quiet, follows=True)
 
     @property
     def is_sound(self) -> bool:
-        """Whether all that came before the seam is told."""
-        return self.beginning_known and not self._untold
+        """Whether every trade before the live join is accounted for."""
+        return self.beginning_known and not self._unknown
 
     def __len__(self) -> int:
         return len(self._builder)
 
     def add(self, trade: Trade) -> int:
-        """Fold a trade at or after the seam; return the open time of the candle it changed."""
+        """Fold a trade at or after the live join; return the open time of the candle it changed."""
         if self._first_id is None or trade.trade_id < self._first_id:
             self._first_id = trade.trade_id
         if self._last_id is None or trade.trade_id != self._last_id + 1:
@@ -131,15 +141,16 @@ class LiveCandles:
         self._last_id = trade.trade_id
         return self._builder.add(trade)
 
-    def was_out_of_order(self) -> bool:
-        """Whether ids were skipped, or came late, since the last call."""
+    def take_out_of_order(self) -> bool:
+        """Whether ids were skipped, or came late, since the last call. Call once per `since`: it resets the answer."""
         out_of_order, self._out_of_order = self._out_of_order, False
         return out_of_order
 
     def since(self, open_us: int, until_us: int | None = None) -> list[LiveCandle]:
         """
-        Return the candles that open in ``[open_us, until_us)``, judged, with the empty ones between them; the first
-        time also those in which the parts show no trade.
+        Return the judged candles that open in ``[open_us, until_us)``, and the empty ones between them.
+
+        The first call also returns the candles of the parts that have no trade.
         """
         folded = finish(self._builder.candles(open_us, until_us), self.interval, self._held)
         candles = [self._judged(candle) for candle in folded]
@@ -150,34 +161,35 @@ class LiveCandles:
         return [all_of_them[open_us] for open_us in sorted(all_of_them)]
 
     def borders(self, candles: int) -> list[int]:
-        """Return when every so many-th candle with a trade opens, the oldest left out."""
+        """Return the open time of every n-th candle with a trade, n being ``candles``, without the oldest."""
         return self._builder.open_times()[candles::candles]
 
     def forget_before(self, time_us: int) -> None:
-        """Drop what opens earlier; trades that old are not to be added any more."""
-        self.seam_us = max(self.seam_us, time_us)
+        """Drop the candles that open earlier; add no trades that old afterwards."""
+        self.join_us = max(self.join_us, time_us)
         self._builder.forget_before(time_us)
 
     def _judged(self, candle: Candle) -> LiveCandle:
-        if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.seam_us:
-            candle = candle._replace(complete=candle.complete and self._is_whole_since_seam(candle))
-        if candle.open_time_us < self.seam_us and not self.beginning_known:
+        if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.join_us:
+            candle = candle._replace(complete=candle.complete and self._is_whole_since_join(candle))
+        if candle.open_time_us < self.join_us and not self.beginning_known:
             candle = candle._replace(complete=False)
-        if self._untold and self._is_untold(candle):
+        if self._unknown and self._overlaps_unknown(candle):
             candle = candle._replace(complete=False)
         first = candle.first_trade_id
         return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
 
-    def _is_untold(self, candle: Candle) -> bool:
-        """Whether some of the time that the parts do not tell of lies in the candle."""
+    def _overlaps_unknown(self, candle: Candle) -> bool:
+        """Whether the candle overlaps the time for which the exchange has not said which trades there were."""
         end_us = self.interval.next_open_us(candle.open_time_us)
-        return candle.open_time_us < self._untold.stop and end_us > self._untold.start
+        return candle.open_time_us < self._unknown.stop and end_us > self._unknown.start
 
-    def _is_whole_since_seam(self, candle: Candle) -> bool:
+    def _is_whole_since_join(self, candle: Candle) -> bool:
         """
-        Whether no trade since the seam is missing in, or next to, the candle whose beginning came from klines.
+        Whether no trade since the live join is missing in, or next to, a candle that begins with klines.
 
-        Those have no ids, so the trades before the first since the seam, and after the candle's last, must be held.
+        Klines have no ids. So the trade before the first since the join must be held, and the one after the candle's
+        last.
         """
         if self._first_id is None:
             return True  # nothing is known to be missing

@@ -1,9 +1,9 @@
 """
-Pages of past candles for one chart.
+Loads one page of a chart's history from the store and the exchange.
 
-What is stored is read first and shown as soon as it fills the chart; the exchange is asked for the rest alone, in
-parallel. A database that is slow to answer is not waited for. Either may be away: then there is a sentence, and the
-other's candles.
+Stored candles are read first and offered as soon as they fill the chart; the exchange is asked only for the rest, in a
+bounded number of requests. A slow database is not waited for. If one source fails, the page has the other's candles and
+one sentence. `history_loader` decides which pages, `CandleHistory` reads and saves.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval, kline_interval_for
-from app.market.precedence import better
+from app.market.precedence import add_better
 
-_ROWS = 1000
+_ROWS = 1000  # klines in an answer of the exchange
 MOST_REQUESTS = 24
 
 
 class RequestPlan(NamedTuple):
     """
-    Requests as ``[start_us, end_us)`` of whole candles, oldest first; ``first``: the lowest slot that is not given up,
-    because what lies before would take too many of them.
+    Requests as ``[start_us, end_us)`` of whole candles (UTC microseconds), oldest first.
+
+    ``first``: the page's first slot, later than requested if the older slots would take too many requests.
     """
 
     requests: list[tuple[int, int]]
@@ -36,9 +37,9 @@ class RequestPlan(NamedTuple):
 
 def missing_slots(interval: Interval, first: int, last: int, candles: Iterable[Candle], fetched: IdRanges) -> list[int]:
     """
-    Return the slots of ``first`` to ``last``, rising, of which the exchange can tell more than ``candles`` do.
+    Return the slots from ``first`` to ``last``, rising, for which the exchange may have more than ``candles``.
 
-    Closed and complete candles need no more, and neither do times of which the exchange's klines are known already.
+    These are slots without a closed and complete candle whose klines have not been ``fetched`` (in microseconds) yet.
     """
     slot, open_us = interval.slot, interval.slot_open_us
     enough = {slot(candle.open_time_us) for candle in candles if candle.closed and candle.complete}
@@ -48,7 +49,7 @@ def missing_slots(interval: Interval, first: int, last: int, candles: Iterable[C
 
 
 def plan(interval: Interval, first: int, slots: Sequence[int]) -> RequestPlan:
-    """Return the requests for these slots, rising, the newest where there are too many; a page begins at ``first``."""
+    """Return the requests for a page from slot ``first`` that lacks ``slots``, rising; if too many, the newest."""
     offered = kline_interval_for(interval)
     per_candle = max(1, round(interval.length_us / offered.length_us))
     at_once = max(1, _ROWS // per_candle)
@@ -69,15 +70,16 @@ def plan(interval: Interval, first: int, slots: Sequence[int]) -> RequestPlan:
 logger = logging.getLogger(__name__)
 
 PAGE = 1000
-_ENOUGH_EARLY = 200
-_PATIENCE_S = 0.3
-_STORE_PATIENCE_S = 0.25
+_ENOUGH_EARLY = 200  # candles; about a screen
+_PATIENCE_S = 0.3  # then a page is offered although it does not fill the chart
+_STORE_PATIENCE_S = 0.25  # then the exchange is asked without knowing what is stored
 
 
 class Page(NamedTuple):
     """
-    Candles by rising open time, and one sentence where a source failed, so that some may be missing. ``begins``: there
-    is nothing before them.
+    Candles by rising open time.
+
+    ``failure``: one sentence if a source failed, so that some may be missing. ``begins``: the symbol has none before.
     """
 
     candles: list[Candle]
@@ -95,16 +97,16 @@ async def load_page(
     on_part: Callable[[list[Candle]], None] | None = None,
 ) -> Page:
     """
-    Return the candles of the ``limit`` slots before ``end_us``; where there are none, of those before the newest that
-    there is. Fewer where they would take too many requests.
+    Return the candles of the ``limit`` slots before ``end_us``, or fewer if those would take too many requests.
 
-    ``on_part`` is called with what is there as soon as that fills a chart, or after a moment of waiting for the rest.
+    If these slots have no candles, as after an outage or a delisting, the page ends with the newest candle before them.
+    ``on_part`` is called with the candles loaded so far once they fill a chart, or after a short wait for the rest.
     """
     return await _Loading(history, symbol, interval, end_us, limit, on_part).run()
 
 
 class _Loading:
-    """One page on its way."""
+    """The loading of one page."""
 
     def __init__(
         self,
@@ -174,7 +176,7 @@ class _Loading:
                 raise result
 
     async def _begins(self, first_us: int) -> bool:
-        """Whether there is nothing before the page's first candle; asks only where the page is short."""
+        """Whether the symbol has nothing before the page's first candle; no request unless the page is short."""
         slot = self._interval.slot(first_us)
         if slot == self._first or min(self._merged) < first_us:
             return False
@@ -184,7 +186,7 @@ class _Loading:
         return listed_us is not None and self._interval.slot(listed_us) >= slot
 
     async def _before(self) -> Page:
-        """Return the page that ends with the newest candle there is: an outage, or a symbol that trades no more."""
+        """Load the page that ends with the newest candle before this one: after an outage or a delisting."""
         if not self._merged and not self._stored.fetched.missing(0, self._interval.slot_open_us(self._last + 1) - 1):
             return Page([], begins=True)
         listed_us = await self._history.find_listing(self._symbol)
@@ -203,13 +205,11 @@ class _Loading:
         )
 
     def _merge(self, candles: Iterable[Candle]) -> None:
-        for candle in candles:
-            known = self._merged.get(candle.open_time_us)
-            self._merged[candle.open_time_us] = candle if known is None else better(known, candle)
+        add_better(self._merged, candles)
         self._offer(whatever=False)
 
     def _offer_soon(self) -> None:
-        """Offer what is there, or what is stored as soon as it is read."""
+        """Offer the candles loaded so far, and stored candles as soon as they are read."""
         self._waited = True
         self._offer(whatever=True)
 
@@ -221,7 +221,7 @@ class _Loading:
             self._on_part(candles)
 
     def _candles(self) -> list[Candle]:
-        """Return what there is of the page; where that is nothing, the older ones that are stored."""
+        """Return the page's candles so far; if there are none, the older ones that are stored."""
         opens = sorted(self._merged)
         first_us = self._interval.slot_open_us(self._first)
         inside = [open_us for open_us in opens if open_us >= first_us]
@@ -229,16 +229,17 @@ class _Loading:
 
     def _fills_a_chart(self, candles: list[Candle]) -> bool:
         """
-        Whether they are many, or all there are, and reach up to now without a hole.
+        Whether the candles reach up to now without a missing slot, and are many or all there are.
 
-        Else the other source's change picture and scale a moment later: a chart that flashes and jumps at every switch.
+        Else the other source's candles would change picture and scale a moment later, so the chart would flash and jump
+        at every switch.
         """
         first, last = (self._interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
         whole = last - first + 1 == len(candles) and candles[-1].complete and last >= self._last - 1
         return whole and (len(candles) >= _ENOUGH_EARLY or self._is_all(candles[0].open_time_us))
 
     def _is_all(self, first_us: int) -> bool:
-        """Whether it is known that nothing is older than that."""
+        """Whether the symbol is known to have nothing before ``first_us``."""
         return not self._stored.fetched.missing(0, first_us - 1)
 
     def _fail(self, error: CryptopipeError) -> None:

@@ -1,8 +1,8 @@
 """
-Indicators: functions over candles, known by their registration, computed block by block.
+Indicators: registered functions over candles, computed block by block.
 
-`definition` says what one is, `catalogue` knows them all, `values` keeps one up to date with a series. Adding one is a
-function and a call of `register`: docs/indicators.md shows it.
+`definition` describes one, `catalogue` lists them all, `values` keeps one up to date with a series. To add one, write a
+function and call `register`: docs/indicators.md shows how.
 """
 
 from app.market.indicators import averages, oscillators, sessions  # noqa: F401  because importing them registers theirs

@@ -19,12 +19,13 @@ from app.market.indicators.definition import (
 )
 from app.market.indicators.talib import talib
 
+# The share of an average's first value that may remain after the warm-up: below float64's digits on a chart.
 _FADED = 1e-12
 _PERIOD = Parameter("period", "Period", 20, 2)
 
 
 def fading(alpha: float) -> int:
-    """Return after how many candles nothing but 1e-12 is left of what an average with that weight began with."""
+    """Return the number of candles after which an average with that weight keeps 1e-12 of its first value."""
     return math.ceil(math.log(_FADED) / math.log1p(-alpha))
 
 
@@ -39,14 +40,14 @@ def ema(bars: Bars, *, period: int, source: str) -> Values:
 
 
 def ema_warm_up(period: int) -> int:
-    """Return the warm-up of an exponential average that begins with a plain one, as TA-Lib's does."""
+    """Return the warm-up of an exponential average that begins with a simple one, as TA-Lib's does."""
     return period - 1 + fading(2 / (period + 1))
 
 
 def bollinger(bars: Bars, *, period: int, deviations: float, source: str) -> tuple[Values, ...]:
-    """Return middle, upper and lower band."""
+    """Return the middle, upper and lower band."""
     values = bars.source(source)
-    # About the first value instead of zero: squares of whole prices would leave no digits for their differences.
+    # TA-Lib sums squares. Taken around the first value instead of zero, they keep the digits of small differences.
     around = values[0] if len(values) else 0.0
     upper, middle, lower = talib().BBANDS(values - around, period, deviations, deviations)
     return middle + around, upper + around, lower + around
@@ -68,7 +69,7 @@ def _of_prices(key: str, *, title: str, about: str, compute: Compute, warm_up: C
         warm_up=lambda period, **_: warm_up(period),
         outputs=(Output(key),),
         parameters=(_PERIOD, SOURCE),
-        place=Placement.PRICE,
+        placement=Placement.PRICE,
         unit=Unit.PRICE,
     )
 
@@ -105,7 +106,7 @@ register(
             Parameter("deviations", "Deviations", 2.0, 0.1, 10),
             SOURCE,
         ),
-        place=Placement.PRICE,
+        placement=Placement.PRICE,
         unit=Unit.PRICE,
         bands=(("lower", "upper"),),
     )
@@ -120,7 +121,7 @@ register(
         warm_up=lambda period: period - 1,
         outputs=(Output("average"),),
         parameters=(_PERIOD,),
-        place=Placement.VOLUME,
+        placement=Placement.VOLUME,
         unit=Unit.QUANTITY,
     )
 )

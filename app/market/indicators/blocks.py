@@ -1,12 +1,12 @@
 """
-Where the calculation of a value begins: the same candle, however much is loaded.
+Decides at which candle the calculation of a value begins, so that it is the same however much is loaded.
 
-Time is cut into blocks of slots. All values of a block come from one calculation that begins ``warm_up`` slots before
-the block, or, for a `Session`, with the session, which then is the block. So a value depends on its slot and on candles
-alone, a change at the series' end costs a block at the most, and older candles change nothing that was calculated so.
+Time is cut into blocks of slots. One calculation gives all values of a block. It begins ``warm_up`` slots before the
+block, or for a `Session`, at the start of the session, which then is the block. So a value depends only on its slot and
+on candles, a change at the series' end costs at most a block, and loading older candles changes no such value.
 
-Where less is loaded, a calculation may begin later in a block, ``warm_up`` slots before the first value that it gives:
-then that differs by what has not faded, 10⁻¹². Not so where the calculation ``is_strict``.
+If less is loaded, a calculation may begin later, ``warm_up`` slots before its first value. That value then differs by
+10⁻¹². A calculation that ``is_strict`` gives no value instead.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from app.market.indicators.definition import Session
 from app.market.interval import MENU_INTERVALS, Interval
 
-MOST_SLOTS = 100_000  # that candles are loaded for before what is in view: at 1s, more than a day
-_SHORTEST = 4096  # shorter ones would cost calls for a whole series, longer ones time for each trade
-_SHORTEST_STRICT = 1024  # all before one must be loaded
+MOST_SLOTS = 100_000  # loaded before the view for its values: at 1s, more than a day
+_SHORTEST = 4096  # slots; shorter blocks need more calls for a whole series, longer ones more time per trade
+_SHORTEST_STRICT = 1024  # slots; shorter, because all candles before a block must be loaded
 _SESSIONS = {Session.DAY: "1d", Session.WEEK: "1w", Session.MONTH: "1M"}
 _LONGEST = {**_SESSIONS, Session.MONTH: "31d"}
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Slots ``first`` to ``last``, inclusive; their calculation begins at ``origin``."""
+    """Slots ``first`` to ``last``, inclusive, whose calculation begins at slot ``origin``."""
 
     origin: int
     first: int
@@ -33,7 +33,7 @@ class Block:
 
 
 class Blocks:
-    """The blocks of one interval for one warm-up; ``is_strict``: calculations begin nowhere but at an origin."""
+    """The blocks of one interval for one warm-up; ``is_strict``: calculations begin only at an origin."""
 
     def __init__(self, interval: Interval, warm_up: int | Session, *, is_strict: bool = False) -> None:
         self._interval = interval
@@ -50,11 +50,11 @@ class Blocks:
 
     @property
     def session(self) -> Session | None:
-        """The session that each block is, if any."""
+        """The kind of session that each block is, or None."""
         return self._named
 
     def of(self, slot: int) -> Block:
-        """Return the block that a slot is in: that of the session in which its candle opens."""
+        """Return the block of a slot; for sessions, that of the session in which the candle opens."""
         if self._session is not None:
             interval, open_us = self._interval, self._interval.slot_open_us(slot)
             first = interval.slot(self._session.open_time_us(open_us) - 1) + 1
@@ -63,19 +63,19 @@ class Blocks:
         return Block(first - self.warm_up, first, first + (1 << self._bits) - 1)
 
     def first_needed(self, slot: int) -> int:
-        """Return the first slot that must be loaded for that slot's value."""
+        """Return the first slot that must be loaded to calculate the value at ``slot``."""
         return self.of(slot).origin if self.is_strict else slot - self.warm_up
 
     def reaches_too_far(self, slot: int) -> bool:
-        """Whether that slot's value needs more candles than are loaded for it."""
+        """Whether the value at ``slot`` needs more candles than are ever loaded for one."""
         return slot - self.first_needed(slot) > MOST_SLOTS
 
     def last_touched(self, slot: int) -> int:
-        """Return the last slot whose value a change of that slot can change."""
+        """Return the last slot whose value changes with the candle at ``slot``."""
         return self.of(slot + self.warm_up).last
 
 
 def shortest_in_reach(session: Session) -> Interval:
-    """Return the shortest of the usual intervals at which all of such a session's values can be known."""
+    """Return the shortest menu interval at which all values of such a session can be calculated."""
     longest_us = Interval.parse(_LONGEST[session]).length_us
     return next(each for each in MENU_INTERVALS if longest_us <= MOST_SLOTS * each.length_us)

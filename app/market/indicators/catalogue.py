@@ -1,4 +1,4 @@
-"""All indicators there are, by key, in the order in which they are listed."""
+"""The registered indicators, by key, in the order of their registration, which is that of the list."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _known: dict[str, Indicator] = {}
 
 def register(indicator: Indicator) -> Indicator:
     """
-    Make an indicator known, so that charts can be given it; return it.
+    Register an indicator, so that charts can show it, and return it.
 
     Raises:
-        UsageError: If the key is taken, or its own defaults are not allowed.
+        UsageError: If the key is taken, or one of its defaults is not allowed.
     """
     if indicator.key in _known:
         raise UsageError(f"there is an indicator “{indicator.key}” already; choose another key")
@@ -23,22 +23,27 @@ def register(indicator: Indicator) -> Indicator:
 
 
 def unregister(key: str) -> None:
-    """Forget an indicator; charts that have it keep it until they are closed. Raises KeyError."""
+    """
+    Remove an indicator; charts that show it keep it until they are closed.
+
+    Raises:
+        KeyError: If no indicator has that key.
+    """
     del _known[key]
 
 
 def indicators() -> list[Indicator]:
-    """Return all that are known."""
+    """Return all registered indicators."""
     return list(_known.values())
 
 
 def find(key: str) -> Indicator | None:
-    """Return the indicator of that key, or None."""
+    """Return the indicator with that key, or None."""
     return _known.get(key)
 
 
 def matching(text: str) -> list[Indicator]:
-    """Return those whose name, title or description has every word of ``text`` in it; names that begin so first."""
+    """Return the indicators that have every word of ``text`` in their texts; names that begin with it come first."""
     words = text.casefold().split()
     found = [
         one

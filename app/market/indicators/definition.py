@@ -1,8 +1,8 @@
 """
-What an indicator is: a function over columns of candles, and what has to be known about it.
+The definition of an indicator: a function over columns of candles, and its description.
 
-A definition says how it is called, what can be set, how far back a value depends on candles and how it is drawn; when
-to compute what is `values`' business, and painting the widgets'. Definitions are values and know no series.
+A definition names the indicator and its parameters, says how far back a value depends on candles, and how it is drawn.
+`values` decides when to compute it, the widgets paint it. Definitions are values and know no series.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SOURCES = ("close", "open", "high", "low", "hl2", "hlc3", "ohlc4")
 @dataclass(frozen=True, slots=True)
 class Bars:
     """
-    Successive candles as columns, oldest first, no slot left out; amounts in whole units of the assets, no NaN.
+    Candles of successive slots as columns, oldest first; amounts in whole units of the assets, no NaN.
 
-    The last may be unfinished and any incomplete: they count as they are.
+    The last may be open and any may be incomplete; they count as they are.
     """
 
     open_time_us: NDArray[np.int64]
@@ -47,7 +47,7 @@ class Bars:
         return len(self.close)
 
     def source(self, name: str) -> Values:
-        """Return the column of that name, or the mean of several: ``"hl2"``, ``"hlc3"``, ``"ohlc4"``."""
+        """Return the prices of that name in `SOURCES`: one column, or the mean of two to four."""
         if name == "hl2":
             return (self.high + self.low) / 2
         if name == "hlc3":
@@ -62,7 +62,7 @@ BAR_COLUMNS = tuple(field.name for field in fields(Bars))
 
 
 class Session(Enum):
-    """Since when a sum is taken: all begin at midnight UTC, weeks on Monday. The value is what the user reads."""
+    """The period over which a sum runs. All begin at midnight UTC, weeks on Monday. The value is the user's text."""
 
     DAY = "day"
     WEEK = "week"
@@ -70,7 +70,7 @@ class Session(Enum):
 
 
 class Placement(Enum):
-    """Where an indicator is drawn: over the prices, over the volume, or in a pane of its own."""
+    """The pane an indicator is drawn in: the prices', the volume's, or its own."""
 
     PRICE = "price"
     VOLUME = "volume"
@@ -78,9 +78,7 @@ class Placement(Enum):
 
 
 class Shape(Enum):
-    """
-    How an output is drawn: a line; columns from zero, coloured by their sign; dots.
-    """
+    """How an output is drawn: as a line, as columns from zero coloured by their sign, or as dots."""
 
     LINE = "line"
     COLUMNS = "columns"
@@ -88,7 +86,7 @@ class Shape(Enum):
 
 
 class Unit(Enum):
-    """What its values count: the quote asset, the base asset, or nothing."""
+    """The unit of an indicator's values: the quote asset, the base asset, or none."""
 
     PRICE = "price"
     QUANTITY = "quantity"
@@ -97,8 +95,10 @@ class Unit(Enum):
 
 class Output(NamedTuple):
     """
-    One column of values: ``title`` is what the user reads, empty where the indicator's name says it. Outputs of the
-    same ``hue`` have one colour, unless the user gives them several.
+    One column of values.
+
+    ``title`` is the user's text, empty if the indicator's name says enough. Outputs of one ``hue`` share a colour,
+    unless the user changes it.
     """
 
     name: str
@@ -110,8 +110,9 @@ class Output(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """
-    What the user can set: a whole number or a fraction (as the default is) from ``least`` to ``most``, or one of
-    ``choices``.
+    A parameter that the user can set: a number from ``least`` to ``most``, or one of ``choices``.
+
+    A number is whole if ``default`` is an int.
     """
 
     name: str
@@ -122,7 +123,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     def allows(self, value: object) -> bool:
-        """Whether this may be set."""
+        """Whether the parameter may have this value."""
         if self.choices:
             return value in self.choices
         kinds = (int, float) if isinstance(self.default, float) else (int,)
@@ -131,10 +132,10 @@ class Parameter:
 
 SOURCE = Parameter("source", "Source", "close", choices=SOURCES)
 
-# From the bars and the parameters by name to one column for each output, as long as the bars; NaN: no value there.
+# From the bars and the parameters by name to one column per output, as long as the bars; NaN: no value.
 Compute = Callable[..., Values | tuple[Values, ...]]
-# From the parameters by name to the number of candles before its own that a value depends on, or the session whose
-# beginning its calculation begins with.
+# From the parameters by name to the number of earlier candles that a value depends on, or the session at whose start
+# its calculation begins.
 WarmUp = Callable[..., int | Session]
 
 
@@ -144,15 +145,21 @@ class Indicator:
     One indicator.
 
     Attributes:
-        key: what files call it. name: what the legend calls it, short. title: what the list calls it. about: one line.
-        compute: a function of `Bars` and of the parameters by name. A value may depend on its own candle and on older
-            ones only. What depends on where the bars begin must have faded to 1e-12 of it after ``warm_up``.
-        warm_up: that many candles, as a function of the parameters, or a `Session`: then the bars are those of one.
-        outputs: what it computes, in that order.
-        bands: pairs of outputs with the ground between them tinted. levels: values with a line across, always in view;
-            for a pane of its own.
-        settled_only: draw no value before the candles are loaded from which it is always calculated, though
-            ``warm_up`` of them are there. For ratios of what fades: see docs/indicators.md.
+        key: its name in files.
+        name: its short name, for the legend.
+        title: its name in the list.
+        about: its description in the list, one line.
+        compute: a function of `Bars` and the parameters by name. A value may depend on its own candle and older ones
+            only. After ``warm_up`` candles, at most 1e-12 of it may depend on where the bars begin.
+        warm_up: a number of candles, as a function of the parameters; or a `Session`: then the bars are those of one.
+        outputs: the computed columns, in their order.
+        parameters: the settings, in the order of the dialog.
+        placement: the pane it is drawn in.
+        unit: the unit of its values.
+        bands: pairs of outputs with a tint between them.
+        levels: values with a horizontal line, always in view; for a pane of its own.
+        settled_only: whether to draw no value until all candles of its block's calculation are loaded, rather than
+            ``warm_up`` of them. For ratios of fading values: see docs/indicators.md.
     """
 
     key: str
@@ -163,7 +170,7 @@ class Indicator:
     warm_up: WarmUp
     outputs: tuple[Output, ...]
     parameters: tuple[Parameter, ...] = ()
-    place: Placement = Placement.OWN
+    placement: Placement = Placement.OWN
     unit: Unit = Unit.NUMBER
     bands: tuple[tuple[str, str], ...] = ()
     levels: tuple[float, ...] = ()
@@ -171,7 +178,7 @@ class Indicator:
 
     @property
     def hues(self) -> int:
-        """How many colours it has."""
+        """The number of its colours."""
         return 1 + max(output.hue for output in self.outputs)
 
     @property
@@ -180,10 +187,10 @@ class Indicator:
 
     def checked(self, settings: Mapping[str, Any]) -> dict[str, Setting]:
         """
-        Return a setting for every parameter, the default for what is not given.
+        Return a value for every parameter: the given one, or the default.
 
         Raises:
-            UsageError: If there is no such parameter, or it may not be set so.
+            UsageError: If a name is no parameter, or a value is not allowed.
         """
         if unknown := sorted(settings.keys() - self.defaults.keys()):
             raise UsageError(f"{self.title} has no parameter “{unknown[0]}”")
@@ -194,13 +201,13 @@ class Indicator:
         return {**self.defaults, **settings}
 
     def mended(self, settings: object) -> dict[str, Setting]:
-        """Return a setting for every parameter: what of these may be set, else the default."""
+        """Return a value for every parameter: the given one if it is allowed, else the default. Raises nothing."""
         known: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
         wanted = {one.name: known.get(one.name, one.default) for one in self.parameters}
         return {one.name: wanted[one.name] if one.allows(wanted[one.name]) else one.default for one in self.parameters}
 
     def label(self, settings: Settings) -> str:
-        """Return what the legend calls it with these settings: numbers, and choices that are not the usual ones."""
+        """Return its text in the legend: the name, all numbers, and the choices that differ from the default."""
         said = [self.name]
         for one in self.parameters:
             value = settings[one.name]

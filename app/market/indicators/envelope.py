@@ -1,8 +1,8 @@
 """
-Values at coarse levels of detail: first, lowest, highest and last of each block, at every fourth power of two.
+Keeps an indicator's values at coarse levels of detail: first, lowest, highest and last value of each block.
 
-Blocks hang on slots, as those of `app.market.series.detail_levels`. Levels in between are folded when they are asked
-for, eight blocks to one at the most; so a million values take a fifth of themselves on top.
+Blocks belong to slots, as in `app.market.series.detail_levels`. Only every fourth power of two is stored, so a million
+values need about a fifth more memory. Levels in between are folded on request, at most eight blocks into one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PARTS = ("open", "high", "low", "close")
 
 
 class Envelope:
-    """The levels above the columns ``names`` of ``base``; NaN counts only where there is nothing else."""
+    """The levels above the columns ``names`` of ``base``. A block is NaN only if all its values are."""
 
     def __init__(self, base: SeriesColumns, names: tuple[str, ...]) -> None:
         self._base, self._names = base, names
@@ -33,19 +33,19 @@ class Envelope:
         self._stale: list[list[tuple[int, int]]] = []
 
     def reset(self) -> None:
-        """Forget all levels: the base was replaced."""
+        """Drop all levels, because the base was replaced."""
         self._levels.clear()
         self._stale.clear()
 
     def touch(self, first_slot: int, last_slot: int) -> None:
-        """Note that values between these slots, inclusive, have changed or are new."""
+        """Mark the values between these slots, inclusive, as changed or new."""
         for spans in self._stale:
             add_span(spans, first_slot, last_slot)
 
     def between(
         self, name: str, slots: NDArray[np.int64], first_slot: int, last_slot: int, level: int = 0
     ) -> BarColumns:
-        """Return the values that touch these slots; ``slots``: those of the base's rows."""
+        """Return the values of the blocks that touch these slots, inclusive; ``slots``: those of the base's rows."""
         stored = min(level // _STEP, 8)
         blocks, parts = self._source(name, slots, stored)
         shift = level - stored * _STEP
@@ -59,7 +59,7 @@ class Envelope:
         return _bars(1 << level, blocks[starts] << level, _folded([part[rows] for part in parts], starts))
 
     def _source(self, name: str, slots: NDArray[np.int64], stored: int) -> tuple[NDArray[np.int64], list[Values]]:
-        """Return the blocks' numbers and the parts of a stored level, brought up to date."""
+        """Return the block numbers and the parts of a stored level, up to date."""
         for at in range(stored):
             if at == len(self._levels):
                 self._levels.append(SeriesColumns(self._kinds))
@@ -73,7 +73,7 @@ class Envelope:
         return level["slot"], [level[f"{name}.{part}"] for part in _PARTS]
 
     def _refold(self, at: int, slots: NDArray[np.int64], first_block: int, last_block: int) -> None:
-        """Build the blocks from ``first_block`` to ``last_block`` of a level anew from the one below."""
+        """Build the blocks ``first_block`` to ``last_block`` of a level from the one below."""
         level = self._levels[at]
         below: Any = slots if at == 0 else self._levels[at - 1]["slot"]
         rows = slice(*np.searchsorted(below, (first_block << _STEP, last_block + 1 << _STEP)).tolist())
@@ -99,14 +99,14 @@ def _starts(blocks: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def _folded(parts: list[Values], starts: NDArray[np.intp]) -> list[Values]:
-    """Return first, highest, lowest and last of the blocks that begin at these rows."""
+    """Return the first, highest, lowest and last values of the blocks that begin at these rows."""
     open_, high, low, close = parts
     if not len(starts):
         return [_NONE] * 4
     ends = np.concatenate((starts[1:], [len(close)])) - 1
     highest, lowest = np.fmax.reduceat(high, starts), np.fmin.reduceat(low, starts)
     first, last = open_[starts], close[ends]
-    # A block that begins, or ends, without a value has one all the same.
+    # A block whose first or last value is NaN is drawn from its lowest or to its highest.
     return [np.where(np.isnan(first), lowest, first), highest, lowest, np.where(np.isnan(last), highest, last)]
 
 

@@ -13,15 +13,15 @@ from app.market.indicators.talib import talib
 def rsi(bars: Bars, *, period: int, source: str) -> Values:
     values = bars.source(source)
     index: Values = talib().RSI(values, period)
-    # Neither gains nor losses: TA-Lib says 0, as of a price that only falls. There is none.
+    # Before the first change there are no gains and no losses. TA-Lib returns 0, as for a price that only falls.
     changed = np.flatnonzero(values != values[:1])
     index[: int(changed[0]) if len(changed) else len(values)] = np.nan
     return index
 
 
 def macd(bars: Bars, *, fast: int, slow: int, signal: int, source: str) -> tuple[Values, ...]:
-    """Return MACD, its signal and the difference."""
-    # Not TA-Lib's MACD: that begins the fast average later than it could, and hides the line until the signal is there.
+    """Return MACD, its signal and their difference."""
+    # Not TA-Lib's MACD: it begins the fast average later than it could, and hides the line until the signal begins.
     average, values = talib().EMA, bars.source(source)
     line = average(values, fast) - average(values, slow)
     smooth = average(line, signal)

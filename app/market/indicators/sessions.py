@@ -11,7 +11,7 @@ _SESSION = Parameter("session", "Begins anew each", Session.DAY.value, choices=t
 
 
 def vwap(bars: Bars, *, session: str) -> Values:
-    # Not the usual mean of high, low and close: what was paid is known to the digit.
+    # Not the usual estimate by (high + low + close) / 3: the quote volume is exact.
     paid, bought = np.cumsum(bars.quote_volume), np.cumsum(bars.volume)
     price: Values = np.divide(paid, bought, out=np.full(len(bars), np.nan), where=bought > 0)
     return price
@@ -32,7 +32,7 @@ register(
         warm_up=lambda session: Session(session),
         outputs=(Output("vwap"),),
         parameters=(_SESSION,),
-        place=Placement.PRICE,
+        placement=Placement.PRICE,
         unit=Unit.PRICE,
     )
 )

@@ -1,4 +1,4 @@
-"""TA-Lib, imported when the first indicator is computed: a chart without any starts without it."""
+"""Imports TA-Lib when the first indicator is computed, so that a chart without indicators starts faster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import ModuleType
 
 @cache
 def talib() -> ModuleType:
-    """Return the module. Its functions take float64 columns and give as long ones, NaN before their first value."""
+    """Return the module. Its functions map float64 columns to as long ones, NaN before the first value."""
     import talib as module
 
     return module

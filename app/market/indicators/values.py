@@ -1,8 +1,8 @@
 """
-One indicator's values over one series, kept up to date: after a change, only the blocks that it touches are computed.
+Keeps one indicator's values over one series up to date; a change recomputes only the blocks it touches.
 
-Model, not view. Rows are the series' rows. What cannot be known yet is NaN: before there are enough older candles, and
-after a hole in the slots, because nobody knows what is missing there; see docs/indicators.md.
+Model, not view. Rows are the series' rows. A value is NaN while it has too few older candles: at the series' start, and
+after slots without a candle, because what happened there is not known. See docs/indicators.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.market.series.series import BarColumns, CandleSeries
 
 
 class IndicatorValues:
-    """What ``indicator`` says with these settings; `follow` a series before asking."""
+    """The values of ``indicator`` with these settings. Call `follow` before reading them."""
 
     def __init__(self, indicator: Indicator, settings: Mapping[str, Any]) -> None:
         self.indicator = indicator
@@ -39,12 +39,12 @@ class IndicatorValues:
         return len(self._columns)
 
     def column(self, name: str) -> Values:
-        """Return one output, a value for each candle of the series; valid until the next `follow`."""
+        """Return one output, a value per candle of the series; valid until the next `follow`."""
         column: Values = self._columns[name]
         return column
 
     def follow(self, series: CandleSeries) -> None:
-        """Bring the values up to date with that series. What the indicator's function raises leaves no values."""
+        """Update the values to that series. An error of the indicator's function is raised, and leaves no values."""
         if series is self._series and series.revision == self._revision:
             return
         spans = series.changed_since(self._revision) if series is self._series else None
@@ -53,28 +53,28 @@ class IndicatorValues:
         self._series, self._revision = series, series.revision
         try:
             if spans is None:
-                self._begin(series)
+                self._recompute(series)
             else:
-                self._renew(series, spans)
+                self._update(series, spans)
         except Exception:
             self._forget()
             raise
 
     def blocks(self, interval: Interval) -> Blocks:
-        """Return where its calculations begin at that interval."""
+        """Return the blocks of its calculations at that interval."""
         return Blocks(interval, self.indicator.warm_up(**self.settings), is_strict=self.indicator.settled_only)
 
     def between(self, name: str, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
         """
-        Return an output between two slots for drawing, 2**``level`` slots to a bar.
+        Return an output between two slots, inclusive, for drawing; 2**``level`` slots per bar.
 
-        As `CandleSeries.bars_between` does: first, highest, lowest and last value; volumes and flags are empty.
+        As `CandleSeries.bars_between`, with first, highest, lowest and last value; volumes and flags are empty.
         """
         slots = np.empty(0, np.int64) if self._series is None else self._series.slots
         return self._envelope.between(name, slots, first_slot, last_slot, level)
 
     def beginnings(self, slots: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-        """Return at which of these slots, rising, a session of several candles begins; None: there are no sessions."""
+        """Return which of these slots, rising, begin a session of several candles; None if blocks are no sessions."""
         if self._blocks is None or not self._blocks.are_sessions:
             return None
         found, row = np.zeros(len(slots), np.bool_), 0
@@ -85,18 +85,18 @@ class IndicatorValues:
         return found
 
     def _forget(self) -> None:
-        """Know no values: what was being computed when it failed is neither old nor new."""
+        """Drop all values: after a failure they are partly old, partly new."""
         self._series, self._revision = None, -1
         self._columns.clear(0)
         self._envelope.reset()
 
-    def _begin(self, series: CandleSeries) -> None:
+    def _recompute(self, series: CandleSeries) -> None:
         self._columns.clear(len(series) + len(series) // 8)
         self._columns.splice(0, 0, len(series))
         self._envelope.reset()
         self._compute(series, 0, len(series))
 
-    def _renew(self, series: CandleSeries, spans: list[Span]) -> None:
+    def _update(self, series: CandleSeries, spans: list[Span]) -> None:
         assert self._blocks is not None
         slots = series.slots
         for span in spans:
@@ -111,7 +111,7 @@ class IndicatorValues:
             computed = max(end, computed)
 
     def _compute(self, series: CandleSeries, row: int, end: int) -> None:
-        """Compute the values of those rows, one block after another."""
+        """Compute the values of rows ``row`` up to ``end`` (exclusive), one block after another."""
         assert self._blocks is not None
         slots = series.slots
         while row < end:
@@ -126,7 +126,7 @@ class IndicatorValues:
             row = stop
 
     def _compute_run(self, series: CandleSeries, origin: int, start: int, row: int, stop: int) -> None:
-        """Write the values of rows ``row`` to ``stop`` from the candles from ``start`` on, none left out."""
+        """Write the values of rows ``row`` up to ``stop``, calculated from the successive slots from ``start`` on."""
         assert self._blocks is not None
         is_whole = int(series.slots[start]) == origin or (start == 0 and series.begins)
         if not is_whole:
@@ -144,7 +144,7 @@ class IndicatorValues:
 
 
 def _runs(slots: NDArray[np.int64], first: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of rows between which slots are missing."""
+    """Yield the runs of rows (first, exclusive end) whose slots follow each other."""
     if slots[stop - 1] - slots[first] == stop - 1 - first:
         yield first, stop
         return

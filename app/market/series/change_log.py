@@ -1,8 +1,8 @@
 """
-Which slots of a series have changed, for who keeps something computed from them.
+Remembers which slots of a series have changed, for readers that keep values computed from them.
 
-A reader remembers the revision it has seen and asks for all that changed since. The log forgets: what it no longer
-knows is "everything", which is always right and only slow.
+A reader keeps the revision it has seen and asks for the changes since. The log is bounded and forgets old changes; then
+its answer is "everything", which is always right and only slow.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from collections import deque
 from typing import NamedTuple
 
 _MOST_SPANS = 32
-_SMALL = 64  # slots: changes that close to one another are one, so that a live market never fills the log
+_SMALL = 64  # slots; nearer changes are joined into one, so that a live market never fills the log
 
 
 class Span(NamedTuple):
-    """Slots ``first`` to ``last``, inclusive, between which something changed; there are ``grown`` more rows now."""
+    """Slots ``first`` to ``last``, inclusive, with changes; they have ``grown`` more rows now (negative: fewer)."""
 
     first: int
     last: int
     grown: int
 
     def joined(self, other: Span) -> Span:
-        """Return one span for both."""
+        """Return the one span that holds both."""
         return Span(min(self.first, other.first), max(self.last, other.last), self.grown + other.grown)
 
 
 class ChangeLog:
-    """The last spans of slots that changed, by revision; revisions rise by one."""
+    """The latest spans of changed slots, by revision. Revisions rise by one."""
 
     __slots__ = ("_known_from", "_spans")
 
@@ -36,9 +36,9 @@ class ChangeLog:
         self._known_from = 0  # changes after that revision are known
 
     def note(self, revision: int, span: Span) -> None:
-        """Take note that this revision put in, changed or took out rows of that span."""
+        """Record that this revision added, changed or removed rows of the span."""
         spans = self._spans
-        # Not with one that has grown: who has read that would be told once more that it did.
+        # Never join a span that has grown: a reader that has seen it would count its new rows twice.
         if spans and spans[-1][1].grown == 0:
             joined = spans[-1][1].joined(span)
             if joined.last - joined.first < _SMALL:
@@ -49,12 +49,12 @@ class ChangeLog:
         spans.append((revision, span))
 
     def forget(self, revision: int) -> None:
-        """Take note that this revision changed everything."""
+        """Record that this revision changed everything."""
         self._spans.clear()
         self._known_from = revision
 
     def since(self, revision: int) -> list[Span] | None:
-        """Return the spans of all that changed after ``revision``, rising and apart; None: not known any more."""
+        """Return the spans changed after ``revision``, rising and disjoint; None if the log no longer knows them."""
         if revision < self._known_from:
             return None
         found: list[Span] = []

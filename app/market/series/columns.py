@@ -1,10 +1,9 @@
 """
 Named numpy columns of equal length that grow at both ends.
 
-Rows move only where a row is put between others, and then the shorter side moves; at both ends there is room in
-reserve, doubled when it runs out, so adding n rows one by one costs O(n) in all. Long columns move to larger arrays one
-by one, a column each time that rows are added, while there still is room: a million rows moved at once would hold up a
-frame for as long as ten take.
+Both ends have room in reserve, doubled when it runs out, so adding n rows one by one costs O(n) in all. A row between
+others moves the shorter side. Long columns move to larger arrays early, one column per addition, while there still is
+room: moving a million rows of all columns at once would take the time of ten frames.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FIRST_CAPACITY = 1024
-_LONG = 1 << 16  # rows, which are moved in a few milliseconds
+_LONG = 1 << 16  # rows; fewer are moved in a few milliseconds, all columns at once
 
 
 class SeriesColumns:
     """
-    Rows ``start`` to ``end`` (exclusive) of ``arrays`` are the data; what lies outside is room in reserve.
+    The data are rows ``start`` to ``end`` (exclusive) of ``arrays``; the rows outside are room in reserve.
 
-    The arrays are equally long, whichever of them have moved already: those show of theirs what the others have, too.
+    All arrays have one length. A column that has moved to a larger array shows only the part that matches the others
+    until they all have moved.
     """
 
     __slots__ = ("_kinds", "_larger", "_more", "arrays", "end", "start")
@@ -40,19 +40,19 @@ class SeriesColumns:
         return self.arrays[name][self.start : self.end]
 
     def clear(self, room: int = 0) -> None:
-        """Drop all rows and make room for that many at the end; rows put there first hold zeros."""
+        """Drop all rows and make room for ``room`` rows at the end; they hold zeros."""
         capacity = max(_FIRST_CAPACITY, room)
-        # Zeros cost nothing until they are written over: the system hands them out page by page.
+        # np.zeros costs nothing until the memory is written: the system hands it out page by page.
         self.arrays: dict[str, NDArray[Any]] = {name: np.zeros(capacity, kind) for name, kind in self._kinds.items()}
         self.start = self.end = 0
-        self._larger: dict[str, NDArray[Any]] = {}  # of the columns that have moved, all they have room for
-        self._more = 0, 0  # by how much that is more than ``arrays`` show, before them and behind
+        self._larger: dict[str, NDArray[Any]] = {}  # whole arrays of the columns that have moved
+        self._more = 0, 0  # rows that these have more than ``arrays`` show, before and behind
 
     def splice(self, at: int, removed: int, inserted: int) -> None:
         """
-        Put ``inserted`` rows in the place of the ``removed`` ones at row ``at``.
+        Replace ``removed`` rows at row ``at`` by ``inserted`` rows.
 
-        The caller writes the inserted rows next: until then they hold anything.
+        The content of the inserted rows is undefined; write them next.
         """
         grown = inserted - removed
         if grown == 0:
@@ -73,11 +73,11 @@ class SeriesColumns:
             column[rows.start + by : rows.stop + by] = column[rows].copy()
 
     def _make_room(self, front: int, back: int) -> None:
-        """Have room for so many rows, and begin early to have more."""
+        """Ensure room for that many rows at each end, and begin early to get more."""
         turns = len(self._kinds) + 1
         if not self._has_room(front, back):
             self._enlarge(turns, front, back)
-            if not self._has_room(front, back):  # what was under way was room at the other end
+            if not self._has_room(front, back):  # the move under way made room at the other end
                 self._enlarge(turns, front, back)
         elif self._larger or (len(self) > _LONG and not self._has_room(turns * front, turns * back)):
             self._enlarge(1, front, back)
@@ -86,7 +86,7 @@ class SeriesColumns:
         return front <= self.start and self.end + back <= len(next(iter(self.arrays.values())))
 
     def _enlarge(self, columns: int, front: int, back: int) -> None:
-        """Move so many columns to larger arrays; once all have, that room is there."""
+        """Move up to ``columns`` columns to larger arrays; the room is there once all have moved."""
         if not self._larger:
             doubled = max(_FIRST_CAPACITY, len(self))
             self._more = front + doubled if front > 0 else 0, back + doubled if back > 0 else 0

@@ -1,10 +1,10 @@
 """
-A series at every power of two, so that a million bars are drawn as lightly as a hundred.
+Keeps a series at every power of two, so that a million bars are drawn as fast as a hundred.
 
-A block of level n spans the 2**n slots whose numbers agree but for their last n bits: first open, highest high, lowest
-low, last close, summed volume. Blocks hang on slots, not on positions, so prepending moves none of them. Nothing is
-built before it is first asked for; from then on, changes only mark slots as stale, and a level brings up to date what
-is stale in it when it is next asked for: for a new last price one block a level.
+A block of level n covers the 2**n slots that share all but their last n bits: first open, highest high, lowest low,
+last close, summed volume. Blocks belong to slots, not to rows, so prepending moves none of them. A level is built when
+it is first requested. Changes only mark slots as stale; the next request updates them, which for a new last price is
+one block per level.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _MOST_STALE_SPANS = 8
 
 class DetailLevels:
     """
-    The levels above ``base``, whose columns include those of a level.
+    The levels above ``base``, which must have all columns of a level.
 
-    In a level the column ``slot`` counts blocks (slot number >> level), and ``flags`` keeps what holds for every bar.
+    In a level, the column ``slot`` holds block numbers (slot >> level), and ``flags`` those set for every bar.
     """
 
     def __init__(self, base: SeriesColumns) -> None:
@@ -41,16 +41,16 @@ class DetailLevels:
         self._stale: list[list[tuple[int, int]]] = [[]]
 
     def reset(self) -> None:
-        """Forget all levels: the base was replaced."""
+        """Drop all levels, because the base was replaced."""
         del self._levels[1:], self._stale[1:]
 
     def touch(self, first_slot: int, last_slot: int) -> None:
-        """Note that bars between these slots, inclusive, have changed or are new."""
+        """Mark the bars between these slots, inclusive, as changed or new."""
         if len(self._levels) > 1:
             add_span(self._stale[1], first_slot, last_slot)
 
     def level(self, number: int) -> SeriesColumns:
-        """Return that level, up to date; 0 is the base itself. Valid until the series' next change."""
+        """Return the level, up to date; level 0 is the base. Valid until the series' next change."""
         for at in range(1, number + 1):
             if at == len(self._levels):
                 self._levels.append(SeriesColumns(_LEVEL_COLUMNS))
@@ -70,6 +70,7 @@ class DetailLevels:
 
 
 def add_span(spans: list[tuple[int, int]], first: int, last: int) -> None:
+    """Add slots ``first`` to ``last``, inclusive, to a short list of stale spans; too many become one."""
     if spans and first <= spans[-1][1] + 1 and last >= spans[-1][0] - 1:
         spans[-1] = (min(first, spans[-1][0]), max(last, spans[-1][1]))
     else:
@@ -79,7 +80,7 @@ def add_span(spans: list[tuple[int, int]], first: int, last: int) -> None:
 
 
 def _refold(below: SeriesColumns, level: SeriesColumns, first_block: int, last_block: int) -> None:
-    """Build the blocks from ``first_block`` to ``last_block`` of ``level`` anew from the level below."""
+    """Build the blocks ``first_block`` to ``last_block`` of ``level`` from the level below."""
     below_slots = below["slot"]
     rows = slice(*np.searchsorted(below_slots, (2 * first_block, 2 * last_block + 2)).tolist())
     blocks = below_slots[rows] >> 1
@@ -98,7 +99,7 @@ def _refold(below: SeriesColumns, level: SeriesColumns, first_block: int, last_b
 def _folded(
     below: SeriesColumns, rows: slice, starts: NDArray[np.intp], ends: NDArray[np.intp]
 ) -> dict[str, NDArray[Any]]:
-    # A block has one or two parts, its first and its last: picking those is several times faster than reduceat.
+    # A block has one or two bars, its first and its last: picking those is several times faster than reduceat.
     part = {name: below[name][rows] for name in _LEVEL_COLUMNS if name != "slot"}
     single = starts == ends
 

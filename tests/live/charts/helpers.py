@@ -19,7 +19,7 @@ from tests.live.helpers import SYMBOL
 
 
 class Chart:
-    """A `ChartSession` that notes what it tells."""
+    """A `ChartSession` that records its states and counts its changes."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Chart:
 
 
 def shown(candle: Candle) -> tuple[float, ...]:
-    """Return what a bar shows of a candle: its time, prices, volumes and count."""
+    """Return the candle's figures as a bar has them: time, prices, volumes and number of trades."""
     return (
         candle.open_time_us,
         candle.open_e8 / E8,
@@ -73,7 +73,7 @@ def shown(candle: Candle) -> tuple[float, ...]:
 
 
 def assert_shows(series: CandleSeries, expected: Sequence[Candle], *, complete: bool = True) -> None:
-    """Assert that the series is these candles, all but the last closed; and complete, where that is asked for."""
+    """Assert that the series has exactly these candles, all but the last closed, and all complete if ``complete``."""
     bars = [series.bar(at) for at in range(len(series))]
     assert [bar[1:11] for bar in bars] == [shown(candle) for candle in expected]
     assert [bar.closed for bar in bars] == [True] * (len(bars) - 1) + [False]

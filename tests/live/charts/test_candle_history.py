@@ -1,4 +1,4 @@
-"""Past candles: which of two is better, and how klines of other lengths add up."""
+"""History: which of two candles is better, and how klines of other lengths add up."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Holed:
             self.store.stored |= {number: trade(number) for number in range(first, last + 1)}
 
     def klines(self) -> list[int]:
-        """Return the minutes that are still the exchange's, without the seam's."""
+        """Return the minutes that are still the exchange's, without the live join's."""
         bars = enumerate(self.chart.bars[:-1])
         return [minute for minute, bar in bars if bar.source is CandleSource.KLINE]
 

@@ -1,4 +1,4 @@
-"""One chart's candles, from the past up to now, against an exchange in memory whose clock the test sets."""
+"""One chart's candles, history and live, with an exchange in memory whose clock the test sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.live.helpers import START_US, away, trade
 from tests.live.market import Market, every_second
 
 
-async def test_history_and_live_trades_join_without_a_seam() -> None:
+async def test_history_and_live_trades_join_without_a_gap() -> None:
     market = Market(every_second(400), now=200)
     chart = market.chart("1m")
     market.hear(market.trades[200])
@@ -146,10 +146,10 @@ async def test_a_session_closed_while_it_loads_shows_nothing_later() -> None:
     market.close()
 
 
-async def test_a_session_closed_while_it_waits_for_the_seam_ends() -> None:
+async def test_a_session_closed_while_it_waits_for_the_live_join_ends() -> None:
     market = Market(every_second(400), now=100)
     chart = market.chart("1m")
-    running = asyncio.ensure_future(chart.session.run())  # no trade has been heard, so there is no seam yet
+    running = asyncio.ensure_future(chart.session.run())  # no trade has been heard, so there is no live join yet
     while not market.clock.slept:
         await asyncio.sleep(0)
     chart.session.close()
@@ -173,7 +173,7 @@ async def test_joined_without_its_beginning_the_first_candle_is_not_called_compl
     market.close()
 
 
-async def test_trades_missing_just_after_the_seam_make_its_candle_incomplete() -> None:
+async def test_trades_missing_just_after_the_live_join_make_its_candle_incomplete() -> None:
     market = Market(every_second(400), now=200)
     chart = market.chart("1m")
     market.hear(market.trades[200], *market.trades[203:210])
@@ -221,7 +221,7 @@ async def test_a_symbol_without_any_trade_is_empty_until_its_first() -> None:
     market.close()
 
 
-async def test_a_symbol_that_is_not_recorded_shows_its_past() -> None:
+async def test_a_symbol_that_is_not_recorded_shows_its_history() -> None:
     market = Market(every_second(400), now=399)
     chart = Chart("1m", market.exchange, None, market.exchange_clock, market.clock)
     await chart.session.run()
@@ -233,7 +233,7 @@ async def test_a_symbol_that_is_not_recorded_shows_its_past() -> None:
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[Trade], int, int]:
-    """Draw trades with bursts and quiet spells, how many are past at the start, and a seed for the rest."""
+    """Draw trades with bursts and quiet spells, how many are history at the start, and a seed for the rest."""
     at_s = 0.0
     trades = []
     for number in range(1, draw(st.integers(8, 60))):

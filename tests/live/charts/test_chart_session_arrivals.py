@@ -1,4 +1,4 @@
-"""However trades reach a chart, stored, as klines, live, late, fetched again, it ends as all of them folded."""
+"""However trades reach a chart (stored, as klines, live, late, repaired), it ends as all of them folded."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def shown_however_it_arrives(seed: int, name: str, make_store: Callable[[]
     waiting: list[Trade] = []  # missed by the feed, to be fetched again
     unstored: list[Trade] = []
     arrivals = trades[live_from:]
-    # A frame may overtake its neighbour; the second of the first one is left alone, as the seam's is.
+    # A frame may overtake its neighbour; the second of the first one is left alone, as the live join's is.
     for at in range(2, len(arrivals) - 1):
         if dice.random() < 0.2:
             arrivals[at], arrivals[at + 1] = arrivals[at + 1], arrivals[at]
@@ -122,7 +122,7 @@ async def shown_however_it_arrives(seed: int, name: str, make_store: Callable[[]
             case 9 if running.done():
                 running = asyncio.ensure_future(session.reload())
         watched.look()
-    # The next second, so that the seam has passed; only other symbols are traded any more.
+    # The next second, so that the live join has passed; only other symbols are traded any more.
     await market.recorder.ingest(waiting)
     market.clock.time_us += 2 * SECOND_US
     market.exchange_clock.note_event(market.clock.time_us)

@@ -1,4 +1,4 @@
-"""Which candles of a chart call themselves complete while trades are late, missing, or ahead on the other way."""
+"""Which candles of a chart are marked complete while trades are late or missing, or klines ahead of the stream."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_kline_that_is_ahead_of_the_stream_stays_until_its_trades_are_he
     market.close()
 
 
-async def test_trades_missing_at_the_end_of_the_seams_candle_make_it_incomplete() -> None:
+async def test_trades_missing_at_the_end_of_the_live_joins_candle_make_it_incomplete() -> None:
     market = Market(every_second(400), now=200)
     chart = await joined(market, "1m", market.trades[200])
     market.hear(*market.trades[201:230], *market.trades[245:300])
@@ -64,7 +64,7 @@ async def test_trades_missing_at_the_end_of_the_seams_candle_make_it_incomplete(
     market.close()
 
 
-async def test_empty_candles_after_the_seam_are_believed_again_when_what_was_missing_has_come() -> None:
+async def test_empty_candles_after_the_live_join_are_complete_again_when_the_missing_trades_have_come() -> None:
     trades = [trade(1, 0.5), trade(2, 1.2), trade(3, 7.5), trade(4, 8.5), trade(5, 9.5)]
     market = Market(trades, now=1)
     chart = await joined(market, "1s", trades[1])
@@ -85,7 +85,7 @@ async def test_many_candles_at_once_are_doubted_one_by_one() -> None:
     market.hear(trades[1])
     await chart.session._load(show_early=True)
     market.tracker.restart_window(trade(2, 301))
-    market.hear(trades[3])  # the third, in the seam's candle, is missing
+    market.hear(trades[3])  # the third, in the live join's candle, is missing
     await chart.session._join()
     chart.session.refresh()
     assert [bar.open_time_us for bar in chart.bars if not bar.complete] == [at(chart, 303)[1], at(chart, 316)[1]]
@@ -94,7 +94,9 @@ async def test_many_candles_at_once_are_doubted_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-async def test_the_seams_candle_is_doubted_when_the_first_trade_after_it_follows_a_missing_one(quiet: bool) -> None:
+async def test_the_live_joins_candle_is_incomplete_when_the_next_trade_follows_a_missing_one(
+    quiet: bool,
+) -> None:
     trades = [trade(1, 60.5), trade(2, 61.2), trade(3, 74.5), trade(4, 86.5), trade(5, 87.5)]
     if quiet:
         trades = [*trades[:2], *(one._replace(time_us=one.time_us + 60 * SECOND_US) for one in trades[2:])]
@@ -106,7 +108,7 @@ async def test_the_seams_candle_is_doubted_when_the_first_trade_after_it_follows
     chart = await joined(market, "15s")
     chart.session.refresh()
     assert at(chart, 121 if quiet else 61).complete
-    market.hear(trades[3])  # the third, in the seam's candle, is missing
+    market.hear(trades[3])  # the third, in the live join's candle, is missing
     chart.session.refresh()
     assert not at(chart, 121 if quiet else 61).complete
     await assert_right_after(market, chart, [trades[2]], trades[4])

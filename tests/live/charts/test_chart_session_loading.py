@@ -1,4 +1,4 @@
-"""What a chart loads of the past: pages, holes, failures, and what a reload mends."""
+"""How a chart loads history: pages, slots without candles, failures, and what a reload repairs."""
 
 from __future__ import annotations
 
@@ -318,15 +318,15 @@ async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loade
 def test_a_page_that_comes_in_parts_loses_no_empty_candle_between_those_that_changed() -> None:
     interval = Interval.parse("1s")
     page = folded([trade(1, 1), trade(2, 5), trade(3, 9)], interval)
-    shown = CandleMerger(SYMBOL, interval)
-    shown.show(page)
+    merger = CandleMerger(SYMBOL, interval)
+    merger.merge_page(page)
     again = [one._replace(trades=one.trades + 1) if one.trades else one for one in page]
-    shown.show(again)
-    assert [shown.series.bar(at).trades for at in range(len(shown))] == [one.trades for one in again]
+    merger.merge_page(again)
+    assert [merger.series.bar(at).trades for at in range(len(merger))] == [one.trades for one in again]
 
 
 class Waiting(FakeExchange):
-    """An exchange that is asked for klines (``asked``) and tells them when ``answer`` is set."""
+    """An exchange that sets ``asked`` when klines are requested, and answers once ``answer`` is set."""
 
     def __init__(self, trades: Sequence[Trade], clock: HandClock) -> None:
         super().__init__(trades, clock)

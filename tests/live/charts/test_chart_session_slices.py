@@ -20,9 +20,9 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr("app.live.charts.chart_session._SLICE", SLICE)
     put_all, taken = CandleMerger.put_all, list[int]()
 
-    def counted(shown: CandleMerger, candles: list[LiveCandle]) -> None:
+    def counted(merger: CandleMerger, candles: list[LiveCandle]) -> None:
         taken.append(len(candles))
-        put_all(shown, candles)
+        put_all(merger, candles)
 
     monkeypatch.setattr(CandleMerger, "put_all", counted)
     return taken

@@ -1,4 +1,4 @@
-"""Going far back, and coming forward again: what is loaded, what is not, and what is asked for twice."""
+"""Going far back, and coming forward again: what is loaded, what is not, and what is requested twice."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_where_nothing_can_be_loaded_a_jump_says_why() -> None:
     market.close()
 
 
-async def test_what_is_looked_at_and_cannot_be_loaded_is_told_until_it_can() -> None:
+async def test_visible_candles_that_cannot_be_loaded_are_reported_until_they_can() -> None:
     market, chart = await far_market(2 * DAYS)
     there_us = START_US + 5 * A_DAY * UNIT_US
     far = there_us - 300 * UNIT_US, there_us + 300 * UNIT_US
@@ -83,7 +83,7 @@ async def test_what_is_looked_at_and_cannot_be_loaded_is_told_until_it_can() -> 
     market.close()
 
 
-async def test_where_there_never_was_a_candle_nothing_is_told() -> None:
+async def test_where_there_never_was_a_candle_no_failure_is_reported() -> None:
     market, chart = await far_market()
     await chart.session.look_at(START_US - 500 * A_DAY * UNIT_US, START_US - 499 * A_DAY * UNIT_US)
     assert chart.states[-1] == ("ready", "")
@@ -144,12 +144,12 @@ async def test_a_view_far_back_is_loaded_with_the_latest_candles_and_nothing_bet
 
 
 @given(st.sets(st.integers(0, 60)), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20))))
-def test_the_newest_run_neither_held_nor_asked_for(held: set[int], asked: list[tuple[int, int]]) -> None:
-    holes, known = RequestedSlots(), set(held)
-    for first, length in asked:
-        holes.note_asked(first, first + length)
+def test_the_newest_run_neither_held_nor_requested(held: set[int], requests: list[tuple[int, int]]) -> None:
+    requested, known = RequestedSlots(), set(held)
+    for first, length in requests:
+        requested.note_requested(first, first + length)
         known |= set(range(first, first + length + 1))
-    found = holes.last(np.array(sorted(held), np.int64), 10, 50)
+    found = requested.last_not_requested(np.array(sorted(held), np.int64), 10, 50)
     lacking = [slot for slot in range(10, 51) if slot not in known]
     if not lacking:
         assert found is None
@@ -161,7 +161,7 @@ def test_the_newest_run_neither_held_nor_asked_for(held: set[int], asked: list[t
 
 
 def test_a_jump_is_no_speed_at_which_one_scrolls() -> None:
-    ahead = Prefetch()
-    assert ahead.first_wanted(1000, 1200, 0.0) == 800
-    assert ahead.first_wanted(-50_000, -49_800, 0.1) == -50_200
-    assert ahead.first_wanted(-50_100, -49_900, 0.2) < -50_300
+    prefetch = Prefetch()
+    assert prefetch.first_wanted(1000, 1200, 0.0) == 800
+    assert prefetch.first_wanted(-50_000, -49_800, 0.1) == -50_200
+    assert prefetch.first_wanted(-50_100, -49_900, 0.2) < -50_300

@@ -1,4 +1,4 @@
-"""Where missing trades would have happened."""
+"""Where gaps lie in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page asks of the exchange: a real database, the sandbox's klines over real sockets, every request counted."""
+"""What a page requests: a real database, the sandbox's klines over real sockets, every request counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever keeps something computed from a series learns which slots to compute anew."""
+"""A reader that keeps values computed from a series learns which slots have changed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def apply(series: CandleSeries, change: tuple[str, int, int]) -> None:
     if name == "upsert":
         series.upsert(candle(slot, count))
     elif name == "doubt" and len(series):
-        series.doubt(slot % len(series))
+        series.mark_incomplete(slot % len(series))
     elif name == "begins":
         series.set_begins(begins=bool(slot))
     elif name == "prepend":

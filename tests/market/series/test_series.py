@@ -124,10 +124,10 @@ def test_a_doubted_candle_is_redrawn_and_moves_no_other() -> None:
     series.replace([candle(10), candle(11)])
     whole = series.bar(0)
     shape, revision = series.shape_revision, series.revision
-    series.doubt(1)
+    series.mark_incomplete(1)
     assert (series.shape_revision, series.revision) == (shape, revision + 1)
     assert [series.bar(at).complete for at in (0, 1)] == [True, False]
-    series.doubt(0)
+    series.mark_incomplete(0)
     assert series.shape_revision == shape + 1, "views keep what they drew of all but the last"
     assert series.bar(0) == whole._replace(complete=False)
 
@@ -185,7 +185,7 @@ def test_any_changes_leave_the_candles_of_a_dict_and_true_levels(steps: list[tup
         elif what == "doubt":
             if expected:
                 slot = sorted(expected)[at % len(expected)]
-                series.doubt(at % len(expected))
+                series.mark_incomplete(at % len(expected))
                 expected[slot] = expected[slot]._replace(complete=False)
         else:
             assert_level_is_true(series, expected, at)

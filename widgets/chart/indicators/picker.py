@@ -43,7 +43,7 @@ class IndicatorRow(NamedTuple):
     @property
     def spoken(self) -> str:
         """The row as a screen reader says it."""
-        kind = "on the chart" if self.study is not None else f"to add, {_PLACES[self.indicator.place]}"
+        kind = "on the chart" if self.study is not None else f"to add, {_PLACES[self.indicator.placement]}"
         return f"{self.title}, {self.note}, {kind}"
 
 
@@ -86,7 +86,7 @@ class IndicatorDelegate(RowDelegate):
         painter.drawText(inner, bottom, metrics.elidedText(row.note, Qt.TextElideMode.ElideRight, inner.width()))
         if row.study is None:
             painter.setPen(QColor(self.palette.faint))
-            said = f"{row.indicator.name} · {_PLACES[row.indicator.place]}"
+            said = f"{row.indicator.name} · {_PLACES[row.indicator.placement]}"
             painter.drawText(inner, top | Qt.AlignmentFlag.AlignRight, said)
 
     def _paint_study(self, painter: QPainter, rect: QRect, study: Study) -> None:

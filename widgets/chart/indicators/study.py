@@ -66,7 +66,7 @@ class Study:
     @property
     def has_pane(self) -> bool:
         """Whether it has a pane of its own."""
-        return self.indicator.place is Placement.OWN
+        return self.indicator.placement is Placement.OWN
 
     def colour_of(self, palette: Palette, output: str) -> QColor:
         """Return the colour of an output in that theme."""
@@ -120,7 +120,7 @@ class StudySet:
 
     def at(self, place: Placement) -> list[Study]:
         """Return the studies with that placement."""
-        return [study for study in self._studies if study.indicator.place is place]
+        return [study for study in self._studies if study.indicator.placement is place]
 
     def make(self, indicator: Indicator, settings: Mapping[str, Any] | None = None) -> Study:
         """

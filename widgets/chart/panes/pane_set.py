@@ -212,7 +212,7 @@ class PaneSet:
         layout = self._layout
         if study.has_pane:
             layout = layout.with_pane(study.key)
-        elif study.indicator.place is Placement.VOLUME and not self._style.underlaid:
+        elif study.indicator.placement is Placement.VOLUME and not self._style.underlaid:
             layout = layout.with_pane(VOLUME)
         # A full layout returns itself without the new pane.
         needed = study.key if study.has_pane else PRICE

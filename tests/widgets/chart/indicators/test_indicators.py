@@ -293,7 +293,7 @@ def test_an_indicator_of_nan_only_is_drawn(qtbot: QtBot, shown: ChartWidget) -> 
         made[::2] = 105.0
         return made
 
-    register(Indicator("gaps", "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps"),), place=Placement.PRICE))
+    register(Indicator("gaps", "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps"),), placement=Placement.PRICE))
     try:
         shown.indicators.add("gaps")
         settle(qtbot, shown)

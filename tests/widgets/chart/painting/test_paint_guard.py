@@ -133,7 +133,7 @@ def test_an_indicator_whose_function_raises_shows_no_value_and_spares_the_candle
             raise ValueError("as a function of one's own may")
         return np.full(len(bars), 105.0)
 
-    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Placement.PRICE))
+    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), placement=Placement.PRICE))
     try:
         series = series_of(zigzag(50))
         chart.set_series(series, BTC)
@@ -195,7 +195,7 @@ def test_several_failures_are_reported_in_one_sentence(qtbot: QtBot, chart: Char
 def test_an_indicator_with_an_invalid_result_spares_the_candles(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, compute: Callable[[Bars], Values]
 ) -> None:
-    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), place=Placement.PRICE))
+    register(Indicator("odd", "Odd", "Odd", "", compute, lambda: 0, (Output("odd"),), placement=Placement.PRICE))
     try:
         chart.set_series(series_of(zigzag(50)), BTC)
         chart.indicators.add("odd")

@@ -143,7 +143,9 @@ def gaps_known() -> Iterator[None]:
     for place in (Placement.PRICE, Placement.VOLUME, Placement.OWN):
         for shape in Shape:
             key = f"gaps-{place.value}-{shape.value}"
-            register(Indicator(key, "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps", shape=shape),), place=place))
+            register(
+                Indicator(key, "Gaps", "Gaps", "", gaps, lambda: 0, (Output("gaps", shape=shape),), placement=place)
+            )
     yield
     for place in (Placement.PRICE, Placement.VOLUME, Placement.OWN):
         for shape in Shape:

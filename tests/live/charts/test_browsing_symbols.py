@@ -1,4 +1,4 @@
-"""One symbol after the other, as fast as keys repeat: what is left behind is neither asked for nor computed."""
+"""Browsing symbols as fast as keys repeat: for a symbol left behind, nothing is requested or computed any more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AT_ONCE = 4  # requests of history, at either end
 
 
 class BusyMarket(SimulatedMarket):
-    """An exchange whose history takes as long as a test wants."""
+    """An exchange that answers requests for history once ``may_answer`` is set."""
 
     def __init__(self) -> None:
         listings = [Listing(f"C{number}", "100", "0.01", "0.001", 1.0) for number in range(SYMBOLS)]
@@ -51,7 +51,7 @@ class CountingServer(SandboxServer):
 
 
 def ignored() -> None:
-    """What the charts tell."""
+    """Ignore the charts' callbacks."""
 
 
 async def test_browsing_sixty_symbols_asks_little_and_computes_only_what_is_looked_at() -> None:
