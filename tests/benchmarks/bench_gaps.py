@@ -45,7 +45,7 @@ def main() -> None:
         ),
         "a trade into a hole": ms_of(lambda: tracker.add(trade(next(ids)), live=False)),
         "what is being repaired": ms_of(lambda: repairer.repairing),
-        "the next request": ms_of(repairer._choose),
+        "the next request": ms_of(repairer._chunks.choose),
     }
     for name, ms in figures.items():
         print(f"{name + ':':36}{ms:7.3f} ms, {ms / yardstick:6.3f} of a sort")

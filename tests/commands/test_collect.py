@@ -73,10 +73,10 @@ def test_collect_asks_nothing_during_a_ban_that_an_earlier_run_met(
     clock = SystemClock()
     banned = exchange_of(server.rest_url)
     StoredBan(data_dir / BAN_FILE, [banned], clock).note("We are banned.", 900, clock.monotonic_s())
-    asked = server._budget.used
+    asked = server._weights.used
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
     assert re.fullmatch(r"cryptopipe: We are banned; it answers again in 14 min \d+ s\.\n", capsys.readouterr().err)
-    assert server._budget.used == asked
+    assert server._weights.used == asked
 
 
 @pytest.mark.usefixtures("server")

@@ -46,7 +46,7 @@ async def recording(scene: Scene, settings: Settings) -> AsyncIterator[Engine]:
     """The program without its window, by a clock that goes an hour wrong; closed afterwards, everything stored."""
     scene.clock = HurriedClock(BEGIN_US - _HOUR_US, speed=scene.market_clock.speed)
     async with engine_for(settings, scene.clock) as engine:
-        engine.exchange._requests._timeout_s = _REST_TIMEOUT_S
+        engine.exchange._http._timeout_s = _REST_TIMEOUT_S
         engine.start(settings.symbols)
         try:
             yield engine

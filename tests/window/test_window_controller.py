@@ -246,7 +246,7 @@ def test_the_notice_says_that_the_exchange_is_away_and_offers_actions_until_it_i
         await until(notice.isVisible)
         assert notice.text.text() == "1 of 2 connections: X is not received: no."
         assert NoticeAction.RETRY_FEED in notice.buttons
-        feed._sum_up()
+        feed._update_status()
         await until(notice.isHidden)
         await server.stop()
         await until(notice.isVisible)
