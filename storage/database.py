@@ -24,7 +24,7 @@ from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
 from storage.schema.retention_period import RetentionPeriod
 from storage.server.embedded_server import EmbeddedServer
-from storage.timescale.edition_setup import settle
+from storage.timescale.edition_setup import set_up_edition
 from storage.trades.batch_writer import BatchWriter
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Database:
                 privileges = privileges_of(connection)
                 privileges.check_tables()
                 migrate(connection)
-                settle(connection)
+                set_up_edition(connection)
                 facts = facts_of(connection, embedded=server is not None)
         except BaseException:
             if server is not None:

@@ -35,12 +35,12 @@ from storage.retention.policy import RetentionPlan, confirm, enforce, plan
 from storage.schema.editions import switch_on_timescale
 from storage.schema.migrate import migrate
 from storage.schema.retention_period import OFF, RetentionPeriod, proposal
-from storage.schema.retention_record import Retention, read_retention
+from storage.schema.retention_record import RetentionRecord, read_retention
 from storage.server.installations import find_postgres
 from storage.spool.disk_spool import FILE_NAME
 from storage.spool.inspection import read_summary
 from storage.timescale.conversion import conversion_due, convert
-from storage.timescale.edition_setup import settle
+from storage.timescale.edition_setup import set_up_edition
 
 _VARIABLES = {
     "host": "PGHOST",
@@ -185,9 +185,9 @@ def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
             rebuilt = rebuild(connection, _names(options), show_progress)
         finally:
             show_progress("")
-    print(mended_text(rebuilt.mended))
-    if rebuilt.left.totals:
-        raise StoreError(advice(rebuilt.left))
+    print(mended_text(rebuilt.fixed))
+    if rebuilt.remaining.totals:
+        raise StoreError(advice(rebuilt.remaining))
     return 0
 
 
@@ -216,7 +216,7 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _overruled(settings: Settings, held: Retention) -> str:
+def _overruled(settings: Settings, held: RetentionRecord) -> str:
     """Return a line if the setting keep_trades will override the confirmed period at the next start, else empty."""
     proposed = proposal(settings.keep_trades)
     if (
@@ -228,7 +228,7 @@ def _overruled(settings: Settings, held: Retention) -> str:
     return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
 
 
-def _is_confirmed(options: argparse.Namespace, held: Retention, planned: RetentionPlan | None) -> bool:
+def _is_confirmed(options: argparse.Namespace, held: RetentionRecord, planned: RetentionPlan | None) -> bool:
     """Whether the user confirms, by ``--yes`` or at the terminal; without a terminal, print how to."""
     keep = planned.keep if planned is not None else None
     if options.yes:
@@ -268,7 +268,7 @@ def _convert(settings: Settings, options: argparse.Namespace) -> int:
             converted = convert(connection, lambda done, total: show_progress(f"{done:,} of {total:,} trades copied"))
         finally:
             show_progress("")
-        settle(connection)
+        set_up_edition(connection)
     if not converted:
         raise StoreError("Another program is changing the database just now: try again when it is done.")
     print(f"{due.trades:,} trades were converted to a hypertable.")

@@ -9,9 +9,9 @@ from typing import Any
 
 from app.commands.status_report import aligned
 from storage.retention.droppable_parts import DroppablePart
-from storage.retention.policy import RetentionPlan, waiting_for
+from storage.retention.policy import RetentionPlan, unconfirmed_notice
 from storage.schema.retention_period import RetentionPeriod
-from storage.schema.retention_record import Retention
+from storage.schema.retention_record import RetentionRecord
 from storage.timescale.conversion import Conversion, due_sentence
 
 _MAX_PARTS = 24  # in a table
@@ -23,14 +23,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class RetentionReport:
     """The database's retention, the period that the settings propose, and a conversion that is due."""
 
-    held: Retention
+    held: RetentionRecord
     proposed: RetentionPeriod | None
     conversion: Conversion | None
 
 
 def upkeep_text(upkeep: RetentionReport) -> str:
     """Return up to three lines: the period in force, one to be confirmed, and a conversion that is due."""
-    lines = [held_text(upkeep.held), waiting_for(upkeep.held, upkeep.proposed)]
+    lines = [held_text(upkeep.held), unconfirmed_notice(upkeep.held, upkeep.proposed)]
     if upkeep.conversion is not None:
         lines.append(due_sentence(upkeep.conversion))
     return "\n".join(line for line in lines if line)
@@ -45,13 +45,13 @@ def upkeep_json(upkeep: RetentionReport) -> dict[str, Any]:
             "confirmed_at": _iso(held.confirmed_at_us),
             "kept_from": _iso(held.kept_from_us),
             "by_policy": held.by_policy,
-            "waiting": waiting_for(held, upkeep.proposed) or None,
+            "waiting": unconfirmed_notice(held, upkeep.proposed) or None,
         },
         "conversion": None if due is None else {"trades": due.trades, "bytes": due.bytes, "begun": due.begun},
     }
 
 
-def held_text(held: Retention) -> str:
+def held_text(held: RetentionRecord) -> str:
     """Return in one line how long trades are kept."""
     if held.keep is None:
         return "All trades are kept."

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.commands.status_report import aligned
-from storage.integrity.differences import MENDABLE, Difference, DifferenceKind, DifferenceReport
+from storage.integrity.differences import REBUILDABLE, Difference, DifferenceKind, DifferenceReport
 
 _MAX_ROWS = 10  # of each symbol and kind
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,8 +69,8 @@ def mended_text(mended: Counter[tuple[str, DifferenceKind]]) -> str:
 
 def advice(report: DifferenceReport) -> str:
     """Return one sentence that says how much differs and what to do about it."""
-    mendable = sum(number for (_, kind), number in report.totals.items() if kind in MENDABLE)
-    others = sum(number for (_, kind), number in report.totals.items() if kind not in MENDABLE)
+    mendable = sum(number for (_, kind), number in report.totals.items() if kind in REBUILDABLE)
+    others = sum(number for (_, kind), number in report.totals.items() if kind not in REBUILDABLE)
     if not others and mendable == 1:
         return "1 difference was found: cryptopipe db rebuild mends it."
     if not others:

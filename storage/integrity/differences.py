@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.market.coverage import IdRanges
 
-LISTED = 100
+MAX_LISTED = 100
 """So many differences of one symbol and kind are listed; the others are counted."""
 
 
@@ -18,7 +18,7 @@ class DifferenceKind(StrEnum):
 
     MISSING = "missing trades"  # the ranges say that they are held
     UNCOVERED = "uncovered trades"  # stored, but the ranges say that they are not
-    TWICE = "trade stored twice"  # one id with two times
+    DUPLICATE = "trade stored twice"  # one id with two times
     RANGES = "ranges overlap or touch"
     CANDLE_MISSING = "candle missing"
     CANDLE_SUPERFLUOUS = "candle superfluous"
@@ -27,10 +27,10 @@ class DifferenceKind(StrEnum):
     UNCOUNTED = "trades in no candle"  # held by the ranges, dropped from the trades, and in no candle either
     ABSENT = "absent trades wrong"  # stored all the same, or not in the ranges
     KLINE = "kline impossible"
-    NAMELESS = "trades without a symbol"
+    UNKNOWN_SYMBOL = "trades without a symbol"
 
 
-MENDABLE = frozenset(DifferenceKind) - {DifferenceKind.CANDLE_UNFOUNDED, DifferenceKind.UNCOUNTED}
+REBUILDABLE = frozenset(DifferenceKind) - {DifferenceKind.CANDLE_UNFOUNDED, DifferenceKind.UNCOUNTED}
 """What the trades still there can put right."""
 
 
@@ -71,23 +71,23 @@ class Damage:
     name: str
     missing: IdRanges = field(default_factory=IdRanges)
     uncovered: IdRanges = field(default_factory=IdRanges)
-    twice: IdRanges = field(default_factory=IdRanges)
+    duplicates: IdRanges = field(default_factory=IdRanges)
     windows: list[TimeWindow] = field(default_factory=list)
     absent: IdRanges = field(default_factory=IdRanges)
-    ranges: bool = False
-    klines: bool = False
-    nameless: bool = False
+    faulty_ranges: bool = False
+    impossible_klines: bool = False
+    has_unknown_symbol: bool = False
 
     def __bool__(self) -> bool:
         found = (
             self.missing,
             self.uncovered,
-            self.twice,
+            self.duplicates,
             self.windows,
             self.absent,
-            self.ranges,
-            self.klines,
-            self.nameless,
+            self.faulty_ranges,
+            self.impossible_klines,
+            self.has_unknown_symbol,
         )
         return any(map(bool, found))
 
@@ -96,7 +96,7 @@ class Damage:
 class DifferenceReport:
     """
     What was found. ``trades`` counts those looked at, ``symbols`` are those that were named or hold any. ``listed`` has
-    at most `LISTED` differences of one symbol and kind, ``totals`` how many there are of each.
+    at most `MAX_LISTED` differences of one symbol and kind, ``totals`` how many there are of each.
     """
 
     trades: int = 0
@@ -116,5 +116,5 @@ class DifferenceReport:
         key = (difference.symbol, difference.kind)
         self.totals[key] += difference.number if of is None else of
         self._lines[key] += 1
-        if self._lines[key] <= LISTED:
+        if self._lines[key] <= MAX_LISTED:
             self.listed.append(difference)

@@ -18,7 +18,7 @@ _SYMBOLS = 'SELECT id, name FROM symbols ORDER BY name COLLATE "C"'
 _RECORDED = """
     SELECT name FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY name COLLATE "C"
 """
-_TIME = sql.SQL(
+_TRADE_TIME = sql.SQL(
     """
     SELECT {time_us} FROM trades WHERE symbol_id = %s AND trade_id = %s
         AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
@@ -63,10 +63,10 @@ def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int =
     with translated("look for gaps"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         known = {name: symbol_id for symbol_id, name in connection.execute(_SYMBOLS)}
-        _check(names, known)
-        fetched = repair_locks.announced_repairs(connection)
+        _check_known(names, known)
+        announced = repair_locks.announced_repairs(connection)
         for name in dict.fromkeys(names) if names else known:
-            found += _of(connection, name, known[name], fetched, timed)
+            found += _symbol_gaps(connection, name, known[name], announced, timed)
     return found
 
 
@@ -76,8 +76,8 @@ def recorded_symbols(connection: Connection) -> list[str]:
         return [name for (name,) in connection.execute(_RECORDED)]
 
 
-def _of(
-    connection: Connection, name: str, symbol_id: int, fetched: repair_locks.AnnouncedRepairs, timed: int
+def _symbol_gaps(
+    connection: Connection, name: str, symbol_id: int, announced: repair_locks.AnnouncedRepairs, timed: int
 ) -> list[StoredGap]:
     settled = id_ranges.read(connection, id_ranges.COVERAGE, symbol_id)
     absent = id_ranges.read(connection, id_ranges.ABSENT, symbol_id)
@@ -92,7 +92,7 @@ def _of(
             _time_of(connection, symbol_id, held.before(first)) if at >= untimed else None,
             _time_of(connection, symbol_id, held.after(last)) if at >= untimed else None,
             is_absent,
-            not is_absent and fetched.fetches(symbol_id, last - first + 1),
+            not is_absent and announced.fetches(symbol_id, last - first + 1),
         )
         for at, (first, last, is_absent) in enumerate(pieces)
     ]
@@ -102,11 +102,11 @@ def _time_of(connection: Connection, symbol_id: int, trade_id: int | None) -> in
     hours = None if trade_id is None else hours_of(connection, symbol_id, trade_id, trade_id)
     if hours is None:
         return None
-    row = connection.execute(_TIME, (symbol_id, trade_id, *hours), prepare=False).fetchone()
+    row = connection.execute(_TRADE_TIME, (symbol_id, trade_id, *hours), prepare=False).fetchone()
     return None if row is None else row[0]
 
 
-def _check(names: Sequence[str], known: dict[str, int]) -> None:
+def _check_known(names: Sequence[str], known: dict[str, int]) -> None:
     unknown = sorted(set(names) - known.keys())
     if unknown:
         raise UsageError(f"“{unknown[0]}” is not in the database: name a symbol that was recorded there.")

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
-from storage.integrity.differences import MENDABLE, Damage, DifferenceKind, DifferenceReport, TimeWindow
+from storage.integrity.differences import REBUILDABLE, Damage, DifferenceKind, DifferenceReport, TimeWindow
 from storage.integrity.verify import IMPOSSIBLE_KLINE, Progress, dropped_before_us, parameters, verify
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS, try_database_lock
 from storage.postgres.connection import Connection, translated
@@ -36,10 +36,10 @@ _ATTEMPTS = 4
 _IDS_PER_STEP = 5_000
 _WORK_MEM = "64MB"
 
-_NAME_SYMBOL = """
+_INSERT_SYMBOL = """
     INSERT INTO symbols (id, name) OVERRIDING SYSTEM VALUE VALUES (%(id)s, %(name)s) ON CONFLICT DO NOTHING
 """
-_NUMBER_ON = """
+_ADVANCE_SEQUENCE = """
     SELECT setval(pg_get_serial_sequence('symbols', 'id'), greatest(max(id), nextval(pg_get_serial_sequence('symbols',
         'id')))) FROM symbols
 """
@@ -64,7 +64,7 @@ _SET_ASIDE = """
 """
 
 
-def _as_kept(row: str) -> sql.Composed:
+def _trade_json(row: str) -> sql.Composed:
     """Return a row of trades as `refused_trades` keeps trades: see `app.market.trade.Trade`."""
     return sql.SQL(
         """
@@ -76,18 +76,18 @@ def _as_kept(row: str) -> sql.Composed:
     ).format(row=sql.Identifier(row))
 
 
-_SET_ASIDE_STATEMENT = sql.SQL(_SET_ASIDE).format(gone=_as_kept("gone"), stays=_as_kept("r"))
+_SET_ASIDE_STATEMENT = sql.SQL(_SET_ASIDE).format(gone=_trade_json("gone"), stays=_trade_json("r"))
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """``mended`` counts what was put right, by symbol and kind; ``left`` is what a last look found different still."""
+class RebuildResult:
+    """``fixed`` counts the corrected differences by symbol and kind; ``remaining`` is the final verification."""
 
-    mended: Counter[tuple[str, DifferenceKind]]
-    left: DifferenceReport
+    fixed: Counter[tuple[str, DifferenceKind]]
+    remaining: DifferenceReport
 
 
-def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> Rebuilt:
+def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> RebuildResult:
     """
     Mend all that is wrong with these symbols, or with all where none is named, and look again.
 
@@ -98,20 +98,20 @@ def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progres
         StoreError: If the database cannot be written, or is being rebuilt by another.
     """
     say = progress or (lambda _: None)
-    with translated("rebuild the database"), _alone(connection):
+    with translated("rebuild the database"), _maintenance_lock(connection):
         report = verify(connection, names, say)
-        mended = Counter({key: number for key, number in report.totals.items() if key[1] in MENDABLE})
+        fixed = Counter({key: number for key, number in report.totals.items() if key[1] in REBUILDABLE})
         for _ in range(_ATTEMPTS):
             if not report.damages:
                 break
             for damage in report.damages:
-                _Mending(connection, damage, say).run()
+                _SymbolRebuild(connection, damage, say).run()
             # Writers may have added to what was being mended; only another look can tell that all is well.
-            report = verify(connection, [_name(name) for name in report.differing], say)
-        return Rebuilt(mended, report)
+            report = verify(connection, [_final_name(name) for name in report.differing], say)
+        return RebuildResult(fixed, report)
 
 
-class _Mending:
+class _SymbolRebuild:
     """Mends one symbol, step by step."""
 
     def __init__(self, connection: Connection, damage: Damage, say: Progress) -> None:
@@ -121,17 +121,17 @@ class _Mending:
 
     def run(self) -> None:
         damage = self._damage
-        if damage.nameless:
-            self._name_symbol()
-        ids = (trade_id for first, last in damage.twice for trade_id in range(first, last + 1))
+        if damage.has_unknown_symbol:
+            self._insert_symbol()
+        ids = (trade_id for first, last in damage.duplicates for trade_id in range(first, last + 1))
         while some := list(islice(ids, _IDS_PER_STEP)):
             self._say(f"{damage.name}: setting repeated trades aside")
-            self._set_aside(some)
+            self._set_duplicates_aside(some)
         for number, window in enumerate(damage.windows, start=1):
             self._say(f"{damage.name}: making candles again, {number} of {len(damage.windows)}")
             with self._step():
-                self._remake(window)
-        if damage.missing or damage.uncovered or damage.ranges:
+                self._rebuild_candles(window)
+        if damage.missing or damage.uncovered or damage.faulty_ranges:
             self._say(f"{damage.name}: making ranges again")
             self._correct_ranges()
         if damage.absent:
@@ -139,7 +139,7 @@ class _Mending:
             with self._step():
                 before = id_ranges.read(self._connection, id_ranges.ABSENT, damage.symbol_id)
                 id_ranges.write(self._connection, id_ranges.ABSENT, damage.symbol_id, before, before - damage.absent)
-        if damage.klines:
+        if damage.impossible_klines:
             given = {"symbol_id": damage.symbol_id}
             with self._step():
                 self._connection.execute(sql.SQL("DELETE FROM klines WHERE {}").format(IMPOSSIBLE_KLINE), given)
@@ -153,15 +153,15 @@ class _Mending:
             self._connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, [self._damage.symbol_id]))
             yield
 
-    def _name_symbol(self) -> None:
+    def _insert_symbol(self) -> None:
         with self._connection.transaction():
-            given = {"id": self._damage.symbol_id, "name": _name(self._damage.name)}
-            self._connection.execute(_NAME_SYMBOL, given)
-            self._connection.execute(_NUMBER_ON)
+            given = {"id": self._damage.symbol_id, "name": _final_name(self._damage.name)}
+            self._connection.execute(_INSERT_SYMBOL, given)
+            self._connection.execute(_ADVANCE_SEQUENCE)
 
-    def _set_aside(self, ids: list[int]) -> None:
+    def _set_duplicates_aside(self, ids: list[int]) -> None:
         window_us = LEVELS[-1].length_us
-        given = {"symbol_id": self._damage.symbol_id, "name": _name(self._damage.name), "ids": ids}
+        given = {"symbol_id": self._damage.symbol_id, "name": _final_name(self._damage.name), "ids": ids}
         with self._step():
             if is_hypertable(self._connection):
                 # The ids bound it. The server's own limit is for statements that nobody has thought about.
@@ -169,9 +169,9 @@ class _Mending:
             touched = self._connection.execute(_SET_ASIDE_STATEMENT, {**given, "window_us": window_us}).fetchall()
             # In the same step, so that no candle ever counts a trade that is gone.
             for (number,) in touched:
-                self._remake(TimeWindow(number * window_us, (number + 1) * window_us))
+                self._rebuild_candles(TimeWindow(number * window_us, (number + 1) * window_us))
 
-    def _remake(self, window: TimeWindow) -> None:
+    def _rebuild_candles(self, window: TimeWindow) -> None:
         # Asked anew: TimescaleDB's policy may have dropped trades since they were looked at.
         dropped = window.start_us < dropped_before_us(trades_kept_from(self._connection))
         self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
@@ -199,13 +199,13 @@ class _Mending:
             )
 
 
-def _name(name: str) -> str:
+def _final_name(name: str) -> str:
     """Return the name that a symbol has once it is mended."""
     return f"UNKNOWN-{name[1:]}" if name.startswith("#") else name
 
 
 @contextlib.contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
+def _maintenance_lock(connection: Connection) -> Iterator[None]:
     """Keep out retention, conversion and other rebuilds. Raises StoreError where there is one."""
     with try_database_lock(connection) as is_locked:
         if not is_locked:

@@ -24,7 +24,7 @@ from storage.schema.migrate import migrations
 from storage.schema.retention_record import trades_kept_from
 
 _PINGS = 5
-_COUNTED_BYTES = 4_000_000  # a table up to this size is counted, not estimated
+_MAX_COUNTED_BYTES = 4_000_000  # a table up to this size is counted, not estimated
 _TABLES = (
     "trades",
     *(level.table for level in LEVELS),
@@ -35,10 +35,10 @@ _TABLES = (
     "symbols",
     "refused_trades",
 )
-_ABSENT = """
+_ABSENT_TRADES = """
     (SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint FROM absent_trades WHERE symbol_id = s.id)
 """
-_ADDRESS = ("host", "hostaddr", "sslmode", "sslrootcert", "options")
+_URL_PARAMETERS = ("host", "hostaddr", "sslmode", "sslrootcert", "options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseSt
 def address_of(connection: Connection) -> str:
     """Return where a connection leads as a URL of libpq's, without its password."""
     known = connection.info.get_parameters()
-    rest = {name: known[name] for name in _ADDRESS if known.get(name)} | {"port": str(connection.info.port)}
+    rest = {name: known[name] for name in _URL_PARAMETERS if known.get(name)} | {"port": str(connection.info.port)}
     user, database = (quote(known.get(name, ""), safe="") for name in ("user", "dbname"))
     return f"postgresql://{user}@/{database}?{urlencode(rest, quote_via=quote)}"
 
@@ -166,13 +166,13 @@ def _latency_ms(connection: Connection) -> float:
 
 
 def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> DatabaseStatus:
-    present = _present(connection)
+    present = _existing_tables(connection)
     if not {"trades", "coverage", "schema_version"} <= present:
         raise StoreSchemaMismatch(
             "The database holds no tables of cryptopipe: record into it first, with the window or cryptopipe collect, "
             "or name another."
         )
-    version, size, writable = _row(
+    version, size, writable = _fetch_row(
         connection,
         """
         SELECT (SELECT coalesce(max(version), 0) FROM schema_version),
@@ -184,7 +184,7 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
     hypertable = facts.edition is not Edition.PLAIN and _is_hypertable(connection)
     recorded = _symbols(connection, present)
     kept_from_us = trades_kept_from(connection) if "retention" in present else None
-    dropped = _dropped(connection, kept_from_us, present)
+    dropped = _dropped_trades(connection, kept_from_us, present)
     symbols = [replace(one, stored=max(one.trades - dropped.get(one.name, 0), 0)) for one in recorded]
     data, indexes = _trades_bytes(connection, hypertable=hypertable)
     tables = [
@@ -205,13 +205,13 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
         tables=tables,
         parts=_chunks(connection) if hypertable else _partitions(connection),
         compression=_compression(connection) if facts.edition is Edition.TIMESCALE_COMMUNITY and hypertable else None,
-        symbols=_shared(symbols, tables[0].total),
-        refused=_count(connection, "refused_trades") if "refused_trades" in present else 0,
+        symbols=_with_byte_shares(symbols, tables[0].total),
+        refused=_count_rows(connection, "refused_trades") if "refused_trades" in present else 0,
         kept_from_us=kept_from_us,
     )
 
 
-def _present(connection: Connection) -> set[str]:
+def _existing_tables(connection: Connection) -> set[str]:
     wanted = [*_TABLES, "retention", "schema_version"]
     found = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [wanted]
@@ -220,17 +220,17 @@ def _present(connection: Connection) -> set[str]:
 
 
 def _table_size(connection: Connection, name: str) -> TableSize:
-    data, indexes, rows = _row(
+    data, indexes, rows = _fetch_row(
         connection,
         "SELECT pg_table_size(oid), pg_indexes_size(oid), reltuples::bigint FROM pg_class WHERE oid = %s::regclass",
         name,
     )
-    if data <= _COUNTED_BYTES:
-        return TableSize(name, _count(connection, name), True, data, indexes)
+    if data <= _MAX_COUNTED_BYTES:
+        return TableSize(name, _count_rows(connection, name), True, data, indexes)
     return TableSize(name, rows if rows >= 0 else None, False, data, indexes)
 
 
-def _dropped(connection: Connection, kept_from_us: int | None, present: set[str]) -> dict[str, int]:
+def _dropped_trades(connection: Connection, kept_from_us: int | None, present: set[str]) -> dict[str, int]:
     """Return about how many trades of each symbol only candles still know: those of the coarsest before that time."""
     coarsest = LEVELS[-1].table
     if kept_from_us is None or coarsest not in present:
@@ -245,14 +245,14 @@ def _dropped(connection: Connection, kept_from_us: int | None, present: set[str]
 def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...]:
     """Return the bytes of the trades and of their indexes."""
     if hypertable:
-        return _row(
+        return _fetch_row(
             connection,
             sql.SQL(
                 "SELECT coalesce(sum(table_bytes + coalesce(toast_bytes, 0)), 0)::bigint,"
                 " coalesce(sum(index_bytes), 0)::bigint FROM {}.hypertable_detailed_size('trades')"
             ).format(timescale_schema(connection)),
         )
-    return _row(
+    return _fetch_row(
         connection,
         "SELECT coalesce(sum(pg_table_size(inhrelid)), 0)::bigint,"
         " coalesce(sum(pg_indexes_size(inhrelid)), 0)::bigint FROM pg_inherits WHERE inhparent = 'trades'::regclass",
@@ -260,7 +260,7 @@ def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...
 
 
 def _partitions(connection: Connection) -> PartitionSummary:
-    row = _row(
+    row = _fetch_row(
         connection,
         sql.SQL(
             """
@@ -273,13 +273,13 @@ def _partitions(connection: Connection) -> PartitionSummary:
                 WHERE i.inhparent = 'trades'::regclass
             ) AS part
             """
-        ).format(start=_us("min(start)"), end=_us('max("end")')),
+        ).format(start=_microseconds("min(start)"), end=_microseconds('max("end")')),
     )
     return PartitionSummary("monthly partitions", *row)
 
 
 def _is_hypertable(connection: Connection) -> bool:
-    found: bool = _row(
+    found: bool = _fetch_row(
         connection,
         "SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'trades'"
         " AND hypertable_schema = current_schema())",
@@ -288,7 +288,7 @@ def _is_hypertable(connection: Connection) -> bool:
 
 
 def _chunks(connection: Connection) -> PartitionSummary:
-    row = _row(
+    row = _fetch_row(
         connection,
         sql.SQL(
             """
@@ -297,13 +297,17 @@ def _chunks(connection: Connection) -> PartitionSummary:
             FROM timescaledb_information.chunks
             WHERE hypertable_name = 'trades' AND hypertable_schema = current_schema()
             """
-        ).format(start=_us("min(range_start)"), end=_us("max(range_end)"), functions=timescale_schema(connection)),
+        ).format(
+            start=_microseconds("min(range_start)"),
+            end=_microseconds("max(range_end)"),
+            functions=timescale_schema(connection),
+        ),
     )
     return PartitionSummary("chunks", *row)
 
 
 def _compression(connection: Connection) -> Compression:
-    row = _row(
+    row = _fetch_row(
         connection,
         sql.SQL(
             "SELECT coalesce(sum(number_compressed_chunks), 0)::bigint,"
@@ -346,30 +350,30 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
         """
     ).format(
         finest=sql.Identifier(finest),
-        oldest=_us("oldest.time"),
-        newest=_us("newest.time"),
-        absent=sql.SQL(_ABSENT if "absent_trades" in present else "0"),
+        oldest=_microseconds("oldest.time"),
+        newest=_microseconds("newest.time"),
+        absent=sql.SQL(_ABSENT_TRADES if "absent_trades" in present else "0"),
     )
     return [SymbolStatus(*row) for row in connection.execute(query)]
 
 
-def _shared(symbols: list[SymbolStatus], total: int) -> list[SymbolStatus]:
+def _with_byte_shares(symbols: list[SymbolStatus], total: int) -> list[SymbolStatus]:
     """Give each symbol its share of the trades' bytes."""
 
     stored = sum(one.stored for one in symbols) or 1
     return [replace(one, bytes=total * one.stored // stored) for one in symbols]
 
 
-def _us(expression: str) -> sql.SQL:
+def _microseconds(expression: str) -> sql.SQL:
     return sql.SQL(f"(extract(epoch FROM {expression}) * 1000000)::bigint")
 
 
-def _count(connection: Connection, table: str) -> int:
-    count: int = _row(connection, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))[0]
+def _count_rows(connection: Connection, table: str) -> int:
+    count: int = _fetch_row(connection, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))[0]
     return count
 
 
-def _row(connection: Connection, query: Any, *parameters: object) -> tuple[Any, ...]:
+def _fetch_row(connection: Connection, query: Any, *parameters: object) -> tuple[Any, ...]:
     row = connection.execute(query, parameters or None).fetchone()
     assert row is not None
     return row

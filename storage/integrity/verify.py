@@ -24,7 +24,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
-from storage.integrity.differences import LISTED, Damage, Difference, DifferenceKind, DifferenceReport, TimeWindow
+from storage.integrity.differences import MAX_LISTED, Damage, Difference, DifferenceKind, DifferenceReport, TimeWindow
 from storage.postgres.connection import Connection, translated
 from storage.rollups import recount_sql
 from storage.rollups.levels import LEVELS
@@ -38,7 +38,7 @@ Progress = Callable[[str], None]
 _COARSEST_US = LEVELS[-1].length_us
 _FIRST_US, _END_US = 0, 47_482 * _COARSEST_US  # 1970 to 2100
 _TARGET_S = 0.3
-_FASTEST_GROWTH = 4
+_MAX_GROWTH = 4
 _WORK_MEM = "64MB"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ _KLINES = sql.SQL(
     """
 ).format(impossible=IMPOSSIBLE_KLINE)
 
-_ENDS = sql.SQL(
+_TIME_BOUNDS = sql.SQL(
     """
     SELECT (extract(epoch FROM least({firsts})) * 1000000)::bigint,
         (extract(epoch FROM greatest({lasts})) * 1000000)::bigint
@@ -118,9 +118,9 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
         while True:
             kept_from_us = trades_kept_from(connection)
             report = DifferenceReport()
-            for symbol_id, name, nameless in _chosen(connection, names):
+            for symbol_id, name, has_unknown_symbol in _selected_symbols(connection, names):
                 check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us)
-                is_held = check.run(progress or (lambda _: None), nameless=nameless)
+                is_held = check.run(progress or (lambda _: None), has_unknown_symbol=has_unknown_symbol)
                 if is_held or names:
                     report.symbols.append(name)
             # Retention that dropped trades meanwhile makes differences that are none.
@@ -130,7 +130,7 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
 
 def parameters(symbol_id: int, window: TimeWindow) -> dict[str, object]:
     """Return the parameters of `storage.rollups.recount_sql` for a window."""
-    return {"symbol_id": symbol_id, "start": _moment(window.start_us), "end": _moment(window.end_us)}
+    return {"symbol_id": symbol_id, "start": _utc_datetime(window.start_us), "end": _utc_datetime(window.end_us)}
 
 
 def dropped_before_us(kept_from_us: int | None) -> int:
@@ -138,7 +138,7 @@ def dropped_before_us(kept_from_us: int | None) -> int:
     return -(-(kept_from_us or 0) // _COARSEST_US) * _COARSEST_US
 
 
-def _chosen(connection: Connection, names: Sequence[str]) -> list[tuple[int, str, bool]]:
+def _selected_symbols(connection: Connection, names: Sequence[str]) -> list[tuple[int, str, bool]]:
     symbols: list[tuple[int, str, bool]] = connection.execute(_SYMBOLS).fetchall()
     unknown = sorted(set(names) - {name for _, name, _ in symbols})
     if unknown:
@@ -160,36 +160,36 @@ class _SymbolCheck:
         self._dropped_trades = 0  # in candles, and no longer among the trades
         self._dropped_ids = IdRanges()  # where the ids of those must lie
 
-    def run(self, progress: Progress, *, nameless: bool) -> bool:
+    def run(self, progress: Progress, *, has_unknown_symbol: bool) -> bool:
         """Return whether anything of the symbol is held, or should be: the exchange has many that nobody records."""
         name, symbol_id = self._damage.name, self._damage.symbol_id
-        said_before, absent_before = self._ranges()
-        said_before = said_before - absent_before
-        looked_at, expected = 0, said_before.count()
+        covered_before, absent_before = self._read_coverage()
+        covered_before = covered_before - absent_before
+        looked_at, expected = 0, covered_before.count()
         progress(f"{name}: looking at {expected:,} trades")
-        for window in _windows(*self._ends(), self._kept_from_us):
-            looked_at += self._window(window)
+        for window in _windows(*self._time_bounds(), self._kept_from_us):
+            looked_at += self._compare_window(window)
             progress(f"{name}: {looked_at:,} of {max(looked_at, expected):,} trades compared")
-        said_after, absent_after = self._ranges()
-        self._compare_ids(said_before, said_after)
-        self._check_absent(said_after, absent_after)
+        covered_after, absent_after = self._read_coverage()
+        self._compare_ids(covered_before, covered_after)
+        self._check_absent(covered_after, absent_after)
         self._check_ranges()
         self._check_klines()
-        if nameless:
-            self._damage.nameless = True
+        if has_unknown_symbol:
+            self._damage.has_unknown_symbol = True
             what = f"the table of symbols has none of the number {symbol_id}"
-            self._add(DifferenceKind.NAMELESS, looked_at, what)
+            self._add(DifferenceKind.UNKNOWN_SYMBOL, looked_at, what)
         self._report.trades += looked_at
         if self._damage:
             self._report.damages.append(self._damage)
         return bool(looked_at or expected or self._damage)
 
-    def _ends(self) -> tuple[int, int]:
+    def _time_bounds(self) -> tuple[int, int]:
         """Return the times of the first and last trade or candle; the first above the last where there is none."""
-        first_us, last_us = self._fetch(_ENDS, {"id": self._damage.symbol_id})[0]
+        first_us, last_us = self._fetch(_TIME_BOUNDS, {"id": self._damage.symbol_id})[0]
         return (_END_US, 0) if first_us is None else (max(first_us, _FIRST_US), last_us)
 
-    def _window(self, window: TimeWindow) -> int:
+    def _compare_window(self, window: TimeWindow) -> int:
         """Compare one window in one snapshot; return how many trades are in it."""
         given = parameters(self._damage.symbol_id, window)
         with self._connection.transaction():
@@ -197,7 +197,7 @@ class _SymbolCheck:
             self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
             begun = self._fetch(recount_sql.RUNS, given)
             last = self._fetch(recount_sql.LAST, given)
-            differing = self._fetch(recount_sql.comparison(dropped=window.dropped), {**given, "listed": LISTED})
+            differing = self._fetch(recount_sql.comparison(dropped=window.dropped), {**given, "listed": MAX_LISTED})
             if window.dropped:
                 self._count_dropped(given)
         ends = [before for _, before in begun[1:]] + [end for (end,) in last]
@@ -220,7 +220,7 @@ class _SymbolCheck:
                 self._damage.name,
                 kind,
                 1,
-                _candle_words(stored, made),
+                _candle_difference(stored, made),
                 table=LEVELS[level].table,
                 open_time_us=open_us,
             )
@@ -236,9 +236,9 @@ class _SymbolCheck:
         for first, last in self._fetch(recount_sql.SPANS, given):
             self._dropped_ids.add_range(first, last)
 
-    def _compare_ids(self, said_before: IdRanges, said_after: IdRanges) -> None:
-        stored, twice = union_and_overlaps(self._runs)
-        missing = said_before - stored
+    def _compare_ids(self, covered_before: IdRanges, covered_after: IdRanges) -> None:
+        stored, duplicates = union_and_overlaps(self._runs)
+        missing = covered_before - stored
         if self._kept_from_us is not None:
             lost = missing - self._dropped_ids
             dropped, missing = missing.count() - lost.count(), lost
@@ -246,23 +246,23 @@ class _SymbolCheck:
                 what = f"the ranges say that {dropped:,} trades were dropped, their candles {self._dropped_trades:,}"
                 self._add(DifferenceKind.UNCOUNTED, abs(dropped - self._dropped_trades), what)
         self._damage.missing = missing
-        self._damage.uncovered = stored - said_after
-        self._damage.twice = twice
+        self._damage.uncovered = stored - covered_after
+        self._damage.duplicates = duplicates
         self._add_ids(DifferenceKind.MISSING, self._damage.missing, "held by the ranges, but not among the trades")
         self._add_ids(DifferenceKind.UNCOVERED, self._damage.uncovered, "among the trades, but not held by the ranges")
-        if twice:
-            self._add_twice(twice)
+        if duplicates:
+            self._add_duplicates(duplicates)
 
-    def _add_twice(self, twice: IdRanges) -> None:
+    def _add_duplicates(self, duplicates: IdRanges) -> None:
         # No index leads from an id to its trades: one pass over the symbol for as many as are listed.
-        listed = [trade_id for first, last in twice for trade_id in range(first, min(last, first + LISTED) + 1)][
-            :LISTED
-        ]
+        listed = [
+            trade_id for first, last in duplicates for trade_id in range(first, min(last, first + MAX_LISTED) + 1)
+        ][:MAX_LISTED]
         times = self._connection.execute(recount_sql.TIMES, (self._damage.symbol_id, listed)).fetchall()
         for number, (trade_id, moments) in enumerate(times):
             what = "at " + " and ".join(f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in moments)
-            difference = Difference(self._damage.name, DifferenceKind.TWICE, 1, what, trade_id, trade_id)
-            self._report.add(difference, of=0 if number else twice.count())
+            difference = Difference(self._damage.name, DifferenceKind.DUPLICATE, 1, what, trade_id, trade_id)
+            self._report.add(difference, of=0 if number else duplicates.count())
 
     def _check_absent(self, said: IdRanges, absent: IdRanges) -> None:
         stored, _ = union_and_overlaps(self._runs)
@@ -277,10 +277,10 @@ class _SymbolCheck:
             does = "touches" if first == before + 1 else "overlaps"
             what = f"the range {first}–{last} {does} one that ends with {before}"
             self._report.add(Difference(self._damage.name, DifferenceKind.RANGES, 1, what, first, last))
-            self._damage.ranges = True
+            self._damage.faulty_ranges = True
 
     def _check_klines(self) -> None:
-        rows = self._fetch(_KLINES, {"symbol_id": self._damage.symbol_id, "listed": LISTED})
+        rows = self._fetch(_KLINES, {"symbol_id": self._damage.symbol_id, "listed": MAX_LISTED})
         for number, (open_us, seconds, months, figures, alike) in enumerate(rows):
             length = f"{months} months" if months else f"{seconds} s"
             what = f"the kline of {length} cannot be: {figures}"
@@ -288,7 +288,7 @@ class _SymbolCheck:
                 self._damage.name, DifferenceKind.KLINE, 1, what, table="klines", open_time_us=open_us
             )
             self._report.add(difference, of=0 if number else alike)
-        self._damage.klines = bool(rows)
+        self._damage.impossible_klines = bool(rows)
 
     def _add_ids(self, kind: DifferenceKind, ids: IdRanges, what: str) -> None:
         for first, last in ids:
@@ -297,7 +297,7 @@ class _SymbolCheck:
     def _add(self, kind: DifferenceKind, count: int, what: str) -> None:
         self._report.add(Difference(self._damage.name, kind, count, what))
 
-    def _ranges(self) -> tuple[IdRanges, IdRanges]:
+    def _read_coverage(self) -> tuple[IdRanges, IdRanges]:
         """Return the ids that are settled, and those of them that the exchange has no trades of, in one snapshot."""
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -329,7 +329,7 @@ def _windows(first_us: int, last_us: int, kept_from_us: int | None) -> Iterator[
         began = time.monotonic()
         yield TimeWindow(start_us, end_us, dropped)
         took = max(time.monotonic() - began, 1e-3)
-        length = max(1, int(length * min(_TARGET_S / took, _FASTEST_GROWTH)))
+        length = max(1, int(length * min(_TARGET_S / took, _MAX_GROWTH)))
         start_us = end_us
 
 
@@ -341,7 +341,7 @@ def _candle_kind(stored: list[str] | None, made: list[str] | None, *, unfounded:
     return DifferenceKind.CANDLE_SUPERFLUOUS if made is None else DifferenceKind.CANDLE_DIFFERENT
 
 
-def _candle_words(stored: list[str] | None, made: list[str] | None) -> str:
+def _candle_difference(stored: list[str] | None, made: list[str] | None) -> str:
     if stored is None:
         return "there are trades, but no candle"
     if made is None:
@@ -350,5 +350,5 @@ def _candle_words(stored: list[str] | None, made: list[str] | None) -> str:
     return ", ".join(f"{name} {has:f} instead of {should:f}" for name, has, should in pairs if has != should)
 
 
-def _moment(time_us: int) -> datetime:
+def _utc_datetime(time_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_us)

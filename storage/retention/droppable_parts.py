@@ -42,7 +42,7 @@ _CHUNKS = """
     JOIN {schema}.chunks_detailed_size('trades') s USING (chunk_schema, chunk_name)
     WHERE c.hypertable_schema = current_schema() AND c.hypertable_name = 'trades'
 """
-_OLD = """
+_OLD_PARTS = """
     SELECT name, (extract(epoch FROM start_time) * 1000000)::bigint, (extract(epoch FROM end_time) * 1000000)::bigint,
         bytes, coalesce(end_time <= kept_from, false),
         (extract(epoch FROM (
@@ -54,16 +54,16 @@ _OLD = """
     ORDER BY start_time
 """
 # A candle of a day lies wholly in one part, and equals its trades.
-_HELD = """
+_TRADES_IN_CANDLES = """
     SELECT s.name, sum(trades)::bigint FROM rollup_1d r JOIN symbols s ON s.id = r.symbol_id
     WHERE open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
     GROUP BY 1
 """
 # Where trades have been dropped before, the candles tell of more than there is.
-_COUNTED = "SELECT s.name, count(*) FROM {part} t JOIN symbols s ON s.id = t.symbol_id GROUP BY 1"
+_TRADES_IN_PART = "SELECT s.name, count(*) FROM {part} t JOIN symbols s ON s.id = t.symbol_id GROUP BY 1"
 
-_SPARED = """
+_IS_SPARED = """
     SELECT EXISTS (SELECT FROM late_days
         WHERE day >= timestamptz 'epoch' + %s * interval '1 microsecond'
             AND day < timestamptz 'epoch' + %s * interval '1 microsecond' AND stored_at > now() - %s::interval)
@@ -89,19 +89,19 @@ class DroppablePart:
     spared_until_us: int | None
 
 
-def older_than(connection: Connection, keep: RetentionPeriod) -> list[DroppablePart]:
+def parts_older_than(connection: Connection, keep: RetentionPeriod) -> list[DroppablePart]:
     """Return the parts that hold nothing younger, by rising time. Raises psycopg.Error."""
     schema = timescale_schema(connection) if is_hypertable(connection) else None
     table = sql.SQL(_PARTITIONS) if schema is None else sql.SQL(_CHUNKS).format(schema=schema)
     rows = connection.execute(
-        sql.SQL(_OLD).format(parts=table), {"keep": keep.interval, "spared": SPARED_FOR}
+        sql.SQL(_OLD_PARTS).format(parts=table), {"keep": keep.interval, "spared": SPARED_FOR}
     ).fetchall()
     found = []
     for name, start_us, end_us, size, dropped_before, spared_until_us in rows:
         if dropped_before:
-            held = connection.execute(sql.SQL(_COUNTED).format(part=sql.SQL(name))).fetchall()
+            held = connection.execute(sql.SQL(_TRADES_IN_PART).format(part=sql.SQL(name))).fetchall()
         else:
-            held = connection.execute(_HELD, (start_us, end_us)).fetchall()
+            held = connection.execute(_TRADES_IN_CANDLES, (start_us, end_us)).fetchall()
         symbols = tuple(sorted(symbol for symbol, _ in held))
         trades = sum(count for _, count in held)
         found.append(DroppablePart(name, start_us, end_us, size, trades, symbols, spared_until_us))
@@ -131,7 +131,7 @@ def _drop(connection: Connection, part: DroppablePart) -> bool:
         if not hypertable:
             connection.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
         connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(part.name)))
-        if connection.execute(_SPARED, (part.start_us, part.end_us, SPARED_FOR)).fetchone() == (True,):
+        if connection.execute(_IS_SPARED, (part.start_us, part.end_us, SPARED_FOR)).fetchone() == (True,):
             return False
         connection.execute(_KEPT_FROM, (part.end_us,))
         if hypertable:

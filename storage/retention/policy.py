@@ -28,7 +28,7 @@ from storage.retention import droppable_parts
 from storage.retention.droppable_parts import DroppablePart
 from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
 from storage.schema.retention_period import RetentionPeriod
-from storage.schema.retention_record import Retention, read_retention
+from storage.schema.retention_record import RetentionRecord, read_retention
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _END_POLICY = """
         kept_from = greatest(kept_from, date_trunc('day', now() - keep_for, 'UTC') + interval '1 day')
     WHERE by_policy
 """
-_JOB = """
+_POLICY_JOB = """
     SELECT job_id, (config ->> 'drop_after')::interval = %s::interval, coalesce(next_start >= %s, false)
     FROM timescaledb_information.jobs
     WHERE proc_name = 'policy_retention' AND hypertable_schema = current_schema() AND hypertable_name = 'trades'
@@ -80,7 +80,7 @@ class RetentionPlan:
 def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
     """Return what keeping trades for that long would drop today; changes nothing. Raises StoreError."""
     with translated("look for trades to drop"):
-        old = droppable_parts.older_than(connection, keep)
+        old = droppable_parts.parts_older_than(connection, keep)
     return RetentionPlan(
         keep, [part for part in old if not part.spared_until_us], [part for part in old if part.spared_until_us]
     )
@@ -94,14 +94,14 @@ def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
         StoreError: If the database does not answer, or this user may not change its tables.
     """
     with translated("change the retention of trades"), database_lock(connection), connection.transaction():
-        _write(connection, keep)
+        _write_period(connection, keep)
 
 
-def waiting_for(held: Retention, proposed: RetentionPeriod | None) -> str:
+def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None) -> str:
     """Return the sentence that says which proposed retention waits to be confirmed; empty where none does."""
-    if proposed is None or (held.keep is not None and proposed.days >= held.keep.days):
+    if proposed is None or (record.keep is not None and proposed.days >= record.keep.days):
         return ""
-    kept = "all trades are kept" if held.keep is None else f"trades are kept for {held.keep.words}"
+    kept = "all trades are kept" if record.keep is None else f"trades are kept for {record.keep.words}"
     return (
         f"Trades are to be kept for {proposed.words} only (keep_trades), which nobody has confirmed for this database, "
         f"so {kept}: `cryptopipe db retention {proposed}` shows what would be dropped and asks."
@@ -123,39 +123,41 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
     with translated("drop old trades"), try_database_lock(connection) as is_locked:
         if not is_locked or not owns_trades(connection) or is_being_converted(connection):
             return None
-        held = _lengthened(connection, read_retention(connection), proposed)
-        sentence = waiting_for(held, proposed if isinstance(proposed, RetentionPeriod) else None)
+        record = _apply_longer_period(connection, read_retention(connection), proposed)
+        sentence = unconfirmed_notice(record, proposed if isinstance(proposed, RetentionPeriod) else None)
         if sentence:
             logger.warning(sentence)
         connection.execute(_FORGET_LATE_DAYS, (droppable_parts.SPARED_FOR,))
-        if held.keep is None:
+        if record.keep is None:
             return None
-        planned = plan(connection, held.keep)
-        if _has_policies(connection):
-            _keep_policy(connection, held.keep, planned.spared)
+        planned = plan(connection, record.keep)
+        if _supports_policies(connection):
+            _schedule_policy(connection, record.keep, planned.spared)
             by_policy = not planned.spared
         else:
             connection.execute(_END_POLICY)
             by_policy = False
         gone = [part for part in planned.parts if by_policy or droppable_parts.drop(connection, part)]
-        done = RetentionPlan(held.keep, gone, planned.spared)
-        _report(done, by_policy=by_policy)
+        done = RetentionPlan(record.keep, gone, planned.spared)
+        _log_result(done, by_policy=by_policy)
         return done
 
 
-def _lengthened(connection: Connection, held: Retention, proposed: RetentionPeriod | str | None) -> Retention:
-    if held.keep is None or proposed is None:
-        return held
+def _apply_longer_period(
+    connection: Connection, record: RetentionRecord, proposed: RetentionPeriod | str | None
+) -> RetentionRecord:
+    if record.keep is None or proposed is None:
+        return record
     longer = proposed if isinstance(proposed, RetentionPeriod) else None
-    if longer is not None and longer.days <= held.keep.days:
-        return held
+    if longer is not None and longer.days <= record.keep.days:
+        return record
     with connection.transaction():
-        _write(connection, longer)
+        _write_period(connection, longer)
     logger.info("Trades are kept %s now, as the settings say", "for ever" if longer is None else f"for {longer.words}")
     return read_retention(connection)
 
 
-def _write(connection: Connection, keep: RetentionPeriod | None) -> None:
+def _write_period(connection: Connection, keep: RetentionPeriod | None) -> None:
     _remove_policy(connection)
     connection.execute(_END_POLICY)
     values: dict[str, Any] = {"keep": None, "interval": None}
@@ -165,18 +167,18 @@ def _write(connection: Connection, keep: RetentionPeriod | None) -> None:
         raise StoreError("The database has lost its row of retention: choose another, or restore it.")
 
 
-def _has_policies(connection: Connection) -> bool:
+def _supports_policies(connection: Connection) -> bool:
     return facts_of(connection).edition is Edition.TIMESCALE_COMMUNITY and is_hypertable(connection)
 
 
-def _keep_policy(connection: Connection, keep: RetentionPeriod, spared: list[DroppablePart]) -> None:
+def _schedule_policy(connection: Connection, keep: RetentionPeriod, spared: list[DroppablePart]) -> None:
     """Have TimescaleDB's policy do it, not before the last of the spared parts may go."""
     schema = timescale_schema(connection)
     assert schema is not None
     not_before_us = max((part.spared_until_us or 0 for part in spared), default=0)
     not_before = datetime.fromtimestamp(not_before_us / 1_000_000 + 1, UTC) if not_before_us else datetime.now(UTC)
     with connection.transaction():
-        job = connection.execute(_JOB, (keep.interval, not_before)).fetchone()
+        job = connection.execute(_POLICY_JOB, (keep.interval, not_before)).fetchone()
         if job is None or not job[1]:
             _remove_policy(connection)
             connection.execute(
@@ -196,12 +198,12 @@ def _keep_policy(connection: Connection, keep: RetentionPeriod, spared: list[Dro
 
 def _remove_policy(connection: Connection) -> None:
     schema = timescale_schema(connection)
-    if schema is None or not _has_policies(connection):
+    if schema is None or not _supports_policies(connection):
         return
     connection.execute(sql.SQL("SELECT {}.remove_retention_policy('trades', if_exists => true)").format(schema))
 
 
-def _report(dropped: RetentionPlan, *, by_policy: bool) -> None:
+def _log_result(dropped: RetentionPlan, *, by_policy: bool) -> None:
     if dropped.parts:
         logger.info(
             "Retention of %s %s %d trades of %d symbols, from %s to %s (%.1f MB)",

@@ -23,7 +23,7 @@ _READ = """
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
+class RetentionRecord:
     """
     The record. ``keep`` is the confirmed period, None if all trades are kept; ``confirmed_at_us`` is when it was
     confirmed. Trades before ``kept_from_us``, the start of a day, may have been dropped; None if none was. Both times
@@ -45,11 +45,11 @@ def trades_kept_from(connection: Connection) -> int | None:
     return read_retention(connection).kept_from_us
 
 
-def read_retention(connection: Connection) -> Retention:
+def read_retention(connection: Connection) -> RetentionRecord:
     """Return the record. Raises StoreError."""
     with translated("read the retention of trades"):
         row = connection.execute(_READ).fetchone()
     if row is None:
-        return Retention(None, None, None, False)
+        return RetentionRecord(None, None, None, False)
     keep, *rest = row
-    return Retention(None if keep is None else RetentionPeriod.parse(keep), *rest)
+    return RetentionRecord(None if keep is None else RetentionPeriod.parse(keep), *rest)

@@ -16,17 +16,17 @@ from pathlib import Path
 from storage.server.disk_space import is_disk_full
 from storage.server.run_program import Account, run_program
 
-_PATIENCE_S = 30.0
+_SHELL_TIMEOUT_S = 30.0
 # Root's own PATH may hold none of these programs, or others' of those names.
-_PROGRAMS = "PATH=/usr/bin:/bin; "
-_WRITE = _PROGRAMS + 'umask 077; rm -f "$1.new" && cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"'
-_APPEND = _PROGRAMS + 'cat >> "$1"'
+_SET_PATH = "PATH=/usr/bin:/bin; "
+_WRITE = _SET_PATH + 'umask 077; rm -f "$1.new" && cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"'
+_APPEND = _SET_PATH + 'cat >> "$1"'
 
 
 def write_file(path: Path, text: str, account: Account | None) -> None:
     """Write a file anew, as ``account`` (None: ourselves); the old one stays until all is on disk. Raises OSError."""
     if account is not None:
-        _run(_WRITE, path, text, account)
+        _run_shell(_WRITE, path, text, account)
         return
     fresh = path.with_name(path.name + ".new")
     with fresh.open("w", encoding="utf-8") as file:
@@ -39,13 +39,13 @@ def write_file(path: Path, text: str, account: Account | None) -> None:
 def append_to_file(path: Path, text: str, account: Account | None) -> None:
     """Add to the end of a file, as ``account`` (None: ourselves). Raises OSError."""
     if account is not None:
-        _run(_APPEND, path, text, account)
+        _run_shell(_APPEND, path, text, account)
         return
     with path.open("a", encoding="utf-8") as file:
         file.write(text)
 
 
-def give_folder(path: Path, account: Account) -> None:
+def assign_owner(path: Path, account: Account) -> None:
     """Make ``account`` the owner of a folder that is root's or already his. Raises OSError where it is not."""
     facts = path.lstat()
     if not stat.S_ISDIR(facts.st_mode):
@@ -54,10 +54,10 @@ def give_folder(path: Path, account: Account) -> None:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
-def _run(script: str, path: Path, text: str, account: Account) -> None:
+def _run_shell(script: str, path: Path, text: str, account: Account) -> None:
     try:
         code, said = run_program(
-            ["/bin/sh", "-c", script, "sh", str(path)], account, timeout_s=_PATIENCE_S, standard_input=text
+            ["/bin/sh", "-c", script, "sh", str(path)], account, timeout_s=_SHELL_TIMEOUT_S, standard_input=text
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(errno.ETIMEDOUT, "the disk does not answer", str(path)) from error

@@ -22,25 +22,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.market.errors import StoreUnavailable
-from storage.server.account_files import append_to_file, give_folder, write_file
-from storage.server.disk_space import disk_full, is_disk_full
+from storage.server.account_files import append_to_file, assign_owner, write_file
+from storage.server.disk_space import disk_full_error, is_disk_full
 from storage.server.installations import Installation
 from storage.server.run_program import Account, run_program, shared_home
 
 USER = DATABASE = "cryptopipe"
 SOCKET_PORT = 5432  # only names the socket file; nothing listens on that port
-_LONGEST_SOCKET_FOLDER = 80  # of the 107 (macOS: 103) bytes of a socket's path, the rest is for its name
+_MAX_SOCKET_FOLDER_BYTES = 80  # of the 107 (macOS: 103) bytes of a socket's path, the rest is for its name
 _INITDB_TIMEOUT_S = 120.0
-_CHECKSUMS_UNASKED = 18  # from this version on, initdb makes clusters with checksums unless told otherwise
-_OTHERS = (
+_CHECKSUMS_BY_DEFAULT = 18  # from this version on, initdb makes clusters with checksums unless told otherwise
+_OTHER_OWNER = (
     "The database in {base} belongs to the user {owner}: start cryptopipe as that user, or choose another data "
     "directory with CRYPTOPIPE_DATA_DIR."
 )
-_FORGED = (
+_UNTRUSTED_LOCATION = (
     "The file {location}, which names where the database lies, is not root's own: the server's user could have written "
     "it. Remove it if you do not know it, or start cryptopipe as the user who owns it."
 )
-_NAMELESS = (
+_UNNAMED_USER = (
     "The embedded database needs a user with a name, and number {uid} has none: start cryptopipe as a user of "
     "/etc/passwd (containers: add an entry, or choose another --user), or set CRYPTOPIPE_DATABASE_URL."
 )
@@ -76,7 +76,7 @@ class ServerHome:
         """Make a folder that only the server's user may enter; return it. Raises OSError."""
         path.mkdir(mode=0o700, exist_ok=True)
         if self.account is not None:
-            give_folder(path, self.account)
+            assign_owner(path, self.account)
         return path
 
 
@@ -103,8 +103,8 @@ def check_owner(base: Path, account: Account | None) -> None:
         import pwd
 
         with contextlib.suppress(KeyError):
-            raise StoreUnavailable(_OTHERS.format(base=base, owner=pwd.getpwuid(owner).pw_name))
-        raise StoreUnavailable(_OTHERS.format(base=base, owner=f"number {owner}"))
+            raise StoreUnavailable(_OTHER_OWNER.format(base=base, owner=pwd.getpwuid(owner).pw_name))
+        raise StoreUnavailable(_OTHER_OWNER.format(base=base, owner=f"number {owner}"))
 
 
 def check_own_folder(path: Path) -> None:
@@ -124,8 +124,8 @@ def find_home(base: Path, account: Account | None) -> ServerHome:
     """
     location = base / "location"
     if location.exists():
-        if account is not None and not all(_is_roots(place) for place in (base, location)):
-            raise StoreUnavailable(_FORGED.format(location=location))
+        if account is not None and not all(_is_owned_by_root(place) for place in (base, location)):
+            raise StoreUnavailable(_UNTRUSTED_LOCATION.format(location=location))
         path = Path(location.read_text(encoding="utf-8").strip())
         if not path.is_dir():
             raise StoreUnavailable(
@@ -146,7 +146,7 @@ def find_home(base: Path, account: Account | None) -> ServerHome:
     return home
 
 
-def major_of(home: ServerHome) -> int:
+def major_version(home: ServerHome) -> int:
     """Return the PostgreSQL version of the home's cluster. Raises StoreUnavailable where it has lost that file."""
     try:
         return int((home.cluster / "PG_VERSION").read_text(encoding="ascii"))
@@ -184,7 +184,7 @@ def make_cluster(home: ServerHome, postgres: Installation) -> None:
     # The wheel's were tried when they were packed; a system's may lack libraries, or its TimescaleDB be of another.
     if not postgres.from_wheel:
         try:
-            _try_out(home, postgres, partial)
+            _check_runs(home, postgres, partial)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -197,7 +197,7 @@ def init_cluster(home: ServerHome, postgres: Installation, folder: Path, *, chec
     arguments = ["-D", str(folder), "-U", USER, "--encoding=UTF8", "--locale=C", "--no-instructions"]
     if checksums:
         arguments.append("--data-checksums")
-    elif postgres.major >= _CHECKSUMS_UNASKED:
+    elif postgres.major >= _CHECKSUMS_BY_DEFAULT:
         arguments.append("--no-data-checksums")
     if sys.platform == "win32":
         if not home.password_file.exists():
@@ -215,16 +215,16 @@ def init_cluster(home: ServerHome, postgres: Installation, folder: Path, *, chec
     if code != 0:
         shutil.rmtree(folder, ignore_errors=True)
         if is_disk_full(said):
-            raise disk_full(home.path)
+            raise disk_full_error(home.path)
         if "could not look up effective user ID" in said:
-            raise StoreUnavailable(_NAMELESS.format(uid=home.account.uid if home.account else os.geteuid()))
+            raise StoreUnavailable(_UNNAMED_USER.format(uid=home.account.uid if home.account else os.geteuid()))
         blamed = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
         reason = (blamed or said.splitlines() or [f"initdb ended with {code}"])[-1]
         raise StoreUnavailable(f"The embedded database could not be made in {home.path}: {reason}.")
     append_to_file(folder / "postgresql.conf", "\ninclude_if_exists 'cryptopipe.conf'\n", home.account)
 
 
-def _try_out(home: ServerHome, postgres: Installation, folder: Path) -> None:
+def _check_runs(home: ServerHome, postgres: Installation, folder: Path) -> None:
     """Run one statement in the cluster in ``folder``, without a server. Raises OSError and StoreUnavailable."""
     arguments = [postgres.program("postgres"), "--single", "-D", str(folder)]
     statement = "SELECT 'it runs';\n"
@@ -251,14 +251,14 @@ def socket_folder(home: ServerHome) -> Path:
     The same at each start as long as it is there and still private, so that other processes find the server again.
     """
     inside = home.path / "run"
-    if len(bytes(inside)) <= _LONGEST_SOCKET_FOLDER:
+    if len(bytes(inside)) <= _MAX_SOCKET_FOLDER_BYTES:
         return home.make_folder(inside)
     note = home.path / "socket-folder"
     with contextlib.suppress(OSError):
         known = Path(note.read_text(encoding="utf-8").strip())
         if is_private(known, home.account):
             return known
-    made = Path(tempfile.mkdtemp(prefix="cryptopipe-", dir=_short_parent(home.account)))
+    made = Path(tempfile.mkdtemp(prefix="cryptopipe-", dir=_short_temporary_folder(home.account)))
     home.make_folder(made)
     write_file(note, f"{made}\n", home.account)
     return made
@@ -274,16 +274,16 @@ def forget_socket_folder(home: ServerHome) -> None:
         note.unlink()
 
 
-def _short_parent(account: Account | None) -> str | None:
+def _short_temporary_folder(account: Account | None) -> str | None:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if account is None and runtime and len(runtime) < _LONGEST_SOCKET_FOLDER - 24 and os.access(runtime, os.W_OK):
+    if account is None and runtime and len(runtime) < _MAX_SOCKET_FOLDER_BYTES - 24 and os.access(runtime, os.W_OK):
         return runtime
     usual = tempfile.gettempdir()
-    fits = len(usual) < _LONGEST_SOCKET_FOLDER - 24 and (account is None or account.reaches(Path(usual)))
+    fits = len(usual) < _MAX_SOCKET_FOLDER_BYTES - 24 and (account is None or account.reaches(Path(usual)))
     return usual if fits else "/tmp"  # noqa: S108  # because mkdtemp makes our own folder in it
 
 
-def _is_roots(place: Path) -> bool:
+def _is_owned_by_root(place: Path) -> bool:
     facts = place.lstat()
     return facts.st_uid == 0 and not stat.S_ISLNK(facts.st_mode)
 

@@ -32,17 +32,17 @@ from storage.server.cluster import (
     make_cluster,
     needs_timescale,
 )
-from storage.server.disk_space import disk_full, is_disk_full
+from storage.server.disk_space import disk_full_error, is_disk_full
 from storage.server.file_lock import FileLock
-from storage.server.installations import Installation, within_reach
+from storage.server.installations import Installation, make_reachable
 from storage.server.postmaster import (
     POLL_S,
     conninfo_of,
-    end_server,
     find_server,
+    is_running_from,
     launch,
-    runs_from,
     state_of,
+    stop_server,
     wait_ready,
 )
 from storage.server.run_program import server_account
@@ -52,10 +52,10 @@ logger = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT_S = 90.0
 _CONNECT_TIMEOUT_S = 5
-_LEAST_STOP_S = 1.0
+_MIN_STOP_S = 1.0
 
 
-class _Busy(StoreUnavailable):
+class _ServerLockTimeout(StoreUnavailable):
     """Another program has held the lock of the server for too long."""
 
 
@@ -80,7 +80,7 @@ class EmbeddedServer:
         self._system_folders = list(system_folders) if system_folders is not None else None
         self._start_timeout_s = start_timeout_s
         self._mutex = threading.Lock()
-        self._user: FileLock | None = None
+        self._user_lock: FileLock | None = None
         self._postgres: Installation | None = None
         self._home: ServerHome | None = None
         self._closed = False
@@ -111,26 +111,26 @@ class EmbeddedServer:
             StoreSchemaMismatch: If no PostgreSQL here can run the cluster. Nothing was changed.
         """
         self._check_open()  # before waiting for anything
-        with self._mutex, self._alone():
+        with self._mutex, self._server_lock():
             self._check_open()
-            was_user = self._user is not None
+            was_user = self._user_lock is not None
             try:
                 conninfo = self._start()
                 self._check_open()
                 return conninfo
             except OSError as error:
                 if is_disk_full(error):
-                    raise disk_full(self._base) from error
+                    raise disk_full_error(self._base) from error
                 raise StoreUnavailable(
                     f"The embedded database in {self._base} could not be started: {error}."
                 ) from error
             finally:
                 if self._closed and self._home is not None:  # meanwhile, by one who could not wait for this
-                    self._leave()
+                    self._unregister_user()
                     if not self._has_users():
                         self._stop(self._home, self._start_timeout_s)
                 elif self._home is not None and not self._is_running():
-                    self._leave()
+                    self._unregister_user()
                     # One that used it before comes back to the same address.
                     if not was_user and not self._has_users():
                         forget_socket_folder(self._home)
@@ -149,16 +149,16 @@ class EmbeddedServer:
             logger.warning("The database server is being started by another thread: it is not stopped")
             return False
         try:
-            if self._user is None or self._home is None:
+            if self._user_lock is None or self._home is None:
                 return True
-            with self._alone(max(0.0, deadline - time.monotonic())):
-                self._leave()
+            with self._server_lock(max(0.0, deadline - time.monotonic())):
+                self._unregister_user()
                 if self._has_users():
                     return True
-                return self._stop(self._home, max(_LEAST_STOP_S, deadline - time.monotonic()))
-        except _Busy:
+                return self._stop(self._home, max(_MIN_STOP_S, deadline - time.monotonic()))
+        except _ServerLockTimeout:
             logger.warning("Another program is starting or upgrading the database server: it is left to that one")
-            self._leave()
+            self._unregister_user()
             return False
         finally:
             self._mutex.release()
@@ -169,8 +169,8 @@ class EmbeddedServer:
         return self.stop(timeout_s)
 
     @contextlib.contextmanager
-    def _alone(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
-        """Hold the lock under which servers are started and stopped; raises _Busy past ``timeout_s``."""
+    def _server_lock(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
+        """Hold the lock under which servers are started and stopped; raises _ServerLockTimeout past ``timeout_s``."""
         lock = FileLock(self._base / "server.lock")
         try:
             account = server_account()
@@ -180,13 +180,13 @@ class EmbeddedServer:
             acquired = lock.acquire(timeout_s)
         except OSError as error:
             if is_disk_full(error):
-                raise disk_full(self._base) from error
+                raise disk_full_error(self._base) from error
             raise StoreUnavailable(
                 f"The data directory {self._base.parent} cannot be written ({error.strerror}): make it writable, or "
                 "choose another with CRYPTOPIPE_DATA_DIR."
             ) from error
         if not acquired:
-            raise _Busy(
+            raise _ServerLockTimeout(
                 "Another cryptopipe has been starting or upgrading the same database for long: wait, or close it."
             )
         with lock:
@@ -201,9 +201,9 @@ class EmbeddedServer:
         home = self._home = find_home(self._base, account)
         is_shared = self._has_users()
         if not is_shared:
-            upgrade.settle(home)
-        self._postgres = self._prepared(home, is_shared)
-        self._join()
+            upgrade.resolve_interrupted_upgrade(home)
+        self._postgres = self._prepare_cluster(home, is_shared)
+        self._register_user()
         deadline = time.monotonic() + self._start_timeout_s
         while True:
             running = find_server(home)
@@ -226,7 +226,7 @@ class EmbeddedServer:
             else:
                 return conninfo
 
-    def _prepared(self, home: ServerHome, is_shared: bool) -> Installation:
+    def _prepare_cluster(self, home: ServerHome, is_shared: bool) -> Installation:
         """Make, upgrade or just find the cluster; return the installation, within reach, that it is to run on."""
         if not home.cluster.exists():
             if upgrade.was_upgraded(home):
@@ -234,21 +234,21 @@ class EmbeddedServer:
                     f"The database in {home.cluster} is gone, and beside it is {home.path / 'cluster.old'}, from "
                     "before an upgrade: bring the first back, or move the second away too to begin with an empty one."
                 )
-            return self._made(home)
+            return self._make_cluster(home)
         chosen = installation_choice.for_cluster(home, self._postgres_bin, self._system_folders)
-        postgres = within_reach(chosen.postgres, home.account)
+        postgres = make_reachable(chosen.postgres, home.account)
         running = find_server(home)
         if (
             running is not None
             and not is_shared
-            and (chosen.upgrade_to is not None or not runs_from(running, postgres))
+            and (chosen.upgrade_to is not None or not is_running_from(running, postgres))
         ):
             logger.info("A server was left running that another is to replace")
-            end_server(running, self._start_timeout_s)
+            stop_server(running, self._start_timeout_s)
             running = find_server(home)
         if chosen.upgrade_to is None or running is not None:
             return postgres
-        newer = within_reach(chosen.upgrade_to, home.account)
+        newer = make_reachable(chosen.upgrade_to, home.account)
         try:
             self._upgrade(home, postgres, newer)
         except (OSError, StoreUnavailable) as error:
@@ -258,20 +258,20 @@ class EmbeddedServer:
             return postgres
         return newer
 
-    def _made(self, home: ServerHome) -> Installation:
+    def _make_cluster(self, home: ServerHome) -> Installation:
         candidates = installation_choice.for_new_cluster(self._postgres_bin, self._system_folders)
         for candidate in candidates[:-1]:
             try:
-                return _made_with(candidate, home)
+                return _make_cluster_with(candidate, home)
             except (OSError, StoreUnavailable) as error:
                 logger.warning("The next PostgreSQL is tried: %s", error)
-        return _made_with(candidates[-1], home)
+        return _make_cluster_with(candidates[-1], home)
 
     def _upgrade(self, home: ServerHome, old: Installation, new: Installation) -> None:
         if not upgrade.is_shut_down(home, old):
             launch(home, old, time.monotonic() + self._start_timeout_s)
             server = find_server(home)
-            if server is not None and not end_server(server, self._start_timeout_s):
+            if server is not None and not stop_server(server, self._start_timeout_s):
                 raise StoreUnavailable("The database server would not stop to be upgraded: retry.")
         upgrade.upgrade(home, old, new)
 
@@ -287,7 +287,7 @@ class EmbeddedServer:
         if state_of(home) == "starting":
             logger.warning("The database server, pid %d, is left to recover; the next start adopts it", process.pid)
             return True
-        stopped = end_server(process, timeout_s)
+        stopped = stop_server(process, timeout_s)
         if stopped:
             forget_socket_folder(home)
             logger.info("Stopped the database server")
@@ -302,19 +302,19 @@ class EmbeddedServer:
         except StoreUnavailable:
             return True
 
-    def _join(self) -> None:
-        if self._user is None:
+    def _register_user(self) -> None:
+        if self._user_lock is None:
             users = self._base / "users"
             users.mkdir(mode=0o700, exist_ok=True)
             check_own_folder(users)
-            self._user = FileLock(users / f"{os.getpid()}-{secrets.token_hex(4)}")
-            self._user.acquire()
+            self._user_lock = FileLock(users / f"{os.getpid()}-{secrets.token_hex(4)}")
+            self._user_lock.acquire()
 
-    def _leave(self) -> None:
-        if self._user is not None:
-            self._user.release()
-            self._user.path.unlink(missing_ok=True)
-            self._user = None
+    def _unregister_user(self) -> None:
+        if self._user_lock is not None:
+            self._user_lock.release()
+            self._user_lock.path.unlink(missing_ok=True)
+            self._user_lock = None
 
     def _has_users(self) -> bool:
         """Whether another process, or another object of this one, uses the server; forgets those that died."""
@@ -332,8 +332,8 @@ class EmbeddedServer:
         return alive
 
 
-def _made_with(postgres: Installation, home: ServerHome) -> Installation:
-    postgres = within_reach(postgres, home.account)
+def _make_cluster_with(postgres: Installation, home: ServerHome) -> Installation:
+    postgres = make_reachable(postgres, home.account)
     make_cluster(home, postgres)
     return postgres
 
@@ -350,4 +350,4 @@ def _make_database(conninfo: str) -> None:
 def _finish_upgrade(home: ServerHome, conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
         connection.execute("ANALYZE")  # pg_upgrade leaves the planner without figures
-    upgrade.forget_old(home)
+    upgrade.remove_old_cluster(home)

@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
-from storage.server.cluster import ServerHome, major_of, needs_timescale
-from storage.server.installations import Installation, chosen_postgres, find_postgres, system_postgres, wheel_postgres
+from storage.server.cluster import ServerHome, major_version, needs_timescale
+from storage.server.installations import (
+    Installation,
+    configured_postgres,
+    find_postgres,
+    system_postgres,
+    wheel_postgres,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ def for_new_cluster(postgres_bin: Path | None, system: Iterable[Path] | None = N
         StoreUnavailable: If there is none.
     """
     if postgres_bin is not None:
-        return [chosen_postgres(postgres_bin)]
+        return [configured_postgres(postgres_bin)]
     found = system_postgres(system)
     with_timescale = [postgres for postgres in found if postgres.timescale]
     wheel = wheel_postgres()[:1]
@@ -54,41 +60,43 @@ def for_cluster(
         StoreSchemaMismatch: If nothing here can run it. Nothing was changed.
         StoreUnavailable: If the cluster has lost its version file, or ``postgres_bin`` names nothing that runs.
     """
-    major, marked = major_of(home), needs_timescale(home)
+    major, marked = major_version(home), needs_timescale(home)
     if postgres_bin is not None:
-        return _by_wish(home, chosen_postgres(postgres_bin), major, marked, system)
+        return _for_configured(home, configured_postgres(postgres_bin), major, marked, system)
     wheel = wheel_postgres()
-    able = _able(wheel, major, marked) or _able(system_postgres(system), major, marked)
-    if able is None:
-        raise _nothing_runs(home, wheel[0] if wheel else None, major, marked)
+    compatible = _first_compatible(wheel, major, marked) or _first_compatible(system_postgres(system), major, marked)
+    if compatible is None:
+        raise _incompatible_error(home, wheel[0] if wheel else None, major, marked)
     newer = wheel[0] if wheel and wheel[0].major > major and not marked else None
-    return InstallationChoice(able, newer)
+    return InstallationChoice(compatible, newer)
 
 
-def _by_wish(
-    home: ServerHome, wish: Installation, major: int, marked: bool, system: Iterable[Path] | None
+def _for_configured(
+    home: ServerHome, configured: Installation, major: int, marked: bool, system: Iterable[Path] | None
 ) -> InstallationChoice:
-    if wish.major == major and (wish.timescale or not marked):
-        return InstallationChoice(wish)
-    if wish.major == major or marked:
-        raise _nothing_runs(home, wish, major, marked)
-    if wish.major < major:
+    if configured.major == major and (configured.timescale or not marked):
+        return InstallationChoice(configured)
+    if configured.major == major or marked:
+        raise _incompatible_error(home, configured, major, marked)
+    if configured.major < major:
         raise StoreSchemaMismatch(
             f"The database in {home.cluster} was made by PostgreSQL {major}, and postgres_bin names the older "
-            f"PostgreSQL {wish.major}: set postgres_bin to the programs of PostgreSQL {major}, or leave it unset."
+            f"PostgreSQL {configured.major}: set postgres_bin to the programs of PostgreSQL {major}, or leave it unset."
         )
-    old = _able(wheel_postgres(), major, marked) or _able(system_postgres(system), major, marked)
+    old = _first_compatible(wheel_postgres(), major, marked) or _first_compatible(
+        system_postgres(system), major, marked
+    )
     if old is None:
-        raise _nothing_runs(home, wish, major, marked)
-    return InstallationChoice(old, wish, must_upgrade=True)
+        raise _incompatible_error(home, configured, major, marked)
+    return InstallationChoice(old, configured, must_upgrade=True)
 
 
-def _able(found: Iterable[Installation], major: int, marked: bool) -> Installation | None:
+def _first_compatible(found: Iterable[Installation], major: int, marked: bool) -> Installation | None:
     fit = (postgres for postgres in found if postgres.major == major and (postgres.timescale or not marked))
     return next(fit, None)
 
 
-def _nothing_runs(
+def _incompatible_error(
     home: ServerHome, present: Installation | None, major: int, marked: bool
 ) -> StoreUnavailable | StoreSchemaMismatch:
     made = f"The database in {home.cluster} was made by PostgreSQL {major}"

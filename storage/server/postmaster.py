@@ -23,22 +23,22 @@ from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreUnavailable
 from storage.server.cluster import DATABASE, SOCKET_PORT, USER, ServerHome, is_private, mark_timescale, socket_folder
-from storage.server.disk_space import disk_full, has_room, is_disk_full
+from storage.server.disk_space import disk_full_error, has_room, is_disk_full
 from storage.server.installations import Installation
-from storage.server.process_ownership import ProcessOwner, whose
+from storage.server.process_ownership import ProcessOwner, owner_of
 from storage.server.run_program import run_program
 from storage.server.server_config import write_settings
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.02
-_UNTOLD = (
+_UNIDENTIFIED = (
     "The process {pid} may be the server of the database in {cluster}, and this one may not look at it: give it that "
     "right (containers: --cap-add SYS_PTRACE), or end that process."
 )
-_PG_CTL_S = 10.0
-_UNTOLD_S = 10.0  # what a killed server left behind ends by itself sooner, as a rule
-_PATIENCE = ((5.0, "SIGQUIT"), (10.0, "SIGKILL"), (math.inf, ""))  # with what a killed server left behind
+_PG_CTL_TIMEOUT_S = 10.0
+_IDENTIFY_TIMEOUT_S = 10.0  # what a killed server left behind ends by itself sooner, as a rule
+_SIGNAL_SCHEDULE = ((5.0, "SIGQUIT"), (10.0, "SIGKILL"), (math.inf, ""))  # with what a killed server left behind
 
 
 class StillStarting(StoreUnavailable):
@@ -58,13 +58,13 @@ def find_server(home: ServerHome) -> psutil.Process | None:
         started_s = float(lines[2])
     except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
         return None
-    answer = _whose(process, home, started_s)
+    answer = _owner_of(process, home, started_s)
     if answer is ProcessOwner.UNKNOWN:
-        raise StoreUnavailable(_UNTOLD.format(pid=process.pid, cluster=home.cluster))
+        raise StoreUnavailable(_UNIDENTIFIED.format(pid=process.pid, cluster=home.cluster))
     return process if answer is ProcessOwner.OURS else None
 
 
-def runs_from(process: psutil.Process, postgres: Installation) -> bool:
+def is_running_from(process: psutil.Process, postgres: Installation) -> bool:
     """Whether that server runs from that installation; True where the system will not tell."""
     try:
         return os.path.samefile(process.exe(), postgres.program("postgres"))
@@ -81,7 +81,7 @@ def state_of(home: ServerHome) -> str:
 
 def wait_ready(home: ServerHome, process: psutil.Process, deadline: float) -> bool:
     """Wait until that server takes connections; False where it ends. Raises StillStarting past ``deadline``."""
-    while process.is_running() and _whose(process, home) is ProcessOwner.OURS:
+    while process.is_running() and _owner_of(process, home) is ProcessOwner.OURS:
         if state_of(home) == "ready":
             return True
         if time.monotonic() >= deadline:
@@ -122,16 +122,16 @@ def launch(home: ServerHome, postgres: Installation, deadline: float) -> None:
     if code != 0:
         if (process := find_server(home)) is not None:
             wait_ready(home, process, deadline)
-        words = _last_words(home, before) or said
+        words = _failure_reason(home, before) or said
         if is_disk_full(words) or not has_room(home.path):
-            raise disk_full(home.path)
+            raise disk_full_error(home.path)
         raise StoreUnavailable(f"The embedded database did not start: {words}")
     logger.info("Started %s for %s", postgres, home.cluster)
 
 
-def end_server(process: psutil.Process, timeout_s: float) -> bool:
+def stop_server(process: psutil.Process, timeout_s: float) -> bool:
     """Ask a verified server to stop, and once more with less patience; whether it did within ``timeout_s``."""
-    return _ended(process, "SIGINT", timeout_s * 0.75) or _ended(process, "SIGQUIT", timeout_s * 0.25)
+    return _stop_with(process, "SIGINT", timeout_s * 0.75) or _stop_with(process, "SIGQUIT", timeout_s * 0.25)
 
 
 def conninfo_of(home: ServerHome) -> str:
@@ -144,9 +144,9 @@ def conninfo_of(home: ServerHome) -> str:
     return make_conninfo(host="127.0.0.1", port=port, user=USER, dbname=DATABASE, password=password)
 
 
-def _whose(process: psutil.Process, home: ServerHome, started_s: float | None = None) -> ProcessOwner:
+def _owner_of(process: psutil.Process, home: ServerHome, started_s: float | None = None) -> ProcessOwner:
     """Whether ``process`` is a postgres that works in the home's cluster."""
-    return whose(process, [home.cluster], ("postgres",), home.account, started_s)
+    return owner_of(process, [home.cluster], ("postgres",), home.account, started_s)
 
 
 def _clear_stale_files(home: ServerHome, deadline: float) -> None:
@@ -160,24 +160,24 @@ def _clear_stale_files(home: ServerHome, deadline: float) -> None:
     pid_file = home.cluster / "postmaster.pid"
     if not pid_file.exists():
         return
-    patience = iter(_PATIENCE)
-    wait_s, signal_name = next(patience)
+    schedule = iter(_SIGNAL_SCHEDULE)
+    wait_s, signal_name = next(schedule)
     began = time.monotonic()
-    while remains := _remains(home):
-        untold = [process for process, answer in remains.items() if answer is ProcessOwner.UNKNOWN]
-        if untold and time.monotonic() >= min(deadline, began + _UNTOLD_S):
-            raise StoreUnavailable(_UNTOLD.format(pid=untold[0].pid, cluster=home.cluster))
+    while survivors := _surviving_processes(home):
+        unidentified = [process for process, answer in survivors.items() if answer is ProcessOwner.UNKNOWN]
+        if unidentified and time.monotonic() >= min(deadline, began + _IDENTIFY_TIMEOUT_S):
+            raise StoreUnavailable(_UNIDENTIFIED.format(pid=unidentified[0].pid, cluster=home.cluster))
         if time.monotonic() >= deadline:
             raise StoreUnavailable(
                 "Parts of a database server that was killed are still running: restart the computer, or end the "
                 "processes named postgres."
             )
         if time.monotonic() >= began + wait_s:
-            ours = [process for process, answer in remains.items() if answer is ProcessOwner.OURS]
+            ours = [process for process, answer in survivors.items() if answer is ProcessOwner.OURS]
             logger.warning("Ending what a killed database server left: %s", [process.pid for process in ours])
             for process in ours:
-                _send(process, signal_name)
-            wait_s, signal_name = next(patience)
+                _send_signal(process, signal_name)
+            wait_s, signal_name = next(schedule)
         time.sleep(POLL_S)
     with contextlib.suppress(OSError, IndexError):
         folder = Path(pid_file.read_text(encoding="utf-8").splitlines()[4])
@@ -187,13 +187,13 @@ def _clear_stale_files(home: ServerHome, deadline: float) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _remains(home: ServerHome) -> dict[psutil.Process, ProcessOwner]:
+def _surviving_processes(home: ServerHome) -> dict[psutil.Process, ProcessOwner]:
     """Return the processes that are the cluster's or may be."""
-    answers = {process: _whose(process, home) for process in psutil.process_iter()}
-    return {process: answer for process, answer in answers.items() if answer is not ProcessOwner.ANOTHERS}
+    answers = {process: _owner_of(process, home) for process in psutil.process_iter()}
+    return {process: answer for process, answer in answers.items() if answer is not ProcessOwner.OTHER}
 
 
-def _send(process: psutil.Process, signal_name: str) -> None:
+def _send_signal(process: psutil.Process, signal_name: str) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         if sys.platform == "win32":
             _send_by_pg_ctl(process, signal_name)
@@ -207,13 +207,13 @@ def _send_by_pg_ctl(process: psutil.Process, signal_name: str) -> None:
     with contextlib.suppress(OSError, subprocess.TimeoutExpired, psutil.AccessDenied):
         program = Path(process.exe()).with_name("pg_ctl.exe")
         arguments = ["stop", "-D", process.cwd(), "-m", mode or "", "-W", "-s"]
-        if mode is not None and run_program([str(program), *arguments], None, timeout_s=_PG_CTL_S)[0] == 0:
+        if mode is not None and run_program([str(program), *arguments], None, timeout_s=_PG_CTL_TIMEOUT_S)[0] == 0:
             return
     process.terminate()
 
 
-def _ended(process: psutil.Process, signal_name: str, timeout_s: float) -> bool:
-    _send(process, signal_name)
+def _stop_with(process: psutil.Process, signal_name: str, timeout_s: float) -> bool:
+    _send_signal(process, signal_name)
     deadline = time.monotonic() + timeout_s
     with contextlib.suppress(psutil.NoSuchProcess):
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
@@ -227,7 +227,7 @@ def _log_sizes(home: ServerHome) -> dict[Path, int]:
     return {path: path.stat().st_size for path in home.log.glob("*.log")}
 
 
-def _last_words(home: ServerHome, before: dict[Path, int]) -> str:
+def _failure_reason(home: ServerHome, before: dict[Path, int]) -> str:
     """Return the server's own reason for not starting, from what its logs say more than ``before``."""
     for path in sorted(home.log.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True):
         with contextlib.suppress(OSError):

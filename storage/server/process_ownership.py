@@ -21,18 +21,18 @@ import psutil
 from storage.server.run_program import Account
 
 _FOLDER_OPTIONS = ("--pgdata=", "--new-datadir=")
-_CLOCKS_DIFFER_S = 10.0  # the server reads the clock a moment after its process began
+_CLOCK_TOLERANCE_S = 10.0  # the server reads the clock a moment after its process began
 
 
 class ProcessOwner(enum.Enum):
     """Of the folders in question, of others, or not to be told by us."""
 
     OURS = enum.auto()
-    ANOTHERS = enum.auto()
+    OTHER = enum.auto()
     UNKNOWN = enum.auto()
 
 
-def whose(
+def owner_of(
     process: psutil.Process,
     folders: Sequence[Path],
     names: tuple[str, ...],
@@ -47,22 +47,22 @@ def whose(
     """
     try:
         if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith(names):
-            return ProcessOwner.ANOTHERS
+            return ProcessOwner.OTHER
         try:
-            return _one_of(process.cwd(), folders)
+            return _owner_by_folder(process.cwd(), folders)
         except psutil.AccessDenied:
-            return _by_command_line(process, folders, account, started_s)
+            return _owner_by_command_line(process, folders, account, started_s)
     except (OSError, psutil.NoSuchProcess):
-        return ProcessOwner.ANOTHERS
+        return ProcessOwner.OTHER
     except psutil.Error:
         return ProcessOwner.UNKNOWN
 
 
-def _by_command_line(
+def _owner_by_command_line(
     process: psutil.Process, folders: Sequence[Path], account: Account | None, started_s: float | None
 ) -> ProcessOwner:
     if not _runs_as(process, account):
-        return ProcessOwner.ANOTHERS
+        return ProcessOwner.OTHER
     # A server's children have titles in place of command lines, and an upgrade's may name no folder.
     family = [process, *(parent for parent in process.parents() if _runs_as(parent, account))]
     folder = next(filter(None, map(_named_folder, family)), None)
@@ -71,12 +71,12 @@ def _by_command_line(
     if not os.path.isabs(folder):
         # From where is not known; ours are started by their whole paths, but someone may have started one by hand.
         is_named_so = os.path.basename(folder) in (".", "..", *(path.name for path in folders))
-        return ProcessOwner.UNKNOWN if is_named_so else ProcessOwner.ANOTHERS
-    found = _one_of(folder, folders)
+        return ProcessOwner.UNKNOWN if is_named_so else ProcessOwner.OTHER
+    found = _owner_by_folder(folder, folders)
     if (
         found is ProcessOwner.OURS
         and started_s is not None
-        and abs(process.create_time() - started_s) > _CLOCKS_DIFFER_S
+        and abs(process.create_time() - started_s) > _CLOCK_TOLERANCE_S
     ):
         return ProcessOwner.UNKNOWN  # another process with that number, or the clock was set since
     return found
@@ -106,9 +106,9 @@ def _named_folder(process: psutil.Process) -> str | None:
     return None
 
 
-def _one_of(path: str, folders: Sequence[Path]) -> ProcessOwner:
+def _owner_by_folder(path: str, folders: Sequence[Path]) -> ProcessOwner:
     for folder in folders:
         with contextlib.suppress(OSError):
             if path == str(folder) or os.path.samefile(path, folder):
                 return ProcessOwner.OURS
-    return ProcessOwner.ANOTHERS
+    return ProcessOwner.OTHER

@@ -95,12 +95,12 @@ def run_program(
         OSError: If it cannot be run.
         subprocess.TimeoutExpired: If it takes longer; it is ended then.
     """
-    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
-        told.write(standard_input.encode())
-        told.seek(0)
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+        given.write(standard_input.encode())
+        given.seek(0)
         done = subprocess.run(  # noqa: S603  # because the programs are those of an installation that was looked at
             arguments,
-            stdin=told,
+            stdin=given,
             stdout=said,
             stderr=subprocess.STDOUT,
             timeout=timeout_s,

@@ -24,12 +24,12 @@ from app.market.errors import StoreUnavailable
 from storage.server import cluster
 from storage.server.account_files import write_file
 from storage.server.cluster import ServerHome
-from storage.server.disk_space import disk_full, is_disk_full
+from storage.server.disk_space import disk_full_error, is_disk_full
 from storage.server.installations import Installation
-from storage.server.process_ownership import ProcessOwner, whose
+from storage.server.process_ownership import ProcessOwner, owner_of
 from storage.server.run_program import run_program
 
-_VERSIONS = """
+_TIMESCALE_VERSIONS = """
     SELECT e.extversion, a.default_version
     FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname
     WHERE e.extname = 'timescaledb' AND e.extversion <> a.default_version
@@ -47,7 +47,7 @@ def update_timescale(conninfo: str, *, connect_timeout_s: int) -> None:
     # This session must not load the library: it may be the one that is gone.
     asleep = "-c timescaledb.disable_load=on"
     with psycopg.connect(conninfo, autocommit=True, options=asleep, connect_timeout=connect_timeout_s) as connection:
-        versions = connection.execute(_VERSIONS).fetchone()
+        versions = connection.execute(_TIMESCALE_VERSIONS).fetchone()
     if versions is None:
         return
     held, present = versions
@@ -66,10 +66,10 @@ def update_timescale(conninfo: str, *, connect_timeout_s: int) -> None:
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE_S = 3600.0
-_QUESTION_S = 20.0
+_UPGRADE_TIMEOUT_S = 3600.0
+_COMMAND_TIMEOUT_S = 20.0
 _POLL_S = 0.1
-_STARTERS = ("initdb", "pg_", "psql", "vacuumdb")
+_STARTER_PROGRAMS = ("initdb", "pg_", "psql", "vacuumdb")
 _CHECKSUMS = re.compile(r"Data page checksum version:\s+(\d+)")
 _STATE = re.compile(r"Database cluster state:\s+(.+)")
 
@@ -88,26 +88,26 @@ def upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
     """
     logger.info("Upgrading the database from PostgreSQL %s to %s", old.version, new.version)
     began = time.monotonic()
-    work = home.make_folder(_work(home))
+    work = home.make_folder(_work_folder(home))
     try:
         checksums = _control_data(home, old, _CHECKSUMS) != "0"
         cluster.init_cluster(home, new, work / "cluster", checksums=checksums)
         _run_pg_upgrade(home, old, new)
         write_file(work / "done", "The new cluster is whole.\n", home.account)
     except BaseException:
-        settle(home)
+        resolve_interrupted_upgrade(home)
         raise
-    settle(home)
+    resolve_interrupted_upgrade(home)
     logger.info("Upgraded the database in %.1f s", time.monotonic() - began)
 
 
-def settle(home: ServerHome) -> None:
+def resolve_interrupted_upgrade(home: ServerHome) -> None:
     """
     Bring an upgrade to its end that has been interrupted: finished where it was done, else undone. Raises OSError.
 
     Call it before anything else looks at the cluster; most of the time there is nothing to do.
     """
-    work = _work(home)
+    work = _work_folder(home)
     if not work.exists():
         return
     _end_processes(home)
@@ -126,17 +126,17 @@ def settle(home: ServerHome) -> None:
 
 
 def was_upgraded(home: ServerHome) -> bool:
-    """Whether an upgraded server has not answered yet: then it needs statistics, and `forget_old`."""
+    """Whether an upgraded server has not answered yet: then it needs statistics, and `remove_old_cluster`."""
     return (home.path / "cluster.old").exists()
 
 
-def forget_old(home: ServerHome) -> None:
+def remove_old_cluster(home: ServerHome) -> None:
     """Remove what is left of the cluster before the upgrade."""
     shutil.rmtree(home.path / "cluster.old", ignore_errors=True)
 
 
 def _run_pg_upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
-    work = _work(home)
+    work = _work_folder(home)
     arguments = [
         new.program("pg_upgrade"),
         f"--old-bindir={old.bin_dir}",
@@ -152,7 +152,7 @@ def _run_pg_upgrade(home: ServerHome, old: Installation, new: Installation) -> N
     else:
         arguments.append(f"--socketdir={cluster.socket_folder(home)}")
     try:
-        code, said = run_program(arguments, home.account, timeout_s=_PATIENCE_S, folder=work, password=password)
+        code, said = run_program(arguments, home.account, timeout_s=_UPGRADE_TIMEOUT_S, folder=work, password=password)
     except subprocess.TimeoutExpired:
         code, said = -1, "it took too long"
     with contextlib.suppress(OSError):
@@ -160,7 +160,7 @@ def _run_pg_upgrade(home: ServerHome, old: Installation, new: Installation) -> N
     if code == 0:
         return
     if is_disk_full(said):
-        raise disk_full(home.path)
+        raise disk_full_error(home.path)
     raise StoreUnavailable(
         f"The database could not be upgraded from PostgreSQL {old.version} to {new.version}: see "
         f"{home.log / 'upgrade.log'}, or set postgres_bin to {old.bin_dir} to stay with the old."
@@ -170,7 +170,7 @@ def _run_pg_upgrade(home: ServerHome, old: Installation, new: Installation) -> N
 def _control_data(home: ServerHome, postgres: Installation, wanted: re.Pattern[str]) -> str:
     arguments = [postgres.program("pg_controldata"), "-D", str(home.cluster)]
     try:
-        code, said = run_program(arguments, home.account, timeout_s=_QUESTION_S)
+        code, said = run_program(arguments, home.account, timeout_s=_COMMAND_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return ""
     found = wanted.search(said)
@@ -183,20 +183,20 @@ def _end_processes(home: ServerHome) -> None:
 
     Those that start others go first, so that nothing comes after; then the servers, which recover at their next start.
     """
-    work = _work(home)
+    work = _work_folder(home)
     folders = [work, work / "cluster", home.cluster]
-    for names in (_STARTERS, (*_STARTERS, "postgres")):
-        deadline = time.monotonic() + _QUESTION_S
+    for names in (_STARTER_PROGRAMS, (*_STARTER_PROGRAMS, "postgres")):
+        deadline = time.monotonic() + _COMMAND_TIMEOUT_S
         while True:
-            answers = {process: whose(process, folders, names, home.account) for process in psutil.process_iter()}
+            answers = {process: owner_of(process, folders, names, home.account) for process in psutil.process_iter()}
             left = [process for process, answer in answers.items() if answer is ProcessOwner.OURS]
-            untold = [process.pid for process, answer in answers.items() if answer is ProcessOwner.UNKNOWN]
-            if not left and not untold:
+            unidentified = [process.pid for process, answer in answers.items() if answer is ProcessOwner.UNKNOWN]
+            if not left and not unidentified:
                 break
-            if time.monotonic() >= deadline and untold:
+            if time.monotonic() >= deadline and unidentified:
                 raise StoreUnavailable(
-                    f"The process {untold[0]} may belong to an interrupted upgrade of the database, and this one may "
-                    "not look at it: give it that right (containers: --cap-add SYS_PTRACE), or end that process."
+                    f"Process {unidentified[0]} may belong to an interrupted upgrade of the database, but cryptopipe has "
+                    "no permission to inspect it: grant it (containers: --cap-add SYS_PTRACE), or end that process."
                 )
             if time.monotonic() >= deadline:
                 raise StoreUnavailable("An interrupted upgrade of the database still runs: wait, and retry.")
@@ -209,5 +209,5 @@ def _end_processes(home: ServerHome) -> None:
                 time.sleep(_POLL_S)
 
 
-def _work(home: ServerHome) -> Path:
+def _work_folder(home: ServerHome) -> Path:
     return home.path / "upgrade"

@@ -26,7 +26,7 @@ from app.market.errors import StoreError, StoreUnavailable
 from storage.postgres.advisory_locks import try_database_lock
 from storage.postgres.connection import Connection, translated
 from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
-from storage.timescale.table_swap import HYPERTABLE, STATE, swap
+from storage.timescale.table_swap import HYPERTABLE, STATE, swap_tables
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ Progress = Callable[[int, int], None]
 """Called with the trades done and those there are in all; what it raises ends the work, to be taken up again later."""
 
 _SLICE_TRADES = 200_000
-_ROOM = 1.2  # times the space of what is copied; the log of changes comes on top, and has a limit of its own
+_SPACE_FACTOR = 1.2  # times the space of what is copied; the log of changes comes on top, and has a limit of its own
 _LOG_EVERY_S = 10.0
 
-_SIZE = """
+_TRADES_SIZE = """
     SELECT coalesce((SELECT sum(trades) FROM rollup_1d), 0)::bigint,
         coalesce((SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits
                   WHERE inhparent = 'trades'::regclass), 0)::bigint
@@ -62,7 +62,7 @@ _BEGIN = """
     CREATE TRIGGER {state} AFTER INSERT ON trades REFERENCING NEW TABLE AS fresh
         FOR EACH STATEMENT EXECUTE FUNCTION {state}();
 """
-_ENDS = """
+_PARTITION_BOUNDS = """
     SELECT min(substring(bound FROM $$FROM \\('([^']+)$$)::timestamptz),
         max(substring(bound FROM $$TO \\('([^']+)$$)::timestamptz)
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound
@@ -78,7 +78,7 @@ _COPY = """
     ) AS t
     ON CONFLICT DO NOTHING
 """
-_SAME = "SELECT (SELECT count(*) FROM trades), (SELECT count(*) FROM {hypertable})"
+_ROW_COUNTS = "SELECT (SELECT count(*) FROM trades), (SELECT count(*) FROM {hypertable})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def conversion_due(connection: Connection) -> Conversion | None:
     with translated("see how trades are stored"):
         if timescale_schema(connection) is None or is_hypertable(connection) or not owns_trades(connection):
             return None
-        row = connection.execute(_SIZE).fetchone()
+        row = connection.execute(_TRADES_SIZE).fetchone()
         assert row is not None
         return Conversion(row[0], row[1], begun=is_being_converted(connection))
 
@@ -113,7 +113,7 @@ def convert_if_small(connection: Connection) -> None:
     if due.trades > SMALL_TRADES:
         logger.warning(due_sentence(due))
         return
-    convert(connection, _logged())
+    convert(connection, _log_progress())
 
 
 def due_sentence(due: Conversion) -> str:
@@ -121,7 +121,7 @@ def due_sentence(due: Conversion) -> str:
     return (
         f"TimescaleDB is there, but {due.trades} trades are still in plain partitions"
         f"{', partly converted' if due.begun else ''}: `cryptopipe db convert` converts them while the program goes on "
-        f"recording; it needs {due.bytes * _ROOM / 1e9:.1f} GB for a while."
+        f"recording; it needs {due.bytes * _SPACE_FACTOR / 1e9:.1f} GB for a while."
     )
 
 
@@ -139,12 +139,12 @@ def convert(connection: Connection, progress: Progress | None = None) -> bool:
         due = conversion_due(connection)
         if due is None or not is_locked:
             return False
-        _check_room(connection, due)
+        _check_free_space(connection, due)
         if not due.begun:
             _begin(connection)
         _copy(connection, due, progress or (lambda done, total: None))
-        _check_same(connection)
-        swap(connection)
+        _check_row_counts(connection)
+        swap_tables(connection)
     logger.info("%d trades were converted to a hypertable", due.trades)
     return True
 
@@ -167,8 +167,10 @@ def _begin(connection: Connection) -> None:
 
 
 def _copy(connection: Connection, due: Conversion, progress: Progress) -> None:
-    row = connection.execute(_ENDS).fetchone()
-    copied = connection.execute(sql.SQL("SELECT nullif(copied_to, '-infinity') FROM {}").format(_state())).fetchone()
+    row = connection.execute(_PARTITION_BOUNDS).fetchone()
+    copied = connection.execute(
+        sql.SQL("SELECT nullif(copied_to, '-infinity') FROM {}").format(_state_table())
+    ).fetchone()
     assert row is not None
     assert copied is not None
     if row[0] is None:
@@ -181,7 +183,7 @@ def _copy(connection: Connection, due: Conversion, progress: Progress) -> None:
     for first, after, trades in _slices(start, row[1], days):
         with connection.transaction():
             connection.execute(statement, {"start": first, "end": after})
-            connection.execute(sql.SQL("UPDATE {} SET copied_to = %s").format(_state()), (after,))
+            connection.execute(sql.SQL("UPDATE {} SET copied_to = %s").format(_state_table()), (after,))
         done += trades
         progress(min(done, due.trades), due.trades)
 
@@ -196,7 +198,7 @@ def _slices(start: datetime, end: datetime, days: dict[datetime, int]) -> Iterat
         if there > 2 * _SLICE_TRADES:
             if first < day:
                 yield first, day, trades
-            yield from _hours(day, after, there)
+            yield from _hour_slices(day, after, there)
             first, trades = after, 0
         else:
             trades += there
@@ -208,17 +210,17 @@ def _slices(start: datetime, end: datetime, days: dict[datetime, int]) -> Iterat
         yield first, end, trades
 
 
-def _hours(start: datetime, end: datetime, trades: int) -> Iterator[tuple[datetime, datetime, int]]:
+def _hour_slices(start: datetime, end: datetime, trades: int) -> Iterator[tuple[datetime, datetime, int]]:
     hours = max(1, round((end - start) / timedelta(hours=1)))
     for hour in range(hours):
         first = start + timedelta(hours=hour)
         yield first, min(first + timedelta(hours=1), end), trades * (hour + 1) // hours - trades * hour // hours
 
 
-def _check_same(connection: Connection) -> None:
+def _check_row_counts(connection: Connection) -> None:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        row = connection.execute(sql.SQL(_SAME).format(hypertable=sql.Identifier(HYPERTABLE))).fetchone()
+        row = connection.execute(sql.SQL(_ROW_COUNTS).format(hypertable=sql.Identifier(HYPERTABLE))).fetchone()
     assert row is not None
     if row[0] != row[1]:
         raise StoreError(
@@ -227,9 +229,9 @@ def _check_same(connection: Connection) -> None:
         )
 
 
-def _check_room(connection: Connection, due: Conversion) -> None:
+def _check_free_space(connection: Connection, due: Conversion) -> None:
     free = _free_bytes(connection)
-    left = due.bytes * _ROOM
+    left = due.bytes * _SPACE_FACTOR
     if due.begun:
         row = connection.execute(
             sql.SQL("SELECT {}.hypertable_size(%s)").format(timescale_schema(connection)), (HYPERTABLE,)
@@ -257,11 +259,11 @@ def _free_bytes(connection: Connection) -> int | None:
         return None
 
 
-def _state() -> sql.Identifier:
+def _state_table() -> sql.Identifier:
     return sql.Identifier(STATE)
 
 
-def _logged() -> Progress:
+def _log_progress() -> Progress:
     said_s = time.monotonic()
 
     def log(done: int, total: int) -> None:

@@ -26,11 +26,11 @@ from storage.timescale.conversion import convert_if_small
 
 logger = logging.getLogger(__name__)
 
-_COMPRESSED = """
+_HAS_COMPRESSED_CHUNKS = """
     SELECT EXISTS (SELECT FROM timescaledb_information.chunks
         WHERE hypertable_schema = current_schema() AND hypertable_name = 'trades' AND is_compressed)
 """
-_COMPRESSION_SET = """
+_COMPRESSION_SETTINGS = """
     SELECT compression_enabled, EXISTS (SELECT FROM timescaledb_information.jobs j
         WHERE j.hypertable_schema = h.hypertable_schema AND j.hypertable_name = h.hypertable_name
             AND j.proc_name = 'policy_compression')
@@ -39,7 +39,7 @@ _COMPRESSION_SET = """
 """
 
 
-def settle(connection: Connection) -> None:
+def set_up_edition(connection: Connection) -> None:
     """
     Use TimescaleDB where it has appeared: convert the trades, or say that it is due; on the Community edition compress
     them after a week. Refuse an edition that cannot read what is compressed.
@@ -51,13 +51,13 @@ def settle(connection: Connection) -> None:
     with translated("prepare the database's tables"):
         if owns_trades(connection):
             switch_on_timescale(connection)
-            _convert(connection)
+            _convert_if_small(connection)
         facts = facts_of(connection)
         if facts.edition is Edition.PLAIN or not is_hypertable(connection):
             return
         if facts.edition is Edition.TIMESCALE_COMMUNITY:
-            _compress(connection, facts)
-        elif connection.execute(_COMPRESSED).fetchone() == (True,):
+            _set_compression(connection, facts)
+        elif connection.execute(_HAS_COMPRESSED_CHUNKS).fetchone() == (True,):
             # It would leave them out of every answer without a word.
             raise StoreSchemaMismatch(
                 "The database holds trades that TimescaleDB's Community edition has compressed, and this server's "
@@ -66,7 +66,7 @@ def settle(connection: Connection) -> None:
             )
 
 
-def _convert(connection: Connection) -> None:
+def _convert_if_small(connection: Connection) -> None:
     try:
         convert_if_small(connection)
     except StoreError as error:
@@ -76,8 +76,8 @@ def _convert(connection: Connection) -> None:
         logger.warning(str(error))
 
 
-def _compress(connection: Connection, facts: ServerFacts) -> None:
-    if connection.execute(_COMPRESSION_SET).fetchone() == (True, True) or not owns_trades(connection):
+def _set_compression(connection: Connection, facts: ServerFacts) -> None:
+    if connection.execute(_COMPRESSION_SETTINGS).fetchone() == (True, True) or not owns_trades(connection):
         return
     schema = timescale_schema(connection)
     assert schema is not None

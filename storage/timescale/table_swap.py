@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 HYPERTABLE = "trades_hypertable"
 STATE = CONVERSION_STATE
 
-_OLD = "trades_plain"
+_OLD_TABLE = "trades_plain"
 _LOCK_WAIT_MS = 2_000
 _ATTEMPTS = 30
 _BETWEEN_ATTEMPTS_S = 1.0
@@ -45,7 +45,7 @@ _GRANTS = """
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) AS g
     WHERE c.oid = 'trades'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 """
-_PLACES = """
+_SWAP_NAMES = """
     DROP TRIGGER {state} ON trades;
     DROP FUNCTION {state}();
     DROP TABLE {state};
@@ -57,7 +57,7 @@ _PLACES = """
 """
 
 
-def swap(connection: Connection) -> None:
+def swap_tables(connection: Connection) -> None:
     """
     Put it in place and drop the old table. Both must hold the same trades, and the trigger must be there.
 
@@ -75,7 +75,7 @@ def swap(connection: Connection) -> None:
                 connection.execute(
                     sql.SQL("LOCK TABLE trades, {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(HYPERTABLE))
                 )
-                _change_places(connection)
+                _swap_locked_tables(connection)
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             continue
@@ -91,7 +91,7 @@ def swap(connection: Connection) -> None:
     )
 
 
-def _change_places(connection: Connection) -> None:
+def _swap_locked_tables(connection: Connection) -> None:
     views = connection.execute(_VIEWS).fetchall()
     grants = connection.execute(_GRANTS).fetchall()
     owner = connection.execute(
@@ -99,10 +99,10 @@ def _change_places(connection: Connection) -> None:
     ).fetchone()
     assert owner is not None
     connection.execute(
-        sql.SQL(_PLACES).format(
+        sql.SQL(_SWAP_NAMES).format(
             state=sql.Identifier(STATE),
-            old=sql.Identifier(_OLD),
-            old_key=sql.Identifier(f"{_OLD}_pkey"),
+            old=sql.Identifier(_OLD_TABLE),
+            old_key=sql.Identifier(f"{_OLD_TABLE}_pkey"),
             hypertable=sql.Identifier(HYPERTABLE),
             key=sql.Identifier(f"{HYPERTABLE}_pkey"),
             owner=sql.Identifier(owner[0]),
@@ -125,4 +125,4 @@ def _change_places(connection: Connection) -> None:
                 sql.SQL("WITH GRANT OPTION" if grantable else ""),
             )
         )
-    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(_OLD)))
+    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(_OLD_TABLE)))

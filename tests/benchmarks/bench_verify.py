@@ -60,7 +60,7 @@ def main() -> None:
                 print(f"verify:  {rows / seconds:>9,.0f} trades/s, ratio {yardstick / seconds:.2f}")
                 connection.execute(f"TRUNCATE {', '.join(level.table for level in LEVELS)}")
                 began = time.perf_counter()
-                left = rebuild(connection).left
+                left = rebuild(connection).remaining
                 seconds = time.perf_counter() - began
                 print(f"rebuild: {rows / seconds:>9,.0f} trades/s, ratio {yardstick / seconds:.2f}, left {left.listed}")
                 print(f"status:  {timed(lambda: read_status(connection)) * 1000:>9.1f} ms")

@@ -111,7 +111,7 @@ def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, Diffe
         totals[name, DifferenceKind.MISSING] += len(held - times.keys() - absent)
         totals[name, DifferenceKind.ABSENT] += len(absent - (held - times.keys()))
         totals[name, DifferenceKind.UNCOVERED] += len(times.keys() - held)
-        totals[name, DifferenceKind.TWICE] += sum(count > 1 for count in times.values())
+        totals[name, DifferenceKind.DUPLICATE] += sum(count > 1 for count in times.values())
         reached = -2
         for first, last in one.ranges:
             totals[name, DifferenceKind.RANGES] += first <= reached + 1
@@ -124,7 +124,7 @@ def expected_differences(stored: dict[str, Content]) -> Counter[tuple[str, Diffe
                 has[at] != should[at] for at in has.keys() & should.keys()
             )
         totals[name, DifferenceKind.KLINE] += one.klines
-        totals[name, DifferenceKind.NAMELESS] += 0 if one.is_known else len(one.trades)
+        totals[name, DifferenceKind.UNKNOWN_SYMBOL] += 0 if one.is_known else len(one.trades)
     return +totals
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from storage.server.installations import Installation, find_postgres, within_reach
+from storage.server.installations import Installation, find_postgres, make_reachable
 from storage.server.run_program import run_program, server_account
 
 SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -51,7 +51,7 @@ def listening(
     Its user cryptopipe needs no password; ``rules`` are lines of pg_hba.conf that come before that.
     """
     account = server_account()
-    installed = within_reach(postgres or find_postgres()[0], account)
+    installed = make_reachable(postgres or find_postgres()[0], account)
     cluster = folder / "cluster"
     folder.mkdir(exist_ok=True)
     if account is not None:

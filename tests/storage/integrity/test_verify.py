@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.market.errors import StoreError, UsageError
 from app.market.trade import Trade
-from storage.integrity.differences import LISTED, DifferenceKind
+from storage.integrity.differences import MAX_LISTED, DifferenceKind
 from storage.integrity.rebuild import rebuild
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
@@ -76,8 +76,8 @@ def test_verify_tells_just_what_differs_and_rebuild_mends_it(
     expected = expected_differences(damaged)
     assert verify(connection).totals == expected
     rebuilt = rebuild(connection)
-    assert rebuilt.mended == expected
-    assert not rebuilt.left.totals
+    assert rebuilt.fixed == expected
+    assert not rebuilt.remaining.totals
     assert content(connection) == mended(damaged)
     assert not verify(connection).totals
 
@@ -126,7 +126,7 @@ def test_many_differences_are_counted_and_the_first_of_them_listed(connection: C
     assert report.totals["BTCUSDT", DifferenceKind.CANDLE_DIFFERENT] == 400
     for kind, table in ((DifferenceKind.CANDLE_MISSING, "rollup_5s"), (DifferenceKind.CANDLE_DIFFERENT, "rollup_1m")):
         times = [one.open_time_us for one in report.listed if (one.kind, one.table) == (kind, table)]
-        assert len(times) == LISTED
+        assert len(times) == MAX_LISTED
         assert times[0] == START_US // SECOND_US // (5 if table == "rollup_5s" else 60) * SECOND_US * (
             5 if table == "rollup_5s" else 60
         )
@@ -147,7 +147,7 @@ def test_of_two_trades_with_one_id_the_more_precise_stays_and_the_other_is_kept_
         " is_buyer_maker FROM trades WHERE trade_id = %s",
         (second.trade_id,),
     )
-    assert rebuild(connection).mended["BTCUSDT", DifferenceKind.TWICE] == 2
+    assert rebuild(connection).fixed["BTCUSDT", DifferenceKind.DUPLICATE] == 2
     assert content(connection)["BTCUSDT"].trades == [first, second]
     aside = connection.execute(
         "SELECT symbol, trade_id, trade, stored FROM refused_trades ORDER BY trade_id"
@@ -226,7 +226,7 @@ def test_rebuild_mends_while_others_record(world: World) -> None:
         connection.execute("DELETE FROM coverage WHERE first_trade_id % 2 = 0")
         with Recording(world.url, trades[2_000:]):
             rebuilt = rebuild(connection)
-        assert rebuilt.mended
+        assert rebuilt.fixed
         # What was uncovered could be sent again meanwhile: at the latest the next rebuild finds nothing more to do.
         rebuild(connection)
         assert verify(connection).listed == []
@@ -275,7 +275,7 @@ def test_one_rebuild_runs_at_a_time(world: World) -> None:
                 rebuild(other)
 
         rebuild(connection, progress=say)
-        assert not rebuild(other).mended
+        assert not rebuild(other).fixed
 
 
 def test_a_half_converted_database_is_not_rebuilt(world: World) -> None:
@@ -285,7 +285,7 @@ def test_a_half_converted_database_is_not_rebuilt(world: World) -> None:
         with pytest.raises(StoreError, match="conversion of this database is unfinished"):
             rebuild(connection)
         connection.execute(f"DROP TABLE {CONVERSION_STATE}")
-        assert not rebuild(connection).mended
+        assert not rebuild(connection).fixed
 
 
 def dropped_to(connection: Connection, kept_us: int) -> None:
@@ -313,7 +313,7 @@ def test_candles_whose_trades_were_dropped_are_no_difference_and_stay(connection
     old_and_new(connection)
     before = candles_of(connection)
     assert verify(connection).listed == []
-    assert not rebuild(connection).mended
+    assert not rebuild(connection).fixed
     assert candles_of(connection) == before
 
 
@@ -337,7 +337,7 @@ def test_candles_whose_trades_were_dropped_are_made_again_from_the_finer_ones(
     kept = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=kept_us)
     connection.execute(damage, (kept,) if "%s" in damage else ())
     assert verify(connection).listed
-    assert not rebuild(connection).left.listed
+    assert not rebuild(connection).remaining.listed
     assert candles_of(connection) == before
     assert content(connection)["BTCUSDT"].ranges == held
 
@@ -350,9 +350,9 @@ def test_candles_that_nothing_can_make_again_are_reported_and_kept(connection: C
     )
     before = candles_of(connection)
     rebuilt = rebuild(connection)
-    assert not rebuilt.mended
+    assert not rebuilt.fixed
     # One candle of each coarser level knows more than the finest, and one trade is in none of the finest.
-    assert rebuilt.left.totals == {
+    assert rebuilt.remaining.totals == {
         ("BTCUSDT", DifferenceKind.CANDLE_UNFOUNDED): 4,
         ("BTCUSDT", DifferenceKind.UNCOUNTED): 1,
     }

@@ -17,7 +17,7 @@ from app.market.trade import Trade
 from storage.postgres.connection import Edition, connect, facts_of
 from storage.retention import droppable_parts
 from storage.retention.job import RetentionJob
-from storage.retention.policy import confirm, enforce, plan, waiting_for
+from storage.retention.policy import confirm, enforce, plan, unconfirmed_notice
 from storage.schema.editions import timescale_schema
 from storage.schema.retention_period import OFF, RetentionPeriod
 from storage.schema.retention_record import read_retention, trades_kept_from
@@ -268,8 +268,8 @@ def test_a_longer_setting_holds_at_once_and_a_shorter_one_waits(aged: World, cap
         assert stored(aged.store) == [*OLDER, *YOUNG]
         held = read_retention(connection)
         assert str(held.keep) == "850d"
-        assert waiting_for(held, None) == waiting_for(held, RetentionPeriod.parse("3y")) == ""
-        assert "are kept for 850 days" in waiting_for(held, YEAR)
+        assert unconfirmed_notice(held, None) == unconfirmed_notice(held, RetentionPeriod.parse("3y")) == ""
+        assert "are kept for 850 days" in unconfirmed_notice(held, YEAR)
         with caplog.at_level(logging.WARNING):
             enforced(aged, YEAR)
         assert "nobody has confirmed" in caplog.text
@@ -277,7 +277,7 @@ def test_a_longer_setting_holds_at_once_and_a_shorter_one_waits(aged: World, cap
         enforced(aged, OFF)
         held = read_retention(connection)
         assert (held.keep, held.confirmed_at_us, held.by_policy) == (None, None, False)
-        assert "all trades are kept" in waiting_for(held, YEAR)
+        assert "all trades are kept" in unconfirmed_notice(held, YEAR)
         assert held.kept_from_us is not None
 
 

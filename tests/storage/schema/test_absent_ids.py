@@ -186,5 +186,5 @@ def test_rebuilding_turns_an_absence_outside_the_coverage_into_a_gap(url: str) -
             (10, "said to exist nowhere, but among the trades"),
             (11, "said to exist nowhere, but not held by the ranges"),
         ]
-        assert not rebuild(connection).left.totals
+        assert not rebuild(connection).remaining.totals
         assert connection.execute("SELECT count(*) FROM absent_trades").fetchone() == (0,)

@@ -9,7 +9,7 @@ from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import Connection, Edition, connect, facts_of
 from storage.schema.editions import compression_statements, is_hypertable, timescale_schema
 from storage.schema.migrate import migrate
-from storage.timescale.edition_setup import settle
+from storage.timescale.edition_setup import set_up_edition
 from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, running_server
 from tests.storage.helpers import World, some_trades, stored
 
@@ -21,7 +21,7 @@ def community(world: World) -> World:
         edition = facts_of(connection).edition
         if edition is not Edition.TIMESCALE_COMMUNITY:
             pytest.skip(f"only the Community edition compresses, and this is {edition}")
-        settle(connection)
+        set_up_edition(connection)
     return world
 
 
@@ -56,7 +56,7 @@ def test_the_edition_set_up_changes_no_data_and_may_be_repeated(world: World) ->
     world.record(trades)
     for _ in range(2):
         with world.connect() as connection:
-            settle(connection)
+            set_up_edition(connection)
     assert stored(world.store) == trades
 
 
@@ -72,9 +72,9 @@ def test_compressed_trades_on_an_edition_that_cannot_read_them_are_refused_with_
         """
         connection.execute(mark, (1,))  # what the catalogue says of a chunk that Community has compressed
         with pytest.raises(StoreSchemaMismatch, match=r"Apache edition cannot read them.*Nothing was changed"):
-            settle(connection)
+            set_up_edition(connection)
         connection.execute(mark, (0,))
-        settle(connection)
+        set_up_edition(connection)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from storage.schema.editions import switch_on_timescale
 from storage.schema.migrate import Migration, migrate, migrations
 from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import read_retention
-from storage.timescale.edition_setup import settle
+from storage.timescale.edition_setup import set_up_edition
 from tests.servers import empty_schema
 from tests.storage.helpers import PATIENCE_S, World, stored
 
@@ -100,11 +100,11 @@ def worlds(old_url: str, server_url: str) -> Iterator[tuple[World, World]]:
     """Such a database brought up to date, and one made today that was given the same trades."""
     with connect(old_url) as connection:
         assert migrate(connection) == migrations()[-1].number
-        settle(connection)
+        set_up_edition(connection)
     with empty_schema(server_url) as fresh_url:
         with connect(fresh_url) as connection:
             migrate(connection)
-            settle(connection)
+            set_up_edition(connection)
         migrated, fresh = World(old_url), World(fresh_url)
         for symbol in ("BTCUSDT", "ETHUSDT"):
             fresh.record(stored(migrated.store, symbol))

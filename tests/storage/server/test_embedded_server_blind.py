@@ -129,7 +129,7 @@ def test_what_an_interrupted_upgrade_left_running_is_ended(servers: Servers) -> 
     server.start()
     process, home = process_of(server), home_of(server)
     home.make_folder(home.path / "upgrade")
-    blindly("upgrade.settle(ServerHome(path, server_account()))", home.path)
+    blindly("upgrade.resolve_interrupted_upgrade(ServerHome(path, server_account()))", home.path)
     assert not runs(process)
     assert not (home.path / "upgrade").exists()
     assert not upgrade.was_upgraded(home)

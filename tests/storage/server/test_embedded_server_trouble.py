@@ -17,7 +17,7 @@ from storage.postgres.connection import connect, translated
 from storage.server import postmaster
 from storage.server.cluster import ServerHome, make_cluster
 from storage.server.embedded_server import EmbeddedServer
-from storage.server.installations import wheel_postgres, within_reach
+from storage.server.installations import make_reachable, wheel_postgres
 from storage.server.postmaster import StillStarting
 from storage.server.run_program import Account
 
@@ -182,7 +182,7 @@ def test_a_user_without_a_name_is_told_what_to_do(reachable_folder: Path) -> Non
     path.mkdir()
     home = ServerHome(path, Account(54321, 54321))
     home.make_folder(path)
-    postgres = within_reach(wheel_postgres()[0], home.account)
+    postgres = make_reachable(wheel_postgres()[0], home.account)
     with pytest.raises(StoreUnavailable, match=r"number 54321 has none: start cryptopipe as a user of /etc/passwd"):
         make_cluster(home, postgres)
     assert list(path.iterdir()) == []

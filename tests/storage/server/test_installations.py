@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.market.errors import StoreUnavailable
-from storage.server.installations import chosen_postgres, system_folders, system_postgres, wheel_postgres
+from storage.server.installations import configured_postgres, system_folders, system_postgres, wheel_postgres
 from tests.storage.installations import older_postgres, pretend, real_timescale, write_program
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended programs are shell scripts")
@@ -78,11 +78,11 @@ def test_the_systems_own_are_found_where_there_are_some() -> None:
 
 def test_a_chosen_one_that_does_not_run_or_is_too_old_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"No PostgreSQL programs run from .*postgres_bin"):
-        chosen_postgres(tmp_path)
+        configured_postgres(tmp_path)
     with pytest.raises(StoreUnavailable, match=r"13\.20 .* is too old: set postgres_bin to version 14 or newer"):
-        chosen_postgres(pretend(tmp_path / "old", "13.20"))
+        configured_postgres(pretend(tmp_path / "old", "13.20"))
     for postgres in older_postgres():
-        assert chosen_postgres(postgres.bin_dir).version == postgres.version
+        assert configured_postgres(postgres.bin_dir).version == postgres.version
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="root alone has rights to lose")

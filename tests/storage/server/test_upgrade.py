@@ -17,9 +17,9 @@ from app.market.errors import StoreUnavailable
 from storage.database import Database
 from storage.postgres.connection import connect
 from storage.server import upgrade
-from storage.server.cluster import ServerHome, major_of
+from storage.server.cluster import ServerHome, major_version
 from storage.server.embedded_server import EmbeddedServer
-from storage.server.installations import Installation, wheel_postgres, within_reach
+from storage.server.installations import Installation, make_reachable, wheel_postgres
 from storage.server.run_program import server_account
 from tests.storage.helpers import some_trades, stored
 from tests.storage.installations import older_postgres
@@ -73,7 +73,7 @@ def check(data_dir: Path, version: str = NEWEST.version) -> None:
 def test_an_older_cluster_is_upgraded_with_all_that_it_holds(old: Installation, data_dir: Path) -> None:
     home = record(data_dir, old)
     check(data_dir)
-    assert major_of(home) == NEWEST.major
+    assert major_version(home) == NEWEST.major
     assert sorted(path.name for path in home.path.glob("cluster*")) == ["cluster"]
     assert not (home.path / "upgrade").exists()
     check(data_dir)
@@ -144,14 +144,14 @@ def test_an_upgrade_cut_short_between_its_last_steps_is_whole(
         raise CutShort
 
     with monkeypatch.context() as patched:
-        patched.setattr(upgrade, "settle", cut)
+        patched.setattr(upgrade, "resolve_interrupted_upgrade", cut)
         with pytest.raises(CutShort):
-            upgrade.upgrade(home, one_old, within_reach(NEWEST, home.account))
+            upgrade.upgrade(home, one_old, make_reachable(NEWEST, home.account))
     assert (home.path / "upgrade" / "done").exists()
     home.cluster.rename(home.path / "cluster.old")
     assert EmbeddedServer.exists(data_dir)
     check(data_dir)
-    assert major_of(home) == NEWEST.major
+    assert major_version(home) == NEWEST.major
 
 
 def kill_server(server: EmbeddedServer) -> None:
