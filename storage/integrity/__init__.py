@@ -1,1 +1,1 @@
-"""Compares what is stored with its trades, repairs it, and reports on it."""
+"""Verifies coverage and candles against the trades, rebuilds them, and reports gaps and the database's status."""

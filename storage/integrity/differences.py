@@ -1,4 +1,4 @@
-"""What `storage.integrity.verify` finds and `storage.integrity.rebuild` mends, as values."""
+"""The differences that `storage.integrity.verify` finds and `storage.integrity.rebuild` corrects, as values."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from typing import NamedTuple
 from app.market.coverage import IdRanges
 
 MAX_LISTED = 100
-"""So many differences of one symbol and kind are listed; the others are counted."""
+"""At most this many differences of one symbol and kind are listed; the rest are only counted."""
 
 
 class DifferenceKind(StrEnum):
-    """In what way the database contradicts itself."""
+    """The ways in which the database can contradict itself. The values appear in reports and JSON."""
 
-    MISSING = "missing trades"  # the ranges say that they are held
-    UNCOVERED = "uncovered trades"  # stored, but the ranges say that they are not
+    MISSING = "missing trades"  # in the ranges, but not stored
+    UNCOVERED = "uncovered trades"  # stored, but not in the ranges
     DUPLICATE = "trade stored twice"  # one id with two times
     RANGES = "ranges overlap or touch"
     CANDLE_MISSING = "candle missing"
     CANDLE_SUPERFLUOUS = "candle superfluous"
     CANDLE_DIFFERENT = "candle different"
-    CANDLE_UNFOUNDED = "candle unfounded"  # it holds more trades than the finer candles, and the trades were dropped
-    UNCOUNTED = "trades in no candle"  # held by the ranges, dropped from the trades, and in no candle either
-    ABSENT = "absent trades wrong"  # stored all the same, or not in the ranges
+    CANDLE_UNFOUNDED = "candle unfounded"  # it has more trades than the finer candles, and the trades were dropped
+    UNCOUNTED = "trades in no candle"  # in the ranges, but dropped from the trades and in no candle
+    ABSENT = "absent trades wrong"  # recorded as absent, but stored, or not in the ranges
     KLINE = "kline impossible"
     UNKNOWN_SYMBOL = "trades without a symbol"
 
 
 REBUILDABLE = frozenset(DifferenceKind) - {DifferenceKind.CANDLE_UNFOUNDED, DifferenceKind.UNCOUNTED}
-"""What the trades still there can put right."""
+"""The kinds that `storage.integrity.rebuild` can correct from the stored trades."""
 
 
 class Difference(NamedTuple):
     """
-    One difference. ``number`` is how many trades, ranges, candles or klines it concerns, ``what`` says the rest.
+    One difference. ``number`` counts the affected trades, ranges, candles or klines; ``what`` describes it.
 
-    The ids are inclusive; ``open_time_us`` (UTC microseconds) and ``table`` name a candle; None where there are none.
+    The ids are inclusive. ``table`` and ``open_time_us`` (UTC microseconds) name a candle or kline. None if not
+    applicable.
     """
 
     symbol: str
@@ -53,9 +54,9 @@ class Difference(NamedTuple):
 
 class TimeWindow(NamedTuple):
     """
-    The times ``[start_us, end_us)``, UTC microseconds, each a multiple of the coarsest level's length.
+    The time range ``[start_us, end_us)``, UTC microseconds, both multiples of the coarsest level's length.
 
-    ``dropped``: retention has dropped trades of this time, so that its candles may hold more than the trades tell.
+    ``dropped``: retention has dropped trades from this range, so its candles may contain more trades than are stored.
     """
 
     start_us: int
@@ -65,7 +66,7 @@ class TimeWindow(NamedTuple):
 
 @dataclass(slots=True)
 class Damage:
-    """All that is wrong with one symbol, as far as it can be mended."""
+    """The differences of one symbol that a rebuild can correct."""
 
     symbol_id: int
     name: str
@@ -95,8 +96,10 @@ class Damage:
 @dataclass(slots=True)
 class DifferenceReport:
     """
-    What was found. ``trades`` counts those looked at, ``symbols`` are those that were named or hold any. ``listed`` has
-    at most `MAX_LISTED` differences of one symbol and kind, ``totals`` how many there are of each.
+    The result of a verification.
+
+    ``trades`` counts the compared trades; ``symbols`` are the symbols that were named or have trades. ``listed`` has at
+    most `MAX_LISTED` differences per symbol and kind, ``totals`` the number of all. ``damages`` is a rebuild's input.
     """
 
     trades: int = 0
@@ -108,11 +111,11 @@ class DifferenceReport:
 
     @property
     def differing(self) -> list[str]:
-        """The symbols with a difference, by name."""
+        """The symbols with a difference, sorted by name."""
         return sorted({name for name, _ in self.totals})
 
     def add(self, difference: Difference, *, of: int | None = None) -> None:
-        """Note one difference; ``of`` is what it adds to the total where that is not its number."""
+        """Add one difference; ``of`` is its contribution to the total if not its number."""
         key = (difference.symbol, difference.kind)
         self.totals[key] += difference.number if of is None else of
         self._lines[key] += 1

@@ -1,4 +1,4 @@
-"""What is missing of the stored symbols, and what the exchange itself does not have, told from the database alone."""
+"""The gaps in the stored trades: missing trades, and ids which the exchange itself lacks. Reads only the database."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ _TRADE_TIME = sql.SQL(
 
 class StoredGap(NamedTuple):
     """
-    Ids that are not stored, inclusive. ``absent``: the exchange has no trades of them; else they are missing, and
-    ``repairing`` says that a program has set out to fetch them. ``start_us`` and ``end_us`` are the times of the stored
-    trades just before and after (UTC microseconds; None where they were not asked for, retention has dropped that, or
-    there is none).
+    A range of ids, inclusive, that are not stored.
+
+    ``absent``: the exchange has no trades with these ids. Otherwise they are missing, and ``repairing`` says that a
+    program has announced to fetch them. ``start_us`` and ``end_us`` are the times of the stored trades just before and
+    after (UTC microseconds; None if not requested, if retention has dropped that trade, or if there is none).
     """
 
     symbol: str
@@ -45,18 +46,18 @@ class StoredGap(NamedTuple):
 
     @property
     def ids(self) -> int:
-        """How many ids that are."""
+        """The number of ids."""
         return self.last_trade_id - self.first_trade_id + 1
 
 
 def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int = 500) -> list[StoredGap]:
     """
-    Return what is not stored between the trades of these symbols, or of all where none is named, by name and id.
+    Return the gaps between the trades of these symbols (all symbols if none is named), sorted by name and id.
 
-    ``timed``: of each symbol, so many of the newest get their times, which cost a few queries each.
+    ``timed``: only this many of each symbol's newest gaps get their times, which cost a few queries each.
 
     Raises:
-        UsageError: If nothing was ever recorded of a symbol.
+        UsageError: If a symbol is not in the database.
         StoreError: If the database cannot be read.
     """
     found: list[StoredGap] = []
@@ -71,7 +72,7 @@ def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int =
 
 
 def recorded_symbols(connection: Connection) -> list[str]:
-    """Return the symbols that anything is stored of, by name. Raises StoreError."""
+    """Return the symbols with stored trades, sorted by name. Raises StoreError."""
     with translated("read the symbols"):
         return [name for (name,) in connection.execute(_RECORDED)]
 
@@ -79,10 +80,10 @@ def recorded_symbols(connection: Connection) -> list[str]:
 def _symbol_gaps(
     connection: Connection, name: str, symbol_id: int, announced: repair_locks.AnnouncedRepairs, timed: int
 ) -> list[StoredGap]:
-    settled = id_ranges.read(connection, id_ranges.COVERAGE, symbol_id)
+    covered = id_ranges.read(connection, id_ranges.COVERAGE, symbol_id)
     absent = id_ranges.read(connection, id_ranges.ABSENT, symbol_id)
-    held = settled - absent
-    pieces = sorted([*((first, last, False) for first, last in settled.gaps()), *((*one, True) for one in absent)])
+    held = covered - absent
+    pieces = sorted([*((first, last, False) for first, last in covered.gaps()), *((*one, True) for one in absent)])
     untimed = len(pieces) - timed
     return [
         StoredGap(

@@ -1,13 +1,13 @@
 """
-Mends what `storage.integrity.verify` finds: makes ranges and candles again from the trades.
+Corrects the differences that `storage.integrity.verify` finds, by rebuilding ranges and candles from the trades.
 
-Each step is a transaction of its own under the symbol's lock, as a batch of trades is (see
-`storage.trades.trade_ledger`), and each leaves fewer differences than there were: whenever it is interrupted, verifying
-tells what is left and the next rebuild mends it. Writers wait for one step at most. Nobody else takes ids out of the
-ranges or drops trades meanwhile, because such work is done alone (see `storage.postgres.advisory_locks`).
+Each step is a transaction under the symbol's lock, like a batch of trades (see `storage.trades.trade_ledger`), so
+writers wait for one step at most. Each step only removes differences: after an interruption, the next rebuild corrects
+the rest. A database-wide lock (see `storage.postgres.advisory_locks`) keeps out other programs that remove ids from the
+ranges or drop trades.
 
-Of one id stored with two times, the trade known to the microsecond stays, else the earlier; the other goes to
-`refused_trades`. Trades of a symbol that is unknown get one, UNKNOWN-<number>. No trade is ever lost.
+If an id is stored with two times, the trade with a time in microseconds stays, or else the earlier one; the other is
+moved to `refused_trades`. Trades without a symbol get the symbol UNKNOWN-<number>. No trade is ever lost.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ADVANCE_SEQUENCE = """
         'id')))) FROM symbols
 """
 
-# A time that is known to the microsecond is hardly ever a whole millisecond.
+# A time known to the microsecond is hardly ever a whole millisecond, so a whole one means a time in milliseconds.
 _SET_ASIDE = """
     WITH ranked AS (
         SELECT *, row_number() OVER (
@@ -65,7 +65,7 @@ _SET_ASIDE = """
 
 
 def _trade_json(row: str) -> sql.Composed:
-    """Return a row of trades as `refused_trades` keeps trades: see `app.market.trade.Trade`."""
+    """Return the SQL of a trade as `refused_trades` stores it: the fields of `app.market.trade.Trade`."""
     return sql.SQL(
         """
         jsonb_build_object('symbol', %(name)s::text, 'trade_id', {row}.trade_id,
@@ -89,13 +89,14 @@ class RebuildResult:
 
 def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> RebuildResult:
     """
-    Mend all that is wrong with these symbols, or with all where none is named, and look again.
+    Correct all differences of these symbols (all symbols if none is named), then verify them again.
 
-    ``connection`` is in autocommit mode. Interrupt it at any time.
+    ``connection`` is in autocommit mode. May be interrupted at any time.
 
     Raises:
         UsageError: If a symbol is not in the database.
-        StoreError: If the database cannot be written, or is being rebuilt by another.
+        StoreError: If the database cannot be written, another program is doing such work, or a conversion is
+            unfinished.
     """
     say = progress or (lambda _: None)
     with translated("rebuild the database"), _maintenance_lock(connection):
@@ -106,13 +107,13 @@ def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progres
                 break
             for damage in report.damages:
                 _SymbolRebuild(connection, damage, say).run()
-            # Writers may have added to what was being mended; only another look can tell that all is well.
+            # Writers may have stored trades in the meantime, so only another verification proves the result.
             report = verify(connection, [_final_name(name) for name in report.differing], say)
         return RebuildResult(fixed, report)
 
 
 class _SymbolRebuild:
-    """Mends one symbol, step by step."""
+    """Rebuilds one symbol, step by step."""
 
     def __init__(self, connection: Connection, damage: Damage, say: Progress) -> None:
         self._connection = connection
@@ -143,12 +144,12 @@ class _SymbolRebuild:
             given = {"symbol_id": damage.symbol_id}
             with self._step():
                 self._connection.execute(sql.SQL("DELETE FROM klines WHERE {}").format(IMPOSSIBLE_KLINE), given)
-                # So that they are fetched again.
+                # Without their ranges the klines are fetched again.
                 self._connection.execute("DELETE FROM kline_ranges WHERE symbol_id = %(symbol_id)s", given)
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
-        """Hold the symbol's lock in a transaction; each statement inside sees what was committed before it."""
+        """Hold the symbol's lock in a transaction; each statement inside sees all that was committed before it."""
         with self._connection.transaction():
             self._connection.execute(LOCK_SYMBOLS, (SYMBOL_LOCKS, [self._damage.symbol_id]))
             yield
@@ -164,15 +165,15 @@ class _SymbolRebuild:
         given = {"symbol_id": self._damage.symbol_id, "name": _final_name(self._damage.name), "ids": ids}
         with self._step():
             if is_hypertable(self._connection):
-                # The ids bound it. The server's own limit is for statements that nobody has thought about.
+                # The list of ids bounds the work, so TimescaleDB's limit, a guard against accidents, is not needed.
                 self._connection.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
             touched = self._connection.execute(_SET_ASIDE_STATEMENT, {**given, "window_us": window_us}).fetchall()
-            # In the same step, so that no candle ever counts a trade that is gone.
+            # In the same transaction, so that no candle ever counts a trade that was moved away.
             for (number,) in touched:
                 self._rebuild_candles(TimeWindow(number * window_us, (number + 1) * window_us))
 
     def _rebuild_candles(self, window: TimeWindow) -> None:
-        # Asked anew: TimescaleDB's policy may have dropped trades since they were looked at.
+        # Read again: TimescaleDB's policy may have dropped trades since the verification.
         dropped = window.start_us < dropped_before_us(trades_kept_from(self._connection))
         self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
         self._connection.execute(
@@ -200,18 +201,20 @@ class _SymbolRebuild:
 
 
 def _final_name(name: str) -> str:
-    """Return the name that a symbol has once it is mended."""
+    """Return the symbol's name after the rebuild: verify calls a symbol without a name "#<number>"."""
     return f"UNKNOWN-{name[1:]}" if name.startswith("#") else name
 
 
 @contextlib.contextmanager
 def _maintenance_lock(connection: Connection) -> Iterator[None]:
-    """Keep out retention, conversion and other rebuilds. Raises StoreError where there is one."""
+    """Keep out retention, conversion and other rebuilds. Raises StoreError if one is running or unfinished."""
     with try_database_lock(connection) as is_locked:
         if not is_locked:
             raise StoreError(
-                "Another program is rebuilding, converting or clearing up this database: wait until it is done."
+                "Another program is rebuilding, converting or clearing up this database: wait until it has finished."
             )
         if is_being_converted(connection):
-            raise StoreError("A conversion of this database is unfinished: end it first, with cryptopipe db convert.")
+            raise StoreError(
+                "A conversion of this database is unfinished: finish it first, with cryptopipe db convert."
+            )
         yield

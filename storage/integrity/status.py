@@ -1,9 +1,9 @@
 """
-What a database holds and how it stores it, told without reading the data.
+A database's contents and storage, without reading its data.
 
-Everything here comes from the catalogue, from the ranges of ids and from the ends of indexes, so it takes milliseconds
-however large the tables are. What the ranges tell of trades is exact. Rows of large tables are the server's estimates,
-and a symbol's size is its share of the trades' table by number. Only reading is needed.
+Everything comes from the catalogue, the ranges of ids and the ends of indexes, so it takes milliseconds at any size.
+Numbers of trades come from the ranges and are exact. The row counts of large tables are the server's estimates, and a
+symbol's size is its share, by number of trades, of the trades' table. Only needs to read.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ _URL_PARAMETERS = ("host", "hostaddr", "sslmode", "sslrootcert", "options")
 @dataclass(frozen=True, slots=True)
 class TableSize:
     """
-    One table, its partitions or chunks included. ``rows`` is None where the server has no estimate yet; ``exact`` says
-    that it is none. ``data`` and ``indexes`` are bytes.
+    One table, including its partitions or chunks.
+
+    ``rows`` is None if the server has no estimate yet; ``exact``: it is counted, not estimated. ``data`` and
+    ``indexes`` are bytes.
     """
 
     name: str
@@ -56,15 +58,17 @@ class TableSize:
 
     @property
     def total(self) -> int:
-        """Bytes of both."""
+        """Bytes of data and indexes."""
         return self.data + self.indexes
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionSummary:
     """
-    The partitions or chunks (``kind``) of trades. They reach from ``start_us`` to ``end_us`` (UTC microseconds; None
-    where there is none); ``largest`` is in bytes, indexes included.
+    The partitions or chunks (``kind``) of the trades.
+
+    They reach from ``start_us`` to ``end_us`` (UTC microseconds; None if there are none). ``largest`` is the largest
+    one's bytes, including indexes.
     """
 
     kind: str
@@ -76,7 +80,7 @@ class PartitionSummary:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """The compressed chunks of trades, and their bytes before and after."""
+    """The number of compressed chunks of trades, and their bytes before and after compression."""
 
     chunks: int
     before: int
@@ -84,17 +88,19 @@ class Compression:
 
     @property
     def ratio(self) -> float:
-        """How many times smaller they are; 1 where nothing is compressed."""
+        """The compression ratio; 1 if nothing is compressed."""
         return self.before / self.after if self.after else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolStatus:
     """
-    One symbol that has trades. ``trades`` counts those recorded, ``ranges`` the ranges of ids that are not missing,
-    ``missing`` the ids between those: all exact. ``stored`` counts the trades still there: an estimate where retention
-    has dropped some. ``oldest_us`` and ``newest_us`` are times of stored trades (UTC microseconds; None where none is
-    left). ``bytes`` is an estimate: the share of trades' table by number.
+    One symbol with trades.
+
+    ``trades`` counts the recorded trades, ``ranges`` the covered ranges of ids, ``missing`` the ids between those: all
+    exact. ``stored`` counts the trades that retention has not dropped, an estimate if it has dropped some.
+    ``oldest_us`` and ``newest_us`` are the times of the first and last stored trade (UTC microseconds; None if there is
+    none). ``bytes`` is an estimate: the share, by number of trades, of the trades' table.
     """
 
     name: str
@@ -112,9 +118,12 @@ class SymbolStatus:
 @dataclass(frozen=True, slots=True)
 class DatabaseStatus:
     """
-    All of it. ``address`` is a URL without a password, ``latency_ms`` the median of some empty round trips, ``bytes``
-    None where the role may not ask. ``version`` is that of the tables, ``program_version`` the one this program makes.
-    ``kept_from_us`` is the time before which retention may have dropped trades (UTC microseconds), or None.
+    The whole status.
+
+    ``address`` is a URL without a password. ``latency_ms`` is the median of several empty round trips. ``bytes`` is
+    None if the role may not ask. ``version`` is the version of the tables, ``program_version`` the one that this
+    program creates. ``kept_from_us`` is the time before which retention may have dropped trades (UTC microseconds), or
+    None.
     """
 
     facts: ServerFacts
@@ -134,11 +143,11 @@ class DatabaseStatus:
 
 def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseStatus:
     """
-    Return what the database of an autocommit connection holds. Changes nothing.
+    Return the status of an autocommit connection's database. Changes nothing.
 
     Raises:
         StoreUnavailable: If the server does not answer, or the role may not read.
-        StoreSchemaMismatch: If the tables are not there, or not ours.
+        StoreSchemaMismatch: If the tables do not exist or are not ours.
     """
     facts = facts_of(connection, embedded=embedded)
     with translated("read the database's state"):
@@ -149,7 +158,7 @@ def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseSt
 
 
 def address_of(connection: Connection) -> str:
-    """Return where a connection leads as a URL of libpq's, without its password."""
+    """Return a connection's address as a libpq URL, without the password."""
     known = connection.info.get_parameters()
     rest = {name: known[name] for name in _URL_PARAMETERS if known.get(name)} | {"port": str(connection.info.port)}
     user, database = (quote(known.get(name, ""), safe="") for name in ("user", "dbname"))
@@ -231,7 +240,7 @@ def _table_size(connection: Connection, name: str) -> TableSize:
 
 
 def _dropped_trades(connection: Connection, kept_from_us: int | None, present: set[str]) -> dict[str, int]:
-    """Return about how many trades of each symbol only candles still know: those of the coarsest before that time."""
+    """Return roughly how many trades of each symbol retention has dropped: the coarsest candles' count before then."""
     coarsest = LEVELS[-1].table
     if kept_from_us is None or coarsest not in present:
         return {}
@@ -243,7 +252,7 @@ def _dropped_trades(connection: Connection, kept_from_us: int | None, present: s
 
 
 def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...]:
-    """Return the bytes of the trades and of their indexes."""
+    """Return the bytes of the trades and of their indexes, over all partitions or chunks."""
     if hypertable:
         return _fetch_row(
             connection,
@@ -320,7 +329,7 @@ def _compression(connection: Connection) -> Compression:
 
 def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
     finest = next(level.table for level in LEVELS if level.table in present)
-    # The rollup tells where the first and last trade are, so that only their partitions are looked into.
+    # The rollup bounds the times of the first and last trade, so that only their partitions are visited.
     query = sql.SQL(
         """
         SELECT s.name, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
@@ -358,8 +367,7 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
 
 
 def _with_byte_shares(symbols: list[SymbolStatus], total: int) -> list[SymbolStatus]:
-    """Give each symbol its share of the trades' bytes."""
-
+    """Return the symbols with their share of the trades' bytes."""
     stored = sum(one.stored for one in symbols) or 1
     return [replace(one, bytes=total * one.stored // stored) for one in symbols]
 

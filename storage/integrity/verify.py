@@ -1,15 +1,14 @@
 """
-Does the database agree with itself? The trades are the truth; ranges and candles are made again from them and compared.
+Verifies that the database agrees with itself: the trades are the truth for its ranges of ids and its candles.
 
-A symbol's time is gone through in windows, each in a transaction that sees one snapshot. A batch is one transaction
-too, so candles and trades agree in every snapshot, also while another program records. The ranges of ids are compared
-over all windows: what they said before the first window must be among the trades, and the trades must be in what they
-say after the last, because neither ever shrinks. Windows grow and shrink so that each takes about `_TARGET_S`; memory
-is bounded by them and by the number of gaps.
+A symbol is compared in time windows, each in one snapshot. Writers store a batch in one transaction, so candles and
+trades agree in every snapshot, even while another program records. The ranges are compared across all windows: ids
+covered before the first window must be stored, and every stored id must be covered after the last, because neither set
+ever shrinks. Window lengths adapt so that each takes about `_TARGET_S`; memory is bounded by the windows and by the
+number of gaps.
 
-Ids that the exchange itself has no trades of (`storage.schema.id_ranges`) are in the ranges and must not be among the
-trades. Where retention has dropped trades, candles are compared with each other, and their trades with the ranges'
-count.
+Ids which the exchange lacks (`storage.schema.id_ranges`) are in the ranges and must not be stored. Where retention has
+dropped trades, candles are compared with finer candles, and their number of trades with the ranges.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.retention_record import trades_kept_from
 
 Progress = Callable[[str], None]
-"""Called now and then with what is being done, for a person."""
+"""Called now and then with a description of the current work, for a person."""
 
 _COARSEST_US = LEVELS[-1].length_us
 _FIRST_US, _END_US = 0, 47_482 * _COARSEST_US  # 1970 to 2100
-_TARGET_S = 0.3
+_TARGET_S = 0.3  # per window: often enough for progress, and no snapshot holds back vacuum for long
 _MAX_GROWTH = 4
 _WORK_MEM = "64MB"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,9 +105,9 @@ _TIME_BOUNDS = sql.SQL(
 
 def verify(connection: Connection, names: Sequence[str] = (), progress: Progress | None = None) -> DifferenceReport:
     """
-    Compare all that is stored of these symbols, or of all where none is named. Changes nothing, needs only reading.
+    Verify all stored data of these symbols (all symbols if none is named). Only needs to read.
 
-    ``connection`` is in autocommit mode. Interrupt it at any time.
+    ``connection`` is in autocommit mode. May be interrupted at any time.
 
     Raises:
         UsageError: If a symbol is not in the database.
@@ -123,7 +122,7 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
                 is_held = check.run(progress or (lambda _: None), has_unknown_symbol=has_unknown_symbol)
                 if is_held or names:
                     report.symbols.append(name)
-            # Retention that dropped trades meanwhile makes differences that are none.
+            # If retention dropped trades in the meantime, the differences may be false: verify again.
             if trades_kept_from(connection) == kept_from_us:
                 return report
 
@@ -134,7 +133,11 @@ def parameters(symbol_id: int, window: TimeWindow) -> dict[str, object]:
 
 
 def dropped_before_us(kept_from_us: int | None) -> int:
-    """Return before which time (UTC microseconds) windows count as dropped, given `trades_kept_from`'s answer."""
+    """
+    Return the time (UTC microseconds) before which windows count as dropped, given `trades_kept_from`'s result.
+
+    That is the result rounded up to the coarsest level's length.
+    """
     return -(-(kept_from_us or 0) // _COARSEST_US) * _COARSEST_US
 
 
@@ -147,7 +150,7 @@ def _selected_symbols(connection: Connection, names: Sequence[str]) -> list[tupl
 
 
 class _SymbolCheck:
-    """Compares what is stored of one symbol and adds what differs to the report."""
+    """Verifies one symbol and adds its differences to the report."""
 
     def __init__(
         self, connection: Connection, report: DifferenceReport, symbol_id: int, name: str, kept_from_us: int | None
@@ -157,11 +160,11 @@ class _SymbolCheck:
         self._kept_from_us = kept_from_us
         self._damage = Damage(symbol_id, name)
         self._runs: list[tuple[int, int]] = []
-        self._dropped_trades = 0  # in candles, and no longer among the trades
-        self._dropped_ids = IdRanges()  # where the ids of those must lie
+        self._dropped_trades = 0  # counted by candles, but no longer stored
+        self._dropped_ids = IdRanges()  # the ranges that contain the ids of those
 
     def run(self, progress: Progress, *, has_unknown_symbol: bool) -> bool:
-        """Return whether anything of the symbol is held, or should be: the exchange has many that nobody records."""
+        """Return whether the symbol has, or should have, any trades; most of the exchange's symbols have none."""
         name, symbol_id = self._damage.name, self._damage.symbol_id
         covered_before, absent_before = self._read_coverage()
         covered_before = covered_before - absent_before
@@ -185,12 +188,12 @@ class _SymbolCheck:
         return bool(looked_at or expected or self._damage)
 
     def _time_bounds(self) -> tuple[int, int]:
-        """Return the times of the first and last trade or candle; the first above the last where there is none."""
+        """Return the times of the first and last trade or candle; first > last if there is none."""
         first_us, last_us = self._fetch(_TIME_BOUNDS, {"id": self._damage.symbol_id})[0]
         return (_END_US, 0) if first_us is None else (max(first_us, _FIRST_US), last_us)
 
     def _compare_window(self, window: TimeWindow) -> int:
-        """Compare one window in one snapshot; return how many trades are in it."""
+        """Compare one window in one snapshot; return its number of trades."""
         given = parameters(self._damage.symbol_id, window)
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -212,7 +215,7 @@ class _SymbolCheck:
 
     def _report_candles(self, differing: list[tuple[Any, ...]], window: TimeWindow) -> None:
         counted = set()
-        mendable = False
+        is_rebuildable = False
         for level, open_us, stored, made, more, alike in differing:
             kind = _candle_kind(stored, made, unfounded=window.dropped and more is not False)
             group = (level, stored is None, made is None, more)
@@ -226,12 +229,12 @@ class _SymbolCheck:
             )
             self._report.add(difference, of=0 if group in counted else alike)
             counted.add(group)
-            mendable |= kind is not DifferenceKind.CANDLE_UNFOUNDED
-        if mendable:
+            is_rebuildable |= kind is not DifferenceKind.CANDLE_UNFOUNDED
+        if is_rebuildable:
             self._damage.windows.append(window)
 
     def _count_dropped(self, given: dict[str, object]) -> None:
-        """Note the trades of the window's candles, whether they are still there or not."""
+        """Add the number and the ids of the trades in the window's candles, stored or not."""
         self._dropped_trades += self._fetch(recount_sql.COUNTED, given)[0][0]
         for first, last in self._fetch(recount_sql.SPANS, given):
             self._dropped_ids.add_range(first, last)
@@ -254,7 +257,7 @@ class _SymbolCheck:
             self._add_duplicates(duplicates)
 
     def _add_duplicates(self, duplicates: IdRanges) -> None:
-        # No index leads from an id to its trades: one pass over the symbol for as many as are listed.
+        # No index finds a trade by id alone: one pass over the symbol finds all that are listed.
         listed = [
             trade_id for first, last in duplicates for trade_id in range(first, min(last, first + MAX_LISTED) + 1)
         ][:MAX_LISTED]
@@ -298,24 +301,24 @@ class _SymbolCheck:
         self._report.add(Difference(self._damage.name, kind, count, what))
 
     def _read_coverage(self) -> tuple[IdRanges, IdRanges]:
-        """Return the ids that are settled, and those of them that the exchange has no trades of, in one snapshot."""
+        """Return the covered ids, and the covered ids which the exchange lacks, in one snapshot."""
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             symbol_id = self._damage.symbol_id
-            settled = id_ranges.read(self._connection, id_ranges.COVERAGE, symbol_id)
-            return settled, id_ranges.read(self._connection, id_ranges.ABSENT, symbol_id)
+            covered = id_ranges.read(self._connection, id_ranges.COVERAGE, symbol_id)
+            return covered, id_ranges.read(self._connection, id_ranges.ABSENT, symbol_id)
 
     def _fetch(self, query: sql.Composed, given: dict[str, object]) -> list[tuple[Any, ...]]:
-        # Not prepared: a plan for any window would look into every partition.
+        # Not prepared: a generic plan would visit every partition.
         return self._connection.execute(query, given, prepare=False).fetchall()
 
 
 def _windows(first_us: int, last_us: int, kept_from_us: int | None) -> Iterator[TimeWindow]:
     """
-    Yield windows that together hold every time from the first on; each as long as the one before lets expect to take
-    `_TARGET_S`.
+    Yield adjoining windows from the first time on, each as long as can be compared in about `_TARGET_S`.
 
-    The last has no end, so that what is being recorded belongs to it.
+    The estimate comes from the time that the caller spent on the previous window. The last window has no end, so that
+    it includes trades recorded in the meantime.
     """
     kept_us = dropped_before_us(kept_from_us)
     start_us, length = first_us // _COARSEST_US * _COARSEST_US, 1

@@ -1,1 +1,1 @@
-"""Drops old trades once that is confirmed."""
+"""Drops trades older than the confirmed retention period."""

@@ -1,9 +1,9 @@
 """
-The parts of trades that may be dropped whole: monthly partitions on plain PostgreSQL, chunks on TimescaleDB.
+The parts of trades that can be dropped whole: monthly partitions on plain PostgreSQL, chunks on TimescaleDB.
 
-A part goes in a transaction of its own, which waits only briefly for its locks: readers and writers that come meanwhile
-stand behind it. Writers note the old days that they are about to store into (`storage.trades.partitions`); that note is
-looked for once nobody else can have the part in hand, so nothing goes that was stored since the plan was made.
+Each part is dropped in its own transaction, which waits only briefly for its locks, because other readers and writers
+queue behind it. Writers record the old days that they are about to backfill (`storage.trades.partitions`). That record
+is checked after the part has been locked, so trades stored since the plan was made are never dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from storage.trades.partitions import PARTITION_LOCK
 logger = logging.getLogger(__name__)
 
 SPARED_FOR = "7 days 1 hour"
-"""How long a part is spared after trades were stored into it: a week, and the hour between two notes of a day."""
+"""How long a part is spared after a backfill: a week, plus the hour between two records of the same day."""
 
 _LOCK_WAIT_MS = 1_000
 _ATTEMPTS = 5
@@ -53,14 +53,14 @@ _OLD_PARTS = """
     WHERE end_time <= now() - %(keep)s::interval
     ORDER BY start_time
 """
-# A candle of a day lies wholly in one part, and equals its trades.
+# A daily candle lies within one part and counts its trades, so the part itself need not be read.
 _TRADES_IN_CANDLES = """
     SELECT s.name, sum(trades)::bigint FROM rollup_1d r JOIN symbols s ON s.id = r.symbol_id
     WHERE open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
     GROUP BY 1
 """
-# Where trades have been dropped before, the candles tell of more than there is.
+# Where trades were dropped before, the candles count more trades than are stored.
 _TRADES_IN_PART = "SELECT s.name, count(*) FROM {part} t JOIN symbols s ON s.id = t.symbol_id GROUP BY 1"
 
 _IS_SPARED = """
@@ -76,8 +76,10 @@ _KEPT_FROM = """
 @dataclass(frozen=True, slots=True)
 class DroppablePart:
     """
-    One of them: trades of ``[start_us, end_us)``, UTC microseconds. ``name`` is its table, as SQL; ``symbols`` have
-    trades in it, ``bytes`` holds its indexes. ``spared_until_us``: when it may go, where trades came lately; else None.
+    One part: the trades of ``[start_us, end_us)``, UTC microseconds.
+
+    ``name`` is its table, quoted for SQL. ``symbols`` are the symbols with trades in it; ``bytes`` includes indexes.
+    ``spared_until_us`` is the time when it may be dropped if it was backfilled recently, else None.
     """
 
     name: str
@@ -90,7 +92,7 @@ class DroppablePart:
 
 
 def parts_older_than(connection: Connection, keep: RetentionPeriod) -> list[DroppablePart]:
-    """Return the parts that hold nothing younger, by rising time. Raises psycopg.Error."""
+    """Return the parts that hold only trades older than ``keep``, oldest first. Raises psycopg.Error."""
     schema = timescale_schema(connection) if is_hypertable(connection) else None
     table = sql.SQL(_PARTITIONS) if schema is None else sql.SQL(_CHUNKS).format(schema=schema)
     rows = connection.execute(
@@ -109,7 +111,7 @@ def parts_older_than(connection: Connection, keep: RetentionPeriod) -> list[Drop
 
 
 def drop(connection: Connection, part: DroppablePart) -> bool:
-    """Drop one; False where it is in use all the time, or trades came into it since. Raises psycopg.Error."""
+    """Drop a part; False if it stays in use, is gone or was backfilled since the plan. Raises psycopg.Error."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_BETWEEN_ATTEMPTS_S)
@@ -118,8 +120,8 @@ def drop(connection: Connection, part: DroppablePart) -> bool:
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             continue
         except psycopg.errors.UndefinedTable:
-            return False  # someone else was quicker
-    logger.info("Old trades in %s are in use and are dropped another time", part.name)
+            return False  # another program has dropped it
+    logger.info("Old trades in %s are in use: the next run drops them", part.name)
     return False
 
 

@@ -1,4 +1,4 @@
-"""Has retention done while the program records: a little after the opening, and then once a day."""
+"""Runs retention in the background while the program records: soon after opening, then daily."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _CLOSE_S = 2.0
 
 class RetentionJob:
     """
-    Its thread runs from the start until `close`. Any number of programs may have one on the same database.
+    A thread that enforces retention until `close`. Several programs may run one on the same database.
 
-    ``connect`` makes a connection and may raise StoreError; it is called in the thread, for each run. ``proposed``: see
+    ``connect`` opens a connection and may raise StoreError; the thread calls it for each run. ``proposed``: see
     `storage.retention.policy.enforce`. The first run is after ``first_after_s``, so that a short command drops nothing.
     """
 
@@ -40,7 +40,7 @@ class RetentionJob:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; what it is dropping just now stays. Blocks for some two seconds at most."""
+        """End the thread and cancel a drop in progress. Blocks for about three seconds at most."""
         self._closing.set()
         connection = self._connection
         if connection is not None:
@@ -56,7 +56,7 @@ class RetentionJob:
                 self._wait_s = _DAY_S
             except StoreError as error:
                 if not self._closing.is_set():
-                    logger.warning("Old trades are looked for again in an hour: %s", error)
+                    logger.warning("Retention failed and runs again in an hour: %s", error)
                 self._wait_s = _HOUR_S
             finally:
                 self._connection = None

@@ -1,15 +1,14 @@
 """
-Retention of trades: how long they are kept, from when on all are there, and the dropping itself.
+Retention of trades: the confirmed period, and dropping trades that are older.
 
-What holds is kept in the database, so that all programs on it agree: nothing is dropped before a person has confirmed
-that length there (`confirm`), after seeing what would go (`plan`). A setting proposes a length: a longer one than the
-confirmed holds at once, a shorter one waits for its confirmation. Candles and coverage stay, so a candle remains
-complete after its trades are gone, and their ids are never fetched again.
+The period is recorded in the database, so that all its programs agree. Nothing is dropped until a person has seen what
+would be dropped (`plan`) and confirmed the period (`confirm`). The setting keep_trades only proposes one: a period
+longer than the confirmed one takes effect at once, a shorter one waits for confirmation. Candles and coverage are kept,
+so candles stay complete without their trades, and dropped ids are never fetched again.
 
-Parts, the monthly partitions or daily chunks, go whole, and each by itself. One into which trades were stored in the
-last week (`storage.trades.partitions`) is spared until that is past. TimescaleDB Community drops by a policy of its
-own, which knows no spared parts: it is put off for as long as there is one, and the other parts are dropped here
-meanwhile.
+Whole parts are dropped (`storage.retention.droppable_parts`), except those backfilled in the last week. On TimescaleDB
+Community its own retention policy drops them. That policy cannot spare parts, so while any is spared the policy is
+postponed and the other parts are dropped here.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _CONFIRM = """
     UPDATE retention SET keep = %(keep)s, keep_for = %(interval)s::interval,
         confirmed_at = CASE WHEN %(keep)s::text IS NOT NULL THEN now() END
 """
-# What the policy has dropped meanwhile stays known when it no longer runs.
+# Record how far the policy has dropped trades, because nothing shows that once it is removed.
 _END_POLICY = """
     UPDATE retention SET by_policy = false,
         kept_from = greatest(kept_from, date_trunc('day', now() - keep_for, 'UTC') + interval '1 day')
@@ -53,8 +52,9 @@ _FORGET_LATE_DAYS = "DELETE FROM late_days WHERE stored_at < now() - %s::interva
 @dataclass(frozen=True, slots=True)
 class RetentionPlan:
     """
-    What a retention would drop: ``parts`` now, ``spared`` later, because trades were stored into them lately. Both by
-    rising time.
+    What a retention period would drop: ``parts`` now, ``spared`` later, because they were backfilled recently.
+
+    Both are sorted by time, oldest first.
     """
 
     keep: RetentionPeriod
@@ -63,22 +63,22 @@ class RetentionPlan:
 
     @property
     def trades(self) -> int:
-        """How many trades would go now."""
+        """The number of trades that would be dropped now."""
         return sum(part.trades for part in self.parts)
 
     @property
     def bytes(self) -> int:
-        """How much space they take."""
+        """The bytes that dropping them would free."""
         return sum(part.bytes for part in self.parts)
 
     @property
     def symbols(self) -> list[str]:
-        """Whose trades they are, by name."""
+        """The symbols of those trades, sorted by name."""
         return sorted({name for part in self.parts for name in part.symbols})
 
 
 def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
-    """Return what keeping trades for that long would drop today; changes nothing. Raises StoreError."""
+    """Return what the retention period ``keep`` would drop today; changes nothing. Raises StoreError."""
     with translated("look for trades to drop"):
         old = droppable_parts.parts_older_than(connection, keep)
     return RetentionPlan(
@@ -88,7 +88,7 @@ def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
 
 def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
     """
-    Let that retention hold from now on, None: none. What is to go goes with the next `enforce`.
+    Set the retention period; None keeps all trades. The next `enforce` drops the older trades.
 
     Raises:
         StoreError: If the database does not answer, or this user may not change its tables.
@@ -98,7 +98,7 @@ def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
 
 
 def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None) -> str:
-    """Return the sentence that says which proposed retention waits to be confirmed; empty where none does."""
+    """Return the sentence that asks to confirm the proposed period; empty if there is nothing to confirm."""
     if proposed is None or (record.keep is not None and proposed.days >= record.keep.days):
         return ""
     kept = "all trades are kept" if record.keep is None else f"trades are kept for {record.keep.words}"
@@ -110,15 +110,15 @@ def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None
 
 def enforce(connection: Connection, proposed: RetentionPeriod | str | None = None) -> RetentionPlan | None:
     """
-    Drop what the confirmed retention says; return what was dropped and what is spared, None where there is none.
+    Drop the trades older than the confirmed period; return the dropped and the spared parts, or None.
 
-    ``proposed``: the user's setting, `storage.schema.retention_period.OFF` for keeping all, None for none. One that is
-    longer than the confirmed takes its place, a shorter one is only spoken of. Does nothing while another program is at
-    such work, a conversion is unfinished, or where this user may not. Under TimescaleDB's policy what is returned is
-    what that will drop.
+    ``proposed`` is the user's setting: `storage.schema.retention_period.OFF` keeps all trades, None means not set. A
+    period longer than the confirmed one replaces it; a shorter one is only logged. Returns None if no period is
+    confirmed, and also, without doing anything, if another program is doing such work, a conversion is unfinished or
+    the role does not own the tables. Under TimescaleDB's policy, the result is what that policy will drop.
 
     Raises:
-        StoreError: If the database does not answer. What was dropped until then is dropped.
+        StoreError: If the database does not answer. Parts dropped until then stay dropped.
     """
     with translated("drop old trades"), try_database_lock(connection) as is_locked:
         if not is_locked or not owns_trades(connection) or is_being_converted(connection):
@@ -153,7 +153,7 @@ def _apply_longer_period(
         return record
     with connection.transaction():
         _write_period(connection, longer)
-    logger.info("Trades are kept %s now, as the settings say", "for ever" if longer is None else f"for {longer.words}")
+    logger.info("Trades are now kept %s, as configured", "without limit" if longer is None else f"for {longer.words}")
     return read_retention(connection)
 
 
@@ -164,7 +164,7 @@ def _write_period(connection: Connection, keep: RetentionPeriod | None) -> None:
     if keep is not None:
         values = {"keep": str(keep), "interval": keep.interval}
     if connection.execute(_CONFIRM, values).rowcount != 1:
-        raise StoreError("The database has lost its row of retention: choose another, or restore it.")
+        raise StoreError("The database's retention record is missing: restore a backup, or use another database.")
 
 
 def _supports_policies(connection: Connection) -> bool:
@@ -172,7 +172,7 @@ def _supports_policies(connection: Connection) -> bool:
 
 
 def _schedule_policy(connection: Connection, keep: RetentionPeriod, spared: list[DroppablePart]) -> None:
-    """Have TimescaleDB's policy do it, not before the last of the spared parts may go."""
+    """Schedule TimescaleDB's policy, to run only after all spared parts may be dropped."""
     schema = timescale_schema(connection)
     assert schema is not None
     not_before_us = max((part.spared_until_us or 0 for part in spared), default=0)

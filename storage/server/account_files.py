@@ -1,8 +1,8 @@
 """
-Writing where the server's user owns the folder.
+File writes in folders that the server's user owns.
 
-He could put a link in the place of any file there, and root would follow it. So root never writes in such a folder
-himself: a shell does, as that user, who can harm only what is his.
+That user could replace any file there with a link, and root would follow it. So when we are root, a shell running as
+that user does the writing: it can damage nothing but the user's own files.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from storage.server.disk_space import is_disk_full
 from storage.server.run_program import Account, run_program
 
 _SHELL_TIMEOUT_S = 30.0
-# Root's own PATH may hold none of these programs, or others' of those names.
+# Root's own PATH may lack these programs, or find somebody else's under the same names.
 _SET_PATH = "PATH=/usr/bin:/bin; "
 _WRITE = _SET_PATH + 'umask 077; rm -f "$1.new" && cat > "$1.new" && sync "$1.new" && mv -f "$1.new" "$1"'
 _APPEND = _SET_PATH + 'cat >> "$1"'
 
 
 def write_file(path: Path, text: str, account: Account | None) -> None:
-    """Write a file anew, as ``account`` (None: ourselves); the old one stays until all is on disk. Raises OSError."""
+    """Replace a file as ``account`` (None: ourselves), atomically and flushed to disk. Raises OSError."""
     if account is not None:
         _run_shell(_WRITE, path, text, account)
         return
@@ -37,7 +37,7 @@ def write_file(path: Path, text: str, account: Account | None) -> None:
 
 
 def append_to_file(path: Path, text: str, account: Account | None) -> None:
-    """Add to the end of a file, as ``account`` (None: ourselves). Raises OSError."""
+    """Append to a file as ``account`` (None: ourselves). Raises OSError."""
     if account is not None:
         _run_shell(_APPEND, path, text, account)
         return
@@ -46,7 +46,7 @@ def append_to_file(path: Path, text: str, account: Account | None) -> None:
 
 
 def assign_owner(path: Path, account: Account) -> None:
-    """Make ``account`` the owner of a folder that is root's or already his. Raises OSError where it is not."""
+    """Make ``account`` the owner of a folder; nothing if it already is. Raises OSError, also if ``path`` is a link."""
     facts = path.lstat()
     if not stat.S_ISDIR(facts.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, "it is no folder but a link or a file: remove it", str(path))

@@ -1,10 +1,10 @@
 """
-The files of the embedded database: where they lie, how they are made, what the server is told.
+The embedded database's files: where they are and how they are created.
 
-In the data directory, `database/` holds our locks and, where the server's user can reach it, the server's *home*: the
-cluster, its log and its socket. Elsewhere the home lies in a folder that he can reach, and `database/location` names
-it; nobody's permissions are widened for that. A cluster is made beside its place and renamed into it, so that one
-half made is never taken for one.
+`database/` in the data directory holds our locks and, if the server's user can reach it, the server's *home*: the
+cluster, its log and its socket. Otherwise the home is in a folder that this user can reach, and `database/location`
+names it; no permissions are widened. A cluster is created beside its final path and then renamed, so a half-made one
+is never mistaken for a cluster.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from storage.server.run_program import Account, run_program, shared_home
 
 USER = DATABASE = "cryptopipe"
 SOCKET_PORT = 5432  # only names the socket file; nothing listens on that port
-_MAX_SOCKET_FOLDER_BYTES = 80  # of the 107 (macOS: 103) bytes of a socket's path, the rest is for its name
+_MAX_SOCKET_FOLDER_BYTES = 80  # a socket's path has 107 bytes at most (macOS: 103); the rest is for the file name
 _INITDB_TIMEOUT_S = 120.0
-_CHECKSUMS_BY_DEFAULT = 18  # from this version on, initdb makes clusters with checksums unless told otherwise
+_CHECKSUMS_BY_DEFAULT = 18  # initdb of this major version and newer enables checksums by default
 _OTHER_OWNER = (
     "The database in {base} belongs to the user {owner}: start cryptopipe as that user, or choose another data "
     "directory with CRYPTOPIPE_DATA_DIR."
@@ -49,7 +49,7 @@ _TIMESCALE_MARK = "needs-timescaledb"
 
 @dataclass(frozen=True, slots=True)
 class ServerHome:
-    """The folders of one embedded server, and the user it runs as (None: ourselves)."""
+    """One embedded server's folders, and the user it runs as (None: ourselves)."""
 
     path: Path
     account: Account | None
@@ -64,16 +64,16 @@ class ServerHome:
 
     @property
     def start_log(self) -> Path:
-        """What the server says before its own log is open."""
+        """The server's output before it has opened its own log."""
         return self.log / "start.log"
 
     @property
     def password_file(self) -> Path:
-        """Windows only: the generated password, readable by the user alone."""
+        """Windows only: the generated password, readable only by the user."""
         return self.path / "password"
 
     def make_folder(self, path: Path) -> Path:
-        """Make a folder that only the server's user may enter; return it. Raises OSError."""
+        """Create a folder that only the server's user may enter; return it. Raises OSError."""
         path.mkdir(mode=0o700, exist_ok=True)
         if self.account is not None:
             assign_owner(path, self.account)
@@ -81,20 +81,20 @@ class ServerHome:
 
 
 def has_cluster(base: Path) -> bool:
-    """Whether there is a cluster for ``base``, the data directory's `database/`; changes nothing."""
+    """Whether ``base``, the data directory's `database/`, has a cluster; changes nothing."""
     location = base / "location"
     try:
         path = Path(location.read_text(encoding="utf-8").strip()) if location.exists() else base
         return any((path / name).exists() for name in ("cluster", "cluster.old"))
     except OSError:
-        return True  # whoever opens it says what is wrong with it
+        return True  # opening the database will report this error properly
 
 
 def check_owner(base: Path, account: Account | None) -> None:
     """
-    Raise StoreUnavailable where ``base``, the data directory's `database/`, is another user's.
+    Raise StoreUnavailable if ``base``, the data directory's `database/`, belongs to another user.
 
-    Root could well write there, but would take the owner's files from him, and begin a database of its own beside his.
+    Root could write there, but would take over the owner's files or start a second database beside the owner's.
     """
     if sys.platform == "win32" or not base.exists():
         return
@@ -108,7 +108,7 @@ def check_owner(base: Path, account: Account | None) -> None:
 
 
 def check_own_folder(path: Path) -> None:
-    """Raise StoreUnavailable where ``path`` is no folder of our own, as a link that another user has put there."""
+    """Raise StoreUnavailable unless ``path`` is a folder of our own: another user may have put a link there."""
     facts = path.lstat()
     if not stat.S_ISDIR(facts.st_mode) or (sys.platform != "win32" and facts.st_uid != os.geteuid()):
         raise StoreUnavailable(f"{path} is a link or another user's: remove it, and start cryptopipe again.")
@@ -116,11 +116,11 @@ def check_own_folder(path: Path) -> None:
 
 def find_home(base: Path, account: Account | None) -> ServerHome:
     """
-    Return the server's home for ``base``, the data directory's `database/`; make it at the first time.
+    Return the server's home for ``base``, the data directory's `database/`; create it on first use.
 
     Raises:
-        OSError: If it cannot be made.
-        StoreUnavailable: If it was made elsewhere and is gone.
+        OSError: If it cannot be created.
+        StoreUnavailable: If it was created elsewhere and is gone, or an untrusted file names it.
     """
     location = base / "location"
     if location.exists():
@@ -147,23 +147,23 @@ def find_home(base: Path, account: Account | None) -> ServerHome:
 
 
 def major_version(home: ServerHome) -> int:
-    """Return the PostgreSQL version of the home's cluster. Raises StoreUnavailable where it has lost that file."""
+    """Return the cluster's major PostgreSQL version. Raises StoreUnavailable if its version file cannot be read."""
     try:
         return int((home.cluster / "PG_VERSION").read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise StoreUnavailable(
-            f"The database in {home.cluster} is damaged, its file PG_VERSION cannot be read: restore the folder from a "
-            "copy, or move it away to begin with an empty one."
+            f"The database in {home.cluster} is damaged: its file PG_VERSION cannot be read. Restore the folder from a "
+            "backup, or move it away to start with an empty database."
         ) from error
 
 
 def needs_timescale(home: ServerHome) -> bool:
-    """Whether the cluster has run with TimescaleDB, so that it may hold tables that cannot be read without."""
+    """Whether the cluster has run with TimescaleDB, so that its tables may be unreadable without it."""
     return (home.path / _TIMESCALE_MARK).exists()
 
 
 def mark_timescale(home: ServerHome) -> None:
-    """Note that the cluster runs with TimescaleDB from now on. Raises OSError."""
+    """Record that the cluster runs with TimescaleDB from now on. Raises OSError."""
     write_file(
         home.path / _TIMESCALE_MARK,
         "This database has run with TimescaleDB and must not run without: its tables could not be read.\n",
@@ -173,15 +173,16 @@ def mark_timescale(home: ServerHome) -> None:
 
 def make_cluster(home: ServerHome, postgres: Installation) -> None:
     """
-    Make the home's cluster, which is not there yet. It takes its place only when ``postgres`` has run on it.
+    Create the home's cluster, which must not exist yet; keep it only if ``postgres`` runs on it.
 
     Raises:
         OSError: If the files cannot be written.
-        StoreUnavailable: If they cannot be made or the server does not run.
+        StoreUnavailable: If initdb fails or the server does not run.
     """
     partial = home.path / "cluster.new"
     init_cluster(home, postgres, partial)
-    # The wheel's were tried when they were packed; a system's may lack libraries, or its TimescaleDB be of another.
+    # The wheel's programs were tested when they were packed. A system's may lack libraries, or its TimescaleDB may
+    # have been built for another PostgreSQL.
     if not postgres.from_wheel:
         try:
             _check_runs(home, postgres, partial)
@@ -192,7 +193,7 @@ def make_cluster(home: ServerHome, postgres: Installation) -> None:
 
 
 def init_cluster(home: ServerHome, postgres: Installation, folder: Path, *, checksums: bool = True) -> None:
-    """Make an empty cluster in ``folder``, instead of what is there. Raises OSError and StoreUnavailable."""
+    """Create an empty cluster in ``folder``, replacing its contents. Raises OSError and StoreUnavailable."""
     shutil.rmtree(folder, ignore_errors=True)
     arguments = ["-D", str(folder), "-U", USER, "--encoding=UTF8", "--locale=C", "--no-instructions"]
     if checksums:
@@ -204,7 +205,7 @@ def init_cluster(home: ServerHome, postgres: Installation, folder: Path, *, chec
             home.password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
         arguments += ["--auth=scram-sha-256", f"--pwfile={home.password_file}"]
     else:
-        # Whoever can enter the socket's folder is the server's user or root.
+        # Only the server's user and root can enter the socket's folder.
         arguments += ["--auth-local=trust", "--auth-host=reject"]
     try:
         code, said = run_program(
@@ -225,7 +226,7 @@ def init_cluster(home: ServerHome, postgres: Installation, folder: Path, *, chec
 
 
 def _check_runs(home: ServerHome, postgres: Installation, folder: Path) -> None:
-    """Run one statement in the cluster in ``folder``, without a server. Raises OSError and StoreUnavailable."""
+    """Run one statement on the cluster in ``folder``, in single-user mode. Raises OSError and StoreUnavailable."""
     arguments = [postgres.program("postgres"), "--single", "-D", str(folder)]
     statement = "SELECT 'it runs';\n"
     if postgres.timescale:
@@ -246,9 +247,9 @@ def _check_runs(home: ServerHome, postgres: Installation, folder: Path) -> None:
 
 def socket_folder(home: ServerHome) -> Path:
     """
-    Return the private folder of the server's socket: in the home where the path is short enough, else a short one.
+    Return the private folder for the server's socket: in the home if the path is short enough, else a temporary one.
 
-    The same at each start as long as it is there and still private, so that other processes find the server again.
+    It stays the same across starts while it exists and is private, so that other processes find the server again.
     """
     inside = home.path / "run"
     if len(bytes(inside)) <= _MAX_SOCKET_FOLDER_BYTES:
@@ -265,7 +266,7 @@ def socket_folder(home: ServerHome) -> Path:
 
 
 def forget_socket_folder(home: ServerHome) -> None:
-    """Remove the short socket folder of a server that has ended."""
+    """Remove the temporary socket folder of a server that has stopped."""
     note = home.path / "socket-folder"
     with contextlib.suppress(OSError):
         known = Path(note.read_text(encoding="utf-8").strip())
@@ -280,7 +281,7 @@ def _short_temporary_folder(account: Account | None) -> str | None:
         return runtime
     usual = tempfile.gettempdir()
     fits = len(usual) < _MAX_SOCKET_FOLDER_BYTES - 24 and (account is None or account.reaches(Path(usual)))
-    return usual if fits else "/tmp"  # noqa: S108  # because mkdtemp makes our own folder in it
+    return usual if fits else "/tmp"  # noqa: S108  # because mkdtemp creates a folder of our own in it
 
 
 def _is_owned_by_root(place: Path) -> bool:
@@ -289,7 +290,7 @@ def _is_owned_by_root(place: Path) -> bool:
 
 
 def is_private(folder: Path, account: Account | None) -> bool:
-    """Whether a folder is the server's user's own and nobody else's. Raises OSError where there is nothing."""
+    """Whether the server's user owns ``folder`` and nobody else may enter it. Raises OSError if it does not exist."""
     facts = folder.lstat()
     owner = account.uid if account is not None else os.geteuid()
     return stat.S_ISDIR(facts.st_mode) and facts.st_uid == owner and not facts.st_mode & 0o077

@@ -1,9 +1,9 @@
 """
-The database that needs no set-up: a private PostgreSQL server in the data directory.
+The embedded database: a private PostgreSQL server in the data directory, which needs no set-up.
 
-Several processes may use one data directory at a time. Each holds a lock file of its own in `database/users/` for as
-long as it uses the server; starting and stopping happen under `database/server.lock`. So the first to come starts the
-server or adopts the one that a killed process left running, and the last to leave stops it.
+Several processes may share one data directory. Each holds its own lock file in `database/users/` while it uses the
+server; starting and stopping happen under `database/server.lock`. So the first process starts the server, or adopts
+one that a killed process left running, and the last one stops it.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ _MIN_STOP_S = 1.0
 
 
 class _ServerLockTimeout(StoreUnavailable):
-    """Another program has held the lock of the server for too long."""
+    """Another program held the server's lock for too long."""
 
 
 class EmbeddedServer:
     """
     One user of the data directory's server. `start` it, use the returned conninfo, `stop` it, or `close` it for good.
 
-    May be called from any thread. ``postgres_bin`` names the folder of the PostgreSQL programs to use, and
-    ``system_folders`` where else to look for some; see `storage.server.installation_choice`.
+    May be called from any thread. ``postgres_bin`` is the folder of the PostgreSQL programs to use, and
+    ``system_folders`` are the folders to search for others; see `storage.server.installation_choice`.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class EmbeddedServer:
 
     @staticmethod
     def exists(data_dir: Path) -> bool:
-        """Whether a database was ever made in ``data_dir``; changes nothing."""
+        """Whether ``data_dir`` has an embedded database; changes nothing."""
         return has_cluster(data_dir.resolve() / "database")
 
     @property
@@ -102,15 +102,15 @@ class EmbeddedServer:
 
     def start(self) -> str:
         """
-        Make sure the server runs and return its conninfo; blocks for some .2 s, the first time of all 1 s.
+        Make sure the server runs and return its conninfo; blocks for about 0.2 s, or 1 s if it creates the cluster.
 
-        Call again at any time: a server that has died is started again, at the same address.
+        Call again at any time: a server that has died is restarted, at the same address.
 
         Raises:
-            StoreUnavailable: If it cannot be started, or is closed; the sentence says why.
+            StoreUnavailable: If it cannot be started, or is closed; the message says why.
             StoreSchemaMismatch: If no PostgreSQL here can run the cluster. Nothing was changed.
         """
-        self._check_open()  # before waiting for anything
+        self._check_open()  # before waiting for the locks
         with self._mutex, self._server_lock():
             self._check_open()
             was_user = self._user_lock is not None
@@ -125,28 +125,29 @@ class EmbeddedServer:
                     f"The embedded database in {self._base} could not be started: {error}."
                 ) from error
             finally:
-                if self._closed and self._home is not None:  # meanwhile, by one who could not wait for this
+                # `close` may have given up waiting for this start, so the server has to be stopped here.
+                if self._closed and self._home is not None:
                     self._unregister_user()
                     if not self._has_users():
                         self._stop(self._home, self._start_timeout_s)
                 elif self._home is not None and not self._is_running():
                     self._unregister_user()
-                    # One that used it before comes back to the same address.
+                    # A restart must find the same address, so only a first start removes the socket's folder.
                     if not was_user and not self._has_users():
                         forget_socket_folder(self._home)
 
     def stop(self, timeout_s: float = 20.0) -> bool:
         """
-        Leave; the last to leave stops the server. Blocks for about ``timeout_s`` at most.
+        Stop using the server, and stop it if nobody else uses it. Blocks for about ``timeout_s`` at most.
 
-        False where it would not stop in time, or where another thread or program was starting or upgrading it all the
-        while; that program stops it when it leaves. Nothing where it was not started. A server that is still starting
-        is left at it and adopted by the next start: stopped while it recovers from a crash, it would have to begin
-        again.
+        Return False if it did not stop in time, or if another thread or program was starting or upgrading it the whole
+        time; that program stops it when it is done. Does nothing if it was not started. A server that is still starting
+        keeps running, and the next start adopts it: if it were stopped while it recovers from a crash, recovery would
+        have to start over.
         """
         deadline = time.monotonic() + timeout_s
         if not self._mutex.acquire(timeout=max(0.0, timeout_s)):
-            logger.warning("The database server is being started by another thread: it is not stopped")
+            logger.warning("The database server is not stopped, because another thread is starting it")
             return False
         try:
             if self._user_lock is None or self._home is None:
@@ -157,20 +158,20 @@ class EmbeddedServer:
                     return True
                 return self._stop(self._home, max(_MIN_STOP_S, deadline - time.monotonic()))
         except _ServerLockTimeout:
-            logger.warning("Another program is starting or upgrading the database server: it is left to that one")
+            logger.warning("The database server is not stopped, because another program is starting or upgrading it")
             self._unregister_user()
             return False
         finally:
             self._mutex.release()
 
     def close(self, timeout_s: float = 20.0) -> bool:
-        """`stop`, and never start it again: `start` raises from now on, and what is starting it now stops it again."""
+        """`stop` for good: `start` raises from now on, and a start in progress stops the server again."""
         self._closed = True
         return self.stop(timeout_s)
 
     @contextlib.contextmanager
     def _server_lock(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
-        """Hold the lock under which servers are started and stopped; raises _ServerLockTimeout past ``timeout_s``."""
+        """Hold the lock for starting and stopping the server; raises _ServerLockTimeout after ``timeout_s``."""
         lock = FileLock(self._base / "server.lock")
         try:
             account = server_account()
@@ -187,14 +188,14 @@ class EmbeddedServer:
             ) from error
         if not acquired:
             raise _ServerLockTimeout(
-                "Another cryptopipe has been starting or upgrading the same database for long: wait, or close it."
+                "Another cryptopipe is still starting or upgrading the same database: wait, or close it."
             )
         with lock:
             yield
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreUnavailable("The embedded database has been closed: open it anew.")
+            raise StoreUnavailable("The embedded database has been closed: open it again.")
 
     def _start(self) -> str:
         account = server_account()
@@ -217,7 +218,7 @@ class EmbeddedServer:
                 if upgrade.was_upgraded(home):
                     _finish_upgrade(home, conninfo)
             except (psycopg.OperationalError, IndexError, FileNotFoundError) as error:
-                # A server that is being killed looks ready until it is gone.
+                # A server that is being killed looks ready until it is gone: try again.
                 if time.monotonic() >= deadline:
                     raise StoreUnavailable(
                         f"The embedded database runs but does not answer: retry; {home.log} says what it does."
@@ -227,12 +228,12 @@ class EmbeddedServer:
                 return conninfo
 
     def _prepare_cluster(self, home: ServerHome, is_shared: bool) -> Installation:
-        """Make, upgrade or just find the cluster; return the installation, within reach, that it is to run on."""
+        """Create or upgrade the cluster if needed; return the installation to run it, made reachable."""
         if not home.cluster.exists():
             if upgrade.was_upgraded(home):
                 raise StoreUnavailable(
                     f"The database in {home.cluster} is gone, and beside it is {home.path / 'cluster.old'}, from "
-                    "before an upgrade: bring the first back, or move the second away too to begin with an empty one."
+                    "before an upgrade: bring the first back, or move the second away too to start with an empty one."
                 )
             return self._make_cluster(home)
         chosen = installation_choice.for_cluster(home, self._postgres_bin, self._system_folders)
@@ -243,7 +244,7 @@ class EmbeddedServer:
             and not is_shared
             and (chosen.upgrade_to is not None or not is_running_from(running, postgres))
         ):
-            logger.info("A server was left running that another is to replace")
+            logger.info("Stopping the running database server, which another PostgreSQL will replace")
             stop_server(running, self._start_timeout_s)
             running = find_server(home)
         if chosen.upgrade_to is None or running is not None:
@@ -264,7 +265,7 @@ class EmbeddedServer:
             try:
                 return _make_cluster_with(candidate, home)
             except (OSError, StoreUnavailable) as error:
-                logger.warning("The next PostgreSQL is tried: %s", error)
+                logger.warning("Trying the next PostgreSQL: %s", error)
         return _make_cluster_with(candidates[-1], home)
 
     def _upgrade(self, home: ServerHome, old: Installation, new: Installation) -> None:
@@ -272,31 +273,31 @@ class EmbeddedServer:
             launch(home, old, time.monotonic() + self._start_timeout_s)
             server = find_server(home)
             if server is not None and not stop_server(server, self._start_timeout_s):
-                raise StoreUnavailable("The database server would not stop to be upgraded: retry.")
+                raise StoreUnavailable("The database server did not stop to be upgraded: retry.")
         upgrade.upgrade(home, old, new)
 
     def _stop(self, home: ServerHome, timeout_s: float) -> bool:
         try:
             process = find_server(home)
         except StoreUnavailable as error:
-            logger.error("The database server is left running: %s", error)
+            logger.error("The database server keeps running: %s", error)
             return False
         if process is None:
             forget_socket_folder(home)
             return True
         if state_of(home) == "starting":
-            logger.warning("The database server, pid %d, is left to recover; the next start adopts it", process.pid)
+            logger.warning("The database server, pid %d, is still starting; the next start adopts it", process.pid)
             return True
         stopped = stop_server(process, timeout_s)
         if stopped:
             forget_socket_folder(home)
             logger.info("Stopped the database server")
         else:
-            logger.error("The database server, pid %d, would not stop within %.0f s", process.pid, timeout_s)
+            logger.error("The database server, pid %d, did not stop within %.0f s", process.pid, timeout_s)
         return stopped
 
     def _is_running(self) -> bool:
-        """Whether the server runs, or may."""
+        """Whether the server runs; True if that is uncertain."""
         try:
             return self._home is not None and find_server(self._home) is not None
         except StoreUnavailable:
@@ -317,7 +318,7 @@ class EmbeddedServer:
             self._user_lock = None
 
     def _has_users(self) -> bool:
-        """Whether another process, or another object of this one, uses the server; forgets those that died."""
+        """Whether another process, or another object in this one, uses the server; removes dead users' lock files."""
         alive = False
         users = self._base / "users"
         if users.exists():
@@ -349,5 +350,5 @@ def _make_database(conninfo: str) -> None:
 
 def _finish_upgrade(home: ServerHome, conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
-        connection.execute("ANALYZE")  # pg_upgrade leaves the planner without figures
+        connection.execute("ANALYZE")  # pg_upgrade does not carry over the planner's statistics
     upgrade.remove_old_cluster(home)

@@ -1,8 +1,8 @@
 """
-A lock that dies with its process.
+A file lock that its process's end releases.
 
-The operating system holds it for an open file and lets go when the process ends, however it ends. So a lock found free
-means that nobody is there, and nothing is left to clean up after a kill -9. The file itself stays.
+The operating system ties the lock to an open file and releases it when the process ends, even by kill -9. So a free
+lock means that its owner is gone, and there is nothing to clean up. The file itself stays.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FileLock:
         return self._descriptor is not None
 
     def acquire(self, timeout_s: float = 0.0) -> bool:
-        """Take the lock, waiting up to ``timeout_s``; False where another still holds it. Raises OSError."""
+        """Take the lock, waiting up to ``timeout_s``; False if another still holds it. Raises OSError."""
         deadline = time.monotonic() + timeout_s
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         while not _try_lock(descriptor):
@@ -40,7 +40,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Let go; nothing where it is not held."""
+        """Release the lock; nothing if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

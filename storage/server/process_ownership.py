@@ -1,10 +1,10 @@
 """
-Whose a PostgreSQL process is: of one cluster, of another, or not to be told.
+Which cluster a PostgreSQL process belongs to: ours, another, or unknown.
 
-A process that works in the cluster's folder is of that cluster. Root who lacks the right to look into others' processes
-(CAP_SYS_PTRACE, which containers withhold) may not ask where they work; there the account that they run as and the
-folder on their command line, or on their parent's, decide. What stays open is said, never guessed: a live server taken
-for a dead one would lose its files, and a stranger's taken for ours its life.
+A process belongs to a cluster if its working directory is the cluster's folder. In containers, root may lack the right
+to read other processes' working directories (CAP_SYS_PTRACE); then the account they run as and the data folder on their
+command line, or on a parent's, decide. If that is not enough, the answer is UNKNOWN, never a guess: a live server taken
+for dead would lose its files, and another cluster's server taken for ours would be killed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import psutil
 from storage.server.run_program import Account
 
 _FOLDER_OPTIONS = ("--pgdata=", "--new-datadir=")
-_CLOCK_TOLERANCE_S = 10.0  # the server reads the clock a moment after its process began
+_CLOCK_TOLERANCE_S = 10.0  # the pid file's time is read a moment after the process began
 
 
 class ProcessOwner(enum.Enum):
-    """Of the folders in question, of others, or not to be told by us."""
+    """Whether a process belongs to our folders, to others, or cannot be inspected."""
 
     OURS = enum.auto()
     OTHER = enum.auto()
@@ -40,10 +40,10 @@ def owner_of(
     started_s: float | None = None,
 ) -> ProcessOwner:
     """
-    Tell whether ``process``, whose name begins with one of ``names``, works in one of ``folders``.
+    Return whether ``process`` works in one of ``folders``; OTHER unless its name begins with one of ``names``.
 
-    ``account``: whom our programs run as, None for ourselves. ``started_s``: when the process must have begun, in
-    seconds since 1970, where that is known; it is asked only where nothing better can be had.
+    ``account`` is the user that our programs run as, None for ourselves. ``started_s`` is the time the process must
+    have started, in seconds since 1970, if known; it is compared only if the working directory cannot be read.
     """
     try:
         if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith(names):
@@ -63,13 +63,13 @@ def _owner_by_command_line(
 ) -> ProcessOwner:
     if not _runs_as(process, account):
         return ProcessOwner.OTHER
-    # A server's children have titles in place of command lines, and an upgrade's may name no folder.
+    # A server's children overwrite their command lines with titles, and an upgrade's children may name no folder.
     family = [process, *(parent for parent in process.parents() if _runs_as(parent, account))]
     folder = next(filter(None, map(_named_folder, family)), None)
     if folder is None:
         return ProcessOwner.UNKNOWN
     if not os.path.isabs(folder):
-        # From where is not known; ours are started by their whole paths, but someone may have started one by hand.
+        # The working directory is unknown. We always pass absolute paths, but someone may have started one by hand.
         is_named_so = os.path.basename(folder) in (".", "..", *(path.name for path in folders))
         return ProcessOwner.UNKNOWN if is_named_so else ProcessOwner.OTHER
     found = _owner_by_folder(folder, folders)
@@ -78,7 +78,7 @@ def _owner_by_command_line(
         and started_s is not None
         and abs(process.create_time() - started_s) > _CLOCK_TOLERANCE_S
     ):
-        return ProcessOwner.UNKNOWN  # another process with that number, or the clock was set since
+        return ProcessOwner.UNKNOWN  # another process with that pid, or the clock was set since
     return found
 
 
@@ -86,12 +86,12 @@ def _runs_as(process: psutil.Process, account: Account | None) -> bool:
     if sys.platform == "win32":
         with contextlib.suppress(psutil.AccessDenied):
             return process.username() == psutil.Process().username()
-        return False  # of one's own programs that is not refused
+        return False  # access to one's own processes is never denied
     return bool(process.uids().effective == (account.uid if account is not None else os.geteuid()))
 
 
 def _named_folder(process: psutil.Process) -> str | None:
-    """Return the data folder on the command line of ``process``, None where there is none."""
+    """Return the data folder on the process's command line, or None."""
     arguments = process.cmdline()
     for number, argument in enumerate(arguments[1:], start=1):
         folder = ""

@@ -1,8 +1,8 @@
 """
-Running PostgreSQL's programs: as whom, with what surroundings, and from where he can reach them.
+Running PostgreSQL's programs: the account, the environment, and folders which that account can reach.
 
-The server refuses to run as root, so there its programs run as ``nobody``. What he must reach and cannot (a virtual
-environment or a data directory below /root) is put where he can.
+PostgreSQL refuses to run as root, so when we are root its programs run as ``nobody``. Files which that user needs but
+cannot reach (a virtual environment or a data directory below /root) are put into a shared folder.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 from app.market.errors import StoreUnavailable
 
 SHARED_HOMES = (Path("/var/lib/cryptopipe"), Path("/var/tmp/cryptopipe"))  # noqa: S108  # because its owner is checked
-"""Where root puts what ``nobody`` must reach, the first that can be made."""
+"""Where root puts files that ``nobody`` must reach; the first one that can be created is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The unprivileged user that the server runs as when we are root."""
+    """The unprivileged user that runs the server when we are root."""
 
     uid: int
     gid: int
 
     def reaches(self, path: Path) -> bool:
-        """Whether this user may go into ``path``, a folder, and each folder above it."""
+        """Whether this user may enter the folder ``path`` and every folder above it."""
         return all(self._enters(folder) for folder in (path, *path.parents))
 
     def _enters(self, folder: Path) -> bool:
@@ -40,10 +40,10 @@ class Account:
 
 def server_account() -> Account | None:
     """
-    Return whom the server must run as: None for ourselves, ``nobody`` when we are root.
+    Return the account that must run the server: None for ourselves, ``nobody`` when we are root.
 
     Raises:
-        StoreUnavailable: If we are root and there is no such user.
+        StoreUnavailable: If we are root and there is no user ``nobody``.
     """
     if sys.platform == "win32" or os.geteuid() != 0:
         return None
@@ -60,7 +60,7 @@ def server_account() -> Account | None:
 
 
 def shared_home() -> Path:
-    """Return a folder of root's that everybody may enter but not list or change. Raises OSError where none can be."""
+    """Return a folder of root's that everybody may enter but not list or change. Raises OSError if there is none."""
     refusal: OSError | None = None
     for home in SHARED_HOMES:
         try:
@@ -69,7 +69,7 @@ def shared_home() -> Path:
         except OSError as error:
             refusal = error
             continue
-        # Anyone can make a folder in /var/tmp before us; only our own is to be trusted.
+        # Anyone could have created this folder in /var/tmp before us; trust only our own.
         if home.is_dir() and not home.is_symlink() and facts.st_uid == os.geteuid() and not facts.st_mode & 0o022:
             return home
     raise refusal or PermissionError(f"{SHARED_HOMES[-1]} belongs to another user")
@@ -85,20 +85,19 @@ def run_program(
     password: str = "",
 ) -> tuple[int, str]:
     """
-    Run one of PostgreSQL's programs as the server's user, in ``folder``; return its exit code and what it said.
+    Run one of PostgreSQL's programs as ``account``, in ``folder``; return its exit code and its stripped output.
 
-    ``password`` is for the connections that it makes.
-
-    Its words go through a file: a server that it starts would keep a pipe open.
+    ``password`` is used for the connections that the program makes.
 
     Raises:
         OSError: If it cannot be run.
-        subprocess.TimeoutExpired: If it takes longer; it is ended then.
+        subprocess.TimeoutExpired: If it takes longer than ``timeout_s``; it is ended then.
     """
+    # Files, not pipes: a server that the program starts would keep a pipe open, and reading it would never end.
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(standard_input.encode())
         given.seek(0)
-        done = subprocess.run(  # noqa: S603  # because the programs are those of an installation that was looked at
+        done = subprocess.run(  # noqa: S603  # because the programs belong to an installation that was inspected
             arguments,
             stdin=given,
             stdout=said,
@@ -117,6 +116,7 @@ def run_program(
 
 
 def _environment() -> dict[str, str]:
-    # PG* variables of the user's shell must not steer our server, nor the libraries of a frozen program its programs.
+    # The user's PG* variables must not configure our server, and a frozen program's library path must not reach its
+    # programs. The C locale keeps their messages in the English that we search for.
     foreign = ("PG", "LD_LIBRARY_PATH", "DYLD_", "LC_", "LANG")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {"LC_ALL": "C"}

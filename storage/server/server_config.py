@@ -1,7 +1,7 @@
 """
-What the embedded server is told: cryptopipe.conf in its cluster, written anew at each start.
+The embedded server's settings: cryptopipe.conf in its cluster, rewritten at each start.
 
-Fit for a laptop that records some thousand trades a second beside other programs, and reads back years of candles.
+They suit a laptop that records a few thousand trades per second beside other programs and reads years of candles.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ log_timezone = 'UTC'
 
 # A handful of programs with a few sessions each. A session costs some MB once it has worked.
 max_connections = 40
-# Each partition or chunk that a statement meets takes a lock for itself and one for its index: years of days are
-# thousands. 40 * 256 places cost 3 MB.
+# A statement locks each partition or chunk that it touches, and its index: years of daily chunks need thousands of
+# locks. 40 * 256 slots cost 3 MB.
 max_locks_per_transaction = 256
 
-# The newest trades and rollups stay in our own memory; all else is the system's cache, which other programs can have.
+# Enough for the newest trades and rollups. The rest is left to the system's cache, which other programs can use too.
 shared_buffers = 128MB
 work_mem = 16MB
 maintenance_work_mem = 64MB
 random_page_cost = 1.1
 jit = off
 
-# After a crash at most this much is read again, which takes seconds.
+# Recovery after a crash reads at most this much, which takes seconds.
 max_wal_size = 1GB
 wal_compression = on
 
-# Trades are only ever added, so their pages are settled soon after, a little at a time: what is settled is read without
-# looking rows up, and the newest partition never needs a large vacuum at once.
+# Trades are only ever inserted. Frequent small vacuums mark their pages all-visible, so that index-only scans need not
+# visit the table, and the newest partition never needs one large vacuum.
 autovacuum_vacuum_insert_scale_factor = 0.1
 autovacuum_naptime = 30s
 
-# One file for each day of the week, so that the log never grows for ever. Statements are left out: all are ours, and a
-# disk that is full must not be filled by repeating what failed.
+# One file per day of the week, overwritten after a week, so that the log's size is bounded. Statements are left out:
+# all are ours, and failing ones must not fill a disk that is nearly full.
 logging_collector = on
 log_directory = '{log}'
 log_filename = 'postgresql-%a.log'
@@ -56,12 +56,12 @@ log_min_error_statement = panic
 """
 
 _LINUX = """
-# The statement of a program that was killed ends soon, and with it the locks that it holds.
+# A killed program's statement is cancelled soon, which releases its locks.
 client_connection_check_interval = 2s
 """
 
 _MACOS = """
-# There a plain fsync leaves the data in the drive's own memory, which a power failure empties.
+# On macOS a plain fsync leaves data in the drive's cache, which a power failure empties.
 wal_sync_method = fsync_writethrough
 """
 
@@ -74,7 +74,7 @@ max_worker_processes = 16
 
 
 def write_settings(home: ServerHome, *, sockets: Path | None, port: int, timescale: bool) -> None:
-    """Tell the next start of the server its settings; ``sockets`` None: on loopback instead. Raises OSError."""
+    """Write the settings for the server's next start; ``sockets`` None: listen on loopback. Raises OSError."""
     text = _COMMON.format(
         listen="127.0.0.1" if sockets is None else "",
         port=port,

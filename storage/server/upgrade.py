@@ -1,9 +1,9 @@
 """
-Bringing a cluster to a newer PostgreSQL with pg_upgrade, so that it is whole whatever interrupts it.
+Upgrades a cluster to a newer PostgreSQL with pg_upgrade, and survives any interruption.
 
-The new cluster is made in `upgrade/` beside the old and links its files, so that the size of the database does not
-matter. The file `upgrade/done` is the moment that counts: without it the old cluster is put back as it was, with it the
-new one takes its place. The old one's links go when the new server has answered for the first time.
+The new cluster is created in `upgrade/` beside the old one and hard-links its files, so the time does not depend on the
+database's size. The file `upgrade/done` marks success: without it the old cluster is restored, with it the new one
+replaces the old. The old cluster's links are removed once the new server has answered.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ from storage.server.installations import Installation
 from storage.server.process_ownership import ProcessOwner, owner_of
 from storage.server.run_program import run_program
 
+logger = logging.getLogger(__name__)
+
+_UPGRADE_TIMEOUT_S = 3600.0
+_COMMAND_TIMEOUT_S = 20.0
+_POLL_S = 0.1
+_STARTER_PROGRAMS = ("initdb", "pg_", "psql", "vacuumdb")
+_CHECKSUMS = re.compile(r"Data page checksum version:\s+(\d+)")
+_STATE = re.compile(r"Database cluster state:\s+(.+)")
 _TIMESCALE_VERSIONS = """
     SELECT e.extversion, a.default_version
     FROM pg_extension e JOIN pg_available_extensions a ON a.name = e.extname
@@ -38,13 +46,13 @@ _TIMESCALE_VERSIONS = """
 
 def update_timescale(conninfo: str, *, connect_timeout_s: int) -> None:
     """
-    Update TimescaleDB in the database where the server's version of it is another.
+    Update TimescaleDB in the database if the server has a different version of it.
 
     Raises:
         psycopg.OperationalError: If the server does not answer.
-        StoreUnavailable: If there is no way from the one version to the other.
+        StoreUnavailable: If there is no update from the database's version to the server's.
     """
-    # This session must not load the library: it may be the one that is gone.
+    # This session must not load the library: the version that the database names may no longer be installed.
     asleep = "-c timescaledb.disable_load=on"
     with psycopg.connect(conninfo, autocommit=True, options=asleep, connect_timeout=connect_timeout_s) as connection:
         versions = connection.execute(_TIMESCALE_VERSIONS).fetchone()
@@ -64,27 +72,19 @@ def update_timescale(conninfo: str, *, connect_timeout_s: int) -> None:
     logger.info("Updated TimescaleDB in the database from %s to %s", held, present)
 
 
-logger = logging.getLogger(__name__)
-
-_UPGRADE_TIMEOUT_S = 3600.0
-_COMMAND_TIMEOUT_S = 20.0
-_POLL_S = 0.1
-_STARTER_PROGRAMS = ("initdb", "pg_", "psql", "vacuumdb")
-_CHECKSUMS = re.compile(r"Data page checksum version:\s+(\d+)")
-_STATE = re.compile(r"Database cluster state:\s+(.+)")
-
-
 def is_shut_down(home: ServerHome, postgres: Installation) -> bool:
-    """Whether the home's server ended properly, as an upgrade needs. Raises OSError."""
+    """Whether the home's server was shut down cleanly, as an upgrade requires. Raises OSError."""
     return _control_data(home, postgres, _STATE) == "shut down"
 
 
 def upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
     """
-    Bring the home's cluster, whose server has ended properly, from ``old`` to ``new``; seconds, whatever its size.
+    Upgrade the home's cluster from ``old`` to ``new``; takes seconds, whatever its size.
+
+    The server must have been shut down cleanly (`is_shut_down`).
 
     Raises:
-        OSError, StoreUnavailable: If it cannot be done; the cluster is as it was.
+        OSError, StoreUnavailable: If it fails; the cluster is unchanged.
     """
     logger.info("Upgrading the database from PostgreSQL %s to %s", old.version, new.version)
     began = time.monotonic()
@@ -103,9 +103,9 @@ def upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
 
 def resolve_interrupted_upgrade(home: ServerHome) -> None:
     """
-    Bring an upgrade to its end that has been interrupted: finished where it was done, else undone. Raises OSError.
+    Finish an interrupted upgrade if pg_upgrade had succeeded, else undo it. Raises OSError and StoreUnavailable.
 
-    Call it before anything else looks at the cluster; most of the time there is nothing to do.
+    Call it before anything else reads the cluster; nothing happens if there was no upgrade.
     """
     work = _work_folder(home)
     if not work.exists():
@@ -118,7 +118,7 @@ def resolve_interrupted_upgrade(home: ServerHome) -> None:
                 home.cluster.rename(home.path / "cluster.old")
             made.rename(home.cluster)
     else:
-        # pg_upgrade hides this file of the old cluster so that two servers never run on the same files.
+        # pg_upgrade renames the old cluster's pg_control so that two servers never run on the same files.
         hidden = home.cluster / "global" / "pg_control.old"
         if hidden.exists():
             hidden.rename(hidden.with_name("pg_control"))
@@ -126,12 +126,12 @@ def resolve_interrupted_upgrade(home: ServerHome) -> None:
 
 
 def was_upgraded(home: ServerHome) -> bool:
-    """Whether an upgraded server has not answered yet: then it needs statistics, and `remove_old_cluster`."""
+    """Whether an upgraded server has not answered yet: it still needs ANALYZE, then `remove_old_cluster`."""
     return (home.path / "cluster.old").exists()
 
 
 def remove_old_cluster(home: ServerHome) -> None:
-    """Remove what is left of the cluster before the upgrade."""
+    """Remove the cluster from before the upgrade."""
     shutil.rmtree(home.path / "cluster.old", ignore_errors=True)
 
 
@@ -163,7 +163,7 @@ def _run_pg_upgrade(home: ServerHome, old: Installation, new: Installation) -> N
         raise disk_full_error(home.path)
     raise StoreUnavailable(
         f"The database could not be upgraded from PostgreSQL {old.version} to {new.version}: see "
-        f"{home.log / 'upgrade.log'}, or set postgres_bin to {old.bin_dir} to stay with the old."
+        f"{home.log / 'upgrade.log'}, or set postgres_bin to {old.bin_dir} to stay with the old version."
     )
 
 
@@ -179,9 +179,10 @@ def _control_data(home: ServerHome, postgres: Installation, wanted: re.Pattern[s
 
 def _end_processes(home: ServerHome) -> None:
     """
-    End what an upgrade left running whose cryptopipe was killed.
+    End the processes of an upgrade whose cryptopipe was killed.
 
-    Those that start others go first, so that nothing comes after; then the servers, which recover at their next start.
+    Programs that start others are ended first, so that no new process appears; then the servers, which recover at their
+    next start.
     """
     work = _work_folder(home)
     folders = [work, work / "cluster", home.cluster]
@@ -195,13 +196,13 @@ def _end_processes(home: ServerHome) -> None:
                 break
             if time.monotonic() >= deadline and unidentified:
                 raise StoreUnavailable(
-                    f"Process {unidentified[0]} may belong to an interrupted upgrade of the database, but cryptopipe has "
-                    "no permission to inspect it: grant it (containers: --cap-add SYS_PTRACE), or end that process."
+                    f"Process {unidentified[0]} may belong to an interrupted upgrade of the database, but cryptopipe "
+                    "lacks the right to inspect it: grant that (containers: --cap-add SYS_PTRACE), or end that process."
                 )
             if time.monotonic() >= deadline:
-                raise StoreUnavailable("An interrupted upgrade of the database still runs: wait, and retry.")
+                raise StoreUnavailable("An interrupted upgrade of the database is still running: wait, and retry.")
             for process in left:
-                logger.warning("Ending %d, which an interrupted upgrade left running", process.pid)
+                logger.warning("Ending process %d of an interrupted upgrade", process.pid)
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(left, timeout=1.0)

@@ -1,13 +1,13 @@
 """
-Turning the native partitions of an existing database into a hypertable, once TimescaleDB has appeared on its server.
+Conversion of plain partitions to a hypertable, once TimescaleDB has been installed on the server.
 
-A hypertable is filled beside `trades`, in slices of time, each of them a transaction that notes how far it is. Every
-trade that is stored meanwhile is brought there too, by a trigger. So nobody waits, and whatever ends it, kill -9 or a
-full disk, it goes on from the last slice when it is begun again. Once both hold the same trades they change places in
-one transaction (`storage.timescale.table_swap`); until then nothing has changed for anybody.
+The trades are copied to a hypertable beside `trades`, in slices of time; each slice is a transaction that records its
+progress. A trigger copies trades that are stored in the meantime. So readers and writers do not wait, and after any
+interruption, even kill -9 or a full disk, the conversion continues after the last slice. When both tables hold the same
+trades, they are swapped in one transaction (`storage.timescale.table_swap`); until then nothing changes for others.
 
-A small database is converted at its opening. A large one says so, and waits for ``cryptopipe db convert``, because it
-takes minutes, and for a while the space of another copy.
+A small database is converted when it is opened. A large one needs minutes and temporarily the space of a second copy,
+so opening it only logs a hint to run ``cryptopipe db convert``.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from storage.timescale.table_swap import HYPERTABLE, STATE, swap_tables
 logger = logging.getLogger(__name__)
 
 SMALL_TRADES = 1_000_000
-"""Up to so many trades, some seconds of work, are converted at the opening."""
+"""Up to this many trades, a few seconds of work, are converted when the database is opened."""
 
 Progress = Callable[[int, int], None]
-"""Called with the trades done and those there are in all; what it raises ends the work, to be taken up again later."""
+"""Called with the trades copied and the total; raising an exception ends the conversion, which can be resumed later."""
 
 _SLICE_TRADES = 200_000
-_SPACE_FACTOR = 1.2  # times the space of what is copied; the log of changes comes on top, and has a limit of its own
+_SPACE_FACTOR = 1.2  # of the copied bytes, with a margin; the write-ahead log needs more, but has its own limit
 _LOG_EVERY_S = 10.0
 
 _TRADES_SIZE = """
@@ -69,7 +69,7 @@ _PARTITION_BOUNDS = """
     WHERE i.inhparent = 'trades'::regclass
 """
 _DAYS = "SELECT open_time, sum(trades)::bigint FROM rollup_1d GROUP BY 1"
-# Symbol by symbol, because the key begins with it.
+# Symbol by symbol, because the primary key starts with the symbol and so its index serves each of them.
 _COPY = """
     INSERT INTO {hypertable} (symbol_id, time, trade_id, price, quantity, is_buyer_maker)
     SELECT t.symbol_id, t.time, t.trade_id, t.price, t.quantity, t.is_buyer_maker
@@ -83,7 +83,7 @@ _ROW_COUNTS = "SELECT (SELECT count(*) FROM trades), (SELECT count(*) FROM {hype
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """One that is due: how many trades, the bytes they take, and whether it was begun before."""
+    """A due conversion: the number of trades, their bytes, and whether it was begun before."""
 
     trades: int
     bytes: int
@@ -91,7 +91,7 @@ class Conversion:
 
 
 def conversion_due(connection: Connection) -> Conversion | None:
-    """Return what is to be converted; None where nothing is, or this user may not. Raises StoreError."""
+    """Return the due conversion; None if there is none or the role does not own the tables. Raises StoreError."""
     with translated("see how trades are stored"):
         if timescale_schema(connection) is None or is_hypertable(connection) or not owns_trades(connection):
             return None
@@ -102,10 +102,10 @@ def conversion_due(connection: Connection) -> Conversion | None:
 
 def convert_if_small(connection: Connection) -> None:
     """
-    Convert where that takes seconds, else say in the log how it is done. Never in another program's way.
+    Convert if that takes only seconds, else log how to convert. Does nothing if another program is doing such work.
 
     Raises:
-        StoreError: If it fails; everything is as before, and it is tried again at the next opening.
+        StoreError: If it fails. The trades are unchanged, and the next opening tries again.
     """
     due = conversion_due(connection)
     if due is None:
@@ -117,7 +117,7 @@ def convert_if_small(connection: Connection) -> None:
 
 
 def due_sentence(due: Conversion) -> str:
-    """Say what is due and what to do."""
+    """Return the sentence that explains the due conversion and how to run it."""
     return (
         f"TimescaleDB is there, but {due.trades} trades are still in plain partitions"
         f"{', partly converted' if due.begun else ''}: `cryptopipe db convert` converts them while the program goes on "
@@ -127,13 +127,13 @@ def due_sentence(due: Conversion) -> str:
 
 def convert(connection: Connection, progress: Progress | None = None) -> bool:
     """
-    Convert, taking up what was begun; False where nothing is due, or another program is at such work.
+    Convert, or resume a conversion; False if none is due or another program is doing such work.
 
-    Others go on reading and writing; for an instant at its end they wait.
+    Others can read and write; they wait only for a moment at the end.
 
     Raises:
-        StoreUnavailable: If the disk lacks the room, or the database went away. It can be taken up again.
-        StoreError: If something of the user's hangs on the old table; the sentence names it.
+        StoreUnavailable: If disk space is lacking or the database does not answer. It can be resumed.
+        StoreError: If an object of the user's depends on the old table; the message names it.
     """
     with translated("convert the trades to a hypertable"), try_database_lock(connection) as is_locked:
         due = conversion_due(connection)
@@ -153,7 +153,7 @@ def _begin(connection: Connection) -> None:
     schema = connection.execute("SELECT current_schema()").fetchone()
     assert schema is not None
     with connection.transaction():
-        # Whoever is storing ends first; what comes afterwards has the trigger.
+        # Waits for writers in progress: every later insert fires the trigger, so no trade is missed.
         connection.execute("LOCK TABLE trades IN SHARE ROW EXCLUSIVE MODE")
         connection.execute(
             sql.SQL(_BEGIN).format(
@@ -189,7 +189,7 @@ def _copy(connection: Connection, due: Conversion, progress: Progress) -> None:
 
 
 def _slices(start: datetime, end: datetime, days: dict[datetime, int]) -> Iterator[tuple[datetime, datetime, int]]:
-    """Yield the whole time from start to end in slices of about `_SLICE_TRADES`: some days, or some hours of one."""
+    """Yield adjoining slices from start to end of about `_SLICE_TRADES` each: several days, or hours of one day."""
     first, trades = start, 0
     day = start
     while day < end:
@@ -225,7 +225,7 @@ def _check_row_counts(connection: Connection) -> None:
     if row[0] != row[1]:
         raise StoreError(
             f"The copy holds {row[1]} trades of {row[0]}, so it was not put in place: please report this. The old "
-            f"tables are as they were; drop the tables {HYPERTABLE} and {STATE} with CASCADE to begin anew."
+            f"tables are unchanged; drop the tables {HYPERTABLE} and {STATE} with CASCADE to start again."
         )
 
 
@@ -245,10 +245,10 @@ def _check_free_space(connection: Connection, due: Conversion) -> None:
 
 
 def _free_bytes(connection: Connection) -> int | None:
-    """Return the room of the server's data directory; None where that is on another machine, or not to be seen."""
+    """Return the free bytes of the server's disk; None if it is on another machine or cannot be inspected."""
     host = connection.info.host
     if not host.startswith("/"):
-        return None  # even on this machine it may be a container, with folders of its own
+        return None  # even on this machine it may be a container with its own file system
     row = connection.execute("SELECT current_setting('data_directory', true)").fetchone()
     folder = Path(row[0]) if row and row[0] else None
     try:

@@ -1,8 +1,8 @@
 """
-Bringing a database to what its server can do today.
+Adapts a database to its server's edition: plain PostgreSQL, TimescaleDB Apache or TimescaleDB Community.
 
-A server may have become another edition since the last opening: TimescaleDB was installed, its licence changed. So this
-looks at each opening, and where nothing has changed it does nothing.
+The edition may have changed since the last opening: TimescaleDB was installed, or its licence changed. So this runs at
+each opening; if nothing has changed, it does nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ _COMPRESSION_SETTINGS = """
 
 def set_up_edition(connection: Connection) -> None:
     """
-    Use TimescaleDB where it has appeared: convert the trades, or say that it is due; on the Community edition compress
-    them after a week. Refuse an edition that cannot read what is compressed.
+    Use TimescaleDB if the server has it: convert the trades or log that it is due, and on Community compress them.
 
     Raises:
         StoreSchemaMismatch: If trades are compressed and this edition cannot read them. Nothing was changed.
@@ -58,7 +57,7 @@ def set_up_edition(connection: Connection) -> None:
         if facts.edition is Edition.TIMESCALE_COMMUNITY:
             _set_compression(connection, facts)
         elif connection.execute(_HAS_COMPRESSED_CHUNKS).fetchone() == (True,):
-            # It would leave them out of every answer without a word.
+            # The Apache edition would silently leave compressed trades out of every result.
             raise StoreSchemaMismatch(
                 "The database holds trades that TimescaleDB's Community edition has compressed, and this server's "
                 "Apache edition cannot read them: set timescaledb.license to timescale on the server, or use one of "
@@ -72,7 +71,7 @@ def _convert_if_small(connection: Connection) -> None:
     except StoreError as error:
         if connection.closed:
             raise
-        # The partitions serve as before: no reason not to open.
+        # The plain partitions still work, so the database can be opened all the same.
         logger.warning(str(error))
 
 
@@ -86,7 +85,7 @@ def _set_compression(connection: Connection, facts: ServerFacts) -> None:
             for statement in compression_statements(schema, facts.timescale_version):
                 connection.execute(statement)
     except psycopg.errors.FeatureNotSupported as error:
-        # The licence says Community, the programs are Apache's.
+        # The licence setting says Community, but the installed library is the Apache one.
         logger.info("Trades are not compressed: %s", error.diag.message_primary)
     else:
         logger.info("Trades are compressed after %s", COMPRESS_AFTER)

@@ -1,9 +1,9 @@
 """
-Putting a filled hypertable in the place of `trades`, in one transaction.
+Replaces `trades` with a filled hypertable, in one transaction.
 
-Views keep their identity, and with it their grants and whatever stands on them: each is replaced by itself, so that its
-words find the new table. The table's own owner and grants are copied. Something else that hangs on the old table, as a
-materialized view, is named, and nothing has changed.
+Views keep their identity, and so their grants and dependents: each is replaced with its own definition, which then
+refers to the new table. The table's owner and grants are copied. If anything else depends on the old table, such as a
+materialized view, the error names it and nothing changes.
 """
 
 from __future__ import annotations
@@ -59,18 +59,20 @@ _SWAP_NAMES = """
 
 def swap_tables(connection: Connection) -> None:
     """
-    Put it in place and drop the old table. Both must hold the same trades, and the trigger must be there.
+    Rename the hypertable to `trades` and drop the old table.
+
+    Both must hold the same trades, and the trigger that copies new trades must exist.
 
     Raises:
-        StoreError: If something of the user's hangs on the old table, or it is in use all the time.
-        psycopg.Error: If the database does not answer. Nothing has changed.
+        StoreError: If an object of the user's depends on the old table, or the table stays in use.
+        psycopg.Error: If the database does not answer. Nothing was changed.
     """
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_BETWEEN_ATTEMPTS_S)
         try:
             with connection.transaction():
-                # Those who come meanwhile wait behind us, so not for long.
+                # Others queue behind our waiting lock request, so the wait must be short.
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(_LOCK_WAIT_MS),))
                 connection.execute(
                     sql.SQL("LOCK TABLE trades, {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(HYPERTABLE))
@@ -81,13 +83,13 @@ def swap_tables(connection: Connection) -> None:
             continue
         except psycopg.errors.DependentObjectsStillExist as error:
             raise StoreError(
-                "The trades are copied, but could not be put in place, because something hangs on the old table "
+                "The trades are copied, but the old table could not be replaced, because another object depends on it "
                 f"({(error.diag.message_detail or '').splitlines()[0]}): drop that, run `cryptopipe db convert`, and "
-                "make it again."
+                "create it again."
             ) from error
     raise StoreError(
-        "The trades are copied, but the old table was in use all the time: end long reads, then run "
-        "`cryptopipe db convert` again."
+        "The trades are copied, but the old table stayed in use: end long reads, then run `cryptopipe db convert` "
+        "again."
     )
 
 

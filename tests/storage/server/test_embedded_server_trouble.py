@@ -45,7 +45,7 @@ def process_of(server: EmbeddedServer) -> psutil.Process:
 
 
 def test_what_hangs_on_after_the_server_was_killed_is_ended(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postmaster, "_PATIENCE", ((0.1, "SIGQUIT"), (0.5, "SIGKILL"), (60.0, "SIGKILL")))
+    monkeypatch.setattr(postmaster, "_SIGNAL_SCHEDULE", ((0.1, "SIGQUIT"), (0.5, "SIGKILL"), (60.0, "SIGKILL")))
     server = servers()
     connection = connect(server.start())
     stuck = psutil.Process(connection.info.backend_pid)
