@@ -129,11 +129,11 @@ class _SymbolRebuild:
             self._say(f"{damage.name}: setting repeated trades aside")
             self._set_duplicates_aside(some)
         for number, window in enumerate(damage.windows, start=1):
-            self._say(f"{damage.name}: making candles again, {number} of {len(damage.windows)}")
+            self._say(f"{damage.name}: rebuilding candles, {number} of {len(damage.windows)}")
             with self._step():
                 self._rebuild_candles(window)
         if damage.missing or damage.uncovered or damage.faulty_ranges:
-            self._say(f"{damage.name}: making ranges again")
+            self._say(f"{damage.name}: rebuilding ranges")
             self._correct_ranges()
         if damage.absent:
             self._say(f"{damage.name}: correcting absent trades")

@@ -73,7 +73,7 @@ def test_a_server_is_adopted_and_stopped(servers: Servers, data_dir: Path) -> No
     server = servers()
     url = server.start()
     process = process_of(server)
-    server._leave()  # as when its process is killed
+    server._unregister_user()  # as when its process is killed
     script = """
 server = EmbeddedServer(path)
 print(server.start())
@@ -91,7 +91,7 @@ def test_what_a_killed_server_left_is_waited_for_beside_another_clusters_server(
     server, other = servers(), servers(tmp_path / "other")
     try:
         url, other_url = server.start(), other.start()
-        server._leave()
+        server._unregister_user()
         process_of(server).kill()
         script = "server = EmbeddedServer(path); print(server.start()); assert server.stop()"
         assert blindly(script, data_dir) == url

@@ -95,7 +95,7 @@ def test_an_older_server_is_shared_while_it_is_used_and_else_stopped_and_upgrade
     other = servers(postgres_bin=one_old.bin_dir)
     other.start()
     check(data_dir, one_old.version)
-    other._leave()  # as when its process is killed: the server stays, and nobody uses it
+    other._unregister_user()  # as when its process is killed: the server stays, and nobody uses it
     check(data_dir)
 
 
