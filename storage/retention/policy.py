@@ -103,8 +103,8 @@ def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None
         return ""
     kept = "all trades are kept" if record.keep is None else f"trades are kept for {record.keep.words}"
     return (
-        f"Trades are to be kept for {proposed.words} only (keep_trades), which nobody has confirmed for this database, "
-        f"so {kept}: `cryptopipe db retention {proposed}` shows what would be dropped and asks."
+        f"The setting keep_trades says {proposed.words} only, which nobody has confirmed for this database, so {kept}: "
+        f"`cryptopipe db retention {proposed}` shows what would be dropped and asks."
     )
 
 

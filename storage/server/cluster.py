@@ -37,7 +37,7 @@ _OTHER_OWNER = (
     "directory with CRYPTOPIPE_DATA_DIR."
 )
 _UNTRUSTED_LOCATION = (
-    "The file {location}, which names where the database lies, is not root's own: the server's user could have written "
+    "The file {location}, which names the database's folder, is not root's own: the server's user could have written "
     "it. Remove it if you do not know it, or start cryptopipe as the user who owns it."
 )
 _UNNAMED_USER = (

@@ -119,7 +119,7 @@ def convert_if_small(connection: Connection) -> None:
 def due_sentence(due: Conversion) -> str:
     """Return the sentence that explains the due conversion and how to run it."""
     return (
-        f"TimescaleDB is there, but {due.trades} trades are still in plain partitions"
+        f"TimescaleDB is available, but {due.trades} trades are still in plain partitions"
         f"{', partly converted' if due.begun else ''}: `cryptopipe db convert` converts them while the program goes on "
         f"recording; it needs {due.bytes * _SPACE_FACTOR / 1e9:.1f} GB for a while."
     )

@@ -14,7 +14,7 @@ def status_of(world: World) -> DatabaseStatus:
         return read_status(connection)
 
 
-def test_status_tells_what_is_held_of_each_symbol(world: World) -> None:
+def test_status_counts_the_trades_of_each_symbol(world: World) -> None:
     bitcoin = [trade for trade in some_trades(500) if not 200 <= trade.trade_id < 250 and trade.trade_id != 300]
     ether = some_trades(40, symbol="ETHUSDT", first_id=7, seed=2)
     world.record([*bitcoin, *ether])
@@ -37,7 +37,7 @@ def test_status_tells_what_is_held_of_each_symbol(world: World) -> None:
     assert status.version == status.program_version
 
 
-def test_status_tells_of_the_parts_that_trades_lie_in(world: World) -> None:
+def test_status_describes_the_partitions_or_chunks_of_trades(world: World) -> None:
     parts = status_of(world).parts
     assert (parts.count, parts.start_us, parts.end_us, parts.largest) == (0, None, None, 0)
     month_us = 40 * 86_400 * 1_000_000
@@ -61,7 +61,7 @@ def test_an_empty_database_has_a_status_and_one_of_another_program_none(url: str
         read_status(connection)
 
 
-def test_a_role_that_may_only_read_gets_the_status_and_one_that_may_not_gets_a_sentence(world: World) -> None:
+def test_a_role_that_may_read_gets_the_status_and_one_that_may_not_gets_an_error(world: World) -> None:
     world.record(some_trades(10))
     with world.connect() as connection:
         schema = connection.execute("SELECT current_schema()").fetchone()
@@ -85,7 +85,7 @@ def test_a_role_that_may_only_read_gets_the_status_and_one_that_may_not_gets_a_s
             connection.execute("DROP OWNED BY looking, stranger; DROP ROLE looking, stranger")
 
 
-def test_an_address_leads_there_again_and_holds_no_password(url: str) -> None:
+def test_an_address_connects_to_the_same_database_and_has_no_password(url: str) -> None:
     with connect(make_conninfo(url, password="secret word")) as connection:
         address = address_of(connection)
         where = connection.execute("SELECT current_schema(), inet_server_port()").fetchone()

@@ -29,7 +29,7 @@ SECOND_US = 1_000_000
 
 @pytest.fixture(scope="module")
 def connection(server_url: str) -> Iterator[Connection]:
-    """Tables that the tests of this module share; each begins with clearing them."""
+    """Tables shared by this module's tests; each test first clears them."""
     with empty_schema(server_url) as url, connect(url) as made:
         migrate(made)
         yield made
@@ -64,7 +64,7 @@ def store(connection: Connection, trades: list[Trade]) -> None:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), damagers=st.lists(st.sampled_from(DAMAGERS), max_size=6))
-def test_verify_tells_just_what_differs_and_rebuild_mends_it(
+def test_verify_finds_exactly_the_differences_and_rebuild_corrects_them(
     connection: Connection, seed: int, damagers: list[Damager]
 ) -> None:
     dice = random.Random(seed)
@@ -90,7 +90,7 @@ def test_each_damage_is_one_that_verify_knows(connection: Connection, damage: Da
     assert verify(connection).listed
 
 
-def test_only_the_named_symbols_are_looked_at(connection: Connection) -> None:
+def test_only_the_named_symbols_are_verified(connection: Connection) -> None:
     store(connection, [*some_trades(20), *some_trades(20, symbol="ETHUSDT")])
     connection.execute("DELETE FROM rollup_1m")
     report = verify(connection, ["ETHUSDT"])
@@ -158,7 +158,7 @@ def test_of_two_trades_with_one_id_the_more_precise_stays_and_the_other_is_kept_
     assert aside[1][2:] == (later._asdict(), second._asdict())
 
 
-def test_verify_needs_only_reading(world: World) -> None:
+def test_verify_only_needs_to_read(world: World) -> None:
     world.record(some_trades(30))
     with world.connect() as connection:
         row = connection.execute("SELECT current_schema()").fetchone()
@@ -214,7 +214,7 @@ def test_nothing_differs_while_others_record(world: World) -> None:
     assert [look.listed for look in looks if look.totals] == []
 
 
-def test_rebuild_mends_while_others_record(world: World) -> None:
+def test_rebuild_corrects_differences_while_others_record(world: World) -> None:
     trades = some_trades(20_000)
     dice = random.Random(5)
     dice.shuffle(trades)
@@ -227,7 +227,7 @@ def test_rebuild_mends_while_others_record(world: World) -> None:
         with Recording(world.url, trades[2_000:]):
             rebuilt = rebuild(connection)
         assert rebuilt.fixed
-        # What was uncovered could be sent again meanwhile: at the latest the next rebuild finds nothing more to do.
+        # Trades that lost their coverage may have been recorded again; the next rebuild finds nothing to correct.
         rebuild(connection)
         assert verify(connection).listed == []
         assert sorted(content(connection)["BTCUSDT"].trades) == sorted(trades)
@@ -329,9 +329,7 @@ def test_candles_whose_trades_were_dropped_are_no_difference_and_stay(connection
         "UPDATE coverage SET last_trade_id = last_trade_id + 5 WHERE first_trade_id > 10000",
     ],
 )
-def test_candles_whose_trades_were_dropped_are_made_again_from_the_finer_ones(
-    connection: Connection, damage: str
-) -> None:
+def test_candles_whose_trades_were_dropped_are_rebuilt_from_the_finer_ones(connection: Connection, damage: str) -> None:
     kept_us = old_and_new(connection)
     before, held = candles_of(connection), content(connection)["BTCUSDT"].ranges
     kept = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=kept_us)
@@ -342,7 +340,7 @@ def test_candles_whose_trades_were_dropped_are_made_again_from_the_finer_ones(
     assert content(connection)["BTCUSDT"].ranges == held
 
 
-def test_candles_that_nothing_can_make_again_are_reported_and_kept(connection: Connection) -> None:
+def test_candles_that_cannot_be_rebuilt_are_reported_and_kept(connection: Connection) -> None:
     kept_us = old_and_new(connection)
     kept = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=kept_us)
     connection.execute(
@@ -351,7 +349,7 @@ def test_candles_that_nothing_can_make_again_are_reported_and_kept(connection: C
     before = candles_of(connection)
     rebuilt = rebuild(connection)
     assert not rebuilt.fixed
-    # One candle of each coarser level knows more than the finest, and one trade is in none of the finest.
+    # One candle of each coarser level has more trades than the finest ones, and one trade is in no finest candle.
     assert rebuilt.remaining.totals == {
         ("BTCUSDT", DifferenceKind.CANDLE_UNFOUNDED): 4,
         ("BTCUSDT", DifferenceKind.UNCOUNTED): 1,

@@ -1,4 +1,4 @@
-"""Dropping old trades: what goes, what is said before, what is spared, and that everything else stays as it was."""
+"""Dropping old trades: which parts are dropped or spared, what the plan shows, and that all else is unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOW_US = time.time_ns() // 1000
 
 
 def trades_of_age(days: int, count: int = 20, *, first_id: int, symbol: str = "BTCUSDT") -> list[Trade]:
-    """Return trades within some minutes, so many days ago."""
+    """Return trades within a few minutes, that many days ago."""
     start_us = NOW_US - days * DAY_US
     trades = some_trades(count, first_id=first_id, symbol=symbol)
     return [trade._replace(time_us=start_us + number * 1_000_000) for number, trade in enumerate(trades)]
@@ -55,7 +55,7 @@ def make_stored_long_ago(world: World) -> None:
 
 
 def enforced(world: World, proposed: RetentionPeriod | str | None = None) -> list[int]:
-    """Enforce, and return the numbers of trades in the parts that went and in those that were spared."""
+    """Enforce retention; return the numbers of trades in the dropped and in the spared parts."""
     with world.connect() as connection:
         done = enforce(connection, proposed)
         wait_for_policy(world)
@@ -63,7 +63,7 @@ def enforced(world: World, proposed: RetentionPeriod | str | None = None) -> lis
 
 
 def wait_for_policy(world: World) -> None:
-    """On Community the policy drops, in the background; elsewhere nothing is waited for."""
+    """Wait for TimescaleDB Community's policy, which drops in the background; elsewhere do nothing."""
     with world.connect() as connection:
         if facts_of(connection).edition is not Edition.TIMESCALE_COMMUNITY:
             return
@@ -78,7 +78,7 @@ def wait_for_policy(world: World) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2", "y", "2Y", "-1y", "0d", "29d", "4w", "101y", "99999d", "2 y", "for ever"])
-def test_a_length_that_is_none_or_too_short_is_refused(text: str) -> None:
+def test_an_invalid_or_too_short_period_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"write 90d|give 30d"):
         RetentionPeriod.parse(text)
 
@@ -92,7 +92,7 @@ def test_a_length_that_is_none_or_too_short_is_refused(text: str) -> None:
         ("26w", "26 weeks", "26 weeks"),
     ],
 )
-def test_a_length_reads_as_it_was_written(text: str, words: str, interval: str) -> None:
+def test_a_period_reads_as_it_was_written(text: str, words: str, interval: str) -> None:
     keep = RetentionPeriod.parse(f" {text} ")
     assert (str(keep), keep.words, keep.interval) == (text, words, interval)
 
@@ -107,7 +107,7 @@ def test_nothing_is_dropped_until_somebody_has_confirmed_it(aged: World, caplog:
         assert trades_kept_from(connection) is None
 
 
-def test_what_would_be_dropped_is_shown_to_the_trade_and_then_goes(aged: World) -> None:
+def test_the_plan_counts_exactly_the_trades_that_are_then_dropped(aged: World) -> None:
     with aged.connect() as connection:
         shown = plan(connection, YEAR)
         assert shown.trades == len(OLDEST) + len(OLDER) + len(ETHER)
@@ -151,10 +151,12 @@ def test_candles_and_coverage_stay_and_the_dropped_are_not_stored_again(aged: Wo
     assert any(candle.complete and candle.trades for candles in seen for candle in candles)
 
 
-def test_what_was_stored_lately_is_spared_and_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_part_that_was_backfilled_recently_is_spared_and_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.record([*OLDEST, *YOUNG])
     make_stored_long_ago(world)
-    imported = World(world.url)  # another program, which has noted nothing yet
+    imported = World(world.url)  # another program, which has recorded no backfilled day yet
     try:
         imported.record(OLDER)
     finally:
@@ -172,7 +174,7 @@ def test_what_was_stored_lately_is_spared_and_said(world: World, caplog: pytest.
     assert stored(world.store) == [*OLDER, *YOUNG]
     make_stored_long_ago(world)
     with world.connect() as connection:
-        # The week passes: Community's policy was put off to its end.
+        # A week passes: Community's policy was postponed until then.
         if facts_of(connection).edition is Edition.TIMESCALE_COMMUNITY:
             connection.execute(
                 sql.SQL(
@@ -184,25 +186,25 @@ def test_what_was_stored_lately_is_spared_and_said(world: World, caplog: pytest.
     assert stored(world.store) == YOUNG
 
 
-def test_an_old_trade_that_was_never_held_is_stored_after_dropping_and_spared(aged: World) -> None:
+def test_an_old_trade_that_was_never_stored_is_stored_after_dropping_and_spared(aged: World) -> None:
     with aged.connect() as connection:
         confirm(connection, YEAR)
     enforced(aged)
     found = trades_of_age(901, 10, first_id=50)
-    aged.record(found)  # the writer has known the month's partition, which is gone
+    aged.record(found)  # the writer has cached the month's partition, which is gone
     assert aged.writer.refused == 0
     assert stored(aged.store) == [*found, *YOUNG]
     assert enforced(aged) == [0, len(found)]
     assert stored(aged.store) == [*found, *YOUNG]
 
 
-def test_trades_that_come_while_their_part_is_being_dropped_are_stored(aged: World) -> None:
-    """They are noted first; so the drop either finds the note, or is over before they are stored."""
+def test_trades_that_arrive_while_their_part_is_being_dropped_are_stored(aged: World) -> None:
+    """Their day is recorded first, so the drop either finds that record or has finished before they are stored."""
     with aged.connect() as connection:
         confirm(connection, YEAR)
         found = plan(connection, YEAR).parts[0]
         with aged.connect() as reading, reading.transaction():
-            reading.execute("SELECT count(*) FROM trades")  # holds the drop up
+            reading.execute("SELECT count(*) FROM trades")  # delays the drop
             outcome: list[bool] = []
 
             def go() -> None:
@@ -237,7 +239,7 @@ def wait_until_waiting(world: World) -> None:
             time.sleep(0.005)
 
 
-def test_a_long_read_holds_the_dropping_up_and_the_dropping_holds_nobody_up_for_long(
+def test_a_long_read_delays_dropping_and_dropping_delays_nobody_for_long(
     aged: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(droppable_parts, "_ATTEMPTS", 2)
@@ -261,7 +263,9 @@ def test_a_long_read_holds_the_dropping_up_and_the_dropping_holds_nobody_up_for_
     assert enforced(aged)[0] == len(OLDEST) + len(OLDER) + len(ETHER)
 
 
-def test_a_longer_setting_holds_at_once_and_a_shorter_one_waits(aged: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_longer_setting_applies_at_once_and_a_shorter_one_waits(
+    aged: World, caplog: pytest.LogCaptureFixture
+) -> None:
     with aged.connect() as connection:
         confirm(connection, YEAR)
         enforced(aged, RetentionPeriod.parse("850d"))
@@ -303,28 +307,28 @@ def test_several_programs_at_once_drop_each_part_once(aged: World) -> None:
 
 
 @pytest.fixture
-def keepers(world: World) -> Iterator[list[RetentionJob]]:
+def retention_jobs(world: World) -> Iterator[list[RetentionJob]]:
     made: list[RetentionJob] = []
     yield made
     for keeper in made:
         keeper.close()
 
 
-def test_it_is_done_a_little_after_the_start_and_ends_with_the_program(
-    aged: World, keepers: list[RetentionJob]
+def test_the_job_runs_soon_after_the_start_and_ends_with_the_program(
+    aged: World, retention_jobs: list[RetentionJob]
 ) -> None:
     with aged.connect() as connection:
         confirm(connection, YEAR)
-    keepers.append(RetentionJob(aged.connect, None, first_after_s=0.0))
+    retention_jobs.append(RetentionJob(aged.connect, None, first_after_s=0.0))
     deadline = time.monotonic() + PATIENCE_S
     while stored(aged.store) != YOUNG:
         assert time.monotonic() < deadline
         wait_for_policy(aged)
         time.sleep(0.02)
     began = time.monotonic()
-    keepers[0].close()
+    retention_jobs[0].close()
     assert time.monotonic() - began < 3.0
-    assert not keepers[0]._thread.is_alive()
+    assert not retention_jobs[0]._thread.is_alive()
 
 
 def test_a_user_who_only_records_drops_nothing(aged: World) -> None:

@@ -1,4 +1,4 @@
-"""A disk that fills up under the embedded database: a real one, of memory."""
+"""The embedded database on a disk that fills up: a real file system, in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def disk(reachable_folder: Path) -> Iterator[SmallDisk]:
 
 
 class Recorder:
-    """Records the tape, and knows how much of it has been put and acknowledged."""
+    """Records the tape, and counts the trades it has put and the acknowledged ones."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -48,7 +48,7 @@ class Recorder:
         self.acknowledged = self.put
 
     def wait_for_reason(self, wanted: Callable[[str], bool]) -> str:
-        """Go on putting until the writer gives such a reason; return it."""
+        """Put trades until the writer gives a matching reason; return it."""
         deadline = time.monotonic() + PATIENCE_S
         while not wanted(reason := self.database.writer.status.reason):
             assert time.monotonic() < deadline, reason
@@ -74,7 +74,7 @@ def recorder(disk: SmallDisk) -> Iterator[Recorder]:
     database.close()
 
 
-def test_a_full_disk_is_named_and_recording_goes_on_when_there_is_room(disk: SmallDisk, recorder: Recorder) -> None:
+def test_a_full_disk_is_reported_and_recording_resumes_when_there_is_space(disk: SmallDisk, recorder: Recorder) -> None:
     recorder.record(5)
     disk.fill(leave=256 * 1024)
     reason = recorder.wait_for_reason(bool)
@@ -84,7 +84,7 @@ def test_a_full_disk_is_named_and_recording_goes_on_when_there_is_room(disk: Sma
     recorder.check_all()
 
 
-def test_a_server_that_a_full_disk_has_brought_down_comes_back_when_there_is_room(
+def test_a_server_that_a_full_disk_has_brought_down_restarts_when_there_is_space(
     disk: SmallDisk, recorder: Recorder
 ) -> None:
     recorder.record(5)
@@ -93,7 +93,7 @@ def test_a_server_that_a_full_disk_has_brought_down_comes_back_when_there_is_roo
     reason = recorder.wait_for_reason(lambda text: text.startswith("The disk is full"))
     home = disk.path / "data" / "database"
     assert reason == f"The disk is full: free some space where the embedded database lies, in {home}."
-    # A little room is not enough: it stays down, and says why.
+    # A little space is not enough: it stays down and says why.
     disk.make_room()
     disk.fill(leave=2 * MB)
     deadline = time.monotonic() + 1.0
@@ -104,7 +104,7 @@ def test_a_server_that_a_full_disk_has_brought_down_comes_back_when_there_is_roo
     recorder.check_all()
 
 
-def test_a_database_that_does_not_fit_on_the_disk_says_so_and_is_made_when_there_is_room(disk: SmallDisk) -> None:
+def test_a_database_that_does_not_fit_on_the_disk_says_so_and_is_created_when_there_is_space(disk: SmallDisk) -> None:
     for leave in (0, 10 * MB):
         disk.fill(leave)
         with pytest.raises(StoreUnavailable, match=r"^The disk is full: free some space where .*small-disk"):
@@ -116,7 +116,7 @@ def test_a_database_that_does_not_fit_on_the_disk_says_so_and_is_made_when_there
 
 
 def bring_down(database: Database) -> None:
-    """Write to the server's log, which takes it down where there is no room."""
+    """Write WAL, which brings the server down if the disk is full."""
     assert database._server is not None
     home = database._server._home
     assert home is not None

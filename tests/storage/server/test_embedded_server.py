@@ -35,7 +35,7 @@ server.stop()
 
 
 def hold(data_dir: Path) -> subprocess.Popen[str]:
-    """Start another program that uses the server; it leaves when its input ends."""
+    """Start another program that uses the server until its input ends."""
     program = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -44,7 +44,7 @@ def hold(data_dir: Path) -> subprocess.Popen[str]:
     return program
 
 
-def leave(program: subprocess.Popen[str]) -> None:
+def stop_holder(program: subprocess.Popen[str]) -> None:
     program.communicate("\n", timeout=30)
 
 
@@ -72,14 +72,14 @@ def answers(url: str) -> bool:
     return True
 
 
-def test_it_is_made_where_path_names_no_folder_of_programs(
+def test_it_is_created_without_any_programs_on_the_path(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert answers(servers().start())
 
 
-def test_it_starts_stops_and_keeps_what_it_holds(servers: Servers) -> None:
+def test_it_starts_stops_and_keeps_its_data(servers: Servers) -> None:
     server = servers()
     url = server.start()
     assert server.version.split(".")[0].isdigit()
@@ -112,7 +112,7 @@ def test_the_permissions_of_the_folders_above_stay_as_they_were(servers: Servers
     assert [folder.stat().st_mode for folder in above] == before
 
 
-def test_the_last_of_several_programs_to_leave_stops_it(servers: Servers, data_dir: Path) -> None:
+def test_the_last_of_several_programs_stops_it(servers: Servers, data_dir: Path) -> None:
     here = servers()
     url = here.start()
     pid = pid_of(here)
@@ -123,11 +123,11 @@ def test_the_last_of_several_programs_to_leave_stops_it(servers: Servers, data_d
     assert runs(pid)
     assert second_here.stop()
     assert answers(url)
-    leave(other)
+    stop_holder(other)
     assert not runs(pid)
 
 
-def test_a_killed_program_leaves_a_server_that_the_next_adopts_and_stops(servers: Servers, data_dir: Path) -> None:
+def test_the_next_program_adopts_and_stops_the_server_of_a_killed_one(servers: Servers, data_dir: Path) -> None:
     killed = hold(data_dir)
     killed.kill()
     killed.communicate()
@@ -140,7 +140,7 @@ def test_a_killed_program_leaves_a_server_that_the_next_adopts_and_stops(servers
     assert not runs(pid)
 
 
-def test_a_killed_server_is_recovered_at_the_same_address(servers: Servers) -> None:
+def test_a_killed_server_recovers_at_the_same_address(servers: Servers) -> None:
     server = servers()
     url = server.start()
     with connect(url) as connection:
@@ -153,7 +153,7 @@ def test_a_killed_server_is_recovered_at_the_same_address(servers: Servers) -> N
 
 
 @pytest.mark.parametrize("victim_is_postgres_by_name", [False, True])
-def test_a_stale_pid_file_never_harms_the_process_that_has_the_number_now(
+def test_a_stale_pid_file_never_harms_the_process_that_now_has_the_pid(
     servers: Servers, tmp_path: Path, victim_is_postgres_by_name: bool
 ) -> None:
     server = servers()
@@ -172,7 +172,7 @@ def test_a_stale_pid_file_never_harms_the_process_that_has_the_number_now(
         socket_lock.write_text("\n".join([str(victim.pid), *lines[1:5]]) + "\n")
         assert server.start() == url
         assert answers(url)
-        # Stale once more, and this time found by stopping.
+        # Stale once more; this time `stop` finds it.
         os.kill(pid_of(server), signal.SIGKILL)
         pid_file.write_text("\n".join([str(victim.pid), *lines[1:]]) + "\n")
         assert server.stop()
@@ -190,7 +190,7 @@ def test_a_data_directory_with_a_long_path_and_odd_characters_works(
     try:
         assert answers(server.start())
         assert server.stop()
-        # Where the home itself is long: as for a user who is not root.
+        # The home itself has a long path, as for a user who is not root.
         home = server.home
         assert home is not None
         location = data_dir / "database" / "location"
@@ -213,7 +213,7 @@ def test_a_data_directory_with_a_long_path_and_odd_characters_works(
         forget(data_dir)
 
 
-def test_many_starting_and_leaving_at_once_share_one_server(servers: Servers) -> None:
+def test_many_starting_and_stopping_at_once_share_one_server(servers: Servers) -> None:
     users = [servers() for _ in range(6)]
     urls: list[str] = []
     threads = [threading.Thread(target=lambda user=user: urls.append(user.start())) for user in users]
@@ -231,7 +231,7 @@ def test_many_starting_and_leaving_at_once_share_one_server(servers: Servers) ->
     assert not runs(pid)
 
 
-def test_a_cluster_of_another_version_is_refused_and_left_alone(servers: Servers) -> None:
+def test_a_cluster_of_another_version_is_refused_and_unchanged(servers: Servers) -> None:
     server = servers()
     server.start()
     server.stop()
@@ -254,7 +254,7 @@ def test_a_cluster_that_cannot_start_says_why(servers: Servers) -> None:
         server.start()
 
 
-def test_an_initdb_that_was_interrupted_is_begun_again(servers: Servers, data_dir: Path) -> None:
+def test_an_interrupted_initdb_is_repeated(servers: Servers, data_dir: Path) -> None:
     server = servers()
     server.start()
     server.stop()
@@ -263,12 +263,12 @@ def test_an_initdb_that_was_interrupted_is_begun_again(servers: Servers, data_di
     assert answers(server.start())
 
 
-def test_programs_are_not_found_where_there_are_none(servers: Servers, tmp_path: Path) -> None:
+def test_a_folder_without_programs_is_refused(servers: Servers, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"No PostgreSQL programs run from .*postgres_bin"):
         servers(postgres_bin=tmp_path).start()
 
 
-def test_a_data_directory_that_cannot_be_made_is_named(servers: Servers, tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_created_is_named(servers: Servers, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreUnavailable, match="CRYPTOPIPE_DATA_DIR"):
         EmbeddedServer(tmp_path / "file" / "data").start()
@@ -293,14 +293,14 @@ def test_stopping_is_bounded_while_another_program_holds_the_lock(servers: Serve
         assert not server.stop(timeout_s=1.0)
         assert 0.9 < time.monotonic() - began < 4.0
     assert answers(url)
-    # It is no user any more, so that whoever comes next is the last to leave.
+    # It is no longer registered as a user, so the next program to stop is the last one.
     other = servers()
     other.start()
     assert other.stop()
     assert not answers(url)
 
 
-def test_a_closed_one_starts_nothing_again(servers: Servers) -> None:
+def test_a_closed_server_cannot_be_started(servers: Servers) -> None:
     server = servers()
     url = server.start()
     assert server.close()
@@ -309,7 +309,7 @@ def test_a_closed_one_starts_nothing_again(servers: Servers) -> None:
     assert not answers(url)
 
 
-def test_what_is_starting_a_server_when_it_is_closed_stops_it_again(servers: Servers, data_dir: Path) -> None:
+def test_a_start_in_progress_stops_the_server_if_it_was_closed(servers: Servers, data_dir: Path) -> None:
     server = servers()
     url = server.start()
     assert server.stop()

@@ -1,4 +1,4 @@
-"""Root who may not look into others' processes, as in a container: no live server is taken for a dead one."""
+"""Root without the right to inspect other processes, as in a container: no live server is mistaken for dead."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ assert server.stop()
     assert not pid_file_of(server).exists()
 
 
-def test_what_a_killed_server_left_is_waited_for_beside_another_clusters_server(
+def test_a_killed_servers_processes_are_awaited_beside_another_clusters_server(
     servers: Servers, data_dir: Path, tmp_path: Path
 ) -> None:
     server, other = servers(), servers(tmp_path / "other")
@@ -103,7 +103,7 @@ def test_what_a_killed_server_left_is_waited_for_beside_another_clusters_server(
         forget(tmp_path / "other")
 
 
-def test_what_cannot_be_told_is_neither_stopped_nor_started_beside(servers: Servers, data_dir: Path) -> None:
+def test_an_unidentified_process_is_not_stopped_and_nothing_starts_beside_it(servers: Servers, data_dir: Path) -> None:
     server = servers()
     url = server.start()
     process, pid_file = process_of(server), pid_file_of(server)
@@ -124,7 +124,7 @@ except StoreUnavailable as error:
     connect(url).close()
 
 
-def test_what_an_interrupted_upgrade_left_running_is_ended(servers: Servers) -> None:
+def test_processes_of_an_interrupted_upgrade_are_ended(servers: Servers) -> None:
     server = servers()
     server.start()
     process, home = process_of(server), home_of(server)

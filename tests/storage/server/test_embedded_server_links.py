@@ -1,4 +1,4 @@
-"""What the server's user could put in the way of root: links are never followed to what is not his."""
+"""Links that the server's user could plant for root: they are never followed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def home_of(server: EmbeddedServer) -> Path:
     return server.home
 
 
-def test_a_link_in_the_place_of_a_folder_is_refused(stopped: EmbeddedServer, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_folder_is_refused(stopped: EmbeddedServer, tmp_path: Path) -> None:
     target = tmp_path / "roots"
     target.mkdir()
     log = home_of(stopped) / "log"
@@ -48,9 +48,7 @@ def test_a_link_in_the_place_of_a_folder_is_refused(stopped: EmbeddedServer, tmp
 
 
 @pytest.mark.parametrize("name", ["cryptopipe.new", "cryptopipe.conf.new", "cryptopipe.conf"])
-def test_a_link_in_the_place_of_the_settings_is_not_followed(
-    stopped: EmbeddedServer, tmp_path: Path, name: str
-) -> None:
+def test_a_link_in_place_of_the_settings_is_not_followed(stopped: EmbeddedServer, tmp_path: Path, name: str) -> None:
     target = tmp_path / "roots"
     target.write_text("precious")
     link = home_of(stopped) / "cluster" / name
@@ -61,7 +59,7 @@ def test_a_link_in_the_place_of_the_settings_is_not_followed(
     assert target.stat().st_uid == 0
 
 
-def test_a_forged_note_of_where_the_database_lies_is_refused(stopped: EmbeddedServer, data_dir: Path) -> None:
+def test_a_forged_location_file_is_refused(stopped: EmbeddedServer, data_dir: Path) -> None:
     base = data_dir / "database"
     location = base / "location"
     was = location.read_text() if location.exists() else None
@@ -77,7 +75,7 @@ def test_a_forged_note_of_where_the_database_lies_is_refused(stopped: EmbeddedSe
         location.write_text(was)
 
 
-def test_a_link_in_the_place_of_the_users_is_refused_and_nothing_there_removed(
+def test_a_link_in_place_of_the_users_folder_is_refused_and_nothing_is_removed(
     stopped: EmbeddedServer, data_dir: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "roots"
@@ -94,7 +92,7 @@ def test_a_link_in_the_place_of_the_users_is_refused_and_nothing_there_removed(
     check_own_folder(users)
 
 
-def test_a_cluster_that_was_moved_away_is_not_begun_anew_beside_its_elder(stopped: EmbeddedServer) -> None:
+def test_a_missing_cluster_is_not_recreated_beside_the_one_from_before_the_upgrade(stopped: EmbeddedServer) -> None:
     home = home_of(stopped)
     away = home / "away"
     (home / "cluster").rename(away)

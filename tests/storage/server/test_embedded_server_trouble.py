@@ -1,4 +1,4 @@
-"""What the embedded server meets in a long life, and gets over without a hand."""
+"""Failures that the embedded server survives without help."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def process_of(server: EmbeddedServer) -> psutil.Process:
     return psutil.Process(int(pid_file_of(server).read_text().splitlines()[0]))
 
 
-def test_what_hangs_on_after_the_server_was_killed_is_ended(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_outlive_a_killed_server_are_ended(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postmaster, "_SIGNAL_SCHEDULE", ((0.1, "SIGQUIT"), (0.5, "SIGKILL"), (60.0, "SIGKILL")))
     server = servers()
     connection = connect(server.start())
     stuck = psutil.Process(connection.info.backend_pid)
-    stuck.suspend()  # so it hears of nothing, and keeps the server's memory
+    stuck.suspend()  # so it ignores all signals but SIGKILL, and holds the shared memory
     process_of(server).kill()
     url = server.start()
     assert not stuck.is_running() or stuck.status() == psutil.STATUS_ZOMBIE
@@ -72,7 +72,7 @@ def test_a_connection_whose_server_was_killed_says_so(servers: Servers) -> None:
     connection.close()
 
 
-def test_a_server_that_is_still_starting_is_waited_for_and_left_at_it(servers: Servers) -> None:
+def test_a_server_that_is_still_starting_is_awaited_and_not_stopped(servers: Servers) -> None:
     server = servers()
     url = server.start()
     process, pid_file = process_of(server), pid_file_of(server)
@@ -104,7 +104,7 @@ def test_the_statement_of_a_killed_program_ends_soon_and_frees_its_locks(servers
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give a folder away")
-def test_another_users_database_is_left_alone(servers: Servers, data_dir: Path) -> None:
+def test_another_users_database_is_refused_and_unchanged(servers: Servers, data_dir: Path) -> None:
     base = data_dir / "database"
     base.mkdir(parents=True)
     (base / "cluster").mkdir(mode=0o700)
@@ -116,7 +116,7 @@ def test_another_users_database_is_left_alone(servers: Servers, data_dir: Path) 
     shutil.rmtree(base)
 
 
-def test_a_home_that_is_gone_is_not_begun_anew(servers: Servers, data_dir: Path) -> None:
+def test_a_home_that_is_gone_is_not_recreated(servers: Servers, data_dir: Path) -> None:
     server = servers()
     server.start()
     assert server.stop()
@@ -139,7 +139,7 @@ def test_a_start_that_fails_leaves_no_socket_folder_behind(servers: Servers, dat
     home = server.home
     assert server.stop()
     assert home is not None
-    if not home.is_relative_to(long):  # root's lie elsewhere
+    if not home.is_relative_to(long):  # root's home is elsewhere
         (home.parent / ("y" * 100)).mkdir()
         home = home.rename(home.parent / ("y" * 100) / "home")
         (long / "database" / "location").write_text(str(home))
@@ -150,7 +150,7 @@ def test_a_start_that_fails_leaves_no_socket_folder_behind(servers: Servers, dat
     shutil.rmtree(home.parent if not home.is_relative_to(long) else home)
 
 
-def test_an_old_complaint_is_not_taken_for_the_reason(servers: Servers) -> None:
+def test_an_older_error_in_the_log_is_not_reported_as_the_reason(servers: Servers) -> None:
     server = servers()
     server.start()
     assert server.stop()
@@ -177,7 +177,7 @@ def test_the_log_does_not_repeat_the_statements_that_failed(servers: Servers) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can be any user")
-def test_a_user_without_a_name_is_told_what_to_do(reachable_folder: Path) -> None:
+def test_the_error_for_a_user_without_a_name_says_what_to_do(reachable_folder: Path) -> None:
     path = reachable_folder / "nameless"
     path.mkdir()
     home = ServerHome(path, Account(54321, 54321))

@@ -1,4 +1,4 @@
-"""What runs which cluster, decided from pretended installations; the wheel's are real."""
+"""The choice of the installation for a cluster, among pretended ones; the wheel's are real."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def made_by(home: ServerHome, major: int, *, timescale: bool = False) -> None:
         mark_timescale(home)
 
 
-def test_a_new_cluster_prefers_the_wish_then_a_systems_timescaledb_then_the_wheel(tmp_path: Path) -> None:
+def test_a_new_cluster_prefers_postgres_bin_then_a_systems_timescaledb_then_the_wheel(tmp_path: Path) -> None:
     plain = pretend(tmp_path / "plain", "30.1")
     extended = pretend(tmp_path / "extended", "15.1", timescale="2.1")
     assert [one.bin_dir for one in for_new_cluster(plain, [plain, extended])] == [plain]
@@ -39,7 +39,7 @@ def test_a_new_cluster_prefers_the_wish_then_a_systems_timescaledb_then_the_whee
     assert for_new_cluster(None, [plain]) == [NEWEST]
 
 
-def test_without_the_wheel_any_of_the_systems_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_wheel_any_system_installation_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.server.installations.WHEEL_PACKAGE", "a_package_that_is_not_there")
     plain = pretend(tmp_path / "plain", "15.1")
     assert [one.bin_dir for one in for_new_cluster(None, [plain])] == [plain]
@@ -56,7 +56,7 @@ def test_a_cluster_stays_on_its_version_with_the_wheel_first(home: ServerHome, t
     assert (chosen.postgres.bin_dir, chosen.upgrade_to) == (same, None)
 
 
-def test_a_cluster_of_an_older_version_is_upgraded_where_that_versions_programs_are(
+def test_an_older_cluster_is_upgraded_if_its_own_versions_programs_are_installed(
     home: ServerHome, tmp_path: Path
 ) -> None:
     old = pretend(tmp_path / "old", "14.3")
@@ -84,7 +84,7 @@ def test_a_cluster_with_timescaledb_runs_only_with_it_and_is_not_upgraded(home: 
         for_cluster(home, None, [])
 
 
-def test_what_nothing_here_can_run_is_refused_with_what_to_do(home: ServerHome, tmp_path: Path) -> None:
+def test_a_cluster_that_nothing_can_run_is_refused_with_advice(home: ServerHome, tmp_path: Path) -> None:
     made_by(home, 14)
     with pytest.raises(StoreSchemaMismatch, match=r"install PostgreSQL 14 as well .* upgraded, or set postgres_bin"):
         for_cluster(home, None, [])

@@ -32,7 +32,7 @@ def test_systems_programs_come_with_timescaledb_first_then_newest_first(tmp_path
     ]
 
 
-def test_what_is_foreign_damaged_or_too_old_is_left_out(tmp_path: Path) -> None:
+def test_foreign_damaged_or_too_old_programs_are_left_out(tmp_path: Path) -> None:
     garbage = pretend(tmp_path / "garbage", "17.1")
     (garbage / "postgres").write_bytes(b"\x7fELF but no program")
     failing = pretend(tmp_path / "failing", "17.1")
@@ -54,7 +54,7 @@ def test_what_is_foreign_damaged_or_too_old_is_left_out(tmp_path: Path) -> None:
         "bin/pg_config",
     ],
 )
-def test_timescaledb_counts_only_where_it_is_whole(tmp_path: Path, missing: str) -> None:
+def test_timescaledb_counts_only_if_it_is_complete(tmp_path: Path, missing: str) -> None:
     bin_dir = pretend(tmp_path / "pg", "16.2", timescale="2.1")
     (tmp_path / "pg" / missing).unlink()
     (found,) = system_postgres([bin_dir])
@@ -69,14 +69,14 @@ def test_pg_config_on_the_path_is_asked(tmp_path: Path, monkeypatch: pytest.Monk
     assert bin_dir not in list(system_folders())
 
 
-def test_the_systems_own_are_found_where_there_are_some() -> None:
+def test_the_systems_own_installations_are_found() -> None:
     installed = [folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if (folder / "initdb").exists()]
     if not installed:
         pytest.skip("this system has no PostgreSQL in Debian's place")
     assert {folder.resolve() for folder in installed} <= {postgres.bin_dir for postgres in system_postgres()}
 
 
-def test_a_chosen_one_that_does_not_run_or_is_too_old_is_refused(tmp_path: Path) -> None:
+def test_a_configured_installation_that_does_not_run_or_is_too_old_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"No PostgreSQL programs run from .*postgres_bin"):
         configured_postgres(tmp_path)
     with pytest.raises(StoreUnavailable, match=r"13\.20 .* is too old: set postgres_bin to version 14 or newer"):
@@ -86,7 +86,7 @@ def test_a_chosen_one_that_does_not_run_or_is_too_old_is_refused(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="root alone has rights to lose")
-def test_what_another_user_could_have_put_there_is_not_run_as_root(reachable_folder: Path) -> None:
+def test_a_program_that_another_user_could_have_planted_is_not_run_as_root(reachable_folder: Path) -> None:
     bin_dir = pretend(reachable_folder / "foreign", "16.2")
     for question in ("postgres", "pg_config"):
         write_program(bin_dir / question, 'echo "postgres (PostgreSQL) 16.$(id -u)"')
@@ -95,7 +95,7 @@ def test_what_another_user_could_have_put_there_is_not_run_as_root(reachable_fol
     assert [postgres.version for postgres in system_postgres([bin_dir])] == ["16.65534"]
 
 
-def test_a_real_timescaledb_is_seen(reachable_folder: Path) -> None:
+def test_a_real_timescaledb_is_recognized(reachable_folder: Path) -> None:
     bin_dir = real_timescale(reachable_folder / "timescale")
     (found,) = system_postgres([bin_dir])
     assert found.major >= 17

@@ -36,7 +36,7 @@ def test_a_new_database_runs_with_the_systems_timescaledb(servers: Servers, time
         assert row is not None
         assert row[0] >= 1
         telemetry = "SELECT current_setting('timescaledb.telemetry_level', true)"
-        assert connection.execute(telemetry).fetchone() in [("off",), (None,)]  # some are built without
+        assert connection.execute(telemetry).fetchone() in [("off",), (None,)]  # some are built without telemetry
     assert server.stop()
     # It lies where the wheel's programs could not read it, and is left alone where only those are.
     with pytest.raises(StoreSchemaMismatch, match=r"with TimescaleDB, which is not found here: install both"):
@@ -45,14 +45,14 @@ def test_a_new_database_runs_with_the_systems_timescaledb(servers: Servers, time
         assert facts_of(connection).timescale_version
 
 
-def test_timescaledb_is_updated_in_the_database_after_its_package_was(servers: Servers, timescale: Path) -> None:
+def test_timescaledb_is_updated_in_the_database_after_its_packages_update(servers: Servers, timescale: Path) -> None:
     server = servers(system_folders=[timescale])
     with connect(server.start()) as connection:
         migrate(connection)
         present = facts_of(connection).timescale_version
         major, minor, patch = present.split(".")
         before = f"{major}.{minor}.{int(patch) - 1}"
-        # As an older package left it, whose library is gone now.
+        # As after a package's update: the older version's library is gone.
         connection.execute(
             "UPDATE _timescaledb_catalog.metadata SET value = %s WHERE key = 'timescaledb_version'", (before,)
         )
@@ -73,7 +73,7 @@ def test_a_timescaledb_that_cannot_be_loaded_is_passed_over_for_the_wheel(
     assert server.version == NEWEST.version
 
 
-def test_one_that_the_user_names_is_not_passed_over(servers: Servers, reachable_folder: Path) -> None:
+def test_a_configured_installation_that_does_not_run_is_an_error(servers: Servers, reachable_folder: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"could not be made in .*: initdb: error: it only pretends"):
         servers(postgres_bin=pretend(reachable_folder / "named", "17.2")).start()
 
@@ -87,7 +87,7 @@ def test_a_plain_database_stays_with_the_wheel_when_timescaledb_appears(servers:
     assert later.version == NEWEST.version
 
 
-def test_a_system_postgresql_runs_it_where_it_is_named(servers: Servers) -> None:
+def test_a_configured_system_postgresql_runs_the_database(servers: Servers) -> None:
     plain = [postgres for postgres in system_postgres() if not postgres.timescale]
     if not plain:
         pytest.skip("this system has no PostgreSQL of its own")

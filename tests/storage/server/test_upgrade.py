@@ -1,4 +1,4 @@
-"""Clusters of real older PostgreSQL versions, brought to the wheel's newest; interrupted wherever that can happen."""
+"""Upgrades of clusters from real older PostgreSQL versions to the wheel's newest, interrupted at every point."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TRADES = some_trades(3_000)
 
 @pytest.fixture(params=[postgres.major for postgres in older_postgres()] or [None])
 def old(request: pytest.FixtureRequest) -> Installation:
-    """Each older PostgreSQL that is here."""
+    """Each older PostgreSQL installed here."""
     for postgres in older_postgres():
         if postgres.major == request.param:
             return postgres
@@ -48,7 +48,7 @@ def one_old() -> Installation:
 
 
 def record(data_dir: Path, postgres: Installation) -> ServerHome:
-    """Have trades stored by that version; return where they lie."""
+    """Store trades with that version; return the server's home."""
     database = Database.open(None, data_dir, postgres.bin_dir)
     assert database.label == f"Embedded PostgreSQL {postgres.version}"
     assert database.writer.put(TRADES)
@@ -59,7 +59,7 @@ def record(data_dir: Path, postgres: Installation) -> ServerHome:
 
 
 def check(data_dir: Path, version: str = NEWEST.version) -> None:
-    """Everything is there, on that version, and more can be stored."""
+    """Check that all trades are there, on that version, and that more can be stored."""
     database = Database.open(None, data_dir)
     try:
         assert database.label == f"Embedded PostgreSQL {version}"
@@ -70,7 +70,7 @@ def check(data_dir: Path, version: str = NEWEST.version) -> None:
         assert database.close()
 
 
-def test_an_older_cluster_is_upgraded_with_all_that_it_holds(old: Installation, data_dir: Path) -> None:
+def test_an_older_cluster_is_upgraded_with_all_its_data(old: Installation, data_dir: Path) -> None:
     home = record(data_dir, old)
     check(data_dir)
     assert major_version(home) == NEWEST.major
@@ -79,7 +79,7 @@ def test_an_older_cluster_is_upgraded_with_all_that_it_holds(old: Installation, 
     check(data_dir)
 
 
-def test_one_that_crashed_is_upgraded_too(one_old: Installation, data_dir: Path, servers: Servers) -> None:
+def test_a_crashed_cluster_is_upgraded_too(one_old: Installation, data_dir: Path, servers: Servers) -> None:
     record(data_dir, one_old)
     server = servers(postgres_bin=one_old.bin_dir)
     server.start()
@@ -88,7 +88,7 @@ def test_one_that_crashed_is_upgraded_too(one_old: Installation, data_dir: Path,
     check(data_dir)
 
 
-def test_an_older_server_is_shared_while_it_is_used_and_else_stopped_and_upgraded(
+def test_an_older_server_is_shared_while_in_use_and_otherwise_upgraded(
     one_old: Installation, data_dir: Path, servers: Servers
 ) -> None:
     record(data_dir, one_old)
@@ -99,7 +99,7 @@ def test_an_older_server_is_shared_while_it_is_used_and_else_stopped_and_upgrade
     check(data_dir)
 
 
-def test_what_cannot_be_upgraded_stays_as_it_is_and_says_why(
+def test_a_cluster_that_cannot_be_upgraded_is_unchanged_and_the_error_says_why(
     one_old: Installation, data_dir: Path, servers: Servers
 ) -> None:
     record(data_dir, one_old)

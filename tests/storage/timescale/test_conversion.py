@@ -1,4 +1,4 @@
-"""A plain database in which TimescaleDB appears: nothing is lost, whoever writes meanwhile and whatever ends it."""
+"""Conversion of a plain database: nothing is lost, whatever writes in the meantime and however it is interrupted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.storage.helpers import PATIENCE_S, START_US, World, folded, held_of, 
 
 DAY_US = 86_400_000_000
 
-# Converts in small slices, and tells of each.
+# Converts in small slices, and prints a line for each.
 CONVERTER = """
 import sys
 from storage.timescale import conversion
@@ -47,7 +47,7 @@ def plain(server_url: str) -> Iterator[World]:
     with connect(server_url) as connection:
         available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'"
         if connection.execute(available).fetchone() == (0,):
-            pytest.skip("this server has no TimescaleDB that could appear")
+            pytest.skip("this server has no TimescaleDB")
     with empty_database(server_url) as url:
         with connect(url) as connection:
             for step in migrations():
@@ -66,13 +66,13 @@ def months_of_trades(count: int = 6_000, symbol: str = "BTCUSDT", seed: int = 1)
     ]
 
 
-def appear(world: World) -> None:
+def enable_timescaledb(world: World) -> None:
     with world.connect() as connection:
         switch_on_timescale(connection)
 
 
 def described(connection: Connection) -> list[object]:
-    """Return what other programs rely on: the views with their identities, and who may do what."""
+    """Return the views with their identities, and the privileges: other programs rely on them."""
     return [
         connection.execute(query).fetchall()
         for query in (
@@ -94,7 +94,7 @@ def described(connection: Connection) -> list[object]:
 
 @pytest.fixture
 def used(plain: World) -> Iterator[World]:
-    """The same with trades, views of the user's own, and grants."""
+    """The plain database with trades, the user's own views, and grants."""
     plain.record([*months_of_trades(), *months_of_trades(2_000, "ETHUSDT", 2)])
     with plain.connect() as connection:
         role = f"reading_{connection.info.backend_pid}"
@@ -117,10 +117,10 @@ def used(plain: World) -> Iterator[World]:
 
 
 @pytest.mark.timescale_only
-def test_a_small_database_is_converted_at_its_opening_and_nobody_can_tell(used: World, tmp_path: Path) -> None:
+def test_a_small_database_is_converted_when_opened_and_looks_the_same(used: World, tmp_path: Path) -> None:
     with used.connect() as connection:
         before = described(connection)
-    appear(used)
+    enable_timescaledb(used)
     database = Database.open(used.url, tmp_path)
     try:
         assert database.facts.label.startswith("TimescaleDB")
@@ -137,7 +137,7 @@ def test_a_small_database_is_converted_at_its_opening_and_nobody_can_tell(used: 
             assert database.store.candles("BTCUSDT", interval) == folded(trades, interval)
     finally:
         assert database.close()
-    # One who wrote before does so afterwards, also into a month of which there was nothing.
+    # A writer from before the conversion still works, even for a month without trades.
     new = some_trades(100, first_id=10_000)
     used.record([trade._replace(time_us=trade.time_us + 400 * DAY_US) for trade in new])
     assert used.writer.refused == 0
@@ -145,11 +145,11 @@ def test_a_small_database_is_converted_at_its_opening_and_nobody_can_tell(used: 
 
 
 @pytest.mark.timescale_only
-def test_a_large_database_says_so_and_waits(
+def test_a_large_database_only_logs_that_a_conversion_is_due(
     used: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(conversion, "SMALL_TRADES", 7_999)
-    appear(used)
+    enable_timescaledb(used)
     with caplog.at_level(logging.WARNING):
         assert Database.open(used.url, tmp_path).close()
     assert "8000 trades are still in plain partitions: `cryptopipe db convert`" in caplog.text
@@ -168,7 +168,7 @@ def test_a_large_database_says_so_and_waits(
 
 @pytest.mark.timescale_only
 def test_a_conversion_that_is_killed_again_and_again_ends_with_every_trade(used: World) -> None:
-    appear(used)
+    enable_timescaledb(used)
     expected = months_of_trades()
     reached = 0
     for number in range(4):
@@ -179,7 +179,7 @@ def test_a_conversion_that_is_killed_again_and_again_ends_with_every_trade(used:
                 if reached >= 1_500 * (number + 1):
                     break
             process.send_signal(signal.SIGKILL)
-        # What was begun stays; trades come meanwhile, of old days and new.
+        # The copied slices stay; in the meantime trades of old and new days are stored.
         late = some_trades(50, first_id=20_000 + 100 * number)
         late = [trade._replace(time_us=trade.time_us + number * 50 * DAY_US) for trade in late]
         used.record(late)
@@ -191,12 +191,12 @@ def test_a_conversion_that_is_killed_again_and_again_ends_with_every_trade(used:
             assert due.begun
             assert "partly converted" in due_sentence(due)
             confirm(connection, RetentionPeriod.parse("30d"))
-            assert enforce(connection) is None  # what is being copied is not dropped
+            assert enforce(connection) is None  # retention waits for the conversion
             confirm(connection, None)
     with converting(used) as process:
         assert process.stdout is not None
         lines = process.stdout.read().split("\n")
-    assert int(lines[0]) >= 4_000  # it went on, and did not begin anew
+    assert int(lines[0]) >= 4_000  # it was resumed, not restarted
     assert lines[-2] == "end True"
     assert stored(used.store) == expected
     assert used.store.coverage("BTCUSDT") == held_of(expected)
@@ -207,7 +207,7 @@ def test_a_conversion_that_is_killed_again_and_again_ends_with_every_trade(used:
 
 @contextlib.contextmanager
 def converting(world: World) -> Iterator[subprocess.Popen[str]]:
-    """A process that converts, to its end or until it is killed."""
+    """A process that converts until it is done or killed."""
     process = subprocess.Popen([sys.executable, "-c", CONVERTER, world.url], stdout=subprocess.PIPE, text=True)
     try:
         yield process
@@ -222,7 +222,7 @@ def converting(world: World) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.timescale_only
 def test_two_writers_and_a_reader_go_on_while_it_converts(used: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversion, "_SLICE_TRADES", 200)
-    appear(used)
+    enable_timescaledb(used)
     worlds = [World(used.url), World(used.url)]
     fresh = [
         trade._replace(time_us=START_US + (trade.trade_id % 300) * DAY_US + trade.trade_id)
@@ -262,7 +262,7 @@ def test_two_writers_and_a_reader_go_on_while_it_converts(used: World, monkeypat
 
 @pytest.mark.timescale_only
 def test_only_one_of_several_programs_converts(used: World) -> None:
-    appear(used)
+    enable_timescaledb(used)
     done: list[bool] = []
 
     def go() -> None:
@@ -279,14 +279,14 @@ def test_only_one_of_several_programs_converts(used: World) -> None:
 
 
 @pytest.mark.timescale_only
-def test_what_hangs_on_the_old_table_is_named_and_nothing_changes(
+def test_an_object_that_depends_on_the_old_table_is_named_and_nothing_changes(
     used: World, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     with used.connect() as connection:
         connection.execute(
             "CREATE MATERIALIZED VIEW daily AS SELECT date(time) AS day, count(*) FROM trades GROUP BY 1"
         )
-        appear(used)
+        enable_timescaledb(used)
         with pytest.raises(StoreError, match=r"materialized view daily.*drop that, run `cryptopipe db convert`"):
             conversion.convert(connection)
         with caplog.at_level(logging.WARNING):
@@ -302,7 +302,7 @@ def test_what_hangs_on_the_old_table_is_named_and_nothing_changes(
 
 @pytest.mark.timescale_only
 def test_an_empty_database_is_converted_too(plain: World) -> None:
-    appear(plain)
+    enable_timescaledb(plain)
     with plain.connect() as connection:
         convert_if_small(connection)
         assert is_hypertable(connection)
@@ -312,7 +312,7 @@ def test_an_empty_database_is_converted_too(plain: World) -> None:
 
 @pytest.mark.timescale_only
 def test_a_copy_that_lacks_a_trade_is_not_put_in_place(used: World) -> None:
-    appear(used)
+    enable_timescaledb(used)
     with used.connect() as connection:
 
         def lose(done: int, total: int) -> None:
@@ -327,7 +327,7 @@ def test_a_copy_that_lacks_a_trade_is_not_put_in_place(used: World) -> None:
 
 
 @pytest.mark.embedded_only
-def test_too_little_room_is_said_before_anything_is_begun(server_url: str) -> None:
+def test_too_little_space_is_reported_before_anything_is_changed(server_url: str) -> None:
     with connect(server_url) as connection:
         conversion._check_room(connection, Conversion(trades=1, bytes=1, begun=False))
         with pytest.raises(StoreUnavailable, match=r"needs 1200000000\.0 GB of free space for a while, and there are"):
