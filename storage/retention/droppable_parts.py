@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SPARED_FOR = "7 days 1 hour"
 """How long a part is spared after a backfill: a week, plus the hour between two records of the same day."""
 
-_LOCK_WAIT_MS = 1_000
+_LOCK_WAIT_MS = 1_000  # while we wait for the lock, every new reader and writer waits behind us
 _ATTEMPTS = 5
 _BETWEEN_ATTEMPTS_S = 1.0
 
@@ -131,6 +131,7 @@ def _drop(connection: Connection, part: DroppablePart) -> bool:
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", PARTITION_LOCK)
         hypertable = is_hypertable(connection)
         if not hypertable:
+            # Dropping a partition locks its parent too; taking that lock first, as inserts do, avoids deadlocks.
             connection.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
         connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(part.name)))
         if connection.execute(_IS_SPARED, (part.start_us, part.end_us, SPARED_FOR)).fetchone() == (True,):

@@ -17,7 +17,7 @@ from storage.schema.retention_period import RetentionPeriod
 logger = logging.getLogger(__name__)
 
 _DAY_S, _HOUR_S = 86_400.0, 3_600.0
-_CLOSE_S = 2.0
+_CLOSE_S = 2.0  # closing the program must not wait for a large drop
 
 
 class RetentionJob:

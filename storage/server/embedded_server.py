@@ -201,7 +201,7 @@ class EmbeddedServer:
         account = server_account()
         home = self._home = find_home(self._base, account)
         is_shared = self._has_users()
-        if not is_shared:
+        if not is_shared:  # the first user has resolved it already
             upgrade.resolve_interrupted_upgrade(home)
         self._postgres = self._prepare_cluster(home, is_shared)
         self._register_user()
@@ -239,6 +239,7 @@ class EmbeddedServer:
         chosen = installation_choice.for_cluster(home, self._postgres_bin, self._system_folders)
         postgres = make_reachable(chosen.postgres, home.account)
         running = find_server(home)
+        # A server that a killed program left running may be of another version; one in use is never replaced.
         if (
             running is not None
             and not is_shared
@@ -325,7 +326,7 @@ class EmbeddedServer:
             check_own_folder(users)
         for path in users.glob("*"):
             with FileLock(path) as lock:
-                if lock.acquire():
+                if lock.acquire():  # its process has died, or it would hold the lock
                     lock.release()
                     path.unlink(missing_ok=True)
                 else:

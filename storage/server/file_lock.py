@@ -30,6 +30,7 @@ class FileLock:
     def acquire(self, timeout_s: float = 0.0) -> bool:
         """Take the lock, waiting up to ``timeout_s``; False if another still holds it. Raises OSError."""
         deadline = time.monotonic() + timeout_s
+        # Root must not follow a link that the server's user may have put there.
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
@@ -67,6 +68,7 @@ else:
     import fcntl
 
     def _try_lock(descriptor: int) -> bool:
+        # flock, unlike lockf, belongs to the open file: two objects of one process exclude each other too.
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -72,6 +72,7 @@ def for_cluster(
     compatible = _first_compatible(wheel, major, marked) or _first_compatible(system_postgres(system), major, marked)
     if compatible is None:
         raise _incompatible_error(home, wheel[0] if wheel else None, major, marked)
+    # The wheel has no TimescaleDB, so a cluster that needs it cannot be upgraded to the wheel's version.
     newer = wheel[0] if wheel and wheel[0].major > major and not marked else None
     return InstallationChoice(compatible, newer)
 

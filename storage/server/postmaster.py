@@ -112,6 +112,7 @@ def launch(home: ServerHome, postgres: Installation, deadline: float) -> None:
         port=SOCKET_PORT if on_socket else _free_port(),
         timescale=bool(postgres.timescale),
     )
+    # Only output of this start may be reported as the reason if it fails.
     home.start_log.unlink(missing_ok=True)
     before = _log_sizes(home)
     wait_s = max(1, int(deadline - time.monotonic()))

@@ -90,9 +90,11 @@ def upgrade(home: ServerHome, old: Installation, new: Installation) -> None:
     began = time.monotonic()
     work = home.make_folder(_work_folder(home))
     try:
+        # pg_upgrade refuses clusters that differ in this.
         checksums = _control_data(home, old, _CHECKSUMS) != "0"
         cluster.init_cluster(home, new, work / "cluster", checksums=checksums)
         _run_pg_upgrade(home, old, new)
+        # From here on the new cluster counts, even if this process is killed before it is in place.
         write_file(work / "done", "The new cluster is whole.\n", home.account)
     except BaseException:
         resolve_interrupted_upgrade(home)

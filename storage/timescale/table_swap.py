@@ -24,7 +24,7 @@ HYPERTABLE = "trades_hypertable"
 STATE = CONVERSION_STATE
 
 _OLD_TABLE = "trades_plain"
-_LOCK_WAIT_MS = 2_000
+_LOCK_WAIT_MS = 2_000  # while we wait for the lock, every new reader and writer waits behind us
 _ATTEMPTS = 30
 _BETWEEN_ATTEMPTS_S = 1.0
 
@@ -72,7 +72,6 @@ def swap_tables(connection: Connection) -> None:
             time.sleep(_BETWEEN_ATTEMPTS_S)
         try:
             with connection.transaction():
-                # Others queue behind our waiting lock request, so the wait must be short.
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(_LOCK_WAIT_MS),))
                 connection.execute(
                     sql.SQL("LOCK TABLE trades, {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(HYPERTABLE))
