@@ -117,7 +117,7 @@ try:
 except StoreUnavailable as error:
     print(error)
 """
-    assert f"The process {process.pid} may be the server" in blindly(script, data_dir)
+    assert f"Process {process.pid} may be the server" in blindly(script, data_dir)
     assert pid_file.exists()
     pid_file.write_text(said)
     assert runs(process)

@@ -329,9 +329,9 @@ def test_a_copy_that_lacks_a_trade_is_not_put_in_place(used: World) -> None:
 @pytest.mark.embedded_only
 def test_too_little_space_is_reported_before_anything_is_changed(server_url: str) -> None:
     with connect(server_url) as connection:
-        conversion._check_room(connection, Conversion(trades=1, bytes=1, begun=False))
+        conversion._check_free_space(connection, Conversion(trades=1, bytes=1, begun=False))
         with pytest.raises(StoreUnavailable, match=r"needs 1200000000\.0 GB of free space for a while, and there are"):
-            conversion._check_room(connection, Conversion(trades=1, bytes=10**18, begun=False))
+            conversion._check_free_space(connection, Conversion(trades=1, bytes=10**18, begun=False))
 
 
 @pytest.mark.embedded_only
