@@ -1,5 +1,5 @@
 """
-``cryptopipe collect``: records without a window until it is stopped.
+``cryptopipe collect``: records trades without a window until it is stopped.
 
 Like every command it has two steps: `prepare` refuses bad input before any file exists, and returns the function that
 runs the command and returns its exit code.
@@ -12,8 +12,9 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from app.commands.database_session import show_progress
 from app.config.settings import Settings
@@ -29,16 +30,18 @@ from app.runtime.wiring import engine_for
 logger = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 1.0
-_MAX_NAMED = 12  # symbols in the last sentence; beyond that only their number
+_MAX_LISTED_SYMBOLS = 12  # in the final sentence; of more symbols it gives only the number
 
 
 def prepare(settings: Settings, duration: str | None) -> Callable[[], int]:
     """
-    Return the function that records until Ctrl-C, SIGTERM or the end of ``duration``, then writes all it received.
+    Return the function that records until Ctrl-C, SIGTERM or the end of ``duration``, then stores what it received.
+
+    The function returns the exit code 0, or raises StoreError, FeedRejected or SettingsError with the reason.
 
     Raises:
-        UsageError: If ``duration`` is not a length of time. No file was made.
-        SettingsError: If an address of the exchange has a wrong form. No file was made.
+        UsageError: If ``duration`` is not a duration such as 8h. No file was made.
+        SettingsError: If an address of the exchange is malformed. No file was made.
     """
     seconds = parse_duration(duration) if duration else None
     check_addresses(settings)
@@ -59,11 +62,10 @@ def _run_collect(settings: Settings, seconds: float | None) -> int:
 async def _collect(
     settings: Settings, seconds: float | None, stop: StopEvent, begin_shutdown: Callable[[], None]
 ) -> int:
+    outcome = _Outcome()
     async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
         if monitor.problem:
             raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
-        unstored = contradictions = spooled = 0
-        reason = ""
         if seconds is None:  # a recording of fixed length fails with the ban's reason instead of waiting
             await _wait_out_ban(engine, stop)
         if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
@@ -72,57 +74,96 @@ async def _collect(
                 await _record(engine, stop, seconds)
             finally:
                 begin_shutdown()
-                database = engine.database
-                unstored = await engine.close()
-                contradictions = database.writer.status.contradictions if database is not None else 0
-                spooled, reason = engine.spool_status.trades, engine.database_reason
-                reason = database.writer.status.reason if database is not None else reason
-                show_progress("")
+                outcome = await _close(engine)
+        # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
         begin_shutdown()
-        received = engine.recorder.trades_received
-    if unstored:
-        raise StoreUnavailable(
-            f"{unstored} of the trades received could not be stored ({received} were received): see what cryptopipe "
-            "doctor says of the database; the next start fetches what is missing."
-        )
-    if spooled:
-        raise StoreUnavailable(
-            f"{spooled} trades wait on disk ({received} were received), because the database did not take them in "
-            f"time: {reason or 'it was too slow.'} The next start stores them; cryptopipe doctor tells how it is."
-        )
-    named = ", ".join(settings.symbols) if len(settings.symbols) <= _MAX_NAMED else f"{len(settings.symbols)} symbols"
-    print(f"{received} trades of {named} received and stored.")
-    if contradictions:
-        are = "1 trade contradicts" if contradictions == 1 else f"{contradictions} trades contradict"
-        print(f"{are} what is stored under the same id: that stands, and the table refused_trades keeps the other.")
+    _report(outcome, settings.symbols)
     return 0
 
 
+class _Outcome(NamedTuple):
+    """Counts of trades once the engine is closed; ``reason`` says why the database did not take the spooled ones."""
+
+    received: int = 0
+    unstored: int = 0
+    spooled: int = 0
+    contradictions: int = 0
+    reason: str = ""
+
+
+async def _close(engine: Engine) -> _Outcome:
+    database = engine.database  # after closing, the engine has none, but the writer's final counts remain
+    unstored = await engine.close()
+    spooled = engine.spool_status.trades
+    received = engine.recorder.trades_received
+    show_progress("")
+    if database is None:
+        return _Outcome(received, unstored, spooled, reason=engine.database_reason)
+    status = database.writer.status
+    return _Outcome(received, unstored, spooled, status.contradictions, status.reason)
+
+
+def _report(outcome: _Outcome, symbols: Sequence[str]) -> None:
+    """
+    Print how many trades were recorded.
+
+    Raises:
+        StoreUnavailable: If trades received are not in the database.
+    """
+    received = outcome.received
+    if outcome.unstored:
+        raise StoreUnavailable(
+            f"{outcome.unstored} of the trades received could not be stored ({received} were received): check the "
+            "database with cryptopipe doctor; the next start fetches the missing trades."
+        )
+    if outcome.spooled:
+        raise StoreUnavailable(
+            f"{outcome.spooled} trades wait on disk ({received} were received), because the database did not take them "
+            f"in time: {outcome.reason or 'it was too slow.'} The next start stores them; cryptopipe doctor checks the "
+            "database."
+        )
+    listed = ", ".join(symbols) if len(symbols) <= _MAX_LISTED_SYMBOLS else f"{len(symbols)} symbols"
+    print(f"{received} trades of {listed} received and stored.")
+    if outcome.contradictions == 1:
+        print(
+            "1 trade contradicts the stored trade with the same id: the stored one is kept, the other one is in the "
+            "table refused_trades."
+        )
+    elif outcome.contradictions:
+        print(
+            f"{outcome.contradictions} trades contradict stored trades with the same ids: the stored ones are kept, "
+            "the others are in the table refused_trades."
+        )
+
+
 async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
-    """Return when a ban that an earlier run met is over, or ``stop`` is set."""
+    """Wait until a ban that an earlier run met is over, or ``stop`` is set."""
     if reason := engine.ban.sentence(engine.clock.monotonic_s()):
-        logger.warning("not started yet: %s", reason)
+        logger.warning("Recording waits for the end of the ban: %s", reason)
     while not stop.is_set and (left_s := engine.ban.left_s(engine.clock.monotonic_s())) > 0:
         show_progress(engine.ban.sentence(engine.clock.monotonic_s()))
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
 
 
 async def _record(engine: Engine, stop: StopEvent, seconds: float | None) -> None:
+    """Show the progress until ``stop`` is set or ``seconds`` are over. Raises as `_raise_if_failed`."""
     end_s = math.inf if seconds is None else time.monotonic() + seconds
     while not stop.is_set and (left_s := end_s - time.monotonic()) > 0:
-        _raise_failure(engine)
+        _raise_if_failed(engine)
         show_progress(_progress_line(engine))
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
-    _raise_failure(engine)
+    _raise_if_failed(engine)
 
 
 async def _pause(stop: StopEvent, seconds: float) -> None:
+    """Sleep, but wake up at once when ``stop`` is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
 
 
-def _raise_failure(engine: Engine) -> None:
+def _raise_if_failed(engine: Engine) -> None:
+    # The window shows these faults and goes on; without a window an exit code is the only thing a script sees.
     if engine.database is None and engine.database_failed:
         raise StoreUnavailable(engine.database_reason)
     if engine.database is not None and engine.database.read_only_reason:

@@ -2,9 +2,9 @@
 Every setting, declared once: type, default and a sentence.
 
 Sources in rising order of precedence: the default, ``config.toml`` in the user's configuration directory, the
-environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). A value that cannot
-be used raises `SettingsError` with one sentence that names its source. A secret comes from the environment only: a file
-outlives the run, and every program of the machine can read a command line.
+environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). An invalid value
+raises `SettingsError` with one sentence that names its source. Secrets come from the environment only: a file outlives
+the run, and every program on the machine can read a command line. `app.config.config_file` writes the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
@@ -27,9 +27,16 @@ from app.market.interval import Interval
 from storage.schema.retention_period import proposal
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
-_NOT_SETTINGS = ("CRYPTOPIPE_TEST_", "CRYPTOPIPE_SHARED_DATA")  # the tests' own variables
+_TEST_VARIABLES = ("CRYPTOPIPE_TEST_", "CRYPTOPIPE_SHARED_DATA")  # read by the tests alone, so no settings
 DEFAULT_INTERVAL = "1m"
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT", "XRPUSDT")
+
+# Parsers that refuse an unusable text; the text is parsed again where it is used.
+_TEXT_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "interval": Interval.parse,
+    "keep_trades": proposal,
+    "proxy": check_proxy,
+}
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["plain", "json"]
@@ -38,7 +45,7 @@ CandleColours = Literal["green-red", "blue-orange"]
 
 
 class SettingOrigin(Enum):
-    """Where a setting's value was found."""
+    """The source of a setting that is not left at its default."""
 
     FILE = "config.toml"
     ENVIRONMENT = "environment"
@@ -47,7 +54,7 @@ class SettingOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that is never shown: printing it, or an object that holds it, prints an ellipsis or nothing."""
+    """A text kept out of logs and messages: ``str`` returns an ellipsis, and ``repr`` leaves the text out."""
 
     text: str = field(default="", repr=False)
 
@@ -59,6 +66,7 @@ class Secret:
 
 
 def _setting(default: Any, sentence: str, *, at_least: float | None = None, shown: bool = True) -> Any:
+    """Declare a setting. ``at_least``: the smallest value allowed; ``shown``: whether ``repr`` includes the value."""
     return field(default=default, metadata={"sentence": sentence, "at_least": at_least}, repr=shown)
 
 
@@ -117,7 +125,7 @@ class Settings:
         0, "Port on this machine that serves the metrics of docs/metrics.md to Prometheus; 0: none.", at_least=0
     )
     places: Mapping[str, SettingOrigin] = field(default_factory=dict, compare=False, repr=False)
-    """Where each value that is no default was found; no setting itself."""
+    """Origin of each value that is not the default, by setting name. Not a setting itself."""
 
 
 class Declaration(NamedTuple):
@@ -129,22 +137,22 @@ class Declaration(NamedTuple):
 
     @property
     def is_secret(self) -> bool:
-        """Whether it is read from the environment only."""
+        """Whether the setting is accepted from the environment only."""
         return isinstance(self.default, Secret)
 
     @property
     def variable(self) -> str:
-        """Its name in the environment."""
+        """The setting's environment variable."""
         return ENVIRONMENT_PREFIX + self.name.upper()
 
     @property
     def option(self) -> str:
-        """Its name on the command line."""
+        """The setting's command line option."""
         return "--" + self.name.replace("_", "-")
 
 
 def declarations() -> Iterator[Declaration]:
-    """Yield every setting in the order declared."""
+    """Yield every setting in the order declared; the default of ``data_dir`` is None, as it depends on the user."""
     for declared in _declared().values():
         default = declared.default if declared.default is not MISSING else None
         yield Declaration(declared.name, default, declared.metadata["sentence"])
@@ -162,43 +170,44 @@ def load(
     file: Path | None = None,
 ) -> Settings:
     """
-    Return the settings in force.
+    Load the settings from the file, the environment and the command line.
 
-    ``options`` are those of the command line, by setting name; None counts as absent. ``environment`` and ``file``
-    default to the process's environment and the user's file; a missing file is no error.
+    ``options``: the command line's values by setting name; None counts as absent. ``environment`` and ``file`` default
+    to the process's environment and the user's file; a missing file is no error.
 
     Raises:
-        SettingsError: If a setting is unknown or a value cannot be used.
+        SettingsError: If a setting is unknown or a value is invalid.
     """
     file = config_file() if file is None else file
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
-    places: dict[str, SettingOrigin] = {}
+    origins: dict[str, SettingOrigin] = {}
 
-    def take(name: str, value: Any, place: SettingOrigin, words: str) -> None:
-        values[name] = _convert(name, value, place, words)
-        places[name] = place
+    def take(name: str, value: Any, origin: SettingOrigin, where: str) -> None:
+        values[name] = _convert(name, value, origin, where)
+        origins[name] = origin
 
-    given = {name: value for name, value in (options or {}).items() if value is not None}
-    named = _in_environment(environment)
-    # A value that a later source overrides is not checked.
+    in_options = {name: value for name, value in (options or {}).items() if value is not None}
+    in_environment = _environment_settings(environment)
     for name, value in _read_file(file).items():
-        if (name not in named and name not in given) or _is_secret(name):
+        # A value that a later source overrides is not checked, so an option gets past a wrong line in the file. A
+        # secret in the file is refused all the same, as it lies there for others to read.
+        if (name not in in_environment and name not in in_options) or _is_secret(name):
             take(name, value, SettingOrigin.FILE, f"in {file}")
-    for name, (variable, text) in named.items():
-        if name not in given:
+    for name, (variable, text) in in_environment.items():
+        if name not in in_options:
             take(name, text, SettingOrigin.ENVIRONMENT, f"({variable} in the environment)")
-    for name, value in given.items():
+    for name, value in in_options.items():
         take(name, value, SettingOrigin.COMMAND_LINE, "on the command line")
-    return Settings(**values, places=places)
+    return Settings(**values, places=origins)
 
 
-def _in_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _environment_settings(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return the settings in the environment by name, as (variable, text)."""
     return {
         variable.removeprefix(ENVIRONMENT_PREFIX).lower(): (variable, text)
         for variable, text in environment.items()
-        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_NOT_SETTINGS)
+        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_TEST_VARIABLES)
     }
 
 
@@ -215,40 +224,39 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"The settings file {file} cannot be read: {error}. Correct it or move it away.") from error
 
 
-def _convert(name: str, value: Any, found: SettingOrigin, place: str) -> Any:
-    """Return the value converted to its declared type and checked; ``place`` is ``found`` in words."""
+def _convert(name: str, value: Any, origin: SettingOrigin, where: str) -> Any:
+    """
+    Return the value converted to the setting's type and checked.
+
+    ``where`` is ``origin`` in words, as ``"on the command line"``.
+
+    Raises:
+        SettingsError: If there is no such setting, or the value is invalid.
+    """
     declared = _declared().get(name)
     if declared is None:
         known = ", ".join(sorted(_declared()))
-        raise SettingsError(f"There is no setting “{name}” {place}; the settings are {known}.")
-    kind = get_type_hints(Settings)[name]
-    if kind is Secret:
-        return _secret(name, value, found, place)
+        raise SettingsError(f"There is no setting “{name}” {where}; the settings are {known}.")
+    setting = f"The setting {name} {where}"
+    declared_type = get_type_hints(Settings)[name]
+    if declared_type is Secret:
+        return _convert_secret(name, value, origin, where)
     if name == "symbols":
-        return _symbols(value, place)
+        return _convert_symbols(setting, value)
     try:
         converted = msgspec.convert(
-            value.strip() if isinstance(value, str) else value, str if kind is Path else kind, strict=False
+            value.strip() if isinstance(value, str) else value,
+            str if declared_type is Path else declared_type,
+            strict=False,  # the environment and the command line have numbers as text
         )
     except msgspec.ValidationError as error:
-        raise SettingsError(
-            f"The setting {name} {place} cannot be “{value}”: {declared.metadata['sentence']}"
-        ) from error
-    if name == "interval":
-        _check_interval(converted, place)
-    if name == "keep_trades":
-        _check_keep(converted, place)
-    if name == "proxy":
-        _check_proxy(converted, found, place)
-    least = declared.metadata["at_least"]
-    if isinstance(converted, float) and not math.isfinite(converted):
-        raise SettingsError(f"The setting {name} {place} cannot be {value}: give a plain number.")
-    if least is not None and not converted >= least:
-        raise SettingsError(f"The setting {name} {place} cannot be {value}: it must be at least {least:g}.")
-    if kind is Path:
-        if not converted:
-            raise SettingsError(f"The setting {name} {place} is empty: name a folder.")
-        return _folder(name, converted, place)
+        raise SettingsError(f"{setting} cannot be “{value}”: {declared.metadata['sentence']}") from error
+    if declared_type is Path:
+        return _convert_folder(setting, converted)
+    if isinstance(converted, str):
+        _check_text(name, converted, setting, origin)
+    else:
+        _check_number(converted, declared.metadata["at_least"], f"{setting} cannot be {value}")
     return converted
 
 
@@ -256,53 +264,49 @@ def _is_secret(name: str) -> bool:
     return name in _declared() and get_type_hints(Settings)[name] is Secret
 
 
-def _secret(name: str, value: Any, found: SettingOrigin, place: str) -> Secret:
-    if found is not SettingOrigin.ENVIRONMENT:
+def _convert_secret(name: str, value: Any, origin: SettingOrigin, where: str) -> Secret:
+    if origin is not SettingOrigin.ENVIRONMENT:
         variable = ENVIRONMENT_PREFIX + name.upper()
         raise SettingsError(
-            f"The setting {name} must not stand {place}, where others may read it: remove it there and set {variable}."
+            f"The setting {name} must not be {where}, where others may read it: remove it there and set {variable}."
         )
-    return Secret(str(value))
+    return Secret(str(value))  # not stripped: a space may be part of a password
 
 
-def _folder(name: str, text: str, place: str) -> Path:
+def _convert_symbols(setting: str, value: Any) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(f"{setting} must name symbols, such as BTCUSDT,ETHUSDT.")
+    symbols = tuple(dict.fromkeys(name.strip().upper().replace("/", "") for name in names if name.strip()))
+    if not symbols:
+        raise SettingsError(f"{setting} names none: give at least one, such as BTCUSDT.")
+    return symbols
+
+
+def _convert_folder(setting: str, text: str) -> Path:
+    if not text:
+        raise SettingsError(f"{setting} is empty: name a folder.")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:
-        raise SettingsError(f"The setting {name} {place} cannot be “{text}”: there is no such home folder.") from error
+        raise SettingsError(f"{setting} cannot be “{text}”: there is no such home folder.") from error
 
 
-def _check_interval(text: str, place: str) -> None:
-    try:
-        Interval.parse(text)
-    except UsageError as error:
-        raise SettingsError(f"The setting interval {place} cannot be used: {error}") from error
-
-
-def _check_keep(text: str, place: str) -> None:
-    try:
-        proposal(text)
-    except UsageError as error:
-        raise SettingsError(f"The setting keep_trades {place} cannot be used: {error}") from error
-
-
-def _check_proxy(text: str, found: SettingOrigin, place: str) -> None:
-    try:
-        check_proxy(text)
-    except SettingsError as error:
-        raise SettingsError(f"The setting proxy {place} cannot be used: {error}") from error
-    if found is SettingOrigin.COMMAND_LINE and "@" in text:
+def _check_text(name: str, text: str, setting: str, origin: SettingOrigin) -> None:
+    if check := _TEXT_CHECKS.get(name):
+        try:
+            check(text)
+        except (SettingsError, UsageError) as error:
+            raise SettingsError(f"{setting} cannot be used: {error}") from error
+    if name == "proxy" and origin is SettingOrigin.COMMAND_LINE and "@" in text:
         raise SettingsError(
             "The setting proxy must hold no password on the command line, which other programs can read:"
             f" set {ENVIRONMENT_PREFIX}PROXY."
         )
 
 
-def _symbols(value: Any, place: str) -> tuple[str, ...]:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise SettingsError(f"The setting symbols {place} must name symbols, such as BTCUSDT,ETHUSDT.")
-    wanted = tuple(dict.fromkeys(name.strip().upper().replace("/", "") for name in names if name.strip()))
-    if not wanted:
-        raise SettingsError(f"The setting symbols {place} names none: give at least one, such as BTCUSDT.")
-    return wanted
+def _check_number(number: float, at_least: float | None, refusal: str) -> None:
+    if isinstance(number, float) and not math.isfinite(number):
+        raise SettingsError(f"{refusal}: give a plain number.")
+    if at_least is not None and number < at_least:
+        raise SettingsError(f"{refusal}: it must be at least {at_least:g}.")

@@ -69,10 +69,10 @@ class IdRanges:
 
     @classmethod
     def _of_sorted(cls, firsts: Ids, lasts: Ids) -> IdRanges:
-        made = cls()
-        made._firsts.frombytes(np.ascontiguousarray(firsts, dtype=np.int64).view(np.uint8).data)
-        made._lasts.frombytes(np.ascontiguousarray(lasts, dtype=np.int64).view(np.uint8).data)
-        return made
+        ranges = cls()
+        ranges._firsts.frombytes(np.ascontiguousarray(firsts, dtype=np.int64).view(np.uint8).data)
+        ranges._lasts.frombytes(np.ascontiguousarray(lasts, dtype=np.int64).view(np.uint8).data)
+        return ranges
 
     def _views(self) -> tuple[Ids, Ids]:
         """Return `columns` without copying; the set cannot change while the views exist."""

@@ -1,8 +1,8 @@
 """
-Stand-ins for a database that may only be read: they accept what is to be written and discard it.
+Store and writer for a database that may only be read: they accept every write and discard it.
 
-So the recorder works as with any database: no trade waits, and nothing fails. `Database.read_only_reason` says that
-nothing is recorded.
+The recorder then runs as with any database: its queue stays empty and no write fails. `storage.database.Database`
+chooses them when it opens, and its ``read_only_reason`` reports that nothing is recorded.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from storage.candles.store import PostgresStore
 
 
 class ReadOnlyStore(PostgresStore):
-    """A `PostgresStore` that discards what is to be saved."""
+    """A `PostgresStore` that reads as usual and saves nothing."""
 
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:
-        """Do nothing."""
+        """Discard the candles."""
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
-        """Do nothing."""
+        """Discard the time of the listing."""
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
-        """Do nothing."""
+        """Discard the absent ids."""
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
-        """Do nothing."""
+        """Discard the symbols."""
 
 
 class NullWriter:
-    """A `TradeWriter` that discards every trade, so that none waits."""
+    """A `TradeWriter` without a queue or a thread: it discards every trade at once."""
 
     status = WriterStatus()
     refused = 0
 
     def on_stored(self, listener: StoredListener) -> None:
-        """Do nothing: no trade is ever stored."""
+        """Do nothing: the listener would be called after a commit, and there is none."""
 
     def put(self, trades: Sequence[Trade]) -> bool:
-        """Discard the trades; True, as if they were queued."""
+        """Discard the trades. Return True, as if they were queued: after False the caller would spool them."""
         return True
 
     async def wait_for_room(self, timeout_s: float) -> bool:
-        """Return True: there always is room."""
+        """Return True: there is always room."""
         return True
 
     async def flush(self, timeout_s: float) -> bool:
@@ -61,7 +61,7 @@ class NullWriter:
         return True
 
     def unwritten(self) -> list[Trade]:
-        """Return nothing: discarded trades do not count as unwritten, or another database would be given them."""
+        """Return an empty list: a change of databases would hand unwritten trades to the next one."""
         return []
 
     def close(self, timeout_s: float) -> bool:

@@ -47,7 +47,7 @@ _ROW = np.dtype(
 COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 _DIVISORS = np.array([10**16, 10**12, 10**8, 10**4, 1], dtype=np.int64)
-_FIELDS = {name: itemgetter(at) for at, name in enumerate(Trade._fields)}
+_FIELDS = {name: itemgetter(index) for index, name in enumerate(Trade._fields)}
 _FIRST_ID, _LAST_ID = attrgetter("first_trade_id"), attrgetter("last_trade_id")
 
 

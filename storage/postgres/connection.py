@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 from app.market.errors import StoreError, StoreSchemaMismatch, StoreUnavailable
-from storage.postgres.database_url import authorities, parts_of, tls_mode
+from storage.postgres.database_url import parts_of, system_certificates, tls_mode
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -88,7 +88,7 @@ def connect(
         defaults["connect_timeout"] = CONNECT_TIMEOUT_S if connect_timeout_s is None else connect_timeout_s
     if (mode := tls_mode(parts)) is not None:
         defaults["sslmode"] = mode
-    if (file := authorities(parts)) is not None:
+    if (file := system_certificates(parts)) is not None:
         parts["sslrootcert"] = file
     try:
         connection = _connect({**defaults, **parts}, lambda: ask_password(url) if ask_password else "")

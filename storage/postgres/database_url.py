@@ -1,8 +1,9 @@
 """
-Reads database URLs without connecting: their parts, whether they lead off this machine, and their secrets.
+Reads and writes database URLs without connecting: their parts, their secrets, and the TLS that they need.
 
-A URL is a ``postgresql://`` URL or a conninfo of libpq. Parts that it leaves out come from libpq's own environment
-(PGHOST, PGSERVICE, PGSSLMODE …). Only `with_password` and `url_of` return texts that may hold a password.
+A URL is a ``postgresql://`` URL or a conninfo string of libpq. Parts that it leaves out come from libpq's environment
+(PGHOST, PGSERVICE, PGSSLMODE …). The results of `parts_of`, `password_in`, `with_password` and `url_of` may hold a
+password: never show them. `storage.postgres.connection` connects.
 """
 
 from __future__ import annotations
@@ -20,18 +21,19 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.market.errors import StoreError, StoreUnavailable
 
-_SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+_SECRET_KEYWORDS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _SYSTEM = "system"  # libpq's name for the certificate authorities that this system trusts
-_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+# The certificate bundles of Debian, of Red Hat, and of macOS and the BSDs.
+_CERTIFICATE_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _LIBPQ_SSLMODE = "prefer"  # libpq's default: plain text if the server has no TLS
 
 
 def parts_of(url: str) -> dict[str, str]:
     """
-    Return the parts of the URL, by libpq's keywords.
+    Return the parts of the URL by libpq's keywords, ``user``, ``host``, ``dbname`` and so on.
 
     Raises:
-        StoreUnavailable: If it cannot be parsed. The sentence repeats nothing of it.
+        StoreUnavailable: If the URL cannot be parsed. The message repeats no part of it.
     """
     try:
         parts = conninfo_to_dict(url)
@@ -46,18 +48,18 @@ def parts_of(url: str) -> dict[str, str]:
 
 def tls_mode(parts: Mapping[str, str]) -> str | None:
     """
-    Return the ``sslmode`` to add to these parts; None if they or libpq's environment decide.
+    Return the ``sslmode`` to add to these parts, or None to leave it to them and to libpq's environment.
 
-    Off this machine TLS is required, unless the URL or PGSSLMODE says otherwise.
+    Another machine requires TLS, unless the URL or PGSSLMODE says otherwise.
 
     Raises:
-        StoreError: If the parts name a service and no sslmode: only libpq knows which host that is.
+        StoreError: If the parts name a service and no sslmode: only libpq knows that service's host.
     """
     if "sslmode" in parts:
         return None
     if parts.get("sslrootcert") == _SYSTEM:
         return "verify-full"  # libpq accepts no other mode with the system's authorities
-    inherited = _inherited()
+    inherited = _libpq_defaults()
     if inherited["sslmode"] != _LIBPQ_SSLMODE:
         return None
     if "service" in parts:
@@ -69,38 +71,38 @@ def tls_mode(parts: Mapping[str, str]) -> str | None:
     return None if is_local({**inherited, **parts}) else "require"
 
 
-def authorities(parts: Mapping[str, str]) -> str | None:
+def system_certificates(parts: Mapping[str, str]) -> str | None:
     """
-    Return the file to use for ``sslrootcert=system``; None if libpq finds it, or the parts name another.
+    Return the certificate file to use for ``sslrootcert=system``, or None to leave the choice to libpq.
 
-    The driver's wheel brings an OpenSSL of its own, which looks in a folder that no system has.
+    The psycopg wheel bundles its own OpenSSL, whose default certificate folder exists on no system.
     """
     if parts.get("sslrootcert") != _SYSTEM or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return None
-    known = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+    known = (ssl.get_default_verify_paths().cafile, *_CERTIFICATE_FILES)
     return next((path for path in known if path and Path(path).is_file()), None)
 
 
 def is_local(parts: Mapping[str, str]) -> bool:
     """Whether every host named is this machine: a socket, localhost, or a loopback address."""
     hosts, addresses = (parts.get(name, "").split(",") for name in ("host", "hostaddr"))
-    several = max(len(hosts), len(addresses))
+    count = max(len(hosts), len(addresses))
     # libpq connects to the address of a host; only a host without one is looked up by name.
-    hosts, addresses = (names + [""] * (several - len(names)) for names in (hosts, addresses))
+    hosts, addresses = (names + [""] * (count - len(names)) for names in (hosts, addresses))
     return all(_is_loopback(address or host) for host, address in zip(hosts, addresses, strict=True))
 
 
 def name_of(url: str) -> str:
     """
-    Return ``"user@host:5432/database"``: to show, and to file the password under in the system's keyring.
+    Return ``"user@host:5432/database"``, without secrets: the name to show, and the password's key in the keyring.
 
     Raises:
         StoreUnavailable: If the URL cannot be parsed.
     """
-    parts = {**_inherited(), **parts_of(url)}
+    parts = {**_libpq_defaults(), **parts_of(url)}
     user = parts.get("user", "")
     host, address = parts.get("host", ""), parts.get("hostaddr", "")
-    # libpq connects to the address, whatever the name says: show both.
+    # libpq connects to the address and ignores the name, which may therefore mislead: show both.
     host = f"{host}={address}" if host and address else host or address or "localhost"
     service = f"{parts['service']}:" if "service" in parts else ""
     return f"{user}@{service}{host}:{parts.get('port', '5432')}/{parts.get('dbname') or user}"
@@ -108,7 +110,7 @@ def name_of(url: str) -> str:
 
 def without_secrets(url: str) -> str:
     """Return the URL without its secrets, to show or to save. Raises StoreUnavailable."""
-    return url_of({name: value for name, value in parts_of(url).items() if name not in _SECRETS})
+    return url_of({name: value for name, value in parts_of(url).items() if name not in _SECRET_KEYWORDS})
 
 
 def password_in(url: str) -> str:
@@ -118,39 +120,42 @@ def password_in(url: str) -> str:
 
 def holds_secret(url: str) -> bool:
     """Whether the URL holds a password or another secret. Raises StoreUnavailable."""
-    return any(name in _SECRETS for name in parts_of(url))
+    return any(name in _SECRET_KEYWORDS for name in parts_of(url))
 
 
 def with_password(url: str, password: str) -> str:
-    """Return the URL as a conninfo with that password: never show it. Raises StoreUnavailable."""
+    """Return the URL as a conninfo string with that password. Raises StoreUnavailable."""
     return make_conninfo(**{**parts_of(url), "password": password})
 
 
 def url_of(parts: Mapping[str, str]) -> str:
-    """Return these parts as a ``postgresql://`` URL, percent-encoded where necessary."""
-    rest = {name: value for name, value in parts.items() if name not in ("user", "password", "host", "port", "dbname")}
+    """Return these parts as a ``postgresql://`` URL, percent-encoded where necessary. Keeps their secrets."""
+    options = {
+        name: value for name, value in parts.items() if name not in ("user", "password", "host", "port", "dbname")
+    }
     hosts, ports = parts.get("host", ""), parts.get("port", "")
     if hosts.startswith(("/", "@")) or "," in hosts + ports:
         # Folders of sockets and lists of hosts read better as named parameters.
-        rest = {**({"host": hosts} if hosts else {}), **({"port": ports} if ports else {}), **rest}
-        place = ""
+        options = {**({"host": hosts} if hosts else {}), **({"port": ports} if ports else {}), **options}
+        address = ""
     else:
-        shown = f"[{hosts}]" if ":" in hosts else quote(hosts, safe="")
-        place = shown + (f":{ports}" if ports else "")
+        host = f"[{hosts}]" if ":" in hosts else quote(hosts, safe="")  # an IPv6 address stands in brackets
+        address = host + (f":{ports}" if ports else "")
     user = quote(parts.get("user", ""), safe="")
     if password := parts.get("password"):
         user += f":{quote(password, safe='')}"
-    query = f"?{urlencode(rest, quote_via=quote, safe='/,')}" if rest else ""
-    return f"postgresql://{user}{'@' if user else ''}{place}/{quote(parts.get('dbname', ''), safe='')}{query}"
+    query = f"?{urlencode(options, quote_via=quote, safe='/,')}" if options else ""
+    return f"postgresql://{user}{'@' if user else ''}{address}/{quote(parts.get('dbname', ''), safe='')}{query}"
 
 
-def _inherited() -> dict[str, str]:
-    """Return the parts that libpq takes from its environment and its defaults."""
+def _libpq_defaults() -> dict[str, str]:
+    """Return the parts that libpq fills in, from its environment variables or its built-in defaults."""
     options = pq.Conninfo.get_defaults()
     return {option.keyword.decode(): option.val.decode() for option in options if option.val}
 
 
 def _is_loopback(host: str) -> bool:
+    # A folder ("/") and Linux's abstract namespace ("@") are sockets, which are always on this machine.
     if host in {"", "localhost"} or host.startswith(("/", "@")):
         return True
     try:

@@ -88,19 +88,19 @@ class ConnectionPool:
                 return idle
             self._drop(idle)
         try:
-            made = self._connect()
+            connection = self._connect()
         except BaseException:
             with self._changed:
                 self._taken -= 1
                 self._changed.notify()
             raise
         with self._changed:
-            self._lent.add(made)
+            self._lent.add(connection)
             closed = self._closed
         if closed:  # while we connected
-            self._give_back(made, is_sound=False)
+            self._give_back(connection, is_sound=False)
             raise _closed(doing)
-        return made
+        return connection
 
     def _find_room(self, doing: str) -> None:
         end_s = time.monotonic() + self._wait_s

@@ -119,7 +119,7 @@ def test_collect_stores_every_trade_and_export_equals_the_exchange(
     assert all_stored_trades(data_dir) == recorded_trades(recording)
 
 
-def test_collect_tells_of_trades_that_contradict_what_is_stored(recording, data_dir):
+def test_collect_reports_trades_that_contradict_stored_ones(recording, data_dir):
     trades = recorded_trades(recording[:1])
     other = trades[50]._replace(price_e8=trades[50].price_e8 + 1)
     database = Database.open(None, data_dir)
@@ -141,8 +141,8 @@ def test_collect_tells_of_trades_that_contradict_what_is_stored(recording, data_
     assert collector.returncode == 0
     assert said == (
         f"{len(trades)} trades of BTCUSDT received and stored.\n"
-        "1 trade contradicts what is stored under the same id: that stands, and the table refused_trades keeps the "
-        "other.\n"
+        "1 trade contradicts the stored trade with the same id: the stored one is kept, the other one is in the table "
+        "refused_trades.\n"
     )
     assert other in all_stored_trades(data_dir)
 

@@ -157,7 +157,7 @@ class ChartWidget(ChartView):
     # States and jumps
 
     def set_state(self, state: str, text: str = "", actions: Sequence[str] = (RETRY, SIMULATED_MARKET)) -> None:
-        """Show ``"loading"``, ``"empty"`` or ``"error"`` in the chart's place, with a sentence; or ``"ready"``."""
+        """Cover the chart with a state's panel, or uncover it; see `StatePanel.show_state` for the states."""
         self._states.show_state(state, text, actions)
         self._state_timer.stop()
         if state == "loading":
@@ -207,7 +207,7 @@ class ChartWidget(ChartView):
         self._zone_picker.open_above(self.appearance.time_style.zone, corner)
 
     def open_date_entry(self) -> None:
-        """Open the line to type a date into."""
+        """Open the entry line for a date to go to."""
         if self._date_entry is None:
             self._date_entry = DateEntry(self.window(), self._time_us)
             self._date_entry.time_chosen.connect(self._choose_time)

@@ -1,4 +1,4 @@
-"""The panel in the chart's place while it has no candles to show: loading, empty, or an error."""
+"""The panel that covers the chart while it has no candles: a title, a sentence, and buttons after an error."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from widgets.theme import style
 from widgets.theme.palettes import Palette
 
-RETRY, SIMULATED_MARKET = "Retry", "Use the simulated market"
+RETRY, SIMULATED_MARKET = "Retry", "Use the simulated market"  # actions, by their buttons' texts
 _TITLES = {"loading": "Loading candles …", "empty": "No candles yet", "error": "The chart cannot be shown"}
-_WIDEST_PX = 440
+_MAXIMUM_WIDTH_PX = 440
 
 
 class StatePanel(QWidget):
     """
-    A title, a sentence and buttons, in the middle of the chart.
+    A view of the chart's state; hidden at first, and while the chart is ready.
 
     Signals:
-        action_chosen(str): a button was pressed; carries its text.
+        action_chosen(str): A button was pressed; carries its text.
     """
 
     action_chosen = Signal(str)
@@ -36,9 +36,9 @@ class StatePanel(QWidget):
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
         # The column is in a widget of its own: an aligned layout gives labels that wrap too little height.
-        middle = QWidget()
-        style.sized(middle, maximum_width=_WIDEST_PX)
-        column = QVBoxLayout(middle)
+        content = QWidget()
+        style.sized(content, maximum_width=_MAXIMUM_WIDTH_PX)
+        column = QVBoxLayout(content)
         column.setSpacing(8)
         column.addStretch(1)
         column.addWidget(self._title)
@@ -47,14 +47,19 @@ class StatePanel(QWidget):
         column.addLayout(self._buttons)
         column.addStretch(1)
         row = QHBoxLayout(self)
-        # The column takes the width up to its maximum, the stretches share the rest.
+        # Beside 1000 the stretches get next to nothing until the content has its maximum width; then they centre it.
         row.addStretch(1)
-        row.addWidget(middle, 1000)
+        row.addWidget(content, 1000)
         row.addStretch(1)
         self.hide()
 
     def show_state(self, state: str, text: str, actions: Sequence[str]) -> None:
-        """Show a state with a sentence, an error with a button for each action; ``"ready"`` hides the panel."""
+        """
+        Show the state ``"loading"``, ``"empty"`` or ``"error"``; ``"ready"`` hides the panel.
+
+        ``text``: a sentence below the state's title, or instead of the title while loading. ``actions``: the texts of
+        the buttons to offer after an error; other states have none.
+        """
         self.setVisible(state != "ready")
         title, text = (text, "") if state == "loading" and text else (_TITLES.get(state, ""), text)
         self._title.setText(title)
@@ -63,7 +68,8 @@ class StatePanel(QWidget):
         self._replace_buttons(actions if state == "error" else ())
 
     def set_palette(self, palette: Palette) -> None:
-        # Qt 6.11 keeps an earlier style sheet if the widget was never polished before the next one is set.
+        """Use the palette's colours from now on."""
+        # Polish first: Qt 6.11 goes on with the first style sheet of a widget that is not polished until the second.
         self.ensurePolished()
         self.setStyleSheet(
             f"QLabel#title {{ color: {palette.text}; font-weight: 600; }}"

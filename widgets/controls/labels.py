@@ -11,12 +11,12 @@ from widgets.theme import style
 
 def label(text: str = "", tone: str = "", font: QFont | None = None, parent: QWidget | None = None) -> QLabel:
     """Return a label of plain text in that tone (see `style.set_tone`)."""
-    made = QLabel(text, parent)
-    made.setTextFormat(Qt.TextFormat.PlainText)  # a server's message must not be taken for HTML
+    widget = QLabel(text, parent)
+    widget.setTextFormat(Qt.TextFormat.PlainText)  # a server's message must not be taken for HTML
     if font is not None:
-        made.setFont(font)
-    style.set_tone(made, tone)
-    return made
+        widget.setFont(font)
+    style.set_tone(widget, tone)
+    return widget
 
 
 class SteadyLabel(QLabel):

@@ -223,9 +223,9 @@ def _level_name(level: int) -> str:
 
 
 def _format(color: str) -> QTextCharFormat:
-    made = QTextCharFormat()
-    made.setForeground(QColor(color))
-    return made
+    text_format = QTextCharFormat()
+    text_format.setForeground(QColor(color))
+    return text_format
 
 
 def _button(text: str, tip: str) -> QToolButton:

@@ -162,13 +162,13 @@ def _points(
     scale = rect.height() / (high - low) if high > low else 0.0
     if not scale:
         bottom -= rect.height() / 2
-    made = []
+    points = []
     for column, least, most in line:
         x = left + (column + 0.5) * step
-        made.append(QPointF(x, bottom - (most - low) * scale))
+        points.append(QPointF(x, bottom - (most - low) * scale))
         if least != most:
-            made.append(QPointF(x, bottom - (least - low) * scale))
-    return made if len(made) > 1 else [*made, made[0] + QPointF(1, 0)]
+            points.append(QPointF(x, bottom - (least - low) * scale))
+    return points if len(points) > 1 else [*points, points[0] + QPointF(1, 0)]
 
 
 def value_with_unit(value: float | None, unit: str) -> str:

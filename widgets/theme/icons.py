@@ -17,10 +17,10 @@ _APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)  # from title bars and task 
 
 def icon(name: str, color: str, size: int = 16) -> QIcon:
     """Return ``resources/icons/<name>.svg`` in that colour, sharp at the usual device pixel ratios."""
-    made = QIcon()
+    result = QIcon()
     for ratio in _RATIOS:
-        made.addPixmap(pixmap(name, color, size, ratio))
-    return made
+        result.addPixmap(pixmap(name, color, size, ratio))
+    return result
 
 
 def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap:
@@ -31,10 +31,10 @@ def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap
 
 def application_icon() -> QIcon:
     """Return the program's icon, for windows and the task bar."""
-    made = QIcon()
+    result = QIcon()
     for size in _APPLICATION_SIZES:
-        made.addPixmap(_draw(_svg("cryptopipe"), size, 1.0))
-    return made
+        result.addPixmap(_draw(_svg("cryptopipe"), size, 1.0))
+    return result
 
 
 def path(name: str) -> str:
@@ -52,10 +52,10 @@ def _svg(name: str) -> bytes:
 
 
 def _draw(svg: bytes, size: int, ratio: float) -> QPixmap:
-    made = QPixmap(round(size * ratio), round(size * ratio))
-    made.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(made)
-    QSvgRenderer(QByteArray(svg)).render(painter, QRectF(made.rect()))
+    target = QPixmap(round(size * ratio), round(size * ratio))
+    target.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(target)
+    QSvgRenderer(QByteArray(svg)).render(painter, QRectF(target.rect()))
     painter.end()
-    made.setDevicePixelRatio(ratio)
-    return made
+    target.setDevicePixelRatio(ratio)
+    return target

@@ -74,12 +74,12 @@ def qt_palette(palette: Palette) -> QPalette:
         QPalette.ColorRole.Accent: palette.accent,
         QPalette.ColorRole.Link: palette.accent,
     }
-    made = QPalette()
+    qt_palette = QPalette()
     for role, color in roles.items():
-        made.setColor(role, QColor(color))
+        qt_palette.setColor(role, QColor(color))
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
-        made.setColor(QPalette.ColorGroup.Disabled, role, QColor(palette.faint))
-    return made
+        qt_palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(palette.faint))
+    return qt_palette
 
 
 def stylesheet(palette: Palette) -> str:
@@ -112,5 +112,5 @@ def _derived(palette: Palette) -> dict[str, str]:
 
 def _half_transparent(color: str) -> str:
     """Return the colour half transparent, for an edge that shows on any ground."""
-    made = QColor(color)
-    return f"rgba({made.red()}, {made.green()}, {made.blue()}, 128)"
+    parsed = QColor(color)
+    return f"rgba({parsed.red()}, {parsed.green()}, {parsed.blue()}, 128)"

@@ -80,10 +80,10 @@ def px(pixels: float) -> int:
 
 def font(pixels: int = BODY_PX, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
     """Return the interface font with tabular figures. ``pixels`` is its usual size."""
-    made = QFont(_family())
-    made.setWeight(weight)
-    made.setFeature(_TABULAR_FIGURES, 1)
-    return _of_size(made, pixels)
+    result = QFont(_family())
+    result.setWeight(weight)
+    result.setFeature(_TABULAR_FIGURES, 1)
+    return _of_size(result, pixels)
 
 
 def fixed_font(pixels: int = BODY_PX) -> QFont:
@@ -93,10 +93,10 @@ def fixed_font(pixels: int = BODY_PX) -> QFont:
 
 def head_font() -> QFont:
     """Return the font of section heads: small, all capitals, letters slightly apart."""
-    made = font(SMALL_PX, QFont.Weight.DemiBold)
-    made.setCapitalization(QFont.Capitalization.AllUppercase)
-    made.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 0.6)
-    return made
+    result = font(SMALL_PX, QFont.Weight.DemiBold)
+    result.setCapitalization(QFont.Capitalization.AllUppercase)
+    result.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 0.6)
+    return result
 
 
 def sized(widget: QWidget, **lengths: int) -> None:
@@ -150,11 +150,11 @@ def _set_fonts(program: QApplication) -> None:
     QToolTip.setFont(font(12))
 
 
-def _of_size(made: QFont, pixels: int) -> QFont:
+def _of_size(target: QFont, pixels: int) -> QFont:
     """Set the font's usual size and the pixels that follow from it; return the font."""
-    made.setFeature(_USUAL_PX, pixels)
-    made.setPixelSize(max(px(pixels), 1))
-    return made
+    target.setFeature(_USUAL_PX, pixels)
+    target.setPixelSize(max(px(pixels), 1))
+    return target
 
 
 def _wanted_scale(program: QApplication) -> float:

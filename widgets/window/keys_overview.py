@@ -1,4 +1,4 @@
-"""The overview of all keys, over the window: F1 or “?”. It shows the table of `keys`."""
+"""The overview of all keys and mouse gestures that F1 or “?” opens. It lists the table of `widgets.keys`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from widgets.controls.popup import Popup
 from widgets.keys import CommandGroup, KeyBinding, bindings_by_group, key_texts
 from widgets.theme import style
 
+# The groups' order within each column, left and right; together they have every group.
 _COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (
     (CommandGroup.MOVING, CommandGroup.PANES),
     (CommandGroup.CHART, CommandGroup.WINDOW),
 )
-_MARGIN = 24
-_CAP_PX = 20
+_SHEET_MARGIN_PX = 24
+_KEY_CAP_HEIGHT_PX = 20
 
 
 class KeysOverview(Popup):
-    """A sheet over the window that Esc or a click elsewhere closes. It scrolls where the window is too small."""
+    """A sheet in the middle of the window, closed by Esc or a click elsewhere. It scrolls if the window is small."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setAccessibleName("Keys and mouse")
-        self._sheet: QWidget | None = None  # made when first opened: it has a hundred labels
+        self._sheet: QWidget | None = None  # built when first opened: its hundred labels would delay the start
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
         self._scroll.setAccessibleName("Keys and mouse")
@@ -38,29 +39,30 @@ class KeysOverview(Popup):
         layout.addWidget(self._scroll)
 
     def toggle(self) -> None:
-        """Open the sheet in the middle of the window, or close it."""
+        """Open the overview, or close it if it is open."""
         if self.isVisible():
             self.dismiss()
             return
         if self._sheet is None:
-            self._sheet = _sheet()
+            self._sheet = _build_sheet()
             self._scroll.setWidget(self._sheet)
         size = self.sizeHint()
-        x, y = ((self._window.width() - size.width()) // 2, (self._window.height() - size.height()) // 2)
+        x, y = (self._window.width() - size.width()) // 2, (self._window.height() - size.height()) // 2
         self.open_at(QPoint(x, max(y, self._MARGIN)), self._scroll)
 
     def sizeHint(self) -> QSize:
+        # Not the scroll area's own hint: that is capped at a few dozen lines of text.
         hint = QSize() if self._sheet is None else self._sheet.sizeHint()
         window = self._window.size()
         room = QSize(window.width() - 2 * self._MARGIN, window.height() - 2 * self._MARGIN)
         return (hint + QSize(2, 2)).boundedTo(room)  # 2: the border, on both sides
 
 
-def _sheet() -> QWidget:
+def _build_sheet() -> QWidget:
     sheet = QWidget()
     sheet.setObjectName("keysSheet")
     row = QHBoxLayout(sheet)
-    row.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+    row.setContentsMargins(_SHEET_MARGIN_PX, _SHEET_MARGIN_PX, _SHEET_MARGIN_PX, _SHEET_MARGIN_PX)
     row.setSpacing(40)
     bindings = bindings_by_group()
     for groups in _COLUMNS:
@@ -76,16 +78,16 @@ def _sheet() -> QWidget:
 
 
 def _add_section(grid: QGridLayout, group: CommandGroup, bindings: Iterable[KeyBinding]) -> None:
-    at = grid.rowCount()
-    if at > 1:
-        grid.setRowMinimumHeight(at, 10)
-        at += 1
-    grid.addWidget(label(group.value, "faint", style.head_font()), at, 0, 1, 2)
+    row = grid.rowCount()
+    if row > 1:  # an empty grid counts one row; so this is a later section, and an empty row sets it apart
+        grid.setRowMinimumHeight(row, 10)
+        row += 1
+    grid.addWidget(label(group.value, "faint", style.head_font()), row, 0, 1, 2)
     for binding in bindings:
-        at += 1
-        text = label(binding.text[0].upper() + binding.text[1:])
-        grid.addWidget(text, at, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addLayout(_keys_and_mouse(binding), at, 1, Qt.AlignmentFlag.AlignTop)
+        row += 1
+        text = label(binding.text[0].upper() + binding.text[1:])  # not capitalize(): that lowers PNG and Home
+        grid.addWidget(text, row, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addLayout(_keys_and_mouse(binding), row, 1, Qt.AlignmentFlag.AlignTop)
 
 
 def _keys_and_mouse(binding: KeyBinding) -> QVBoxLayout:
@@ -105,7 +107,7 @@ def _keys_and_mouse(binding: KeyBinding) -> QVBoxLayout:
 
 
 def _key_cap(key: str) -> QLabel:
-    made = label(key, "", style.font(12))
-    made.setObjectName("keyCap")
-    style.sized(made, fixed_height=_CAP_PX)
-    return made
+    cap = label(key, "", style.font(12))
+    cap.setObjectName("keyCap")
+    style.sized(cap, fixed_height=_KEY_CAP_HEIGHT_PX)
+    return cap

@@ -9,11 +9,11 @@ import pytest
 
 from app.market.errors import StoreError, StoreUnavailable
 from storage.postgres.database_url import (
-    authorities,
     holds_secret,
     name_of,
     parts_of,
     password_in,
+    system_certificates,
     tls_mode,
     url_of,
     with_password,
@@ -142,13 +142,13 @@ def test_a_url_that_cannot_be_read_is_not_repeated() -> None:
         assert caught.value.__cause__ is None
 
 
-def test_the_systems_authorities_are_a_file_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_systems_certificates_are_a_file_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-    assert authorities({"sslrootcert": "mine.crt"}) is None
+    assert system_certificates({"sslrootcert": "mine.crt"}) is None
     file = tmp_path / "bundle.crt"
     file.touch()
     monkeypatch.setattr("ssl.get_default_verify_paths", lambda: SimpleNamespace(cafile=str(file)))
-    assert authorities({"sslrootcert": "system"}) == str(file)
+    assert system_certificates({"sslrootcert": "system"}) == str(file)
     monkeypatch.setenv("SSL_CERT_FILE", "/somewhere")
-    assert authorities({"sslrootcert": "system"}) is None
+    assert system_certificates({"sslrootcert": "system"}) is None

@@ -1,4 +1,4 @@
-"""The line to type a date into, to go there."""
+"""The entry line for a date to go to. `widgets.chart.scales.time_text` parses it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from app.market.interval import SECOND_US
 from widgets.chart.scales.time_text import MONTHS, parse_date
 from widgets.controls.entry_line import EntryLine
 
+# Not strftime's names: those follow the system's language, and the window is in English.
 _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 class DateEntry(EntryLine[int]):
     """
-    Takes a date, or a date and a time, in the zone it is opened for.
+    Asks for a date, or a date and a time, in the zone that `open_for` names. Times to come are refused.
 
-    ``now_us``: returns the exchange's time, UTC microseconds.
+    ``now_us`` returns the exchange's time, UTC microseconds.
 
     Signals:
-        time_chosen(object): Enter on a valid date; carries it as UTC microseconds.
+        time_chosen(object): Enter was pressed on a valid date; carries it as UTC microseconds.
     """
 
-    time_chosen = Signal(object)
+    time_chosen = Signal(object)  # Signal(int) is 32 bits wide, too few for microseconds
 
     WIDTH = 340
 
@@ -34,15 +35,19 @@ class DateEntry(EntryLine[int]):
         self.setAccessibleName("Go to a date")
         self._now_us = now_us
         self._rules: tzinfo = UTC
-        self._zone = "UTC"
+        self._zone_name = "UTC"
         self.edit.setAccessibleName("Date")
         self.edit.setPlaceholderText("2024-03-01 14:30")
         self.edit.setMaxLength(24)
 
-    def open_for(self, rules: tzinfo, zone: str, top_left: QPoint) -> None:
-        """Open for dates by the rules of a zone; ``zone`` is its name for the user."""
-        self._rules, self._zone = rules, zone
-        self.edit.selectAll()  # the last date stays, for a next one near it
+    def open_for(self, rules: tzinfo, zone_name: str, top_left: QPoint) -> None:
+        """
+        Open the line for local times under ``rules``.
+
+        ``zone_name`` is their zone's name for the user; ``top_left`` is in the window's coordinates.
+        """
+        self._rules, self._zone_name = rules, zone_name
+        self.edit.selectAll()  # the last date stays, as the next one is often near it; typing replaces it
         self._describe()
         self.open_at(top_left, self.edit)
 
@@ -50,12 +55,12 @@ class DateEntry(EntryLine[int]):
         return parse_date(text, self._rules, self._now_us())
 
     def _meaning(self, value: int) -> str:
-        there = datetime.fromtimestamp(value // SECOND_US, self._rules)
-        date = f"{_WEEKDAYS[there.weekday()]}, {there.day} {MONTHS[there.month - 1]} {there.year}"
-        return f"{date}, {there:%H:%M} {self._zone} · Enter to go there"
+        local = datetime.fromtimestamp(value // SECOND_US, self._rules)
+        date = f"{_WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year}"
+        return f"{date}, {local:%H:%M} {self._zone_name} · Enter to go there"
 
     def _hint(self) -> str:
-        return f"A date, or a date and a time, in {self._zone}."
+        return f"A date, or a date and a time, in {self._zone_name}."
 
     def _take(self, value: int) -> None:
         self.time_chosen.emit(value)

@@ -85,7 +85,7 @@ class ZonePicker(ListPicker):
         self._delegate.chosen = chosen.name
         self.edit.clear()
         self._refresh()
-        self._select(next((at for at, row in enumerate(self._zones) if row.zone == chosen), 0))
+        self._select(next((index for index, row in enumerate(self._zones) if row.zone == chosen), 0))
         size = self.sizeHint()
         self.open_at(bottom_right - QPoint(size.width(), size.height()), self.edit)
         self.list.scrollTo(self.list.currentIndex(), QListView.ScrollHint.PositionAtCenter)

@@ -211,10 +211,10 @@ class PaneBrush:
 
     def _fading(self, colour: QColor) -> QBrush:
         gradient = QLinearGradient(0, self.area.top(), 0, self.area.top() + self.area.height())
-        for at, opacity in enumerate(_AREA_OPACITIES):
+        for position, opacity in enumerate(_AREA_OPACITIES):
             faint = QColor(colour)
             faint.setAlphaF(opacity)
-            gradient.setColorAt(at, faint)
+            gradient.setColorAt(position, faint)
         return QBrush(gradient)
 
     def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:

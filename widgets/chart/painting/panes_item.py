@@ -1,6 +1,13 @@
-"""The item that paints the panes: in each its layers, below and above the grid; between them the separators."""
+"""
+The item that paints the panes and the separators between them.
+
+In each pane, from back to front: day shading, a measure's area, what layers paint behind the grid, the grid, what they
+paint above it. Axes, titles and the crosshair are items of their own (see `widgets.chart.painting.canvas`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter
@@ -8,7 +15,7 @@ from PySide6.QtGui import QPainter
 from widgets.chart.painting.day_shading import paint_days
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer
 from widgets.chart.painting.measure_painting import paint_ground
-from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.pane import Layer, Pane
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_item import SceneItem, reset_painter
@@ -28,7 +35,7 @@ class PanesItem(SceneItem):
         for pane in scene.panes:
             if not pane.rect.isEmpty() and scene.is_exposed(pane.rect):
                 self._paint_pane(painter, pixels, pane)
-        painter.setClipRect(pixels.rect(scene.layout.panes))
+        painter.setClipRect(pixels.rect(scene.layout.panes))  # instead of the last pane's
         self._paint_separators(painter, pixels)
 
     def _paint_pane(self, painter: QPainter, pixels: DevicePixels, pane: Pane) -> None:
@@ -43,21 +50,26 @@ class PanesItem(SceneItem):
             value_scale=pane.value_scale,
             colours=scene.colours,
         )
-        area = brush.area
-        painter.setClipRect(area)
-        paint_days(painter, pixels, scene, area)
+        painter.setClipRect(brush.area)
+        paint_days(painter, pixels, scene, brush.area)
         paint_ground(painter, pixels, scene, pane)
-        has_bars = len(scene.bars.slot) > 0
-        layers, run = (pane.layers if has_bars else ()), scene.guard.run
-        for layer in layers:
-            if not run(layer, layer.paint_behind, brush):
+        layers = pane.layers if len(scene.bars.slot) else ()  # layers may rely on at least one bar
+        self._run_guarded(painter, pixels, brush, ((layer, layer.paint_behind) for layer in layers))
+        self._paint_grid(painter, pixels, pane, brush.area)
+        self._run_guarded(painter, pixels, brush, ((layer, layer.paint) for layer in layers))
+
+    def _run_guarded(
+        self,
+        painter: QPainter,
+        pixels: DevicePixels,
+        brush: PaneBrush,
+        calls: Iterable[tuple[Layer, Callable[[PaneBrush], None]]],
+    ) -> None:
+        for layer, paint in calls:
+            if not self._scene.guard.run(layer, paint, brush):
+                # A layer that failed halfway leaves the painter in any state, without the pane's clipping even.
                 reset_painter(painter, pixels)
-                painter.setClipRect(area)
-        self._paint_grid(painter, pixels, pane, area)
-        for layer in layers:
-            if not run(layer, layer.paint, brush):
-                reset_painter(painter, pixels)
-                painter.setClipRect(area)
+                painter.setClipRect(brush.area)
 
     def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
         scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
@@ -68,9 +80,10 @@ class PanesItem(SceneItem):
 
     def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
-        for at, pane in enumerate(scene.panes[:-1]):
-            marked = at == scene.marked_separator
+        for index, pane in enumerate(scene.panes[:-1]):
+            is_marked = index == scene.marked_separator
             left, y = pixels.x(pane.rect.left()), pixels.y(pane.rect.bottom())
             width = pixels.x(pane.rect.right()) - left
-            thick = 2 * pixels.line if marked else pixels.line
-            painter.fillRect(left, y - thick // 2, width, thick, scene.colours.accent if marked else scene.colours.line)
+            thickness = 2 * pixels.line if is_marked else pixels.line
+            colour = scene.colours.accent if is_marked else scene.colours.line
+            painter.fillRect(left, y - thickness // 2, width, thickness, colour)

@@ -137,7 +137,7 @@ class Scene:
     def separator_at(self, y: float) -> int | None:
         """Return the index of the pane above the separator within a pointer's reach of ``y``, or None."""
         edges = (pane.rect.bottom() for pane in self.panes[:-1])
-        return next((at for at, edge in enumerate(edges) if abs(y - edge) <= SEPARATOR_REACH_PX), None)
+        return next((index for index, edge in enumerate(edges) if abs(y - edge) <= SEPARATOR_REACH_PX), None)
 
     @property
     def last_is_rising(self) -> bool:
