@@ -1,10 +1,10 @@
 """
-Folding trades into candles.
+Builds candles from trades.
 
-A candle is a function of the set of its trades, never of their order of arrival: open and close go by trade id, times
-by the exchange's trade time. So a late trade changes its own candle and no other. `finish` adds what depends on the
-neighbours: the empty candles in between, and which candles are closed and complete. Candles read from the database go
-through the same `finish`, so live candles, SQL and export agree.
+A candle depends on the set of its trades, never on their order of arrival. The lowest and highest trade ids give its
+open and close, and the exchange's trade time decides which candle a trade belongs to, so a late trade changes only its
+own candle. `CandleBuilder` knows nothing of a candle's neighbours. `finish` does: it inserts the empty candles and sets
+``closed`` and ``complete``. Candles read from the database pass through it too, so live candles, SQL and export agree.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
 
-_ABOVE_ALL = 1 << 63
+_ABOVE_ALL = 1 << 63  # above every price and trade id, so the first trade replaces it
 
 
 class _Bucket:
-    """The running figures of one candle."""
+    """The running totals of one candle, and its seed: see `CandleBuilder.seed`."""
 
     __slots__ = (
         "close_e8",
@@ -52,12 +52,13 @@ class CandleBuilder:
     """
     Builds the candles of one symbol and interval from its trades.
 
-    Add every trade once, in any order; `SymbolCoverage.add` finds repeats.
+    Add every trade once, in any order; `SymbolCoverage.add` finds repeats. ``len()`` counts the candles with a trade.
     """
 
     def __init__(self, interval: Interval) -> None:
         self.interval = interval
         self._buckets: dict[int, _Bucket] = {}
+        # The newest candle. Nearly every trade belongs to it, and is then spared the look-up by time.
         self._current: _Bucket | None = None
         self._current_end_us = 0
 
@@ -65,7 +66,7 @@ class CandleBuilder:
         return len(self._buckets)
 
     def add(self, trade: Trade) -> int:
-        """Fold one trade; return the open time (UTC microseconds) of the one candle it changed."""
+        """Add one trade; return the open time (UTC microseconds) of the candle it changed."""
         _, trade_id, time_us, price_e8, quantity_e8, is_buyer_maker = trade
         bucket = self._current
         if bucket is None or not bucket.open_us <= time_us < self._current_end_us:
@@ -91,10 +92,11 @@ class CandleBuilder:
 
     def seed(self, candle: Candle) -> None:
         """
-        Set the part of a candle that other trades make up.
+        Start a candle from the totals of trades that are not added one by one.
 
-        ``candle`` must hold none of the trades given to `add`. If it has no ids, those must all be later. An empty one
-        changes nothing. A second seed for the same candle replaces the first.
+        ``candle`` must include none of the trades given to `add`. If it is a kline, without ids, its trades must come
+        before all of them. A candle without trades changes nothing. A second seed for the same candle replaces the
+        first.
         """
         if not candle.trades:
             return
@@ -104,24 +106,28 @@ class CandleBuilder:
         bucket.seed = candle
 
     def candle(self, open_time_us: int) -> Candle | None:
-        """Return the candle with that open time as folded so far, or None; never closed, ``complete`` not judged."""
+        """
+        Return the candle that opens at ``open_time_us`` as built so far, or None before its first trade.
+
+        ``closed`` is False and ``complete`` means nothing yet: `finish` sets both.
+        """
         bucket = self._buckets.get(open_time_us)
         return None if bucket is None else _candle_of(bucket)
 
     def open_times(self) -> list[int]:
-        """Return the open times of the candles with a trade, rising."""
+        """Return the open times of the candles with a trade, in ascending order."""
         return sorted(self._buckets)
 
     def candles(self, since_us: int | None = None, until_us: int | None = None) -> list[Candle]:
         """
-        Return the candles with a trade that open in ``[since_us, until_us)``, oldest first, as `candle` does.
+        Return the candles with a trade that open in ``[since_us, until_us)``, oldest first.
 
-        Give them to `finish` for the empty candles, ``closed`` and ``complete``.
+        Pass them to `finish`, which inserts the empty candles and sets ``closed`` and ``complete``.
         """
-        opens = sorted(self._buckets if since_us is None else (at for at in self._buckets if at >= since_us))
+        open_times = sorted(self._buckets if since_us is None else (at for at in self._buckets if at >= since_us))
         if until_us is not None:
-            del opens[bisect_left(opens, until_us) :]
-        return [_candle_of(self._buckets[open_us]) for open_us in opens]
+            del open_times[bisect_left(open_times, until_us) :]
+        return [_candle_of(self._buckets[open_us]) for open_us in open_times]
 
     def forget_before(self, time_us: int) -> None:
         """Drop the candles that open before ``time_us``, to bound memory."""
@@ -142,9 +148,12 @@ class CandleBuilder:
 
 
 def _candle_of(bucket: _Bucket) -> Candle:
-    if bucket.seed is not None and not bucket.trades:
-        return bucket.seed._replace(closed=False) if bucket.seed.closed else bucket.seed
-    candle = Candle(
+    seed = bucket.seed
+    if seed is not None:
+        if bucket.trades:
+            return _with_seed(bucket, seed)
+        return seed._replace(closed=False) if seed.closed else seed
+    return Candle(
         bucket.open_us,
         bucket.open_e8,
         bucket.high_e8,
@@ -161,75 +170,72 @@ def _candle_of(bucket: _Bucket) -> Candle:
         complete=True,
         source=CandleSource.TRADES,
     )
-    return candle if bucket.seed is None else _merged(bucket.seed, candle)
 
 
-def _merged(seed: Candle, candle: Candle) -> Candle:
-    """Return the two as one candle, ordered by trade id; a seed without ids came first."""
-    opens_later = seed.first_trade_id is not None and _id(candle.first_trade_id) < seed.first_trade_id
-    closes_earlier = _id(candle.last_trade_id) < _id(seed.last_trade_id)
+def _with_seed(bucket: _Bucket, seed: Candle) -> Candle:
+    """Return one candle of the seed's trades and the bucket's, ordered by trade id; a seed without ids came first."""
+    bucket_opens = seed.first_trade_id is not None and bucket.first_id < seed.first_trade_id
+    seed_closes = seed.last_trade_id is not None and bucket.last_id < seed.last_trade_id
     return Candle(
-        open_time_us=candle.open_time_us,
-        open_e8=candle.open_e8 if opens_later else seed.open_e8,
-        high_e8=max(seed.high_e8, candle.high_e8),
-        low_e8=min(seed.low_e8, candle.low_e8),
-        close_e8=seed.close_e8 if closes_earlier else candle.close_e8,
-        volume_e8=seed.volume_e8 + candle.volume_e8,
-        quote_volume_e16=seed.quote_volume_e16 + candle.quote_volume_e16,
-        trades=seed.trades + candle.trades,
-        taker_buy_volume_e8=seed.taker_buy_volume_e8 + candle.taker_buy_volume_e8,
-        taker_buy_quote_volume_e16=seed.taker_buy_quote_volume_e16 + candle.taker_buy_quote_volume_e16,
-        first_trade_id=candle.first_trade_id if opens_later else seed.first_trade_id,
-        last_trade_id=seed.last_trade_id if closes_earlier else candle.last_trade_id,
+        open_time_us=bucket.open_us,
+        open_e8=bucket.open_e8 if bucket_opens else seed.open_e8,
+        high_e8=max(seed.high_e8, bucket.high_e8),
+        low_e8=min(seed.low_e8, bucket.low_e8),
+        close_e8=seed.close_e8 if seed_closes else bucket.close_e8,
+        volume_e8=seed.volume_e8 + bucket.volume_e8,
+        quote_volume_e16=seed.quote_volume_e16 + bucket.quote_e16,
+        trades=seed.trades + bucket.trades,
+        taker_buy_volume_e8=seed.taker_buy_volume_e8 + bucket.taker_e8,
+        taker_buy_quote_volume_e16=seed.taker_buy_quote_volume_e16 + bucket.taker_quote_e16,
+        first_trade_id=bucket.first_id if bucket_opens else seed.first_trade_id,
+        last_trade_id=seed.last_trade_id if seed_closes else bucket.last_id,
         closed=False,
         complete=seed.complete,
         source=CandleSource.TRADES if seed.source is CandleSource.TRADES else CandleSource.MIXED,
     )
 
 
-def _id(trade_id: int | None) -> int:
-    return -1 if trade_id is None else trade_id
-
-
 def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now_us: int | None = None) -> list[Candle]:
     """
-    Return the candles as a reader should see them.
+    Return the candles with ``closed`` and ``complete`` set and the empty candles inserted, oldest first.
 
-    ``candles``: candles with trades, oldest first, each open time once. ``held``: the symbol's trade ids held.
+    ``candles``: candles with trades, oldest first, each open time once. ``held``: the trade ids held of the symbol.
+    ``now_us``: the exchange's time (UTC microseconds), or None if only the candles themselves say how late it is.
 
-    - ``closed`` is set if the candle ended at or before ``now_us`` (the exchange's time) or a later candle follows.
-    - ``complete`` is set if ``held`` proves that no trade is missing in the candle or next to it. A candle without ids
-      (a kline) keeps its own.
-    - Empty candles are inserted between two candles, and after the last up to ``now_us``. None is inserted across
-      missing trades: there the slots may not have been empty.
+    - ``closed``: the candle ended at or before ``now_us``, or a later candle follows.
+    - ``complete``: ``held`` proves that no trade is missing in the candle or next to it. A kline, which has no ids,
+      keeps its own value.
+    - Empty candles are inserted between two candles, and after the last one up to ``now_us``. None is inserted across
+      missing trades, because some of those may belong there.
     """
     finished: list[Candle] = []
     previous: Candle | None = None
     for candle in candles:
         if previous is not None:
-            finished.append(_judged(previous, interval, held, now_us, followed=True))
-            if _joined(previous, candle, held):
-                finished.extend(_empty_between(previous, candle.open_time_us, interval))
+            finished.append(_with_flags(previous, interval, held, now_us, followed=True))
+            if _is_gapless(previous, candle, held):
+                finished.extend(_empty_candles(previous, candle.open_time_us, interval))
         previous = candle
     if previous is not None:
-        finished.append(_judged(previous, interval, held, now_us, followed=False))
+        finished.append(_with_flags(previous, interval, held, now_us, followed=False))
         if now_us is not None:
-            after = _empty_between(previous, interval.open_time_us(now_us) + 1, interval)
+            after = _empty_candles(previous, interval.open_time_us(now_us) + 1, interval)
             if after:
-                after[-1] = after[-1]._replace(closed=False)
+                after[-1] = after[-1]._replace(closed=False)  # the slot of ``now_us`` has not ended
             finished.extend(after)
     return finished
 
 
 def is_complete(candle: Candle, held: IdRanges) -> bool:
-    """Whether ``held`` proves that no trade in or next to ``candle`` is missing; without ids, its own ``complete``."""
+    """Whether ``held`` proves that no trade is missing in or next to ``candle``; without ids, its own ``complete``."""
     if candle.first_trade_id is None or candle.last_trade_id is None:
         return candle.complete
-    stretch = held.range_of(candle.first_trade_id)
-    if stretch is None:
+    held_range = held.range_of(candle.first_trade_id)
+    if held_range is None:
         return False
-    first, last = stretch
-    # The trade just before must be held, or the candle may have begun earlier; ids begin at 0 or 1.
+    first, last = held_range
+    # The trade just before must be held, or the candle may have begun earlier; ids begin at 0 or 1. The trade just
+    # after must be held too, unless the candle has the newest trade of all.
     return (
         (first < candle.first_trade_id or candle.first_trade_id <= 1)
         and last >= candle.last_trade_id
@@ -237,7 +243,7 @@ def is_complete(candle: Candle, held: IdRanges) -> bool:
     )
 
 
-def _judged(candle: Candle, interval: Interval, held: IdRanges, now_us: int | None, *, followed: bool) -> Candle:
+def _with_flags(candle: Candle, interval: Interval, held: IdRanges, now_us: int | None, *, followed: bool) -> Candle:
     closed = followed or (now_us is not None and interval.next_open_us(candle.open_time_us) <= now_us)
     complete = is_complete(candle, held)
     if candle.closed == closed and candle.complete == complete:
@@ -245,15 +251,16 @@ def _judged(candle: Candle, interval: Interval, held: IdRanges, now_us: int | No
     return candle._replace(closed=closed, complete=complete)
 
 
-def _joined(earlier: Candle, later: Candle, held: IdRanges) -> bool:
+def _is_gapless(earlier: Candle, later: Candle, held: IdRanges) -> bool:
+    """Whether every trade between two candles is held, so that the slots between them were empty."""
     if earlier.last_trade_id is None or later.first_trade_id is None:
         # The exchange publishes empty klines too, so a slot without a kline is not known to be empty.
         return False
-    stretch = held.range_of(earlier.last_trade_id)
-    return stretch is not None and stretch[0] <= later.first_trade_id <= stretch[1]
+    held_range = held.range_of(earlier.last_trade_id)
+    return held_range is not None and held_range[0] <= later.first_trade_id <= held_range[1]
 
 
-def _empty_between(earlier: Candle, end_us: int, interval: Interval) -> list[Candle]:
+def _empty_candles(earlier: Candle, end_us: int, interval: Interval) -> list[Candle]:
     """Return the empty candles that open after ``earlier`` and before ``end_us``."""
     empty: list[Candle] = []
     slot = interval.slot(earlier.open_time_us) + 1

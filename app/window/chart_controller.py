@@ -1,11 +1,11 @@
 """
-One chart on one engine: the session behind it, its reloads, its frames, its jumps and its marks of missing trades.
+Connects one chart to one engine: its session, reloads, frames, jumps and marks of missing trades.
 
-It knows no window: a symbol and an interval come in by `ChartController.show`, and whoever owns the chart decides what
-is recorded and what panels show. The owner also forwards the engine's changes, because an engine calls one listener,
-and drives `renew` and `tick` by its own timer, so that any number of charts share it.
+It knows no window. The chart's owner chooses symbol and interval by `ChartController.show`, and decides what is
+recorded and what panels show. The owner also forwards the engine's changes, because an engine calls one listener, and
+calls `renew` and `tick` from its own timer, which any number of charts can share.
 
-Nothing here touches Qt per trade. The chart asks as each frame begins, and gets what changed since the last one.
+Nothing here touches Qt per trade. As each frame begins, the chart asks for the changes since the last one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ReloadBackoff:
         ``is_stale``: candles are missing. ``is_live``: the exchange can be reached.
         """
         if now_s < self._next_s:
-            return False  # the last reload may still be under way: its chart says nothing yet
+            return False  # the last reload may still be under way, so the chart's state proves nothing yet
         if not is_stale:
             self._wait_s = _RELOAD_FIRST_S
             return False
@@ -106,8 +106,8 @@ class ChartController(QObject):
         """The session behind the chart; None before `show`."""
         return self._session
 
-    def visible_past_us(self) -> tuple[int, int] | None:
-        """Return the visible range up to the end of the newest candle, UTC microseconds; None where that is empty."""
+    def visible_history_us(self) -> tuple[int, int] | None:
+        """Return the visible range up to the end of the newest candle, UTC microseconds; None if it is empty."""
         visible = self._chart.visible_range_us()
         if visible is None or self._session is None:
             return None
@@ -143,7 +143,7 @@ class ChartController(QObject):
         self._replace_session_work(self._run_session(session, view_us))
 
     def retry(self) -> None:
-        """Reach for the exchange now, and load again what is missing."""
+        """Retry the exchange now, and load the missing candles again."""
         self._engine.retry_exchange()
         if self._session is not None:
             self._replace_session_work(self._session.reload())
@@ -159,13 +159,13 @@ class ChartController(QObject):
     # Called by the owner
 
     def on_feed_status(self, status: FeedStatus) -> None:
-        """Load again what failed once the feed is live."""
+        """Load again if loading failed and the feed is live now."""
         session = self._session
         if status.state is FeedState.LIVE and session is not None and session.state is SessionState.FAILED:
             self._replace_session_work(session.reload())
 
     def on_database(self) -> None:
-        """Read from the engine's database, where there is one now."""
+        """Read candles from the engine's database, if one is open now."""
         session, database, before = self._session, self._engine.database, self._database
         self._database = database or before
         if database is None or session is None:
@@ -178,7 +178,7 @@ class ChartController(QObject):
             self._replace_session_work(session.reload())
 
     def on_symbols(self) -> None:
-        """Show the symbol's new description, where it has changed."""
+        """Show the symbol's description again if it has changed."""
         session = self._session
         if session is None:
             return
@@ -190,7 +190,7 @@ class ChartController(QObject):
                 self._chart.set_series(session.series, symbol)
 
     def renew(self) -> None:
-        """Renew the countdown, and load what a moved view needs; call a few times per second."""
+        """Renew the countdown, and load for a view that has moved; call a few times per second."""
         self._chart.set_now(self._engine.exchange_clock.now_us())
         if self._view_moved:
             self._view_moved = False
@@ -198,7 +198,7 @@ class ChartController(QObject):
             self._gap_overlay.on_view_moved()
 
     def tick(self) -> None:
-        """Open candles that begin without a trade, and load again what failed; call about once per second."""
+        """Open candles that begin without a trade, and retry failed loads; call about once per second."""
         session = self._session
         if session is None:
             return
@@ -215,7 +215,7 @@ class ChartController(QObject):
 
     async def _run_session(self, session: ChartSession, view_us: tuple[int, int] | None) -> None:
         if not self._engine.is_clock_measured:
-            # Until the exchange's time is known nothing can be joined; what is stored need not wait for that.
+            # The live join needs the exchange's time. Stored candles do not, so they are shown first.
             self._tasks.begin(session.show_stored())
             await self._engine.wait_for_clock()
         await session.run(view_us)
@@ -264,14 +264,14 @@ class ChartController(QObject):
         self._prefetch_timer.start()
 
     def _refresh_series(self) -> None:
-        """Bring what trades changed into the series; the chart calls it as a frame begins."""
+        """Write the changes by trades into the series; the chart calls this as each frame begins."""
         if self._has_changes and self._session is not None:
             self._has_changes = False
             self._session.refresh()
             self._watch_paint(self._session)
 
     def _watch_paint(self, session: ChartSession) -> None:
-        """Measure the delay to the screen, where the newest candle is on it."""
+        """Measure the delay from trade to screen while the newest candle is visible."""
         tracker = self._engine.recorder.tracker(session.symbol)
         newest = tracker.last_trade if tracker is not None else None
         if self._chart.is_following and self._chart.isVisible() and not self._chart.window().isMinimized():

@@ -1,4 +1,8 @@
-"""The diagnostics dock's work: samples the metrics each second, and shows them and the log while the dock is open."""
+"""
+Feeds the diagnostics dock: samples the metrics every second, and shows them and the log while the dock is open.
+
+`app.observability` measures and keeps the values; the dock draws them.
+"""
 
 from __future__ import annotations
 
@@ -20,48 +24,49 @@ class DiagnosticsController(QObject):
     """
     Feeds the window's diagnostics dock from ``monitor`` until `stop`; ``log_folder`` has the log files.
 
-    It samples and collects log lines while the dock is closed, too, so the minutes before a trouble are there.
+    It also samples and collects log lines while the dock is closed, so that whoever opens it sees what led to a fault.
     """
 
     def __init__(self, monitor: Monitor, window: MainWindow, log_folder: Path) -> None:
         super().__init__(window)
         self._dock = window.diagnostics
         self._log_folder = log_folder
-        self._sampler = MetricHistory(monitor.metrics)
-        self._log = RecentLog()
+        self._history = MetricHistory(monitor.metrics)
+        self._recent_log = RecentLog()
         self._lines_shown = 0
-        logging.getLogger().addHandler(self._log)
-        self._dock.set_note(*_note(monitor))
-        self._dock.opened.connect(self._show)
+        logging.getLogger().addHandler(self._recent_log)
+        self._dock.set_note(*_monitor_note(monitor))
+        self._dock.opened.connect(self._update_dock)
         self._dock.log.folder_requested.connect(self._open_folder)
         self._timer = QTimer(self)
         self._timer.setInterval(_SAMPLE_MS)
-        self._timer.timeout.connect(self._on_second)
+        self._timer.timeout.connect(self._sample)
         self._timer.start()
         if self._dock.isVisible():
-            self._show()
+            self._update_dock()
 
     def stop(self) -> None:
-        """Stop sampling; the dock keeps its last figures."""
+        """Stop sampling and collecting log lines; the dock keeps its last figures."""
         self._timer.stop()
-        logging.getLogger().removeHandler(self._log)
-        self._dock.opened.disconnect(self._show)
+        logging.getLogger().removeHandler(self._recent_log)
+        self._dock.opened.disconnect(self._update_dock)
 
-    def _on_second(self) -> None:
-        self._sampler.sample()
+    def _sample(self) -> None:
+        self._history.sample()
         if self._dock.isVisible():
-            self._show()
+            self._update_dock()
 
-    def _show(self) -> None:
-        self._dock.metrics.set_views(self._sampler.views())
-        lines, self._lines_shown = self._log.since(self._lines_shown)
+    def _update_dock(self) -> None:
+        self._dock.metrics.set_views(self._history.views())
+        lines, self._lines_shown = self._recent_log.since(self._lines_shown)
         self._dock.log.add(lines)
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
 
 
-def _note(monitor: Monitor) -> tuple[str, str]:
+def _monitor_note(monitor: Monitor) -> tuple[str, str]:
+    """Return the sentence about the metrics' address, and the role of its colour."""
     if monitor.problem:
         return monitor.problem, "warning"
     return (f"Metrics for Prometheus at {monitor.url}" if monitor.url else ""), "faint"

@@ -1,7 +1,7 @@
 """
-The export dialog's work: one export at a time, in a worker thread, with progress and cancelling.
+Runs the exports of the export dialog: one at a time, in a worker thread, with progress and cancelling.
 
-`storage.files.candle_csv` writes the file; here it gets the candles, and the dialog its outcome.
+`storage.files.candle_csv` writes the file. This module passes it the candles, and reports the outcome to the dialog.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from widgets.window.main_window import MainWindow
 
 logger = logging.getLogger(__name__)
 
-_FLUSH_S = 5.0  # for the trades just received to be in the file, too
+_FLUSH_S = 5.0  # how long to wait for trades just received to be stored, so that the file has them
 
 
 class ExportController:

@@ -1,8 +1,8 @@
 """
-Navigation through one chart's history: loads candles ahead of the view, and those around a date that is jumped to.
+Navigation through one chart's history: loads candles ahead of the view, and around a date that the user jumps to.
 
-The chart reports its visible range, and the session loads. The view moves to a date only once its candles are loaded;
-until then it stays, and the user can cancel the jump.
+The chart reports its visible range, and the session loads. The view moves to a date only once the candles there are
+loaded; until then it stays, and the user can cancel the jump.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from widgets.chart.chart_widget import ChartWidget
 
-_MAX_SLOTS_FILLED = 20_000  # in view; with more, ranges not requested yet are left alone
+_MAX_SLOTS_FILLED = 20_000  # of a view; in a wider one, ranges not requested yet are not loaded
 _NO_CANDLES = "There are no candles yet to go back from."
 
 Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
@@ -29,13 +29,13 @@ class HistoryNavigation:
     def __init__(self, chart: ChartWidget, clock: Clock, begin: Begin) -> None:
         self._chart, self._clock, self._begin = chart, clock, begin
         self._session: ChartSession | None = None
-        self._ahead = Prefetch()
+        self._prefetch = Prefetch()
         self._jump: asyncio.Task[None] | None = None
 
     def set_session(self, session: ChartSession) -> None:
-        """Load through this session from now on, and cancel a jump under way."""
+        """Use this session from now on; cancels a jump under way."""
         self.cancel_jump()
-        self._session, self._ahead = session, Prefetch()
+        self._session, self._prefetch = session, Prefetch()
 
     def view_in(self, interval: Interval) -> tuple[int, int] | None:
         """Return the range to show in another interval, UTC microseconds; None: the latest candles."""
@@ -54,8 +54,8 @@ class HistoryNavigation:
         interval = session.interval
         left, right = interval.slot(visible[0]), interval.slot(visible[1])
         # Indicators need candles before the first one drawn.
-        wanted = self._chart.first_needed_slot(self._ahead.first_wanted(left, right, self._clock.monotonic_s()))
-        start_us = interval.slot_open_us(max(wanted, min(left, interval.slot(0))))
+        first = self._chart.first_needed_slot(self._prefetch.update(left, right, self._clock.monotonic_s()))
+        start_us = interval.slot_open_us(max(first, min(left, interval.slot(0))))
         end_us = interval.slot_open_us(2 * right - left)
         if self._chart.is_following and session.live_since_us is not None:
             end_us = min(end_us, session.live_since_us)  # the repairer fetches what is missing since then

@@ -1,8 +1,8 @@
 """
-The watchlist: which symbols it holds, what its rows show, and which symbols the engine records.
+Edits the watchlist, fills its rows, and chooses the symbols that the engine records.
 
 The engine records the watchlist and the chart's symbol; a symbol outside the list is recorded only while the chart
-shows it. Rows are renewed several times per second, so only for the symbols in view.
+shows it. Rows are renewed several times per second, so only those in view are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 from app.live.engine import Engine
 from app.market.errors import UsageError
-from app.market.symbol import Symbol
 from app.window.panel_values import PanelValues
 from app.window.window_state import WindowState
 from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_sentence
@@ -22,8 +21,8 @@ class WatchlistController:
     """
     Keeps window and engine in step with the watchlist of ``state``.
 
-    ``refusal`` is one sentence while the engine records less than the list, else empty. ``on_change`` is called after
-    the list has changed, so that it can be saved.
+    ``refusal`` is one sentence while the engine records fewer symbols than the list has, else empty. ``on_change`` is
+    called after the list has changed, so that it can be saved.
     """
 
     def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelValues) -> None:
@@ -43,23 +42,23 @@ class WatchlistController:
         window.watchlist.view_changed.connect(self.renew)
         window.picker_opened.connect(engine.directory.refresh)
 
-    def recorded(self) -> list[str]:
+    def symbols_to_record(self) -> list[str]:
         """Return the symbols to record: the watchlist and the chart's symbol."""
         return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
 
     def start(self) -> None:
-        """Start the engine; if it refuses that many symbols, with the chart's alone."""
+        """Start the engine with `symbols_to_record`, or if it refuses so many, with the chart's symbol alone."""
         try:
-            self._engine.start(self.recorded())
+            self._engine.start(self.symbols_to_record())
         except UsageError as error:
             self.refusal = str(error)
             self._engine.start([self._state.symbol])
         self.rebuild()
 
     def record(self) -> bool:
-        """Record the symbols of `recorded`; False, and a sentence in ``refusal``, if the engine refuses."""
+        """Record `symbols_to_record`; return False and set ``refusal`` if the engine refuses."""
         try:
-            self._engine.set_symbols(self.recorded())
+            self._engine.set_symbols(self.symbols_to_record())
         except UsageError as error:
             self.refusal = str(error)
             return False
@@ -67,7 +66,7 @@ class WatchlistController:
         return True
 
     def replace(self, names: Sequence[str]) -> bool:
-        """Make this the watchlist, each name once; return False, and leave it unchanged, if the engine refuses."""
+        """Replace the watchlist by these names, each once; return False and change nothing if the engine refuses."""
         before, self._state.watchlist = self._state.watchlist, list(dict.fromkeys(names))
         if self._state.watchlist == before:
             return True
@@ -79,7 +78,7 @@ class WatchlistController:
         return True
 
     def rebuild(self) -> None:
-        """Rebuild the list: its symbols or their descriptions have changed."""
+        """Rebuild all rows; call it when the symbols or their descriptions have changed."""
         symbols = [self._engine.symbol(name) for name in self._state.watchlist]
         self._window.set_watchlist([self._panels.watch_row(symbol) for symbol in symbols])
         self._window.symbol_picker.set_recorded(self._engine.recorder.symbols)
@@ -96,8 +95,8 @@ class WatchlistController:
         if self._dialog is not None:
             self._dialog.raise_()
             return self._dialog
-        dialog = SymbolsDialog(self._state.watchlist, self._known(), self._window)
-        dialog.list_requested.connect(lambda names: self._take(dialog, names))
+        dialog = SymbolsDialog(self._state.watchlist, list(self._engine.symbols.values()), self._window)
+        dialog.list_requested.connect(lambda names: self._apply_dialog(dialog, names))
         dialog.finished.connect(self._forget_dialog)
         dialog.finished.connect(dialog.deleteLater)
         self._dialog = dialog
@@ -105,10 +104,7 @@ class WatchlistController:
         dialog.open()
         return dialog
 
-    def _known(self) -> list[Symbol]:
-        return list(self._engine.symbols.values())
-
-    def _take(self, dialog: SymbolsDialog, names: list[str]) -> None:
+    def _apply_dialog(self, dialog: SymbolsDialog, names: list[str]) -> None:
         known, listed = self._engine.symbols, set(self._state.watchlist)
         unknown = [name for name in names if known and name not in known and name not in listed]
         if unknown:

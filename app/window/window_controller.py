@@ -1,7 +1,8 @@
 """
-The window's requests become work of the engine, and the engine's changes reach the window's panels and its notice.
+Connects the window to the engine: requests of the user go to the engine, and its changes to the panels and the notice.
 
-The chart has a controller of its own. Panels are renewed on a timer, four times a second, never per message.
+The chart, the watchlist and the export have controllers of their own. A timer renews the panels four times per second,
+however many messages arrive: text that changes faster cannot be read.
 """
 
 from __future__ import annotations
@@ -28,20 +29,22 @@ from widgets.theme import text_size
 from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
-_PANELS_MS = 250
-_PANELS_PER_SECOND = 4
-# A frame takes the interpreter's lock a dozen times. Beside threads that read pages or write trades, each time may cost
-# the default 5 ms; with this interval those threads yield sooner.
+_RENEWALS_PER_SECOND = 4
+# A frame takes the interpreter's lock a dozen times. While other threads read pages or write trades, each time may cost
+# Python's default switch interval of 5 ms. With this one, those threads yield sooner.
 _SWITCH_INTERVAL_S = 0.0005
 
 
 class WindowController(QObject):
     """
-    Connects one engine with one window until `stop`.
+    Connects one window to one engine, from `start` to `stop`.
+
+    ``state`` is shown at the start and follows the user's choices; the owner saves it. ``spread_percent`` is the
+    setting of that name. ``simulated``: the market is a simulation, so no error offers one.
 
     Signals:
-        state_changed(): the watchlist changed and should be saved.
-        simulated_market_requested(): the user wants the simulated market instead of this one.
+        state_changed(): the watchlist in ``state`` has changed and should be saved.
+        simulated_market_requested(): the user asks for the simulated market instead of this one.
         first_painted(): candles were painted for the first time.
     """
 
@@ -70,21 +73,21 @@ class WindowController(QObject):
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window)
-        self._symbol: Symbol | None = None  # the chart's, as the window shows it
+        self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
         self._renewals = 0
         self._panel_timer = QTimer(self)
-        self._panel_timer.setInterval(_PANELS_MS)
+        self._panel_timer.setInterval(1000 // _RENEWALS_PER_SECOND)
         self._panel_timer.timeout.connect(self._renew_panels)
         self._scheme = SystemScheme(self)
         self._connect_signals()
 
     @property
     def session(self) -> ChartSession | None:
-        """The session behind the chart."""
+        """The session behind the chart; None before `start`."""
         return self.chart_controller.session
 
     def start(self) -> None:
-        """Show the symbol and interval of the window's state and begin to keep everything up to date."""
+        """Start the engine, show the state's symbol and interval, and keep everything up to date from now on."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         show_state(self._window, self._chart, self._state)
         self._watchlist.start()
@@ -102,9 +105,9 @@ class WindowController(QObject):
         window, chart, engine = self._window, self._chart, self._engine
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
-        window.theme_requested.connect(self._on_theme)
-        window.text_percent_requested.connect(self._on_text_percent)
-        window.candle_colours_requested.connect(self._on_candle_colours)
+        window.theme_requested.connect(self._on_theme_requested)
+        window.text_percent_requested.connect(self._on_text_percent_requested)
+        window.candle_colours_requested.connect(self._on_candle_colours_requested)
         self._scheme.changed.connect(lambda: show_palette(window, chart, self._state, self._scheme))
         window.chart_menu_requested.connect(chart.open_style_menu)
         window.indicators_requested.connect(chart.open_indicators)
@@ -112,23 +115,23 @@ class WindowController(QObject):
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self.chart_controller.retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
-        window.export_requested.connect(self._on_export)
-        window.download_requested.connect(self._on_download)
-        window.download_stop_requested.connect(self._on_download_stop)
+        window.export_requested.connect(self._on_export_requested)
+        window.download_requested.connect(self._on_download_requested)
+        window.download_stop_requested.connect(self._on_download_stop_requested)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
-        chart.appearance_changed.connect(self._on_look)
-        self.chart_controller.first_painted.connect(_freeze_garbage)
+        chart.appearance_changed.connect(self._on_appearance_changed)
+        self.chart_controller.first_painted.connect(_freeze_startup_objects)
         self.chart_controller.first_painted.connect(self.first_painted)
-        engine.feed.on_status(self._on_feed_status)
-        engine.on_database = self._on_database
-        engine.on_symbols = self._on_symbols
+        engine.feed.on_status(self._on_feed_status_changed)
+        engine.on_database = self._on_database_changed
+        engine.on_symbols = self._on_symbols_changed
 
     # Requests of the user
 
     def _on_symbol_requested(self, name: str) -> None:
         if name != self._state.symbol:
             self._show(name, self._state.interval)
-            self._watchlist.record()  # the symbol before is recorded no longer, unless it is watched
+            self._watchlist.record()  # ends the recording of the previous symbol, unless it is on the watchlist
             self._watchlist.rebuild()
 
     def _on_interval_requested(self, interval: Interval) -> None:
@@ -139,60 +142,60 @@ class WindowController(QObject):
         """Show this symbol and interval in the window and on the chart."""
         self._state.symbol, self._state.interval = name, interval
         if name not in self._engine.recorder.symbols:
-            self._watchlist.record()  # before the chart asks for its live trades
+            self._watchlist.record()  # a chart receives live trades only of a symbol that is recorded already
         self._set_symbol(self._engine.symbol(name))
         self._window.set_interval(interval)
         self.chart_controller.show(name, interval)
 
     def _set_symbol(self, symbol: Symbol) -> None:
-        self._symbol = symbol
+        self._shown_symbol = symbol
         self._window.set_symbol(symbol)
-        self._renew_quote()  # known figures at once: no flash of dashes
+        self._renew_quote()  # at once, so that dashes do not flash before the timer renews it
 
-    def _on_theme(self, name: str) -> None:
+    def _on_theme_requested(self, name: str) -> None:
         self._state.theme = name
         show_palette(self._window, self._chart, self._state, self._scheme)
 
-    def _on_candle_colours(self, name: str) -> None:
+    def _on_candle_colours_requested(self, name: str) -> None:
         self._state.candle_colours = name
         show_palette(self._window, self._chart, self._state, self._scheme)
 
-    def _on_text_percent(self, percent: int) -> None:
+    def _on_text_percent_requested(self, percent: int) -> None:
         self._state.text_percent, self._state.lasting_text_percent = percent, None
         text_size.set_percent(percent)
         self._window.set_text_percent(percent)
 
-    def _on_look(self) -> None:
+    def _on_appearance_changed(self) -> None:
         self._state.chart = self._chart.appearance_values()
         self._window.set_price_style(self._chart.chart_style.price_style.title)
 
-    def _on_download(self) -> None:
+    def _on_download_requested(self) -> None:
         self._engine.repairer.download(self._state.symbol)
         self._renew_panels()
 
-    def _on_download_stop(self) -> None:
+    def _on_download_stop_requested(self) -> None:
         self._engine.repairer.plan.stop_download(self._state.symbol)
         self._renew_panels()
 
-    def _on_export(self) -> None:
+    def _on_export_requested(self) -> None:
         symbol = self._engine.symbol(self._state.symbol)
         symbols = list(self._engine.symbols.values()) or [symbol]
-        self._export.open(symbols, symbol, self._state.interval, self.chart_controller.visible_past_us())
+        self._export.open(symbols, symbol, self._state.interval, self.chart_controller.visible_history_us())
 
     # Changes of the engine
 
-    def _on_feed_status(self, status: FeedStatus) -> None:
+    def _on_feed_status_changed(self, status: FeedStatus) -> None:
         self.chart_controller.on_feed_status(status)
         self._renew_notice()
 
-    def _on_database(self) -> None:
+    def _on_database_changed(self) -> None:
         self.chart_controller.on_database()
         self._renew_notice()
 
-    def _on_symbols(self) -> None:
+    def _on_symbols_changed(self) -> None:
         self._window.set_symbols(list(self._engine.symbols.values()))
         symbol = self._engine.symbol(self._state.symbol)
-        if symbol != self._symbol:
+        if symbol != self._shown_symbol:
             self._set_symbol(symbol)
         self.chart_controller.on_symbols()
         self._watchlist.rebuild()
@@ -205,15 +208,16 @@ class WindowController(QObject):
         self._renew_quote()
         self._window.set_status(self._panel_values.status())
         self.chart_controller.renew()
+        # The notice and the chart's `tick` need only one call per second.
         self._renewals += 1
-        if self._renewals % _PANELS_PER_SECOND == 0:
+        if self._renewals % _RENEWALS_PER_SECOND == 0:
             self._renew_notice()
             self.chart_controller.tick()
 
     def _renew_quote(self) -> None:
         name = self._state.symbol
-        symbol, watched = self._engine.symbol(name), name in self._state.watchlist
-        self._window.set_quote(self._panel_values.quote(symbol, watched=watched))
+        is_watched = name in self._state.watchlist
+        self._window.set_quote(self._panel_values.quote(self._engine.symbol(name), watched=is_watched))
 
     def _renew_notice(self) -> None:
         notice = notice_of(
@@ -230,18 +234,18 @@ class WindowController(QObject):
             self._window.set_notice(*notice)
 
 
-def _freeze_garbage() -> None:
-    # A program keeps what it has after its start. The collector would look through all of it again and again, and each
-    # time no frame is drawn for as long as ten take. `destroy_leftovers` undoes this.
+def _freeze_startup_objects() -> None:
+    # Objects made during the start live as long as the program. Each full collection would scan them all, and the chart
+    # would miss ten frames. `destroy_leftovers` undoes this.
     gc.freeze()
 
 
 def destroy_leftovers() -> None:
     """
-    Destroy what is left of a window whose loop is closed.
+    Destroy the remaining widgets of a window whose loop is closed. Call it on the main thread.
 
-    Widgets, and the timers of the loop, stand in reference cycles, and Python breaks those up in whichever thread
-    happens to allocate next. Off the main thread, the end of a Qt object with a timer ends the process.
+    Widgets and the loop's timers are in reference cycles, which Python collects in whichever thread happens to allocate
+    next. Destroying a Qt object with a timer on any other thread than the main one ends the process.
     """
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.unfreeze()

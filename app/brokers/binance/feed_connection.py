@@ -19,7 +19,7 @@ from app.brokers.binance.connection_state import ConnectionEvent, Watchdog, back
 from app.brokers.binance.dialer import AttemptDeferred, Dialer
 from app.brokers.binance.endpoints import REPLACE_AFTER_S, streams_of
 from app.brokers.binance.error_mapping import explain
-from app.brokers.binance.retiring_sockets import OVERLAP_S, RetiringSockets
+from app.brokers.binance.retiring_sockets import MIN_OVERLAP_S, RetiringSockets
 from app.brokers.binance.stream_socket import StreamSocket
 from app.concurrency.tasks import first_of
 from app.market.durations import in_words
@@ -168,7 +168,7 @@ class FeedConnection:
                 self._watchdog.watch(self._clock.monotonic_s())
             elif socket.is_shutting_down or now_s >= replace_at_s:
                 try:
-                    return await self._replace(socket, overlap_s=OVERLAP_S)
+                    return await self._replace(socket, overlap_s=MIN_OVERLAP_S)
                 except FeedError as error:
                     # The old socket still serves, and its end will be noticed.
                     socket.is_shutting_down = False
@@ -196,8 +196,8 @@ class FeedConnection:
         self._doubt = ""
         received = socket.received
         self._change_state(event, reason)
-        # A socket that was only doubted may well be alive, and is then read until both overlap.
-        overlap_s = OVERLAP_S if event is ConnectionEvent.DOUBTED else 0.0
+        # A socket that is only in doubt may well be alive, so it is read until its trades overlap with the new one's.
+        overlap_s = MIN_OVERLAP_S if event is ConnectionEvent.DOUBTED else 0.0
         try:
             return await self._replace(socket, overlap_s=overlap_s)
         except FeedError as error:
@@ -260,7 +260,7 @@ class FeedConnection:
             raise (explain(closed, self._host) or closed) from closed
 
     async def _wait_for_wakeup(self, socket: StreamSocket) -> None:
-        """Wait until ``socket`` asks to be looked at, a tick at the longest."""
+        """Wait until ``socket`` sets its ``wakeup``, for one tick at most."""
         await first_of(socket.wakeup.wait(), self._clock.sleep(self._tick_s))
         socket.wakeup.clear()
 

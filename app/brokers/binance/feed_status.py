@@ -1,8 +1,8 @@
 """
-One status for a feed of several connections. No I/O.
+Combines the statuses of a feed's connections into one. No I/O.
 
-A symbol is live while its connection is, and the feed while any connection is: one broken connection must neither look
-like an outage nor go unnoticed. So the state is that of the whole feed, and the reason that of the connections down.
+A feed is live while any of its connections is, so one broken connection does not look like an outage. So that it does
+not go unnoticed either, the reason and the retry times are those of the connections that are down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from app.market.ports.exchange import FeedState, FeedStatus
 
 # From best to worst. REFUSED comes first because a refused connection counts least while others are still tried.
-_BADNESS = (
+_SEVERITY = (
     FeedState.REFUSED,
     FeedState.CLOSED,
     FeedState.IDLE,
@@ -21,44 +21,46 @@ _BADNESS = (
     FeedState.BACKING_OFF,
     FeedState.CLOSING,
 )
-_NAMED = 3  # symbols that a sentence names; the rest are counted
+_MAX_NAMES = 3  # symbols listed by name in a sentence; the rest are counted
 
 
 def overall_status(connections: Sequence[tuple[FeedStatus, Collection[str]]]) -> FeedStatus:
     """
-    Combine the statuses of at least one connection, each with its symbols, into one.
+    Return the status of a feed from those of its connections, at least one, each with its symbols.
 
-    LIVE while any connection is. The reason is then that of a refused connection, because only the user can change
-    that, or else that of the connections down; among those in the same state, the one that is retried soonest. If none
-    is live, the state is the worst of those still tried, or REFUSED if none is.
+    While any connection is live, so is the feed. Otherwise its state is the worst among the connections still tried, or
+    REFUSED if none is. The reason comes from the connections in the worst state; in a live feed from a refused one
+    first, because only the user can change that. Among several, it comes from the one that is retried soonest.
     """
     down = [status for status, _ in connections if status.state is not FeedState.LIVE]
     refused = [(status, symbols) for status, symbols in connections if status.state is FeedState.REFUSED]
     if not down:
         return FeedStatus(FeedState.LIVE, connections=len(connections))
     is_live = len(down) < len(connections)
-    worst = max((status.state for status in down), key=_BADNESS.index)
+    worst = max((status.state for status in down), key=_SEVERITY.index)
     reported = FeedState.REFUSED if is_live and refused else worst
-    first = min((status for status in down if status.state is reported), key=_retry_order)
-    names = tuple(sorted(name for _, symbols in refused for name in symbols))
+    next_retried = min((status for status in down if status.state is reported), key=_retry_order)
+    refused_names = tuple(sorted(name for _, symbols in refused for name in symbols))
+    reason = next_retried.reason
     return FeedStatus(
         FeedState.LIVE if is_live else worst,
-        f"{_listed(names)} not received: {first.reason}" if is_live and refused else first.reason,
-        first.attempt,
-        first.retry_in_s,
-        first.retry_at_s,
-        len(connections),
-        len(down),
-        names,
+        f"{_sentence_start(refused_names)} not received: {reason}" if is_live and refused else reason,
+        attempt=next_retried.attempt,
+        retry_in_s=next_retried.retry_in_s,
+        retry_at_s=next_retried.retry_at_s,
+        connections=len(connections),
+        down=len(down),
+        refused=refused_names,
     )
 
 
 def _retry_order(status: FeedStatus) -> tuple[float, int]:
+    # Of two that are retried at the same time, report the one that has failed more often.
     return (status.retry_at_s or 0.0, -status.attempt)
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Return names as the subject of a sentence: “AUSDT is”, “AUSDT, BUSDT, CUSDT and 7 more are”."""
-    first_names = ", ".join(names[:_NAMED])
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+def _sentence_start(names: Sequence[str]) -> str:
+    """Return names as subject and verb of a sentence: “AUSDT is”, “AUSDT, BUSDT, CUSDT and 7 more are”."""
+    first_names = ", ".join(names[:_MAX_NAMES])
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     return f"{first_names}{more} {'is' if len(names) == 1 else 'are'}"

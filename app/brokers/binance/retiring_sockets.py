@@ -1,8 +1,9 @@
 """
-Replaced sockets, read for a while longer so that no trade is missing between them and their successors.
+Closes the sockets of a connection, and keeps reading a replaced one until its successor misses no trade.
 
-A trade that happened before the new socket was subscribed may still be on its way to the old one, perhaps late. An old
-socket is therefore read until its trades overlap with those of its successor, within a least and a longest time.
+A trade made before the new socket was subscribed reaches only the old one, perhaps late. So the old one is read until
+its trades overlap with its successor's, for at least `MIN_OVERLAP_S` and at most `_MAX_OVERLAP_S`.
+`app.brokers.binance.feed_connection` opens sockets and decides when to replace one.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ import asyncio
 from app.brokers.binance.stream_socket import StreamSocket
 from app.market.ports.clock import Clock
 
-OVERLAP_S = 2.0
-"""The least time for which a healthy replaced socket is read."""
+MIN_OVERLAP_S = 2.0
+"""How long a replaced socket that still works is read at least."""
 
-# An exchange under load delivers seconds late. Beyond this the repairer fetches what is missing.
-_LONGEST_OVERLAP_S = 12.0
+# An exchange under load delivers trades seconds late. Later ones are left to the repairer.
+_MAX_OVERLAP_S = 12.0
 
 
 class RetiringSockets:
     """
-    The open sockets of one connection, ``sockets``, and the closing of those that `retire` is called for.
+    Closes the sockets of one connection: a replaced one by `retire`, all of them by `close_all`.
 
-    The owner adds to ``sockets``. ``tick_s``: how often to check whether a socket has been read for long enough.
+    ``sockets``: those still open. The owner adds each socket it opens; closing removes it. ``tick_s``: how often to
+    check whether a socket has been read for long enough.
     """
 
     def __init__(self, clock: Clock, tick_s: float) -> None:
@@ -34,16 +36,16 @@ class RetiringSockets:
 
     def retire(self, socket: StreamSocket, *, after_s: float = 0.0, successor: StreamSocket | None = None) -> None:
         """
-        Close ``socket`` in the background: at once, or after ``after_s``.
+        Close ``socket`` in the background: at once, or after reading it for ``after_s`` longer.
 
-        With ``after_s`` and a ``successor``, wait until the trades of both overlap too.
+        With both ``after_s`` and ``successor``, also wait for the trades of the two to overlap, a limited time.
         """
         task = asyncio.create_task(self._close_after(socket, after_s, successor))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close_all(self) -> None:
-        """Close every socket at once, the ones still in use included."""
+        """Close every socket at once, including the one in use."""
         try:
             for task in self._tasks:
                 task.cancel()
@@ -52,21 +54,22 @@ class RetiringSockets:
         finally:
             self.sockets.clear()
 
-    async def _close_after(self, socket: StreamSocket, seconds: float, successor: StreamSocket | None) -> None:
-        if seconds:
-            await self._clock.sleep(seconds)
+    async def _close_after(self, socket: StreamSocket, after_s: float, successor: StreamSocket | None) -> None:
+        if after_s:
+            await self._clock.sleep(after_s)
             if successor is not None:
                 await self._wait_for_overlap(socket, successor)
-            # If we were too busy to read, it may still hold trades from before the new socket was subscribed.
+            # If we were too busy to read, its queue may still hold trades from before the new one was subscribed.
             await socket.finish()
         await socket.close()
         self.sockets.remove(socket)
 
     async def _wait_for_overlap(self, socket: StreamSocket, successor: StreamSocket) -> None:
-        end_s = self._clock.monotonic_s() + _LONGEST_OVERLAP_S - OVERLAP_S
-        received = -1
+        """Return once the trades of both overlap, the market is quiet, ``socket`` has ended, or time is up."""
+        end_s = self._clock.monotonic_s() + _MAX_OVERLAP_S - MIN_OVERLAP_S
+        received = -1  # so that the first check never finds the market quiet
         while self._clock.monotonic_s() < end_s and not socket.has_ended:
-            # Without a trade on either socket since the last look, the market itself is quiet.
+            # Nothing on either socket since the last check: the market is quiet, and no overlap will come.
             is_quiet = successor.first_trade_us is None and socket.received == received
             if is_quiet or socket.overlaps(successor):
                 return

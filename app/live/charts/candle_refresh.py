@@ -1,8 +1,9 @@
 """
 Reads a chart's candles again after their missing trades were repaired.
 
-While trades are missing, the chart shows the exchange's klines before its live candles. Once the trades are stored, the
-candles built from them replace the klines. The ids that are no longer missing say which candles to read.
+While trades are missing, the chart shows the exchange's klines in their place. Once the repaired trades are stored, the
+candles built from them replace those klines. Which candles to read follows from the ids that are no longer missing;
+`app.live.repair` does the repairing.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from app.market.ports.storage import CandleReader, TradeReader
 
 logger = logging.getLogger(__name__)
 
-_MOST_RANGES = 20  # read one by one; more are read as one, because each costs several queries
-_CANDLES_AT_ONCE = 2_000
+_MAX_RANGES = 20  # read one by one; more are read as one range, because each costs several queries
+_CANDLES_PER_READ = 2_000  # bounds one query and one merge into the series
 
 
 class RefreshStore(CandleReader, TradeReader, Protocol):
-    """The reading roles a refresh uses."""
+    """The store's roles that a refresh uses."""
 
 
 class CandleRefresh:
@@ -39,55 +40,58 @@ class CandleRefresh:
         self._tracker = tracker
         self._as_of = tracker.changes
         self._missing = tracker.missing_ids()
-        self._filled = IdRanges()  # repaired, and not read again yet
+        self._unread = IdRanges()  # repaired, and not read again yet
 
     @property
     def is_due(self) -> bool:
-        """Whether `step` may have anything to do."""
-        return bool(self._filled) or self._as_of != self._tracker.changes
+        """Whether `step` may have candles to read."""
+        return bool(self._unread) or self._as_of != self._tracker.changes
 
     async def step(self, store: RefreshStore) -> None:
-        """Read the repaired candles that are stored; leave the others to a later call. Call about once per second."""
+        """Read the repaired candles whose trades are stored; later calls read the rest. Call about once per second."""
         self._as_of, missing = self._tracker.changes, self._tracker.missing_ids()
         # In a thread: with a hundred thousand gaps this takes too long for the loop.
-        self._filled = await asyncio.to_thread(_filled, self._filled, self._missing, missing)
+        self._unread = await asyncio.to_thread(_add_repaired, self._unread, self._missing, missing)
         self._missing = missing
-        for first, last in _few(self._filled):
+        for first, last in _ranges_to_read(self._unread):
             try:
                 if await in_background(partial(self._is_stored, store, first, last), "refresh-candles"):
                     await self._read(store, first, last)
-                    self._filled -= IdRanges([(first, last)])
+                    self._unread -= IdRanges([(first, last)])
             except StoreError as error:
                 logger.info("repaired candles could not be read yet: %s", error)
                 return
 
     def _is_stored(self, store: RefreshStore, first: int, last: int) -> bool:
-        ends = [one for one in {first, last} if one not in self._tracker.absent]
-        return all(store.trades(self._session.symbol, one, one) for one in ends)
+        # Absent ids are never stored.
+        ends = [trade_id for trade_id in {first, last} if trade_id not in self._tracker.absent]
+        return all(store.trades(self._session.symbol, trade_id, trade_id) for trade_id in ends)
 
     async def _read(self, store: RefreshStore, first: int, last: int) -> None:
+        """Read the complete candles of these ids that the chart has loaded, newest first, and merge them."""
         session = self._session
+        # One id more on each side: a candle beside the gap may be complete only now.
         hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "refresh-candles")
         if hours is None or not len(session.series):
             return
         interval, loaded_us = session.interval, int(session.series.column("open_time_us")[0])
         start_us, end_us = interval.open_time_us(max(hours[0], loaded_us)), hours[1]
         while start_us < end_us:
-            from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_AT_ONCE * interval.length_us))
+            from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_PER_READ * interval.length_us))
             read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
             candles: list[Candle] = await in_background(read, "refresh-candles")
             session.merge_stored([candle for candle in candles if candle.complete])
             end_us = from_us
 
 
-def _filled(filled: IdRanges, before: IdRanges, now: IdRanges) -> IdRanges:
-    """Return the ids repaired so far: ``filled`` and those missing ``before``, less those missing ``now``."""
-    return (filled | before) - now
+def _add_repaired(unread: IdRanges, missing_before: IdRanges, missing_now: IdRanges) -> IdRanges:
+    """Return ``unread`` and the ids missing before, less those missing now."""
+    return (unread | missing_before) - missing_now
 
 
-def _few(ids: IdRanges) -> Iterator[tuple[int, int]]:
-    """Yield ranges that hold the ids, newest first: the ids' own, or one range if those are many."""
-    if ids.range_count() <= _MOST_RANGES:
+def _ranges_to_read(ids: IdRanges) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of ``ids``, newest first; if there are too many, one range that spans them all."""
+    if ids.range_count() <= _MAX_RANGES:
         yield from reversed(ids)
     elif ids.first is not None and ids.last is not None:
         yield ids.first, ids.last

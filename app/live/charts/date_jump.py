@@ -1,5 +1,5 @@
 """
-Loads the candles around a date, without those between them and the chart's others.
+Loads the candles around a date, but not those between them and the rest of the chart.
 
 The cost is bounded however far back the date is: at most two pages and one request for the symbol's listing.
 """
@@ -32,7 +32,7 @@ class DateJump(NamedTuple):
 
 
 class JumpPage(NamedTuple):
-    """The candles around a time; ``requested``: first and last slot that are loaded in full, or None."""
+    """The candles around a time; ``requested``: the first and last slot that are fully loaded, or None."""
 
     jump: DateJump
     candles: Sequence[Candle] = ()
@@ -53,8 +53,12 @@ async def candles_around(
     load: LoadPage,
     find_listing: Callable[[], Awaitable[int | None]],
 ) -> JumpPage:
-    """Return the candles of about ``slots`` slots around a time, none after slot ``newest``."""
-    first, last = _stretch(interval, time_us, newest, slots)
+    """
+    Return the candles of about ``slots`` slots around a time, none after slot ``newest``.
+
+    If the symbol was listed only later, return its first candles. Failures are reported in the result.
+    """
+    first, last = _slots_around(interval, time_us, newest, slots)
     page = await load(interval.slot_open_us(last + 1), last - first + 1)
     begins = page.begins and not page.candles
     if begins or not page.candles:
@@ -65,7 +69,7 @@ async def candles_around(
         if listed_us is None or interval.slot(listed_us) <= first:
             return _nothing(page)
         time_us, begins = listed_us, True
-        first, last = _stretch(interval, time_us, newest, slots)
+        first, last = _slots_around(interval, time_us, newest, slots)
         page = await load(interval.slot_open_us(last + 1), last - first + 1)
     if not page.candles:
         return _nothing(page)
@@ -81,7 +85,7 @@ def _nothing(page: Page) -> JumpPage:
     return JumpPage(DateJump(None, failure=page.failure or "There are no candles at that time."), failure=page.failure)
 
 
-def _stretch(interval: Interval, time_us: int, newest: int, slots: int) -> tuple[int, int]:
+def _slots_around(interval: Interval, time_us: int, newest: int, slots: int) -> tuple[int, int]:
     middle = interval.slot(time_us)
     last = min(middle + slots // 2, newest)
     return last - slots + 1, last

@@ -195,7 +195,7 @@ class LiveCandles:
             return True  # nothing is known to be missing
         if candle.last_trade_id is None:
             return self._first_id <= 1 or self._first_id - 1 in self._held
-        stretch = self._held.range_of(candle.last_trade_id)
-        if stretch is None or stretch[0] >= self._first_id:
+        held_range = self._held.range_of(candle.last_trade_id)
+        if held_range is None or held_range[0] >= self._first_id:
             return False
-        return stretch[1] > candle.last_trade_id or stretch[1] == self._held.last
+        return held_range[1] > candle.last_trade_id or held_range[1] == self._held.last

@@ -1,8 +1,8 @@
 """
-Trades in memory on their way out, and the rule for giving some up when there are too many.
+The trades waiting in memory, and which of them are given up when there are too many.
 
-A trade is here until a writer has taken it (`app.live.outbox.writer_path`) or it is on disk
-(`app.live.outbox.spool_path`). Losing trades and recovering from it are reported to one `OutboxListener`.
+A trade stays here until a writer has taken it (`app.live.outbox.writer_path`) or it is on disk
+(`app.live.outbox.spool_path`). Losses, and the end of them, are reported to one `OutboxListener`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def _ignore(*_: object) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxListener:
     """
-    What the owner of an outbox wants to know; all called on the loop.
+    The callbacks of an outbox's owner, all called on the loop.
 
-    ``on_lost``: these trades had to be given up. ``on_spool_lost``: a damaged spool has cost these ids, by symbol.
-    ``on_recovered``: trades are taken again after either. ``on_spool_changed``: the trades an earlier run left on disk
-    are known now, or all trades on disk have been stored.
+    ``on_lost``: these trades were given up. ``on_spool_lost``: these ids, by symbol, were lost with a damaged spool.
+    ``on_recovered``: after either, trades are taken again. ``on_spool_changed``: the trades an earlier run left on disk
+    have been counted, or all trades on disk have been stored.
     """
 
     on_lost: Callable[[list[Trade]], None] = _ignore
@@ -73,7 +73,7 @@ class Backlog:
         return self.spooling
 
     def end_spooling(self, count: int) -> bool:
-        """Drop the first ``count`` of ``spooling``, now on disk; the rest waits again. Return whether there is none."""
+        """Drop the first ``count`` of ``spooling``, now on disk; the rest waits again. Return True if none is left."""
         refused, self.spooling = self.spooling[count:], []
         if refused:
             self.put_first(refused)

@@ -1,13 +1,13 @@
 """
-Received trades on their way to the database.
+Passes received trades on to the database.
 
 Trades are collected for a few milliseconds, so that the writer's queue is touched once per batch. Then they take one of
-two paths. `app.live.outbox.writer_path` puts them into the writer's queue. While the database is away for more than a
-moment, hangs, or is slower than the market, `app.live.outbox.spool_path` takes all trades that are not stored, and
-those that come, by way of the disk. Trades that the spool does not accept wait in memory up to a limit; beyond that the
-newest are given up and reported as lost, to be counted as missing and fetched later.
+two paths. `app.live.outbox.writer_path` puts them into the writer's queue. If the database goes away for more than a
+moment, hangs, or is slower than the market, `app.live.outbox.spool_path` first writes the trades that are not stored to
+disk, then the new ones behind them. Trades that the spool refuses wait in memory up to a limit. Beyond it the newest
+are given up and reported as lost; they count as missing and are fetched again later.
 
-Without a spool they wait in memory until a writer is attached, and reading the feed waits while a writer is busy.
+Without a spool, trades wait in memory until a writer is attached, and a busy writer slows down reading the feed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from app.market.ports.clock import Clock
 from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
 from app.market.trade import Trade
 
+# A batch is handed over at whichever of these it reaches first.
 _COLLECT_S = 0.005
 _COLLECT_TRADES = 512
-_ROOM_WAIT_S = 2.0
+_ROOM_WAIT_S = 2.0  # how long reading the feed may wait for one batch before trades are given up
 _RETRY_S = 0.25
 
 
@@ -34,7 +35,7 @@ class TradeOutbox:
     """
     Hands trades to a `TradeWriter`; all methods on the loop. Call `start` first, and `finish` at the end.
 
-    ``limit``: how many trades are kept in memory while they can go nowhere.
+    ``limit``: how many trades are kept in memory while neither the writer nor the disk takes them.
     """
 
     def __init__(
@@ -51,12 +52,12 @@ class TradeOutbox:
 
     @property
     def writer(self) -> TradeWriter | None:
-        """The writer in use."""
+        """The writer in use; None while no database is open."""
         return self._writer_path.writer
 
     @property
     def waiting(self) -> int:
-        """How many trades are neither in a writer's queue nor on disk."""
+        """The number of trades that are neither in a writer's queue nor on disk."""
         return len(self._backlog)
 
     @property
@@ -71,12 +72,12 @@ class TradeOutbox:
 
     @property
     def has_spool(self) -> bool:
-        """Whether trades that the database does not take go to disk."""
+        """Whether there is a working spool, which takes the trades that the database does not."""
         return self._spool_path.is_available
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether the database is away or hangs while the trades it was given are on disk: no need to wait for it."""
+    def can_skip_database(self) -> bool:
+        """Whether the database need not be waited for: it is away or hangs, and there is a spool for its trades."""
         writer = self._writer_path.writer
         return self.has_spool and writer is not None and bool(writer.status.reason or self._writer_path.hangs)
 
@@ -85,7 +86,7 @@ class TradeOutbox:
         return self._backlog.trades()
 
     def spooled(self, symbol: str) -> IdRanges:
-        """Return the ids of a symbol that are on disk."""
+        """Return the trade ids of a symbol that are on disk."""
         return self._spool_path.held(symbol)
 
     def start(self) -> None:
@@ -96,10 +97,10 @@ class TradeOutbox:
 
     def attach(self, writer: TradeWriter | None, *, recording: bool = True) -> None:
         """
-        Use this writer from now on; None: keep trades here.
+        Hand trades to ``writer`` from now on; with None, keep them here.
 
-        ``recording`` False: the writer discards what it is given. It gets the trades that come from now on, and those
-        on disk stay there for another.
+        ``recording`` False: the writer discards trades, as that of a read-only database does. Trades on disk then stay
+        there for another writer.
         """
         self._writer_path.attach(writer, recording=recording)
         if self.has_spool and recording and not self._spool_path.is_empty:
@@ -108,22 +109,27 @@ class TradeOutbox:
             self._writer_path.hand_over()
 
     def hold(self) -> None:
-        """Keep trades off the disk until the next `attach`: a writer is about to come, or to say what it left."""
+        """
+        Keep new trades in memory, not on disk, until the next `attach` or for half a minute.
+
+        Call it when a writer is about to be attached, or to return the trades it did not store: those go first.
+        """
         self._writer_path.hold()
 
     def release(self) -> None:
-        """End a `hold`: there will be no writer soon."""
+        """End a `hold`: no writer is expected soon."""
         self._writer_path.release()
 
     def put(self, trade: Trade) -> bool:
-        """Take one trade. False asks the caller to await `make_room` before the next."""
+        """Take one trade; return False if the caller must await `make_room` before the next."""
         waiting = self._backlog.waiting
         waiting.append(trade)
-        if self._spool_path.by_disk and self._writer_path.recording:
+        if self._spool_path.by_disk and self._writer_path.recording:  # `_goes_by_disk`, without a call per trade
             return not self._backlog.is_full
         if len(waiting) >= _COLLECT_TRADES:
             limit = self._backlog.limit
             if self._writer_path.writer is not None or len(waiting) > limit:
+                # With a spool, a full queue is no reason to stop reading the feed: the disk takes over shortly.
                 return self._writer_path.hand_over() or (self.has_spool and len(waiting) <= limit)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_COLLECT_S, self._on_timer)
@@ -131,15 +137,15 @@ class TradeOutbox:
 
     def put_first(self, trades: Sequence[Trade]) -> None:
         """
-        Take back trades that another writer was given and did not store; they come before those waiting.
+        Take back the trades that a previous writer did not store, and put them before the waiting ones.
 
-        Trades that are on disk anyway are not taken twice.
+        If the spool holds them already, this does nothing.
         """
         if not self._spool_path.covers_writers:
             self._backlog.put_first(trades)
 
     async def make_room(self) -> None:
-        """Wait while there is progress; return when there is room, or when the newest trades had to be given up."""
+        """Wait while there is progress; return once there is room, or once the newest trades were given up."""
         if self.has_spool:
             await self._spool_path.make_room()
             if self._backlog.is_full:
@@ -152,14 +158,18 @@ class TradeOutbox:
                 return
 
     async def drain(self) -> None:
-        """Hand everything to a database that is at work, as before closing; do not wait for one that is away."""
+        """
+        Wait until every trade, those on disk included, is in the writer's queue or stored.
+
+        Returns early if the database is in trouble or there is none. A slow one may take long: set a timeout.
+        """
         writer_path, spool_path = self._writer_path, self._spool_path
         if not self.has_spool:
             if writer_path.writer is not None:
                 await self.make_room()
             return
         if not writer_path.recording:
-            writer_path.hand_over()
+            writer_path.hand_over()  # to be discarded; the trades on disk stay for another writer
         while writer_path.writer is not None and writer_path.recording and not writer_path.trouble():
             if not spool_path.by_disk and (not self._backlog.waiting or writer_path.hand_over()):
                 return
@@ -169,9 +179,9 @@ class TradeOutbox:
 
     async def save(self, trades: Sequence[Trade] = ()) -> list[Trade]:
         """
-        Put ``trades``, which a writer was given and did not store, and the waiting ones on disk.
+        Write ``trades``, which a writer did not store, and then the waiting ones to disk.
 
-        Returns the trades that find no room there: all of them without a spool. Bounded in time.
+        Returns the trades that the disk did not take; without a spool, all of them. Bounded in time.
         """
         self.put_first(trades)
         self.release()
@@ -180,14 +190,14 @@ class TradeOutbox:
         return self.waiting_trades()
 
     def close(self) -> None:
-        """Stop the timer; waiting trades stay waiting."""
+        """Hand over no more trades by timer; those waiting stay here for `save`."""
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def finish(self) -> None:
-        """Close, and stop the spool, whose contents stay on disk; bounded in time."""
+        """Close this and the spool, whose contents stay on disk. Bounded in time."""
         self.close()
         await self._spool_path.finish()
 
@@ -206,12 +216,12 @@ class TradeOutbox:
             self._retry_later()
 
     def _retry_later(self) -> None:
-        # In a quiet market no next trade would cause a retry.
+        # In a quiet market no further trade would trigger a retry.
         if self._timer is None and not self._is_closed:
             self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self._on_timer)
 
     def _give_up(self) -> None:
-        # Keep the oldest: up to the limit, but only one batch for a writer that is there and does not take it.
+        # Keep the oldest. Without a spool, a writer that takes no more has a full queue of its own, so keep one batch.
         keep = min(self._backlog.limit, _COLLECT_TRADES)
         if self._writer_path.writer is None or self.has_spool:
             keep = max(0, self._backlog.limit - len(self._backlog.spooling))

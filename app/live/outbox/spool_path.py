@@ -1,13 +1,12 @@
 """
 The path of trades by disk, used while the direct one (`app.live.outbox.writer_path`) is blocked.
 
-First the trades that the writer holds and has not committed go to disk, then, four times a second, those that wait.
-When the database is back it is given the oldest first, while newer trades still go to disk behind them. Once nothing is
-left on disk and the waiting trades have been handed over, the direct path is used again. `SpoolState` tells where in
-that cycle the path is.
+First the trades that the writer holds and has not committed go to disk; then, four times per second, the waiting ones.
+When the database is back, it gets the oldest first, while newer trades still go to disk behind them. Once the disk is
+empty and the waiting trades have been handed over, the direct path is used again. `SpoolState` names the steps.
 
 Invariant: a batch leaves the disk only after a database has committed it, and while the disk holds any trades, newer
-ones go behind them. A trade may be with the writer and on disk, but never in neither.
+ones go behind them. A trade may be both with the writer and on disk, but never in neither.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 0.25  # how often the database is looked at, and how old trades get before they are on disk
+_LOOK_S = 0.25  # how often the database is checked, and how old trades get before they are on disk
 _IDLE_S = 0.025  # while the database is away: it may be back any moment
 _SAVE_TRADES = 20_000
 _GIVE_TRADES = 10_000
@@ -43,8 +42,8 @@ class SpoolPath:
     """
     Moves trades through one spool from `start` to `finish`; all methods on the loop.
 
-    ``by_disk``: trades go to disk, not to the writer. ``is_available``: there is a spool, and it has not failed.
-    Without a ``spool`` there never is one. ``on_unavailable`` is called when it fails.
+    ``by_disk``: trades go to disk, not to the writer. ``is_available``: there is a spool and it has not failed; always
+    False without ``spool``. ``on_unavailable`` is called when it fails.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class SpoolPath:
     ) -> None:
         self._spool: TradeSpool = NullSpool() if spool is None else spool
         self._state = SpoolState.UNAVAILABLE if spool is None else SpoolState.OPENING
-        # Attributes rather than properties, because they are asked for with every trade.
+        # Attributes, not properties, because they are read for every trade.
         self.by_disk = self._state in BY_DISK
         self.is_available = self._state is not SpoolState.UNAVAILABLE
         self._backlog = backlog
@@ -67,7 +66,7 @@ class SpoolPath:
         self._clock = clock
         self._listener = listener
         self._on_unavailable = on_unavailable
-        # Numbers of batches: up to one all has been committed, up to another all has been given to one writer.
+        # Batch numbers: all batches up to the first are committed, all up to the second were given to `_given_to`.
         self._committed = 0
         self._given = 0
         self._given_to: TradeWriter | None = None
@@ -79,11 +78,11 @@ class SpoolPath:
 
     @property
     def status(self) -> SpoolStatus:
-        """What is on disk; nothing while there is no spool."""
+        """The contents of the spool; empty while there is none."""
         return self._spool.status if self.is_available else SpoolStatus()
 
     def held(self, symbol: str) -> IdRanges:
-        """Return the ids of a symbol that are on disk; none while there is no spool."""
+        """Return the trade ids of a symbol that are on disk; none while there is no spool."""
         return self._spool.held(symbol) if self.is_available else IdRanges()
 
     @property
@@ -98,7 +97,7 @@ class SpoolPath:
 
     @property
     def is_running(self) -> bool:
-        """Whether trades are moved: started, and neither finished nor failed."""
+        """Whether the path has been started, and has neither finished nor failed."""
         return self._work is not None and not self._work.done()
 
     def start(self) -> None:
@@ -108,7 +107,7 @@ class SpoolPath:
             self._work.add_done_callback(self._on_work_done)
 
     def divert(self) -> None:
-        """Take trades by disk from now on, until all is stored."""
+        """Send trades to disk from now on, until all of them are stored."""
         self._apply(SpoolEvent.DIVERTED)
 
     async def make_room(self) -> None:
@@ -184,14 +183,14 @@ class SpoolPath:
         elif not self.is_empty:
             is_readable = await self._give_some(writer)
             self._report_lost()
-            if not is_readable:  # what is on disk stays there until it is
+            if not is_readable:  # the trades stay on disk until it is
                 await self._clock.sleep(_LOOK_S)
         else:
             await self._return_to_writer()
 
     async def _watch(self) -> None:
-        """Start to use the disk if the direct path is blocked for a while, or more trades wait than can be kept."""
-        why = self._writer_path.lasting_trouble()
+        """Switch to the disk if the direct path has been blocked for a while, or if the backlog is full."""
+        why = self._writer_path.note_trouble()
         if self._room_needed:
             why = self._writer_path.trouble() or "the database is slower than the market"
         if why:
@@ -211,13 +210,13 @@ class SpoolPath:
         self._saved_s = float("-inf")
 
     async def _save_unwritten(self, writer: TradeWriter | None) -> bool:
-        """Put on disk what the writer holds and has not committed; return whether all of it is there."""
+        """Write the trades that the writer has not committed to disk; return whether all of them are there."""
         trades = [] if writer is None else writer.unwritten()
         if not trades:
             return True
         taken = await self._spool.append(trades)
         is_all = taken == len(trades)
-        # The spool was empty before, so this writer has been given all that is on disk.
+        # The spool was empty before, so this writer has been given every trade on disk.
         self._given, self._given_to = (self._spool.last_number, writer) if is_all else (self._committed, None)
         return is_all
 
@@ -253,7 +252,7 @@ class SpoolPath:
             batch = await self._spool.read(self._committed, _GIVE_TRADES)
             if batch is None:
                 return self.is_empty
-            is_given = writer.put(batch.trades)  # no more until it has committed these: they stay on disk so long
+            is_given = writer.put(batch.trades)  # the next batch follows once this one is committed
             if is_given:
                 self._given = batch.number
         if is_given:
@@ -263,7 +262,7 @@ class SpoolPath:
         return True
 
     async def _forget_committed(self, writer: TradeWriter) -> None:
-        """Delete what this writer was given from the disk, if it commits it in time."""
+        """Delete the trades given to this writer from the disk, if it commits them in time."""
         given = self._given
         if writer is self._given_to and given > self._committed and await writer.flush(_COMMIT_S):
             self._committed = max(given, self._committed)

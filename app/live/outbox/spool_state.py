@@ -35,7 +35,7 @@ _E = SpoolEvent
 _S = SpoolState
 
 TRANSITIONS: dict[SpoolState, dict[SpoolEvent, SpoolState]] = {
-    # What an earlier run left comes first, so an opened spool is drained before trades go straight.
+    # The trades of an earlier run come first, so an opened spool is emptied before the direct path is used.
     _S.OPENING: {_E.OPENED: _S.SPOOLING, _E.DIVERTED: _S.OPENING, _E.FAILED: _S.UNAVAILABLE},
     _S.DIRECT: {_E.TROUBLED: _S.EXPOSED, _E.DIVERTED: _S.SPOOLING, _E.FAILED: _S.UNAVAILABLE},
     _S.EXPOSED: {
@@ -52,7 +52,7 @@ BY_DISK = frozenset({_S.OPENING, _S.EXPOSED, _S.SPOOLING})
 """The states in which trades go by disk."""
 
 ALL_ON_DISK = frozenset({_S.OPENING, _S.SPOOLING})
-"""The states in which every trade that a writer was given and did not store is on disk."""
+"""The states in which every trade that a writer did not store is on disk."""
 
 
 def next_state(state: SpoolState, event: SpoolEvent) -> SpoolState:

@@ -1,9 +1,9 @@
 """
 The direct path of trades: from the backlog into the queue of the writer in use.
 
-It knows the writers as they come and go, and judges whether the database takes trades: right now (`trouble`), and
-whether it has failed for so long that trades should go to disk (`lasting_trouble`). Taking them there is
-`app.live.outbox.spool_path`'s work.
+It knows the writer in use and judges whether the database takes trades: whether it does right now (`trouble`), and
+whether it has failed for so long that trades should go to disk (`note_trouble`). `app.live.outbox.spool_path` takes
+them there.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class WriterPath:
     """
     Hands the trades of ``backlog`` to ``writer``; all methods on the loop.
 
-    ``recording`` False: the writer discards what it is given. ``last_writer`` is the newest writer attached, which may
-    still hold trades when it is no longer in use. ``is_full``: its queue refused the last batch.
+    ``recording`` False: the writer discards trades. ``last_writer`` is the newest writer attached, which may still hold
+    trades when it is no longer in use. ``is_full``: the writer's queue refused the last batch.
     """
 
     def __init__(self, backlog: Backlog, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class WriterPath:
         self._trouble_since_s: float | None = None
 
     def attach(self, writer: TradeWriter | None, *, recording: bool) -> None:
-        """Use this writer from now on, or none."""
+        """Use this writer from now on, or none; ends a `hold`."""
         self.writer = writer
         self.last_writer = writer or self.last_writer
         self.recording = recording
@@ -54,11 +54,11 @@ class WriterPath:
 
     @property
     def is_held(self) -> bool:
-        """Whether a `hold` is on: a writer is about to come, or to say which trades it did not store."""
+        """Whether a `hold` is on: a writer is about to be attached, or to return the trades it did not store."""
         return self._clock.monotonic_s() < self._held_until_s
 
     def hand_over(self) -> bool:
-        """Put all waiting trades into the writer's queue. False: it is full, or too many wait for a writer."""
+        """Put all waiting trades into the writer's queue; return False if it is full, or too many wait for a writer."""
         backlog = self._backlog
         if self.writer is None:
             return len(backlog.waiting) <= backlog.limit
@@ -83,11 +83,12 @@ class WriterPath:
             return reason or "the database is slower than the market"
         return "the database does not answer" if self.hangs else ""
 
-    def lasting_trouble(self) -> str:
+    def note_trouble(self) -> str:
         """
-        Return the `trouble` that puts trades at risk and has lasted for half a second, or has filled the queue.
+        Time the `trouble` there is; return it once it has lasted half a second or filled the queue, else nothing.
 
-        Call it regularly: the time counts from the first call that sees the trouble.
+        Trouble that puts no trade at risk does not count. Call it a few times per second: the half second begins with
+        the first call that sees the trouble.
         """
         why = self.trouble()
         at_risk = self._backlog.waiting or (self.writer is not None and self.writer.status.queued)

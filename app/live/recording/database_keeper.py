@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _RETRY_S = 30.0
 _FLUSH_S = 10.0
 _CLOSE_S = 10.0
-_HOPELESS_S = 2.0
+_UNREACHABLE_CLOSE_S = 2.0
 
 
 class DatabaseKeeper:
@@ -134,8 +134,8 @@ class DatabaseKeeper:
         if database is not None:
             if outbox.writer is not database.writer:
                 self._recorder.attach(database.writer, recording=not database.read_only_reason)
-            is_hopeful = not outbox.is_hopeless
-            left = await _retire(database, self._recorder, is_hopeful=is_hopeful)
+            is_reachable = not outbox.can_skip_database
+            left = await _retire(database, self._recorder, is_reachable=is_reachable)
             refused = database.writer.refused
         await outbox.save(left)
         await outbox.finish()
@@ -169,9 +169,9 @@ class DatabaseKeeper:
         if old is not None:
             self.database, self.reason, self.failed = None, "The database is being changed.", False
             # Trades that wait for a database that is away had better wait for the new one.
-            is_hopeful = not old.writer.status.reason
-            left = await _retire(old, self._recorder, is_hopeful=is_hopeful, hold=True)
-            before = len(left) + (0 if is_hopeful else before)
+            is_reachable = not old.writer.status.reason
+            left = await _retire(old, self._recorder, is_reachable=is_reachable, hold=True)
+            before = len(left) + (0 if is_reachable else before)
             if left:
                 logger.warning("%d trades go to the new database, because the old one did not take them", len(left))
             self._recorder.change_database(left)
@@ -228,16 +228,18 @@ def fault_sentence(what: str, error: Exception) -> str:
     return f"{what} failed inside ({type(error).__name__}): retry, or restart the program; the log file tells more."
 
 
-async def _retire(database: OpenedDatabase, recorder: Recorder, *, is_hopeful: bool, hold: bool = False) -> list[Trade]:
+async def _retire(
+    database: OpenedDatabase, recorder: Recorder, *, is_reachable: bool, hold: bool = False
+) -> list[Trade]:
     """
     Let the database commit all trades received so far, and close it; bounded in time.
 
-    Returns the trades that it was given and did not store, even if closing fails: a fault is only logged. Trades that
-    come meanwhile wait in the outbox; with ``hold`` not on disk, because another database is about to take them after
-    the trades this one leaves. ``is_hopeful`` False: it is away, so it is given nothing more, and not waited for.
+    Returns the trades that its writer did not store, even if closing fails: a fault is only logged. Trades received
+    meanwhile wait in the outbox; with ``hold`` not on disk, because another database is about to take them after the
+    returned ones. ``is_reachable`` False: give it no more trades, and do not wait for its commits.
     """
     try:
-        if is_hopeful:
+        if is_reachable:
             async with asyncio.timeout(_FLUSH_S):
                 await recorder.outbox.drain()
     except TimeoutError:
@@ -246,9 +248,9 @@ async def _retire(database: OpenedDatabase, recorder: Recorder, *, is_hopeful: b
     if hold:
         recorder.outbox.hold()
     try:
-        if is_hopeful:
+        if is_reachable:
             await database.writer.flush(_FLUSH_S)
-        close = partial(database.close, _CLOSE_S if is_hopeful else _HOPELESS_S)
+        close = partial(database.close, _CLOSE_S if is_reachable else _UNREACHABLE_CLOSE_S)
         await in_background(close, "close-database", to_its_end=True)
     except Exception as error:  # because the trades left and the next database must not depend on it
         logger.critical("the database was not closed in order", exc_info=error)

@@ -8,7 +8,11 @@ from types import ModuleType
 
 @cache
 def talib() -> ModuleType:
-    """Return the module. Its functions map float64 columns to as long ones, NaN before the first value."""
-    import talib as module
+    """
+    Return the TA-Lib module.
 
-    return module
+    Its functions take float64 columns and return columns of the same length, NaN before the first value.
+    """
+    import talib as library  # imports are absolute: this is the package, not the module you are reading
+
+    return library

@@ -1,9 +1,9 @@
 """
-The simulated market: a seeded exchange of some twenty pairs, as of the given clock.
+The simulated market: a seeded exchange of some twenty pairs at the time of a given clock.
 
-`SimulatedPair` knows every trade of all time; this module adds the present: trades after the clock's time do not exist
-yet. Trades, klines, tickers and streams are all computed from the same pairs, so they agree. Klines come from
-`FoldedHistory`, which makes long intervals of deep history cheap.
+`SimulatedPair` computes every trade, past and future. This module adds the present: trades after the clock's time do
+not exist yet. Trades, klines, tickers and streams are all computed from the same pairs, so they agree. Klines come from
+`FoldedHistory`, which makes long intervals of deep history cheap. `app.sandbox.server` speaks the exchange's protocol.
 """
 
 from __future__ import annotations
@@ -33,16 +33,24 @@ from app.sandbox.market.trade_tape import random_bits, tape_for
 from app.sandbox.source import Frame, FrameCursor, RollingDay
 from app.sandbox.wire import aggregate_event, day_event, quote_event, trade_event
 
+_DAY_US = DAY_S * SECOND_US
+_MINUTE_US = 60 * SECOND_US
+_MINUTE = Interval.parse("1m")
+# Published every 50 ms, each batch of a flood was painted twice. Shorter batches are painted once per screen frame.
+_TICK_S, _FLOOD_TICK_S = 0.05, 0.01
+_FLOOD_PER_S = 5_000.0
 _TICKER = "@miniTicker"
 _TICKER_WAIT_S = 0.02  # enough for cached days; a slower computation is collected by a later call
 _AHEAD_OF_TIME = 1.2  # how much faster than the clock the next second is computed, to be ready before it begins
+_CACHED_SECONDS = 4  # per symbol: the current one, the next, and two for connections that lag
+_PREPARED_PAIRS, _PREPARED_CANDLES = 6, 1000
 
 
 class SimulatedSecond:
     """
-    The trades of one symbol in one second, future ones included, and their events as JSON.
+    The trades of one symbol in one second, including future ones, and their events as JSON.
 
-    All connections share it, so that each event is encoded once.
+    All connections share one object per second, so that each event is encoded once.
     """
 
     def __init__(self, trades: Sequence[Trade]) -> None:
@@ -53,31 +61,34 @@ class SimulatedSecond:
     def events(self, kind: str, first: int, end: int, *, microseconds: bool) -> list[bytes]:
         """Return the ``trade`` or ``aggTrade`` events of the second's trades ``[first, end)``, by position."""
         events = self._events.setdefault((kind, microseconds), [])
-        # Encoded when they are due: a whole busy second at once would hold up the loop.
+        # Encode only the events due by now: a whole busy second at once would hold up the loop.
         event = trade_event if kind == "trade" else aggregate_event
         events += [event(trade, microseconds=microseconds) for trade in self.trades[len(events) : end]]
         return events[first:end]
 
 
+_NO_TRADES = SimulatedSecond(())
+
+
 class SimulatedCursor:
-    """A `FrameCursor` of a `SimulatedMarket`. A connection that lags receives every trade, one second per call."""
+    """A `FrameCursor` of a `SimulatedMarket`. A connection that lags gets every trade, up to one second per call."""
 
     def __init__(self, market: SimulatedMarket, clock: Clock) -> None:
         self._market = market
         self._clock = clock
         self._until_us = clock.now_us()
-        self._days: asyncio.Future[list[Frame]] | None = None
+        self._tickers: asyncio.Future[list[Frame]] | None = None  # being computed
 
     async def next_frames(self, streams: Collection[str], *, microseconds: bool) -> Sequence[Frame]:
         if self._until_us + self._market.tick_s * SECOND_US > self._clock.now_us():
             await self._clock.sleep(self._market.tick_s)
-        # A call returns the trades of (after_us, until_us], which never reaches beyond one second.
+        # This call returns the trades of (after_us, until_us], a span within one whole second.
         after_us = self._until_us
         second_us = (after_us + 1) // SECOND_US * SECOND_US
         until_us = max(min(self._clock.now_us(), second_us + SECOND_US - 1), after_us)
         self._until_us = until_us
         ends_second = (until_us + 1) // SECOND_US > second_us // SECOND_US
-        frames = await self._tickers(streams, begin=ends_second, microseconds=microseconds)
+        frames = await self._ticker_frames(streams, begin=ends_second, microseconds=microseconds)
         for stream in streams:
             frames += self._events(stream, second_us, after_us, until_us, microseconds=microseconds)
         self._compute_ahead(streams, until_us)
@@ -102,7 +113,7 @@ class SimulatedCursor:
         return [Frame(stream, event) for event in events]
 
     def _compute_ahead(self, streams: Collection[str], now_us: int) -> None:
-        """Compute the next second of a few symbols; all of them at its beginning would hold up a busy market's loop."""
+        """Compute the next second of some symbols; to do all of them as it begins would hold up the loop."""
         symbols = sorted({name.upper() for name, _, _ in (stream.partition("@") for stream in streams) if name})
         second_us, within_us = now_us // SECOND_US * SECOND_US, now_us % SECOND_US
         first = int(within_us / SECOND_US * len(symbols) * _AHEAD_OF_TIME)
@@ -110,22 +121,26 @@ class SimulatedCursor:
         for symbol in symbols[first : first + count]:
             self._market.second(symbol, second_us + SECOND_US)
 
-    async def _tickers(self, streams: Collection[str], *, begin: bool, microseconds: bool) -> list[Frame]:
-        """Start to compute the rolling days, or return those started before once they are ready: trades never wait."""
-        wanted = [stream for stream in streams if stream.endswith(_TICKER)]
-        if begin and wanted and self._days is None:
-            compute = partial(self._day_frames, wanted, microseconds=microseconds)
-            self._days = asyncio.get_running_loop().run_in_executor(None, compute)
-        if self._days is None:
+    async def _ticker_frames(self, streams: Collection[str], *, begin: bool, microseconds: bool) -> list[Frame]:
+        """
+        Return the ticker frames once they are computed in their thread, so that trades need not wait for them.
+
+        ``begin`` starts the next computation unless one is running.
+        """
+        ticker_streams = [stream for stream in streams if stream.endswith(_TICKER)]
+        if begin and ticker_streams and self._tickers is None:
+            compute = partial(self._compute_tickers, ticker_streams, microseconds=microseconds)
+            self._tickers = asyncio.get_running_loop().run_in_executor(None, compute)
+        if self._tickers is None:
             return []
-        await asyncio.wait([self._days], timeout=_TICKER_WAIT_S)
-        if not self._days.done():
+        await asyncio.wait([self._tickers], timeout=_TICKER_WAIT_S)
+        if not self._tickers.done():
             return []
-        frames, self._days = self._days.result(), None
+        frames, self._tickers = self._tickers.result(), None
         return frames
 
-    def _day_frames(self, streams: Sequence[str], *, microseconds: bool) -> list[Frame]:
-        """Return the frames of rolling days. Blocks: the first day of a symbol takes a while to compute."""
+    def _compute_tickers(self, streams: Sequence[str], *, microseconds: bool) -> list[Frame]:
+        """Return the ticker frames. Blocks: the first rolling day of a symbol takes a while to compute."""
         frames = []
         for stream in streams:
             name = stream.removesuffix(_TICKER)
@@ -135,19 +150,12 @@ class SimulatedCursor:
         return frames
 
 
-_DAY_US = DAY_S * SECOND_US
-_MINUTE_US = 60 * SECOND_US
-_CACHED_SECONDS = 4  # per symbol: the current one, the next, and two for connections that lag
-# In a flood a chart painted each batch of 50 ms twice; with shorter ones it paints as often as the screen shows it.
-_TICK_S, _FLOOD_TICK_S = 0.05, 0.01
-_FLOOD_PER_S = 5_000.0
-_PREPARED_PAIRS, _PREPARED_ROWS = 6, 1000
-_MINUTE = Interval.parse("1m")
-_NO_TRADES = SimulatedSecond(())
-
-
 class Listing(NamedTuple):
-    """The parameters of one pair: amounts as text; ``share`` is its part of all trades, in any unit."""
+    """
+    The parameters of one pair: ``price``, ``tick`` and ``step`` as decimal text; ``share``: how many of all trades.
+
+    Shares need not add up to anything: a pair's trades are to all trades as its share is to their sum.
+    """
 
     base: str
     price: str
@@ -158,8 +166,8 @@ class Listing(NamedTuple):
     quote: str = "USDT"
 
 
-# Some of each kind: tiny and huge prices, a quote asset other than USDT, a rarely traded pair, a name in another
-# script, and a pair that does not trade.
+# At least one of each kind: tiny and huge prices, a quote asset other than USDT, a rarely traded pair, a name in
+# another script, and a pair that does not trade.
 LISTINGS = (
     Listing("BTC", "60000", "0.01", "0.00001", 25.0),
     Listing("ETH", "2600", "0.01", "0.0001", 18.0),
@@ -188,11 +196,11 @@ class SimulatedMarket:
     """
     A `MarketSource` simulated from ``seed``: equal seeds and rates give equal markets, whenever they are started.
 
-    ``history``: how far back trades are served. ``rate``: the trades of all pairs together in an average second.
-    ``tick_s``: the interval at which its streams publish new trades, shorter in a flood.
+    ``history``: how far back trades are served. ``rate``: how many trades all pairs together have in an average second.
+    ``tick_s``: how often its streams publish new trades, more often in a flood.
 
     Raises:
-        UsageError: If the rate is too high to simulate, or rate or history are not above zero.
+        UsageError: If the rate is too high to simulate, or if the rate or the history is not above zero.
     """
 
     def __init__(
@@ -207,18 +215,18 @@ class SimulatedMarket:
         if history <= timedelta(0) or not rate > 0:
             raise UsageError("The simulated market needs a history and a rate above zero.")
         self._clock = clock if clock is not None else SystemClock()
-        wanted_us = self._clock.now_us() - history // timedelta(microseconds=1)
+        requested_us = self._clock.now_us() - history // timedelta(microseconds=1)
         self.tick_s = _FLOOD_TICK_S if rate >= _FLOOD_PER_S else _TICK_S
-        self._begin_us = max(wanted_us - wanted_us % _DAY_US, LISTED_US)
+        self._begin_us = max(requested_us - requested_us % _DAY_US, LISTED_US)
         self._symbols = tuple(_symbol(listing) for listing in symbols)
-        shares = sum(listing.share for listing in symbols)
+        sum_of_shares = sum(listing.share for listing in symbols)
         tape = tape_for(seed)
         self._pairs = {
             symbol.name: SimulatedPair(
                 seed,
                 symbol,
                 price_e8=parse_e8(listing.price),
-                trades_per_s=rate * listing.share / shares,
+                trades_per_s=rate * listing.share / sum_of_shares,
                 tape=tape,
             )
             for symbol, listing in zip(self._symbols, symbols, strict=True)
@@ -229,9 +237,9 @@ class SimulatedMarket:
         self._seconds: OrderedDict[tuple[str, int], SimulatedSecond] = OrderedDict()
 
     def prepare(self) -> None:
-        """Compute the candles and days of the busiest pairs, for which a window asks first. Blocks."""
+        """Compute the minutes and the rolling day of the first pairs, which a window requests as it opens. Blocks."""
         for name in tuple(self._pairs)[:_PREPARED_PAIRS]:
-            self._klines(name, _MINUTE, None, None, _PREPARED_ROWS)
+            self._klines(name, _MINUTE, None, None, _PREPARED_CANDLES)
             self.rolling_day(name)
 
     def now_us(self) -> int:
@@ -279,11 +287,11 @@ class SimulatedMarket:
         return self.quote_after(trade, self.now_us())
 
     def quote_after(self, trade: Trade, time_us: int) -> Quote:
-        """Return the best bid and ask at a time when ``trade`` is the newest: one tick apart, one of them its price."""
+        """Return the best bid and ask after ``trade``, as of ``time_us``: one tick apart, one of them its price."""
         pair = self._pairs[trade.symbol]
         tick, step = pair.symbol.tick_size_e8, pair.symbol.step_size_e8
         bid = trade.price_e8 if trade.is_buyer_maker else trade.price_e8 - tick
-        # Ids of quotes rise with time, so the newest has the highest.
+        # An update id that counts milliseconds rises with every newer quote, as the exchange's does.
         update = (time_us - LISTED_US) // 1000
         noise = random_bits(trade.trade_id, np.array([update, ~update], np.int64)) % np.uint64(4000)
         bids, asks = (int(number) * step * pair.lot for number in noise + np.uint64(1))
@@ -293,18 +301,18 @@ class SimulatedMarket:
         return SimulatedCursor(self, self._clock)
 
     def second(self, symbol: str, second_us: int) -> SimulatedSecond:
-        """Return the trades of the second that begins then, future ones included; none if the symbol does not trade."""
+        """Return the second that begins at ``second_us``, with future trades; empty if the symbol does not trade."""
         pair, key = self._pairs.get(symbol), (symbol, second_us)
         if pair is None:
             return _NO_TRADES
-        kept = self._seconds.get(key)
-        if kept is None:
+        cached = self._seconds.get(key)
+        if cached is None:
             second = (second_us - LISTED_US) // SECOND_US
-            kept = SimulatedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
-            self._seconds[key] = kept
+            cached = SimulatedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
+            self._seconds[key] = cached
             while len(self._seconds) > _CACHED_SECONDS * len(self._symbols):
                 self._seconds.popitem(last=False)
-        return kept
+        return cached
 
     def _klines(
         self, symbol: str, interval: Interval, start_us: int | None, end_us: int | None, limit: int
@@ -326,36 +334,36 @@ class SimulatedMarket:
         return fill_empty(candles, interval, begin_us, end_us, close_e8=close_e8, now_us=now_us)
 
     def rolling_day(self, symbol: str) -> RollingDay | None:
-        """Return the rolling day, or None if it has no trades. Blocks."""
+        """Return the last 24 hours of a symbol, or None if they have no trades. Blocks."""
         if symbol not in self._pairs:
             return None
         now_us = self.now_us()
-        # The day moves by whole minutes, so that it is made of cached minutes.
+        # The day begins at a whole minute, so that it can be summed from cached minutes.
         begin_us = max((now_us - _DAY_US) // _MINUTE_US * _MINUTE_US + _MINUTE_US, self._begin_us)
-        whole = self._histories[symbol].single_candle(begin_us, now_us + 1)
-        if whole is None or whole.first_trade_id is None or whole.last_trade_id is None:
+        day = self._histories[symbol].single_candle(begin_us, now_us + 1)
+        if day is None or day.first_trade_id is None or day.last_trade_id is None:
             return None
-        (newest,) = self.trades(symbol, whole.last_trade_id, 1)
+        (newest,) = self.trades(symbol, day.last_trade_id, 1)
         ticker = DayTicker(
             symbol,
             now_us,
-            whole.open_e8,
-            whole.high_e8,
-            whole.low_e8,
-            whole.close_e8,
-            whole.volume_e8,
-            whole.quote_volume_e16 // E8,
+            day.open_e8,
+            day.high_e8,
+            day.low_e8,
+            day.close_e8,
+            day.volume_e8,
+            day.quote_volume_e16 // E8,
         )
-        previous_e8 = self._close_before(symbol, begin_us) or whole.open_e8
-        ids = whole.first_trade_id, whole.last_trade_id
-        return RollingDay(ticker, begin_us, whole.trades, *ids, previous_e8, newest.quantity_e8)
+        previous_e8 = self._close_before(symbol, begin_us) or day.open_e8
+        ids = day.first_trade_id, day.last_trade_id
+        return RollingDay(ticker, begin_us, day.trades, *ids, previous_e8, newest.quantity_e8)
 
     def _first_trade_us(self, symbol: str) -> int:
         ids = self.trade_ids(symbol)
         return self.now_us() + 1 if ids is None else self.trades(symbol, ids[0], 1)[0].time_us
 
     def _close_before(self, symbol: str, time_us: int) -> int:
-        """Return the price of the last trade before that time, or 0 without any."""
+        """Return the price of the last trade before ``time_us``, or 0 if there is none."""
         pair = self._pairs[symbol]
         before = pair.first_id_from(time_us) - 1
         return int(pair.trades(before, before + 1).price[0]) * pair.symbol.tick_size_e8 if before >= 0 else 0

@@ -1,4 +1,4 @@
-"""Candles are read again once the trades that were missing in them are stored."""
+"""Candles are read again once their repaired trades are stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.live.helpers import SYMBOL, FakeExchange, HandClock, trade
 LAST = 20_000
 
 
-class Holed:
+class ChartWithGap:
     """A chart of minutes, live at its end, of which trades 3001 to 15000 are neither stored nor received."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Holed:
         self.tracker.add(trade(LAST + 1))
         exchange = FakeExchange([trade(number) for number in range(1, LAST + 2)], self.clock)
         self.chart = Chart("1m", exchange, self.tracker, ExchangeClock(self.clock), self.clock, self.store)
-        self.renewal = CandleRefresh(self.chart.session, self.tracker)
+        self.refresh = CandleRefresh(self.chart.session, self.tracker)
 
     def fetch(self, first: int, last: int, *, stored: bool = True) -> None:
         for number in range(first, last + 1):
@@ -40,32 +40,32 @@ class Holed:
         return [minute for minute, bar in bars if bar.source is CandleSource.KLINE]
 
 
-async def test_what_is_stored_takes_the_place_of_klines_as_it_comes() -> None:
-    holed = Holed()
-    await holed.chart.session.run()
-    assert holed.klines() == list(range(50, 251))
-    assert not holed.renewal.is_due
-    holed.fetch(9_001, 15_000)
-    assert holed.renewal.is_due
-    await holed.renewal.step(holed.store)
-    assert holed.klines() == list(range(50, 151))
-    assert not holed.renewal.is_due
-    holed.fetch(6_001, 9_000, stored=False)
-    await holed.renewal.step(holed.store)
-    assert holed.klines() == list(range(50, 151))
-    assert holed.renewal.is_due  # they will be stored in a moment
-    holed.fetch(6_001, 9_000)
-    await holed.renewal.step(holed.store)
-    assert holed.klines() == list(range(50, 101))
+async def test_stored_candles_replace_the_klines_range_by_range() -> None:
+    gapped = ChartWithGap()
+    await gapped.chart.session.run()
+    assert gapped.klines() == list(range(50, 251))
+    assert not gapped.refresh.is_due
+    gapped.fetch(9_001, 15_000)
+    assert gapped.refresh.is_due
+    await gapped.refresh.step(gapped.store)
+    assert gapped.klines() == list(range(50, 151))
+    assert not gapped.refresh.is_due
+    gapped.fetch(6_001, 9_000, stored=False)
+    await gapped.refresh.step(gapped.store)
+    assert gapped.klines() == list(range(50, 151))
+    assert gapped.refresh.is_due  # they will be stored in a moment
+    gapped.fetch(6_001, 9_000)
+    await gapped.refresh.step(gapped.store)
+    assert gapped.klines() == list(range(50, 101))
 
 
-async def test_ids_that_do_not_exist_and_very_many_holes_are_renewed_too() -> None:
-    holed = Holed()
-    await holed.chart.session.run()
+async def test_absent_ids_and_very_many_gaps_are_read_again_too() -> None:
+    gapped = ChartWithGap()
+    await gapped.chart.session.run()
     for first in range(3_001, 15_001, 100):
-        holed.fetch(first, first + 98)
-        holed.tracker.ids.note_absent(first + 99, first + 99)
-        holed.store.absent_ids.add_range(first + 99, first + 99)
-    await holed.renewal.step(holed.store)
-    assert not holed.renewal.is_due
-    assert holed.klines() == []
+        gapped.fetch(first, first + 98)
+        gapped.tracker.ids.note_absent(first + 99, first + 99)
+        gapped.store.absent_ids.add_range(first + 99, first + 99)
+    await gapped.refresh.step(gapped.store)
+    assert not gapped.refresh.is_due
+    assert gapped.klines() == []

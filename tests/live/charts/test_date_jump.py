@@ -160,8 +160,8 @@ def test_the_newest_run_neither_held_nor_requested(held: set[int], requests: lis
     assert found == (first, last)
 
 
-def test_a_jump_is_no_speed_at_which_one_scrolls() -> None:
+def test_a_jump_does_not_count_as_scrolling_speed() -> None:
     prefetch = Prefetch()
-    assert prefetch.first_wanted(1000, 1200, 0.0) == 800
-    assert prefetch.first_wanted(-50_000, -49_800, 0.1) == -50_200
-    assert prefetch.first_wanted(-50_100, -49_900, 0.2) < -50_300
+    assert prefetch.update(1000, 1200, 0.0) == 800
+    assert prefetch.update(-50_000, -49_800, 0.1) == -50_200
+    assert prefetch.update(-50_100, -49_900, 0.2) < -50_300
