@@ -45,9 +45,9 @@ class CountingServer(SandboxServer):
 
     requests = 0
 
-    def _turn(self, request: web.Request) -> AbstractAsyncContextManager[None]:
+    def _kline_slot(self, request: web.Request) -> AbstractAsyncContextManager[None]:
         self.requests += "klines" in request.path
-        return super()._turn(request)
+        return super()._kline_slot(request)
 
 
 def ignored() -> None:
