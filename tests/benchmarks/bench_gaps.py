@@ -39,8 +39,8 @@ def main() -> None:
     yardstick = ms_of(lambda: np.sort(numbers))
     ids = iter(range(HOLES * IDS - 5, 0, -IDS))
     figures = {
-        "what is missing, all anew": ms_of(tracker.missing, before=lambda: tracker.note_stored(held)),
-        "what is missing, after one trade": ms_of(
+        "missing ids, from scratch": ms_of(tracker.missing, before=lambda: tracker.note_stored(held)),
+        "missing ids, after one trade": ms_of(
             tracker.missing, before=lambda: tracker.add(trade(next(ids)), live=False)
         ),
         "a trade into a hole": ms_of(lambda: tracker.add(trade(next(ids)), live=False)),
