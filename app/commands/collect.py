@@ -62,7 +62,7 @@ def _run_collect(settings: Settings, seconds: float | None) -> int:
 async def _collect(
     settings: Settings, seconds: float | None, stop: StopEvent, begin_shutdown: Callable[[], None]
 ) -> int:
-    outcome = _Outcome()
+    outcome = _RecordingResult()
     async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
         if monitor.problem:
             raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
@@ -81,7 +81,7 @@ async def _collect(
     return 0
 
 
-class _Outcome(NamedTuple):
+class _RecordingResult(NamedTuple):
     """Counts of trades once the engine is closed; ``reason`` says why the database did not take the spooled ones."""
 
     received: int = 0
@@ -91,19 +91,19 @@ class _Outcome(NamedTuple):
     reason: str = ""
 
 
-async def _close(engine: Engine) -> _Outcome:
+async def _close(engine: Engine) -> _RecordingResult:
     database = engine.database  # after closing, the engine has none, but the writer's final counts remain
     unstored = await engine.close()
     spooled = engine.spool_status.trades
     received = engine.recorder.trades_received
     show_progress("")
     if database is None:
-        return _Outcome(received, unstored, spooled, reason=engine.database_reason)
+        return _RecordingResult(received, unstored, spooled, reason=engine.database_reason)
     status = database.writer.status
-    return _Outcome(received, unstored, spooled, status.contradictions, status.reason)
+    return _RecordingResult(received, unstored, spooled, status.contradictions, status.reason)
 
 
-def _report(outcome: _Outcome, symbols: Sequence[str]) -> None:
+def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
     """
     Print how many trades were recorded.
 

@@ -27,7 +27,7 @@ _OPEN_AFTER_CANCEL_S = 5.0
 _CLOSE_S = 10.0
 
 
-class _ExportRequest(NamedTuple):
+class _CandleExport(NamedTuple):
     """The candles to export, checked as far as possible without the database."""
 
     symbol: str
@@ -54,11 +54,11 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
             f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
             "name another --data-dir."
         )
-    request = _ExportRequest(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
+    request = _CandleExport(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
     return partial(_run_export, settings, options, request)
 
 
-def _run_export(settings: Settings, options: argparse.Namespace, request: _ExportRequest) -> int:
+def _run_export(settings: Settings, options: argparse.Namespace, request: _CandleExport) -> int:
     cancelled = threading.Event()
     with on_signals(cancelled.set):
         try:
@@ -72,9 +72,7 @@ def _run_export(settings: Settings, options: argparse.Namespace, request: _Expor
     return 0
 
 
-def _export(
-    settings: Settings, options: argparse.Namespace, request: _ExportRequest, cancelled: threading.Event
-) -> int:
+def _export(settings: Settings, options: argparse.Namespace, request: _CandleExport, cancelled: threading.Event) -> int:
     database = _open_unless_cancelled(settings, cancelled)
     try:
         store = database.store
