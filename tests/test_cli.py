@@ -50,10 +50,10 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
     def run(*arguments: str, code: int = 2) -> str:
         assert main(list(arguments)) == code
-        told = capsys.readouterr()
-        assert told.out == ""
-        lines = told.err.splitlines()
-        assert len(lines) == 1, told.err
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        lines = printed.err.splitlines()
+        assert len(lines) == 1, printed.err
         assert lines[0].startswith("cryptopipe: ")
         assert lines[0].endswith(".")
         return lines[0].removeprefix("cryptopipe: ")
@@ -236,9 +236,9 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
     assert path.read_bytes() == before
 
     assert main(["doctor", "--json", "--symbols", "BTCUSDT"]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    findings = {one["name"]: one for one in json.loads(told.out)}
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    findings = {one["name"]: one for one in json.loads(printed.out)}
     assert set(findings) == {"versions", "disk", "database", "exchange", "clock", "feed"}
     assert {name for name, one in findings.items() if one["level"] == "failed"} == set()
     assert re.search(r"[1-9][\d,]* trades of your symbols", findings["database"]["sentence"])
@@ -247,8 +247,8 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
 def test_doctor_reports_each_trouble_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     arguments: Sequence[str] = ["doctor", "--json", "--database-url", "postgresql://nobody@127.0.0.1:9/none"]
     assert main(list(arguments)) == 1
-    told = capsys.readouterr()
-    assert told.err == ""
-    failed = {one["name"]: one["sentence"] for one in json.loads(told.out) if one["level"] == "failed"}
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    failed = {one["name"]: one["sentence"] for one in json.loads(printed.out) if one["level"] == "failed"}
     assert {"database", "exchange", "clock", "feed"} <= set(failed)
     assert all("\n" not in sentence and sentence.endswith(".") for sentence in failed.values())

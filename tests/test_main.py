@@ -132,10 +132,10 @@ def test_a_second_window_on_one_data_directory_is_refused_in_one_sentence(data_d
     with started() as first:
         wait_for(lambda: has_begun(data_dir), first)
         with started() as second:
-            told = second.communicate(timeout=40)
+            printed = second.communicate(timeout=40)
             assert second.returncode == 2
-            assert told[0] == ""
-            assert re.fullmatch(r"cryptopipe: Another cryptopipe already records into .+\.\n", told[1])
+            assert printed[0] == ""
+            assert re.fullmatch(r"cryptopipe: Another cryptopipe already records into .+\.\n", printed[1])
         assert first.poll() is None
         first.terminate()
         first.communicate(timeout=40)
@@ -156,9 +156,9 @@ def test_without_a_display_nothing_is_made(data_dir: Path) -> None:
 
 def test_an_address_that_cannot_be_one_is_refused_before_anything_is_made(data_dir: Path) -> None:
     with started("--binance-ws-url", "example") as process:
-        told = process.communicate(timeout=40)
+        printed = process.communicate(timeout=40)
         assert process.returncode == 2
-    assert "is no address of the exchange" in told[1]
+    assert "is no address of the exchange" in printed[1]
     assert not data_dir.exists()
 
 
@@ -205,10 +205,10 @@ def test_a_shutdown_that_takes_too_long_is_cut_short_and_leaves_no_lock(
             wait_for(lambda: database.connections and moment(data_dir), process)
             began_s = time.monotonic()
             process.terminate()
-            told = process.communicate(timeout=40)
+            printed = process.communicate(timeout=40)
             assert time.monotonic() - began_s < 12
             assert process.returncode == 1
-            assert told[1] == (
+            assert printed[1] == (
                 "cryptopipe: Ending took more than 2 s and was given up; what is not stored will be missing.\n"
             )
     lock = InstanceLock(data_dir)
@@ -221,9 +221,9 @@ def test_a_simulated_market_that_never_starts_is_a_sentence_and_leaves_no_proces
     with started(script=script) as process:
         wait_for(lambda: psutil.Process(process.pid).children(), process)
         children = psutil.Process(process.pid).children()
-        told = process.communicate(timeout=40)
+        printed = process.communicate(timeout=40)
         assert process.returncode == 1
-    assert told == (
+    assert printed == (
         "",
         "cryptopipe: The simulated market did not start: run “cryptopipe sandbox” to see why.\n",
     )
@@ -277,9 +277,9 @@ def test_a_second_signal_leaves_at_once(moment: Callable[[Path], bool], data_dir
             time.sleep(0.5)
             assert process.poll() is None
             process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=5)
+            printed = process.communicate(timeout=5)
             assert process.returncode == 1
-            assert told[1] == "cryptopipe: Left at once, on the second signal.\n"
+            assert printed[1] == "cryptopipe: Left at once, on the second signal.\n"
     assert "Left at once" in log_of(data_dir)
 
 

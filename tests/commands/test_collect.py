@@ -61,9 +61,9 @@ def test_collect_does_not_start_where_its_metrics_cannot_be_served(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s", "--metrics-port", port]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(rf"cryptopipe: The metrics cannot be served at port {port} .+\.\n", told.err)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(rf"cryptopipe: The metrics cannot be served at port {port} .+\.\n", printed.err)
 
 
 def test_collect_asks_nothing_during_a_ban_that_an_earlier_run_met(
@@ -88,9 +88,9 @@ def test_a_bug_in_receiving_fails_the_recording(
 
     monkeypatch.setattr(Recorder, "receive", fail)
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "60s"]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(r"cryptopipe: Receiving trades failed inside \(ZeroDivisionError\).+\.\n", told.err)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"cryptopipe: Receiving trades failed inside \(ZeroDivisionError\).+\.\n", printed.err)
     assert "Traceback" in (data_dir / "logs" / "cryptopipe.log").read_text()
     assert servers_in(data_dir) == []
 
@@ -115,10 +115,10 @@ def test_collect_does_not_claim_to_have_stored_what_it_lost(
     with silent_server() as database:
         url = hanging_url(database.address, connect_timeout_s=5)
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert printed.out == ""
     match = re.fullmatch(
-        r"cryptopipe: (\d+) of the trades received could not be stored \(\1 were received\).+\.\n", told.err
+        r"cryptopipe: (\d+) of the trades received could not be stored \(\1 were received\).+\.\n", printed.err
     )
     assert match is not None
     assert int(match[1]) > 0
@@ -145,11 +145,11 @@ def test_trades_that_a_hanging_database_did_not_take_are_spooled_and_stored_by_t
     with silent_server() as database:
         url = hanging_url(database.address, connect_timeout_s=5)
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 1
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     match = re.fullmatch(
-        r"cryptopipe: (\d+) trades wait on disk \(\1 were received\).+ The next start .+\.\n", told.err
+        r"cryptopipe: (\d+) trades wait on disk \(\1 were received\).+ The next start .+\.\n", printed.err
     )
-    assert match is not None, told.err
+    assert match is not None, printed.err
     waiting = spooled_ids(data_dir)
     assert waiting.count() == int(match[1]) == read_summary(data_dir / FILE_NAME).trades
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s"]) == 0

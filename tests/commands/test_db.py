@@ -65,15 +65,15 @@ def json_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) 
 @pytest.mark.usefixtures("in_use")
 def test_status_is_a_page_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "status"]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    lines = told.out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
     assert re.fullmatch(r"Embedded PostgreSQL [\d.]+ · [\d.]+ MB · answers in [\d.]+ ms", lines[0])
     assert lines[1].startswith("postgresql://cryptopipe@/cryptopipe?host=")
     assert max(len(line) for line in [lines[0], *lines[2:]]) <= 100
-    assert re.search(r"^BTCUSDT +5,000 +0 +0 +2024-08-08 23:54:15 +2024-08-0\d \d\d:\d\d:\d\d +≈ \d", told.out, re.M)
-    assert re.search(r"^Trades lie in 1 monthly partition, from 2024-08-01 to 2024-09-01;", told.out, re.M)
-    assert re.search(r"^trades +5,070 ", told.out, re.M)
+    assert re.search(r"^BTCUSDT +5,000 +0 +0 +2024-08-08 23:54:15 +2024-08-0\d \d\d:\d\d:\d\d +≈ \d", printed.out, re.M)
+    assert re.search(r"^Trades lie in 1 monthly partition, from 2024-08-01 to 2024-09-01;", printed.out, re.M)
+    assert re.search(r"^trades +5,070 ", printed.out, re.M)
 
 
 @pytest.mark.usefixtures("in_use")
@@ -118,9 +118,9 @@ def test_status_reports_the_trades_spooled_on_disk(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("command", ["status", "verify", "rebuild", "url", "run"])
 def test_a_database_that_is_away_is_one_sentence(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", command, "--database-url", f"postgresql://x@{NOWHERE}/x"]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(r"cryptopipe: Could not connect to the database: it does not answer; .+\.\n", told.err)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"cryptopipe: Could not connect to the database: it does not answer; .+\.\n", printed.err)
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "rebuild", "url", "run"])
@@ -135,9 +135,9 @@ def test_where_nothing_is_recorded_nothing_is_made(
 @pytest.mark.usefixtures("in_use")
 def test_verify_reports_nothing_where_all_agrees(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "verify"]) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("Nothing differs: 5,070 trades of 2 symbols agree with their ranges and candles (")
-    assert told.err == ""
+    printed = capsys.readouterr()
+    assert printed.out.startswith("Nothing differs: 5,070 trades of 2 symbols agree with their ranges and candles (")
+    assert printed.err == ""
     assert main(["db", "verify", "eth/usdt"]) == 0
     assert capsys.readouterr().out.startswith("Nothing differs: 70 trades of ETHUSDT agree")
     assert json_of(capsys, "verify", "ETHUSDT")["differences"] == []
@@ -157,13 +157,13 @@ def test_verify_lists_the_differences_and_rebuild_mends_them(
         for name, kind, number in sorted([(names[1], "candle different", candles[0]), (names[2], "missing trades", 3)])
     ]
     assert main(["db", "verify"]) == 1
-    told = capsys.readouterr()
-    assert told.err == f"cryptopipe: {candles[0] + 3} differences were found: cryptopipe db rebuild mends them.\n"
-    assert re.search(r"^[A-Z]+ +candle different +rollup_1m 2024-08-08 23:54:00 +volume ", told.out, re.M)
+    printed = capsys.readouterr()
+    assert printed.err == f"cryptopipe: {candles[0] + 3} differences were found: cryptopipe db rebuild mends them.\n"
+    assert re.search(r"^[A-Z]+ +candle different +rollup_1m 2024-08-08 23:54:00 +volume ", printed.out, re.M)
     assert main(["db", "rebuild"]) == 0
-    told = capsys.readouterr()
-    assert told.out.splitlines()[0] == "Mended:"
-    assert told.err == ""
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == "Mended:"
+    assert printed.err == ""
     assert main(["db", "rebuild"]) == 0
     assert capsys.readouterr().out == "There was nothing to mend.\n"
 

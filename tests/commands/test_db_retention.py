@@ -55,8 +55,8 @@ def aged(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     assert main(["db", *arguments]) == code
-    told = capsys.readouterr()
-    return told.err if code else told.out
+    printed = capsys.readouterr()
+    return printed.err if code else printed.out
 
 
 def held(database: Database) -> list[Trade]:
@@ -119,16 +119,16 @@ def test_at_a_terminal_retention_asks_for_confirmation(aged: Database, answer: s
             [sys.executable, "-m", "app.main", "db", "retention", "1y"], stdin=theirs, stdout=theirs, stderr=theirs
         )
         os.close(theirs)
-        told = b""
-        while b"[y/N]" not in told:
-            told += os.read(ours, 4096)
+        printed = b""
+        while b"[y/N]" not in printed:
+            printed += os.read(ours, 4096)
         os.write(ours, f"{answer}\n".encode())
         assert process.wait(PATIENCE_S) == 0
-        told += os.read(ours, 4096)
+        printed += os.read(ours, 4096)
     finally:
         os.close(ours)
-    assert b"Keeping trades for 1 year drops 30 trades" in told
-    assert (b"Nothing was changed." in told) is (answer != "y")
+    assert b"Keeping trades for 1 year drops 30 trades" in printed
+    assert (b"Nothing was changed." in printed) is (answer != "y")
     assert held(aged) == left
 
 
@@ -138,9 +138,9 @@ def test_parts_without_a_trade_are_not_listed() -> None:
     keep = RetentionPeriod.parse("1y")
     for plan in (RetentionPlan(keep, [], [empty]), RetentionPlan(keep, [empty], [])):
         assert plan_text(plan) == "Keeping trades for 1 year drops nothing now."
-    told = "30 trades are as old, but some were stored in the last week: they are kept until 1971-02-05."
-    assert told in plan_text(RetentionPlan(keep, [], [empty, some]))
-    assert told.replace("trades", "more", 1) in plan_text(RetentionPlan(keep, [some], [some]))
+    printed = "30 trades are as old, but some were stored in the last week: they are kept until 1971-02-05."
+    assert printed in plan_text(RetentionPlan(keep, [], [empty, some]))
+    assert printed.replace("trades", "more", 1) in plan_text(RetentionPlan(keep, [some], [some]))
 
 
 @pytest.mark.usefixtures("aged")

@@ -49,9 +49,9 @@ def test_a_signal_interrupts_export_while_the_database_hangs(tmp_path: Path) -> 
         with started(*arguments) as process:
             wait_for(lambda: database.connections, process)
             process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=20)
+            printed = process.communicate(timeout=20)
             assert process.returncode == 1
-        assert told == ("", "cryptopipe: the export was cancelled and left no file.\n")
+        assert printed == ("", "cryptopipe: the export was cancelled and left no file.\n")
         with started(*arguments) as process:
             wait_for(lambda: len(database.connections) == 2, process)
             process.send_signal(signal.SIGINT)

@@ -113,9 +113,9 @@ def test_gaps_are_listed_without_an_exchange(
     store(in_use, trades[:100], trades[150:160], trades[1_400:1_500])
     in_use.store.save_absent(SYMBOL, [(trades[120].trade_id, trades[139].trade_id)])
     assert main(["gaps"]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    lines = told.out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
     assert lines[0].split() == ["symbol", "status", "first", "id", "last", "id", "ids", "after", "before"]
     assert [line.split()[:5] for line in lines[1:5]] == [
         [SYMBOL, "open", str(trades[100].trade_id), str(trades[119].trade_id), "20"],
@@ -214,9 +214,9 @@ def test_all_gaps_are_fetched_whatever_their_size(
     monkeypatch.setenv("CRYPTOPIPE_REPAIR_TRADES", "10")
     store(in_use, trades[:10], trades[500:510], trades[4_000:4_010])
     assert main(["gaps", "--repair"]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    assert told.out == "3,980 trades fetched and stored.\nNothing is missing between the trades stored.\n"
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out == "3,980 trades fetched and stored.\nNothing is missing between the trades stored.\n"
     assert held(in_use) == trades[:4_010]
     with connect(in_use.url) as connection:
         assert not verify(connection).totals
@@ -254,8 +254,8 @@ def test_an_answer_without_a_later_trade_proves_nothing(
     store(in_use, trades[:10], trades[30:40])
     server.faults.rest.answer_next(b"[]", times=None, path=PAGE)
     assert main(["gaps", "--repair"]) == 1
-    told = capsys.readouterr()
-    assert told.err == "cryptopipe: 20 trades are still missing: The exchange's answers end before them.\n"
+    printed = capsys.readouterr()
+    assert printed.err == "cryptopipe: 20 trades are still missing: The exchange's answers end before them.\n"
     assert [row["status"] for row in listed(capsys)] == ["open"]
 
 
@@ -265,9 +265,9 @@ def test_an_exchange_that_cannot_be_reached_is_said_in_one_sentence(
     store(in_use, trades[:10], trades[30:40])
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", "http://127.0.0.1:9")
     assert main(["gaps", "--repair"]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("cryptopipe: 20 trades are still missing: Cannot reach 127.0.0.1")
-    assert told.err.count("\n") == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("cryptopipe: 20 trades are still missing: Cannot reach 127.0.0.1")
+    assert printed.err.count("\n") == 1
 
 
 def test_a_repair_survives_failures_on_the_way(

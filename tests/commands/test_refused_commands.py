@@ -50,8 +50,8 @@ def test_a_refused_command_is_one_sentence_and_makes_no_file_at_all(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(r"cryptopipe: .+\.\n", told.err)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"cryptopipe: .+\.\n", printed.err)
     assert list(tmp_path.rglob("*")) == []
     assert not data_dir.exists()

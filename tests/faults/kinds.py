@@ -1,8 +1,8 @@
 """
-Every kind of fault there is, as data: how it begins, what shows that it has bitten, how it ends.
+Every kind of fault, as data: how to start it, how to know that it took effect, how to end it.
 
-The suite lets each happen on its own, kills the program in the middle of each, and the soak throws them by the
-thousand. Adding a kind is one entry in `KINDS`.
+The suite runs each alone and kills the program in the middle of each; the soak injects thousands at random. A new kind
+is one entry in `KINDS`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ REPAIR = "/historicalTrades"
 @dataclass(frozen=True, eq=False)
 class Kind:
     """
-    One kind of fault. ``begin`` makes it happen, ``end`` ends what `Scene.calm` does not.
+    One kind of fault. ``begin`` starts it, ``end`` undoes what `Scene.calm` does not.
 
-    ``bites`` is what the sandbox counts, ``times`` how often that must have been before the fault is over; "" where
-    ``begin`` returns when it has bitten. ``contradicts``: the exchange tells two stories of some trades. ``settings``
-    are the recording's. ``needs_clock``: only where the recording runs by a `HurriedClock`. The database is
-    away for ``outage_s`` of the exchange's time.
+    ``counter`` names the sandbox's counter that shows the effect, and ``times`` by how much it must rise; "" where
+    ``begin`` returns only after the effect. ``contradicts``: the exchange sends two versions of some trades.
+    ``settings`` are those of the recording. ``needs_clock``: works only where the recording runs on a `HurriedClock`.
+    The database is away for ``outage_s`` of the exchange's time.
     """
 
     name: str
     begin: Act
-    bites: str = "connections"
+    counter: str = "connections"
     times: int = 1
     end: Act = lambda scene: None
     contradicts: bool = False
@@ -48,17 +48,17 @@ class Kind:
 
     @property
     def is_outage(self) -> bool:
-        """Whether it takes the database away."""
+        """Whether the database is away during it."""
         return self.outage_s > 0
 
     @property
     def pace(self) -> dict[str, float]:
-        """How fast time passes in it, and how many trades happen in a second of that: a loaded machine keeps up."""
+        """Speed of the exchange's clock and trades per second of it, slow enough for a loaded machine to keep up."""
         return {"speed": 30.0, "rate": 15.0} if self.is_outage else {"speed": 10.0}
 
     @property
-    def keeps_out(self) -> bool:
-        """Whether the exchange takes no new connection for a while."""
+    def refuses_handshakes(self) -> bool:
+        """Whether the exchange refuses new connections for a while."""
         return "handshake" in self.name
 
     def __str__(self) -> str:
@@ -73,11 +73,11 @@ async def do(act: Act, scene: Scene) -> None:
 
 
 def each(act: Callable[[Connection], Awaitable[None] | None]) -> Act:
-    """Do that to every open connection."""
+    """Return an act that does that to every open connection."""
 
     async def begin(scene: Scene) -> None:
         for connection in scene.connections:
-            with suppress(ConnectionError):  # gone just now by another fault
+            with suppress(ConnectionError):  # because another fault may have closed it
                 waiting = act(connection)
                 if waiting is not None:
                     await waiting
@@ -86,7 +86,7 @@ def each(act: Callable[[Connection], Awaitable[None] | None]) -> Act:
 
 
 def events(rule: Callable[[StreamFaults], None]) -> Act:
-    """Let that become of the events of every open connection."""
+    """Return an act that applies the rule to the events of every open connection."""
     return each(lambda connection: rule(connection.faults))
 
 
@@ -118,7 +118,7 @@ def _everything(faults: StreamFaults) -> None:
 
 
 def refused(status: int, *, times: int = 2, retry_after_s: int | None = None) -> Act:
-    """Cut, and refuse the connections that follow."""
+    """Return an act that cuts every connection and refuses the next ``times`` handshakes."""
 
     async def begin(scene: Scene) -> None:
         scene.server.faults.handshakes.refuse_next(status, times=times, retry_after_s=retry_after_s)
@@ -133,7 +133,7 @@ async def _slow_handshakes(scene: Scene) -> None:
 
 
 async def _short_lives(scene: Scene) -> None:
-    """The 24 hours of a connection are over in half a second, of one after another."""
+    """Close each connection after half a second, as the exchange does after 24 hours."""
     scene.limit(lifetime_s=0.5, shutdown_notice_s=0.1)
     await each(Connection.cut)(scene)
 
@@ -144,7 +144,7 @@ async def _long_lives(scene: Scene) -> None:
 
 
 def rest(what: Callable[[Scene], None]) -> Act:
-    """Make a hole in the stream, and let the requests that are to fill it fail."""
+    """Return an act that drops trades from the stream, after ``what`` broke the requests that would fetch them."""
 
     async def begin(scene: Scene) -> None:
         what(scene)
@@ -154,28 +154,28 @@ def rest(what: Callable[[Scene], None]) -> Act:
 
 
 def answered(change: Callable[[Any], Any]) -> Act:
-    """Let what is asked for to fill a hole be answered otherwise, once."""
+    """Return an act that changes the exchange's next answer to a repair."""
     return rest(lambda scene: scene.server.rest_faults.change_next(change, path=REPAIR))
 
 
 def failing(status: int, *, retry_after_s: int | None = None) -> Act:
-    """Let what is asked for to fill a hole be refused."""
+    """Return an act that fails the next two requests of a repair with that status."""
     return rest(
         lambda scene: scene.server.rest_faults.fail_next(status, times=2, path=REPAIR, retry_after_s=retry_after_s)
     )
 
 
-def _other_neighbours(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The trade after those that are missing has another price than the stream said."""
+def _change_price_of_last(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Change the price of the last trade, which the stream has already sent."""
     return [*rows[:-1], rows[-1] | {"price": "1.00000000"}] if len(rows) > 1 else rows
 
 
-def _other_types(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _prices_as_numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"price": float(row["price"])} for row in rows]
 
 
-async def _other_story(scene: Scene) -> None:
-    """Trades come late, and the exchange has meanwhile told of them otherwise."""
+async def _contradict_late_trades(scene: Scene) -> None:
+    """Delay trades in the stream, and answer the repair with other quantities for them."""
 
     def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [row | {"qty": "7.00000000"} for row in rows]
@@ -213,7 +213,7 @@ def _day_passes(scene: Scene) -> None:
 
 
 async def _sleep_of_the_computer(scene: Scene) -> None:
-    """The connection is gone, minutes of the market have passed, and the clock has jumped."""
+    """Cut the connections, and let both clocks jump by minutes."""
     if scene.clock is not None:
         scene.clock.skip(scene.outage_s)
     await each(Connection.cut)(scene)
@@ -274,9 +274,9 @@ KINDS = (
     Kind("REST answers half", answered(lambda rows: rows[: len(rows) // 2]), "rest"),
     Kind("REST misses rows in the middle", answered(lambda rows: rows[:1] + rows[2:]), "rest"),
     Kind("REST answers in another order, twice", answered(lambda rows: [*rows[::-1], *rows]), "rest"),
-    Kind("REST answers in other types", answered(_other_types), "rest"),
-    Kind("REST contradicts what the stream said", answered(_other_neighbours), "rest"),
-    Kind("the stream contradicts what REST said", _other_story, "rest", contradicts=True),
+    Kind("REST answers in other types", answered(_prices_as_numbers), "rest"),
+    Kind("REST contradicts the stream", answered(_change_price_of_last), "rest"),
+    Kind("the stream contradicts REST", _contradict_late_trades, "rest", contradicts=True),
     # The database
     Kind("database stopped for five minutes", _stop, "", end=_start, outage_s=300.0),
     Kind(

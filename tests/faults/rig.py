@@ -22,9 +22,9 @@ from tests.faults.truth import Ranges, differences, expected_ranges, stored_rang
 from tests.faults.world import BEGIN_US, PATIENCE_S, HurriedClock, Scene, until
 
 _HOUR_US = 3_600_000_000
-# The requests of a test must not take as long as a person waits.
+# Shorter than the program's timeout, so that a request that hangs does not hold up the test.
 _REST_TIMEOUT_S = 2.0
-_STALL_S = 1.5  # of the machine's time, that a busy machine is not taken for a silent exchange
+_STALL_S = 1.5  # of real time, so that a busy machine does not look like a silent exchange
 
 
 def settings_for(scene: Scene, url: str, data_dir: Path, **changes: Any) -> dict[str, str]:
@@ -43,7 +43,7 @@ def settings_for(scene: Scene, url: str, data_dir: Path, **changes: Any) -> dict
 
 @contextlib.asynccontextmanager
 async def recording(scene: Scene, settings: Settings) -> AsyncIterator[Engine]:
-    """The program without its window, by a clock that goes an hour wrong; closed afterwards, everything stored."""
+    """Run the program without its window, on a clock an hour slow; close it afterwards and check that all is stored."""
     scene.clock = HurriedClock(BEGIN_US - _HOUR_US, speed=scene.market_clock.speed)
     async with engine_for(settings, scene.clock) as engine:
         engine.exchange._http._timeout_s = _REST_TIMEOUT_S
@@ -56,7 +56,7 @@ async def recording(scene: Scene, settings: Settings) -> AsyncIterator[Engine]:
 
 
 class Stored:
-    """What the database holds, asked again and again."""
+    """Reads what the database holds, and waits for it to change."""
 
     def __init__(self, scene: Scene, url: str) -> None:
         self._scene = scene
@@ -64,11 +64,11 @@ class Stored:
         self.patience_s = PATIENCE_S
 
     async def ranges(self) -> Ranges:
-        """Return the ranges held, by symbol; none while there are no tables yet."""
+        """Return the id ranges held, by symbol; empty before the tables exist."""
         return await asyncio.to_thread(self._read)
 
     async def reaches(self, last: dict[str, int]) -> None:
-        """Return when a trade of at least that id is held of each symbol."""
+        """Wait until each symbol holds a trade with at least that id."""
         held: Ranges = {}
         end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
@@ -76,14 +76,14 @@ class Stored:
             if all(symbol in held and held[symbol][-1][1] >= trade_id for symbol, trade_id in last.items()):
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError(f"waited in vain for trades up to {last}: {held} is held")
+        raise AssertionError(f"timed out waiting for trades up to {last}; held: {held}")
 
     async def is_complete(self) -> None:
         """
-        Stop the market and return when all that it had is held.
+        Stop the market, and wait until all of its trades are stored.
 
-        What happens between two connections and is followed by nothing is not known to be missing: where the last
-        trades fell there, others follow them.
+        A trade sent between two connections is known to be missing only once a later one arrives. So where the last
+        trades fell between connections, the market runs on for a second.
         """
         held: Ranges = {}
         clock, end_s = self._scene.market_clock, time.monotonic() + self.patience_s
@@ -95,17 +95,17 @@ class Stored:
                 return
             await asyncio.sleep(0.05)
             if self._scene.connections != receiving and await self.lacks_the_last():
-                clock.go_on()
+                clock.resume()
                 await self._scene.pass_time(1.0)
                 clock.stop()
                 receiving = self._scene.connections
-        raise AssertionError(f"{held} is held, and not {expected_ranges(self._scene.market)}")
+        raise AssertionError(f"held: {held}; expected: {expected_ranges(self._scene.market)}")
 
     async def lacks_the_last(self) -> bool:
-        """Whether all is held but the last that happened, of any symbol."""
+        """Whether only trades at the end of some symbol are missing."""
         held, expected = await self.ranges(), expected_ranges(self._scene.market)
-        begun = {symbol: [(ranges[0][0], expected[symbol][0][1])] for symbol, ranges in held.items()}
-        return held != expected and begun == expected and all(len(ranges) == 1 for ranges in held.values())
+        extended = {symbol: [(ranges[0][0], expected[symbol][0][1])] for symbol, ranges in held.items()}
+        return held != expected and extended == expected and all(len(ranges) == 1 for ranges in held.values())
 
     def differences(self, *, contradicted: bool = False) -> list[str]:
         """Compare everything; see `tests.faults.truth.differences`."""
@@ -118,37 +118,37 @@ class Stored:
             return stored_ranges(connection) if there else {}
 
 
-async def begun(scene: Scene, stored: Stored) -> None:
-    """Return when trades of every symbol are stored."""
+async def first_trades_stored(scene: Scene, stored: Stored) -> None:
+    """Wait until trades of every symbol are stored."""
     symbols = [one.name for one in scene.market.symbols()]
     await until(lambda: len(scene.market.first_given) == len(symbols), "the first trades")
     await stored.reaches(scene.market.first_given)
 
 
-async def happened(kind: Kind, scene: Scene) -> None:
-    """Let the fault happen, and return when it has bitten."""
-    before = scene.count(kind.bites)
+async def inject(kind: Kind, scene: Scene) -> None:
+    """Start the fault, and wait until it takes effect."""
+    before = scene.count(kind.counter)
     await do(kind.begin, scene)
-    if kind.bites:
+    if kind.counter:
         await until(
-            lambda: scene.count(kind.bites) >= before + kind.times, f"{kind.bites}: {scene.server.faults.counts}"
+            lambda: scene.count(kind.counter) >= before + kind.times, f"{kind.counter}: {scene.server.faults.counts}"
         )
 
 
-async def healed(kind: Kind, scene: Scene, stored: Stored) -> None:
-    """End the fault, wait until what happens then is recorded, stop the market and wait for what it had."""
+async def recover(kind: Kind, scene: Scene, stored: Stored) -> None:
+    """End the fault, wait until later trades are stored, stop the market, and wait until all of its trades are."""
     await do(kind.end, scene)
     scene.calm()
     await stored.reaches({symbol: scene.market.last_id(symbol) + 1 for symbol in scene.market.first_given})
     await stored.is_complete()
 
 
-async def survived(kind: Kind, scene: Scene, url: str, data_dir: Path) -> list[str]:
-    """Record, let the fault happen and pass; return what is wrong with what is stored in the end."""
+async def run_fault(kind: Kind, scene: Scene, url: str, data_dir: Path) -> list[str]:
+    """Record through one fault; return the differences between market and database afterwards."""
     stored = Stored(scene, url)
     settings = load(settings_for(scene, url, data_dir, **kind.settings), environment={}, file=data_dir / "none.toml")
     async with recording(scene, settings):
-        await begun(scene, stored)
-        await happened(kind, scene)
-        await healed(kind, scene, stored)
+        await first_trades_stored(scene, stored)
+        await inject(kind, scene)
+        await recover(kind, scene, stored)
     return await asyncio.to_thread(stored.differences, contradicted=kind.contradicts)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kinds import KINDS, Kind
-from tests.faults.rig import survived
+from tests.faults.rig import run_fault
 from tests.faults.world import DatabaseServer, scene_of
 
 SEED = 11
@@ -21,4 +21,4 @@ SEED = 11
 async def test_nothing_is_lost_or_doubled_by(kind: Kind, database: DatabaseServer, url: str, data_dir: Path) -> None:
     async with scene_of(SEED, database, **kind.pace) as scene:
         scene.outage_s = kind.outage_s or scene.outage_s
-        assert await survived(kind, scene, url, data_dir) == []
+        assert await run_fault(kind, scene, url, data_dir) == []

@@ -17,7 +17,7 @@ import pytest
 from app.live.environment.ban_file import FILE_NAME
 from tests.faults.kinds import KINDS, Kind, do
 from tests.faults.program import collecting, fork_server
-from tests.faults.rig import Stored, begun, healed, settings_for
+from tests.faults.rig import Stored, first_trades_stored, recover, settings_for
 from tests.faults.world import PATIENCE_S, DatabaseServer, Scene, scene_of, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork server")
@@ -38,7 +38,7 @@ async def test_nothing_is_lost_or_doubled_by_a_kill_during(
         killed = collecting(fork_server(), settings, said)
         again = None
         try:
-            await begun(scene, stored)
+            await first_trades_stored(scene, stored)
             await in_the_middle(kind, scene)
             killed.kill()
             await asyncio.to_thread(killed.join)
@@ -47,7 +47,7 @@ async def test_nothing_is_lost_or_doubled_by_a_kill_during(
                 await do(kind.end, scene)
             await until(lambda: not is_banned(data_dir), "the end of the ban")
             again = collecting(fork_server(), settings, said)
-            await healed(kind, scene, stored)
+            await recover(kind, scene, stored)
             again.terminate()
             await asyncio.to_thread(again.join, PATIENCE_S)
             assert again.exitcode == 0, said.read_text()
@@ -66,7 +66,7 @@ def is_banned(data_dir: Path) -> bool:
 
 async def in_the_middle(kind: Kind, scene: Scene) -> None:
     """Return when the fault has begun to bite and nothing has healed yet."""
-    before = scene.count(kind.bites)
+    before = scene.count(kind.counter)
     await do(kind.begin, scene)
-    if kind.bites not in ("", "connections"):
-        await until(lambda: scene.count(kind.bites) > before, f"{kind.bites}: {scene.server.faults.counts}")
+    if kind.counter not in ("", "connections"):
+        await until(lambda: scene.count(kind.counter) > before, f"{kind.counter}: {scene.server.faults.counts}")

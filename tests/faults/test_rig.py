@@ -9,7 +9,7 @@ import pytest
 from app.config.settings import load
 from storage.postgres.connection import connect
 from tests.faults.kinds import KINDS, Kind
-from tests.faults.rig import Stored, begun, healed, recording, settings_for
+from tests.faults.rig import Stored, first_trades_stored, recording, recover, settings_for
 from tests.faults.truth import compared, differences
 from tests.faults.world import DatabaseServer, scene_of
 
@@ -48,9 +48,9 @@ async def test_the_comparison_sees(database: DatabaseServer, url: str, data_dir:
         stored = Stored(scene, url)
         settings = load(settings_for(scene, url, data_dir), environment={}, file=data_dir / "none.toml")
         async with recording(scene, settings):
-            await begun(scene, stored)
+            await first_trades_stored(scene, stored)
             await scene.pass_time(20)
-            await healed(KINDS[0], scene, stored)
+            await recover(KINDS[0], scene, stored)
         with connect(url) as connection:
             connection.execute("INSERT INTO symbols (name) VALUES ('STRAYUSDT')")
             assert differences(connection, scene.market) == []
@@ -58,8 +58,8 @@ async def test_the_comparison_sees(database: DatabaseServer, url: str, data_dir:
                 with connection.transaction(force_rollback=True):
                     done = connection.execute(damage.encode())
                     assert done.rowcount > 0, name
-                    told = compared(connection, scene.market)
-                assert any(found in one for one in told), (name, told)
+                    reported = compared(connection, scene.market)
+                assert any(found in one for one in reported), (name, reported)
 
 
 async def test_a_hole_that_nobody_fills_is_waited_for_in_vain(
@@ -71,11 +71,11 @@ async def test_a_hole_that_nobody_fills_is_waited_for_in_vain(
         changes = {"repair_trades": 0}
         settings = load(settings_for(scene, url, data_dir, **changes), environment={}, file=data_dir / "none.toml")
         async with recording(scene, settings):
-            await begun(scene, stored)
+            await first_trades_stored(scene, stored)
             for connection in scene.connections:
                 connection.faults.drop(times=1, stream="@trade")
             while not scene.count("dropped"):
                 await scene.pass_time(1)
             with pytest.raises(AssertionError, match="is held, and not"):
-                await healed(Kind("none", lambda _: None), scene, stored)
+                await recover(Kind("none", lambda _: None), scene, stored)
         assert any("is held, and not" in one for one in stored.differences())

@@ -1,4 +1,4 @@
-"""What the exchange had against what is stored: the one judge of every fault, of the suite and of the soak."""
+"""Compares what is stored with the market's trades, for the fault suite and the soak alike."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Ranges = dict[str, list[tuple[int, int]]]
 
 
 def stored_ranges(connection: Connection) -> Ranges:
-    """Return the ranges of ids that the database says it holds, by symbol."""
+    """Return the id ranges of the table coverage, by symbol."""
     found: Ranges = {}
     for name, first, last in connection.execute(_COVERAGE):
         found.setdefault(name, []).append((first, last))
@@ -34,15 +34,15 @@ def stored_ranges(connection: Connection) -> Ranges:
 
 
 def expected_ranges(market: WatchedMarket) -> Ranges:
-    """Return what must be held of a market that has stopped: from the first trade given to its last."""
+    """Return the id ranges to expect of a stopped market: from the first trade sent to its last."""
     return {symbol: [(first, market.last_id(symbol))] for symbol, first in market.first_given.items()}
 
 
 def differences(connection: Connection, market: WatchedMarket, *, contradicted: bool = False) -> list[str]:
     """
-    Compare all that is stored with what the market had from the first trade given on; return each difference in words.
+    Compare everything stored with the market, from the first trade sent; return a sentence per difference.
 
-    ``contradicted``: the exchange told two stories of some trades; whichever came first stands, the others are kept in
+    ``contradicted``: the exchange sent two versions of some trades. The first stays; the others must be in
     refused_trades, and there must be some.
     """
     verified = [f"{one.kind}: {one.what}" for one in verify(connection).listed]
@@ -50,7 +50,7 @@ def differences(connection: Connection, market: WatchedMarket, *, contradicted: 
 
 
 def compared(connection: Connection, market: WatchedMarket, *, contradicted: bool = False) -> list[str]:
-    """Return the `differences`, without those found by `storage.integrity.verify`, which needs autocommit."""
+    """Return the `differences` except those found by `storage.integrity.verify`, which needs autocommit."""
     connection.execute("SET statement_timeout = 0")
     held = stored_ranges(connection)
     found = [] if held == expected_ranges(market) else [f"{held} is held, and not {expected_ranges(market)}"]

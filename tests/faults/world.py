@@ -1,8 +1,8 @@
 """
-The world around a recording: an exchange whose time can be hurried and stopped, and a database server that can fail.
+The environment of a recording: an exchange whose clock can run fast and stop, and a database server that can fail.
 
-The exchange's time runs from a moment of its own, so that every run meets the same trades; stopped, no further trade
-ever happens, and what has happened can be compared with what is stored.
+The exchange's clock starts at a fixed time, so that every run gets the same trades. Once it is stopped there are no
+more trades, and those sent can be compared with those stored.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tests.soak.crash import find_postmaster
 BEGIN_US = int(datetime(2026, 8, 14, 12, 34, 56, tzinfo=UTC).timestamp()) * SECOND_US
 PATIENCE_S = 60.0
 _LONGEST_STEP_S = 0.1
-_LEAST_SLEEP_S = 0.005  # a hurried clock would else keep the machine busy with waking up
+_LEAST_SLEEP_S = 0.005  # else a fast clock would wake the loop all the time
 
 
 class HurriedClock:
     """
     A `Clock` that runs ``speed`` times as fast as the machine's, from ``begin_us`` on.
 
-    It is on the loop, and stands still while that does nothing: a machine that is busy for a moment would else be one
+    It advances at most 0.1 s of real time per reading. Otherwise a loop blocked for a moment would look like a computer
     that slept for many seconds, and the program would rightly replace its connections, again and again.
     """
 
@@ -62,22 +62,22 @@ class HurriedClock:
         await asyncio.sleep(max(seconds / self.speed, _LEAST_SLEEP_S))
 
     def skip(self, seconds: float) -> None:
-        """Be so much later at once."""
+        """Jump forward."""
         self._passed_s += seconds
 
     def stop(self) -> None:
-        """Let no more time of day pass; sleeping goes on."""
+        """Stop the time of day; `sleep` still works."""
         self._stopped_us = self.now_us()
 
-    def go_on(self) -> None:
-        """Let the time of day pass again, from where it was stopped."""
+    def resume(self) -> None:
+        """Start the time of day again, where it was stopped."""
         if self._stopped_us is not None:
             stopped_us, self._stopped_us = self._stopped_us, None
             self._begin_us += stopped_us - self.now_us()
 
 
 class WatchedMarket(SimulatedMarket):
-    """A market that remembers the first trade of each symbol it ever gave to a client."""
+    """A market that remembers the first trade of each symbol sent to a client."""
 
     def __init__(self, seed: int, symbols: Sequence[Listing], *, rate: float, clock: HurriedClock) -> None:
         super().__init__(seed, symbols, rate=rate, clock=clock, history=timedelta(days=2))
@@ -120,7 +120,7 @@ class DatabaseServer:
         self.url = self._server.start()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: properly (SIGINT), at once (SIGQUIT), or by a kill. Nothing where it does not run."""
+        """Stop it: cleanly (SIGINT), at once (SIGQUIT), or by a kill. No effect if it does not run."""
         server = find_postmaster(self.data_dir)
         if server is not None:
             family = [server, *server.children(recursive=True)]
@@ -128,12 +128,12 @@ class DatabaseServer:
             psutil.wait_procs(family, timeout=PATIENCE_S)
 
     def start(self) -> None:
-        """Start it again, at the same address; it goes on where it was frozen."""
+        """Start it again at the same address, or thaw it."""
         self.thaw()
         assert self._server.start() == self.url
 
     def freeze(self) -> None:
-        """Let it do nothing at all, and answer nothing, while its connections stay open."""
+        """Suspend all of its processes; its connections stay open and get no answer."""
         server = find_postmaster(self.data_dir)
         if server is not None:
             self._frozen = [server, *server.children(recursive=True)]
@@ -142,7 +142,7 @@ class DatabaseServer:
                     process.suspend()
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Undo `freeze`."""
         frozen, self._frozen = self._frozen, []
         for process in frozen:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -156,10 +156,10 @@ class DatabaseServer:
 @dataclass
 class Scene:
     """
-    What a fault may act on.
+    What a fault acts on.
 
-    ``clock`` is that of the recording, where it runs in this process; ``random`` is the seed's. A database that is
-    taken away is so for ``outage_s`` of the exchange's time.
+    ``clock`` is the recording's, where that runs in this process; ``random`` is seeded. An outage of the database lasts
+    ``outage_s`` of the exchange's time.
     """
 
     market: WatchedMarket
@@ -179,7 +179,7 @@ class Scene:
         return list(self.server.connections)
 
     def count(self, what: str) -> int:
-        """How often that has gone wrong so far."""
+        """Return the sandbox's counter of that name."""
         return self.server.faults.counts[what]
 
     def limit(self, **limits: float) -> None:
@@ -187,13 +187,13 @@ class Scene:
         self.server.limits = replace(self.server.limits, **limits)
 
     async def pass_time(self, seconds: float) -> None:
-        """Return when so much of the exchange's time has passed."""
+        """Wait for that much of the exchange's time."""
         end_us = self.market_clock.now_us() + round(seconds * SECOND_US)
         while self.market_clock.now_us() < end_us:
             await asyncio.sleep(0.02)
 
     def calm(self) -> None:
-        """Let the exchange work as it should from now on."""
+        """Clear all faults of the exchange, and restore its limits."""
         self.server.faults.clear()
         self.server.limits = self._usual_limits
         for connection in self.connections:
@@ -205,8 +205,9 @@ async def scene_of(
     seed: int, database: DatabaseServer, *, symbols: int = 3, rate: float = 30.0, speed: float = 10.0, **limits: float
 ) -> AsyncIterator[Scene]:
     """
-    Yield an exchange with the first so many `LISTINGS`, ended afterwards. ``rate`` is by the exchange's second, of
-    which ``speed`` pass in one of the machine's.
+    Yield an exchange with the first ``symbols`` of `LISTINGS`; stop it afterwards.
+
+    ``rate`` is trades per second of the exchange's time, which runs ``speed`` times as fast as real time.
     """
     clock = HurriedClock(speed=speed)
     market = WatchedMarket(seed, LISTINGS[:symbols], rate=rate, clock=clock)
@@ -219,8 +220,8 @@ async def scene_of(
 
 
 async def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
-    """Wait until the condition holds; fail with ``what`` where it does not in time."""
+    """Wait until the condition holds; fail and name ``what`` on a timeout."""
     end_s = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end_s, f"waited in vain for {what}"
+        assert time.monotonic() < end_s, f"timed out waiting for {what}"
         await asyncio.sleep(0.02)

@@ -180,9 +180,9 @@ async def test_a_database_that_cannot_be_opened_is_a_sentence_and_can_be_retried
             raise outcome
         return outcome
 
-    told: list[str] = []
+    reported: list[str] = []
     async with engine_with(open_database, clock=SystemClock()) as engine:
-        engine.on_database = lambda: told.append(engine.database_reason)
+        engine.on_database = lambda: reported.append(engine.database_reason)
         await until(lambda: engine.database_failed)
         assert engine.database is None
         assert re.search(says, engine.database_reason)
@@ -190,7 +190,7 @@ async def test_a_database_that_cannot_be_opened_is_a_sentence_and_can_be_retried
         await until(lambda: engine.database is not None)
         assert not engine.database_failed
         assert engine.database_reason == ""
-    assert told[-1] == ""
+    assert reported[-1] == ""
 
 
 async def test_a_change_leaves_every_trade_in_one_of_the_two_databases() -> None:

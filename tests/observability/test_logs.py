@@ -142,8 +142,8 @@ def test_an_uncaught_exception_goes_to_the_log_and_only_a_sentence_to_standard_e
         raise ZeroDivisionError("secret details")
     except ZeroDivisionError as error:
         sys.excepthook(type(error), error, error.__traceback__)
-    told = capsys.readouterr().err
-    assert told == "cryptopipe: something went wrong inside (ZeroDivisionError); the log file tells more.\n"
+    printed = capsys.readouterr().err
+    assert printed == "cryptopipe: something went wrong inside (ZeroDivisionError); the log file tells more.\n"
     assert "Traceback" in path.read_text()
     assert "secret details" in path.read_text()
 

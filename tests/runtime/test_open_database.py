@@ -106,8 +106,8 @@ def test_the_warning_is_logged_and_doctor_repeats_it_and_standard_error_stays_em
     assert PASSWORD not in found.sentence
     monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
-    told = ["db", "status", "--json", "--database-url", url]
-    assert cli.guarded(cli.run_command, told) == cli.DONE
+    reported = ["db", "status", "--json", "--database-url", url]
+    assert cli.guarded(cli.run_command, reported) == cli.DONE
     assert capsys.readouterr().err == ""
     log = (tmp_path / "data" / "logs" / "cryptopipe.log").read_text(encoding="utf-8")
     assert log.count("stands in --database-url") == 1

@@ -1,10 +1,10 @@
 """
-Kill -9 of the recording process and of the database server at random moments under load; then everything is compared.
+Kills the recording process and the database server with SIGKILL under load, then compares everything.
 
-What is killed, and how long is waited before, follow from the seed; the rest is the machine's timing. Each time a new
-process is started it must open the database by itself, and what had been acknowledged must be there before it writes.
+The seed decides what is killed and when; the rest is the machine's timing. Each new process must open the database
+without help, and all acknowledged trades must be there before it writes.
 
-Usage: ``python tests/soak/crash.py [--writer N] [--server N] [--seed N]``; ends with 1 where anything was wrong.
+Usage: ``python tests/soak/crash.py [--writer N] [--server N] [--seed N]``; exits with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ PATIENCE_S = 60.0
 
 
 class Failure(Exception):
-    """Something that may never happen; its text says what."""
+    """Raised where the program broke a promise; the text says which."""
 
 
 @dataclass
 class Report:
-    """What a soak did and found; ``differences`` is empty where all is well."""
+    """Counts of a soak; it passed if ``differences`` is empty."""
 
     writer_kills: int = 0
     server_kills: int = 0
@@ -53,20 +53,20 @@ class Report:
         starts = sorted(self.opened_after_s)
         return (
             f"{self.writer_kills} kills of the writer, {self.server_kills} of the server; {self.trades:,} trades in"
-            f" {self.rounds:,} rounds; {len(starts)} starts, none needed a hand, the median took"
-            f" {statistics.median(starts):.2f} s, the longest {starts[-1]:.2f} s; "
+            f" {self.rounds:,} rounds; {len(starts)} starts, all without help, median"
+            f" {statistics.median(starts):.2f} s, longest {starts[-1]:.2f} s; "
             + ("no difference" if not self.differences else "; ".join(self.differences))
         )
 
 
 class Recording:
-    """The process that records; see `tests.soak.recording`."""
+    """The recording process; see `tests.soak.recording`."""
 
     def __init__(self, data_dir: Path, seed: int, first_round: int) -> None:
         self.first_round = self.acknowledged = first_round
         self.opened = threading.Event()
         self.closed = False
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  # because it lives as long as the process
+        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  # because it lives as long as the process
         self._began = time.monotonic()
         self._last_words = ""
         self.opened_after_s = 0.0
@@ -74,7 +74,7 @@ class Recording:
             [sys.executable, "-m", "tests.soak.recording", str(data_dir), str(seed), str(first_round)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
             cwd=Path(__file__).parents[2],
         )
@@ -94,12 +94,12 @@ class Recording:
                 self.closed = True
 
     def wait_open(self) -> None:
-        """Return once it has the database open; raises Failure where it does not by itself."""
+        """Wait until it has opened the database; raises Failure if it does not."""
         deadline = time.monotonic() + PATIENCE_S
         while not self.opened.wait(0.05):
             if self.process.poll() is not None or time.monotonic() >= deadline:
                 self.kill()
-                raise Failure(f"the database did not open by itself: {self.said()}")
+                raise Failure(f"the database was not opened: {self.last_words()}")
 
     def go(self) -> None:
         assert self.process.stdin is not None
@@ -111,7 +111,7 @@ class Recording:
         self._end()
 
     def finish(self) -> None:
-        """Let it end properly; raises Failure where it does not."""
+        """Ask it to stop and wait; raises Failure if it does not end cleanly."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
@@ -120,11 +120,11 @@ class Recording:
             self.kill()
         self._end()
         if not self.closed:
-            raise Failure(f"the recording did not end properly: {self.said()}")
+            raise Failure(f"the recording did not end cleanly: {self.last_words()}")
 
-    def said(self) -> str:
-        """Return the last it wrote to its standard error; once it has ended."""
-        return self._last_words or "it said nothing"
+    def last_words(self) -> str:
+        """Return the end of its standard error, once it has ended."""
+        return self._last_words or "it printed nothing"
 
     def _end(self) -> None:
         self.process.wait()
@@ -135,23 +135,23 @@ class Recording:
                 stream.close()
             except BrokenPipeError:
                 continue
-        self._said.seek(0)
-        self._last_words = self._said.read()[-2000:]
-        self._said.close()
+        self._stderr.seek(0)
+        self._last_words = self._stderr.read()[-2000:]
+        self._stderr.close()
 
 
 class Soak:
-    """One data directory, one recording at a time, and the one who kills."""
+    """Kills and restarts the recording and the server of one data directory."""
 
-    def __init__(self, data_dir: Path, seed: int, say: Callable[[str], object] = lambda line: None) -> None:
+    def __init__(self, data_dir: Path, seed: int, progress: Callable[[str], object] = lambda line: None) -> None:
         self._data_dir = data_dir
         self._seed = seed
-        self._say = say
+        self._progress = progress
         self._recording: Recording | None = None
         self.report = Report()
 
     def run(self, writer_kills: int, server_kills: int) -> Report:
-        """Kill that often, end properly, compare. Raises Failure at the first that may never happen."""
+        """Kill that often, stop cleanly, compare. Raises Failure at the first broken promise."""
         dice = random.Random(self._seed)
         kills = [self._kill_writer] * writer_kills + [self._kill_server] * server_kills
         dice.shuffle(kills)
@@ -161,7 +161,7 @@ class Soak:
                 time.sleep(dice.choice((0.0, 0.01, dice.uniform(0.0, 0.3), dice.uniform(0.2, 1.0))))
                 kill()
                 if number % 10 == 0:
-                    self._say(f"{number} of {len(kills)} kills, {self._last_acknowledged():,} rounds acknowledged")
+                    self._progress(f"{number} of {len(kills)} kills, {self._last_acknowledged():,} rounds acknowledged")
             self._catch_up()
             assert self._recording is not None
             self._recording.finish()
@@ -172,7 +172,7 @@ class Soak:
         return self.report
 
     def _end_all(self) -> None:
-        """Leave nothing running after a failure."""
+        """Stop everything after a failure."""
         if self._recording is not None and self._recording.process.poll() is None:
             self._recording.kill()
         if (server := find_postmaster(self._data_dir)) is not None:
@@ -207,31 +207,31 @@ class Soak:
         self._start(self._recording.acknowledged)
 
     def _kill_server(self) -> None:
-        """Kill the postmaster that runs now, or the next that does; it may well still be recovering from the last."""
+        """Kill the postmaster, or the next one that starts; it may still be recovering from the last kill."""
         deadline = time.monotonic() + PATIENCE_S
         while (server := find_postmaster(self._data_dir)) is None:
             if time.monotonic() >= deadline:
                 assert self._recording is not None
                 self._recording.kill()
-                raise Failure(f"no server was started again by itself: {self._recording.said()}")
+                raise Failure(f"the server was not started again: {self._recording.last_words()}")
             time.sleep(0.005)
         server.kill()
         self.report.server_kills += 1
 
     def _catch_up(self) -> None:
-        """Wait until all is acknowledged that was ever put: also what a process had stored when it was killed."""
+        """Wait until every trade sent is acknowledged, including those a process had stored when it was killed."""
         assert self._recording is not None
         target, deadline = self._recording.first_round + max(BURSTS), time.monotonic() + PATIENCE_S
         while self._recording.acknowledged < target:
             if time.monotonic() >= deadline or self._recording.process.poll() is not None:
                 self._recording.kill()
-                raise Failure(f"nothing is recorded any more: {self._recording.said()}")
+                raise Failure(f"recording has stopped: {self._recording.last_words()}")
             time.sleep(0.05)
 
     def _compare(self) -> None:
         assert self._recording is not None
         if find_postmaster(self._data_dir) is not None:
-            raise Failure("the last to leave did not stop the server")
+            raise Failure("the last process left the server running")
         self.report.rounds = self._recording.acknowledged
         server = EmbeddedServer(self._data_dir)
         try:
@@ -246,7 +246,7 @@ class Soak:
 
 
 def find_postmaster(data_dir: Path) -> psutil.Process | None:
-    """Return the running server of that data directory, checked to be one."""
+    """Return the running server of ``data_dir``; None if the process of its pid file is not a server."""
     base = data_dir / "database"
     location = base / "location"
     try:

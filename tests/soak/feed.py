@@ -1,11 +1,11 @@
 """
-A thousand random faults over an hour of a busy simulated market; then every trade is compared.
+Injects a thousand random faults into an hour of a busy simulated market, then compares every trade.
 
-The exchange runs here, the recording in a process of its own, which is killed now and then, and the database server is
-stopped, killed and frozen. What happens when follows from the seed; the rest is the machine's timing.
+The exchange runs in this process. The recording runs in another, which is killed now and then; the database server is
+stopped, killed and frozen. The seed decides which fault happens when; the rest is the machine's timing.
 
-Usage: ``python tests/soak/feed.py [--minutes 60] [--faults 1000] [--seed N] [--out FILE]``; ends with 1 where anything
-was lost, doubled or wrong. One core, about 2 GB of disk an hour.
+Usage: ``python tests/soak/feed.py [--minutes 60] [--faults 1000] [--seed N] [--out FILE]``. Exits with 1 if a trade was
+lost, duplicated or changed. Uses one core, and about 2 GB of disk per hour.
 """
 
 from __future__ import annotations
@@ -26,41 +26,43 @@ from typing import Any, NamedTuple
 import psutil
 
 from tests.faults.kinds import KINDS, Kind, do
-from tests.faults.rig import Stored, begun, settings_for
+from tests.faults.rig import Stored, first_trades_stored, settings_for
 from tests.faults.truth import expected_ranges
 from tests.faults.world import DatabaseServer, Scene, scene_of
 from tests.servers import forget
 from tests.soak.feed_report import FeedReport, Life
 
-KINDS_THROWN = [kind for kind in KINDS if not (kind.needs_clock or kind.contradicts or kind.is_outage)]
+INJECTED_KINDS = [kind for kind in KINDS if not (kind.needs_clock or kind.contradicts or kind.is_outage)]
 OUTAGES = [kind for kind in KINDS if kind.is_outage]
-_BITES_WITHIN_S = 5.0
+_EFFECT_WITHIN_S = 5.0
 _SAMPLE_S = 5.0
 _SETTLE_S = 900.0
-_BACK_AGAIN_S = 5.0  # after refusals the client waits on for a while
+_RETRY_MARGIN_S = 5.0  # the client waits a little longer than it was refused
 _WORDS_KEPT = 2000
 
 
-class Throw(NamedTuple):
-    """What is to happen so many seconds after the beginning; no kind: the recording is killed."""
+class Injection(NamedTuple):
+    """A fault ``at_s`` seconds after the start; without a kind, a kill of the recording."""
 
     at_s: float
     kind: Kind | None
 
 
-def plan(seed: int, seconds: float, faults: int, kills: int, outages: int) -> list[Throw]:
-    """Return what happens when. Kills come in the first third, so that the last process lives long enough to judge."""
+def plan(seed: int, seconds: float, faults: int, kills: int, outages: int) -> list[Injection]:
+    """Return the injections in order of time. Kills come in the first third, so that one process lives long."""
     dice = random.Random(seed)
-    some = [dice.choice(KINDS_THROWN) for _ in range(faults - kills - outages)]
-    throws = [Throw(dice.uniform(0, seconds), kind) for kind in some]
-    throws += [Throw(dice.uniform(0, seconds / 3), None) for _ in range(kills)]
+    kinds = [dice.choice(INJECTED_KINDS) for _ in range(faults - kills - outages)]
+    injections = [Injection(dice.uniform(0, seconds), kind) for kind in kinds]
+    injections += [Injection(dice.uniform(0, seconds / 3), None) for _ in range(kills)]
     step_s = seconds / max(outages, 1)
-    throws += [Throw(step_s * number + dice.uniform(0, step_s / 3), dice.choice(OUTAGES)) for number in range(outages)]
-    return sorted(throws, key=lambda throw: throw.at_s)
+    injections += [
+        Injection(step_s * number + dice.uniform(0, step_s / 3), dice.choice(OUTAGES)) for number in range(outages)
+    ]
+    return sorted(injections, key=lambda injection: injection.at_s)
 
 
 class Recording:
-    """The process that records; started again by `restart`."""
+    """The recording process, and what it reports."""
 
     def __init__(self, environment: dict[str, str], report: FeedReport) -> None:
         self._environment = environment
@@ -89,7 +91,7 @@ class Recording:
         self._reading = asyncio.create_task(self._read(self.process, self.life))
 
     async def kill(self) -> None:
-        """Kill -9; returns when it is gone."""
+        """Kill it with SIGKILL, and wait until it is gone."""
         assert self.process is not None
         self.sample()
         with suppress(ProcessLookupError):
@@ -97,14 +99,14 @@ class Recording:
         await self._gone()
 
     async def finish(self) -> None:
-        """Let it end by itself."""
+        """Ask it to stop, and wait until it has."""
         assert self.process is not None
         assert self.process.stdin is not None
         self.process.stdin.close()
         await asyncio.wait_for(self._gone(), 120)
 
     def sample(self) -> int:
-        """Note its memory and return it; 0 where it is just not there."""
+        """Record and return its resident memory in bytes; 0 if it does not run."""
         try:
             assert self.process is not None
             process = psutil.Process(self.process.pid)
@@ -124,19 +126,19 @@ class Recording:
     async def _read(self, process: asyncio.subprocess.Process, life: Life) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
-            said = json.loads(line) if line.endswith(b"\n") else {}
-            if "closed" in said:
-                self.unstored = said["closed"]
-            elif said:
-                self.outages += [(lost_s, live_s) for lost_s, live_s in said.pop("outages")]
-                self._report.delays_ms.update(max(0.0, delay) for delay in said.pop("delays_ms"))
-                self._report.note_most("missing", said["missing"])
-                self._report.note_most("waiting", said["outbox"] + said["writer"].get("queued", 0))
-                life.said = said
+            values = json.loads(line) if line.endswith(b"\n") else {}
+            if "closed" in values:
+                self.unstored = values["closed"]
+            elif values:
+                self.outages += [(lost_s, live_s) for lost_s, live_s in values.pop("outages")]
+                self._report.delays_ms.update(max(0.0, delay) for delay in values.pop("delays_ms"))
+                self._report.note_most("missing", values["missing"])
+                self._report.note_most("waiting", values["outbox"] + values["writer"].get("queued", 0))
+                life.last_report = values
 
 
 class Soak:
-    """Throws a plan at a recording, and judges what is left."""
+    """Injects a plan of faults into a recording, and compares what is stored."""
 
     def __init__(self, scene: Scene, stored: Stored, recording: Recording, report: FeedReport, data_dir: Path) -> None:
         self._scene = scene
@@ -144,25 +146,25 @@ class Soak:
         self._recording = recording
         self._report = report
         self._data_dir = data_dir
-        self._kept_out: list[tuple[float, float]] = []
+        self._refusals: list[tuple[float, float]] = []
         self._database_turn = asyncio.Lock()
         self._kill_turn = asyncio.Lock()
 
-    async def run(self, throws: list[Throw], seconds: float) -> None:
-        """Record, throw, calm down, compare."""
+    async def run(self, injections: list[Injection], seconds: float) -> None:
+        """Record, inject, wait for calm, compare."""
         await self._recording.start()
-        await begun(self._scene, self._stored)
+        await first_trades_stored(self._scene, self._stored)
         watching = asyncio.create_task(self._watch())
         begin_s = time.monotonic()
-        thrown: set[asyncio.Task[None]] = set()
-        for throw in throws:
-            await asyncio.sleep(max(0.0, begin_s + throw.at_s - time.monotonic()))
-            work: Coroutine[Any, Any, None] = self._kill() if throw.kind is None else self._throw(throw.kind)
-            thrown.add(asyncio.create_task(work))
+        tasks: set[asyncio.Task[None]] = set()
+        for injection in injections:
+            await asyncio.sleep(max(0.0, begin_s + injection.at_s - time.monotonic()))
+            work: Coroutine[Any, Any, None] = self._kill() if injection.kind is None else self._inject(injection.kind)
+            tasks.add(asyncio.create_task(work))
         await asyncio.sleep(max(0.0, begin_s + seconds - time.monotonic()))
-        for failure in await asyncio.gather(*thrown, return_exceptions=True):
-            if failure is not None:  # what was stored is compared all the same
-                self._report.differences.append(f"a fault could not be thrown: {failure!r}")
+        for failure in await asyncio.gather(*tasks, return_exceptions=True):
+            if failure is not None:  # the comparison still has to run
+                self._report.differences.append(f"a fault could not be injected: {failure!r}")
         self._report.minutes = (time.monotonic() - begin_s) / 60
         await self._settle()
         watching.cancel()
@@ -170,7 +172,7 @@ class Soak:
         self._sort_outages()
         await asyncio.to_thread(self._judge)
 
-    async def _throw(self, kind: Kind) -> None:
+    async def _inject(self, kind: Kind) -> None:
         scene, name = self._scene, kind.name.replace(" for five minutes", "").replace(", small queue", "")
         self._report.kinds[name] += 1
         if kind.is_outage:
@@ -179,19 +181,19 @@ class Soak:
                 await do(kind.begin, scene)
                 await do(kind.end, scene)
             return
-        begin_s, before = time.monotonic(), scene.count(kind.bites)
-        # One answer that never comes is not waited for here: others happen meanwhile.
+        begin_s, before = time.monotonic(), scene.count(kind.counter)
+        # A fault whose effect does not show is given up, so that the others go on.
         with suppress(TimeoutError):
-            async with asyncio.timeout(_BITES_WITHIN_S):
+            async with asyncio.timeout(_EFFECT_WITHIN_S):
                 await do(kind.begin, scene)
-                while scene.count(kind.bites) < before + kind.times:
+                while scene.count(kind.counter) < before + kind.times:
                     await asyncio.sleep(0.05)
-        if scene.count(kind.bites) < before + kind.times:
+        if scene.count(kind.counter) < before + kind.times:
             self._report.without_effect[name] += 1
         await do(kind.end, scene)
         scene.calm()
-        if kind.keeps_out:
-            self._kept_out.append((begin_s, time.monotonic() + _BACK_AGAIN_S))
+        if kind.refuses_handshakes:
+            self._refusals.append((begin_s, time.monotonic() + _RETRY_MARGIN_S))
 
     async def _kill(self) -> None:
         async with self._kill_turn:
@@ -203,26 +205,26 @@ class Soak:
         minute, begin_s = 0, time.monotonic()
         while True:
             rss = self._recording.sample()
-            said = self._recording.life.said
+            values = self._recording.life.last_report
             spool = sum(path.stat().st_size for path in self._data_dir.glob("*spool*") if path.is_file())
             self._report.note_most("spool_bytes", spool)
-            if time.monotonic() - begin_s >= 60 * minute and rss and said:
-                self._tell(minute, rss, said)
+            if time.monotonic() - begin_s >= 60 * minute and rss and values:
+                self._print_minute(minute, rss, values)
                 minute += 1
             await asyncio.sleep(_SAMPLE_S)
 
-    def _tell(self, minute: int, rss: int, said: dict[str, Any]) -> None:
-        waiting, faults = said["outbox"] + said["writer"].get("queued", 0), sum(self._report.kinds.values())
-        row = {"minute": minute, "rss": rss, "waiting": waiting, "received": said["received"]}
-        self._report.per_minute.append(row | {"missing": said["missing"]})
+    def _print_minute(self, minute: int, rss: int, values: dict[str, Any]) -> None:
+        waiting, faults = values["outbox"] + values["writer"].get("queued", 0), sum(self._report.kinds.values())
+        row = {"minute": minute, "rss": rss, "waiting": waiting, "received": values["received"]}
+        self._report.per_minute.append(row | {"missing": values["missing"]})
         print(
-            f"minute {minute}: {faults} faults, {rss / 1e6:.0f} MB, {said['received']:,} received,"
-            f" {said['missing']:,} missing, {waiting:,} waiting, {said['state']}",
+            f"minute {minute}: {faults} faults, {rss / 1e6:.0f} MB, {values['received']:,} received,"
+            f" {values['missing']:,} missing, {waiting:,} waiting, {values['state']}",
             flush=True,
         )
 
     async def _settle(self) -> None:
-        """Calm everything, and wait until what the market had is stored."""
+        """End every fault, and wait until all trades of the market are stored."""
         begin_s = time.monotonic()
         scene = self._scene
         await asyncio.to_thread(scene.database.start)
@@ -237,8 +239,8 @@ class Soak:
 
     def _sort_outages(self) -> None:
         for lost_s, live_s in self._recording.outages:
-            kept_out = any(begin_s <= live_s and lost_s <= end_s for begin_s, end_s in self._kept_out)
-            times = self._report.outages_kept_out_s if kept_out else self._report.outages_s
+            refused = any(begin_s <= live_s and lost_s <= end_s for begin_s, end_s in self._refusals)
+            times = self._report.refused_outages_s if refused else self._report.outages_s
             times.append(live_s - lost_s)
 
     def _judge(self) -> None:
@@ -252,12 +254,12 @@ class Soak:
 
 
 async def soak(options: argparse.Namespace, folder: Path, report: FeedReport) -> None:
-    """Run one soak in that folder."""
+    """Run one soak in ``folder``."""
     database = DatabaseServer(folder / "server")
     data_dir = folder / "data"
     limits = {"weight_per_minute": options.weight, "lifetime_s": 90.0, "ping_every_s": 5.0}
     seconds = options.minutes * 60
-    throws = plan(options.seed, seconds, options.faults, options.kills, options.outages)
+    injections = plan(options.seed, seconds, options.faults, options.kills, options.outages)
     try:
         async with scene_of(options.seed, database, symbols=6, rate=options.rate, speed=1.0, **limits) as scene:
             settings = settings_for(
@@ -266,7 +268,7 @@ async def soak(options: argparse.Namespace, folder: Path, report: FeedReport) ->
             environment = {f"CRYPTOPIPE_{name.upper()}": value for name, value in settings.items()}
             recording = Recording({**os.environ, **environment, "XDG_CONFIG_HOME": str(folder)}, report)
             try:
-                await Soak(scene, Stored(scene, database.url), recording, report, data_dir).run(throws, seconds)
+                await Soak(scene, Stored(scene, database.url), recording, report, data_dir).run(injections, seconds)
             finally:
                 if recording.process is not None and recording.process.returncode is None:
                     await recording.kill()
@@ -276,17 +278,17 @@ async def soak(options: argparse.Namespace, folder: Path, report: FeedReport) ->
 
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what the command line asks for."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0, help="of the market (60)")
-    parser.add_argument("--faults", type=int, default=1000, help="in all, kills and outages among them (1000)")
+    parser.add_argument("--faults", type=int, default=1000, help="in all, including kills and outages (1000)")
     parser.add_argument("--kills", type=int, default=20, help="of the recording process (20)")
     parser.add_argument("--outages", type=int, default=20, help="of the database (20)")
-    parser.add_argument("--rate", type=float, default=3000.0, help="trades a second of all symbols (3000)")
-    parser.add_argument("--weight", type=int, default=60_000, help="REST weight the exchange allows a minute (60000)")
-    parser.add_argument("--queue", type=int, default=20_000, help="trades that wait in memory at most (20000)")
+    parser.add_argument("--rate", type=float, default=3000.0, help="trades per second over all symbols (3000)")
+    parser.add_argument("--weight", type=int, default=60_000, help="REST weight allowed per minute (60000)")
+    parser.add_argument("--queue", type=int, default=20_000, help="most trades queued in memory (20000)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="file to write the report to, as well as printing it")
+    parser.add_argument("--out", type=Path, help="file for the report, which is printed too")
     return parser.parse_args(arguments)
 
 

@@ -48,7 +48,7 @@ class Telling:
             self._look(now_s)
             if now_s >= next_s:
                 next_s += 1.0
-                print(json.dumps(self._said()), flush=True)
+                print(json.dumps(self._report()), flush=True)
 
     def _on_status(self, status: FeedStatus) -> None:
         if status.state is not FeedState.LIVE:
@@ -59,16 +59,16 @@ class Telling:
             self._received_when_live = self._engine.recorder.trades_received
 
     def _look(self, now_s: float) -> None:
-        """Live again is who has received a trade again."""
+        """Note the end of an outage: the feed is live again once a trade arrived."""
         lost_at_s, before = self._lost_at_s, self._received_when_live
         if lost_at_s is not None and before is not None and self._engine.recorder.trades_received > before:
             self._outages.append((lost_at_s, now_s))
             self._lost_at_s = self._received_when_live = None
 
-    def _said(self) -> dict[str, Any]:
+    def _report(self) -> dict[str, Any]:
         engine = self._engine
         writer = engine.database.writer.status if engine.database is not None else None
-        said: dict[str, Any] = {
+        report: dict[str, Any] = {
             "state": str(engine.feed.status.state),
             "received": engine.recorder.trades_received,
             "missing": engine.recorder.missing(),
@@ -81,7 +81,7 @@ class Telling:
             "delays_ms": sorted(self._delays_ms),
         }
         self._outages, self._delays_ms = [], []
-        return said
+        return report
 
 
 async def _record() -> None:

@@ -1,4 +1,4 @@
-"""What a soak of the feed did and found, in Markdown."""
+"""The report of a feed soak, in Markdown."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MB = 1e6
 
 @dataclass
 class Life:
-    """One recording process: when it began, its memory as (seconds since, bytes), what it said last."""
+    """One recording process: when it began, its memory as (seconds since, bytes), and its last report."""
 
     began_s: float
     memory: list[tuple[float, int]] = field(default_factory=list)
-    said: dict[str, Any] = field(default_factory=dict)
+    last_report: dict[str, Any] = field(default_factory=dict)
     cpu_s: float = 0.0
 
     @property
@@ -26,7 +26,7 @@ class Life:
         return self.memory[-1][0] if self.memory else 0.0
 
     def slope_mb_h(self) -> float | None:
-        """Return how fast its memory grew, once it had warmed up; None where it did not live long enough to say."""
+        """Return the growth of its memory after warm-up, in MB/h; None if it lived too briefly."""
         samples = [(at_s / 3600, size / _MB) for at_s, size in self.memory if at_s > _WARM_S]
         if self.length_s < _LONG_LIFE_S or len(samples) < 3:
             return None
@@ -35,7 +35,7 @@ class Life:
 
 @dataclass
 class FeedReport:
-    """``differences`` and ``unstored`` tell of losses; all else is for the reader."""
+    """Counts and times of one soak; the soak failed if ``differences`` is not empty."""
 
     seed: int
     command: str
@@ -46,7 +46,7 @@ class FeedReport:
     without_effect: Counter[str] = field(default_factory=Counter)
     lives: list[Life] = field(default_factory=list)
     outages_s: list[float] = field(default_factory=list)
-    outages_kept_out_s: list[float] = field(default_factory=list)
+    refused_outages_s: list[float] = field(default_factory=list)
     delays_ms: Counter[float] = field(default_factory=Counter)
     per_minute: list[dict[str, Any]] = field(default_factory=list)
     most: dict[str, float] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class FeedReport:
         return bool(self.differences)
 
     def note_most(self, what: str, value: float) -> None:
-        """Remember the largest value of that name."""
+        """Keep the largest value of that name."""
         self.most[what] = max(value, self.most.get(what, 0))
 
     def total(self, what: str) -> int:
-        """Return the sum over all lives of what each said last."""
-        return sum(int(life.said.get(what, 0)) for life in self.lives)
+        """Return the sum of that value over the last reports of all lives."""
+        return sum(int(life.last_report.get(what, 0)) for life in self.lives)
 
     def markdown(self) -> str:
         parts = [self._head(), self._results(), self._memory(), self._kinds()]
@@ -76,44 +76,43 @@ class FeedReport:
             "# A soak of the feed\n\n"
             f"`{self.command}`\n\n"
             f"{sum(self.kinds.values()):,} random faults over {self.minutes:.0f} minutes of a simulated market of "
-            f"{len(self.trades)} symbols with {self.rate:,.0f} trades/s on average, thrown at a recording process over "
-            "real sockets and at its database server. Then the market stood still, and every trade it had had was "
-            "compared with what was stored, to the digit; the rollups were folded again from the trades, and `verify` "
-            "was asked."
+            f"{len(self.trades)} symbols with {self.rate:,.0f} trades/s on average, injected into a recording process "
+            "over real sockets and into its database server. Then the market was stopped, every trade was compared "
+            "with what was stored, to the digit, the rollups were recomputed from the trades, and `verify` was run."
         )
 
     def _results(self) -> str:
         found = "nothing" if not self.differences else "; ".join(self.differences)
         rows = [
-            ("Trades of the market, from the first one given", f"{sum(self.trades.values()):,}"),
-            ("Lost, doubled, or stored otherwise; rollups that differ", found),
-            ("Complete after the last fault, within", f"{self.settled_after_s:.1f} s"),
-            ("Live again, exchange answering", _times(self.outages_s)),
-            ("Live again, exchange refusing or slow for a while", _times(self.outages_kept_out_s)),
-            ("Trades fetched again by REST", f"{self.total('repaired'):,}"),
-            ("Most missing at once, before they were fetched", f"{self.most.get('missing', 0):,.0f}"),
-            ("Connections made anew", f"{self.total('reconnects'):,}"),
+            ("Trades of the market, from the first one sent", f"{sum(self.trades.values()):,}"),
+            ("Trades lost, duplicated or changed; rollups that differ", found),
+            ("Complete again after the last fault", f"{self.settled_after_s:.1f} s"),
+            ("Time to live again, exchange answering", _times(self.outages_s)),
+            ("Time to live again, exchange refusing or slow", _times(self.refused_outages_s)),
+            ("Trades fetched over REST", f"{self.total('repaired'):,}"),
+            ("Most trades missing at once", f"{self.most.get('missing', 0):,.0f}"),
+            ("Reconnects", f"{self.total('reconnects'):,}"),
             ("Unreadable messages", f"{self.total('malformed'):,}"),
-            ("Most trades waiting for the database in memory", f"{self.most.get('waiting', 0):,.0f}"),
-            ("Most on disk in the spool", f"{self.most.get('spool_bytes', 0) / _MB:.1f} MB"),
-            ("Delay of the loop", _delays(self.delays_ms)),
+            ("Most trades queued in memory", f"{self.most.get('waiting', 0):,.0f}"),
+            ("Largest spool on disk", f"{self.most.get('spool_bytes', 0) / _MB:.1f} MB"),
+            ("Event loop delay", _delays(self.delays_ms)),
             ("Kills of the recording process", f"{len(self.lives) - 1}"),
             ("CPU of the recording", f"{sum(life.cpu_s for life in self.lives) / (self.minutes * 60):.2f} cores"),
-            ("CPU of the exchange and the thrower", f"{self.sandbox_cpu_s / (self.minutes * 60):.2f} cores"),
+            ("CPU of the exchange and the soak", f"{self.sandbox_cpu_s / (self.minutes * 60):.2f} cores"),
         ]
         return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
 
     def _memory(self) -> str:
         slopes = [(life, slope) for life in self.lives if (slope := life.slope_mb_h()) is not None]
-        told = [
+        growth = [
             f"{slope:+.1f} MB/h over {life.length_s / 60:.0f} min (at the end {life.memory[-1][1] / _MB:.0f} MB)"
             for life, slope in slopes
         ]
         lines = [
             "## Memory",
-            "The slope of the resident memory of each process that lived for five minutes or more, its first minute "
-            f"left out: {'; '.join(told) if told else 'none lived that long'}.",
-            "| minute | resident MB | received since its start | missing | waiting |\n|---|---|---|---|---|\n"
+            "Growth of the resident memory of each process that lived for five minutes or more, without its first "
+            f"minute: {'; '.join(growth) if growth else 'none lived that long'}.",
+            "| minute | resident MB | received since its start | missing | queued |\n|---|---|---|---|---|\n"
             + "\n".join(
                 f"| {row['minute']} | {row['rss'] / _MB:.0f} | {row['received']:,} | {row['missing']:,} "
                 f"| {row['waiting']:,} |"
@@ -129,7 +128,7 @@ class FeedReport:
             [
                 "## Faults",
                 f"{idle} of them had no effect within five seconds, mostly because the recording or its connection was "
-                "down at the time. The database was away for 2 to 15 s each time it was taken away.",
+                "down at the time. Each outage of the database lasted 2 to 15 s.",
                 "| kind | times |\n|---|---|\n" + "\n".join(rows),
             ]
         )
@@ -137,7 +136,7 @@ class FeedReport:
 
 def _times(seconds: list[float]) -> str:
     if not seconds:
-        return "did not happen"
+        return "never"
     ordered = sorted(seconds)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     return (
@@ -149,7 +148,7 @@ def _times(seconds: list[float]) -> str:
 def _delays(delays: Counter[float]) -> str:
     total = sum(delays.values())
     if not total:
-        return "was not measured"
+        return "not measured"
     wanted, passed, found = [0.5, 0.99, 0.999], 0, []
     for delay, count in sorted(delays.items()):
         passed += count

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.feed import KINDS_THROWN, OUTAGES, options_of, plan, soak
+from tests.soak.feed import INJECTED_KINDS, OUTAGES, options_of, plan, soak
 from tests.soak.feed_report import FeedReport, Life
 
 
 def test_a_plan_is_the_seeds_and_has_all_that_was_asked_for() -> None:
-    throws = plan(5, 3600.0, 1000, 20, 20)
-    assert throws == plan(5, 3600.0, 1000, 20, 20) != plan(6, 3600.0, 1000, 20, 20)
-    assert [throw.at_s for throw in throws] == sorted(throw.at_s for throw in throws)
-    assert len(throws) == 1000
-    kills = [throw.at_s for throw in throws if throw.kind is None]
+    injections = plan(5, 3600.0, 1000, 20, 20)
+    assert injections == plan(5, 3600.0, 1000, 20, 20) != plan(6, 3600.0, 1000, 20, 20)
+    assert [injection.at_s for injection in injections] == sorted(injection.at_s for injection in injections)
+    assert len(injections) == 1000
+    kills = [injection.at_s for injection in injections if injection.kind is None]
     assert (len(kills), max(kills) < 1200) == (20, True)
-    assert len([throw for throw in throws if throw.kind in OUTAGES]) == 20
-    assert {throw.kind for throw in throws} > set(KINDS_THROWN)
+    assert len([injection for injection in injections if injection.kind in OUTAGES]) == 20
+    assert {injection.kind for injection in injections} > set(INJECTED_KINDS)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its server is ended by signals of Unix")

@@ -203,8 +203,8 @@ def test_a_symbol_outside_the_watchlist_is_recorded_while_it_is_shown_and_watche
 def test_the_whole_watchlist_is_edited_at_once_and_unknown_symbols_are_refused(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.engine.directory.is_current)
-        told: list[bool] = []
-        running.controller.state_changed.connect(lambda: told.append(True))
+        reported: list[bool] = []
+        running.controller.state_changed.connect(lambda: reported.append(True))
         running.window.symbols_requested.emit()
         (dialog,) = running.window.findChildren(SymbolsDialog)
         assert dialog.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
@@ -215,7 +215,7 @@ def test_the_whole_watchlist_is_edited_at_once_and_unknown_symbols_are_refused(p
         assert dialog.isHidden()
         assert running.window.watchlist.model.names() == ["LTCUSDT", "BTCUSDT"]
         assert set(running.engine.recorder.symbols) == {"LTCUSDT", "BTCUSDT"}
-        assert told == [True]
+        assert reported == [True]
 
     play(scene)
 

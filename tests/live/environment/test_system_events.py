@@ -53,25 +53,25 @@ def test_a_clock_that_is_set_cuts_no_connection(jump_s: float) -> None:
 def test_a_network_change_is_reported_once_and_a_lost_network_when_it_is_back() -> None:
     looks = Looks()
     networks = [CAFE, CAFE, NOWHERE, NOWHERE, CAFE, CAFE, NOWHERE, HOME, HOME]
-    told = [looks.after(network=network) for network in networks]
+    reported = [looks.after(network=network) for network in networks]
     changed, back = SystemEvent("The network has changed", cuts=True), SystemEvent("The network is back", cuts=True)
-    assert told == [changed, None, None, None, back, None, None, back, None]
+    assert reported == [changed, None, None, None, back, None, None, back, None]
 
 
 async def test_the_computer_is_looked_at_every_second() -> None:
-    clock, told = HandClock(), []
+    clock, reported = HandClock(), []
     networks = [HOME] * 5 + [CAFE] * 5
 
     def network() -> frozenset[str]:
         return networks[min(len(clock.slept), len(networks) - 1)]
 
-    watching = asyncio.create_task(watch_system(clock, told.append, network))
+    watching = asyncio.create_task(watch_system(clock, reported.append, network))
     await until(lambda: len(clock.slept) > 10)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     assert set(clock.slept) == {1.0}
-    assert told == [SystemEvent("The network has changed", cuts=True)]
+    assert reported == [SystemEvent("The network has changed", cuts=True)]
 
 
 def test_the_sending_addresses_are_found_without_sending() -> None:

@@ -159,11 +159,11 @@ async def test_a_delisted_symbol_keeps_its_history_and_is_not_requested_any_more
 
 async def test_a_new_listing_can_be_recorded_without_a_restart() -> None:
     async with recording() as scene:
-        told: list[bool] = []
-        scene.engine.on_symbols = lambda: told.append("NEWUSDT" in scene.engine.symbols)
+        reported: list[bool] = []
+        scene.engine.on_symbols = lambda: reported.append("NEWUSDT" in scene.engine.symbols)
         scene.market.list_symbol(symbol_of("NEWUSDT"))
         scene.read_the_list()
-        await until(lambda: told == [True])
+        await until(lambda: reported == [True])
         scene.engine.set_symbols([*NAMES, "NEWUSDT"])
         await scene.receiving(*NAMES, "NEWUSDT")
         await scene.traded("NEWUSDT", 3)

@@ -156,13 +156,13 @@ def test_a_large_database_only_logs_that_a_conversion_is_due(
     with used.connect() as connection:
         assert not is_hypertable(connection)
         monkeypatch.setattr(conversion, "_SLICE_TRADES", 300)
-        told: list[tuple[int, int]] = []
-        assert conversion.convert(connection, lambda done, total: told.append((done, total)))
+        reported: list[tuple[int, int]] = []
+        assert conversion.convert(connection, lambda done, total: reported.append((done, total)))
         assert not conversion.convert(connection)
-    assert told[0] == (0, 8_000)
-    assert told[-1] == (8_000, 8_000)
-    assert told == sorted(told)
-    assert len(told) > 10
+    assert reported[0] == (0, 8_000)
+    assert reported[-1] == (8_000, 8_000)
+    assert reported == sorted(reported)
+    assert len(reported) > 10
     assert stored(used.store) == months_of_trades()
 
 

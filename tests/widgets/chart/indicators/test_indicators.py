@@ -50,8 +50,8 @@ def test_an_overlay_is_drawn_in_its_colour_over_prices_and_shows_its_value(qtbot
 
 
 def test_an_indicator_with_a_pane_comes_with_it_and_goes_with_it(qtbot: QtBot, shown: ChartWidget) -> None:
-    told: list[object] = []
-    shown.appearance_changed.connect(lambda: told.append(shown.appearance.pane_layout.keys))
+    reported: list[object] = []
+    shown.appearance_changed.connect(lambda: reported.append(shown.appearance.pane_layout.keys))
     shown.indicators.add("rsi")
     shown.indicators.add("rsi", {"period": 5})
     settle(qtbot, shown)
@@ -62,7 +62,7 @@ def test_an_indicator_with_a_pane_comes_with_it_and_goes_with_it(qtbot: QtBot, s
     assert shown.appearance.pane_layout.keys == ("price", "rsi-2", "volume", "rsi")
     shown.indicators.remove("rsi")
     assert [study.key for study in shown.indicators.studies] == ["rsi-2"]
-    assert told[-1] == ("price", "rsi-2", "volume")
+    assert reported[-1] == ("price", "rsi-2", "volume")
 
 
 def test_a_volume_average_follows_the_volume_behind_the_prices(qtbot: QtBot, shown: ChartWidget) -> None:

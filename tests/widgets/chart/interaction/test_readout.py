@@ -27,17 +27,17 @@ MINUTE_US = 60_000_000
 def test_the_crosshair_reads_the_candle_under_the_pointer(
     qtbot: QtBot, chart: ChartWidget, series: CandleSeries
 ) -> None:
-    told: list[object] = []
-    chart.crosshair_moved.connect(told.append)
+    reported: list[object] = []
+    chart.crosshair_moved.connect(reported.append)
     slot = round(slot_at(chart, 300))
     middle = place(chart, slot, 100).toPoint()
     for by in (-2, 0, 2):
         QTest.mouseMove(canvas_of(chart).viewport(), middle + QPoint(by, by))
         settle(qtbot, chart)
-    assert [bar.slot for bar in told] == [slot]
+    assert [bar.slot for bar in reported] == [slot]
     QApplication.sendEvent(canvas_of(chart), QEvent(QEvent.Type.Leave))
     settle(qtbot, chart)
-    assert told[-1] is None
+    assert reported[-1] is None
 
 
 def test_the_recorded_candles_are_in_the_legend_to_the_digit(

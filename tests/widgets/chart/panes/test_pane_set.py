@@ -57,8 +57,8 @@ def press(qtbot: QtBot, chart: ChartWidget, key: Qt.Key, modifiers: Qt.KeyboardM
 
 
 def test_a_dragged_separator_stays_where_it_is_released(qtbot: QtBot, shown: ChartWidget) -> None:
-    told: list[PaneLayout] = []
-    shown.appearance_changed.connect(lambda: told.append(shown.appearance.pane_layout))
+    reported: list[PaneLayout] = []
+    shown.appearance_changed.connect(lambda: reported.append(shown.appearance.pane_layout))
     edge, viewport = top_of(shown, "volume"), canvas_of(shown).viewport()
     QTest.mouseMove(viewport, QPoint(300, edge + 1))
     assert canvas_of(shown).cursor().shape() is Qt.CursorShape.SplitVCursor
@@ -68,7 +68,7 @@ def test_a_dragged_separator_stays_where_it_is_released(qtbot: QtBot, shown: Cha
     QTest.mouseRelease(viewport, LEFT_BUTTON, NONE, QPoint(310, edge - 100))
     settle(qtbot, shown)
     assert top_of(shown, "volume") == edge - 100
-    assert told[-1] == shown.appearance.pane_layout
+    assert reported[-1] == shown.appearance.pane_layout
     shown.resize(800, 900)
     settle(qtbot, shown)
     assert top_of(shown, "volume") == pytest.approx((edge - 100) * 872 / 472, abs=2)
