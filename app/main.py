@@ -194,7 +194,7 @@ class _ShownWindow:
         self.window = MainWindow(self.chart)
         show_state(self.window, self.chart, self.state)
         self.window.restore_layout(self.state.layout)
-        self.window.diagnostics.restore_look(self.state.diagnostics)
+        self.window.diagnostics.restore_layout(self.state.diagnostics)
         self.window.close_requested.connect(self.close)
         self.closing = closing
         self.window.show()
@@ -202,7 +202,7 @@ class _ShownWindow:
     def save(self) -> None:
         """Save the window's layout and appearance for the next start."""
         self.state.layout = self.window.layout_bytes()
-        self.state.diagnostics = self.window.diagnostics.look_values()
+        self.state.diagnostics = self.window.diagnostics.layout_values()
         save_state(self.state, self._data_dir)
 
     def close(self, outcome: Outcome = Outcome.QUIT) -> None:

@@ -287,14 +287,14 @@ def test_the_window_restores_its_appearance_at_the_next_start(tmp_path: Path, qa
     settings, loop = load({"data_dir": str(tmp_path)}, environment={}, file=tmp_path / "none"), asyncio.new_event_loop()
     prepare_application(qapp)  # one that is there already is taken as it is
     first = _ShownWindow(settings, None, loop.create_future())
-    first.window.diagnostics.restore_look({"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"})
+    first.window.diagnostics.restore_layout({"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"})
     first.window.diagnostics.show()
     first.save()
     first.destroy()
     again = _ShownWindow(settings, None, loop.create_future())
     simulated = _ShownWindow(demo_settings(settings), again.state, loop.create_future())
     for shown in (again, simulated):
-        looks = shown.window.diagnostics.look_values()
+        looks = shown.window.diagnostics.layout_values()
         assert looks == {"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"}
         assert shown.window.diagnostics.isVisible()
         shown.destroy()

@@ -87,7 +87,7 @@ class StatusView:
     - ``delay_ms``: the age of the exchange's messages on arrival.
     - ``queued``: trades waiting to be written. ``spooled``: trades on disk until the database takes them;
       ``spool_reason`` is one sentence while the disk takes no more.
-    - ``reading_only``: one sentence where the database is read-only, so nothing is recorded.
+    - ``read_only_reason``: one sentence where the database is read-only, so nothing is recorded.
     - ``connections_down`` of ``connections`` receive nothing at present; with ``connections_refused``, some of them are
       not tried again.
     - ``malformed``: messages skipped since the start because they could not be read. ``contradictions``: trades refused
@@ -108,7 +108,7 @@ class StatusView:
     malformed: int = 0
     exchange_time_us: int | None = None
     simulated: bool = False
-    reading_only: str = ""
+    read_only_reason: str = ""
     contradictions: int = 0
     history_reason: str = ""
     retry_in_s: float | None = None

@@ -124,7 +124,7 @@ class Settings:
     metrics_port: int = _setting(
         0, "Port on this machine that serves the metrics of docs/metrics.md to Prometheus; 0: none.", at_least=0
     )
-    places: Mapping[str, SettingOrigin] = field(default_factory=dict, compare=False, repr=False)
+    origins: Mapping[str, SettingOrigin] = field(default_factory=dict, compare=False, repr=False)
     """Origin of each value that is not the default, by setting name. Not a setting itself."""
 
 
@@ -199,7 +199,7 @@ def load(
             take(name, text, SettingOrigin.ENVIRONMENT, f"({variable} in the environment)")
     for name, value in in_options.items():
         take(name, value, SettingOrigin.COMMAND_LINE, "on the command line")
-    return Settings(**values, places=origins)
+    return Settings(**values, origins=origins)
 
 
 def _environment_settings(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:

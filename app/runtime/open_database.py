@@ -63,7 +63,7 @@ def has_database(settings: Settings) -> bool:
 
 def password_warning(settings: Settings) -> str:
     """Return one sentence if others can read the database's password, else empty."""
-    place = settings.places.get("database_url")
+    place = settings.origins.get("database_url")
     try:
         is_exposed = place in (SettingOrigin.FILE, SettingOrigin.COMMAND_LINE) and holds_secret(settings.database_url)
     except StoreError:

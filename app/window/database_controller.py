@@ -157,7 +157,7 @@ class DatabaseController:
         return DatabaseChoice(DatabaseKind.LOCAL if is_local(parts) else DatabaseKind.REMOTE, parts)
 
     def _note(self) -> str:
-        place = self._settings.places.get("database_url")
+        place = self._settings.origins.get("database_url")
         where = {
             SettingOrigin.ENVIRONMENT: "CRYPTOPIPE_DATABASE_URL",
             SettingOrigin.COMMAND_LINE: "--database-url",

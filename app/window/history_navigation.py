@@ -59,7 +59,9 @@ class HistoryNavigation:
         end_us = interval.slot_open_us(2 * right - left)
         if self._chart.is_following and session.live_since_us is not None:
             end_us = min(end_us, session.live_since_us)  # the repairer fetches what is missing since then
-        if not session.reaches(start_us) or (right - left < _MAX_SLOTS_FILLED and session.wants(start_us, end_us)):
+        if not session.reaches(start_us) or (
+            right - left < _MAX_SLOTS_FILLED and session.lacks_candles(start_us, end_us)
+        ):
             self._begin(self._load(session, start_us, end_us))
 
     def jump_to(self, time_us: int, text: str) -> None:
@@ -80,12 +82,12 @@ class HistoryNavigation:
 
     async def _load(self, session: ChartSession, start_us: int, end_us: int) -> None:
         before = len(session.series)
-        await session.look_at(start_us, end_us)
+        await session.load_view(start_us, end_us)
         if session is self._session and len(session.series) > before:
             self.load_around_view()
 
     async def _jump_to(self, session: ChartSession, time_us: int) -> None:
-        jump = await session.go_to(time_us, 2 * int(self._chart.slots_in_view))
+        jump = await session.jump_to(time_us, 2 * int(self._chart.slots_in_view))
         self._jump = None
         if jump.time_us is None:
             self._chart.end_jump(jump.failure)

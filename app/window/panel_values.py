@@ -111,7 +111,7 @@ class PanelValues:
             trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
             database=engine.database.label if engine.database else "",
             database_reason=writer.reason if writer else engine.database_reason,
-            reading_only=engine.database.read_only_reason if engine.database else "",
+            read_only_reason=engine.database.read_only_reason if engine.database else "",
             rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
             queued=(writer.queued if writer else 0) + engine.waiting_trades,
             spooled=engine.spool_status.trades,

@@ -46,7 +46,7 @@ class WindowState:
     The choices in force.
 
     ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
-    from `DiagnosticsDock.look_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting``
+    from `DiagnosticsDock.layout_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting``
     (symbol and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """
 
@@ -93,11 +93,11 @@ def load_state(settings: Settings) -> WindowState:
         state.candle_colours = stored.candle_colours
     for_one_run = (SettingOrigin.ENVIRONMENT, SettingOrigin.COMMAND_LINE)
     if 50 <= stored.text_percent <= 400:
-        if settings.places.get("text_percent") in for_one_run:
+        if settings.origins.get("text_percent") in for_one_run:
             state.lasting_text_percent = stored.text_percent
         else:
             state.text_percent = stored.text_percent
-    if settings.places.get("symbols") in for_one_run:
+    if settings.origins.get("symbols") in for_one_run:
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist

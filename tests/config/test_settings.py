@@ -164,7 +164,7 @@ def test_a_password_is_no_option_of_the_command_line(typed: list[str], capsys: p
 def test_each_value_remembers_its_source(tmp_path: Path) -> None:
     file = toml(tmp_path, 'database_url = "postgresql://h/d"\ntheme = "light"')
     settings = loaded({"interval": "5m"}, {"CRYPTOPIPE_THEME": "dark"}, file)
-    assert settings.places == {
+    assert settings.origins == {
         "database_url": SettingOrigin.FILE,
         "theme": SettingOrigin.ENVIRONMENT,
         "interval": SettingOrigin.COMMAND_LINE,

@@ -160,7 +160,7 @@ async def test_a_read_only_database_is_called_so_and_counts_as_not_recording(eng
     await engine.change_database(lambda: database)
     fill(engine)
     panel = maker(engine)
-    assert panel.status().reading_only == database.read_only_reason
+    assert panel.status().read_only_reason == database.read_only_reason
     assert panel.quote(BTC).stored_trades is None
 
 

@@ -2,7 +2,7 @@
 The dock under the chart: the program's metrics and its log.
 
 It needs values only while it is visible, and asks for the newest by `DiagnosticsDock.opened`. The window's layout
-remembers whether it is open; `DiagnosticsDock.look_values` returns the rest that is worth remembering.
+remembers whether it is open; `DiagnosticsDock.layout_values` returns the rest that is worth remembering.
 """
 
 from __future__ import annotations
@@ -148,12 +148,12 @@ class DiagnosticsDock(QDockWidget):
         self.setWidget(self.splitter)
         self.hide()
 
-    def look_values(self) -> dict[str, Any]:
-        """Return the division of the dock and the log's filter as JSON values, for `restore_look`."""
+    def layout_values(self) -> dict[str, Any]:
+        """Return the division of the dock and the log's filter as JSON values, for `restore_layout`."""
         return {"plots_share": round(self._share, 4), **self.log.filter_values()}
 
-    def restore_look(self, values: Mapping[str, Any]) -> None:
-        """Restore what `look_values` returned. Invalid values are ignored."""
+    def restore_layout(self, values: Mapping[str, Any]) -> None:
+        """Restore what `layout_values` returned. Invalid values are ignored."""
         share = values.get("plots_share")
         if isinstance(share, float) and _MIN_SHARE <= share <= 1 - _MIN_SHARE:
             self._share = share

@@ -145,11 +145,11 @@ class StatusBar(QStatusBar):
         style.set_tone(self.time, "warning" if is_wrong else "dim")
 
     def _show_database(self, status: StatusView) -> None:
-        recording = _READING_ONLY if status.reading_only else f"{rate(status.rows_per_s)} rows/s"
+        recording = _READING_ONLY if status.read_only_reason else f"{rate(status.rows_per_s)} rows/s"
         detail = status.database_reason or recording
         self.database.setText(f"{status.database} · {detail}" if status.database else status.database_reason)
         self.database.setVisible(bool(self.database.text()))
-        meaning = status.reading_only or "Trades written to the database each second"
+        meaning = status.read_only_reason or "Trades written to the database each second"
         self.database.setToolTip(status.database_reason or meaning)
         style.set_tone(self.database, "warning" if status.database_reason else "dim")
 

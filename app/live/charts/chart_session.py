@@ -145,7 +145,7 @@ class ChartSession:
 
     async def _load_with(self, start_us: int, end_us: int) -> None:
         slots = self.interval.slot(end_us) - self.interval.slot(start_us)
-        await asyncio.gather(self.go_to((start_us + end_us) // 2, slots), self._load(show_early=True))
+        await asyncio.gather(self.jump_to((start_us + end_us) // 2, slots), self._load(show_early=True))
 
     async def show_stored(self) -> None:
         """
@@ -197,25 +197,25 @@ class ChartSession:
         """See `HistoryLoader.reaches`."""
         return self._loader.reaches(time_us)
 
-    def wants(self, start_us: int, end_us: int) -> bool:
-        """See `HistoryLoader.wants`."""
-        return self._loader.wants(start_us, end_us)
+    def lacks_candles(self, start_us: int, end_us: int) -> bool:
+        """See `HistoryLoader.lacks_candles`."""
+        return self._loader.lacks_candles(start_us, end_us)
 
     async def load_older(self, back_to_us: int | None = None) -> int:
         """See `HistoryLoader.load_older`."""
         return await self._loader.load_older(back_to_us)
 
-    async def look_at(self, start_us: int, end_us: int) -> None:
-        """See `HistoryLoader.look_at`."""
-        await self._loader.look_at(start_us, end_us)
+    async def load_view(self, start_us: int, end_us: int) -> None:
+        """See `HistoryLoader.load_view`."""
+        await self._loader.load_view(start_us, end_us)
 
     async def ensure(self, start_us: int, end_us: int) -> None:
         """See `HistoryLoader.ensure`."""
         await self._loader.ensure(start_us, end_us)
 
-    async def go_to(self, time_us: int, slots: int = PAGE) -> DateJump:
-        """See `HistoryLoader.go_to`."""
-        return await self._loader.go_to(time_us, slots)
+    async def jump_to(self, time_us: int, slots: int = PAGE) -> DateJump:
+        """See `HistoryLoader.jump_to`."""
+        return await self._loader.jump_to(time_us, slots)
 
     def merge_stored(self, candles: list[Candle]) -> None:
         """Merge stored candles, oldest first, that a repair has completed; a better candle of the series stays."""

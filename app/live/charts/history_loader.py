@@ -147,13 +147,13 @@ class HistoryLoader:
                 break
         return added
 
-    def wants(self, start_us: int, end_us: int) -> bool:
-        """Whether `look_at` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
+    def lacks_candles(self, start_us: int, end_us: int) -> bool:
+        """Whether `load_view` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
         if self._merger.newest is None or self.is_loading or self._closed:
             return False
         return not self.reaches(start_us) or self._not_requested(start_us, end_us) is not None
 
-    async def look_at(self, start_us: int, end_us: int) -> None:
+    async def load_view(self, start_us: int, end_us: int) -> None:
         """
         Load the candles that the series lacks in ``[start_us, end_us)``, UTC microseconds, wherever that is.
 
@@ -164,7 +164,7 @@ class HistoryLoader:
             return
         first, slot = int(self._merger.series.slots[0]), self.interval.slot
         if slot(end_us) < first - _FAR:
-            found = await self._go_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
+            found = await self._jump_to((start_us + end_us) // 2, slot(end_us) - slot(start_us))
             self._report(found.failure)
         elif not self.reaches(start_us):
             await self.load_older(start_us)
@@ -194,15 +194,15 @@ class HistoryLoader:
             self._insert(page.candles)
             self._report("")
 
-    async def go_to(self, time_us: int, slots: int = PAGE) -> DateJump:
+    async def jump_to(self, time_us: int, slots: int = PAGE) -> DateJump:
         """
         Load the candles around a time, ``slots`` of them or a page, and none between them and the others.
 
         Does nothing if they are loaded already. Safe to cancel.
         """
-        return (await self._go_to(time_us, slots)).jump
+        return (await self._jump_to(time_us, slots)).jump
 
-    async def _go_to(self, time_us: int, slots: int) -> JumpPage:
+    async def _jump_to(self, time_us: int, slots: int) -> JumpPage:
         newest = self.interval.slot(self._now_us())
         if len(self._merger.series) and self._merger.newest is not None:
             newest = self.interval.slot(self._merger.newest.open_time_us)
@@ -271,7 +271,7 @@ class HistoryLoader:
         return await self._page(first_us, min(max(PAGE, wanted), _MOST_AT_ONCE))
 
     async def _page(self, end_us: int, limit: int = PAGE) -> Page:
-        """Load the page before ``end_us``; only `go_to` may load another meanwhile."""
+        """Load the page before ``end_us``; only `jump_to` may load another meanwhile."""
         self.is_loading = True
         try:
             return await self._request(end_us, limit)

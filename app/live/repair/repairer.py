@@ -73,7 +73,7 @@ class Repairer:
     @property
     def fetching(self) -> set[str]:
         """Symbols this program repairs itself."""
-        return {tracker.symbol for tracker in self._trackers() if self._is_hopeful(tracker)}
+        return {tracker.symbol for tracker in self._trackers() if self._can_repair(tracker)}
 
     def download(self, symbol: str) -> None:
         """Fetch all missing trades of a symbol now, however many, also those set aside after failures."""
@@ -84,7 +84,7 @@ class Repairer:
     def stuck_because(self) -> str:
         """Return why nothing more can be fetched for now, if everything planned has failed repeatedly."""
         planned = [tracker for tracker in self._trackers() if self.plan.ids(tracker)]
-        if not planned or any(self._is_hopeful(tracker) for tracker in planned):
+        if not planned or any(self._can_repair(tracker) for tracker in planned):
             return ""
         return self._backoff.reason(planned[0].symbol)
 
@@ -150,7 +150,7 @@ class Repairer:
         tracker = self._recorder.tracker(symbol)
         return tracker is not None and tracker.missing() > 0
 
-    def _is_hopeful(self, tracker: SymbolTracker) -> bool:
+    def _can_repair(self, tracker: SymbolTracker) -> bool:
         return bool(tracker.missing()) and self._backoff.hopeful(tracker.symbol, self.plan.ids(tracker), self._tries)
 
     # Fetching

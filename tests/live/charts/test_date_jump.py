@@ -37,7 +37,7 @@ async def test_going_to_a_date_loads_its_candles_and_none_in_between() -> None:
     market, chart = await far_market()
     before = held_by(chart)
     calls = len(market.exchange.kline_calls)
-    jump = await chart.session.go_to(START_US + 5 * A_DAY * UNIT_US)
+    jump = await chart.session.jump_to(START_US + 5 * A_DAY * UNIT_US)
     assert (jump.time_us, jump.begins, jump.failure) == (START_US + 5 * A_DAY * UNIT_US, False, "")
     new = held_by(chart) - before
     assert set(range(5 * A_DAY - 400, 5 * A_DAY + 400)) <= new
@@ -48,7 +48,7 @@ async def test_going_to_a_date_loads_its_candles_and_none_in_between() -> None:
 
 async def test_before_the_listing_one_comes_to_the_first_candle() -> None:
     market, chart = await far_market()
-    jump = await chart.session.go_to(START_US - 400 * 86_400 * SECOND_US)
+    jump = await chart.session.jump_to(START_US - 400 * 86_400 * SECOND_US)
     assert (jump.time_us, jump.begins) == (START_US, True)
     assert chart.bars[0].open_time_us == START_US
     assert chart.series.begins
@@ -59,10 +59,10 @@ async def test_before_the_listing_one_comes_to_the_first_candle() -> None:
 async def test_where_nothing_can_be_loaded_a_jump_says_why() -> None:
     market, chart = await far_market()
     market.exchange.failure = away()
-    jump = await chart.session.go_to(START_US + 86_400 * SECOND_US)
+    jump = await chart.session.jump_to(START_US + 86_400 * SECOND_US)
     assert (jump.time_us, jump.failure) == (None, str(away()))
     market.exchange.failure = None
-    assert (await chart.session.go_to(START_US + 86_400 * SECOND_US)).time_us is not None
+    assert (await chart.session.jump_to(START_US + 86_400 * SECOND_US)).time_us is not None
     market.close()
 
 
@@ -73,19 +73,19 @@ async def test_visible_candles_that_cannot_be_loaded_are_reported_until_they_can
     between = there_us + 1200 * UNIT_US, there_us + 1500 * UNIT_US
     for start_us, end_us in (far, between):
         market.exchange.failure = away()
-        await chart.session.look_at(start_us, end_us)
+        await chart.session.load_view(start_us, end_us)
         assert chart.states[-1] == ("ready", str(away()))
         assert chart.session.is_stale
         market.exchange.failure = None
-        await chart.session.look_at(start_us, end_us)
+        await chart.session.load_view(start_us, end_us)
         assert chart.states[-1] == ("ready", "")
-        assert not chart.session.wants(start_us, end_us)
+        assert not chart.session.lacks_candles(start_us, end_us)
     market.close()
 
 
 async def test_where_there_never_was_a_candle_no_failure_is_reported() -> None:
     market, chart = await far_market()
-    await chart.session.look_at(START_US - 500 * A_DAY * UNIT_US, START_US - 499 * A_DAY * UNIT_US)
+    await chart.session.load_view(START_US - 500 * A_DAY * UNIT_US, START_US - 499 * A_DAY * UNIT_US)
     assert chart.states[-1] == ("ready", "")
     market.close()
 
@@ -94,7 +94,7 @@ async def test_older_candles_on_their_way_during_a_jump_neither_get_lost_nor_pas
     market, chart = await far_market()
     first = min(held_by(chart))
     target_us = START_US + 2 * 86_400 * SECOND_US
-    await asyncio.gather(chart.session.load_older(), chart.session.go_to(target_us))
+    await asyncio.gather(chart.session.load_older(), chart.session.jump_to(target_us))
     assert set(range(first - 1000, first)) <= held_by(chart)
     assert await chart.session.load_older() == 2 * A_DAY - 500 + 1  # from the jump's page to the beginning
     market.close()
@@ -108,8 +108,8 @@ async def test_a_page_comes_in_slices_and_a_jump_between_two_of_them_leaves_no_c
         while min(held_by(chart)) == first:
             await asyncio.sleep(0)  # no more than one slice comes between two looks
     assert min(held_by(chart)) == first - 500
-    assert not chart.session.wants(START_US, START_US + UNIT_US)  # it is under way still
-    await chart.session.go_to(START_US + 2 * 86_400 * SECOND_US)
+    assert not chart.session.lacks_candles(START_US, START_US + UNIT_US)  # it is under way still
+    await chart.session.jump_to(START_US + 2 * 86_400 * SECOND_US)
     assert await older == 1000
     assert set(range(first - 1000, first)) <= held_by(chart)
     assert not chart.series.begins
@@ -119,11 +119,11 @@ async def test_a_page_comes_in_slices_and_a_jump_between_two_of_them_leaves_no_c
 async def test_from_a_jump_on_one_scrolls_forward_to_now_without_a_hole() -> None:
     market, chart = await far_market()
     session = chart.session
-    await session.go_to(START_US + 10 * 86_400 * SECOND_US)
+    await session.jump_to(START_US + 10 * 86_400 * SECOND_US)
     for step in range(10 * A_DAY, DAYS * A_DAY, 600):
         view = [START_US + at * UNIT_US for at in (step, step + 900)]
-        while session.wants(*view):
-            await session.look_at(*view)
+        while session.lacks_candles(*view):
+            await session.load_view(*view)
     held = sorted(held_by(chart))
     assert held == list(range(held[0], held[-1] + 1))
     market.assert_right(chart)
@@ -139,7 +139,7 @@ async def test_a_view_far_back_is_loaded_with_the_latest_candles_and_nothing_bet
     assert set(range(3 * 96 - 100, 3 * 96 + 100)) <= held
     assert DAYS * 96 - 5 in held
     assert 850 not in held
-    assert not chart.session.wants(centre_us - reach_us, centre_us + reach_us)
+    assert not chart.session.lacks_candles(centre_us - reach_us, centre_us + reach_us)
     market.close()
 
 

@@ -79,21 +79,21 @@ def test_the_layout_remembers_whether_the_dock_is_open(window: MainWindow, qtbot
 
 def test_the_division_of_the_dock_and_the_logs_filter_are_restored(window: MainWindow, qtbot: QtBot) -> None:
     dock = window.diagnostics
-    unmoved = dock.look_values()
+    unmoved = dock.layout_values()
     dock.show()
     qtbot.waitExposed(dock)
-    assert dock.look_values() == unmoved == {"plots_share": 0.5, "level": logging.NOTSET, "filter": ""}
+    assert dock.layout_values() == unmoved == {"plots_share": 0.5, "level": logging.NOTSET, "filter": ""}
     plots, log = dock.splitter.sizes()
     dock.splitter.moveSplitter((plots + log) // 3, 1)
     dock.log.level.setCurrentIndex(dock.log.level.findData(logging.WARNING))
     dock.log.filter.setText("BTCUSDT")
-    values = json.loads(json.dumps(dock.look_values()))
+    values = json.loads(json.dumps(dock.layout_values()))
     assert values["plots_share"] == pytest.approx(1 / 3, abs=0.02)
     other = MainWindow(QWidget())
     qtbot.addWidget(other)
     other.restore_layout(window.layout_bytes())
-    other.diagnostics.restore_look(values)
-    assert other.diagnostics.look_values() == values
+    other.diagnostics.restore_layout(values)
+    assert other.diagnostics.layout_values() == values
     other.show()
     qtbot.waitExposed(other)
     plots, log = other.diagnostics.splitter.sizes()
@@ -105,10 +105,10 @@ def test_the_division_of_the_dock_and_the_logs_filter_are_restored(window: MainW
 @pytest.mark.parametrize(
     "values", [{}, {"plots_share": 7.0, "level": 11, "filter": 5}, {"plots_share": "x", "filter": "x" * 999}]
 )
-def test_invalid_look_values_change_nothing(window: MainWindow, values: dict[str, object]) -> None:
-    before = window.diagnostics.look_values()
-    window.diagnostics.restore_look(values)
-    assert window.diagnostics.look_values() == before
+def test_invalid_layout_values_change_nothing(window: MainWindow, values: dict[str, object]) -> None:
+    before = window.diagnostics.layout_values()
+    window.diagnostics.restore_layout(values)
+    assert window.diagnostics.layout_values() == before
 
 
 def test_a_layout_older_than_the_diagnostics_leaves_them_closed(window: MainWindow, qtbot: QtBot) -> None:

@@ -153,12 +153,12 @@ def test_trades_on_disk_are_shown_and_a_full_spool_says_why_it_takes_no_more(
 
 def test_a_read_only_database_is_described_in_plain_words(window: MainWindow) -> None:
     why = "Reading only: the server is a standby, so trades are not recorded."
-    window.set_status(replace(STATUS, reading_only=why))
+    window.set_status(replace(STATUS, read_only_reason=why))
     bar = window.status_bar
     assert bar.database.text() == "Embedded PostgreSQL 18.4 · Reading only: not recording"
     assert bar.database.toolTip() == why
     assert tone(bar.database) == "dim"
-    window.set_status(replace(STATUS, reading_only=why, database_reason="The server is away."))
+    window.set_status(replace(STATUS, read_only_reason=why, database_reason="The server is away."))
     assert bar.database.text() == "Embedded PostgreSQL 18.4 · The server is away."
     assert tone(bar.database) == "warning"
 
