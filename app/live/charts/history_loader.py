@@ -148,7 +148,7 @@ class HistoryLoader:
         return added
 
     def lacks_candles(self, start_us: int, end_us: int) -> bool:
-        """Whether `load_view` would load anything for ``[start_us, end_us)``. Cheap: call it whenever the view moves."""
+        """Whether `load_view` would load anything for that range. Cheap enough for every move of the view."""
         if self._merger.newest is None or self.is_loading or self._closed:
             return False
         return not self.reaches(start_us) or self._not_requested(start_us, end_us) is not None
