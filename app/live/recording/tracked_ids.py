@@ -77,7 +77,10 @@ class TrackedIds:
         """Note that a trade of this id came; return False for a repeat. Constant time for the id after the last."""
         received = self.received
         last = received.last
-        if not received.add(trade_id) and not self._exists_after_all(trade_id):
+        if received.add(trade_id):
+            if self.absent:
+                self._forget_absent(trade_id)
+        elif not self._exists_after_all(trade_id):
             return False
         if last is None or trade_id != last + 1:
             self.filled += 1
@@ -165,14 +168,17 @@ class TrackedIds:
 
     def _exists_after_all(self, trade_id: int) -> bool:
         """Note that a trade of this id exists; return whether it was only assumed to be received, being absent."""
-        if trade_id in self.absent:
-            self.absent.remove_range(trade_id, trade_id)
-            self.absent_unsaved.remove_range(trade_id, trade_id)
+        self._forget_absent(trade_id)
         if trade_id not in self._assumed:
             return False
         self._assumed.remove_range(trade_id, trade_id)
         self.elsewhere.remove_range(trade_id, trade_id)
         return True
+
+    def _forget_absent(self, trade_id: int) -> None:
+        if trade_id in self.absent:
+            self.absent.remove_range(trade_id, trade_id)
+            self.absent_unsaved.remove_range(trade_id, trade_id)
 
     def _known_and_held(self) -> tuple[IdRanges, IdRanges]:
         if self._known is None or self._held is None:

@@ -49,9 +49,9 @@ class Model:
     """Ids of trades that came; other received ids are absent."""
 
     def add(self, number: int) -> bool:
+        self.absent.discard(number)
+        self.unsaved.discard(number)
         if number in self.received:
-            self.absent.discard(number)
-            self.unsaved.discard(number)
             if number in self.came:
                 return False
             self.elsewhere.discard(number)
