@@ -138,7 +138,7 @@ class ChartWidget(ChartView):
         self._zone_button.set_palette(palette)
         self._chip.set_palette(palette)
         self._latest.setStyleSheet(
-            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
+            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.edge};"
             " border-radius: 6px; padding: 4px 10px; }"
             f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
         )

@@ -64,9 +64,9 @@ class ProgressChip(QFrame):
     def set_palette(self, palette: Palette) -> None:
         self.ensurePolished()
         self.setStyleSheet(
-            f"#chip {{ background: {palette.raised}; border: 1px solid {palette.line}; border-radius: 6px; }}"
+            f"#chip {{ background: {palette.raised}; border: 1px solid {palette.edge}; border-radius: 6px; }}"
             f"QLabel {{ color: {palette.text}; padding: 3px 8px 3px 0; }}"
-            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
+            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.edge};"
             " border-radius: 4px; padding: 2px 10px; }"
             f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
         )

@@ -74,7 +74,7 @@ class StatePanel(QWidget):
         self.setStyleSheet(
             f"QLabel#title {{ color: {palette.text}; font-weight: 600; }}"
             f"QLabel#text {{ color: {palette.dim}; }}"
-            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.line};"
+            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.edge};"
             " border-radius: 6px; padding: 6px 14px; }"
             f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
         )

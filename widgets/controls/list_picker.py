@@ -76,7 +76,10 @@ class RowModel(QAbstractListModel, Generic[Row]):
 
 
 class RowDelegate(QStyledItemDelegate):
-    """Draws rows ``ROW_PX`` high: the ground of a selected or hovered row here, what is on it in the subclass."""
+    """Draws rows ``ROW_PX`` high: the ground of a selected or hovered row here, what is on it in the subclass.
+
+    Only the palette's ``text``, ``dim`` and ``warning`` can be read on both.
+    """
 
     ROW_PX = 32
     GAP_PX = 0
@@ -100,10 +103,8 @@ class RowDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
             is_selected = bool(state & QStyle.StateFlag.State_Selected)
-            ground = QColor(self.palette.accent if is_selected else self.palette.dim)
-            ground.setAlphaF(0.22 if is_selected else 0.10)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(ground)
+            painter.setBrush(QColor(self.palette.selected if is_selected else self.palette.hover))
             painter.drawRoundedRect(rect.adjusted(0, self.GAP_PX, 0, -self.GAP_PX), 6, 6)
         self.paint_row(painter, rect, index)
         painter.restore()

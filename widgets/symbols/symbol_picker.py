@@ -83,16 +83,16 @@ class SymbolDelegate(RowDelegate):
         behind = inner.adjusted(painter.fontMetrics().horizontalAdvance(base), 0, 0, 0)
         painter.drawText(behind, middle, slash + quote)
         painter.setFont(style.font(style.SMALL_PX))
-        painter.setPen(QColor(palette.warning if symbol.trouble else palette.faint))
+        painter.setPen(QColor(palette.warning if symbol.trouble else palette.dim))
         painter.drawText(inner, middle | Qt.AlignmentFlag.AlignRight, symbol.trouble or symbol.name)
 
     def _paint_tick(self, painter: QPainter, inner: QRect, *, ticked: bool) -> None:
         box = QRect(inner.left(), inner.center().y() - 7, 14, 14)
-        painter.setPen(QColor(self.palette.accent if ticked else self.palette.faint))
-        painter.setBrush(QColor(self.palette.accent) if ticked else Qt.BrushStyle.NoBrush)
+        painter.setPen(QColor(self.palette.fill if ticked else self.palette.faint))
+        painter.setBrush(QColor(self.palette.fill) if ticked else Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(box, 3, 3)
         if ticked:
-            painter.setPen(QPen(QColor(self.palette.on_accent), 1.6))
+            painter.setPen(QPen(QColor(self.palette.on_fill), 1.6))
             painter.drawPolyline(
                 [box.topLeft() + QPoint(3, 7), box.topLeft() + QPoint(6, 10), box.topLeft() + QPoint(11, 4)]
             )

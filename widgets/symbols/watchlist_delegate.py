@@ -71,7 +71,7 @@ class WatchlistDelegate(QStyledItemDelegate):
 
     def _paint_background(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, *, chosen: bool) -> None:
         if chosen or state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, QColor(self._palette.raised if chosen else self._palette.grid))
+            painter.fillRect(rect, QColor(self._palette.raised))
         if chosen:
             painter.fillRect(QRect(rect.left(), rect.top(), _EDGE, rect.height()), QColor(self._palette.accent))
         if state & QStyle.StateFlag.State_HasFocus:

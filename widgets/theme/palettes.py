@@ -14,15 +14,21 @@ class Palette:
     """
     One theme's colours, as ``#rrggbb``.
 
-    ``background``, ``panel`` and ``raised`` are grounds, from the chart's up to a button's; ``text``, ``dim`` and
-    ``faint`` are texts of falling importance. ``on_accent`` is text on ``accent``.
+    - ``background``, ``panel``, ``raised``: grounds, from the chart's up to a button's. Every text has a contrast of
+      4.5 on them. ``hover``, ``selected``: grounds of rows in lists, for ``text``, ``dim`` and ``warning`` alone.
+    - ``line`` divides and ``edge`` frames: fields, buttons, menus, dialogs. Only ``text`` stands on either.
+    - ``text``, ``dim``, ``faint``: texts of falling importance.
+    - ``accent``: lines, links, focus, icons. ``fill``: what carries text, which is ``on_fill``.
     """
 
     name: str
     background: str
     panel: str
     raised: str
+    hover: str
+    selected: str
     line: str
+    edge: str
     grid: str
     text: str
     dim: str
@@ -30,7 +36,8 @@ class Palette:
     rising: str
     falling: str
     accent: str
-    on_accent: str
+    fill: str
+    on_fill: str
     warning: str
 
 
@@ -39,15 +46,19 @@ DARK = Palette(
     background="#0e1217",
     panel="#141a21",
     raised="#1b232c",
+    hover="#252e37",
+    selected="#22324a",
     line="#232c36",
+    edge="#3b4754",
     grid="#1a212a",
     text="#d9e0e8",
-    dim="#8593a1",
-    faint="#5b6876",
+    dim="#9aa7b4",
+    faint="#7f8d9b",
     rising="#26b08a",
     falling="#ef5563",
     accent="#4c8dff",
-    on_accent="#ffffff",
+    fill="#2f6fe0",
+    on_fill="#ffffff",
     warning="#e0a83a",
 )
 
@@ -56,16 +67,20 @@ LIGHT = Palette(
     background="#ffffff",
     panel="#f6f8fa",
     raised="#ffffff",
+    hover="#f1f2f3",
+    selected="#e5edfb",
     line="#e3e8ed",
+    edge="#c3ccd5",
     grid="#eef1f4",
     text="#1b2530",
-    dim="#5d6b79",
-    faint="#94a1ae",
-    rising="#0f9170",
-    falling="#d93a4b",
+    dim="#515e6b",
+    faint="#64717e",
+    rising="#0a7d61",
+    falling="#c92b3d",
     accent="#2468e0",
-    on_accent="#ffffff",
-    warning="#b07b10",
+    fill="#2468e0",
+    on_fill="#ffffff",
+    warning="#8f630c",
 )
 
 PALETTES = {palette.name: palette for palette in (DARK, LIGHT)}
@@ -73,7 +88,7 @@ SYSTEM = "system"
 GREEN_RED, BLUE_ORANGE = "green-red", "blue-orange"
 _BLUE_ORANGE = {
     "dark": replace(DARK, rising="#4c8dff", falling="#f0a03c", warning="#f2e05c"),
-    "light": replace(LIGHT, rising="#2468e0", falling="#c4720b", warning="#8d1f7a"),
+    "light": replace(LIGHT, rising="#2468e0", falling="#a85d00", warning="#8d1f7a"),
 }
 
 

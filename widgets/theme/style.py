@@ -69,8 +69,8 @@ def qt_palette(palette: Palette) -> QPalette:
         QPalette.ColorRole.BrightText: palette.falling,
         QPalette.ColorRole.ToolTipBase: palette.raised,
         QPalette.ColorRole.ToolTipText: palette.text,
-        QPalette.ColorRole.Highlight: palette.accent,
-        QPalette.ColorRole.HighlightedText: palette.on_accent,
+        QPalette.ColorRole.Highlight: palette.fill,
+        QPalette.ColorRole.HighlightedText: palette.on_fill,
         QPalette.ColorRole.Accent: palette.accent,
         QPalette.ColorRole.Link: palette.accent,
     }
@@ -86,13 +86,13 @@ def stylesheet(palette: Palette) -> str:
     """
     Return the stylesheet of the window and everything in it.
 
-    It is ``resources/style/window.qss``, whose ``$`` names are the fields of `Palette` and the keys of `_derived`.
+    It is ``resources/style/window.qss``, whose ``$`` names are the fields of `Palette` and the keys of `_icon_paths`.
 
     Raises:
         KeyError: If the sheet names anything else.
         ValueError: If a ``$`` is not followed by a name.
     """
-    return _sheet().substitute(asdict(palette), **_derived(palette))
+    return _sheet().substitute(asdict(palette), **_icon_paths())
 
 
 @lru_cache(maxsize=1)
@@ -100,17 +100,10 @@ def _sheet() -> Template:
     return Template(resources.files("resources").joinpath("style", "window.qss").read_text(encoding="utf-8"))
 
 
-def _derived(palette: Palette) -> dict[str, str]:
-    """Return what the sheet names besides the palette's colours: icons as file paths, and a border."""
+def _icon_paths() -> dict[str, str]:
+    """Return the icons that the sheet names, as file paths."""
     return {
         "check_icon": icons.path("check"),
         "down_arrow_icon": icons.path("field-arrow"),
         "up_arrow_icon": icons.path("field-arrow-up"),
-        "popup_border": _half_transparent(palette.faint),
     }
-
-
-def _half_transparent(color: str) -> str:
-    """Return the colour half transparent, for an edge that shows on any ground."""
-    parsed = QColor(color)
-    return f"rgba({parsed.red()}, {parsed.green()}, {parsed.blue()}, 128)"

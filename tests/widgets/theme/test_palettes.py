@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -14,6 +16,7 @@ from widgets.chart.painting.colours import Colours
 from widgets.chart.painting.device_pixels import contrast
 from widgets.chart.scales.zones import UTC_ZONE
 from widgets.theme.palettes import BLUE_ORANGE, DARK, GREEN_RED, LIGHT, palette_of
+from widgets.theme.style import stylesheet
 from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
@@ -45,18 +48,48 @@ def test_blue_orange_and_the_warning_colour_differ_for_colour_blind_eyes(theme: 
     assert apart(safe.rising, safe.falling, eyes) > 2 * apart(usual.rising, usual.falling, eyes)
 
 
+# Which texts stand on which grounds. Rows of the watchlist stay on panel and raised; those of pickers are selected.
+_ON_ROWS = ("text", "dim", "warning")
+_EVERYWHERE = (*_ON_ROWS, "faint", "rising", "falling", "accent")
+_STANDS_ON = {
+    "background": _EVERYWHERE,
+    "panel": _EVERYWHERE,
+    "raised": _EVERYWHERE,
+    "hover": _ON_ROWS,
+    "selected": _ON_ROWS,
+    "line": ("text",),
+    "fill": ("on_fill",),
+}
+
+
 @pytest.mark.parametrize("colours", [GREEN_RED, BLUE_ORANGE])
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_texts_have_enough_contrast_on_their_grounds(theme: str, colours: str) -> None:
+def test_every_text_has_a_contrast_of_4_5_on_every_ground_it_stands_on(theme: str, colours: str) -> None:
     palette = palette_of(theme, colours, system_is_dark=True)
-    for ground in (palette.background, palette.panel, palette.raised):
-        assert contrast(QColor(palette.text), QColor(ground)) > 10
-        assert contrast(QColor(palette.dim), QColor(ground)) > 4.5
-        for colour in (palette.rising, palette.falling, palette.warning):
-            assert contrast(QColor(colour), QColor(ground)) > 3
-    made = Colours(palette)
-    assert contrast(made.on_rising, made.rising) > 2.6
-    assert contrast(made.on_falling, made.falling) > 2.6
+    ratios = {
+        (text, ground): contrast(QColor(getattr(palette, text)), QColor(getattr(palette, ground)))
+        for ground, texts in _STANDS_ON.items()
+        for text in texts
+    }
+    assert {pair: round(ratio, 2) for pair, ratio in ratios.items() if ratio < 4.5} == {}
+    assert min(ratios["text", ground] for ground in ("background", "panel", "raised")) > 10
+
+
+@pytest.mark.parametrize("colours", [GREEN_RED, BLUE_ORANGE])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_text_on_a_value_label_is_white_only_where_that_can_be_read(theme: str, colours: str) -> None:
+    made = Colours(palette_of(theme, colours, system_is_dark=True))
+    for ink, ground in ((made.on_rising, made.rising), (made.on_falling, made.falling)):
+        assert contrast(ink, ground) >= 4.5
+        assert (ink == QColor("#ffffff")) == (contrast(QColor("#ffffff"), ground) >= 4.5)
+
+
+def test_the_stylesheet_puts_the_text_on_fill_on_nothing_but_fill() -> None:
+    marked = replace(DARK, on_fill="#010203", fill="#040506")
+    blocks = stylesheet(marked).split("}")
+    carriers = [block for block in blocks if re.search(r"(?<![-\w])(?:selection-)?color: #010203", block)]
+    assert carriers
+    assert [block for block in carriers if "#040506" not in block] == []
 
 
 def test_the_systems_scheme_is_followed_as_it_changes(qtbot: QtBot) -> None:

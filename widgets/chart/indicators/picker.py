@@ -85,7 +85,7 @@ class IndicatorDelegate(RowDelegate):
         metrics = painter.fontMetrics()
         painter.drawText(inner, bottom, metrics.elidedText(row.note, Qt.TextElideMode.ElideRight, inner.width()))
         if row.study is None:
-            painter.setPen(QColor(self.palette.faint))
+            painter.setPen(QColor(self.palette.dim))
             said = f"{row.indicator.name} · {_PLACES[row.indicator.placement]}"
             painter.drawText(inner, top | Qt.AlignmentFlag.AlignRight, said)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QListView, QToolButton, QWidget
 
 from widgets.chart.interaction.system_zone import system_rules
@@ -124,8 +124,9 @@ class _ZoneDelegate(RowDelegate):
     def paint_row(self, painter: QPainter, rect: QRect, index: Index) -> None:
         row: ZoneRow = index.data(ROW_ROLE)
         inner, middle = rect.adjusted(12, 0, -12, 0), Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(style.font())
-        painter.setPen(QColor(self.palette.accent if row.zone.name == self.chosen else self.palette.text))
+        is_chosen = row.zone.name == self.chosen
+        painter.setFont(style.font(weight=QFont.Weight.DemiBold if is_chosen else QFont.Weight.Normal))
+        painter.setPen(QColor(self.palette.text))
         painter.drawText(inner, middle, row.zone.title)
         painter.setFont(style.font(style.SMALL_PX))
         painter.setPen(QColor(self.palette.dim))

@@ -8,7 +8,7 @@ from widgets.chart.model.legend import Tone
 from widgets.chart.painting.device_pixels import contrast, mixed
 from widgets.theme.palettes import Palette
 
-_LEAST_CONTRAST = 2.6  # by WCAG 2; below it, white text gives way to nearly black
+_LEAST_CONTRAST = 4.5  # by WCAG 2; below it, white text gives way to nearly black
 
 
 class Colours:
