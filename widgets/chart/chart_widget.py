@@ -219,6 +219,10 @@ class ChartWidget(ChartView):
 
     def _open_context_menu(self, position: QPointF, at: QPoint) -> None:
         pane = self._scene.pane_at(position.y()) or self._scene.price
+        study = self.indicators.study_at(position)
+        if study is not None:
+            self.indicators.open_study_menu(study.key, at)
+            return
         menu, layout = self._menu(), self._scene.layout
         if layout.value_axis.contains(position):
             menus.fill_axis_menu(menu, self._panes, pane, self.navigator.reset)

@@ -1,4 +1,4 @@
-"""Averages of prices and volume: SMA, EMA, Bollinger bands, volume average. Formulas: docs/indicators.md."""
+"""Averages of prices and volume: SMA, EMA, WMA, Bollinger bands, volume average. Formulas: docs/indicators.md."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def ema(bars: Bars, *, period: int, source: str) -> Values:
     return average
 
 
+def wma(bars: Bars, *, period: int, source: str) -> Values:
+    average: Values = talib().WMA(bars.source(source), period)
+    return average
+
+
 def ema_warm_up(period: int) -> int:
     """Return the warm-up of an exponential average that begins with a simple one, as TA-Lib's does."""
     return period - 1 + fading(2 / (period + 1))
@@ -71,6 +76,7 @@ def _of_prices(key: str, *, title: str, about: str, compute: Compute, warm_up: C
         parameters=(_PERIOD, SOURCE),
         placement=Placement.PRICE,
         unit=Unit.PRICE,
+        repeated=_PERIOD.name,
     )
 
 
@@ -93,6 +99,15 @@ register(
     )
 )
 register(
+    _of_prices(
+        "wma",
+        title="Moving average, weighted",
+        about="A mean of the last prices that counts the newest most",
+        compute=wma,
+        warm_up=lambda period: period - 1,
+    )
+)
+register(
     Indicator(
         key="bollinger",
         name="BB",
@@ -100,7 +115,7 @@ register(
         about="A moving average, and as many standard deviations above and below it",
         compute=bollinger,
         warm_up=lambda period, **_: period - 1,
-        outputs=(Output("middle", "Middle", hue=1), Output("upper", "Upper"), Output("lower", "Lower")),
+        outputs=(Output("middle", "Middle", dashed=True), Output("upper", "Upper"), Output("lower", "Lower")),
         parameters=(
             _PERIOD,
             Parameter("deviations", "Deviations", 2.0, 0.1, 10),
@@ -123,5 +138,6 @@ register(
         parameters=(_PERIOD,),
         placement=Placement.VOLUME,
         unit=Unit.QUANTITY,
+        repeated=_PERIOD.name,
     )
 )

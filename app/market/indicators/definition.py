@@ -20,6 +20,12 @@ from app.market.errors import UsageError
 Values = NDArray[np.float64]
 Setting = int | float | str
 Settings = Mapping[str, Setting]
+# As `Settings`, but the repeated parameter may have several values, each for a calculation of its own.
+EntrySetting = Setting | tuple[Setting, ...]
+EntrySettings = Mapping[str, EntrySetting]
+
+MOST_REPEATS = 8
+"""The most values that a repeated parameter may have: there are no more colours to tell its lines apart."""
 
 SOURCES = ("close", "open", "high", "low", "hl2", "hlc3", "ohlc4")
 
@@ -98,13 +104,14 @@ class Output(NamedTuple):
     One column of values.
 
     ``title`` is the user's text, empty if the indicator's name says enough. Outputs of one ``hue`` share a colour,
-    unless the user changes it.
+    unless the user changes it. ``dashed``: a line of secondary interest, drawn dashed unless the user changes that.
     """
 
     name: str
     title: str = ""
     shape: Shape = Shape.LINE
     hue: int = 0
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,8 @@ class Indicator:
         levels: values with a horizontal line, always in view; for a pane of its own.
         settled_only: whether to draw no value until all candles of its block's calculation are loaded, rather than
             ``warm_up`` of them. For ratios of fading values: see docs/indicators.md.
+        repeated: the name of a parameter that may have several values, empty for none. Each value has a calculation and
+            lines of its own, so that a moving average is the same alone and beside others.
     """
 
     key: str
@@ -175,6 +184,7 @@ class Indicator:
     bands: tuple[tuple[str, str], ...] = ()
     levels: tuple[float, ...] = ()
     settled_only: bool = False
+    repeated: str = ""
 
     @property
     def hues(self) -> int:
@@ -200,19 +210,49 @@ class Indicator:
                 raise UsageError(f"{self.title}: {parameter.title.lower()} cannot be {value!r}; {_allowed(parameter)}")
         return {**self.defaults, **settings}
 
-    def mended(self, settings: object) -> dict[str, Setting]:
-        """Return a value for every parameter: the given one if it is allowed, else the default. Raises nothing."""
-        known: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
-        wanted = {one.name: known.get(one.name, one.default) for one in self.parameters}
-        return {one.name: wanted[one.name] if one.allows(wanted[one.name]) else one.default for one in self.parameters}
+    def calculations(self, settings: Mapping[str, Any]) -> list[dict[str, Setting]]:
+        """
+        Return the checked settings of each calculation: one, or one for each value of the repeated parameter, in order.
 
-    def label(self, settings: Settings) -> str:
+        Raises:
+            UsageError: If a name is no parameter, a value is not allowed, or the repeated parameter has the same value
+                twice, none, or more than `MOST_REPEATS`.
+        """
+        several = settings.get(self.repeated)
+        if not isinstance(several, list | tuple):
+            return [self.checked(settings)]
+        made = [self.checked({**settings, self.repeated: value}) for value in several]
+        title = next(one.title.lower() for one in self.parameters if one.name == self.repeated)
+        if not 1 <= len(made) <= MOST_REPEATS:
+            raise UsageError(f"{self.title}: give 1 to {MOST_REPEATS} values for {title}")
+        if len(set(several)) < len(made):
+            raise UsageError(f"{self.title}: each {title} can be there only once")
+        return made
+
+    def mended(self, settings: object) -> dict[str, EntrySetting]:
+        """
+        Return a value for every parameter: the given one if it is allowed, else the default. Raises nothing.
+
+        Of several values for the repeated parameter, the allowed ones are kept.
+        """
+        known: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
+        return {one.name: self._mended(one, known.get(one.name, one.default)) for one in self.parameters}
+
+    def _mended(self, parameter: Parameter, value: Any) -> EntrySetting:
+        if parameter.name == self.repeated and isinstance(value, list | tuple):
+            allowed = tuple(dict.fromkeys(one for one in value if parameter.allows(one)))[:MOST_REPEATS]
+            return allowed if len(allowed) > 1 else allowed[0] if allowed else parameter.default
+        fits = not isinstance(value, list | tuple | dict) and parameter.allows(value)
+        return value if fits else parameter.default
+
+    def label(self, settings: EntrySettings) -> str:
         """Return its text in the legend: the name, all numbers, and the choices that differ from the default."""
         said = [self.name]
         for one in self.parameters:
             value = settings[one.name]
             if not one.choices:
-                said.append(f"{value:g}" if isinstance(value, float) else str(value))
+                several = value if isinstance(value, tuple) else (value,)
+                said += [f"{each:g}" if isinstance(each, float) else str(each) for each in several]
             elif value != one.default:
                 said.append(str(value))
         return " ".join(said)

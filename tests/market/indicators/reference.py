@@ -53,6 +53,13 @@ def ema(bars: Sequence[Bar], period: int) -> list[Column]:
     return [smoothed(prices(bars, "close"), period, Decimal(2) / (period + 1))]
 
 
+def wma(bars: Sequence[Bar], period: int) -> list[Column]:
+    def weighted(values: list[Decimal]) -> Decimal:
+        return sum((at * value for at, value in enumerate(values, 1)), Decimal(0)) / (period * (period + 1) // 2)
+
+    return [rolling(prices(bars, "close"), period, weighted)]
+
+
 def bollinger(bars: Sequence[Bar], period: int, deviations: Decimal) -> list[Column]:
     def spread(values: list[Decimal]) -> Decimal:
         middle = mean(values)

@@ -23,6 +23,8 @@ CASES: list[tuple[str, dict[str, Any], Reference]] = [
     ("sma", {"period": 7}, partial(reference.sma, period=7)),
     ("ema", {"period": 20}, partial(reference.ema, period=20)),
     ("ema", {"period": 50}, partial(reference.ema, period=50)),
+    ("wma", {"period": 20}, partial(reference.wma, period=20)),
+    ("wma", {"period": 2}, partial(reference.wma, period=2)),
     ("bollinger", {"period": 20, "deviations": 2.0}, partial(reference.bollinger, period=20, deviations=Decimal(2))),
     ("volume-average", {"period": 20}, partial(reference.volume_average, period=20)),
     ("rsi", {"period": 14}, partial(reference.rsi, period=14)),

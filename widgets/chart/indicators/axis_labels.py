@@ -125,7 +125,7 @@ def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]
     for layer in pane.layers:
         if isinstance(layer, StudyLayer) and layer.is_on_axis and not layer.study.is_hidden:
             values = layer.study.values
-            for output in layer.study.indicator.outputs if len(values) == count else ():
+            for output in layer.study.outputs if len(values) == count else ():
                 value = float(values.column(output.name)[-1])
                 if math.isfinite(value):
                     yield layer.study, output, value

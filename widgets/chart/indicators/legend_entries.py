@@ -1,8 +1,9 @@
 """
 The studies' entries in the panes' titles: each one's name in its colour, and its values at the crosshair.
 
-In the price pane they form rows below the legend, in the volume pane they follow its title, and in panes of their own
-they are the title. Texts change when another candle is under the crosshair; painting only draws them.
+In the price pane each has a row below the legend, unless they are folded; in the volume pane they follow its title, and
+in panes of their own they are the title. At the right of each there is room for its buttons. Texts change when another
+candle is under the crosshair; painting only draws them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.market.indicators import Shape, Unit
 from app.market.indicators.blocks import shortest_in_reach
@@ -32,9 +33,11 @@ from widgets.chart.painting.scene_item import SceneItem
 from widgets.chart.painting.title_row import legend_width
 from widgets.chart.scales.value_marks import decimals_of_values, format_price
 
-_BETWEEN_PX, _SPACE_PX, _REACH_PX = 16.0, 6.0, 4.0
-_MOST_ROWS = 4
+_BETWEEN_PX, _SPACE_PX, _REACH_PX = 16.0, 6.0, 6.0
+_BUTTONS_PX = 112.0  # room for an entry's buttons where another entry follows in the same row
+_MOST_OF_PANE, _MOST_RESERVED = 0.6, 0.2  # of the price pane: rows in it, and rows that prices keep clear of
 _LEAST_PANE_PX = 24.0
+FRAME_RADIUS_PX = 4.0
 UNKNOWN = "—"
 
 Run = tuple[str, QColor]
@@ -66,7 +69,10 @@ class LegendEntries:
     def __init__(self, scene: Scene, studies: StudySet) -> None:
         self._scene, self._studies = scene, studies
         self._entries: list[LegendEntry] = []
-        self.price_rows = 0
+        self.hovered = ""  # the key of the entry that has the buttons
+        self.price_rows = 0  # rows below the legend that prices keep clear of
+        self.fold_rect = QRectF()  # where the button goes that folds the rows; empty: nowhere
+        self.folded_count = 0  # entries over the prices that have no row
 
     def __iter__(self) -> Iterator[LegendEntry]:
         return iter(self._entries)
@@ -78,7 +84,7 @@ class LegendEntries:
     def refresh(self, series: CandleSeries | None, slot: int | None) -> list[QRectF]:
         """Show the values of a slot's candle; return the rectangles of the view to repaint."""
         before = {entry.drawn: entry.rect for entry in self._entries}
-        self._entries = []
+        self._entries, self.fold_rect, self.price_rows = [], QRectF(), 0
         if series is not None and slot is not None:
             row = series.index_at_slot(slot)
             for pane in self._scene.panes:
@@ -95,18 +101,17 @@ class LegendEntries:
 
     def _runs(self, pane: Pane, study: Study, series: CandleSeries, row: int | None) -> list[Run]:
         palette, colours = self._scene.palette, self._scene.colours
-        outputs = study.indicator.outputs
+        outputs = study.outputs
         if study.is_hidden:
             return [(study.label, colours.faint), ("hidden", colours.faint)]
         runs = [(study.label, study.name_colour(palette))]
         known = row is not None and row < len(study.values) and len(study.values) == len(series)
         if reason := self._reason(study, series, row if known else None):
             return [*runs, (reason, colours.dim)]
+        is_plain = study.is_in_one_colour
         for output in outputs:
             value = float(study.values.column(output.name)[row]) if known and row is not None else np.nan
-            colour = colours.text
-            if len(outputs) > 1:
-                colour = study.colour_of(palette, output.name)
+            colour = colours.text if is_plain else study.colour_of(palette, output.name)
             if output.shape is Shape.COLUMNS and output.name not in study.colours:
                 colour = colours.rising if value >= 0 else colours.falling
             runs.append((self._value_text(pane, study, value), colour))
@@ -114,9 +119,9 @@ class LegendEntries:
 
     def _reason(self, study: Study, series: CandleSeries, row: int | None) -> str:
         """Return why a candle can have no values; empty if it has some, or may get some as older candles load."""
-        if row is None or any(np.isfinite(study.values.column(one.name)[row]) for one in study.indicator.outputs):
+        if row is None or any(np.isfinite(study.values.column(one.name)[row]) for one in study.outputs):
             return ""
-        blocks = study.values.blocks(series.interval)
+        blocks = study.values.blocks(series.interval)[0]  # sessions are not repeated
         if blocks.session is None or not blocks.reaches_too_far(int(series.slots[row])):
             return ""
         session, enough = blocks.session, shortest_in_reach(blocks.session)
@@ -133,26 +138,60 @@ class LegendEntries:
         return format_price(value, decimals_of_values(pane.value_scale))
 
     def _lay_out(self, pane: Pane) -> None:
-        """Place a pane's entries from left to right, in the price pane in several rows."""
-        style, scene = self._scene.styles.body, self._scene
+        """Place a pane's entries."""
         entries = [entry for entry in self._entries if entry.pane == pane.key]
+        for entry in entries:
+            self._cut(entry, pane.rect.width() - 2 * PADDING_PX)
+        if pane.key == PRICE:
+            self._lay_out_rows(pane, entries)
+            return
         x, row = PADDING_PX, 0
         if pane.key == VOLUME and pane.title:
-            x += legend_width(scene.styles, pane.title) + _BETWEEN_PX
-        for entry in entries:
-            width = sum(style.width(text) for text, _ in entry.runs) + _SPACE_PX * (len(entry.runs) - 1)
-            if pane.key == PRICE and x > PADDING_PX and x + width > pane.rect.width() - PADDING_PX:
+            x += legend_width(self._scene.styles, pane.title) + _BETWEEN_PX
+        for at, entry in enumerate(entries):
+            if at and self._fits(pane, row + 1):
                 x, row = PADDING_PX, row + 1
-            middle = (
-                pane.rect.top() + title_middle(pane) + (ROW_PX * pane.scale * (row + 1) if pane.key == PRICE else 0.0)
-            )
-            fits = middle + ROW_PX * pane.scale / 2 <= pane.rect.bottom() and row < _MOST_ROWS
-            if fits and pane.rect.height() >= _LEAST_PANE_PX:
-                height = style.height + 2
-                entry.rect = QRectF(x - _REACH_PX, middle - height / 2, width + 2 * _REACH_PX, height)
-            x += width + _BETWEEN_PX
-        if pane.key == PRICE:
-            self.price_rows = min(row + 1, _MOST_ROWS) if entries else 0
+            if self._fits(pane, row):
+                self._place(pane, entry, x, row)
+            x += self._width(entry) + _BUTTONS_PX * pane.scale
+
+    def _lay_out_rows(self, pane: Pane, entries: list[LegendEntry]) -> None:
+        """Place the entries over the prices, one below the other, and the button that folds them below the last."""
+        height = pane.rect.height()
+        room = max(int(height * _MOST_OF_PANE / (ROW_PX * pane.scale)), 1)
+        has_fold = len(entries) > 1
+        shown = 0 if self._scene.legend_folded and has_fold else min(len(entries), room - has_fold)
+        if not self._fits(pane, 1):
+            shown, has_fold = 0, False
+        for row, entry in enumerate(entries[:shown], 1):
+            self._place(pane, entry, PADDING_PX, row)
+        self.folded_count = len(entries) - shown
+        side = ROW_PX * pane.scale
+        top = pane.rect.top() + self._middle(pane, shown + 1) - side / 2
+        self.fold_rect = QRectF(PADDING_PX - _REACH_PX, top, side, side) if has_fold else QRectF()
+        self.price_rows = min(shown + has_fold, int(height * _MOST_RESERVED / side))
+
+    def _middle(self, pane: Pane, row: int) -> float:
+        """Return the distance from a pane's top to the middle of a row; row 0 is that of the title."""
+        return title_middle(pane) + ROW_PX * pane.scale * row
+
+    def _fits(self, pane: Pane, row: int) -> bool:
+        least = max(self._middle(pane, row) + ROW_PX * pane.scale / 2, _LEAST_PANE_PX)
+        return pane.rect.height() >= least
+
+    def _cut(self, entry: LegendEntry, room: float) -> None:
+        """Leave out the last values of an entry that is too wide for its pane, whole ones."""
+        while len(entry.runs) > 2 and self._width(entry) > room:
+            entry.runs[-2:] = [("…", self._scene.colours.dim)]
+
+    def _width(self, entry: LegendEntry) -> float:
+        style = self._scene.styles.body
+        return sum(style.width(text) for text, _ in entry.runs) + _SPACE_PX * (len(entry.runs) - 1)
+
+    def _place(self, pane: Pane, entry: LegendEntry, x: float, row: int) -> None:
+        height = self._scene.styles.body.height + 4
+        top = pane.rect.top() + self._middle(pane, row) - height / 2
+        entry.rect = QRectF(x - _REACH_PX, top, self._width(entry) + 2 * _REACH_PX, height)
 
 
 class LegendEntriesItem(SceneItem):
@@ -172,9 +211,22 @@ class LegendEntriesItem(SceneItem):
         pixels.logical()
         painter.setClipRect(self._scene.layout.panes)
         for entry in exposed:
-            fill_ground(painter, self._scene, entry.rect)
+            if entry.key == self._entries.hovered:
+                self._paint_frame(painter, entry.rect)
+            else:
+                fill_ground(painter, self._scene, entry.rect)
             x, middle = entry.rect.left() + _REACH_PX, entry.rect.center().y()
             for text, colour in entry.runs:
                 style.draw(painter, pixels, text, x, middle, colour)
                 x += style.width(text) + _SPACE_PX
         pixels.device()
+
+    def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:
+        """Paint the ground of the entry that has the buttons: it and they look like one panel."""
+        colours = self._scene.colours
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(colours.frame, 1.0))
+        painter.setBrush(QColor(colours.palette.raised))
+        # The buttons cover the corners at the right.
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, _REACH_PX, -0.5), FRAME_RADIUS_PX, FRAME_RADIUS_PX)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -14,14 +14,16 @@ from typing import Any
 
 from PySide6.QtGui import QColor
 
-from app.market.indicators import Indicator, Placement, find
-from app.market.indicators.definition import Setting
-from app.market.indicators.values import IndicatorValues
+from app.market.indicators import Indicator, Output, Placement, find
+from app.market.indicators.definition import EntrySetting
+from app.market.indicators.entry_values import EntryValues
+from widgets.chart.model.line_style import DASHED_LINE, SOLID_LINE, LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.theme.palettes import Palette
 
 _ON_DARK = ("#e0a83a", "#6fa0ff", "#b48ef0", "#3fc1d6", "#f08cb8", "#9cc25c", "#e08a5a", "#aab6c2")
 _ON_LIGHT = ("#b07b10", "#2f6fe0", "#7d4fc4", "#0b7f96", "#bb3f80", "#5c7a16", "#b0541f", "#56636f")
+COLOUR_NAMES = ("Amber", "Blue", "Violet", "Cyan", "Pink", "Green", "Orange", "Grey")
 COUNT = len(_ON_DARK)
 
 
@@ -32,7 +34,12 @@ def line_colour(palette: Palette, number: int) -> QColor:
 
 
 MOST_STUDIES = 24
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_COLOUR = re.compile(r"#[0-9a-f]{6}|line-[1-8]")
+
+
+def chosen_colour(palette: Palette, choice: str) -> QColor:
+    """Return a colour that the user chose: ``#rrggbb``, or ``line-3`` for the theme's third line colour."""
+    return line_colour(palette, int(choice[5:]) - 1) if choice.startswith("line-") else QColor(choice)
 
 
 @dataclass(slots=True)
@@ -40,23 +47,31 @@ class Study:
     """
     An indicator on one chart. ``key`` is unique on the chart, and is also the key of the study's own pane, if any.
 
-    ``colours``: the user's choice, ``#rrggbb`` by output; the other outputs use the theme's colours from number
-    ``seat`` on. ``is_hidden``: not drawn, but still listed.
+    ``colours``: the user's choice by output, as `chosen_colour` reads it; the other outputs use the theme's colours
+    from number ``seat`` on. ``styles``: the user's choice by output. ``is_hidden``: not drawn, but still listed.
+    ``own_pane``: the user moved it from over the prices or the volume to a pane of its own.
     """
 
     key: str
-    values: IndicatorValues
+    values: EntryValues
     seat: int = 0
     colours: dict[str, str] = field(default_factory=dict)
     is_hidden: bool = False
+    styles: dict[str, LineStyle] = field(default_factory=dict)
+    own_pane: bool = False
 
     @property
     def indicator(self) -> Indicator:
         return self.values.indicator
 
     @property
-    def settings(self) -> dict[str, Setting]:
+    def settings(self) -> dict[str, EntrySetting]:
         return self.values.settings
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Its lines: the indicator's outputs, for each value of a repeated parameter."""
+        return self.values.outputs
 
     @property
     def label(self) -> str:
@@ -64,31 +79,53 @@ class Study:
         return self.indicator.label(self.settings)
 
     @property
+    def placement(self) -> Placement:
+        """The pane it is drawn in."""
+        return Placement.OWN if self.own_pane else self.indicator.placement
+
+    @property
     def has_pane(self) -> bool:
         """Whether it has a pane of its own."""
-        return self.indicator.placement is Placement.OWN
+        return self.placement is Placement.OWN
 
     def colour_of(self, palette: Palette, output: str) -> QColor:
         """Return the colour of an output in that theme."""
         if output in self.colours:
-            return QColor(self.colours[output])
-        hue = next(one.hue for one in self.indicator.outputs if one.name == output)
-        return line_colour(palette, self.seat + hue)
+            return chosen_colour(palette, self.colours[output])
+        return chosen_colour(palette, self.theme_colour(output))
+
+    def theme_colour(self, output: str) -> str:
+        """Return the colour that an output has unless the user chooses one, as `chosen_colour` reads it."""
+        hue = next(one.hue for one in self.outputs if one.name == output)
+        return f"line-{(self.seat + hue) % COUNT + 1}"
+
+    def style_of(self, output: Output) -> LineStyle:
+        """Return how an output's line is drawn."""
+        return self.styles.get(output.name) or (DASHED_LINE if output.dashed else SOLID_LINE)
+
+    @property
+    def is_in_one_colour(self) -> bool:
+        """Whether all its lines have one colour, so that its name's colour says whose values they are."""
+        return len({self.colours.get(one.name, str(one.hue)) for one in self.outputs}) == 1
 
     def name_colour(self, palette: Palette) -> QColor:
         """Return the colour of its name, which is that of its first hue."""
-        return self.colour_of(palette, min(self.indicator.outputs, key=lambda one: one.hue).name)
+        return self.colour_of(palette, min(self.outputs, key=lambda one: one.hue).name)
 
-    def change(self, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+    def change(
+        self, settings: Mapping[str, Any], colours: Mapping[str, str], styles: Mapping[str, LineStyle] | None = None
+    ) -> None:
         """
-        Replace settings and colours.
+        Replace settings, colours and, unless None, the styles of lines.
 
         Raises:
             UsageError: If a parameter has an invalid value; nothing is changed then.
         """
         if dict(settings) != self.settings:
-            self.values = IndicatorValues(self.indicator, settings)
+            self.values = EntryValues(self.indicator, settings)
         self.colours = dict(colours)
+        if styles is not None:
+            self.styles = dict(styles)
 
     def to_values(self) -> dict[str, Any]:
         """Return plain values for a file."""
@@ -99,6 +136,8 @@ class Study:
             "colours": dict(self.colours),
             "seat": self.seat,
             "hidden": self.is_hidden,
+            "lines": {name: style.to_values() for name, style in self.styles.items()},
+            "own pane": self.own_pane,
         }
 
 
@@ -120,7 +159,7 @@ class StudySet:
 
     def at(self, place: Placement) -> list[Study]:
         """Return the studies with that placement."""
-        return [study for study in self._studies if study.indicator.placement is place]
+        return [study for study in self._studies if study.placement is place]
 
     def make(self, indicator: Indicator, settings: Mapping[str, Any] | None = None) -> Study:
         """
@@ -132,10 +171,28 @@ class StudySet:
         taken = {study.key for study in self._studies} | {PRICE, VOLUME}
         numbers = ["", *(f"-{number}" for number in range(2, MOST_STUDIES + 2))]
         key = next(indicator.key + number for number in numbers if indicator.key + number not in taken)
-        return Study(key, IndicatorValues(indicator, settings or {}), self._free_seat(indicator.hues))
+        values = EntryValues(indicator, settings or {})
+        return Study(key, values, self._free_seat(values.hues))
 
     def add(self, study: Study) -> None:
         self._studies.append(study)
+
+    def duplicate(self, study: Study) -> Study:
+        """Return a new study with another's settings and styles, and colours of its own. Does not add it."""
+        made = self.make(study.indicator, study.settings)
+        made.styles, made.own_pane = dict(study.styles), study.own_pane
+        return made
+
+    def move(self, key: str, by: int) -> None:
+        """Move a study down by that many places among those with its placement, up if negative."""
+        study = self.get(key)
+        if study is None:
+            return
+        beside = [at for at, one in enumerate(self._studies) if one.placement is study.placement]
+        at = beside.index(self._studies.index(study))
+        to = beside[min(max(at + by, 0), len(beside) - 1)]
+        self._studies.remove(study)
+        self._studies.insert(to, study)
 
     def remove(self, key: str) -> None:
         self._studies = [study for study in self._studies if study.key != key]
@@ -156,7 +213,7 @@ class StudySet:
         """Return the first colour number from which ``count`` colours are the least used."""
         used = [0] * COUNT
         for study in self._studies:
-            for at in range(study.indicator.hues):
+            for at in range(study.values.hues):
                 used[(study.seat + at) % COUNT] += 1
         return min(range(COUNT), key=lambda seat: sum(used[(seat + at) % COUNT] for at in range(count)))
 
@@ -166,9 +223,16 @@ def _restored(value: Mapping[str, Any]) -> Study | None:
     indicator = find(name) if isinstance(name, str) else None
     if indicator is None or not isinstance(key, str) or not re.fullmatch(rf"{re.escape(indicator.key)}(-\d+)?", key):
         return None
-    outputs = [one.name for one in indicator.outputs]
+    values = EntryValues(indicator, indicator.mended(value.get("settings")))
+    names = [one.name for one in values.outputs]
     given = colours if isinstance(colours, Mapping) else {}
-    kept = {name: str(given[name]) for name in outputs if _COLOUR.fullmatch(str(given.get(name)))}
+    kept = {name: str(given[name]) for name in names if _COLOUR.fullmatch(str(given.get(name)))}
     is_seat = isinstance(seat, int) and not isinstance(seat, bool) and 0 <= seat < COUNT
-    values = IndicatorValues(indicator, indicator.mended(value.get("settings")))
-    return Study(key, values, seat if is_seat and isinstance(seat, int) else 0, kept, value.get("hidden") is True)
+    study = Study(key, values, seat if is_seat and isinstance(seat, int) else 0, kept, value.get("hidden") is True)
+    study.own_pane = value.get("own pane") is True and indicator.placement is not Placement.OWN
+    lines = value.get("lines")
+    lines = lines if isinstance(lines, Mapping) else {}
+    for output in values.outputs:
+        if output.name in lines:
+            study.styles[output.name] = LineStyle.from_values(lines[output.name], study.style_of(output))
+    return study

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from app.market.indicators import Shape
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.indicators.study import Study
+from widgets.chart.model.line_style import LineDash
 from widgets.chart.painting.device_pixels import mixed
 from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.scales.value_scale import ValueScale
 
-_LINE_PX = 1.5
 _BAND_SHARE = 0.07
 
 
@@ -31,6 +31,15 @@ class StudyLayer:
         return self.study.label
 
     @property
+    def value_scale(self) -> ValueScale | None:
+        """The scale it is drawn on if it is not the pane's."""
+        return self._value_scale
+
+    def figures(self) -> list[tuple[Shape, BarColumns]]:
+        """Return what is in view: the shape and the bars of each output; empty while hidden."""
+        return [(one.shape, self._bars[one.name]) for one in self.study.outputs if one.name in self._bars]
+
+    @property
     def is_on_axis(self) -> bool:
         """Whether its values can be read off the pane's axis."""
         return self._value_scale is None
@@ -41,7 +50,7 @@ class StudyLayer:
             values.follow(series)
         # One more bar at either side: lines cross the edges of the view.
         first, last = visible.first_slot - visible.bars.span, visible.last_slot + visible.bars.span
-        names = () if self.study.is_hidden else (output.name for output in self.study.indicator.outputs)
+        names = () if self.study.is_hidden else (output.name for output in self.study.outputs)
         self._bars = {name: values.between(name, first, last, visible.level) for name in names}
         shown = next(iter(self._bars.values()), None)
         # At coarser levels the break at a session's start is below a pixel.
@@ -51,7 +60,7 @@ class StudyLayer:
         if self._value_scale is not None:
             return None
         ends = list(self.study.indicator.levels)
-        for output in self.study.indicator.outputs:
+        for output in self.study.outputs:
             bars = self._bars.get(output.name)
             if bars is not None and np.isfinite(bars.close).any():
                 ends += [float(np.fmin.reduce(bars.low)), float(np.fmax.reduce(bars.high))]
@@ -70,22 +79,27 @@ class StudyLayer:
         for level in self.study.indicator.levels if self._bars else ():
             self._paint_level(brush, level)
         # Columns first: a line above its columns stays visible, columns above a line would hide it.
-        for output in sorted(self.study.indicator.outputs, key=lambda one: one.shape is not Shape.COLUMNS):
+        for output in sorted(self.study.outputs, key=lambda one: one.shape is not Shape.COLUMNS):
             bars = self._bars.get(output.name)
             if bars is None or not len(bars.slot):
                 continue
-            rows = brush.rows_exposed(bars)
-            bars, begins = _cut(bars, rows), self._begins[rows] if self._begins is not None else None
+            style, begins = self.study.style_of(output), self._begins
+            # Where a dash begins depends on the points before it: a dashed line is cut only as it is painted.
+            if output.shape is not Shape.LINE or style.dash is LineDash.SOLID:
+                rows = brush.rows_exposed(bars)
+                bars, begins = _cut(bars, rows), begins[rows] if begins is not None else None
             colour = self.study.colour_of(brush.colours.palette, output.name)
             if output.shape is Shape.COLUMNS:
                 self._paint_columns(brush, bars, is_own=output.name in self.study.colours)
             elif output.shape is Shape.DOTS:
                 brush.dots_at(colour, bars, bars.close)
             else:
-                brush.line_through(colour, bars, _LINE_PX, value_scale=self._value_scale, begins=begins)
+                brush.line_through(
+                    colour, bars, style.width, value_scale=self._value_scale, begins=begins, dash=style.dash
+                )
 
     def _paint_columns(self, brush: PaneBrush, bars: BarColumns, *, is_own: bool) -> None:
-        name = next(one.name for one in self.study.indicator.outputs if one.shape is Shape.COLUMNS)
+        name = next(one.name for one in self.study.outputs if one.shape is Shape.COLUMNS)
         own = self.study.colour_of(brush.colours.palette, name)
         up, down = (own, own) if is_own else (brush.colours.volumes[True][True], brush.colours.volumes[False][True])
         known = np.isfinite(bars.close)

@@ -82,11 +82,13 @@ class Appearance:
             "times": self._scene.time_style.to_values(),
             "magnet": self._scene.price_snap,
             "indicators": self._panes.studies.to_values(),
+            "indicators folded": self._scene.legend_folded,
         }
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `to_values`; invalid ones fall back to the defaults."""
         self._panes.restore(PaneLayout.from_values(values.get("panes")), values.get("indicators"))
         self._scene.price_snap = values.get("magnet") is True
+        self._scene.legend_folded = values.get("indicators folded") is True
         self.set_time_style(TimeStyle.from_values(values.get("times"), system_rules()))
         self.set_chart_style(ChartStyle.from_values(values.get("style")))

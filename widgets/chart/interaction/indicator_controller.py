@@ -11,18 +11,21 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.market.errors import UsageError
-from app.market.indicators import find
+from app.market.indicators import Placement, find
 from app.market.interval import Interval
 from app.market.series.series import Bar, CandleSeries
-from widgets.chart.indicators.entry_buttons import EntryButtons
-from widgets.chart.indicators.legend_entries import LegendEntries, LegendEntriesItem
+from widgets.chart.indicators.entry_buttons import EntryButtons, FoldButton
+from widgets.chart.indicators.legend_entries import FRAME_RADIUS_PX, LegendEntries, LegendEntriesItem
+from widgets.chart.indicators.line_at import study_drawn_at
 from widgets.chart.indicators.picker import IndicatorPicker
 from widgets.chart.indicators.settings_panel import SettingsPanel
 from widgets.chart.indicators.study import Study
+from widgets.chart.model.line_style import LineStyle
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
@@ -43,8 +46,12 @@ class IndicatorController:
         self._entry_buttons = EntryButtons(canvas)
         self._picker: IndicatorPicker | None = None
         self._settings_panel: SettingsPanel | None = None
+        self._fold = FoldButton(canvas)
+        self._fold.clicked.connect(self.toggle_fold)
         canvas.hovered.connect(self._hover_entry)
         canvas.left.connect(self._entry_buttons.leave)
+        self._entry_buttons.entry_changed.connect(self._frame_entry)
+        self._entry_buttons.menu_requested.connect(self.open_study_menu)
         self._entry_buttons.hide_requested.connect(self._hide)
         self._entry_buttons.settings_requested.connect(self.open_settings)
         self._entry_buttons.remove_requested.connect(self.remove)
@@ -74,14 +81,20 @@ class IndicatorController:
             raise UsageError("the chart has no room for more indicators: remove one first")
         return study
 
-    def change(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+    def change(
+        self,
+        key: str,
+        settings: Mapping[str, Any],
+        colours: Mapping[str, str],
+        styles: Mapping[str, LineStyle] | None = None,
+    ) -> None:
         """
-        Set a study's settings, and its colours by output.
+        Set a study's settings, its colours by output and, unless None, the styles of its lines by output.
 
         Raises:
             UsageError: If a parameter is out of range; nothing has changed then.
         """
-        self._panes.change_study(key, settings, colours)
+        self._panes.change_study(key, settings, colours, styles)
 
     def remove(self, key: str) -> None:
         """Remove a study from the chart."""
@@ -90,7 +103,7 @@ class IndicatorController:
 
     def first_needed_slot(self, interval: Interval, slot: int) -> int:
         """Return the first slot whose candle the indicators need to have values from ``slot`` on."""
-        blocks = (study.values.blocks(interval) for study in self._panes.studies)
+        blocks = (each for study in self._panes.studies for each in study.values.blocks(interval))
         # An indicator that reaches further back than is ever loaded gets no values anyway.
         return min((each.first_needed(slot) for each in blocks if not each.reaches_too_far(slot)), default=slot)
 
@@ -110,11 +123,71 @@ class IndicatorController:
         for key in [entry.key for entry in self._entries if entry.pane == pane]:
             study = self._panes.studies.get(key)
             if study is not None:
-                more = menu.addMenu(study.label)
-                more.addAction("Settings…", partial(self.open_settings, key))
-                verb = "Show" if study.is_hidden else "Hide"
-                more.addAction(verb, partial(self._panes.hide_study, key, hidden=not study.is_hidden))
-                more.addAction("Remove", partial(self.remove, key))
+                self.fill_study_menu(menu.addMenu(study.label), key)
+
+    def study_at(self, position: QPointF) -> Study | None:
+        """Return the study whose name in the legend, or whose line, is at a position of the view; None: none."""
+        entry = self._entries.at(position)
+        if entry is not None:
+            return self._panes.studies.get(entry.key)
+        return study_drawn_at(self._scene, position)
+
+    def fill_study_menu(self, menu: QMenu, key: str) -> None:
+        """Add all that can be done with one study."""
+        study = self._panes.studies.get(key)
+        if study is None:
+            return
+        menu.addAction("Settings…", partial(self.open_settings, key))
+        verb = "Show" if study.is_hidden else "Hide"
+        menu.addAction(verb, partial(self._panes.hide_study, key, hidden=not study.is_hidden))
+        menu.addAction("Copy values", partial(self.copy_values, key))
+        menu.addAction("Duplicate", partial(self.duplicate, key))
+        menu.addSeparator()
+        place = self._place_of(study)
+        for text, by in (("Move up", -1), ("Move down", 1)):
+            move = menu.addAction(text, partial(self._panes.move_study, key, by))
+            move.setEnabled(0 <= place.index(key) + by < len(place))
+        if study.own_pane:
+            back = "Move over the prices" if study.indicator.placement is Placement.PRICE else "Move over the volume"
+            menu.addAction(back, partial(self._panes.set_own_pane, key, own=False))
+        elif not study.has_pane:
+            menu.addAction("Move to a pane of its own", partial(self._panes.set_own_pane, key, own=True))
+        menu.addSeparator()
+        menu.addAction("Remove", partial(self.remove, key))
+
+    def open_study_menu(self, key: str, at: QPoint) -> None:
+        """Open the menu of a study at a point of the screen."""
+        menu = QMenu(self._canvas)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.fill_study_menu(menu, key)
+        menu.popup(at)
+
+    def duplicate(self, key: str) -> None:
+        """Add a study like another, in colours of its own, and open its settings."""
+        study = self._panes.studies.get(key)
+        made = self._panes.studies.duplicate(study) if study is not None else None
+        if made is not None and self._panes.add_study(made):
+            self.open_settings(made.key)
+
+    def copy_values(self, key: str) -> None:
+        """Copy a study's name and values at the candle that is read, tab-separated."""
+        entry = next((one for one in self._entries if one.key == key), None)
+        study = self._panes.studies.get(key)
+        if entry is not None and study is not None:
+            values = (text.replace(",", "").replace("−", "-") for text, _ in entry.runs[1:])
+            QGuiApplication.clipboard().setText("\t".join((study.label, *values)))
+
+    def toggle_fold(self) -> None:
+        """Fold the rows of indicators over the prices into one, or unfold them."""
+        self._scene.legend_folded = not self._scene.legend_folded
+        self._entry_buttons.dismiss()
+        self._panes.note_change()
+
+    def _place_of(self, study: Study) -> list[str]:
+        """Return the keys among which a study can be moved: the panes', or those of the studies beside it."""
+        if study.has_pane:
+            return list(self._panes.layout.keys)
+        return [one.key for one in self._panes.studies.at(study.placement)]
 
     def open_picker(self, at: QPoint | None = None) -> None:
         """Open the list of indicators at a point of the screen; None: at the chart's corner."""
@@ -181,10 +254,18 @@ class IndicatorController:
             study = self._panes.studies.get(entry.key) if entry is not None else None
             self._entry_buttons.follow(entry, study, self._scene.palette)
 
+    def _frame_entry(self, key: str) -> None:
+        """Paint the frame around the entry that has the buttons now, and none around the one before."""
+        before, self._entries.hovered = self._entries.hovered, key
+        if key != before:
+            changed = [entry.rect for entry in self._entries if entry.key in (before, key)]
+            self._canvas.repaint_rects([rect.adjusted(0, 0, FRAME_RADIUS_PX * 2, 0) for rect in changed])
+
     def refresh_entries(self, series: CandleSeries | None, bar: Bar | None) -> None:
         """Show the studies' values of a candle in their entries."""
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
         self._canvas.repaint_rects(changed)
+        self._fold.follow(self._entries, self._scene.palette, folded=self._scene.legend_folded)
         if self._entries.price_rows != self._scene.legend_rows:
             self._panes.reserve_legend_rows(self._entries.price_rows)
             self._repaint()

@@ -39,10 +39,15 @@ class Colours:
         }
         self.accent = QColor(palette.accent)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
-        self.level = mixed(palette.background, palette.text, 0.28)
+        self.level = self.frame = frame_colour(palette)
         # Index with [is rising][is complete].
         self.candles = _faded(palette, 1.0, 0.4)
         self.volumes = _faded(palette, 0.5, 0.22)
+
+
+def frame_colour(palette: Palette) -> QColor:
+    """Return the colour of a frame around what stands over the chart."""
+    return mixed(palette.background, palette.text, 0.28)
 
 
 def _text_on(ground: QColor) -> QColor:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import shiboken6
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPixmap, QPolygonF, QTransform
 
 # Device pixels. For lines up to 1 px Qt has a fast cosmetic stroker; wider ones become filled outlines, several times
@@ -46,6 +46,21 @@ def stroke(painter: QPainter, colour: QColor, line: QPolygonF, width: float) -> 
         line.translate(offset - before)
         painter.drawPolyline(line)
         before = offset
+
+
+def stroke_pieces(painter: QPainter, colour: QColor, pieces: NDArray[np.float64], width: float) -> None:
+    """Draw straight pieces, rows of x1, y1, x2, y2, as `stroke` draws a line."""
+    if not len(pieces):
+        return
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    offsets = offsets_of(width)
+    # Flat ends where a dash is one piece of several; round ones close the corners between pieces of wide lines.
+    cap = Qt.PenCapStyle.FlatCap if offsets else Qt.PenCapStyle.RoundCap
+    painter.setPen(QPen(colour, 1.0 if offsets else width, Qt.PenStyle.SolidLine, cap))
+    for offset in offsets or (QPointF(),):
+        moved = np.ascontiguousarray(pieces + np.array((offset.x(), offset.y()) * 2))
+        first: Any = shiboken6.wrapInstance(moved.ctypes.data, QLineF)
+        painter.drawLines(first, len(moved))
 
 
 @lru_cache(maxsize=32)

@@ -19,9 +19,10 @@ from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF, QRegion
 
 from app.market.series.series import BarColumns
+from widgets.chart.model.line_style import LineDash, dash_bars, dash_segments
 from widgets.chart.painting.bar_geometry import BarEdges, Pixels, bar_edges, middles, rows_of
 from widgets.chart.painting.colours import Colours
-from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, stroke
+from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, stroke, stroke_pieces
 from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.value_scale import ValueScale
 
@@ -176,20 +177,35 @@ class PaneBrush:
         *,
         value_scale: ValueScale | None = None,
         begins: NDArray[np.bool_] | None = None,
+        dash: LineDash = LineDash.SOLID,
     ) -> None:
         """
         Draw a line through the bars' closes; NaN breaks it. Highs and lows must be those of the same values.
 
         ``begins``: bars that start a new line, such as a session's first. Ignored where a bar stands for several slots.
+        A line with a ``dash`` needs all bars in view, not only the exposed ones.
         """
         width = max(1.0, width_px * self.scale)
+        pattern = dash.pattern(width)
         if bars.span > 1:
-            self._thick_columns(colour, bars, round(width), value_scale)
+            self._thick_columns(colour, bars, round(width), value_scale, pattern)
             return
         xs, ys = middles(self.bar_edges(bars)), self._exact_rows(bars.close, value_scale)
         for run in runs_of(np.isfinite(ys), begins):
-            stroke(self._painter, colour, polygon_of(xs[run], ys[run]), width)
+            if pattern is None:
+                stroke(self._painter, colour, polygon_of(xs[run], ys[run]), width)
+            else:
+                pieces = dash_segments(xs[run], ys[run], bars.slot[run], pattern)
+                stroke_pieces(self._painter, colour, self._pieces_exposed(pieces, width), width)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _pieces_exposed(self, pieces: Values, width: float) -> Values:
+        if self._shows_all:
+            return pieces
+        within, reach = self._exposed.boundingRect(), _REACH_PX * self.scale + width
+        left = self.area.left() + (within.left() - self._rect.left()) * self.scale - reach
+        right = self.area.left() + (within.right() + 1 - self._rect.left()) * self.scale + reach
+        return pieces[(pieces[:, 2] >= left) & (pieces[:, 0] <= right)]
 
     def band_between(self, colour: QColor, bars: BarColumns, low: Values, high: Values | float) -> None:
         """Fill between two lines over the same bars, or between a line and one value; NaN leaves a break."""
@@ -239,9 +255,18 @@ class PaneBrush:
         height = self.area.height()
         return self.area.top() + np.clip((value_scale or self._value_scale).shares_of(values), -10.0, 11.0) * height
 
-    def _thick_columns(self, colour: QColor, bars: BarColumns, width: int, value_scale: ValueScale | None) -> None:
+    def _thick_columns(
+        self,
+        colour: QColor,
+        bars: BarColumns,
+        width: int,
+        value_scale: ValueScale | None,
+        pattern: tuple[float, float] | None,
+    ) -> None:
         known = np.isfinite(bars.close)
         before = np.where(known[:-1], bars.close[:-1], bars.open[1:])
+        if pattern is not None:
+            known &= dash_bars(bars.slot, bars.span, self._slot_px * bars.span, pattern)
         joint = np.concatenate((bars.open[:1], before))  # from where the bar before ended, so that the line has no gaps
         highest, lowest = (
             self.rows(over[known], value_scale) for over in (np.maximum(bars.high, joint), np.minimum(bars.low, joint))

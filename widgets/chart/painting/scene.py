@@ -92,7 +92,8 @@ class Scene:
     last_text: str = ""
     countdown: str = ""
     shows_axis_labels: bool = True  # of the indicators' last values
-    legend_rows: int = 0  # rows of indicators below the legend
+    legend_rows: int = 0  # rows of indicators below the legend that prices keep clear of
+    legend_folded: bool = False  # whether those rows are folded into one
     marked_separator: int | None = None  # index of the pane above, while hovered or dragged
     chosen_pane: str | None = None  # key of the pane that the keyboard acts on
     exposed: QRegion = field(default_factory=QRegion)

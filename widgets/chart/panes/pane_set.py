@@ -17,6 +17,7 @@ from app.market.indicators import Placement, Unit
 from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.chart_style import ChartStyle
+from widgets.chart.model.line_style import LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME, VOLUME_SHARE, PaneLayout
 from widgets.chart.painting.chart_overlay import LEGEND_ROW_PX
 from widgets.chart.painting.layers import PriceBars, Volume
@@ -205,6 +206,10 @@ class PaneSet:
         study = self.studies.get(key)
         return TITLES[key] if study is None else study.label
 
+    def note_change(self) -> None:
+        """Lay out again and report a change of what else the scene shows, such as the folded legend."""
+        self._changed()
+
     # Studies
 
     def add_study(self, study: Study) -> bool:
@@ -212,7 +217,7 @@ class PaneSet:
         layout = self._layout
         if study.has_pane:
             layout = layout.with_pane(study.key)
-        elif study.indicator.placement is Placement.VOLUME and not self._style.underlaid:
+        elif study.placement is Placement.VOLUME and not self._style.underlaid:
             layout = layout.with_pane(VOLUME)
         # A full layout returns itself without the new pane.
         needed = study.key if study.has_pane else PRICE
@@ -222,12 +227,39 @@ class PaneSet:
         self._apply(layout)
         return True
 
-    def change_study(self, key: str, settings: Mapping[str, Any], colours: Mapping[str, str]) -> None:
-        """Set a study's settings and colours. Raises UsageError where a parameter is out of range."""
+    def change_study(
+        self,
+        key: str,
+        settings: Mapping[str, Any],
+        colours: Mapping[str, str],
+        styles: Mapping[str, LineStyle] | None = None,
+    ) -> None:
+        """Set a study's settings, colours and, unless None, styles. Raises UsageError for an invalid parameter."""
         study = self.studies.get(key)
         if study is not None:
-            study.change(settings, colours)
+            study.change(settings, colours, styles)
             self._apply(self._layout)
+
+    def move_study(self, key: str, by: int) -> None:
+        """Move a study down by that many places: its own pane, or its entry and lines among those beside it."""
+        study = self.studies.get(key)
+        if study is not None and study.has_pane:
+            self.move(key, by)
+        elif study is not None:
+            self.studies.move(key, by)
+            self._apply(self._layout)
+
+    def set_own_pane(self, key: str, *, own: bool) -> bool:
+        """Move a study into a pane of its own, or back over the prices or the volume; False where there is no room."""
+        study = self.studies.get(key)
+        if study is None or study.own_pane == own:
+            return False
+        layout = self._layout.with_pane(key) if own else self._layout.without(key)
+        if own and key not in layout.keys:
+            return False
+        study.own_pane = own
+        self._apply(layout)
+        return True
 
     def hide_study(self, key: str, *, hidden: bool) -> None:
         """Hide a study, or show it again."""

@@ -85,7 +85,7 @@ def test_every_known_value_has_a_label_with_the_titles_text(qtbot: QtBot, shown:
     said = {label.text for label in price.labels}
     overlays = [entry for entry in shown.indicators.entries if entry.pane == "price"]
     assert said == {text for entry in overlays for text, _ in entry.runs[1:]}
-    assert len(price.labels) == 6  # SMA, EMA, three of Bollinger's, VWAP
+    assert len(price.labels) == 7  # SMA, EMA, WMA, three of Bollinger's, VWAP
     for key, count in (("macd", 3), ("rsi", 1), ("atr", 1), ("cvd", 1), (VOLUME, 1)):
         assert len(shown._scene.pane(key).labels) == count
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QPainter, QPixmap, QRegion
+from PySide6.QtGui import QCursor, QPainter, QPixmap, QRegion
 from pytestqt.qtbot import QtBot
 
 from app.market.errors import UsageError
@@ -185,6 +185,7 @@ def test_entries_take_another_theme_at_once(qtbot: QtBot, shown: ChartWidget) ->
 
 
 def test_indicators_are_remembered_with_the_look(qtbot: QtBot, shown: ChartWidget) -> None:
+    QCursor.setPos(shown.mapToGlobal(QPoint(790, 490)))  # off the button under the legend, which looks hovered there
     for key in KEYS:
         shown.indicators.add(key)
     shown.indicators.add("ema", {"period": 50, "source": "hl2"})
