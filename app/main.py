@@ -7,7 +7,6 @@ opens meanwhile (`app.runtime.early_open`). tests/test_start.py lists what must 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import faulthandler
@@ -21,7 +20,8 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.cli import guarded, run_command, settings_from, warn_of_password
+from app.cli.program import guarded, run_command, settings_from, warn_of_password
+from app.commands.options import Options
 from app.config.settings import Settings, config_file
 from app.market.errors import UsageError
 from app.observability.logs import start_logging
@@ -53,7 +53,7 @@ class _Launch(NamedTuple):
     """The inputs of one window; ``simulated`` is the simulated market's process, if any."""
 
     settings: Settings
-    options: argparse.Namespace
+    options: Options
     simulated: subprocess.Popen[bytes] | None
     stop: StopEvent
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     return guarded(_run, sys.argv[1:] if arguments is None else arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: Options) -> int:
     if options.command is not None:
         if options.demo or options.quit_after_first_paint:
             raise UsageError(f"--demo and --quit-after-first-paint are for the window: leave out “{options.command}”.")
@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     return _open_windows(options)
 
 
-def _open_windows(options: argparse.Namespace) -> int:
+def _open_windows(options: Options) -> int:
     """Open the window on the live feed, or on the simulated market if the user asks for that now or later."""
     settings = settings_from(options)
     _require_display()

@@ -71,9 +71,18 @@ def files_in(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["collekt"], "invalid choice"),
+        (["collekt"], "“collekt” is not a command: did you mean collect?"),
+        (["BTCUSDT"], "“BTCUSDT” is not a command. See cryptopipe --help."),
+        (["db", "statsu"], "“statsu” is not a command: did you mean status? See cryptopipe db --help."),
+        (["db"], "Missing command. See cryptopipe db --help."),
+        (["collect", "BTCUSDT"], "“BTCUSDT” is one argument too many; symbols are named with --symbols."),
+        (["export", "BTCUSDT", "1m", "5m", "--out", "a.csv"], "“5m” is one argument too many."),
+        (["doctor", "--jsn"], "There is no option --jsn: did you mean --json? See cryptopipe doctor --help."),
+        (["sandbox", "--seed", "x"], "--seed cannot be used: 'x' is not a valid integer."),
+        (["sandbox", "a.gz"], "“a.gz” is one argument too many: name recordings with --replay."),
         (["--colour=red"], "--colour"),
-        (["export"], "required"),
+        (["export"], "SYMBOL is required."),
+        (["export", "BTCUSDT", "1m"], "--out is required."),
         (["collect", "--for", "soon"], "“soon” is not a length of time"),
         (["collect", "--for", "0s"], "“0s” is not a length of time"),
         (["collect", "--symbols", ","], "names none"),
@@ -104,6 +113,13 @@ def test_wrong_usage_is_one_sentence_and_changes_nothing(
     monkeypatch.chdir(tmp_path)
     assert says in refused(*arguments)
     assert [name for name in files_in(tmp_path) if name != "data/recording.lock"] == []
+
+
+@pytest.mark.parametrize("before", [[], ["--interval", "4h"]])
+def test_a_wrong_argument_is_named_as_what_it_is_and_not_as_a_setting(
+    refused: Callable[..., str], before: list[str]
+) -> None:
+    assert refused(*before, "export", "BTCUSDT", "5x", "--out", "a.csv").startswith("“5x” is not an interval")
 
 
 def test_an_unknown_setting_in_the_environment_is_refused(

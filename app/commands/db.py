@@ -8,7 +8,6 @@ modules beside this one put its results into words.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from app.commands.database_session import database_session, show_progress
+from app.commands.options import Options
 from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.commands.status_report import spool_json, spool_text, status_json, status_text
 from app.commands.verify_report import advice, mended_text, report_json, report_text
@@ -79,7 +79,8 @@ def program_for(arguments: Sequence[str], postgres_bin: Path | None) -> list[str
     Raises:
         UsageError: If there is no such program.
     """
-    name, *rest = arguments or ["psql"]
+    is_psql = not arguments or arguments[0].startswith("-")  # options alone are psql's: db run -c "SELECT …"
+    name, *rest = ["psql", *arguments] if is_psql else arguments
     path = shutil.which(name)
     if path is None and name == "psql":
         try:
@@ -108,10 +109,10 @@ def run_program(arguments: Sequence[str], environment: Mapping[str, str]) -> int
 _STATUS_TIMEOUT_S = 15.0
 _WORK_TIMEOUT_S = 3_600.0  # per statement; one of verify takes about a second, one of convert may take long
 
-Command = Callable[[Settings, argparse.Namespace], int]
+Command = Callable[[Settings, Options], int]
 
 
-def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
     Return the function that runs the ``db`` command of ``options``.
 
@@ -123,10 +124,10 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
             f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
             "name another --data-dir."
         )
-    return partial(_run, _COMMANDS[options.db_command], settings, options)
+    return partial(_run, _COMMANDS[options.command or ""], settings, options)
 
 
-def _run(command: Command, settings: Settings, options: argparse.Namespace) -> int:
+def _run(command: Command, settings: Settings, options: Options) -> int:
     try:
         return command(settings, options)
     except KeyboardInterrupt:
@@ -135,7 +136,7 @@ def _run(command: Command, settings: Settings, options: argparse.Namespace) -> i
         return 1
 
 
-def _status(settings: Settings, options: argparse.Namespace) -> int:
+def _status(settings: Settings, options: Options) -> int:
     spooled = read_summary(settings.data_dir / FILE_NAME)  # first: these trades may be stored a moment later
     on_disk = spool_text(spooled)
     try:
@@ -156,14 +157,14 @@ def _status(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _url(settings: Settings, options: argparse.Namespace) -> int:
+def _url(settings: Settings, options: Options) -> int:
     del options
     with database_session(settings) as connection:
         print(address_of(connection))
     return 0
 
 
-def _verify(settings: Settings, options: argparse.Namespace) -> int:
+def _verify(settings: Settings, options: Options) -> int:
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         began = time.monotonic()
@@ -178,7 +179,7 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
+def _rebuild(settings: Settings, options: Options) -> int:
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         try:
@@ -191,7 +192,7 @@ def _rebuild(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def _retention(settings: Settings, options: argparse.Namespace) -> int:
+def _retention(settings: Settings, options: Options) -> int:
     wanted = proposal(options.keep or settings.keep_trades)
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
@@ -228,7 +229,7 @@ def _overruled(settings: Settings, held: RetentionRecord) -> str:
     return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
 
 
-def _is_confirmed(options: argparse.Namespace, held: RetentionRecord, planned: RetentionPlan | None) -> bool:
+def _is_confirmed(options: Options, held: RetentionRecord, planned: RetentionPlan | None) -> bool:
     """Whether the user confirms, by ``--yes`` or at the terminal; without a terminal, print how to."""
     keep = planned.keep if planned is not None else None
     if options.yes:
@@ -255,7 +256,7 @@ def _is_confirmed(options: argparse.Namespace, held: RetentionRecord, planned: R
     return False
 
 
-def _convert(settings: Settings, options: argparse.Namespace) -> int:
+def _convert(settings: Settings, options: Options) -> int:
     del options
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
@@ -282,7 +283,7 @@ def _upkeep(settings: Settings, connection: Connection) -> RetentionReport:
     )
 
 
-def _run_program(settings: Settings, options: argparse.Namespace) -> int:
+def _run_program(settings: Settings, options: Options) -> int:
     folder = Path(settings.postgres_bin) if settings.postgres_bin else None
     arguments = program_for(options.program, folder)
     with database_session(settings) as connection:
@@ -291,16 +292,16 @@ def _run_program(settings: Settings, options: argparse.Namespace) -> int:
         return run_program(arguments, environment)
 
 
-def _names(options: argparse.Namespace) -> list[str]:
+def _names(options: Options) -> list[str]:
     return [name.upper().replace("/", "") for name in options.symbol]
 
 
 _COMMANDS: dict[str, Command] = {
-    "status": _status,
-    "verify": _verify,
-    "rebuild": _rebuild,
-    "retention": _retention,
-    "convert": _convert,
-    "url": _url,
-    "run": _run_program,
+    "db status": _status,
+    "db verify": _verify,
+    "db rebuild": _rebuild,
+    "db retention": _retention,
+    "db convert": _convert,
+    "db url": _url,
+    "db run": _run_program,
 }

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from app.commands.database_session import show_progress
+from app.commands.options import Options
 from app.config.settings import Settings
 from app.market.errors import UsageError
 from app.market.interval import Interval
@@ -36,7 +36,7 @@ class _CandleExport(NamedTuple):
     end_us: int | None
 
 
-def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
     Return the function that writes stored candles to a file; Ctrl-C leaves no file.
 
@@ -58,7 +58,7 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
     return partial(_run_export, settings, options, request)
 
 
-def _run_export(settings: Settings, options: argparse.Namespace, request: _CandleExport) -> int:
+def _run_export(settings: Settings, options: Options, request: _CandleExport) -> int:
     cancelled = threading.Event()
     with on_signals(cancelled.set):
         try:
@@ -72,7 +72,7 @@ def _run_export(settings: Settings, options: argparse.Namespace, request: _Candl
     return 0
 
 
-def _export(settings: Settings, options: argparse.Namespace, request: _CandleExport, cancelled: threading.Event) -> int:
+def _export(settings: Settings, options: Options, request: _CandleExport, cancelled: threading.Event) -> int:
     database = _open_unless_cancelled(settings, cancelled)
     try:
         store = database.store

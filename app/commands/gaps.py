@@ -9,7 +9,6 @@ missing, when the exchange has no more, or on Ctrl-C; all fetched trades are sto
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import logging
@@ -19,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from app.commands.database_session import database_session, show_progress
+from app.commands.options import Options
 from app.commands.status_report import aligned
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
@@ -54,7 +54,7 @@ _NONE = SpoolSummary()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int]:
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
     Return the function that lists the missing trades, or fetches them.
 
@@ -75,7 +75,7 @@ def prepare(settings: Settings, options: argparse.Namespace) -> Callable[[], int
     return partial(_repair if options.repair else _list, settings, options, names)
 
 
-def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+def _list(settings: Settings, options: Options, names: Sequence[str]) -> int:
     spooled = read_summary(settings.data_dir / FILE_NAME)  # first: spooled trades may be stored a moment later
     with database_session(settings, statement_timeout_s=_TIMEOUT_S) as connection:
         migrate(connection)
@@ -84,7 +84,7 @@ def _list(settings: Settings, options: argparse.Namespace, names: Sequence[str])
     return 0
 
 
-def _repair(settings: Settings, options: argparse.Namespace, names: Sequence[str]) -> int:
+def _repair(settings: Settings, options: Options, names: Sequence[str]) -> int:
     stop = StopEvent()
     with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
         try:
@@ -101,7 +101,7 @@ def _repair(settings: Settings, options: argparse.Namespace, names: Sequence[str
 
 async def _fetched(
     settings: Settings,
-    options: argparse.Namespace,
+    options: Options,
     names: Sequence[str],
     stop: StopEvent,
     begin_shutdown: Callable[[], None],

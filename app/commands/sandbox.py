@@ -6,7 +6,6 @@ The window of ``--demo`` waits for it, so it imports as little as possible: no d
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import math
 import sys
@@ -16,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from app.commands.options import Options
 from app.market.errors import UsageError
 from app.runtime.shutdown import StopEvent, on_signals, parse_duration
 from app.sandbox.market.recording import RecordedMarket
@@ -24,7 +24,7 @@ from app.sandbox.server.server import SandboxServer
 from app.sandbox.source import MarketSource
 
 
-def prepare(options: argparse.Namespace) -> Callable[[], int]:
+def prepare(options: Options) -> Callable[[], int]:
     """
     Return the function that serves until Ctrl-C, SIGTERM or, if so asked, the end of standard input.
 
@@ -37,7 +37,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], int]:
     return partial(_run, source, options.port, until_stdin_closes=options.until_stdin_closes)
 
 
-def _sandbox_source(options: argparse.Namespace) -> MarketSource:
+def _sandbox_source(options: Options) -> MarketSource:
     if not options.replay:
         history = timedelta(seconds=parse_duration(options.history))
         if options.rate is not None and not 0 < options.rate <= 1_000_000:

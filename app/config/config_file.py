@@ -12,7 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 from app.market.errors import SettingsError
 
 
-def write_setting(file: Path, name: str, value: str | None) -> None:
+def write_setting(file: Path, name: str, value: str | float | list[str] | None) -> None:
     """
     Set ``name`` in the file, which is created if missing; None removes it.
 

@@ -1,10 +1,11 @@
 """
 Every setting, declared once: type, default and a sentence.
 
-Sources in rising order of precedence: the default, ``config.toml`` in the user's configuration directory, the
-environment (``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). An invalid value
-raises `SettingsError` with one sentence that names its source. Secrets come from the environment only: a file outlives
-the run, and every program on the machine can read a command line. `app.config.config_file` writes the file.
+Sources in rising order of precedence: the default, the variables of other recorders
+(`app.config.foreign_variables`), ``config.toml`` in the user's configuration directory, the environment
+(``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). An invalid value raises
+`SettingsError` with one sentence that names its source. Secrets come from the environment only: a file outlives the
+run, and every program on the machine can read a command line. `app.config.config_file` writes the file.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 import platformdirs
 
 from app.brokers.proxy import check_proxy
+from app.config.foreign_variables import foreign_values
 from app.market.errors import SettingsError, UsageError
 from app.market.interval import Interval
+from app.market.suggestions import nearest
 from storage.schema.retention_period import proposal
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
@@ -47,6 +51,7 @@ CandleColours = Literal["green-red", "blue-orange"]
 class SettingOrigin(Enum):
     """The source of a setting that is not left at its default."""
 
+    FOREIGN = "another program's variable"
     FILE = "config.toml"
     ENVIRONMENT = "environment"
     COMMAND_LINE = "command line"
@@ -65,9 +70,16 @@ class Secret:
         return "…" if self.text else ""
 
 
-def _setting(default: Any, sentence: str, *, at_least: float | None = None, shown: bool = True) -> Any:
-    """Declare a setting. ``at_least``: the smallest value allowed; ``shown``: whether ``repr`` includes the value."""
-    return field(default=default, metadata={"sentence": sentence, "at_least": at_least}, repr=shown)
+def _setting(
+    default: Any, sentence: str, *, metavar: str = "", at_least: float | None = None, shown: bool = True
+) -> Any:
+    """
+    Declare a setting.
+
+    ``metavar``: what its value is, where the type does not say; ``at_least``: the smallest value allowed; ``shown``:
+    whether ``repr`` includes the value.
+    """
+    return field(default=default, metadata={"sentence": sentence, "metavar": metavar, "at_least": at_least}, repr=shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +90,36 @@ class Settings:
         default_factory=lambda: Path(platformdirs.user_data_dir("cryptopipe", appauthor=False)),
         metadata={
             "sentence": "Folder of the embedded database, the spool, the log and the window's layout.",
+            "metavar": "FOLDER",
             "at_least": None,
         },
     )
     database_url: str = _setting(
         "",
         "PostgreSQL or TimescaleDB to use instead of the embedded one (postgresql://…).",
+        metavar="URL",
         shown=False,  # because it may hold a password
     )
-    database_password: Secret = _setting(Secret(), "Password for database_url, where that holds none.")
-    postgres_bin: str = _setting("", "Folder with the PostgreSQL programs to run the embedded database from.")
-    binance_ws_url: str = _setting("wss://stream.binance.com:9443", "Base of the exchange's WebSocket streams.")
-    binance_rest_url: str = _setting("https://api.binance.com", "Base of the exchange's REST interface.")
+    database_password: Secret = _setting(Secret(), "Password for database_url, where that holds none.", metavar="TEXT")
+    postgres_bin: str = _setting(
+        "", "Folder with the PostgreSQL programs to run the embedded database from.", metavar="FOLDER"
+    )
+    binance_ws_url: str = _setting(
+        "wss://stream.binance.com:9443", "Base of the exchange's WebSocket streams.", metavar="ADDRESS"
+    )
+    binance_rest_url: str = _setting(
+        "https://api.binance.com", "Base of the exchange's REST interface.", metavar="ADDRESS"
+    )
     proxy: str = _setting(
         "system",
         "Proxy to the exchange: system, none, or an address (http, https, socks5h, socks5 or socks4, ://user:password@…).",
+        metavar="ADDRESS",
         shown=False,  # because it may hold a password
     )
-    symbols: tuple[str, ...] = _setting(DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.")
-    interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.")
+    symbols: tuple[str, ...] = _setting(
+        DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.", metavar="LIST"
+    )
+    interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.", metavar="INTERVAL")
     theme: Theme = _setting("system", "Colours of the window: system (as the desktop has them), dark or light.")
     candle_colours: CandleColours = _setting(
         "green-red", "Rising and falling: green-red, or blue-orange, which colour-blind eyes tell apart."
@@ -106,7 +129,9 @@ class Settings:
         0.0, "Show bid and ask as last price ± this percentage; 0 shows the exchange's own.", at_least=0
     )
     keep_trades: str = _setting(
-        "", "Keep trades for that long (90d, 26w, 2y, off) once `cryptopipe db retention` confirmed it; candles stay."
+        "",
+        "Keep trades for that long (90d, 26w, 2y, off) once `cryptopipe db retention` confirmed it; candles stay.",
+        metavar="LENGTH",
     )
     batch_trades: int = _setting(100, "Trades that make a batch for the database.", at_least=1)
     batch_seconds: float = _setting(1.0, "Seconds after which a smaller batch is stored.", at_least=0.01)
@@ -134,6 +159,7 @@ class Declaration(NamedTuple):
     name: str
     default: Any
     sentence: str
+    metavar: str
 
     @property
     def is_secret(self) -> bool:
@@ -155,7 +181,14 @@ def declarations() -> Iterator[Declaration]:
     """Yield every setting in the order declared; the default of ``data_dir`` is None, as it depends on the user."""
     for declared in _declared().values():
         default = declared.default if declared.default is not MISSING else None
-        yield Declaration(declared.name, default, declared.metadata["sentence"])
+        metavar = declared.metadata["metavar"] or "|".join(choices_of(declared.name)) or "N"
+        yield Declaration(declared.name, default, declared.metadata["sentence"], metavar)
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """Return the values that a setting can have, where it has a fixed choice of them, else none."""
+    kind = _types().get(name)
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def config_file() -> Path:
@@ -184,12 +217,16 @@ def load(
     origins: dict[str, SettingOrigin] = {}
 
     def take(name: str, value: Any, origin: SettingOrigin, where: str) -> None:
-        values[name] = _convert(name, value, origin, where)
+        values[name] = converted(name, value, origin, where)
         origins[name] = origin
 
     in_options = {name: value for name, value in (options or {}).items() if value is not None}
     in_environment = _environment_settings(environment)
-    for name, value in _read_file(file).items():
+    in_file = _read_file(file)
+    for name, found in foreign_values(environment).items():
+        if name not in in_file and name not in in_environment and name not in in_options:
+            take(name, found.value, SettingOrigin.FOREIGN, f"({found.variable} in the environment)")
+    for name, value in in_file.items():
         # A value that a later source overrides is not checked, so an option gets past a wrong line in the file. A
         # secret in the file is refused all the same, as it lies there for others to read.
         if (name not in in_environment and name not in in_options) or _is_secret(name):
@@ -224,27 +261,26 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"The settings file {file} cannot be read: {error}. Correct it or move it away.") from error
 
 
-def _convert(name: str, value: Any, origin: SettingOrigin, where: str) -> Any:
+def converted(name: str, value: Any, origin: SettingOrigin, where: str = "") -> Any:
     """
     Return the value converted to the setting's type and checked.
 
-    ``where`` is ``origin`` in words, as ``"on the command line"``.
+    ``where`` is ``origin`` in words, as ``"on the command line"``, or empty to leave it out of the sentence.
 
     Raises:
         SettingsError: If there is no such setting, or the value is invalid.
     """
     declared = _declared().get(name)
     if declared is None:
-        known = ", ".join(sorted(_declared()))
-        raise SettingsError(f"There is no setting “{name}” {where}; the settings are {known}.")
-    setting = f"The setting {name} {where}"
-    declared_type = get_type_hints(Settings)[name]
+        raise no_setting(name, where)
+    setting = f"The setting {name} {where}".strip()
+    declared_type = _types()[name]
     if declared_type is Secret:
         return _convert_secret(name, value, origin, where)
     if name == "symbols":
         return _convert_symbols(setting, value)
     try:
-        converted = msgspec.convert(
+        result = msgspec.convert(
             value.strip() if isinstance(value, str) else value,
             str if declared_type is Path else declared_type,
             strict=False,  # the environment and the command line have numbers as text
@@ -252,16 +288,29 @@ def _convert(name: str, value: Any, origin: SettingOrigin, where: str) -> Any:
     except msgspec.ValidationError as error:
         raise SettingsError(f"{setting} cannot be “{value}”: {declared.metadata['sentence']}") from error
     if declared_type is Path:
-        return _convert_folder(setting, converted)
-    if isinstance(converted, str):
-        _check_text(name, converted, setting, origin)
+        return _convert_folder(setting, result)
+    if isinstance(result, str):
+        _check_text(name, result, setting, origin)
     else:
-        _check_number(converted, declared.metadata["at_least"], f"{setting} cannot be {value}")
-    return converted
+        _check_number(result, declared.metadata["at_least"], f"{setting} cannot be {value}")
+    return result
+
+
+def no_setting(name: str, where: str = "") -> SettingsError:
+    """Return the error for a name that no setting has; ``where`` says where it stands."""
+    found = nearest(name, _declared())
+    place = f" {where}" if where else ""
+    meant = f"did you mean {found}? " if found else ""
+    return SettingsError(f"There is no setting “{name}”{place}: {meant}cryptopipe settings list shows them all.")
 
 
 def _is_secret(name: str) -> bool:
-    return name in _declared() and get_type_hints(Settings)[name] is Secret
+    return _types().get(name) is Secret
+
+
+@lru_cache
+def _types() -> dict[str, Any]:
+    return {name: kind for name, kind in get_type_hints(Settings).items() if name in _declared()}
 
 
 def _convert_secret(name: str, value: Any, origin: SettingOrigin, where: str) -> Secret:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.cli import parser
+from app.cli.program import parse
 from tests.build_spec.scripts import ROOT
 
 TARGETS = ["setup", "run", "demo", "test", "lint", "types", "bench", "screenshot", "package"]
@@ -48,4 +48,4 @@ def test_every_command_line_in_readme_can_be_parsed():
         words = shlex.split(line.replace("[", "").replace("]", ""), comments=True)
         arguments = words[next(i for i, word in enumerate(words) if word.endswith("cryptopipe")) + 1 :]
         with suppress(SystemExit):  # --help and --version; wrong usage raises UsageError
-            parser().parse_args(arguments)
+            parse(arguments)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app import cli
+from app.cli import program as cli
 from app.config.settings import DEFAULT_SYMBOLS, SettingOrigin, Settings, declarations, load
 from app.market.errors import SettingsError
 
@@ -106,7 +107,7 @@ def test_a_value_of_another_kind_in_the_file_names_the_file(tmp_path: Path, text
 
 
 def test_an_unknown_setting_is_refused_wherever_it_stands(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no setting “colour” in .*config\.toml; the settings are batch_seconds,"):
+    with pytest.raises(SettingsError, match=r"no setting “colour” in .*config\.toml: did you mean candle_colours\?"):
         loaded(file=toml(tmp_path, 'colour = "red"'))
     with pytest.raises(SettingsError, match="CRYPTOPIPE_COLOUR in the environment"):
         loaded(environment={"CRYPTOPIPE_COLOUR": "red"})
@@ -177,21 +178,31 @@ def test_a_home_folder_is_spelled_out() -> None:
     assert loaded({"data_dir": "~/x"}).data_dir == Path.home() / "x"
 
 
-def test_every_setting_has_a_sentence_an_option_and_a_line_in_the_help() -> None:
-    top = cli.parser().format_help()
-    help_text = " ".join(top.split())
+def test_every_setting_has_a_sentence_a_metavar_a_variable_and_an_option_before_and_after_every_command() -> None:
     for declared in declarations():
         assert declared.sentence.endswith("."), declared.name
+        assert re.fullmatch(r"[A-Z]+|[a-z-]+(\|[a-z-]+)+", declared.metavar), declared.name
         assert declared.variable == f"CRYPTOPIPE_{declared.name.upper()}"
         if declared.is_secret:
-            assert declared.option not in help_text
             continue
-        assert declared.option in help_text
-        if declared.name != "symbols":
-            assert " ".join(declared.sentence.split()) in help_text
+        for before, after in (([], ["gaps"]), (["gaps"], []), (["db"], ["status"]), (["db", "status"], [])):
+            assert cli.parse([*before, declared.option, "1", *after]).settings == {declared.name: "1"}
+            assert cli.parse([*before, f"{declared.option}=1", *after]).settings == {declared.name: "1"}
     assert {"data_dir", "database_url", "binance_ws_url", "binance_rest_url", "symbols", "log_level", "log_format"} <= {
         declared.name for declared in declarations()
     }
+
+
+def test_the_last_value_given_of_a_setting_counts() -> None:
+    typed = ["--data-dir", "a", "db", "--data-dir", "b", "status", "--data-dir", "c", "--data-dir", "d"]
+    assert cli.parse(typed).settings == {"data_dir": "d"}
+    assert cli.parse(typed[:6]).settings == {"data_dir": "b"}
+
+
+def test_an_argument_is_not_taken_for_the_setting_of_its_name() -> None:
+    options = cli.parse(["--interval", "4h", "export", "BTCUSDT", "5m", "--out", "a.csv"])
+    assert options.settings == {"interval": "4h"}
+    assert options.interval == "5m"
 
 
 def test_a_proxy_is_checked_and_its_password_never_shown(tmp_path: Path) -> None:

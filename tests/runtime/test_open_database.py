@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app import cli
+from app.cli import program as cli
 from app.commands.doctor import examine
 from app.config import passwords
 from app.config.settings import Settings, load

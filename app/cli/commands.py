@@ -1,0 +1,274 @@
+"""
+Every command with its options and arguments, as ``--help`` shows them.
+
+A function here stands for its command: its docstring is the command's sentence, and it imports the module of
+`app.commands` that does the work, so that help, completion and the window start without any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import rich_click as click
+
+from app.cli.completion import SHELLS, intervals, keep_periods, setting_names, setting_values, symbol_lists, symbols
+from app.cli.parsing import FurtherFiles, Group, SettingOption, options_of
+from app.commands.options import Options, Run
+from app.config.settings import Settings
+from app.market.errors import UsageError
+
+VERSION = "0.1.0"
+
+Declared = TypeVar("Declared", bound=Callable[..., object])
+
+RECORDING, DATA, PROGRAM = "Recording", "Data", "Program"
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SYMBOLS = click.argument("symbol", metavar="[SYMBOL]…", nargs=-1, shell_complete=symbols)
+
+
+def _symbols_setting(sentence: str) -> Callable[[Declared], Declared]:
+    """Return the decorator for the setting ``symbols``, where a command shows it as an option of its own."""
+    return click.option(
+        "--symbols", "setting_symbols", cls=SettingOption, metavar="LIST", shell_complete=symbol_lists, help=sentence
+    )
+
+
+@click.group(
+    "cryptopipe",
+    cls=Group,
+    invoke_without_command=True,
+    epilog="Without a command the window opens. Every setting is an option, too, such as --data-dir FOLDER; "
+    "cryptopipe settings list shows them.",
+)
+@click.version_option(VERSION, prog_name="cryptopipe", message="%(prog)s %(version)s")
+@click.option("--demo", is_flag=True, help="Open the window on a simulated market, with data of its own.")
+@_symbols_setting("Symbols to watch and record: BTCUSDT,…")
+@click.option("--quit-after-first-paint", is_flag=True, help="Print the time to the first painted candles, and quit.")
+@click.pass_context
+def cryptopipe(ctx: click.RichContext, /, **_: object) -> Options:
+    """Live Binance candles on a desktop chart, with every trade in a database of your own."""
+    return options_of(ctx)
+
+
+@cryptopipe.command("collect", panel=RECORDING)
+@_symbols_setting("Symbols to record: BTCUSDT,…")
+@click.option("--for", "duration", metavar="TIME", help="Stop after that long: 60s, 10m, 8h.")
+def collect(settings: Settings, options: Options) -> Run:
+    """Record trades without a window, until Ctrl-C."""
+    from app.commands import collect
+
+    return collect.prepare(settings, options.duration)
+
+
+@cryptopipe.command("gaps", panel=RECORDING)
+@_SYMBOLS
+@click.option("--repair", is_flag=True, help="Fetch what is missing, however much; Ctrl-C stops it.")
+@click.option("--to-now", is_flag=True, help="With --repair: also what follows the newest trade stored.")
+@_JSON
+def gaps(settings: Settings, options: Options) -> Run:
+    """
+    List the trades that are missing between those stored; fetch them.
+
+    Of the symbols named, or of all.
+    """
+    from app.commands import gaps
+
+    return gaps.prepare(settings, options)
+
+
+@cryptopipe.command("export", panel=DATA)
+@click.argument("symbol", metavar="SYMBOL", shell_complete=symbols)
+@click.argument("interval", metavar="INTERVAL", shell_complete=intervals)
+@click.option("--from", "start", metavar="TIME", panel="Range", help="First open time, UTC: 2024-08-08 or …T23:55.")
+@click.option("--to", "end", metavar="TIME", panel="Range", help="Open times before this, UTC.")
+@click.option(
+    "--out",
+    "path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    required=True,
+    panel="File",
+    help="Ends in .csv.",
+)
+def export(settings: Settings, options: Options) -> Run:
+    """
+    Write stored candles to a CSV file.
+
+    SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M.
+    """
+    from app.commands import export
+
+    return export.prepare(settings, options)
+
+
+@cryptopipe.group("db", panel=DATA)
+def db(**_: object) -> None:
+    """Look after the database: its state, its truth, other programs on it."""
+
+
+def _db(settings: Settings, options: Options) -> Run:
+    from app.commands import db
+
+    return db.prepare(settings, options)
+
+
+@db.command("status")
+@_JSON
+def status(settings: Settings, options: Options) -> Run:
+    """Show what the database is, what it holds and how large it is."""
+    return _db(settings, options)
+
+
+@db.command("verify")
+@_SYMBOLS
+@_JSON
+def verify(settings: Settings, options: Options) -> Run:
+    """
+    Compare ranges and candles with the trades; exit code 0 only where nothing differs.
+
+    Of the symbols named, or of all.
+    """
+    return _db(settings, options)
+
+
+@db.command("rebuild")
+@_SYMBOLS
+def rebuild(settings: Settings, options: Options) -> Run:
+    """
+    Make ranges and candles again from the trades where they differ.
+
+    Of the symbols named, or of all.
+    """
+    return _db(settings, options)
+
+
+@db.command("retention")
+@click.argument("keep", metavar="[LENGTH]", required=False, shell_complete=keep_periods)
+@click.option("--yes", is_flag=True, help="Confirm it without being asked.")
+@_JSON
+def retention(settings: Settings, options: Options) -> Run:
+    """
+    Show what keeping trades for a time drops; confirm it, or switch it off.
+
+    LENGTH is 90d, 26w, 18M, 2y, or off; without it, the one that is set or confirmed.
+    """
+    return _db(settings, options)
+
+
+@db.command("convert")
+def convert(settings: Settings, options: Options) -> Run:
+    """Convert trades in plain partitions to a hypertable, where TimescaleDB has appeared."""
+    return _db(settings, options)
+
+
+@db.command("url")
+def url(settings: Settings, options: Options) -> Run:
+    """Print the database's address for other programs, without a password."""
+    return _db(settings, options)
+
+
+@db.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--writing", is_flag=True, help="Let it write.")
+@click.argument("program", metavar="[PROGRAM] …", nargs=-1, type=click.UNPROCESSED)
+def run(settings: Settings, options: Options) -> Run:
+    """
+    Run a program on the database; it may only read.
+
+    Without a program that is psql, with any options of its own: db run -c "SELECT …". The program finds the database
+    by libpq's variables PG….
+    """
+    return _db(settings, options)
+
+
+@cryptopipe.command("sandbox", panel=PROGRAM)
+@click.option("--port", type=int, default=9443, metavar="PORT", help="Port on 127.0.0.1 (9443); 0 picks a free one.")
+@click.option("--until-stdin-closes", is_flag=True, help="Stop when standard input ends.")
+@click.option("--seed", type=int, default=1, metavar="N", panel="Simulated market", help="The market's seed (1).")
+@click.option(
+    "--rate", type=float, metavar="N", panel="Simulated market", help="Trades per second, all symbols together."
+)
+@click.option(
+    "--history", default="90d", metavar="TIME", panel="Simulated market", help="Depth of the past: 90d, 52w (90d)."
+)
+@click.option(
+    "--replay",
+    multiple=True,
+    metavar="FILE…",
+    type=click.Path(path_type=Path),
+    panel="Recording",
+    help="Recordings to serve instead of the simulation.",
+)
+@click.option(
+    "--speed", default="1", metavar="PACE", panel="Recording", help="Pace of a recording: 1, 10 … or max (1)."
+)
+@click.argument("more_recordings", nargs=-1, type=click.Path(path_type=Path), cls=FurtherFiles)
+def sandbox(settings: Settings, options: Options) -> Run:
+    """Serve a simulated or recorded market on this machine, in the exchange's protocol."""
+    del settings
+    from app.commands import sandbox
+
+    if options.more_recordings and not options.replay:
+        raise UsageError(f"“{options.more_recordings[0]}” is one argument too many: name recordings with --replay.")
+    options.replay = [*options.replay, *options.more_recordings]
+    return sandbox.prepare(options)
+
+
+@cryptopipe.command("doctor", panel=PROGRAM)
+@_symbols_setting("Symbols to ask the exchange for: BTCUSDT,…")
+@_JSON
+def doctor(settings: Settings, options: Options) -> Run:
+    """Check database, exchange, clock, disk and versions, and say what to do."""
+    from functools import partial
+
+    from app.commands import doctor
+
+    return partial(doctor.report, settings, as_json=options.as_json)
+
+
+@cryptopipe.group("settings", panel=PROGRAM)
+def settings_group(**_: object) -> None:
+    """Show and change the settings, and where each value comes from."""
+
+
+@settings_group.command("list")
+@_JSON
+def list_settings(settings: Settings, options: Options) -> Run:
+    """List every setting with its value, where that comes from, and what it is for."""
+    from app.commands import settings as command
+
+    return command.prepare_list(settings, as_json=options.as_json)
+
+
+@settings_group.command("get")
+@click.argument("name", metavar="NAME", shell_complete=setting_names)
+@_JSON
+def get_setting(settings: Settings, options: Options) -> Run:
+    """Print one setting's value."""
+    from app.commands import settings as command
+
+    return command.prepare_get(settings, options.name, as_json=options.as_json)
+
+
+@settings_group.command("set")
+@click.argument("name", metavar="NAME", shell_complete=setting_names)
+@click.argument("value", metavar="VALUE", shell_complete=setting_values)
+@_JSON
+def set_setting(settings: Settings, options: Options) -> Run:
+    """Write one setting into config.toml, or take it out there: set NAME default."""
+    del settings
+    from app.commands import settings as command
+
+    return command.prepare_set(options.name, options.value, as_json=options.as_json)
+
+
+@cryptopipe.command("completion", panel=PROGRAM)
+@click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(SHELLS))
+def completion(settings: Settings, options: Options) -> Run:
+    """Print the shell's script that completes commands, options, symbols and intervals."""
+    del settings
+    from app.cli import completion
+
+    return completion.prepare(cryptopipe, options.shell)
