@@ -62,14 +62,16 @@ def _run_collect(settings: Settings, seconds: float | None) -> int:
 async def _collect(
     settings: Settings, seconds: float | None, stop: StopEvent, begin_shutdown: Callable[[], None]
 ) -> int:
-    outcome = _RecordingResult()
+    outcome, symbols = _RecordingResult(), list(settings.symbols)
     async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
         if monitor.problem:
             raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
         if seconds is None:  # a recording of fixed length fails with the ban's reason instead of waiting
             await _wait_out_ban(engine, stop)
-        if await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop):
-            engine.start(settings.symbols)
+        found = await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop)
+        if found:
+            symbols = [symbol.name for symbol in found]
+            engine.start(symbols)
             try:
                 await _record(engine, stop, seconds)
             finally:
@@ -77,7 +79,7 @@ async def _collect(
                 outcome = await _close(engine)
         # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
         begin_shutdown()
-    _report(outcome, settings.symbols)
+    _report(outcome, symbols)
     return 0
 
 

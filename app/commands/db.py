@@ -23,6 +23,7 @@ from app.commands.database_session import database_session, show_progress
 from app.commands.options import Options
 from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.commands.status_report import spool_json, spool_text, status_json, status_text
+from app.commands.symbol_names import named_symbols
 from app.commands.verify_report import advice, mended_text, report_json, report_text
 from app.config.settings import Settings
 from app.market.errors import StoreError, StoreUnavailable, UsageError
@@ -169,7 +170,7 @@ def _verify(settings: Settings, options: Options) -> int:
         migrate(connection)
         began = time.monotonic()
         try:
-            report = verify(connection, _names(options), show_progress)
+            report = verify(connection, named_symbols(connection, options.symbol), show_progress)
         finally:
             show_progress("")
         seconds = time.monotonic() - began
@@ -183,7 +184,7 @@ def _rebuild(settings: Settings, options: Options) -> int:
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         try:
-            rebuilt = rebuild(connection, _names(options), show_progress)
+            rebuilt = rebuild(connection, named_symbols(connection, options.symbol), show_progress)
         finally:
             show_progress("")
     print(mended_text(rebuilt.fixed))
@@ -290,10 +291,6 @@ def _run_program(settings: Settings, options: Options) -> int:
         environment = environment_for(connection, writing=options.writing)
         connection.close()
         return run_program(arguments, environment)
-
-
-def _names(options: Options) -> list[str]:
-    return [name.upper().replace("/", "") for name in options.symbol]
 
 
 _COMMANDS: dict[str, Command] = {

@@ -120,8 +120,8 @@ async def _exchange(settings: Settings) -> list[Finding]:
 
 async def _symbols(settings: Settings) -> Finding:
     async with exchange_rest(settings, ExchangeClock(SystemClock())) as rest:
-        await check_symbols(rest, settings.symbols)
-    found = f"{settings.binance_rest_url} answers and trades {', '.join(settings.symbols)}."
+        symbols = await check_symbols(rest, settings.symbols)
+    found = f"{settings.binance_rest_url} answers and trades {', '.join(symbol.name for symbol in symbols)}."
     return Finding("exchange", "ok", f"{found} {rest.fallback}".strip())
 
 

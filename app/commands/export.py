@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from app.commands.database_session import show_progress
 from app.commands.options import Options
+from app.commands.symbol_names import stored_symbol
 from app.config.settings import Settings
 from app.market.errors import UsageError
 from app.market.interval import Interval
+from app.market.symbol import read_symbol
 from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import on_signals
 from storage.database import Database
@@ -54,7 +56,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
             f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "
             "name another --data-dir."
         )
-    request = _CandleExport(options.symbol.upper().replace("/", ""), interval, start_us, end_us)
+    request = _CandleExport(read_symbol(options.symbol), interval, start_us, end_us)
     return partial(_run_export, settings, options, request)
 
 
@@ -76,8 +78,7 @@ def _export(settings: Settings, options: Options, request: _CandleExport, cancel
     database = _open_unless_cancelled(settings, cancelled)
     try:
         store = database.store
-        if not store.coverage(request.symbol) and request.symbol not in {one.name for one in store.symbols()}:
-            raise UsageError(f"“{options.symbol}” is not in the database: name a symbol that was recorded there.")
+        request = request._replace(symbol=stored_symbol(store, options.symbol))
         batches = store.iter_candles(request.symbol, request.interval, start_us=request.start_us, end_us=request.end_us)
         return write_csv(
             batches,

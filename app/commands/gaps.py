@@ -20,6 +20,7 @@ from functools import partial
 from app.commands.database_session import database_session, show_progress
 from app.commands.options import Options
 from app.commands.status_report import aligned
+from app.commands.symbol_names import named_symbols
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
@@ -71,24 +72,24 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         )
     if options.repair:
         check_addresses(settings)
-    names = [name.upper().replace("/", "") for name in options.symbol]
-    return partial(_repair if options.repair else _list, settings, options, names)
+    return partial(_repair if options.repair else _list, settings, options)
 
 
-def _list(settings: Settings, options: Options, names: Sequence[str]) -> int:
+def _list(settings: Settings, options: Options) -> int:
     spooled = read_summary(settings.data_dir / FILE_NAME)  # first: spooled trades may be stored a moment later
     with database_session(settings, statement_timeout_s=_TIMEOUT_S) as connection:
         migrate(connection)
+        names = named_symbols(connection, options.symbol)
         gaps = read_gaps(connection, names, timed=0) if options.as_json else read_gaps(connection, names)
     print(_json(gaps, spooled) if options.as_json else _text(gaps, spooled))
     return 0
 
 
-def _repair(settings: Settings, options: Options, names: Sequence[str]) -> int:
+def _repair(settings: Settings, options: Options) -> int:
     stop = StopEvent()
     with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
         try:
-            left, fetched, why = asyncio.run(_fetched(settings, options, names, stop, begin_shutdown))
+            left, fetched, why = asyncio.run(_fetched(settings, options, stop, begin_shutdown))
         finally:
             show_progress("")
     print(_json(left) if options.as_json else f"{_counted(fetched, 'trade')} fetched and stored.\n{_text(left)}")
@@ -102,7 +103,6 @@ def _repair(settings: Settings, options: Options, names: Sequence[str]) -> int:
 async def _fetched(
     settings: Settings,
     options: Options,
-    names: Sequence[str],
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
 ) -> tuple[list[StoredGap], int, str]:
@@ -112,6 +112,7 @@ async def _fetched(
         if database.read_only_reason:
             raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
+            names = named_symbols(connection, options.symbol)
             before = read_gaps(connection, names, timed=0)
             wanted = sorted({gap.symbol for gap in before if not gap.absent})
             if options.to_now:

@@ -28,6 +28,7 @@ from app.config.foreign_variables import foreign_values
 from app.market.errors import SettingsError, UsageError
 from app.market.interval import Interval
 from app.market.suggestions import nearest
+from app.market.symbol import read_symbol
 from storage.schema.retention_period import proposal
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
@@ -326,7 +327,10 @@ def _convert_symbols(setting: str, value: Any) -> tuple[str, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise SettingsError(f"{setting} must name symbols, such as BTCUSDT,ETHUSDT.")
-    symbols = tuple(dict.fromkeys(name.strip().upper().replace("/", "") for name in names if name.strip()))
+    try:
+        symbols = tuple(dict.fromkeys(read_symbol(name) for name in names if name.strip()))
+    except UsageError as error:
+        raise SettingsError(f"{setting} cannot be used: {error}") from error
     if not symbols:
         raise SettingsError(f"{setting} names none: give at least one, such as BTCUSDT.")
     return symbols

@@ -1,8 +1,43 @@
-"""A tradable pair, as the exchange's exchangeInfo describes it."""
+"""A tradable pair, as the exchange's exchangeInfo describes it, and its name as people write it."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
+
+from app.market.errors import UsageError
+
+BROKER = "BINANCE"
+_SEPARATORS = str.maketrans("", "", "/-_")
+USUAL_QUOTE = "USDT"
+
+
+def read_symbol(text: str, known: Container[str] = ()) -> str:
+    """
+    Return the exchange's name of the symbol that ``text`` means: ``"BTCUSDT"``.
+
+    People write it in any case, as ``btc-usdt``, ``BTC_USDT``, ``BTC/USDT``, with its broker before it
+    (``binance:BTCUSDT``), or as the base asset alone (``BTC``). The last needs the names ``known``: it counts where
+    one of them is that asset in USDT and none is the text itself.
+
+    Raises:
+        UsageError: If the text names another broker, or no symbol at all.
+    """
+    broker, separator, pair = text.strip().upper().rpartition(":")
+    if separator and broker != BROKER:
+        raise UsageError(
+            f"“{text[:40]}” is not a symbol of Binance: write one as BTCUSDT, BTC/USDT or binance:BTCUSDT."
+        )
+    name = pair.translate(_SEPARATORS)
+    if not name or any(character.isspace() for character in name):
+        raise UsageError(f"“{text[:40]}” is not a symbol: write one as BTCUSDT, BTC/USDT or btc-usdt.")
+    return in_usual_quote(name, known)
+
+
+def in_usual_quote(name: str, known: Container[str]) -> str:
+    """Return the name ``known`` of the asset ``name`` in USDT, or ``name`` where that is known itself or neither is."""
+    pair = f"{name}{USUAL_QUOTE}"
+    return pair if name not in known and pair in known else name
 
 
 def unknown_symbol(name: str) -> Symbol:

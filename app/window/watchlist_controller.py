@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from app.live.engine import Engine
 from app.market.errors import UsageError
+from app.market.symbol import in_usual_quote
 from app.window.panel_values import PanelValues
 from app.window.window_state import WindowState
 from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_sentence
@@ -76,6 +77,11 @@ class WatchlistController:
         self.rebuild()
         self.on_change()
         return True
+
+    def resolve_names(self) -> None:
+        """Replace names by those that the exchange's symbols, once known, give them: BTC, as a setting, is BTCUSDT."""
+        known = self._engine.symbols
+        self.replace([in_usual_quote(name, known) for name in self._state.watchlist])
 
     def rebuild(self) -> None:
         """Rebuild all rows; call it when the symbols or their descriptions have changed."""

@@ -16,7 +16,7 @@ from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.export_controller import ExportController
@@ -193,6 +193,8 @@ class WindowController(QObject):
         self._renew_notice()
 
     def _on_symbols_changed(self) -> None:
+        self._watchlist.resolve_names()
+        self._on_symbol_requested(in_usual_quote(self._state.symbol, self._engine.symbols))
         self._window.set_symbols(list(self._engine.symbols.values()))
         symbol = self._engine.symbol(self._state.symbol)
         if symbol != self._shown_symbol:

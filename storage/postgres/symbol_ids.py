@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from storage.postgres.connection import Connection
+from storage.postgres.connection import Connection, translated
 
 _ADD = "INSERT INTO symbols (name) SELECT unnest(%s::text[]) ON CONFLICT (name) DO NOTHING"
 
@@ -23,6 +23,12 @@ def symbol_id_of(connection: Connection, name: str) -> int | None:
 def symbol_ids_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """Return the numbers of these symbols by name, without those that have none. Raises psycopg.Error."""
     return dict(connection.execute("SELECT name, id FROM symbols WHERE name = ANY(%s)", (list(names),)).fetchall())
+
+
+def known_symbols(connection: Connection) -> set[str]:
+    """Return the names of all symbols, recorded or only listed by the exchange. Raises StoreError."""
+    with translated("read the symbols"):
+        return {name for (name,) in connection.execute("SELECT name FROM symbols")}
 
 
 def add_symbols(connection: Connection, names: Iterable[str]) -> None:

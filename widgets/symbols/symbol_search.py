@@ -39,7 +39,7 @@ class SymbolSearch:
 
     def matches(self, text: str) -> list[Symbol]:
         """Return the symbols that match ``text``, best first; for an empty one, all that trade or are ``first``."""
-        wanted = search_key(text)
+        wanted = search_key(text.rpartition(":")[2])  # without the broker: binance:BTCUSDT
         if not wanted:
             # Punctuation alone matches nothing.
             return [] if text.strip() else list(self._unfiltered)

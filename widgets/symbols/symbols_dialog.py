@@ -1,15 +1,15 @@
 """
 The dialog that edits the list of recorded symbols as a whole: by typing, pasting, sorting, or adding a quote asset.
 
-Names are separated by line breaks, commas or spaces, in any case, with or without “/”. The dialog checks them while
-they are typed. Saving is a request; if the program refuses it, the dialog shows why.
+Names are separated by line breaks, commas or spaces, and written in any of the usual ways: BTCUSDT, btc-usdt, BTC. The
+dialog checks them while they are typed. Saving is a request; if the program refuses it, the dialog shows why.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.market.symbol import Symbol
+from app.market.errors import UsageError
+from app.market.symbol import Symbol, read_symbol
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
 from widgets.theme import style
@@ -31,10 +32,21 @@ from widgets.theme import style
 _MAX_NAMED = 5
 
 
-def names_in(text: str) -> list[str]:
-    """Return the symbol names in a text, each once and in order, as the exchange writes them."""
+def names_in(text: str, known: Container[str] = ()) -> list[str]:
+    """
+    Return the symbol names in a text, each once and in order, as the exchange writes them.
+
+    They are read by `app.market.symbol.read_symbol`, to which ``known`` goes; what it refuses is returned as it stands.
+    """
     # Brackets and quotes separate too: lists are pasted from configuration files and code.
-    return list(dict.fromkeys(re.findall(r"[^\s,;\[\]\"'()]+", text.upper().replace("/", ""))))
+    return list(dict.fromkeys(_name(word, known) for word in re.findall(r"[^\s,;\[\]\"'()]+", text)))
+
+
+def _name(word: str, known: Container[str]) -> str:
+    try:
+        return read_symbol(word, known)
+    except UsageError:
+        return word.upper()
 
 
 def unknown_sentence(names: Sequence[str]) -> str:
@@ -89,7 +101,7 @@ class SymbolsDialog(QDialog):
 
     def names(self) -> list[str]:
         """Return the names typed so far."""
-        return names_in(self.edit.toPlainText())
+        return names_in(self.edit.toPlainText(), self._symbols)
 
     def set_symbols(self, symbols: Collection[Symbol]) -> None:
         """Check against these symbols of the exchange from now on. Keeps the text typed."""

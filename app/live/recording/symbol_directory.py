@@ -25,7 +25,8 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import DayTickerSource, KlineSource, SymbolSource, TradeSource
 from app.market.ports.storage import SymbolStore
-from app.market.symbol import DELISTED, UNLISTED, Symbol
+from app.market.suggestions import nearest
+from app.market.symbol import DELISTED, UNLISTED, Symbol, read_symbol
 from app.market.trade import DayTicker, Trade
 
 logger = logging.getLogger(__name__)
@@ -228,17 +229,22 @@ class ListedHistory:
 
 async def check_symbols(exchange: SymbolSource, names: Sequence[str]) -> list[Symbol]:
     """
-    Return the symbols of these names. A halted symbol is accepted, because it is recorded once it trades again.
+    Return the symbols of these names, which may also be base assets alone (`app.market.symbol.read_symbol`).
+
+    A halted symbol is accepted, because it is recorded once it trades again.
 
     Raises:
         UsageError: If one does not exist, or none is trading.
         FeedError: If the exchange cannot be asked.
     """
     known = {symbol.name: symbol for symbol in await exchange.symbols()}
+    names = list(dict.fromkeys(read_symbol(name, known) for name in names))
     unknown = [name for name in names if name not in known]
     if unknown:
         are = "is not a symbol" if len(unknown) == 1 else "are not symbols"
-        raise UsageError(f"{_quoted(unknown)} {are} of the exchange: name one such as BTCUSDT.")
+        meant = nearest(unknown[0], known) if len(unknown) == 1 else None
+        advice = f"did you mean {meant}? If not, name one" if meant else "name one"
+        raise UsageError(f"{_quoted(unknown)} {are} of the exchange: {advice} such as BTCUSDT.")
     if not any(known[name].is_trading for name in names):
         raise UsageError(
             f"{names[0]} is not trading now (status {known[names[0]].status}): name another symbol."

@@ -1,0 +1,58 @@
+"""The symbols that a command is given, as people write them, among those of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Protocol
+
+from app.market.errors import UsageError
+from app.market.suggestions import nearest
+from app.market.ports.storage import CoverageStore, SymbolStore
+from app.market.symbol import USUAL_QUOTE, read_symbol
+from storage.postgres.connection import Connection
+from storage.postgres.symbol_ids import known_symbols
+
+
+class SymbolsInStore(SymbolStore, CoverageStore, Protocol):
+    """The roles of a store that `stored_symbol` asks."""
+
+
+def named_symbols(connection: Connection, texts: Iterable[str]) -> list[str]:
+    """
+    Return the names of the symbols written as ``texts``, each once.
+
+    Raises:
+        UsageError: If one is not in the database; the sentence names the nearest that is.
+        StoreError: If the database cannot be read.
+    """
+    texts = list(texts)
+    return names_among(texts, known_symbols(connection)) if texts else []
+
+
+def stored_symbol(store: SymbolsInStore, text: str) -> str:
+    """
+    Return the name of the symbol written as ``text``, in an open store. Blocks.
+
+    Raises:
+        UsageError: If it is not in the database; the sentence names the nearest that is.
+        StoreError: If the database cannot be read.
+    """
+    known = {one.name for one in store.symbols()}
+    name = read_symbol(text)
+    # The store lists what the exchange described; of others it has the trades alone.
+    covered = store.coverage_of([name, f"{name}{USUAL_QUOTE}"])
+    known |= {one for one, ids in covered.items() if ids}
+    return names_among([text], known)[0]
+
+
+def names_among(texts: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return the same among the names ``known``. Raises UsageError."""
+    names = []
+    for text in texts:
+        name = read_symbol(text, known)
+        if name not in known and not name.startswith("#"):  # db verify calls trades without a symbol #<number>
+            meant = nearest(name, known)
+            advice = f"did you mean {meant}? If not, name" if meant else "name"
+            raise UsageError(f"“{name}” is not in the database: {advice} a symbol that was recorded there.")
+        names.append(name)
+    return list(dict.fromkeys(names))

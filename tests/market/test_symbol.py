@@ -1,0 +1,41 @@
+"""The name of a symbol, as people write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.market.errors import UsageError
+from app.market.symbol import read_symbol
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BTCUSDT", "btcusdt", " BtcUsdt ", "BTC/USDT", "btc-usdt", "BTC_USDT", "binance:BTCUSDT", "BINANCE:btc/usdt"],
+)
+def test_a_symbol_is_read_in_every_usual_way(text: str) -> None:
+    assert read_symbol(text) == read_symbol(text, {"BTCUSDT"}) == "BTCUSDT"
+
+
+def test_a_base_asset_alone_is_its_usdt_pair_where_that_is_known_and_no_symbol_has_its_name() -> None:
+    known = {"BTCUSDT", "ETHBTC", "BTC2USDT", "ABC", "ABCUSDT"}
+    assert read_symbol("btc", known) == "BTCUSDT"
+    assert read_symbol("binance:BTC", known) == "BTCUSDT"
+    assert read_symbol("ABC", known) == "ABC"
+    assert read_symbol("ETH", known) == "ETH"
+    assert read_symbol("BTC") == "BTC"
+
+
+def test_names_in_other_scripts_are_read() -> None:
+    assert read_symbol("币安人生/usdt") == "币安人生USDT"
+
+
+@pytest.mark.parametrize("text", ["oanda:EUR_USD", "BTC/USDT:USDT", "kraken:BTCUSDT"])
+def test_a_symbol_of_another_market_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is not a symbol of Binance: write one as BTCUSDT.*\.$"):
+        read_symbol(text)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "/", "binance:", "BTC USDT"])
+def test_what_is_no_symbol_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is not a symbol: write one as BTCUSDT.*\.$"):
+        read_symbol(text)
