@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from app.market.errors import UsageError
-from app.market.suggestions import nearest
 from app.market.ports.storage import CoverageStore, SymbolStore
+from app.market.suggestions import nearest
 from app.market.symbol import USUAL_QUOTE, read_symbol
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import known_symbols
