@@ -20,7 +20,7 @@ class WatchRow:
     One row of the watchlist.
 
     ``change_percent`` is over the last 24 hours. ``recorded``: the symbol's trades are being stored. ``receiving``: its
-    connection to the exchange is live.
+    connection to the exchange is live. ``live``: its figures are those of now; others are dimmed.
     """
 
     symbol: Symbol
@@ -31,6 +31,7 @@ class WatchRow:
     trades_per_minute: float | None = None
     recorded: bool = False
     receiving: bool = True
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class QuoteView:
     Bid and ask quantities are None where the spread comes from a setting, not from the exchange's book. ``high``,
     ``low`` and ``volume`` (of the base asset) are over the last 24 hours. ``repairing``: missing trades are being
     fetched. ``recorded``: its trades are being stored; ``recording`` says so, or why not, in words. ``watched``: it is
-    in the watchlist.
+    in a watchlist. ``live``: its figures are those of now; others are dimmed.
     """
 
     symbol: Symbol
@@ -74,6 +75,7 @@ class QuoteView:
     recording: str = ""
     recorded: bool = False
     watched: bool = True
+    live: bool = True
     download: DownloadView | None = None
 
 

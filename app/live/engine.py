@@ -219,6 +219,11 @@ class Engine:
         """Whether the connection that carries ``symbol`` is live."""
         return not self.feed_reason and self.feed.status_of(symbol).state is FeedState.LIVE
 
+    def is_live(self, symbol: str) -> bool:
+        """Whether ``symbol`` trades, is asked for, and its connection is live: its latest figures are those of now."""
+        is_asked_for = self.recorder.tracker(symbol) is not None
+        return is_asked_for and self.symbol(symbol).is_trading and self.is_receiving(symbol)
+
     def retry_exchange(self) -> None:
         """Try to reach the exchange now: instead of later, or again after it refused."""
         if self._receiving is not None and self._receiving.done():

@@ -27,6 +27,7 @@ from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.window.gap_overlay import GapOverlay
 from app.window.history_navigation import HistoryNavigation
+from app.window.panel_values import ChartPrice
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
 
@@ -105,6 +106,19 @@ class ChartController(QObject):
     def session(self) -> ChartSession | None:
         """The session behind the chart; None before `show`."""
         return self._session
+
+    @property
+    def is_live(self) -> bool:
+        """Whether trades reach the chart as they happen."""
+        session = self._session
+        return session is not None and session.joined and self._engine.is_live(session.symbol)
+
+    def last_price(self, name: str) -> ChartPrice | None:
+        """Return the last price as the chart shows it; None while it shows no candle of that symbol."""
+        last = self._chart.last_price
+        if last is None or self._series is None or self._series.symbol != name or self._chart.series is None:
+            return None
+        return ChartPrice(last, self.is_live)
 
     def visible_history_us(self) -> tuple[int, int] | None:
         """Return the visible range up to the end of the newest candle, UTC microseconds; None if it is empty."""
@@ -192,6 +206,7 @@ class ChartController(QObject):
     def renew(self) -> None:
         """Renew the countdown, and load for a view that has moved; call a few times per second."""
         self._chart.set_now(self._engine.exchange_clock.now_us())
+        self._chart.set_live(self.is_live)
         if self._view_moved:
             self._view_moved = False
             self._navigation.load_around_view()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from app.live.charts.gap_placement import PlacedGap
 from app.live.engine import Engine
 from app.live.recording.market_snapshot import SymbolSnapshot
@@ -13,29 +16,51 @@ from app.market.units import E8
 from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
 
-class PanelValues:
-    """Reads one engine. ``spread_percent`` is the setting of that name; ``simulated``: the market is a simulation."""
+class ChartPrice(NamedTuple):
+    """The last price as a chart shows it, and whether trades reach that chart as they happen."""
 
-    def __init__(self, engine: Engine, *, spread_percent: float, simulated: bool) -> None:
+    last: float
+    is_live: bool
+
+
+class PanelValues:
+    """
+    Reads one engine.
+
+    ``spread_percent`` is the setting of that name. ``simulated``: the market is a simulation. ``chart_price`` returns
+    the last price as a chart of that symbol shows it, or None: every panel shows that one, so that no frame shows two.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        spread_percent: float,
+        simulated: bool,
+        chart_price: Callable[[str], ChartPrice | None] = lambda name: None,
+    ) -> None:
         self._engine = engine
         self._spread_percent = spread_percent
         self._simulated = simulated
+        self._chart_price = chart_price
         self._trade_rate = Rate()
         self._row_rate = Rate()
 
     def watch_row(self, symbol: Symbol) -> WatchRow:
         """Return a row of the watchlist."""
         latest = self._engine.market_snapshot.latest(symbol.name)
-        bid, ask = latest.bid_ask_e8(self._spread_percent)
+        last_e8 = self._last_e8(symbol.name, latest)
+        bid, ask = latest.bid_ask_e8(self._spread_percent, last_e8)
         return WatchRow(
             symbol=symbol,
-            last=_price(latest.last_price_e8),
-            change_percent=latest.change_percent,
+            last=_price(last_e8),
+            change_percent=latest.change_percent_at(last_e8),
             bid=_price(bid),
             ask=_price(ask),
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
             recorded=self._records and symbol.is_trading and self._engine.recorder.tracker(symbol.name) is not None,
             receiving=self._engine.is_receiving(symbol.name),
+            live=self._is_live(symbol.name),
         )
 
     def recording(self, symbol: Symbol, *, watched: bool) -> str:
@@ -56,13 +81,15 @@ class PanelValues:
         """Return the chosen symbol's figures."""
         latest = self._engine.market_snapshot.latest(symbol.name)
         tracker = self._engine.recorder.tracker(symbol.name)
-        bid, ask = latest.bid_ask_e8(self._spread_percent)
+        last_e8 = self._last_e8(symbol.name, latest)
+        bid, ask = latest.bid_ask_e8(self._spread_percent, last_e8)
         book = latest.quote if self._spread_percent == 0 else None
         day = latest.day
         return QuoteView(
             symbol=symbol,
-            last=_price(latest.last_price_e8),
-            change_percent=latest.change_percent,
+            live=self._is_live(symbol.name),
+            last=_price(last_e8),
+            change_percent=latest.change_percent_at(last_e8),
             bid=_price(bid),
             bid_quantity=_whole(book.bid_quantity_e8) if book else None,
             ask=_price(ask),
@@ -78,6 +105,14 @@ class PanelValues:
             watched=watched,
             download=self._download(symbol.name) if self._records else None,
         )
+
+    def _last_e8(self, name: str, latest: SymbolSnapshot) -> int | None:
+        shown = self._chart_price(name)
+        return latest.last_price_e8 if shown is None else round(shown.last * E8)
+
+    def _is_live(self, name: str) -> bool:
+        shown = self._chart_price(name)
+        return self._engine.is_live(name) if shown is None else shown.is_live
 
     def _download(self, symbol: str) -> DownloadView | None:
         repairer = self._engine.repairer

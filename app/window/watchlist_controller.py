@@ -40,7 +40,7 @@ class WatchlistController:
         )
         window.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
         window.symbols_requested.connect(self.open_dialog)
-        window.watchlist.view_changed.connect(self.renew)
+        window.watchlist.view_changed.connect(lambda: self.renew())
         window.picker_opened.connect(engine.directory.refresh)
 
     def symbols_to_record(self) -> list[str]:
@@ -91,9 +91,11 @@ class WatchlistController:
         if self._dialog is not None:
             self._dialog.set_symbols(list(self._engine.symbols.values()))
 
-    def renew(self) -> None:
-        """Renew the figures of the rows in view."""
-        names = self._window.watchlist.names_in_view()
+    def renew(self, names: Sequence[str] | None = None) -> None:
+        """Renew the figures of these rows, None: of those in view."""
+        if self._window.isMinimized():
+            return
+        names = self._window.watchlist.names_in_view() if names is None else names
         self._window.update_watchlist([self._panels.watch_row(self._engine.symbol(name)) for name in names])
 
     def open_dialog(self) -> SymbolsDialog:

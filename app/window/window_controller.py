@@ -69,7 +69,13 @@ class WindowController(QObject):
         self._chart = chart
         self._state = state
         self._simulated = simulated
-        self._panel_values = PanelValues(engine, spread_percent=spread_percent, simulated=simulated)
+        self._panel_values = PanelValues(
+            engine,
+            spread_percent=spread_percent,
+            simulated=simulated,
+            # A chart paints nothing while minimised, so its price stands still; the window's title goes on.
+            chart_price=lambda name: None if window.isMinimized() else self.chart_controller.last_price(name),
+        )
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window)
@@ -120,6 +126,7 @@ class WindowController(QObject):
         window.download_stop_requested.connect(self._on_download_stop_requested)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.appearance_changed.connect(self._on_appearance_changed)
+        chart.last_price_changed.connect(self._on_last_price_changed)
         self.chart_controller.first_painted.connect(_freeze_startup_objects)
         self.chart_controller.first_painted.connect(self.first_painted)
         engine.feed.on_status(self._on_feed_status_changed)
@@ -215,6 +222,12 @@ class WindowController(QObject):
         if self._renewals % _RENEWALS_PER_SECOND == 0:
             self._renew_notice()
             self.chart_controller.tick()
+
+    def _on_last_price_changed(self) -> None:
+        # At once: the chart's axis and legend are about to be painted with this price.
+        if self._panel_timer.isActive() and not self._window.isMinimized():
+            self._renew_quote()
+            self._watchlist.renew([self._state.symbol])
 
     def _renew_quote(self) -> None:
         name = self._state.symbol

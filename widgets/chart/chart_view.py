@@ -29,7 +29,7 @@ from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.readout import Readout
 from widgets.chart.model.close_countdown import CloseCountdown
 from widgets.chart.model.pane_layout import PRICE, PaneLayout
-from widgets.chart.painting.axes import LABEL_PADDING_PX, countdown_rect
+from widgets.chart.painting.axes import LABEL_PADDING_PX, countdown_rect, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.frame_timer import FrameTimer, single_shot
 from widgets.chart.painting.scene import Scene, SceneLayout
@@ -60,6 +60,8 @@ class ChartView(QWidget):
         frame_ran(): a frame brought the scene up to date; it is not painted yet.
         painted(): the chart was painted; it shows all changes before the last frame that `frame_count` counted.
         laid_out(): panes and axes have other rectangles, or other styles.
+        last_price_changed(object): the texts say another last price, as a float; None: none. What shows it elsewhere
+            must follow before the event loop runs, so that no frame shows two prices.
         crosshair_moved(object): onto that `Bar`, or None: off the candles.
         appearance_changed(): the user changed how the chart looks, or moved, resized, closed or opened a pane.
     """
@@ -71,6 +73,7 @@ class ChartView(QWidget):
     frame_ran = Signal()
     painted = Signal()
     laid_out = Signal()
+    last_price_changed = Signal(object)
     crosshair_moved = Signal(object)
     appearance_changed = Signal()
 
@@ -89,7 +92,13 @@ class ChartView(QWidget):
         self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
         self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
         self.indicators = IndicatorController(self._scene, self._canvas, self._panes, self._repaint_all)
-        self._readout = Readout(self._scene, self._canvas, self.crosshair_moved.emit, self.indicators.refresh_entries)
+        self._readout = Readout(
+            self._scene,
+            self._canvas,
+            hovered=self.crosshair_moved.emit,
+            priced=self.last_price_changed.emit,
+            refreshed=self.indicators.refresh_entries,
+        )
         self.reading_tools = ReadingTools(self._scene, self._readout, self.navigator, self._frames)
         self.pictures = PictureExport(self, self.picture, self._scene, self.navigator)
         self._canvas.resized.connect(self._lay_out_now)
@@ -170,6 +179,12 @@ class ChartView(QWidget):
             self._dirty.mark_last()
             self.series_changed()
 
+    def set_live(self, live: bool) -> None:
+        """Dim the last price and its countdown while no new trades reach the chart."""
+        if live != self._scene.is_live:
+            self._scene.is_live = live
+            self._canvas.repaint_rects([last_price_rect(self._scene)])
+
     def set_palette(self, palette: Palette) -> None:
         """Paint in another palette."""
         self._scene.set_palette(palette)
@@ -185,6 +200,11 @@ class ChartView(QWidget):
         self._scene.gaps = gap_marks(self._readout.gaps, series.interval) if series is not None else []
 
     # What it shows
+
+    @property
+    def last_price(self) -> float | None:
+        """The last price as the chart's texts say it; None without candles."""
+        return self._scene.shown_close
 
     @property
     def paint_count(self) -> int:
@@ -233,6 +253,8 @@ class ChartView(QWidget):
         moved, changed = self._dirty.mark(series, self._readout.move_crosshair(series))
         if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may need other decimals
             self._text_timer.start(_TEXT_MS)
+        if self._scene.last is not None and self._scene.shown_close is None:
+            self._refresh_texts()  # the first candle's texts do not wait
         self.frame_ran.emit()
         if moved:
             self.visible_range_changed.emit()
@@ -244,7 +266,8 @@ class ChartView(QWidget):
         scene = self._scene
         self._fill_scene(series)
         if scene.last is not None:
-            widest = max(scene.last_text, value_text(scene, scene.price, scene.price.value_scale.high), key=len)
+            prices = scene.last.close, scene.price.value_scale.high
+            widest = max((value_text(scene, scene.price, price) for price in prices), key=len)
             needed = max(scene.styles.small_bold.width(widest), self._axis_labels.widest()) + 2 * LABEL_PADDING_PX
             # The axis only grows while a symbol is shown: a width that came and went would shake the whole chart.
             if needed > self._axis_px:

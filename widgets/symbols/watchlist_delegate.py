@@ -2,7 +2,7 @@
 Draws one row of the watchlist: name, last price and 24 h change; under them trades per minute, best bid and ask.
 
 A dot before the name means that the symbol is being recorded; a ring, that its connection is down at present. A symbol
-that does not trade says so in place of its figures.
+that does not trade says so in place of its figures. Figures that are not live are dimmed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _paint_first_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
-        tone = direction(row.change_percent)
+        tone = direction(row.change_percent) if row.live else "faint"
         change = percent(row.change_percent)
         painter.setFont(self._font)
         painter.setPen(QColor(getattr(self._palette, tone) if tone else self._palette.dim))
@@ -104,7 +104,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
         fits = name_width + last_width + change_width + 2 * _GAP <= line.width()
         gap = _GAP if fits else _TIGHT_GAP
-        painter.setPen(QColor(self._palette.text if row.last is not None else self._palette.faint))
+        painter.setPen(QColor(self._palette.text if row.last is not None and row.live else self._palette.faint))
         painter.drawText(line.adjusted(0, 0, -change_width - gap, 0), _RIGHT, last)
         painter.setFont(self._strong)
         painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
@@ -121,7 +121,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         right = line.right() + 1
         for caption, value in (("ask", row.ask), ("bid", row.bid)):
             text = price(value, row.symbol)
-            painter.setPen(QColor(self._palette.dim if value is not None else self._palette.faint))
+            painter.setPen(QColor(self._palette.dim if value is not None and row.live else self._palette.faint))
             painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, text)
             right -= metrics.horizontalAdvance(text) + 4
             painter.setPen(QColor(self._palette.faint))

@@ -133,8 +133,10 @@ class MainWindow(QMainWindow):
         """Show the chosen symbol's figures. A quote of another symbol came too late and is ignored."""
         if self._symbol is None or quote.symbol.name != self._symbol.name:
             return
-        self.top_bar.set_quote(quote)
-        self.quote_panel.set_quote(quote)
+        # Restored, the bar would show this price beside the one at which the chart stood still.
+        if not self.isMinimized():
+            self.top_bar.set_quote(quote)
+            self.quote_panel.set_quote(quote)
         last = "" if quote.last is None else f"{price(quote.last, quote.symbol)} "
         self.setWindowTitle(f"{last}{quote.symbol.display_name} · cryptopipe")
 

@@ -28,6 +28,7 @@ from widgets.theme import style
 from widgets.view_values import DownloadView, QuoteView
 
 _FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Recording", "Stored trades", "Missing trades")
+_MARKET_FIGURES = frozenset(_FIGURES[:4])  # dimmed while they are not live; the others are about the database
 _PROGRESS_STEPS = 1000
 
 
@@ -90,8 +91,8 @@ class QuotePanel(QWidget):
         symbol = quote.symbol
         self._symbol_name = symbol.name
         self.watch_button.setVisible(not quote.watched)
-        self.bid.show_side(symbol, quote.bid, quote.bid_quantity)
-        self.ask.show_side(symbol, quote.ask, quote.ask_quantity)
+        self.bid.show_side(symbol, quote.bid, quote.bid_quantity, live=quote.live)
+        self.ask.show_side(symbol, quote.ask, quote.ask_quantity, live=quote.live)
         spread = quote.ask - quote.bid if quote.ask is not None and quote.bid is not None else None
         volume = quantity(quote.volume, symbol)
         texts = (
@@ -105,7 +106,8 @@ class QuotePanel(QWidget):
         )
         for name, text in zip(_FIGURES, texts, strict=True):
             self.figures[name].setText(text)
-            style.set_tone(self.figures[name], "faint" if text == UNKNOWN else "")
+            is_dimmed = text == UNKNOWN or (not quote.live and name in _MARKET_FIGURES)
+            style.set_tone(self.figures[name], "faint" if is_dimmed else "")
         if symbol.trouble:
             style.set_tone(self.figures["Recording"], "warning")
         if quote.missing_trades:
@@ -142,14 +144,14 @@ class QuoteCard(QFrame):
         layout.addWidget(self.price)
         layout.addWidget(self.quantity)
 
-    def show_side(self, symbol: Symbol, value: float | None, amount: float | None) -> None:
+    def show_side(self, symbol: Symbol, value: float | None, amount: float | None, *, live: bool = True) -> None:
         """
-        Show a price and the quantity at it.
+        Show a price and the quantity at it, dimmed while they are not live.
 
         A price without a quantity is not the exchange's: it comes from the spread setting, and the card says so.
         """
         self.price.setText(price(value, symbol))
-        style.set_tone(self.price, self._tone if value is not None else "faint")
+        style.set_tone(self.price, self._tone if value is not None and live else "faint")
         unknown = UNKNOWN if value is None else "by spread setting"
         self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
         self.setAccessibleName(f"{self._caption} {self.price.text()}, {self.quantity.text()}")

@@ -79,6 +79,7 @@ class StatusBar(QStatusBar):
         self._show_feed(status)
         self._show_database(status)
         self.rate.setText(f"{rate(status.trades_per_s)} trades/s")
+        style.set_tone(self.rate, "dim" if status.feed_state is FeedState.LIVE else "faint")
         self.queue.setText(f"Queue {count(status.queued)}")
         self._show_spool(status)
         repairing = " · repairing" if status.repairing else ""

@@ -147,8 +147,8 @@ class TopBar(QFrame):
         self._fit()
 
     def set_quote(self, quote: QuoteView) -> None:
-        """Show the last price and the 24 h change, both in the change's colour."""
-        tone = direction(quote.change_percent)
+        """Show the last price and the 24 h change, both in the change's colour; dimmed while they are not live."""
+        tone = direction(quote.change_percent) if quote.live else "faint"
         self.price.setText("" if quote.last is None else price(quote.last, quote.symbol))
         self.change.setText("" if quote.change_percent is None else percent(quote.change_percent))
         style.set_tone(self.price, tone)

@@ -45,19 +45,26 @@ class SymbolSnapshot:
     @property
     def change_percent(self) -> float | None:
         """How far the last price is from the price 24 hours ago, in percent."""
-        if self.day is None or not self.day.open_e8:
+        return self.change_percent_at(self.last_price_e8)
+
+    def change_percent_at(self, price_e8: int | None) -> float | None:
+        """Return how far a price is from the price 24 hours ago, in percent."""
+        if self.day is None or not self.day.open_e8 or price_e8 is None:
             return None
-        last = self.last_price_e8
-        return None if last is None else (last / self.day.open_e8 - 1.0) * 100.0
+        return (price_e8 / self.day.open_e8 - 1.0) * 100.0
 
     def trades_per_minute(self, now_us: int) -> int:
         """Return the number of trades in the 60 s before ``now_us`` (the exchange's time)."""
         return sum(count for second, count in self.per_second if second * SECOND_US > now_us - _MINUTE_US)
 
-    def bid_ask_e8(self, spread_percent: float) -> tuple[int | None, int | None]:
-        """Return best bid and ask; with a spread set, the last price less and plus that percentage."""
+    def bid_ask_e8(self, spread_percent: float, last_e8: int | None = None) -> tuple[int | None, int | None]:
+        """
+        Return best bid and ask; with a spread set, the last price less and plus that percentage.
+
+        ``last_e8`` is a last price that counts instead of `last_price_e8`.
+        """
         if spread_percent > 0:
-            last = self.last_price_e8
+            last = self.last_price_e8 if last_e8 is None else last_e8
             if last is None:
                 return None, None
             return round(last * (1 - spread_percent / 100)), round(last * (1 + spread_percent / 100))

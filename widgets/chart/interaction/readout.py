@@ -18,11 +18,12 @@ from widgets.chart.interaction.measure_tool import MeasureTool
 from widgets.chart.interaction.price_snap import snap_to_prices
 from widgets.chart.model.legend import Piece, legend_pieces, volume_title
 from widgets.chart.model.pane_layout import PRICE, VOLUME
+from widgets.chart.painting.axes import last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.chart_overlay import title_rect
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_builder import bar_at, crosshair_at, missing_in
+from widgets.chart.painting.scene_builder import bar_at, crosshair_at, last_text, missing_in
 from widgets.chart.painting.title_row import fitted_legend
 from widgets.chart.panes.dirty_regions import crosshair_rects
 from widgets.view_values import GapBand
@@ -32,8 +33,10 @@ class Readout:
     """
     Sets a scene's crosshair, measure and titles. ``pointer``: logical pixels of the view; None: off the chart.
 
-    ``hovered``: called with the bar under the crosshair, or None, when it becomes another. ``refreshed``: called after
-    the titles with the candle that is read, for other texts about it.
+    - ``hovered``: called with the bar under the crosshair, or None, when it becomes another.
+    - ``priced``: called with the last price, or None, when the texts are about to say another one. Whoever shows it
+      elsewhere does so at once, so that no frame shows two prices.
+    - ``refreshed``: called after the titles with the candle that is read, for other texts about it.
     """
 
     def __init__(
@@ -41,9 +44,11 @@ class Readout:
         scene: Scene,
         canvas: ChartCanvas,
         hovered: Callable[[Bar | None], object],
+        priced: Callable[[float | None], object],
         refreshed: Callable[[CandleSeries | None, Bar | None], object],
     ) -> None:
-        self._scene, self._canvas, self._on_hovered, self._on_refreshed = scene, canvas, hovered, refreshed
+        self._scene, self._canvas = scene, canvas
+        self._on_hovered, self._on_priced, self._on_refreshed = hovered, priced, refreshed
         self._hovered: Bar | None = None
         self.measure_tool = MeasureTool(scene)
         self.pointer: QPointF | None = None
@@ -72,11 +77,15 @@ class Readout:
     @property
     def bar(self) -> Bar | None:
         """The candle that is read: the one under the crosshair, else the latest."""
-        return self._hovered or self._scene.last
+        hovered, last = self._hovered, self._scene.last
+        # The latest candle goes on changing under the pointer.
+        return hovered if hovered is not None and (last is None or hovered.slot != last.slot) else last
 
     def refresh(self, series: CandleSeries | None) -> None:
         """Set the titles, and the measure's lines, for `bar`."""
-        changed = self.measure_tool.refresh(series)
+        changed = self._show_last_price() + self.measure_tool.refresh(series)
+        if self._hovered is not None and series is not None:
+            self._hovered = bar_at(series, self._hovered.slot)
         for pane in self._scene.panes:
             title = self._title(pane, series)
             if title != pane.title:
@@ -84,6 +93,15 @@ class Readout:
                 changed.append(title_rect(self._scene, pane))
         self._canvas.repaint_rects(changed)
         self._on_refreshed(series, self.bar)
+
+    def _show_last_price(self) -> list[QRectF]:
+        scene, close = self._scene, self._scene.last.close if self._scene.last is not None else None
+        if close == scene.shown_close:
+            return []
+        scene.shown_close = close
+        scene.last_text = last_text(scene)
+        self._on_priced(close)
+        return [last_price_rect(scene)]
 
     def full_legend(self, series: CandleSeries | None) -> str:
         """Return the whole legend as one line, also what the window has no room for."""

@@ -183,6 +183,8 @@ class ValueAxis(_Axis):
         colours, styles = scene.colours, scene.styles
         rising = scene.last_is_rising
         ground, ink = (colours.rising, colours.on_rising) if rising else (colours.falling, colours.on_falling)
+        if not scene.is_live:
+            ground, ink = colours.label, colours.dim
         _fill(painter, pixels, rect, ground)
         y = rect.top() + _LABEL_MARGIN_PX + styles.small_bold.height / 2
         self._draw_right(painter, pixels, scene.last_text, y, ink, bold=True)

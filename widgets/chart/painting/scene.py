@@ -71,7 +71,13 @@ class Crosshair:
 
 @dataclass(slots=True)
 class Scene:
-    """One frame of the chart. ``panes`` always include the price pane; ``exposed`` is the region being painted."""
+    """
+    One frame of the chart.
+
+    ``panes`` always include the price pane; ``exposed`` is the region being painted. ``shown_close`` is the last price
+    as texts say it: it follows ``last`` at the pace of texts, so that all of them say one price. ``is_live``: whether
+    new trades reach the chart.
+    """
 
     styles: TextStyles
     panes: list[Pane]
@@ -89,7 +95,9 @@ class Scene:
     crosshair: Crosshair | None = None
     price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None
+    shown_close: float | None = None
     last_text: str = ""
+    is_live: bool = True
     countdown: str = ""
     shows_axis_labels: bool = True  # of the indicators' last values
     legend_rows: int = 0  # rows of indicators below the legend that prices keep clear of

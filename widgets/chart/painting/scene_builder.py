@@ -39,7 +39,7 @@ def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) 
     time_scale = scene.time_scale
     scene.guard.begin(series, series.shape_revision if series is not None else 0, len(series) if series else 0)
     if series is None or not len(series):
-        scene.bars, scene.last, scene.last_text = NO_BARS, None, ""
+        scene.bars, scene.last, scene.shown_close, scene.last_text = NO_BARS, None, None, ""
         return
     time_scale.first, time_scale.last = int(series.slots[0]), int(series.slots[-1])
     first, last = math.floor(time_scale.left), math.ceil(time_scale.right)
@@ -50,7 +50,7 @@ def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) 
     for pane in scene.panes:
         pane.update(series, visible, _least_span(scene, pane), scene.guard)
     scene.last = series.bar(-1)
-    scene.last_text = value_text(scene, scene.price, scene.last.close)
+    scene.last_text = last_text(scene)
 
 
 def _first_close(scene: Scene) -> float:
@@ -123,6 +123,11 @@ def value_text(scene: Scene, pane: Pane, value: float) -> str:
         return format_price(value, decimals_for(pane.value_scale.high - pane.value_scale.low))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
     return format_quantity(value, min(decimals, 2))
+
+
+def last_text(scene: Scene) -> str:
+    """Return the last price's label: of the price shown, on an axis of percents from the first bar in view."""
+    return "" if scene.shown_close is None else value_text(scene, scene.price, scene.shown_close)
 
 
 def difference_text(scene: Scene, pane: Pane, difference: float) -> str:

@@ -1,0 +1,124 @@
+"""No painted frame shows two prices of one symbol; what is not live is dimmed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QPointF
+from pytestqt.qtbot import QtBot
+
+from app.market.interval import Interval
+from app.market.ports.exchange import FeedState
+from app.sandbox.market.simulated import SimulatedMarket
+from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
+from tests.sandbox.helpers import serving
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.controls.number_format import price
+from widgets.symbols.watchlist_delegate import ROW_ROLE
+
+
+class PaintedPrices(QObject):
+    """Notes which prices the window shows whenever any part that shows one is painted."""
+
+    def __init__(self, running: Running) -> None:
+        super().__init__()
+        self._running = running
+        self.frames: list[dict[str, str]] = []
+        window = running.window
+        self.parts = (window.top_bar.price, window.watchlist.view.viewport(), canvas_of(running).viewport())
+        for part in self.parts:
+            part.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.frames.append(prices_shown(self._running))
+        return False
+
+    def two_at_once(self) -> list[dict[str, str]]:
+        """Return the frames in which places that show a price differed."""
+        return [frame for frame in self.frames if len(set(frame.values())) > 1]
+
+
+def canvas_of(running: Running) -> ChartCanvas:
+    canvas = running.chart.findChild(ChartCanvas)
+    assert canvas is not None
+    return canvas
+
+
+def prices_shown(running: Running) -> dict[str, str]:
+    """Return the last price as each place shows it, without the places that show none."""
+    window, scene = running.window, running.chart._scene
+    chart_shows = scene.symbol is not None and scene.last is not None
+    row = next(
+        row
+        for number in range(window.watchlist.model.rowCount())
+        if (row := window.watchlist.model.index(number).data(ROW_ROLE)).symbol.name == running.controller._state.symbol
+    )
+    legend = [piece.text for piece in scene.price.title]
+    reads_latest = scene.crosshair is None
+    shown = {
+        "top bar": window.top_bar.price.text(),
+        "title": window.windowTitle().split(" ")[0] if window.top_bar.price.text() else "",
+        "watchlist": price(row.last, row.symbol) if row.last is not None else "",
+        "axis": scene.last_text if chart_shows else "",
+        "legend": legend[legend.index("C") + 1] if chart_shows and reads_latest and "C" in legend else "",
+    }
+    return {place: text for place, text in shown.items() if text}
+
+
+def test_a_flood_of_trades_never_shows_two_prices_in_one_frame(qtbot: QtBot, data_dir: Path) -> None:
+    async def work() -> None:
+        async with serving(SimulatedMarket(seed=5, rate=400)) as server:
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+            async with open_window(settings) as running:
+                painted = PaintedPrices(running)
+                chart = running.chart
+                await until(lambda: running.session.joined and len({str(frame) for frame in painted.frames}) > 8)
+                assert set(painted.frames[-1]) == {"top bar", "title", "watchlist", "axis", "legend"}
+                for _ in range(6):  # the pointer comes and goes between the renewals of texts
+                    chart.reading_tools.point_at(QPointF(chart.width() * 0.5, chart.height() * 0.3))
+                    await asyncio.sleep(0.03)
+                    chart.reading_tools.point_at(None)
+                    await asyncio.sleep(0.03)
+                running.window.interval_requested.emit(Interval.parse("5m"))
+                await until(lambda: running.session.joined)
+                running.window.symbol_requested.emit("ETHUSDT")
+                await until(lambda: running.session.joined and len(painted.frames[-1]) == 5)
+                count = len(painted.frames)
+                await until(lambda: len(painted.frames) > count + 40)
+                assert painted.two_at_once() == []
+
+    run_on_qt_loop(work)
+
+
+def test_what_is_not_live_is_dimmed_and_comes_back_with_the_exchange(qtbot: QtBot, data_dir: Path) -> None:
+    async def work() -> None:
+        async with serving(SimulatedMarket(seed=5, rate=50)) as server:
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+            async with open_window(settings) as running:
+                window, engine = running.window, running.engine
+                await until(lambda: running.session.joined and tones(running) == {False})
+                await until(lambda: window.top_bar.price.text() and running.chart._scene.is_live)
+                server.faults.handshakes.refuse_next(times=99)
+                for connection in list(server.connections):
+                    connection.cut()
+                await until(lambda: engine.feed.status.state is not FeedState.LIVE and tones(running) == {True})
+                assert window.top_bar.price.text()  # dimmed, not gone
+                server.faults.handshakes.clear()
+                engine.retry_exchange()
+                await until(lambda: tones(running) == {False})
+
+    run_on_qt_loop(work)
+
+
+def tones(running: Running) -> set[bool]:
+    """Whether each part that shows live figures is dimmed."""
+    window = running.window
+    rows = [window.watchlist.model.index(row).data(ROW_ROLE) for row in range(window.watchlist.model.rowCount())]
+    labels = (window.top_bar.price, window.status_bar.rate, window.quote_panel.bid.price)
+    return {
+        *(label.property("tone") == "faint" for label in labels),
+        *(not row.live for row in rows),
+        not running.chart._scene.is_live,
+    }
