@@ -188,12 +188,14 @@ class _ShownWindow:
         if before is not None:
             self.state.theme, self.state.candle_colours = before.theme, before.candle_colours
             self.state.layout, self.state.diagnostics = before.layout, before.diagnostics
+            self.state.bars = before.bars
             self.state.text_percent = before.text_percent
         text_size.set_percent(self.state.text_percent)
         self.chart = ChartWidget()
         self.window = MainWindow(self.chart)
         show_state(self.window, self.chart, self.state)
         self.window.restore_layout(self.state.layout)
+        self.window.restore_layout_values(self.state.bars)
         self.window.diagnostics.restore_layout(self.state.diagnostics)
         self.window.close_requested.connect(self.close)
         self.closing = closing
@@ -202,6 +204,7 @@ class _ShownWindow:
     def save(self) -> None:
         """Save the window's layout and appearance for the next start."""
         self.state.layout = self.window.layout_bytes()
+        self.state.bars = self.window.layout_values()
         self.state.diagnostics = self.window.diagnostics.layout_values()
         save_state(self.state, self._data_dir)
 

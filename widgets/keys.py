@@ -94,7 +94,11 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("export", "Ctrl+E", "export candles"),
         ("database", "Ctrl+D", "see to the database"),
         ("diagnostics", "Ctrl+Shift+D", "open or close the diagnostics"),
+        ("side_panel", "Ctrl+B", "show or hide the side panel", "its handle: drag, double click"),
+        ("full_screen", "F11", "fill the screen; F11 or Esc ends it"),
+        ("menu", "F10", "open the menu ☰"),
         ("keys", "F1 ?", "show these keys"),
+        ("quit", "Ctrl+Q", "quit; what was received is stored first"),
     ),
 }
 """By section: command, keys with spaces between them, text, and the mouse where it does the same."""

@@ -43,7 +43,7 @@ class WindowController(QObject):
     setting of that name. ``simulated``: the market is a simulation, so no error offers one.
 
     Signals:
-        state_changed(): the watchlist in ``state`` has changed and should be saved.
+        state_changed(): the watchlist or the bars in ``state`` have changed and should be saved.
         simulated_market_requested(): the user asks for the simulated market instead of this one.
         first_painted(): candles were painted for the first time.
     """
@@ -121,6 +121,7 @@ class WindowController(QObject):
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self.chart_controller.retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
+        window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
@@ -175,6 +176,10 @@ class WindowController(QObject):
     def _on_appearance_changed(self) -> None:
         self._state.chart = self._chart.appearance_values()
         self._window.set_price_style(self._chart.chart_style.price_style.title)
+
+    def _on_layout_changed(self) -> None:
+        self._state.bars = self._window.layout_values()
+        self.state_changed.emit()
 
     def _on_download_requested(self) -> None:
         self._engine.repairer.download(self._state.symbol)

@@ -36,6 +36,7 @@ class _Stored(msgspec.Struct):
     setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
     chart: dict[str, Any] = {}
     diagnostics: dict[str, Any] = {}
+    bars: dict[str, Any] = {}
     candle_colours: str = ""
     text_percent: int = 0
 
@@ -46,7 +47,7 @@ class WindowState:
     The choices in force.
 
     ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
-    from `DiagnosticsDock.layout_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting``
+    from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting``
     (symbol and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """
 
@@ -60,6 +61,7 @@ class WindowState:
     lasting_text_percent: int | None = None
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
+    bars: dict[str, Any] = field(default_factory=dict, repr=False)
     candle_colours: str = "green-red"
     text_percent: int = 100
 
@@ -101,7 +103,7 @@ def load_state(settings: Settings) -> WindowState:
         state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist
-    state.chart, state.diagnostics = stored.chart, stored.diagnostics
+    state.chart, state.diagnostics, state.bars = stored.chart, stored.diagnostics, stored.bars
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
             state.interval = Interval.parse(stored.interval)
@@ -123,6 +125,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         text_percent=state.lasting_text_percent or state.text_percent,
         chart=state.chart,
         diagnostics=state.diagnostics,
+        bars=state.bars,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )
     path = data_dir / _FILE

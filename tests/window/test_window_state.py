@@ -19,6 +19,7 @@ STATE = WindowState(
     "light",
     bytes(range(256)),
     chart={"style": {"kind": "area"}},
+    bars={"panel": {"open": False, "width": 320}, "intervals": {"favourites": ["1m", "13m"]}},
     diagnostics={"plots_share": 0.3, "level": 30, "filter": "BTC"},
     candle_colours="blue-orange",
     text_percent=125,

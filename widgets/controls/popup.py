@@ -30,11 +30,12 @@ class Popup(QFrame):
         """
         Show the panel and focus one of its parts.
 
-        Its corner is at ``top_left`` (window coordinates), moved left where the panel would not fit.
+        Its corner is at ``top_left`` (window coordinates), moved left and up where the panel would not fit.
         """
         self.adjustSize()
         x = min(top_left.x(), self._window.width() - self.width() - self._MARGIN)
-        self.move(max(self._MARGIN, x), top_left.y())
+        y = min(top_left.y(), self._window.height() - self.height() - self._MARGIN)
+        self.move(max(self._MARGIN, x), max(self._MARGIN, y))
         if not self.isVisible():
             self._focus_before = QApplication.focusWidget()
             application = QApplication.instance()

@@ -7,9 +7,10 @@ is a request too: the program first stops the feed and flushes the writer, then 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
@@ -22,7 +23,7 @@ from widgets.symbols.symbol_picker import SymbolPicker
 from widgets.theme import style, text_size
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import QuoteView, StatusView, WatchRow
-from widgets.window import layout_state
+from widgets.window import layout_state, window_placement
 from widgets.window.interval_bar import IntervalEntry
 from widgets.window.keyboard import WindowKeyboard
 from widgets.window.keys_overview import KeysOverview
@@ -30,10 +31,6 @@ from widgets.window.notice_bar import NoticeAction, NoticeBar
 from widgets.window.side_panel import SidePanel
 from widgets.window.status_bar import StatusBar
 from widgets.window.top_bar import TopBar
-
-_FIRST_SIZE = QSize(1440, 900)  # of the first start, where the screen has room
-_SMALLEST_SIZE = QSize(1000, 560)  # for text of the usual size
-_TITLE_BAR_PX = 40  # the highest of the usual desktops; a window learns its own only once it is shown
 
 
 class MainWindow(QMainWindow):
@@ -56,6 +53,9 @@ class MainWindow(QMainWindow):
         text_percent_requested: Use this size of text; carries percent of the system's.
         retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
+        live_market_requested: Go from the simulated market to the live one.
+        about_requested: Show the program's version and licences.
+        layout_changed: The user changed what the bars and panels show; see `layout_values`.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
 
@@ -77,6 +77,9 @@ class MainWindow(QMainWindow):
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
     simulated_market_requested = Signal()
+    live_market_requested = Signal()
+    about_requested = Signal()
+    layout_changed = Signal()
     download_requested = Signal()
     download_stop_requested = Signal()
     close_requested = Signal()
@@ -85,6 +88,7 @@ class MainWindow(QMainWindow):
         super().__init__(parent)
         self._symbol: Symbol | None = None
         self._may_close = False
+        self._is_simulated = False
         self.chart = chart
         self.top_bar = TopBar()
         self.notice_bar = NoticeBar()
@@ -114,6 +118,13 @@ class MainWindow(QMainWindow):
         self.watchlist.set_symbol(symbol)
         self.set_quote(QuoteView(symbol))
 
+    def set_simulated(self, is_simulated: bool) -> None:
+        """Name the market: simulated, or the exchange's."""
+        self._is_simulated = is_simulated
+        self.top_bar.set_market("Simulated market" if is_simulated else "Binance spot")
+        self.top_bar.menu.set_simulated(is_simulated)
+        self.status_bar.set_simulated(is_simulated)
+
     def set_interval(self, interval: Interval) -> None:
         self.top_bar.set_interval(interval)
 
@@ -123,11 +134,13 @@ class MainWindow(QMainWindow):
 
     def set_watchlist(self, rows: Sequence[WatchRow]) -> None:
         self.watchlist.set_rows(rows)
+        self.top_bar.set_watchlist(rows)
         self.symbol_picker.set_watched([row.symbol.name for row in rows])
 
     def update_watchlist(self, rows: Sequence[WatchRow]) -> None:
         """Show new values in some rows of the watchlist; `set_watchlist` adds and removes rows."""
         self.watchlist.update_rows(rows)
+        self.top_bar.update_watchlist(rows)
 
     def set_quote(self, quote: QuoteView) -> None:
         """Show the chosen symbol's figures. A quote of another symbol came too late and is ignored."""
@@ -156,7 +169,7 @@ class MainWindow(QMainWindow):
 
     def set_text_percent(self, percent: int) -> None:
         """Tick the size of text in the menu; `text_size` applies it."""
-        self.top_bar.text_size_menu.tick(percent)
+        self.top_bar.menu.text_size_menu.tick(percent)
 
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has a method of its own."""
@@ -165,7 +178,7 @@ class MainWindow(QMainWindow):
             return  # styling the whole window again takes longer than a frame
         QApplication.setPalette(style.qt_palette(palette))  # for dialogs and message boxes too
         self.setStyleSheet(sheet)
-        for part in (self.top_bar, self.notice_bar, self.watchlist, self.diagnostics):
+        for part in (self.top_bar, self.notice_bar, self.side_panel, self.diagnostics):
             part.set_palette(palette)
         for popup in self.findChildren(Popup):  # the chart's popups are children of the window too
             popup.set_palette(palette)
@@ -175,8 +188,22 @@ class MainWindow(QMainWindow):
         return layout_state.pack(self)
 
     def restore_layout(self, state: bytes) -> bool:
-        """Restore what `layout_bytes` returned. Anything else changes nothing and returns False."""
-        return layout_state.restore(self, state)
+        """Restore what `layout_bytes` returned, on the screen there is. Anything else returns False and does nothing."""
+        if not layout_state.restore(self, state):
+            return False
+        window_placement.keep_on_screen(self)
+        return True
+
+    def layout_values(self) -> dict[str, Any]:
+        """Return what the bars and panels show, for `restore_layout_values` at the next start."""
+        return {"panel": self.side_panel.layout_values(), "intervals": self.top_bar.intervals.to_values()}
+
+    def restore_layout_values(self, values: Mapping[str, Any]) -> None:
+        """Restore the values of `layout_values`; invalid ones fall back to those of the first start."""
+        parts = {name: values.get(name) for name in ("panel", "intervals")}
+        panel, intervals = ({} if not isinstance(part, Mapping) else part for part in parts.values())
+        self.side_panel.restore_layout(panel)
+        self.top_bar.intervals.restore(intervals)
 
     def allow_close(self) -> None:
         """Let the next close happen, now that everything has stopped."""
@@ -203,16 +230,28 @@ class MainWindow(QMainWindow):
             self.diagnostics.show()
             self.diagnostics.log.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or no longer."""
+        window_placement.toggle_full_screen(self)
+
+    def bring_to_front(self) -> None:
+        """Show the window over the others, and give it the focus."""
+        window_placement.bring_to_front(self)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if not self._keyboard.handle(event):
+        if event.key() == Qt.Key.Key_Escape and self.isFullScreen():
+            self.toggle_full_screen()  # nothing else had a use for Esc
+        elif not self._keyboard.handle(event):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.ThemeChange:
             self._follow_system_text()
+        elif event.type() == QEvent.Type.WindowStateChange and hasattr(self, "top_bar"):
+            self.top_bar.menu.tick_full_screen(self.isFullScreen())
         elif event.type() == QEvent.Type.FontChange and hasattr(self, "status_bar"):
-            QTimer.singleShot(0, self, self._fit_text)  # after Qt has given every part its new font
+            QTimer.singleShot(0, self, self.side_panel.fit)  # after Qt has given every part its new font
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._may_close:
@@ -224,7 +263,7 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         self.setWindowTitle("cryptopipe")
         self.setFont(style.font())
-        self.resize(_FIRST_SIZE.boundedTo(self._available_size()))
+        window_placement.place_first(self)
         top = QWidget()
         layout = QVBoxLayout(top)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -235,39 +274,41 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.chart)
         self.chart.setFocus()
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
-        self._fit_text()
+        self.side_panel.fit()
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.diagnostics)
         self.diagnostics.hide()
         self.setStatusBar(self.status_bar)
 
-    def _fit_text(self) -> None:
-        """Adapt the least size and the side panel to the size of text."""
-        smallest = QSize(style.px(_SMALLEST_SIZE.width()), style.px(_SMALLEST_SIZE.height()))
-        # Large text must not demand more than the screen has; nor may a small screen shrink what the usual text needs.
-        self.setMinimumSize(smallest.boundedTo(self.screen().availableSize().expandedTo(_SMALLEST_SIZE)))
-        self.resizeDocks([self.side_panel], [style.px(SidePanel.WIDTH)], Qt.Orientation.Horizontal)
-
     def _follow_system_text(self) -> None:
         # Later: the change that announced this may not be complete yet.
         QTimer.singleShot(0, self, lambda: text_size.follow_system())
 
-    def _available_size(self) -> QSize:
-        """Return the screen's size less a title bar's height, which the window's own size does not count."""
-        return self.screen().availableSize() - QSize(0, _TITLE_BAR_PX)
-
     def _connect_signals(self) -> None:
-        self.top_bar.picker_requested.connect(self.open_symbol_picker)
-        self.top_bar.export_requested.connect(self.export_requested)
-        self.top_bar.database_requested.connect(self.database_requested)
-        self.top_bar.diagnostics_requested.connect(self.toggle_diagnostics)
-        self.top_bar.theme_requested.connect(self.theme_requested)
-        self.top_bar.candle_colours_requested.connect(self.candle_colours_requested)
-        self.top_bar.text_percent_requested.connect(self.text_percent_requested)
-        self.top_bar.chart_menu_requested.connect(self.chart_menu_requested)
-        self.top_bar.indicators_requested.connect(self.indicators_requested)
-        self.top_bar.symbols_requested.connect(self.symbols_requested)
-        self.top_bar.keys_requested.connect(self.keys_overview.toggle)
+        bar, menu = self.top_bar, self.top_bar.menu
+        bar.picker_requested.connect(self.open_symbol_picker)
+        bar.chart_menu_requested.connect(self.chart_menu_requested)
+        bar.indicators_requested.connect(self.indicators_requested)
+        bar.panel_requested.connect(self.side_panel.ask_open)
+        bar.intervals.favourites_changed.connect(self.layout_changed)
+        for source in (bar, menu):
+            source.export_requested.connect(self.export_requested)
+            source.theme_requested.connect(self.theme_requested)
+        menu.database_requested.connect(self.database_requested)
+        menu.diagnostics_requested.connect(self.toggle_diagnostics)
+        menu.candle_colours_requested.connect(self.candle_colours_requested)
+        menu.text_percent_requested.connect(self.text_percent_requested)
+        menu.symbols_requested.connect(self.symbols_requested)
+        menu.keys_requested.connect(self.keys_overview.toggle)
+        menu.about_requested.connect(self.about_requested)
+        menu.panel_requested.connect(self.side_panel.ask_open)
+        menu.full_screen_requested.connect(self.toggle_full_screen)
+        menu.market_requested.connect(self._ask_for_other_market)
+        menu.quit_requested.connect(self.close)
+        bar.set_panel_open(self.side_panel.is_open)
+        self.side_panel.open_changed.connect(bar.set_panel_open)
+        self.side_panel.open_changed.connect(lambda _: self.layout_changed.emit())
+        self.status_bar.live_market_requested.connect(self.live_market_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
         self.interval_entry.interval_requested.connect(self.interval_requested)
@@ -297,11 +338,18 @@ class MainWindow(QMainWindow):
                 "indicators": self.top_bar.ask_for_indicators,
                 "database": self.database_requested.emit,
                 "diagnostics": self.toggle_diagnostics,
+                "side_panel": self.side_panel.toggle,
+                "full_screen": self.toggle_full_screen,
+                "menu": self.top_bar.open_menu,
                 "keys": self.keys_overview.toggle,
+                "quit": self.close,
             },
             open_interval=self.open_interval_entry,
             open_symbol=self.open_symbol_picker,
         )
+
+    def _ask_for_other_market(self) -> None:
+        (self.live_market_requested if self._is_simulated else self.simulated_market_requested).emit()
 
     def _run_notice_action(self, action: NoticeAction) -> None:
         requests = {

@@ -1,19 +1,108 @@
-"""The submenus of the window's menu: the theme, the colours of rising and falling, and the size of text."""
+"""The window's menus: the ☰ menu with its submenus, and the » menu of what the top bar has no room for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QIcon
 from PySide6.QtWidgets import QMenu, QWidget
 
+from widgets.keys import key_text
 from widgets.theme import style
 from widgets.theme.palettes import BLUE_ORANGE, GREEN_RED, SYSTEM
 
 _THEMES = {SYSTEM: "Like the system", "dark": "Dark", "light": "Light"}
 _COLOURS = {GREEN_RED: "Green and red", BLUE_ORANGE: "Blue and orange (colour-blind safe)"}
 _TEXT_PERCENTS = (80, 90, 100, 110, 125, 150, 175, 200)
+
+
+class MainMenu(QMenu):
+    """
+    The ☰ menu.
+
+    Its keys are text only: the window makes the shortcuts, which work while the menu is closed too.
+
+    Signals:
+        symbols_requested, database_requested, export_requested, diagnostics_requested, keys_requested, about_requested:
+            Open that dialog or panel.
+        panel_requested: Show the side panel, or hide it; carries whether to show it.
+        full_screen_requested: Fill the screen, or no longer.
+        market_requested: Go to the simulated market, or back to the live one.
+        theme_requested, candle_colours_requested: A theme, or colours for rising and falling, were chosen; carry their
+            name.
+        text_percent_requested: A size of text was chosen; carries percent of the system's.
+        quit_requested: Close the window.
+    """
+
+    symbols_requested = Signal()
+    database_requested = Signal()
+    export_requested = Signal()
+    diagnostics_requested = Signal()
+    keys_requested = Signal()
+    about_requested = Signal()
+    panel_requested = Signal(bool)
+    full_screen_requested = Signal()
+    market_requested = Signal()
+    theme_requested = Signal(str)
+    candle_colours_requested = Signal(str)
+    text_percent_requested = Signal(int)
+    quit_requested = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFont(style.font())
+        self.addAction("Symbols…", self.symbols_requested.emit)
+        self.addAction(_with_key("Database…", "database"), self.database_requested.emit)
+        self.addAction(_with_key("Export candles…", "export"), self.export_requested.emit)
+        self._market = self.addAction("", self.market_requested.emit)
+        self.addSeparator()
+        self._panel = self.addAction(_with_key("Side panel", "side_panel"))
+        self._panel.setCheckable(True)
+        self._panel.triggered.connect(self.panel_requested)
+        self._full_screen = self.addAction(_with_key("Full screen", "full_screen"))
+        self._full_screen.setCheckable(True)
+        self._full_screen.triggered.connect(lambda: self.full_screen_requested.emit())
+        self.theme_menu = ThemeMenu(self)
+        self.theme_menu.theme_chosen.connect(self.theme_requested)
+        self.theme_menu.colours_chosen.connect(self.candle_colours_requested)
+        self.addMenu(self.theme_menu)
+        self.text_size_menu = TextSizeMenu(self)
+        self.text_size_menu.percent_chosen.connect(self.text_percent_requested)
+        self.addMenu(self.text_size_menu)
+        self.addSeparator()
+        self.addAction(_with_key("Diagnostics", "diagnostics"), self.diagnostics_requested.emit)
+        self.addAction(_with_key("Keys and mouse", "keys"), self.keys_requested.emit)
+        self.addAction("About cryptopipe", self.about_requested.emit)
+        self.addSeparator()
+        self.addAction(_with_key("Quit", "quit"), self.quit_requested.emit)
+        self.set_simulated(False)
+
+    def set_simulated(self, is_simulated: bool) -> None:
+        """Offer the other market."""
+        self._market.setText("Go to the live market" if is_simulated else "Open the simulated market")
+
+    def tick_panel(self, is_open: bool) -> None:
+        """Show whether the side panel is open."""
+        self._panel.setChecked(is_open)
+
+    def tick_full_screen(self, is_full: bool) -> None:
+        """Show whether the window fills the screen."""
+        self._full_screen.setChecked(is_full)
+
+
+class OverflowMenu(QMenu):
+    """What the top bar has no room for, with icon, text and key."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("overflowMenu")
+        self.setFont(style.font())
+
+    def add(self, icon: QIcon, text: str, key: str, call: Callable[[], object]) -> None:
+        """Add an entry; ``key`` stands at its right, and is text only."""
+        action = self.addAction(icon, f"{text}\t{key}" if key else text)
+        action.triggered.connect(lambda: call())
 
 
 class ThemeMenu(QMenu):
@@ -85,3 +174,7 @@ class TextSizeMenu(QMenu):
         else:
             self.insertAction(self._sizes[larger], action)
         self._sizes[percent] = action
+
+
+def _with_key(text: str, command: str) -> str:
+    return f"{text}\t{key_text(command)}"

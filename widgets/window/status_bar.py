@@ -7,9 +7,9 @@ fit, and in full in the tool tip.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QStatusBar, QToolButton, QWidget
 
 from app.market.durations import in_words, length, with_retry
 from app.market.ports.exchange import FeedState
@@ -21,6 +21,11 @@ from widgets.view_values import StatusView
 
 HEIGHT = 28
 _SPACING = 20
+_SIMULATED = (
+    "All prices and trades here are invented.",
+    "They are stored in a data directory of their own;",
+    "your live data stay as they are.",
+)
 _READING_ONLY = "Reading only: not recording"
 _SHOWN_SKEW_S = 1.0  # a smaller difference is not worth the reader's attention
 _FRAME_PX = 8  # Qt leaves that free around the inside of a status bar
@@ -41,11 +46,15 @@ class StatusBar(QStatusBar):
     """
     Shows a `StatusView`.
 
+    Where it is narrow, whole entries leave, least important first. A sentence is elided; a figure never is.
+
     Signals:
         database_clicked: The database's part of the bar was clicked.
+        live_market_requested: “Go to the live market” was chosen in the badge's menu.
     """
 
     database_clicked = Signal()
+    live_market_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +65,7 @@ class StatusBar(QStatusBar):
         self.dot = QLabel()
         self.dot.setObjectName("dot")
         self.dot.setFixedSize(8, 8)
-        self.feed = ElidedLabel("", "dim", small)
+        self.feed = _Entry("", "dim", small)
         self.rate = SteadyLabel("", "dim", small)
         self.database = _Clickable("", "dim", small)
         self.database.clicked.connect(self.database_clicked)
@@ -65,10 +74,10 @@ class StatusBar(QStatusBar):
         self.missing = label("", "warning", small)
         self.malformed = label("", "warning", small)
         self.contradictions = label("", "warning", small)
-        self.badge = label("Simulated market", font=style.font(style.SMALL_PX))
-        self.badge.setObjectName("badge")
+        self.badge = self._make_badge()
         self.time = SteadyLabel("", "dim", small)
         self._was_clock_wrong = False
+        self._is_due: dict[QWidget, bool] = {}  # of the entries that are not always there
         self._inside = self._arrange()
         self.addWidget(self._inside, 1)
         self._name_parts()
@@ -84,27 +93,47 @@ class StatusBar(QStatusBar):
         self._show_spool(status)
         repairing = " · repairing" if status.repairing else ""
         self.missing.setText(f"{_counted(status.missing_trades, 'trade')} missing{repairing}")
-        self.missing.setVisible(status.missing_trades > 0)
+        self._is_due[self.missing] = status.missing_trades > 0
         self.malformed.setText(f"{_counted(status.malformed, 'message')} unreadable")
-        self.malformed.setVisible(status.malformed > 0)
+        self._is_due[self.malformed] = status.malformed > 0
         self.contradictions.setText(f"{_counted(status.contradictions, 'trade')} refused")
-        self.contradictions.setVisible(status.contradictions > 0)
-        self.badge.setVisible(status.simulated)
+        self._is_due[self.contradictions] = status.contradictions > 0
+        self._is_due[self.badge] = status.simulated
         self._show_time(status)
         self._fit()
+
+    def set_simulated(self, is_simulated: bool) -> None:
+        """Show the badge of the simulated market, or not."""
+        self._is_due[self.badge] = is_simulated
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())  # entries leave; the bar never widens the window
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()  # before it is shown, its parts do not know their width
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
+        order: list[QWidget] = [self.queue, self.rate, self.time, self.malformed, self.contradictions, self.spool]
+        # A figure of the database leaves early; what is wrong with it stays to the last.
+        order.insert(len(order) if self.database.is_sentence else 1, self.database)
+        order += [self.missing, self.badge]
+        due = [part for part in order if self._is_due.get(part, True)]
+        for part in order:
+            if part not in due:
+                part.hide()
         # Not the width of the inside: that is never less than its parts need, so it hangs over the bar's edge.
-        hide_overflow(self._inside, self.width() - _FRAME_PX, (self.queue, self.rate, self.time), _SPACING)
+        hide_overflow(self._inside, self.width() - _FRAME_PX, due, _SPACING)
 
     def _show_feed(self, status: StatusView) -> None:
         word, tone = _FEED_STATES[status.feed_state]
@@ -124,6 +153,7 @@ class StatusBar(QStatusBar):
             text = f"{word} · {_delay(status.delay_ms)}"
         else:
             text = word
+        self.feed.is_sentence = bool(reason)
         self.feed.setText(text)
         full = reason if left_s is None or not reason else with_retry(reason, left_s)
         self.feed.setToolTip(full or "How old the exchange's messages are when they arrive")
@@ -149,7 +179,8 @@ class StatusBar(QStatusBar):
         recording = _READING_ONLY if status.read_only_reason else f"{rate(status.rows_per_s)} rows/s"
         detail = status.database_reason or recording
         self.database.setText(f"{status.database} · {detail}" if status.database else status.database_reason)
-        self.database.setVisible(bool(self.database.text()))
+        self._is_due[self.database] = bool(self.database.text())
+        self.database.is_sentence = bool(status.database_reason)
         meaning = status.read_only_reason or "Trades written to the database each second"
         self.database.setToolTip(status.database_reason or meaning)
         style.set_tone(self.database, "warning" if status.database_reason else "dim")
@@ -158,7 +189,7 @@ class StatusBar(QStatusBar):
         full = " · takes no more" if status.spool_reason else ""
         self.spool.setText(f"On disk {count(status.spooled)}{full}")
         self.spool.setToolTip(status.spool_reason or "Trades that wait on disk until the database takes them")
-        self.spool.setVisible(bool(status.spooled or status.spool_reason))
+        self._is_due[self.spool] = bool(status.spooled or status.spool_reason)
 
     def _arrange(self) -> QWidget:
         inside = QWidget()
@@ -185,6 +216,23 @@ class StatusBar(QStatusBar):
         layout.addWidget(self.time)
         return inside
 
+    def _make_badge(self) -> QToolButton:
+        badge = QToolButton()
+        badge.setObjectName("badge")
+        badge.setText("Simulated market")
+        badge.setAccessibleName("Simulated market: what it is, and the way back")
+        badge.setFont(style.font(style.SMALL_PX))
+        badge.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        badge.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(badge)
+        menu.setFont(style.font())
+        for sentence in _SIMULATED:
+            menu.addAction(sentence).setEnabled(False)
+        menu.addSeparator()
+        menu.addAction("Go to the live market", self.live_market_requested.emit)
+        badge.setMenu(menu)
+        return badge
+
     def _name_parts(self) -> None:
         self.feed.setAccessibleName("Feed")
         self.rate.setAccessibleName("Trades a second")
@@ -203,7 +251,16 @@ class StatusBar(QStatusBar):
         self.time.setAccessibleName("Exchange time")
 
 
-class _Clickable(ElidedLabel):
+class _Entry(ElidedLabel):
+    """A label that is elided only while it holds a sentence; part of a figure would be another figure."""
+
+    is_sentence = False
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint() if self.is_sentence else self.sizeHint()
+
+
+class _Clickable(_Entry):
     """A label that the mouse can click. The keyboard reaches the same by the menu."""
 
     clicked = Signal()

@@ -1,113 +1,76 @@
 """
 The top bar: the symbol and its price, the interval bar, and the window's few commands.
 
-Where the window is narrow, it hides its least important parts, whole.
+Every part has a width of its own that no price, symbol or interval changes. Where the window is narrow, whole parts
+leave for the » menu, in the order of `top_bar_fit`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
-from widgets.controls.bar_overflow import hide_overflow
-from widgets.controls.labels import SteadyLabel, label
+from widgets.controls.figure_label import FigureLabel
 from widgets.controls.number_format import direction, percent, price
 from widgets.keys import key_text
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, PALETTES, Palette
-from widgets.view_values import QuoteView
+from widgets.view_values import QuoteView, WatchRow
 from widgets.window.interval_bar import IntervalBar
-from widgets.window.menus import TextSizeMenu, ThemeMenu
+from widgets.window.menus import MainMenu, OverflowMenu
+from widgets.window.symbol_button import SymbolButton
+from widgets.window.top_bar_fit import BarFit, widest_fit
 
 HEIGHT = 48
-_SPACING = 12
-
-
-class SymbolButton(QPushButton):
-    """The symbol's name and market; pressing it opens the symbol picker."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("symbolButton")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setToolTip(f"Choose a symbol ({key_text('symbols')})")
-        self.setAccessibleName("Choose a symbol")
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.name = label("", font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
-        self.market = label("Binance spot", "dim", style.font(12))
-        self.chevron = QLabel()
-        self._layout = layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 4, 6, 4)
-        layout.setSpacing(8)
-        layout.addWidget(self.name)
-        layout.addWidget(self.market)
-        layout.setSpacing(6)
-        layout.addWidget(self.chevron)
-        for part in (self.name, self.market, self.chevron):
-            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-
-    def set_symbol(self, symbol: Symbol) -> None:
-        self.name.setText(symbol.display_name)
-        self.market.setText(symbol.trouble or "Binance spot")
-        style.set_tone(self.market, "warning" if symbol.trouble else "dim")
-        self.setAccessibleName(f"{symbol.display_name}, choose another symbol")
-        self.updateGeometry()
-
-    def sizeHint(self) -> QSize:
-        return self._layout.sizeHint()
-
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+_MARGIN_PX = 8
+_SPACING = 8
+_ICON_PX, _ARROW_ICON_PX = 16, 12
+_PRICE_PX, _CHANGE_PX = 96, 68
+_USUAL_PRICE, _USUAL_CHANGE = "000,000.00", "−000.00 %"
+_ON_BUTTON = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
 
 
 class TopBar(QFrame):
     """
-    The bar across the window's top.
+    The bar across the window's top. ``menu`` and ``overflow`` have the signals of what is chosen there.
 
     Signals:
         picker_requested: The symbol's button or the search button was pressed.
-        export_requested: “Export…” was pressed, or chosen in the menu.
-        symbols_requested, database_requested, diagnostics_requested, keys_requested: “Symbols…”, “Database…”,
-            “Diagnostics” or “Keys and mouse” was chosen in the menu.
+        export_requested: “Export…” was pressed.
         chart_menu_requested, indicators_requested: The button of price styles, or of indicators, was pressed; carry
             the point on the screen to open their menu at.
-        theme_requested: A theme was chosen in the menu, or the theme button pressed; carries the theme's name.
-        candle_colours_requested: Colours for rising and falling were chosen; carries their name.
-        text_percent_requested: A size of text was chosen; carries percent of the system's.
+        theme_requested: The theme button was pressed; carries the theme's name.
+        panel_requested: Show the side panel, or hide it; carries whether to show it.
     """
 
     picker_requested = Signal()
     export_requested = Signal()
-    database_requested = Signal()
-    diagnostics_requested = Signal()
-    keys_requested = Signal()
-    symbols_requested = Signal()
     chart_menu_requested = Signal(QPoint)
     indicators_requested = Signal(QPoint)
     theme_requested = Signal(str)
-    candle_colours_requested = Signal(str)
-    text_percent_requested = Signal(int)
+    panel_requested = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("topBar")
         style.sized(self, fixed_height=HEIGHT)
         self.symbol = SymbolButton()
-        self.price = SteadyLabel(font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
+        self.price = FigureLabel(_PRICE_PX, font=style.font(style.TITLE_PX, QFont.Weight.DemiBold))
         self.price.setAccessibleName("Last price")
-        self.change = SteadyLabel()
+        self.change = FigureLabel(_CHANGE_PX, font=style.font())
         self.change.setAccessibleName("24 h change")
         self.change.setToolTip("Change over the last 24 hours")
         self.intervals = IntervalBar()
         self.chart_button = _tool("How the chart draws", "How the chart draws")
         self.chart_button.setObjectName("chartButton")
-        self.chart_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the text
         self.indicators_button = _tool("Indicators", f"Add, set or remove indicators ({key_text('indicators')})")
-        self.indicators_button.setText("Indicators")
-        self._chart_divider = _divider()
+        self.indicators_button.setText(" Indicators")
+        self._dividers = _divider(), _divider()
         self.search = _tool("Search symbols", f"Search symbols ({key_text('symbols')}, or just type)")
         self.search.setText(" " + key_text("symbols").replace("+", " "))
         self.theme = _tool("Change theme", "")
@@ -115,27 +78,46 @@ class TopBar(QFrame):
         self.export_button.setObjectName("exportButton")
         self.export_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.export_button.setToolTip(f"Write candles to a file ({key_text('export')})")
-        self.menu_button = _tool("Menu", "Menu")
-        self.menu_button.setMenu(self._make_menu())
+        self.overflow_button = _tool("More", "What the bar has no room for")
+        self.overflow = OverflowMenu(self)
+        self.overflow_button.setMenu(self.overflow)
+        self.overflow_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.panel_button = _tool("Side panel", "")
+        self.panel_button.setObjectName("panelButton")
+        self.panel_button.setCheckable(True)
+        self.menu_button = _tool("Menu", f"Menu ({key_text('menu')})")
+        self.menu = MainMenu(self)
+        self.menu_button.setMenu(self.menu)
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._symbol: Symbol | None = None
         self._other_theme = ""
+        self._price_style = ""
+        self._prices: dict[str, str] = {}  # the first price known of each watched symbol
+        self._changes: dict[str, str] = {}
+        self._labelled_px: dict[QToolButton, tuple[int, int]] = {}  # with text, without
+        self._palette = DARK
+        self._fit_now = BarFit(len(self.intervals.favourites))
         self._arrange()
+        self.set_panel_open(True)
         self.set_palette(DARK)
-        self.symbol.clicked.connect(lambda: self.picker_requested.emit())
-        self.search.clicked.connect(lambda: self.picker_requested.emit())
-        self.export_button.clicked.connect(lambda: self.export_requested.emit())
-        self.chart_button.clicked.connect(
-            lambda: self.chart_menu_requested.emit(self.chart_button.mapToGlobal(self.chart_button.rect().bottomLeft()))
-        )
-        self.indicators_button.clicked.connect(self.ask_for_indicators)
-        self.theme.clicked.connect(lambda: self.theme_requested.emit(self._other_theme))
+        self._measure()
+        self._connect_signals()
+
+    @property
+    def fit(self) -> BarFit:
+        """The parts in the bar at present."""
+        return self._fit_now
 
     def ask_for_indicators(self) -> None:
         """Emit ``indicators_requested`` for a list under its button or, when that is hidden, under the intervals."""
         button = self.indicators_button
-        left = button if button.isVisible() else self.intervals
-        self.indicators_requested.emit(left.mapToGlobal(QPoint(0, self.height() - left.y() + 4)))
+        self.indicators_requested.emit(self._below(self.intervals if button.isHidden() else button))
+
+    def open_menu(self) -> None:
+        """Open the ☰ menu, ready for the arrow keys."""
+        size, corner = self.menu.sizeHint(), self.menu_button.mapToGlobal(self.menu_button.rect().bottomRight())
+        self.menu.popup(QPoint(corner.x() - size.width(), corner.y() + 2))
+        self.menu.setActiveAction(self.menu.actions()[0])
 
     def set_symbol(self, symbol: Symbol) -> None:
         """Show the symbol's name, and no price until the next quote."""
@@ -143,7 +125,10 @@ class TopBar(QFrame):
         self.symbol.set_symbol(symbol)
         for figure in (self.price, self.change):
             figure.setText("")
-            figure.forget_width()  # another symbol's price may be much shorter
+
+    def set_market(self, name: str) -> None:
+        """Name the market beside the symbol."""
+        self.symbol.set_market(name)
         self._fit()
 
     def set_quote(self, quote: QuoteView) -> None:
@@ -153,37 +138,68 @@ class TopBar(QFrame):
         self.change.setText("" if quote.change_percent is None else percent(quote.change_percent))
         style.set_tone(self.price, tone)
         style.set_tone(self.change, tone or "dim")
-        if self.minimumSizeHint().width() > self.width():
-            self._fit()  # the price has become longer
+
+    def set_watchlist(self, rows: Sequence[WatchRow]) -> None:
+        """Make room for the longest name, price and change of the watchlist, in place of those before."""
+        names = {row.symbol.name for row in rows}
+        for known in (self._prices, self._changes):
+            for gone in known.keys() - names:
+                del known[gone]
+        self._note_figures(rows)
+        self.symbol.reserve(row.symbol.display_name for row in rows)
+        self._reserve()
+
+    def update_watchlist(self, rows: Iterable[WatchRow]) -> None:
+        """Make room for the first price known of a row. A later one never changes the room: the bar would move."""
+        if self._note_figures(rows):
+            self._reserve()
 
     def set_interval(self, interval: Interval) -> None:
         self.intervals.set_interval(interval)
-        self._fit()
+        self._offer_overflow()
 
     def set_price_style(self, title: str) -> None:
         """Show in which style the chart draws prices."""
-        self.chart_button.setText(title)
+        self._price_style = title
+        self.chart_button.setText(f" {title} ▾")
         self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
+        self._measure()
         self._fit()
+
+    def set_panel_open(self, is_open: bool) -> None:
+        """Show whether the side panel is open."""
+        self.panel_button.setChecked(is_open)
+        words = "Hide the side panel" if is_open else "Show the side panel"
+        self.panel_button.setToolTip(f"{words} ({key_text('side_panel')})")
+        self.menu.tick_panel(is_open)
+        self._show_panel_icon()
 
     def set_theme(self, theme: str, candle_colours: str) -> None:
         """Tick the current theme and colours in the menu."""
-        self.theme_menu.tick(theme, candle_colours)
+        self.menu.theme_menu.tick(theme, candle_colours)
 
     def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
         self._other_theme = next(name for name in PALETTES if name != palette.name)
         self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
         self.theme.setToolTip(f"Change to the {self._other_theme} theme")
-        self.symbol.chevron.setPixmap(icons.pixmap("chevron-down", palette.dim, 12, self.devicePixelRatioF()))
+        self.symbol.set_palette(palette)
         self.search.setIcon(icons.icon("search", palette.dim))
+        self.overflow_button.setIcon(icons.icon("more", palette.dim))
+        self._show_panel_icon()
         self.menu_button.setIcon(icons.icon("menu", palette.dim))
-        self.chart_button.setIcon(icons.icon("chevron-down", palette.dim, 12))
+        self.chart_button.setIcon(icons.icon("candles", palette.dim))
+        self.indicators_button.setIcon(icons.icon("indicators", palette.dim))
         self.intervals.set_palette(palette)
+        self._offer_overflow()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())  # parts leave; the bar never widens the window
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
+            QTimer.singleShot(0, self, self._fit_text)  # after Qt has given every part its new font
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -191,61 +207,144 @@ class TopBar(QFrame):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._fit()  # before it is shown, its parts do not know their width
+        self._fit_text()  # before it is shown, its parts do not know their width
 
-    def _make_menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setFont(style.font())
-        # The keys are text only: the window makes the shortcuts, which work while the menu is closed too.
-        menu.addAction("Symbols…", self.symbols_requested.emit)
-        menu.addAction(f"Database…\t{key_text('database')}", self.database_requested.emit)
-        menu.addAction(f"Export candles…\t{key_text('export')}", self.export_requested.emit)
-        menu.addAction(f"Diagnostics\t{key_text('diagnostics')}", self.diagnostics_requested.emit)
-        menu.addAction(f"Keys and mouse\t{key_text('keys')}", self.keys_requested.emit)
-        menu.addSeparator()
-        self.theme_menu = ThemeMenu(menu)
-        self.theme_menu.theme_chosen.connect(self.theme_requested)
-        self.theme_menu.colours_chosen.connect(self.candle_colours_requested)
-        menu.addMenu(self.theme_menu)
-        self.text_size_menu = TextSizeMenu(menu)
-        self.text_size_menu.percent_chosen.connect(self.text_percent_requested)
-        menu.addMenu(self.text_size_menu)
-        return menu
+    # Room
+
+    def _note_figures(self, rows: Iterable[WatchRow]) -> bool:
+        """Remember the first price and change of each row; return whether there was one."""
+        is_new = False
+        for row in rows:
+            name = row.symbol.name
+            if row.last is not None and name not in self._prices:
+                self._prices[name] = price(row.last, row.symbol)
+                is_new = True
+            if row.change_percent is not None and name not in self._changes:
+                self._changes[name] = percent(row.change_percent)
+                is_new = True
+        return is_new
+
+    def _reserve(self) -> None:
+        has_changed = self.price.reserve(_USUAL_PRICE, *self._prices.values())
+        has_changed |= self.change.reserve(_USUAL_CHANGE, *self._changes.values())
+        self._fit()
+
+    def _fit_text(self) -> None:
+        self.symbol.set_palette(self._palette)  # its icon has the text's size
+        for button in self.findChildren(QToolButton):
+            side = style.px(_ARROW_ICON_PX if button is self.intervals.more_button else _ICON_PX)
+            button.setIconSize(QSize(side, side))
+        self._measure()
+        self._reserve()
+
+    def _measure(self) -> None:
+        """Note how wide the buttons with icon and text are, with their text and without."""
+        for button in (self.chart_button, self.indicators_button, self.search):
+            button.ensurePolished()
+            before, px = button.toolButtonStyle(), []
+            for style_with_or_without in _ON_BUTTON:
+                button.setToolButtonStyle(style_with_or_without)
+                px.append(button.sizeHint().width())
+            button.setToolButtonStyle(before)
+            self._labelled_px[button] = (px[0], px[1])
 
     def _fit(self) -> None:
-        parts = (
-            *(self.symbol.market, self.search, self.change, self.theme),
-            *(self.indicators_button, self.chart_button),
+        """Keep in the bar what has room; the order of leaving is that of `top_bar_fit`."""
+        fit = self._fit_now = widest_fit(len(self.intervals.favourites), self._width_of, self.width())
+        self.symbol.set_compact(not fit.market)
+        for button in (self.chart_button, self.indicators_button, self.search):
+            button.setToolButtonStyle(_ON_BUTTON[0 if fit.texts else 1])
+        self.price.setVisible(fit.price)
+        self.change.setVisible(fit.change)
+        self.intervals.fit_to(fit.intervals, with_custom=fit.custom)
+        for part in (self._dividers[1], self.chart_button, self.indicators_button):
+            part.setVisible(fit.styles)
+        self.search.setVisible(fit.search)
+        self.theme.setVisible(fit.theme)
+        self.export_button.setVisible(fit.export)
+        self.panel_button.setVisible(fit.panel)
+        self.overflow_button.setVisible(fit.has_overflow)
+        self._offer_overflow()
+
+    def _width_of(self, fit: BarFit) -> int:
+        """Return the width that the bar needs for these parts, in logical pixels."""
+        widths = [self.symbol.width_when(compact=not fit.market)]
+        widths += [figure.slot_px() for figure, has in ((self.price, fit.price), (self.change, fit.change)) if has]
+        dividers = [self._dividers[0].width()] * (2 if fit.styles else 1)
+        widths += [*dividers, self.intervals.width_of(fit.intervals, with_custom=fit.custom)]
+        labelled = [(self.chart_button, fit.styles), (self.indicators_button, fit.styles), (self.search, fit.search)]
+        widths += [self._labelled_px[button][0 if fit.texts else 1] for button, has in labelled if has]
+        others = [(self.theme, fit.theme), (self.export_button, fit.export), (self.overflow_button, fit.has_overflow)]
+        others += [(self.panel_button, fit.panel), (self.menu_button, True)]
+        widths += [part.sizeHint().width() for part, has in others if has]
+        return sum(widths) + _SPACING * len(widths) + 2 * _MARGIN_PX  # one gap more: around the stretch between
+
+    def _offer_overflow(self) -> None:
+        """List in the » menu what has left the bar: same icon, text and key."""
+        fit, custom, dim = self._fit_now, self.intervals.custom, self._palette.dim
+        theme_icon = "sun" if self._other_theme == "light" else "moon"
+        custom_offer = ("Custom interval", custom.name) if custom is not None else ("Type an interval…", "")
+        self.overflow.clear()
+        offers: tuple[tuple[bool, str, str, str, Callable[[], object]], ...] = (
+            (not fit.styles, "candles", f"{self._price_style or 'Candles'}…", "", self._ask_for_chart_menu),
+            (not fit.styles, "indicators", "Indicators…", key_text("indicators"), self.ask_for_indicators),
+            (not fit.custom, "clock", *custom_offer, self.intervals.request_custom),
+            (not fit.search, "search", "Search symbols…", key_text("symbols"), self.picker_requested.emit),
+            (not fit.export, "export", "Export…", key_text("export"), self.export_requested.emit),
+            (not fit.theme, theme_icon, f"{self._other_theme.capitalize()} theme", "", self._ask_for_theme),
+            (not fit.panel, "panel", "Side panel", key_text("side_panel"), self._ask_for_panel),
         )
-        self._chart_divider.hide()
-        self.intervals.fit_to(None)
-        hide_overflow(self, self.width() - self._chart_divider.width() - _SPACING, parts, _SPACING)
-        # The market in it was hidden or shown, of which Qt informs the bar's layout late or never.
-        self.symbol.updateGeometry()
-        self._chart_divider.setHidden(self.chart_button.isHidden())
-        if (missing := self.minimumSizeHint().width() - self.width()) > 0:
-            self.intervals.fit_to(self.intervals.minimumSizeHint().width() - missing)
+        for has_left, name, text, key, call in offers:
+            if has_left:
+                self.overflow.add(icons.icon(name, dim), text, key, call)
+
+    def _show_panel_icon(self) -> None:
+        palette = self._palette
+        self.panel_button.setIcon(icons.icon("panel", palette.accent if self.panel_button.isChecked() else palette.dim))
+
+    # Requests
+
+    def _ask_for_theme(self) -> None:
+        self.theme_requested.emit(self._other_theme)
+
+    def _ask_for_panel(self) -> None:
+        self.panel_requested.emit(not self.panel_button.isChecked())
+
+    def _ask_for_chart_menu(self) -> None:
+        button = self.chart_button
+        self.chart_menu_requested.emit(self._below(self.intervals if button.isHidden() else button))
+
+    def _below(self, part: QWidget) -> QPoint:
+        return part.mapToGlobal(QPoint(0, self.height() - part.y() + 4))
+
+    def _connect_signals(self) -> None:
+        self.symbol.clicked.connect(lambda: self.picker_requested.emit())
+        self.search.clicked.connect(lambda: self.picker_requested.emit())
+        self.export_button.clicked.connect(lambda: self.export_requested.emit())
+        self.chart_button.clicked.connect(lambda: self._ask_for_chart_menu())
+        self.indicators_button.clicked.connect(lambda: self.ask_for_indicators())
+        self.theme.clicked.connect(lambda: self._ask_for_theme())
+        self.panel_button.clicked.connect(self.panel_requested)
+        self.intervals.favourites_changed.connect(self._fit)
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 0, 16, 0)
+        layout.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 0)
         layout.setSpacing(_SPACING)
         left: tuple[QWidget, ...] = (
-            self.symbol,
-            self.price,
-            self.change,
-            _divider(),
-            self.intervals,
-            self._chart_divider,
-            self.chart_button,
-            self.indicators_button,
+            *(self.symbol, self.price, self.change, self._dividers[0], self.intervals, self._dividers[1]),
+            *(self.chart_button, self.indicators_button),
         )
-        right: tuple[QWidget, ...] = (self.search, self.theme, self.export_button, self.menu_button)
+        right = (
+            *(self.search, self.theme, self.export_button, self.overflow_button, self.panel_button, self.menu_button),
+        )
         for part in left:
             layout.addWidget(part)
         layout.addStretch(1)
         for part in right:
             layout.addWidget(part)
+        for button in (self.theme, self.overflow_button, self.panel_button, self.menu_button):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
 
 
 def _tool(name: str, tip: str) -> QToolButton:

@@ -135,7 +135,7 @@ def test_another_font_of_the_system_is_followed(usual_text: QApplication, qtbot:
 
 def test_the_menu_ticks_the_current_size_and_requests_another(window: MainWindow, qtbot: QtBot) -> None:
     window.set_text_percent(130)
-    menu = window.top_bar.text_size_menu
+    menu = window.top_bar.menu.text_size_menu
     assert [action.text() for action in menu.actions() if action.isChecked()] == ["130 %"]
     assert [action.text().split()[0] for action in menu.actions()] == "80 90 100 110 125 130 150 175 200".split()
     wanted: QAction = next(action for action in menu.actions() if action.text() == "150 %")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import MENU_INTERVALS, Interval
@@ -35,11 +35,10 @@ def test_a_click_is_a_request_and_highlights_nothing_by_itself(window: MainWindo
     assert highlighted(window) == ["1h"]
 
 
-def test_the_menu_has_the_other_intervals_and_requests_them(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_menu_has_all_intervals_and_requests_them(window: MainWindow, qtbot: QtBot) -> None:
     menu = window.top_bar.intervals.menu
     named = {action.text().partition("\t")[0]: action for action in menu.actions() if action.isVisible()}
-    others = [interval for interval in MENU_INTERVALS if interval not in SHOWN_INTERVALS]
-    assert list(named)[: len(others)] == [interval.name for interval in others]
+    assert list(named)[: len(MENU_INTERVALS)] == [interval.name for interval in MENU_INTERVALS]
     with qtbot.waitSignal(window.interval_requested, timeout=1000) as request:
         named["2h"].trigger()
     assert request.args == [Interval.parse("2h")]
@@ -47,12 +46,95 @@ def test_the_menu_has_the_other_intervals_and_requests_them(window: MainWindow, 
 
 
 @pytest.mark.parametrize("name", ["13m", "2h", "1M"])
-def test_an_interval_without_a_button_gets_one_while_it_is_shown(window: MainWindow, name: str) -> None:
+def test_an_interval_without_a_button_goes_into_the_slot_and_stays_there(
+    window: MainWindow, qtbot: QtBot, name: str
+) -> None:
     window.set_interval(Interval.parse(name))
     assert highlighted(window) == [name]
     window.set_interval(Interval.parse("5m"))
     assert highlighted(window) == ["5m"]
-    assert name not in buttons(window)
+    with qtbot.waitSignal(window.interval_requested, timeout=1000) as request:
+        qtbot.mouseClick(buttons(window)[name], Qt.MouseButton.LeftButton)
+    assert request.args == [Interval.parse(name)]
+    assert highlighted(window) == ["5m"]
+
+
+def test_the_empty_slot_opens_the_interval_entry(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(buttons(window)["…"], Qt.MouseButton.LeftButton)
+    assert window.interval_entry.isVisible()
+    assert highlighted(window) == ["1m"]
+
+
+@pytest.mark.parametrize("name", ["181m", "604800s", "999999s"])
+def test_the_name_in_the_slot_is_drawn_small_enough(window: MainWindow, name: str) -> None:
+    window.set_interval(Interval.parse(name))
+    button = buttons(window)[Interval.parse(name).name]
+    assert button.width() == 52
+    assert button.fontMetrics().horizontalAdvance(button.text()) <= 46  # without border and padding
+
+
+def star(window: MainWindow, name: str) -> QPoint:
+    """Open the menu, and return the middle of an interval's star."""
+    menu = window.top_bar.intervals.menu
+    menu.popup(window.mapToGlobal(QPoint(300, 60)))
+    return menu.star_rect(Interval.parse(name)).center()
+
+
+def test_a_star_gives_an_interval_a_button_among_the_others_and_takes_it_away(window: MainWindow, qtbot: QtBot) -> None:
+    bar = window.top_bar.intervals
+    with qtbot.waitSignal(window.layout_changed), qtbot.assertNotEmitted(window.interval_requested):
+        qtbot.mouseClick(bar.menu, Qt.MouseButton.LeftButton, pos=star(window, "30m"))
+    assert [each.name for each in bar.favourites] == ["1m", "5m", "15m", "30m", "1h", "4h", "1d"]
+    assert bar.menu.isVisible()
+    with qtbot.waitSignal(window.interval_requested) as request:
+        qtbot.mouseClick(buttons(window)["30m"], Qt.MouseButton.LeftButton)
+    assert request.args == [Interval.parse("30m")]
+    bar.menu.setActiveAction(bar.menu.action_of(Interval.parse("5m")))
+    qtbot.keyClicks(bar.menu, "*")
+    assert [each.name for each in bar.favourites] == ["1m", "15m", "30m", "1h", "4h", "1d"]
+    bar.menu.hide()
+
+
+def test_the_chosen_interval_goes_into_the_slot_when_its_star_goes(window: MainWindow) -> None:
+    bar = window.top_bar.intervals
+    bar.toggle_favourite(Interval.parse("1m"))
+    assert highlighted(window) == ["1m"]
+    assert bar.custom == Interval.parse("1m")
+    bar.toggle_favourite(Interval.parse("1m"))
+    assert highlighted(window) == ["1m"]
+
+
+def test_a_button_is_moved_and_removed_by_its_context_menu(window: MainWindow) -> None:
+    bar, hour = window.top_bar.intervals, Interval.parse("1h")
+    for text in ("Move left", "Move left", "Move right"):
+        next(action for action in bar.button_menu(hour).actions() if action.text() == text).trigger()
+    assert [each.name for each in bar.favourites] == ["1m", "5m", "1h", "15m", "4h", "1d"]
+    QApplication.processEvents()
+    places = [buttons(window)[each.name].x() for each in bar.favourites if each.name in buttons(window)]
+    assert places == sorted(places)
+    bar.button_menu(hour).actions()[-1].trigger()
+    assert hour not in bar.favourites
+
+
+def test_favourites_and_slot_are_remembered(window: MainWindow) -> None:
+    bar = window.top_bar.intervals
+    bar.toggle_favourite(Interval.parse("13m"))
+    bar.move_favourite(Interval.parse("13m"), 3)
+    window.set_interval(Interval.parse("90s"))
+    window.set_interval(Interval.parse("5m"))
+    saved, expected = bar.to_values(), bar.favourites
+    bar.restore({})
+    assert (bar.favourites, bar.custom) == (SHOWN_INTERVALS, None)
+    bar.restore(saved)
+    assert (bar.favourites, bar.custom) == (expected, Interval.parse("90s"))
+    named = [action.text().partition("\t")[0] for action in bar.menu.actions()]
+    assert named.index("10m") < named.index("13m") < named.index("15m")
+
+
+@pytest.mark.parametrize("values", [{"favourites": 5}, {"favourites": ["x", None]}, {"favourites": [], "custom": 7}])
+def test_invalid_favourites_fall_back_to_those_of_the_first_start(window: MainWindow, values: dict) -> None:
+    window.top_bar.intervals.restore(values)
+    assert window.top_bar.intervals.favourites == SHOWN_INTERVALS
 
 
 @pytest.mark.parametrize("typed", ["13m", "181m", "90s", "4H", " 2 d ", "1M"])

@@ -102,16 +102,18 @@ def test_the_theme_button_offers_the_other_theme(window: MainWindow, qtbot: QtBo
 
 
 def test_the_layout_comes_back_as_it_was_saved(window: MainWindow, prepared: QApplication) -> None:
-    window.resize(1111, 666)  # the width is not compared: the screen of the tests is narrower than the least width
-    window.resizeDocks([window.side_panel], [333], Qt.Orientation.Horizontal)
+    window.resize(777, 666)
+    window.side_panel.restore_layout({"width": 333})
     QApplication.processEvents()
-    saved = window.layout_bytes()
-    window.resize(1280, 720)
-    window.resizeDocks([window.side_panel], [280], Qt.Orientation.Horizontal)
+    saved, values = window.layout_bytes(), window.layout_values()
+    window.resize(700, 720)
+    window.side_panel.restore_layout({"width": 280})
     QApplication.processEvents()
+    assert window.side_panel.width() == 280
     assert window.restore_layout(saved)
+    window.restore_layout_values(values)
     QApplication.processEvents()
-    assert (window.height(), window.side_panel.width()) == (666, 333)
+    assert (window.width(), window.height(), window.side_panel.width()) == (777, 666, 333)
 
 
 def test_a_layout_with_a_wrong_inner_length_is_refused(window: MainWindow) -> None:
@@ -244,7 +246,7 @@ def test_the_first_window_fits_the_screen_with_its_title_bar(window: MainWindow)
 
 
 def test_the_menu_offers_the_systems_theme_and_colours_for_colour_blind_eyes(window: MainWindow, qtbot: QtBot) -> None:
-    menu = window.top_bar.theme_menu
+    menu = window.top_bar.menu.theme_menu
     window.set_theme("system", "green-red")
     ticked = [action.text() for action in menu.actions() if action.isChecked()]
     assert ticked == ["Like the system", "Green and red"]

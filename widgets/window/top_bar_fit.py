@@ -1,0 +1,62 @@
+"""
+The order in which parts leave the top bar of a narrow window. Pure.
+
+The window's width and the size of text decide alone which parts stay: prices, symbols and intervals do not, so nothing
+moves as those change. What has left stands in the » menu, but for an interval, which its own menu has anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class BarFit:
+    """
+    The parts in the bar. ``market``: the market's name beside the symbol's; ``texts``: of buttons that have an icon.
+
+    ``intervals``: how many interval buttons; ``custom``: the slot of the last interval typed; ``styles``: the buttons
+    of price styles and indicators.
+    """
+
+    intervals: int
+    market: bool = True
+    texts: bool = True
+    custom: bool = True
+    export: bool = True
+    theme: bool = True
+    search: bool = True
+    change: bool = True
+    styles: bool = True
+    panel: bool = True
+    price: bool = True
+
+    @property
+    def has_overflow(self) -> bool:
+        """Whether the » menu has entries."""
+        return not (self.custom and self.export and self.theme and self.search and self.styles and self.panel)
+
+
+def fits(intervals: int) -> Iterator[BarFit]:
+    """Yield what the bar holds, from all of it to the least; ``intervals`` is the number of interval buttons."""
+    fit = BarFit(intervals)
+    yield fit
+    for part in ("market", "texts", "custom", "export", "theme", "search"):
+        fit = replace(fit, **{part: False})
+        yield fit
+    for shown in range(intervals - 1, -1, -1):
+        fit = replace(fit, intervals=shown)
+        yield fit
+    for part in ("change", "styles", "panel", "price"):
+        fit = replace(fit, **{part: False})
+        yield fit
+
+
+def widest_fit(intervals: int, width_of: Callable[[BarFit], int], room: int) -> BarFit:
+    """Return the first of `fits` that is no wider than ``room``; where none is, the last."""
+    fit = BarFit(intervals)
+    for fit in fits(intervals):  # the last one is the answer where none fits
+        if width_of(fit) <= room:
+            break
+    return fit
