@@ -19,6 +19,7 @@ from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
+from storage.postgres.pool import MOST_CONNECTIONS
 from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
@@ -72,6 +73,7 @@ class Database:
         batch_seconds: float = 1.0,
         queue_limit: int = 200_000,
         keep_trades: RetentionPeriod | str | None = None,
+        most_readers: int = MOST_CONNECTIONS,
         ask_password: Callable[[str], str] | None = None,
     ) -> Database:
         """
@@ -80,8 +82,9 @@ class Database:
         Blocks: call it from a worker thread. A failed attempt leaves nothing behind and may be repeated.
 
         ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.trades.batch_writer.BatchWriter`.
-        ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``ask_password``: see
-        `storage.postgres.connection.connect`; the password it returns is used for every later connection.
+        ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``most_readers``: connections for
+        reading at a time. ``ask_password``: see `storage.postgres.connection.connect`; the password it returns is used
+        for every later connection.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.
@@ -107,7 +110,14 @@ class Database:
         logger.info("The database is %s. %s", facts.label, privileges.read_only_reason)
         connect_reader = _reconnector(address, server, "cryptopipe reader")
         if privileges.read_only_reason:
-            return cls(address, facts, NullWriter(), ReadOnlyStore(connect_reader), server, privileges.read_only_reason)
+            return cls(
+                address,
+                facts,
+                NullWriter(),
+                ReadOnlyStore(connect_reader, most_readers),
+                server,
+                privileges.read_only_reason,
+            )
         writer = BatchWriter(
             _reconnector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,
@@ -115,7 +125,7 @@ class Database:
             queue_limit=queue_limit,
         )
         retention_job = RetentionJob(_reconnector(address, server, "cryptopipe retention"), keep_trades)
-        return cls(address, facts, writer, PostgresStore(connect_reader), server, "", retention_job)
+        return cls(address, facts, writer, PostgresStore(connect_reader, most_readers), server, "", retention_job)
 
     @property
     def label(self) -> str:

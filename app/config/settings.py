@@ -10,6 +10,7 @@ run, and every program on the machine can read a command line. `app.config.confi
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import tomllib
@@ -102,6 +103,8 @@ class Settings:
         shown=False,  # because it may hold a password
     )
     database_password: Secret = _setting(Secret(), "Password for database_url, where that holds none.", metavar="TEXT")
+    database_connections: int = _setting(8, "Connections for reading the database, at most.", at_least=2)
+    database_timeout_seconds: float = _setting(10.0, "Seconds to wait for a connection to the database.", at_least=1)
     postgres_bin: str = _setting(
         "", "Folder with the PostgreSQL programs to run the embedded database from.", metavar="FOLDER"
     )
@@ -226,7 +229,8 @@ def load(
     in_file = _read_file(file)
     for name, found in foreign_values(environment).items():
         if name not in in_file and name not in in_environment and name not in in_options:
-            take(name, found.value, SettingOrigin.FOREIGN, f"({found.variable} in the environment)")
+            with contextlib.suppress(SettingsError):  # meant for another program
+                take(name, found.value, SettingOrigin.FOREIGN, f"({found.variable} in the environment)")
     for name, value in in_file.items():
         # A value that a later source overrides is not checked, so an option gets past a wrong line in the file. A
         # secret in the file is refused all the same, as it lies there for others to read.

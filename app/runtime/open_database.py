@@ -10,7 +10,7 @@ from app.config.settings import SettingOrigin, Settings
 from app.market.errors import StoreError
 from storage.database import Database
 from storage.postgres.connection import Connection, connect
-from storage.postgres.database_url import holds_secret, password_in, with_password
+from storage.postgres.database_url import holds_secret, password_in, with_password, with_timeout
 from storage.schema.retention_period import proposal
 from storage.server.embedded_server import EmbeddedServer
 
@@ -30,6 +30,7 @@ def open_database(settings: Settings) -> Database:
         batch_seconds=settings.batch_seconds,
         queue_limit=settings.queue_trades,
         keep_trades=proposal(settings.keep_trades),
+        most_readers=settings.database_connections,
         ask_password=passwords.remembered,
     )
 
@@ -53,6 +54,8 @@ def database_url(settings: Settings) -> str:
         StoreUnavailable: If it cannot be read.
     """
     url, password = settings.database_url, settings.database_password.text
+    if url and "database_timeout_seconds" in settings.origins:
+        url = with_timeout(url, settings.database_timeout_seconds)
     return with_password(url, password) if url and password and not password_in(url) else url
 
 

@@ -21,7 +21,7 @@ from app.market.trade import Trade
 from storage.candles import klines
 from storage.candles.candle_reader import SymbolCandleReader
 from storage.postgres.connection import Connection
-from storage.postgres.pool import ConnectionPool
+from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
 from storage.postgres.symbol_ids import symbol_id_of
 from storage.rollups import candle_sql
@@ -64,16 +64,17 @@ class PostgresStore:
     """
     A `app.market.ports.database.MarketStore`. Any number of threads may use it; each call borrows a connection.
 
-    ``connect`` makes a connection and may raise StoreError; the thread that needs one calls it.
+    ``connect`` makes a connection and may raise StoreError; the thread that needs one calls it. ``most``: connections
+    open at a time.
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], most: int = MOST_CONNECTIONS) -> None:
         def connect_reader() -> Connection:
             connection = connect()
             candle_sql.load_numerics_as_int(connection)
             return connection
 
-        self._pool = ConnectionPool(connect_reader)
+        self._pool = ConnectionPool(connect_reader, most=most)
         self._notice = RepairNotice(self._pool.borrowed)
 
     def close(self, timeout_s: float = 0.0) -> None:

@@ -1,19 +1,21 @@
 """
 Reads and writes database URLs without connecting: their parts, their secrets, and the TLS that they need.
 
-A URL is a ``postgresql://`` URL or a conninfo string of libpq. Parts that it leaves out come from libpq's environment
-(PGHOST, PGSERVICE, PGSSLMODE …). The results of `parts_of`, `password_in`, `with_password` and `url_of` may hold a
-password: never show them. `storage.postgres.connection` connects.
+A URL is a ``postgresql://`` URL, also as Prisma writes it (``?schema=public``), or a conninfo string of libpq. Parts that
+it leaves out come from libpq's environment (PGHOST, PGSERVICE, PGSSLMODE …). The results of `parts_of`, `password_in`,
+`with_password` and `url_of` may hold a password: never show them. `storage.postgres.connection` connects.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import psycopg
 from psycopg import pq
@@ -25,6 +27,9 @@ _SECRET_KEYWORDS = ("password", "sslpassword", "oauth_client_secret", "scram_cli
 _SYSTEM = "system"  # libpq's name for the certificate authorities that this system trusts
 # The certificate bundles of Debian, of Red Hat, and of macOS and the BSDs.
 _CERTIFICATE_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+# Prisma's own parameters, which libpq refuses. The schema becomes a search_path, the others are about its pool.
+_PRISMA = {"schema", "connection_limit", "pool_timeout", "socket_timeout", "pgbouncer", "statement_cache_size"}
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 _LIBPQ_SSLMODE = "prefer"  # libpq's default: plain text if the server has no TLS
 
 
@@ -35,6 +40,7 @@ def parts_of(url: str) -> dict[str, str]:
     Raises:
         StoreUnavailable: If the URL cannot be parsed. The message repeats no part of it.
     """
+    url, schema = _without_prisma(url)
     try:
         parts = conninfo_to_dict(url)
     except psycopg.Error:
@@ -43,7 +49,30 @@ def parts_of(url: str) -> dict[str, str]:
             "The database URL cannot be read: write it as postgresql://user@host:5432/database, special characters "
             "percent-encoded."
         ) from None
-    return {name: str(value) for name, value in parts.items() if value is not None}
+    found = {name: str(value) for name, value in parts.items() if value is not None}
+    if schema:
+        found["options"] = f'{found.get("options", "")} -csearch_path="{schema}"'.strip()
+    return found
+
+
+def _without_prisma(url: str) -> tuple[str, str]:
+    """
+    Return a URL without the parameters that Prisma adds to it, and the schema that they name, if any.
+
+    Raises:
+        StoreUnavailable: If that is no name of a schema.
+    """
+    address, separator, query = url.strip().partition("?")
+    if not separator or not address.startswith(("postgresql://", "postgres://")):
+        return url, ""
+    given = [(name, value) for name, _, value in (one.partition("=") for one in query.split("&"))]
+    schema = next((unquote(value) for name, value in given if name == "schema"), "")
+    if schema and not _SCHEMA.fullmatch(schema):
+        raise StoreUnavailable(
+            "The schema in the database URL is no name: write it as ?schema=public, of letters, digits and underscores."
+        )
+    kept = "&".join(f"{name}={value}" if value else name for name, value in given if name not in _PRISMA)
+    return (f"{address}?{kept}" if kept else address), schema
 
 
 def tls_mode(parts: Mapping[str, str]) -> str | None:
@@ -126,6 +155,12 @@ def holds_secret(url: str) -> bool:
 def with_password(url: str, password: str) -> str:
     """Return the URL as a conninfo string with that password. Raises StoreUnavailable."""
     return make_conninfo(**{**parts_of(url), "password": password})
+
+
+def with_timeout(url: str, seconds: float) -> str:
+    """Return the URL as a conninfo string that waits so long for a connection, unless it says how long itself."""
+    # libpq takes whole seconds, and anything below 2 for 2.
+    return make_conninfo(**{"connect_timeout": str(max(math.ceil(seconds), 2)), **parts_of(url)})
 
 
 def url_of(parts: Mapping[str, str]) -> str:

@@ -78,12 +78,12 @@ def streams_of(symbol: str) -> tuple[str, ...]:
 
 def check_ws_base(url: str) -> str:
     """
-    Return the base address of the streams without a trailing slash.
+    Return the base address of the streams without a trailing slash, and without the path of a stream (``/ws``).
 
     Raises:
         SettingsError: If it is not ``ws://`` or ``wss://``, a host and perhaps a port.
     """
-    return _check_base(url, ("wss", "ws"), WS_BASE)
+    return _check_base(re.sub(r"/(ws|stream)/*$", "", url.strip()), ("wss", "ws"), WS_BASE)
 
 
 def check_rest_base(url: str) -> str:
