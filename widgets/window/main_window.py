@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
         return layout_state.pack(self)
 
     def restore_layout(self, state: bytes) -> bool:
-        """Restore what `layout_bytes` returned, on the screen there is. Anything else returns False and does nothing."""
+        """Restore what `layout_bytes` returned, on the present screen. Return False for anything else."""
         if not layout_state.restore(self, state):
             return False
         window_placement.keep_on_screen(self)
