@@ -187,7 +187,7 @@ def _rebuild(settings: Settings, options: Options) -> int:
             rebuilt = rebuild(connection, named_symbols(connection, options.symbol), show_progress)
         finally:
             show_progress("")
-    print(mended_text(rebuilt.fixed))
+    print(mended_text(rebuilt.found))
     if rebuilt.remaining.totals:
         raise StoreError(advice(rebuilt.remaining))
     return 0

@@ -18,8 +18,9 @@ from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
+from storage.rollups.candle_sql import microseconds
 from storage.rollups.levels import LEVELS
-from storage.schema.editions import timescale_schema
+from storage.schema.editions import is_hypertable, timescale_schema
 from storage.schema.migrate import migrations
 from storage.schema.retention_record import trades_kept_from
 
@@ -190,7 +191,7 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
             NOT pg_is_in_recovery() AND has_table_privilege('trades', 'INSERT')
         """,
     )
-    hypertable = facts.edition is not Edition.PLAIN and _is_hypertable(connection)
+    hypertable = facts.edition is not Edition.PLAIN and is_hypertable(connection)
     recorded = _symbols(connection, present)
     kept_from_us = trades_kept_from(connection) if "retention" in present else None
     dropped = _dropped_trades(connection, kept_from_us, present)
@@ -282,18 +283,9 @@ def _partitions(connection: Connection) -> PartitionSummary:
                 WHERE i.inhparent = 'trades'::regclass
             ) AS part
             """
-        ).format(start=_microseconds("min(start)"), end=_microseconds('max("end")')),
+        ).format(start=microseconds(sql.SQL("min(start)")), end=microseconds(sql.SQL('max("end")'))),
     )
     return PartitionSummary("monthly partitions", *row)
-
-
-def _is_hypertable(connection: Connection) -> bool:
-    found: bool = _fetch_row(
-        connection,
-        "SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'trades'"
-        " AND hypertable_schema = current_schema())",
-    )[0]
-    return found
 
 
 def _chunks(connection: Connection) -> PartitionSummary:
@@ -307,8 +299,8 @@ def _chunks(connection: Connection) -> PartitionSummary:
             WHERE hypertable_name = 'trades' AND hypertable_schema = current_schema()
             """
         ).format(
-            start=_microseconds("min(range_start)"),
-            end=_microseconds("max(range_end)"),
+            start=microseconds(sql.SQL("min(range_start)")),
+            end=microseconds(sql.SQL("max(range_end)")),
             functions=timescale_schema(connection),
         ),
     )
@@ -359,8 +351,8 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
         """
     ).format(
         finest=sql.Identifier(finest),
-        oldest=_microseconds("oldest.time"),
-        newest=_microseconds("newest.time"),
+        oldest=microseconds(sql.Identifier("oldest", "time")),
+        newest=microseconds(sql.Identifier("newest", "time")),
         absent=sql.SQL(_ABSENT_TRADES if "absent_trades" in present else "0"),
     )
     return [SymbolStatus(*row) for row in connection.execute(query)]
@@ -370,10 +362,6 @@ def _with_byte_shares(symbols: list[SymbolStatus], total: int) -> list[SymbolSta
     """Return the symbols with their share of the trades' bytes."""
     stored = sum(one.stored for one in symbols) or 1
     return [replace(one, bytes=total * one.stored // stored) for one in symbols]
-
-
-def _microseconds(expression: str) -> sql.SQL:
-    return sql.SQL(f"(extract(epoch FROM {expression}) * 1000000)::bigint")
 
 
 def _count_rows(connection: Connection, table: str) -> int:

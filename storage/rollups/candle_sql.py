@@ -207,9 +207,10 @@ def outermost_time(source: RowSource, *, last: bool) -> sql.Composed:
     )
 
 
-def microseconds(column: str) -> sql.Composed:
-    """Return the expression for a timestamptz column as UTC microseconds, exactly."""
-    return sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(sql.Identifier(column))
+def microseconds(time: str | sql.Composable) -> sql.Composed:
+    """Return the expression for a timestamptz, given as a column's name or as SQL, as UTC microseconds, exactly."""
+    time = sql.Identifier(time) if isinstance(time, str) else time
+    return sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(time)
 
 
 def load_numerics_as_int(connection: Connection) -> None:

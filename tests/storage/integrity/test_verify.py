@@ -76,7 +76,7 @@ def test_verify_finds_exactly_the_differences_and_rebuild_corrects_them(
     expected = expected_differences(damaged)
     assert verify(connection).totals == expected
     rebuilt = rebuild(connection)
-    assert rebuilt.fixed == expected
+    assert rebuilt.found == expected
     assert not rebuilt.remaining.totals
     assert content(connection) == mended(damaged)
     assert not verify(connection).totals
@@ -147,7 +147,7 @@ def test_of_two_trades_with_one_id_the_more_precise_stays_and_the_other_is_kept_
         " is_buyer_maker FROM trades WHERE trade_id = %s",
         (second.trade_id,),
     )
-    assert rebuild(connection).fixed["BTCUSDT", DifferenceKind.DUPLICATE] == 2
+    assert rebuild(connection).found["BTCUSDT", DifferenceKind.DUPLICATE] == 2
     assert content(connection)["BTCUSDT"].trades == [first, second]
     aside = connection.execute(
         "SELECT symbol, trade_id, trade, stored FROM refused_trades ORDER BY trade_id"
@@ -226,7 +226,7 @@ def test_rebuild_corrects_differences_while_others_record(world: World) -> None:
         connection.execute("DELETE FROM coverage WHERE first_trade_id % 2 = 0")
         with Recording(world.url, trades[2_000:]):
             rebuilt = rebuild(connection)
-        assert rebuilt.fixed
+        assert rebuilt.found
         # Trades that lost their coverage may have been recorded again; the next rebuild finds nothing to correct.
         rebuild(connection)
         assert verify(connection).listed == []
@@ -275,7 +275,7 @@ def test_one_rebuild_runs_at_a_time(world: World) -> None:
                 rebuild(other)
 
         rebuild(connection, progress=say)
-        assert not rebuild(other).fixed
+        assert not rebuild(other).found
 
 
 def test_a_half_converted_database_is_not_rebuilt(world: World) -> None:
@@ -285,7 +285,7 @@ def test_a_half_converted_database_is_not_rebuilt(world: World) -> None:
         with pytest.raises(StoreError, match="conversion of this database is unfinished"):
             rebuild(connection)
         connection.execute(f"DROP TABLE {CONVERSION_STATE}")
-        assert not rebuild(connection).fixed
+        assert not rebuild(connection).found
 
 
 def dropped_to(connection: Connection, kept_us: int) -> None:
@@ -313,7 +313,7 @@ def test_candles_whose_trades_were_dropped_are_no_difference_and_stay(connection
     old_and_new(connection)
     before = candles_of(connection)
     assert verify(connection).listed == []
-    assert not rebuild(connection).fixed
+    assert not rebuild(connection).found
     assert candles_of(connection) == before
 
 
@@ -348,7 +348,7 @@ def test_candles_that_cannot_be_rebuilt_are_reported_and_kept(connection: Connec
     )
     before = candles_of(connection)
     rebuilt = rebuild(connection)
-    assert not rebuilt.fixed
+    assert not rebuilt.found
     # One candle of each coarser level has more trades than the finest ones, and one trade is in no finest candle.
     assert rebuilt.remaining.totals == {
         ("BTCUSDT", DifferenceKind.CANDLE_UNFOUNDED): 4,
