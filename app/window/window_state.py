@@ -47,8 +47,9 @@ class WindowState:
     The choices in force.
 
     ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
-    from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting``
-    (symbol and watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
+    from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`. ``setting`` holds the symbols that
+    the watchlist was made from. ``lasting`` (symbol and watchlist) and ``lasting_text_percent`` are saved in place of
+    values that hold for this run only.
     """
 
     symbol: str

@@ -1,9 +1,10 @@
 """
 Reads and writes database URLs without connecting: their parts, their secrets, and the TLS that they need.
 
-A URL is a ``postgresql://`` URL, also as Prisma writes it (``?schema=public``), or a conninfo string of libpq. Parts that
-it leaves out come from libpq's environment (PGHOST, PGSERVICE, PGSSLMODE …). The results of `parts_of`, `password_in`,
-`with_password` and `url_of` may hold a password: never show them. `storage.postgres.connection` connects.
+A URL is a ``postgresql://`` URL, also as Prisma writes it (``?schema=public``), or a conninfo string of libpq. Parts
+that it leaves out come from libpq's environment (PGHOST, PGSERVICE, PGSSLMODE …). The results of `parts_of`,
+`password_in`, `with_password` and `url_of` may hold a password: never show them.
+`storage.postgres.connection` connects.
 """
 
 from __future__ import annotations
