@@ -12,7 +12,7 @@ from app.live.recording.recorder import Recorder
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
-from app.market.errors import FeedDisconnected, FeedError
+from app.market.errors import FeedAway, FeedError
 from app.market.interval import SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Trade
@@ -135,8 +135,8 @@ class FakeExchange:
             candle._replace(
                 first_trade_id=None,
                 last_trade_id=None,
-                closed=interval.next_open_us(candle.open_time_us) <= now_us,
-                complete=True,
+                closed=(closed := interval.next_open_us(candle.open_time_us) <= now_us),
+                complete=closed,
                 source=CandleSource.KLINE,
             )
             for candle in _all_empty_filled(
@@ -194,6 +194,6 @@ def recorder_for(
     return made
 
 
-def away(sentence: str = "The exchange cannot be reached: check the connection.") -> FeedDisconnected:
+def away(sentence: str = "The exchange cannot be reached: check the connection.") -> FeedAway:
     """Return the error of an exchange that is away."""
-    return FeedDisconnected(sentence)
+    return FeedAway(sentence)
