@@ -259,6 +259,10 @@ class Engine:
 
     def _on_feed_status(self, status: FeedStatus) -> None:
         before, self._feed_status = self._feed_status, status
+        for name in self.recorder.symbols:
+            tracker = self.recorder.tracker(name)
+            if tracker is not None and not self.is_receiving(name):
+                tracker.note_break()
         came_back = before.state is not FeedState.LIVE or status.down < before.down
         if status.state is FeedState.LIVE and came_back and self._tasks:
             self.directory.refresh()  # the streams do not report what changed meanwhile

@@ -200,11 +200,11 @@ def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now
     Return the candles with ``closed`` and ``complete`` set and the empty candles inserted, oldest first.
 
     ``candles``: candles with trades, oldest first, each open time once. ``held``: the trade ids held of the symbol.
-    ``now_us``: the exchange's time (UTC microseconds), or None if only the candles themselves say how late it is.
+    ``now_us``: the exchange's time (UTC microseconds) until which no trade follows the newest of these candles, because
+    somebody watched without a break; None if nobody did.
 
-    - ``closed``: the candle ended at or before ``now_us``, or a later candle follows.
-    - ``complete``: ``held`` proves that no trade is missing in the candle or next to it. A kline, which has no ids,
-      keeps its own value.
+    - ``closed``: a later candle follows, or the candle ended at or before ``now_us``.
+    - ``complete``: see `is_complete`. A kline, which has no ids, keeps its own value.
     - Empty candles are inserted between two candles, and after the last one up to ``now_us``. None is inserted across
       missing trades, because some of those may belong there.
     """
@@ -221,31 +221,55 @@ def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now
         if now_us is not None:
             after = _empty_candles(previous, interval.open_time_us(now_us) + 1, interval)
             if after:
-                after[-1] = after[-1]._replace(closed=False)  # the slot of ``now_us`` has not ended
+                # The slot of ``now_us`` has not ended.
+                after[-1] = after[-1]._replace(closed=False, complete=False)
             finished.extend(after)
     return finished
 
 
-def is_complete(candle: Candle, held: IdRanges) -> bool:
-    """Whether ``held`` proves that no trade is missing in or next to ``candle``; without ids, its own ``complete``."""
+def is_complete(candle: Candle, held: IdRanges, *, closed: bool, watched: bool = False) -> bool:
+    """
+    Whether every trade of ``candle`` is held, and its end was seen; without ids, its own ``complete``.
+
+    ``closed``: the candle is known to have ended. An open one is never complete: nobody has seen its end. ``watched``:
+    no trade after the newest held was made before its end. Otherwise only the trade with the next id proves that.
+    """
     if candle.first_trade_id is None or candle.last_trade_id is None:
         return candle.complete
+    reached = _reached_from(candle, held) if closed else None
+    return reached is not None and (reached > candle.last_trade_id or (watched and reached == held.last))
+
+
+def lacks_nothing(candle: Candle, held: IdRanges) -> bool:
+    """
+    Whether no trade is known to be missing in ``candle``, which has ids, or next to it.
+
+    Trades after the newest held may be missing all the same: this says nothing about a candle's end.
+    """
+    reached = _reached_from(candle, held)
+    return reached is not None and (reached > (candle.last_trade_id or 0) or reached == held.last)
+
+
+def _reached_from(candle: Candle, held: IdRanges) -> int | None:
+    """
+    Return the last id held without a gap since before the candle; None if one is missing up to the candle's last.
+
+    The trade just before must be held, or the candle may have begun earlier; ids begin at 0 or 1.
+    """
+    assert candle.first_trade_id is not None
+    assert candle.last_trade_id is not None
     held_range = held.range_of(candle.first_trade_id)
     if held_range is None:
-        return False
+        return None
     first, last = held_range
-    # The trade just before must be held, or the candle may have begun earlier; ids begin at 0 or 1. The trade just
-    # after must be held too, unless the candle has the newest trade of all.
-    return (
-        (first < candle.first_trade_id or candle.first_trade_id <= 1)
-        and last >= candle.last_trade_id
-        and (last > candle.last_trade_id or last == held.last)
-    )
+    begins = first < candle.first_trade_id or candle.first_trade_id <= 1
+    return last if begins and last >= candle.last_trade_id else None
 
 
 def _with_flags(candle: Candle, interval: Interval, held: IdRanges, now_us: int | None, *, followed: bool) -> Candle:
-    closed = followed or (now_us is not None and interval.next_open_us(candle.open_time_us) <= now_us)
-    complete = is_complete(candle, held)
+    watched = now_us is not None and interval.next_open_us(candle.open_time_us) <= now_us
+    closed = followed or watched
+    complete = is_complete(candle, held, closed=closed, watched=watched)
     if candle.closed == closed and candle.complete == complete:
         return candle  # the usual case, and a copy costs
     return candle._replace(closed=closed, complete=complete)

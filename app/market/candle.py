@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class Candle(NamedTuple):
     all four prices are the close before it.
 
     ``closed``: no further trade can fall into it. ``complete``: no trade is missing between the last of the candle
-    before and the first of the candle after.
+    before and the first of the candle after. A candle whose end nobody has seen, as an open one, is not complete.
     """
 
     open_time_us: int
@@ -84,3 +84,18 @@ def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
         complete=all(part.complete for part in parts),
         source=sources.pop() if len(sources) == 1 else CandleSource.MIXED,
     )
+
+
+def is_whole_so_far(candles: Sequence[Candle]) -> bool:
+    """
+    Whether the last of the candles, oldest first, is complete, or is open and lacks none of its trades until now.
+
+    An open candle of trades must follow a complete one, and hold every id from its first to its last.
+    """
+    last = candles[-1]
+    if last.closed or last.source is CandleSource.KLINE:
+        return last.complete or not last.closed
+    if last.first_trade_id is None or last.last_trade_id is None:
+        return last.complete
+    begins = last.first_trade_id <= 1 or (len(candles) > 1 and candles[-2].complete)
+    return begins and last.trades == last.last_trade_id - last.first_trade_id + 1

@@ -15,8 +15,11 @@ from app.market.series.series import Bar
 # Looking a member up in its enum costs as much as a whole comparison, and these are looked up per stored candle.
 _TRADES, _KLINE = CandleSource.TRADES, CandleSource.KLINE
 
-Rank = tuple[bool, bool, int, bool]
-"""Complete, proven, number of trades, closed: of two candles of one slot the one with the greater rank counts."""
+Rank = tuple[int, bool, int, bool]
+"""
+Whole (2: complete, 1: open, 0: neither), proven, number of trades, closed: of two candles of one slot the one with the
+greater rank counts.
+"""
 
 
 def rank(candle: Candle | Bar, *, empty_is_proven: bool = False) -> Rank:
@@ -26,7 +29,8 @@ def rank(candle: Candle | Bar, *, empty_is_proven: bool = False) -> Rank:
     A complete and closed candle built from trades is proven: its ids show that none is missing. An empty candle has no
     ids and proves nothing by itself; give ``empty_is_proven`` if it was made between trades whose ids adjoin.
     """
-    return candle.complete, _is_proven(candle, empty_is_proven), candle.trades, candle.closed
+    whole = (2 if candle.complete else 0) if candle.closed else 1
+    return whole, _is_proven(candle, empty_is_proven), candle.trades, candle.closed
 
 
 def better(candle: Candle, other: Candle, *, empty_is_proven: bool = False) -> Candle:

@@ -31,6 +31,7 @@ from app.window.panel_values import ChartPrice
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
 
+_LOADING_NEWEST = "Loading the latest candles…"
 _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
 
 
@@ -56,6 +57,10 @@ class ReloadBackoff:
             self._next_s = now_s + self._wait_s
             self._wait_s = min(2 * self._wait_s, _RELOAD_LAST_S)
         return is_live
+
+    def reset(self) -> None:
+        """Reload at the next turn, and begin with the shortest wait: the exchange is back."""
+        self._next_s, self._wait_s = 0.0, _RELOAD_FIRST_S
 
 
 class ChartController(QObject):
@@ -139,6 +144,7 @@ class ChartController(QObject):
             self._session.close()
         self._symbol = self._engine.symbol(name)
         self._chart.set_series(None, self._symbol)
+        self._chart.set_loading("")
         session = ChartSession(
             name,
             interval,
@@ -176,6 +182,13 @@ class ChartController(QObject):
         """Load again if loading failed and the feed is live now."""
         session = self._session
         if status.state is FeedState.LIVE and session is not None and session.state is SessionState.FAILED:
+            self._replace_session_work(session.reload())
+
+    def on_exchange_back(self) -> None:
+        """Load at once what failed while the exchange was away."""
+        self._reload_backoff.reset()
+        session = self._session
+        if session is not None and session.state is SessionState.FAILED:
             self._replace_session_work(session.reload())
 
     def on_database(self) -> None:
@@ -243,6 +256,8 @@ class ChartController(QObject):
     def _on_session_change(self) -> None:
         self._has_changes = True
         self._chart.series_changed()
+        session = self._session
+        self._chart.set_loading(_LOADING_NEWEST if session is not None and session.awaits_newest else "")
 
     def _on_session_state(self) -> None:
         session = self._session

@@ -135,8 +135,8 @@ class FakeExchange:
             candle._replace(
                 first_trade_id=None,
                 last_trade_id=None,
-                closed=interval.next_open_us(candle.open_time_us) <= now_us,
-                complete=True,
+                closed=(closed := interval.next_open_us(candle.open_time_us) <= now_us),
+                complete=closed,
                 source=CandleSource.KLINE,
             )
             for candle in _all_empty_filled(

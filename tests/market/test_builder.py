@@ -13,7 +13,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.market.builder import CandleBuilder, finish, is_complete
+from app.market.builder import CandleBuilder, finish, is_complete, lacks_nothing
 from app.market.candle import Candle, CandleSource, combine, empty_candle
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
@@ -152,13 +152,14 @@ def expected_candles(interval: Interval, given_trades: list[Trade], now_us: int 
                 expected += slots_between(interval, previous, open_us)
         ended = now_us is not None and interval.next_open_us(open_us) <= now_us
         closed = ended or any(later > open_us for later in groups)
-        expected.append(candle._replace(closed=closed, complete=nothing_missing(candle, ids)))
+        complete = closed and nothing_missing(candle, ids, watched=ended)
+        expected.append(candle._replace(closed=closed, complete=complete))
         previous = candle
     if previous is not None and now_us is not None:
         current_us = interval.open_time_us(now_us)
         after = slots_between(interval, previous, current_us)
         if current_us > previous.open_time_us:
-            after.append(empty_candle(current_us, previous.close_e8, closed=False))
+            after.append(empty_candle(current_us, previous.close_e8, closed=False, complete=False))
         expected += after
     return expected
 
@@ -172,13 +173,13 @@ def slots_between(interval: Interval, before: Candle, end_us: int) -> list[Candl
     return empty
 
 
-def nothing_missing(candle: Candle, ids: set[int]) -> bool:
-    """From the last trade of the candle before to the first of the one after, or to the newest of all."""
+def nothing_missing(candle: Candle, ids: set[int], *, watched: bool) -> bool:
+    """From the last trade of the candle before to the first of the one after; ``watched``: or to the newest of all."""
     first, last = candle.first_trade_id, candle.last_trade_id
     assert first is not None
     assert last is not None
     begins = first - 1 in ids or first <= 1
-    ends = last + 1 in ids or last == max(ids)
+    ends = last + 1 in ids or (watched and last == max(ids))
     return begins and ends and ids.issuperset(range(first, last + 1))
 
 
@@ -204,19 +205,50 @@ def test_finished_candles_follow_without_a_hole_where_no_trade_is_missing(
     candles = finish(build(interval, given_trades).candles(), interval, held_of(given_trades))
     slots = [interval.slot(candle.open_time_us) for candle in candles]
     assert slots == list(range(slots[0], slots[-1] + 1))
-    assert all(candle.closed for candle in candles[:-1])
-    assert all(candle.complete for candle in candles[1:])
+    assert [candle.closed for candle in candles] == [True] * (len(candles) - 1) + [False]
+    assert all(candle.complete for candle in candles[1:-1])
+    assert not candles[-1].complete
 
 
-def test_the_first_candle_of_a_recording_is_not_known_to_be_complete() -> None:
-    candles = finish(build(MINUTE, [trade_at(5, 0), trade_at(6, 60)]).candles(), MINUTE, IdRanges([(5, 6)]))
-    assert [candle.complete for candle in candles] == [False, True]
+def test_the_first_and_the_last_candle_of_a_recording_are_not_known_to_be_complete() -> None:
+    received = [trade_at(5, 0), trade_at(6, 60), trade_at(7, 121.6)]
+    candles = finish(build(MINUTE, received).candles(), MINUTE, held_of(received))
+    assert [(candle.closed, candle.complete) for candle in candles] == [(True, False), (True, True), (False, False)]
+
+
+def test_the_end_of_the_last_candle_is_seen_once_its_time_was_watched() -> None:
+    candles = build(MINUTE, [trade_at(5, 0), trade_at(6, 61.6)]).candles()
+
+    def complete(second: int) -> list[bool]:
+        now_us = START_US + second * SECOND_US
+        return [candle.complete for candle in finish(candles, MINUTE, IdRanges([(5, 6)]), now_us=now_us)]
+
+    assert complete(119) == [False, False]
+    assert complete(120) == [False, True, False]  # the empty one has just opened
+    assert complete(200) == [False, True, True, False]
+
+
+def test_a_lost_trade_at_the_end_is_not_outwatched() -> None:
+    """Trade 7 was received and could not be stored, so the candle of trade 6 lacks it, or may."""
+    candles = build(MINUTE, [trade_at(5, 0), trade_at(6, 61)]).candles()
+    finished = finish(candles, MINUTE, IdRanges([(5, 6), (8, 8)]), now_us=START_US + 10 * MINUTE_US)
+    assert not finished[1].complete
 
 
 def test_the_first_trades_of_a_symbol_have_nothing_before_them() -> None:
     for first in (0, 1):
-        candles = finish(build(MINUTE, [trade_at(first, 0)]).candles(), MINUTE, IdRanges([(first, first)]))
+        received = [trade_at(first, 0), trade_at(first + 1, 60)]
+        candles = finish(build(MINUTE, received).candles(), MINUTE, held_of(received))
         assert candles[0].complete
+
+
+def test_an_open_candle_lacks_nothing_while_no_id_around_its_trades_is_missing() -> None:
+    candle = build(MINUTE, [trade_at(5, 0), trade_at(6, 1)]).candles()[0]
+    assert lacks_nothing(candle, IdRanges([(4, 6)]))
+    assert lacks_nothing(candle, IdRanges([(4, 7)]))
+    assert not lacks_nothing(candle, IdRanges([(5, 6)]))
+    assert not lacks_nothing(candle, IdRanges([(4, 5)]))
+    assert not lacks_nothing(candle, IdRanges([(4, 6), (8, 8)]))
 
 
 def test_empty_candles_are_not_invented_where_trades_are_missing() -> None:
@@ -242,8 +274,8 @@ def test_klines_keep_what_the_exchange_said_and_are_not_filled_between() -> None
     kline = Candle(START_US, 5, 6, 4, 5, 1, 1, 1, 0, 0, complete=True, source=CandleSource.KLINE)
     later = kline._replace(open_time_us=START_US + 5 * MINUTE_US, complete=False)
     assert finish([kline, later], MINUTE, IdRanges()) == [kline, later._replace(closed=False)]
-    assert is_complete(kline, IdRanges())
-    assert not is_complete(later, IdRanges())
+    assert is_complete(kline, IdRanges(), closed=True)
+    assert not is_complete(later, IdRanges(), closed=True)
 
 
 def test_the_recorded_minutes_equal_the_exchanges(shared_data: FindData) -> None:

@@ -76,7 +76,7 @@ def test_store_and_chart_choose_the_same_of_a_candle_of_trades_and_a_kline(
         return found[0]
 
     alone, stored = read({}), read({OPEN_US: kline})
-    assert (alone.closed, alone.complete) == (is_followed, is_held)
+    assert (alone.closed, alone.complete) == (is_followed, is_held and is_followed)
     for pages in ([alone, kline], [kline, alone]):
         merger = CandleMerger(SYMBOL, MINUTE)
         for page in pages:

@@ -64,6 +64,7 @@ class ChartWidget(ChartView):
         self._latest.setToolTip(f"Follow the latest candle ({key_text('latest')})")
         self._latest.clicked.connect(self.navigator.follow_latest)
         self._latest.hide()
+        self._loading = ""  # the chip's sentence while candles in view are loading
         self._chip = ProgressChip(self)
         self._chip.cancelled.connect(self.jump_cancelled)
         self._date_entry: DateEntry | None = None
@@ -164,6 +165,16 @@ class ChartWidget(ChartView):
             # Most switches take a few frames: the panel would only flash.
             self._states.hide()
             self._state_timer.start(_LOADING_SHOWN_AFTER_MS)
+
+    def set_loading(self, text: str) -> None:
+        """Show the sentence while some candles in view are still on their way; an empty text: no more."""
+        before, self._loading = self._loading, text
+        if text == before or self._chip.is_under_way:
+            return
+        if text:
+            self._chip.begin(text, can_cancel=False)
+        elif self._chip.text == before:
+            self._chip.end()
 
     def begin_jump(self, text: str) -> None:
         """Show that the candles of a jump are loading; `jump_cancelled` fires if the user gives it up."""

@@ -47,9 +47,9 @@ class ProgressChip(QFrame):
         """Whether a task is in progress that can be cancelled."""
         return bool(self.text) and not self._cancel.isHidden()
 
-    def begin(self, text: str) -> None:
+    def begin(self, text: str, *, can_cancel: bool = True) -> None:
         """Show the sentence of a task, if it takes longer than a moment."""
-        self._set_text(text, under_way=True)
+        self._set_text(text, under_way=can_cancel)
         if not self.isVisible():
             self._show_timer.start(_SHOWN_AFTER_MS)
 

@@ -204,6 +204,7 @@ def _trade(row: _TradeRow, symbol: str) -> Trade:
 
 def _candle(row: _KlineRow, closed_before_us: int) -> Candle:
     open_time, open_, high, low, close, volume, close_time, quote_volume, trades, taker, taker_quote, _ = row
+    closed = time_us_of(close_time) < closed_before_us
     candle = Candle(
         time_us_of(open_time),
         amount_e8(open_),
@@ -216,7 +217,8 @@ def _candle(row: _KlineRow, closed_before_us: int) -> Candle:
         trades,
         sum_e8(taker),
         sum_e8(taker_quote) * E8,
-        closed=time_us_of(close_time) < closed_before_us,
+        closed=closed,
+        complete=closed,
         source=CandleSource.KLINE,
     )
     if (

@@ -283,6 +283,8 @@ def join_parts(
         whole = length.next_open_us(members[-1].open_time_us) == next_us
         ended = ended_us is not None and next_us <= ended_us
         joined.append(combine(open_us, members)._replace(closed=ended or (members[-1].closed and whole)))
+    if joined and not joined[-1].closed:
+        joined[-1] = joined[-1]._replace(complete=False)
     return joined
 
 

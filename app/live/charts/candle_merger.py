@@ -5,6 +5,9 @@ Every candle enters the series here, so one place holds the promises: a candle n
 claims to be complete, and empty candles stand only where no trade is known to be missing. When one turns out to be
 missing, they are marked incomplete. What to load is the loaders' decision; which of two candles counts,
 `app.market.precedence` decides.
+
+In the series an open candle may be ``complete``, too: then none of its trades until now is known to be missing. Only a
+closed one claims that no trade is missing at all.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.live.charts.live_candles import LiveCandle
-from app.market.candle import Candle, CandleSource, empty_candle
+from app.market.candle import Candle, CandleSource, empty_candle, is_whole_so_far
 from app.market.interval import Interval
 from app.market.precedence import Rank, rank
 from app.market.series.series import CLOSED, COMPLETE, FROM_BOTH, FROM_KLINE, Bar, CandleSeries
@@ -57,18 +60,19 @@ class CandleMerger:
         at = int(np.searchsorted(slots, slot))
         return at < len(slots) and int(slots[at]) == slot
 
-    def merge_page(self, page: Sequence[Candle]) -> None:
+    def merge_page(self, page: Sequence[Candle], *, watched: bool = False) -> None:
         """
         Merge a page, oldest first, up to the live join's candle; a better candle of the series stays.
 
         A page is given in parts, and each part repeats the earlier ones. Candles that the last part had are skipped.
+        ``watched``: the feed delivers the symbol's trades, so a stored candle that is open is about to be joined.
         """
         before, self._page = self._page, {candle.open_time_us: candle for candle in page}
         new = [candle for candle in page if before.get(candle.open_time_us) is not candle]
         for run in self._better_runs(new):
-            self.series.merge(run)
+            self.series.merge(_so_far(run, watched))
             if self.newest is None or run[-1].open_time_us >= self.newest.open_time_us:
-                self.newest = run[-1]
+                self.newest = run[-1]  # as it came: if it closes before the live join replaces it, it lacks its end
 
     def prepend(self, candles: Sequence[Candle]) -> int:
         """Add the candles, oldest first, that are older than all of the series; return how many were added."""
@@ -87,7 +91,7 @@ class CandleMerger:
             if there != candle.open_time_us:
                 new.setdefault(at, []).append(candle)
         for run in new.values():
-            self.series.merge(run)
+            self.series.merge(_so_far(run, watched=False))
         return sum(map(len, new.values()))
 
     def put_all(self, candles: Sequence[LiveCandle]) -> None:
@@ -203,7 +207,8 @@ class CandleMerger:
         trades = self.series.column("trades").take(places, mode="clip")
         complete, closed = flags & COMPLETE > 0, flags & CLOSED > 0
         proven = complete & closed & (flags & (FROM_KLINE | FROM_BOTH) == 0) & (trades > 0)
-        return zip(complete.tolist(), proven.tolist(), trades.tolist(), closed.tolist(), strict=True)
+        whole = np.where(closed, 2 * complete, 1)
+        return zip(whole.tolist(), proven.tolist(), trades.tolist(), closed.tolist(), strict=True)
 
     def _put_run(self, run: list[Candle]) -> None:
         """Merge adjacent candles; the first of them is in the series already."""
@@ -272,6 +277,13 @@ class CandleMerger:
             source = CandleSource.MIXED if newest.source is CandleSource.KLINE else newest.source
             self.newest = newest._replace(closed=True, source=source)
             self.series.upsert(self.newest)
+
+
+def _so_far(run: Sequence[Candle], watched: bool) -> Sequence[Candle]:
+    """Return the run; its last candle, if it is open, is complete if that is so until now."""
+    if run[-1].closed or not (watched or run[-1].source is CandleSource.KLINE):
+        return run
+    return [*run[:-1], run[-1]._replace(complete=is_whole_so_far(run))]
 
 
 def _with_live_prices(known: Bar, candle: Candle) -> Candle:

@@ -63,8 +63,9 @@ class CandleRefresh:
                 return
 
     def _is_stored(self, store: RefreshStore, first: int, last: int) -> bool:
-        # Absent ids are never stored.
-        ends = [trade_id for trade_id in {first, last} if trade_id not in self._tracker.absent]
+        # Absent ids are never stored. The trade after the last proves the end of that one's candle.
+        ends = {first, last, *({last + 1} if last + 1 in self._tracker.held() else ())}
+        ends = {trade_id for trade_id in ends if trade_id not in self._tracker.absent}
         return all(store.trades(self._session.symbol, trade_id, trade_id) for trade_id in ends)
 
     async def _read(self, store: RefreshStore, first: int, last: int) -> None:

@@ -23,7 +23,7 @@ from app.live.charts.candle_merger import CandleMerger
 from app.live.charts.date_jump import DateJump
 from app.live.charts.history_loader import HistoryLoader
 from app.live.charts.live_candles import JoinPoint, LiveCandles, find_join_point
-from app.live.charts.page_loader import PAGE, load_page
+from app.live.charts.page_loader import PAGE, load_page, presentable
 from app.live.charts.session_phase import (
     LIVE_PHASES,
     LOADING_PHASES,
@@ -115,6 +115,14 @@ class ChartSession:
         return self._phase in LIVE_PHASES
 
     @property
+    def awaits_newest(self) -> bool:
+        """Whether the series has candles, but not yet the newest: the exchange's answer is still on its way."""
+        newest = self._merger.newest
+        if newest is None or self._phase not in LOADING_PHASES:
+            return False
+        return newest.open_time_us < self.interval.open_time_us(self._exchange_clock.now_us())
+
+    @property
     def live_since_us(self) -> int | None:
         """The time from which live trades make the candles (UTC microseconds), or None while they do not."""
         return self._merger.join_us
@@ -151,7 +159,7 @@ class ChartSession:
         """
         Show the newest stored candles until the exchange answers, which may take long at a start.
 
-        Does nothing if the series has candles already.
+        Does nothing if the series has candles already. Candles that lack trades wait for the exchange's answer.
         """
         end_us = self.interval.next_open_us(self._exchange_clock.now_us())
         try:
@@ -160,7 +168,7 @@ class ChartSession:
             logger.info("%s %s: %s", self.symbol, self.interval, error, extra={"symbol": self.symbol})
             return
         if not len(self.series):
-            self._merge_page(stored.candles)
+            self._merge_page(presentable(stored.candles))
 
     def read_again(self) -> bool:
         """
@@ -241,8 +249,8 @@ class ChartSession:
         """
         Open the candles that begin without a trade; return whether the series changed.
 
-        Call about once per second, and only while the feed is live: otherwise a silence does not prove that there was
-        no trade.
+        Call about once per second, and only while the feed is live. Until the feed has proved itself by a trade (see
+        `SymbolTracker.is_watched`), a silence does not prove that there was none, so no candle closes or opens.
         """
         if self._live is None:
             return False
@@ -250,13 +258,17 @@ class ChartSession:
         changed = self.refresh()
         self._forget_old(self._live)
         newest = self._merger.newest
-        if newest is None:
+        if newest is None or not self._is_watched:
             return changed
         open_us = self.interval.open_time_us(self._exchange_clock.certain_us())
         if open_us <= newest.open_time_us or not self._merger.fill_before(open_us):
             return changed
         self._merger.put(empty_candle(open_us, newest.close_e8, closed=False))
         return True
+
+    @property
+    def _is_watched(self) -> bool:
+        return self._tracker is not None and self._tracker.is_watched
 
     # Loading
 
@@ -296,7 +308,7 @@ class ChartSession:
     def _merge_page(self, candles: list[Candle]) -> None:
         if self._phase is SessionPhase.CLOSED or not candles:
             return
-        self._merger.merge_page(candles)
+        self._merger.merge_page(candles, watched=self._is_watched)
         self._set_state(SessionState.READY, self.failure)
         self._on_change()
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from app.live.charts.candle_history import CandleHistory
 from app.live.recording.symbol_tracker import ONE_SECOND, SymbolTracker
-from app.market.builder import CandleBuilder, finish
+from app.market.builder import CandleBuilder, finish, lacks_nothing
 from app.market.candle import Candle, combine
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
@@ -69,7 +69,11 @@ async def find_join_point(
 
 
 class LiveCandle(NamedTuple):
-    """A candle as of now; ``follows``: no trade is missing between the candle before and this one."""
+    """
+    A candle as of now. An open one is ``complete`` while none of its trades until now is known to be missing.
+
+    ``follows``: no trade is missing between the candle before and this one.
+    """
 
     candle: Candle
     follows: bool
@@ -172,6 +176,8 @@ class LiveCandles:
     def _judged(self, candle: Candle) -> LiveCandle:
         if candle.first_trade_id is None and self.interval.next_open_us(candle.open_time_us) > self.join_us:
             candle = candle._replace(complete=candle.complete and self._is_whole_since_join(candle))
+        elif candle.first_trade_id is not None and not candle.closed:
+            candle = candle._replace(complete=lacks_nothing(candle, self._held))
         if candle.open_time_us < self.join_us and not self.beginning_known:
             candle = candle._replace(complete=False)
         if self._unknown and self._overlaps_unknown(candle):

@@ -4,6 +4,9 @@ Loads one page of a chart's history from the store and the exchange.
 Stored candles are read first and offered as soon as they fill the chart; the exchange is asked only for the rest, in a
 bounded number of requests. A slow database is not waited for. If one source fails, the page has the other's candles and
 one sentence. `history_loader` decides which pages, `CandleHistory` reads and saves.
+
+A stored candle that lacks trades is held back until the exchange has answered: its kline is on the way, and until then
+the candle would show prices known to be wrong, as a month of which only the last days are recorded.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from app.live.charts.candle_history import CandleHistory, StoredPage
-from app.market.candle import Candle
+from app.market.candle import Candle, is_whole_so_far
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval, kline_interval_for
@@ -100,9 +103,19 @@ async def load_page(
     Return the candles of the ``limit`` slots before ``end_us``, or fewer if those would take too many requests.
 
     If these slots have no candles, as after an outage or a delisting, the page ends with the newest candle before them.
-    ``on_part`` is called with the candles loaded so far once they fill a chart, or after a short wait for the rest.
+    ``on_part`` is called with the candles loaded so far once they fill a chart, or after a short wait for the rest; see
+    `presentable` for those held back.
     """
     return await _Loading(history, symbol, interval, end_us, limit, on_part).run()
+
+
+def presentable(candles: Sequence[Candle]) -> list[Candle]:
+    """Return those of the candles, oldest first, that lack no trades so far: no answer of the exchange changes them."""
+    shown = [candle for candle in candles if candle.complete]
+    last = candles[-1] if candles else None
+    if last is not None and not last.complete and is_whole_so_far(candles):
+        shown.append(last)
+    return shown
 
 
 class _Loading:
@@ -217,8 +230,10 @@ class _Loading:
         if self._on_part is None:
             return
         candles = self._candles()
-        if candles and (whatever or self._fills_a_chart(candles)):
-            self._on_part(candles)
+        if whatever or (candles and self._fills_a_chart(candles)):
+            shown = presentable(candles)
+            if shown:
+                self._on_part(shown)
 
     def _candles(self) -> list[Candle]:
         """Return the page's candles so far; if there are none, the older ones that are stored."""
@@ -235,7 +250,7 @@ class _Loading:
         at every switch.
         """
         first, last = (self._interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
-        whole = last - first + 1 == len(candles) and candles[-1].complete and last >= self._last - 1
+        whole = last - first + 1 == len(candles) and is_whole_so_far(candles) and last >= self._last - 1
         return whole and (len(candles) >= _ENOUGH_EARLY or self._is_all(candles[0].open_time_us))
 
     def _is_all(self, first_us: int) -> bool:

@@ -5,7 +5,8 @@ Ids prove which trades are missing before a received one, but say nothing about 
 `StallDetector` looks up every symbol that delivered nothing between two looks in the exchange's rolling day, which has
 the id of its newest trade. If that is news, the trade is fetched, and the trades before it are a gap like any other. If
 it was made while the symbol's connection was live, the stream has stalled: for this symbol alone, so no watchdog of the
-connection notices.
+connection notices. If it is no news, the silence is proved: there was no trade, and from there on the symbol is
+watched.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class StallDetector:
         self._exchange_clock = exchange_clock
         self._is_receiving = is_receiving
         self._newest: dict[str, int] = {}  # the newest id of each symbol at the last look
+        self._breaks: dict[str, int] = {}  # and how often its connection had broken by then
         self._looked_us = 0
         self._stalled: set[str] = set()
 
@@ -75,11 +77,16 @@ class StallDetector:
             FeedError: If the exchange cannot be asked.
         """
         before, self._newest = self._newest, self._newest_ids()
+        breaks, self._breaks = self._breaks, {name: self._breaks_of(name) for name in self._newest}
         since_us, self._looked_us = self._looked_us, self._exchange_clock.now_us()
         silent = [name for name, newest in self._newest.items() if before.get(name) == newest]
         self._stalled.intersection_update(silent)
         days = await self._exchange.day_tickers(silent) if silent else []
         reported = {day.symbol: day.last_trade_id for day in days if day.last_trade_id is not None}
+        for name in silent:
+            # A connection that broke since the last look may not be subscribed again yet.
+            if reported.get(name) == self._newest_id(name) and breaks.get(name) == self._breaks_of(name):
+                self._note_watched(name)
         behind = [name for name in silent if reported.get(name, _NONE) > self._newest[name]]
         if behind:
             await self._clock.sleep(_ON_ITS_WAY_S)
@@ -112,6 +119,15 @@ class StallDetector:
     def _newest_ids(self) -> dict[str, int]:
         """Return the newest known id of each symbol whose connection is live."""
         return {name: self._newest_id(name) for name in self._recorder.symbols if self._is_receiving(name)}
+
+    def _note_watched(self, name: str) -> None:
+        tracker = self._recorder.tracker(name)
+        if tracker is not None:
+            tracker.is_watched = True
+
+    def _breaks_of(self, name: str) -> int:
+        tracker = self._recorder.tracker(name)
+        return _NONE if tracker is None else tracker.breaks
 
     def _newest_id(self, name: str) -> int:
         tracker = self._recorder.tracker(name)

@@ -35,6 +35,9 @@ class SymbolTracker:
     ``ids`` and ``received``, its ids that came in this run, tell what is missing. ``last_trade`` is the trade with the
     highest id, ``total`` the number of trades received. ``awaits_feed``: no trade from the feed has come yet for the
     database in use. ``listeners`` are called with each new trade.
+
+    ``is_watched``: the connection has been live without a break since the newest trade, or since the exchange named it
+    as its newest. Only then does a silence prove that there was no trade. ``breaks`` counts the ends of that.
     """
 
     def __init__(self, symbol: str) -> None:
@@ -42,6 +45,8 @@ class SymbolTracker:
         self.ids = TrackedIds()
         self.received = SymbolCoverage(symbol, self.ids.received)
         self.awaits_feed = True
+        self.is_watched = False
+        self.breaks = 0
         self.generation = 0
         self.recent = CandleBuilder(ONE_SECOND)
         self.window_start_us: int | None = None
@@ -57,6 +62,7 @@ class SymbolTracker:
         self.total += 1
         if live:
             self.awaits_feed = False
+            self.is_watched = True
         if self.last_trade is None or trade.trade_id > self.last_trade.trade_id:
             self.last_trade = trade
         if self.window_start_us is None:
@@ -73,6 +79,11 @@ class SymbolTracker:
             self._prune_at_us = trade.time_us + _PRUNE_EVERY_US
             self._prune(trade.time_us - (_KEPT_US if self.listeners else _KEPT_UNSEEN_US))
         return True
+
+    def note_break(self) -> None:
+        """Note that the connection is not live: what follows the newest trade is unknown until another one comes."""
+        self.is_watched = False
+        self.breaks += 1
 
     def restart_window(self, trade: Trade) -> None:
         """Start the window behind ``trade``: there are gaps before it that will not be filled soon."""

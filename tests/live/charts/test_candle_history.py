@@ -27,7 +27,8 @@ def candle(*, source: CandleSource, complete: bool = True, closed: bool = True) 
 
 
 def kline(minute: int, *, closed: bool = True, trades: int = 1) -> Candle:
-    return Candle(START_US + minute * MINUTE.length_us, 1, 1, 1, 1, 1, 1, trades, 0, 0, closed=closed, source=KLINE)
+    open_us = START_US + minute * MINUTE.length_us
+    return Candle(open_us, 1, 1, 1, 1, 1, 1, trades, 0, 0, closed=closed, complete=closed, source=KLINE)
 
 
 RANKED = (

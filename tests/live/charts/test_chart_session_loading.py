@@ -14,6 +14,7 @@ from app.market.candle import Candle
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
+from tests.live.charts.helpers import shown
 from tests.live.databases import FakeStore
 from tests.live.helpers import PATIENCE_S, START_US, SYMBOL, FakeExchange, HandClock, away, folded, trade, until
 from tests.live.market import Market, every_second
@@ -83,7 +84,9 @@ async def test_a_hole_is_filled_by_a_page_that_reaches_beyond_the_first_candle()
     chart = market.chart("5s")
     market.hear(market.trades[700])
     await chart.session.run()
-    chart.series.replace([candle for candle in market.expected(Interval.parse("5s")) if _far_or_new(candle)])
+    *closed, newest = market.expected(Interval.parse("5s"))
+    whole = [*closed, newest._replace(complete=True)]  # so far
+    chart.series.replace([candle for candle in whole if _far_or_new(candle)])
     await chart.session.ensure(START_US + 6000 * SECOND_US, START_US + 7000 * SECOND_US)
     market.assert_right(chart)
     market.close()
@@ -191,7 +194,8 @@ async def test_stored_candles_show_at_once_where_they_fill_the_chart_or_the_exch
     chart = market.chart("1s")
     running = asyncio.create_task(chart.session.run())
     await until(lambda: len(chart.series), "candles")
-    assert (chart.states, len(chart.series)) == ([("ready", "")], 380 - first)
+    # The first candle of a recording that began in the middle waits for its kline: nobody saw its start.
+    assert (chart.states, len(chart.series)) == ([("ready", "")], 380 - first - (first > 0))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     market.close()
@@ -221,7 +225,7 @@ async def test_stored_candles_read_when_patience_is_over_show_although_they_are_
     for _ in range(5):
         await asyncio.sleep(0)
     store.may_answer.set()
-    await until(lambda: len(chart.series) == 80, "what is stored")
+    await until(lambda: len(chart.series) == 79, "what is stored, but for the first candle, whose start nobody saw")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     market.close()
@@ -385,4 +389,57 @@ async def test_a_database_that_cannot_be_read_leaves_the_chart_to_the_exchange()
     chart = market.chart("5s")
     await chart.session.show_stored()
     assert chart.states == []
+    market.close()
+
+
+@pytest.mark.parametrize("name", ["1M", "1w", "1d", "13m"])
+@pytest.mark.parametrize("is_early", [True, False], ids=["shown before the exchange is asked", "asked at once"])
+async def test_no_candle_without_its_first_trades_shows_while_its_kline_is_on_the_way(
+    name: str, is_early: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.live.charts.page_loader._PATIENCE_S", 0.0)
+    trades = [trade(number, 700.0 * number, 100 + number % 7) for number in range(1, 300)]
+    market = Market(trades, now=290)
+    exchange = market.exchange = Waiting(market.trades, market.clock)
+    market.store = FakeStore(trades[250:291])  # recorded since yesterday, in the middle of a month, a week and a day
+    chart = market.chart(name)
+    right = {bar.open_time_us: shown(bar)[:2] for bar in market.expected(chart.session.interval)}
+    wrong = []
+
+    def look() -> None:
+        wrong.extend(
+            bar for bar in chart.bars if bar.trades and (bar.open_time_us, bar.open) != right[bar.open_time_us]
+        )
+
+    monkeypatch.setattr(chart.session, "_on_change", look)
+    market.hear(trades[290])
+    if is_early:
+        await chart.session.show_stored()
+    running = asyncio.ensure_future(chart.session.run())
+    await exchange.asked.wait()
+    await asyncio.sleep(0.05)
+    look()
+    first = chart.session.interval.open_time_us(trades[250].time_us)
+    assert first not in [bar.open_time_us for bar in chart.bars]
+    assert chart.session.awaits_newest == (bool(len(chart.series)) and name != "13m")
+    exchange.answer.set()
+    await running
+    chart.session.refresh()
+    look()
+    assert wrong == []
+    assert not chart.session.awaits_newest
+    market.assert_right(chart)
+    market.close()
+
+
+async def test_a_candle_without_its_first_trades_shows_as_incomplete_once_the_exchange_does_not_answer() -> None:
+    market = Market(every_second(900), now=700)
+    market.store = FakeStore(market.trades[300:600])
+    market.exchange.failure = away()
+    chart = market.chart("1d")
+    await chart.session.show_stored()
+    assert chart.bars == []
+    market.hear(market.trades[700])
+    await chart.session.run()
+    assert [bar.complete for bar in chart.bars] == [False]
     market.close()

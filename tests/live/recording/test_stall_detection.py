@@ -133,3 +133,44 @@ async def test_an_exchange_that_is_away_ends_nothing(silence: Silence) -> None:
     with pytest.raises(KeyboardInterrupt):
         await silence.symbols.run()
     assert silence.missing
+
+
+def watched(silence: Silence) -> bool:
+    tracker = silence.recorder.tracker(SYMBOL)
+    assert tracker is not None
+    return tracker.is_watched
+
+
+def break_connection(silence: Silence) -> None:
+    tracker = silence.recorder.tracker(SYMBOL)
+    assert tracker is not None
+    tracker.note_break()
+
+
+async def test_a_silence_proves_nothing_after_a_break_until_a_trade_comes(silence: Silence) -> None:
+    assert watched(silence)
+    break_connection(silence)
+    assert not watched(silence)
+    await silence.recorder.ingest([silence.trades[2]])  # fetched: the feed has yet to deliver
+    assert not watched(silence)
+    silence.hear(4)
+    assert watched(silence)
+
+
+async def test_a_silence_is_proved_where_the_exchange_names_no_later_trade(silence: Silence) -> None:
+    silence.exchange.trades = silence.trades[:2]
+    await silence.look()
+    break_connection(silence)
+    await silence.look()
+    assert not watched(silence)  # it broke since the last look: it may not be subscribed again
+    await silence.look()
+    assert watched(silence)
+
+
+async def test_a_silence_is_not_proved_where_the_exchange_names_a_later_trade(silence: Silence) -> None:
+    break_connection(silence)
+    await silence.look()
+    silence.exchange.trades = silence.trades[:3]
+    silence.clock.time_us = silence.trades[2].time_us
+    await silence.look()
+    assert not watched(silence)

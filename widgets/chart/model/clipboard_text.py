@@ -37,6 +37,6 @@ def candle_as_text(bar: Bar, symbol: Symbol, rules: tzinfo) -> str:
         "volume": f"{bar.volume:.{decimals}f}",
         "trades": str(bar.trades),
         "taker_buy_volume": f"{bar.taker_buy_volume:.{decimals}f}",
-        "complete": str(bar.complete).lower(),
+        "complete": str(bar.complete and bar.closed).lower(),
     }
     return "\t".join(fields) + "\n" + "\t".join(fields.values())

@@ -73,6 +73,8 @@ def _completeness(bar: Bar, missing: int) -> Piece:
         return Piece("klines and trades", Tone.FAINT, "complete", 6)
     if bar.source is CandleSource.KLINE:
         return Piece("exchange kline", Tone.FAINT, "complete", 6)
+    if not bar.closed:
+        return Piece("all trades so far", Tone.FAINT, "complete", 6)
     return Piece("✓ complete", Tone.FAINT, "complete", 6)
 
 
