@@ -145,8 +145,10 @@ def test_a_symbol_that_cannot_be_recorded_is_refused_before_anything_is_stored(
     assert files_in(tmp_path) == ["data/recording.lock"]
 
 
-def test_an_exchange_that_is_away_is_one_sentence(refused: Callable[..., str]) -> None:
-    assert NOWHERE in refused("collect", code=1)
+def test_an_exchange_that_is_away_all_the_time_is_one_sentence(refused: Callable[..., str]) -> None:
+    sentence = refused("collect", "--for", "1s", code=1)
+    assert sentence.startswith("Nothing was recorded, because the exchange was away all the time.")
+    assert NOWHERE in sentence
 
 
 def test_a_data_directory_that_cannot_be_written_is_one_sentence(refused: Callable[..., str], tmp_path: Path) -> None:

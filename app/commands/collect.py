@@ -3,6 +3,9 @@
 
 Like every command it has two steps: `prepare` refuses bad input before any file exists, and returns the function that
 runs the command and returns its exit code.
+
+A recorder is started at boot, perhaps before the network is there. So an exchange that is away does not end it: it
+waits, says so, and records as soon as the exchange is back. The symbols' names are checked by then.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,8 +23,17 @@ from typing import NamedTuple
 from app.commands.database_session import show_progress
 from app.config.settings import Settings
 from app.live.engine import Engine
-from app.live.recording.symbol_directory import check_symbols
-from app.market.errors import FeedRejected, SettingsError, StoreError, StoreUnavailable
+from app.live.recording.symbol_directory import check_symbols, listed_symbols
+from app.market.errors import (
+    FeedBanned,
+    FeedDisconnected,
+    FeedRejected,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+)
+from app.market.ports.exchange import FeedState
+from app.market.symbol import read_symbol
 from app.observability.monitoring import monitoring
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
@@ -30,6 +43,8 @@ from app.runtime.wiring import engine_for
 logger = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 1.0
+_CHECK_S = 4.0  # how long the exchange may take to list its symbols before recording begins without that
+_SAID_AFTER_S = 5.0  # a connection that broke is back within a second or two, most often
 _MAX_LISTED_SYMBOLS = 12  # in the final sentence; of more symbols it gives only the number
 
 
@@ -37,7 +52,7 @@ def prepare(settings: Settings, duration: str | None) -> Callable[[], int]:
     """
     Return the function that records until Ctrl-C, SIGTERM or the end of ``duration``, then stores what it received.
 
-    The function returns the exit code 0, or raises StoreError, FeedRejected or SettingsError with the reason.
+    The function returns the exit code 0, or raises StoreError, FeedError, UsageError or SettingsError with the reason.
 
     Raises:
         UsageError: If ``duration`` is not a duration such as 8h. No file was made.
@@ -66,17 +81,15 @@ async def _collect(
     async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
         if monitor.problem:
             raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
-        if seconds is None:  # a recording of fixed length fails with the ban's reason instead of waiting
-            await _wait_out_ban(engine, stop)
-        found = await unless_stopped(check_symbols(engine.exchange, settings.symbols), stop)
-        if found:
-            symbols = [symbol.name for symbol in found]
-            engine.start(symbols)
+        found = await unless_stopped(_check(engine, symbols, stop, seconds), stop)
+        if found is not None:
+            engine.start(found or symbols)
             try:
-                await _record(engine, stop, seconds)
+                await _record(engine, stop, seconds, None if found else symbols)
             finally:
                 begin_shutdown()
                 outcome = await _close(engine)
+            symbols = engine.recorder.symbols
         # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
         begin_shutdown()
     _report(outcome, symbols)
@@ -138,6 +151,29 @@ def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
         )
 
 
+async def _check(engine: Engine, names: Sequence[str], stop: StopEvent, seconds: float | None) -> list[str]:
+    """
+    Return the exchange's names of these symbols; none if it does not answer now.
+
+    Raises:
+        UsageError: If it lacks one of them, or none is trading.
+        FeedError: If it refuses; during a ban only for a recording of fixed length, others wait for its end.
+    """
+    while True:
+        if seconds is None:
+            await _wait_out_ban(engine, stop)
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                return [symbol.name for symbol in await check_symbols(engine.exchange, names)]
+        except TimeoutError:
+            return []
+        except FeedBanned:
+            if seconds is not None:
+                raise
+        except FeedDisconnected:
+            return []
+
+
 async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
     """Wait until a ban that an earlier run met is over, or ``stop`` is set."""
     if reason := engine.ban.sentence(engine.clock.monotonic_s()):
@@ -147,14 +183,78 @@ async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
 
 
-async def _record(engine: Engine, stop: StopEvent, seconds: float | None) -> None:
-    """Show the progress until ``stop`` is set or ``seconds`` are over. Raises as `_raise_if_failed`."""
+async def _record(
+    engine: Engine, stop: StopEvent, seconds: float | None, unchecked: Sequence[str] | None = None
+) -> None:
+    """
+    Show the progress until ``stop`` is set or ``seconds`` are over. Raises as `_raise_if_failed`.
+
+    ``unchecked``: the symbols, if it is not known yet whether the exchange has them.
+
+    Raises:
+        UsageError: If it turns out that nothing can be recorded of them.
+        FeedDisconnected: If the exchange was away for all of ``seconds``.
+    """
     end_s = math.inf if seconds is None else time.monotonic() + seconds
+    # A recording of fixed length that fails says so in one line, at its end.
+    say = logger.warning if seconds is not None else _say
+    outage = _OutageReport(engine, say, is_away=unchecked is not None)
     while not stop.is_set and (left_s := end_s - time.monotonic()) > 0:
         _raise_if_failed(engine)
+        if unchecked is not None and engine.directory.is_current:
+            _check_late(engine, unchecked)
+            unchecked = None
+        outage.look(time.monotonic())
         show_progress(_progress_line(engine))
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
     _raise_if_failed(engine)
+    if seconds is not None and not stop.is_set and not outage.was_live:
+        reason = engine.feed.status.reason or "It did not answer."
+        raise FeedDisconnected(f"Nothing was recorded, because the exchange was away all the time. {reason}")
+
+
+def _check_late(engine: Engine, names: Sequence[str]) -> None:
+    """Check the symbols once the exchange is back; go on with those it has. Raises UsageError if there is none."""
+    listed = {name: engine.symbol(name) for name in engine.directory.seen}
+    resolved = {name: read_symbol(name, listed) for name in names}
+    usable = [name for name in dict.fromkeys(resolved.values()) if name in listed]
+    listed_symbols(listed, usable or names)
+    engine.set_symbols(usable)
+    for name in names:
+        if resolved[name] not in listed:
+            _say(f"“{name}” is not a symbol of the exchange and is not recorded; the others are.")
+
+
+class _OutageReport:
+    """Says by ``say`` that the exchange is away, and that it is back; each once per outage."""
+
+    def __init__(self, engine: Engine, say: Callable[[str], None], *, is_away: bool) -> None:
+        self.was_live = False
+        self._engine = engine
+        self._say = say
+        self._since_s = -math.inf if is_away else math.inf
+        self._has_said = False
+
+    def look(self, now_s: float) -> None:
+        """Look at the feed now; call it about once per second."""
+        status = self._engine.feed.status
+        if status.state is FeedState.LIVE:
+            self.was_live = True
+            if self._has_said:
+                self._say("The exchange is back; recording goes on.")
+            self._since_s, self._has_said = math.inf, False
+            return
+        self._since_s = min(self._since_s, now_s)
+        if not self._has_said and status.reason and now_s - self._since_s >= _SAID_AFTER_S:
+            self._has_said = True
+            self._say(f"Waiting for the exchange; recording goes on by itself. {status.reason}")
+
+
+def _say(sentence: str) -> None:
+    """Print a sentence on standard error, and log it."""
+    show_progress("")
+    logger.warning("%s", sentence)
+    print(f"cryptopipe: {sentence}", file=sys.stderr, flush=True)
 
 
 async def _pause(stop: StopEvent, seconds: float) -> None:

@@ -40,7 +40,8 @@ class Engine:
     Start with `start`, end with `close`; all on one loop.
 
     ``open_database`` blocks and raises StoreError. ``on_database`` is called on the loop when a database opened or
-    failed to open, ``on_symbols`` when the exchange's symbols changed. ``feed_reason`` is one sentence once receiving
+    failed to open, ``on_symbols`` when the exchange's symbols changed, ``on_exchange_back`` when the exchange answers
+    requests again after it was away. ``feed_reason`` is one sentence once receiving
     has ended for good; `retry_exchange` starts it again. ``ban``: how long the exchange refuses this address.
     """
 
@@ -81,6 +82,7 @@ class Engine:
         self.feed_reason = ""
         self.on_database: Callable[[], None] = _do_nothing
         self.on_symbols: Callable[[], None] = _do_nothing
+        self.on_exchange_back: Callable[[], None] = _do_nothing
         self._listed = listed
         self._databases = DatabaseKeeper(
             self.recorder, open_database, on_open=self._use_database, on_failure=lambda: self.on_database()
@@ -95,6 +97,8 @@ class Engine:
         self._receiving: asyncio.Task[None] | None = None
         self._trading: set[str] = set()  # the recorded symbols that the feed was last asked for
         self._feed_status = feed.status
+        self._clock_sync.on_return = self._on_exchange_back
+        self.directory.on_away = self._clock_sync.note_away
         self.directory.on_change = self._on_directory
         self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
         feed.on_status(self._on_feed_status)
@@ -266,6 +270,14 @@ class Engine:
         came_back = before.state is not FeedState.LIVE or status.down < before.down
         if status.state is FeedState.LIVE and came_back and self._tasks:
             self.directory.refresh()  # the streams do not report what changed meanwhile
+            if self._clock_sync.is_away:
+                self._clock_sync.measure_now()  # requests may be answered again, too
+
+    def _on_exchange_back(self) -> None:
+        """Let everything that waits for the exchange go on at once, instead of each after a delay of its own."""
+        self.directory.retry_now()
+        self.repairer.wake()
+        self.on_exchange_back()
 
     def _on_directory(self, changed: Sequence[Symbol]) -> None:
         """Receive the symbols that trade now, and no longer those that stopped."""

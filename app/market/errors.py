@@ -4,6 +4,7 @@ Every error that a caller is expected to handle, as one tree.
     CryptopipeError
     ├── FeedError
     │   ├── FeedDisconnected      retry
+    │   │   ├── FeedAway          nothing of the exchange answers; probe for its return
     │   │   └── FeedBanned        retry later; until then nothing from this address is answered
     │   ├── FeedRejected          fatal until the user changes something
     │   │   └── UnknownSymbol     the exchange has no such symbol, or no longer
@@ -39,6 +40,10 @@ class FeedDisconnected(FeedError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class FeedAway(FeedDisconnected):
+    """The exchange is not there: no name, no route, no answer, a broken connection, or a fault of its servers."""
 
 
 class FeedBanned(FeedDisconnected):

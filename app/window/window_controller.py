@@ -133,6 +133,7 @@ class WindowController(QObject):
         engine.feed.on_status(self._on_feed_status_changed)
         engine.on_database = self._on_database_changed
         engine.on_symbols = self._on_symbols_changed
+        engine.on_exchange_back = self.chart_controller.on_exchange_back
 
     # Requests of the user
 

@@ -189,6 +189,82 @@ def _stored(url: str) -> int:
     return row[0] if row else 0
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def logged(data_dir: Path) -> str:
+    path = data_dir / "logs" / "cryptopipe.log"
+    return path.read_text() if path.exists() else ""
+
+
+@needs_signals
+def test_collect_starts_without_an_exchange_says_so_and_records_once_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://127.0.0.1:{port}")
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://127.0.0.1:{port}")
+    with started("collect", "--symbols", "BTC,NOSUCH") as process:
+        wait_for(lambda: "Waiting for the exchange" in logged(data_dir), process)
+        with exchange(port):
+            wait_for(lambda: "The exchange is back" in logged(data_dir), process)
+            wait_for(lambda: "is not recorded" in logged(data_dir), process)
+            time.sleep(0.5)  # of trades
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    match = re.fullmatch(r"(\d+) trades of BTCUSDT received and stored\.\n", out)
+    assert match is not None, (out, err)
+    assert int(match[1]) > 0
+    waiting, *others = err.splitlines()
+    assert waiting == (
+        "cryptopipe: Waiting for the exchange; recording goes on by itself. "
+        f"Cannot reach 127.0.0.1:{port} (connection refused)."
+    )
+    assert sorted(others) == [
+        "cryptopipe: The exchange is back; recording goes on.",
+        "cryptopipe: “NOSUCH” is not a symbol of the exchange and is not recorded; the others are.",
+    ]
+
+
+@needs_signals
+def test_collect_that_waits_ends_where_the_exchange_turns_out_not_to_have_its_symbols(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://127.0.0.1:{port}")
+    monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://127.0.0.1:{port}")
+    with started("collect", "--symbols", "NOSUCH") as process:
+        wait_for(lambda: "Waiting for the exchange" in logged(data_dir), process)
+        with exchange(port):
+            out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert err.splitlines()[-1] == "cryptopipe: “NOSUCH” is not a symbol of the exchange: name one such as BTCUSDT."
+
+
+@needs_signals
+def test_collect_that_waits_for_the_exchange_is_stopped_cleanly(data_dir: Path) -> None:
+    with started("collect", "--symbols", "BTCUSDT") as process:
+        wait_for(lambda: "Waiting for the exchange" in logged(data_dir), process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "0 trades of BTCUSDT received and stored.\n")
+    assert len(err.splitlines()) == 1
+    assert servers_in(data_dir) == []
+
+
+def test_collect_without_an_exchange_and_without_a_database_names_the_database(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["collect", "--symbols", "BTCUSDT", "--database-url", "postgresql://x@127.0.0.1:9/x"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("cryptopipe: Could not connect to the database")
+    assert "exchange" not in told.err
+
+
 @needs_signals
 def test_the_first_signal_interrupts_collect_also_before_it_begins(
     monkeypatch: pytest.MonkeyPatch, data_dir: Path

@@ -12,7 +12,7 @@ from app.live.recording.recorder import Recorder
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
-from app.market.errors import FeedDisconnected, FeedError
+from app.market.errors import FeedAway, FeedError
 from app.market.interval import SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Trade
@@ -194,6 +194,6 @@ def recorder_for(
     return made
 
 
-def away(sentence: str = "The exchange cannot be reached: check the connection.") -> FeedDisconnected:
+def away(sentence: str = "The exchange cannot be reached: check the connection.") -> FeedAway:
     """Return the error of an exchange that is away."""
-    return FeedDisconnected(sentence)
+    return FeedAway(sentence)

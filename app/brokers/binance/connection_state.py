@@ -15,7 +15,8 @@ from app.market.ports.exchange import FeedState
 
 QUICK_DELAY_S = 0.2  # after a proven connection broke: not 0, so that a thousand programs do not come back at once
 FIRST_DELAY_S = 0.5
-LONGEST_DELAY_S = 30.0
+LONGEST_DELAY_S = 30.0  # between attempts that the exchange refuses
+PROBE_EVERY_S = 4.0  # while it is away: 75 attempts in five minutes, half of what `endpoints` allows
 LONGEST_SILENCE_S = 600.0
 
 
@@ -90,19 +91,29 @@ def diagram() -> str:
 
 
 def backoff_s(
-    attempt: int, retry_after_s: float | None = None, *, chance: random.Random, proven: bool = False
+    attempt: int,
+    retry_after_s: float | None = None,
+    *,
+    chance: random.Random,
+    proven: bool = False,
+    away: bool = False,
 ) -> float:
     """
     Return how long to wait before the next attempt after ``attempt`` (from 1) failures in a row.
 
     The delay doubles from half a second to 30 s. Half of it is left to ``chance``, so that a thousand programs do not
-    come back at the same moment. After a ``proven`` connection broke, the first attempt follows almost at once: most
-    often the exchange is there, and the trades of each second without a connection must be fetched later. The delay is
-    never shorter than ``retry_after_s``, which the exchange asked for.
+    come back at the same moment. While the exchange is ``away`` it ends at 4 s, however long that lasts: nobody is
+    burdened, its return is not to be missed, and the delays before have spread the programs. After a ``proven``
+    connection broke, the first attempt follows almost at once: most often the exchange is there, and the trades of each
+    second without a connection must be fetched later. The delay is never shorter than ``retry_after_s``, which the
+    exchange asked for.
     """
     # 16 doublings are far beyond the longest delay; more would only make huge floats.
-    ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * float(2 ** min(attempt - 1, 16)))
-    delay = ceiling * (0.5 + 0.5 * chance.random())
+    ceiling = FIRST_DELAY_S * float(2 ** min(attempt - 1, 16))
+    if away and ceiling >= PROBE_EVERY_S:
+        delay = PROBE_EVERY_S
+    else:
+        delay = min(LONGEST_DELAY_S, ceiling) * (0.5 + 0.5 * chance.random())
     if proven and attempt == 1:
         delay = QUICK_DELAY_S * chance.random()
     return delay if retry_after_s is None else max(delay, retry_after_s)

@@ -28,7 +28,15 @@ from websockets.exceptions import (
 
 from app.brokers.binance.decode_rest import decode_error_reply
 from app.brokers.binance.endpoints import ILLEGAL_CHARACTERS, INVALID_SYMBOL, TOO_MUCH_WEIGHT
-from app.market.errors import FeedBanned, FeedDisconnected, FeedError, FeedRejected, MalformedMessage, UnknownSymbol
+from app.market.errors import (
+    FeedAway,
+    FeedBanned,
+    FeedDisconnected,
+    FeedError,
+    FeedRejected,
+    MalformedMessage,
+    UnknownSymbol,
+)
 from app.market.exchange_ban import LONGEST_S
 
 
@@ -38,8 +46,9 @@ def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | Non
 
     ``proxy``: the address of the proxy in use, without its password, or "".
 
-    FeedDisconnected: try again, but not before its ``retry_after_s``. FeedRejected: trying again is useless. None: a
-    bug, which the caller raises again.
+    FeedAway: the exchange is not there, so try until it is. Other FeedDisconnected: it refuses for a while; try again,
+    but not before its ``retry_after_s``. FeedRejected: trying again is useless. None: a bug, which the caller raises
+    again.
     """
     if isinstance(error, MalformedMessage):
         return FeedDisconnected(f"{host} gave an answer that cannot be read; try again later.")
@@ -55,7 +64,9 @@ def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | Non
 def _explain_stream(error: BaseException, host: str, proxy: str) -> FeedError | None:
     """Return the meaning of an error that websockets raised."""
     if isinstance(error, ConnectionClosed):
-        return FeedDisconnected(_close_reason(error, host))
+        reason = _close_reason(error, host)
+        code = None if error.rcvd is None else error.rcvd.code
+        return FeedDisconnected(reason) if code == _POLICY_VIOLATION or _is_too_large(error) else FeedAway(reason)
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         if status < 400 or status == 404:
@@ -65,11 +76,11 @@ def _explain_stream(error: BaseException, host: str, proxy: str) -> FeedError | 
         return _not_the_exchange("a redirection", host)
     if isinstance(error, ProxyError):
         answered = error.response.status_code if isinstance(error, InvalidProxyStatus) else None
-        return FeedDisconnected(proxy_failure(host, proxy, str(error.__cause__ or error), answered))
+        return _proxy_error(host, proxy, str(error.__cause__ or error), answered)
     if isinstance(error, InvalidProxy):  # its own text shows the address, and with it a password
         return FeedRejected(f"The proxy that is set cannot be used ({error.msg}); correct or remove it.")
     if isinstance(error, InvalidMessage):
-        return FeedDisconnected(f"{host} ended the connection before answering.")
+        return FeedAway(f"{host} ended the connection before answering.")
     if isinstance(error, InvalidHandshake):
         return FeedRejected(f"{host} does not answer as a stream of the exchange ({error}); check the address.")
     return None
@@ -82,7 +93,7 @@ def _explain_request(error: BaseException, host: str, proxy: str) -> FeedError |
     if isinstance(error, aiohttp.InvalidURL):
         return FeedRejected(f"The address of {host} cannot be used; correct the address of the exchange.")
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return FeedDisconnected(proxy_failure(host, proxy, f"HTTP {error.status}", error.status))
+        return _proxy_error(host, proxy, f"HTTP {error.status}", error.status)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         error = error.certificate_error
         if not isinstance(error, OSError):
@@ -91,7 +102,7 @@ def _explain_request(error: BaseException, host: str, proxy: str) -> FeedError |
         error = error.os_error
     elif _is_socks_error(error):
         if not isinstance(error.__cause__, OSError):
-            return FeedDisconnected(proxy_failure(host, proxy, str(error)))
+            return _proxy_error(host, proxy, str(error))
         error = error.__cause__
     return _unreachable(network_reason(error) if isinstance(error, OSError) else "the connection broke", host, proxy)
 
@@ -101,9 +112,14 @@ def _is_socks_error(error: BaseException) -> bool:
     return type(error).__module__.partition(".")[0] == "aiohttp_socks"
 
 
-def _unreachable(reason: str, host: str, proxy: str) -> FeedDisconnected:
+def _unreachable(reason: str, host: str, proxy: str) -> FeedAway:
     target = f"{host} by the proxy {proxy}" if proxy else host
-    return FeedDisconnected(f"Cannot reach {target} ({reason}).")
+    return FeedAway(f"Cannot reach {target} ({reason}).")
+
+
+def _proxy_error(host: str, proxy: str, detail: str, status: int | None = None) -> FeedDisconnected:
+    sentence = proxy_failure(host, proxy, detail, status)
+    return FeedDisconnected(sentence) if _wants_password(detail, status) else FeedAway(sentence)
 
 
 # Statuses that concern this address and not the request: their sentence, and the wait if no Retry-After is given.
@@ -128,8 +144,10 @@ def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
     if status == 451:
         return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
     if status >= 500 or status == 408:
-        after = None if retry_after is None else _retry_after_s(retry_after, 0.0)
-        return FeedDisconnected(f"{host} has a fault of its own (HTTP {status}).", retry_after_s=after)
+        sentence = f"{host} has a fault of its own (HTTP {status})."
+        if retry_after is None:
+            return FeedAway(sentence)
+        return FeedDisconnected(sentence, retry_after_s=_retry_after_s(retry_after, 0.0))
     return FeedRejected(f"{host} refused the connection (HTTP {status}); check the address of the exchange.")
 
 
@@ -151,9 +169,9 @@ def response_error(
     return http_error(status, headers.get("Retry-After"), host)
 
 
-def _not_the_exchange(answer: str, host: str) -> FeedDisconnected:
+def _not_the_exchange(answer: str, host: str) -> FeedAway:
     # Networks of hotels and trains answer every request with their sign-in page, so this passes: it is retried.
-    return FeedDisconnected(
+    return FeedAway(
         f"Something other than the exchange answers at {host} ({answer}); check the address and the network's sign-in."
     )
 
@@ -161,9 +179,13 @@ def _not_the_exchange(answer: str, host: str) -> FeedDisconnected:
 def proxy_failure(host: str, proxy: str, detail: str, status: int | None = None) -> str:
     """Return the sentence for a failing ``proxy``; neither it nor ``detail`` may contain a password."""
     name = f"proxy {proxy}" if proxy else "proxy"
-    if status == 407 or "authentication" in detail.lower():
+    if _wants_password(detail, status):
         return f"The {name} wants another user and password; correct the setting proxy."
     return f"The {name} does not bring us to {host} ({detail.rstrip('.')})."
+
+
+def _wants_password(detail: str, status: int | None) -> bool:
+    return status == 407 or "authentication" in detail.lower()
 
 
 def network_reason(error: OSError) -> str:
@@ -192,15 +214,22 @@ def _retry_after_s(text: str | None, otherwise: float) -> float:
     return min(float(text), LONGEST_S)
 
 
+_POLICY_VIOLATION = 1008
+
+
+def _is_too_large(error: ConnectionClosed) -> bool:
+    return error.sent is not None and error.sent.code == 1009
+
+
 def _close_reason(error: ConnectionClosed, host: str) -> str:
-    if error.sent is not None and error.sent.code == 1009:
+    if _is_too_large(error):
         return f"{host} sent a message too large to be one of its own."
     if error.rcvd is None:
         return f"The connection to {host} broke."
     words = {
         1000: "ended the connection",
         1001: "is going away",
-        1008: "closed the connection for breaking its rules",
+        _POLICY_VIOLATION: "closed the connection for breaking its rules",
         1011: "met a fault of its own",
         1012: "is restarting",
         1013: "is too busy",

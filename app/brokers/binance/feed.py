@@ -73,6 +73,7 @@ class BinanceFeed:
             ban=ban or ExchangeBan(),
             proxy=lambda: proxy_for(proxy, base),
             timeout_s=connect_timeout_s,
+            on_return=self._wake_connections,
         )
         self._symbols: frozenset[str] = frozenset()
         self._assignment = SymbolAssignment(symbols_each)
@@ -125,6 +126,10 @@ class BinanceFeed:
             connection.retry_now()
             if self._handler is not None and self._tasks[number].done():  # it was refused, or `run` would have ended
                 self._start(number, connection)
+
+    def _wake_connections(self) -> None:
+        for connection in self._connections.values():
+            connection.retry_now()
 
     def doubt(self, reason: str, symbol: str | None = None) -> None:
         """

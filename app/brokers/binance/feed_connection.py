@@ -16,14 +16,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from app.brokers.binance.connection_state import ConnectionEvent, Watchdog, backoff_s, next_state
-from app.brokers.binance.dialer import AttemptDeferred, Dialer
+from app.brokers.binance.dialer import AttemptDeferred, Dialer, ProbeDeferred
 from app.brokers.binance.endpoints import REPLACE_AFTER_S, streams_of
 from app.brokers.binance.error_mapping import explain
 from app.brokers.binance.retiring_sockets import MIN_OVERLAP_S, RetiringSockets
 from app.brokers.binance.stream_socket import StreamSocket
 from app.concurrency.tasks import first_of
 from app.market.durations import in_words
-from app.market.errors import FeedDisconnected, FeedError, FeedRejected
+from app.market.errors import FeedAway, FeedDisconnected, FeedError, FeedRejected
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import FeedCounters, FeedState, FeedStatus
 
@@ -127,6 +127,7 @@ class FeedConnection:
     async def _keep_connected(self) -> None:
         socket: StreamSocket | None = None
         while True:
+            began_s = self._clock.monotonic_s()
             try:
                 if socket is None:
                     socket = await self._open()
@@ -135,14 +136,16 @@ class FeedConnection:
             except FeedDisconnected as error:
                 # Failures in a row are counted from zero once the socket has delivered or lasted.
                 proven = socket is not None and not self._failures
+                # A handshake that hung has taken some of the wait already.
+                took_s = self._clock.monotonic_s() - began_s if socket is None else 0.0
                 if socket is not None:
                     self._retiring.retire(socket)
                     socket = None
-                await self._back_off(error, proven=proven)
+                await self._back_off(error, proven=proven, took_s=took_s)
 
     async def _open(self) -> StreamSocket:
         """Return a new socket that requests every stream of this connection; raises FeedError."""
-        socket = await self._dialer.dial(self._failures)
+        socket = await self._dialer.dial(self._failures, self.number)
         self._counters.reconnects += self._has_connected
         self._has_connected = True
         self._doubt = ""  # it was about the socket before
@@ -235,14 +238,19 @@ class FeedConnection:
         self._retiring.retire(old, after_s=overlap_s, successor=socket)
         return socket
 
-    async def _back_off(self, error: FeedDisconnected, *, proven: bool) -> None:
+    async def _back_off(self, error: FeedDisconnected, *, proven: bool, took_s: float) -> None:
         if isinstance(error, AttemptDeferred):
             delay_s = error.retry_after_s or 0.0
+        elif isinstance(error, ProbeDeferred):
+            delay_s = error.wait_s
         else:
             self._failures += 1
             if self._limits.max_attempts and self._failures >= self._limits.max_attempts:
                 raise FeedRejected(f"{str(error).rstrip('.')}; gave up after {self._failures} attempts.") from error
-            delay_s = backoff_s(self._failures, error.retry_after_s, chance=self._chance, proven=proven)
+            away = isinstance(error, FeedAway)
+            delay_s = backoff_s(self._failures, error.retry_after_s, chance=self._chance, proven=proven, away=away)
+            if away:
+                delay_s = max(0.0, delay_s - took_s)
         if not self._doubt:  # a doubt that came while dialing is a reason to try again at once
             self._retry.clear()
         self._doubt = ""

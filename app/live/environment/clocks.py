@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from app.concurrency.tasks import first_of
 from app.market.durations import length
-from app.market.errors import FeedError
+from app.market.errors import FeedAway, FeedError
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import TimeSource
 
@@ -17,6 +18,9 @@ _MOST_AHEAD_US = 60_000_000  # of the newest trade: a quiet market trades within
 _WARN_SKEW_S = 1.0
 _MEASURE_EVERY_S = 300.0
 _RETRY_S = 5.0
+_PROBE_EVERY_S = 4.0
+# An exchange that answers the time and nothing else, being overloaded, is not asked for all the rest that often.
+_SOON_S, _LONGEST_PROBE_S = 30.0, 60.0
 
 
 class ExchangeClock:
@@ -95,9 +99,19 @@ class ExchangeClock:
 
 
 class ClockSync:
-    """Keeps an `ExchangeClock` measured: asks the exchange for its time every five minutes, and on `measure_now`."""
+    """
+    Keeps an `ExchangeClock` measured: asks the exchange for its time every five minutes, and on `measure_now`.
+
+    It is the cheapest request there is. So it is also the probe for an exchange that is away: made every four seconds
+    from the first failure (see `note_away`) until it succeeds. Then ``on_return`` is called.
+    """
 
     def __init__(self, exchange: TimeSource, clock: Clock, exchange_clock: ExchangeClock) -> None:
+        self.on_return: Callable[[], None] = lambda: None
+        self.is_away = False
+        self._noted_away = asyncio.Event()
+        self._returned_s = float("-inf")
+        self._probe_s = _PROBE_EVERY_S
         self._exchange = exchange
         self._clock = clock
         self._exchange_clock = exchange_clock
@@ -117,6 +131,12 @@ class ClockSync:
         """Measure at once, because this computer's clock may have been set; has no effect before `run`."""
         self._again.set()
 
+    def note_away(self) -> None:
+        """Note that another request found the exchange away: measure again soon, until that succeeds."""
+        if not self.is_away:
+            self._set_away()
+            self._noted_away.set()
+
     async def run(self) -> None:
         """Measure until cancelled."""
         while True:
@@ -126,14 +146,36 @@ class ClockSync:
 
     async def _measure_regularly(self) -> None:
         while True:
-            wait_s = _MEASURE_EVERY_S
-            asked_us = self._clock.now_us()
-            try:
-                server_us = await self._exchange.server_time_us()
-                self._exchange_clock.note_measurement(server_us, asked_us, self._clock.now_us())
-            except FeedError as error:
+            wait_s = await self._measure()
+            await first_of(self._noted_away.wait(), self._clock.sleep(wait_s))
+            if self._noted_away.is_set():
+                self._noted_away.clear()
+                await self._clock.sleep(self._probe_s)
+
+    async def _measure(self) -> float:
+        """Measure once; return the seconds to wait."""
+        asked_s, asked_us = self._clock.monotonic_s(), self._clock.now_us()
+        try:
+            server_us = await self._exchange.server_time_us()
+            self._exchange_clock.note_measurement(server_us, asked_us, self._clock.now_us())
+        except FeedAway as error:
+            if not self.is_away:
+                self._set_away()
                 logger.info("the exchange's clock is not known: %s", error)
-                wait_s = _RETRY_S
-            finally:
-                self._attempted.set()
-            await self._clock.sleep(wait_s)
+            # From one request to the next, however long the failing one took.
+            return max(0.0, self._probe_s - (self._clock.monotonic_s() - asked_s))
+        except FeedError as error:
+            logger.info("the exchange's clock is not known: %s", error)
+            return _RETRY_S
+        finally:
+            self._attempted.set()
+        if self.is_away:
+            self.is_away, self._returned_s = False, self._clock.monotonic_s()
+            self._noted_away.clear()
+            self.on_return()
+        return _MEASURE_EVERY_S
+
+    def _set_away(self) -> None:
+        self.is_away = True
+        went_soon = self._clock.monotonic_s() - self._returned_s < _SOON_S
+        self._probe_s = min(2 * self._probe_s, _LONGEST_PROBE_S) if went_soon else _PROBE_EVERY_S

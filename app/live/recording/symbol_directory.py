@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from app.concurrency.background import in_background
 from app.concurrency.tasks import first_of
 from app.market.candle import Candle
-from app.market.errors import FeedDisconnected, FeedError, StoreError, UnknownSymbol, UsageError
+from app.market.errors import FeedAway, FeedDisconnected, FeedError, StoreError, UnknownSymbol, UsageError
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import DayTickerSource, KlineSource, SymbolSource, TradeSource
@@ -53,7 +53,8 @@ class SymbolDirectory:
     symbol.
 
     ``is_current``: the exchange has answered in this run; ``seen``: the names it listed in this run. ``on_change`` is
-    called with the symbols that are new or different, and once with the first answer, even if nothing changed.
+    called with the symbols that are new or different, and once with the first answer, even if nothing changed;
+    ``on_away`` when the exchange was not there to be asked. Call `retry_now` when it is back.
     """
 
     def __init__(self, exchange: SymbolSource, clock: Clock, *, chance: random.Random | None = None) -> None:
@@ -61,6 +62,7 @@ class SymbolDirectory:
         self.seen: set[str] = set()
         self.is_current = False
         self.on_change: Callable[[list[Symbol]], None] = lambda _: None
+        self.on_away: Callable[[], None] = lambda: None
         self.is_urgent: Callable[[], bool] = lambda: False
         self._exchange = exchange
         self._clock = clock
@@ -93,6 +95,12 @@ class SymbolDirectory:
     def refresh(self, *, older_than_s: float = 60.0) -> None:
         """Ask the exchange now, unless it was asked less than ``older_than_s`` ago."""
         if self._clock.monotonic_s() - self._asked_s >= older_than_s:
+            self._refresh_requested.set()
+
+    def retry_now(self) -> None:
+        """Ask the exchange now if the last request failed."""
+        if self._failures:
+            self._failures = 0
             self._refresh_requested.set()
 
     async def run(self) -> None:
@@ -138,6 +146,8 @@ class SymbolDirectory:
             logger.info("the list of symbols was not read: %s", error)
             wait_s: float = min(_RETRY_FIRST_S * 2.0**self._failures, _RETRY_LAST_S)
             self._failures = min(self._failures + 1, 10)
+            if isinstance(error, FeedAway):
+                self.on_away()
             asked_s = error.retry_after_s if isinstance(error, FeedDisconnected) else None
             return max(wait_s, asked_s or 0.0)
         self._failures = 0
@@ -174,7 +184,7 @@ class ListedHistory:
     Asks the exchange only about symbols it lists, and refreshes the directory when it refuses a name.
 
     Implements the roles of `ListedSource`: an unlisted symbol has no klines and no day ticker, and a request for its
-    trades raises UnknownSymbol.
+    trades raises UnknownSymbol. ``on_away`` of the directory is called when the exchange was not there to be asked.
     """
 
     def __init__(self, exchange: ListedSource, directory: SymbolDirectory) -> None:
@@ -222,6 +232,9 @@ class ListedHistory:
         """Return the answer; if the exchange does not know the symbol, have the directory ask for the list again."""
         try:
             return await request()
+        except FeedAway:
+            self._directory.on_away()
+            raise
         except UnknownSymbol:
             self._directory.refresh()
             raise
@@ -237,7 +250,11 @@ async def check_symbols(exchange: SymbolSource, names: Sequence[str]) -> list[Sy
         UsageError: If one does not exist, or none is trading.
         FeedError: If the exchange cannot be asked.
     """
-    known = {symbol.name: symbol for symbol in await exchange.symbols()}
+    return listed_symbols({symbol.name: symbol for symbol in await exchange.symbols()}, names)
+
+
+def listed_symbols(known: Mapping[str, Symbol], names: Sequence[str]) -> list[Symbol]:
+    """Return the symbols of these names out of those ``known``, all that the exchange lists; see `check_symbols`."""
     names = list(dict.fromkeys(read_symbol(name, known) for name in names))
     unknown = [name for name in names if name not in known]
     if unknown:

@@ -11,16 +11,18 @@ and everything else goes on.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
+from app.concurrency.tasks import first_of
 from app.live.recording.recorder import Recorder
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.live.repair.chunks import Chunk, ChunkChooser
 from app.live.repair.repair_plan import RepairPlan
 from app.live.repair.retry_backoff import RetryBackoff
 from app.market.coverage import IdRanges
-from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
+from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, MalformedMessage, UnknownSymbol
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import TradeSource
 
@@ -64,6 +66,8 @@ class Repairer:
         self._database_changes = recorder.database_changes
         self._chunks = ChunkChooser(recorder, self.plan, self._backoff, clock)
         self._has_faulted = False
+        self._is_away = False
+        self._woken = asyncio.Event()
 
     @property
     def repairing(self) -> set[str]:
@@ -81,6 +85,11 @@ class Repairer:
         if ids.first is not None and ids.last is not None:
             self._backoff.clear(symbol, ids.first, ids.last)
 
+    def wake(self) -> None:
+        """Go on at once: the exchange is back."""
+        self._backoff.end_away()
+        self._woken.set()
+
     def stuck_because(self) -> str:
         """Return why nothing more can be fetched for now, if everything planned has failed repeatedly."""
         planned = [tracker for tracker in self._trackers() if self.plan.ids(tracker)]
@@ -97,10 +106,15 @@ class Repairer:
                 if not self._has_faulted:
                     logger.critical("repairing failed by a fault in the program", exc_info=error)
                 self._has_faulted, wait_s = True, _REFUSED_S
-            await self._clock.sleep(wait_s)
+            if self._is_away:
+                await first_of(self._woken.wait(), self._clock.sleep(wait_s))
+            else:
+                await self._clock.sleep(wait_s)
 
     async def step(self) -> float:
         """Make one request if any is due; return the seconds to wait before the next step."""
+        self._woken.clear()
+        self._is_away = False
         self.plan.end_finished_downloads()
         if self._database_changes != self._recorder.database_changes:
             self._database_changes = self._recorder.database_changes
@@ -224,6 +238,7 @@ class Repairer:
         self.failures += 1
         if error.retry_after_s:
             return error.retry_after_s
+        self._is_away = isinstance(error, FeedAway)
         self.failures_in_a_row += 1
         symbol, now_s = chunk.tracker.symbol, self._clock.monotonic_s()
         self._backoff.note(
@@ -235,6 +250,7 @@ class Repairer:
             shortest_s=_AWAY_S,
             longest_s=_LONGEST_AWAY_S,
             counts=0,
+            away=self._is_away,
         )
         return _AWAY_S if self.failures_in_a_row > 1 else 0.0
 

@@ -19,7 +19,7 @@ class BackoffRange(NamedTuple):
     A range set aside until ``until_s``, after a delay of ``delay_s``.
 
     ``tries`` counts the failures that tell against the range itself, rather than against the connection. ``reason`` is
-    one sentence for the user.
+    one sentence for the user. ``away``: the exchange was not there.
     """
 
     first_trade_id: int
@@ -28,6 +28,7 @@ class BackoffRange(NamedTuple):
     delay_s: float
     tries: int
     reason: str
+    away: bool = False
 
 
 class RetryBackoff:
@@ -47,17 +48,18 @@ class RetryBackoff:
         shortest_s: float,
         longest_s: float,
         counts: int = 1,
+        away: bool = False,
     ) -> BackoffRange:
         """
         Set a range aside, for twice as long as any part of it was before; it replaces the ranges it overlaps.
 
-        ``counts``: how many tries this failure counts as.
+        ``counts``: how many tries this failure counts as. ``away``: it failed because the exchange was not there.
         """
         known = self._ranges.get(symbol, [])
         overlapping = [one for one in known if one.first_trade_id <= last and one.last_trade_id >= first]
         delay_s = min(max([shortest_s, *(one.delay_s * _GROWTH for one in overlapping)]), longest_s)
         tries = counts + max((one.tries for one in overlapping), default=0)
-        noted = BackoffRange(first, last, now_s + delay_s, delay_s, tries, reason)
+        noted = BackoffRange(first, last, now_s + delay_s, delay_s, tries, reason, away)
         self._ranges[symbol] = [*(one for one in known if one not in overlapping), noted]
         return noted
 
@@ -66,6 +68,11 @@ class RetryBackoff:
         known = self._ranges.get(symbol)
         if known:
             self._ranges[symbol] = [one for one in known if one.last_trade_id < first or one.first_trade_id > last]
+
+    def end_away(self) -> None:
+        """Let the ranges that were set aside because the exchange was not there be tried now; their tries stay."""
+        for symbol, known in self._ranges.items():
+            self._ranges[symbol] = [one._replace(until_s=0.0, delay_s=0.0) if one.away else one for one in known]
 
     def clear_all(self) -> None:
         """Forget everything."""

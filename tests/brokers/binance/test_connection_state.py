@@ -105,3 +105,11 @@ def test_each_socket_without_a_message_gets_more_time_than_the_one_before() -> N
     watchdog.watch(now_s)
     assert not watchdog.check(1, now_s + 1, excused=False)
     assert watchdog.limit_s == 10
+
+
+@given(st.integers(1, 10_000), st.integers())
+def test_while_the_exchange_is_away_no_wait_is_longer_than_four_seconds(attempt: int, seed: int) -> None:
+    delay = backoff_s(attempt, chance=random.Random(seed), away=True)
+    assert 0.25 <= delay <= 4
+    if attempt >= 4:
+        assert delay == 4

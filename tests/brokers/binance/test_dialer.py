@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.brokers.binance.dialer import AttemptDeferred, Dialer
+from app.brokers.binance.dialer import AttemptDeferred, Dialer, ProbeDeferred
 from app.brokers.binance.endpoints import CONNECTION_ATTEMPTS_PERIOD_S, MAX_CONNECTION_ATTEMPTS
-from app.market.errors import FeedBanned, FeedDisconnected
+from app.market.errors import FeedAway, FeedBanned, FeedDisconnected, FeedRejected
 from app.market.exchange_ban import ExchangeBan
 from tests.brokers.binance.helpers import ManualClock
 from tests.brokers.binance.test_error_mapping import status
@@ -85,3 +85,60 @@ async def test_a_bug_is_raised_as_it_is(opener: Opener) -> None:
     opener.error = KeyError("bug")
     with pytest.raises(KeyError, match="bug"):
         await dialer(opener, ManualClock()).dial()
+
+
+async def test_while_the_exchange_is_away_one_connection_probes_for_all(opener: Opener) -> None:
+    woken: list[str] = []
+    clock = ManualClock()
+    dialing = Dialer(
+        HOST,
+        opener,
+        clock=clock,
+        ban=ExchangeBan(),
+        proxy=lambda: None,
+        timeout_s=10.0,
+        on_return=lambda: woken.append("all"),
+    )
+    assert await dialing.dial(number=1) is opener.socket
+    assert woken == []
+    opener.error = ConnectionRefusedError()
+    with pytest.raises(FeedAway):
+        await dialing.dial(number=2)
+    for number in (1, 3):
+        with pytest.raises(ProbeDeferred):
+            await dialing.dial(number=number)
+    assert len(opener.asked) == 2
+    await clock.advance(4)
+    with pytest.raises(FeedAway):
+        await dialing.dial(1, number=2)
+    opener.error = None
+    assert await dialing.dial(2, number=2) is opener.socket
+    assert woken == ["all"]
+    assert await dialing.dial(number=1) is opener.socket
+    assert woken == ["all"]
+
+
+async def test_another_connection_probes_once_the_probing_one_is_gone(opener: Opener) -> None:
+    clock = ManualClock()
+    dialing = dialer(opener, clock)
+    opener.error = ConnectionRefusedError()
+    with pytest.raises(FeedAway):
+        await dialing.dial(number=2)
+    await clock.advance(30)
+    with pytest.raises(FeedAway):
+        await dialing.dial(number=1)
+    assert len(opener.asked) == 2
+    with pytest.raises(ProbeDeferred):
+        await dialing.dial(number=2)
+
+
+async def test_a_refusal_ends_the_probing(opener: Opener) -> None:
+    dialing = dialer(opener, ManualClock())
+    opener.error = ConnectionRefusedError()
+    with pytest.raises(FeedAway):
+        await dialing.dial(number=2)
+    opener.error = status(451)
+    with pytest.raises(FeedRejected):
+        await dialing.dial(number=2)
+    opener.error = None
+    assert await dialing.dial(number=1) is opener.socket

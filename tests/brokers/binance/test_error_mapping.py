@@ -28,7 +28,7 @@ from websockets.http11 import Response
 
 from app.brokers.binance import error_mapping
 from app.brokers.binance.error_mapping import explain, http_error
-from app.market.errors import FeedDisconnected, FeedRejected, MalformedMessage
+from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, MalformedMessage
 
 HOST = "stream.binance.com:9443"
 
@@ -147,3 +147,40 @@ def test_the_wait_that_the_exchange_asks_for_is_kept(code: int, header: str | No
     error = http_error(code, header, HOST)
     assert isinstance(error, FeedDisconnected)
     assert error.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, "x"),
+        socket.gaierror(-2, "x"),
+        OSError(errno.ENETUNREACH, "x"),
+        TimeoutError(),
+        status(500),
+        status(503),
+        status(302),
+        ConnectionClosedError(None, None),
+        ConnectionClosedError(Close(1001, ""), None),
+        ConnectionClosedError(Close(1012, ""), None),
+    ],
+)
+def test_an_exchange_that_is_not_there_is_away(error: Exception) -> None:
+    meaning = explain(error, HOST)
+    assert isinstance(meaning, FeedAway)
+    assert meaning.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        status(418),
+        status(429),
+        status(403),
+        status(503, {"Retry-After": "30"}),
+        ConnectionClosedError(Close(1008, ""), None),
+    ],
+)
+def test_an_exchange_that_refuses_for_a_while_is_not_away(error: Exception) -> None:
+    meaning = explain(error, HOST)
+    assert isinstance(meaning, FeedDisconnected)
+    assert not isinstance(meaning, FeedAway)

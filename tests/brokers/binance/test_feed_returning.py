@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -172,3 +173,54 @@ async def test_a_handshake_that_hangs_is_given_up(server: StreamServer) -> None:
         assert "no answer in time" in recorder.statuses[1].reason
         server.handshake.set()
         await until(lambda: feed.status.state is FeedState.LIVE)
+
+
+async def test_after_a_long_outage_the_return_is_found_by_the_next_probe_within_four_seconds(
+    server: StreamServer,
+) -> None:
+    feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder())
+    async with running(feed, recorder):
+        await server.until_subscribed(BTC)
+        await server.publish(trade_frame(1))
+        await until(lambda: recorder.ids == [1])
+        await server.stop()
+        for _ in range(60):
+            await until(lambda: feed.status.state is FeedState.BACKING_OFF)
+            await clock.advance(1)
+        waits = [status.retry_in_s for status in recorder.statuses if status.state is FeedState.BACKING_OFF]
+        assert waits[-8:] == [4.0] * 8
+        assert len(waits) <= 60 / 4 + 4
+        await server.start()
+        await clock.advance(4)
+        await server.until_subscribed(BTC, connections=2)
+        await server.publish(trade_frame(2))
+        await until(lambda: recorder.ids == [1, 2])
+
+
+async def test_one_of_many_connections_probes_and_all_are_back_with_it(server: StreamServer) -> None:
+    names = [f"S{number}USDT" for number in range(6)]
+    feed = make_feed(server.url, clock := ManualClock(), recorder := Recorder(), symbols=names, symbols_each=2)
+    async with running(feed, recorder):
+        await until(lambda: len(server.sockets) == 3)
+        await server.stop()
+        for _ in range(120):
+            await clock.advance(0.5)
+            for _ in range(30):
+                await asyncio.sleep(0.0005)
+        attempts = max(status.attempt for status in recorder.statuses)
+        assert 12 <= attempts <= 20  # of the probing connection: a minute by four seconds, and the first quick ones
+        await server.start()
+        await clock.advance(4)
+        await until(lambda: len(server.sockets) == 6)
+        await until(lambda: feed.status.state is FeedState.LIVE and not feed.status.down)
+
+
+async def test_a_connection_that_breaks_the_rules_again_and_again_waits_longer_and_longer(server: StreamServer) -> None:
+    feed = make_feed(server.url, FastClock(400), recorder := Recorder())
+    async with running(feed, recorder):
+        for connection in range(9):
+            await server.until_subscribed(BTC, connections=connection + 1)
+            await server.sockets[-1].close(1008)
+        await until(lambda: recorder.statuses[-1].attempt >= 8)
+    waits = [status.retry_in_s for status in recorder.statuses if status.state is FeedState.BACKING_OFF]
+    assert max(wait for wait in waits if wait is not None) > 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -137,7 +138,7 @@ async def test_the_clock_is_measured_regularly_and_at_once_when_asked_for() -> N
         exchange.failure = away()
         sync.measure_now()
         await until(lambda: len(hands.slept) == 2)
-        assert (clock.skew_us, hands.slept) == (0, [300.0, 5.0])  # the last measurement holds, and a retry is due soon
+        assert (clock.skew_us, hands.slept) == (0, [300.0, 4.0])  # the last measurement holds, and a retry is due soon
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -177,3 +178,66 @@ class SlowExchange(FakeExchange):
         self.asked += 1
         await self.answers.wait()
         return await super().server_time_us()
+
+
+class Probing:
+    """A running `ClockSync` on a clock that sleepers advance themselves; ``returned`` are the times of a return."""
+
+    def __init__(self) -> None:
+        self.hands = HandClock()
+        self.exchange = FakeExchange([], self.hands)
+        self.sync = ClockSync(self.exchange, self.hands, ExchangeClock(self.hands))
+        self.returned: list[float] = []
+        self.sync.on_return = lambda: self.returned.append(self.hands.monotonic_s() - START_US / 1e6)
+
+
+async def run_until(probing: Probing, condition: Callable[[], object]) -> None:
+    running = asyncio.ensure_future(probing.sync.run())
+    try:
+        await until(condition)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_an_exchange_that_is_away_is_probed_every_four_seconds_until_it_is_back_however_long_that_takes() -> None:
+    probing = Probing()
+    probing.exchange.failure = away()
+    day_s = 86_400
+
+    def come_back(_: float) -> None:
+        if probing.hands.monotonic_s() - START_US / 1e6 >= day_s:
+            probing.exchange.failure = None
+
+    probing.hands.on_sleep = come_back
+    await run_until(probing, lambda: probing.returned)
+    assert probing.returned == [day_s + 4]
+    assert set(probing.hands.slept[: day_s // 4]) == {4.0}
+    assert not probing.sync.is_away
+
+
+async def test_a_request_that_finds_the_exchange_away_starts_the_probe() -> None:
+    probing = Probing()
+
+    def note(seconds: float) -> None:
+        if len(probing.hands.slept) == 1:
+            probing.sync.note_away()
+
+    probing.hands.on_sleep = note
+    await run_until(probing, lambda: probing.returned)
+    assert probing.hands.slept[:2] == [300.0, 4.0]
+
+
+async def test_an_exchange_that_answers_the_time_alone_is_probed_less_and_less() -> None:
+    probing = Probing()
+
+    def fail_again() -> None:
+        probing.returned.append(probing.hands.monotonic_s())
+        probing.sync.note_away()
+
+    probing.sync.on_return = fail_again
+    probing.sync.note_away()
+    await run_until(probing, lambda: len(probing.returned) >= 6)
+    waits = [seconds for seconds in probing.hands.slept if seconds != 300.0]
+    assert waits[:5] == [8.0, 16.0, 32.0, 60.0, 60.0]

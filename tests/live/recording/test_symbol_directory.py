@@ -13,7 +13,7 @@ from app.live.recording.symbol_directory import REFRESH_EVERY_S, ListedHistory, 
 from app.market.errors import FeedDisconnected, FeedError, StoreUnavailable, UnknownSymbol
 from app.market.interval import Interval
 from app.market.symbol import DELISTED, UNLISTED, Symbol
-from tests.live.helpers import START_US, FakeExchange, HandClock
+from tests.live.helpers import START_US, FakeExchange, HandClock, away
 
 BTC, ETH, LUNA = Symbol("BTCUSDT", "BTC", "USDT"), Symbol("ETHUSDT", "ETH", "USDT"), Symbol("LUNAUSDT", "LUNA", "USDT")
 
@@ -284,3 +284,48 @@ async def test_a_store_that_is_away_is_given_the_symbols_the_next_time() -> None
         assert store.saved == [["BTCUSDT", "ETHUSDT"]]
 
     await Scene(BTC, ETH).play(act)
+
+
+async def test_a_list_that_could_not_be_read_is_read_as_soon_as_the_exchange_is_back() -> None:
+    clock = Waiting()
+    exchange = ListingExchange(clock, [BTC])
+    exchange.failure = away()
+    directory = SymbolDirectory(exchange, clock, chance=random.Random(1))
+    noted: list[float] = []
+    directory.on_away = lambda: noted.append(clock.monotonic_s())
+    running = asyncio.ensure_future(directory.run())
+    try:
+        for _ in range(6):
+            await clock.pass_s(300)
+        assert len(noted) == len(exchange.asked_s)
+        exchange.failure = None
+        directory.retry_now()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert directory.is_current
+        asked = len(exchange.asked_s)
+        directory.retry_now()  # nothing failed: nothing is asked
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(exchange.asked_s) == asked
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_a_request_that_finds_the_exchange_away_says_so() -> None:
+    clock = HandClock()
+    exchange = ListingExchange(clock, [BTC])
+    directory = SymbolDirectory(exchange, clock)
+    noted: list[str] = []
+    directory.on_away = lambda: noted.append("away")
+    history = ListedHistory(exchange, directory)
+    exchange.failure = FeedDisconnected("It asked for a pause.", retry_after_s=30.0)
+    with pytest.raises(FeedDisconnected):
+        await history.klines("BTCUSDT", Interval.parse("1m"))
+    assert noted == []
+    exchange.failure = away()
+    with pytest.raises(FeedDisconnected):
+        await history.klines("BTCUSDT", Interval.parse("1m"))
+    assert noted == ["away"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from app.live.recording.recorder import Recorder
 from app.live.repair.repairer import Repairer
 from app.market.coverage import IdRanges
-from app.market.errors import FeedRejected, UnknownSymbol
+from app.market.errors import FeedDisconnected, FeedRejected, UnknownSymbol
 from app.market.trade import Trade
 from tests.live.helpers import SYMBOL, HandClock, away, trade, until
 from tests.live.repair.helpers import LAST, exchange_with, receive, repairing
@@ -126,3 +128,38 @@ async def test_a_bug_outside_of_any_gap_does_not_end_the_repairs(
         await until(lambda: tracker.received.held.count() == 20)
     assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
     caplog.clear()
+
+
+class Asleep(HandClock):
+    """A clock by which whoever waits longer than a moment sleeps for ever."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await (asyncio.sleep(0.001) if seconds < 1 else asyncio.Event().wait())
+
+
+async def test_a_gap_that_waits_for_the_exchange_is_fetched_as_soon_as_that_is_back(recorder: Recorder) -> None:
+    exchange = exchange_with(range(1, LAST + 1))
+    exchange.failure = away()
+    clock = Asleep()
+    receive(recorder, 1, 20)
+    async with repairing(recorder, exchange, clock) as repairer:
+        for failures in (1, 2, 3):
+            await until(lambda failures=failures: repairer.failures == failures)
+            repairer.wake()
+        await until(lambda: repairer.failures == 4)
+        exchange.failure = None
+        repairer.wake()
+        await until(lambda: recorder.missing() == 0)
+
+
+async def test_a_wait_that_the_exchange_asked_for_is_not_cut_short(recorder: Recorder) -> None:
+    exchange = exchange_with(range(1, LAST + 1))
+    exchange.failure = FeedDisconnected("It asked for a pause.", retry_after_s=77.0)
+    clock = Asleep()
+    receive(recorder, 1, 20)
+    async with repairing(recorder, exchange, clock) as repairer:
+        await until(lambda: clock.slept == [77.0])
+        repairer.wake()
+        await asyncio.sleep(0.02)
+        assert len(exchange.trade_calls) == 1
