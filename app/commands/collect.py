@@ -23,7 +23,7 @@ from typing import NamedTuple
 from app.commands.database_session import show_progress
 from app.config.settings import Settings
 from app.live.engine import Engine
-from app.live.recording.symbol_directory import check_symbols, checked
+from app.live.recording.symbol_directory import check_symbols, listed_symbols
 from app.market.errors import (
     FeedBanned,
     FeedDisconnected,
@@ -81,16 +81,15 @@ async def _collect(
     async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
         if monitor.problem:
             raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
-        found = await unless_stopped(_check(engine, settings.symbols, stop, seconds), stop)
+        found = await unless_stopped(_check(engine, symbols, stop, seconds), stop)
         if found is not None:
-            symbols = found or symbols
-            engine.start(symbols)
+            engine.start(found or symbols)
             try:
                 await _record(engine, stop, seconds, None if found else symbols)
             finally:
                 begin_shutdown()
-                symbols = list(engine.recorder.symbols)
                 outcome = await _close(engine)
+            symbols = engine.recorder.symbols
         # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
         begin_shutdown()
     _report(outcome, symbols)
@@ -138,7 +137,8 @@ def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
             f"in time: {outcome.reason or 'it was too slow.'} The next start stores them; cryptopipe doctor checks the "
             "database."
         )
-    print(f"{received} trades of {_listed(symbols)} received and stored.")
+    listed = ", ".join(symbols) if len(symbols) <= _MAX_LISTED_SYMBOLS else f"{len(symbols)} symbols"
+    print(f"{received} trades of {listed} received and stored.")
     if outcome.contradictions == 1:
         print(
             "1 trade contradicts the stored trade with the same id: the stored one is kept, the other one is in the "
@@ -151,16 +151,12 @@ def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
         )
 
 
-def _listed(symbols: Sequence[str]) -> str:
-    return ", ".join(symbols) if len(symbols) <= _MAX_LISTED_SYMBOLS else f"{len(symbols)} symbols"
-
-
-async def _check(engine: Engine, symbols: Sequence[str], stop: StopEvent, seconds: float | None) -> list[str]:
+async def _check(engine: Engine, names: Sequence[str], stop: StopEvent, seconds: float | None) -> list[str]:
     """
-    Return the exchange's names of these symbols; an empty list if it does not answer now.
+    Return the exchange's names of these symbols; none if it does not answer now.
 
     Raises:
-        UsageError: If it has not.
+        UsageError: If it lacks one of them, or none is trading.
         FeedError: If it refuses; during a ban only for a recording of fixed length, others wait for its end.
     """
     while True:
@@ -168,7 +164,7 @@ async def _check(engine: Engine, symbols: Sequence[str], stop: StopEvent, second
             await _wait_out_ban(engine, stop)
         try:
             async with asyncio.timeout(_CHECK_S):
-                return [symbol.name for symbol in await check_symbols(engine.exchange, symbols)]
+                return [symbol.name for symbol in await check_symbols(engine.exchange, names)]
         except TimeoutError:
             return []
         except FeedBanned:
@@ -217,15 +213,15 @@ async def _record(
         raise FeedDisconnected(f"Nothing was recorded, because the exchange was away all the time. {reason}")
 
 
-def _check_late(engine: Engine, symbols: Sequence[str]) -> None:
+def _check_late(engine: Engine, names: Sequence[str]) -> None:
     """Check the symbols once the exchange is back; go on with those it has. Raises UsageError if there is none."""
-    names = list(dict.fromkeys(read_symbol(name, engine.directory.seen) for name in symbols))
-    listed = {name: engine.symbol(name) for name in names if name in engine.directory.seen}
-    checked(listed, list(listed) or names)
-    if names != list(symbols):
-        engine.set_symbols(names)  # a base asset alone, whose pair only the exchange's list tells
+    listed = {name: engine.symbol(name) for name in engine.directory.seen}
+    resolved = {name: read_symbol(name, listed) for name in names}
+    usable = [name for name in dict.fromkeys(resolved.values()) if name in listed]
+    listed_symbols(listed, usable or names)
+    engine.set_symbols(usable)
     for name in names:
-        if name not in listed:
+        if resolved[name] not in listed:
             _say(f"“{name}” is not a symbol of the exchange and is not recorded; the others are.")
 
 
@@ -245,7 +241,7 @@ class _OutageReport:
         if status.state is FeedState.LIVE:
             self.was_live = True
             if self._has_said:
-                self._say(f"The exchange is back: recording {_listed(self._engine.recorder.symbols)}.")
+                self._say("The exchange is back; recording goes on.")
             self._since_s, self._has_said = math.inf, False
             return
         self._since_s = min(self._since_s, now_s)

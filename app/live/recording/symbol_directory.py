@@ -250,11 +250,11 @@ async def check_symbols(exchange: SymbolSource, names: Sequence[str]) -> list[Sy
         UsageError: If one does not exist, or none is trading.
         FeedError: If the exchange cannot be asked.
     """
-    return checked({symbol.name: symbol for symbol in await exchange.symbols()}, names)
+    return listed_symbols({symbol.name: symbol for symbol in await exchange.symbols()}, names)
 
 
-def checked(known: Mapping[str, Symbol], names: Sequence[str]) -> list[Symbol]:
-    """Return the symbols of these names, of those that the exchange lists; raises UsageError as `check_symbols`."""
+def listed_symbols(known: Mapping[str, Symbol], names: Sequence[str]) -> list[Symbol]:
+    """Return the symbols of these names out of those ``known``, all that the exchange lists; see `check_symbols`."""
     names = list(dict.fromkeys(read_symbol(name, known) for name in names))
     unknown = [name for name in names if name not in known]
     if unknown:
