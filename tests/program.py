@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.config.foreign_variables import FOREIGN_VARIABLES
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 
@@ -31,7 +32,7 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has 
 def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Path) -> None:
     """Let no setting of this machine's user count, and no exchange be reached by mistake."""
     for name in list(os.environ):
-        if name.startswith("CRYPTOPIPE_") and name != "CRYPTOPIPE_SHARED_DATA":
+        if (name.startswith("CRYPTOPIPE_") and name != "CRYPTOPIPE_SHARED_DATA") or name in FOREIGN_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(data_dir))

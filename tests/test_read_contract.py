@@ -113,13 +113,33 @@ def test_every_view_and_column_of_the_document_is_there_and_no_other(recorded: D
     columns: dict[str, list[str]] = {}
     for view, column in rows:
         columns.setdefault(view, []).append(column)
-    log, candles = (
+    log, candles, raw, buckets = (
         [name for cells in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", cells)]
-        for table in DOCUMENT.split("has one row for each trade:")[1].split("have one row for each candle")
+        for table in re.findall(r"^\| column .*?\n\n", DOCUMENT, re.MULTILINE | re.DOTALL)
     )
     assert columns.pop("trade_log") == log
-    assert set(columns) == set(re.findall(r"`(candles_\w+)`", DOCUMENT))
-    assert all(names == candles for names in columns.values())
+    assert columns.pop("raw_trades") == raw
+    named = set(re.findall(r"`(candles_\w+)`", DOCUMENT))
+    assert set(columns) == named | {name.replace("candles", "trades") for name in named}
+    assert set(re.findall(r"`(trades_\d+\w)`", DOCUMENT)) == set(columns) - named
+    for view, names in columns.items():
+        assert names == (candles if view in named else buckets), view
+
+
+def test_the_views_of_other_recorders_show_the_same_trades_and_candles(recorded: Database) -> None:
+    with connect(recorded.url) as connection:
+        assert connection.execute(
+            "SELECT count(*), bool_and(side = 'sell'), count(buyer_order_id) FROM raw_trades r JOIN trade_log l"
+            " ON (l.symbol, l.trade_id, l.time, l.price) = (r.symbol, r.trade_id, r.timestamp, r.price)"
+        ).fetchone() == (360, True, 0)
+        for length in ("30s", "5m", "1h", "1d"):
+            candles, same, trades = connection.execute(
+                f"SELECT count(*), count(*) FILTER (WHERE (c.open, c.high, c.low, c.close) = (t.open, t.high, t.low,"
+                f" t.close)), sum(t.volume) FROM candles_{length} c JOIN trades_{length} t"
+                f" ON (t.symbol, t.bucket) = (c.symbol, c.open_time)"
+            ).fetchone() or (0, 0, 0)
+            assert candles == same > 0
+            assert trades == 360
 
 
 @pytest.mark.usefixtures("recorded")
@@ -136,6 +156,8 @@ def test_a_program_may_only_read_unless_it_is_said() -> None:
     assert refused.returncode == 1
     assert "read-only transaction" in refused.stderr
     assert run("cryptopipe db run --writing psql -c 'DELETE FROM klines'") == "DELETE 0\n"
+    assert run("cryptopipe db run -At -c 'SELECT count(*) FROM trade_log'") == "360\n"
+    assert run("cryptopipe db run --csv -c 'SELECT 1 AS one'") == "one\n1\n"
     assert run("cryptopipe db run sh -c 'echo $PGDATABASE $PGTZ'") == "cryptopipe UTC\n"
     failed = subprocess.run(["cryptopipe", "db", "run", "sh", "-c", "exit 7"], check=False)
     assert failed.returncode == 7

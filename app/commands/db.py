@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from app.commands.database_session import database_session, show_progress
+from app.commands.database_session import database_session
 from app.commands.options import Options
+from app.commands.progress import progress
 from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
 from app.commands.status_report import spool_json, spool_text, status_json, status_text
 from app.commands.symbol_names import named_symbols
@@ -132,7 +133,6 @@ def _run(command: Command, settings: Settings, options: Options) -> int:
     try:
         return command(settings, options)
     except KeyboardInterrupt:
-        show_progress("")
         print("cryptopipe: interrupted before it was done.", file=sys.stderr)
         return 1
 
@@ -169,10 +169,8 @@ def _verify(settings: Settings, options: Options) -> int:
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         began = time.monotonic()
-        try:
-            report = verify(connection, named_symbols(connection, options.symbol), show_progress)
-        finally:
-            show_progress("")
+        with progress("Comparing", None, "trades") as shown:
+            report = verify(connection, named_symbols(connection, options.symbol), shown.note)
         seconds = time.monotonic() - began
     print(json.dumps(report_json(report, seconds), indent=2) if options.as_json else report_text(report, seconds))
     if report.totals:
@@ -183,10 +181,8 @@ def _verify(settings: Settings, options: Options) -> int:
 def _rebuild(settings: Settings, options: Options) -> int:
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
-        try:
-            rebuilt = rebuild(connection, named_symbols(connection, options.symbol), show_progress)
-        finally:
-            show_progress("")
+        with progress("Comparing", None, "trades") as shown:
+            rebuilt = rebuild(connection, named_symbols(connection, options.symbol), shown.note)
     print(mended_text(rebuilt.found))
     if rebuilt.remaining.totals:
         raise StoreError(advice(rebuilt.remaining))
@@ -266,10 +262,8 @@ def _convert(settings: Settings, options: Options) -> int:
         if due is None:
             print("There is nothing to convert: trades lie as this server and this user can have them.")
             return 0
-        try:
-            converted = convert(connection, lambda done, total: show_progress(f"{done:,} of {total:,} trades copied"))
-        finally:
-            show_progress("")
+        with progress("Copying", due.trades, "trades") as shown:
+            converted = convert(connection, lambda done, total: shown.update(done, total=total))
         set_up_edition(connection)
     if not converted:
         raise StoreError("Another program is changing the database just now: try again when it is done.")

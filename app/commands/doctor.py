@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 from app.commands.status_report import spool_text
+from app.commands.styling import print_styled
 from app.concurrency.system_clock import SystemClock
-from app.config.settings import Settings
+from app.config.foreign_variables import FOREIGN_VARIABLES, not_understood
+from app.config.settings import SettingOrigin, Settings
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.symbol_directory import check_symbols
 from app.market.durations import length
@@ -28,6 +31,8 @@ _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
 _FIRST_EVENT_S = 10.0
 _PACKAGES = ("PySide6_Essentials", "pyqtgraph", "qasync", "websockets", "psycopg", "numpy")
+
+_MARKS = {"ok": ("✓", "bold green"), "warning": ("!", "bold yellow"), "failed": ("✗", "bold red")}
 
 _EXCHANGE_ADVICE = "Check the network and its proxy, or the symbols and addresses in the settings."
 
@@ -46,21 +51,41 @@ def report(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2))
     else:
-        marks = {"ok": "✓", "warning": "!", "failed": "✗"}
         for finding in findings:
-            print(f"{marks[finding.level]} {finding.name:<9} {finding.sentence}")
+            print_styled(_MARKS[finding.level], f" {finding.name:<9} {finding.sentence}")
     return int(any(finding.level == "failed" for finding in findings))
 
 
 def examine(settings: Settings) -> list[Finding]:
     """Run all checks, one after the other."""
-    findings = [_versions(), _disk(settings.data_dir), _database(settings), *_spool(settings.data_dir)]
+    findings = [_versions(), *_variables(settings, os.environ), _disk(settings.data_dir)]
+    findings += [_database(settings), *_spool(settings.data_dir)]
     return findings + asyncio.run(_exchange(settings))
 
 
 def _versions() -> Finding:
     found = ", ".join(f"{package.replace('_', '-')} {version(package)}" for package in _PACKAGES)
     return Finding("versions", "ok", f"Python {platform.python_version()} on {platform.system()}, {found}.")
+
+
+def _variables(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
+    """Report which variables of other recorders are in force, if any is set; see `app.config.foreign_variables`."""
+    found = {name: setting for name, (setting, _) in FOREIGN_VARIABLES.items() if environment.get(name, "").strip()}
+    if not found:
+        return []
+    in_force = [name for name, setting in found.items() if settings.origins.get(setting) is SettingOrigin.FOREIGN]
+    unread = [name for name in not_understood(environment) if name in found]
+    overruled = [name for name in found if name not in in_force and name not in unread]
+    parts = [
+        f"{', '.join(names)} {one if len(names) == 1 else many}"
+        for names, one, many in (
+            (in_force, "is in force", "are in force"),
+            (overruled, "is overruled by our own settings", "are overruled by our own settings"),
+            (unread, "means nothing here", "mean nothing here"),
+        )
+        if names
+    ]
+    return [Finding("variables", "ok", f"Of other programs' variables {'; '.join(parts)}.")]
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from app.commands.database_session import database_session, show_progress
+from app.commands.database_session import database_session
 from app.commands.options import Options
+from app.commands.progress import Progress, progress
 from app.commands.status_report import aligned
 from app.commands.symbol_names import named_symbols
 from app.concurrency.background import in_background
@@ -29,7 +29,6 @@ from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
 from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
-from app.market.durations import length
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.ports.exchange import TradeSource
 from app.runtime.exchange_addresses import check_addresses
@@ -87,11 +86,8 @@ def _list(settings: Settings, options: Options) -> int:
 
 def _repair(settings: Settings, options: Options) -> int:
     stop = StopEvent()
-    with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
-        try:
-            left, fetched, why = asyncio.run(_fetched(settings, options, stop, begin_shutdown))
-        finally:
-            show_progress("")
+    with on_signals(stop.set), bounded_shutdown() as begin_shutdown, progress("Fetching", None, "trades") as shown:
+        left, fetched, why = asyncio.run(_fetched(settings, options, stop, begin_shutdown, shown))
     print(_json(left) if options.as_json else f"{_counted(fetched, 'trade')} fetched and stored.\n{_text(left)}")
     missing = sum(gap.ids for gap in left if not gap.absent)
     if missing:
@@ -105,6 +101,7 @@ async def _fetched(
     options: Options,
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
+    shown: Progress,
 ) -> tuple[list[StoredGap], int, str]:
     """Return the gaps left in the end, the number of trades fetched, and why no more were."""
     database = await in_background(partial(open_database, settings), "open-database")
@@ -118,7 +115,9 @@ async def _fetched(
             if options.to_now:
                 wanted = list(names) or recorded_symbols(connection)
             with exclusive_repair(connection, wanted):
-                fetched, why = await _fetch(settings, database, wanted, stop, begin_shutdown, to_now=options.to_now)
+                fetched, why = await _fetch(
+                    settings, database, wanted, stop, begin_shutdown, shown, to_now=options.to_now
+                )
             return read_gaps(connection, names), fetched, why
     finally:
         begin_shutdown()
@@ -131,6 +130,7 @@ async def _fetch(
     names: Sequence[str],
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
+    shown: Progress,
     *,
     to_now: bool,
 ) -> tuple[int, str]:
@@ -145,7 +145,9 @@ async def _fetch(
         repairer = Repairer(recorder, rest, clock, tries=_TRIES)
         try:
             newest = names if to_now else []
-            why = await unless_stopped(_until_done(recorder, repairer, rest, newest, coverage_sync, database), stop)
+            why = await unless_stopped(
+                _until_done(recorder, repairer, rest, newest, coverage_sync, database, shown), stop
+            )
         finally:
             begin_shutdown()
             await recorder.drain()
@@ -166,6 +168,7 @@ async def _until_done(
     newest: Sequence[str],
     coverage_sync: CoverageSync,
     database: Database,
+    shown: Progress,
 ) -> str:
     """
     Fetch until nothing is missing or the exchange gives no more; return the reason, empty if nothing is missing.
@@ -177,7 +180,7 @@ async def _until_done(
             await recorder.ingest(await exchange.recent_trades(name, limit=1))
         except UnknownSymbol as error:  # delisted; the other symbols are repaired all the same
             logger.info("no trades after the stored ones: %s", error, extra={"symbol": name})
-    total, began_s = recorder.missing(), time.monotonic()
+    total = recorder.missing()
     saved = 0
     while recorder.missing():
         wait_s = await repairer.step()
@@ -190,19 +193,11 @@ async def _until_done(
             return stuck
         if repairer.failures_in_a_row >= _TRIES:
             return repairer.waits_because
-        show_progress(_progress(recorder, repairer, total, time.monotonic() - began_s))
+        waits = f"Waiting ({repairer.waits_because.rstrip('.')})" if repairer.waits_because else "Fetching"
+        shown.update(total - recorder.missing(), total=total, description=waits)
         if wait_s:
             await asyncio.sleep(wait_s)
     return ""
-
-
-def _progress(recorder: Recorder, repairer: Repairer, total: int, seconds: float) -> str:
-    left = recorder.missing()
-    done = total - left
-    line = f"{done:,} of {total:,} missing trades"
-    if repairer.waits_because:
-        return f"{line} · {repairer.waits_because}"
-    return f"{line} · about {length(left * seconds / done)} left" if done > 0 else line
 
 
 def _text(gaps: Sequence[StoredGap], spooled: SpoolSummary = _NONE) -> str:

@@ -41,6 +41,10 @@ class Progress:
         self._drawn: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self._has_ended = False
 
+    def note(self, work: str, done: int = 0, total: int = 0) -> None:
+        """Note the work in hand, how much of it is done, and of how much: a `storage.integrity.verify.Progress`."""
+        self.update(done, total=total, description=work)
+
     def advance(self, count: int = 1) -> None:
         """Note that ``count`` more are done."""
         self.update(self._done + count)
@@ -135,7 +139,9 @@ def _drawing(unit: str) -> rich.progress.Progress:
 
 
 def figures(done: float, total: float | None, per_second: float | None, unit: str) -> str:
-    """Return “1,200 of 5,000 trades · 300 trades/s · 13 s left”, as far as these are known."""
+    """Return “1,200 of 5,000 trades · 300 trades/s · 13 s left”, as far as these are known; else nothing."""
+    if not done and not total:
+        return ""
     parts = [f"{done:,.0f} {unit}" if not total else f"{done:,.0f} of {max(done, total):,.0f} {unit}"]
     if per_second:
         parts.append(f"{per_second:,.0f} {unit}/s" if per_second >= 10 else f"{per_second:,.1f} {unit}/s")

@@ -30,7 +30,7 @@ from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import SpoolStatus, TradeSpool
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, in_usual_quote
 
 logger = logging.getLogger(__name__)
 
@@ -194,11 +194,13 @@ class Engine:
         """
         Receive and record these symbols from now on.
 
-        Symbols that do not trade are recorded but not received until they do.
+        Symbols that do not trade are recorded but not received until they do. A base asset alone stands for its USDT
+        pair, from when the exchange's symbols are known (`app.market.symbol.in_usual_quote`).
 
         Raises:
             UsageError: If they are more than can be received; nothing is changed.
         """
+        symbols = self._resolved(symbols)
         self.feed.set_symbols(self._to_receive(symbols))
         added = [symbol for symbol in symbols if self.recorder.tracker(symbol) is None]
         self.recorder.set_symbols(symbols)
@@ -212,6 +214,9 @@ class Engine:
         if not self.directory.is_current:
             return []
         return [name for name in self.recorder.symbols if not self.symbol(name).is_trading]
+
+    def _resolved(self, names: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(in_usual_quote(name, self.symbols) for name in names))
 
     def _to_receive(self, symbols: Iterable[str]) -> list[str]:
         # A status that only the database remembers may be outdated, so it keeps no symbol from being received.
@@ -281,6 +286,8 @@ class Engine:
 
     def _on_directory(self, changed: Sequence[Symbol]) -> None:
         """Receive the symbols that trade now, and no longer those that stopped."""
+        if self._resolved(self.recorder.symbols) != list(self.recorder.symbols):
+            self.set_symbols(self.recorder.symbols)
         recorded = self.recorder.symbols
         trading = set(self._to_receive(recorded))
         started, stopped = trading - self._trading, self._trading - trading

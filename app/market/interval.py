@@ -25,6 +25,12 @@ _THREE_DAYS_S = 3 * 86_400
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _PATTERN = re.compile(r"\s*([0-9]{1,6})\s*([smhdwMHDWS])\s*")
+# A number and a word (5min, 1 hour, 3mo), as pandas and brokers write it, or a unit before its number (H4, M15, MN1),
+# as MetaTrader does; a number alone is minutes, as on TradingView.
+_ELSEWHERE = re.compile(
+    r"(\d{1,6})\s*(s(?:ecs?|econds?)?|m(?:ins?|inutes?)?|h(?:rs?|ours?)?|d(?:ays?)?|w(?:eeks?|ks?)?|mon?|months?)?"
+    r"|(mn|[smhdw])(\d{1,6})"
+)
 _LONGEST_SECONDS = 53 * _UNIT_SECONDS["w"]
 _LONGEST_MONTHS = 12
 
@@ -50,8 +56,10 @@ class Interval:
         """
         match = _PATTERN.fullmatch(text)
         if match is None or int(match[1]) == 0:
+            meant = f"did you mean {found}? If not, " if (found := _meant(text)) else ""
             raise UsageError(
-                f"“{text[:20]}” is not an interval: type a number and s, m, h, d, w or M (months), such as 13m or 4h."
+                f"“{text[:20]}” is not an interval: {meant}type a number and s, m, h, d, w or M (months), such as 13m "
+                "or 4h."
             )
         count, unit = int(match[1]), match[2]
         interval = cls(0, count) if unit == "M" else cls(count * _UNIT_SECONDS[unit.lower()])
@@ -112,6 +120,16 @@ class Interval:
         if self.months:
             return False
         return longer.seconds % self.seconds == 0 and (longer.origin_us - self.origin_us) % self.seconds == 0
+
+
+def _meant(text: str) -> str:
+    """Return the interval that another program writes as ``text`` (5min, 1 hour, H4, 15), or an empty text."""
+    match = _ELSEWHERE.fullmatch(text.strip().lower())
+    if match is None:
+        return ""
+    number, unit = match[1] or match[4] or "1", match[2] or match[3] or "m"
+    letter = "M" if unit.startswith("mo") or unit == "mn" else unit[0]
+    return f"{int(number)}{letter}" if int(number) else ""
 
 
 @lru_cache(maxsize=1024)

@@ -1,9 +1,10 @@
 """
 The log: a rotating file in the data directory, and nowhere else.
 
-One line per change of state; payloads only at debug. Values passed by ``extra=`` get keys of their own in JSON: symbol,
-missing, first_trade_id, last_trade_id, connection, state, attempt and retry_in_s. Standard error is for sentences that
-the user must read.
+One line per change of state; payloads, and each batch stored, only at debug. A line of JSON has the keys timestamp,
+level, message, service and logger. Values passed by ``extra=`` get keys of their own: symbol, missing, first_trade_id,
+last_trade_id, connection, state, attempt and retry_in_s; of a batch, batchSize, processingTime (ms) and bufferSize
+(trades that wait behind it). Standard error is for sentences that the user must read.
 """
 
 from __future__ import annotations
@@ -41,12 +42,19 @@ logger = logging.getLogger(__name__)
 
 
 class _JsonFormatter(logging.Formatter):
+    """Formats a line as JSON, with the keys that the field's recorders and log collectors have."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}Z",
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
-            "logger": record.name,
             "message": record.getMessage(),
+            "service": self._service,
+            "logger": record.name,
         }
         for name, value in fields_of(record).items():
             line.setdefault(name, str(value) if isinstance(value, float) and not math.isfinite(value) else value)
@@ -97,7 +105,7 @@ def start_logging(data_dir: Path, level: LogLevel, log_format: LogFormat, *, nam
             f"The data directory {data_dir} cannot be written ({error.strerror}): name another with --data-dir."
         ) from error
     if log_format == "json":
-        formatter: logging.Formatter = _JsonFormatter()
+        formatter: logging.Formatter = _JsonFormatter("cryptopipe" if name == "cryptopipe" else f"cryptopipe-{name}")
     else:
         formatter = logging.Formatter(
             "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"

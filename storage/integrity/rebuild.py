@@ -128,7 +128,7 @@ def rebuild(connection: Connection, names: Sequence[str] = (), progress: Progres
         StoreError: If the database cannot be written, another program is doing such work, or a conversion is
             unfinished.
     """
-    say = progress or (lambda _: None)
+    say = progress or (lambda *_: None)
     with translated("rebuild the database"), _maintenance_lock(connection):
         report = verify(connection, names, say)
         found = Counter({key: number for key, number in report.totals.items() if key[1] in REBUILDABLE})

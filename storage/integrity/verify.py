@@ -14,10 +14,10 @@ dropped trades, candles are compared with finer candles, and their number of tra
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg import sql
 
@@ -31,8 +31,12 @@ from storage.schema import id_ranges
 from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.retention_record import trades_kept_from
 
-Progress = Callable[[str], None]
-"""Called now and then with a description of the current work, for a person."""
+
+class Progress(Protocol):
+    """Called now and then with the current work in words; where it counts trades, with those done and all of them."""
+
+    def __call__(self, work: str, done: int = 0, total: int = 0) -> None: ...
+
 
 _COARSEST_US = LEVELS[-1].length_us
 _FIRST_US, _END_US = 0, 47_482 * _COARSEST_US  # 1970 to 2100
@@ -119,7 +123,7 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
             report = DifferenceReport()
             for symbol_id, name, has_unknown_symbol in _selected_symbols(connection, names):
                 check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us)
-                is_held = check.run(progress or (lambda _: None), has_unknown_symbol=has_unknown_symbol)
+                is_held = check.run(progress or (lambda *_: None), has_unknown_symbol=has_unknown_symbol)
                 if is_held or names:
                     report.symbols.append(name)
             # If retention dropped trades in the meantime, the differences may be false: verify again.
@@ -169,10 +173,10 @@ class _SymbolCheck:
         covered_before, absent_before = self._read_coverage()
         covered_before = covered_before - absent_before
         looked_at, expected = 0, covered_before.count()
-        progress(f"{name}: looking at {expected:,} trades")
+        progress(f"Comparing {name}", 0, expected)
         for window in _windows(*self._time_bounds(), self._kept_from_us):
             looked_at += self._compare_window(window)
-            progress(f"{name}: {looked_at:,} of {max(looked_at, expected):,} trades compared")
+            progress(f"Comparing {name}", looked_at, max(looked_at, expected))
         covered_after, absent_after = self._read_coverage()
         self._compare_ids(covered_before, covered_after)
         self._check_absent(covered_after, absent_after)

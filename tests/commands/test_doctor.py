@@ -14,6 +14,7 @@ import pytest
 from app.commands import doctor
 from app.commands.doctor import Finding, examine, report
 from app.concurrency.system_clock import SystemClock
+from app.config.foreign_variables import FOREIGN_VARIABLES
 from app.config.settings import Settings, load
 from app.market.interval import SECOND_US
 from app.sandbox.market.recording import RecordedMarket
@@ -24,6 +25,12 @@ from tests.sandbox.helpers import serving
 
 RECORDING = ("ws_raw/examples_spot_btcusdt_20240808.gz",)
 NAMES = ["versions", "disk", "database", "exchange", "clock", "feed"]
+
+
+@pytest.fixture(autouse=True)
+def _no_foreign_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FOREIGN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -190,3 +197,16 @@ def test_only_a_failure_fails_and_every_finding_is_printed(
         lines = out.splitlines()
         assert len(lines) == len(findings)
         assert all(finding.sentence in line for finding, line in zip(findings, lines, strict=True))
+
+
+def test_variables_of_other_programs_are_reported_with_what_became_of_them(tmp_path: Path) -> None:
+    environment = {"BATCH_SIZE": "250", "BATCH_TIMEOUT": "1000", "LOG_LEVEL": "loud", "LOG_FORMAT": "json", "PATH": "x"}
+    settings = load({"log_format": "plain"}, environment=environment, file=tmp_path / "none.toml")
+    (finding,) = doctor._variables(settings, environment)
+    assert finding == Finding(
+        "variables",
+        "ok",
+        "Of other programs' variables BATCH_SIZE, BATCH_TIMEOUT are in force; LOG_FORMAT is overruled by our own "
+        "settings; LOG_LEVEL means nothing here.",
+    )
+    assert doctor._variables(settings, {"PATH": "x", "LOG_LEVEL": ""}) == []

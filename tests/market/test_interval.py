@@ -188,3 +188,34 @@ def test_recorded_minutes_without_a_trade_are_the_close_before(shared_data: Find
             empty += 1
             assert candle[1:5] == [before[4]] * 4
     assert empty == 17
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("5min", "5m"),
+        ("15", "15m"),
+        ("1 hour", "1h"),
+        ("4hrs", "4h"),
+        ("30sec", "30s"),
+        ("1day", "1d"),
+        ("2weeks", "2w"),
+        ("1mo", "1M"),
+        ("3months", "3M"),
+        ("H4", "4h"),
+        ("m15", "15m"),
+        ("MN1", "1M"),
+    ],
+)
+def test_an_interval_as_other_programs_write_it_is_refused_with_ours(text: str, meant: str) -> None:
+    Interval.parse(meant)
+    with pytest.raises(
+        UsageError, match=rf"^“{text}” is not an interval: did you mean {meant}\? If not, type a number"
+    ):
+        Interval.parse(text)
+
+
+@pytest.mark.parametrize("text", ["5x", "0m", "0", "m", "", "fast", "1.5h"])
+def test_nothing_is_suggested_for_what_is_like_no_interval(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is not an interval: type a number"):
+        Interval.parse(text)

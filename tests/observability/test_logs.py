@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 import warnings
@@ -57,9 +58,17 @@ def test_every_json_line_parses_also_with_an_exception_or_a_line_break_in_it(tmp
         logger.exception("failed")
     first, second = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     assert first["message"] == "two\nlines and a “quote”"
-    assert set(first) == {"time", "level", "logger", "message"}
+    assert list(first) == ["timestamp", "level", "message", "service", "logger"]
+    assert first["service"] == "cryptopipe"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["timestamp"])
     assert first["level"] == "warning"
     assert "ValueError: bad" in second["exception"]
+
+
+def test_another_program_names_itself(tmp_path: Path) -> None:
+    path = start_logging(tmp_path, "info", "json", name="sandbox")
+    logging.getLogger("app.x").info("hello")
+    assert json.loads(path.read_text(encoding="utf-8"))["service"] == "cryptopipe-sandbox"
 
 
 def test_extra_values_get_their_own_keys_in_json_and_never_replace_another(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from storage.postgres.database_url import (
     tls_mode,
     url_of,
     with_password,
+    with_timeout,
     without_secrets,
 )
 
@@ -152,3 +153,33 @@ def test_the_systems_certificates_are_a_file_that_exists(tmp_path: Path, monkeyp
     assert system_certificates({"sslrootcert": "system"}) == str(file)
     monkeypatch.setenv("SSL_CERT_FILE", "/somewhere")
     assert system_certificates({"sslrootcert": "system"}) is None
+
+
+def test_a_url_as_prisma_writes_it_names_a_schema_and_its_pool_is_left_to_prisma() -> None:
+    parts = parts_of("postgresql://me:s3cret@db.example:5433/market?schema=public&connection_limit=5&sslmode=require")
+    assert parts == {
+        "user": "me",
+        "password": "s3cret",
+        "host": "db.example",
+        "port": "5433",
+        "dbname": "market",
+        "sslmode": "require",
+        "options": '-csearch_path="public"',
+    }
+    assert parts_of("postgres://h/d?schema=Mine&options=-cjit%3Doff")["options"] == '-cjit=off -csearch_path="Mine"'
+    assert parts_of("postgresql://h/d?pgbouncer=true") == {"host": "h", "dbname": "d"}
+    assert parts_of(without_secrets("postgresql://h/d?schema=mine")) == parts_of("postgresql://h/d?schema=mine")
+
+
+@pytest.mark.parametrize("schema", ["a b", "x;drop", 'a"b', "%20"])
+def test_a_schema_that_is_no_name_is_refused_in_one_sentence(schema: str) -> None:
+    with pytest.raises(
+        StoreUnavailable, match=r"The schema in the database URL is no name: write it as \?schema=public"
+    ):
+        parts_of(f"postgresql://h/d?schema={schema}")
+
+
+def test_a_timeout_is_added_to_a_url_that_has_none() -> None:
+    assert parts_of(with_timeout("postgresql://h/d", 4.2))["connect_timeout"] == "5"
+    assert parts_of(with_timeout("postgresql://h/d", 1))["connect_timeout"] == "2"
+    assert parts_of(with_timeout("postgresql://h/d?connect_timeout=7", 1))["connect_timeout"] == "7"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 
 import pytest
@@ -56,3 +57,26 @@ def test_a_migration_that_fails_leaves_the_version_before_it(url: str) -> None:
             migrate(connection, [*migrations(), broken])
         assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
         assert migrate(connection) == len(migrations())
+
+
+def test_who_may_read_a_view_may_read_its_like_for_other_recorders_and_a_table_of_that_name_is_kept(
+    empty_url: str,
+) -> None:
+    role = f"grafana_{secrets.token_hex(3)}"
+    with connect(empty_url) as connection:
+        migrate(connection, migrations()[:6])
+        connection.execute(
+            f"CREATE ROLE {role}; GRANT SELECT ON trade_log, candles_1m TO {role};"
+            "CREATE TABLE trades_5m (mine text); INSERT INTO trades_5m VALUES ('kept')".encode()
+        )
+        try:
+            migrate(connection)
+            readable = connection.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'"
+                " AND has_table_privilege(%s, oid, 'SELECT') ORDER BY 1",
+                (role,),
+            ).fetchall()
+            assert readable == [("candles_1m",), ("raw_trades",), ("trade_log",), ("trades_1m",)]
+            assert connection.execute("SELECT mine FROM trades_5m").fetchall() == [("kept",)]
+        finally:
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())

@@ -168,7 +168,7 @@ def test_a_reading_role_reads_everything_and_writes_nothing(roles: Roles, tmp_pa
     finally:
         assert database.close()
     with connect(roles.reading) as connection:
-        for view in ("trade_log", "candles_30s", "candles_1m", "candles_1d"):
+        for view in ("trade_log", "candles_30s", "candles_1m", "candles_1d", "raw_trades", "trades_30s", "trades_1d"):
             assert connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(view))).fetchone()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 import os
 import random
 import signal
@@ -287,3 +288,18 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_each_batch_is_a_line_at_debug_with_its_size_its_time_and_what_waits_behind_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "storage.trades.batch_writer"):
+        world.record(some_trades(250))
+    lines = [vars(record) for record in caplog.records if "batchSize" in vars(record)]
+    assert sum(line["batchSize"] for line in lines) == 250
+    assert all(line["levelno"] == logging.DEBUG and line["processingTime"] > 0 for line in lines)
+    assert lines[-1]["bufferSize"] == 0
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "storage.trades.batch_writer"):
+        world.record(some_trades(10, first_id=90_000))
+    assert not caplog.records

@@ -1,0 +1,24 @@
+"""The addresses that people write for the exchange."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.brokers.binance.endpoints import WS_BASE, check_rest_base, check_ws_base
+from app.market.errors import SettingsError
+
+
+@pytest.mark.parametrize("path", ["", "/", "/ws", "/ws/", "/stream"])
+def test_a_stream_address_may_end_in_the_path_of_its_streams(path: str) -> None:
+    assert check_ws_base(f" {WS_BASE}{path} ") == WS_BASE
+
+
+@pytest.mark.parametrize("path", ["/ws/btcusdt@trade", "/wss", "/x/ws"])
+def test_no_other_path_is_taken(path: str) -> None:
+    with pytest.raises(SettingsError, match="it must end after the host and port"):
+        check_ws_base(f"{WS_BASE}{path}")
+
+
+def test_a_rest_address_has_no_path() -> None:
+    with pytest.raises(SettingsError, match="it must end after the host and port"):
+        check_rest_base("https://api.binance.com/ws")
