@@ -104,10 +104,18 @@ class SidePanel(QDockWidget):
             self._inside.setMinimumWidth(min(style.px(self.LEAST_WIDTH), width))
             self.setMinimumWidth(0)
             self.setMaximumWidth(16777215)
+            self._renew_least_size()
             self._window.resizeDocks([self], [width], Qt.Orientation.Horizontal)
         else:
             self.setFixedWidth(STRIP_PX)
         self._place_handle()
+
+    def _renew_least_size(self) -> None:
+        """Lay out now: `resizeDocks` clamps to the least size of the last layout, which a larger text had."""
+        for widget in (self._inside, self.widget(), self):
+            layout = widget.layout()
+            if layout is not None:
+                layout.activate()
 
     def layout_values(self) -> dict[str, Any]:
         """Return what `restore_layout` takes."""

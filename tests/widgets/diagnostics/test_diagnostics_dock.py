@@ -92,6 +92,7 @@ def test_the_division_of_the_dock_and_the_logs_filter_are_restored(window: MainW
     other = MainWindow(QWidget())
     qtbot.addWidget(other)
     other.restore_layout(window.layout_bytes())
+    other.resize(window.size())  # the restored size is limited to the screen, which is small without a display
     other.diagnostics.restore_layout(values)
     assert other.diagnostics.layout_values() == values
     other.show()

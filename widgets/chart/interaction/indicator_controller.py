@@ -254,6 +254,13 @@ class IndicatorController:
             study = self._panes.studies.get(entry.key) if entry is not None else None
             self._entry_buttons.follow(entry, study, self._scene.palette)
 
+    def _keep_buttons_beside(self) -> None:
+        """Move the buttons along with the end of their entry, unless the pointer is on them."""
+        key = self._entry_buttons.key
+        if key and not self._entry_buttons.underMouse():
+            entry = next((one for one in self._entries if one.key == key), None)
+            self._entry_buttons.follow(entry, self._panes.studies.get(key), self._scene.palette)
+
     def _frame_entry(self, key: str) -> None:
         """Paint the frame around the entry that has the buttons now, and none around the one before."""
         before, self._entries.hovered = self._entries.hovered, key
@@ -265,6 +272,7 @@ class IndicatorController:
         """Show the studies' values of a candle in their entries."""
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
         self._canvas.repaint_rects(changed)
+        self._keep_buttons_beside()
         self._fold.follow(self._entries, self._scene.palette, folded=self._scene.legend_folded)
         if self._entries.price_rows != self._scene.legend_rows:
             self._panes.reserve_legend_rows(self._entries.price_rows)
