@@ -248,7 +248,7 @@ def test_an_interrupted_rebuild_is_finished_by_the_next(world: World, steps: int
         damaged = content(connection)
     left = steps
 
-    def say(_: str) -> None:
+    def say(*_: object) -> None:
         nonlocal left
         left -= 1
         if not left:
@@ -270,7 +270,7 @@ def test_one_rebuild_runs_at_a_time(world: World) -> None:
     world.record(some_trades(10))
     with world.connect() as connection, world.connect() as other:
 
-        def say(_: str) -> None:
+        def say(*_: object) -> None:
             with pytest.raises(StoreError, match="Another program is rebuilding, converting or clearing up"):
                 rebuild(other)
 
