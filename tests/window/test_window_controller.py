@@ -108,17 +108,23 @@ def test_a_jump_to_a_date_loads_nothing_in_between_and_the_date_stays_in_view_ov
         chart, session = running.chart, running.session
         there_us = running.engine.exchange_clock.now_us() - 20 * 86_400_000_000
         chart.date_requested.emit(there_us, "three weeks ago")
-        await until(lambda: not chart.is_following and in_view(running) > 50)
+        await until(lambda: not chart.is_following and is_filled(running))
         assert abs(chart.center_time_us() - there_us) < 60_000_000
         assert len(session.series) < 10_000  # of 28,800
         running.window.interval_requested.emit(Interval.parse("15m"))
-        await until(lambda: shown(running) and in_view(running) > 50)
+        await until(lambda: shown(running) and is_filled(running))
         assert abs(chart.center_time_us() - there_us) < 60_000_000
         chart.navigator.follow_latest()
-        await until(lambda: in_view(running) > 50)
+        await until(lambda: is_filled(running, room=0.3))
         assert chart.is_following
 
     play(scene)
+
+
+def is_filled(running: Running, *, room: float = 0.0) -> bool:
+    """Whether candles fill the view, but for that share left for candles to come and one cut off at each edge."""
+    slots = running.chart.slots_in_view
+    return slots > 10 and in_view(running) >= slots * (1 - room) - 2
 
 
 def in_view(running: Running) -> int:
