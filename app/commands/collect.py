@@ -275,11 +275,14 @@ def _raise_if_failed(engine: Engine) -> None:
 
 
 def _progress_line(engine: Engine) -> str:
-    stored = engine.database.writer.status.stored if engine.database is not None else 0
+    # One count, the trades received, as in the last sentence; the others are what is left to do. The writer's count of
+    # stored trades would be another thing: it has the downloaded ones, too.
+    queued = engine.database.writer.status.queued if engine.database is not None else 0
+    waiting = f" · {queued:,} to be stored" if queued else ""
     spooled = engine.spool_status.trades
-    on_disk = f" · {spooled} on disk" if spooled else ""
+    on_disk = f" · {spooled:,} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     return (
-        f"{feed} · {engine.recorder.trades_received} trades received"
-        f" · {stored} stored{on_disk} · {engine.recorder.missing()} missing"
+        f"{feed} · {engine.recorder.trades_received:,} trades received{waiting}{on_disk}"
+        f" · {engine.recorder.missing():,} missing"
     )

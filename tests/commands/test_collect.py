@@ -8,12 +8,15 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from app.brokers.binance.endpoints import exchange_of
+from app.commands import collect
 from app.concurrency.system_clock import SystemClock
 from app.live.environment.ban_file import FILE_NAME as BAN_FILE
 from app.live.environment.ban_file import StoredBan
@@ -21,6 +24,7 @@ from app.live.recording.recorder import Recorder
 from app.main import main
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
+from app.market.ports.storage import WriterStatus
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
 from storage.postgres.connection import connect
@@ -336,3 +340,18 @@ def test_collect_ends_in_time_also_where_the_database_hangs() -> None:
             out, err = process.communicate(timeout=20)
             assert (process.returncode, out) == (1, "")
     assert re.fullmatch(r"cryptopipe: Ending took more than 2 s .+\.\n", err)
+
+
+def test_the_running_line_counts_the_trades_received_and_what_is_left_to_do_with_them() -> None:
+    def line(queued: int, spooled: int) -> str:
+        engine: Any = SimpleNamespace(
+            database=SimpleNamespace(writer=SimpleNamespace(status=WriterStatus(stored=99_999, queued=queued))),
+            spool_status=SimpleNamespace(trades=spooled),
+            clock=SimpleNamespace(monotonic_s=lambda: 0.0),
+            feed=SimpleNamespace(status=SimpleNamespace(sentence=lambda _: "", state="live")),
+            recorder=SimpleNamespace(trades_received=12_345, missing=lambda: 7),
+        )
+        return collect._progress_line(engine)
+
+    assert line(0, 0) == "live · 12,345 trades received · 7 missing"
+    assert line(40, 1_000) == "live · 12,345 trades received · 40 to be stored · 1,000 on disk · 7 missing"
