@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 _LIKENESS = 0.6  # of the letters of both; below, a suggestion is mostly wrong
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the one of ``known`` that is most like ``word``, whatever their case; None if none is like it."""
+    from difflib import get_close_matches  # a start need not wait for it
+
     by_key = {name.casefold(): name for name in known}
     found = get_close_matches(word.casefold(), by_key, n=1, cutoff=_LIKENESS)
     return by_key[found[0]] if found else None
