@@ -262,6 +262,24 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
     assert re.search(r"[1-9][\d,]* trades of your symbols", findings["database"]["sentence"])
 
 
+@pytest.mark.usefixtures("server")
+def test_symbols_are_recorded_listed_and_exported_as_people_write_them(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., str]
+) -> None:
+    here = ["--data-dir", str(data_dir)]
+    assert main(["collect", "--symbols", "binance:btc", "--for", "2s", *here]) == 0
+    assert re.fullmatch(r"[1-9]\d* trades of BTCUSDT received and stored\.\n", capsys.readouterr().out)
+    assert main(["db", "verify", "btc-usdt", "BTC", *here]) == 0
+    assert "trades of BTCUSDT agree" in capsys.readouterr().out
+    for text in ("BTC", "btc/usdt", "binance:BTC_USDT"):
+        assert main(["export", text, "1m", "--out", str(tmp_path / "candles.csv"), *here]) == 0
+    assert "candles of BTCUSDT 1m written" in capsys.readouterr().out
+    assert "“BTCUSD” is not in the database: did you mean BTCUSDT?" in refused("gaps", "BTCUSD", *here)
+    assert "“BTCUSD” is not a symbol of the exchange: did you mean BTCUSDT?" in refused(
+        "collect", "--symbols", "btcusd", *here
+    )
+
+
 def test_doctor_reports_each_trouble_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     arguments: Sequence[str] = ["doctor", "--json", "--database-url", "postgresql://nobody@127.0.0.1:9/none"]
     assert main(list(arguments)) == 1
