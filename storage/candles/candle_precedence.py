@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from app.market.builder import finish
+from app.market.builder import finish, is_complete
 from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -56,11 +56,20 @@ def merged(
         everything.append(newest[0]._replace(closed=True, complete=False))
     else:
         everything += _ending(newest, interval, held, None if now_us is None else min(now_us, end_us))
-    return [candle for candle in everything if start_us <= candle.open_time_us < end_us]
+    within = [candle for candle in everything if start_us <= candle.open_time_us < end_us]
+    return within if now_us is None else [_watched(candle, interval, held, now_us) for candle in within]
 
 
 def _moved(candle: Candle | None, interval: Interval, slot: int) -> list[Candle]:
     return [] if candle is None else [candle._replace(open_time_us=interval.slot_open_us(slot))]
+
+
+def _watched(candle: Candle, interval: Interval, held: IdRanges, now_us: int) -> Candle:
+    """Return the candle, complete if it has the newest id: where ids and times disagree, it need not be the newest."""
+    if candle.complete or candle.last_trade_id is None or candle.last_trade_id != held.last:
+        return candle
+    watched = interval.next_open_us(candle.open_time_us) <= now_us
+    return candle._replace(complete=is_complete(candle, held, closed=candle.closed, watched=watched))
 
 
 def _ending(newest: list[Candle], interval: Interval, held: IdRanges, now_us: int | None) -> list[Candle]:
