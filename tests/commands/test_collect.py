@@ -210,12 +210,12 @@ def test_collect_starts_without_an_exchange_says_so_and_records_once_it_is_there
     port = free_port()
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://127.0.0.1:{port}")
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://127.0.0.1:{port}")
-    with started("collect", "--symbols", "BTC,NOSUCH") as process:
+    with started("collect", "--symbols", "BTC,NOSUCH", "--log-level", "debug") as process:
         wait_for(lambda: "Waiting for the exchange" in logged(data_dir), process)
         with exchange(port):
             wait_for(lambda: "The exchange is back" in logged(data_dir), process)
             wait_for(lambda: "is not recorded" in logged(data_dir), process)
-            time.sleep(0.5)  # of trades
+            wait_for(lambda: re.search(r"\d trades stored in", logged(data_dir)), process)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=20)
     assert process.returncode == 0
