@@ -250,11 +250,13 @@ class ChartView(QWidget):
         self.navigator.begin_frame()
         series = self.series
         self._update_scene(series)
+        if self._scene.last is not None and self._scene.shown_close is None:
+            # The first candle's texts do not wait. Before the marking, which notes where the last price's label is: the
+            # next frame has to repaint that place.
+            self._refresh_texts()
         moved, changed = self._dirty.mark(series, self._readout.move_crosshair(series))
         if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may need other decimals
             self._text_timer.start(_TEXT_MS)
-        if self._scene.last is not None and self._scene.shown_close is None:
-            self._refresh_texts()  # the first candle's texts do not wait
         self.frame_ran.emit()
         if moved:
             self.visible_range_changed.emit()

@@ -162,8 +162,6 @@ def test_a_tick_repaints_a_small_region_that_leaves_what_a_full_paint_would(
             chart.series_changed()
         area = sum(rect.width() * rect.height() for rect in painted.args[0])
         assert area < 0.1 * viewport.width() * viewport.height()
-    scene = chart._scene
-    qtbot.waitUntil(lambda: scene.last is not None and scene.shown_close == scene.last.close)  # texts are slower
     settle(qtbot, chart)
     shown = chart.screen().grabWindow(chart.winId()).toImage()
     fresh = picture(chart)
