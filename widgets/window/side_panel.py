@@ -53,7 +53,7 @@ class SidePanel(QDockWidget):
         self._is_open, self._is_wanted, self._is_insisted = True, True, False
         self._width = self.WIDTH  # at the usual size of text
         self._width_before_drag = 0
-        self._fitted_for_px = 0  # the window's width at the last `fit`
+        self._fitted_for = (0, 0)  # the window's width and the size of text at the last `fit`
         self.watchlist = Watchlist()
         self.quote_panel = QuotePanel()
         self._strip = _Strip()
@@ -94,7 +94,7 @@ class SidePanel(QDockWidget):
 
     def fit(self) -> None:
         """Show the panel at its width if it is wanted and has room; call after the window or the text changed size."""
-        room = self._fitted_for_px = self._window.width()
+        self._fitted_for = room, _ = self._room()
         has_room = room - self._usual_width() >= style.px(_LEAST_CHART_PX)
         if has_room:
             self._is_insisted = False
@@ -137,7 +137,7 @@ class SidePanel(QDockWidget):
         super().resizeEvent(event)
         # The edge can be dragged beside the handle, too. A width that comes from elsewhere is not the user's.
         is_dragged = bool(QApplication.mouseButtons() & Qt.MouseButton.LeftButton)
-        is_same_room = self._fitted_for_px == self._window.width()
+        is_same_room = self._fitted_for == self._room()
         if self._is_open and is_dragged and is_same_room and self.width() >= style.px(self.LEAST_WIDTH):
             self._width = min(usual_px(self.width()), _WIDEST_PX)
         self._place_handle()
@@ -154,6 +154,9 @@ class SidePanel(QDockWidget):
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self.fit()
         return False
+
+    def _room(self) -> tuple[int, int]:
+        return self._window.width(), style.px(1000)
 
     def _usual_width(self) -> int:
         return style.px(self._width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QEvent, QRect
+from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import QAction, QFont
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -78,6 +78,18 @@ def geometry_and_fonts(window: MainWindow) -> dict[str, tuple[int, QRect]]:
             place = QRect(widget.mapTo(window, widget.rect().topLeft()), widget.size())
             found[f"{name} {number}"] = widget.font().pixelSize(), place
     return found
+
+
+@pytest.mark.parametrize("percent", [80, 125, 150])
+def test_the_side_panel_keeps_its_usual_width_where_text_changes_under_a_pressed_button(
+    usual_text: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, percent: int
+) -> None:
+    window = shown_window(qtbot)
+    monkeypatch.setattr(QApplication, "mouseButtons", lambda: Qt.MouseButton.LeftButton)  # as while it is dragged
+    text_size.set_percent(percent)
+    lay_out(qtbot, window)
+    assert window.side_panel.width() == style.px(window.side_panel.WIDTH)
+    close(window)
 
 
 @pytest.mark.parametrize("percent", [80, 125, 150])
