@@ -2,8 +2,8 @@
 Every key and mouse gesture, in one table: the program dispatches by it, F1 and docs/keys.md show it.
 
 A `KeyBinding` names its command; `command_of` returns the command of a key press. The window's commands work wherever
-the focus is (`window.keyboard`), all others while the chart has the focus (`chart.interaction.keyboard`). Gestures of
-the mouse alone, and typing, have no command and are only listed.
+the focus is (`window.keyboard`), the watchlist's while its rows have the focus, all others while the chart has it
+(`chart.interaction.keyboard`). Gestures of the mouse alone, and typing, have no command and are only listed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class CommandGroup(Enum):
     MOVING = "Moving about"
     CHART = "The chart"
     PANES = "Panes"
+    WATCHLIST = "The watchlist"
     WINDOW = "The window"
 
 
@@ -86,6 +87,13 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("pane_settings", "Return", "open its indicator's settings"),
         ("cancel", "Esc", "choose none, give up a band, remove the measure"),
     ),
+    CommandGroup.WATCHLIST: (
+        ("", "", "sort by it, the other way round, no longer", "click on a head"),
+        ("show_row", "Return", "show the chosen symbol on the chart", "click"),
+        ("row_up", "Ctrl+Shift+Up", "move it up", "drag"),
+        ("row_down", "Ctrl+Shift+Down", "move it down", "drag"),
+        ("remove_row", "Del Backspace", "take it off the list", "context menu"),
+    ),
     CommandGroup.WINDOW: (
         ("", "", "pick an interval: 13m, 90s, 1M", "type digits"),
         ("", "", "pick a symbol", "type letters"),
@@ -119,13 +127,18 @@ _MODIFIERS = (
 )
 
 
-def command_of(event: QKeyEvent) -> str | None:
-    """Return the command that a key press gives, or None."""
-    found = _BY_KEY.get(_pressed(event, event.modifiers()))
+def command_of(event: QKeyEvent, within: CommandGroup | None = None) -> str | None:
+    """
+    Return the command that a key press gives, or None.
+
+    ``within``: the group with keys of its own that has the focus, `CommandGroup.WATCHLIST`; None: any other part.
+    """
+    commands = _BY_KEY[within]
+    found = commands.get(_pressed(event, event.modifiers()))
     text = event.text()
     if found is None and text and text.isprintable() and not text.isalnum():
         # On many keyboards “+” or “?” takes Shift.
-        found = _BY_KEY.get(_pressed(event, event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier))
+        found = commands.get(_pressed(event, event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier))
     return found
 
 
@@ -174,4 +187,8 @@ def _pressed(event: QKeyEvent, modifiers: Qt.KeyboardModifier) -> str:
 
 
 _BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
-_BY_KEY = {QKeySequence(key).toString(_PORTABLE): binding.command for binding in KEY_BINDINGS for key in binding.keys}
+_BY_KEY: dict[CommandGroup | None, dict[str, str]] = {None: {}, CommandGroup.WATCHLIST: {}}
+for binding in KEY_BINDINGS:
+    for key in binding.keys:
+        own = binding.group if binding.group in _BY_KEY else None
+        _BY_KEY[own][QKeySequence(key).toString(_PORTABLE)] = binding.command

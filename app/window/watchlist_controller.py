@@ -39,6 +39,7 @@ class WatchlistController:
             lambda name: self.replace([one for one in state.watchlist if one != name])
         )
         window.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
+        window.watch_names_requested.connect(self.replace)
         window.symbols_requested.connect(self.open_dialog)
         window.watchlist.view_changed.connect(lambda: self.renew())
         window.picker_opened.connect(engine.directory.refresh)
@@ -71,7 +72,8 @@ class WatchlistController:
         before, self._state.watchlist = self._state.watchlist, list(dict.fromkeys(names))
         if self._state.watchlist == before:
             return True
-        if not self.record():
+        is_other_order = set(self._state.watchlist) == set(before)
+        if not is_other_order and not self.record():
             self._state.watchlist = before
             return False
         self.rebuild()
@@ -96,6 +98,15 @@ class WatchlistController:
         if self._window.isMinimized():
             return
         names = self._window.watchlist.names_in_view() if names is None else names
+        self._update(names)
+
+    def sort_again(self) -> None:
+        """Where the rows are sorted by figures, renew those of all rows and move them; call every few seconds."""
+        if self._window.watchlist.order.is_by_figures and self._window.watchlist.isVisible():
+            self._update(self._state.watchlist)
+            self._window.watchlist.sort_again()
+
+    def _update(self, names: Sequence[str]) -> None:
         self._window.update_watchlist([self._panels.watch_row(self._engine.symbol(name)) for name in names])
 
     def open_dialog(self) -> SymbolsDialog:

@@ -30,6 +30,7 @@ from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
 _RENEWALS_PER_SECOND = 4
+_SORT_EVERY_S = 2  # rows that change places more often cannot be followed
 # A frame takes the interpreter's lock a dozen times. While other threads read pages or write trades, each time may cost
 # Python's default switch interval of 5 ms. With this one, those threads yield sooner.
 _SWITCH_INTERVAL_S = 0.0005
@@ -228,6 +229,8 @@ class WindowController(QObject):
         if self._renewals % _RENEWALS_PER_SECOND == 0:
             self._renew_notice()
             self.chart_controller.tick()
+        if self._renewals % (_SORT_EVERY_S * _RENEWALS_PER_SECOND) == 0:
+            self._watchlist.sort_again()
 
     def _on_last_price_changed(self) -> None:
         # At once: the chart's axis and legend are about to be painted with this price.

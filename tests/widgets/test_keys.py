@@ -9,16 +9,21 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from widgets.keys import KEY_BINDINGS, bindings_by_group, key_texts
+from widgets.keys import KEY_BINDINGS, CommandGroup, bindings_by_group, key_texts
 from widgets.window.main_window import MainWindow
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 
 def test_no_key_has_two_meanings_and_every_command_has_a_key() -> None:
-    keys = [QKeySequence(key).toString() for binding in KEY_BINDINGS for key in binding.keys]
-    assert all(keys)
-    assert len(set(keys)) == len(keys)
+    def keys_in(*groups: CommandGroup) -> list[str]:
+        return [QKeySequence(key).toString() for each in KEY_BINDINGS if each.group in groups for key in each.keys]
+
+    rows = CommandGroup.WATCHLIST  # its keys count while the rows have the focus, those of the window always
+    others = [group for group in CommandGroup if group is not rows]
+    for keys in (keys_in(*others), keys_in(rows, CommandGroup.WINDOW)):
+        assert all(keys)
+        assert len(set(keys)) == len(keys)
     assert all(binding.keys or binding.mouse for binding in KEY_BINDINGS)
     assert all(bool(binding.command) == bool(binding.keys) for binding in KEY_BINDINGS)
     assert list(chain.from_iterable(bindings_by_group().values())) == list(KEY_BINDINGS)

@@ -27,6 +27,7 @@ from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, setti
 from tests.sandbox.helpers import serving
 from widgets.dialogs.export_dialog import ExportDialog
 from widgets.symbols.symbols_dialog import SymbolsDialog
+from widgets.symbols.watchlist_order import SortColumn
 from widgets.window.notice_bar import NoticeAction
 
 Scene = Callable[[Running, SandboxServer], Awaitable[None]]
@@ -185,6 +186,23 @@ def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
         running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
         assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
         await until(lambda: running.engine.market_snapshot.latest("XRPUSDT").trade)
+
+    play(scene)
+
+
+def test_another_order_is_kept_and_rows_sorted_by_a_figure_follow_it(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        watchlist, state = running.window.watchlist, running.controller._state
+        recorded, saved = running.engine.recorder.symbols, []
+        running.controller.state_changed.connect(lambda: saved.append(list(state.watchlist)))
+        running.window.watch_names_requested.emit(["SOLUSDT", "BTCUSDT", "ETHUSDT"])
+        assert saved == [["SOLUSDT", "BTCUSDT", "ETHUSDT"]]
+        assert watchlist.model.names() == state.watchlist
+        assert running.engine.recorder.symbols == recorded
+        watchlist.head.heads[SortColumn.LAST].click()
+        await until(lambda: watchlist.model.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"])
+        assert state.watchlist == ["SOLUSDT", "BTCUSDT", "ETHUSDT"]
+        assert state.bars["watchlist"]["order"] == "last-"
 
     play(scene)
 

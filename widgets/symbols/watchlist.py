@@ -1,5 +1,5 @@
 """
-The watchlist: a model of `WatchRow` values and a list that draws them.
+The watchlist: heads to sort by, over a list of `WatchRow` values.
 
 Rows change several times a second. The model announces only the rows that differ, so the view repaints nothing else;
 of hundreds of rows, the program updates only those in view (`Watchlist.names_in_view`). A click is a request and
@@ -8,139 +8,44 @@ highlights nothing: the list highlights the symbol last given to `Watchlist.set_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QListView, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.market.symbol import Symbol
 from widgets.controls.labels import label
-from widgets.controls.number_format import compact, percent, price
-from widgets.symbols.watchlist_delegate import CHOSEN_ROLE, ROW_HEIGHT, ROW_ROLE, WatchlistDelegate
+from widgets.keys import key_text
+from widgets.symbols.watchlist_delegate import ROW_HEIGHT, WatchlistDelegate
+from widgets.symbols.watchlist_head import WatchlistHead
+from widgets.symbols.watchlist_model import WatchlistModel
+from widgets.symbols.watchlist_order import SortOrder, moved
+from widgets.symbols.watchlist_view import WatchlistView
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
 from widgets.view_values import WatchRow
 
-_Index = QModelIndex | QPersistentModelIndex
-
-
-class WatchlistModel(QAbstractListModel):
-    """The watched symbols, in order, and which one the chart shows."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._rows: list[WatchRow] = []
-        self._row_by_name: dict[str, int] = {}
-        self._chosen = ""
-
-    def set_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Replace all rows. Where their symbols stay the same, only rows that differ are announced."""
-        names = [row.symbol.name for row in rows]
-        if names != self.names():
-            self._reset(list(rows))
-            return
-        for number, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
-            if old != new:
-                self._rows[number] = new
-                self.dataChanged.emit(self.index(number), self.index(number))
-
-    def update_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Replace some rows. Symbols that are not in the list are ignored."""
-        for new in rows:
-            number = self._row_by_name.get(new.symbol.name, -1)
-            if number >= 0 and self._rows[number] != new:
-                self._rows[number] = new
-                self.dataChanged.emit(self.index(number), self.index(number))
-
-    def set_chosen(self, name: str) -> None:
-        """Highlight the row of this symbol, if it has one."""
-        before, self._chosen = self._chosen, name
-        for number, row in enumerate(self._rows):
-            if before != name and row.symbol.name in (before, name):
-                self.dataChanged.emit(self.index(number), self.index(number), [CHOSEN_ROLE])
-
-    def names(self) -> list[str]:
-        return [row.symbol.name for row in self._rows]
-
-    def row_of(self, name: str) -> int:
-        """Return the row of that symbol, or -1."""
-        return self._row_by_name.get(name, -1)
-
-    def rowCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self._rows)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        row = self._rows[index.row()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return row.symbol.display_name
-            case Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
-                return _in_words(row)
-            case _ if role == ROW_ROLE:
-                return row
-            case _ if role == CHOSEN_ROLE:
-                return row.symbol.name == self._chosen
-        return None
-
-    def _reset(self, rows: list[WatchRow]) -> None:
-        self.beginResetModel()
-        self._rows = rows
-        self._row_by_name = {row.symbol.name: number for number, row in enumerate(rows)}
-        self.endResetModel()
-
-
-class WatchlistView(QListView):
-    """
-    The list of rows.
-
-    Signals:
-        remove_requested: Delete was pressed on the current row.
-    """
-
-    remove_requested = Signal()
-
-    says_empty = False
-    """Whether an empty list says that it is empty: not until its rows are known."""
-
-    def sizeHint(self) -> QSize:
-        return QSize(296, max(1, self.model().rowCount()) * style.px(ROW_HEIGHT))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(200, 2 * style.px(ROW_HEIGHT))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.remove_requested.emit()
-        elif event.text().strip() and event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            event.ignore()  # for the window, which opens a picker; Qt's own search in the list would take it
-        else:
-            super().keyPressEvent(event)
-
-    def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
-        # QListView itself would lay out and repaint every row, in case one has a new height. Ours never have.
-        for row in range(first.row(), last.row() + 1):
-            self.viewport().update(self.visualRect(self.model().index(row, 0)))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if self.says_empty and self.model().rowCount() == 0:
-            painter = QPainter(self.viewport())
-            painter.setPen(self.palette().placeholderText().color())
-            painter.drawText(
-                self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, "Nothing watched. Add a symbol with +"
-            )
-            painter.end()
-
 
 class Watchlist(QWidget):
     """
-    Head, list and context menu of the watched symbols.
+    Heads, list and context menu of the watched symbols.
 
     Signals:
+        names_requested: The user moved a row; carries all symbols in the order to keep.
+        order_changed: The user sorted the rows, or no longer.
         symbol_requested: A row was clicked, or Enter pressed on it; carries the symbol's name.
         add_requested: The + was pressed, or “Add symbols…” chosen.
         remove_requested: Remove this symbol from the list; carries its name.
@@ -148,6 +53,8 @@ class Watchlist(QWidget):
         view_changed: Other rows came into view; their values may be old.
     """
 
+    names_requested = Signal(list)
+    order_changed = Signal()
     symbol_requested = Signal(str)
     add_requested = Signal()
     remove_requested = Signal(str)
@@ -160,50 +67,75 @@ class Watchlist(QWidget):
         self.model = WatchlistModel(self)
         self.delegate = WatchlistDelegate(self)
         self.view = self._make_view()
+        self.head = WatchlistHead(self.delegate)
+        self.empty = _EmptyList()
+        self.empty.hide()  # until it is known that there are no rows
         self.add_button = QToolButton()
         self.add_button.setAccessibleName("Add symbols to the watchlist")
         self.add_button.setToolTip("Add symbols")
         self.add_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        head = QHBoxLayout()
-        head.setContentsMargins(16, 0, 8, 0)
-        head.addWidget(label("Watchlist", "faint", style.head_font()))
-        head.addStretch(1)
-        head.addWidget(self.add_button)
+        top = QHBoxLayout()
+        top.setContentsMargins(16, 0, 8, 0)
+        top.addWidget(label("Watchlist", "faint", style.head_font()))
+        top.addStretch(1)
+        top.addWidget(self.add_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(head)
+        layout.addLayout(top)
+        layout.addWidget(self.head)
         layout.addWidget(self.view)
+        layout.addWidget(self.empty)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.add_button.clicked.connect(lambda: self.add_requested.emit())
+        self.empty.add_button.clicked.connect(lambda: self.add_requested.emit())
+        self.head.order_requested.connect(self._sort)
         self.view.clicked.connect(self._request)
         self.view.activated.connect(self._request)
-        self.view.remove_requested.connect(self._remove_current)
+        self.view.moved.connect(self._move)
+        self.view.drag_refused.connect(self._explain_sorting)
         self.view.customContextMenuRequested.connect(self._open_menu)
         bar = self.view.verticalScrollBar()
         bar.valueChanged.connect(self.view_changed)
         bar.rangeChanged.connect(self.view_changed)
+        self.view.rows_resized.connect(self._align_head)
+
+    @property
+    def order(self) -> SortOrder:
+        """The order in which the rows are shown."""
+        return self.model.order
 
     def set_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Show these rows, and repaint only those that differ."""
-        current = self._name_at(self.view.currentIndex())
+        """Show these rows, given in the user's own order, and repaint only those that differ."""
+        current = self.view.name_at(self.view.currentIndex())
         old_row, length = self.view.currentIndex().row(), self.model.rowCount()
         self.model.set_rows(rows)
-        self.view.says_empty = True
         if not self.view.currentIndex().isValid() and old_row >= 0:
             # The model was reset: the current row stays on its symbol or, where that is gone, in its place.
             row = self.model.row_of(current)
             self.view.setCurrentIndex(self.model.index(row if row >= 0 else min(old_row, len(rows) - 1)))
-        if length != len(rows):
-            self.view.updateGeometry()
-            if (layout := self.layout()) is not None:
-                # Now, not by Qt's request: a panel that is hidden when the request arrives loses it, and while Qt
-                # believes that one is pending it makes no other.
-                layout.activate()
+        self._fit_columns()
+        is_empty_known = self.empty.isHidden() is bool(rows)
+        if length != len(rows) or not is_empty_known:
+            self._show_length(is_empty=not rows)
 
     def update_rows(self, rows: Sequence[WatchRow]) -> None:
-        """Show new values in some rows, such as those of `names_in_view`."""
+        """Show new values in some rows, such as those of `names_in_view`. No row moves."""
         self.model.update_rows(rows)
+        self._fit_columns()
+
+    def sort_again(self) -> None:
+        """Move rows to where their present figures belong; not while the pointer is on them, about to choose one."""
+        if self.order.is_by_figures and not self.view.rect().contains(self.view.mapFromGlobal(QCursor.pos())):
+            self.model.sort(self.order)
+
+    def layout_values(self) -> dict[str, Any]:
+        """Return the order as plain values, for a file and `restore_layout`."""
+        return {"order": self.order.to_value()}
+
+    def restore_layout(self, values: Mapping[str, Any]) -> None:
+        """Restore the values of `layout_values`; anything else is the user's own order."""
+        self._set_order(SortOrder.from_value(values.get("order")))
 
     def names_in_view(self) -> list[str]:
         """Return the symbols whose rows are in view, from top to bottom; none while the list is hidden."""
@@ -222,46 +154,105 @@ class Watchlist(QWidget):
 
     def set_palette(self, palette: Palette) -> None:
         self.delegate.set_palette(palette)
+        self.head.set_palette(palette)
+        self.view.set_palette(palette)
         self.add_button.setIcon(icons.icon("plus", palette.dim))
-        self.view.viewport().update()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "head"):
+            QTimer.singleShot(0, self, self._align_head)  # after Qt has given every part its new font
+
+    # The order
+
+    def move_current(self, by: int) -> None:
+        """Move the current row by that many places; for the user."""
+        index = self.view.currentIndex()
+        name, row = self.view.name_at(index), index.row()
+        if not name or not 0 <= row + by < self.model.rowCount():
+            return
+        if self.view.can_drag:
+            self._move(name, row + by + (by > 0))
+        else:
+            self._explain_sorting()
+
+    def _move(self, name: str, place: int) -> None:
+        before = self.model.own_names()
+        names = moved(before, name, place)
+        if names != before:
+            self.names_requested.emit(names)
+
+    def _sort(self, order: SortOrder) -> None:
+        self._set_order(order)
+        self.order_changed.emit()
+
+    def _set_order(self, order: SortOrder) -> None:
+        self.model.sort(order)
+        self.view.can_drag = order.column is None
+        self.head.set_order(order)
+
+    def _explain_sorting(self) -> None:
+        sentence = "The rows are sorted. Click the head with the arrow until it is gone, to move rows yourself."
+        QToolTip.showText(QCursor.pos(), sentence, self.view)
+
+    # Rows and columns
+
+    def _fit_columns(self) -> None:
+        if self.delegate.set_widest_change(self.model.widest_change()):
+            self.view.viewport().update()
+            self.head.place()
+
+    def _align_head(self) -> None:
+        self.head.set_right(max(self.view.width() - self.view.viewport().width(), 0))
+        self.head.place()
+
+    def _show_length(self, *, is_empty: bool) -> None:
+        """Give the list the height of its rows, or show the sentence where there are none."""
+        had_focus = self.view.hasFocus() or self.empty.add_button.hasFocus()
+        self.view.setVisible(not is_empty)
+        self.empty.setVisible(is_empty)
+        if had_focus:
+            (self.empty.add_button if is_empty else self.view).setFocus()
+        self.view.updateGeometry()
+        if (layout := self.layout()) is not None:
+            # Now, not by Qt's request: a panel that is hidden when the request arrives loses it, and while Qt
+            # believes that one is pending it makes no other.
+            layout.activate()
 
     def _make_view(self) -> WatchlistView:
-        view = WatchlistView()
+        commands: dict[str, Callable[[], object]] = {
+            "row_up": partial(self.move_current, -1),
+            "row_down": partial(self.move_current, 1),
+            "remove_row": self._remove_current,
+        }
+        view = WatchlistView(commands)
         view.setObjectName("watchlistView")
         view.setAccessibleName("Watchlist")
         view.setModel(self.model)
         view.setItemDelegate(self.delegate)
-        view.setUniformItemSizes(True)
-        view.setMouseTracking(True)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         return view
 
-    def _name_at(self, index: QModelIndex) -> str:
-        row = index.data(ROW_ROLE)
-        return row.symbol.name if isinstance(row, WatchRow) else ""
-
     def _request(self, index: QModelIndex) -> None:
-        name = self._name_at(index)
-        if name:
+        if name := self.view.name_at(index):
             self.symbol_requested.emit(name)
 
     def _remove_current(self) -> None:
-        name = self._name_at(self.view.currentIndex())
-        if name:
+        if name := self.view.name_at(self.view.currentIndex()):
             self.remove_requested.emit(name)
 
     def menu_for(self, index: QModelIndex) -> QMenu:
         """Return the context menu of a row or of the empty space. The caller opens it."""
         menu = QMenu(self)
         menu.setFont(style.font())
-        name = self._name_at(index)
+        name = self.view.name_at(index)
         if name:
             shown = index.data(Qt.ItemDataRole.DisplayRole)
             menu.addAction(f"Show {shown}", lambda: self.symbol_requested.emit(name))
-            menu.addAction(f"Remove {shown} from the watchlist\tDel", lambda: self.remove_requested.emit(name))
+            menu.addAction(
+                f"Remove {shown} from the watchlist\t{key_text('remove_row')}", lambda: self.remove_requested.emit(name)
+            )
             menu.addSeparator()
         menu.addAction("Add symbols…", self.add_requested.emit)
         menu.addAction("Edit the list…", self.edit_requested.emit)
@@ -273,12 +264,16 @@ class Watchlist(QWidget):
         menu.popup(self.view.viewport().mapToGlobal(position))
 
 
-def _in_words(row: WatchRow) -> str:
-    recording = "Recording" if row.receiving else "Waiting for the exchange"
-    state = row.symbol.trouble or (recording if row.recorded else "Not recording")
-    return (
-        f"{row.symbol.display_name} · {state}\n"
-        f"Last {price(row.last, row.symbol)}, 24 h change {percent(row.change_percent)}\n"
-        f"Bid {price(row.bid, row.symbol)}, ask {price(row.ask, row.symbol)}\n"
-        f"{compact(row.trades_per_minute)} trades a minute"
-    )
+class _EmptyList(QWidget):
+    """What stands in place of the rows where there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentence: QLabel = label("Nothing is watched, so only the symbol on the chart is recorded.", "dim")
+        self.sentence.setWordWrap(True)
+        self.add_button = QPushButton("Add symbols…")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 8, 16, 12)
+        layout.setSpacing(10)
+        layout.addWidget(self.sentence)
+        layout.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)

@@ -1,6 +1,8 @@
 """
 Draws one row of the watchlist: name, last price and 24 h change; under them trades per minute, best bid and ask.
 
+Last prices and changes end in columns of their own, which all rows share; the heads above stand at the same places.
+
 A dot before the name means that the symbol is being recorded; a ring, that its connection is down at present. A symbol
 that does not trade says so in place of its figures. Figures that are not live are dimmed.
 """
@@ -18,14 +20,15 @@ from widgets.view_values import WatchRow
 
 ROW_ROLE = Qt.ItemDataRole.UserRole
 CHOSEN_ROLE = Qt.ItemDataRole.UserRole + 1
-ROW_HEIGHT = 46
+ROW_HEIGHT = 44
+PADDING = 16
 
-_PADDING = 16
 _GAP = 14
 _TIGHT_GAP = 8  # where a long name meets a long price
 _EDGE = 2
 _DOT = 5
 _RING = 1.5
+_SMALLEST_PX = 6
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -36,14 +39,35 @@ class WatchlistDelegate(QStyledItemDelegate):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._palette = DARK
+        self._widest_change = 0.0
         self._update_fonts()
+
+    def set_widest_change(self, change_percent: float) -> bool:
+        """Make the changes' column wide enough for this one; return whether its width changed."""
+        before, self._widest_change = self.change_width(), change_percent
+        self._update_fonts()
+        return self._change_width != before
+
+    def change_width(self) -> int:
+        """Return the width of the changes' column in logical pixels."""
+        if self._body_px != style.px(style.BODY_PX):  # a delegate is no widget: Qt does not announce new fonts to it
+            self._update_fonts()
+        return self._change_width
+
+    def column_ends(self, width: int) -> tuple[int, int]:
+        """Return where the columns of last prices and of changes end, at their right, in a list that wide."""
+        return width - PADDING - self.change_width() - self._change_gap, width - PADDING
 
     def _update_fonts(self) -> None:
         self._font, self._body_px = style.font(), style.px(style.BODY_PX)
         self._strong = style.font(weight=QFont.Weight.Medium)
         self._strong_metrics = QFontMetrics(self._strong)
         self._small = style.font(style.SMALL_PX)
-        self._change_width = QFontMetrics(self._font).horizontalAdvance(percent(-88.8))
+        metrics = QFontMetrics(self._font)
+        texts = (percent(-88.8), percent(-self._widest_change))
+        usual, self._change_width = (metrics.horizontalAdvance(text) for text in texts)
+        self._change_gap = _GAP if self._change_width <= usual else _TIGHT_GAP
+        self._change_width = max(self._change_width, usual)
 
     def set_palette(self, palette: Palette) -> None:
         """Use these colours from the next paint on."""
@@ -58,11 +82,10 @@ class WatchlistDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
         row: WatchRow = index.data(ROW_ROLE)
-        if self._body_px != style.px(style.BODY_PX):  # a delegate is no widget: Qt does not announce new fonts to it
-            self._update_fonts()
+        self.change_width()  # the fonts of the present size of text
         painter.save()
         self._paint_background(painter, rect, state, chosen=bool(index.data(CHOSEN_ROLE)))
-        inner, first = rect.adjusted(_PADDING, 6, -_PADDING, -6), style.px(18)
+        inner, first = rect.adjusted(PADDING, style.px(5), -PADDING, 0), style.px(18)
         if row.recorded and not row.symbol.trouble:
             self._paint_dot(painter, rect, live=row.receiving)
         self._paint_first_line(painter, QRect(inner.left(), inner.top(), inner.width(), first), row)
@@ -79,7 +102,7 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
     def _paint_dot(self, painter: QPainter, rect: QRect, *, live: bool) -> None:
-        dot = QRectF(rect.left() + (_PADDING - _DOT) // 2 + 1, rect.top() + style.px(13), _DOT, _DOT)
+        dot = QRectF(rect.left() + (PADDING - _DOT) // 2 + 1, rect.top() + style.px(13), _DOT, _DOT)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if live:
@@ -97,19 +120,25 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.setFont(self._font)
         painter.setPen(QColor(getattr(self._palette, tone) if tone else self._palette.dim))
         painter.drawText(line, _RIGHT, change)
-        # A change of hundreds of percent needs more than its column.
-        change_width = max(self._change_width, painter.fontMetrics().horizontalAdvance(change))
+        room = line.width() - self._change_width - self._change_gap
         last = price(row.last, row.symbol)
+        self._use_fitting_font(painter, last, room)
         last_width = painter.fontMetrics().horizontalAdvance(last)
-        name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
-        fits = name_width + last_width + change_width + 2 * _GAP <= line.width()
-        gap = _GAP if fits else _TIGHT_GAP
         painter.setPen(QColor(self._palette.text if row.last is not None and row.live else self._palette.faint))
-        painter.drawText(line.adjusted(0, 0, -change_width - gap, 0), _RIGHT, last)
+        painter.drawText(line.adjusted(0, 0, room - line.width(), 0), _RIGHT, last)
+        name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
+        gap = _GAP if name_width + _GAP + last_width <= room else _TIGHT_GAP
         painter.setFont(self._strong)
         painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
-        room = line.adjusted(0, 0, -change_width - last_width - 2 * gap, 0)
-        _draw_elided(painter, room, _LEFT, row.symbol.display_name)
+        name = QRect(line.left(), line.top(), max(room - last_width - gap, 0), line.height())
+        _draw_elided(painter, name, _LEFT, row.symbol.display_name)
+
+    def _use_fitting_font(self, painter: QPainter, figure: str, room: int) -> None:
+        """Draw a figure smaller rather than cut: a part of it would be another figure."""
+        font = QFont(self._font)
+        while font.pixelSize() > _SMALLEST_PX and QFontMetrics(font).horizontalAdvance(figure) > room:
+            font.setPixelSize(font.pixelSize() - 1)
+        painter.setFont(font)
 
     def _paint_second_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
         painter.setFont(self._small)
@@ -121,15 +150,18 @@ class WatchlistDelegate(QStyledItemDelegate):
         right = line.right() + 1
         for caption, value in (("ask", row.ask), ("bid", row.bid)):
             text = price(value, row.symbol)
+            text_width, caption_width = metrics.horizontalAdvance(text), metrics.horizontalAdvance(caption)
+            if right - text_width - caption_width - 4 < line.left():
+                break  # a pair leaves as a whole: a cut figure would be another one
             painter.setPen(QColor(self._palette.dim if value is not None and row.live else self._palette.faint))
             painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, text)
-            right -= metrics.horizontalAdvance(text) + 4
+            right -= text_width + 4
             painter.setPen(QColor(self._palette.faint))
             painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, caption)
-            right -= metrics.horizontalAdvance(caption) + 8
+            right -= caption_width + 8
         rate = compact(row.trades_per_minute)
         text = rate if rate == UNKNOWN else f"{rate}/min"
-        _draw_elided(painter, QRect(line.left(), line.top(), right - line.left(), line.height()), _LEFT, text)
+        _draw_elided(painter, QRect(line.left(), line.top(), max(right - line.left(), 0), line.height()), _LEFT, text)
 
 
 def _draw_elided(painter: QPainter, rect: QRect, alignment: Qt.AlignmentFlag, text: str) -> None:

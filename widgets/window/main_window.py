@@ -44,6 +44,7 @@ class MainWindow(QMainWindow):
         symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
         watch_add_requested, watch_remove_requested: Add a symbol to the watchlist, or remove it; carry its name.
         watch_many_requested: Add several symbols to the watchlist; carries their names.
+        watch_names_requested: Use this list of symbols in this order as the watchlist; carries their names.
         picker_opened: The symbol picker opened, and should show the exchange's current symbols.
         chart_menu_requested: Open the menu of price styles; carries the point on the screen to open it at.
         indicators_requested: Open the list of indicators; carries the point on the screen to open it at.
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
     symbols_requested = Signal()
     watch_add_requested = Signal(str)
     watch_many_requested = Signal(list)
+    watch_names_requested = Signal(list)
     picker_opened = Signal()
     watch_remove_requested = Signal(str)
     chart_menu_requested = Signal(QPoint)
@@ -196,14 +198,19 @@ class MainWindow(QMainWindow):
 
     def layout_values(self) -> dict[str, Any]:
         """Return what the bars and panels show, for `restore_layout_values` at the next start."""
-        return {"panel": self.side_panel.layout_values(), "intervals": self.top_bar.intervals.to_values()}
+        return {
+            "panel": self.side_panel.layout_values(),
+            "intervals": self.top_bar.intervals.to_values(),
+            "watchlist": self.watchlist.layout_values(),
+        }
 
     def restore_layout_values(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `layout_values`; invalid ones fall back to those of the first start."""
-        parts = {name: values.get(name) for name in ("panel", "intervals")}
-        panel, intervals = ({} if not isinstance(part, Mapping) else part for part in parts.values())
+        parts = [values.get(name) for name in ("panel", "intervals", "watchlist")]
+        panel, intervals, watchlist = ({} if not isinstance(part, Mapping) else part for part in parts)
         self.side_panel.restore_layout(panel)
         self.top_bar.intervals.restore(intervals)
+        self.watchlist.restore_layout(watchlist)
 
     def allow_close(self) -> None:
         """Let the next close happen, now that everything has stopped."""
@@ -319,6 +326,8 @@ class MainWindow(QMainWindow):
         self.watchlist.edit_requested.connect(self.symbols_requested)
         self.watchlist.symbol_requested.connect(self.symbol_requested)
         self.watchlist.remove_requested.connect(self.watch_remove_requested)
+        self.watchlist.names_requested.connect(self.watch_names_requested)
+        self.watchlist.order_changed.connect(self.layout_changed)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
         self.quote_panel.watch_requested.connect(self.watch_add_requested)
         self.quote_panel.download_requested.connect(self.download_requested)

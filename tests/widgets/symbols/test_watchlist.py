@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QApplication, QStyleOptionViewItem
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QCursor, QMouseEvent, QPainter
+from PySide6.QtWidgets import QApplication, QStyleOptionViewItem, QToolTip
 from pytestqt.qtbot import QtBot
 
 from app.market.symbol import Symbol
 from tests.widgets.conftest import BTCUSDT, ETHUSDT, IDRT, SATS
-from widgets.symbols.watchlist import WatchlistModel
 from widgets.symbols.watchlist_delegate import CHOSEN_ROLE, ROW_HEIGHT, ROW_ROLE, WatchlistDelegate
+from widgets.symbols.watchlist_model import WatchlistModel
+from widgets.symbols.watchlist_order import SortColumn, SortOrder, moved
 from widgets.theme.palettes import DARK
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
@@ -129,13 +132,20 @@ def test_bid_and_ask_are_read_aloud_too(window: MainWindow) -> None:
     assert "1.19\u00a0k trades a minute" in spoken
 
 
-def test_an_empty_list_says_how_to_fill_it(window: MainWindow) -> None:
-    before = window.watchlist.view.grab().toImage()
+def test_an_empty_list_says_so_and_offers_to_fill_it(window: MainWindow, qtbot: QtBot) -> None:
+    view, empty = window.watchlist.view, window.watchlist.empty
+    assert not empty.isVisible()
+    view.setFocus()
     window.set_watchlist([])
-    window.watchlist.view.resize(before.size())
-    image = window.watchlist.view.grab().toImage()
-    colors = {image.pixel(x, y) for x in range(0, image.width(), 2) for y in range(image.height())}
-    assert len(colors) > 2
+    assert not view.isVisible()
+    assert empty.sentence.text() == "Nothing is watched, so only the symbol on the chart is recorded."
+    assert empty.add_button.hasFocus()
+    qtbot.keyClick(empty.add_button, Qt.Key.Key_Space)
+    assert window.symbol_picker.isVisible()
+    window.symbol_picker.dismiss()
+    window.set_watchlist(ROWS[:1])
+    assert view.hasFocus()
+    assert not empty.isVisible()
 
 
 def test_of_hundreds_of_rows_only_those_in_view_are_updated(window: MainWindow, qtbot: QtBot) -> None:
@@ -176,3 +186,199 @@ def test_a_symbol_whose_connection_is_down_has_a_ring_instead_of_a_dot(window: M
     assert middle() not in (nothing, QColor(DARK.rising).name())
     spoken = window.watchlist.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken.startswith("BTC/USDT · Waiting for the exchange\n")
+
+
+def test_every_row_is_as_high_as_in_the_pictures_and_figures_end_under_their_heads(window: MainWindow) -> None:
+    window.set_watchlist([WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(ETHUSDT, 2683.25, 1234.5)])
+    watchlist = window.watchlist
+    assert watchlist.view.visualRect(watchlist.model.index(0)).height() == 44
+    image = watchlist.view.grab().toImage()
+    scale, background = image.devicePixelRatio(), QColor(DARK.panel).rgb()
+
+    def right_end(left: int, right: int, row: int) -> float:
+        """Return where what is drawn on a row's first line ends, between two places."""
+        top = 44 * row + 8
+        for x in range(round(right * scale) - 1, round(left * scale), -1):
+            if any(image.pixel(x, y) != background for y in range(round(top * scale), round((top + 12) * scale))):
+                return x / scale
+        raise AssertionError("nothing is drawn there")
+
+    last_end, change_end = watchlist.delegate.column_ends(watchlist.view.viewport().width())
+    # The second row: the first is the chart's, on another ground.
+    assert abs(right_end(last_end - 20, last_end + 8, 1) - last_end) <= 3
+    assert abs(right_end(change_end - 20, change_end + 8, 1) - change_end) <= 3
+    _, last, change = watchlist.head.heads.values()
+    assert abs(last.geometry().right() - last_end) <= 4
+    assert abs(change.geometry().right() - change_end) <= 4
+
+
+def click_head(window: MainWindow, qtbot: QtBot, column: SortColumn) -> list[str]:
+    qtbot.mouseClick(window.watchlist.head.heads[column], Qt.MouseButton.LeftButton)
+    return [name.removesuffix("USDT") for name in window.watchlist.model.names()]
+
+
+def test_a_click_on_a_head_sorts_a_second_one_turns_it_and_a_third_returns_to_ones_own_order(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.set_watchlist([*ROWS, WatchRow(IDRT)])
+    changed: list[None] = []
+    window.layout_changed.connect(lambda: changed.append(None))
+    assert click_head(window, qtbot, SortColumn.CHANGE) == ["ETH", "BTC", "1000SATS", "BTCIDRT"]
+    assert window.layout_values()["watchlist"] == {"order": "change-"}
+    assert click_head(window, qtbot, SortColumn.CHANGE) == ["1000SATS", "BTC", "ETH", "BTCIDRT"]
+    assert click_head(window, qtbot, SortColumn.SYMBOL) == ["1000SATS", "BTCIDRT", "BTC", "ETH"]
+    assert click_head(window, qtbot, SortColumn.LAST) == ["BTC", "ETH", "1000SATS", "BTCIDRT"]
+    assert click_head(window, qtbot, SortColumn.LAST) == ["1000SATS", "ETH", "BTC", "BTCIDRT"]
+    assert window.watchlist.head.heads[SortColumn.LAST].accessibleName().endswith("sorted, the smallest first")
+    assert click_head(window, qtbot, SortColumn.LAST) == ["BTC", "ETH", "1000SATS", "BTCIDRT"]
+    assert window.watchlist.order == SortOrder()
+    assert len(changed) == 6
+
+
+def test_the_order_is_kept_and_a_damaged_one_is_ones_own(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_watchlist(ROWS)
+    click_head(window, qtbot, SortColumn.CHANGE)
+    kept = window.layout_values()
+    for damaged in ({}, {"watchlist": 5}, {"watchlist": {"order": ["x"]}}, {"watchlist": {"order": "price-"}}):
+        window.restore_layout_values(damaged)
+        assert window.watchlist.model.names() == ["BTCUSDT", "ETHUSDT", "1000SATSUSDT"]
+    window.restore_layout_values(kept)
+    assert window.watchlist.model.names() == ["ETHUSDT", "BTCUSDT", "1000SATSUSDT"]
+
+
+def test_new_figures_move_sorted_rows_only_when_it_is_time_and_the_current_row_goes_along(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.set_watchlist(ROWS)
+    click_head(window, qtbot, SortColumn.CHANGE)
+    view = window.watchlist.view
+    view.setCurrentIndex(window.watchlist.model.index(0))
+    window.update_watchlist([replace(ROWS[0], change_percent=50.0)])
+    assert window.watchlist.model.names()[0] == "ETHUSDT"
+    QCursor.setPos(view.mapToGlobal(view.rect().center()))
+    window.watchlist.sort_again()
+    assert window.watchlist.model.names()[0] == "ETHUSDT"  # the pointer may be about to click
+    QCursor.setPos(window.mapToGlobal(QPoint(5, 300)))
+    window.watchlist.sort_again()
+    assert window.watchlist.model.names() == ["BTCUSDT", "ETHUSDT", "1000SATSUSDT"]
+    assert view.currentIndex().data() == "ETH/USDT"
+
+
+@given(
+    rows=st.lists(st.tuples(st.none() | st.integers(-3, 3), st.none() | st.integers(1, 3)), max_size=12),
+    clicks=st.lists(st.sampled_from(SortColumn), max_size=4),
+)
+def test_sorting_agrees_with_choosing_the_least_over_and_over(
+    rows: list[tuple[int | None, int | None]], clicks: list[SortColumn]
+) -> None:
+    order = SortOrder()
+    for column in clicks:
+        order = order.after_click(column)
+    assert SortOrder.from_value(order.to_value()) == order
+    watched = [
+        WatchRow(Symbol(f"S{at:02}USDT", f"S{at:02}", "USDT"), last, change) for at, (change, last) in enumerate(rows)
+    ]
+
+    def figure(row: WatchRow) -> float | str | None:
+        return {SortColumn.SYMBOL: row.symbol.display_name, SortColumn.LAST: row.last}.get(
+            order.column, row.change_percent
+        )
+
+    left, expected = list(watched), []
+    while left and order.column is not None:
+        known = [row for row in left if figure(row) is not None]
+        choose = max if order.descending else min
+        expected.append(choose(known, key=figure) if known else left[0])  # the first among equals
+        left.remove(expected[-1])
+    assert order.sort(watched) == (expected if order.column is not None else watched)
+
+
+@given(names=st.lists(st.sampled_from("ABCDEFG"), unique=True, min_size=1), data=st.data())
+def test_a_moved_name_stands_before_the_one_it_was_dropped_on(names: list[str], data: st.DataObject) -> None:
+    name, place = data.draw(st.sampled_from(names)), data.draw(st.integers(0, len(names)))
+    after = moved(names, name, place)
+    assert sorted(after) == sorted(names)
+    assert [one for one in after if one != name] == [one for one in names if one != name]
+    if place < len(names) and names[place] != name:
+        assert after.index(name) + 1 == after.index(names[place])
+    elif place == len(names):
+        assert after[-1] == name
+    else:
+        assert after == names
+
+
+def drag(window: MainWindow, qtbot: QtBot, row: int, y: int, *, drop: bool = True) -> None:
+    """Drag a row to a height in the list."""
+    view = window.watchlist.view
+    port, start = view.viewport(), view.visualRect(window.watchlist.model.index(row)).center()
+    qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=start)
+    for at in (start + QPoint(0, 3), start + QPoint(0, 15), QPoint(start.x(), y)):
+        move = QMouseEvent(
+            QMouseEvent.Type.MouseMove,
+            QPointF(at),
+            QPointF(port.mapToGlobal(at)),
+            Qt.MouseButton.NoButton,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(port, move)
+    if drop:
+        qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=QPoint(start.x(), y))
+
+
+def test_a_row_is_dragged_to_where_a_line_shows_and_esc_gives_up(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_watchlist(ROWS)
+    view, asked, clicked = window.watchlist.view, [], []
+    window.watch_names_requested.connect(asked.append)
+    window.symbol_requested.connect(clicked.append)
+    QApplication.processEvents()  # the list takes the height of its rows
+    before = view.grab().toImage()
+    drag(window, qtbot, 0, 2 * ROW_HEIGHT + 3, drop=False)
+    assert view.drop_place == 2
+    image = view.grab().toImage()
+    middle = round(image.devicePixelRatio() * 2 * ROW_HEIGHT), image.width() // 2
+    assert image.pixelColor(middle[1], middle[0]).name() == QColor(DARK.accent).name()
+    assert before.pixelColor(middle[1], middle[0]).name() != QColor(DARK.accent).name()
+    qtbot.keyClick(view, Qt.Key.Key_Escape)
+    qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(50, 60))
+    assert asked == []
+    drag(window, qtbot, 0, 3 * ROW_HEIGHT + 200)
+    assert asked == [["ETHUSDT", "1000SATSUSDT", "BTCUSDT"]]
+    drag(window, qtbot, 2, -50)
+    assert asked[1:] == [["1000SATSUSDT", "BTCUSDT", "ETHUSDT"]]
+    drag(window, qtbot, 1, ROW_HEIGHT + 30)  # to where it is
+    assert len(asked) == 2
+    assert clicked == []
+    assert view.drop_place == -1
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
+    assert clicked == ["ETHUSDT"]  # after a drag a click is a click again
+
+
+def test_keys_move_the_current_row_too_and_it_stays_current(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_watchlist(ROWS)
+    view, asked = window.watchlist.view, []
+
+    def keep(names: list[str]) -> None:
+        asked.append(names)
+        window.set_watchlist([next(row for row in ROWS if row.symbol.name == name) for name in names])
+
+    window.watch_names_requested.connect(keep)
+    view.setFocus()
+    view.setCurrentIndex(window.watchlist.model.index(0))
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up):
+        qtbot.keyClick(view, key, both)
+        assert view.currentIndex().data() == "BTC/USDT"
+    assert [names.index("BTCUSDT") for names in asked] == [1, 2, 1]
+
+
+def test_sorted_rows_are_not_dragged_and_a_tip_says_why(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_watchlist(ROWS)
+    asked: list[list[str]] = []
+    window.watch_names_requested.connect(asked.append)
+    click_head(window, qtbot, SortColumn.LAST)
+    with qtbot.waitSignal(window.watchlist.view.drag_refused, timeout=1000):
+        drag(window, qtbot, 0, 3 * ROW_HEIGHT)
+    assert QToolTip.text().startswith("The rows are sorted.")
+    QToolTip.hideText()
+    assert asked == []
