@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.cli.program import guarded, run_command, settings_from, warn_of_password
 from app.commands.options import Options
 from app.config.settings import Settings, config_file
-from app.market.errors import UsageError
+from app.market.errors import CryptopipeError, UsageError
 from app.observability.logs import start_logging
 from app.runtime.demo_market import at_sandbox, demo_settings, sandbox
 from app.runtime.early_open import EarlyOpen, open_database
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
+from app.runtime.running_window import WindowPort, check_room_for_window, raised_running_window
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
 from app.window.window_state import WindowState, load_state, save_state
 
@@ -47,13 +48,16 @@ class Outcome(Enum):
 
     QUIT = auto()
     SIMULATED_MARKET = auto()
+    LIVE_MARKET = auto()
 
 
 class _Launch(NamedTuple):
-    """The inputs of one window; ``simulated`` is the simulated market's process, if any."""
+    """The inputs of one window; ``simulated`` is the simulated market's process, if any, ``live`` the other settings."""
 
     settings: Settings
+    live: Settings
     options: Options
+    port: WindowPort
     simulated: subprocess.Popen[bytes] | None
     stop: StopEvent
 
@@ -72,7 +76,11 @@ def _run(options: Options) -> int:
 
 
 def _open_windows(options: Options) -> int:
-    """Open the window on the live feed, or on the simulated market if the user asks for that now or later."""
+    """
+    Open the window on the live feed, or on the simulated market if the user asks for that now or later.
+
+    Where a window is open on the same data directory already, bring that to the front and return.
+    """
     settings = settings_from(options)
     _require_display()
     demo = options.demo
@@ -82,21 +90,23 @@ def _open_windows(options: Options) -> int:
         if not demo:
             check_addresses(settings)
         with contextlib.ExitStack() as stack:
+            lock = InstanceLock(chosen.data_dir)
+            if raised_running_window(lock, chosen.data_dir):
+                return 0
+            stack.callback(lock.release)
+            port = stack.enter_context(contextlib.closing(WindowPort(chosen.data_dir)))
             log_file = start_logging(chosen.data_dir, chosen.log_level, chosen.log_format)
             stack.enter_context(_crash_log(log_file.with_name("crash.log")))
             warn_of_password(chosen)
-            lock = InstanceLock(chosen.data_dir)
-            lock.acquire()
-            stack.callback(lock.release)
             stop = StopEvent()
             stack.enter_context(on_signals(stop.set))
             stack.enter_context(_collector_paused())
             simulated = stack.enter_context(sandbox(chosen.data_dir)) if demo else None
-            outcome, before = _run_window(_Launch(chosen, options, simulated, stop), before)
+            outcome, before = _run_window(_Launch(chosen, settings, options, port, simulated, stop), before)
             _destroy_leftovers()
         if outcome is Outcome.QUIT:
             return 0
-        demo = True
+        demo = outcome is Outcome.SIMULATED_MARKET
 
 
 def _run_window(launch: _Launch, before: WindowState | None) -> tuple[Outcome, WindowState]:
@@ -110,7 +120,9 @@ def _run_window(launch: _Launch, before: WindowState | None) -> tuple[Outcome, W
         loop = qasync.QEventLoop(application)
         with loop:  # leaving it waits for its worker threads, which is a part of the shutdown
             try:
-                shown = _ShownWindow(launch.settings, before, loop.create_future())
+                is_simulated = launch.simulated is not None
+                shown = _ShownWindow(launch.settings, before, loop.create_future(), simulated=is_simulated)
+                shown.window.live_market_requested.connect(partial(_go_live, shown, launch.live))
                 loop.run_until_complete(_show_window(launch, opening, shown, begin_shutdown))
             finally:
                 begin_shutdown()
@@ -129,6 +141,19 @@ async def _show_window(
             if not shown.closing.done():
                 await _run_engine(launch, opening, shown, begin_shutdown)
     shown.destroy()
+
+
+def _go_live(shown: _ShownWindow, live: Settings) -> None:
+    """Let the live market's window open in place of this one; say so where it cannot."""
+    try:
+        check_addresses(live)
+        check_room_for_window(live.data_dir)
+    except CryptopipeError as error:
+        from widgets.dialogs.message import tell
+
+        tell(shown.window, str(error))
+    else:
+        shown.close(Outcome.LIVE_MARKET)
 
 
 async def _run_engine(
@@ -161,7 +186,8 @@ async def _run_engine(
             controller.first_painted.connect(lambda: _report_first_paint(shown))
         controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
         controller.start()
-        await shown.closing
+        async with launch.port.answering(shown.window.bring_to_front):
+            await shown.closing
         begin_shutdown()
         shown.window.setEnabled(False)
         shown.save()
@@ -177,7 +203,14 @@ class _ShownWindow:
     It takes place and appearance of the window ``before``, if any: the simulated market opens in place of the live one.
     """
 
-    def __init__(self, settings: Settings, before: WindowState | None, closing: asyncio.Future[Outcome]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        before: WindowState | None,
+        closing: asyncio.Future[Outcome],
+        *,
+        simulated: bool = False,
+    ) -> None:
         from app.window.appearance import show_state
         from widgets.chart.chart_widget import ChartWidget
         from widgets.theme import text_size
@@ -197,7 +230,9 @@ class _ShownWindow:
         self.window.restore_layout(self.state.layout)
         self.window.restore_layout_values(self.state.bars)
         self.window.diagnostics.restore_layout(self.state.diagnostics)
+        self.window.set_simulated(simulated)
         self.window.close_requested.connect(self.close)
+        self.window.about_requested.connect(self._open_about)
         self.closing = closing
         self.window.show()
 
@@ -212,6 +247,11 @@ class _ShownWindow:
         """Ask the window to close; the first outcome counts."""
         if not self.closing.done():
             self.closing.set_result(outcome)
+
+    def _open_about(self) -> None:
+        from app.window.about import open_about
+
+        open_about(self.window)
 
     def destroy(self) -> None:
         """Take the window off the screen and delete it."""

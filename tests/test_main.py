@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import logging
 import os
 import re
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import QApplication
 from app.config.settings import load
 from app.main import _ShownWindow
 from app.runtime.demo_market import demo_settings
-from app.runtime.instance_lock import InstanceLock
+from app.runtime.instance_lock import WINDOW_FILE, InstanceLock
 from storage.database import Database
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 from widgets.theme.style import prepare_application
@@ -127,19 +128,100 @@ def test_a_signal_ends_the_simulated_market_too(number: int, data_dir: Path) -> 
     assert servers_in(data_dir) == []
 
 
+# Says what market its window names and when it comes to the front; then it asks for the live market by the badge's menu.
+RAISED = """
+import sys, app.main as program
+from PySide6.QtCore import QTimer
+from widgets.dialogs import message
+from widgets.window import window_placement
+from widgets.window.main_window import MainWindow
+bring_to_front, set_simulated = window_placement.bring_to_front, MainWindow.set_simulated
+def say_raised(window):
+    bring_to_front(window)
+    print("raised", flush=True)
+    QTimer.singleShot(0, window.status_bar.badge.menu().actions()[-1].trigger)
+def say_market(window, is_simulated):
+    set_simulated(window, is_simulated)
+    print(window.top_bar.symbol.market.text(), flush=True)
+window_placement.bring_to_front, MainWindow.set_simulated = say_raised, say_market
+message.tell = lambda window, sentence: print(sentence, flush=True)
+sys.exit(program.main(sys.argv[1:]))
+"""
+
+
+# A second start that a busy machine does not discourage.
+PATIENT = """
+import sys, app.main
+from app.runtime import running_window
+running_window._ANSWER_S = 40
+sys.exit(app.main.main(sys.argv[1:]))
+"""
+
+
+def is_open(data_dir: Path, process: subprocess.Popen[str]) -> bool:
+    """Whether a second start would find the process's window."""
+    file = data_dir / WINDOW_FILE
+    address = json.loads(file.read_bytes()) if file.exists() else {}
+    return address.get("process") == process.pid and bool(address["port"])
+
+
+def second_start(*arguments: str) -> tuple[str, str]:
+    """Start the program where a window is open already; it raises that and says nothing."""
+    with started(*arguments, script=PATIENT) as process:
+        printed = process.communicate(timeout=60)
+        assert process.returncode == 0, printed
+    return printed
+
+
+def test_a_second_start_raises_the_simulated_market_from_which_a_click_on_its_badge_leads_to_the_live_one(
+    data_dir: Path,
+) -> None:
+    recording = InstanceLock(data_dir)
+    recording.acquire()
+    with started("--demo", script=RAISED) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Simulated market\n"
+        assert second_start("--demo") == ("", "")  # it waits while the window loads
+        assert process.stdout.readline() == "raised\n"
+        assert process.stdout.readline().startswith("Another cryptopipe already records into ")
+        recording.release()
+        assert second_start("--demo") == ("", "")
+        assert process.stdout.readline() == "raised\n"
+        assert process.stdout.readline() == "Binance spot\n"
+        wait_for(lambda: is_open(data_dir, process), process)
+        process.kill()
+        process.wait(20)
+        assert (data_dir / WINDOW_FILE).exists()
+    with started() as process:  # nothing of the crash is in its way
+        wait_for(lambda: is_open(data_dir, process), process)
+        process.terminate()
+        assert process.communicate(timeout=40) == ("", "")
+        assert process.returncode == 0
+
+
 @pytest.mark.usefixtures("live")
-def test_a_second_window_on_one_data_directory_is_refused_in_one_sentence(data_dir: Path) -> None:
+def test_a_window_that_hangs_is_a_sentence_and_another_data_directory_is_another_window(
+    data_dir: Path, tmp_path: Path
+) -> None:
     with started() as first:
-        wait_for(lambda: has_begun(data_dir), first)
+        wait_for(lambda: is_open(data_dir, first), first)
+        other = tmp_path / "other"
+        with started("--data-dir", str(other), "--database-url", "postgresql://x@127.0.0.1:9/x") as second:
+            wait_for(lambda: is_open(other, second), second)
+            second.terminate()
+            assert second.communicate(timeout=40) == ("", "")
+        first.send_signal(signal.SIGSTOP)
         with started() as second:
             printed = second.communicate(timeout=40)
-            assert second.returncode == 2
+            assert second.returncode == 1
             assert printed[0] == ""
-            assert re.fullmatch(r"cryptopipe: Another cryptopipe already records into .+\.\n", printed[1])
-        assert first.poll() is None
+            says = rf"cryptopipe: cryptopipe is open on .+ already and does not answer: .+ \(process {first.pid}\).+\n"
+            assert re.fullmatch(says, printed[1])
+        first.send_signal(signal.SIGCONT)
         first.terminate()
         first.communicate(timeout=40)
         assert first.returncode == 0
+    assert not (data_dir / WINDOW_FILE).exists()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")

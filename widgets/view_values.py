@@ -15,6 +15,16 @@ from app.market.symbol import Symbol
 
 
 @dataclass(frozen=True, slots=True)
+class ComponentView:
+    """A package that the program is made of: ``licence`` names its licence, ``text`` has that in full, or nothing."""
+
+    name: str
+    version: str
+    licence: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchRow:
     """
     One row of the watchlist.

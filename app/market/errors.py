@@ -13,7 +13,8 @@ Every error that a caller is expected to handle, as one tree.
     │   ├── StoreUnavailable      retry
     │   └── StoreSchemaMismatch   fatal
     ├── SettingsError             fatal; wrong usage
-    └── UsageError                wrong usage: an unknown symbol, interval or file
+    ├── UsageError                wrong usage: an unknown symbol, interval or file
+    └── WindowSilent              the window that is open already hangs; retry once it is gone
 
 ``str(error)`` is always one sentence for the user that says what happened or what to do. Adapters translate foreign
 errors at their edge and chain the original with ``raise … from``.
@@ -99,3 +100,7 @@ class SettingsError(CryptopipeError):
 
 class UsageError(CryptopipeError):
     """The user named something that does not exist or is not possible. Nothing was changed."""
+
+
+class WindowSilent(CryptopipeError):
+    """The window that runs on a data directory does not answer. Nothing was changed."""

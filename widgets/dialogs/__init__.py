@@ -1,1 +1,1 @@
-"""The database dialog and the export dialog, each with its form."""
+"""The dialogs on the database, on an export and about the program, and the box that says one sentence."""
