@@ -52,7 +52,7 @@ class Outcome(Enum):
 
 
 class _Launch(NamedTuple):
-    """The inputs of one window; ``simulated`` is the simulated market's process, if any, ``live`` the other settings."""
+    """The inputs of one window; ``live``: the live market's settings; ``simulated``: the simulated market's process."""
 
     settings: Settings
     live: Settings

@@ -128,7 +128,7 @@ def test_a_signal_ends_the_simulated_market_too(number: int, data_dir: Path) -> 
     assert servers_in(data_dir) == []
 
 
-# Says what market its window names and when it comes to the front; then it asks for the live market by the badge's menu.
+# Says what market its window names and when it comes to the front; then it takes the badge's way to the live market.
 RAISED = """
 import sys, app.main as program
 from PySide6.QtCore import QTimer

@@ -80,7 +80,7 @@ def _component(distribution: metadata.Distribution) -> Component:
 
 def _licence(distribution: metadata.Distribution) -> str:
     about = distribution.metadata
-    written = about.get("License-Expression") or about.get("License") or ""
+    written = next((about[name] for name in ("License-Expression", "License") if about[name]), "")
     if written and len(written) <= _LONGEST_NAME and "\n" not in written:
         return written
     classified = [

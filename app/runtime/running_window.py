@@ -43,7 +43,7 @@ class _Address(msgspec.Struct):
 
 
 class WindowPort:
-    """Where this process's window is found, from the lock on to `close`; a start that asks outside `answering` waits."""
+    """Where this process's window is found, from the lock on to `close`; a start outside `answering` waits."""
 
     def __init__(self, data_dir: Path) -> None:
         """Write the file; the lock must be held."""

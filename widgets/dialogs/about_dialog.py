@@ -70,15 +70,15 @@ class AboutDialog(QDialog):
         head.addWidget(icon)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(label(f"{own.name} {own.version}", "", style.font(style.TITLE_PX)))
-        words.addWidget(label("Live Binance candles, and every trade in a database of your own.", "dim"))
-        words.addWidget(label(f"Free software: {own.licence} licence. Made of the packages below.", "dim"))
+        for text in (
+            label(f"{own.name} {own.version}", "", style.font(style.TITLE_PX)),
+            label("Live Binance candles, and every trade in a database of your own.", "dim"),
+            label(f"Free software: {own.licence} licence. Made of the packages below.", "dim"),
+        ):
+            text.setWordWrap(True)
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            words.addWidget(text)
         head.addLayout(words, 1)
-        for at in range(words.count()):
-            part = words.itemAt(at).widget()
-            if isinstance(part, QLabel):
-                part.setWordWrap(True)
-                part.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         beside = QVBoxLayout()
         beside.setSpacing(8)
         beside.addWidget(self.licence)
