@@ -80,7 +80,7 @@ def _component(distribution: metadata.Distribution) -> Component:
 
 def _licence(distribution: metadata.Distribution) -> str:
     about = distribution.metadata
-    written = next((about[name] for name in ("License-Expression", "License") if about[name]), "")
+    written = next((about[name] for name in ("License-Expression", "License") if name in about), "")
     if written and len(written) <= _LONGEST_NAME and "\n" not in written:
         return written
     classified = [
