@@ -18,6 +18,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     chart.restore_appearance(state.chart)
     window.set_price_style(chart.chart_style.price_style.title)
     window.set_text_percent(state.text_percent)
+    chart.bar.show_hint(state.bars.get("typing") is not True)
 
 
 def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: SystemScheme) -> None:

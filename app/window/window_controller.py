@@ -122,6 +122,7 @@ class WindowController(QObject):
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self.chart_controller.retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
+        window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
         window.download_requested.connect(self._on_download_requested)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.live.charts.chart_session import ChartSession
@@ -22,6 +23,8 @@ from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import Bar
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
+from app.window.appearance import show_state
+from app.window.window_state import WindowState
 from storage.files.candle_csv import ExportCancelled
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
@@ -89,6 +92,23 @@ def test_known_figures_of_a_symbol_show_as_soon_as_it_is_chosen(play: Play) -> N
         running.window.symbol_requested.emit("ETHUSDT")
         assert running.window.top_bar.price.text().startswith("2,")
         assert "ETH/USDT" in running.window.windowTitle()
+
+    play(scene)
+
+
+def test_the_bar_says_that_one_may_just_type_until_one_did(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        window, chart, state = running.window, running.chart, WindowState("BTCUSDT", Interval.parse("1m"), [], "dark")
+        window.resize(1500, 800)
+        show_state(window, chart, state)
+        assert chart.bar.hint.isVisible()
+        QTest.keyClick(chart, Qt.Key.Key_5)
+        window.interval_entry.dismiss()
+        assert not chart.bar.hint.isVisible()
+        state.bars = window.layout_values()
+        chart.bar.show_hint(True)
+        show_state(window, chart, state)
+        assert not chart.bar.hint.isVisible()
 
     play(scene)
 

@@ -112,9 +112,10 @@ class ChartView(QWidget):
         self._canvas.key_pressed.connect(self._keyboard.press)
         self._accessibility = ChartAccessibility(self._canvas, self._scene, self._readout)
         self.crosshair_moved.connect(lambda _: self._accessibility.describe_candle(self.series))
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self._canvas)
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._box.addWidget(self._canvas)
         self.setFocusProxy(self._canvas)
 
     # The series

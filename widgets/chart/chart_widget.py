@@ -1,8 +1,8 @@
 """
 The chart as the window holds it: a `ChartView`, the widgets over it, its menus, and what the window calls.
 
-The widgets are the panel for a state without candles, the button back to the latest candle, the chip for a jump that
-loads, the button and list for the time zone, and the line to type a date into. Requests go up to the window as signals.
+The widgets are the panel for a state without candles, the chip for a jump that loads, the list of time zones, the line
+to type a date into, and the bar under the chart. Requests go up to the window as signals.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPixmap, QRegion
-from PySide6.QtWidgets import QMenu, QPushButton, QWidget
+from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtWidgets import QMenu, QWidget
 
 from widgets.chart.chart_view import ChartView
 from widgets.chart.interaction import menus
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.interaction.system_zone import system_rules
-from widgets.chart.interaction.zone_picker import ZoneButton, ZonePicker
+from widgets.chart.interaction.view_bar import ViewBar
+from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.model.chart_style import ChartStyle
+from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.frame_timer import single_shot
 from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.time_text import full_time
-from widgets.chart.scales.zones import zone_named
+from widgets.chart.scales.zones import offset_text, zone_named
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
-from widgets.keys import key_text
+from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
-_BUTTON_MARGIN_PX = 12
-_ZONE_MARGIN_PX = 3
 _DATE_ENTRY_TOP_PX = 48
 _LOADING_SHOWN_AFTER_MS = 150
 
@@ -59,22 +59,20 @@ class ChartWidget(ChartView):
         self._states = StatePanel(self)
         self._states.action_chosen.connect(self._on_action)
         self._state_timer = single_shot(self, self._states.show)
-        self._latest = QPushButton("→ latest", self)
-        self._latest.setObjectName("latest")
-        self._latest.setToolTip(f"Follow the latest candle ({key_text('latest')})")
-        self._latest.clicked.connect(self.navigator.follow_latest)
-        self._latest.hide()
         self._loading = ""  # the chip's sentence while candles in view are loading
         self._chip = ProgressChip(self)
         self._chip.cancelled.connect(self.jump_cancelled)
         self._date_entry: DateEntry | None = None
-        self._zone_button = ZoneButton(self)
-        self._zone_button.clicked.connect(self.open_zone_picker)
         self._zone_picker: ZonePicker | None = None
+        self.bar = ViewBar()
+        self.bar.command_requested.connect(self._run_command)
+        self.bar.automatic_requested.connect(self._make_automatic)
+        self.bar.zone_requested.connect(self.open_zone_picker)
+        self._box.addWidget(self.bar)
         self._show_zone()
         self._keyboard.add_cancel(self._cancel_jump)
         self._canvas.menu_requested.connect(self._open_context_menu)
-        self.frame_ran.connect(self._show_or_hide_latest)
+        self.frame_ran.connect(self._show_view)
         self.laid_out.connect(self._place_widgets)
         self.set_palette(DARK)
 
@@ -136,13 +134,8 @@ class ChartWidget(ChartView):
         """Paint the chart and the widgets over it in a palette."""
         super().set_palette(palette)
         self._states.set_palette(palette)
-        self._zone_button.set_palette(palette)
         self._chip.set_palette(palette)
-        self._latest.setStyleSheet(
-            f"QPushButton {{ color: {palette.text}; background: {palette.raised}; border: 1px solid {palette.edge};"
-            " border-radius: 6px; padding: 4px 10px; }"
-            f"QPushButton:hover, QPushButton:focus {{ border-color: {palette.accent}; }}"
-        )
+        self.bar.set_palette(palette)
 
     def set_now(self, exchange_time_us: int) -> None:
         """Set the exchange's time, UTC microseconds, for countdown and time zone; call it a few times per second."""
@@ -150,9 +143,16 @@ class ChartWidget(ChartView):
         self._show_zone()
 
     def picture(self) -> QPixmap:
-        """Return the chart in device pixels, with the button of the time zone and without the crosshair."""
-        pixmap = super().picture()
-        self._zone_button.render(pixmap, self._zone_button.pos(), QRegion(), QWidget.RenderFlag.DrawChildren)
+        """Return the chart in device pixels, with the time zone in its corner and without the crosshair."""
+        pixmap, layout = super().picture(), self._scene.layout
+        corner = QRectF(layout.value_axis.left(), layout.time_axis.top(), layout.value_axis.width(), 0)
+        corner.setBottom(layout.time_axis.bottom())
+        painter = QPainter(pixmap)
+        painter.setFont(style.font(style.SMALL_PX))
+        painter.setPen(self._scene.colours.dim)
+        rules = self.appearance.time_style.zone.rules
+        painter.drawText(corner, Qt.AlignmentFlag.AlignCenter, offset_text(rules, self._time_us()))
+        painter.end()
         return pixmap
 
     # States and jumps
@@ -209,12 +209,12 @@ class ChartWidget(ChartView):
         menu.popup(at)
 
     def open_zone_picker(self) -> None:
-        """Open the list of time zones above its button."""
+        """Open the list of time zones above its button in the bar."""
         if self._zone_picker is None:
             self._zone_picker = ZonePicker(self.window(), self._time_us)
             self._zone_picker.zone_chosen.connect(self._choose_zone)
         self._zone_picker.set_palette(self._scene.palette)
-        corner = self._zone_button.mapTo(self.window(), self._zone_button.rect().topRight())
+        corner = self.window().mapFromGlobal(self.bar.zone_corner())
         self._zone_picker.open_above(self.appearance.time_style.zone, corner)
 
     def open_date_entry(self) -> None:
@@ -276,27 +276,34 @@ class ChartWidget(ChartView):
         now_us = self._countdown.now_us
         return time.time_ns() // 1000 if now_us is None else now_us
 
-    # The widgets over the chart
+    # The bar, and the widgets over the chart
 
-    def _show_or_hide_latest(self) -> None:
-        self._latest.setVisible(self.navigator.has_candles and not self.navigator.is_following)
+    def _run_command(self, command: str) -> None:
+        if command == "date":
+            self.open_date_entry()
+        else:
+            self._keyboard.commands[command]()
+
+    def _make_automatic(self, is_automatic: bool) -> None:
+        if is_automatic:
+            self.navigator.reset(PRICE)
+        else:
+            self.navigator.stretch(PRICE, 1.0)  # as if by hand: the range in view stays
+
+    def _show_view(self) -> None:
+        navigator, scale = self.navigator, self._scene.price.value_scale
+        self.bar.set_away(navigator.has_candles and not navigator.is_following)
+        self.bar.set_scale(self._panes.style.scale_mode, automatic=scale.auto)
 
     def _show_zone(self) -> None:
-        self._zone_button.show_zone(self.appearance.time_style.zone, self._time_us())
+        self.bar.set_zone(self.appearance.time_style.zone, self._time_us())
 
     def _place_widgets(self) -> None:
         self._show_zone()  # the style of times may be another
         layout = self._scene.layout
         self._states.setGeometry(layout.panes.toAlignedRect())
-        corner_size = QRectF(
-            layout.value_axis.left(), layout.time_axis.top(), layout.value_axis.width(), layout.time_axis.height()
-        )
-        margin = _ZONE_MARGIN_PX
-        self._zone_button.setGeometry(corner_size.toAlignedRect().adjusted(margin, margin, -margin, -margin))
         self._chip.place_in(self._scene.price.rect.toAlignedRect())
-        self._latest.adjustSize()
-        corner, size = self._scene.price.rect.bottomRight().toPoint(), self._latest.size()
-        self._latest.move(corner.x() - size.width() - _BUTTON_MARGIN_PX, corner.y() - size.height() - _BUTTON_MARGIN_PX)
+        self.bar.set_axis_width(layout.value_axis.width())
 
 
 def _listed(titles: list[str]) -> str:

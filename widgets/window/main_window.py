@@ -7,7 +7,8 @@ is a request too: the program first stops the feed and flushes the writer, then 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
@@ -56,6 +57,7 @@ class MainWindow(QMainWindow):
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         live_market_requested: Go from the simulated market to the live one.
         about_requested: Show the program's version and licences.
+        typing_learnt: The user has typed a symbol or an interval for the first time.
         layout_changed: The user changed what the bars and panels show; see `layout_values`.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
@@ -81,6 +83,7 @@ class MainWindow(QMainWindow):
     simulated_market_requested = Signal()
     live_market_requested = Signal()
     about_requested = Signal()
+    typing_learnt = Signal()
     layout_changed = Signal()
     download_requested = Signal()
     download_stop_requested = Signal()
@@ -91,6 +94,7 @@ class MainWindow(QMainWindow):
         self._symbol: Symbol | None = None
         self._may_close = False
         self._is_simulated = False
+        self._knows_typing = False
         self.chart = chart
         self.top_bar = TopBar()
         self.notice_bar = NoticeBar()
@@ -202,6 +206,7 @@ class MainWindow(QMainWindow):
             "panel": self.side_panel.layout_values(),
             "intervals": self.top_bar.intervals.to_values(),
             "watchlist": self.watchlist.layout_values(),
+            "typing": self._knows_typing,
         }
 
     def restore_layout_values(self, values: Mapping[str, Any]) -> None:
@@ -211,6 +216,7 @@ class MainWindow(QMainWindow):
         self.side_panel.restore_layout(panel)
         self.top_bar.intervals.restore(intervals)
         self.watchlist.restore_layout(watchlist)
+        self._knows_typing = values.get("typing") is True
 
     def allow_close(self) -> None:
         """Let the next close happen, now that everything has stopped."""
@@ -353,9 +359,16 @@ class MainWindow(QMainWindow):
                 "keys": self.keys_overview.toggle,
                 "quit": self.close,
             },
-            open_interval=self.open_interval_entry,
-            open_symbol=self.open_symbol_picker,
+            open_interval=partial(self._open_typed, self.open_interval_entry),
+            open_symbol=partial(self._open_typed, self.open_symbol_picker),
         )
+
+    def _open_typed(self, open_with: Callable[[str], object], text: str) -> None:
+        open_with(text)
+        if not self._knows_typing:
+            self._knows_typing = True
+            self.typing_learnt.emit()
+            self.layout_changed.emit()
 
     def _ask_for_other_market(self) -> None:
         (self.live_market_requested if self._is_simulated else self.simulated_market_requested).emit()

@@ -1,11 +1,11 @@
-"""The window's menus: the ☰ menu with its submenus, and the » menu of what the top bar has no room for."""
+"""The ☰ menu with its submenus."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction, QActionGroup, QIcon
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from widgets.keys import key_text
@@ -89,20 +89,6 @@ class MainMenu(QMenu):
     def tick_full_screen(self, is_full: bool) -> None:
         """Show whether the window fills the screen."""
         self._full_screen.setChecked(is_full)
-
-
-class OverflowMenu(QMenu):
-    """What the top bar has no room for, with icon, text and key."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("overflowMenu")
-        self.setFont(style.font())
-
-    def add(self, icon: QIcon, text: str, key: str, call: Callable[[], object]) -> None:
-        """Add an entry; ``key`` stands at its right, and is text only."""
-        action = self.addAction(icon, f"{text}\t{key}" if key else text)
-        action.triggered.connect(lambda: call())
 
 
 class ThemeMenu(QMenu):

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWi
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
+from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
 from widgets.controls.figure_label import FigureLabel
 from widgets.controls.number_format import direction, percent, price
 from widgets.keys import key_text
@@ -22,7 +23,7 @@ from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, PALETTES, Palette
 from widgets.view_values import QuoteView, WatchRow
 from widgets.window.interval_bar import IntervalBar
-from widgets.window.menus import MainMenu, OverflowMenu
+from widgets.window.menus import MainMenu
 from widgets.window.symbol_button import SymbolButton
 from widgets.window.top_bar_fit import BarFit, widest_fit
 
@@ -66,26 +67,26 @@ class TopBar(QFrame):
         self.change.setAccessibleName("24 h change")
         self.change.setToolTip("Change over the last 24 hours")
         self.intervals = IntervalBar()
-        self.chart_button = _tool("How the chart draws", "How the chart draws")
+        self.chart_button = tool_button("How the chart draws", "How the chart draws")
         self.chart_button.setObjectName("chartButton")
-        self.indicators_button = _tool("Indicators", f"Add, set or remove indicators ({key_text('indicators')})")
+        self.indicators_button = tool_button("Indicators", f"Add, set or remove indicators ({key_text('indicators')})")
         self.indicators_button.setText(" Indicators")
-        self._dividers = _divider(), _divider()
-        self.search = _tool("Search symbols", f"Search symbols ({key_text('symbols')}, or just type)")
+        self._dividers = divider(), divider()
+        self.search = tool_button("Search symbols", f"Search symbols ({key_text('symbols')}, or just type)")
         self.search.setText(" " + key_text("symbols").replace("+", " "))
-        self.theme = _tool("Change theme", "")
+        self.theme = tool_button("Change theme", "")
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("exportButton")
         self.export_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.export_button.setToolTip(f"Write candles to a file ({key_text('export')})")
-        self.overflow_button = _tool("More", "What the bar has no room for")
+        self.overflow_button = tool_button("More", "What the bar has no room for")
         self.overflow = OverflowMenu(self)
         self.overflow_button.setMenu(self.overflow)
         self.overflow_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.panel_button = _tool("Side panel", "")
+        self.panel_button = tool_button("Side panel", "")
         self.panel_button.setObjectName("panelButton")
         self.panel_button.setCheckable(True)
-        self.menu_button = _tool("Menu", f"Menu ({key_text('menu')})")
+        self.menu_button = tool_button("Menu", f"Menu ({key_text('menu')})")
         self.menu = MainMenu(self)
         self.menu_button.setMenu(self.menu)
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -345,19 +346,3 @@ class TopBar(QFrame):
             layout.addWidget(part)
         for button in (self.theme, self.overflow_button, self.panel_button, self.menu_button):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-
-
-def _tool(name: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setAccessibleName(name)
-    button.setToolTip(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    return button
-
-
-def _divider() -> QFrame:
-    line = QFrame()
-    line.setObjectName("divider")
-    line.setFixedSize(1, 24)
-    return line

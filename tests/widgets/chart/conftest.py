@@ -17,13 +17,15 @@ from app.market.units import parse_e8
 from tests.widgets.chart.charts import BTC, series_of, settle, zigzag
 from tests.widgets.cleanup import close_and_delete
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.interaction.view_bar import HEIGHT
+from widgets.theme import style
 
 
 @pytest.fixture
 def chart(qtbot: QtBot) -> Iterator[ChartWidget]:
-    """A visible chart of 800 x 500, without a series."""
+    """A visible chart of 800 x 500, without a series, and the bar under it."""
     made = ChartWidget()
-    made.resize(800, 500)
+    made.resize(800, 500 + style.px(HEIGHT))
     made.show()
     qtbot.waitExposed(made)
     yield made

@@ -61,10 +61,14 @@ def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: Q
     qtbot.waitExposed(window)
     window.activateWindow()
     qtbot.waitUntil(lambda: window.chart.isAncestorOf(QApplication.focusWidget() or window))
-    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_9)
+    assert window.layout_values()["typing"] is False
+    with qtbot.waitSignals([window.typing_learnt, window.layout_changed], timeout=1000):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_9)
     assert window.interval_entry.edit.text() == "9"
+    assert window.layout_values()["typing"] is True
     window.interval_entry.dismiss()
-    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_B)
+    with qtbot.assertNotEmitted(window.typing_learnt):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_B)
     assert window.symbol_picker.edit.text() == "B"
     window.allow_close()
     window.close()

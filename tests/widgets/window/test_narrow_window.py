@@ -63,7 +63,7 @@ def place(window: MainWindow, part: QWidget) -> QRect:
 
 def controls(window: MainWindow) -> list[QWidget]:
     """The buttons and labels of the bars, and the side panel's handle."""
-    bars = (window.top_bar, window.status_bar)
+    bars = (window.top_bar, window.chart.bar, window.status_bar)
     parts = [part for bar in bars for part in bar.findChildren(QWidget) if isinstance(part, QAbstractButton | QLabel)]
     inner = window.top_bar.symbol
     return [part for part in (*parts, window.side_panel.handle) if part.isVisible() and part.parent() is not inner]

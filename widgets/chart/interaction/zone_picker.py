@@ -1,4 +1,4 @@
-"""The button in the chart's corner that shows the time zone as an offset from UTC, and the list to choose one from."""
+"""The button that shows the time zone as an offset from UTC, and the list to choose one from."""
 
 from __future__ import annotations
 
@@ -13,33 +13,23 @@ from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.scales.zones import Zone, offset_text, zone_named, zone_names
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, RowDelegate, RowModel
 from widgets.theme import style
-from widgets.theme.palettes import Palette
 
 
 class ZoneButton(QToolButton):
     """Shows a zone's offset from UTC; a click asks for another zone."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.ArrowCursor)
 
     def show_zone(self, zone: Zone, now_us: int) -> None:
         """Show a zone's offset at a time, UTC microseconds. Cheap where nothing changed: call it for every tick."""
-        text = offset_text(zone.rules, now_us)
+        text = f"{offset_text(zone.rules, now_us)} ▾"
         name = f"Time zone: {zone.title}"
         if self.text() != text or self.accessibleName() != name:
             self.setText(text)
             self.setAccessibleName(name)
             self.setToolTip(f"{name}\nDays and longer candles are the exchange's own, in UTC")
-
-    def set_palette(self, palette: Palette) -> None:
-        self.setStyleSheet(
-            f"QToolButton {{ color: {palette.dim}; background: {palette.background}; border: 1px solid transparent;"
-            " border-radius: 4px; padding: 0; }"
-            f"QToolButton:hover {{ color: {palette.text}; background: {palette.raised}; }}"
-            f"QToolButton:focus {{ border-color: {palette.accent}; }}"
-        )
 
 
 class ZoneRow(NamedTuple):

@@ -253,7 +253,7 @@ def test_a_tick_repaints_only_the_last_bars(qtbot: QtBot, shown: ChartWidget) ->
     shown.series_changed()
     settle(qtbot, shown)
     last, before = (int(place(shown, FIRST_SLOT + slot, 105).x()) for slot in (199, 180))
-    below = shown.height() - 60
+    below = canvas_of(shown).height() - 60
     assert any(region.contains(QPoint(last, below)) for region in regions)
     assert not any(region.contains(QPoint(before, below)) for region in regions)
 

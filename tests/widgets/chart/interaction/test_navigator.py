@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFont, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -161,18 +161,15 @@ def test_a_view_of_older_candles_stays_until_the_user_follows_again(
     assert changed.args == [False]
     settle(qtbot, chart)
     before, seen = chart.visible_range_us(), picture(chart)
-    latest = chart.findChild(QPushButton, "latest")
-    assert latest.isVisible()
     series.upsert(candle(FIRST_SLOT + 1000, 100, 110))  # the last price stays, and so its line
     chart.series_changed()
     settle(qtbot, chart)
     assert chart.visible_range_us() == before
     pane = canvas_of(chart).box_of("price").sceneBoundingRect().toRect().adjusted(0, 40, 0, -60)
     assert picture(chart).copy(pane) == seen.copy(pane)
-    latest.click()
+    chart.bar.steps["latest"].click()
     settle(qtbot, chart)
     assert chart.is_following
-    assert not latest.isVisible()
     assert chart.visible_range_us()[1] > MINUTE.slot_open_us(FIRST_SLOT + 1000)
 
 

@@ -1,0 +1,198 @@
+"""The bar under the chart: what it does, what it shows to be in force, and what leaves it where it is narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.market.series.series import CandleSeries
+from tests.widgets.chart.charts import canvas_of, price_range, settle
+from tests.widgets.cleanup import close_and_delete
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.interaction.date_entry import DateEntry
+from widgets.chart.interaction.view_bar import ViewBar
+from widgets.chart.interaction.zone_picker import ZonePicker
+from widgets.chart.scales.value_scale import ScaleMode
+from widgets.chart.scales.zones import UTC_ZONE
+from widgets.keys import key_text
+from widgets.theme import style, text_size
+from widgets.theme.palettes import DARK
+
+COMMANDS = ("date", "zoom_out", "zoom_in", "fit", "latest", "percent", "log")
+
+
+def buttons(bar: ViewBar) -> dict[str, QAbstractButton]:
+    return {"date": bar.date, **bar.steps, **bar.scales, "automatic": bar.automatic}
+
+
+def press(part: QWidget) -> None:
+    QTest.mouseClick(part, Qt.MouseButton.LeftButton)
+
+
+def test_each_button_names_its_command_and_its_key(chart: ChartWidget) -> None:
+    for command, button in buttons(chart.bar).items():
+        assert button.accessibleName()
+        assert button.toolTip().endswith(f"({key_text(command)})")
+
+
+def test_the_steps_zoom_go_to_the_latest_candle_and_back_to_the_usual_view(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    bar, usual = chart.bar, chart.slots_in_view
+    press(bar.steps["zoom_out"])
+    settle(qtbot, chart)
+    assert chart.slots_in_view > usual
+    press(bar.steps["zoom_in"])
+    press(bar.steps["zoom_in"])
+    settle(qtbot, chart)
+    assert chart.slots_in_view < usual
+    at_latest = icon_of(bar.steps["latest"])
+    chart.navigator.pan(3000)
+    settle(qtbot, chart)
+    assert not chart.is_following
+    assert icon_of(bar.steps["latest"]) != at_latest
+    press(bar.steps["latest"])
+    settle(qtbot, chart)
+    assert chart.is_following
+    assert icon_of(bar.steps["latest"]) == at_latest
+    press(bar.steps["fit"])
+    assert chart.slots_in_view == pytest.approx(usual)
+
+
+def icon_of(button: QAbstractButton) -> bytes:
+    image = button.icon().pixmap(16).toImage()
+    return image.constBits().tobytes()
+
+
+def test_the_scale_in_force_is_ticked_however_it_was_chosen(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    bar, canvas = chart.bar, canvas_of(chart)
+
+    def ticked() -> list[str]:
+        settle(qtbot, chart)
+        return [name for name, button in buttons(bar).items() if button.isChecked()]
+
+    assert ticked() == ["automatic"]
+    press(bar.scales["log"])
+    assert (ticked(), chart.chart_style.scale_mode) == (["log", "automatic"], ScaleMode.LOG)
+    QTest.keyClick(canvas, Qt.Key.Key_P, Qt.KeyboardModifier.AltModifier)
+    assert ticked() == ["percent", "automatic"]
+    press(bar.scales["percent"])
+    assert (ticked(), chart.chart_style.scale_mode) == (["automatic"], ScaleMode.LINEAR)
+    before = price_range(chart)
+    press(bar.automatic)
+    assert ticked() == []
+    assert price_range(chart) == pytest.approx(before)
+    press(bar.automatic)
+    assert ticked() == ["automatic"]
+    chart.navigator.stretch("price", 2.0)
+    assert ticked() == []
+    chart.restore_appearance({"style": {"price scale": "logarithmic"}})
+    assert ("log" in ticked()) == (chart.chart_style.scale_mode is ScaleMode.LOG)
+
+
+def test_a_date_and_a_zone_are_chosen_from_the_bar(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    press(chart.bar.date)
+    entry = chart.findChild(DateEntry)
+    assert entry.isVisible()
+    entry.dismiss()
+    press(chart.bar.zone)
+    picker = chart.findChild(ZonePicker)
+    assert picker.isVisible()
+    assert picker.geometry().bottom() <= chart.bar.geometry().top() + style.px(8)
+    picker.dismiss()
+
+
+# Room
+
+
+@pytest.fixture(scope="module")
+def bar(prepared: QApplication) -> Iterator[ViewBar]:
+    """A bar by itself, for tests that change its width and the size of its text."""
+    holder = QWidget()  # a window itself would be as wide as its parts
+    holder.setStyleSheet(style.stylesheet(DARK))
+    holder.resize(1400, 100)
+    made = ViewBar(holder)
+    made.set_zone(UTC_ZONE, 0)
+    holder.show()
+    yield made
+    text_size.set_percent(100)
+    close_and_delete(holder)
+
+
+def set_room(bar: ViewBar, width: int, percent: int = 100) -> None:
+    text_size.set_percent(percent)
+    bar.resize(width, bar.height())
+    for _ in range(4):
+        QApplication.processEvents()
+
+
+def parts_of(bar: ViewBar) -> list[QWidget]:
+    parts = [part for part in bar.findChildren(QWidget) if isinstance(part, QAbstractButton | QLabel)]
+    return [part for part in parts if part.isVisible()]
+
+
+def place(bar: ViewBar, part: QWidget) -> QRect:
+    return QRect(part.mapTo(bar, QPoint()), part.size())
+
+
+def offered(bar: ViewBar) -> dict[str, QAction]:
+    return {action.text(): action for action in bar.overflow.actions()}
+
+
+@pytest.mark.parametrize("percent", [100, 150, 200])
+def test_at_every_width_parts_are_whole_and_in_the_bar_or_in_its_menu(bar: ViewBar, percent: int) -> None:
+    in_bar: set[str] = set()
+    for width in range(150, 1300, 25):
+        set_room(bar, width, percent)
+        shown = parts_of(bar)
+        for number, part in enumerate(shown):
+            assert bar.rect().contains(place(bar, part)), (width, part.accessibleName())
+            assert part.width() >= part.minimumSizeHint().width(), (width, part.accessibleName())
+            assert not any(place(bar, part).intersects(place(bar, other)) for other in shown[number + 1 :])
+        keys = {text.partition("\t")[2]: action for text, action in offered(bar).items()}
+        for command, button in buttons(bar).items():
+            assert button.isVisible() != (key_text(command) in keys), (width, command)
+        assert bar.overflow_button.isVisible() == bool(keys)
+        now = {command for command, button in buttons(bar).items() if button.isVisible()}
+        assert now >= in_bar, f"at {width} px a part left though there was more room"
+        in_bar = now
+    assert not bar.overflow_button.isVisible()
+    assert bar.hint.isVisible()
+
+
+def test_what_has_left_can_be_chosen_in_the_menu_and_is_ticked_there(qtbot: QtBot, bar: ViewBar) -> None:
+    set_room(bar, 60)
+    for command in COMMANDS:
+        action = next(one for text, one in offered(bar).items() if text.endswith(f"\t{key_text(command)}"))
+        with qtbot.waitSignal(bar.command_requested) as asked:
+            action.trigger()
+        assert asked.args == [command]
+    bar.set_scale(ScaleMode.LOG, automatic=False)
+    assert [text.partition("\t")[0] for text, one in offered(bar).items() if one.isChecked()] == ["Logarithmic axis"]
+    with qtbot.waitSignal(bar.automatic_requested) as asked:
+        offered(bar)[f"Automatic price axis\t{key_text('automatic')}"].trigger()
+    assert asked.args == [True]
+    with qtbot.waitSignal(bar.zone_requested):
+        next(one for text, one in offered(bar).items() if "zone" in text.lower()).trigger()
+    bar.set_scale(ScaleMode.LINEAR, automatic=True)
+
+
+def test_the_hint_leaves_first_and_for_good_once_it_is_no_longer_needed(bar: ViewBar) -> None:
+    set_room(bar, 1200)
+    assert bar.hint.isVisible()
+    set_room(bar, 520)
+    assert not bar.hint.isVisible()
+    assert bar.date.isVisible()
+    set_room(bar, 1200)
+    bar.show_hint(False)
+    assert not bar.hint.isVisible()
+    bar.show_hint(True)
+    assert bar.hint.isVisible()

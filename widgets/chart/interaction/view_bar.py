@@ -1,0 +1,301 @@
+"""
+The bar under the chart: going to a date, zooming, the time zone, and how the price axis counts.
+
+It decides nothing: a press leaves as a signal, and a button is ticked once the ``set_`` methods say so. Where the bar
+is narrow, whole parts leave for its » menu, with the same icon, text and key; nothing is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
+
+from widgets.chart.interaction.zone_picker import ZoneButton
+from widgets.chart.scales.value_scale import ScaleMode
+from widgets.chart.scales.zones import Zone
+from widgets.controls.bar_parts import OverflowMenu, tool_button
+from widgets.controls.labels import label
+from widgets.keys import key_text
+from widgets.theme import icons, style
+from widgets.theme.palettes import DARK, Palette
+
+HEIGHT = 33
+_BUTTON_PX, _ICON_PX = 24, 16
+_SPACING = 4
+_MARGIN_PX = 8
+_TEXT_PX = 12
+_WITH_TEXT = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
+_BEFORE_PARTS = 2  # steps of leaving: the hint, and the text of “Go to…”
+_HINT = "Type a symbol or an interval: BTC, 13m"
+_SCALES = {
+    "percent": ("%", ScaleMode.PERCENT, "Percent axis"),
+    "log": ("log", ScaleMode.LOG, "Logarithmic axis"),
+}
+_STEPS = {
+    "zoom_out": ("minus", "Zoom out"),
+    "zoom_in": ("plus", "Zoom in"),
+    "fit": ("fit", "Usual zoom, automatic axes"),
+    "latest": ("latest", "Latest candle"),
+}
+
+
+class ViewBar(QFrame):
+    """
+    Shows and changes what one chart has in view.
+
+    Signals:
+        command_requested(str): a button was pressed; carries the name of its command in `widgets.keys`.
+        automatic_requested(bool): fit the price axis to what is in view from now on, or hold its present range.
+        zone_requested(): choose a time zone.
+    """
+
+    command_requested = Signal(str)
+    automatic_requested = Signal(bool)
+    zone_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("viewBar")
+        self.setAccessibleName("View")
+        style.sized(self, fixed_height=HEIGHT)
+        self.date = self._button("Go to a date", f"Go to a date ({key_text('date')})", partial(self._ask, "date"))
+        self.date.setText(" Go to…")
+        self.hint = label(_HINT, "faint", style.font(style.SMALL_PX))
+        self.steps = {command: self._step(command) for command in _STEPS}
+        self.zone = ZoneButton()
+        self.zone.clicked.connect(lambda: self.zone_requested.emit())
+        self.overflow_button = self._button("More of the view", "What the bar has no room for", None)
+        self.overflow = OverflowMenu(self)
+        self.overflow_button.setMenu(self.overflow)
+        self.overflow_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.scales = {command: self._scale(command) for command in _SCALES}
+        self.automatic = self._button(
+            "Automatic price axis", f"Fit the price axis to what is in view ({key_text('automatic')})", None
+        )
+        self.automatic.setText("auto")
+        self.automatic.clicked.connect(lambda: self._ask_for_automatic())
+        self._scale_group = QFrame()
+        self._scale_group.setObjectName("scaleGroup")
+        self._axis_px = 0
+        self._palette = DARK
+        self._can_hint = True
+        self._is_away = False
+        self._scale_mode, self._is_automatic = ScaleMode.LINEAR, True
+        self._gone = 0  # of the steps in the order of leaving
+        self._date_px = 0, 0  # the width of its button with text, and without
+        self._arrange()
+        self._tick_scale()
+        self.set_palette(DARK)
+
+    # What is in force
+
+    def set_scale(self, mode: ScaleMode, *, automatic: bool) -> None:
+        """Tick how the price axis counts, and whether it fits what is in view. Cheap: call it for every frame."""
+        if (mode, automatic) != (self._scale_mode, self._is_automatic):
+            self._scale_mode, self._is_automatic = mode, automatic
+            self._tick_scale()
+            self._offer_overflow()
+
+    def set_away(self, is_away: bool) -> None:
+        """Show whether the latest candle is out of view. Cheap: call it for every frame."""
+        if is_away != self._is_away:
+            self._is_away = is_away
+            self._show_latest_icon()
+
+    def set_zone(self, zone: Zone, now_us: int) -> None:
+        """Show the zone's offset from UTC at a time, UTC microseconds."""
+        before = self.zone.text()
+        self.zone.show_zone(zone, now_us)
+        if self.zone.text() != before:
+            self._fit()
+
+    def set_axis_width(self, pixels: float) -> None:
+        """Stand the price axis's buttons under the axis, where they are no wider than that; logical pixels."""
+        if round(pixels) != self._axis_px:
+            self._axis_px = round(pixels)
+            self._fit()
+
+    def show_hint(self, can_hint: bool) -> None:
+        """Say that one may just type a symbol or an interval, or no longer."""
+        if can_hint != self._can_hint:
+            self._can_hint = can_hint
+            self._fit()
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self.date.setIcon(_icon("calendar", palette.dim))
+        self.overflow_button.setIcon(_icon("more", palette.dim))
+        for command, (name, _) in _STEPS.items():
+            self.steps[command].setIcon(_icon(name, palette.dim))
+        self._show_latest_icon()
+        self._offer_overflow()
+
+    def zone_corner(self) -> QPoint:
+        """Return the top right corner of the zone's button, or of what stands for it, on the screen."""
+        shown = self.zone if self.zone.isVisible() else self.overflow_button
+        return shown.mapToGlobal(shown.rect().topRight())
+
+    # Room
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())  # parts leave; the bar never widens the window
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._measure)  # after Qt has given every part its new font
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._measure()  # before it is shown, its parts do not know their width
+
+    def _leaving(self) -> list[tuple[QWidget, ...]]:
+        """Return the parts that stand in the » menu once they have left, in the order of leaving."""
+        steps = self.steps
+        return [
+            (steps["zoom_out"], steps["zoom_in"]),
+            (self.date,),
+            (steps["fit"],),
+            (self.zone,),
+            (steps["latest"],),
+            (self._scale_group,),
+        ]
+
+    def _measure(self) -> None:
+        """Draw the icons in the size of text, and note the widths that depend on it."""
+        side = style.px(_ICON_PX)
+        self.set_palette(self._palette)
+        for button in self.findChildren(QToolButton):
+            button.ensurePolished()
+            button.setIconSize(QSize(side, side))
+        widths = []
+        for with_or_without in _WITH_TEXT:
+            self.date.setToolButtonStyle(with_or_without)
+            widths.append(self.date.sizeHint().width())
+        self._date_px = widths[0], widths[1]
+        self._fit()
+
+    def _fit(self) -> None:
+        """Keep in the bar what has room: the hint leaves first, then the text of “Go to…”, then whole parts."""
+        self._scale_group.setFixedWidth(max(self._scale_group.sizeHint().width(), self._axis_px))
+        order = self._leaving()
+        steps = range(0 if self._can_hint else 1, len(order) + _BEFORE_PARTS)
+        gone = self._gone = next((count for count in steps if self._width_without(count) <= self.width()), steps.stop)
+        self.hint.setVisible(gone == 0)
+        self.date.setToolButtonStyle(_WITH_TEXT[0 if gone <= 1 else 1])
+        for place, parts in enumerate(order):
+            for part in parts:
+                part.setHidden(place < gone - _BEFORE_PARTS)
+        self.overflow_button.setVisible(gone > _BEFORE_PARTS)
+        self._offer_overflow()
+
+    def _width_without(self, gone: int) -> int:
+        """Return the width that the bar needs once so many steps of leaving are taken, in logical pixels."""
+        parts = [part for parts in self._leaving()[max(gone - _BEFORE_PARTS, 0) :] for part in parts]
+        widths = [part.width() if part is self._scale_group else part.sizeHint().width() for part in parts]
+        if self.date in parts:
+            widths[parts.index(self.date)] = self._date_px[0 if gone <= 1 else 1]
+        if gone == 0:
+            widths.append(self.hint.sizeHint().width())
+        if gone > _BEFORE_PARTS:
+            widths.append(self.overflow_button.sizeHint().width())
+        return sum(widths) + _SPACING * (len(widths) + 2) + _MARGIN_PX
+
+    def _offer_overflow(self) -> None:
+        """List in the » menu what has left the bar."""
+        self.overflow.clear()
+        gone = {part for parts in self._leaving()[: max(self._gone - _BEFORE_PARTS, 0)] for part in parts}
+        dim = self._palette.dim
+        if self.date in gone:
+            self.overflow.add(_icon("calendar", dim), "Go to…", key_text("date"), partial(self._ask, "date"))
+        for command, (icon, name) in _STEPS.items():
+            if self.steps[command] in gone:
+                self.overflow.add(_icon(icon, dim), name, key_text(command), partial(self._ask, command))
+        if self.zone in gone:
+            name = f"{self.zone.accessibleName()}…"
+            self.overflow.add(_icon("clock", dim), name, "", self.zone_requested.emit)
+        if self._scale_group in gone:
+            for command, (_, mode, name) in _SCALES.items():
+                is_on = mode is self._scale_mode
+                self.overflow.add(QIcon(), name, key_text(command), partial(self._ask, command), is_checked=is_on)
+            name, key = self.automatic.accessibleName(), key_text("automatic")
+            self.overflow.add(QIcon(), name, key, self._ask_for_automatic, is_checked=self._is_automatic)
+
+    # Parts
+
+    def _ask(self, command: str) -> None:
+        self._tick_scale()  # the press has ticked its own button
+        self.command_requested.emit(command)
+
+    def _ask_for_automatic(self) -> None:
+        self._tick_scale()
+        self.automatic_requested.emit(not self._is_automatic)
+
+    def _tick_scale(self) -> None:
+        for command, (_, mode, _) in _SCALES.items():
+            self.scales[command].setChecked(mode is self._scale_mode)
+        self.automatic.setChecked(self._is_automatic)
+
+    def _show_latest_icon(self) -> None:
+        palette = self._palette
+        self.steps["latest"].setIcon(_icon("latest", palette.accent if self._is_away else palette.dim))
+
+    def _button(self, name: str, tip: str, press: Callable[[], object] | None) -> QToolButton:
+        button = tool_button(name, tip)
+        button.setFont(style.font(_TEXT_PX))
+        style.sized(button, fixed_height=_BUTTON_PX)
+        if press is not None:
+            button.clicked.connect(lambda: press())
+        return button
+
+    def _step(self, command: str) -> QToolButton:
+        _, name = _STEPS[command]
+        button = self._button(name, f"{name} ({key_text(command)})", partial(self._ask, command))
+        button.setAutoRepeat(command.startswith("zoom"))
+        return button
+
+    def _scale(self, command: str) -> QToolButton:
+        text, _, name = _SCALES[command]
+        button = self._button(name, f"{name} ({key_text(command)})", partial(self._ask, command))
+        button.setText(text)
+        return button
+
+    def _arrange(self) -> None:
+        inner = QHBoxLayout(self._scale_group)
+        inner.setContentsMargins(3, 0, 2, 0)
+        inner.setSpacing(0)
+        inner.addStretch(1)
+        for button in (*self.scales.values(), self.automatic):
+            button.setCheckable(True)
+            button.setFont(style.font(style.SMALL_PX))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            inner.addWidget(button)
+        inner.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(_MARGIN_PX, 0, 0, 0)
+        layout.setSpacing(_SPACING)
+        layout.addWidget(self.date)
+        layout.addWidget(self.hint)
+        layout.addStretch(1)
+        for step in self.steps.values():
+            layout.addWidget(step)
+        layout.addStretch(1)
+        layout.addWidget(self.zone)
+        layout.addWidget(self.overflow_button)
+        layout.addWidget(self._scale_group)
+        for button in (*self.steps.values(), self.overflow_button):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        style.sized(self.zone, fixed_height=_BUTTON_PX)
+        self.zone.setFont(style.font(_TEXT_PX))
+
+
+def _icon(name: str, colour: str) -> QIcon:
+    return icons.icon(name, colour, style.px(_ICON_PX))
