@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.indicators.axis_labels import AxisLabels
+from widgets.chart.indicators.axis_names import AxisNamesItem
 from widgets.chart.interaction.accessibility import ChartAccessibility
 from widgets.chart.interaction.appearance import Appearance
 from widgets.chart.interaction.gestures import Gestures
@@ -42,7 +43,7 @@ from widgets.view_values import GapBand
 
 _TEXT_MS = 200  # numbers that change more often cannot be read
 _TIME_AXIS_PX = 28.0
-_FIRST_AXIS_PX = 76.0  # of the value axis, until the width of its labels is known
+_LEAST_AXIS_PX = 88.0  # of the value axis; wider labels make it wider
 
 
 class ChartView(QWidget):
@@ -92,6 +93,7 @@ class ChartView(QWidget):
         self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
         self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
         self.indicators = IndicatorController(self._scene, self._canvas, self._panes, self._repaint_all)
+        self._canvas.add_item(AxisNamesItem(self._scene))
         self._readout = Readout(
             self._scene,
             self._canvas,
@@ -271,10 +273,11 @@ class ChartView(QWidget):
         if scene.last is not None:
             prices = scene.last.close, scene.price.value_scale.high
             widest = max((value_text(scene, scene.price, price) for price in prices), key=len)
-            needed = max(scene.styles.small_bold.width(widest), self._axis_labels.widest()) + 2 * LABEL_PADDING_PX
+            last = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
+            needed = max(_LEAST_AXIS_PX * scene.styles.scale, last, self._axis_labels.widest())
             # The axis only grows while a symbol is shown: a width that came and went would shake the whole chart.
             if needed > self._axis_px:
-                self._axis_px = float(math.ceil(needed) + 4)
+                self._axis_px = float(math.ceil(needed))
                 centre = scene.time_scale.centre
                 self._lay_out()
                 if not self.navigator.is_following:
@@ -314,7 +317,7 @@ class ChartView(QWidget):
         scene.layout = SceneLayout.of(
             canvas.width(),
             canvas.height(),
-            self._axis_px or _FIRST_AXIS_PX * scene.styles.scale,
+            self._axis_px or _LEAST_AXIS_PX * scene.styles.scale,
             _TIME_AXIS_PX * scene.styles.scale,
         )
         scene.time_scale.width_px = max(scene.layout.panes.width(), 1.0)

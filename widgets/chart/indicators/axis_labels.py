@@ -1,14 +1,14 @@
 """
-Labels of the indicators' last values on the axes of their panes, each in its indicator's colour at its value's height.
+Labels of the indicators' last values on the axes of their panes, each in its line's colour close to its value's height.
 
-Texts depend on the series, positions on the view. Overlapping labels are moved apart, and all of them give way to the
-last price's label, which stays at its price.
+Texts depend on the series, positions on the view. `label_placement` decides which labels are shown and where; a value
+in view without a label has a tick in the axis's gutter, and all have their names beside the axis the pointer is on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from PySide6.QtCore import QRectF
@@ -16,27 +16,38 @@ from PySide6.QtGui import QColor
 
 from app.market.indicators import Output, Shape
 from app.market.series.series import CandleSeries
+from widgets.chart.indicators.axis_names import NamedValue, axis_names
 from widgets.chart.indicators.study import Study
 from widgets.chart.indicators.study_layer import StudyLayer
+from widgets.chart.model.label_placement import LabelRules, LabelWish, Span, placed_labels
 from widgets.chart.model.pane_layout import PRICE
-from widgets.chart.painting.axes import auto_button_rect, last_price_rect, value_label_height
-from widgets.chart.painting.device_pixels import contrast
-from widgets.chart.painting.pane import AxisLabel, Pane, ValueFormat
+from widgets.chart.painting.axes import (
+    ARROW_ROOM_PX,
+    LABEL_PADDING_PX,
+    auto_button_rect,
+    last_price_place,
+    value_label_height,
+)
+from widgets.chart.painting.colours import text_on
+from widgets.chart.painting.pane import AXIS_GUTTER_PX, AxisLabel, GutterMark, Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import value_text
 from widgets.chart.scales.value_marks import decimals_of_values, format_price
 
-_BETWEEN_PX = 1.0
-_INKS = QColor("#ffffff"), QColor("#0e1217")
+_BETWEEN_PX = 2.0
+_REACH_PX = 24.0  # that a label may be from its value
+_MARK_REACH_PX = 2.0  # of a tick in the gutter, above and below its value
 
 
 class _LabelText(NamedTuple):
-    """A label without its place: its value, text and colours."""
+    """A label without its place: its value, text, colours and name, and whether it gives way to others."""
 
     value: float
     text: str
     ground: QColor
     ink: QColor
+    name: str
+    is_second: bool
 
 
 _NO_TEXTS: list[_LabelText] = []  # one object, as `refresh` compares lists by identity
@@ -60,20 +71,28 @@ class AxisLabels:
         self._placed_for.clear()
 
     def refresh(self, series: CandleSeries | None) -> None:
-        """Label the last values in view, or none if the user turned labels off."""
+        """Label the last values, or none if the user turned labels off."""
         for pane in self._scene.panes:
             texts = self._texts_of(pane, series)
-            taken = last_price_rect(self._scene) if texts and pane.key == PRICE else QRectF()
-            scale = pane.value_scale
+            taken = last_price_place(self._scene) if texts and pane.key == PRICE else QRectF()
+            scale, is_named = pane.value_scale, pane.key == self._scene.named_pane
             placed_for = id(texts), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
-            if self._placed_for.get(pane.key) != placed_for:
-                self._placed_for[pane.key] = placed_for
-                pane.labels = self._placed(pane, texts, taken) if texts else []
+            if self._placed_for.get(pane.key) != (placed_for, is_named):
+                self._placed_for[pane.key] = placed_for, is_named
+                self._place(pane, texts, taken, is_named=is_named)
 
     def widest(self) -> float:
-        """Return the width of the widest text, in logical pixels; 0 without labels."""
+        """Return the width that the axis needs for all labels, in logical pixels; 0 without any."""
         width = self._scene.styles.small.width
-        return max((width(label.text) for pane in self._scene.panes for label in pane.labels), default=0.0)
+        around = AXIS_GUTTER_PX + LABEL_PADDING_PX + 4.0
+        return max(
+            (
+                width(label.text) + around + (ARROW_ROOM_PX - 4.0 if label.value_y is None else 0.0)
+                for pane in self._scene.panes
+                for label in pane.labels
+            ),
+            default=0.0,
+        )
 
     def _texts_of(self, pane: Pane, series: CandleSeries | None) -> list[_LabelText]:
         """Return a pane's label texts; the same list as before while nothing they depend on has changed."""
@@ -88,21 +107,39 @@ class AxisLabels:
         self._texts[pane.key] = basis, texts
         return texts
 
-    def _placed(self, pane: Pane, texts: list[_LabelText], taken: QRectF) -> list[AxisLabel]:
-        top, bottom = pane.rect.top(), pane.rect.bottom()
-        in_view = [(y, one) for one in texts if top <= (y := pane.y_of(one.value)) <= bottom]
-        if not (button := auto_button_rect(self._scene, pane)).isEmpty():
-            is_low = button.center().y() > pane.rect.center().y()
-            top, bottom = (top, button.top()) if is_low else (button.bottom(), bottom)
+    def _place(self, pane: Pane, texts: list[_LabelText], taken: QRectF, *, is_named: bool) -> None:
+        pane.labels, pane.gutter_marks, pane.names = [], [], []
+        if not texts:
+            return
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
-        span = (taken.top() - _BETWEEN_PX, taken.bottom() + _BETWEEN_PX) if not taken.isEmpty() else None
-        tops = apart([y - height / 2 for y, _ in in_view], height + _BETWEEN_PX, (top, bottom + _BETWEEN_PX), span)
-        left, width = axis.left(), axis.width()
-        return [
-            AxisLabel(one.text, one.ground, one.ink, QRectF(left, place, width, height))
-            for (_, one), place in zip(in_view, tops, strict=True)
-            if place is not None
-        ]
+        rules = LabelRules(height, height + _BETWEEN_PX, _REACH_PX * self._scene.styles.scale, height / 2)
+        view, ys = Span(pane.rect.top(), pane.rect.bottom()), [pane.y_of(one.value) for one in texts]
+        wishes = [LabelWish(y, one.is_second) for y, one in zip(ys, texts, strict=True)]
+        span, last = (Span(taken.top(), taken.bottom()), self._scene.last) if not taken.isEmpty() else (None, None)
+        inside = pane.y_of(last.close) if last is not None else 0.0
+        middles = placed_labels(wishes, rules, view, self._room(pane), span, inside)
+        left, width = axis.left() + AXIS_GUTTER_PX, axis.width() - AXIS_GUTTER_PX
+        named: list[NamedValue] = []
+        for one, y, middle in zip(texts, ys, middles, strict=True):
+            value_y = y if view.top <= y <= view.bottom else None
+            if middle is not None:
+                rect = QRectF(left, middle - height / 2, width, height)
+                pane.labels.append(AxisLabel(one.text, one.ground, one.ink, rect, value_y, y < view.top))
+            elif value_y is not None:
+                area = QRectF(axis.left(), value_y - _MARK_REACH_PX, AXIS_GUTTER_PX, 2 * _MARK_REACH_PX)
+                pane.gutter_marks.append(GutterMark(one.ground, area))
+            named.append(NamedValue(y, one.name, one.text, one.ground, middle))
+        if is_named:
+            pane.names = axis_names(self._scene, pane, named)
+
+    def _room(self, pane: Pane) -> Span:
+        """Return the part of a pane's axis that labels may use: all but the button of a stretched axis."""
+        top, bottom = pane.rect.top(), pane.rect.bottom()
+        button = auto_button_rect(self._scene, pane)
+        if button.isEmpty():
+            return Span(top, bottom)
+        is_low = button.center().y() > pane.rect.center().y()
+        return Span(top, button.top()) if is_low else Span(button.bottom(), bottom)
 
 
 def _precision(pane: Pane) -> tuple[object, ...]:
@@ -117,7 +154,7 @@ def _label_text(scene: Scene, pane: Pane, study: Study, output: Output, value: f
     ground = _ground(scene, study, output, value)
     is_number = pane.value_format is ValueFormat.NUMBER
     text = format_price(value, decimals_of_values(pane.value_scale)) if is_number else value_text(scene, pane, value)
-    return _LabelText(value, text, ground, max(_INKS, key=lambda one: contrast(one, ground)))
+    return _LabelText(value, text, ground, text_on(ground), study.name_of(output), study.is_second(output))
 
 
 def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:
@@ -135,52 +172,3 @@ def _ground(scene: Scene, study: Study, output: Output, value: float) -> QColor:
     if output.shape is Shape.COLUMNS and output.name not in study.colours:
         return scene.colours.rising if value >= 0 else scene.colours.falling
     return study.colour_of(scene.palette, output.name)
-
-
-def apart(
-    tops: Sequence[float], height: float, room: tuple[float, float], taken: tuple[float, float] | None = None
-) -> list[float | None]:
-    """
-    Return the tops of labels of one height such that none overlap, each close to its wanted top in ``tops``.
-
-    Labels stay within ``room`` and off ``taken``, on their side of it if there is room, else on the other side. Labels
-    without any room get None, the last in ``tops`` first. Pure.
-    """
-    low, high = room
-    spans = [(low, high)] if taken is None else [(low, taken[0]), (taken[1], high)]
-    most = [max(0, math.floor((end - start) / height + 1e-9)) for start, end in spans]
-    order = sorted(range(min(len(tops), sum(most))), key=lambda at: tops[at])
-    above = len(order)
-    if taken is not None:
-        middle = (taken[0] + taken[1] - height) / 2
-        above = sum(tops[at] < middle for at in order)
-        above = min(max(above, len(order) - most[1]), most[0])
-    placed: list[float | None] = [None] * len(tops)
-    for (start, end), part in zip(spans, (order[:above], order[above:]), strict=False):
-        for at, top in zip(part, _stacked([tops[at] for at in part], height, start, end), strict=True):
-            placed[at] = top
-    return placed
-
-
-def _stacked(wanted: list[float], height: float, low: float, high: float) -> list[float]:
-    """Return ascending tops at least ``height`` apart; labels that meet are stacked about their mean wanted top."""
-    groups: list[tuple[float, int]] = []  # of touching labels: top of the first, count
-    for top in wanted:
-        groups.append((_within(top, 1, height, low, high), 1))
-        while len(groups) > 1 and groups[-2][0] + groups[-2][1] * height > groups[-1][0]:
-            (second, more), (first, count) = groups.pop(), groups.pop()
-            mean = (first * count + (second - count * height) * more) / (count + more)
-            groups.append((_within(mean, count + more, height, low, high), count + more))
-    return [first + at * height for first, count in groups for at in range(count)]
-
-
-def _within(top: float, count: int, height: float, low: float, high: float) -> float:
-    return max(min(top, high - count * height), low)
-
-
-def changed_labels(before: Sequence[AxisLabel], after: Sequence[AxisLabel]) -> list[QRectF]:
-    """Return the rectangles to repaint when ``after`` replaces ``before``."""
-    if len(before) == len(after) and all(one == other for one, other in zip(before, after, strict=True)):
-        return []
-    gone = [label.rect for label in before if label not in after]
-    return gone + [label.rect for label in after if label not in before]

@@ -14,7 +14,7 @@ from typing import Any
 
 from PySide6.QtGui import QColor
 
-from app.market.indicators import Indicator, Output, Placement, find
+from app.market.indicators import Indicator, Output, Placement, Shape, find
 from app.market.indicators.definition import EntrySetting
 from app.market.indicators.entry_values import EntryValues
 from widgets.chart.model.line_style import DASHED_LINE, SOLID_LINE, LineStyle
@@ -102,6 +102,19 @@ class Study:
     def style_of(self, output: Output) -> LineStyle:
         """Return how an output's line is drawn."""
         return self.styles.get(output.name) or (DASHED_LINE if output.dashed else SOLID_LINE)
+
+    def is_second(self, output: Output) -> bool:
+        """Whether an output is of secondary interest: a dashed line, columns beside lines, a line of another hue."""
+        own = next(one for one in self.indicator.outputs if one.name == output.name.partition(".")[0])
+        is_beside = own.shape is Shape.COLUMNS or own.hue > 0
+        return own.dashed or (is_beside and len(self.indicator.outputs) > 1)
+
+    def name_of(self, output: Output) -> str:
+        """Return an output's name by itself: ``BB upper``, ``EMA 20``, and the study's where that says enough."""
+        if not output.title:
+            return self.label
+        title = output.title if output.title[:2].isupper() else output.title[0].lower() + output.title[1:]
+        return title if title == self.indicator.name else f"{self.indicator.name} {title}"
 
     @property
     def is_in_one_colour(self) -> bool:

@@ -230,6 +230,8 @@ class Gestures:
                 shape = Qt.CursorShape.PointingHandCursor
             self._canvas.setCursor(shape if separator is None else Qt.CursorShape.SplitVCursor)
             self._mark_separator(separator)
+            axis = self._scene.layout.value_axis.contains(position)
+            self._scene.named_pane = self._pane_at(position) if axis and separator is None else None
         self._tools.point_at(position if inside and self._scene.marked_separator is None else None)
 
     def _mark_separator(self, separator: int | None) -> None:
@@ -238,6 +240,7 @@ class Gestures:
             self._canvas.repaint_rects(separator_rects(self._scene))
 
     def _leave(self) -> None:
+        self._scene.named_pane = None
         self._tools.point_at(None)
         self._mark_separator(None)
 

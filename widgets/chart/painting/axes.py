@@ -1,45 +1,63 @@
 """
-The value axis and the time axis: a hairline, the grid's labels, and over them the labels of last price and crosshair.
+The value axis and the time axis: a hairline, the grid's labels, and over them those of values, crosshair, last price.
 
-Not pyqtgraph's AxisItem, which lays out all of its texts at every change of range; here a text is laid out once. A grid
-label that another label would overlap is left out rather than cut off.
+The last price's label is drawn last and never covered. A grid label that another label would overlap is left out rather
+than cut off. Not pyqtgraph's AxisItem, which lays out all of its texts at every change of range; here a text is laid
+out once.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QPainter, QPolygonF
 
-from widgets.chart.painting.device_pixels import DevicePixels
-from widgets.chart.painting.pane import Pane
+from widgets.chart.painting.device_pixels import DevicePixels, stroke
+from widgets.chart.painting.pane import AxisLabel, Pane
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_item import SceneItem
 from widgets.chart.painting.text_cache import PlacedText
 
-LABEL_PADDING_PX = 10.0
+LABEL_PADDING_PX = 8.0
 AUTO_TEXT = "Auto"
 _LABEL_MARGIN_PX, _VALUE_MARGIN_PX = 3.0, 2.0
+_LABEL_PX, _LAST_PX = 20.0, 38.0  # the height of a label, and of the last price with its countdown
+_ARROW_PX = 3.0  # half of the width, and the height, of the arrow on a label whose value is out of view
+ARROW_ROOM_PX = 2 * _ARROW_PX + 4.0
+_MARK_PX, _LEADER_PX = 5.0, 1.5  # the widths of a tick in the gutter, and of a line there
 
 
-def last_price_rect(scene: Scene) -> QRectF:
-    """Return the last price's label on its axis: at the price's height, or at the pane's edge if that is outside."""
+def last_price_place(scene: Scene) -> QRectF:
+    """Return where the last price's label is at rest: at the price's height, or at the pane's edge if outside."""
     axis, styles = scene.layout.value_axis, scene.styles
     if scene.last is None or not scene.last_text:
         return QRectF()
-    height = styles.small_bold.height + 2 * _LABEL_MARGIN_PX
+    height = max(_LABEL_PX * styles.scale, styles.small_bold.height + 2 * _LABEL_MARGIN_PX)
     above = height / 2
     if scene.countdown:
-        height += styles.tiny.height
+        height = max(_LAST_PX * styles.scale, height + styles.tiny.height)
     pane = scene.price.rect
     top = min(max(scene.price.y_of(scene.last.close) - above, pane.top()), pane.bottom() - height)
     return QRectF(axis.left(), top, axis.width(), height)
 
 
+def last_price_rect(scene: Scene) -> QRectF:
+    """Return the last price's label, which the crosshair's pushes aside, the shorter way that stays in the pane."""
+    place, (cross, _), pane = last_price_place(scene), crosshair_label_rects(scene), scene.price.rect
+    if place.isEmpty() or cross.top() >= place.bottom() or cross.bottom() <= place.top():
+        return place
+    tops = [top for top in (cross.top() - place.height(), cross.bottom()) if top >= pane.top()]
+    fitting = [top for top in tops if top + place.height() <= pane.bottom()]
+    if fitting:
+        place.moveTop(min(fitting, key=lambda top: abs(top - place.top())))
+    return place
+
+
 def value_label_height(scene: Scene) -> float:
     """Return the height of an indicator's label, in logical pixels."""
-    return scene.styles.small.height + 2 * _VALUE_MARGIN_PX
+    return max(_LABEL_PX * scene.styles.scale, scene.styles.small.height + 2 * _VALUE_MARGIN_PX)
 
 
 def countdown_rect(scene: Scene) -> QRectF:
@@ -58,7 +76,7 @@ def auto_button_rect(scene: Scene, pane: Pane) -> QRectF:
         return QRectF()
     left, inside = axis.right() - LABEL_PADDING_PX / 2 - width, pane.rect.adjusted(0, 4, 0, -4)
     rect = QRectF(left, inside.bottom() - height, width, height)
-    if pane is scene.price and last_price_rect(scene).adjusted(0, -1, 0, 1).intersects(rect):
+    if pane is scene.price and last_price_place(scene).adjusted(0, -1, 0, 1).intersects(rect):
         rect.moveTop(inside.top())  # an outside last price has its label at that edge
     return rect
 
@@ -134,12 +152,13 @@ class ValueAxis(_Axis):
         scene.styles.small.draw_all(painter, pixels, marks, scene.colours.dim)
         for pane in scene.panes:
             self._paint_auto_button(painter, pixels, pane)
+        self._paint_gutter(painter, pixels)
         self._paint_axis_labels(painter, pixels)
-        if not last.isEmpty():
-            self._paint_last(painter, pixels, last)
         if scene.crosshair is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
+        if not last.isEmpty():
+            self._paint_last(painter, pixels, last)
 
     def _grid_labels(self, pane: Pane, last: QRectF, cross: QRectF) -> list[PlacedText]:
         """Return the pane's grid labels, except those that would overlap another label."""
@@ -170,13 +189,44 @@ class ValueAxis(_Axis):
             return
         pixels.device()
         by_ink: dict[int, tuple[QColor, list[PlacedText]]] = {}
-        for text, ground, ink, rect in labels:
-            painter.fillRect(pixels.rect(rect), ground)
-            placed = text, right - style.width(text), rect.top() + rect.height() / 2
-            by_ink.setdefault(ink.rgb(), (ink, []))[1].append(placed)
+        for label in labels:
+            painter.fillRect(pixels.rect(label.rect), label.ground)
+            placed = label.text, right - style.width(label.text), label.rect.center().y()
+            by_ink.setdefault(label.ink.rgb(), (label.ink, []))[1].append(placed)
         pixels.logical()
         for ink, texts in by_ink.values():
             style.draw_all(painter, pixels, texts, ink)
+        for label in labels:
+            if label.value_y is None:
+                self._paint_arrow(painter, pixels, label)
+
+    def _paint_gutter(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint the leaders from values to their labels, and the ticks of values without one."""
+        left = self._rect.left()
+        for pane in self._scene.panes:
+            for label in pane.labels:
+                if label.value_y is not None and self._scene.is_exposed(label.area):
+                    ends = ((left, label.value_y), (label.rect.left(), label.rect.center().y()))
+                    self._stroke(painter, pixels, label.ground, ends)
+            for mark in pane.gutter_marks:
+                _fill(painter, pixels, QRectF(left, mark.area.top() + 1, _MARK_PX, mark.area.height() - 2), mark.colour)
+
+    def _paint_arrow(self, painter: QPainter, pixels: DevicePixels, label: AxisLabel) -> None:
+        """Paint the arrow of a label whose value is out of view: it points to where the value is."""
+        middle, size = label.rect.center().y(), _ARROW_PX * (-1 if label.is_high else 1)
+        x = label.rect.left() + 3 + _ARROW_PX
+        points = ((x - _ARROW_PX, middle - size / 2), (x, middle + size / 2), (x + _ARROW_PX, middle - size / 2))
+        self._stroke(painter, pixels, label.ink, points)
+
+    def _stroke(
+        self, painter: QPainter, pixels: DevicePixels, colour: QColor, points: Iterable[tuple[float, float]]
+    ) -> None:
+        scale = pixels.scale
+        pixels.device()
+        line = QPolygonF([QPointF(x * scale + pixels.dx, y * scale + pixels.dy) for x, y in points])
+        stroke(painter, colour, line, _LEADER_PX * scale)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        pixels.logical()
 
     def _paint_last(self, painter: QPainter, pixels: DevicePixels, rect: QRectF) -> None:
         scene = self._scene

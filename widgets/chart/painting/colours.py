@@ -8,6 +8,7 @@ from widgets.chart.model.legend import Tone
 from widgets.chart.painting.device_pixels import contrast, mixed
 from widgets.theme.palettes import Palette
 
+_WHITE, _NEARLY_BLACK = QColor("#ffffff"), QColor("#0e1217")
 _LEAST_CONTRAST = 4.5  # by WCAG 2; below it, white text gives way to nearly black
 
 
@@ -24,7 +25,7 @@ class Colours:
         self.grid, self.line = QColor(palette.grid), QColor(palette.line)
         self.text, self.dim, self.faint = QColor(palette.text), QColor(palette.dim), QColor(palette.faint)
         self.rising, self.falling = QColor(palette.rising), QColor(palette.falling)
-        self.on_rising, self.on_falling = _text_on(self.rising), _text_on(self.falling)
+        self.on_rising, self.on_falling = text_on(self.rising), text_on(self.falling)
         self.warning = QColor(palette.warning)
         self.label = mixed(palette.background, palette.text, 0.16)
         self.shade = mixed(palette.background, palette.text, 0.035)
@@ -50,10 +51,9 @@ def frame_colour(palette: Palette) -> QColor:
     return mixed(palette.background, palette.text, 0.28)
 
 
-def _text_on(ground: QColor) -> QColor:
-    """Return the text colour for a label of colour ``ground``: white, or nearly black where white is hard to read."""
-    white = QColor("#ffffff")
-    return white if contrast(white, ground) >= _LEAST_CONTRAST else QColor("#0e1217")
+def text_on(ground: QColor) -> QColor:
+    """Return the text colour for a label of colour ``ground``: white where that has 4.5:1, else nearly black."""
+    return QColor(_WHITE if contrast(_WHITE, ground) >= _LEAST_CONTRAST else _NEARLY_BLACK)
 
 
 def _faded(palette: Palette, complete: float, incomplete: float) -> tuple[tuple[QColor, QColor], ...]:

@@ -18,6 +18,8 @@ from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.scales.value_marks import ValueTick
 from widgets.chart.scales.value_scale import Margins, ValueScale
 
+AXIS_GUTTER_PX = 8.0  # of the value axis, between the panes and the labels
+
 
 class VisibleBars(NamedTuple):
     """The slots in view, both inclusive, and the series' bars there, at 2**``level`` slots per bar."""
@@ -28,13 +30,53 @@ class VisibleBars(NamedTuple):
     bars: BarColumns
 
 
-class AxisLabel(NamedTuple):
-    """A label on a pane's axis: a text in colour ``ink`` on ``ground``; ``rect`` in the view's logical pixels."""
+@dataclass(frozen=True, slots=True)
+class AxisLabel:
+    """
+    A label on a pane's axis: a text in colour ``ink`` on ``ground``; ``rect`` in the view's logical pixels.
+
+    ``value_y``: the height of its value, where its leader begins; None: ``is_high``, above the view, or below it.
+    """
 
     text: str
     ground: QColor
     ink: QColor
     rect: QRectF
+    value_y: float | None
+    is_high: bool = False
+
+    @property
+    def area(self) -> QRectF:
+        """The label's part of the axis, with its leader in the gutter."""
+        top, bottom = self.rect.top(), self.rect.bottom()
+        if self.value_y is not None:
+            top, bottom = min(top, self.value_y - 2), max(bottom, self.value_y + 2)
+        return QRectF(self.rect.left() - AXIS_GUTTER_PX, top, self.rect.width() + AXIS_GUTTER_PX, bottom - top)
+
+
+@dataclass(frozen=True, slots=True)
+class GutterMark:
+    """A value whose label found no room, as a tick in the axis's gutter; ``area`` in the view's logical pixels."""
+
+    colour: QColor
+    area: QRectF
+
+
+@dataclass(frozen=True, slots=True)
+class AxisName:
+    """
+    What a value on the axis is, beside its label while the pointer is there; ``area`` in the view's logical pixels.
+
+    ``detail``: the value, where it has no label, or where it is, if out of view.
+    """
+
+    colour: QColor
+    text: str
+    detail: str
+    area: QRectF
+
+
+AxisMark = AxisLabel | GutterMark | AxisName
 
 
 class ValueFormat(Enum):
@@ -89,7 +131,14 @@ class Pane:
     ticks: list[ValueTick] = field(default_factory=list)
     tick_ys: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # of the ticks, in the view's pixels
     labels: list[AxisLabel] = field(default_factory=list)
+    gutter_marks: list[GutterMark] = field(default_factory=list)
+    names: list[AxisName] = field(default_factory=list)  # while the pointer is on its axis
     title: list[Piece] = field(default_factory=list)
+
+    @property
+    def axis_marks(self) -> list[AxisMark]:
+        """All that indicators have on its axis and beside it."""
+        return [*self.labels, *self.gutter_marks, *self.names]
 
     def y_of(self, value: float) -> float:
         """Return a value's y in the view's logical pixels, clipped far outside of the pane, where Qt would overflow."""

@@ -102,6 +102,7 @@ class Scene:
     shows_axis_labels: bool = True  # of the indicators' last values
     legend_rows: int = 0  # rows of indicators below the legend that prices keep clear of
     legend_folded: bool = False  # whether those rows are folded into one
+    named_pane: str | None = None  # key of the pane on whose axis the pointer is
     marked_separator: int | None = None  # index of the pane above, while hovered or dragged
     chosen_pane: str | None = None  # key of the pane that the keyboard acts on
     exposed: QRegion = field(default_factory=QRegion)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF
 
 from app.market.series.series import CandleSeries
-from widgets.chart.indicators.axis_labels import changed_labels
 from widgets.chart.painting.axes import auto_button_rect, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
-from widgets.chart.painting.pane import AxisLabel
+from widgets.chart.painting.pane import AxisMark
 from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
 from widgets.chart.painting.scene_builder import mark_time_axis, mark_value_axes, view_key
 
@@ -28,7 +27,7 @@ class DirtyRegions:
         self._value_axis: tuple[object, ...] = ()
         self._revision = -1
         self._live: list[QRectF] = []
-        self._labels: list[AxisLabel] = []
+        self._marks: list[AxisMark] = []
         self._all_dirty = True
 
     def mark_all(self) -> None:
@@ -49,7 +48,7 @@ class DirtyRegions:
         scene, canvas = self._scene, self._canvas
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
         drawn = (series, shape, *view_key(scene), scene.guard.changes)
-        live, labels = live_rects(scene), [label for pane in scene.panes for label in pane.labels]
+        live, marks = live_rects(scene), [mark for pane in scene.panes for mark in pane.axis_marks]
         cross = scene.crosshair
         # The value axis shows nothing else but the countdown, which has its own repaints.
         value_axis = (revision, *drawn[:2], *drawn[5:], cross and (cross.y, cross.value_text))
@@ -64,15 +63,22 @@ class DirtyRegions:
                 panes, times = scene.layout.panes, scene.layout.time_axis
                 canvas.repaint_rects([panes, QRectF(panes.left(), times.top(), panes.width(), times.height())])
         elif revision != self._revision:
-            room = scene.styles.small.height  # marks that a label would cut come and go with it
-            values = [rect.adjusted(0, -room, 0, room) for rect in changed_labels(self._labels, labels)]
-            canvas.repaint_rects(dirty + self._live + live + values)
+            canvas.repaint_rects(dirty + self._live + live + self._changed(marks))
         else:
-            canvas.repaint_rects(dirty)
+            canvas.repaint_rects(dirty + self._changed(marks))
         moved, changed = drawn[2:5] != self._drawn[2:5], revision != self._revision
         self._drawn, self._value_axis, self._revision, self._all_dirty = drawn, value_axis, revision, False
-        self._live, self._labels = live, labels
+        self._live, self._marks = live, marks
         return moved, changed
+
+    def _changed(self, marks: list[AxisMark]) -> list[QRectF]:
+        """Return the rectangles to repaint when these marks replace the last frame's."""
+        before = self._marks
+        if marks == before:
+            return []
+        changed = [one for one in before if one not in marks] + [one for one in marks if one not in before]
+        room = self._scene.styles.small.height  # the grid's labels that one would cut come and go with it
+        return [one.area.adjusted(0, -room, 0, room) for one in changed]
 
 
 def live_rects(scene: Scene) -> list[QRectF]:

@@ -1,14 +1,12 @@
-"""Labels of the last values: coloured, legible, never overlapping each other or the last price."""
+"""Labels of the last values: coloured, legible, close to their values, never over each other or the last price."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QRegion
+from PySide6.QtGui import QColor, QRegion
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
@@ -17,44 +15,17 @@ from app.market.indicators import indicators
 from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import BTC, FIRST_SLOT, candle, canvas_of, picture, series_of, settle
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.indicators.axis_labels import apart
 from widgets.chart.indicators.study import COUNT, line_colour
 from widgets.chart.interaction.menus import fill_axis_menu
 from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import VOLUME
-from widgets.chart.painting.axes import auto_button_rect, last_price_rect
+from widgets.chart.painting.axes import auto_button_rect, crosshair_label_rects, last_price_place, last_price_rect
 from widgets.chart.painting.device_pixels import contrast
 from widgets.chart.painting.pane import AxisLabel
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.theme.palettes import DARK, LIGHT, Palette
 
 KEYS = [indicator.key for indicator in indicators()]
-tops = st.lists(st.floats(-50, 450), max_size=30)
-taken = st.none() | st.floats(0, 380).map(lambda top: (top, top + 35))
-
-
-@given(tops, st.sampled_from([5.0, 19.0]), taken)
-def test_labels_are_moved_apart_in_the_order_of_their_values(
-    wanted: list[float], height: float, price: tuple[float, float] | None
-) -> None:
-    placed = apart(wanted, height, (0.0, 400.0), price)
-    assert len(placed) == len(wanted)
-    there = sorted((top, want) for top, want in zip(placed, wanted, strict=True) if top is not None)
-    for (one, want_one), (other, want_other) in pairwise(there):
-        assert other - one >= height - 1e-6
-        assert want_one <= want_other
-    for top, _ in there:
-        assert -1e-6 <= top <= 400 - height + 1e-6
-        assert price is None or top + height <= price[0] + 1e-6 or top >= price[1] - 1e-6
-    free = [400.0] if price is None else [price[0], 400 - price[1]]
-    assert len(there) == min(len(wanted), sum(int(space / height + 1e-9) for space in free))
-
-
-def test_a_label_with_room_is_at_its_value_and_crowded_ones_are_stacked_about_their_mean() -> None:
-    assert apart([300.0, 10.0, 100.0], 20, (0, 400), (150, 180)) == [300.0, 10.0, 100.0]
-    assert apart([100.0, 100.0, 100.0], 20, (0, 400)) == [80.0, 100.0, 120.0]
-    assert apart([145.0, 175.0], 20, (0, 400), (150, 180)) == [130.0, 180.0]
-    assert apart([0.0, 0.0, 0.0], 20, (0, 50)) == [0.0, 20.0, None]
 
 
 @pytest.fixture
@@ -80,25 +51,92 @@ def labels(chart: ChartWidget) -> list[AxisLabel]:
     return [label for pane in chart._scene.panes for label in pane.labels]
 
 
-def test_every_known_value_has_a_label_with_the_titles_text(qtbot: QtBot, shown: ChartWidget) -> None:
+def test_every_known_value_has_a_label_with_the_titles_text_or_a_tick(qtbot: QtBot, shown: ChartWidget) -> None:
     price = shown._scene.price
-    said = {label.text for label in price.labels}
     overlays = [entry for entry in shown.indicators.entries if entry.pane == "price"]
-    assert said == {text for entry in overlays for text, _ in entry.runs[1:]}
-    assert len(price.labels) == 7  # SMA, EMA, WMA, three of Bollinger's, VWAP
+    assert {label.text for label in price.labels} <= {text for entry in overlays for text, _ in entry.runs[1:]}
+    assert len(price.labels) + len(price.gutter_marks) == 7  # SMA, EMA, WMA, three of Bollinger's, VWAP
     for key, count in (("macd", 3), ("rsi", 1), ("atr", 1), ("cvd", 1), (VOLUME, 1)):
-        assert len(shown._scene.pane(key).labels) == count
+        pane = shown._scene.pane(key)
+        assert len(pane.labels) + len(pane.gutter_marks) == count
+        assert pane.labels
 
 
-def test_labels_overlap_neither_each_other_nor_the_last_price(qtbot: QtBot, shown: ChartWidget) -> None:
-    shown.set_now(shown.series.interval.slot_open_us(FIRST_SLOT + 299) + 1)  # the countdown makes its label higher
-    settle(qtbot, shown)
-    before = last_price_rect(shown._scene)
+def test_labels_are_in_order_apart_and_near_their_values_on_a_crowded_axis(qtbot: QtBot, shown: ChartWidget) -> None:
+    count_down(qtbot, shown)
+    before, axis, pane = last_price_rect(shown._scene), shown._scene.layout.value_axis, shown._scene.price
+    assert before.height() == 38
+    assert before.width() == axis.width() >= 88
+    assert pane.labels
+    assert pane.gutter_marks
     rects = sorted([label.rect for label in labels(shown)] + [before], key=lambda rect: rect.top())
     assert all(one.bottom() <= other.top() for one, other in pairwise(rects))
+    for label in labels(shown):
+        assert label.rect.height() == 20
+        assert label.rect.left() == axis.left() + 8
+        assert abs(label.rect.center().y() - label.value_y) <= 24
+    in_order = sorted(pane.labels, key=lambda label: label.rect.top())
+    assert in_order == sorted(in_order, key=lambda label: label.value_y)
     shown.appearance.set_chart_style(ChartStyle(axis_labels=False))
     settle(qtbot, shown)
     assert last_price_rect(shown._scene) == before
+
+
+def test_the_crosshairs_label_pushes_the_last_price_aside_and_covers_no_part_of_it(
+    qtbot: QtBot, shown: ChartWidget
+) -> None:
+    scene = shown._scene
+    count_down(qtbot, shown)
+    rest = last_price_place(scene)
+    for by in range(-30, 60, 3):
+        canvas_of(shown).hovered.emit(QPointF(300, rest.top() + by))
+        settle(qtbot, shown)
+        pushed, (cross, _) = last_price_rect(scene), crosshair_label_rects(scene)
+        assert last_price_place(scene) == rest
+        assert pushed.bottom() <= cross.top() or pushed.top() >= cross.bottom()
+        assert abs(pushed.top() - rest.top()) <= rest.height()
+        assert scene.price.rect.contains(QPointF(1, pushed.top()))
+
+
+def test_names_stand_beside_the_labels_while_the_pointer_is_on_the_axis(qtbot: QtBot, shown: ChartWidget) -> None:
+    scene, price = shown._scene, shown._scene.price
+    assert not [name for pane in scene.panes for name in pane.names]
+    before = labels(shown)
+    axis = QPointF(scene.layout.value_axis.center().x(), price.rect.center().y())
+    canvas_of(shown).hovered.emit(axis)
+    settle(qtbot, shown)
+    assert labels(shown) == before
+    names = {name.text: name for name in price.names}
+    assert set(names) >= {"SMA 20", "EMA 20", "WMA 20", "BB upper", "BB lower", "BB middle", "VWAP"}
+    areas = sorted((name.area for name in price.names), key=lambda area: area.top())
+    assert all(one.bottom() <= other.top() + 1e-6 for one, other in pairwise(areas))
+    assert all(area.right() < scene.layout.value_axis.left() for area in areas)
+    assert {name.detail for name in price.names} - {""}  # of those without a label
+    swatch = names["BB upper"].area.center()
+    swatch.setX(names["BB upper"].area.left() + 10)
+    seen = shown.screen().grabWindow(shown.winId()).toImage()  # painted, too, without a full paint
+    assert seen.pixelColor(swatch.toPoint()) == names["BB upper"].colour
+    price.value_scale.show(0.0, 60.0)
+    settle_frame(qtbot, shown)
+    assert {name.detail for name in price.names} == {"above the view"}
+    canvas_of(shown).left.emit()
+    settle(qtbot, shown)
+    assert price.names == []
+
+
+def count_down(qtbot: QtBot, chart: ChartWidget) -> None:
+    """Open the last candle again, so that its countdown makes the last price's label higher."""
+    last = chart.series.bar(-1)
+    chart.series.upsert(candle(last.slot, last.open, last.close, closed=False))
+    chart.set_now(last.open_time_us + 1)
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert chart._scene.countdown
+
+
+def settle_frame(qtbot: QtBot, chart: ChartWidget) -> None:
+    chart._repaint_all()
+    settle(qtbot, chart)
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
@@ -115,9 +153,13 @@ def test_a_label_has_its_indicators_colour_and_legible_text(qtbot: QtBot, chart:
         corner = label.rect.topLeft() + QPointF(2, 2)
         assert picture(chart).pixelColor(corner.toPoint()) == label.ground == line_colour(palette, number)
         assert contrast(label.ink, label.ground) >= 4.5
+        white = QColor("#ffffff")
+        assert (label.ink == white) == (contrast(white, label.ground) >= 4.5)
 
 
-def test_a_value_unknown_hidden_or_out_of_view_has_no_label(qtbot: QtBot, chart: ChartWidget) -> None:
+def test_a_value_unknown_or_hidden_has_no_label_and_one_out_of_view_is_pinned_to_the_edge(
+    qtbot: QtBot, chart: ChartWidget
+) -> None:
     series = series_of(drifting(60))
     chart.set_series(series, BTC)
     long = chart.indicators.add("sma", {"period": 100})
@@ -129,11 +171,16 @@ def test_a_value_unknown_hidden_or_out_of_view_has_no_label(qtbot: QtBot, chart:
     assert labels(chart) == []
     chart._panes.hide_study(short.key, hidden=False)
     chart.indicators.remove(long.key)
-    chart.navigator.shift("price", 5.0)
-    chart._scene.price.value_scale.show(500.0, 600.0)
-    chart.series_changed()
-    settle(qtbot, chart)
-    assert labels(chart) == []
+    pane = chart._scene.price
+    value, last = float(short.values.column("sma")[-1]), chart._scene.last.close
+    for inverted in (False, True):
+        chart.appearance.set_chart_style(ChartStyle(inverted=inverted))
+        pane.value_scale.show(last - abs(last - value) / 3, last + abs(last - value) / 3)
+        settle_frame(qtbot, chart)
+        (label,) = labels(chart)
+        assert (label.value_y, label.is_high) == (None, (value > last) != inverted)
+        edge = pane.rect.top() if label.is_high else pane.rect.bottom()
+        assert abs(label.rect.center().y() - edge) < 40  # the button of a stretched axis may be there, too
     chart.navigator.reset("price")
     settle(qtbot, chart)
     assert len(labels(chart)) == 1
@@ -229,6 +276,6 @@ def test_numbers_have_the_same_text_on_the_axis_and_in_the_title_at_every_zoom(
     settle(qtbot, shown)
     for key in ("rsi", "macd", "atr"):
         title = next(entry for entry in shown.indicators.entries if entry.key == key)
-        assert {label.text for label in shown._scene.pane(key).labels} == {text for text, _ in title.runs[1:]}
+        assert {label.text for label in shown._scene.pane(key).labels} <= {text for text, _ in title.runs[1:]}
         assert all(len(text.partition(".")[2]) == len(title.runs[1][0].partition(".")[2]) for text, _ in title.runs[1:])
     assert len(shown._scene.pane("rsi").labels[0].text.partition(".")[2]) == 2

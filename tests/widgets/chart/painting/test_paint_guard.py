@@ -152,7 +152,7 @@ def test_an_indicator_whose_function_raises_shows_no_value_and_spares_the_candle
         unregister("odd")
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_an_item_that_raises_leaves_the_others_drawn(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -163,7 +163,8 @@ def test_an_item_that_raises_leaves_the_others_drawn(
     chart.indicators.add("sma")
     settle(qtbot, chart)
     item = canvas_of(chart)._items[number]
-    inner = {0: "_paint_pane", 1: "_paint_title", 2: "_grid_labels", 3: "_paint_line", 4: "_entries"}[number]
+    chart._scene.named_pane = "price"
+    inner = ("_paint_pane", "_paint_title", "_grid_labels", "_paint_line", "_entries", "_paint_ground")[number]
     monkeypatch.setattr(item, inner, fail)
     chart._repaint_all()
     settle(qtbot, chart)
