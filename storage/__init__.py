@@ -13,7 +13,7 @@ Everything the program keeps: trades and candles in PostgreSQL or TimescaleDB, a
     server       the embedded PostgreSQL, which needs no set-up
     postgres     connections, pool, locks, formats
     spool        trades on disk while the database does not take them
-    files        candles as CSV
+    files        exported files
 
 The four from trades to timescale are siblings and do not import each other; so are rollups and schema, spool and files.
 Synchronous psycopg, in threads of its own: no event loop ever waits for a database. `migrations` holds the SQL scripts.

@@ -82,7 +82,8 @@ def files_in(folder: Path) -> list[str]:
         (["sandbox", "a.gz"], "“a.gz” is one argument too many: name recordings with --replay."),
         (["--colour=red"], "--colour"),
         (["export"], "SYMBOL is required."),
-        (["export", "BTCUSDT", "1m"], "--out is required."),
+        (["export", "BTCUSDT"], "INTERVAL is required."),
+        (["export", "BTCUSDT", "1m", "--json", "--out", "-"], "would both print on standard output"),
         (["collect", "--for", "soon"], "“soon” is not a length of time"),
         (["collect", "--for", "0s"], "“0s” is not a length of time"),
         (["collect", "--symbols", ","], "names none"),
@@ -101,6 +102,10 @@ def files_in(folder: Path) -> list[str]:
         (["export", "BTCUSDT", "1m", "--out", "no-such-folder/a.csv"], "does not exist"),
         (["export", "BTCUSDT", "1m", "--from", "noon", "--out", "a.csv"], "“noon” is not a time"),
         (["export", "BTCUSDT", "1m", "--from", "2024-02-02", "--to", "2024-02-01", "--out", "a.csv"], "later than"),
+        (
+            ["export", "BTCUSDT", "1h", "--from", "2024-02-02T00:01", "--to", "2024-02-02T01:59"],
+            "No whole candle of 1h",
+        ),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_changes_nothing(
@@ -243,14 +248,15 @@ def test_collect_stops_on_sigterm_with_everything_written_and_export_and_doctor_
     assert match is not None
 
     path = tmp_path / "candles.csv"
-    assert main(["export", "btcusdt", "1s", "--out", str(path)]) == 0
+    assert main(["export", "btcusdt", "1s", "--include-open", "--out", str(path)]) == 0
     with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert sum(int(row["trades"]) for row in rows) >= int(match[1]) > 20
     assert "candles of BTCUSDT 1s written" in capsys.readouterr().out
 
     before = path.read_bytes()
-    assert "is not in the database" in refused("export", "NOSUCH", "1m", "--out", str(path))
+    assert "is not a symbol of the exchange" in refused("export", "NOSUCH", "1m", "--out", str(path))
+    assert "is not in the database" in refused("export", "NOSUCH", "1m", "--stored", "--out", str(path))
     assert path.read_bytes() == before
 
     assert main(["doctor", "--json", "--symbols", "BTCUSDT"]) == 0
@@ -272,8 +278,9 @@ def test_symbols_are_recorded_listed_and_exported_as_people_write_them(
     assert main(["db", "verify", "btc-usdt", "BTC", *here]) == 0
     assert "trades of BTCUSDT agree" in capsys.readouterr().out
     for text in ("BTC", "btc/usdt", "binance:BTC_USDT"):
-        assert main(["export", text, "1m", "--out", str(tmp_path / "candles.csv"), *here]) == 0
-    assert "candles of BTCUSDT 1m written" in capsys.readouterr().out
+        out = ["--include-open", "--out", str(tmp_path / "candles.csv")]
+        assert main(["export", text, "1m", *out, *here]) == 0
+    assert re.search("candles? of BTCUSDT 1m written", capsys.readouterr().out)
     assert "“BTCUSD” is not in the database: did you mean BTCUSDT?" in refused("gaps", "BTCUSD", *here)
     assert "“BTCUSD” is not a symbol of the exchange: did you mean BTCUSDT?" in refused(
         "collect", "--symbols", "btcusd", *here

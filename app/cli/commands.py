@@ -17,9 +17,8 @@ from app.cli.completion import SHELLS, intervals, keep_periods, setting_names, s
 from app.cli.parsing import FurtherFiles, Group, SettingOption, options_of
 from app.commands.options import Options, Run
 from app.config.settings import Settings
+from app.config.version import VERSION
 from app.market.errors import UsageError
-
-VERSION = "0.1.0"
 
 Declared = TypeVar("Declared", bound=Callable[..., object])
 
@@ -83,21 +82,24 @@ def gaps(settings: Settings, options: Options) -> Run:
 @click.argument("symbol", metavar="SYMBOL", shell_complete=symbols)
 @click.argument("interval", metavar="INTERVAL", shell_complete=intervals)
 @click.option("--from", "start", metavar="TIME", panel="Range", help="First open time, UTC: 2024-08-08 or …T23:55.")
-@click.option("--to", "end", metavar="TIME", panel="Range", help="Open times before this, UTC.")
+@click.option("--to", "end", metavar="TIME", panel="Range", help="Open times before this, UTC; without it, until now.")
+@click.option("--stored", is_flag=True, panel="Range", help="Only what is stored: fetch nothing.")
+@click.option("--include-open", is_flag=True, panel="Range", help="Also the candle that is open, or cut off by --to.")
 @click.option(
     "--out",
     "path",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    required=True,
     panel="File",
-    help="Ends in .csv.",
+    help="A file that ends in .csv, a folder, or - for standard output; without it, a file here.",
 )
+@click.option("--json", "as_json", is_flag=True, panel="File", help="Print JSON: what was written and what is missing.")
 def export(settings: Settings, options: Options) -> Run:
     """
-    Write stored candles to a CSV file.
+    Write candles to a CSV file: those stored, and the exchange's where they are not.
 
-    SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M.
+    SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. Exit code 3: the file
+    lacks some of the candles asked for; the line on standard error says which, and why.
     """
     from app.commands import export
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.market.errors import UsageError
 from app.market.ports.storage import CoverageStore, SymbolStore
-from app.market.suggestions import nearest
+from app.market.suggestions import did_you_mean, nearest
 from app.market.symbol import USUAL_QUOTE, read_symbol
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import known_symbols
@@ -43,6 +43,19 @@ def stored_symbol(store: SymbolsInStore, text: str) -> str:
     covered = store.coverage_of([name, f"{name}{USUAL_QUOTE}"])
     known |= {one for one, ids in covered.items() if ids}
     return names_among([text], known)[0]
+
+
+def listed_symbol(text: str, listed: Collection[str]) -> str:
+    """
+    Return the name of the symbol written as ``text`` among those that the exchange lists.
+
+    Raises:
+        UsageError: If it is not among them; the sentence names the nearest that is.
+    """
+    name = read_symbol(text, listed)
+    if name not in listed:
+        raise UsageError(f"“{name}” is not a symbol of the exchange{did_you_mean(name, listed)}")
+    return name
 
 
 def names_among(texts: Iterable[str], known: Collection[str]) -> list[str]:

@@ -12,6 +12,7 @@ Every error that a caller is expected to handle, as one tree.
     ├── StoreError
     │   ├── StoreUnavailable      retry
     │   └── StoreSchemaMismatch   fatal
+    ├── FileError                 fatal until the user changes something
     ├── SettingsError             fatal; wrong usage
     ├── UsageError                wrong usage: an unknown symbol, interval or file
     └── WindowSilent              the window that is open already hangs; retry once it is gone
@@ -92,6 +93,10 @@ class StoreUnavailable(StoreError):
 
 class StoreSchemaMismatch(StoreError):
     """The database was written by a newer cryptopipe, or by another program. Nothing was changed."""
+
+
+class FileError(CryptopipeError):
+    """A file could not be written: the disk is full, or the folder is gone. An older file is as it was."""
 
 
 class SettingsError(CryptopipeError):

@@ -1,7 +1,8 @@
 """
-Runs the exports of the export dialog: one at a time, in a worker thread, with progress and cancelling.
+Runs the exports of the export dialog: one at a time, with progress and cancelling.
 
-`storage.files.candle_csv` writes the file. This module passes it the candles, and reports the outcome to the dialog.
+`app.live.transfers` brings the candles and `storage.files` writes them, in worker threads. This module builds both and
+reports the outcome to the dialog.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from app.concurrency.background import in_background
+from app.config.version import VERSION
 from app.live.engine import Engine
+from app.live.transfers.candle_transfer import CandleTransfer, TransferOutcome, TransferProgress
+from app.live.transfers.range_ends import whole_request
 from app.market.errors import CryptopipeError
 from app.market.interval import Interval
+from app.market.ports.database import OpenedDatabase
 from app.market.symbol import Symbol
-from storage.files.candle_csv import ExportCancelled, write_csv
+from storage.files.candle_csv import CandleCsv
+from storage.files.target import NewFile, check_target
 from widgets.dialogs.export_dialog import ExportDialog, ExportRequest
 from widgets.window.main_window import MainWindow
 
@@ -35,7 +40,6 @@ class ExportController:
         self._engine = engine
         self._window = window
         self._folder = Path.home()
-        self._cancelled = threading.Event()
         self._task: asyncio.Task[None] | None = None
 
     def open(
@@ -46,19 +50,22 @@ class ExportController:
             symbols, symbol, interval, visible_us=visible_us, folder=self._folder, parent=self._window
         )
         dialog.export_started.connect(lambda request: self._start(dialog, request))
-        dialog.cancel_requested.connect(self._cancelled.set)
+        dialog.cancel_requested.connect(self._cancel)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
         return dialog
 
     async def stop(self) -> None:
         """Cancel a running export and wait until its file is gone."""
-        self._cancelled.set()
+        self._cancel()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
     def _start(self, dialog: ExportDialog, request: ExportRequest) -> None:
-        self._cancelled.clear()
         self._folder = request.path.parent
         self._task = asyncio.get_event_loop().create_task(self._export(dialog, request))
 
@@ -67,33 +74,40 @@ class ExportController:
         if database is None:
             dialog.failed(f"Nothing was written: {self._engine.database_reason}")
             return
-        loop = asyncio.get_running_loop()
-        first_us: int | None = request.start_us
-
-        def progress(written: int, open_time_us: int) -> None:
-            nonlocal first_us
-            first_us = open_time_us if first_us is None else first_us
-            end_us = request.end_us or self._engine.exchange_clock.now_us()
-            span_us = end_us - first_us
-            fraction = min(max((open_time_us - first_us) / span_us, 0.0), 1.0) if span_us > 0 else None
-            loop.call_soon_threadsafe(dialog.set_progress, written, fraction)
-
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FLUSH_S):
-                    await self._engine.drain()
-            await database.writer.flush(_FLUSH_S)
-            batches = database.store.iter_candles(
-                request.symbol.name, request.interval, start_us=request.start_us, end_us=request.end_us
-            )
-            write = partial(write_csv, batches, request.path, cancelled=self._cancelled, progress=progress)
-            written = await in_background(write, "export-candles")
-        except ExportCancelled:
+            outcome = await self._outcome(database, dialog, request)
+        except asyncio.CancelledError:
             dialog.cancelled()
+            raise
         except CryptopipeError as error:
             dialog.failed(str(error))
         except Exception as error:
             logger.critical("export failed", exc_info=error)
             dialog.failed(f"The export failed inside ({type(error).__name__}); the log file tells more.")
         else:
-            dialog.completed(request.path, written)
+            dialog.completed(outcome.path or request.path, outcome.report.rows)
+
+    async def _outcome(self, database: OpenedDatabase, dialog: ExportDialog, request: ExportRequest) -> TransferOutcome:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_S):
+                await self._engine.drain()
+        await database.writer.flush(_FLUSH_S)
+        check_target(request.path)
+        ends = partial(
+            whole_request,
+            database.store,
+            request.symbol.name,
+            request.interval,
+            request.start_us,
+            request.end_us,
+            now_us=self._engine.exchange_clock.now_us(),
+            fetch=False,
+            include_open=False,
+        )
+        candles = await in_background(ends, "read-candles")
+
+        def show(progress: TransferProgress) -> None:
+            dialog.set_progress(progress.done, progress.done / progress.total)
+
+        transfer = CandleTransfer(candles, self._engine.history, database.store, self._engine.exchange_clock, show)
+        return await transfer.run(CandleCsv(NewFile(request.path.parent, request.path.name)), VERSION)

@@ -9,7 +9,7 @@ that they belong together. `storage.candles.candle_reader` reads the candles, `s
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
 from psycopg import sql
 
@@ -110,7 +110,7 @@ class PostgresStore:
         end_us: int | None = None,
         now_us: int | None = None,
         batch: int = 5_000,
-    ) -> Iterator[list[Candle]]:
+    ) -> Generator[list[Candle], None, None]:
         """
         Yield the candles that `candles` returns for the same arguments, in parts of at most ``batch``, oldest first.
 

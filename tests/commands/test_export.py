@@ -1,7 +1,9 @@
-"""``cryptopipe export`` when it is refused or interrupted."""
+"""``cryptopipe export``: what it delivers, what it says of the rest, and how it ends early."""
 
 from __future__ import annotations
 
+import csv
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -9,16 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from app.live.transfers import exchange_patience
 from app.main import main
+from storage.files.candle_csv import format_time
 from tests.program import (
+    exchange,
     hanging_url,
     needs_signals,
+    point_to,
     set_surroundings,
     silent_server,
     started,
     unchanged_process,
     wait_for,
 )
+
+MINUTE_US = 60_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +36,90 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Pat
         yield
 
 
-def test_an_export_where_nothing_is_recorded_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", "BTCUSDT", "1m", "--out", str(tmp_path / "a.csv")]) == 2
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_only_what_is_stored_where_nothing_is_recorded_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "BTCUSDT", "1m", "--stored", "--out", str(tmp_path / "a.csv")]) == 2
     assert "Nothing is recorded in" in capsys.readouterr().err
+
+
+def test_a_range_not_stored_is_fetched_and_what_is_not_to_be_had_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_patience, "AWAY_S", 0.0)
+    monkeypatch.chdir(tmp_path)
+    with exchange() as server:
+        point_to(server, monkeypatch)
+        now_us = time.time_ns() // 1_000
+        start_us = now_us - now_us % MINUTE_US - 100 * MINUTE_US
+        first, middle, last = (format_time(start_us + minutes * MINUTE_US) for minutes in (0, 60, 70))
+        # A name that only the exchange knows yet, and the file's own name.
+        assert main(["export", "btc", "1m", "--from", first, "--to", middle, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        path = Path(said["path"])
+        stamp = path.name.removeprefix("BTCUSDT-1m-").removesuffix(".csv")
+        assert path.parent.resolve() == tmp_path
+        assert stamp == f"{compact(start_us)}-{compact(start_us + 60 * MINUTE_US)}"
+        span = {"from": first, "to": middle}
+        meta = json.loads((tmp_path / f"{path.name}.meta.json").read_text())
+        assert meta == {key: said[key] for key in meta}
+        assert (said["asked"], said["given"], said["complete"], said["missing"]) == (span, span, True, [])
+        assert (said["symbol"], said["interval"], said["rows"], said["source"]) == ("BTCUSDT", "1m", 60, "kline")
+        rows = rows_of(path)
+        assert [row["open_time"] for row in rows] == [format_time(start_us + at * MINUTE_US) for at in range(60)]
+        assert {(row["closed"], row["complete"], row["source"]) for row in rows} == {("true", "true", "kline")}
+        # What is stored, and a range before the symbol was listed.
+        assert main(["export", "BTC/USDT", "1m", "--from", first, "--to", last, "--stored", "--out", "stored.csv"]) == 3
+        printed = capsys.readouterr()
+        assert printed.out == "60 candles of BTCUSDT 1m written to stored.csv.\n"
+        assert printed.err.startswith(f"cryptopipe: 10 of 70 candles are missing; the first is {middle[:16]}. Not sto")
+        assert rows_of(tmp_path / "stored.csv") == rows
+        meta = json.loads((tmp_path / "stored.csv.meta.json").read_text())
+        assert (meta["asked"], meta["given"]) == ({"from": first, "to": last}, span)
+        assert (meta["complete"], meta["missing"]) == (False, [[middle, last]])
+        assert main(["export", "BTC", "1d", "--from", "2020-01-01", "--to", "2020-01-03", "--out", "none.csv"]) == 3
+        assert "the first is 2020-01-01T00:00. BTCUSDT is traded since 20" in capsys.readouterr().err
+        assert rows_of(tmp_path / "none.csv") == []
+    # The exchange is away: what is stored by now is written, and kept where it is to be replaced.
+    assert main(["export", "BTC", "1m", "--from", first, "--to", last, "--out", "stored.csv"]) == 3
+    assert f"{middle[:16]}. Not stored, and not fetched: Cannot reach 127.0.0.1" in capsys.readouterr().err
+    assert rows_of(tmp_path / "stored.csv") == rows
+    assert main(["export", "BTC", "1m", "--from", first, "--to", middle, "--out", "-"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == path.read_text()
+    assert printed.err == ""
+
+
+def compact(time_us: int) -> str:
+    text = format_time(time_us)[:16].replace("-", "").replace(":", "")
+    return text.removesuffix("T0000")
+
+
+@needs_signals
+def test_a_signal_interrupts_export_while_the_exchange_is_silent_and_the_old_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    arguments = ["export", "BTCUSDT", "1m", "--from", "2024-08-08", "--to", "2024-08-09", "--out", str(path)]
+    with silent_server() as silent:
+        monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{silent.address}")
+        for number in (signal.SIGINT, signal.SIGKILL):
+            before = len(silent.connections)
+            with started(*arguments) as process:
+                wait_for(lambda before=before: len(silent.connections) > before, process)
+                process.send_signal(number)
+                printed = process.communicate(timeout=40)
+                if number == signal.SIGINT:
+                    assert printed == ("", "cryptopipe: the export was cancelled and left no file.\n")
+                    assert process.returncode == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]
+    assert path.read_text() == "old"
 
 
 @needs_signals

@@ -23,7 +23,8 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.candle_csv import COLUMNS, write_csv
+from storage.files.candle_csv import COLUMNS
+from tests.candle_files import write_csv
 from tests.live.charts.helpers import shown
 from tests.live.helpers import SYMBOL, folded
 from tests.live.market import Market

@@ -15,9 +15,10 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.candle_csv import candle_row, write_csv
+from storage.files.candle_csv import candle_row
 from storage.integrity.gap_report import read_gaps
 from storage.postgres.connection import connect
+from tests.candle_files import write_csv
 from tests.servers import EMBEDDED, editions, empty_schema, running_server
 
 INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]

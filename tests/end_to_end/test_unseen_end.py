@@ -11,7 +11,8 @@ from app.market.interval import SECOND_US, Interval
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
-from storage.files.candle_csv import COLUMNS, write_csv
+from storage.files.candle_csv import COLUMNS
+from tests.candle_files import write_csv
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from widgets.chart.model.legend import legend_pieces
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from itertools import groupby
 
 from app.market.candle import Candle, combine
@@ -108,7 +108,7 @@ class FakeStore:
 
     def iter_candles(
         self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
-    ) -> Iterator[list[Candle]]:
+    ) -> Generator[list[Candle], None, None]:
         yield self.candles(symbol, interval, start_us=start_us, end_us=end_us)
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:

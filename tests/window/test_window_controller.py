@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
-from app.market.candle import CandleSource
+from app.market.candle import Candle, CandleSource
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import Bar
@@ -25,7 +25,7 @@ from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.window.appearance import show_state
 from app.window.window_state import WindowState
-from storage.files.candle_csv import ExportCancelled
+from storage.files.candle_csv import CandleCsv
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
 from widgets.dialogs.export_dialog import ExportDialog
@@ -176,17 +176,15 @@ def test_an_indicator_loads_the_candles_it_needs_before_the_view_and_is_remember
 def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writing = threading.Event()
+    writing, leave = threading.Event(), threading.Event()
+    write = CandleCsv.write
 
-    def endless(batches: object, path: Path, *, cancelled: threading.Event, progress: object) -> int:
-        part = path.with_suffix(".part")
-        part.touch()
+    def slow(file: CandleCsv, candles: Sequence[Candle]) -> None:
         writing.set()
-        assert cancelled.wait(30)
-        part.unlink()
-        raise ExportCancelled
+        assert leave.wait(30)
+        write(file, candles)
 
-    monkeypatch.setattr("app.window.export_controller.write_csv", endless)
+    monkeypatch.setattr(CandleCsv, "write", slow)
 
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.engine.database)
@@ -194,6 +192,7 @@ def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
         dialog.form.set_path(str(tmp_path / "candles.csv"))
         dialog.form.start_button.click()
         await until(writing.is_set)
+        asyncio.get_running_loop().call_later(0.2, leave.set)
 
     play(scene)
     assert list(tmp_path.iterdir()) == []

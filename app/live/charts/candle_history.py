@@ -306,10 +306,11 @@ def _final(
 
 def _read(store: CandleStore, symbol: str, interval: Interval, end_us: int, limit: int) -> StoredPage:
     # Ranges first: klines saved between the two reads are then requested twice at worst, never taken for absent.
-    fetched = store.fetched_klines(symbol, _saved_as(interval))
+    fetched = store.fetched_klines(symbol, saved_interval(interval))
     return StoredPage(store.candles(symbol, interval, end_us=end_us, limit=limit), fetched)
 
 
-def _saved_as(interval: Interval) -> Interval:
+def saved_interval(interval: Interval) -> Interval:
+    """Return the interval by which the exchange's candles for ``interval`` are saved."""
     offered = kline_interval_for(interval)
     return interval if offered == _ONE_SECOND else offered

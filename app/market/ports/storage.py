@@ -9,7 +9,7 @@ implements them without importing their names; mypy checks that they fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -153,8 +153,12 @@ class CandleReader(Protocol):
 
     def iter_candles(
         self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
-    ) -> Iterator[list[Candle]]:
-        """Yield the candles of ``[start_us, end_us)`` in batches, oldest first, with bounded memory."""
+    ) -> Generator[list[Candle], None, None]:
+        """
+        Yield the candles of ``[start_us, end_us)`` in batches, oldest first, with bounded memory.
+
+        The generator holds a connection: close it, or read it to its end.
+        """
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """

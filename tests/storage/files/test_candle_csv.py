@@ -1,33 +1,23 @@
-"""Candles to a file: to the digit, in one step, and never half."""
+"""Candles as rows: to the digit; and times as people write them."""
 
 from __future__ import annotations
 
-import resource
-import sys
-import threading
-from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.candle import Candle, empty_candle
-from app.market.errors import StoreUnavailable, UsageError
+from app.market.candle import CandleSource, empty_candle
+from app.market.errors import UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from storage.files.candle_csv import COLUMNS, ExportCancelled, check_target, format_time, parse_time, write_csv
-from tests.live.helpers import START_US, folded, trade
+from storage.files.candle_csv import COLUMNS, candle_row, format_time, parse_time
+from tests.candle_files import write_csv
+from tests.live.helpers import START_US, folded
 
 MINUTE = Interval.parse("1m")
-
-
-def candles(count: int = 3) -> list[Candle]:
-    return folded([trade(number, number * 60) for number in range(1, count + 1)], MINUTE)
-
-
-def left_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_the_file_holds_what_the_exchange_sent_to_the_digit(tmp_path: Path) -> None:
@@ -38,106 +28,36 @@ def test_the_file_holds_what_the_exchange_sent_to_the_digit(tmp_path: Path) -> N
         ],
         MINUTE,
     )
+    kline = one[0]._replace(
+        first_trade_id=None, last_trade_id=None, closed=True, complete=True, source=CandleSource.KLINE
+    )
     path = tmp_path / "candles.csv"
-    assert write_csv([one, [empty_candle(START_US + 60 * SECOND_US, 6_183_700_000_000)]], path) == 2
+    assert write_csv([one, [empty_candle(START_US + 60 * SECOND_US, 6_183_700_000_000)], [kline]], path) == 3
+    figures = (
+        "61837.63000001,61837.63000001,61837.00000000,61837.00000000,0.02000002,1236.7538367465000001,2,0.02000001,"
+        "1236.7532183765000001"
+    )
     assert path.read_bytes().decode() == (
         "open_time,open,high,low,close,volume,quote_volume,trades,taker_buy_volume,taker_buy_quote_volume,"
-        "first_trade_id,last_trade_id\n"
-        "2024-08-09T00:00:00Z,61837.63000001,61837.63000001,61837.00000000,61837.00000000,0.02000002,"
-        "1236.7538367465000001,2,0.02000001,1236.7532183765000001,7,8\n"
+        "first_trade_id,last_trade_id,vwap,closed,complete,source\n"
+        f"2024-08-09T00:00:00Z,{figures},7,8,61837.62999969500031,false,false,trades\n"
         "2024-08-09T00:01:00Z,61837.00000000,61837.00000000,61837.00000000,61837.00000000,0.00000000,"
-        "0.00000000,0,0.00000000,0.00000000,,\n"
+        "0.00000000,0,0.00000000,0.00000000,,,,true,true,trades\n"
+        f"2024-08-09T00:00:00Z,{figures},,,61837.62999969500031,true,true,kline\n"
     )
-    assert left_in(tmp_path) == ["candles.csv"]
 
 
-def test_no_candles_make_a_file_of_the_header_alone(tmp_path: Path) -> None:
-    assert write_csv([], tmp_path / "none.csv") == 0
-    assert (tmp_path / "none.csv").read_text() == ",".join(COLUMNS) + "\n"
-
-
-def test_an_existing_file_is_replaced_only_by_a_finished_one(tmp_path: Path) -> None:
-    path = tmp_path / "candles.csv"
-    path.write_text("old")
-
-    def batches() -> Iterator[list[Candle]]:
-        yield candles()
-        assert path.read_text() == "old"
-
-    write_csv(batches(), path)
-    assert path.read_text().startswith("open_time,")
-
-
-def test_a_failing_database_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "candles.csv"
-    path.write_text("old")
-
-    def batches() -> Iterator[list[Candle]]:
-        yield candles()
-        raise StoreUnavailable("The database went away.")
-
-    with pytest.raises(StoreUnavailable):
-        write_csv(batches(), path)
-    assert path.read_text() == "old"
-    assert left_in(tmp_path) == ["candles.csv"]
-
-
-@pytest.mark.parametrize("after", [0, 1, 3])
-def test_a_cancelled_export_leaves_no_file_whenever_it_is_cancelled(tmp_path: Path, after: int) -> None:
-    cancelled = threading.Event()
-    seen: list[int] = []
-
-    def batches() -> Iterator[list[Candle]]:
-        for number in range(3):
-            if number == after:
-                cancelled.set()
-            seen.append(number)
-            yield candles()
-        cancelled.set()
-
-    with pytest.raises(ExportCancelled):
-        write_csv(batches(), tmp_path / "candles.csv", cancelled=cancelled)
-    assert left_in(tmp_path) == []
-    assert len(seen) <= after + 1
-
-
-def test_progress_reports_how_many_candles_and_up_to_when(tmp_path: Path) -> None:
-    reported: list[tuple[int, int]] = []
-    write_csv([candles(2), [], candles(1)], tmp_path / "a.csv", progress=lambda count, at: reported.append((count, at)))
-    assert reported == [(2, START_US + 120 * SECOND_US), (3, START_US + 60 * SECOND_US)]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
-def test_a_full_disk_is_a_clear_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    try:
-        with pytest.raises(UsageError, match=r"cannot be written: .+\. Nothing was left behind\."):
-            write_csv([candles(2000) for _ in range(10)], tmp_path / "candles.csv")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert left_in(tmp_path) == []
-
-
-@pytest.mark.parametrize("name", ["candles", "candles.txt", "candles.csv.gz", ".csv"])
-def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"let it end in \.csv"):
-        write_csv([], tmp_path / name)
-    assert left_in(tmp_path) == []
-
-
-def test_a_missing_folder_or_a_folder_as_the_target_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not exist: make it first"):
-        check_target(tmp_path / "no" / "candles.csv")
-    (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(UsageError, match="is a folder"):
-        check_target(tmp_path / "folder.csv")
-    check_target(tmp_path / "CANDLES.CSV")
-
-
-def test_a_name_the_file_system_refuses_is_a_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written: "):
-        write_csv([], tmp_path / ("x" * 300 + ".csv"))
+@given(st.integers(1, 10**15), st.integers(1, 10**15), st.integers(1, 10**13))
+def test_vwap_is_quote_volume_by_volume_to_the_last_place(price: int, other: int, quantity: int) -> None:
+    trades = [
+        Trade("X", 1, START_US, price, quantity, False),
+        Trade("X", 2, START_US, other, 7, True),
+    ]
+    (candle,) = folded(trades, MINUTE)
+    row = dict(zip(COLUMNS, candle_row(candle), strict=True))
+    exact = Decimal(row["quote_volume"]) / Decimal(row["volume"])
+    assert abs(Decimal(row["vwap"]) - exact) <= Decimal("1e-15")
+    assert Decimal(row["low"]) <= Decimal(row["vwap"]) <= Decimal(row["high"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""
+What an export delivered, what it lacks, and why. Pure.
+
+A candle is missing unless the file has it complete (`app.market.builder.is_complete`): also one that is there without
+some of its trades. Only the open candle is not, where it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from app.market.candle import Candle, CandleSource
+from app.market.candle_request import CandleRequest
+
+
+class Lack(Enum):
+    """Why a candle is missing."""
+
+    NOT_STORED = auto()  # and nobody asked the exchange
+    NOT_FETCHED = auto()  # the exchange did not answer
+    NOT_LISTED = auto()  # the symbol was not traded yet
+    ABSENT = auto()  # the exchange has none
+    NOT_OVER = auto()  # it has not ended yet, or not begun
+
+
+class TransferReport(NamedTuple):
+    """
+    The outcome of one export. ``given``: what the rows cover, from the first one's open to the last one's end; None
+    without rows. ``missing``: the times of the missing candles, disjoint and rising, ends exclusive; ``reasons``: how
+    many of them for which reason, in whole sentences. All times are UTC microseconds.
+    """
+
+    request: CandleRequest
+    rows: int
+    given: tuple[int, int] | None
+    source: CandleSource | None
+    missing: list[tuple[int, int]]
+    missing_candles: int
+    reasons: list[str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all candles asked for are in the file, with all their trades."""
+        return not self.missing
+
+    @property
+    def lack(self) -> str:
+        """Return what is missing, from which minute on, and why; empty where nothing is."""
+        if self.complete:
+            return ""
+        total = len(self.request.slots)
+        number = f"{self.missing_candles:,} of {total:,} candles" if total > 1 else "The candle"
+        are = "is" if total == 1 else "are"
+        first = f"the first is {minute(self.missing[0][0])}" if self.missing_candles > 1 else ""
+        first = first or f"it is {minute(self.missing[0][0])}"
+        return " ".join([f"{number} {are} missing; {first}.", *self.reasons])
+
+    def facts(self, version: str) -> dict[str, object]:
+        """Return what stands beside the file, for JSON."""
+        return {
+            "symbol": self.request.symbol,
+            "interval": self.request.interval.name,
+            "zone": "UTC",
+            "source": None if self.source is None else self.source.value,
+            "version": version,
+            "rows": self.rows,
+            "asked": _span((self.request.start_us, self.request.end_us)),
+            "given": _span(self.given),
+            "complete": self.complete,
+            "missing": [[_iso(start_us), _iso(end_us)] for start_us, end_us in self.missing],
+        }
+
+
+class Delivery:
+    """Counts what goes into a file, in rising order of the slots, and what does not."""
+
+    def __init__(self, request: CandleRequest) -> None:
+        self._request = request
+        self._rows = 0
+        self._given: tuple[int, int] | None = None
+        self._sources: set[CandleSource] = set()
+        self._missing: list[tuple[int, int]] = []
+        self._lacks: Counter[Lack] = Counter()
+
+    def note(self, candles: Sequence[Candle]) -> None:
+        """Count candles that are in the file."""
+        if not candles:
+            return
+        self._rows += len(candles)
+        start_us = candles[0].open_time_us if self._given is None else self._given[0]
+        self._given = start_us, self._request.interval.next_open_us(candles[-1].open_time_us)
+        self._sources.update(candle.source for candle in candles)
+
+    def note_missing(self, first_slot: int, last_slot: int, lack: Lack) -> None:
+        """Count the candles of these slots, inclusive, as missing."""
+        open_us = self._request.interval.slot_open_us
+        start_us, end_us = open_us(first_slot), open_us(last_slot + 1)
+        if self._missing and self._missing[-1][1] == start_us:
+            start_us, _ = self._missing.pop()
+        self._missing.append((start_us, end_us))
+        self._lacks[lack] += last_slot - first_slot + 1
+
+    def report(self, why_not_fetched: str, listed_us: int | None) -> TransferReport:
+        """
+        Return the outcome.
+
+        ``why_not_fetched``: the sentence for candles that are NOT_FETCHED; ``listed_us``: when trading began, if known.
+        """
+        source = None
+        if self._sources:
+            source = next(iter(self._sources)) if len(self._sources) == 1 else CandleSource.MIXED
+        return TransferReport(
+            self._request,
+            self._rows,
+            self._given,
+            source,
+            self._missing,
+            self._lacks.total(),
+            self._reasons(why_not_fetched, listed_us),
+        )
+
+    def _reasons(self, why_not_fetched: str, listed_us: int | None) -> list[str]:
+        symbol = self._request.symbol
+        traded = f"{symbol} is not traded yet" if listed_us is None else f"{symbol} is traded since {minute(listed_us)}"
+        sentences = {
+            Lack.NOT_LISTED: traded,
+            Lack.NOT_STORED: "Not stored with all their trades, and nothing was to be fetched",
+            Lack.NOT_FETCHED: f"Not stored, and not fetched: {why_not_fetched.rstrip('.')}",
+            Lack.ABSENT: "The exchange has none there",
+            Lack.NOT_OVER: "Not over yet",
+        }
+        found = [(sentence, self._lacks[lack]) for lack, sentence in sentences.items() if self._lacks[lack]]
+        if len(found) == 1:
+            return [f"{found[0][0]}."]
+        return [f"{sentence} ({count:,})." for sentence, count in found]
+
+
+def minute(time_us: int) -> str:
+    """Return ``2026-11-28T22:44``, with seconds where there are any; UTC."""
+    moment = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S" if moment.second else "%Y-%m-%dT%H:%M")
+
+
+def _span(span: tuple[int, int] | None) -> dict[str, str | None]:
+    return {"from": None, "to": None} if span is None else {"from": _iso(span[0]), "to": _iso(span[1])}
+
+
+def _iso(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,62 @@
+"""Which candles somebody wants as a file, and the file's name. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from app.market.errors import UsageError
+from app.market.interval import Interval
+
+_DAY_US = 86_400_000_000
+
+
+class CandleRequest(NamedTuple):
+    """
+    The candles of ``symbol`` and ``interval`` whose open times are in ``[start_us, end_us)``, UTC microseconds.
+
+    ``fetch``: what is not stored comes as the exchange's candles. ``include_open``: also the candle that ``end_us``
+    cuts off, and one whose end nobody has seen yet.
+    """
+
+    symbol: str
+    interval: Interval
+    start_us: int
+    end_us: int
+    fetch: bool = True
+    include_open: bool = False
+
+    @property
+    def slots(self) -> range:
+        """The slots of the candles (`Interval.slot`), rising."""
+        first = self.interval.slot(self.start_us - 1) + 1
+        last = self.interval.slot(self.end_us - 1)
+        if not self.include_open and self.interval.slot_open_us(last + 1) > self.end_us:
+            last -= 1
+        return range(first, last + 1)
+
+    def check(self) -> None:
+        """
+        Check that a candle lies in the range.
+
+        Raises:
+            UsageError: If none does.
+        """
+        if self.end_us <= self.start_us:
+            raise UsageError("The range ends before it begins: nothing was written. Choose a later end.")
+        if not self.slots:
+            raise UsageError(
+                f"No whole candle of {self.interval} lies in that range: nothing was written. Choose a longer one, or "
+                "include the open candle."
+            )
+
+
+def candle_file_name(symbol: str, interval: Interval, start_us: int, end_us: int, suffix: str = "csv") -> str:
+    """Return ``BTCUSDT-1m-20241108-20241109T1200.csv``: the candles and the time they cover, UTC."""
+    return f"{symbol}-{interval}-{_stamp(start_us)}-{_stamp(end_us)}.{suffix}"
+
+
+def _stamp(time_us: int) -> str:
+    seconds = time_us // 1_000_000
+    form = "%Y%m%d" if time_us % _DAY_US == 0 else "%Y%m%dT%H%M%S" if seconds % 60 else "%Y%m%dT%H%M"
+    return datetime.fromtimestamp(seconds, UTC).strftime(form)
