@@ -208,7 +208,9 @@ def _retention(settings: Settings, options: Options) -> int:
                 print(_overruled(settings, held), end="")
     if options.as_json:
         answer = upkeep_json(RetentionReport(held, None, None))
-        for name, one in (("would_drop", planned), ("dropped", dropped)):
+        later = dropped if dropped is not None and dropped.by_policy else None
+        gone = None if later is not None else dropped
+        for name, one in (("would_drop", planned), ("dropped", gone), ("left_to_policy", later)):
             answer[name] = None if one is None else plan_json(one)
         print(json.dumps(answer, indent=2))
     return 0

@@ -60,16 +60,21 @@ def held_text(held: RetentionRecord) -> str:
 
 
 def plan_text(plan: RetentionPlan, *, done: bool = False) -> str:
-    """Return the parts that retention would drop, or with ``done`` has dropped, as lines; only parts with trades."""
+    """
+    Return the parts that retention would drop as lines, or with ``done`` has dropped; only parts with trades.
+
+    What is left to TimescaleDB's policy is not dropped yet, and is not called so.
+    """
     parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
     if not parts:
         lines = [f"Keeping trades for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
     else:
-        verb = "dropped" if done else "drops"
+        verb, when = ("has TimescaleDB drop", " at its policy's next run") if plan.by_policy else ("dropped", "")
+        verb, when = (verb, when) if done else ("drops", "")
         span = f"from {_day(parts[0].start_us)} to {_day(parts[-1].end_us)}"
         lines = [
             f"Keeping trades for {plan.keep.words} {verb} {plan.trades:,} trades of {_names(plan.symbols)}, {span}: "
-            f"{plan.bytes / 1e6:,.1f} MB. Candles stay.",
+            f"{plan.bytes / 1e6:,.1f} MB{when}. Candles stay.",
             *([] if done else ["", _table(parts)]),
         ]
     if spared:

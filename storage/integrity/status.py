@@ -20,7 +20,7 @@ from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
 from storage.rollups.candle_sql import microseconds
 from storage.rollups.levels import LEVELS
-from storage.schema.editions import is_hypertable, timescale_schema
+from storage.schema.editions import is_hypertable, refuse_unreadable_trades, timescale_schema
 from storage.schema.migrate import migrations
 from storage.schema.retention_record import trades_kept_from
 
@@ -148,7 +148,7 @@ def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseSt
 
     Raises:
         StoreUnavailable: If the server does not answer, or the role may not read.
-        StoreSchemaMismatch: If the tables do not exist or are not ours.
+        StoreSchemaMismatch: If the tables do not exist or are not ours, or this edition cannot read the trades.
     """
     facts = facts_of(connection, embedded=embedded)
     with translated("read the database's state"):
@@ -182,6 +182,7 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
             "The database holds no tables of cryptopipe: record into it first, with the window or cryptopipe collect, "
             "or name another."
         )
+    refuse_unreadable_trades(connection)
     version, size, writable = _fetch_row(
         connection,
         """

@@ -28,6 +28,7 @@ from storage.postgres.connection import Connection, translated
 from storage.rollups import recount_sql
 from storage.rollups.levels import LEVELS
 from storage.schema import id_ranges
+from storage.schema.editions import refuse_unreadable_trades
 from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.retention_record import trades_kept_from
 
@@ -115,9 +116,10 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
 
     Raises:
         UsageError: If a symbol is not in the database.
-        StoreError: If the database cannot be read.
+        StoreError: If the database, or what Community compressed in it, cannot be read.
     """
     with translated("verify the database"):
+        refuse_unreadable_trades(connection)
         while True:
             kept_from_us = trades_kept_from(connection)
             report = DifferenceReport()

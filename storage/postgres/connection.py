@@ -49,11 +49,12 @@ class ServerFacts:
 
     @property
     def label(self) -> str:
-        """The server in words: ``"Embedded PostgreSQL 18.4"``, ``"TimescaleDB 2.19.3 on PostgreSQL 17.6"``."""
+        """The server in words: ``"Embedded PostgreSQL 18.4"``, ``"TimescaleDB Apache 2.19.3 on PostgreSQL 17.6"``."""
         place = "Embedded " if self.embedded else ""
         if self.edition is Edition.PLAIN:
             return f"{place}PostgreSQL {self.version}"
-        return f"{place}TimescaleDB {self.timescale_version} on PostgreSQL {self.version}"
+        kind = "Community" if self.edition is Edition.TIMESCALE_COMMUNITY else "Apache"
+        return f"{place}TimescaleDB {kind} {self.timescale_version} on PostgreSQL {self.version}"
 
 
 class PasswordWanted(StoreUnavailable):

@@ -54,12 +54,13 @@ class RetentionPlan:
     """
     What a retention period would drop: ``parts`` now, ``spared`` later, because they were backfilled recently.
 
-    Both are sorted by time, oldest first.
+    Both are sorted by time, oldest first. ``by_policy``: TimescaleDB's policy drops the parts, when it next runs.
     """
 
     keep: RetentionPeriod
     parts: list[DroppablePart]
     spared: list[DroppablePart]
+    by_policy: bool = False
 
     @property
     def trades(self) -> int:
@@ -115,7 +116,7 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
     ``proposed`` is the user's setting: `storage.schema.retention_period.OFF` keeps all trades, None means not set. A
     period longer than the confirmed one replaces it; a shorter one is only logged. Returns None if no period is
     confirmed, and also, without doing anything, if another program is doing such work, a conversion is unfinished or
-    the role does not own the tables. Under TimescaleDB's policy, the result is what that policy will drop.
+    the role does not own the tables. Under TimescaleDB's policy (``by_policy``), the result is what it will drop.
 
     Raises:
         StoreError: If the database does not answer. Parts dropped until then stay dropped.
@@ -138,8 +139,8 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
             connection.execute(_END_POLICY)
             by_policy = False
         gone = [part for part in planned.parts if by_policy or droppable_parts.drop(connection, part)]
-        done = RetentionPlan(record.keep, gone, planned.spared)
-        _log_result(done, by_policy=by_policy)
+        done = RetentionPlan(record.keep, gone, planned.spared, by_policy)
+        _log_result(done)
         return done
 
 
@@ -203,12 +204,12 @@ def _remove_policy(connection: Connection) -> None:
     connection.execute(sql.SQL("SELECT {}.remove_retention_policy('trades', if_exists => true)").format(schema))
 
 
-def _log_result(dropped: RetentionPlan, *, by_policy: bool) -> None:
+def _log_result(dropped: RetentionPlan) -> None:
     if dropped.parts:
         logger.info(
             "Retention of %s %s %d trades of %d symbols, from %s to %s (%.1f MB)",
             dropped.keep.words,
-            "lets TimescaleDB drop" if by_policy else "dropped",
+            "lets TimescaleDB drop" if dropped.by_policy else "dropped",
             dropped.trades,
             len(dropped.symbols),
             _day(dropped.parts[0].start_us),

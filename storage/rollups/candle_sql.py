@@ -42,6 +42,7 @@ class RowSource:
 TRADES = RowSource("trades", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
+_ONE_SCAN_BELOW_US = 30_000_000  # up to here one scan is quicker than a lookup at each edge, by measurement
 
 _TRADE_FIGURES = """
     (min(ARRAY[trade_id, price]))[2], max(price), min(price), (max(ARRAY[trade_id, price]))[2],
@@ -124,9 +125,11 @@ def fold(interval: Interval) -> sql.Composed:
 def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
     """Return the query for rows of several sources that together hold each trade of the range once."""
     pieces = [_rows_inside(interval, sources[-1])]
-    pieces += [
-        _rows_at_edges(interval, finer, coarser, is_base=finer == sources[0]) for finer, coarser in pairwise(sources)
-    ]
+    for finer, coarser in pairwise(sources):
+        if finer.is_trades and interval.length_us < _ONE_SCAN_BELOW_US:
+            pieces.append(_trades_at_close_edges(interval, coarser))
+        else:
+            pieces.append(_rows_at_edges(interval, finer, coarser, is_base=finer == sources[0]))
     return sql.SQL(" UNION ALL ").join(pieces)
 
 
@@ -141,27 +144,53 @@ def _rows_inside(interval: Interval, source: RowSource) -> sql.Composed:
         table=sql.Identifier(source.table),
         start=_START,
         end=_END,
-        inside=_lies_inside(interval, source),
+        inside=_lies_inside(interval, sql.Identifier("open_time"), source.length_us),
+    )
+
+
+def _trades_at_close_edges(interval: Interval, coarser: RowSource) -> sql.Composed:
+    """
+    Return the query for the trades that lie in a coarser row cut by an edge between two candles, from one scan of all.
+
+    For short candles: their edges are so close that a lookup for each would read compressed batches several times.
+    """
+    time = sql.Identifier(TRADES.time_column)
+    return sql.SQL(
+        "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
+        " AND {time} < {end} AND NOT {inside}"
+    ).format(
+        bucket=_bucket(time, interval),
+        columns=sql.SQL(_TRADE_AS_ROW),
+        table=sql.Identifier(TRADES.table),
+        time=time,
+        start=_START,
+        end=_END,
+        inside=_lies_inside(interval, _floor(time, coarser.length_us, ORIGIN_US), coarser.length_us),
     )
 
 
 def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_base: bool) -> sql.Composed:
     """Return the query for the finer rows that lie in a coarser row cut by an edge between two candles."""
     time = sql.Identifier(finer.time_column)
-    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. The bounds of the range are repeated
-    # as plain values: by them it leaves out the partitions of other times.
+    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. A piece's bounds are columns of its
+    # own: TimescaleDB finds compressed batches by a bound that is a column, not by one that greatest() or least()
+    # computes. The bounds of the range are repeated as plain values: by them the planner leaves out the partitions of
+    # other times.
     return sql.SQL(
         """
         SELECT piece.*
         FROM generate_series({start}, {end}, {length}) AS edge (at),
             LATERAL (SELECT {cut} AS cut OFFSET 0) AS cut,
             LATERAL (
+                SELECT greatest(cut, {start}) AS from_time, least(cut + {coarse}, {end}) AS to_time OFFSET 0
+            ) AS bounds,
+            LATERAL (
                 SELECT {bucket} AS candle, {columns} FROM {table}
-                WHERE symbol_id = %(symbol_id)s AND {time} >= greatest(cut, {start})
-                    AND {time} < least(cut + {coarse}, {end}) AND cut < at AND {inside}
+                WHERE symbol_id = %(symbol_id)s AND {time} >= from_time AND {time} < to_time AND {inside}
                     AND {time} >= {start} AND {time} < {end}
                 OFFSET 0
             ) AS piece
+        WHERE cut < at
         """
     ).format(
         bucket=_bucket(time, interval),
@@ -173,15 +202,14 @@ def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, 
         time=time,
         start=_START,
         end=_END,
-        inside=sql.SQL("true") if is_base else _lies_inside(interval, finer),
+        inside=sql.SQL("true") if is_base else _lies_inside(interval, time, finer.length_us),
     )
 
 
-def _lies_inside(interval: Interval, source: RowSource) -> sql.Composed:
-    """Return the condition that a row of ``source`` lies inside one candle."""
-    time = sql.Identifier(source.time_column)
-    last = sql.SQL("({} + {})").format(time, _length(source.length_us - 1))
-    return sql.SQL("{} = {}").format(_bucket(time, interval), _bucket(last, interval))
+def _lies_inside(interval: Interval, begin: sql.Composable, length_us: int) -> sql.Composed:
+    """Return the condition that a row of that begin and length lies inside one candle."""
+    last = sql.SQL("({} + {})").format(begin, _length(length_us - 1))
+    return sql.SQL("({} = {})").format(_bucket(begin, interval), _bucket(last, interval))
 
 
 def outermost_time(source: RowSource, *, last: bool) -> sql.Composed:

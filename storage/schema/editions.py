@@ -13,7 +13,8 @@ import re
 import psycopg
 from psycopg import sql
 
-from storage.postgres.connection import Connection
+from app.market.errors import StoreSchemaMismatch
+from storage.postgres.connection import Connection, Edition, facts_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,11 @@ CONVERSION_STATE = "trades_conversion"
 # that reading by time or by id, and the key's check for a backfilled trade, decompress only the batches concerned.
 _SEGMENT_BY = "symbol_id"
 _ORDER_BY = "time, trade_id"
+
+_HAS_COMPRESSED_CHUNKS = """
+    SELECT EXISTS (SELECT FROM timescaledb_information.chunks
+        WHERE hypertable_schema = current_schema() AND hypertable_name = 'trades' AND is_compressed)
+"""
 
 
 def timescale_schema(connection: Connection) -> sql.Identifier | None:
@@ -52,6 +58,23 @@ def owns_trades(connection: Connection) -> bool:
         " FROM pg_class WHERE oid = 'trades'::regclass"
     ).fetchone()
     return row == (True,)
+
+
+def refuse_unreadable_trades(connection: Connection) -> None:
+    """
+    Do nothing where this edition can read the trades.
+
+    Raises:
+        StoreSchemaMismatch: If Community has compressed trades and this server's edition cannot read them.
+    """
+    is_apache = facts_of(connection).edition is Edition.TIMESCALE_APACHE and is_hypertable(connection)
+    if is_apache and connection.execute(_HAS_COMPRESSED_CHUNKS).fetchone() == (True,):
+        # The Apache edition refuses some queries of compressed trades, and leaves those out of others' results.
+        raise StoreSchemaMismatch(
+            "The database holds trades that TimescaleDB's Community edition has compressed, and this server's Apache "
+            "edition cannot read them: set timescaledb.license to timescale on the server, or use one of the Community "
+            "edition. Nothing was changed."
+        )
 
 
 def switch_on_timescale(connection: Connection) -> None:

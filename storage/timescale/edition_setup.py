@@ -11,7 +11,7 @@ import logging
 
 import psycopg
 
-from app.market.errors import StoreError, StoreSchemaMismatch
+from app.market.errors import StoreError
 from storage.postgres.advisory_locks import database_lock
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
 from storage.schema.editions import (
@@ -19,6 +19,7 @@ from storage.schema.editions import (
     compression_statements,
     is_hypertable,
     owns_trades,
+    refuse_unreadable_trades,
     switch_on_timescale,
     timescale_schema,
 )
@@ -26,10 +27,6 @@ from storage.timescale.conversion import convert_if_small
 
 logger = logging.getLogger(__name__)
 
-_HAS_COMPRESSED_CHUNKS = """
-    SELECT EXISTS (SELECT FROM timescaledb_information.chunks
-        WHERE hypertable_schema = current_schema() AND hypertable_name = 'trades' AND is_compressed)
-"""
 _COMPRESSION_SETTINGS = """
     SELECT compression_enabled, EXISTS (SELECT FROM timescaledb_information.jobs j
         WHERE j.hypertable_schema = h.hypertable_schema AND j.hypertable_name = h.hypertable_name
@@ -56,13 +53,8 @@ def set_up_edition(connection: Connection) -> None:
             return
         if facts.edition is Edition.TIMESCALE_COMMUNITY:
             _set_compression(connection, facts)
-        elif connection.execute(_HAS_COMPRESSED_CHUNKS).fetchone() == (True,):
-            # The Apache edition would silently leave compressed trades out of every result.
-            raise StoreSchemaMismatch(
-                "The database holds trades that TimescaleDB's Community edition has compressed, and this server's "
-                "Apache edition cannot read them: set timescaledb.license to timescale on the server, or use one of "
-                "the Community edition. Nothing was changed."
-            )
+        else:
+            refuse_unreadable_trades(connection)
 
 
 def _convert_if_small(connection: Connection) -> None:

@@ -1,21 +1,19 @@
 """
 How fast candles are read: the latest 1000 of every interval, as the chart asks for them.
 
-    python -m tests.benchmarks.bench_candles [million trades, 20]
+    python -m tests.benchmarks.bench_candles [million trades, 20] [--database URL]
 
-Three symbols of 30 trades/s each behind three years of 1 min candles, on the embedded server; measured with a tenth of
-the trades and with all of them. The yardstick is a plain SELECT of the latest 1000 rows of a rollup, as tuples.
+Three symbols of 30 trades/s each behind three years of 1 min candles; measured with a tenth of the trades and with all
+of them, and on TimescaleDB Community once more with all of them compressed. The yardstick is a plain SELECT of the
+latest 1000 rows of a rollup, as tuples.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +23,8 @@ from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection, connect
 from storage.rollups.levels import LEVELS
 from storage.trades.trade_ledger import TradeLedger
-from tests.storage.conftest import forget
+from tests.benchmarks._database import benchmark_database, benchmark_options
+from tests.storage.helpers import compress_trades
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 BEGIN_US = 1_723_161_600_000_000  # 2024-08-09T00:00Z
@@ -33,7 +32,7 @@ HISTORY_DAYS = 3 * 365
 SPACING_US = 11_111  # of three symbols together: 30 trades/s each
 FIRST_ID = 5_000_000_000
 BATCH = 60_000
-CUSTOM = "7s 17s 90s 13m 97m 181m 25h".split()
+CUSTOM = "7s 13s 17s 61s 90s 1801s 13m 97m 181m 25h".split()
 RUNS = 9
 
 # A minute of history is a candle of 1,800 trades, whose ids end where the trades below begin.
@@ -112,32 +111,29 @@ def measure(database: Database) -> tuple[float, dict[str, float]]:
 
 
 def main() -> None:
-    trades = int(float(sys.argv[1]) * 1e6) if len(sys.argv) > 1 else 20_000_000
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder) / "data"
-        database = Database.open(None, data_dir)
-        try:
-            with connect(database.url) as connection:
-                ledger = TradeLedger(connection)
-                make_history(connection, ledger)
-                make_trades(ledger, 0, trades // 10)
-                connection.execute("ANALYZE")
-                few_yardstick, few = measure(database)
-                began = time.perf_counter()
-                make_trades(ledger, trades // 10, trades)
-                seconds = time.perf_counter() - began
-                connection.execute("ANALYZE")
-            yardstick, found = measure(database)
-            print(f"{database.facts.label}; {0.9 * trades / seconds:,.0f} rows/s while the table grew")
-            print(f"a plain SELECT of 1000 rows: {few_yardstick:.1f} and {yardstick:.1f} ms")
-            print(f"latest 1000 candles, ms at {trades / 1e7:g}M and at {trades / 1e6:g}M trades, and their ratios")
-            for name, ms in found.items():
-                print(
-                    f"{name:>5} {few[name]:>8.1f} {ms:>8.1f} {few[name] / few_yardstick:>6.1f} {ms / yardstick:>6.1f}"
-                )
-        finally:
-            database.close()
-            forget(data_dir)
+    options = benchmark_options(__doc__, million_trades=20)
+    trades = int(options.million_trades * 1e6)
+    with benchmark_database(options.database) as database, connect(database.url) as connection:
+        ledger = TradeLedger(connection)
+        make_history(connection, ledger)
+        make_trades(ledger, 0, trades // 10)
+        connection.execute("ANALYZE")
+        measured = {f"{trades / 1e7:g}M": measure(database)}
+        began = time.perf_counter()
+        make_trades(ledger, trades // 10, trades)
+        seconds = time.perf_counter() - began
+        connection.execute("ANALYZE")
+        measured[f"{trades / 1e6:g}M"] = measure(database)
+        if compress_trades(connection):
+            measured["compressed"] = measure(database)
+        print(f"{database.facts.label}; {0.9 * trades / seconds:,.0f} rows/s while the table grew")
+        plain = ", ".join(f"{yardstick:.1f}" for yardstick, _ in measured.values())
+        print(f"a plain SELECT of 1000 rows: {plain} ms")
+        print(f"latest 1000 candles, ms at {', '.join(measured)} trades, and the ratios to that")
+        for name in next(iter(measured.values()))[1]:
+            times = "".join(f"{found[name]:>9.1f}" for _, found in measured.values())
+            ratios = "".join(f"{found[name] / yardstick:>7.1f}" for yardstick, found in measured.values())
+            print(f"{name:>6}{times} {ratios}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """
 How fast trades are stored: rows/s, and the ratio to psql's ``\\copy`` of the same rows into the same table.
 
-    python -m tests.benchmarks.bench_storage [rows]
+    python -m tests.benchmarks.bench_storage [rows] [--database URL]
 
-Every figure is a run of its own on the embedded server, with the ledger of ids, all rollups and synchronous commit.
+Every figure is a run of its own, with the ledger of ids, all rollups and synchronous commit.
 Batches are of trades as the feed gives them; "in bulk" means columns, as an import has them.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +24,7 @@ from storage.postgres.connection import connect
 from storage.rollups.levels import LEVELS
 from storage.server.installations import find_postgres
 from storage.trades.trade_ledger import TradeLedger
-from tests.storage.conftest import forget
+from tests.benchmarks._database import benchmark_database, benchmark_options
 
 START_US = 1_723_161_255_342_000
 LARGEST_BATCH = 10_000
@@ -117,26 +116,21 @@ def queued(database: Database, trades: list[Trade]) -> float:
 
 
 def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
+    options = benchmark_options(__doc__, rows=2_000_000)
+    rows = int(options.rows)
     trades = market(rows)
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder) / "data"
-        database = Database.open(None, data_dir)
-        try:
-            with connect(database.url) as connection:
-                TradeLedger(connection).store(trades)  # makes the symbols and the partition
-            yardstick = psql_copy(database.url, trades, Path(folder))
-            print(f"{database.facts.label}, {rows} rows; \\copy {yardstick:,.0f} rows/s")
-            for size, sample in ((100, rows // 20), (1_000, rows // 5), (LARGEST_BATCH, rows)):
-                speed, p99 = batches(database.url, trades[:sample], size)
-                print(f"batches of {size:>6}: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}, p99 {p99:.1f} ms")
-            speed = bulk(database.url, trades)
-            print(f"in bulk          : {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
-            speed = queued(database, trades)
-            print(f"through the queue: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
-        finally:
-            database.close()
-            forget(data_dir)
+    with benchmark_database(options.database) as database, tempfile.TemporaryDirectory() as folder:
+        with connect(database.url) as connection:
+            TradeLedger(connection).store(trades)  # makes the symbols and the partition
+        yardstick = psql_copy(database.url, trades, Path(folder))
+        print(f"{database.facts.label}, {rows} rows; \\copy {yardstick:,.0f} rows/s")
+        for size, sample in ((100, rows // 20), (1_000, rows // 5), (LARGEST_BATCH, rows)):
+            speed, p99 = batches(database.url, trades[:sample], size)
+            print(f"batches of {size:>6}: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}, p99 {p99:.1f} ms")
+        speed = bulk(database.url, trades)
+        print(f"in bulk          : {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
+        speed = queued(database, trades)
+        print(f"through the queue: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
 
 
 if __name__ == "__main__":

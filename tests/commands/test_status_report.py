@@ -30,7 +30,7 @@ STATUS = DatabaseStatus(
 )
 
 DOCUMENT = """{
-  "server": "TimescaleDB 2.19.3 on PostgreSQL 17.6",
+  "server": "TimescaleDB Community 2.19.3 on PostgreSQL 17.6",
   "edition": "timescaledb community",
   "server_version": "17.6",
   "timescaledb_version": "2.19.3",

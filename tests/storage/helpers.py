@@ -6,13 +6,17 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from psycopg import sql
+
 from app.market.builder import CandleBuilder, finish
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
 from storage.candles.store import PostgresStore
-from storage.postgres.connection import Connection, connect
+from storage.postgres.connection import Connection, Edition, connect, facts_of
+from storage.schema.editions import timescale_schema
+from storage.timescale.edition_setup import set_up_edition
 from storage.trades.batch_writer import BatchWriter
 
 START_US = 1_723_161_255_342_000  # a Thursday, 5 s before a minute begins
@@ -58,6 +62,17 @@ def some_trades(count: int, *, symbol: str = "BTCUSDT", first_id: int = 100, see
 
 def held_of(trades: Iterable[Trade]) -> IdRanges:
     return IdRanges((trade.trade_id, trade.trade_id) for trade in trades)
+
+
+def compress_trades(connection: Connection) -> bool:
+    """Compress every chunk as TimescaleDB Community's policy does in time; False where nothing ever compresses."""
+    if facts_of(connection).edition is not Edition.TIMESCALE_COMMUNITY:
+        return False
+    set_up_edition(connection)
+    schema = timescale_schema(connection)
+    compress = sql.SQL("SELECT {0}.compress_chunk(chunk, true) FROM {0}.show_chunks('trades') AS chunk")
+    connection.execute(compress.format(schema))
+    return True
 
 
 def folded(trades: Iterable[Trade], interval: Interval, now_us: int | None = None) -> list[Candle]:

@@ -96,7 +96,7 @@ def test_a_failed_opening_is_a_clear_sentence_and_can_be_repeated(data_dir: Path
 
 def test_a_url_opens_a_database_elsewhere(empty_url: str, tmp_path: Path) -> None:
     database = Database.open(empty_url, tmp_path)
-    assert re.match(r"(TimescaleDB \S+ on )?PostgreSQL \d", database.facts.label)
+    assert re.match(r"(TimescaleDB (Apache|Community) \S+ on )?PostgreSQL \d", database.facts.label)
     assert database.writer.put(some_trades(10))
     assert database.close()
     assert list(tmp_path.iterdir()) == []

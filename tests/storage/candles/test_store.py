@@ -18,11 +18,13 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from tests.storage.helpers import PATIENCE_S, START_US, World, folded, some_trades
+from storage.schema.migrate import migrate
+from tests.servers import empty_schema
+from tests.storage.helpers import PATIENCE_S, START_US, World, compress_trades, folded, some_trades
 
 ALL_INTERVALS = [
     *MENU_INTERVALS,
-    *(Interval.parse(name) for name in "13m 181m 90s 7s 17s 97m 1441m 25h 5d 2w 3M".split()),
+    *(Interval.parse(name) for name in "61s 3601s 181m 90s 7s 17s 1441m 25h 5d 2w 3M".split()),
 ]
 MINUTE = Interval.parse("1m")
 MOST_CANDLES = 2_000
@@ -31,21 +33,12 @@ _symbols = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def shared_world(server_url: str) -> Iterator[World]:
-    from psycopg.conninfo import make_conninfo
-
-    from storage.postgres.connection import connect
-    from storage.schema.migrate import migrate
-
-    with connect(server_url) as connection:
-        connection.execute("CREATE SCHEMA candles_module")
-    world = World(make_conninfo(server_url, options="-csearch_path=candles_module"))
-    with world.connect() as connection:
-        migrate(connection)
-    yield world
-    world.close()
-    with connect(server_url) as connection:
-        connection.execute("SET client_min_messages = warning")
-        connection.execute("DROP SCHEMA candles_module CASCADE")
+    with empty_schema(server_url) as url:
+        world = World(url)
+        with world.connect() as connection:
+            migrate(connection)
+        yield world
+        world.close()
 
 
 @st.composite
@@ -73,14 +66,23 @@ def histories(draw: st.DrawFn) -> list[Trade]:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=histories(), batches=st.integers(1, 5), ahead_s=st.none() | st.integers(0, 200_000), seed=st.integers())
+@given(
+    history=histories(),
+    batches=st.integers(1, 5),
+    ahead_s=st.none() | st.integers(0, 200_000),
+    compressed=st.booleans(),
+    seed=st.integers(),
+)
 def test_sql_candles_equal_those_of_the_builder(
-    shared_world: World, history: list[Trade], batches: int, ahead_s: int | None, seed: int
+    shared_world: World, history: list[Trade], batches: int, ahead_s: int | None, compressed: bool, seed: int
 ) -> None:
     symbol, dice = f"S{next(_symbols)}", random.Random(seed)
     trades = [trade._replace(symbol=symbol) for trade in history]
     for number in range(batches):
         shared_world.record([*trades[number::batches], *dice.sample(trades, len(trades) // 3)])
+    if compressed:
+        with shared_world.connect() as connection:
+            compress_trades(connection)  # where trades are ever compressed
     store = shared_world.store
     newest_us = max(trade.time_us for trade in trades)
     now_us = None if ahead_s is None else newest_us + ahead_s * SECOND_US

@@ -166,7 +166,9 @@ def test_the_server_is_described_in_words(server_url: str) -> None:
     assert facts.edition is Edition.PLAIN
     assert facts.label == f"Embedded PostgreSQL {facts.version}"
     timescale = ServerFacts("17.6", Edition.TIMESCALE_APACHE, "2.19.3")
-    assert timescale.label == "TimescaleDB 2.19.3 on PostgreSQL 17.6"
+    assert timescale.label == "TimescaleDB Apache 2.19.3 on PostgreSQL 17.6"
+    community = ServerFacts("17.6", Edition.TIMESCALE_COMMUNITY, "2.29.2")
+    assert community.label == "TimescaleDB Community 2.29.2 on PostgreSQL 17.6"
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from app.market.errors import StoreError
 from storage.candles.store import PostgresStore
 from storage.integrity.gap_report import read_gaps
-from storage.postgres.connection import Connection
+from storage.postgres.connection import Connection, connect
 from storage.postgres.repair_locks import RepairNotice, exclusive_repair
 from tests.storage.helpers import World, some_trades
 
@@ -77,14 +78,18 @@ def test_a_notice_closed_while_it_announces_keeps_no_connection(holed: World) ->
 
 
 def test_repairs_are_announced_again_after_their_connection_broke(holed: World) -> None:
-    holed.store.announce_repairs({BTC}, (), 20)
+    name = f"announcing {secrets.token_hex(4)}"  # other tests, and other programs, may use the server
+    store = PostgresStore(lambda: connect(holed.url, application_name=name))
+    store.announce_repairs({BTC}, (), 20)
+    assert repaired(holed) == [(BTC, 10)]
     with holed.connect() as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
-        )
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s", (name,)
+        ).fetchall()
+    assert ended == [(True,)]
     assert repaired(holed) == []
     with pytest.raises(StoreError):
-        holed.store.announce_repairs({BTC}, (), 20)
-    holed.store.announce_repairs({BTC}, (), 20)
+        store.announce_repairs({BTC}, (), 20)
+    store.announce_repairs({BTC}, (), 20)
     assert repaired(holed) == [(BTC, 10)]
+    store.close()
