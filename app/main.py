@@ -237,9 +237,10 @@ class _ShownWindow:
         self.window.show()
 
     def save(self) -> None:
-        """Save the window's layout and appearance for the next start."""
+        """Save the window's layout and appearance, and the chart's view, for the next start."""
         self.state.layout = self.window.layout_bytes()
         self.state.bars = self.window.layout_values()
+        self.state.view = self.chart.view_values()
         self.state.diagnostics = self.window.diagnostics.layout_values()
         save_state(self.state, self._data_dir)
 

@@ -11,11 +11,12 @@ from widgets.window.main_window import MainWindow
 
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
-    """Show the state's theme, symbol and interval, before anything is known of the market."""
+    """Show the state's theme, symbol, interval and place, before anything is known of the market."""
     show_palette(window, chart, state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
     chart.restore_appearance(state.chart)
+    chart.restore_view(state.view)
     window.set_price_style(chart.chart_style.price_style.title)
     window.set_text_percent(state.text_percent)
     chart.bar.show_hint(state.bars.get("typing") is not True)

@@ -94,6 +94,7 @@ class ChartController(QObject):
         self._paints_before: int | None = None  # the chart's count when it got its first candles
         self._has_painted = False
         self._database: OpenedDatabase | None = None  # the one the candles were read from
+        self._is_place_checked = False  # whether there are candles where an earlier run left the view
         # Runs on the turn of the loop after the frame that moved the view.
         self._prefetch_timer = QTimer(self)
         self._prefetch_timer.setSingleShot(True)
@@ -156,11 +157,12 @@ class ChartController(QObject):
             on_change=self._on_session_change,
         )
         self._session = session
-        view_us = self._navigation.view_in(interval)
+        view_us = self._navigation.view_in(interval) if self._is_place_checked else None  # `_check_place` loads it
         self._navigation.set_session(session)
         self._gap_overlay.set_session(session)
         self._on_session_state()
         self._replace_session_work(self._run_session(session, view_us))
+        self._check_place()
 
     def retry(self) -> None:
         """Retry the exchange now, and load the missing candles again."""
@@ -195,6 +197,7 @@ class ChartController(QObject):
         """Read candles from the engine's database, if one is open now."""
         session, database, before = self._session, self._engine.database, self._database
         self._database = database or before
+        self._check_place()
         if database is None or session is None:
             return
         if before is not None and before is not database:
@@ -247,6 +250,12 @@ class ChartController(QObject):
             self._tasks.begin(session.show_stored())
             await self._engine.wait_for_clock()
         await session.run(view_us)
+
+    def _check_place(self) -> None:
+        """Until a database is open or has failed: see whether there are candles where an earlier run left the view."""
+        if not self._is_place_checked:
+            self._is_place_checked = self._engine.database is not None or self._engine.database_failed
+            self._navigation.check_restored(can_retry=not self._is_place_checked)
 
     def _replace_session_work(self, work: Coroutine[Any, Any, None]) -> None:
         if self._session_work is not None:

@@ -46,6 +46,16 @@ class HistoryNavigation:
         first = max(middle - half, min(middle, interval.slot(0)))
         return interval.slot_open_us(first), interval.slot_open_us(middle + half)
 
+    def check_restored(self, *, can_retry: bool) -> None:
+        """
+        Load the candles at the view's place, as an earlier run left it; if there are none, follow the latest candle.
+
+        ``can_retry``: a database is about to open, so call again then; a failure proves nothing now.
+        """
+        centre_us = self._chart.center_time_us()
+        if self._session is not None and centre_us is not None and not self._chart.is_following:
+            self._begin(self._check_place(self._session, centre_us, can_retry))
+
     def load_around_view(self) -> None:
         """Load the visible range and a screen or more around it; call when the view has moved."""
         session, visible = self._session, self._chart.visible_range_us()
@@ -85,6 +95,15 @@ class HistoryNavigation:
         await session.load_view(start_us, end_us)
         if session is self._session and len(session.series) > before:
             self.load_around_view()
+
+    async def _check_place(self, session: ChartSession, time_us: int, can_retry: bool) -> None:
+        jump = await session.jump_to(time_us, 2 * int(self._chart.slots_in_view))
+        if session is not self._session or self._chart.center_time_us() != time_us:
+            return  # the user has moved on
+        if jump.begins and jump.time_us is not None and jump.time_us > time_us:
+            self._chart.show_time(jump.time_us)  # the symbol was listed later
+        elif jump.time_us is None and not can_retry:
+            self._chart.navigator.give_up_place()
 
     async def _jump_to(self, session: ChartSession, time_us: int) -> None:
         jump = await session.jump_to(time_us, 2 * int(self._chart.slots_in_view))

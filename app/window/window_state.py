@@ -37,6 +37,7 @@ class _Stored(msgspec.Struct):
     chart: dict[str, Any] = {}
     diagnostics: dict[str, Any] = {}
     bars: dict[str, Any] = {}
+    view: dict[str, Any] = {}
     candle_colours: str = ""
     text_percent: int = 0
 
@@ -47,9 +48,9 @@ class WindowState:
     The choices in force.
 
     ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
-    from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`. ``setting`` holds the symbols that
-    the watchlist was made from. ``lasting`` (symbol and watchlist) and ``lasting_text_percent`` are saved in place of
-    values that hold for this run only.
+    from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`, ``view`` from
+    `ChartWidget.view_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting`` (symbol and
+    watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """
 
     symbol: str
@@ -63,6 +64,7 @@ class WindowState:
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
     bars: dict[str, Any] = field(default_factory=dict, repr=False)
+    view: dict[str, Any] = field(default_factory=dict, repr=False)
     candle_colours: str = "green-red"
     text_percent: int = 100
 
@@ -105,6 +107,7 @@ def load_state(settings: Settings) -> WindowState:
     elif tuple(stored.setting) == settings.symbols and stored.watchlist:
         state.symbol, state.watchlist = stored.symbol, stored.watchlist
     state.chart, state.diagnostics, state.bars = stored.chart, stored.diagnostics, stored.bars
+    state.view = stored.view
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
             state.interval = Interval.parse(stored.interval)
@@ -127,6 +130,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         chart=state.chart,
         diagnostics=state.diagnostics,
         bars=state.bars,
+        view=state.view,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )
     path = data_dir / _FILE

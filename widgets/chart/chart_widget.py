@@ -25,6 +25,7 @@ from widgets.chart.interaction.view_bar import ViewBar
 from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.model.view_place import ViewPlace
 from widgets.chart.painting.frame_timer import single_shot
 from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.time_text import full_time
@@ -117,6 +118,14 @@ class ChartWidget(ChartView):
     def restore_appearance(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `appearance_values`; invalid ones fall back to the defaults."""
         self.appearance.restore(values)
+
+    def view_values(self) -> dict[str, Any]:
+        """Return the width of candles and the view's place as plain values, for a file and `restore_view`."""
+        return self.navigator.place.to_values()
+
+    def restore_view(self, values: Mapping[str, Any]) -> None:
+        """Show the first series where `view_values` was; for invalid values, follow the latest candle."""
+        self.navigator.restore(ViewPlace.from_values(values))
 
     @property
     def trouble(self) -> str:

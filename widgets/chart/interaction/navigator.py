@@ -19,6 +19,7 @@ from widgets.chart.interaction.rubber_band import MIN_BAND_PX
 from widgets.chart.model.follow_latest import FollowLatest
 from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.model.view_history import ViewHistory, ViewState
+from widgets.chart.model.view_place import ViewPlace
 from widgets.chart.painting.pane import ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.scales.time_scale import DEFAULT_BAR_PX, position_of, time_at
@@ -121,6 +122,31 @@ class Navigator:
             if is_other_symbol or (is_other_interval and pane.value_format is not ValueFormat.PRICE):
                 pane.value_scale.auto = True
         self._interval = series.interval if series is not None else self._interval
+
+    # From one run of the program to the next
+
+    @property
+    def place(self) -> ViewPlace:
+        """Where the view is."""
+        time_scale, last = self._scene.time_scale, self._follow.last_slot
+        if not self._follow.is_on:
+            return ViewPlace(time_scale.bar_px, self.center_time_us())
+        room_px = self._follow.room_px if last is None else (time_scale.right - last - 0.5) * time_scale.bar_px
+        return ViewPlace(time_scale.bar_px, room_px=room_px)
+
+    def restore(self, place: ViewPlace) -> None:
+        """Show the first series at that place."""
+        if place.bar_px is not None:
+            self._scene.time_scale.bar_px = place.bar_px
+        self._follow.room_px, self._kept_centre_us = place.room_px, place.centre_us
+        self._set_following(place.centre_us is None)
+
+    def give_up_place(self) -> None:
+        """Follow the latest candle, because there are no candles at the place that was restored."""
+        if not self._follow.is_on:
+            self._set_following(True)
+            self._scene.time_scale.show_latest()  # until there is one, the first to come will do the same
+            self._request_frame()
 
     # Over the candles
 

@@ -12,11 +12,13 @@ class FollowLatest:
     """
     Moves a `TimeScale` along with the latest candle while ``is_on``; otherwise arriving candles move nothing.
 
-    ``last_slot`` is the latest candle of the current series, None until it has one.
+    ``last_slot`` is the latest candle of the current series, None until it has one. ``room_px``: the room right of the
+    first one that comes, in logical pixels; None: the usual.
     """
 
     is_on: bool = True
     last_slot: int | None = None
+    room_px: float | None = None
     _requested_before: int | None = None  # the first slot for which older candles were requested
 
     def begin(self) -> None:
@@ -29,6 +31,9 @@ class FollowLatest:
             if self.last_slot is None:
                 time_scale.last = last
                 time_scale.show_latest()
+                if self.room_px is not None:
+                    time_scale.right = last + 0.5 + self.room_px / time_scale.bar_px
+                self.room_px = None
             else:
                 time_scale.right += last - self.last_slot
         self.last_slot = last
