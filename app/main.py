@@ -215,6 +215,7 @@ class _ShownWindow:
         from widgets.chart.chart_widget import ChartWidget
         from widgets.theme import text_size
         from widgets.window.main_window import MainWindow
+        from widgets.window.window_placement import show_painted
 
         self.state = load_state(settings)
         self._data_dir = settings.data_dir
@@ -234,7 +235,7 @@ class _ShownWindow:
         self.window.close_requested.connect(self.close)
         self.window.about_requested.connect(self._open_about)
         self.closing = closing
-        self.window.show()
+        show_painted(self.window)
 
     def save(self) -> None:
         """Save the window's layout and appearance, and the chart's view, for the next start."""

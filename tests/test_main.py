@@ -21,11 +21,13 @@ from PySide6.QtWidgets import QApplication
 
 from app.config.settings import load
 from app.main import _ShownWindow
+from app.market.symbol import Symbol
 from app.runtime.demo_market import demo_settings
 from app.runtime.instance_lock import WINDOW_FILE, InstanceLock
 from storage.database import Database
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 from widgets.theme.style import prepare_application
+from widgets.view_values import QuoteView, WatchRow
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 
@@ -380,4 +382,28 @@ def test_the_window_restores_its_appearance_at_the_next_start(tmp_path: Path, qa
         assert looks == {"plots_share": 0.25, "level": logging.WARNING, "filter": "BTC"}
         assert shown.window.diagnostics.isVisible()
         shown.destroy()
+    loop.close()
+
+
+def test_the_first_frame_is_painted_before_anything_else_and_no_row_moves_afterwards(
+    tmp_path: Path, qapp: QApplication
+) -> None:
+    symbols = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"
+    settings = load({"data_dir": str(tmp_path), "symbols": symbols}, environment={}, file=tmp_path / "none")
+    loop = asyncio.new_event_loop()
+    prepare_application(qapp)
+    shown = _ShownWindow(settings, None, loop.create_future())
+    window = shown.window
+    assert shown.chart.paint_count > 0
+    assert window.watchlist.names_in_view() == symbols.split(",")
+    places = [(part, part.mapTo(window, part.rect().topLeft())) for part in (window.watchlist, window.quote_panel)]
+    known = [Symbol(name, name[:3], "USDT") for name in symbols.split(",")]
+    window.set_symbol(known[0])
+    window.set_watchlist(
+        [WatchRow(symbol, 61_693.94, -0.5, 61_693.9, 61_694.0, 900.0, recorded=True) for symbol in known]
+    )
+    window.set_quote(QuoteView(known[0], last=61_693.94, bid=61_693.9, bid_quantity=1.0, recording="Yes"))
+    qapp.processEvents()
+    assert places == [(part, part.mapTo(window, part.rect().topLeft())) for part, _ in places]
+    shown.destroy()
     loop.close()

@@ -7,14 +7,16 @@ from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.palettes import palette_of
 from widgets.theme.system_scheme import SystemScheme
+from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
-    """Show the state's theme, symbol, interval and place, before anything is known of the market."""
+    """Show the state's theme, symbol, interval, watchlist and place, before anything is known of the market."""
     show_palette(window, chart, state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
+    window.set_watchlist([WatchRow(unknown_symbol(name)) for name in state.watchlist])
     chart.restore_appearance(state.chart)
     chart.restore_view(state.view)
     window.set_price_style(chart.chart_style.price_style.title)

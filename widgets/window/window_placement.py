@@ -7,12 +7,17 @@ size is the same for all sizes of text, and the parts make do with it.
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 FIRST_SIZE = QSize(1440, 900)  # of the first start, where the screen has room
 SMALLEST_SIZE = QSize(640, 480)
 _TITLE_BAR_PX = 40  # the highest of the usual desktops; a window learns its own only once it is shown
+
+_EXPOSED_S = 0.25  # a window manager may be slow, or not show a window that starts minimised
+_POLL_S = 0.002
 
 
 def place_first(window: QMainWindow) -> None:
@@ -42,6 +47,20 @@ def fitted_to(frame: QRect, available: QRect, margins: tuple[int, int, int, int]
     x = min(max(frame.x(), available.left()), available.right() + 1 - size.width())
     y = min(max(frame.y(), available.top()), available.bottom() + 1 - size.height())
     return QRect(x, y, size.width(), size.height()).adjusted(left, top, -right, -bottom)
+
+
+def show_painted(window: QMainWindow) -> None:
+    """
+    Show the window and return once its first frame is on the screen, or after `_EXPOSED_S`.
+
+    What follows may keep the loop busy; until its first frame a window shows whatever was there before it.
+    """
+    window.show()
+    handle, end_s = window.windowHandle(), time.monotonic() + _EXPOSED_S
+    QApplication.processEvents()
+    while not handle.isExposed() and time.monotonic() < end_s:
+        time.sleep(_POLL_S)
+        QApplication.processEvents()
 
 
 def toggle_full_screen(window: QMainWindow) -> None:
