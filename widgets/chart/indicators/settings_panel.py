@@ -13,6 +13,7 @@ from functools import partial
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -26,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.market.indicators import Output, Parameter, Shape
+from app.market.indicators import Output, Parameter, Placement, Shape
 from app.market.indicators.definition import MOST_REPEATS, EntrySetting, Setting
 from widgets.chart.indicators.line_controls import ColourButton, LineControls
 from widgets.chart.indicators.study import Study
@@ -47,10 +48,12 @@ class SettingsPanel(Popup):
     Signals:
         changed(str, dict, dict, dict): set these settings, and these colours and styles by output, for the study of
             that key.
+        fitted_changed(str, bool): have the automatic price axis follow the study of that key, or not.
         remove_requested(str): remove the study of that key.
     """
 
     changed = Signal(str, dict, dict, dict)
+    fitted_changed = Signal(str, bool)
     remove_requested = Signal(str)
 
     def __init__(self, window: QWidget) -> None:
@@ -78,6 +81,8 @@ class SettingsPanel(Popup):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         # The panel's own ground shows through.
         self._scroll.setStyleSheet("QScrollArea, QWidget#settingsForm { background: transparent; }")
+        self.fit = QCheckBox("Fit the price axis to it")
+        self.fit.clicked.connect(self._choose_fitted)
         self.add = QPushButton()
         self.usual = QPushButton("Reset")
         self.usual.setToolTip("Back to the usual parameters, colours and lines")
@@ -95,8 +100,16 @@ class SettingsPanel(Popup):
         """The buttons of the lines' colours, by output."""
         return {name: line.colour for name, line in self.lines.items()}
 
-    def open_for(self, study: Study, palette: Palette, top_left: QPoint) -> None:
-        """Show a study's settings, the top left corner at a point of the window."""
+    def open_for(self, study: Study, palette: Palette, top_left: QPoint, *, axis_follows_all: bool = False) -> None:
+        """
+        Show a study's settings, the top left corner at a point of the window.
+
+        ``axis_follows_all``: the automatic price axis follows all studies over the prices, so that one has no choice.
+        """
+        self.fit.setVisible(study.placement is Placement.PRICE)
+        self.fit.setEnabled(not axis_follows_all)
+        self.fit.setChecked(study.is_fitted or axis_follows_all)
+        self.fit.setToolTip("“Fit prices only” is off: the axis follows all indicators" if axis_follows_all else "")
         self._study, self._palette = study, palette
         self._colours, self._styles = dict(study.colours), dict(study.styles)
         self.setAccessibleName(f"Settings of {study.label}")
@@ -118,6 +131,8 @@ class SettingsPanel(Popup):
         width = style.px(_WIDTH_PX)
         inside = width - margins.left() - margins.right()
         above = [self._title.sizeHint().height(), self._about.heightForWidth(inside), self._form_height()]
+        if not self.fit.isHidden():
+            above.append(self.fit.sizeHint().height())
         if not self._refusal.isHidden():
             above.append(self._refusal.heightForWidth(inside))
         rows = sum(above) + self.done.sizeHint().height() + len(above) * self._box.spacing()
@@ -149,6 +164,7 @@ class SettingsPanel(Popup):
         self._box.addWidget(self._title)
         self._box.addWidget(self._about)
         self._box.addWidget(self._scroll, 1)
+        self._box.addWidget(self.fit)
         self._box.addWidget(self._refusal)
         self._box.addLayout(buttons)
 
@@ -316,6 +332,10 @@ class SettingsPanel(Popup):
             self._colours, self._styles = {}, {}
             self._rebuild(dict(study.indicator.defaults))
             self.done.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _choose_fitted(self, fitted: bool) -> None:  # positional, because signals have no keyword arguments
+        if self._study is not None:
+            self.fitted_changed.emit(self._study.key, fitted)
 
     def _remove(self) -> None:
         if self._study is not None:

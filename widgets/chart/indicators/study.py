@@ -21,8 +21,15 @@ from widgets.chart.model.line_style import DASHED_LINE, SOLID_LINE, LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.theme.palettes import Palette
 
-_ON_DARK = ("#e0a83a", "#6fa0ff", "#b48ef0", "#3fc1d6", "#f08cb8", "#9cc25c", "#e08a5a", "#aab6c2")
-_ON_LIGHT = ("#b07b10", "#2f6fe0", "#7d4fc4", "#0b7f96", "#bb3f80", "#5c7a16", "#b0541f", "#56636f")
+# The first half is offered by name; the other lines of a crowded chart take from the second.
+_ON_DARK = (
+    *("#e0a83a", "#6fa0ff", "#b48ef0", "#3fc1d6", "#f08cb8", "#9cc25c", "#e08a5a", "#aab6c2"),
+    *("#e6dd6a", "#7c7cff", "#e3a6ff", "#8fd9c8", "#d69a94", "#c5e88a", "#c7a26b", "#dfe6ee"),
+)
+_ON_LIGHT = (
+    *("#946709", "#2f6fe0", "#7d4fc4", "#0b7f96", "#bb3f80", "#5c7a16", "#b0541f", "#56636f"),
+    *("#5f5f00", "#3a2fae", "#a02cb5", "#00695f", "#9a4c44", "#1f7d3f", "#6b3f14", "#2c3742"),
+)
 COLOUR_NAMES = ("Amber", "Blue", "Violet", "Cyan", "Pink", "Green", "Orange", "Grey")
 COUNT = len(_ON_DARK)
 
@@ -34,7 +41,8 @@ def line_colour(palette: Palette, number: int) -> QColor:
 
 
 MOST_STUDIES = 24
-_COLOUR = re.compile(r"#[0-9a-f]{6}|line-[1-8]")
+_BESIDE = 1000  # the weight of a colour used in the same pane
+_COLOUR = re.compile(r"#[0-9a-f]{6}|line-([1-9]|1[0-6])")
 
 
 def chosen_colour(palette: Palette, choice: str) -> QColor:
@@ -47,18 +55,20 @@ class Study:
     """
     An indicator on one chart. ``key`` is unique on the chart, and is also the key of the study's own pane, if any.
 
-    ``colours``: the user's choice by output, as `chosen_colour` reads it; the other outputs use the theme's colours
-    from number ``seat`` on. ``styles``: the user's choice by output. ``is_hidden``: not drawn, but still listed.
-    ``own_pane``: the user moved it from over the prices or the volume to a pane of its own.
+    ``colours``: the user's choice by output, as `chosen_colour` reads it; the other outputs use the theme's line
+    colours, whose numbers, from 0, are ``seats`` by hue. ``styles``: the user's choice by output. ``is_hidden``: not
+    drawn, but still listed. ``own_pane``: the user moved it from over the prices or the volume to a pane of its own.
+    ``is_fitted``: the user had the automatic price axis follow it.
     """
 
     key: str
     values: EntryValues
-    seat: int = 0
+    seats: tuple[int, ...] = (0,)
     colours: dict[str, str] = field(default_factory=dict)
     is_hidden: bool = False
     styles: dict[str, LineStyle] = field(default_factory=dict)
     own_pane: bool = False
+    is_fitted: bool = False
 
     @property
     def indicator(self) -> Indicator:
@@ -97,7 +107,15 @@ class Study:
     def theme_colour(self, output: str) -> str:
         """Return the colour that an output has unless the user chooses one, as `chosen_colour` reads it."""
         hue = next(one.hue for one in self.outputs if one.name == output)
-        return f"line-{(self.seat + hue) % COUNT + 1}"
+        number = self.seats[hue] if hue < len(self.seats) else self.seats[-1] + hue - len(self.seats) + 1
+        return f"line-{number % COUNT + 1}"
+
+    def colour_number(self, output: str) -> int | None:
+        """Return the number of an output's line colour, from 0; None if the user chose one that is none of these."""
+        choice = self.colours.get(output) or self.theme_colour(output)
+        if choice.startswith("line-"):
+            return int(choice[5:]) - 1
+        return next((at for colours in (_ON_DARK, _ON_LIGHT) for at, one in enumerate(colours) if one == choice), None)
 
     def style_of(self, output: Output) -> LineStyle:
         """Return how an output's line is drawn."""
@@ -147,10 +165,12 @@ class Study:
             "indicator": self.indicator.key,
             "settings": dict(self.settings),
             "colours": dict(self.colours),
-            "seat": self.seat,
+            "seat": self.seats[0],
+            "seats": list(self.seats),
             "hidden": self.is_hidden,
             "lines": {name: style.to_values() for name, style in self.styles.items()},
             "own pane": self.own_pane,
+            "fitted": self.is_fitted,
         }
 
 
@@ -185,7 +205,9 @@ class StudySet:
         numbers = ["", *(f"-{number}" for number in range(2, MOST_STUDIES + 2))]
         key = next(indicator.key + number for number in numbers if indicator.key + number not in taken)
         values = EntryValues(indicator, settings or {})
-        return Study(key, values, self._free_seat(values.hues))
+        study = Study(key, values, ())
+        self.seat(study)
+        return study
 
     def add(self, study: Study) -> None:
         self._studies.append(study)
@@ -193,7 +215,7 @@ class StudySet:
     def duplicate(self, study: Study) -> Study:
         """Return a new study with another's settings and styles, and colours of its own. Does not add it."""
         made = self.make(study.indicator, study.settings)
-        made.styles, made.own_pane = dict(study.styles), study.own_pane
+        made.styles, made.own_pane, made.is_fitted = dict(study.styles), study.own_pane, study.is_fitted
         return made
 
     def move(self, key: str, by: int) -> None:
@@ -222,13 +244,24 @@ class StudySet:
             if study is not None and self.get(study.key) is None and len(self) < MOST_STUDIES:
                 self._studies.append(study)
 
-    def _free_seat(self, count: int) -> int:
-        """Return the first colour number from which ``count`` colours are the least used."""
+    def seat(self, study: Study) -> None:
+        """
+        Give a study's new lines the colours that the others use least, above all those drawn in the same place.
+
+        Call it once the study has more lines than before; the other lines keep theirs.
+        """
         used = [0] * COUNT
-        for study in self._studies:
-            for at in range(study.values.hues):
-                used[(study.seat + at) % COUNT] += 1
-        return min(range(COUNT), key=lambda seat: sum(used[(seat + at) % COUNT] for at in range(count)))
+        for other in self._studies:
+            is_beside = other.placement is study.placement and study.placement is not Placement.OWN
+            for number in {other.colour_number(output.name) for output in other.outputs if other is not study}:
+                if number is not None:
+                    used[number] += _BESIDE if is_beside else 1
+        for number in study.seats:
+            used[number] += _BESIDE
+        while len(study.seats) < study.values.hues:
+            number = used.index(min(used))
+            used[number] += _BESIDE
+            study.seats += (number,)
 
 
 def _restored(value: Mapping[str, Any]) -> Study | None:
@@ -240,12 +273,18 @@ def _restored(value: Mapping[str, Any]) -> Study | None:
     names = [one.name for one in values.outputs]
     given = colours if isinstance(colours, Mapping) else {}
     kept = {name: str(given[name]) for name in names if _COLOUR.fullmatch(str(given.get(name)))}
-    is_seat = isinstance(seat, int) and not isinstance(seat, bool) and 0 <= seat < COUNT
-    study = Study(key, values, seat if is_seat and isinstance(seat, int) else 0, kept, value.get("hidden") is True)
+    seats = value.get("seats", [seat])
+    seats = seats if isinstance(seats, list) and seats and all(_is_seat(one) for one in seats) else [0]
+    study = Study(key, values, tuple(seats), kept, value.get("hidden") is True)
     study.own_pane = value.get("own pane") is True and indicator.placement is not Placement.OWN
+    study.is_fitted = value.get("fitted") is True
     lines = value.get("lines")
     lines = lines if isinstance(lines, Mapping) else {}
     for output in values.outputs:
         if output.name in lines:
             study.styles[output.name] = LineStyle.from_values(lines[output.name], study.style_of(output))
     return study
+
+
+def _is_seat(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT

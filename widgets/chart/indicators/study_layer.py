@@ -18,10 +18,16 @@ _BAND_SHARE = 0.07
 
 
 class StudyLayer:
-    """The `Layer` of one study. ``value_scale``: the scale to draw on if it is not the pane's."""
+    """
+    The `Layer` of one study.
 
-    def __init__(self, study: Study, value_scale: ValueScale | None = None) -> None:
+    ``value_scale``: the scale to draw on if it is not the pane's. ``is_fitted``: whether the pane's automatic axis
+    follows its values.
+    """
+
+    def __init__(self, study: Study, value_scale: ValueScale | None = None, *, is_fitted: bool = True) -> None:
         self.study = study
+        self._is_fitted = is_fitted
         self._value_scale = value_scale
         self._bars: dict[str, BarColumns] = {}
         self._begins: NDArray[np.bool_] | None = None
@@ -57,7 +63,7 @@ class StudyLayer:
         self._begins = values.beginnings(shown.slot) if shown is not None and visible.level == 0 else None
 
     def extent(self) -> tuple[float, float] | None:
-        if self._value_scale is not None:
+        if self._value_scale is not None or not self._is_fitted:
             return None
         ends = list(self.study.indicator.levels)
         for output in self.study.outputs:

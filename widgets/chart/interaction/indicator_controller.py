@@ -142,6 +142,12 @@ class IndicatorController:
         menu.addAction(verb, partial(self._panes.hide_study, key, hidden=not study.is_hidden))
         menu.addAction("Copy values", partial(self.copy_values, key))
         menu.addAction("Duplicate", partial(self.duplicate, key))
+        if study.placement is Placement.PRICE:
+            fit = menu.addAction("Fit the price axis to it")
+            fit.setCheckable(True)
+            fit.setChecked(study.is_fitted or not self._panes.style.fits_prices_only)
+            fit.setEnabled(self._panes.style.fits_prices_only)  # else the axis follows all of them
+            fit.triggered.connect(lambda fitted: self._panes.fit_study(key, fitted=fitted))
         menu.addSeparator()
         place = self._place_of(study)
         for text, by in (("Move up", -1), ("Move down", 1)):
@@ -208,10 +214,12 @@ class IndicatorController:
         if self._settings_panel is None:
             self._settings_panel = SettingsPanel(self._window)
             self._settings_panel.changed.connect(self.change)
+            self._settings_panel.fitted_changed.connect(self._fit)
             self._settings_panel.remove_requested.connect(self.remove)
         entry = next((one for one in self._entries if one.key == key), None)
         below = self._corner() if entry is None else self._in_window(entry.rect.bottomLeft())
-        self._settings_panel.open_for(study, self._scene.palette, below)
+        follows_all = not self._panes.style.fits_prices_only
+        self._settings_panel.open_for(study, self._scene.palette, below, axis_follows_all=follows_all)
 
     def _open_chosen_settings(self) -> bool:
         chosen = self._scene.chosen_pane
@@ -242,6 +250,9 @@ class IndicatorController:
     def _in_window(self, position: QPointF) -> QPoint:
         point: QPoint = self._canvas.mapTo(self._window, position.toPoint())
         return point
+
+    def _fit(self, key: str, fitted: bool) -> None:  # positional, because signals have no keyword arguments
+        self._panes.fit_study(key, fitted=fitted)
 
     def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals have no keyword arguments
         self._panes.hide_study(key, hidden=hidden)

@@ -104,6 +104,8 @@ def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str
     text = "Indicators' values on the axes"
     _add_toggle(menu, text, on=panes.style.axis_labels, turn=lambda on: _change_style(panes, axis_labels=on))
     if pane.key == PRICE:
+        only = panes.style.fits_prices_only
+        _add_toggle(menu, "Fit prices only", on=only, turn=lambda on: _change_style(panes, fits_prices_only=on))
         menu.addSeparator()
         fill_scale_menu(menu, panes)
 

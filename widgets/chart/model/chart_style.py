@@ -57,7 +57,8 @@ class ChartStyle:
 
     ``scale_mode`` and ``inverted`` belong to the price axis. ``underlaid``: volume stands behind the prices instead of
     in a pane of its own. ``takers``: volume columns are split into taker buys and sells instead of coloured by the
-    candle's direction. ``axis_labels``: the indicators' last values are labelled on the axes.
+    candle's direction. ``axis_labels``: the indicators' last values are labelled on the axes. ``fits_prices_only``: the
+    automatic price axis follows the prices, and of the indicators over them only those that the user had it follow.
     """
 
     price_style: PriceStyle = PriceStyle.CANDLES
@@ -66,6 +67,7 @@ class ChartStyle:
     underlaid: bool = False
     takers: bool = False
     axis_labels: bool = True
+    fits_prices_only: bool = True
 
     def to_values(self) -> dict[str, Any]:
         """Return plain values for a file."""
@@ -76,6 +78,7 @@ class ChartStyle:
             "volume underlaid": self.underlaid,
             "volume by takers": self.takers,
             "labels": self.axis_labels,
+            "fit prices only": self.fits_prices_only,
         }
 
     @classmethod
@@ -90,6 +93,7 @@ class ChartStyle:
             underlaid=known.get("volume underlaid") is True,
             takers=known.get("volume by takers") is True,
             axis_labels=known.get("labels") is not False,
+            fits_prices_only=known.get("fit prices only") is not False,
         )
 
 

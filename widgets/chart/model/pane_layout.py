@@ -2,7 +2,8 @@
 The panes of the chart from top to bottom, and their heights. Pure.
 
 A `PaneLayout` is a value: every change returns another one. Heights are shares of the whole, so they survive a resize;
-`heights` turns them into pixels. The price pane cannot be removed.
+`heights` turns them into pixels. The price pane cannot be removed. Unless the user drags its edge, it has at least half
+of the height, and the other panes are equally high.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple
 
 PRICE, VOLUME = "price", "volume"
 LEAST_PX = 48
-VOLUME_SHARE = 1 / 6
+VOLUME_SHARE = 1 / 6  # and that of any other pane but the prices', while they leave these half
+_PRICE_LEAST = 1 / 2
+_SAME = 1e-4  # shares that differ by less are equal: a file keeps six decimals
 _MOST_PANES = 12
 
 
@@ -38,18 +41,44 @@ class PaneLayout:
         """Return a pane's index from the top. Raises ValueError for an unknown key."""
         return self.keys.index(key)
 
-    def with_pane(self, key: str, share: float = VOLUME_SHARE) -> PaneLayout:
-        """Return a layout with that pane added at the bottom, ``share`` of the whole high, unless it exists already."""
+    def with_pane(self, key: str) -> PaneLayout:
+        """
+        Return a layout with that pane added at the bottom, unless it exists already.
+
+        It is as high as the other panes beside the price's are on average. The price pane gives way down to half of the
+        whole, then the others do; one that the user made smaller keeps its share.
+        """
         if key in self.keys or len(self.panes) >= _MOST_PANES:
             return self
-        taken = sum(pane.share for pane in self.panes)
-        return replace(self, panes=(*self.panes, PaneShare(key, taken * share / (1 - share))))
+        others = self._others()
+        new = sum(others.values()) / len(others) if others else VOLUME_SHARE
+        others[key] = new
+        most = max(1 - _PRICE_LEAST, 1 - self._price_share())
+        scale = min(1.0, most / sum(others.values()))
+        return self._arranged((*self.keys, key), {name: share * scale for name, share in others.items()})
 
     def without(self, key: str) -> PaneLayout:
         """Return a layout without that pane; the price pane stays."""
-        if key == PRICE:
+        if key == PRICE or key not in self.keys:
             return self
+        left, others = tuple(one for one in self.keys if one != key), self._others()
+        is_usual = all(abs(share - _usual_share(len(others))) < _SAME for share in others.values())
+        if is_usual:
+            return self._arranged(left, dict.fromkeys(left, _usual_share(len(left) - 1)))
         return replace(self, panes=tuple(pane for pane in self.panes if pane.key != key))
+
+    def _price_share(self) -> float:
+        return self.panes[self.index(PRICE)].share / sum(pane.share for pane in self.panes)
+
+    def _others(self) -> dict[str, float]:
+        """Return the shares of the whole of all panes but the price's."""
+        whole = sum(pane.share for pane in self.panes)
+        return {pane.key: pane.share / whole for pane in self.panes if pane.key != PRICE}
+
+    def _arranged(self, keys: tuple[str, ...], others: dict[str, float]) -> PaneLayout:
+        """Return a layout of panes in that order, with these shares; the price's is what they leave."""
+        price = 1 - sum(others[key] for key in keys if key != PRICE)
+        return replace(self, panes=tuple(PaneShare(key, price if key == PRICE else others[key]) for key in keys))
 
     def moved(self, key: str, by: int) -> PaneLayout:
         """Return a layout with that pane moved down by ``by`` places, up if negative, within the others."""
@@ -59,10 +88,16 @@ class PaneLayout:
         return replace(self, panes=tuple(panes))
 
     def heights(self, total_px: int) -> list[int]:
-        """Return the panes' heights in whole pixels, ``total_px`` in sum, each at least `LEAST_PX` if there is room."""
+        """
+        Return the panes' heights in whole pixels, ``total_px`` in sum, each at least `LEAST_PX` if there is room.
+
+        For that room the price pane gives up nothing of its half, if it has one.
+        """
         shares = [pane.share for pane in self.panes]
         room, whole = float(max(total_px, 0)), sum(shares)
-        least = LEAST_PX if room >= LEAST_PX * len(shares) else 0
+        least = float(LEAST_PX) if room >= LEAST_PX * len(shares) else 0.0
+        if len(shares) > 1 and self._price_share() >= _PRICE_LEAST - _SAME:
+            least = min(least, room * (1 - _PRICE_LEAST) / (len(shares) - 1))
         # Raising small panes to the least height takes from the others, which may then become small themselves.
         small: set[int] = set()
         while True:
@@ -112,3 +147,8 @@ class PaneLayout:
                 panes.append(PaneShare(str(key), float(share)))
         known = PRICE in [pane.key for pane in panes] and len(panes) <= _MOST_PANES
         return cls(tuple(panes)) if known else cls()
+
+
+def _usual_share(count: int) -> float:
+    """Return the share of the whole of each of so many panes beside the price's, as long as the user drags none."""
+    return min(VOLUME_SHARE, (1 - _PRICE_LEAST) / max(count, 1))

@@ -118,6 +118,7 @@ class Pane:
     A pane. ``rect``, ``margins`` and ``tick_px``, the least distance of marks, are in the view's logical pixels.
 
     ``layers`` run from back to front. ``scale``: the text size relative to the usual one, by which its room grows.
+    ``levels``: values with lines of their own, which the axis marks rather than round values.
     """
 
     key: str
@@ -126,6 +127,7 @@ class Pane:
     layers: list[Layer]
     tick_px: float
     value_scale: ValueScale = field(default_factory=ValueScale)
+    levels: tuple[float, ...] = ()
     rect: QRectF = field(default_factory=QRectF)
     scale: float = 1.0
     ticks: list[ValueTick] = field(default_factory=list)

@@ -22,6 +22,7 @@ from widgets.chart.scales.value_marks import (
     decimals_between,
     decimals_for,
     format_price,
+    level_values,
     price_marks,
     price_text,
     round_values,
@@ -29,6 +30,7 @@ from widgets.chart.scales.value_marks import (
 from widgets.view_values import GapBand
 
 _TIME_TICK_PX = 96.0
+_LEVEL_TICK_PX = 18.0  # the least distance of marks at an indicator's levels
 _UNKNOWN_DECIMALS = 2
 
 ViewKey = tuple[float, ...]
@@ -108,7 +110,8 @@ def _value_ticks(scene: Scene, pane: Pane) -> list[ValueTick]:
     scale, height = pane.value_scale, pane.rect.height()
     if pane.value_format is ValueFormat.PRICE:
         return price_marks(scale, height, pane.tick_px * pane.scale, decimals_of(scene))
-    values = round_values(scale.low, scale.high, height, pane.tick_px * pane.scale)
+    values = level_values(scale.low, scale.high, height, _LEVEL_TICK_PX * pane.scale, pane.levels)
+    values = values or round_values(scale.low, scale.high, height, pane.tick_px * pane.scale)
     if pane.value_format is ValueFormat.NUMBER:
         decimals = decimals_between(values)
         return [ValueTick(value, format_price(value, decimals)) for value in values]

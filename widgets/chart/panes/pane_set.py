@@ -46,18 +46,23 @@ def make_pane(key: str) -> Pane:
 def study_pane(study: Study) -> Pane:
     """Return a new pane for a study that has one of its own."""
     value_format = ValueFormat.QUANTITY if study.indicator.unit is Unit.QUANTITY else ValueFormat.NUMBER
-    return Pane(study.key, value_format, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX)
+    levels = study.indicator.levels
+    return Pane(study.key, value_format, _STUDY_MARGINS, [StudyLayer(study)], _TICK_PX, levels=levels)
 
 
-def overlay_studies(panes: list[Pane], studies: StudySet) -> None:
-    """Draw the studies without a pane of their own over the prices and over the volume, wherever that is."""
+def overlay_studies(panes: list[Pane], studies: StudySet, *, fits_prices_only: bool) -> None:
+    """
+    Draw the studies without a pane of their own over the prices and over the volume, wherever that is.
+
+    ``fits_prices_only``: the price axis follows only the studies that the user had it follow, not all.
+    """
     volume = next((layer for pane in panes for layer in pane.layers if isinstance(layer, Volume)), None)
     for pane in panes:
         if pane.key in TITLES:
             over = studies.at(Placement.PRICE) if pane.key == PRICE else []
             beside = studies.at(Placement.VOLUME) if volume in pane.layers and volume is not None else []
             pane.layers = [layer for layer in pane.layers if not isinstance(layer, StudyLayer)]
-            pane.layers += [StudyLayer(study) for study in over]
+            pane.layers += [StudyLayer(study, is_fitted=study.is_fitted or not fits_prices_only) for study in over]
             pane.layers += [StudyLayer(study, volume.value_scale) for study in beside if volume is not None]
 
 
@@ -147,7 +152,7 @@ class PaneSet:
         self._layout = layout
         apply_style(self._scene.panes, self._style)
         self._scene.shows_axis_labels = self._style.axis_labels
-        overlay_studies(self._scene.panes, self.studies)
+        overlay_studies(self._scene.panes, self.studies, fits_prices_only=self._style.fits_prices_only)
         self.reserve_legend_rows(self._scene.legend_rows)
         if self._scene.chosen_pane not in layout.keys:
             self._scene.chosen_pane = None
@@ -238,6 +243,7 @@ class PaneSet:
         study = self.studies.get(key)
         if study is not None:
             study.change(settings, colours, styles)
+            self.studies.seat(study)
             self._apply(self._layout)
 
     def move_study(self, key: str, by: int) -> None:
@@ -260,6 +266,13 @@ class PaneSet:
         study.own_pane = own
         self._apply(layout)
         return True
+
+    def fit_study(self, key: str, *, fitted: bool) -> None:
+        """Have the automatic price axis follow a study over the prices, or not."""
+        study = self.studies.get(key)
+        if study is not None and study.is_fitted != fitted:
+            study.is_fitted = fitted
+            self._apply(self._layout)
 
     def hide_study(self, key: str, *, hidden: bool) -> None:
         """Hide a study, or show it again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,6 +30,23 @@ def round_values(low: float, high: float, height_px: float, least_px: float, lea
     step = _nice_step(max((high - low) * least_px / height_px, least))
     first, last = math.ceil(low / step), math.floor(high / step)
     return [] if last - first > _MOST_LINEAR_TICKS else [number * step for number in range(first, last + 1)]
+
+
+def level_values(low: float, high: float, height_px: float, least_px: float, levels: Sequence[float]) -> list[float]:
+    """
+    Return the levels and the middles between them, for marks at least ``least_px`` apart; without room, the levels.
+
+    Empty if fewer than two levels are in view, or these are closer: round values say more then.
+    """
+    if sum(low <= level <= high for level in levels) < 2:
+        return []
+    ends = sorted(levels)
+    with_middles = sorted([*ends, *((one + other) / 2 for one, other in pairwise(ends))])
+    for values in (with_middles, ends):
+        distances = (other - one for one, other in pairwise(values))
+        if min(distances) * height_px >= least_px * (high - low):
+            return [value for value in values if low <= value <= high]
+    return []
 
 
 def _nice_step(least: float) -> float:

@@ -321,7 +321,7 @@ def test_an_entry_of_an_older_version_loads_as_it_was(qtbot: QtBot, shown: Chart
     }
     shown.restore_appearance({"indicators": [old]})
     (study,) = shown.indicators.studies
-    assert (study.label, study.colours, study.seat) == ("EMA 50 hl2", {"ema": "#123456"}, 3)
+    assert (study.label, study.colours, study.seats) == ("EMA 50 hl2", {"ema": "#123456"}, (3,))
     assert study.style_of(study.outputs[0]) == LineStyle(1.5, LineDash.SOLID)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from widgets.chart.model.pane_layout import LEAST_PX, PaneLayout, PaneShare
 
-three = PaneLayout().with_pane("rsi", 0.2)
+three = PaneLayout().with_pane("rsi")
 shares = st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=8)
 
 
@@ -21,10 +21,34 @@ def test_the_default_has_the_volume_in_the_lowest_sixth() -> None:
     assert PaneLayout().heights(600) == [500, 100]
 
 
-def test_a_new_pane_is_the_lowest_with_its_share_of_the_whole() -> None:
+def test_a_new_pane_is_the_lowest_and_as_high_as_the_others() -> None:
     assert three.keys == ("price", "volume", "rsi")
-    assert three.heights(1000) == [667, 133, 200]
+    assert three.heights(900) == [600, 150, 150]
     assert three.with_pane("rsi") == three
+    dragged = three.dragged(0, -60, 900)
+    assert dragged.heights(900) == [540, 210, 150]
+    assert dragged.with_pane("macd").heights(900) == [450, 175, 125, 150]  # in proportion
+
+
+@given(st.integers(0, 11), st.integers(100, 3000))
+def test_panes_are_equally_high_and_the_price_never_under_half_until_one_is_dragged(count: int, total: int) -> None:
+    layout = PaneLayout().without("volume")
+    for number in range(count):
+        layout = layout.with_pane(f"p{number}")
+    price, *others = layout.heights(total)
+    assert price >= total // 2
+    assert max(others, default=0) - min(others, default=0) <= 1
+    assert len(others) > 3 or all(abs(one - total / 6) <= 1 for one in others) or total < 6 * LEAST_PX
+    for number in range(count):
+        assert layout.heights(total)[0] >= total // 2
+        layout = layout.without(f"p{number}")
+    assert layout.heights(total) == [total]
+
+
+def test_a_price_pane_that_the_user_made_low_stays_so() -> None:
+    low = three.dragged(0, -300, 900)
+    assert low.heights(900)[0] == 300
+    assert low.with_pane("macd").heights(900)[0] == 300
 
 
 def test_the_price_pane_cannot_be_removed() -> None:
@@ -56,7 +80,11 @@ def test_growing_a_pane_moves_the_edge_above_it_or_the_top_ones_below() -> None:
 def test_heights_fill_the_whole_and_reach_the_least_height_if_there_is_room(parts: list[float], total: int) -> None:
     heights = arranged(parts).heights(total)
     assert sum(heights) == total
-    assert min(heights) >= (LEAST_PX if total >= LEAST_PX * len(parts) else 0)
+    others = len(parts) - 1
+    least = LEAST_PX if total >= LEAST_PX * len(parts) else 0
+    if others and parts[0] >= sum(parts) / 2:  # the price keeps its half
+        least = min(least, total / 2 / others - 1)
+    assert min(heights) >= least
 
 
 @given(shares, st.integers(0, 9), st.floats(-3000, 3000), st.integers(0, 3000))

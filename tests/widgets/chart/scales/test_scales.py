@@ -33,7 +33,7 @@ from tests.widgets.chart.charts import (
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle
 from widgets.chart.painting.axes import auto_button_rect
-from widgets.chart.scales.value_marks import format_percent, price_marks, price_text
+from widgets.chart.scales.value_marks import format_percent, level_values, price_marks, price_text
 from widgets.chart.scales.value_scale import Margins, ScaleMode, ValueScale
 from widgets.theme.palettes import DARK
 
@@ -193,6 +193,7 @@ def test_an_axis_is_stretched_by_keys_and_fitted_again_by_its_menu(qtbot: QtBot,
     assert [text.partition("\t")[0] for text in texts if text] == [
         "Fit to what is in view",
         "Indicators' values on the axes",
+        "Fit prices only",
         "Linear prices",
         "Logarithmic prices",
         "Percent prices",
@@ -272,3 +273,12 @@ def test_a_stretched_axis_has_a_button_that_fits_it_again(qtbot: QtBot, chart: C
     chart.reading_tools.point_at(None)
     settle(qtbot, chart)
     assert picture(chart) == fitted
+
+
+def test_an_indicators_levels_are_marked_with_the_middles_between_where_there_is_room() -> None:
+    levels = (30.0, 70.0)
+    assert level_values(20, 80, 120, 18, levels) == [30.0, 50.0, 70.0]
+    assert level_values(20, 80, 50, 18, levels) == [30.0, 70.0]
+    assert level_values(20, 80, 20, 18, levels) == []  # no room for both
+    assert level_values(40, 80, 120, 18, levels) == []  # stretched: one is out of view
+    assert level_values(20, 80, 120, 18, ()) == []
