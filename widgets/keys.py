@@ -99,6 +99,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("", "", "pick a symbol", "type letters"),
         ("symbols", "Ctrl+K", "open the symbol picker"),
         ("indicators", "Ctrl+I", "add, set or remove indicators"),
+        ("undo", "Ctrl+Z", "take back a removal, while the window offers it"),
         ("export", "Ctrl+E", "export candles"),
         ("database", "Ctrl+D", "see to the database"),
         ("diagnostics", "Ctrl+Shift+D", "open or close the diagnostics"),

@@ -7,7 +7,7 @@ shows it. Rows are renewed several times per second, so only those in view are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from app.live.engine import Engine
 from app.market.errors import UsageError
@@ -39,7 +39,7 @@ class WatchlistController:
             lambda name: self.replace([one for one in state.watchlist if one != name])
         )
         window.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
-        window.watch_names_requested.connect(self.replace)
+        window.watch_names_requested.connect(lambda names: self.replace(names))
         window.symbols_requested.connect(self.open_dialog)
         window.watchlist.view_changed.connect(lambda: self.renew())
         window.picker_opened.connect(engine.directory.refresh)
@@ -67,8 +67,12 @@ class WatchlistController:
         self.refusal = ""
         return True
 
-    def replace(self, names: Sequence[str]) -> bool:
-        """Replace the watchlist by these names, each once; return False and change nothing if the engine refuses."""
+    def replace(self, names: Sequence[str], *, can_undo: bool = True) -> bool:
+        """
+        Replace the watchlist by these names, each once; return False and change nothing if the engine refuses.
+
+        With ``can_undo`` a toast offers to put back what is removed.
+        """
         before, self._state.watchlist = self._state.watchlist, list(dict.fromkeys(names))
         if self._state.watchlist == before:
             return True
@@ -78,12 +82,23 @@ class WatchlistController:
             return False
         self.rebuild()
         self.on_change()
+        removed = [name for name in before if name not in self._state.watchlist]
+        if removed and can_undo:
+            self._offer_undo(before, removed)
         return True
+
+    def _offer_undo(self, before: Sequence[str], removed: Sequence[str]) -> None:
+        one, several = self._engine.symbol(removed[0]).display_name, f"{len(removed)} symbols"
+        self._window.toasts.show(
+            f"{one if len(removed) == 1 else several} removed. What is recorded stays.",
+            "Undo",
+            lambda: self.replace(put_back(self._state.watchlist, removed, before)),
+        )
 
     def resolve_names(self) -> None:
         """Replace names by those that the exchange's symbols, once known, give them: BTC, as a setting, is BTCUSDT."""
         known = self._engine.symbols
-        self.replace([in_usual_quote(name, known) for name in self._state.watchlist])
+        self.replace([in_usual_quote(name, known) for name in self._state.watchlist], can_undo=False)
 
     def rebuild(self) -> None:
         """Rebuild all rows; call it when the symbols or their descriptions have changed."""
@@ -136,3 +151,13 @@ class WatchlistController:
 
     def _forget_dialog(self) -> None:
         self._dialog = None
+
+
+def put_back(names: Sequence[str], removed: Collection[str], before: Sequence[str]) -> list[str]:
+    """Return ``names`` and those ``removed``, each behind the nearest of those that it stood behind in ``before``."""
+    result = list(names)
+    for at, name in enumerate(before):
+        if name in removed and name not in result:
+            ahead = [result.index(one) for one in before[:at] if one in result]
+            result.insert(ahead[-1] + 1 if ahead else 0, name)
+    return result

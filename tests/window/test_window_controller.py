@@ -11,6 +11,8 @@ from math import isfinite
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -24,6 +26,7 @@ from app.market.series.series import Bar
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.window.appearance import show_state
+from app.window.watchlist_controller import put_back
 from app.window.window_state import WindowState
 from storage.files.candle_csv import CandleCsv
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
@@ -205,8 +208,35 @@ def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
         running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
         assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
         await until(lambda: running.engine.market_snapshot.latest("XRPUSDT").trade)
+        # What was removed comes back where it was, beside what was added meanwhile.
+        watchlist, toasts = running.window.watchlist.model, running.window.toasts
+        said = [toast.text.text() for toast in toasts.shown]
+        assert said == ["SOL/USDT removed. What is recorded stays.", "BTC/USDT removed. What is recorded stays."]
+        assert toasts.undo_latest()
+        assert watchlist.names() == ["BTCUSDT", "ETHUSDT", "XRPUSDT"]
+        toasts.shown[0].button.click()
+        assert watchlist.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"]
+        assert set(running.engine.recorder.symbols) == set(watchlist.names())
+        assert not toasts.undo_latest()
 
     play(scene)
+
+
+@given(before=st.lists(st.sampled_from("ABCDEFGH"), unique=True), data=st.data())
+def test_undoing_removals_in_any_order_brings_the_list_back(before: list[str], data: st.DataObject) -> None:
+    names, removals = list(before), []
+    for _ in range(data.draw(st.integers(0, 3))):
+        removed = {name for name in names if data.draw(st.booleans())}
+        removals.append((removed, list(names)))
+        names = [name for name in names if name not in removed]
+    for removed, was in data.draw(st.permutations(removals)):
+        left = list(names)
+        names = put_back(names, removed, was)
+        assert set(names) == set(left) | removed
+        assert [name for name in names if name in left] == left
+    assert sorted(names) == sorted(before)
+    for removed, was in reversed(removals):
+        assert put_back([name for name in was if name not in removed], removed, was) == was
 
 
 def test_another_order_is_kept_and_rows_sorted_by_a_figure_follow_it(play: Play) -> None:

@@ -27,11 +27,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.symbol import Symbol
+from widgets.controls.context_menu import context_menu, give_menu, pop_up
 from widgets.controls.labels import label
+from widgets.controls.number_format import price
 from widgets.keys import key_text
-from widgets.symbols.watchlist_delegate import ROW_HEIGHT, WatchlistDelegate
+from widgets.symbols.watchlist_delegate import ROW_HEIGHT, ROW_ROLE, WatchlistDelegate
 from widgets.symbols.watchlist_head import WatchlistHead
-from widgets.symbols.watchlist_model import WatchlistModel
+from widgets.symbols.watchlist_model import WatchlistModel, as_text
 from widgets.symbols.watchlist_order import SortOrder, moved
 from widgets.symbols.watchlist_view import WatchlistView
 from widgets.theme import icons, style
@@ -50,6 +52,7 @@ class Watchlist(QWidget):
         add_requested: The + was pressed, or “Add symbols…” chosen.
         remove_requested: Remove this symbol from the list; carries its name.
         edit_requested: “Edit the list…” was chosen.
+        copy_requested: Copy this text.
         view_changed: Other rows came into view; their values may be old.
     """
 
@@ -59,6 +62,7 @@ class Watchlist(QWidget):
     add_requested = Signal()
     remove_requested = Signal(str)
     edit_requested = Signal()
+    copy_requested = Signal(str)
     view_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -94,7 +98,9 @@ class Watchlist(QWidget):
         self.view.activated.connect(self._request)
         self.view.moved.connect(self._move)
         self.view.drag_refused.connect(self._explain_sorting)
-        self.view.customContextMenuRequested.connect(self._open_menu)
+        self.view.menu_requested.connect(lambda index, at: pop_up(self.menu_for(index), at))
+        for part in (self, self.empty):
+            give_menu(part, lambda _point: self.menu_for(QModelIndex()))
         bar = self.view.verticalScrollBar()
         bar.valueChanged.connect(self.view_changed)
         bar.rangeChanged.connect(self.view_changed)
@@ -230,7 +236,6 @@ class Watchlist(QWidget):
         view.setAccessibleName("Watchlist")
         view.setModel(self.model)
         view.setItemDelegate(self.delegate)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         return view
 
@@ -244,24 +249,33 @@ class Watchlist(QWidget):
 
     def menu_for(self, index: QModelIndex) -> QMenu:
         """Return the context menu of a row or of the empty space. The caller opens it."""
-        menu = QMenu(self)
-        menu.setFont(style.font())
-        name = self.view.name_at(index)
-        if name:
-            shown = index.data(Qt.ItemDataRole.DisplayRole)
-            menu.addAction(f"Show {shown}", lambda: self.symbol_requested.emit(name))
-            menu.addAction(
-                f"Remove {shown} from the watchlist\t{key_text('remove_row')}", lambda: self.remove_requested.emit(name)
-            )
+        menu, row = context_menu(self), index.data(ROW_ROLE)
+        if isinstance(row, WatchRow):
+            self._add_row_entries(menu, row, index.row())
             menu.addSeparator()
         menu.addAction("Add symbols…", self.add_requested.emit)
         menu.addAction("Edit the list…", self.edit_requested.emit)
+        if row is None and self.model.rowCount():
+            everything = "\n".join(as_text(self.model.index(at).data(ROW_ROLE)) for at in range(self.model.rowCount()))
+            menu.addAction("Copy the list", lambda: self.copy_requested.emit(everything))
         return menu
 
-    def _open_menu(self, position: QPoint) -> None:
-        menu = self.menu_for(self.view.indexAt(position))
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(self.view.viewport().mapToGlobal(position))
+    def _add_row_entries(self, menu: QMenu, row: WatchRow, place: int) -> None:
+        name, shown = row.symbol.name, row.symbol.display_name
+        menu.addAction(f"Show {shown}\t{key_text('show_row')}", lambda: self.symbol_requested.emit(name))
+        menu.addSeparator()
+        last = price(row.last, row.symbol)
+        copy = menu.addAction(f"Copy the price {last}", lambda: self.copy_requested.emit(last.replace(",", "")))
+        copy.setEnabled(row.last is not None)
+        menu.addAction(f"Copy the name {name}", lambda: self.copy_requested.emit(name))
+        menu.addAction("Copy the row", lambda: self.copy_requested.emit(as_text(row)))
+        menu.addSeparator()
+        for command, text, by in (("row_up", "Move up", -1), ("row_down", "Move down", 1)):
+            action = menu.addAction(f"{text}\t{key_text(command)}", partial(self._move, name, place + by + (by > 0)))
+            action.setEnabled(self.view.can_drag and 0 <= place + by < self.model.rowCount())
+        menu.addAction(
+            f"Remove {shown} from the watchlist\t{key_text('remove_row')}", lambda: self.remove_requested.emit(name)
+        )
 
 
 class _EmptyList(QWidget):

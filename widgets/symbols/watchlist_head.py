@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QMenu, QWidget
 
+from widgets.controls.context_menu import context_menu, give_menu
 from widgets.symbols.watchlist_delegate import PADDING, WatchlistDelegate
 from widgets.symbols.watchlist_order import SortColumn, SortOrder
 from widgets.theme import icons, style
@@ -40,6 +43,8 @@ class WatchlistHead(QWidget):
         self._right_px = 0
         self.heads = {column: self._make_head(column) for column in SortColumn}
         style.sized(self, fixed_height=HEIGHT)
+        for part in (self, *self.heads.values()):
+            give_menu(part, lambda _point: self.menu())
         self.set_order(self._order)
 
     def set_order(self, order: SortOrder) -> None:
@@ -64,6 +69,23 @@ class WatchlistHead(QWidget):
         if pixels != self._right_px:
             self._right_px = pixels
             self.place()
+
+    def menu(self) -> QMenu:
+        """Return the context menu: the columns to sort by, and the user's own order. The caller opens it."""
+        menu = context_menu(self)
+        for column in SortColumn:
+            order = SortOrder(column, column.falls_first)
+            action = menu.addAction(f"Sort by {_MEANINGS[column]}", partial(self.order_requested.emit, order))
+            action.setCheckable(True)
+            action.setChecked(self._order.column is column)
+        if self._order.column is not None:
+            turned = SortOrder(self._order.column, not self._order.descending)
+            menu.addAction(f"Turn round: {_way(turned)} first", partial(self.order_requested.emit, turned))
+        menu.addSeparator()
+        own = menu.addAction("Your own order", partial(self.order_requested.emit, SortOrder()))
+        own.setCheckable(True)
+        own.setChecked(self._order.column is None)
+        return menu
 
     def place(self) -> None:
         """Put each head over its column; call when the columns or the heads have changed their width."""

@@ -129,3 +129,16 @@ def in_words(row: WatchRow) -> str:
         f"Bid {price(row.bid, row.symbol)}, ask {price(row.ask, row.symbol)}\n"
         f"{compact(row.trades_per_minute)} trades a minute"
     )
+
+
+def as_text(row: WatchRow) -> str:
+    """
+    Return a row for the clipboard: name, last price, change in percent, bid and ask, with tabs between them.
+
+    Figures are plain, as other programs read them; an unknown one is empty.
+    """
+    last, bid, ask = (
+        "" if value is None else price(value, row.symbol).replace(",", "") for value in (row.last, row.bid, row.ask)
+    )
+    change = "" if row.change_percent is None else f"{row.change_percent:.2f}"
+    return "\t".join((row.symbol.name, last, change, bid, ask))

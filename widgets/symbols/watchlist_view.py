@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QPointF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QApplication, QListView
 
 from widgets.keys import CommandGroup, command_of
@@ -27,11 +27,13 @@ class WatchlistView(QListView):
     Signals:
         moved: A row was dragged to another place; carries its symbol, and the row it was dropped in front of.
         drag_refused: A row cannot be dragged, because the rows are sorted.
+        menu_requested: Open the context menu of a row, or of none; carries its index, and the point on the screen.
         rows_resized: The rows have another width, such as beside a scroll bar.
     """
 
     moved = Signal(str, int)
     drag_refused = Signal()
+    menu_requested = Signal(QModelIndex, QPoint)
     rows_resized = Signal()
 
     def __init__(self, commands: dict[str, Callable[[], object]]) -> None:
@@ -64,6 +66,12 @@ class WatchlistView(QListView):
         """Return the symbol of a row; empty for none."""
         row = index.data(ROW_ROLE)
         return row.symbol.name if row is not None else ""
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        is_by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if is_by_key else self.indexAt(event.pos())
+        at = self.visualRect(index).center() if is_by_key and index.isValid() else event.pos()
+        self.menu_requested.emit(index, self.viewport().mapToGlobal(at))
 
     def sizeHint(self) -> QSize:
         return QSize(296, max(1, self.model().rowCount()) * style.px(ROW_HEIGHT))

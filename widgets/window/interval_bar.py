@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
+from widgets.controls.context_menu import context_menu, pop_up
 from widgets.controls.entry_line import EntryLine
 from widgets.controls.number_format import interval_in_words
 from widgets.theme import icons, style
@@ -214,26 +215,27 @@ class IntervalBar(QWidget):
 
     def button_menu(self, interval: Interval) -> QMenu:
         """Return the context menu of a favourite's button. The caller opens it."""
-        menu, place = QMenu(self), self.favourites.index(interval)
-        menu.setFont(style.font())
+        menu, place = context_menu(self), self.favourites.index(interval)
+        menu.addAction(f"Show {interval_in_words(interval)}", lambda: self._request(interval))
+        menu.addSeparator()
         left = menu.addAction("Move left", lambda: self.move_favourite(interval, -1))
         left.setEnabled(place > 0)
         right = menu.addAction("Move right", lambda: self.move_favourite(interval, 1))
         right.setEnabled(place < len(self._buttons) - 1)
         menu.addSeparator()
         menu.addAction(f"Remove {interval.name} from the bar", lambda: self.toggle_favourite(interval))
+        menu.addAction("Type an interval…", self.entry_requested.emit)
         return menu
 
     def _open_button_menu(self, interval: Interval, position: QPoint) -> None:
-        _pop_up(self.button_menu(interval), self._buttons[interval].mapToGlobal(position))
+        pop_up(self.button_menu(interval), self._buttons[interval].mapToGlobal(position))
 
     def _open_custom_menu(self, position: QPoint) -> None:
-        menu, custom = QMenu(self), self._custom
-        menu.setFont(style.font())
+        menu, custom = context_menu(self), self._custom
         if custom is not None:
             menu.addAction(f"Keep {custom.name} in the bar", lambda: self.toggle_favourite(custom))
         menu.addAction("Type an interval…", self.entry_requested.emit)
-        _pop_up(menu, self._custom_button.mapToGlobal(position))
+        pop_up(menu, self._custom_button.mapToGlobal(position))
 
     def _request(self, interval: Interval, _checked: bool = False) -> None:
         self._show_current()  # the click has ticked its own button
@@ -338,11 +340,6 @@ class _SlotButton(_IntervalButton):
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
-
-
-def _pop_up(menu: QMenu, at: QPoint) -> None:
-    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    menu.popup(at)
 
 
 def _parsed(name: object) -> Interval | None:

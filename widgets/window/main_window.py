@@ -19,12 +19,14 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
+from widgets.controls.toast import Toasts
 from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
 from widgets.symbols.symbol_picker import SymbolPicker
 from widgets.theme import style, text_size
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import QuoteView, StatusView, WatchRow
 from widgets.window import layout_state, window_placement
+from widgets.window.context_menus import ContextMenus, shortened
 from widgets.window.interval_bar import IntervalEntry
 from widgets.window.keyboard import WindowKeyboard
 from widgets.window.keys_overview import KeysOverview
@@ -106,6 +108,8 @@ class MainWindow(QMainWindow):
         self.symbol_picker = SymbolPicker(self)
         self.interval_entry = IntervalEntry(self)
         self.keys_overview = KeysOverview(self)
+        self.context_menus = ContextMenus(self.top_bar, self.side_panel, self.status_bar, self)
+        self.toasts = Toasts(self, floor=lambda: self.status_bar)
         self._arrange()
         self._connect_signals()
         self._keyboard = self._make_keyboard()
@@ -169,6 +173,12 @@ class MainWindow(QMainWindow):
     def clear_notice(self) -> None:
         self.notice_bar.clear_notice()
 
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard, and say so."""
+        QApplication.clipboard().setText(text)
+        lines = text.splitlines()
+        self.toasts.show(f"Copied “{shortened(text)}”." if len(lines) == 1 else f"Copied {len(lines)} lines.")
+
     def set_theme(self, theme: str, candle_colours: str) -> None:
         """Tick the theme and the colours in the menu; `set_palette` applies them."""
         self.top_bar.set_theme(theme, candle_colours)
@@ -184,7 +194,7 @@ class MainWindow(QMainWindow):
             return  # styling the whole window again takes longer than a frame
         QApplication.setPalette(style.qt_palette(palette))  # for dialogs and message boxes too
         self.setStyleSheet(sheet)
-        for part in (self.top_bar, self.notice_bar, self.side_panel, self.diagnostics):
+        for part in (self.top_bar, self.notice_bar, self.side_panel, self.diagnostics, self.toasts):
             part.set_palette(palette)
         for popup in self.findChildren(Popup):  # the chart's popups are children of the window too
             popup.set_palette(palette)
@@ -334,10 +344,22 @@ class MainWindow(QMainWindow):
         self.watchlist.remove_requested.connect(self.watch_remove_requested)
         self.watchlist.names_requested.connect(self.watch_names_requested)
         self.watchlist.order_changed.connect(self.layout_changed)
+        self.watchlist.copy_requested.connect(self.copy_text)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
         self.quote_panel.watch_requested.connect(self.watch_add_requested)
         self.quote_panel.download_requested.connect(self.download_requested)
         self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
+        menus = self.context_menus
+        menus.copy_requested.connect(self.copy_text)
+        menus.picker_requested.connect(lambda: self.open_symbol_picker())
+        menus.database_requested.connect(self.database_requested)
+        menus.diagnostics_requested.connect(self.toggle_diagnostics)
+        menus.watch_requested.connect(self.watch_add_requested)
+        menus.unwatch_requested.connect(self.watch_remove_requested)
+        menus.download_requested.connect(self.download_requested)
+        menus.download_stop_requested.connect(self.download_stop_requested)
+        menus.retry_feed_requested.connect(self.retry_feed_requested)
+        menus.retry_database_requested.connect(self.retry_database_requested)
         self.notice_bar.action_requested.connect(self._run_notice_action)
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
@@ -349,6 +371,7 @@ class MainWindow(QMainWindow):
             {
                 "date": self.date_entry_requested.emit,
                 "symbols": self.open_symbol_picker,
+                "undo": self.toasts.undo_latest,
                 "export": self.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,
                 "database": self.database_requested.emit,

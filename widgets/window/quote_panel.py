@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.market.durations import length
 from app.market.symbol import Symbol
 from widgets.controls.labels import ElidedLabel, label
+from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import UNKNOWN, count, price, quantity
 from widgets.theme import style
 from widgets.view_values import DownloadView, QuoteView
@@ -51,21 +53,24 @@ class QuotePanel(QWidget):
         self.setAccessibleName("Quote")
         self.bid = QuoteCard("Bid", "falling")
         self.ask = QuoteCard("Ask", "rising")
-        self._symbol_name = ""
+        self.quote: QuoteView | None = None
         self.watch_button = QToolButton()
         self.watch_button.setText("Keep recording")
         self.watch_button.setAccessibleName("Add the symbol to the watchlist")
         self.watch_button.setToolTip("Add it to the watchlist, so that it is recorded while other symbols are shown")
         self.watch_button.setFont(style.font(style.SMALL_PX))
         self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.watch_button.clicked.connect(lambda: self.watch_requested.emit(self._symbol_name))
+        self.watch_button.clicked.connect(self._ask_to_watch)
         style.sized(self.watch_button, fixed_height=20)
         # Hidden, it keeps its room: the cards below must not jump when it appears.
         policy = self.watch_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.watch_button.setSizePolicy(policy)
         self.watch_button.hide()
-        self.figures = {name: label(UNKNOWN, "faint") for name in _FIGURES}
+        self.figures: dict[str, QLabel] = {name: label(UNKNOWN, "faint") for name in _FIGURES[:-1]}
+        self.missing = LinkLabel(UNKNOWN, "faint")
+        self.missing.set_link(False)
+        self.figures[_FIGURES[-1]] = self.missing
         cards = QHBoxLayout()
         cards.setSpacing(8)
         cards.addWidget(self.bid, 1)
@@ -89,7 +94,7 @@ class QuotePanel(QWidget):
     def set_quote(self, quote: QuoteView) -> None:
         """Show these values."""
         symbol = quote.symbol
-        self._symbol_name = symbol.name
+        self.quote = quote
         self.watch_button.setVisible(not quote.watched)
         self.bid.show_side(symbol, quote.bid, quote.bid_quantity, live=quote.live)
         self.ask.show_side(symbol, quote.ask, quote.ask_quantity, live=quote.live)
@@ -114,6 +119,23 @@ class QuotePanel(QWidget):
             style.set_tone(self.figures["Missing trades"], "warning")
         self.download.set_download(quote.download)
 
+    def as_text(self) -> str:
+        """Return all figures as lines of name and value with a tab between them; empty before the first quote."""
+        if self.quote is None:
+            return ""
+        sides = [(card.caption, f"{card.price.text()} {card.quantity.text()}") for card in (self.bid, self.ask)]
+        rows = [
+            ("Symbol", self.quote.symbol.name),
+            ("Last", price(self.quote.last, self.quote.symbol)),
+            *sides,
+            *((name, figure.text()) for name, figure in self.figures.items()),
+        ]
+        return "\n".join(f"{name}\t{value.strip()}" for name, value in rows)
+
+    def _ask_to_watch(self) -> None:
+        if self.quote is not None:
+            self.watch_requested.emit(self.quote.symbol.name)
+
     def _make_table(self) -> QGridLayout:
         table = QGridLayout()
         table.setVerticalSpacing(6)
@@ -134,7 +156,7 @@ class QuoteCard(QFrame):
     def __init__(self, caption: str, tone: str) -> None:
         super().__init__()
         self.setObjectName("card")
-        self._caption, self._tone = caption, tone
+        self.caption, self._tone = caption, tone
         self.price = ElidedLabel(UNKNOWN, "faint", style.font(style.TITLE_PX, QFont.Weight.DemiBold))
         self.quantity = ElidedLabel("", "faint", style.font(style.SMALL_PX))
         layout = QVBoxLayout(self)
@@ -154,7 +176,7 @@ class QuoteCard(QFrame):
         style.set_tone(self.price, self._tone if value is not None and live else "faint")
         unknown = UNKNOWN if value is None else "by spread setting"
         self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
-        self.setAccessibleName(f"{self._caption} {self.price.text()}, {self.quantity.text()}")
+        self.setAccessibleName(f"{self.caption} {self.price.text()}, {self.quantity.text()}")
 
 
 class DownloadRow(QWidget):

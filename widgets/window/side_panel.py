@@ -192,7 +192,7 @@ class SidePanel(QDockWidget):
         rule = QFrame()
         rule.setObjectName("rule")
         rule.setFixedHeight(1)
-        quote = _QuoteScroll(self.quote_panel)
+        self.quote_scroll = _QuoteScroll(self.quote_panel)
         inside = QFrame()
         inside.setObjectName("sidePanel")
         layout = QVBoxLayout(inside)
@@ -201,7 +201,7 @@ class SidePanel(QDockWidget):
         layout.addWidget(self.watchlist)
         layout.addSpacing(8)
         layout.addWidget(rule)
-        layout.addWidget(quote, 1)
+        layout.addWidget(self.quote_scroll, 1)
         return inside
 
 
@@ -216,7 +216,7 @@ class _QuoteScroll(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # for the arrow keys, and the menu key
         self.setAccessibleName("Quote")
 
     def sizeHint(self) -> QSize:

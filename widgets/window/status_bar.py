@@ -8,13 +8,14 @@ fit, and in full in the tool tip.
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QMouseEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QStatusBar, QToolButton, QWidget
 
 from app.market.durations import in_words, length, with_retry
 from app.market.ports.exchange import FeedState
 from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
+from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import SPACE, count, rate, utc_time
 from widgets.theme import style
 from widgets.view_values import StatusView
@@ -62,16 +63,18 @@ class StatusBar(QStatusBar):
         style.sized(self, fixed_height=HEIGHT)
         self.setAccessibleName("Status")
         small = style.font(12)
+        self.status = StatusView()
         self.dot = QLabel()
         self.dot.setObjectName("dot")
         self.dot.setFixedSize(8, 8)
         self.feed = _Entry("", "dim", small)
         self.rate = SteadyLabel("", "dim", small)
-        self.database = _Clickable("", "dim", small)
+        self.database = LinkLabel("", "dim", small, is_underlined=False)
         self.database.clicked.connect(self.database_clicked)
         self.queue = SteadyLabel("", "dim", small)
         self.spool = label("", "warning", small)
-        self.missing = label("", "warning", small)
+        self.missing = LinkLabel("", "warning", small)
+        self.missing.set_link(False)
         self.malformed = label("", "warning", small)
         self.contradictions = label("", "warning", small)
         self.badge = self._make_badge()
@@ -85,6 +88,7 @@ class StatusBar(QStatusBar):
 
     def set_status(self, status: StatusView) -> None:
         """Show these values."""
+        self.status = status
         self._show_feed(status)
         self._show_database(status)
         self.rate.setText(f"{rate(status.trades_per_s)} trades/s")
@@ -101,6 +105,12 @@ class StatusBar(QStatusBar):
         self._is_due[self.badge] = status.simulated
         self._show_time(status)
         self._fit()
+
+    def as_text(self) -> str:
+        """Return the entries that are due, those that do not fit into the bar included, in one line."""
+        parts = (self.feed, self.rate, self.database, self.queue, self.spool, self.missing, self.malformed)
+        texts = [part.text() for part in (*parts, self.contradictions, self.time) if self._is_due.get(part, True)]
+        return " | ".join(text for text in texts if text)
 
     def set_simulated(self, is_simulated: bool) -> None:
         """Show the badge of the simulated market, or not."""
@@ -258,21 +268,6 @@ class _Entry(ElidedLabel):
 
     def minimumSizeHint(self) -> QSize:
         return super().minimumSizeHint() if self.is_sentence else self.sizeHint()
-
-
-class _Clickable(_Entry):
-    """A label that the mouse can click. The keyboard reaches the same by the menu."""
-
-    clicked = Signal()
-
-    def __init__(self, text: str, tone: str, font: QFont) -> None:
-        super().__init__(text, tone, font)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        super().mouseReleaseEvent(event)
-        if event.button() is Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.clicked.emit()
 
 
 def _delay(milliseconds: float) -> str:

@@ -1,0 +1,32 @@
+"""Context menus: opened by a right click or the keyboard's menu key, and deleted once closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu, QWidget
+
+from widgets.theme import style
+
+
+def context_menu(parent: QWidget) -> QMenu:
+    """Return an empty menu in the interface font. The caller fills it, and `pop_up` opens it."""
+    menu = QMenu(parent)
+    menu.setFont(style.font())
+    return menu
+
+
+def pop_up(menu: QMenu, at: QPoint) -> None:
+    """Open a menu at a point of the screen; closed, it is deleted. An empty menu is not opened."""
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    if menu.actions():
+        menu.popup(at)
+    else:
+        menu.deleteLater()
+
+
+def give_menu(part: QWidget, menu_at: Callable[[QPoint], QMenu]) -> None:
+    """Open the menu that ``menu_at`` returns for a point of ``part`` wherever the user asks for its context menu."""
+    part.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    part.customContextMenuRequested.connect(lambda point: pop_up(menu_at(point), part.mapToGlobal(point)))
