@@ -89,6 +89,7 @@ class ChartController(QObject):
         self._session_work: asyncio.Task[None] | None = None
         self._symbol: Symbol | None = None  # as the chart shows it
         self._series: CandleSeries | None = None  # as the chart shows it
+        self._next_jump: tuple[ChartSession, int, str] | None = None
         self._has_changes = False
         self._view_moved = False
         self._paints_before: int | None = None  # the chart's count when it got its first candles
@@ -163,6 +164,14 @@ class ChartController(QObject):
         self._on_session_state()
         self._replace_session_work(self._run_session(session, view_us))
         self._check_place()
+
+    def jump_when_ready(self, time_us: int, text: str) -> None:
+        """Jump to a time, UTC microseconds, once the chart has candles; ``text`` names the place."""
+        session = self._session
+        if session is not None and session.state is SessionState.READY:
+            self._navigation.jump_to(time_us, text)
+        elif session is not None:
+            self._next_jump = (session, time_us, text)
 
     def retry(self) -> None:
         """Retry the exchange now, and load the missing candles again."""
@@ -285,6 +294,9 @@ class ChartController(QObject):
                 self._show_series(session)
                 self._chart.set_state("ready")
                 self._on_view_moved()
+                if self._next_jump is not None and self._next_jump[0] is session:
+                    self._navigation.jump_to(*self._next_jump[1:])
+                self._next_jump = None
             case SessionState.EMPTY:
                 self._show_series(session)
                 self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")

@@ -20,6 +20,7 @@ from app.market.symbol import Symbol, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.export_controller import ExportController
+from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
 from app.window.panel_values import PanelValues
 from app.window.watchlist_controller import WatchlistController
@@ -80,6 +81,7 @@ class WindowController(QObject):
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window)
+        self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
         self._renewals = 0
         self._panel_timer = QTimer(self)
@@ -107,6 +109,7 @@ class WindowController(QObject):
         self._panel_timer.stop()
         await self.chart_controller.stop()
         await self._export.stop()
+        await self._missing.stop()
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine

@@ -15,17 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.candle import Candle, CandleSource
+from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import Bar
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.window.appearance import show_state
+from app.window.missing_trades import in_turn
 from app.window.watchlist_controller import put_back
 from app.window.window_state import WindowState
 from storage.files.candle_csv import CandleCsv
@@ -398,6 +401,60 @@ def test_a_long_gap_in_view_is_offered_for_download_and_downloaded(play: Play) -
         ]
 
     play(scene)
+
+
+async def store_old_trades(running: Running, server: SandboxServer, symbol: str) -> int:
+    """Store ten trades from more than nine hours ago, so that those since then are missing; return the last's time."""
+    engine = running.engine
+    await until(lambda: engine.database is not None and engine.recorder.tracker(symbol).last_trade)
+    ids = server.source.trade_ids(symbol)
+    assert ids is not None
+    assert engine.database is not None
+    old = ids[1] - 5_000
+    while server.source.trades(symbol, old, 1)[0].time_us > engine.exchange_clock.now_us() - 33_000 * SECOND_US:
+        old -= 5_000
+    trades = server.source.trades(symbol, old, 10)
+    assert engine.database.writer.put(trades)
+    assert await engine.database.writer.flush(20)
+    engine.recorder.note_stored(symbol, engine.database.store.coverage(symbol))
+    return trades[-1].time_us
+
+
+def test_a_click_on_trades_missing_shows_them_and_asks_where_several_symbols_lack_some(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.engine.recorder.repair_trades = 0
+        window, chart, link = running.window, running.chart, running.window.status_bar.missing
+        there_us = await store_old_trades(running, server, "BTCUSDT")
+        await until(lambda: running.session.joined and link.isVisible())
+        assert chart.center_time_us() > there_us + 1_000 * SECOND_US
+        QTest.keyClick(link, Qt.Key.Key_Return)
+        await until(lambda: not chart.is_following and abs(chart.center_time_us() - there_us) < 120 * SECOND_US)
+        chart.navigator.follow_latest()
+        await until(lambda: chart.is_following and window.quote_panel.missing.is_link)
+        window.quote_panel.missing.clicked.emit()
+        await until(lambda: not chart.is_following and abs(chart.center_time_us() - there_us) < 120 * SECOND_US)
+        # Another symbol lacks some, too.
+        there_us = await store_old_trades(running, server, "ETHUSDT")
+        before = set(QApplication.topLevelWidgets())
+        window.missing_requested.emit()
+        (menu,) = [one for one in set(QApplication.topLevelWidgets()) - before if isinstance(one, QMenu)]
+        assert [action.text().partition("\t")[0] for action in menu.actions()] == ["BTC/USDT", "ETH/USDT"]
+        menu.actions()[1].trigger()
+        menu.close()
+        await until(lambda: running.controller._state.symbol == "ETHUSDT" and shown(running))
+        await until(lambda: not chart.is_following and abs(chart.center_time_us() - there_us) < 120 * SECOND_US)
+
+    play(scene)
+
+
+@given(st.sets(st.integers(0, 30)), st.none() | st.integers(0, 31))
+def test_missing_ranges_take_turns_newest_first_from_the_one_before(ids: set[int], before: int | None) -> None:
+    missing = IdRanges((one, one) for one in ids)
+    turns = in_turn(missing, before)
+    assert sorted(turns) == list(missing)
+    older = [one for one in turns if before is not None and one[1] < before]
+    assert turns[: len(older)] == sorted(older, reverse=True)
+    assert turns[len(older) :] == sorted(set(turns) - set(older), reverse=True)
 
 
 def test_every_gap_in_view_is_marked_until_its_trades_are_there(play: Play) -> None:

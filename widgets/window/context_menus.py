@@ -30,6 +30,7 @@ class ContextMenus(QObject):
     Signals:
         copy_requested: Copy this text.
         picker_requested, database_requested, diagnostics_requested: Open that.
+        missing_requested, missing_here_requested: Show missing trades: of any symbol, or of the chart's.
         watch_requested, unwatch_requested: Add a symbol to the watchlist, or remove it; carry its name.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         retry_feed_requested, retry_database_requested: Connect now instead of later.
@@ -39,6 +40,8 @@ class ContextMenus(QObject):
     picker_requested = Signal()
     database_requested = Signal()
     diagnostics_requested = Signal()
+    missing_requested = Signal()
+    missing_here_requested = Signal()
     watch_requested = Signal(str)
     unwatch_requested = Signal(str)
     download_requested = Signal()
@@ -90,6 +93,8 @@ class ContextMenus(QObject):
         self._add_copy(menu, "Copy all figures", panel.as_text())
         menu.addSeparator()
         self._add_watching(menu)
+        if quote.missing_trades:
+            menu.addAction("Show the missing trades", self.missing_here_requested.emit)
         if quote.download is not None and quote.download.is_running:
             menu.addAction("Stop the download", self.download_stop_requested.emit)
         elif quote.download is not None:
@@ -105,6 +110,8 @@ class ContextMenus(QObject):
         menu.addSeparator()
         if part in (bar.feed, bar.dot, bar.rate) and bar.status.feed_state not in _STILL:
             menu.addAction("Reconnect now", self.retry_feed_requested.emit)
+        if part is bar.missing:
+            menu.addAction(f"Show the missing trades\t{key_text('missing')}", self.missing_requested.emit)
         if part in (bar.database, bar.queue, bar.spool):
             if bar.status.database_reason:
                 menu.addAction("Try the database again", self.retry_database_requested.emit)

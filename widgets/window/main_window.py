@@ -56,6 +56,7 @@ class MainWindow(QMainWindow):
         candle_colours_requested: Use these colours for rising and falling; carries their name (see `palettes`).
         text_percent_requested: Use this size of text; carries percent of the system's.
         retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
+        missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         live_market_requested: Go from the simulated market to the live one.
         about_requested: Show the program's version and licences.
@@ -87,6 +88,8 @@ class MainWindow(QMainWindow):
     about_requested = Signal()
     typing_learnt = Signal()
     layout_changed = Signal()
+    missing_requested = Signal()
+    missing_here_requested = Signal()
     download_requested = Signal()
     download_stop_requested = Signal()
     close_requested = Signal()
@@ -347,6 +350,8 @@ class MainWindow(QMainWindow):
         self.watchlist.copy_requested.connect(self.copy_text)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
         self.quote_panel.watch_requested.connect(self.watch_add_requested)
+        self.quote_panel.missing.clicked.connect(self.missing_here_requested)
+        self.status_bar.missing.clicked.connect(self.missing_requested)
         self.quote_panel.download_requested.connect(self.download_requested)
         self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
         menus = self.context_menus
@@ -354,6 +359,8 @@ class MainWindow(QMainWindow):
         menus.picker_requested.connect(lambda: self.open_symbol_picker())
         menus.database_requested.connect(self.database_requested)
         menus.diagnostics_requested.connect(self.toggle_diagnostics)
+        menus.missing_requested.connect(self.missing_requested)
+        menus.missing_here_requested.connect(self.missing_here_requested)
         menus.watch_requested.connect(self.watch_add_requested)
         menus.unwatch_requested.connect(self.watch_remove_requested)
         menus.download_requested.connect(self.download_requested)
@@ -371,6 +378,7 @@ class MainWindow(QMainWindow):
             {
                 "date": self.date_entry_requested.emit,
                 "symbols": self.open_symbol_picker,
+                "missing": self.missing_requested.emit,
                 "undo": self.toasts.undo_latest,
                 "export": self.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,

@@ -115,6 +115,8 @@ class QuotePanel(QWidget):
             style.set_tone(self.figures[name], "faint" if is_dimmed else "")
         if symbol.trouble:
             style.set_tone(self.figures["Recording"], "warning")
+        self.missing.set_link(quote.missing_trades > 0)
+        self.missing.setToolTip("Show them on the chart, the newest first" if quote.missing_trades else "")
         if quote.missing_trades:
             style.set_tone(self.figures["Missing trades"], "warning")
         self.download.set_download(quote.download)

@@ -17,6 +17,7 @@ from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
 from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import SPACE, count, rate, utc_time
+from widgets.keys import key_text
 from widgets.theme import style
 from widgets.view_values import StatusView
 
@@ -74,7 +75,6 @@ class StatusBar(QStatusBar):
         self.queue = SteadyLabel("", "dim", small)
         self.spool = label("", "warning", small)
         self.missing = LinkLabel("", "warning", small)
-        self.missing.set_link(False)
         self.malformed = label("", "warning", small)
         self.contradictions = label("", "warning", small)
         self.badge = self._make_badge()
@@ -250,7 +250,8 @@ class StatusBar(QStatusBar):
         self.queue.setAccessibleName("Trades waiting to be written")
         self.queue.setToolTip("Trades waiting to be written")
         self.spool.setAccessibleName("Trades waiting on disk")
-        self.missing.setAccessibleName("Missing trades")
+        self.missing.setAccessibleName("Missing trades: show them on the chart")
+        self.missing.setToolTip(f"Show them on the chart, the newest first ({key_text('missing')})")
         self.malformed.setAccessibleName("Unreadable messages")
         self.malformed.setToolTip("Messages of the exchange that could not be read and were skipped; see the log file")
         self.contradictions.setAccessibleName("Refused trades")
