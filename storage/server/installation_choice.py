@@ -74,6 +74,8 @@ def for_cluster(
         raise _incompatible_error(home, wheel[0] if wheel else None, major, marked)
     # The wheel has no TimescaleDB, so a cluster that needs it cannot be upgraded to the wheel's version.
     newer = wheel[0] if wheel and wheel[0].major > major and not marked else None
+    if newer is not None and newer.came_out_before(compatible):
+        newer = None  # until cryptopipe ships a release that reads what the cluster's programs write
     return InstallationChoice(compatible, newer)
 
 
@@ -94,6 +96,12 @@ def _for_configured(
     )
     if old is None:
         raise _incompatible_error(home, configured, major, marked)
+    if configured.came_out_before(old):
+        raise StoreSchemaMismatch(
+            f"The database in {home.cluster} runs on PostgreSQL {old.version}, and postgres_bin names PostgreSQL "
+            f"{configured.version}, which came out before it: install the newest release of PostgreSQL "
+            f"{configured.major}, or leave postgres_bin unset."
+        )
     return InstallationChoice(old, configured, must_upgrade=True)
 
 

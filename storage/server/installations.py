@@ -38,6 +38,9 @@ _VERSION = re.compile(r"\) ((\d+)[^\s]*)")
 _DEFAULT_VERSION = re.compile(r"^default_version\s*=\s*'([^']+)'", re.MULTILINE)
 _COMMAND_TIMEOUT_S = 20.0
 
+# Minor versions of all majors come out together, as 15.18, 16.14, 17.10 and 18.4 did. So many more than 18 each has.
+_MINORS_MORE = {14: 19, 15: 14, 16: 10, 17: 6, 18: 0}
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -57,9 +60,26 @@ class Installation:
         """Return the path of one of its programs."""
         return str(self.bin_dir / (name + _SUFFIX))
 
+    def came_out_before(self, other: Installation) -> bool:
+        """
+        Whether this minor version is known to be of an earlier release than the other's.
+
+        It may not read what the other writes, though its major version is newer: PostgreSQL 18.4 refuses the version
+        that 15.20 notes with every column.
+        """
+        mine, others = (_release(one) for one in (self, other))
+        return mine is not None and others is not None and mine < others
+
     def __str__(self) -> str:
         extension = f" with TimescaleDB {self.timescale}" if self.timescale else ""
         return f"PostgreSQL {self.version}{extension} in {self.bin_dir}"
+
+
+def _release(postgres: Installation) -> int | None:
+    """Return a number that rises with each release of minor versions; None for a version that is not known."""
+    minor = re.fullmatch(r"\d+\.(\d+)", postgres.version)
+    more = _MINORS_MORE.get(postgres.major)
+    return int(minor[1]) - more if minor and more is not None else None
 
 
 def find_postgres(postgres_bin: Path | None = None) -> list[Installation]:

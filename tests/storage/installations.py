@@ -42,11 +42,11 @@ def write_program(path: Path, script: str) -> None:
 
 
 def older_postgres() -> list[Installation]:
-    """Return real installations of an older major version than the wheel's newest: the wheel's own and the system's."""
+    """Return real installations that the wheel's newest can take over from: the wheel's own and the system's."""
     found = [*wheel_postgres(), *system_postgres()]
-    newest = wheel_postgres()[0].major
-    by_major = {postgres.major: postgres for postgres in reversed(found) if postgres.major < newest}
-    return list(by_major.values())
+    newest = wheel_postgres()[0]
+    fit = (one for one in reversed(found) if one.major < newest.major and not newest.came_out_before(one))
+    return list({postgres.major: postgres for postgres in fit}.values())
 
 
 def real_timescale(folder: Path) -> Path:

@@ -69,6 +69,18 @@ def test_an_older_cluster_is_upgraded_if_its_own_versions_programs_are_installed
     assert (chosen.postgres.bin_dir, chosen.upgrade_to.bin_dir, chosen.must_upgrade) == (old, wish, True)
 
 
+def test_a_cluster_is_not_upgraded_to_programs_that_came_out_before_its_own(home: ServerHome, tmp_path: Path) -> None:
+    recent = pretend(tmp_path / "recent", "15.99")
+    made_by(home, 15)
+    chosen = for_cluster(home, None, [recent])
+    assert (chosen.postgres.bin_dir, chosen.upgrade_to) == (recent, None)
+    with pytest.raises(StoreSchemaMismatch, match=r"15\.99, .* 16\.94, which came out before it: install the newest"):
+        for_cluster(home, pretend(tmp_path / "earlier", "16.94"), [recent])
+    of_one_day = for_cluster(home, pretend(tmp_path / "of-one-day", "16.95"), [recent])
+    assert of_one_day.upgrade_to is not None
+    assert of_one_day.upgrade_to.version == "16.95"
+
+
 def test_a_cluster_with_timescaledb_runs_only_with_it_and_is_not_upgraded(home: ServerHome, tmp_path: Path) -> None:
     made_by(home, 15, timescale=True)
     plain = pretend(tmp_path / "plain", "15.3")
