@@ -30,7 +30,7 @@ demo: setup ## open the window on the simulated market: no internet needed
 	@$(BIN)/cryptopipe --demo $(ARGS)
 
 test: setup-dev ## run all tests, without a display
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not benchmark" -n 4 --dist loadfile $(ARGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not benchmark" -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 crash: setup-dev ## kill the writer 100 times and the database 50 times under load, then compare all that is stored
 	PYTHONPATH=. $(BIN)/python tests/soak/crash.py $(ARGS)

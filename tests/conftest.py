@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import leave_named_server, note_named_server
+from tests.servers import leave_named_server, note_named_server, stop_shared_servers
 
 # A busy machine is no reason to fail: pytest's own timeout tells what hangs. Examples are drawn at random here, to find
 # what nobody thought of; where CI is set they are the same in every run, so that a change is judged by what it changed.
@@ -31,6 +31,24 @@ settings.load_profile("cryptopipe")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+
+def _use_memory_for_temporary_files() -> None:
+    """
+    Put clusters and other files of the tests into memory where the machine has room for them.
+
+    Most of a cluster's start and nearly all of its removal is waiting for the disk: a thousand files each.
+    """
+    memory = Path("/dev/shm")
+    if "TMPDIR" not in os.environ and memory.is_dir() and os.access(memory, os.W_OK | os.X_OK):
+        found = os.statvfs(memory)
+        if found.f_bavail * found.f_frsize >= _MEMORY_NEEDED and not found.f_flag & os.ST_NOEXEC:
+            os.environ["TMPDIR"] = str(memory)
+            tempfile.tempdir = None  # asked for anew
+
+
+_MEMORY_NEEDED = 8 * 2**30
+_use_memory_for_temporary_files()
+
 SHARED_DATA = Path(
     os.environ.get("CRYPTOPIPE_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
 ).absolute()
@@ -43,6 +61,25 @@ def pytest_configure(config: pytest.Config) -> None:
     # In the process that starts the others, because they share the server.
     if not hasattr(config, "workerinput"):
         config.stash[_HAD_EXTENSION] = note_named_server()
+
+
+# These hold the longest files. Begun last, such a file would keep one process busy after the others are done.
+_LONGEST_FIRST = [
+    Path(__file__).parent / name
+    for name in ("soak", "faults", "storage", "test_main.py", "end_to_end", "window", "commands", "live")
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        places = (number for number, place in enumerate(_LONGEST_FIRST) if item.path.is_relative_to(place))
+        return next(places, len(_LONGEST_FIRST))
+
+    items.sort(key=rank)  # stable: within a file, tests stay in their order
+
+
+def pytest_sessionfinish() -> None:
+    stop_shared_servers()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -72,8 +109,9 @@ def reachable_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def data_dir(reachable_folder: Path) -> Path:
-    """A data directory of the test's own, not made yet."""
+def data_dir(reachable_folder: Path) -> Iterator[Path]:
+    """A data directory of the test's own, not made yet; it is removed afterwards."""
     parent = Path(tempfile.mkdtemp(dir=reachable_folder))
     parent.chmod(0o711)
-    return parent / "data"
+    yield parent / "data"
+    shutil.rmtree(parent, ignore_errors=True)

@@ -50,27 +50,31 @@ def spread_over_editions(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("server_url", wanted, indirect=True, scope="session")
 
 
-@contextlib.contextmanager
-def running_server(edition: str) -> Iterator[str]:
-    """Yield the conninfo of a server of that edition; skips the test where there can be none."""
+def shared_server(edition: str) -> str:
+    """
+    Return the conninfo of a server of that edition, which the tests of this process share until `stop_shared_servers`.
+
+    Started at the first call: fixtures that held one each would start a new one for every file and edition. Skips the
+    test where there can be none.
+    """
     if edition == NAMED:
         url = os.environ.get(NAMED_VARIABLE)
         if not url:
             pytest.skip(f"{NAMED_VARIABLE} names no server to test on")
-        yield url
-    elif edition == APACHE:
-        server = TimescaleServer()
-        try:
-            try:
-                url = server.start()
-            except TimescaleMissing as missing:
-                pytest.skip(f"no TimescaleDB Apache: {missing}")
-            yield url
-        finally:
-            server.stop()
-    else:
-        with _embedded() as url:
-            yield url
+        return url
+    if edition not in _shared:
+        _shared[edition] = _stopping.enter_context(_apache() if edition == APACHE else _embedded())
+    return _shared[edition]
+
+
+def stop_shared_servers() -> None:
+    """Stop what `shared_server` started and remove its files."""
+    _shared.clear()
+    _stopping.close()
+
+
+_shared: dict[str, str] = {}
+_stopping = contextlib.ExitStack()
 
 
 @contextlib.contextmanager
@@ -105,6 +109,19 @@ def forget(data_dir: Path) -> None:
     location = data_dir / "database" / "location"
     if location.exists():
         shutil.rmtree(location.read_text().strip(), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _apache() -> Iterator[str]:
+    server = TimescaleServer()
+    try:
+        try:
+            url = server.start()
+        except TimescaleMissing as missing:
+            pytest.skip(f"no TimescaleDB Apache: {missing}")
+        yield url
+    finally:
+        server.stop()
 
 
 @contextlib.contextmanager

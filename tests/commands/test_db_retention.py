@@ -25,7 +25,7 @@ from storage.retention.policy import RetentionPlan
 from storage.schema.migrate import migrations
 from storage.schema.retention_period import RetentionPeriod
 from tests.program import set_surroundings, unchanged_process
-from tests.servers import APACHE, empty_database, forget, running_server
+from tests.servers import APACHE, empty_database, forget, shared_server
 from tests.storage.helpers import PATIENCE_S, World, some_trades, stored
 
 DAY_US = 86_400_000_000
@@ -151,7 +151,7 @@ def test_a_plain_server_has_nothing_to_convert(capsys: pytest.CaptureFixture[str
 def test_a_plain_database_on_timescaledb_is_converted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with running_server(APACHE) as server_url, empty_database(server_url) as url:
+    with empty_database(shared_server(APACHE)) as url:
         with connect(url) as connection:
             for step in migrations():
                 connection.execute(step.script.encode())

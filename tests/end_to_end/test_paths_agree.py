@@ -19,7 +19,7 @@ from storage.files.candle_csv import candle_row
 from storage.integrity.gap_report import read_gaps
 from storage.postgres.connection import connect
 from tests.candle_files import write_csv
-from tests.servers import EMBEDDED, editions, empty_schema, running_server
+from tests.servers import EMBEDDED, editions, empty_schema, shared_server
 
 INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]
 START_US = Interval.parse("1d").open_time_us(1_709_200_000 * SECOND_US)  # 2024-02-29, a month of its own kind
@@ -75,7 +75,7 @@ def busy_hours(draw):
 
 @pytest.fixture(scope="module", params=editions())
 def database(request, tmp_path_factory):
-    with running_server(request.param) as server_url, empty_schema(server_url) as url:
+    with empty_schema(shared_server(request.param)) as url:
         opened = Database.open(url, tmp_path_factory.mktemp("agree"))
         yield opened
         assert opened.close()

@@ -15,7 +15,7 @@ from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
 from tests.live.databases import FakeWriter
 from tests.live.helpers import recorder_for
-from tests.servers import EMBEDDED, empty_schema, running_server
+from tests.servers import EMBEDDED, empty_schema, shared_server
 from tests.storage.helpers import World
 
 
@@ -27,15 +27,9 @@ async def recorder() -> Recorder:
     return made
 
 
-@pytest.fixture(scope="session")
-def history_server() -> Iterator[str]:
-    with running_server(EMBEDDED) as url:
-        yield url
-
-
 @pytest.fixture
-def world(history_server: str) -> Iterator[World]:
-    with empty_schema(history_server) as url:
+def world() -> Iterator[World]:
+    with empty_schema(shared_server(EMBEDDED)) as url:
         with connect(url) as connection:
             migrate(connection)
         opened = World(url)

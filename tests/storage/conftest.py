@@ -10,19 +10,28 @@ import pytest
 
 from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
+from storage.server import run_program
 from storage.server.embedded_server import EmbeddedServer
-from tests.servers import empty_schema, forget, running_server, spread_over_editions
+from tests.servers import empty_schema, forget, shared_server, spread_over_editions
 from tests.storage.helpers import World
 from tests.storage.listening import TlsServer, listening, make_certificate, make_guarded_user, postgres_with_tls
 
 pytest_generate_tests = spread_over_editions
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _homes_beside_the_data(reachable_folder: Path) -> Iterator[None]:
+    """Where another user runs the server, its files lie with the tests' and not on the system's disk."""
+    homes = run_program.SHARED_HOMES
+    run_program.SHARED_HOMES = (reachable_folder / "homes", *homes)
+    yield
+    run_program.SHARED_HOMES = homes
+
+
 @pytest.fixture(scope="session")
-def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def server_url(request: pytest.FixtureRequest) -> str:
     """A running server as a URL, once for each edition."""
-    with running_server(request.param) as url:
-        yield url
+    return shared_server(request.param)
 
 
 @pytest.fixture(scope="session")

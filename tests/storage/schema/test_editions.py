@@ -10,7 +10,7 @@ from storage.postgres.connection import Connection, Edition, connect, facts_of
 from storage.schema.editions import compression_statements, is_hypertable, timescale_schema
 from storage.schema.migrate import migrate
 from storage.timescale.edition_setup import set_up_edition
-from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, running_server
+from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, shared_server
 from tests.storage.helpers import World, some_trades, stored
 
 
@@ -27,7 +27,7 @@ def community(world: World) -> World:
 
 @pytest.mark.parametrize("kind", [EMBEDDED, APACHE, NAMED])
 def test_each_edition_is_detected_and_stores_trades_in_its_own_kind_of_table(kind: str) -> None:
-    with running_server(kind) as server_url, empty_schema(server_url) as url, connect(url) as connection:
+    with empty_schema(shared_server(kind)) as url, connect(url) as connection:
         migrate(connection)
         edition = facts_of(connection).edition
         assert is_hypertable(connection) == (edition is not Edition.PLAIN)
