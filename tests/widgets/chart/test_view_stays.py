@@ -90,6 +90,11 @@ class ViewModel:
             self.right_us = min(max(self.right_us, low), high)
         self._update_following()
 
+    @property
+    def latest_x(self) -> Fraction:
+        """Where the latest candle ends, in pixels from the left."""
+        return (self.opens[-1] + self.length_us - self.left_us) / self.us_per_px
+
     def resize(self, width_px: int) -> None:
         self.width_px = Fraction(width_px)
 
@@ -211,7 +216,8 @@ class ChartAndModel:
         )
         QApplication.sendEvent(canvas_of(self.chart).viewport(), event)
         if notches:
-            self.model.zoom(Fraction(1.15**notches), Fraction(x))
+            held = self.model.latest_x if self.model.following else Fraction(x)
+            self.model.zoom(Fraction(1.15**notches), held)
 
     def resize(self, number: int) -> None:
         self.chart.resize(500 + number % 500, 400)

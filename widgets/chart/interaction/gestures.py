@@ -1,8 +1,8 @@
 """
 Mouse, touchpad and touch screen: from the canvas's events to movements of the view.
 
-- Wheel: zooms at the pointer, with Shift pans. Two fingers on a touchpad: sideways pans, up and down zooms, with Ctrl
-  always zooms. Pinch: zooms between the fingers.
+- Wheel: zooms at the pointer, or about the latest candle while the view follows it; with Ctrl always at the pointer,
+  with Shift pans. Two fingers on a touchpad: sideways pans, up and down zooms. Pinch: zooms between the fingers.
 - Drag: pans, and scrolls on where it was thrown. On the value axis it stretches, on a separator it resizes panes.
 - Ctrl+drag: draws a band to zoom to. Shift+drag: measures.
 - Double click: fits; on the value axis it makes the axis automatic, as a click on the “Auto” shown there does.
@@ -257,5 +257,7 @@ class Gestures:
         elif notches and self._is_over_axis(event.position()):
             self._navigator.stretch(self._pane_at(event.position()), _ZOOM_PER_NOTCH**-notches)
         elif notches:
-            self._navigator.zoom(_ZOOM_PER_NOTCH**notches, event.position().x())
+            # At the live edge zooming at the pointer would push the candle that one watches about.
+            holds_latest = self._navigator.is_following and not event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            self._navigator.zoom(_ZOOM_PER_NOTCH**notches, None if holds_latest else event.position().x())
         event.accept()

@@ -189,12 +189,16 @@ class Navigator:
         self._end_move()
 
     def zoom(self, factor: float, x: float | None = None) -> None:
-        """Make candles wider about ``x``, the distance from the left; None: about the latest candle or the centre."""
+        """
+        Make candles wider about ``x``, the distance from the left.
+
+        None: about the latest candle's right edge while following it, which stays on its pixel, else about the centre.
+        """
         self._scroll.stop()
         self._begin_move()
         time_scale = self._scene.time_scale
         if x is None:
-            x = time_scale.x_of(time_scale.last) if self._follow.is_on else time_scale.width_px / 2
+            x = time_scale.x_of(time_scale.last + 0.5) if self._follow.is_on else time_scale.width_px / 2
         time_scale.zoom(factor, x)
         self._end_move()
 

@@ -40,10 +40,17 @@ MINUTE_US = 60_000_000
 _STILL = QPoint()
 
 
-def turn_wheel(chart: ChartWidget, x: float, *, angle: QPoint = _STILL, pixels: QPoint = _STILL) -> None:
+def turn_wheel(
+    chart: ChartWidget,
+    x: float,
+    *,
+    angle: QPoint = _STILL,
+    pixels: QPoint = _STILL,
+    keys: Qt.KeyboardModifier = NO_KEYS,
+) -> None:
     viewport = canvas_of(chart).viewport()
     where = QPointF(x, 200)
-    event = QWheelEvent(where, where, pixels, angle, NO_BUTTON, NO_KEYS, Qt.ScrollPhase.NoScrollPhase, False)
+    event = QWheelEvent(where, where, pixels, angle, NO_BUTTON, keys, Qt.ScrollPhase.NoScrollPhase, False)
     QApplication.sendEvent(viewport, event)
 
 
@@ -67,6 +74,27 @@ def test_the_wheel_zooms_at_the_pointer(
     assert slot_at(chart, x) == pytest.approx(under, abs=1e-6)
     now = chart.visible_range_us()
     assert ((now[1] - now[0]) < (span[1] - span[0])) == (notches > 0)
+
+
+@pytest.mark.parametrize("x", [40.0, 650.0])
+def test_the_wheel_holds_the_latest_candle_at_its_pixel_while_following(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, x: float
+) -> None:
+    time_scale = chart._scene.time_scale
+    edge = time_scale.x_of(time_scale.last + 0.5)
+    for notches in (3, 1, -2, -9, 4, 12):
+        turn_wheel(chart, x, angle=QPoint(0, 120 * notches))
+        settle(qtbot, chart)
+        assert time_scale.x_of(time_scale.last + 0.5) == pytest.approx(edge, abs=1e-6)
+        assert chart.is_following
+    series.upsert(candle(time_scale.last + 1, 100.0, 101.0))  # the next candle comes to the same pixel
+    chart.series_changed()
+    settle(qtbot, chart)
+    assert time_scale.x_of(time_scale.last + 0.5) == pytest.approx(edge, abs=1e-6)
+    under = slot_at(chart, x)
+    turn_wheel(chart, x, angle=QPoint(0, -120), keys=Qt.KeyboardModifier.ControlModifier)  # as a pinch
+    settle(qtbot, chart)
+    assert slot_at(chart, x) == pytest.approx(under, abs=1e-6)
 
 
 def test_a_touchpad_pans_sideways_by_its_pixels(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
