@@ -17,7 +17,7 @@ from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, u
 from widgets.chart.model.legend import legend_pieces
 
 MINUTE = Interval.parse("1m")
-CLAIMS = ("✓ complete", "All trades")
+CLAIMS = ("✓", "all trades")
 
 
 def legend_of(running, bar) -> str:

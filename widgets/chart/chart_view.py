@@ -21,6 +21,7 @@ from widgets.chart.indicators.axis_labels import AxisLabels
 from widgets.chart.indicators.axis_names import AxisNamesItem
 from widgets.chart.interaction.accessibility import ChartAccessibility
 from widgets.chart.interaction.appearance import Appearance
+from widgets.chart.interaction.completeness_hint import CompletenessHint
 from widgets.chart.interaction.gestures import Gestures
 from widgets.chart.interaction.indicator_controller import IndicatorController
 from widgets.chart.interaction.keyboard import Keyboard
@@ -63,6 +64,7 @@ class ChartView(QWidget):
         laid_out(): panes and axes have other rectangles, or other styles.
         last_price_changed(object): the texts say another last price, as a float; None: none. What shows it elsewhere
             must follow before the event loop runs, so that no frame shows two prices.
+        noted(str): a sentence on what the user's last command did, where the chart itself does not show it.
         crosshair_moved(object): onto that `Bar`, or None: off the candles.
         appearance_changed(): the user changed how the chart looks, or moved, resized, closed or opened a pane.
     """
@@ -75,6 +77,7 @@ class ChartView(QWidget):
     painted = Signal()
     laid_out = Signal()
     last_price_changed = Signal(object)
+    noted = Signal(str)
     crosshair_moved = Signal(object)
     appearance_changed = Signal()
 
@@ -92,7 +95,9 @@ class ChartView(QWidget):
         self._panes.set_layout(PaneLayout())
         self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
         self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
-        self.indicators = IndicatorController(self._scene, self._canvas, self._panes, self._repaint_all)
+        self.indicators = IndicatorController(
+            self._scene, self._canvas, self._panes, self._repaint_all, self.noted.emit
+        )
         self._canvas.add_item(AxisNamesItem(self._scene))
         self._readout = Readout(
             self._scene,
@@ -101,11 +106,14 @@ class ChartView(QWidget):
             priced=self.last_price_changed.emit,
             refreshed=self.indicators.refresh_entries,
         )
-        self.reading_tools = ReadingTools(self._scene, self._readout, self.navigator, self._frames)
-        self.pictures = PictureExport(self, self.picture, self._scene, self.navigator)
+        self.reading_tools = ReadingTools(self._scene, self._readout, self.navigator, self._frames, self.noted.emit)
+        self.pictures = PictureExport(self, self.picture, self._scene, self.navigator, self.noted.emit)
         self._canvas.resized.connect(self._lay_out_now)
         self._canvas.painted.connect(self.painted)
-        self._gestures = Gestures(self._canvas, self._scene, self._panes, self.navigator, self.reading_tools)
+        self._hint = CompletenessHint(self._canvas, self._scene, self._readout, self.navigator, self.noted.emit)
+        self._gestures = Gestures(
+            self._canvas, self._scene, self._panes, self.navigator, self.reading_tools, self._hint
+        )
         self._keyboard = Keyboard(self._scene, self._panes, self.navigator)
         for part in (self.appearance, self.indicators, self.reading_tools, self.pictures):
             self._keyboard.commands.update(part.commands())

@@ -63,6 +63,7 @@ class ChartWidget(ChartView):
         self._loading = ""  # the chip's sentence while candles in view are loading
         self._chip = ProgressChip(self)
         self._chip.cancelled.connect(self.jump_cancelled)
+        self.noted.connect(self._say)
         self._date_entry: DateEntry | None = None
         self._zone_picker: ZonePicker | None = None
         self.bar = ViewBar()
@@ -192,6 +193,10 @@ class ChartWidget(ChartView):
     def end_jump(self, text: str) -> None:
         """Show how the jump ended; an empty text shows nothing."""
         self._chip.end(text)
+
+    def _say(self, sentence: str) -> None:
+        if not self._chip.is_under_way:  # a jump's own sentence has the button that cancels it
+            self._chip.end(sentence)
 
     def _cancel_jump(self) -> bool:
         is_loading = self._chip.is_under_way

@@ -160,12 +160,12 @@ def text(pieces: list[Piece]) -> str:
 def test_the_legend_reads_as_a_line() -> None:
     assert text(legend_pieces(BTC, MINUTE, bar(trades=1255))) == (
         "BTC/USDT · 1m O 61,828.00 H 61,830.00 L 61,780.25 C 61,782.25 −45.75 (−0.07 %) "
-        "V 15.077 Trades 1,255 Taker buys 13 % ✓ complete"
+        "V 15.077 Trades 1,255 Taker buys 13 % ✓ all trades"
     )
-    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 204)).endswith("incomplete, 204 trades missing")
-    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 1)).endswith("incomplete, 1 trade missing")
+    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 204)).endswith("% 204 trades missing")
+    assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 1)).endswith("% 1 trade missing")
     assert text(legend_pieces(BTC, MINUTE, bar(complete=False))).endswith("incomplete")
-    assert text(legend_pieces(BTC, MINUTE, bar(source=CandleSource.KLINE))).endswith("exchange kline")
+    assert text(legend_pieces(BTC, MINUTE, bar(source=CandleSource.KLINE))).endswith("exchange's candle")
 
 
 def test_a_narrow_legend_drops_whole_fields_in_the_order_of_their_rank() -> None:
@@ -175,8 +175,10 @@ def test_a_narrow_legend_drops_whole_fields_in_the_order_of_their_rank() -> None
         return float(len(text(list(some))))
 
     assert fitting(pieces, 1000, measure) == pieces
-    assert text(fitting(pieces, 120, measure)).startswith("BTC/USDT · 1m O 61,828.00")
-    assert text(fitting(pieces, 70, measure)) == "BTC/USDT · 1m C 61,782.25 incomplete, 204 trades missing"
+    assert "Trades" not in text(fitting(pieces, 130, measure))
+    assert "Taker" in text(fitting(pieces, 130, measure))
+    assert text(fitting(pieces, 90, measure)).startswith("BTC/USDT · 1m H 61,830.00")
+    assert text(fitting(pieces, 60, measure)) == "BTC/USDT · 1m C 61,782.25 204 trades missing"
     assert text(fitting(pieces, 1, measure)) == "BTC/USDT · 1m"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
@@ -35,11 +36,14 @@ class ColourButton(QPushButton):
         self._colour, self._palette = QColor(), DARK
         self.clicked.connect(self.open_menu)
 
-    def show_colour(self, colour: QColor, palette: Palette) -> None:
-        self._colour, self._palette = colour, palette
-        self.setToolTip(colour.name())
+    def show_colours(self, colours: Sequence[QColor], palette: Palette) -> None:
+        """Show one colour, or two side by side."""
+        self._colour, self._palette = colours[0], palette
+        self.setToolTip(", ".join(colour.name() for colour in colours))
+        stops = ", ".join(f"stop:{at} {(colours[-1] if at > 0.5 else colours[0]).name()}" for at in (0, 0.5, 0.501, 1))
         self.setStyleSheet(
-            f"QPushButton {{ background: {colour.name()}; border: 1px solid {palette.line}; border-radius: 4px; }}"
+            f"QPushButton {{ background: qlineargradient(x1:0, y1:0, x2:1, y2:0, {stops});"
+            f" border: 1px solid {palette.line}; border-radius: 4px; }}"
             f"QPushButton:focus {{ border: 2px solid {palette.text}; }}"
         )
 
@@ -102,9 +106,10 @@ class LineControls(QWidget):
             row.addStretch(1)
         self.colour.colour_chosen.connect(self.colour_chosen)
 
-    def show_colour(self, colour: QColor, palette: Palette) -> None:
-        """Show the colour in which the line is drawn, on the button and in the samples of widths and dashes."""
-        self.colour.show_colour(colour, palette)
+    def show_colours(self, colours: Sequence[QColor], palette: Palette) -> None:
+        """Show the colours in which it is drawn on the button, the first in the samples of widths and dashes, too."""
+        self.colour.show_colours(colours, palette)
+        colour = colours[0]
         ratio = self.devicePixelRatioF()
         width = WIDTHS[self.width_box.currentIndex()]
         for at, each in enumerate(WIDTHS):

@@ -21,6 +21,7 @@ from widgets.theme import icons, style
 
 REMOVE_PX = 40
 """The width of the area at the right of a study's row in which a click removes it."""
+_BETWEEN_PX = 12  # between a title and what stands at its right
 _PLACES = {Placement.PRICE: "over prices", Placement.VOLUME: "over volume", Placement.OWN: "own pane"}
 
 
@@ -77,22 +78,27 @@ class IndicatorDelegate(RowDelegate):
 
     def _paint_texts(self, painter: QPainter, inner: QRect, row: IndicatorRow) -> None:
         top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
-        painter.setFont(style.font())
-        painter.setPen(QColor(self.palette.text))
-        painter.drawText(inner, top, row.title)
         painter.setFont(style.font(style.SMALL_PX))
         painter.setPen(QColor(self.palette.dim))
         metrics = painter.fontMetrics()
         painter.drawText(inner, bottom, metrics.elidedText(row.note, Qt.TextElideMode.ElideRight, inner.width()))
+        room = inner.width()
         if row.study is None:
-            painter.setPen(QColor(self.palette.dim))
             said = f"{row.indicator.name} · {_PLACES[row.indicator.placement]}"
             painter.drawText(inner, top | Qt.AlignmentFlag.AlignRight, said)
+            room -= metrics.horizontalAdvance(said) + _BETWEEN_PX
+        painter.setFont(style.font())
+        painter.setPen(QColor(self.palette.text))
+        painter.drawText(inner, top, painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideRight, room))
 
     def _paint_study(self, painter: QPainter, rect: QRect, study: Study) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(study.name_colour(self.palette))
-        painter.drawRoundedRect(QRect(rect.left() + 12, rect.center().y() - 5, 4, 11), 2, 2)
+        swatch = QRect(rect.left() + 12, rect.center().y() - style.px(12), 4, style.px(24))
+        colours = study.drawn_colours(self.palette)
+        for at, colour in enumerate(colours):
+            top = swatch.top() + swatch.height() * at // len(colours)
+            end = swatch.top() + swatch.height() * (at + 1) // len(colours)
+            painter.fillRect(QRect(swatch.left(), top, swatch.width(), end - top), colour)
         cross = icons.icon("close", self.palette.dim, 14)
         cross.paint(painter, QRect(rect.right() - REMOVE_PX + 8, rect.center().y() - 8, 16, 16))
 

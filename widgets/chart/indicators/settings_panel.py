@@ -324,7 +324,7 @@ class SettingsPanel(Popup):
     def _show_colours(self) -> None:
         if self._study is not None:
             for name, line in self.lines.items():
-                line.show_colour(self._study.colour_of(self._palette, name), self._palette)
+                line.show_colours(self._study.drawn_as(self._palette, name), self._palette)
 
     def _reset(self) -> None:
         study = self._study

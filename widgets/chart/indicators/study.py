@@ -19,6 +19,7 @@ from app.market.indicators.definition import EntrySetting
 from app.market.indicators.entry_values import EntryValues
 from widgets.chart.model.line_style import DASHED_LINE, SOLID_LINE, LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME
+from widgets.chart.painting.colours import Colours
 from widgets.theme.palettes import Palette
 
 # The first half is offered by name; the other lines of a crowded chart take from the second.
@@ -142,6 +143,19 @@ class Study:
     def name_colour(self, palette: Palette) -> QColor:
         """Return the colour of its name, which is that of its first hue."""
         return self.colour_of(palette, min(self.outputs, key=lambda one: one.hue).name)
+
+    def drawn_as(self, palette: Palette, output: str) -> tuple[QColor, ...]:
+        """Return the colours in which an output is drawn: one, or those of its columns above and below zero."""
+        shape = next(one.shape for one in self.outputs if one.name == output)
+        if shape is Shape.COLUMNS and output not in self.colours:
+            falling, rising = (of_direction[True] for of_direction in Colours(palette).volumes)
+            return rising, falling
+        return (self.colour_of(palette, output),)
+
+    def drawn_colours(self, palette: Palette) -> list[QColor]:
+        """Return all colours in which it is drawn, each once, in the order of its outputs."""
+        drawn = [colour for output in self.outputs for colour in self.drawn_as(palette, output.name)]
+        return [colour for at, colour in enumerate(drawn) if colour not in drawn[:at]]
 
     def change(
         self, settings: Mapping[str, Any], colours: Mapping[str, str], styles: Mapping[str, LineStyle] | None = None

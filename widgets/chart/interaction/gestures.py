@@ -21,6 +21,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
+from widgets.chart.interaction.completeness_hint import CompletenessHint
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.rubber_band import RubberBand, band_of
@@ -128,10 +129,16 @@ class Gestures:
     """Turns the canvas's events into calls of the navigator, the reading tools and the pane set."""
 
     def __init__(
-        self, canvas: ChartCanvas, scene: Scene, panes: PaneSet, navigator: Navigator, tools: ReadingTools
+        self,
+        canvas: ChartCanvas,
+        scene: Scene,
+        panes: PaneSet,
+        navigator: Navigator,
+        tools: ReadingTools,
+        hint: CompletenessHint,
     ) -> None:
         self._canvas, self._scene, self._panes = canvas, scene, panes
-        self._navigator, self._tools = navigator, tools
+        self._navigator, self._tools, self._hint = navigator, tools, hint
         self._drag_from: QPointF | None = None  # the last position of a drag that moves something
         self._is_on_axis = False  # where the drag began
         self._pane = ""  # where the drag began
@@ -167,6 +174,7 @@ class Gestures:
 
     def _press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         self._navigator.stop()
+        self._hint.press_at(position)
         self._drag_from, self._is_on_axis = position, self._is_over_axis(position)
         self._pane, self._separator = self._pane_at(position), self._scene.separator_at(position.y())
         if self._is_over_auto_button(position):
@@ -207,6 +215,7 @@ class Gestures:
             self._navigator.zoom_to(band_of(start, position, self._scene.pane(self._pane).rect), self._pane)
         elif was_dragging and self._separator is None and not self._is_on_axis:
             self._navigator.end_drag(monotonic())
+        self._hint.release_at(position)
         self._tools.release_measure()
         self._separator = None
         self._canvas.setCursor(Qt.CursorShape.CrossCursor)
@@ -230,14 +239,23 @@ class Gestures:
                 shape = Qt.CursorShape.PointingHandCursor
             self._canvas.setCursor(shape if separator is None else Qt.CursorShape.SplitVCursor)
             self._mark_separator(separator)
-            axis = self._scene.layout.value_axis.contains(position)
-            self._scene.named_pane = self._pane_at(position) if axis and separator is None else None
+            self._name_values(position if separator is None else None)
+        if self._drag_from is None and self._hint.point_at(position):
+            return  # the crosshair stays: the words are about its candle
         self._tools.point_at(position if inside and self._scene.marked_separator is None else None)
 
     def _mark_separator(self, separator: int | None) -> None:
         if separator != self._scene.marked_separator:
             self._scene.marked_separator = separator
             self._canvas.repaint_rects(separator_rects(self._scene))
+
+    def _name_values(self, position: QPointF | None) -> None:
+        """Show the names of a pane's values while the pointer is on its axis."""
+        is_on_axis = position is not None and self._scene.layout.value_axis.contains(position)
+        named = self._pane_at(position) if is_on_axis and position is not None else None
+        if named != self._scene.named_pane:
+            self._scene.named_pane = named
+            self._tools.point_at(None)
 
     def _leave(self) -> None:
         self._scene.named_pane = None

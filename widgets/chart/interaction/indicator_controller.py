@@ -34,13 +34,21 @@ from widgets.keys import key_text
 
 class IndicatorController:
     """
-    The studies of one chart's panes. ``repaint``: requests a frame that paints everything.
+    The studies of one chart's panes. ``repaint``: requests a frame that paints everything. ``note``:
+    called with a sentence on what was copied.
 
     A refresh of the readout calls `refresh_entries`, for the candle that is read.
     """
 
-    def __init__(self, scene: Scene, canvas: ChartCanvas, panes: PaneSet, repaint: Callable[[], object]) -> None:
-        self._scene, self._canvas, self._panes, self._repaint = scene, canvas, panes, repaint
+    def __init__(
+        self,
+        scene: Scene,
+        canvas: ChartCanvas,
+        panes: PaneSet,
+        repaint: Callable[[], object],
+        note: Callable[[str], object],
+    ) -> None:
+        self._scene, self._canvas, self._panes, self._repaint, self._note = scene, canvas, panes, repaint, note
         self._entries = LegendEntries(scene, panes.studies)
         canvas.add_item(LegendEntriesItem(scene, self._entries))
         self._entry_buttons = EntryButtons(canvas)
@@ -182,6 +190,7 @@ class IndicatorController:
         if entry is not None and study is not None:
             values = (text.replace(",", "").replace("−", "-") for text, _ in entry.runs[1:])
             QGuiApplication.clipboard().setText("\t".join((study.label, *values)))
+            self._note(f"Copied: the values of {study.label}.")
 
     def toggle_fold(self) -> None:
         """Fold the rows of indicators over the prices into one, or unfold them."""

@@ -14,24 +14,37 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu
 
-from app.market.series.series import CandleSeries
+from app.market.series.series import Bar, CandleSeries
+from app.market.symbol import Symbol
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.picture_export import PictureExport
 from widgets.chart.interaction.readout import Readout
-from widgets.chart.model.clipboard_text import candle_as_text, price_as_text, time_as_text
+from widgets.chart.model.clipboard_text import candle_as_text, plain_number, price_as_text, time_as_text
+from widgets.chart.model.legend import completeness
+from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.frame_timer import FrameTimer
+from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_builder import bar_at
+from widgets.chart.painting.scene_builder import bar_at, missing_in, value_text
+from widgets.chart.scales.time_text import full_time
 from widgets.keys import key_text
 
 _MARGIN_SLOTS = 2
 
 
 class ReadingTools:
-    """Reads one scene; positions are logical pixels of the view."""
+    """Reads one scene; positions are logical pixels of the view. ``note``: called with what was copied."""
 
-    def __init__(self, scene: Scene, readout: Readout, navigator: Navigator, frames: FrameTimer) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        readout: Readout,
+        navigator: Navigator,
+        frames: FrameTimer,
+        note: Callable[[str], object],
+    ) -> None:
         self._scene, self._readout, self._navigator, self._frames = scene, readout, navigator, frames
+        self._note = note
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """Return what these tools do for commands of `widgets.keys`, by the commands' names."""
@@ -64,15 +77,21 @@ class ReadingTools:
         rules = scene.time_style.zone.rules_for(series.interval)
         bar = bar_at(series, slot)
         if pane is not None:
-            value = price_as_text(pane.value_at(position.y()), scene.symbol)
-            copy.addAction(f"{pane.key.capitalize()} {value}", partial(_copy_text, value))
+            value, title = self._value_at(pane, position.y()), _pane_title(pane)
+            copy.addAction(f"{title} {value}", partial(self._copy, value, f"{title} {value}"))
         time = time_as_text(series.interval.slot_open_us(slot), rules)
-        copy.addAction(f"Time {time}", partial(_copy_text, time))
+        copy.addAction(f"Time {time}", partial(self._copy, time, time))
         if bar is not None and scene.symbol is not None:
-            text = candle_as_text(bar, scene.symbol, rules)
             # With a measure on the chart, the key copies that instead.
             keys = "" if scene.measure is not None else f"\t{key_text('copy')}"
-            copy.addAction(f"Candle{keys}", partial(_copy_text, text))
+            copy.addAction(f"Candle{keys}", partial(self._copy_candle, bar, scene.symbol, series))
+
+    def _value_at(self, pane: Pane, y: float) -> str:
+        """Return the value at a height of a pane as a plain number: prices even where the axis shows percents."""
+        value = pane.value_at(y)
+        if pane.value_format is ValueFormat.PRICE:
+            return price_as_text(value, self._scene.symbol)
+        return plain_number(value_text(self._scene, pane, value))
 
     # The crosshair
 
@@ -144,13 +163,24 @@ class ReadingTools:
         scene, series = self._scene, self._navigator.series
         measure, bar, symbol = scene.measure, self._readout.bar, scene.symbol
         if measure is not None and measure.lines:
-            _copy_text("\n".join(measure.lines))
+            self._copy("\n".join(measure.lines), "the measure")
         elif bar is not None and symbol is not None and series is not None:
-            _copy_text(candle_as_text(bar, symbol, scene.time_style.zone.rules_for(series.interval)))
+            self._copy_candle(bar, symbol, series)
         else:
             return False
         return True
 
+    def _copy_candle(self, bar: Bar, symbol: Symbol, series: CandleSeries) -> None:
+        interval, rules = series.interval, self._scene.time_style.zone.rules_for(series.interval)
+        state = completeness(bar, missing_in(self._readout.gaps, bar, interval))
+        when = full_time(bar.open_time_us, interval, rules)
+        text = candle_as_text(bar, symbol, rules, state.text.removeprefix("✓ "))
+        self._copy(text, f"the {interval} candle of {symbol.display_name}, {when}, as a row for a spreadsheet")
 
-def _copy_text(text: str) -> None:
-    QGuiApplication.clipboard().setText(text)
+    def _copy(self, text: str, what: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self._note(f"Copied: {what}.")
+
+
+def _pane_title(pane: Pane) -> str:
+    return {PRICE: "Price", VOLUME: "Volume"}.get(pane.key) or pane.layers[0].title

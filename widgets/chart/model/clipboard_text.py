@@ -24,8 +24,17 @@ def time_as_text(time_us: int, rules: tzinfo) -> str:
     return moment(time_us // SECOND_US, rules).isoformat()
 
 
-def candle_as_text(bar: Bar, symbol: Symbol, rules: tzinfo) -> str:
-    """Return a candle as a row of names and a row of values, tab-separated, for pasting into a spreadsheet."""
+def plain_number(text: str) -> str:
+    """Return a number as the chart writes it without separators, and with a plain minus."""
+    return text.replace(",", "").replace("−", "-")
+
+
+def candle_as_text(bar: Bar, symbol: Symbol, rules: tzinfo, known: str) -> str:
+    """
+    Return a candle as a row of names and a row of values, tab-separated, for pasting into a spreadsheet.
+
+    ``known``: how much of it is known, in the legend's words.
+    """
     decimals = symbol.quantity_decimals
     fields = {
         "symbol": symbol.name,
@@ -38,5 +47,6 @@ def candle_as_text(bar: Bar, symbol: Symbol, rules: tzinfo) -> str:
         "trades": str(bar.trades),
         "taker_buy_volume": f"{bar.taker_buy_volume:.{decimals}f}",
         "complete": str(bar.complete and bar.closed).lower(),
+        "known": known,
     }
     return "\t".join(fields) + "\n" + "\t".join(fields.values())

@@ -22,6 +22,7 @@ class Tone(Enum):
     RISING = "rising"
     FALLING = "falling"
     WARNING = "warning"
+    LINK = "link"
     FAINT = "faint"
 
 
@@ -40,17 +41,50 @@ def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: 
     if bar is None:
         return pieces
     decimals = symbol.price_decimals
-    for label, price, rank in (("O", bar.open, 4), ("H", bar.high, 3), ("L", bar.low, 3)):
+    for label, price, rank in (("O", bar.open, 5), ("H", bar.high, 3), ("L", bar.low, 3)):
         pieces += _field(label, format_price(price, decimals), Tone.VALUE, rank)
     direction = Tone.RISING if bar.close >= bar.open else Tone.FALLING
     pieces += _field("C", format_price(bar.close, decimals), direction, 1)
     pieces.append(Piece(_change(bar, decimals), direction, "change", 2))
-    pieces += _field("V", format_quantity(bar.volume, symbol.quantity_decimals), Tone.VALUE, 5)
-    pieces += _field("Trades", f"{bar.trades:,}", Tone.VALUE, 6)
+    pieces += _field("V", format_quantity(bar.volume, symbol.quantity_decimals), Tone.VALUE, 6)
+    pieces += _field("Trades", f"{bar.trades:,}", Tone.VALUE, 8)
     if bar.volume > 0 and bar.taker_buy_volume > 0:
         pieces += _field("Taker buys", f"{bar.taker_buy_volume / bar.volume * 100:.0f} %", Tone.VALUE, 7)
-    pieces.append(_completeness(bar, missing))
+    state = completeness(bar, missing)
+    is_whole = bar.complete and not missing
+    tone = Tone.FAINT if is_whole else Tone.LINK if missing else Tone.WARNING
+    pieces.append(Piece(state.text, tone, COMPLETENESS, 4 if is_whole else 1))
     return pieces
+
+
+COMPLETENESS = "complete"
+"""The field that says how much of a candle is known."""
+
+
+class Completeness(NamedTuple):
+    """How much of a candle is known, in as few words as the legend has room for, and in a sentence."""
+
+    text: str
+    explanation: str
+
+
+def completeness(bar: Bar, missing: int = 0) -> Completeness:
+    """Return the completeness of a candle. ``missing``: the trades known to be missing from it."""
+    if missing:
+        trades = "1 trade" if missing == 1 else f"{missing:,} trades"
+        return Completeness(f"{trades} missing", f"Not stored of this candle: {trades}. Click to see where, and why.")
+    if not bar.complete:
+        return Completeness("incomplete", "Trades of this candle may be missing: it was not recorded from end to end.")
+    if bar.source is CandleSource.MIXED:
+        return Completeness(
+            "exchange's candle, then trades",
+            "The exchange's candle up to the start of recording, and every trade since.",
+        )
+    if bar.source is CandleSource.KLINE:
+        return Completeness("exchange's candle", "The candle as the exchange publishes it. Its trades are not stored.")
+    if not bar.closed:
+        return Completeness("all trades so far", "Every trade of this candle so far is stored. It is still open.")
+    return Completeness("✓ all trades", "Every trade of this candle is stored.")
 
 
 def _field(label: str, value: str, tone: Tone, rank: int) -> list[Piece]:
@@ -62,20 +96,6 @@ def _change(bar: Bar, decimals: int) -> str:
     sign = "+" if change > 0 else "−" if change < 0 else ""
     percent = abs(change) / bar.open * 100 if bar.open else 0.0
     return f"{sign}{format_price(abs(change), decimals)} ({sign}{percent:.2f} %)"
-
-
-def _completeness(bar: Bar, missing: int) -> Piece:
-    if not bar.complete or missing:
-        trades = "trade" if missing == 1 else "trades"
-        text = f"incomplete, {missing:,} {trades} missing" if missing else "incomplete"
-        return Piece(text, Tone.WARNING, "complete", 1)
-    if bar.source is CandleSource.MIXED:
-        return Piece("klines and trades", Tone.FAINT, "complete", 6)
-    if bar.source is CandleSource.KLINE:
-        return Piece("exchange kline", Tone.FAINT, "complete", 6)
-    if not bar.closed:
-        return Piece("all trades so far", Tone.FAINT, "complete", 6)
-    return Piece("✓ complete", Tone.FAINT, "complete", 6)
 
 
 def format_quantity(quantity: float, decimals: int) -> str:

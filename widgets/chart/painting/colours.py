@@ -36,6 +36,7 @@ class Colours:
             Tone.RISING: self.rising,
             Tone.FALLING: self.falling,
             Tone.WARNING: self.warning,
+            Tone.LINK: self.warning,
             Tone.FAINT: self.dim,
         }
         self.accent = QColor(palette.accent)

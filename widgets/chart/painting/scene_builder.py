@@ -173,8 +173,13 @@ def _missing(count: int, *, repairing: bool) -> str:
 
 def missing_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> int:
     """Return the count of trades known to be missing in gaps that touch a candle."""
+    return sum(gap.missing for gap in gaps_in(gaps, bar, interval))
+
+
+def gaps_in(gaps: Iterable[GapBand], bar: Bar, interval: Interval) -> list[GapBand]:
+    """Return the gaps that touch a candle."""
     end_us = interval.next_open_us(bar.open_time_us)
-    return sum(gap.missing for gap in gaps if gap.start_us < end_us and gap.end_us >= bar.open_time_us)
+    return [gap for gap in gaps if gap.start_us < end_us and gap.end_us >= bar.open_time_us]
 
 
 def crosshair_at(scene: Scene, interval: Interval, position: QPointF) -> Crosshair | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetricsF, QPainter
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
 from widgets.chart.model.legend import Piece, Tone, fitting
 from widgets.chart.painting.device_pixels import DevicePixels
@@ -47,12 +47,26 @@ class TitleRow:
         for style, tone, texts in self._runs:
             places = [(text, PADDING_PX + left, middle) for text, left in texts]
             style.draw_all(painter, pixels, places, scene.colours.tones[tone])
+            if tone is Tone.LINK:
+                painter.setPen(QPen(scene.colours.tones[tone], 1.0, Qt.PenStyle.DotLine))
+                for text, x, _ in places:
+                    y = middle + style.height / 2 - 1
+                    painter.drawLine(QPointF(x, y), QPointF(x + style.width(text), y))
 
 
 def legend_width(styles: TextStyles, pieces: Sequence[Piece]) -> float:
     """Return the legend's width in logical pixels."""
     places = _places(styles, pieces)
     return places[-1][2] if places else 0.0
+
+
+def field_rect(styles: TextStyles, pieces: Sequence[Piece], field: str, middle: float) -> QRectF:
+    """Return the rectangle of a field in a row centred on ``middle``, in logical pixels; empty without it."""
+    places = [(left, right) for piece, left, right in _places(styles, pieces) if piece.field == field]
+    if not places:
+        return QRectF()
+    height = styles.body.height
+    return QRectF(PADDING_PX + places[0][0], middle - height / 2, places[-1][1] - places[0][0], height)
 
 
 def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:

@@ -240,6 +240,7 @@ def test_values_are_copied_as_plain_numbers(qtbot: QtBot, shown: ChartWidget) ->
     assert QApplication.clipboard().text() == "SMA 2 4\t105.00\t105.00"
     shown.indicators.copy_values("cvd")
     assert QApplication.clipboard().text() == "CVD\t-200.000"
+    assert shown._chip.text == "Copied: the values of CVD."
 
 
 def test_rows_of_indicators_fold_into_one_and_stay_folded(qtbot: QtBot, shown: ChartWidget) -> None:
@@ -336,6 +337,22 @@ def test_closing_its_pane_by_keys_removes_an_indicator(qtbot: QtBot, shown: Char
     settle(qtbot, shown)
     assert shown.indicators.studies == []
     assert shown.appearance.pane_layout.keys == ("price", "volume")
+
+
+def test_swatches_have_the_colours_drawn(qtbot: QtBot, shown: ChartWidget) -> None:
+    study = shown.indicators.add("macd")
+    shown.indicators.open_settings(study.key)
+    panel = settings_of(shown)
+    settle(qtbot, shown)
+    drawn = [colour.name() for colour in study.drawn_as(DARK, "histogram")]
+    assert len(drawn) == 2  # above zero, and below
+    swatch = panel.swatches["histogram"].grab().toImage()
+    middle = swatch.height() // 2
+    assert [swatch.pixelColor(x, middle).name() for x in (8, swatch.width() - 8)] == drawn
+    panel.swatches["histogram"].colour_chosen.emit("#123456")
+    settle(qtbot, shown)
+    assert [colour.name() for colour in study.drawn_as(DARK, "histogram")] == ["#123456"]
+    assert count_of(picture(shown), "#123456") > 20
 
 
 def test_colours_are_the_users_or_else_the_themes(qtbot: QtBot, shown: ChartWidget) -> None:

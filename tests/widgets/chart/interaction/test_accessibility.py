@@ -41,5 +41,5 @@ def test_a_screen_reader_gets_the_candle_under_the_crosshair(qtbot: QtBot, chart
     settle(qtbot, chart)
     assert canvas.accessibleDescription().startswith("27 Oct 2022 08:40: BTC/USDT · 1m O 110.00")
     assert canvas.accessibleDescription().endswith(
-        "Taker buys 40 % ✓ complete"
+        "Taker buys 40 % ✓ all trades"
     )  # cut from this legend for want of room

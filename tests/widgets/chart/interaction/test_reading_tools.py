@@ -37,6 +37,7 @@ from widgets.chart.painting.measure_painting import measure_rects
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.theme.palettes import DARK
+from widgets.view_values import GapBand
 
 SHIFT, NO_KEYS = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
 CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
@@ -177,6 +178,49 @@ def test_the_candle_under_the_crosshair_is_copied_as_a_table(
     assert row["open_time"].endswith("+05:45")
     assert (row["symbol"], row["open"], row["close"], row["volume"]) == ("BTCUSDT", "110.00", "100.00", "5.00000")
     assert (row["trades"], row["taker_buy_volume"], row["complete"]) == ("42", "2.00000", "true")
+    assert row["known"] == "all trades"  # as the legend says
+    assert said(chart) == "Copied: the 1m candle of BTC/USDT, 28 Oct 2022 06:15, as a row for a spreadsheet."
+    hint = chart._hint
+    chart.set_gaps([GapBand(MINUTE.slot_open_us(FIRST_SLOT + 990), MINUTE.slot_open_us(FIRST_SLOT + 990), 12)])
+    qtbot.keyClick(canvas_of(chart), Qt.Key.Key_C, CONTROL)
+    (row,) = csv.DictReader(copied().splitlines(), delimiter="\t")
+    assert row["known"] == "12 trades missing"
+    assert hint.show_missing()
+
+
+def said(chart: ChartWidget) -> str:
+    """The sentence over the chart's lower edge."""
+    return chart._chip.text
+
+
+def test_the_legends_last_words_are_explained_and_a_link_where_trades_are_missing(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    chart.resize(1200, 500)
+    settle(qtbot, chart)
+    canvas = canvas_of(chart)
+    words = chart._hint.rect.center()
+    canvas.hovered.emit(words)
+    settle(qtbot, chart)
+    assert canvas.toolTip() == "Every trade of this candle is stored."
+    first, last = (MINUTE.slot_open_us(FIRST_SLOT + slot) for slot in (500, 999))  # begins out of view
+    chart.set_gaps([GapBand(first, last, 1234)])
+    canvas.hovered.emit(QPointF(300, 300))
+    settle(qtbot, chart)
+    assert chart.legend_text.endswith("1,234 trades missing")
+    words, crosshair = chart._hint.rect.center(), chart._scene.crosshair
+    canvas.hovered.emit(words)
+    settle(qtbot, chart)
+    assert "1,234 trades" in canvas.toolTip()
+    assert canvas.cursor().shape() is Qt.CursorShape.PointingHandCursor
+    assert chart._scene.crosshair == crosshair  # the words are about its candle
+    QTest.mouseClick(canvas.viewport(), LEFT_BUTTON, NO_KEYS, words.toPoint())
+    settle(qtbot, chart)
+    left, right = chart.visible_range_us()
+    assert left < first < last < right
+    assert said(chart).startswith("1,234 trades are missing between 27 Oct 2022 16:20 and 28 Oct 2022 00:39.")
+    canvas.hovered.emit(QPointF(300, 300))
+    assert canvas.toolTip() == ""
 
 
 def test_the_menu_copies_the_value_the_time_and_the_candle_at_its_position(
@@ -193,7 +237,9 @@ def test_the_menu_copies_the_value_the_time_and_the_candle_at_its_position(
     assert copied() == "2022-10-28T00:30:00+00:00"
     found["Candle"].trigger()
     assert copied().startswith("symbol\topen_time")
+    assert said(chart).startswith("Copied: the 1m candle")
     found["Picture"].trigger()
+    assert said(chart) == "Copied: a picture of the chart."
     assert QGuiApplication.clipboard().image().size() == canvas_of(chart).size()
 
 
@@ -207,12 +253,15 @@ def test_the_picture_is_saved_without_the_crosshair(
     suggested = []
 
     def choose(_parent: object, _title: str, path: str, _filter: str) -> tuple[str, str]:
-        suggested.append(Path(path).name)
+        suggested.append(Path(path))
         return str(tmp_path / "chart"), ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     qtbot.keyClick(canvas_of(chart), Qt.Key.Key_S, CONTROL)
-    assert suggested == ["BTCUSDT 1m 2022-10-28 0039.png"]
+    assert suggested == [Path.home() / "BTCUSDT 1m 2022-10-28 0039.png"]
+    assert said(chart) == f"Saved the picture “chart.png” in {tmp_path}."
+    chart.pictures.save()
+    assert suggested[-1].parent == tmp_path
     saved = QImage(str(tmp_path / "chart.png")).convertToFormat(without.format())
     panes = chart._scene.layout.panes.toAlignedRect()
     assert saved.copy(panes) == without.copy(panes)

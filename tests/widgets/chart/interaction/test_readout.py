@@ -44,6 +44,7 @@ def test_the_recorded_candles_are_in_the_legend_to_the_digit(
     qtbot: QtBot, chart: ChartWidget, recorded: Callable[[], CandleSeries]
 ) -> None:
     series = recorded()
+    chart.resize(1000, 500)
     chart.set_series(series, BTC)
     settle(qtbot, chart)
     assert len(series) == 43_209
