@@ -12,7 +12,6 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from app.concurrency.background import in_background
 from app.config.version import VERSION
@@ -25,6 +24,7 @@ from app.market.ports.database import OpenedDatabase
 from app.market.symbol import Symbol
 from storage.files.candle_csv import CandleCsv
 from storage.files.target import NewFile, check_target
+from widgets.controls.save_folder import SaveFolder
 from widgets.dialogs.export_dialog import ExportDialog, ExportRequest
 from widgets.window.main_window import MainWindow
 
@@ -34,12 +34,12 @@ _FLUSH_S = 5.0  # how long to wait for trades just received to be stored, so tha
 
 
 class ExportController:
-    """Opens the export dialog over ``window`` and runs its exports."""
+    """Opens the export dialog over ``window`` and runs its exports. ``folder``: the one suggested for files."""
 
-    def __init__(self, engine: Engine, window: MainWindow) -> None:
+    def __init__(self, engine: Engine, window: MainWindow, folder: SaveFolder) -> None:
         self._engine = engine
         self._window = window
-        self._folder = Path.home()
+        self._folder = folder
         self._task: asyncio.Task[None] | None = None
 
     def open(
@@ -47,7 +47,7 @@ class ExportController:
     ) -> ExportDialog:
         """Show the dialog and return it; it closes itself."""
         dialog = ExportDialog(
-            symbols, symbol, interval, visible_us=visible_us, folder=self._folder, parent=self._window
+            symbols, symbol, interval, visible_us=visible_us, folder=self._folder.path, parent=self._window
         )
         dialog.export_started.connect(lambda request: self._start(dialog, request))
         dialog.cancel_requested.connect(self._cancel)
@@ -66,7 +66,7 @@ class ExportController:
             self._task.cancel()
 
     def _start(self, dialog: ExportDialog, request: ExportRequest) -> None:
-        self._folder = request.path.parent
+        self._folder.note(request.path)
         self._task = asyncio.get_event_loop().create_task(self._export(dialog, request))
 
     async def _export(self, dialog: ExportDialog, request: ExportRequest) -> None:

@@ -80,7 +80,7 @@ class WindowController(QObject):
         )
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
-        self._export = ExportController(engine, window)
+        self._export = ExportController(engine, window, chart.pictures.folder)
         self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
         self._renewals = 0

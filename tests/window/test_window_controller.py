@@ -119,12 +119,15 @@ def test_the_bar_says_that_one_may_just_type_until_one_did(play: Play) -> None:
     play(scene)
 
 
-def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play) -> None:
+def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play, tmp_path: Path) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.chart.visible_range_us() is not None)
         now_us = running.engine.exchange_clock.now_us()
         assert running.chart.visible_range_us()[1] > now_us + 120_000_000  # the chart leaves room to come
-        start_us, end_us = dialog_of(running).form.chosen_range()
+        running.chart.pictures.folder.note(tmp_path / "chart.png")
+        form = dialog_of(running).form
+        assert str(tmp_path) in form.path.text()  # exports go where the last picture went
+        start_us, end_us = form.chosen_range()
         assert start_us < now_us < end_us <= now_us + 120_000_000
 
     play(scene)
@@ -198,6 +201,7 @@ def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
         dialog.form.set_path(str(tmp_path / "candles.csv"))
         dialog.form.start_button.click()
         await until(writing.is_set)
+        assert running.chart.pictures.folder.path == tmp_path
         asyncio.get_running_loop().call_later(0.2, leave.set)
 
     play(scene)
