@@ -176,6 +176,7 @@ class ChartView(QWidget):
         if list(gaps) != self._readout.gaps:
             self._readout.gaps = list(gaps)
             self._mark_gaps(self.series)
+            self._refresh_texts()  # the legend counts what is missing
             self._repaint_all()
 
     def set_now(self, exchange_time_us: int) -> None:

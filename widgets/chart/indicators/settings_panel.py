@@ -37,7 +37,7 @@ from widgets.controls.popup import Popup
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
-_WIDTH_PX, _MARGIN_PX = 400, 8
+_WIDTH_PX, _MARGIN_PX = 440, 8
 _FIELD_MARGIN_PX = 6  # aligns numbers with choices: a stylesheet's padding does not apply within a spin box
 
 

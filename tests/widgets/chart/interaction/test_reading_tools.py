@@ -204,9 +204,9 @@ def test_the_legends_last_words_are_explained_and_a_link_where_trades_are_missin
     settle(qtbot, chart)
     assert canvas.toolTip() == "Every trade of this candle is stored."
     first, last = (MINUTE.slot_open_us(FIRST_SLOT + slot) for slot in (500, 999))  # begins out of view
-    chart.set_gaps([GapBand(first, last, 1234)])
     canvas.hovered.emit(QPointF(300, 300))
     settle(qtbot, chart)
+    chart.set_gaps([GapBand(first, last, 1234)])
     assert chart.legend_text.endswith("1,234 trades missing")
     words, crosshair = chart._hint.rect.center(), chart._scene.crosshair
     canvas.hovered.emit(words)
