@@ -2,8 +2,8 @@
 Every key and mouse gesture, in one table: the program dispatches by it, F1 and docs/keys.md show it.
 
 A `KeyBinding` names its command; `command_of` returns the command of a key press. The window's commands work wherever
-the focus is (`window.keyboard`), the watchlist's while its rows have the focus, all others while the chart has it
-(`chart.interaction.keyboard`). Gestures of the mouse alone, and typing, have no command and are only listed.
+the focus is (`window.keyboard`), the watchlist's while its rows or tabs have the focus, all others while the chart has
+it (`chart.interaction.keyboard`). Gestures of the mouse alone, and typing, have no command and are only listed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class CommandGroup(Enum):
     CHART = "The chart"
     PANES = "Panes"
     WATCHLIST = "The watchlist"
+    LISTS = "The watchlist's tabs"
     WINDOW = "The window"
 
 
@@ -94,6 +95,13 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("row_down", "Ctrl+Shift+Down", "move it down", "drag"),
         ("remove_row", "Del Backspace", "take it off the list", "context menu"),
     ),
+    CommandGroup.LISTS: (
+        ("", "", "open another list", "click, or the arrow keys"),
+        ("rename_list", "F2", "give the list another name", "double click"),
+        ("list_left", "Ctrl+Shift+Left", "move it to the left", "drag"),
+        ("list_right", "Ctrl+Shift+Right", "move it to the right", "drag"),
+        ("remove_list", "Del", "delete it; what is recorded stays", "context menu"),
+    ),
     CommandGroup.WINDOW: (
         ("", "", "pick an interval: 13m, 90s, 1M", "type digits"),
         ("", "", "pick a symbol", "type letters"),
@@ -133,7 +141,8 @@ def command_of(event: QKeyEvent, within: CommandGroup | None = None) -> str | No
     """
     Return the command that a key press gives, or None.
 
-    ``within``: the group with keys of its own that has the focus, `CommandGroup.WATCHLIST`; None: any other part.
+    ``within``: the group with keys of its own that has the focus, `CommandGroup.WATCHLIST` or ``LISTS``; None: any
+    other part.
     """
     commands = _BY_KEY[within]
     found = commands.get(_pressed(event, event.modifiers()))
@@ -189,7 +198,7 @@ def _pressed(event: QKeyEvent, modifiers: Qt.KeyboardModifier) -> str:
 
 
 _BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
-_BY_KEY: dict[CommandGroup | None, dict[str, str]] = {None: {}, CommandGroup.WATCHLIST: {}}
+_BY_KEY: dict[CommandGroup | None, dict[str, str]] = {None: {}, CommandGroup.WATCHLIST: {}, CommandGroup.LISTS: {}}
 for binding in KEY_BINDINGS:
     for key in binding.keys:
         own = binding.group if binding.group in _BY_KEY else None

@@ -2,7 +2,7 @@
 What the shell completes, and the scripts that have it do so.
 
 At each press of Tab the shell runs the program once, so nothing here connects to anything: symbols come from the
-settings and the window's watchlist.
+settings and the window's watchlists.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _known_symbols() -> list[str]:
 
     try:
         settings = load()
-        listed = load_state(settings).watchlist
+        listed = load_state(settings).lists.union()
     except CryptopipeError:
         return []  # a wrong setting is told by the command itself
     return list(dict.fromkeys([*listed, *settings.symbols]))

@@ -16,6 +16,7 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     show_palette(window, chart, state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
+    window.watchlist.tabs.set_lists(state.lists.names(), state.lists.shown)
     window.set_watchlist([WatchRow(unknown_symbol(name)) for name in state.watchlist])
     chart.restore_appearance(state.chart)
     chart.restore_view(state.view)

@@ -1,18 +1,19 @@
 """
-Edits the watchlist, fills its rows, and chooses the symbols that the engine records.
+Edits the watchlist's lists, fills the rows of the one shown, and chooses the symbols that the engine records.
 
-The engine records the watchlist and the chart's symbol; a symbol outside the list is recorded only while the chart
-shows it. Rows are renewed several times per second, so only those in view are.
+The engine records the symbols of all lists and the chart's symbol; one outside the lists is recorded only while the
+chart shows it. Rows are renewed several times per second, so only those in view are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from app.live.engine import Engine
 from app.market.errors import UsageError
 from app.market.symbol import in_usual_quote
 from app.window.panel_values import PanelValues
+from app.window.symbol_lists import SymbolList, put_back
 from app.window.window_state import WindowState
 from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_sentence
 from widgets.window.main_window import MainWindow
@@ -20,10 +21,10 @@ from widgets.window.main_window import MainWindow
 
 class WatchlistController:
     """
-    Keeps window and engine in step with the watchlist of ``state``.
+    Keeps window and engine in step with the lists of ``state``.
 
-    ``refusal`` is one sentence while the engine records fewer symbols than the list has, else empty. ``on_change`` is
-    called after the list has changed, so that it can be saved.
+    ``refusal`` is one sentence while the engine records fewer symbols than the lists have, else empty. ``on_change`` is
+    called after a list has changed, so that it can be saved.
     """
 
     def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelValues) -> None:
@@ -35,18 +36,23 @@ class WatchlistController:
         self._panels = panels
         self._dialog: SymbolsDialog | None = None
         window.watch_add_requested.connect(lambda name: self.replace([*state.watchlist, name]))
-        window.watch_remove_requested.connect(
-            lambda name: self.replace([one for one in state.watchlist if one != name])
-        )
+        window.watch_remove_requested.connect(self.remove)
         window.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
         window.watch_names_requested.connect(lambda names: self.replace(names))
         window.symbols_requested.connect(self.open_dialog)
         window.watchlist.view_changed.connect(lambda: self.renew())
+        window.watchlist.list_requested.connect(self.put_into)
         window.picker_opened.connect(engine.directory.refresh)
+        tabs, lists = window.watchlist.tabs, state.lists
+        tabs.shown_requested.connect(self._change_lists(lists.show))
+        tabs.add_requested.connect(self.add_list)
+        tabs.rename_requested.connect(self._change_lists(lists.rename))
+        tabs.move_requested.connect(self._change_lists(lists.move))
+        tabs.remove_requested.connect(self.remove_list)
 
     def symbols_to_record(self) -> list[str]:
-        """Return the symbols to record: the watchlist and the chart's symbol."""
-        return list(dict.fromkeys([*self._state.watchlist, self._state.symbol]))
+        """Return the symbols to record: those of all lists, and the chart's."""
+        return list(dict.fromkeys([*self._state.lists.union(), self._state.symbol]))
 
     def start(self) -> None:
         """Start the engine with `symbols_to_record`, or if it refuses so many, with the chart's symbol alone."""
@@ -67,42 +73,110 @@ class WatchlistController:
         self.refusal = ""
         return True
 
-    def replace(self, names: Sequence[str], *, can_undo: bool = True) -> bool:
+    def replace(self, names: Sequence[str], *, can_undo: bool = True, at: int | None = None) -> bool:
         """
-        Replace the watchlist by these names, each once; return False and change nothing if the engine refuses.
+        Replace the symbols of a list, each once; return False and change nothing if the engine refuses.
 
-        With ``can_undo`` a toast offers to put back what is removed.
+        ``at``: the list's index, or None for the one shown. With ``can_undo`` a toast offers to put back what is
+        removed.
         """
-        before, self._state.watchlist = self._state.watchlist, list(dict.fromkeys(names))
-        if self._state.watchlist == before:
+        edited = self._state.lists.lists[self._state.lists.shown if at is None else at]
+        before, edited.symbols = edited.symbols, list(dict.fromkeys(names))
+        if edited.symbols == before:
             return True
-        is_other_order = set(self._state.watchlist) == set(before)
+        is_other_order = set(edited.symbols) == set(before)
         if not is_other_order and not self.record():
-            self._state.watchlist = before
+            edited.symbols = before
             return False
         self.rebuild()
         self.on_change()
-        removed = [name for name in before if name not in self._state.watchlist]
+        removed = [name for name in before if name not in edited.symbols]
         if removed and can_undo:
-            self._offer_undo(before, removed)
+            self._offer_undo(edited.name, before, removed)
         return True
 
-    def _offer_undo(self, before: Sequence[str], removed: Sequence[str]) -> None:
+    def remove(self, name: str) -> None:
+        """Remove a symbol from the list shown or, where that does not have it, from the first that does."""
+        lists = self._state.lists
+        order = [lists.shown, *range(len(lists.lists))]
+        at = next((one for one in order if name in lists.lists[one].symbols), None)
+        if at is not None:
+            self.replace([one for one in lists.lists[at].symbols if one != name], at=at)
+
+    def put_into(self, name: str, at: int, is_moved: bool) -> None:
+        """Add a symbol to the list at that index and, if it ``is_moved``, take it off the list shown."""
+        lists, shown = self._state.lists, self._state.lists.shown
+        before = list(lists.symbols)
+        if not self.replace([*lists.lists[at].symbols, name], at=at) or not is_moved:
+            return
+        self.replace([one for one in before if one != name], can_undo=False, at=shown)
+        self._window.toasts.show(
+            f"{self._engine.symbol(name).display_name} moved to “{lists.lists[at].name}”.",
+            "Undo",
+            lambda: self._restore(lists.lists[shown].name, before, [name]),
+        )
+
+    def _offer_undo(self, list_name: str, before: Sequence[str], removed: Sequence[str]) -> None:
         one, several = self._engine.symbol(removed[0]).display_name, f"{len(removed)} symbols"
         self._window.toasts.show(
             f"{one if len(removed) == 1 else several} removed. What is recorded stays.",
             "Undo",
-            lambda: self.replace(put_back(self._state.watchlist, removed, before)),
+            lambda: self._restore(list_name, before, removed),
         )
+
+    def _restore(self, list_name: str, before: Sequence[str], removed: Sequence[str]) -> None:
+        at = self._state.lists.index_of(list_name)
+        self.replace(put_back(self._state.lists.lists[at].symbols, removed, before), at=at)
+
+    # The lists
+
+    def add_list(self) -> None:
+        """Add an empty list, show it, and let the user name it."""
+        self._state.lists.add()
+        self._after_lists()
+        self._window.watchlist.tabs.rename(self._state.lists.shown)
+
+    def remove_list(self, index: int) -> None:
+        """Remove a list; a toast offers to bring it back. The last one stays."""
+        removed = self._state.lists.remove(index)
+        if removed is None:
+            return
+        self.record()
+        self._after_lists()
+        self._window.toasts.show(
+            f"The list “{removed.name}” is deleted. What is recorded stays.",
+            "Undo",
+            lambda: self._bring_back(removed, index),
+        )
+
+    def _bring_back(self, removed: SymbolList, index: int) -> None:
+        at = self._state.lists.add(removed.name, index, removed.symbols)
+        if not self.record():
+            self._state.lists.remove(at)  # symbols added meanwhile have taken the room
+        self._after_lists()
+
+    def _change_lists(self, change: Callable[..., object]) -> Callable[..., None]:
+        def changed(*values: object) -> None:
+            change(*values)
+            self._after_lists()
+
+        return changed
+
+    def _after_lists(self) -> None:
+        self.rebuild()
+        self.on_change()
 
     def resolve_names(self) -> None:
         """Replace names by those that the exchange's symbols, once known, give them: BTC, as a setting, is BTCUSDT."""
         known = self._engine.symbols
-        self.replace([in_usual_quote(name, known) for name in self._state.watchlist], can_undo=False)
+        for at, one in enumerate(self._state.lists.lists):
+            self.replace([in_usual_quote(name, known) for name in one.symbols], can_undo=False, at=at)
 
     def rebuild(self) -> None:
-        """Rebuild all rows; call it when the symbols or their descriptions have changed."""
-        symbols = [self._engine.symbol(name) for name in self._state.watchlist]
+        """Rebuild the tabs and all rows; call it when the symbols or their descriptions have changed."""
+        lists = self._state.lists
+        self._window.watchlist.tabs.set_lists(lists.names(), lists.shown)
+        symbols = [self._engine.symbol(name) for name in lists.symbols]
         self._window.set_watchlist([self._panels.watch_row(symbol) for symbol in symbols])
         self._window.symbol_picker.set_recorded(self._engine.recorder.symbols)
         if self._dialog is not None:
@@ -129,7 +203,8 @@ class WatchlistController:
         if self._dialog is not None:
             self._dialog.raise_()
             return self._dialog
-        dialog = SymbolsDialog(self._state.watchlist, list(self._engine.symbols.values()), self._window)
+        name = self._state.lists.names()[self._state.lists.shown]
+        dialog = SymbolsDialog(self._state.watchlist, list(self._engine.symbols.values()), self._window, list_name=name)
         dialog.list_requested.connect(lambda names: self._apply_dialog(dialog, names))
         dialog.finished.connect(self._forget_dialog)
         dialog.finished.connect(dialog.deleteLater)
@@ -151,13 +226,3 @@ class WatchlistController:
 
     def _forget_dialog(self) -> None:
         self._dialog = None
-
-
-def put_back(names: Sequence[str], removed: Collection[str], before: Sequence[str]) -> list[str]:
-    """Return ``names`` and those ``removed``, each behind the nearest of those that it stood behind in ``before``."""
-    result = list(names)
-    for at, name in enumerate(before):
-        if name in removed and name not in result:
-            ahead = [result.index(one) for one in before[:at] if one in result]
-            result.insert(ahead[-1] + 1 if ahead else 0, name)
-    return result

@@ -100,6 +100,8 @@ class WindowController(QObject):
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         show_state(self._window, self._chart, self._state)
         self._watchlist.start()
+        if self._state.trouble:
+            self._window.toasts.show(self._state.trouble)
         self._show(self._state.symbol, self._state.interval)
         self._renew_panels()
         self._panel_timer.start()
@@ -244,7 +246,7 @@ class WindowController(QObject):
 
     def _renew_quote(self) -> None:
         name = self._state.symbol
-        is_watched = name in self._state.watchlist
+        is_watched = name in self._state.lists.union()
         self._window.set_quote(self._panel_values.quote(self._engine.symbol(name), watched=is_watched))
 
     def _renew_notice(self) -> None:

@@ -1,5 +1,5 @@
 """
-The window's state from one run to the next: symbol, interval, watchlist, theme, layout and appearance.
+The window's state from one run to the next: symbol, interval, watchlists, theme, layout and appearance.
 
 Stored as window.json in the data directory. Settings and state overlap; `load_state` holds the rule which one counts.
 """
@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import logging
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -20,18 +21,21 @@ import msgspec
 from app.config.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, CandleColours, SettingOrigin, Settings, Theme
 from app.market.errors import UsageError
 from app.market.interval import Interval
+from app.window.symbol_lists import SymbolLists, read_lists
 
 logger = logging.getLogger(__name__)
 
-_FILE = "window.json"
+_FILE, _DAMAGED = "window.json", "window.damaged.json"
 
 
 class _Stored(msgspec.Struct):
     symbol: str
     interval: str
-    watchlist: list[str]
+    watchlist: list[str]  # the symbols of all lists, which older versions take for the one list
     theme: str
     layout: str = ""
+    lists: Any = None  # see `read_lists`; older files lack it
+    shown_list: Any = 0
     # The setting `symbols` that the watchlist was made from. Older files lack it: they kept the default's.
     setting: list[str] = msgspec.field(default_factory=lambda: list(DEFAULT_SYMBOLS))
     chart: dict[str, Any] = {}
@@ -49,17 +53,18 @@ class WindowState:
 
     ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
     from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`, ``view`` from
-    `ChartWidget.view_values`. ``setting`` holds the symbols that the watchlist was made from. ``lasting`` (symbol and
-    watchlist) and ``lasting_text_percent`` are saved in place of values that hold for this run only.
+    `ChartWidget.view_values`. ``setting`` holds the symbols that the first list was made from. ``trouble`` is one
+    sentence where the file or its lists could not be read whole. ``lasting`` (symbol and lists) and
+    ``lasting_text_percent`` are saved in place of values that hold for this run only.
     """
 
     symbol: str
     interval: Interval
-    watchlist: list[str]
+    lists: SymbolLists
     theme: str
     layout: bytes = field(default=b"", repr=False)
     setting: tuple[str, ...] = DEFAULT_SYMBOLS
-    lasting: tuple[str, list[str]] | None = None
+    lasting: tuple[str, SymbolLists] | None = None
     lasting_text_percent: int | None = None
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -67,16 +72,23 @@ class WindowState:
     view: dict[str, Any] = field(default_factory=dict, repr=False)
     candle_colours: str = "green-red"
     text_percent: int = 100
+    trouble: str = field(default="", compare=False)
+
+    @property
+    def watchlist(self) -> list[str]:
+        """The symbols of the list shown."""
+        return self.lists.symbols
 
 
 def load_state(settings: Settings) -> WindowState:
     """
     Return the state of the last run in this data directory; without one, that of the settings.
 
-    The saved watchlist counts until the setting ``symbols`` in config.toml changes: then the setting replaces it, once.
-    Symbols from the environment or the command line hold for this run only, and leave the saved list as it is. An
+    The saved lists count until the setting ``symbols`` in config.toml changes: then the setting replaces the first of
+    them, once. Symbols from the environment or the command line are the one list of this run, and leave the saved lists
+    as they are. An
     interval that is set to other than the default wins over the saved one; so does a text size set for this run. A file
-    that cannot be read is ignored.
+    that cannot be read is copied and ignored.
 
     Raises:
         UsageError: If the setting ``interval`` is not an interval.
@@ -84,14 +96,17 @@ def load_state(settings: Settings) -> WindowState:
     state = WindowState(
         symbol=settings.symbols[0],
         interval=Interval.parse(settings.interval),
-        watchlist=list(settings.symbols),
+        lists=SymbolLists.of(settings.symbols),
         theme=settings.theme,
         candle_colours=settings.candle_colours,
         text_percent=settings.text_percent,
         setting=settings.symbols,
     )
-    stored = _read(settings.data_dir / _FILE)
+    path = settings.data_dir / _FILE
+    stored = _read(path)
     if stored is None:
+        if path.exists():
+            state.trouble = f"{_FILE} could not be read, so the window starts as at first. It is kept as {_DAMAGED}."
         return state
     state.theme = stored.theme if stored.theme in get_args(Theme) else state.theme
     if stored.candle_colours in get_args(CandleColours):
@@ -102,10 +117,17 @@ def load_state(settings: Settings) -> WindowState:
             state.lasting_text_percent = stored.text_percent
         else:
             state.text_percent = stored.text_percent
+    lists, state.trouble = read_lists(stored.lists, stored.watchlist)
+    lists.show(stored.shown_list if isinstance(stored.shown_list, int) else 0)
     if settings.origins.get("symbols") in for_one_run:
-        state.lasting, state.setting = (stored.symbol, stored.watchlist), tuple(stored.setting)
-    elif tuple(stored.setting) == settings.symbols and stored.watchlist:
-        state.symbol, state.watchlist = stored.symbol, stored.watchlist
+        state.lasting, state.setting = (stored.symbol, lists), tuple(stored.setting)
+        state.lists = SymbolLists.of(settings.symbols, "This run")
+    elif tuple(stored.setting) != settings.symbols:
+        lists.lists[0].symbols = list(settings.symbols)
+        lists.show(0)
+        state.lists = lists
+    elif lists.union() or len(lists.lists) > 1:
+        state.symbol, state.lists = stored.symbol, lists
     state.chart, state.diagnostics, state.bars = stored.chart, stored.diagnostics, stored.bars
     state.view = stored.view
     if settings.interval == DEFAULT_INTERVAL:
@@ -118,11 +140,13 @@ def load_state(settings: Settings) -> WindowState:
 
 def save_state(state: WindowState, data_dir: Path) -> None:
     """Save the state, by renaming a complete file: a crash leaves the old one or the new one."""
-    symbol, watchlist = state.lasting or (state.symbol, state.watchlist)
+    symbol, lists = state.lasting or (state.symbol, state.lists)
     stored = _Stored(
         symbol=symbol,
         interval=state.interval.name,
-        watchlist=watchlist,
+        watchlist=lists.union(),
+        lists=lists.lists,
+        shown_list=lists.shown,
         setting=list(state.setting),
         theme=state.theme,
         candle_colours=state.candle_colours,
@@ -149,4 +173,6 @@ def _read(path: Path) -> _Stored | None:
         return None
     except (OSError, msgspec.MsgspecError) as error:
         logger.warning("%s was ignored: %s", path, error)
+        with contextlib.suppress(OSError):
+            shutil.copyfile(path, path.with_name(_DAMAGED))  # the next save replaces the file
         return None

@@ -22,6 +22,7 @@ from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.interval import Interval
 from app.market.trade import Quote, Trade
 from app.market.units import E8
+from app.window.symbol_lists import SymbolLists
 from app.window.window_controller import WindowController
 from app.window.window_state import WindowState
 from tests.end_to_end.helpers import run_on_qt_loop
@@ -64,7 +65,7 @@ async def measure(count: int) -> tuple[float, float]:
     window = MainWindow(chart)
     window.resize(1440, 900)
     window.show()
-    state = WindowState(watched[0], Interval.parse("1m"), list(watched), "dark")
+    state = WindowState(watched[0], Interval.parse("1m"), SymbolLists.of(watched), "dark")
     controller = WindowController(engine, window, chart, state, spread_percent=0.0, simulated=False)
     controller.start()
     controller._panel_timer.stop()

@@ -19,9 +19,10 @@ def test_no_key_has_two_meanings_and_every_command_has_a_key() -> None:
     def keys_in(*groups: CommandGroup) -> list[str]:
         return [QKeySequence(key).toString() for each in KEY_BINDINGS if each.group in groups for key in each.keys]
 
-    rows = CommandGroup.WATCHLIST  # its keys count while the rows have the focus, those of the window always
-    others = [group for group in CommandGroup if group is not rows]
-    for keys in (keys_in(*others), keys_in(rows, CommandGroup.WINDOW)):
+    # The keys of the watchlist's parts count while those have the focus, those of the window always.
+    parts = (CommandGroup.WATCHLIST, CommandGroup.LISTS)
+    others = [group for group in CommandGroup if group not in parts]
+    for keys in (keys_in(*others), *(keys_in(part, CommandGroup.WINDOW) for part in parts)):
         assert all(keys)
         assert len(set(keys)) == len(keys)
     assert all(binding.keys or binding.mouse for binding in KEY_BINDINGS)

@@ -29,7 +29,7 @@ from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.window.appearance import show_state
 from app.window.missing_trades import in_turn
-from app.window.watchlist_controller import put_back
+from app.window.symbol_lists import SymbolLists
 from app.window.window_state import WindowState
 from storage.files.candle_csv import CandleCsv
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
@@ -104,7 +104,8 @@ def test_known_figures_of_a_symbol_show_as_soon_as_it_is_chosen(play: Play) -> N
 
 def test_the_bar_says_that_one_may_just_type_until_one_did(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
-        window, chart, state = running.window, running.chart, WindowState("BTCUSDT", Interval.parse("1m"), [], "dark")
+        window, chart = running.window, running.chart
+        state = WindowState("BTCUSDT", Interval.parse("1m"), SymbolLists.of([]), "dark")
         window.resize(1500, 800)
         show_state(window, chart, state)
         assert chart.bar.hint.isVisible()
@@ -229,21 +230,46 @@ def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
     play(scene)
 
 
-@given(before=st.lists(st.sampled_from("ABCDEFGH"), unique=True), data=st.data())
-def test_undoing_removals_in_any_order_brings_the_list_back(before: list[str], data: st.DataObject) -> None:
-    names, removals = list(before), []
-    for _ in range(data.draw(st.integers(0, 3))):
-        removed = {name for name in names if data.draw(st.booleans())}
-        removals.append((removed, list(names)))
-        names = [name for name in names if name not in removed]
-    for removed, was in data.draw(st.permutations(removals)):
-        left = list(names)
-        names = put_back(names, removed, was)
-        assert set(names) == set(left) | removed
-        assert [name for name in names if name in left] == left
-    assert sorted(names) == sorted(before)
-    for removed, was in reversed(removals):
-        assert put_back([name for name in was if name not in removed], removed, was) == was
+def test_every_list_is_recorded_and_lists_come_back_whole(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        window, lists, engine = running.window, running.controller._state.lists, running.engine
+        watchlist, tabs, toasts = window.watchlist, window.watchlist.tabs, window.toasts
+        assert tabs.names() == ["Main"]
+        tabs.add_button.click()
+        assert tabs.edit.isVisible()
+        QTest.keyClicks(tabs.edit, "Layer 1")
+        QTest.keyClick(tabs.edit, Qt.Key.Key_Return)
+        assert tabs.names() == ["Main", "Layer 1"]
+        assert watchlist.model.names() == []
+        window.watch_many_requested.emit(["XRPUSDT", "ETHUSDT"])
+        assert watchlist.model.names() == ["XRPUSDT", "ETHUSDT"]
+        assert set(engine.recorder.symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"}
+        # Off one list, it is recorded for the other.
+        window.watch_remove_requested.emit("ETHUSDT")
+        assert "ETHUSDT" in engine.recorder.symbols
+        tabs.bar.setCurrentIndex(0)
+        assert watchlist.model.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+        toasts.undo_latest()  # into the list it was removed from, not into the one shown
+        assert [one.symbols for one in lists.lists] == [["BTCUSDT", "ETHUSDT", "SOLUSDT"], ["XRPUSDT", "ETHUSDT"]]
+        watchlist.list_requested.emit("SOLUSDT", 1, True)
+        assert [one.symbols for one in lists.lists] == [["BTCUSDT", "ETHUSDT"], ["XRPUSDT", "ETHUSDT", "SOLUSDT"]]
+        toasts.undo_latest()
+        assert lists.lists[0].symbols == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+        tabs.remove_requested.emit(1)
+        assert tabs.names() == ["Main"]
+        assert "XRPUSDT" not in engine.recorder.symbols
+        toasts.undo_latest()
+        assert (tabs.names(), tabs.shown) == (["Main", "Layer 1"], 1)
+        assert watchlist.model.names() == ["XRPUSDT", "ETHUSDT", "SOLUSDT"]
+        assert "XRPUSDT" in engine.recorder.symbols
+        tabs.bar.moveTab(1, 0)
+        assert (tabs.names(), tabs.shown, lists.names()) == (["Layer 1", "Main"], 0, ["Layer 1", "Main"])
+        assert watchlist.model.names() == ["XRPUSDT", "ETHUSDT", "SOLUSDT"]
+        # A symbol that only another list has is removed from there.
+        window.watch_remove_requested.emit("BTCUSDT")
+        assert lists.lists[1].symbols == ["ETHUSDT", "SOLUSDT"]
+
+    play(scene)
 
 
 def test_another_order_is_kept_and_rows_sorted_by_a_figure_follow_it(play: Play) -> None:

@@ -1,5 +1,5 @@
 """
-The dialog that edits the list of recorded symbols as a whole: by typing, pasting, sorting, or adding a quote asset.
+The dialog that edits one of the watchlist's lists as a whole: by typing, pasting, sorting, or adding a quote asset.
 
 Names are separated by line breaks, commas or spaces, and written in any of the usual ways: BTCUSDT, btc-usdt, BTC. The
 dialog checks them while they are typed. Saving is a request; if the program refuses it, the dialog shows why.
@@ -59,7 +59,7 @@ def unknown_sentence(names: Sequence[str]) -> str:
 
 class SymbolsDialog(QDialog):
     """
-    Edits a list of names, at first ``names``.
+    Edits the names of the list ``list_name``, at first ``names``.
 
     A name that is not among the exchange's ``symbols`` is refused. Names already on the list are always accepted, even
     if the exchange has delisted them; so is any name while the exchange's symbols are not known.
@@ -70,10 +70,17 @@ class SymbolsDialog(QDialog):
 
     list_requested = Signal(list)
 
-    def __init__(self, names: Sequence[str], symbols: Collection[Symbol], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        symbols: Collection[Symbol],
+        parent: QWidget | None = None,
+        *,
+        list_name: str = "Main",
+    ) -> None:
         super().__init__(parent)
         self.setFont(style.font())
-        self.setWindowTitle("Recorded symbols")
+        self.setWindowTitle(f"Symbols of “{list_name}”")
         style.sized(self, minimum_width=460, minimum_height=480)
         self._symbols: dict[str, Symbol] = {}
         self._listed_before = frozenset(names)
@@ -132,7 +139,8 @@ class SymbolsDialog(QDialog):
         layout.setContentsMargins(20, 16, 20, 16)
         layout.setSpacing(10)
         about = label(
-            "These symbols are in the watchlist and recorded all the time. One a line, or separated by commas.", "dim"
+            "The symbols of every list are recorded all the time. One a line, or separated by commas.",
+            "dim",
         )
         about.setWordWrap(True)
         layout.addWidget(about)

@@ -15,7 +15,6 @@ from typing import Any
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
@@ -31,6 +30,7 @@ from widgets.controls.context_menu import context_menu, give_menu, pop_up
 from widgets.controls.labels import label
 from widgets.controls.number_format import price
 from widgets.keys import key_text
+from widgets.symbols.list_tabs import ListTabs
 from widgets.symbols.watchlist_delegate import ROW_HEIGHT, ROW_ROLE, WatchlistDelegate
 from widgets.symbols.watchlist_head import WatchlistHead
 from widgets.symbols.watchlist_model import WatchlistModel, as_text
@@ -43,9 +43,11 @@ from widgets.view_values import WatchRow
 
 class Watchlist(QWidget):
     """
-    Heads, list and context menu of the watched symbols.
+    Tabs of the lists, heads, rows and context menu of the watched symbols.
 
     Signals:
+        list_requested: Put this symbol into another list; carries its name, the list's index, and whether to take it
+            off the list shown.
         names_requested: The user moved a row; carries all symbols in the order to keep.
         order_changed: The user sorted the rows, or no longer.
         symbol_requested: A row was clicked, or Enter pressed on it; carries the symbol's name.
@@ -56,6 +58,7 @@ class Watchlist(QWidget):
         view_changed: Other rows came into view; their values may be old.
     """
 
+    list_requested = Signal(str, int, bool)
     names_requested = Signal(list)
     order_changed = Signal()
     symbol_requested = Signal(str)
@@ -78,21 +81,20 @@ class Watchlist(QWidget):
         self.add_button.setAccessibleName("Add symbols to the watchlist")
         self.add_button.setToolTip("Add symbols")
         self.add_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        top = QHBoxLayout()
-        top.setContentsMargins(16, 0, 8, 0)
-        top.addWidget(label("Watchlist", "faint", style.head_font()))
-        top.addStretch(1)
-        top.addWidget(self.add_button)
+        self.add_button.setObjectName("addSymbols")
+        self.head.add_beside_symbol(self.add_button)
+        self.tabs = ListTabs()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setContentsMargins(0, 2, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(top)
+        layout.addWidget(self.tabs)
         layout.addWidget(self.head)
         layout.addWidget(self.view)
         layout.addWidget(self.empty)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.add_button.clicked.connect(lambda: self.add_requested.emit())
         self.empty.add_button.clicked.connect(lambda: self.add_requested.emit())
+        self.tabs.menu_wanted.connect(self._fill_menu)
         self.head.order_requested.connect(self._sort)
         self.view.clicked.connect(self._request)
         self.view.activated.connect(self._request)
@@ -161,6 +163,7 @@ class Watchlist(QWidget):
     def set_palette(self, palette: Palette) -> None:
         self.delegate.set_palette(palette)
         self.head.set_palette(palette)
+        self.tabs.set_palette(palette)
         self.view.set_palette(palette)
         self.add_button.setIcon(icons.icon("plus", palette.dim))
 
@@ -253,12 +256,15 @@ class Watchlist(QWidget):
         if isinstance(row, WatchRow):
             self._add_row_entries(menu, row, index.row())
             menu.addSeparator()
-        menu.addAction("Add symbols…", self.add_requested.emit)
-        menu.addAction("Edit the list…", self.edit_requested.emit)
+        self._fill_menu(menu)
         if row is None and self.model.rowCount():
             everything = "\n".join(as_text(self.model.index(at).data(ROW_ROLE)) for at in range(self.model.rowCount()))
             menu.addAction("Copy the list", lambda: self.copy_requested.emit(everything))
         return menu
+
+    def _fill_menu(self, menu: QMenu) -> None:
+        menu.addAction("Add symbols…", self.add_requested.emit)
+        menu.addAction("Edit the list…", self.edit_requested.emit)
 
     def _add_row_entries(self, menu: QMenu, row: WatchRow, place: int) -> None:
         name, shown = row.symbol.name, row.symbol.display_name
@@ -273,6 +279,12 @@ class Watchlist(QWidget):
         for command, text, by in (("row_up", "Move up", -1), ("row_down", "Move down", 1)):
             action = menu.addAction(f"{text}\t{key_text(command)}", partial(self._move, name, place + by + (by > 0)))
             action.setEnabled(self.view.can_drag and 0 <= place + by < self.model.rowCount())
+        others = [(at, title) for at, title in enumerate(self.tabs.names()) if at != self.tabs.shown]
+        for text, is_moved in (("Move to", True), ("Add to", False)) if others else ():
+            lists = menu.addMenu(text)
+            lists.setFont(style.font())
+            for at, title in others:
+                lists.addAction(title.replace("&", "&&"), partial(self.list_requested.emit, name, at, is_moved))
         menu.addAction(
             f"Remove {shown} from the watchlist\t{key_text('remove_row')}", lambda: self.remove_requested.emit(name)
         )

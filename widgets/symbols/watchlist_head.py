@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractButton, QMenu, QToolButton, QWidget
 
 from widgets.controls.context_menu import context_menu, give_menu
 from widgets.symbols.watchlist_delegate import PADDING, WatchlistDelegate
@@ -40,6 +40,7 @@ class WatchlistHead(QWidget):
         super().__init__()
         self._delegate = delegate
         self._order = SortOrder()
+        self._beside: QToolButton | None = None
         self._right_px = 0
         self.heads = {column: self._make_head(column) for column in SortColumn}
         style.sized(self, fixed_height=HEIGHT)
@@ -58,6 +59,12 @@ class WatchlistHead(QWidget):
             head.setToolTip("Back to your own order" if next_order.column is None else doing)
             state = f", sorted, {_way(order)} first" if is_sorted else ""
             head.setAccessibleName(f"Sort by {_MEANINGS[column]}{state}")
+        self.place()
+
+    def add_beside_symbol(self, button: QToolButton) -> None:
+        """Put a button behind the first head."""
+        button.setParent(self)
+        self._beside = button
         self.place()
 
     def set_palette(self, palette: Palette) -> None:
@@ -93,6 +100,8 @@ class WatchlistHead(QWidget):
         last_right, change_right = self._delegate.column_ends(width)
         symbol, last, change = (self.heads[column] for column in SortColumn)
         symbol.setGeometry(PADDING - _INSET, 0, symbol.sizeHint().width(), height)
+        if self._beside is not None:
+            self._beside.setGeometry(symbol.geometry().right() + _GAP, 0, height, height)
         for head, right in ((last, last_right), (change, change_right)):
             wide = head.sizeHint().width()
             head.setGeometry(right + _INSET - wide, 0, wide, height)

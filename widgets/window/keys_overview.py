@@ -14,7 +14,7 @@ from widgets.theme import style
 
 # The groups' order within each column, left and right; together they have every group.
 _COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (
-    (CommandGroup.MOVING, CommandGroup.PANES, CommandGroup.WATCHLIST),
+    (CommandGroup.MOVING, CommandGroup.PANES, CommandGroup.WATCHLIST, CommandGroup.LISTS),
     (CommandGroup.CHART, CommandGroup.WINDOW),
 )
 _SHEET_MARGIN_PX = 24
