@@ -375,10 +375,10 @@ def bar_at(session: ChartSession, open_us: int) -> Bar:
     return session.series.bar(session.series.index_at_slot(session.interval.slot(open_us)))
 
 
-def told(engine: Engine) -> bool:
+def told(engine: Engine, symbol: str = "BTCUSDT") -> bool:
     """Tell the recorder what the database holds: as long as it may itself be told what that held a moment ago."""
     assert engine.database is not None
-    engine.recorder.note_stored("BTCUSDT", engine.database.store.coverage("BTCUSDT"))
+    engine.recorder.note_stored(symbol, engine.database.store.coverage(symbol))
     return True
 
 
@@ -446,7 +446,6 @@ async def store_old_trades(running: Running, server: SandboxServer, symbol: str)
     trades = server.source.trades(symbol, old, 10)
     assert engine.database.writer.put(trades)
     assert await engine.database.writer.flush(20)
-    engine.recorder.note_stored(symbol, engine.database.store.coverage(symbol))
     return trades[-1].time_us
 
 
@@ -455,7 +454,7 @@ def test_a_click_on_trades_missing_shows_them_and_asks_where_several_symbols_lac
         running.engine.recorder.repair_trades = 0
         window, chart, link = running.window, running.chart, running.window.status_bar.missing
         there_us = await store_old_trades(running, server, "BTCUSDT")
-        await until(lambda: running.session.joined and link.isVisible())
+        await until(lambda: told(running.engine) and running.session.joined and link.isVisible())
         assert chart.center_time_us() > there_us + 1_000 * SECOND_US
         QTest.keyClick(link, Qt.Key.Key_Return)
         await until(lambda: not chart.is_following and abs(chart.center_time_us() - there_us) < 120 * SECOND_US)
@@ -465,6 +464,7 @@ def test_a_click_on_trades_missing_shows_them_and_asks_where_several_symbols_lac
         await until(lambda: not chart.is_following and abs(chart.center_time_us() - there_us) < 120 * SECOND_US)
         # Another symbol lacks some, too.
         there_us = await store_old_trades(running, server, "ETHUSDT")
+        await until(lambda: told(running.engine, "ETHUSDT") and running.engine.recorder.tracker("ETHUSDT").missing())
         before = set(QApplication.topLevelWidgets())
         window.missing_requested.emit()
         (menu,) = [one for one in set(QApplication.topLevelWidgets()) - before if isinstance(one, QMenu)]
