@@ -13,12 +13,13 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
 from psycopg import sql
 
+from app.market.availability import StoredTimes
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from storage.candles import klines
+from storage.candles import klines, stored_times
 from storage.candles.candle_reader import SymbolCandleReader
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
@@ -144,6 +145,11 @@ class PostgresStore:
         """See `app.market.ports.storage.KlineStore`."""
         with self._pool.borrowed("read which klines were fetched") as connection:
             return klines.fetched_ranges(connection, symbol_id_of(connection, symbol), interval)
+
+    def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
+        """See `app.market.ports.storage.CandleReader`."""
+        with self._snapshot("read when candles are stored") as connection:
+            return stored_times.read(connection, symbol_id_of(connection, symbol), interval)
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """See `app.market.ports.storage.KlineStore`."""

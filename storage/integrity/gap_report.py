@@ -5,26 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from psycopg import sql
-
 from app.market.errors import UsageError
 from storage.postgres import repair_locks
 from storage.postgres.connection import Connection, translated
-from storage.rollups import candle_sql
-from storage.rollups.trade_times import hours_of
+from storage.rollups.trade_times import time_of
 from storage.schema import id_ranges
 
 _SYMBOLS = 'SELECT id, name FROM symbols ORDER BY name COLLATE "C"'
 _RECORDED = """
     SELECT name FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY name COLLATE "C"
 """
-_TRADE_TIME = sql.SQL(
-    """
-    SELECT {time_us} FROM trades WHERE symbol_id = %s AND trade_id = %s
-        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
-        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
-    """
-).format(time_us=candle_sql.microseconds("time"))
 
 
 class StoredGap(NamedTuple):
@@ -90,21 +80,13 @@ def _symbol_gaps(
             name,
             first,
             last,
-            _time_of(connection, symbol_id, held.before(first)) if at >= untimed else None,
-            _time_of(connection, symbol_id, held.after(last)) if at >= untimed else None,
+            time_of(connection, symbol_id, held.before(first)) if at >= untimed else None,
+            time_of(connection, symbol_id, held.after(last)) if at >= untimed else None,
             is_absent,
             not is_absent and announced.fetches(symbol_id, last - first + 1),
         )
         for at, (first, last, is_absent) in enumerate(pieces)
     ]
-
-
-def _time_of(connection: Connection, symbol_id: int, trade_id: int | None) -> int | None:
-    hours = None if trade_id is None else hours_of(connection, symbol_id, trade_id, trade_id)
-    if hours is None:
-        return None
-    row = connection.execute(_TRADE_TIME, (symbol_id, trade_id, *hours), prepare=False).fetchone()
-    return None if row is None else row[0]
 
 
 def _check_known(names: Sequence[str], known: dict[str, int]) -> None:

@@ -31,6 +31,14 @@ _HOURS = sql.SQL(
     """
 ).format(first_us=candle_sql.microseconds("first"), after_us=candle_sql.microseconds("after"))
 
+_TRADE_TIME = sql.SQL(
+    """
+    SELECT {time_us} FROM trades WHERE symbol_id = %s AND trade_id = %s
+        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
+    """
+).format(time_us=candle_sql.microseconds("time"))
+
 _FOREVER_US = 4_102_444_800_000_000  # the year 2100
 
 
@@ -41,6 +49,15 @@ def hours_of(connection: Connection, symbol_id: int | None, first_id: int, last_
     """
     row = connection.execute(_HOURS, {"symbol": symbol_id, "first": first_id, "last": last_id}).fetchone()
     return None if row is None else (row[0], row[1])
+
+
+def time_of(connection: Connection, symbol_id: int, trade_id: int | None) -> int | None:
+    """Return the time of a stored trade (UTC microseconds); None if it is not stored. Raises psycopg.Error."""
+    hours = None if trade_id is None else hours_of(connection, symbol_id, trade_id, trade_id)
+    if hours is None:
+        return None
+    row = connection.execute(_TRADE_TIME, (symbol_id, trade_id, *hours), prepare=False).fetchone()
+    return None if row is None else row[0]
 
 
 def nearest_time(

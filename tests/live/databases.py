@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from itertools import groupby
 
+from app.market.availability import StoredTimes
 from app.market.candle import Candle, combine
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
@@ -110,6 +111,11 @@ class FakeStore:
         self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
     ) -> Generator[list[Candle], None, None]:
         yield self.candles(symbol, interval, start_us=start_us, end_us=end_us)
+
+    def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
+        self._answer()
+        runs = [(self.stored[first].time_us, self.stored[last].time_us) for first, last in self.coverage(symbol)]
+        return StoredTimes(tuple(runs), self.fetched_klines(symbol, interval), self.listed_us or None)
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         self._answer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -19,6 +20,7 @@ from tests.widgets.dialogs.test_database_dialog import EMBEDDED, MEANINGS, REMOT
 from widgets.chart.chart_widget import ChartWidget
 from widgets.dialogs.database_dialog import DatabaseDialog
 from widgets.dialogs.export_dialog import ExportDialog
+from widgets.dialogs.export_form import FormStart
 from widgets.symbols.symbols_dialog import SymbolsDialog
 from widgets.theme.palettes import DARK, LIGHT, Palette
 from widgets.view_values import WatchRow
@@ -91,7 +93,7 @@ def test_every_usable_control_has_a_name(full_window: MainWindow, opener: str) -
 
 
 DIALOGS: dict[str, Callable[[], QDialog]] = {
-    "export": lambda: ExportDialog([BTCUSDT], BTCUSDT, Interval.parse("1m")),
+    "export": lambda: ExportDialog([BTCUSDT], FormStart(BTCUSDT, Interval.parse("1m"), None, 10**15, Path())),
     "symbols": lambda: SymbolsDialog(["BTCUSDT"], [BTCUSDT, ETHUSDT]),
     "embedded database": lambda: DatabaseDialog(EMBEDDED, MEANINGS, read_url=parts_of),
     "server": lambda: DatabaseDialog(REMOTE, MEANINGS, read_url=parts_of),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
@@ -34,7 +36,8 @@ from app.window.window_state import WindowState
 from storage.files.candle_csv import CandleCsv
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
-from widgets.dialogs.export_dialog import ExportDialog
+from widgets.dialogs.export_dialog import ExportDialog, ExportState
+from widgets.dialogs.export_form import Range
 from widgets.symbols.symbols_dialog import SymbolsDialog
 from widgets.symbols.watchlist_order import SortColumn
 from widgets.window.notice_bar import NoticeAction
@@ -129,7 +132,10 @@ def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play, tmp
         form = dialog_of(running).form
         assert str(tmp_path) in form.path.text()  # exports go where the last picture went
         start_us, end_us = form.chosen_range()
-        assert start_us < now_us < end_us <= now_us + 120_000_000
+        assert start_us < end_us <= now_us
+        form.include_open.click()
+        assert form.chosen_range()[0] == start_us
+        assert now_us < form.chosen_range()[1] <= now_us + 120_000_000
 
     play(scene)
 
@@ -183,6 +189,36 @@ def test_an_indicator_loads_the_candles_it_needs_before_the_view_and_is_remember
     play(scene)
 
 
+def test_a_range_that_is_not_stored_is_exported_and_then_stored(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown_folders: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: shown_folders.append(url.toLocalFile()))
+
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.engine.database)
+        running.chart.pictures.folder.note(tmp_path / "chart.png")
+        running.engine.history.store.save_listing("BTCUSDT", 1)  # so that the bar has an answer to wait for
+        dialog = dialog_of(running)
+        dialog.form.interval.setEditText("15m")
+        dialog.form.ranges[Range.DAY].click()
+        await until(lambda: dialog.card.figure.text() == "96 to fetch")
+        dialog.start_button.click()
+        await until(lambda: dialog.state is ExportState.DONE)
+        assert dialog.outcome.text().startswith("96 candles written to ")
+        assert "missing" not in dialog.outcome.text()
+        await until(lambda: dialog.card.figure.text() == "100 %")
+        dialog.folder_button.click()
+        dialog.cancel_button.click()
+
+    play(scene)
+    assert shown_folders == [str(tmp_path)]
+    (path,) = tmp_path.glob("*.csv")
+    assert path.name.startswith("BTCUSDT-15m-20")
+    assert len(path.read_text().splitlines()) == 97
+    assert json.loads((tmp_path / f"{path.name}.meta.json").read_text())["complete"] is True
+
+
 def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +236,7 @@ def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
         await until(lambda: running.engine.database)
         dialog = dialog_of(running)
         dialog.form.set_path(str(tmp_path / "candles.csv"))
-        dialog.form.start_button.click()
+        dialog.start_button.click()
         await until(writing.is_set)
         assert running.chart.pictures.folder.path == tmp_path
         asyncio.get_running_loop().call_later(0.2, leave.set)

@@ -1,89 +1,115 @@
-"""The fields of the export dialog, and their meaning: symbol, interval, range, file."""
+"""The fields of the export dialog, and their meaning: symbol, interval, range, what to fetch, file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
-from PySide6.QtCore import QDateTime, Qt, QTimeZone
+from PySide6.QtCore import QDateTime, QObject, Qt, QTimeZone, Signal
 from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
     QComboBox,
     QCompleter,
     QDateTimeEdit,
-    QDialog,
     QGridLayout,
     QHBoxLayout,
+    QLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
-    QRadioButton,
-    QVBoxLayout,
+    QToolButton,
     QWidget,
 )
 
+from app.market.availability import StoredTimes
+from app.market.candle_request import CandleRequest, candle_file_name
 from app.market.errors import UsageError
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.symbol import Symbol
+from widgets.controls.flow_layout import FlowLayout
 from widgets.controls.labels import label
-from widgets.controls.number_format import utc_time
 from widgets.symbols.symbol_search import search_key
 from widgets.theme import style
 
 _DAY_US = 86_400_000_000
-_Range = tuple[int | None, int | None]
 
 
-class ExportForm:
+class Range(Enum):
+    """The ranges to choose from, with their names."""
+
+    VIEW = "In view"
+    DAY = "1D"
+    WEEK = "1W"
+    MONTH = "1M"
+    YEAR = "1Y"
+    STORED = "All stored"
+    CHOSEN = "From … to"
+
+
+_LENGTHS_US = {
+    Range.DAY: _DAY_US,
+    Range.WEEK: 7 * _DAY_US,
+    Range.MONTH: 30 * _DAY_US,
+    Range.YEAR: 365 * _DAY_US,
+}
+
+
+class FormStart(NamedTuple):
+    """
+    What the form shows at first. ``visible_us``: the chart's range, if it has one; ``now_us``: the exchange's time.
+    """
+
+    symbol: Symbol
+    interval: Interval
+    visible_us: tuple[int, int] | None
+    now_us: int
+    folder: Path
+
+
+class ExportForm(QObject):
     """
     Builds the dialog's fields and reads them.
 
     The ``chosen_`` methods return values, or raise UsageError with the sentence to show. The suggested name of the file
     follows the other fields until the user types one.
+
+    Signals:
+        edited: A field has changed.
     """
 
-    def __init__(
-        self,
-        symbols: Sequence[Symbol],
-        symbol: Symbol,
-        interval: Interval,
-        visible_us: tuple[int, int] | None,
-        folder: Path,
-        dialog: QDialog,
-    ) -> None:
-        self._symbols = {search_key(offered.name): offered for offered in (*symbols, symbol)}
-        self._visible_us = visible_us
-        self._folder = folder
+    edited = Signal()
+
+    def __init__(self, symbols: Sequence[Symbol], start: FormStart, parent: QObject) -> None:
+        super().__init__(parent)
+        self._symbols = {search_key(offered.name): offered for offered in (*symbols, start.symbol)}
+        self._start = start
+        self._stored = StoredTimes()
         self._path_is_typed = False
         self.symbol = _combo(
-            [offered.display_name for offered in self._symbols.values()], symbol.display_name, "Symbol"
+            [offered.display_name for offered in self._symbols.values()], start.symbol.display_name, "Symbol"
         )
-        self.interval = _combo([offered.name for offered in MENU_INTERVALS], interval.name, "Interval")
-        self.visible = QRadioButton("Visible")
-        self.chosen = QRadioButton("From … to")
-        self.everything = QRadioButton("All stored")
-        until_us = visible_us[1] if visible_us else int(datetime.now(UTC).timestamp()) * 1_000_000
-        self.start = _time_edit(visible_us[0] if visible_us else until_us - _DAY_US, "From")
+        self.interval = _combo([offered.name for offered in MENU_INTERVALS], start.interval.name, "Interval")
+        self.ranges = {choice: _range_button(choice.value) for choice in Range}
+        self._group = QButtonGroup(self)
+        for button in self.ranges.values():
+            self._group.addButton(button)
+        until_us = start.visible_us[1] if start.visible_us else start.now_us
+        self.start = _time_edit(start.visible_us[0] if start.visible_us else until_us - _DAY_US, "From")
         self.end = _time_edit(until_us, "To")
+        self.fetch = QCheckBox("Fetch what is not stored")
+        self.fetch.setChecked(True)
+        self.include_open = QCheckBox("Include the open candle")
         self.path = QLineEdit()
         self.path.setAccessibleName("File")
-        style.sized(self.path, minimum_width=360)
         self.browse_button = QPushButton("Browse…")
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(8)
-        self.progress.setAccessibleName("Progress")
-        self.outcome = label("", "dim")
-        self.outcome.setWordWrap(True)
-        self.cancel_button = QPushButton("Cancel")
-        self.start_button = QPushButton("Export")
-        self.start_button.setDefault(True)
-        self._arrange(dialog)
+        self.browse_button.setAutoDefault(False)
+        self.ranges[Range.VIEW].setEnabled(start.visible_us is not None)
+        self.ranges[Range.VIEW if start.visible_us else Range.DAY].setChecked(True)
         self._connect()
-        (self.visible if visible_us else self.everything).setChecked(True)
-        self.visible.setEnabled(visible_us is not None)
-        self.progress.hide()
-        self._suggest_path()
+        self._on_edit()
 
     def chosen_symbol(self) -> Symbol:
         """
@@ -107,21 +133,48 @@ class ExportForm:
         """
         return Interval.parse(self.interval.currentText())
 
-    def chosen_range(self) -> _Range:
+    def chosen_range(self) -> tuple[int, int]:
         """
-        Return start and end in UTC microseconds, the end exclusive; None: as far as candles are stored.
+        Return start and end in UTC microseconds, the end exclusive.
 
         Raises:
-            UsageError: If the range ends before it begins.
+            UsageError: If the range ends before it begins, or nothing is stored to begin with.
         """
-        if self.visible.isChecked() and self._visible_us is not None:
-            return self._visible_us
-        if self.everything.isChecked():
-            return None, None
+        choice = next(one for one, button in self.ranges.items() if button.isChecked())
+        now_us = self._start.now_us
+        if choice is Range.VIEW and self._start.visible_us is not None:
+            start_us, end_us = self._start.visible_us
+            whole_us = self._until_now(start_us, min(end_us, now_us))
+            return whole_us if end_us >= now_us else (whole_us[0], end_us)
+        if choice in _LENGTHS_US:
+            return self._until_now(now_us - _LENGTHS_US[choice], now_us)
+        if choice is Range.STORED:
+            if self._stored.first_us is None:
+                raise UsageError("Nothing of this symbol is stored: choose another range.")
+            return self._until_now(self._stored.first_us, now_us)
         start_us, end_us = (edit.dateTime().toMSecsSinceEpoch() * 1_000 for edit in (self.start, self.end))
         if end_us <= start_us:
             raise UsageError("The range ends before it begins: choose a later end.")
         return start_us, end_us
+
+    def chosen_request(self) -> CandleRequest:
+        """
+        Return the candles that the fields name.
+
+        Raises:
+            UsageError: If they name none.
+        """
+        start_us, end_us = self.chosen_range()
+        request = CandleRequest(
+            self.chosen_symbol().name,
+            self.chosen_interval(),
+            start_us,
+            end_us,
+            self.fetch.isChecked(),
+            self.include_open.isChecked(),
+        )
+        request.check()
+        return request
 
     def chosen_path(self) -> Path:
         """
@@ -138,106 +191,139 @@ class ExportForm:
             raise UsageError(f"The folder “{path.parent}” does not exist: choose another or create it.")
         return path
 
+    @property
+    def path_is_typed(self) -> bool:
+        """Whether the user named the file; otherwise it gets the name of the range that is in it."""
+        return self._path_is_typed
+
     def set_path(self, path: str) -> None:
         """Use this file, and suggest no other from now on."""
         self._path_is_typed = True
         self.path.setText(path)
 
+    def set_stored(self, stored: StoredTimes) -> None:
+        """Take in what is stored of the symbol: it says where “All stored” begins."""
+        self._stored = stored
+        self._suggest_path()
+
     def set_editable(self, editable: bool) -> None:
         """Enable or disable the fields; disabled while an export runs."""
-        for field in (self.symbol, self.interval, self.chosen, self.everything, self.path, self.browse_button):
+        for field in (self.symbol, self.interval, self.fetch, self.include_open, self.path, self.browse_button):
             field.setEnabled(editable)
-        self.visible.setEnabled(editable and self._visible_us is not None)
-        self.start_button.setEnabled(editable)
-        self._enable_times()
+        for choice, button in self.ranges.items():
+            button.setEnabled(editable and (choice is not Range.VIEW or self._start.visible_us is not None))
+        for edit in (self.start, self.end):
+            edit.setEnabled(editable)
 
-    def show_progress(self, text: str, fraction: float | None) -> None:
-        """Show a progress bar, filled to ``fraction``; for None, one that only moves."""
-        self.progress.setRange(0, 0 if fraction is None else 1000)
-        self.progress.setValue(0 if fraction is None else round(max(0.0, min(1.0, fraction)) * 1000))
-        self.progress.show()
-        self._say(text, "dim")
+    def layout_above(self) -> QLayout:
+        """Return the fields that say which candles, to stand above their availability."""
+        table = _table()
+        pair = QHBoxLayout()
+        pair.setSpacing(8)
+        pair.addWidget(self.symbol, 3)
+        pair.addWidget(label("Interval", "dim"))
+        pair.addWidget(self.interval, 2)
+        table.addWidget(label("Symbol", "dim"), 0, 0)
+        table.addLayout(pair, 0, 1)
+        table.addWidget(label("Range, UTC", "dim"), 1, 0)
+        table.addWidget(_flow(*self.ranges.values(), spacing=4), 1, 1)
+        self._times = _flow(self.start, label("to", "dim"), self.end)
+        table.addWidget(self._times, 2, 1)
+        self._times.setVisible(self.ranges[Range.CHOSEN].isChecked())
+        return table
 
-    def show_outcome(self, text: str, tone: str) -> None:
-        """Show a sentence in place of the progress bar."""
-        self.progress.hide()
-        self._say(text, tone)
+    def layout_below(self) -> QLayout:
+        """Return the fields that say how the candles get into which file."""
+        table = _table()
+        table.addWidget(_flow(self.fetch, self.include_open, spacing=20), 0, 1)
+        file = QHBoxLayout()
+        file.setSpacing(8)
+        file.addWidget(self.path, 1)
+        file.addWidget(self.browse_button)
+        table.addWidget(label("File", "dim"), 1, 0)
+        table.addLayout(file, 1, 1)
+        return table
 
-    def _say(self, text: str, tone: str) -> None:
-        self.outcome.setText(text)
-        style.set_tone(self.outcome, tone)
+    def _until_now(self, start_us: int, now_us: int) -> tuple[int, int]:
+        """Return whole candles of the chosen interval, the last of them the newest there can be."""
+        try:
+            interval = self.chosen_interval()
+        except UsageError:
+            return start_us, now_us
+        end_us = interval.next_open_us(now_us) if self.include_open.isChecked() else interval.open_time_us(now_us)
+        return min(interval.open_time_us(start_us), interval.open_time_us(end_us - 1)), end_us
 
     def _suggest_path(self) -> None:
         if self._path_is_typed:
             return
         try:
-            name = f"{self.chosen_symbol().name}-{self.chosen_interval()}"
-            start_us, end_us = self.chosen_range()
+            name = candle_file_name(self.chosen_symbol().name, self.chosen_interval(), *self.chosen_range())
         except UsageError:
             return  # the error is shown when the user starts the export
-        if start_us is not None and end_us is not None:
-            name += f"-{_stamp(start_us)}-{_stamp(end_us)}"
-        self.path.setText(str(self._folder / f"{name}.csv"))
+        self.path.setText(str(self._start.folder / name))
 
-    def _enable_times(self) -> None:
-        for edit in (self.start, self.end):
-            edit.setEnabled(self.chosen.isChecked() and self.chosen.isEnabled())
+    def _on_edit(self) -> None:
+        self._suggest_path()
+        self.edited.emit()
+
+    def _on_range(self) -> None:
+        """Begin a chosen range with the one chosen before."""
+        if not self.ranges[Range.CHOSEN].isChecked():
+            start_us, end_us = self._known_range()
+            for edit, time_us in ((self.start, start_us), (self.end, end_us)):
+                edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+        self._times.setVisible(self.ranges[Range.CHOSEN].isChecked())
+        self._on_edit()
+
+    def _known_range(self) -> tuple[int, int]:
+        try:
+            return self.chosen_range()
+        except UsageError:
+            return self._start.now_us - _DAY_US, self._start.now_us
 
     def _connect(self) -> None:
-        self.symbol.currentTextChanged.connect(self._suggest_path)
-        self.interval.currentTextChanged.connect(self._suggest_path)
-        for choice in (self.visible, self.chosen, self.everything):
-            choice.toggled.connect(self._suggest_path)
+        self.symbol.currentTextChanged.connect(self._on_edit)
+        self.interval.currentTextChanged.connect(self._on_edit)
+        self._group.buttonClicked.connect(self._on_range)
         for edit in (self.start, self.end):
-            edit.dateTimeChanged.connect(self._suggest_path)
-        self.chosen.toggled.connect(self._enable_times)
+            edit.dateTimeChanged.connect(self._on_edit)
+        for box in (self.fetch, self.include_open):
+            box.toggled.connect(self._on_edit)
         # textEdited, not textChanged: a suggestion is no typing.
         self.path.textEdited.connect(lambda text: self.set_path(text))
 
-    def _arrange(self, dialog: QDialog) -> None:
-        table = QGridLayout()
-        table.setHorizontalSpacing(16)
-        table.setVerticalSpacing(10)
-        table.setColumnStretch(1, 1)
-        rows: tuple[tuple[str, QWidget | QHBoxLayout], ...] = (
-            ("Symbol", self.symbol),
-            ("Interval", self.interval),
-            ("Range, UTC", _row(self.visible, label(self._visible_text(), "dim"))),
-            ("", _row(self.chosen, self.start, self.end)),
-            ("", self.everything),
-            ("File", _row(self.path, self.browse_button)),
-        )
-        for number, (caption, field) in enumerate(rows):
-            table.addWidget(label(caption, "dim"), number, 0)
-            if isinstance(field, QWidget):
-                table.addWidget(field, number, 1)
-            else:
-                table.addLayout(field, number, 1)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel_button)
-        buttons.addWidget(self.start_button)
-        layout = QVBoxLayout(dialog)
-        layout.setContentsMargins(20, 20, 20, 16)
-        layout.setSpacing(12)
-        layout.addLayout(table)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.outcome)
-        layout.addStretch(1)
-        layout.addLayout(buttons)
 
-    def _visible_text(self) -> str:
-        if self._visible_us is None:
-            return "nothing is shown yet"
-        # Without seconds and “UTC”, which the caption says.
-        start, end = (utc_time(time_us)[:-7] for time_us in self._visible_us)
-        return f"{start} to {end}"
+def _table() -> QGridLayout:
+    table = QGridLayout()
+    table.setHorizontalSpacing(16)
+    table.setVerticalSpacing(10)
+    table.setColumnStretch(1, 1)
+    table.setColumnMinimumWidth(0, style.px(76))
+    return table
+
+
+def _flow(*widgets: QWidget, spacing: int = 8) -> QWidget:
+    holder = QWidget()
+    holder.setLayout(FlowLayout.of(*widgets, spacing=spacing))
+    return holder
+
+
+def _range_button(text: str) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName("choice")
+    button.setText(text)
+    button.setCheckable(True)
+    button.setAutoExclusive(True)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    return button
 
 
 def _combo(texts: Sequence[str], current: str, name: str) -> QComboBox:
     combo = QComboBox()
     combo.setEditable(True)
     combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(5)
     combo.addItems(list(texts))
     combo.setCurrentText(current)
     combo.setMaxVisibleItems(16)
@@ -259,20 +345,11 @@ def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setCalendarPopup(True)
     edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
     edit.setAccessibleName(name)
-    edit.setEnabled(False)  # until “From … to” is chosen
     style.sized(edit, minimum_width=196)
     return edit
 
 
-def _row(*parts: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(8)
-    for part in parts:
-        row.addWidget(part)
-    if not any(isinstance(part, QLineEdit) for part in parts):
-        row.addStretch(1)
-    return row
-
-
-def _stamp(time_us: int) -> str:
-    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y%m%dT%H%M}"
+def utc_minute(time_us: int) -> str:
+    """Return a time as “2026-11-28 22:44”, UTC, with seconds where there are any."""
+    moment = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")

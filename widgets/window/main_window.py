@@ -192,6 +192,7 @@ class MainWindow(QMainWindow):
 
     def set_palette(self, palette: Palette) -> None:
         """Change the colours of everything but the chart, which has a method of its own."""
+        self.colours = palette
         sheet = style.stylesheet(palette)
         if sheet == self.styleSheet():
             return  # styling the whole window again takes longer than a frame

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from app.market.availability import StoredTimes
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -159,6 +160,9 @@ class CandleReader(Protocol):
 
         The generator holds a connection: close it, or read it to its end.
         """
+
+    def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
+        """Return when trades and klines are stored, of which candles of ``interval`` can be made."""
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """

@@ -1,0 +1,215 @@
+"""
+A bar that shows which part of a range is stored, comes from the exchange, or is not to be had; its figure and legend.
+
+What nothing can give has the colour of a warning; what is to be fetched is hatched, so the bar reads without colours,
+too. A part too short for a pixel gets one all the same if it is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from app.market.availability import Origin, Stretch
+from widgets.controls.flow_layout import FlowLayout
+from widgets.controls.labels import label
+from widgets.controls.number_format import count
+from widgets.theme import style
+from widgets.theme.palettes import DARK, Palette
+
+_HEIGHT_PX, _SWATCH_PX = 12, 12
+_KLINES_ALPHA = 107  # 42 %
+_HATCH_STEP_PX = 5.0
+_WORDS = {
+    Origin.TRADES: "From stored trades",
+    Origin.KLINES: "Exchange's candles, stored",
+    Origin.FETCH: "To be fetched",
+    Origin.NOWHERE: "Not to be had",
+}
+
+
+class AvailabilityBar(QWidget):
+    """The bar alone. ``done``: how many of the candles have been delivered so far; they are no longer to be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stretches: Sequence[Stretch] = ()
+        self._done = 0
+        self._palette = DARK
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("What of the range is stored")
+
+    def set_stretches(self, stretches: Sequence[Stretch]) -> None:
+        """Show these, which follow each other."""
+        self._stretches, self._done = stretches, 0
+        self.update()
+
+    def set_done(self, candles: int) -> None:
+        """Show so many candles of the range, from its beginning, as delivered."""
+        self._done = candles
+        self.update()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use the colours of a theme."""
+        self._palette = palette
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, _HEIGHT_PX)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, _HEIGHT_PX)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        del event
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        whole = QRectF(self.rect())
+        rounded = QPainterPath()
+        rounded.addRoundedRect(whole, 3, 3)
+        painter.setClipPath(rounded)
+        painter.fillRect(whole, QColor(self._palette.line))
+        if self._stretches:
+            first = self._stretches[0].first
+            total = self._stretches[-1].last + 1 - first
+            # What is missing last, over its neighbours: a pixel of it must not be lost.
+            for stretch in sorted(self._stretches, key=lambda one: one.origin is Origin.NOWHERE):
+                left = (stretch.first - first) / total * whole.width()
+                right = (stretch.last + 1 - first) / total * whole.width()
+                reached = min(max(self._done / total * whole.width(), left), right)
+                if stretch.origin is Origin.FETCH and reached > left:
+                    paint_origin(painter, QRectF(left, 0, reached - left, whole.height()), Origin.KLINES, self._palette)
+                    left = reached
+                if right > left:
+                    area = QRectF(left, 0, max(right - left, 1.0), whole.height())
+                    paint_origin(painter, area, stretch.origin, self._palette)
+        painter.end()
+
+
+class _Swatch(QWidget):
+    def __init__(self, origin: Origin) -> None:
+        super().__init__()
+        self._origin = origin
+        self._palette = DARK
+        self.setFixedSize(_SWATCH_PX, _SWATCH_PX)
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        del event
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        rounded = QPainterPath()
+        rounded.addRoundedRect(QRectF(self.rect()), 2, 2)
+        painter.setClipPath(rounded)
+        paint_origin(painter, QRectF(self.rect()), self._origin, self._palette)
+        painter.end()
+
+
+class AvailabilityCard(QFrame):
+    """The bar with the name of what it shows, its figure, the ends of the range, and a legend of what occurs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.bar = AvailabilityBar()
+        self.name, self.figure = label(""), label("", "dim")
+        self.figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        small = style.font(style.SMALL_PX)
+        self.start, self.end = label("", "faint", small), label("", "faint", small)
+        self.end.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._entries: dict[Origin, QWidget] = {}
+        self._swatches: list[_Swatch] = []
+        layout = QGridLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setHorizontalSpacing(12)
+        layout.setVerticalSpacing(6)
+        layout.setColumnStretch(0, 1)
+        layout.addWidget(self.name, 0, 0)
+        layout.addWidget(self.figure, 0, 1)
+        layout.addWidget(self.bar, 1, 0, 1, 2)
+        layout.addWidget(self.start, 2, 0)
+        layout.addWidget(self.end, 2, 1)
+        legend = QWidget()
+        legend.setLayout(FlowLayout.of(*(self._entry(origin, small) for origin in Origin), spacing=16))
+        layout.addWidget(legend, 3, 0, 1, 2)
+
+    def entry_texts(self) -> list[str]:
+        """Return the legend's entries that are shown."""
+        return [
+            text.text()
+            for entry in self._entries.values()
+            if not entry.isHidden()
+            for text in entry.findChildren(QLabel)
+        ]
+
+    def show_stretches(self, name: str, stretches: Sequence[Stretch], ends: tuple[str, str]) -> None:
+        """Show them under this name; ``ends`` are the range's, as text. Nothing is known yet where there are none."""
+        self.name.setText(name)
+        self.bar.set_stretches(stretches)
+        candles = candles_by_origin(stretches)
+        for origin, entry in self._entries.items():
+            entry.setVisible(bool(candles[origin]))
+        self.figure.setText(_figure(candles))
+        self.start.setText(ends[0])
+        self.end.setText(ends[1])
+        said = ", ".join(f"{_WORDS[origin].lower()}: {count(candles[origin])}" for origin in Origin if candles[origin])
+        self.bar.setAccessibleDescription(f"{name}, {ends[0]} to {ends[1]}: {said or 'not known yet'}")
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use the colours of a theme."""
+        self.bar.set_palette(palette)
+        for swatch in self._swatches:
+            swatch.set_palette(palette)
+
+    def _entry(self, origin: Origin, font: QFont) -> QWidget:
+        entry, swatch = QWidget(), _Swatch(origin)
+        row = QHBoxLayout(entry)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(swatch)
+        row.addWidget(label(_WORDS[origin], "dim", font))
+        self._entries[origin] = entry
+        self._swatches.append(swatch)
+        return entry
+
+
+def candles_by_origin(stretches: Sequence[Stretch]) -> dict[Origin, int]:
+    """Return how many candles have each origin."""
+    return {origin: sum(one.candles for one in stretches if one.origin is origin) for origin in Origin}
+
+
+def _figure(candles: dict[Origin, int]) -> str:
+    total = sum(candles.values())
+    if not total:
+        return ""
+    if candles[Origin.FETCH]:
+        return f"{count(candles[Origin.FETCH])} to fetch"
+    # Rounded down: nothing that lacks a candle is 100 %.
+    return f"{int((total - candles[Origin.NOWHERE]) * 10_000 / total) / 100:.2f} %".replace("100.00", "100")
+
+
+def paint_origin(painter: QPainter, area: QRectF, origin: Origin, palette: Palette) -> None:
+    """Fill the area with the colour, or the hatching, of that origin."""
+    if origin is Origin.FETCH:
+        painter.save()
+        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        painter.fillRect(area, QColor(palette.background))
+        painter.setPen(QPen(QColor(palette.accent), 1.2))
+        # Counted from the bar's beginning, so that lines stay where they are while the area shrinks.
+        at = (area.left() - area.height()) // _HATCH_STEP_PX * _HATCH_STEP_PX
+        while at < area.right():
+            painter.drawLine(QPointF(at, area.bottom()), QPointF(at + area.height(), area.top()))
+            at += _HATCH_STEP_PX
+        painter.restore()
+        return
+    colour = QColor(palette.warning if origin is Origin.NOWHERE else palette.accent)
+    if origin is Origin.KLINES:
+        colour.setAlpha(_KLINES_ALPHA)
+        painter.fillRect(area, QColor(palette.background))
+    painter.fillRect(area, colour)
