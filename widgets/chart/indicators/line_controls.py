@@ -15,6 +15,7 @@ from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
 _SAMPLE = QSize(36, 14)
+_AROUND_PX = 52  # around a sample and its text, with the arrow
 _DASHES = {LineDash.SOLID: "Solid", LineDash.DASHED: "Dashed", LineDash.DOTTED: "Dotted"}
 
 
@@ -94,6 +95,10 @@ class LineControls(QWidget):
             self.dash_box.addItem(name, dash.value)
         self.width_box.setCurrentIndex(WIDTHS.index(line_style.width))
         self.dash_box.setCurrentIndex(list(_DASHES).index(line_style.dash))
+        for box in (self.width_box, self.dash_box):
+            # Qt's own hint leaves no room for the sample within the stylesheet's padding.
+            widest = max(box.fontMetrics().horizontalAdvance(box.itemText(at)) for at in range(box.count()))
+            box.setMinimumWidth(widest + _SAMPLE.width() + style.px(_AROUND_PX))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)

@@ -37,7 +37,7 @@ from widgets.controls.popup import Popup
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
-_WIDTH_PX, _MARGIN_PX = 440, 8
+_WIDTH_PX, _MARGIN_PX = 400, 8
 _FIELD_MARGIN_PX = 6  # aligns numbers with choices: a stylesheet's padding does not apply within a spin box
 
 
@@ -77,7 +77,7 @@ class SettingsPanel(Popup):
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         # The panel's own ground shows through.
         self._scroll.setStyleSheet("QScrollArea, QWidget#settingsForm { background: transparent; }")
@@ -128,15 +128,22 @@ class SettingsPanel(Popup):
 
     def sizeHint(self) -> QSize:
         margins = self._box.contentsMargins()
-        width = style.px(_WIDTH_PX)
-        inside = width - margins.left() - margins.right()
+        edges = self.size() - self.contentsRect().size()
+        around, form = margins.left() + margins.right() + edges.width(), self._scroll.widget()
+        # As wide as the rows' texts need: one that is cut cannot be read.
+        needed = form.sizeHint().width() + around if form is not None else 0
+        width = min(max(style.px(_WIDTH_PX), needed), self._window.width() - 2 * _MARGIN_PX)
+        inside = width - around
         above = [self._title.sizeHint().height(), self._about.heightForWidth(inside), self._form_height()]
         if not self.fit.isHidden():
+            self.fit.ensurePolished()
             above.append(self.fit.sizeHint().height())
         if not self._refusal.isHidden():
             above.append(self._refusal.heightForWidth(inside))
         rows = sum(above) + self.done.sizeHint().height() + len(above) * self._box.spacing()
-        return QSize(width, min(rows + margins.top() + margins.bottom(), self._window.height() - 2 * _MARGIN_PX))
+        return QSize(
+            width, min(rows + margins.top() + margins.bottom() + edges.height(), self._window.height() - 2 * _MARGIN_PX)
+        )
 
     def _form_height(self) -> int:
         form = self._scroll.widget()

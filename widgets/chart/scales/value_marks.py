@@ -34,9 +34,10 @@ def round_values(low: float, high: float, height_px: float, least_px: float, lea
 
 def level_values(low: float, high: float, height_px: float, least_px: float, levels: Sequence[float]) -> list[float]:
     """
-    Return the levels and the middles between them, for marks at least ``least_px`` apart; without room, the levels.
+    Return the levels and the middles between them, for marks at least ``least_px`` apart.
 
-    Empty if fewer than two levels are in view, or these are closer: round values say more then.
+    Without room, the levels alone, or only the middle of all. Empty if fewer than two levels are in view: round values
+    say more then.
     """
     if sum(low <= level <= high for level in levels) < 2:
         return []
@@ -46,7 +47,7 @@ def level_values(low: float, high: float, height_px: float, least_px: float, lev
         distances = (other - one for one, other in pairwise(values))
         if min(distances) * height_px >= least_px * (high - low):
             return [value for value in values if low <= value <= high]
-    return []
+    return [(ends[0] + ends[-1]) / 2]
 
 
 def _nice_step(least: float) -> float:

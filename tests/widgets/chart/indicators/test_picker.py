@@ -339,6 +339,21 @@ def test_closing_its_pane_by_keys_removes_an_indicator(qtbot: QtBot, shown: Char
     assert shown.appearance.pane_layout.keys == ("price", "volume")
 
 
+@pytest.mark.parametrize("key", ["ema", "macd", "rsi"])
+def test_an_indicators_settings_are_as_large_as_their_texts(qtbot: QtBot, shown: ChartWidget, key: str) -> None:
+    shown.resize(1000, 700)
+    study = shown.indicators.add(key)
+    shown.indicators.open_settings(study.key)
+    panel = settings_of(shown)
+    settle(qtbot, shown)
+    assert not panel._scroll.verticalScrollBar().isVisible()
+    assert not panel._scroll.horizontalScrollBar().isVisible()
+    for line in panel.lines.values():
+        for box in (line.width_box, line.dash_box):
+            texts = (box.fontMetrics().horizontalAdvance(box.itemText(at)) for at in range(box.count()))
+            assert box.isHidden() or box.width() >= max(texts) + box.iconSize().width() + 40
+
+
 def test_swatches_have_the_colours_drawn(qtbot: QtBot, shown: ChartWidget) -> None:
     study = shown.indicators.add("macd")
     shown.indicators.open_settings(study.key)
