@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -23,7 +23,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from app.market.errors import StoreError
-from storage.postgres.connection import connect
+from storage.postgres.connection import Connection, connect
 from storage.server.embedded_server import EmbeddedServer
 from tests.storage.timescale_server import TimescaleMissing, TimescaleServer
 
@@ -149,6 +149,12 @@ def note_named_server() -> bool | None:
     return None
 
 
+def drop_roles(connection: Connection, *names: str) -> None:
+    """Drop the roles, with all that they own and were granted in this database."""
+    roles = sql.SQL(", ").join(map(sql.Identifier, names))
+    _persist(lambda: connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(roles)))
+
+
 def leave_named_server(had_extension: bool | None) -> None:
     """Drop the extension where our tables were the first to need it; once, when no test uses the server any more."""
     if had_extension is False:
@@ -157,14 +163,17 @@ def leave_named_server(had_extension: bool | None) -> None:
 
 
 def _drop_schema(server_url: str, schema: str) -> None:
-    for attempt in range(_ATTEMPTS):
-        with connect(server_url) as connection:
-            connection.execute("SET client_min_messages = warning")
-            try:
-                connection.execute(f"DROP SCHEMA {schema} CASCADE")
-            except psycopg.errors.DeadlockDetected:
-                # A policy of the server's own is at work on the same tables.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return
+    with connect(server_url) as connection:
+        connection.execute("SET client_min_messages = warning")
+        # The hypertable by itself: with its schema, newer versions of TimescaleDB leave some of it behind.
+        _persist(lambda: connection.execute(f"DROP TABLE IF EXISTS {schema}.trades CASCADE".encode()))
+        _persist(lambda: connection.execute(f"DROP SCHEMA {schema} CASCADE".encode()))
+
+
+def _persist(work: Callable[[], object]) -> None:
+    """Do the work, again if it collides with a policy that the server runs on the same tables."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(psycopg.errors.DeadlockDetected, psycopg.errors.InternalError_):
+            work()
+            return
+    work()

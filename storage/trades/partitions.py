@@ -2,7 +2,8 @@
 Prepares the table `trades` for a batch, before its transaction.
 
 On plain PostgreSQL the table has a partition per month, made when the month's first trade comes. TimescaleDB makes its
-chunks itself; there the session is allowed to add trades to compressed ones. On both, days of long ago that trades are
+chunks itself; there the session is allowed to add trades to compressed ones, and days that many late trades come into
+are decompressed (`storage.trades.compressed_days`). On both, days of long ago that trades are
 stored into are noted as backfilled, because retention spares those for a week.
 """
 
@@ -18,11 +19,11 @@ from storage.postgres import batch_columns
 from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection
 from storage.schema.editions import is_hypertable
+from storage.trades.compressed_days import NEVER_COMPRESSED_US, CompressedDays
 
 _DAY_US = 86_400_000_000
 _BACKFILLED_AFTER_DAYS = 20  # ten days less than the shortest retention period
 _NOTE_AGAIN_AFTER_S = 3_600.0  # retention counts a week from the last note; to the hour is exact enough
-_NEVER_COMPRESSED_US = 5 * _DAY_US  # two days less than `storage.schema.editions.COMPRESS_AFTER`
 _EPOCH = date(1970, 1, 1)
 
 PARTITION_LOCK = (0x63_72_79_70, 0)
@@ -72,14 +73,15 @@ class Partitions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._backfilled_days = BackfilledDays(connection)
+        self._compressed_days = CompressedDays(connection)
         self._months: set[np.datetime64] = set()
         self._newest_month_us = (0, 0)  # from, until: of the last batch's newest month
         self._is_partitioned: bool | None = None  # None: not asked yet
 
     def make(self, batch: TradeColumns) -> None:
         """
-        Note the batch's backfilled days and create its missing partitions, each in its own transaction: a rollback of
-        the batch keeps them.
+        Note the batch's backfilled days and create its missing partitions or decompress its days, each in its own
+        transaction: a rollback of the batch keeps them.
         """
         self._backfilled_days.note(batch)
         if self._is_partitioned is None:
@@ -91,6 +93,7 @@ class Partitions:
                     "SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', false)"
                 )
         if not self._is_partitioned:
+            self._compressed_days.prepare(batch)
             return
         from_us, until_us = self._newest_month_us
         if from_us <= batch.time_us.min() and batch.time_us.max() < until_us:
@@ -102,18 +105,24 @@ class Partitions:
                 self._months.add(month)
         self._newest_month_us = _bounds_us(months[-1])
 
+    def note_stored(self, fresh: TradeColumns) -> None:
+        """Note trades that were committed by another way than `storage.trades.fast_append`."""
+        if not self._is_partitioned:
+            self._compressed_days.note(fresh)
+
     def may_append(self, batch: TradeColumns) -> bool:
         """
         Whether `storage.trades.fast_append` may store the batch; call it after `make`.
 
         Not where a trade may belong in a compressed chunk of TimescaleDB: into those only COPY writes.
         """
-        return bool(self._is_partitioned) or batch.time_us.min() > time.time_ns() // 1000 - _NEVER_COMPRESSED_US
+        return bool(self._is_partitioned) or batch.time_us.min() > time.time_ns() // 1000 - NEVER_COMPRESSED_US
 
     def forget(self) -> bool:
         """Forget what exists, so that the next `make` looks again; return whether that can change anything."""
         knew_any = bool(self._months)
         self._backfilled_days.forget()
+        self._compressed_days.forget()
         self._months.clear()
         self._newest_month_us = (0, 0)
         self._is_partitioned = None
@@ -122,7 +131,7 @@ class Partitions:
 
 def _bounds_us(month: np.datetime64) -> tuple[int, int]:
     """Return the time (UTC microseconds) the month begins at, and the time the next one does."""
-    begin, end = (int(at.astype("datetime64[us]").astype(np.int64)) for at in (month, month + 1))
+    begin, end = (int(at.astype("datetime64[us]").astype(np.int64)) for at in (month, month + np.timedelta64(1, "M")))
     return begin, end
 
 

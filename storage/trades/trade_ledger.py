@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -40,6 +39,7 @@ from storage.schema.migrate import newest_version
 from storage.trades.fast_append import LARGEST_APPEND, append
 from storage.trades.partitions import Partitions
 from storage.trades.refused_trades import save_contradictions
+from storage.trades.repeated_trades import clusters, unconfirmed
 
 _ROWS_PER_WRITE = 2_000  # packing more at a time would hold the interpreter lock for milliseconds
 
@@ -56,27 +56,6 @@ _EXTEND_COVERAGE = """
     ON CONFLICT (symbol_id, first_trade_id) DO UPDATE SET last_trade_id = excluded.last_trade_id
 """
 
-# The trades of the batch that are not stored exactly as they are. Each is looked up at its own time, where the primary
-# key finds it; a time matches to the millisecond, see `same_trade`. OFFSET 0 has the lookup planned by itself: for an
-# anti-join TimescaleDB plans every chunk, which takes 75 ms for those of two years.
-_UNCONFIRMED = """
-    SELECT again.row
-    FROM unnest(%(rows)s::int[], %(symbols)s::int[], %(ids)s::bigint[], %(times_us)s::bigint[], %(prices)s::numeric[],
-        %(quantities)s::numeric[], %(makers)s::boolean[])
-        AS again (row, symbol_id, trade_id, time_us, price, quantity, maker)
-    LEFT JOIN LATERAL (
-        SELECT true AS found FROM trades t
-        WHERE t.symbol_id = again.symbol_id AND t.trade_id = again.trade_id
-            AND t.time >= timestamptz 'epoch' + again.time_us * interval '1 microsecond'
-            AND t.time < timestamptz 'epoch' + (again.time_us + 1000) * interval '1 microsecond'
-            AND t.time >= timestamptz 'epoch' + %(from_us)s * interval '1 microsecond'
-            AND t.time < timestamptz 'epoch' + %(to_us)s * interval '1 microsecond'
-            AND t.price = again.price AND t.quantity = again.quantity AND t.is_buyer_maker = again.maker
-        OFFSET 0
-    ) AS stored ON true
-    WHERE stored.found IS NULL
-"""
-
 # The stored trades of some ids, within the hours that the rollups give for them.
 _STORED = """
     SELECT trade_id, (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
@@ -86,8 +65,6 @@ _STORED = """
         AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
 """
-
-_NEAR_IDS = 20_000  # suspects whose ids are closer than this share a query: two batches of the largest size
 
 RangesBySymbol = dict[int, list[tuple[int, int]]]
 """Disjoint ranges of trade ids as (first, last), both inclusive, rising; by symbol id."""
@@ -166,7 +143,7 @@ class TradeLedger:
             absent = self._absent(repeated) if repeated else {}
             if absent:
                 fresh, repeated = _split(batch, {one: _without(held[one], absent.get(one, [])) for one in held})
-            refused, dropped = self._refuse(self._unconfirmed(repeated)) if repeated else (0, 0)
+            refused, dropped = self._refuse(unconfirmed(self.connection, repeated)) if repeated else (0, 0)
             if fresh:
                 self._copy(fresh)
             if contradictions:
@@ -182,6 +159,7 @@ class TradeLedger:
             with contextlib.suppress(psycopg.Error):
                 self.connection.execute("ROLLBACK")
             raise
+        self._partitions.note_stored(fresh)
         return BatchResult(len(fresh), refused, dropped)
 
     def _append(self, batch: TradeColumns) -> bool:
@@ -260,24 +238,6 @@ class TradeLedger:
             absent.setdefault(symbol_id, []).append((first, last))
         return absent
 
-    def _unconfirmed(self, repeated: TradeColumns) -> TradeColumns:
-        """Return the repeated trades that are not stored exactly as they are."""
-        times_us = repeated.time_us // 1000 * 1000
-        values = {
-            "rows": array_literal(range(len(repeated))),
-            "symbols": array_literal(repeated.symbol_id.tolist()),
-            "ids": array_literal(repeated.trade_id.tolist()),
-            "times_us": array_literal(times_us.tolist()),
-            "prices": array_literal(repeated.price.tolist(), "e-8"),
-            "quantities": array_literal(repeated.quantity.tolist(), "e-8"),
-            "makers": array_literal(repeated.maker.tolist()),
-            # The same bounds as values: by them the planner leaves out the partitions of other times.
-            "from_us": int(times_us.min()),
-            "to_us": int(times_us.max()) + 1000,
-        }
-        rows = self.connection.execute(_UNCONFIRMED, values, prepare=False).fetchall()
-        return repeated.take(np.array(sorted(row for (row,) in rows), dtype=np.int64))
-
     def _refuse(self, suspects: TradeColumns, batch: TradeColumns | None = None) -> tuple[int, int]:
         """
         Record the suspects that contradict the stored trade of their id; return how many those are, and how many have
@@ -287,7 +247,8 @@ class TradeLedger:
         """
         contradictions: list[tuple[Trade, Trade]] = []
         dropped = 0
-        for group in _clusters(suspects):
+        for rows in clusters(suspects):
+            group = suspects.take(rows)
             stored_trades = self._stored(group)
             for row in range(len(group)):
                 trade = self._trade(group, row)
@@ -344,12 +305,3 @@ def _split(batch: TradeColumns, held: RangesBySymbol) -> tuple[TradeColumns, Tra
 def _without(some: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the ids of some disjoint, rising ranges that are not in the others, as such ranges."""
     return list(IdRanges(some) - IdRanges(others))
-
-
-def _clusters(suspects: TradeColumns) -> list[TradeColumns]:
-    """Return the trades in groups: of one symbol, with ids near each other, so that one short query finds them."""
-    if not suspects:
-        return []
-    is_far = (np.diff(suspects.symbol_id) != 0) | (np.diff(suspects.trade_id) > _NEAR_IDS)
-    starts = [0, *(np.flatnonzero(is_far) + 1).tolist(), len(suspects)]
-    return [suspects.take(slice(start, end)) for start, end in pairwise(starts)]

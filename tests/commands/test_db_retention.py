@@ -143,6 +143,15 @@ def test_parts_without_a_trade_are_not_listed() -> None:
     assert printed.replace("trades", "more", 1) in plan_text(RetentionPlan(keep, [some], [some]))
 
 
+def test_what_is_left_to_timescaledbs_policy_is_not_called_dropped() -> None:
+    part = DroppablePart("a", 0, 31 * DAY_US, 2_000_000, 30, ("BTCUSDT",), None)
+    keep = RetentionPeriod.parse("1y")
+    begin = "Keeping trades for 1 year {} 30 trades of BTCUSDT, from 1970-01-01 to 1970-02-01: 2.0 MB{}. Candles stay."
+    assert plan_text(RetentionPlan(keep, [part], []), done=True) == begin.format("dropped", "")
+    left = plan_text(RetentionPlan(keep, [part], [], by_policy=True), done=True)
+    assert left == begin.format("has TimescaleDB drop", " at its policy's next run")
+
+
 @pytest.mark.usefixtures("aged")
 def test_a_plain_server_has_nothing_to_convert(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "convert").startswith("There is nothing to convert")

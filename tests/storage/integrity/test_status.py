@@ -6,6 +6,7 @@ from psycopg.conninfo import make_conninfo
 from app.market.errors import StoreSchemaMismatch, StoreUnavailable
 from storage.integrity.status import DatabaseStatus, address_of, read_status
 from storage.postgres.connection import Edition, connect
+from tests.servers import drop_roles
 from tests.storage.helpers import START_US, World, some_trades
 
 
@@ -82,7 +83,7 @@ def test_a_role_that_may_read_gets_the_status_and_one_that_may_not_gets_an_error
             with connect(refused) as stranger, pytest.raises(StoreUnavailable, match="lacks the right"):
                 read_status(stranger)
         finally:
-            connection.execute("DROP OWNED BY looking, stranger; DROP ROLE looking, stranger")
+            drop_roles(connection, "looking", "stranger")
 
 
 def test_an_address_connects_to_the_same_database_and_has_no_password(url: str) -> None:

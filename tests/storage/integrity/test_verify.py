@@ -20,7 +20,7 @@ from storage.schema.editions import CONVERSION_STATE
 from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.migrate import migrate
 from storage.trades.trade_ledger import TradeLedger
-from tests.servers import empty_schema
+from tests.servers import drop_roles, empty_schema
 from tests.storage.damage import DAMAGERS, DAY_US, LEVEL_TABLES, Damager, clear, content, expected_differences, mended
 from tests.storage.helpers import PATIENCE_S, START_US, World, some_trades
 
@@ -174,7 +174,7 @@ def test_verify_only_needs_to_read(world: World) -> None:
             assert (report.trades, report.totals) == (30, {})
             connection.execute("RESET SESSION AUTHORIZATION")
         finally:
-            connection.execute("DROP OWNED BY verifying; DROP ROLE verifying")
+            drop_roles(connection, "verifying")
 
 
 class Recording:

@@ -21,6 +21,7 @@ from storage.retention.policy import confirm, enforce, plan, unconfirmed_notice
 from storage.schema.editions import timescale_schema
 from storage.schema.retention_period import OFF, RetentionPeriod
 from storage.schema.retention_record import read_retention, trades_kept_from
+from tests.servers import drop_roles
 from tests.storage.helpers import PATIENCE_S, World, folded, held_of, some_trades, stored
 
 DAY_US = 86_400_000_000
@@ -348,7 +349,7 @@ def test_a_user_who_only_records_drops_nothing(aged: World) -> None:
                 theirs.execute(f"SET ROLE {name}")
                 assert enforce(theirs) is None
         finally:
-            connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+            drop_roles(connection, name)
     assert stored(aged.store) == [*OLDEST, *OLDER, *YOUNG]
 
 

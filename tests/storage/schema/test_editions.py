@@ -6,12 +6,15 @@ import pytest
 from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
+from storage.integrity.rebuild import rebuild
+from storage.integrity.status import read_status
+from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, Edition, connect, facts_of
 from storage.schema.editions import compression_statements, is_hypertable, timescale_schema
 from storage.schema.migrate import migrate
 from storage.timescale.edition_setup import set_up_edition
 from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, shared_server
-from tests.storage.helpers import World, some_trades, stored
+from tests.storage.helpers import World, compress_trades, some_trades, stored
 
 
 @pytest.fixture
@@ -73,6 +76,9 @@ def test_compressed_trades_on_an_edition_that_cannot_read_them_are_refused_with_
         connection.execute(mark, (1,))  # what the catalogue says of a chunk that Community has compressed
         with pytest.raises(StoreSchemaMismatch, match=r"Apache edition cannot read them.*Nothing was changed"):
             set_up_edition(connection)
+        for read in (read_status, verify, rebuild):
+            with pytest.raises(StoreSchemaMismatch, match=r"set timescaledb.license to timescale on the server"):
+                read(connection)
         connection.execute(mark, (0,))
         set_up_edition(connection)
 
@@ -121,10 +127,7 @@ def test_community_stores_backfilled_trades_in_compressed_chunks_and_reads_them(
     trades = some_trades(6_000)
     community.record(trades[::2])
     with community.connect() as connection:
-        schema = timescale_schema(connection)
-        assert schema is not None
-        compress = sql.SQL("SELECT {}.compress_chunk(chunk, true) FROM {}.show_chunks('trades') AS chunk")
-        connection.execute(compress.format(schema, schema))
+        assert compress_trades(connection)
         # Next to nothing is allowed by the server's settings: the writer asks for more.
         limit = (
             sql.Identifier(connection.info.dbname),

@@ -10,6 +10,7 @@ import pytest
 from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import connect
 from storage.schema.migrate import Migration, migrate, migrations
+from tests.servers import drop_roles
 
 
 def test_the_migrations_are_numbered_without_a_hole() -> None:
@@ -79,4 +80,4 @@ def test_who_may_read_a_view_may_read_its_like_for_other_recorders_and_a_table_o
             assert readable == [("candles_1m",), ("raw_trades",), ("trade_log",), ("trades_1m",)]
             assert connection.execute("SELECT mine FROM trades_5m").fetchall() == [("kept",)]
         finally:
-            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+            drop_roles(connection, role)

@@ -23,6 +23,7 @@ from storage.postgres.connection import connect
 from storage.schema.editions import owns_trades
 from storage.schema.migrate import migrations
 from storage.schema.privileges import privileges_of
+from tests.servers import drop_roles
 from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "database.md"
@@ -69,8 +70,7 @@ def roles(url: str) -> Iterator[Roles]:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = ANY(%s)", (made,)
             )
-            for name in made:
-                connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
+            drop_roles(connection, *made)
 
 
 def months(count: int) -> list[Trade]:

@@ -25,7 +25,7 @@ from storage.schema.migrate import migrations
 from storage.schema.retention_period import RetentionPeriod
 from storage.timescale import conversion
 from storage.timescale.conversion import Conversion, conversion_due, convert_if_small, due_sentence
-from tests.servers import empty_database
+from tests.servers import drop_roles, empty_database
 from tests.storage.helpers import PATIENCE_S, START_US, World, folded, held_of, some_trades, stored
 
 DAY_US = 86_400_000_000
@@ -113,7 +113,7 @@ def used(plain: World) -> Iterator[World]:
         try:
             yield plain
         finally:
-            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+            drop_roles(connection, role)
 
 
 @pytest.mark.timescale_only

@@ -1,0 +1,97 @@
+"""Many trades that come late into a compressed day: whatever happens meanwhile, each is stored once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from app.market.trade import Trade
+from storage.integrity.verify import verify
+from storage.postgres.batch_columns import trade_columns
+from storage.postgres.connection import Edition, facts_of
+from storage.trades.trade_ledger import TradeLedger
+from tests.storage.helpers import World, compress_trades, some_trades, stored
+
+TRADES = some_trades(9_000)
+FIRST, LATE = TRADES[::2], TRADES[1::2]
+BATCH = 900
+
+
+@pytest.fixture
+def dense(world: World) -> Iterator[World]:
+    """Every second trade of some minutes is stored, and compressed where that can be."""
+    world.record(FIRST)
+    with world.connect() as connection:
+        compress_trades(connection)
+    yield world
+    with world.connect() as connection:
+        assert verify(connection).totals == {}
+        assert stored(world.store) == TRADES
+        if compress_trades(connection):  # as the policy will
+            assert stored(world.store) == TRADES
+            assert verify(connection).totals == {}
+
+
+def store_late(ledger: TradeLedger, trades: list[Trade]) -> int:
+    """Store the trades in batches; return how many were not stored before."""
+    return sum(ledger.store(trades[start : start + BATCH]).fresh for start in range(0, len(trades), BATCH))
+
+
+def compressed_chunks(world: World) -> int:
+    query = "SELECT FROM timescaledb_information.chunks WHERE hypertable_schema = current_schema() AND is_compressed"
+    return len(world.rows(query))
+
+
+@pytest.mark.timescale_only
+def test_a_day_is_decompressed_once_many_late_trades_came_into_it(dense: World) -> None:
+    with dense.connect() as connection:
+        is_community = facts_of(connection).edition is Edition.TIMESCALE_COMMUNITY
+        ledger = TradeLedger(connection)
+        store_late(ledger, LATE[: 2 * BATCH])
+        before = compressed_chunks(dense)
+        store_late(ledger, LATE[2 * BATCH :])
+    assert (before, compressed_chunks(dense)) == (1 if is_community else 0, 0)
+
+
+def test_two_programs_and_the_policy_at_work_on_the_same_day_store_each_trade_once(dense: World) -> None:
+    is_done = threading.Event()
+
+    def compress_again() -> None:
+        while not is_done.wait(0.05):
+            with dense.connect() as connection:
+                try:
+                    compress_trades(connection)
+                except psycopg.errors.DeadlockDetected:
+                    continue
+
+    fresh: list[int] = []
+
+    def write(trades: list[Trade]) -> None:
+        with dense.connect() as connection:
+            fresh.append(store_late(TradeLedger(connection), trades))
+
+    policy = threading.Thread(target=compress_again)
+    writers = [threading.Thread(target=write, args=(some,)) for some in (LATE, LATE[::-1])]
+    for thread in (policy, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    is_done.set()
+    policy.join()
+    assert sum(fresh) == len(LATE)
+
+
+def test_a_writer_that_ends_between_decompressing_and_storing_has_harmed_nothing(dense: World) -> None:
+    with dense.connect() as connection:
+        ledger = TradeLedger(connection)
+        store_late(ledger, LATE[: 3 * BATCH])
+        batch, _ = trade_columns(LATE[3 * BATCH : 4 * BATCH], ledger.symbol_ids({"BTCUSDT"}))
+        ledger._partitions.make(batch)
+        connection.execute("BEGIN")
+        ledger._copy(batch)
+        connection.close()  # as a program that is killed leaves its transaction
+    with dense.connect() as connection:
+        assert store_late(TradeLedger(connection), LATE) == len(LATE) - 3 * BATCH
