@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.live.environment.ban_file import FILE_NAME as BAN_FILE
 from app.live.transfers import exchange_patience
 from app.main import main
 from storage.files.candle_csv import format_time
@@ -49,7 +50,7 @@ def test_only_what_is_stored_where_nothing_is_recorded_is_refused(
 
 
 def test_a_range_not_stored_is_fetched_and_what_is_not_to_be_had_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange_patience, "AWAY_S", 0.0)
     monkeypatch.chdir(tmp_path)
@@ -85,6 +86,15 @@ def test_a_range_not_stored_is_fetched_and_what_is_not_to_be_had_is_named(
         assert main(["export", "BTC", "1d", "--from", "2020-01-01", "--to", "2020-01-03", "--out", "none.csv"]) == 3
         assert "the first is 2020-01-01T00:00. BTCUSDT is traded since 20" in capsys.readouterr().err
         assert rows_of(tmp_path / "none.csv") == []
+        # A ban is obeyed at once, and the file that is to be replaced has what is stored.
+        server.faults.rest.fail_next(418, times=None, path="/klines", retry_after_s=3_600)
+        assert main(["export", "BTC", "1m", "--from", first, "--to", last, "--out", "stored.csv"]) == 3
+        said = capsys.readouterr().err
+        assert f"{middle[:16]}. Not stored, and not fetched: 127.0.0.1" in said
+        assert "has banned this address" in said
+        assert server.faults.counts["rest"] == 1
+        assert rows_of(tmp_path / "stored.csv") == rows
+        (data_dir / BAN_FILE).unlink()
     # The exchange is away: what is stored by now is written, and kept where it is to be replaced.
     assert main(["export", "BTC", "1m", "--from", first, "--to", last, "--out", "stored.csv"]) == 3
     assert f"{middle[:16]}. Not stored, and not fetched: Cannot reach 127.0.0.1" in capsys.readouterr().err
