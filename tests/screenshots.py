@@ -46,6 +46,7 @@ from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.dialogs.database_dialog import DatabaseDialog, DialogState
+from widgets.dialogs.export_dialog import ExportDialog, ExportState
 from widgets.symbols.symbols_dialog import SymbolsDialog
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
@@ -103,6 +104,15 @@ async def recording(shooting: Shooting) -> None:
             await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             await shooting.take(running, "recording-5m")
+            running.chart.pictures.folder.note(shooting.data_dir / "candles.csv")
+            running.window.export_requested.emit()
+            (export,) = running.window.findChildren(ExportDialog)
+            await until(lambda: export.card.figure.text())
+            await shooting.take_dialog(export, "export")
+            export.start_button.click()
+            await until(lambda: export.state is ExportState.DONE)
+            await shooting.take_dialog(export, "export-done")
+            export.reject()
             point(running, 0.62, 0.4)
             for key in ("ema", "vwap"):
                 running.chart.indicators.add(key)

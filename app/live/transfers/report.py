@@ -54,7 +54,7 @@ class TransferReport(NamedTuple):
             return ""
         total = len(self.request.slots)
         number = f"{self.missing_candles:,} of {total:,} candles" if total > 1 else "The candle"
-        are = "is" if total == 1 else "are"
+        are = "is" if self.missing_candles == 1 else "are"
         first = f"the first is {minute(self.missing[0][0])}" if self.missing_candles > 1 else ""
         first = first or f"it is {minute(self.missing[0][0])}"
         return " ".join([f"{number} {are} missing; {first}.", *self.reasons])
