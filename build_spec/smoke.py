@@ -54,7 +54,7 @@ def try_package(program: Path, home: Path) -> None:
         run(program, ["collect", "--symbols", SYMBOL, "--for", "5s"], environment)
         run(program, ["doctor"], environment)
     candles = home / "candles.csv"
-    run(program, ["export", SYMBOL, "1m", "--out", str(candles)], environment)
+    run(program, ["export", SYMBOL, "1m", "--out", str(candles), "--stored", "--include-open"], environment)
     print(f"smoke test: {count_trades(candles)} trades recorded into the package's own database, and exported")
     started = time.monotonic()
     printed = run(program, ["--demo", "--quit-after-first-paint"], environment)
