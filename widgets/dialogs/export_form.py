@@ -8,20 +8,14 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QDateTime, QObject, Qt, QTimeZone, Signal
+from PySide6.QtCore import QDateTime, QObject, QTimeZone, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QComboBox,
-    QCompleter,
-    QDateTimeEdit,
-    QGridLayout,
     QHBoxLayout,
     QLayout,
     QLineEdit,
     QPushButton,
-    QToolButton,
-    QWidget,
 )
 
 from app.market.availability import StoredTimes
@@ -29,10 +23,9 @@ from app.market.candle_request import CandleRequest, candle_file_name
 from app.market.errors import UsageError
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.symbol import Symbol
-from widgets.controls.flow_layout import FlowLayout
 from widgets.controls.labels import label
+from widgets.dialogs.form_parts import choice_button, combo, flow, table, time_edit
 from widgets.symbols.symbol_search import search_key
-from widgets.theme import style
 
 _DAY_US = 86_400_000_000
 
@@ -88,17 +81,17 @@ class ExportForm(QObject):
         self._start = start
         self._stored = StoredTimes()
         self._path_is_typed = False
-        self.symbol = _combo(
+        self.symbol = combo(
             [offered.display_name for offered in self._symbols.values()], start.symbol.display_name, "Symbol"
         )
-        self.interval = _combo([offered.name for offered in MENU_INTERVALS], start.interval.name, "Interval")
-        self.ranges = {choice: _range_button(choice.value) for choice in Range}
+        self.interval = combo([offered.name for offered in MENU_INTERVALS], start.interval.name, "Interval")
+        self.ranges = {choice: choice_button(choice.value) for choice in Range}
         self._group = QButtonGroup(self)
         for button in self.ranges.values():
             self._group.addButton(button)
         until_us = start.visible_us[1] if start.visible_us else start.now_us
-        self.start = _time_edit(start.visible_us[0] if start.visible_us else until_us - _DAY_US, "From")
-        self.end = _time_edit(until_us, "To")
+        self.start = time_edit(start.visible_us[0] if start.visible_us else until_us - _DAY_US, "From")
+        self.end = time_edit(until_us, "To")
         self.fetch = QCheckBox("Fetch what is not stored")
         self.fetch.setChecked(True)
         self.include_open = QCheckBox("Include the open candle")
@@ -217,32 +210,32 @@ class ExportForm(QObject):
 
     def layout_above(self) -> QLayout:
         """Return the fields that say which candles, to stand above their availability."""
-        table = _table()
+        rows = table()
         pair = QHBoxLayout()
         pair.setSpacing(8)
         pair.addWidget(self.symbol, 3)
         pair.addWidget(label("Interval", "dim"))
         pair.addWidget(self.interval, 2)
-        table.addWidget(label("Symbol", "dim"), 0, 0)
-        table.addLayout(pair, 0, 1)
-        table.addWidget(label("Range, UTC", "dim"), 1, 0)
-        table.addWidget(_flow(*self.ranges.values(), spacing=4), 1, 1)
-        self._times = _flow(self.start, label("to", "dim"), self.end)
-        table.addWidget(self._times, 2, 1)
+        rows.addWidget(label("Symbol", "dim"), 0, 0)
+        rows.addLayout(pair, 0, 1)
+        rows.addWidget(label("Range, UTC", "dim"), 1, 0)
+        rows.addWidget(flow(*self.ranges.values(), spacing=4), 1, 1)
+        self._times = flow(self.start, label("to", "dim"), self.end)
+        rows.addWidget(self._times, 2, 1)
         self._times.setVisible(self.ranges[Range.CHOSEN].isChecked())
-        return table
+        return rows
 
     def layout_below(self) -> QLayout:
         """Return the fields that say how the candles get into which file."""
-        table = _table()
-        table.addWidget(_flow(self.fetch, self.include_open, spacing=20), 0, 1)
+        rows = table()
+        rows.addWidget(flow(self.fetch, self.include_open, spacing=20), 0, 1)
         file = QHBoxLayout()
         file.setSpacing(8)
         file.addWidget(self.path, 1)
         file.addWidget(self.browse_button)
-        table.addWidget(label("File", "dim"), 1, 0)
-        table.addLayout(file, 1, 1)
-        return table
+        rows.addWidget(label("File", "dim"), 1, 0)
+        rows.addLayout(file, 1, 1)
+        return rows
 
     def _until_now(self, start_us: int, now_us: int) -> tuple[int, int]:
         """Return whole candles of the chosen interval, the last of them the newest there can be."""
@@ -291,62 +284,6 @@ class ExportForm(QObject):
             box.toggled.connect(self._on_edit)
         # textEdited, not textChanged: a suggestion is no typing.
         self.path.textEdited.connect(lambda text: self.set_path(text))
-
-
-def _table() -> QGridLayout:
-    table = QGridLayout()
-    table.setHorizontalSpacing(16)
-    table.setVerticalSpacing(10)
-    table.setColumnStretch(1, 1)
-    table.setColumnMinimumWidth(0, style.px(76))
-    return table
-
-
-def _flow(*widgets: QWidget, spacing: int = 8) -> QWidget:
-    holder = QWidget()
-    holder.setLayout(FlowLayout.of(*widgets, spacing=spacing))
-    return holder
-
-
-def _range_button(text: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("choice")
-    button.setText(text)
-    button.setCheckable(True)
-    button.setAutoExclusive(True)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    return button
-
-
-def _combo(texts: Sequence[str], current: str, name: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setEditable(True)
-    combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(5)
-    combo.addItems(list(texts))
-    combo.setCurrentText(current)
-    combo.setMaxVisibleItems(16)
-    combo.setAccessibleName(name)
-    completer = QCompleter(list(texts), combo)
-    completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-    completer.setFilterMode(Qt.MatchFlag.MatchStartsWith)
-    popup = completer.popup()
-    assert popup is not None
-    popup.setObjectName("completions")
-    combo.setCompleter(completer)
-    return combo
-
-
-def _time_edit(time_us: int, name: str) -> QDateTimeEdit:
-    edit = QDateTimeEdit()
-    edit.setTimeZone(QTimeZone.utc())
-    edit.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
-    edit.setCalendarPopup(True)
-    edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
-    edit.setAccessibleName(name)
-    style.sized(edit, minimum_width=196)
-    return edit
 
 
 def utc_minute(time_us: int) -> str:
