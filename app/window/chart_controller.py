@@ -28,7 +28,9 @@ from app.market.symbol import Symbol
 from app.window.gap_overlay import GapOverlay
 from app.window.history_navigation import HistoryNavigation
 from app.window.panel_values import ChartPrice
+from app.window.range_navigation import RangeNavigation
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.model.time_range import TimeRange
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
 
 _LOADING_NEWEST = "Loading the latest candles…"
@@ -70,9 +72,11 @@ class ChartController(QObject):
     ``simulated``: the market is a simulation, so an error does not offer one.
 
     Signals:
+        interval_chosen(object): a range of time fits this `Interval`; the owner shows it at once.
         first_painted(): candles were painted for the first time.
     """
 
+    interval_chosen = Signal(object)
     first_painted = Signal()
 
     def __init__(self, engine: Engine, chart: ChartWidget, *, simulated: bool) -> None:
@@ -83,6 +87,13 @@ class ChartController(QObject):
         self._tasks = Tasks("a chart")
         self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
+        self._ranges = RangeNavigation(
+            chart,
+            engine.history,
+            engine.exchange_clock,
+            begin=self._tasks.begin,
+            request_interval=self.interval_chosen.emit,
+        )
         self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
         self._reload_backoff = ReloadBackoff()
         self._session: ChartSession | None = None
@@ -105,7 +116,8 @@ class ChartController(QObject):
         chart.older_history_requested.connect(self._on_view_moved)
         chart.visible_range_changed.connect(self._on_view_moved)
         chart.date_requested.connect(self._navigation.jump_to)
-        chart.jump_cancelled.connect(self._navigation.cancel_jump)
+        chart.range_requested.connect(self._show_range)
+        chart.jump_cancelled.connect(self._cancel_jump)
         chart.painted.connect(self._on_painted)
         chart.set_source(self._refresh_series)
 
@@ -160,6 +172,7 @@ class ChartController(QObject):
         self._session = session
         view_us = self._navigation.view_in(interval) if self._is_place_checked else None  # `_check_place` loads it
         self._navigation.set_session(session)
+        self._ranges.set_session(session)
         self._gap_overlay.set_session(session)
         self._on_session_state()
         self._replace_session_work(self._run_session(session, view_us))
@@ -250,6 +263,16 @@ class ChartController(QObject):
         if self._reload_backoff.take_turn(now_s, is_stale=session.is_stale, is_live=is_live):
             self._replace_session_work(session.reload())
         self._gap_overlay.renew()
+
+    # Ranges and jumps
+
+    def _show_range(self, time_range: TimeRange) -> None:
+        self._navigation.cancel_jump()
+        self._ranges.show(time_range)
+
+    def _cancel_jump(self) -> None:
+        self._navigation.cancel_jump()
+        self._ranges.cancel()
 
     # The session
 

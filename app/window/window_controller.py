@@ -137,6 +137,7 @@ class WindowController(QObject):
         chart.last_price_changed.connect(self._on_last_price_changed)
         self.chart_controller.first_painted.connect(_freeze_startup_objects)
         self.chart_controller.first_painted.connect(self.first_painted)
+        self.chart_controller.interval_chosen.connect(self._on_interval_requested)
         engine.feed.on_status(self._on_feed_status_changed)
         engine.on_database = self._on_database_changed
         engine.on_symbols = self._on_symbols_changed

@@ -27,6 +27,7 @@ from widgets.chart.interaction.indicator_controller import IndicatorController
 from widgets.chart.interaction.keyboard import Keyboard
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.picture_export import PictureExport
+from widgets.chart.interaction.range_view import RangeView
 from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.readout import Readout
 from widgets.chart.model.close_countdown import CloseCountdown
@@ -51,8 +52,9 @@ class ChartView(QWidget):
     """
     Panes below each other, the price pane among them, for one series at a time.
 
-    The parts do the work: ``navigator`` moves the view, ``appearance`` holds panes and styles, ``indicators`` the
-    studies, ``reading_tools`` the crosshair and the measure, ``pictures`` exports pictures.
+    The parts do the work: ``navigator`` moves the view, ``ranges`` keeps a range of time in it, ``appearance`` holds
+    panes and styles, ``indicators`` the studies, ``reading_tools`` the crosshair and the measure, ``pictures`` exports
+    pictures.
 
     Signals:
         older_history_requested(object): the view came within about a screen of the first bar; carries that bar's open
@@ -94,6 +96,7 @@ class ChartView(QWidget):
         self._panes = PaneSet(self._scene, self._on_panes_changed)
         self._panes.set_layout(PaneLayout())
         self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
+        self.ranges = RangeView(self._scene, self.navigator)
         self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
         self.indicators = IndicatorController(
             self._scene, self._canvas, self._panes, self._repaint_all, self.noted.emit
@@ -260,6 +263,7 @@ class ChartView(QWidget):
         """Bring the scene up to date and mark the dirty regions; Qt paints them when it next can."""
         self._frames.note_frame()
         self.navigator.begin_frame()
+        self.ranges.refresh()
         series = self.series
         self._update_scene(series)
         if self._scene.last is not None and self._scene.shown_close is None:
@@ -291,6 +295,7 @@ class ChartView(QWidget):
                 self._lay_out()
                 if not self.navigator.is_following:
                     scene.time_scale.centre_on(centre)
+                self.ranges.refresh()
                 self._fill_scene(series)
 
     def _fill_scene(self, series: CandleSeries | None) -> None:

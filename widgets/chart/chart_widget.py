@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
@@ -25,9 +26,11 @@ from widgets.chart.interaction.view_bar import ViewBar
 from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import PRICE
+from widgets.chart.model.time_range import TimeRange
 from widgets.chart.model.view_place import ViewPlace
 from widgets.chart.painting.frame_timer import single_shot
 from widgets.chart.progress_chip import ProgressChip
+from widgets.chart.scales.time_scale import RIGHT_MARGIN_PX
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.zones import offset_text, zone_named
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
@@ -45,12 +48,14 @@ class ChartWidget(ChartView):
     Signals:
         those of `ChartView`;
         retry_requested(), simulated_market_requested(): a button of an error state was pressed;
+        range_requested(object): show a `TimeRange`; `ranges` does once its interval is known;
         date_requested(object, str): the user asks for a time; carries it in UTC microseconds and as text;
         jump_cancelled(): the user gives up the jump that is loading.
     """
 
     retry_requested = Signal()
     simulated_market_requested = Signal()
+    range_requested = Signal(object)
     date_requested = Signal(object, str)
     jump_cancelled = Signal()
 
@@ -69,9 +74,11 @@ class ChartWidget(ChartView):
         self.bar = ViewBar()
         self.bar.command_requested.connect(self._run_command)
         self.bar.automatic_requested.connect(self._make_automatic)
+        self.bar.range_requested.connect(self.range_requested)
         self.bar.zone_requested.connect(self.open_zone_picker)
         self._box.addWidget(self.bar)
         self._show_zone()
+        self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
         self._keyboard.add_cancel(self._cancel_jump)
         self._canvas.menu_requested.connect(self._open_context_menu)
         self.frame_ran.connect(self._show_view)
@@ -89,6 +96,12 @@ class ChartWidget(ChartView):
     def slots_in_view(self) -> float:
         """The number of candles that fit side by side."""
         return self._scene.time_scale.span
+
+    @property
+    def candles_width_px(self) -> float:
+        """The width that candles fill while the view follows the latest, in logical pixels."""
+        width_px = self._scene.time_scale.width_px
+        return width_px - min(RIGHT_MARGIN_PX, width_px / 4)
 
     def visible_range_us(self) -> tuple[int, int] | None:
         """Return the times at the left and right edge, UTC microseconds; None without a series."""
@@ -306,6 +319,7 @@ class ChartWidget(ChartView):
 
     def _show_view(self) -> None:
         navigator, scale = self.navigator, self._scene.price.value_scale
+        self.bar.set_range(self.ranges.current)
         self.bar.set_away(navigator.has_candles and not navigator.is_following)
         self.bar.set_scale(self._panes.style.scale_mode, automatic=scale.auto)
 

@@ -1,5 +1,5 @@
 """
-The bar under the chart: going to a date, zooming, the time zone, and how the price axis counts.
+The bar under the chart: ranges of time, going to a date, zooming, the time zone, and how the price axis counts.
 
 It decides nothing: a press leaves as a signal, and a button is ticked once the ``set_`` methods say so. Where the bar
 is narrow, whole parts leave for its » menu, with the same icon, text and key; nothing is cut.
@@ -15,16 +15,17 @@ from PySide6.QtGui import QIcon, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from widgets.chart.interaction.zone_picker import ZoneButton
+from widgets.chart.model.time_range import TimeRange
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import Zone
-from widgets.controls.bar_parts import OverflowMenu, tool_button
+from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
 from widgets.controls.labels import label
 from widgets.keys import key_text
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
 HEIGHT = 33
-_BUTTON_PX, _ICON_PX = 24, 16
+_BUTTON_PX, _ICON_PX, _DIVIDER_PX = 24, 16, 16
 _SPACING = 4
 _MARGIN_PX = 8
 _TEXT_PX = 12
@@ -49,11 +50,13 @@ class ViewBar(QFrame):
 
     Signals:
         command_requested(str): a button was pressed; carries the name of its command in `widgets.keys`.
+        range_requested(object): show this `TimeRange`.
         automatic_requested(bool): fit the price axis to what is in view from now on, or hold its present range.
         zone_requested(): choose a time zone.
     """
 
     command_requested = Signal(str)
+    range_requested = Signal(object)
     automatic_requested = Signal(bool)
     zone_requested = Signal()
 
@@ -62,6 +65,8 @@ class ViewBar(QFrame):
         self.setObjectName("viewBar")
         self.setAccessibleName("View")
         style.sized(self, fixed_height=HEIGHT)
+        self.ranges = {time_range: self._range(time_range) for time_range in TimeRange}
+        self._divider = divider(_DIVIDER_PX)
         self.date = self._button("Go to a date", f"Go to a date ({key_text('date')})", partial(self._ask, "date"))
         self.date.setText(" Go to…")
         self.hint = label(_HINT, "faint", style.font(style.SMALL_PX))
@@ -84,6 +89,7 @@ class ViewBar(QFrame):
         self._palette = DARK
         self._can_hint = True
         self._is_away = False
+        self._range_shown: TimeRange | None = None
         self._scale_mode, self._is_automatic = ScaleMode.LINEAR, True
         self._gone = 0  # of the steps in the order of leaving
         self._date_px = 0, 0  # the width of its button with text, and without
@@ -92,6 +98,13 @@ class ViewBar(QFrame):
         self.set_palette(DARK)
 
     # What is in force
+
+    def set_range(self, time_range: TimeRange | None) -> None:
+        """Tick the range in view; None: it is none of them. Cheap: call it for every frame."""
+        if time_range is not self._range_shown:
+            self._range_shown = time_range
+            self._tick_range()
+            self._offer_overflow()
 
     def set_scale(self, mode: ScaleMode, *, automatic: bool) -> None:
         """Tick how the price axis counts, and whether it fits what is in view. Cheap: call it for every frame."""
@@ -165,6 +178,7 @@ class ViewBar(QFrame):
             (self.date,),
             (steps["fit"],),
             (self.zone,),
+            (*self.ranges.values(), self._divider),
             (steps["latest"],),
             (self._scale_group,),
         ]
@@ -214,6 +228,11 @@ class ViewBar(QFrame):
         self.overflow.clear()
         gone = {part for parts in self._leaving()[: max(self._gone - _BEFORE_PARTS, 0)] for part in parts}
         dim = self._palette.dim
+        if self._divider in gone:
+            for each in TimeRange:
+                is_on = each is self._range_shown
+                call = partial(self._ask_for_range, each)
+                self.overflow.add(QIcon(), f"Show {each.words}", key_text(each.command), call, is_checked=is_on)
         if self.date in gone:
             self.overflow.add(_icon("calendar", dim), "Go to…", key_text("date"), partial(self._ask, "date"))
         for command, (icon, name) in _STEPS.items():
@@ -235,6 +254,14 @@ class ViewBar(QFrame):
         self._tick_scale()  # the press has ticked its own button
         self.command_requested.emit(command)
 
+    def _ask_for_range(self, time_range: TimeRange) -> None:
+        self._tick_range()
+        self.range_requested.emit(time_range)
+
+    def _tick_range(self) -> None:
+        for time_range, button in self.ranges.items():
+            button.setChecked(time_range is self._range_shown)
+
     def _ask_for_automatic(self) -> None:
         self._tick_scale()
         self.automatic_requested.emit(not self._is_automatic)
@@ -254,6 +281,16 @@ class ViewBar(QFrame):
         style.sized(button, fixed_height=_BUTTON_PX)
         if press is not None:
             button.clicked.connect(lambda: press())
+        return button
+
+    def _range(self, time_range: TimeRange) -> QToolButton:
+        name = f"Show {time_range.words}"
+        button = self._button(
+            name, f"{name} ({key_text(time_range.command)})", partial(self._ask_for_range, time_range)
+        )
+        button.setText(time_range.value)
+        button.setCheckable(True)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         return button
 
     def _step(self, command: str) -> QToolButton:
@@ -282,6 +319,9 @@ class ViewBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(_MARGIN_PX, 0, 0, 0)
         layout.setSpacing(_SPACING)
+        for button in self.ranges.values():
+            layout.addWidget(button)
+        layout.addWidget(self._divider)
         layout.addWidget(self.date)
         layout.addWidget(self.hint)
         layout.addStretch(1)

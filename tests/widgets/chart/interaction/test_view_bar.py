@@ -18,6 +18,7 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.interaction.view_bar import ViewBar
 from widgets.chart.interaction.zone_picker import ZonePicker
+from widgets.chart.model.time_range import TimeRange
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import UTC_ZONE
 from widgets.keys import key_text
@@ -28,7 +29,8 @@ COMMANDS = ("date", "zoom_out", "zoom_in", "fit", "latest", "percent", "log")
 
 
 def buttons(bar: ViewBar) -> dict[str, QAbstractButton]:
-    return {"date": bar.date, **bar.steps, **bar.scales, "automatic": bar.automatic}
+    ranges = {time_range.command: button for time_range, button in bar.ranges.items()}
+    return {**ranges, "date": bar.date, **bar.steps, **bar.scales, "automatic": bar.automatic}
 
 
 def press(part: QWidget) -> None:
@@ -150,7 +152,7 @@ def offered(bar: ViewBar) -> dict[str, QAction]:
 @pytest.mark.parametrize("percent", [100, 150, 200])
 def test_at_every_width_parts_are_whole_and_in_the_bar_or_in_its_menu(bar: ViewBar, percent: int) -> None:
     in_bar: set[str] = set()
-    for width in range(150, 1300, 25):
+    for width in range(150, 2000, 25):
         set_room(bar, width, percent)
         shown = parts_of(bar)
         for number, part in enumerate(shown):
@@ -180,18 +182,26 @@ def test_what_has_left_can_be_chosen_in_the_menu_and_is_ticked_there(qtbot: QtBo
     with qtbot.waitSignal(bar.automatic_requested) as asked:
         offered(bar)[f"Automatic price axis\t{key_text('automatic')}"].trigger()
     assert asked.args == [True]
+    bar.set_range(TimeRange.MONTH)
+    for time_range in TimeRange:
+        (action,) = [one for text, one in offered(bar).items() if text.endswith(f"\t{key_text(time_range.command)}")]
+        assert action.isChecked() == (time_range is TimeRange.MONTH)
+        with qtbot.waitSignal(bar.range_requested) as asked:
+            action.trigger()
+        assert asked.args == [time_range]
+    bar.set_range(None)
     with qtbot.waitSignal(bar.zone_requested):
         next(one for text, one in offered(bar).items() if "zone" in text.lower()).trigger()
     bar.set_scale(ScaleMode.LINEAR, automatic=True)
 
 
 def test_the_hint_leaves_first_and_for_good_once_it_is_no_longer_needed(bar: ViewBar) -> None:
-    set_room(bar, 1200)
+    set_room(bar, 1300)
     assert bar.hint.isVisible()
-    set_room(bar, 520)
+    set_room(bar, 800)
     assert not bar.hint.isVisible()
     assert bar.date.isVisible()
-    set_room(bar, 1200)
+    set_room(bar, 1300)
     bar.show_hint(False)
     assert not bar.hint.isVisible()
     bar.show_hint(True)
