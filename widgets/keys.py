@@ -113,7 +113,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("symbols", "Ctrl+K", "open the symbol picker"),
         ("indicators", "Ctrl+I", "add, set or remove indicators"),
         ("missing", "Ctrl+M", "go to missing trades, and again: to those before", "“trades missing”"),
-        ("undo", "Ctrl+Z", "take back a removal, while the window offers it"),
+        ("undo", "Ctrl+Z", "undo what was just done, while the window offers it"),
         ("export", "Ctrl+E", "export candles"),
         ("database", "Ctrl+D", "see to the database"),
         ("diagnostics", "Ctrl+Shift+D", "open or close the diagnostics"),

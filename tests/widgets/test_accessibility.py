@@ -79,6 +79,7 @@ OPENERS: dict[str, Callable[[MainWindow], object]] = {
     "interval entry": lambda window: window.open_interval_entry("13x"),
     "indicators": lambda window: window.chart.open_indicators(),
     "indicator's settings": lambda window: window.chart.indicators.open_settings("rsi"),
+    "template's name": lambda window: window.chart.templates.open_save(),
     "zones": lambda window: window.chart.open_zone_picker(),
     "date": lambda window: window.chart.open_date_entry(),
     "keys": lambda window: window.keys_overview.toggle(),

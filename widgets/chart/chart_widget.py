@@ -22,6 +22,7 @@ from widgets.chart.chart_view import ChartView
 from widgets.chart.interaction import menus
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.interaction.system_zone import system_rules
+from widgets.chart.interaction.template_controller import TemplateController
 from widgets.chart.interaction.view_bar import ViewBar
 from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.model.chart_style import ChartStyle
@@ -50,6 +51,7 @@ class ChartWidget(ChartView):
         retry_requested(), simulated_market_requested(): a button of an error state was pressed;
         range_requested(object): show a `TimeRange`; `ranges` does once its interval is known;
         date_requested(object, str): the user asks for a time; carries it in UTC microseconds and as text;
+        undo_offered(str, object): a sentence on what was just done, and the call that undoes it; None: nothing does;
         jump_cancelled(): the user gives up the jump that is loading.
     """
 
@@ -57,6 +59,7 @@ class ChartWidget(ChartView):
     simulated_market_requested = Signal()
     range_requested = Signal(object)
     date_requested = Signal(object, str)
+    undo_offered = Signal(str, object)
     jump_cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -78,6 +81,15 @@ class ChartWidget(ChartView):
         self.bar.zone_requested.connect(self.open_zone_picker)
         self._box.addWidget(self.bar)
         self._show_zone()
+        self.templates = TemplateController(
+            self,
+            self._panes,
+            changed=self.appearance_changed.emit,
+            say=self.undo_offered.emit,
+            corner=self._entry_corner,
+            before_change=self.indicators.dismiss_buttons,
+        )
+        self.indicators.open_templates = self.templates.open_menu
         self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
         self._keyboard.add_cancel(self._cancel_jump)
         self._canvas.menu_requested.connect(self._open_context_menu)
@@ -126,12 +138,13 @@ class ChartWidget(ChartView):
         return self.appearance.chart_style
 
     def appearance_values(self) -> dict[str, Any]:
-        """Return the appearance as plain values, for a file and `restore_appearance`."""
-        return self.appearance.to_values()
+        """Return the appearance and the templates as plain values, for a file and `restore_appearance`."""
+        return {**self.appearance.to_values(), "templates": self.templates.templates.to_values()}
 
     def restore_appearance(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `appearance_values`; invalid ones fall back to the defaults."""
         self.appearance.restore(values)
+        self.templates.restore(values.get("templates"))
 
     def view_values(self) -> dict[str, Any]:
         """Return the width of candles and the view's place as plain values, for a file and `restore_view`."""
@@ -229,6 +242,10 @@ class ChartWidget(ChartView):
         """Open the list of indicators at a point of the screen; None: at the chart's corner."""
         self.indicators.open_picker(at)
 
+    def open_templates(self, at: QPoint) -> None:
+        """Open the menu of indicator templates at a point of the screen."""
+        self.templates.open_menu(at)
+
     def open_style_menu(self, at: QPoint) -> None:
         """Open the menu of the chart's style at a point of the screen."""
         menu = self._menu()
@@ -255,6 +272,9 @@ class ChartWidget(ChartView):
         top_left = QPoint(x, corner.y() + _DATE_ENTRY_TOP_PX)
         self._date_entry.open_for(rules, "UTC" if rules is UTC else zone.title, top_left)
 
+    def _entry_corner(self) -> QPoint:
+        return self.mapTo(self.window(), QPoint(style.px(16), style.px(_DATE_ENTRY_TOP_PX)))
+
     def _open_context_menu(self, position: QPointF, at: QPoint) -> None:
         pane = self._scene.pane_at(position.y()) or self._scene.price
         study = self.indicators.study_at(position)
@@ -275,6 +295,7 @@ class ChartWidget(ChartView):
         menus.fill_snap_menu(menu, self.appearance)
         menu.addSeparator()
         self.indicators.fill_menu(menu, pane)
+        self.templates.fill_menu(menu.addMenu("Indicator templates"))
         menu.addSeparator()
         menus.fill_style_menus(menu, self._panes)
         menu.addSeparator()

@@ -51,6 +51,7 @@ class MainWindow(QMainWindow):
         picker_opened: The symbol picker opened, and should show the exchange's current symbols.
         chart_menu_requested: Open the menu of price styles; carries the point on the screen to open it at.
         indicators_requested: Open the list of indicators; carries the point on the screen to open it at.
+        templates_requested: Open the menu of indicator templates; carries the point on the screen to open it at.
         date_entry_requested: Open the line that takes the chart to a date.
         theme_requested: Use this theme; carries ``"system"``, ``"dark"`` or ``"light"``.
         candle_colours_requested: Use these colours for rising and falling; carries their name (see `palettes`).
@@ -77,6 +78,7 @@ class MainWindow(QMainWindow):
     watch_remove_requested = Signal(str)
     chart_menu_requested = Signal(QPoint)
     indicators_requested = Signal(QPoint)
+    templates_requested = Signal(QPoint)
     date_entry_requested = Signal()
     theme_requested = Signal(str)
     candle_colours_requested = Signal(str)
@@ -328,6 +330,7 @@ class MainWindow(QMainWindow):
         menu.symbols_requested.connect(self.symbols_requested)
         menu.keys_requested.connect(self.keys_overview.toggle)
         menu.about_requested.connect(self.about_requested)
+        menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
         menu.panel_requested.connect(self.side_panel.ask_open)
         menu.full_screen_requested.connect(self.toggle_full_screen)
         menu.market_requested.connect(self._ask_for_other_market)

@@ -26,6 +26,7 @@ class MainMenu(QMenu):
     Signals:
         symbols_requested, database_requested, export_requested, diagnostics_requested, keys_requested, about_requested:
             Open that dialog or panel.
+        templates_requested: Open the menu of indicator templates.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
         full_screen_requested: Fill the screen, or no longer.
         market_requested: Go to the simulated market, or back to the live one.
@@ -41,6 +42,7 @@ class MainMenu(QMenu):
     diagnostics_requested = Signal()
     keys_requested = Signal()
     about_requested = Signal()
+    templates_requested = Signal()
     panel_requested = Signal(bool)
     full_screen_requested = Signal()
     market_requested = Signal()
@@ -54,6 +56,7 @@ class MainMenu(QMenu):
         self.setFont(style.font())
         self.addAction("Symbols…", self.symbols_requested.emit)
         self.addAction(_with_key("Database…", "database"), self.database_requested.emit)
+        self.addAction("Indicator templates…", self.templates_requested.emit)
         self.addAction(_with_key("Export candles…", "export"), self.export_requested.emit)
         self._market = self.addAction("", self.market_requested.emit)
         self.addSeparator()

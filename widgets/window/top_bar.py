@@ -114,9 +114,13 @@ class TopBar(QFrame):
         button = self.indicators_button
         self.indicators_requested.emit(self._below(self.intervals if button.isHidden() else button))
 
+    def menu_corner(self) -> QPoint:
+        """Return the point of the screen at the lower right of the ☰ button."""
+        return self.menu_button.mapToGlobal(self.menu_button.rect().bottomRight())
+
     def open_menu(self) -> None:
         """Open the ☰ menu, ready for the arrow keys."""
-        size, corner = self.menu.sizeHint(), self.menu_button.mapToGlobal(self.menu_button.rect().bottomRight())
+        size, corner = self.menu.sizeHint(), self.menu_corner()
         self.menu.popup(QPoint(corner.x() - size.width(), corner.y() + 2))
         self.menu.setActiveAction(self.menu.actions()[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from widgets.chart.indicators.legend_entries import FRAME_RADIUS_PX, LegendEntries, LegendEntry
@@ -103,6 +104,10 @@ class EntryButtons(QFrame):
         self.settings.setIcon(icons.icon("sliders", palette.dim, _ICON_PX))
         self.more.setIcon(icons.icon("dots", palette.dim, _ICON_PX))
         self.remove.setIcon(icons.icon("close", palette.dim, _ICON_PX))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        # On the buttons, too, a right click is about the indicator, not about the chart below them.
+        self.menu_requested.emit(self.key, event.globalPos())
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)

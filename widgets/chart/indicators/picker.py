@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.market.indicators import Indicator, Placement, matching
 from widgets.chart.indicators.study import Study
+from widgets.controls.bar_parts import tool_button
 from widgets.controls.labels import label
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, PickerList, RowDelegate, RowModel
 from widgets.theme import icons, style
@@ -111,11 +112,13 @@ class IndicatorPicker(ListPicker):
         add_requested(str): add the indicator of that key to the chart.
         settings_requested(str): open the settings of the study of that key.
         remove_requested(str): remove the study of that key.
+        templates_requested(QPoint): open the menu of templates at a point of the screen.
     """
 
     add_requested = Signal(str)
     settings_requested = Signal(str)
     remove_requested = Signal(str)
+    templates_requested = Signal(QPoint)
 
     SIZE = QSize(440, 560)
     _delegate: IndicatorDelegate
@@ -131,7 +134,14 @@ class IndicatorPicker(ListPicker):
         self.list.setAccessibleName("Indicators")
         self.hint = label("", "faint", style.font(style.SMALL_PX))
         self.hint.setContentsMargins(4, 0, 4, 0)
-        self._layout.addWidget(self.hint)
+        self.templates = tool_button("Templates of indicators", "Save these indicators by name, or show saved ones")
+        self.templates.setText("Templates ▾")
+        self.templates.setFont(style.font(12))
+        self.templates.clicked.connect(lambda: self._ask_for_templates())
+        foot = QHBoxLayout()
+        foot.addWidget(self.hint, 1)
+        foot.addWidget(self.templates)
+        self._layout.addLayout(foot)
         self.edit.textChanged.connect(self._search)
         line.delete_pressed.connect(lambda: self._remove(self.list.currentIndex()))
         rows.remove_clicked.connect(self._remove)
@@ -158,6 +168,11 @@ class IndicatorPicker(ListPicker):
         """Show why the last request was refused, until the next input."""
         self._refusal = sentence
         self._show_hint()
+
+    def _ask_for_templates(self) -> None:
+        at = self.templates.mapToGlobal(self.templates.rect().bottomLeft())
+        self.dismiss()
+        self.templates_requested.emit(at)
 
     def _show_hint(self) -> None:
         row: IndicatorRow | None = self._current()

@@ -53,6 +53,7 @@ class IndicatorController:
         canvas.add_item(LegendEntriesItem(scene, self._entries))
         self._entry_buttons = EntryButtons(canvas)
         self._picker: IndicatorPicker | None = None
+        self.open_templates: Callable[[QPoint], object] = lambda _: None  # at a point of the screen
         self._settings_panel: SettingsPanel | None = None
         self._fold = FoldButton(canvas)
         self._fold.clicked.connect(self.toggle_fold)
@@ -173,6 +174,10 @@ class IndicatorController:
         """Open the menu of a study at a point of the screen."""
         menu = QMenu(self._canvas)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        study = self._panes.studies.get(key)
+        if study is not None:
+            menu.addAction(study.label).setEnabled(False)  # says which of two near each other was met
+            menu.addSeparator()
         self.fill_study_menu(menu, key)
         menu.popup(at)
 
@@ -212,6 +217,7 @@ class IndicatorController:
             self._picker.add_requested.connect(self._add)
             self._picker.settings_requested.connect(self.open_settings)
             self._picker.remove_requested.connect(self.remove)
+            self._picker.templates_requested.connect(lambda at: self.open_templates(at))
         self._picker.set_palette(self._scene.palette)
         self._picker.open_under(window.mapFromGlobal(at) if at is not None else self._corner())
 
