@@ -167,8 +167,8 @@ class ListPicker(Popup):
         self._glass.setIcon(icons.icon("search", palette.dim))
 
     def sizeHint(self) -> QSize:
-        room = self._window.height() - _BARS_PX
-        return QSize(style.px(self.SIZE.width()), max(_MIN_HEIGHT_PX, min(self.SIZE.height(), room)))
+        height = max(_MIN_HEIGHT_PX, min(self.SIZE.height(), self._window.height() - _BARS_PX))
+        return QSize(min(style.px(self.SIZE.width()), self._window.width() - 2 * self._MARGIN), height)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # A page less one row: the last row of a page is the first of the next.

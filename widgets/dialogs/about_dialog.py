@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.controls.dialog_frame import PADDING_PX, size_first
 from widgets.controls.labels import label
 from widgets.theme import icons, style
 from widgets.view_values import ComponentView
@@ -54,7 +55,7 @@ class AboutDialog(QDialog):
         self._arrange()
         self.list.currentRowChanged.connect(self._show_component)
         self.list.setCurrentRow(0)
-        self.resize(*map(style.px, _SIZE_PX))
+        size_first(self, *_SIZE_PX)
 
     def _show_component(self, row: int) -> None:
         component = self._components[row]
@@ -91,7 +92,7 @@ class AboutDialog(QDialog):
         foot.addStretch(1)
         foot.addWidget(self.close_button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 20, 20, 12)
+        layout.setContentsMargins(PADDING_PX, PADDING_PX, PADDING_PX, 12)
         layout.setSpacing(16)
         layout.addLayout(head)
         layout.addLayout(body, 1)

@@ -14,9 +14,10 @@ from enum import Enum, auto
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.market.errors import UsageError
+from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.dialogs.database_form import DatabaseChoice, DatabaseForm, DatabaseKind
 from widgets.theme import style
@@ -75,7 +76,6 @@ class DatabaseDialog(QDialog):
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle("Database")
-        style.sized(self, fixed_width=_WIDTH)
         self.state = DialogState.EDITING
         self._locked = locked
         self.form = DatabaseForm(read_url, lambda text: self._say(text, "warning"))
@@ -99,8 +99,8 @@ class DatabaseDialog(QDialog):
         self.test_button = QPushButton("Test connection")
         self.cancel_button = QPushButton("Cancel")
         self.apply_button = QPushButton("Use this database")
-        self.apply_button.setDefault(True)
         self._arrange()
+        self.apply_button.setDefault(True)  # only now is it a part of the dialog, which otherwise takes the first one
         self.form.shape_changed.connect(self._fit)
         self.form.set_meanings(meanings)
         self.form.show_choice(choice)
@@ -204,6 +204,8 @@ class DatabaseDialog(QDialog):
         self.outcome.setVisible(bool(text))
         style.set_tone(self.outcome, tone)
         self._fit()
+        if text:
+            self._frame.reveal(self.outcome)
 
     def _show_facts(self, facts: Sequence[Fact]) -> None:
         while (item := self._facts_layout.takeAt(0)) is not None:
@@ -228,27 +230,20 @@ class DatabaseDialog(QDialog):
 
     def _fit(self) -> None:
         """Make the dialog as high as its visible parts need."""
-        layout = self.layout()
-        if layout is not None:
-            self.form.updateGeometry()  # otherwise the layout still counts parts that were just hidden
-            layout.invalidate()
-            layout.activate()
-            self.setFixedHeight(layout.totalHeightForWidth(style.px(_WIDTH)))
+        self._frame.fit()
 
     def _arrange(self) -> None:
         self._facts_layout.setContentsMargins(12, 10, 12, 10)
         self._facts_layout.setHorizontalSpacing(16)
         self._facts_layout.setVerticalSpacing(6)
         self._facts_layout.setColumnStretch(1, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.test_button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel_button)
-        buttons.addWidget(self.apply_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 20, 20, 16)
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
         for part in (self.note, self.form, self.facts, self.progress, self.outcome):
             layout.addWidget(part)
-        layout.addSpacing(4)
-        layout.addLayout(buttons)
+        layout.addStretch(1)
+        self._frame = DialogFrame(
+            self, body, left=[self.test_button], right=[self.cancel_button, self.apply_button], width=_WIDTH
+        )

@@ -90,7 +90,7 @@ class DatabaseForm(QWidget):
         self.remote = QRadioButton("On a server")
         self.meaning = label("", "dim")
         self.meaning.setWordWrap(True)
-        self.host = _line("Host", 240)
+        self.host = _line("Host", 160)
         self.host.setPlaceholderText("Name, or paste a postgresql:// URL")
         self.port = _line("Port", 72)
         self.port.setPlaceholderText("5432")

@@ -25,11 +25,13 @@ from PySide6.QtWidgets import (
 
 from app.market.errors import UsageError
 from app.market.symbol import Symbol, read_symbol
+from widgets.controls.dialog_frame import PADDING_PX, size_first
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
 from widgets.theme import style
 
 _MAX_NAMED = 5
+_SIZE_PX = (460, 480)
 
 
 def names_in(text: str, known: Container[str] = ()) -> list[str]:
@@ -81,7 +83,6 @@ class SymbolsDialog(QDialog):
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle(f"Symbols of “{list_name}”")
-        style.sized(self, minimum_width=460, minimum_height=480)
         self._symbols: dict[str, Symbol] = {}
         self._listed_before = frozenset(names)
         self.edit = QPlainTextEdit()
@@ -97,7 +98,11 @@ class SymbolsDialog(QDialog):
         self.message = label("", "dim")
         self.message.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+        for helper in (self.fill_button, self.sort_button):
+            helper.setAutoDefault(False)  # Enter saves
         self._arrange()
+        self.buttons.button(QDialogButtonBox.StandardButton.Save).setDefault(True)
+        size_first(self, *_SIZE_PX)
         self.set_symbols(symbols)
         self.edit.textChanged.connect(self._check)
         self.fill_button.clicked.connect(self._fill)
@@ -136,7 +141,7 @@ class SymbolsDialog(QDialog):
         helpers.addStretch(1)
         helpers.addWidget(self.sort_button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 16, 20, 16)
+        layout.setContentsMargins(PADDING_PX, PADDING_PX, PADDING_PX, 12)
         layout.setSpacing(10)
         about = label(
             "The symbols of every list are recorded all the time. One a line, or separated by commas.",

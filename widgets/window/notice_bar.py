@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from widgets.controls.labels import ElidedLabel
+from widgets.controls.labels import label
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
+
+_HEIGHT_PX, _SIGN_PX, _GAP_PX = 40, 16, 10
+_LEAST_TEXT_PX = 240  # in less room than that the sentence stands above its buttons
 
 
 class NoticeAction(Enum):
@@ -50,15 +54,24 @@ class NoticeBar(QWidget):
         super().__init__(parent)
         self.setObjectName("notice")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        style.sized(self, fixed_height=40)
         self.sign = QLabel()
-        self.text = ElidedLabel()
+        self.text = label()
+        self.text.setWordWrap(True)
+        self._palette = DARK
         self.buttons: dict[NoticeAction, QPushButton] = {}
-        self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(16, 0, 12, 0)
-        self._layout.setSpacing(10)
-        self._layout.addWidget(self.sign)
-        self._layout.addWidget(self.text, 1)
+        self._button_row = QWidget()
+        row = self._buttons_layout = QHBoxLayout(self._button_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(_GAP_PX)
+        row.addStretch(1)
+        self._is_below: bool | None = None  # whether the buttons stand below the sentence
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(16, 4, 12, 4)
+        self._layout.setHorizontalSpacing(_GAP_PX)
+        self._layout.setVerticalSpacing(4)
+        self._layout.setColumnStretch(1, 1)
+        self._layout.addWidget(self.sign, 0, 0)
+        self._layout.addWidget(self.text, 0, 1)
         self.set_palette(DARK)
         self.hide()
 
@@ -68,25 +81,57 @@ class NoticeBar(QWidget):
             self.text.setText(text)
             self.text.setToolTip(text)
             self.setAccessibleName(text)
+            self._fit()
         # A sentence that counts down changes every second: new buttons each time would vanish under the mouse.
         if tuple(actions) != tuple(self.buttons):
             for button in self.buttons.values():
-                self._layout.removeWidget(button)
+                button.setParent(None)
                 button.deleteLater()
             self.buttons = {action: self._add_button(action) for action in actions}
+            self._fit()
         if self.isHidden():
             self.show()
+            self._fit()
 
     def clear_notice(self) -> None:
         """Hide the bar."""
         self.hide()
 
     def set_palette(self, palette: Palette) -> None:
-        self.sign.setPixmap(icons.pixmap("warning", palette.warning, 16, self.devicePixelRatioF()))
+        self._palette = palette
+        size = style.px(_SIGN_PX)
+        self.sign.setPixmap(icons.pixmap("warning", palette.warning, size, self.devicePixelRatioF()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
+
+    def _fit(self) -> None:
+        """Make the bar as high as the whole sentence needs, and the sign as large as the text."""
+        self.set_palette(self._palette)
+        beside = self.width() - self._button_row.sizeHint().width() - style.px(_SIGN_PX) - 28 - 2 * _GAP_PX
+        is_below = bool(self.buttons) and beside < style.px(_LEAST_TEXT_PX)
+        if is_below != self._is_below:
+            self._is_below = is_below
+            self._layout.removeWidget(self._button_row)
+            self._layout.addWidget(self._button_row, 1 if is_below else 0, 1 if is_below else 2)
+        self._layout.activate()
+        height = max(style.px(_HEIGHT_PX), self._layout.totalHeightForWidth(self.width()))
+        if height != self.height():
+            self.setFixedHeight(height)
+        for layout in (self._layout, self._buttons_layout):
+            layout.activate()  # at once: a button may be pressed before the next turn of the loop
 
     def _add_button(self, action: NoticeAction) -> QPushButton:
         button = QPushButton(action.label)
         button.setFont(style.font(12))
         button.clicked.connect(lambda: self.action_requested.emit(action))
-        self._layout.addWidget(button)
+        self._buttons_layout.addWidget(button)
+        button.show()  # at once, so that its size counts
         return button

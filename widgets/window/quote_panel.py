@@ -61,13 +61,14 @@ class QuotePanel(QWidget):
         self.watch_button.setFont(style.font(style.SMALL_PX))
         self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.watch_button.clicked.connect(self._ask_to_watch)
-        style.sized(self.watch_button, fixed_height=20)
+        style.sized(self.watch_button, fixed_height=24)
         # Hidden, it keeps its room: the cards below must not jump when it appears.
         policy = self.watch_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.watch_button.setSizePolicy(policy)
         self.watch_button.hide()
         self.figures: dict[str, QLabel] = {name: label(UNKNOWN, "faint") for name in _FIGURES[:-1]}
+        self.figures["Recording"] = ElidedLabel(UNKNOWN, "faint")  # a sentence may give way, a number must not
         self.missing = LinkLabel(UNKNOWN, "faint")
         self.missing.set_link(False)
         self.figures[_FIGURES[-1]] = self.missing
@@ -113,6 +114,7 @@ class QuotePanel(QWidget):
             self.figures[name].setText(text)
             is_dimmed = text == UNKNOWN or (not quote.live and name in _MARKET_FIGURES)
             style.set_tone(self.figures[name], "faint" if is_dimmed else "")
+        self.figures["Recording"].setToolTip(quote.recording)
         if symbol.trouble:
             style.set_tone(self.figures["Recording"], "warning")
         self.missing.set_link(quote.missing_trades > 0)
@@ -138,17 +140,20 @@ class QuotePanel(QWidget):
         if self.quote is not None:
             self.watch_requested.emit(self.quote.symbol.name)
 
-    def _make_table(self) -> QGridLayout:
-        table = QGridLayout()
-        table.setVerticalSpacing(6)
-        table.setColumnStretch(1, 1)
-        for number, (name, figure) in enumerate(self.figures.items()):
+    def _make_table(self) -> QVBoxLayout:
+        # Rows of their own, not a grid: the longest caption takes no room from the longest figure.
+        table = QVBoxLayout()
+        table.setSpacing(6)
+        for name, figure in self.figures.items():
             caption = label(name, "dim")
             caption.setBuddy(figure)
-            table.addWidget(caption, number, 0)
             figure.setAccessibleName(name)
             figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            table.addWidget(figure, number, 1)
+            row = QHBoxLayout()
+            row.setSpacing(8)
+            row.addWidget(caption)
+            row.addWidget(figure, 1)
+            table.addLayout(row)
         return table
 
 
@@ -196,7 +201,8 @@ class DownloadRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_running = False
-        self.text = ElidedLabel("", "dim", style.font(style.SMALL_PX))
+        self.text = label("", "dim", style.font(style.SMALL_PX))
+        self.text.setWordWrap(True)
         self.button = QPushButton()
         self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.button.clicked.connect(self._on_clicked)

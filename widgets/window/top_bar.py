@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QResizeEvent, QShowEvent
+from PySide6.QtGui import QFont, QIcon, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -186,15 +186,15 @@ class TopBar(QFrame):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         self._other_theme = next(name for name in PALETTES if name != palette.name)
-        self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
+        self.theme.setIcon(_icon("sun" if self._other_theme == "light" else "moon", palette.dim))
         self.theme.setToolTip(f"Change to the {self._other_theme} theme")
         self.symbol.set_palette(palette)
-        self.search.setIcon(icons.icon("search", palette.dim))
-        self.overflow_button.setIcon(icons.icon("more", palette.dim))
+        self.search.setIcon(_icon("search", palette.dim))
+        self.overflow_button.setIcon(_icon("more", palette.dim))
         self._show_panel_icon()
-        self.menu_button.setIcon(icons.icon("menu", palette.dim))
-        self.chart_button.setIcon(icons.icon("candles", palette.dim))
-        self.indicators_button.setIcon(icons.icon("indicators", palette.dim))
+        self.menu_button.setIcon(_icon("menu", palette.dim))
+        self.chart_button.setIcon(_icon("candles", palette.dim))
+        self.indicators_button.setIcon(_icon("indicators", palette.dim))
         self.intervals.set_palette(palette)
         self._offer_overflow()
 
@@ -235,7 +235,7 @@ class TopBar(QFrame):
         self._fit()
 
     def _fit_text(self) -> None:
-        self.symbol.set_palette(self._palette)  # its icon has the text's size
+        self.set_palette(self._palette)  # icons are drawn in the text's size
         for button in self.findChildren(QToolButton):
             side = style.px(_ARROW_ICON_PX if button is self.intervals.more_button else _ICON_PX)
             button.setIconSize(QSize(side, side))
@@ -301,11 +301,11 @@ class TopBar(QFrame):
         )
         for has_left, name, text, key, call in offers:
             if has_left:
-                self.overflow.add(icons.icon(name, dim), text, key, call)
+                self.overflow.add(_icon(name, dim), text, key, call)
 
     def _show_panel_icon(self) -> None:
         palette = self._palette
-        self.panel_button.setIcon(icons.icon("panel", palette.accent if self.panel_button.isChecked() else palette.dim))
+        self.panel_button.setIcon(_icon("panel", palette.accent if self.panel_button.isChecked() else palette.dim))
 
     # Requests
 
@@ -350,3 +350,7 @@ class TopBar(QFrame):
             layout.addWidget(part)
         for button in (self.theme, self.overflow_button, self.panel_button, self.menu_button):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+
+
+def _icon(name: str, color: str) -> QIcon:
+    return icons.icon(name, color, style.px(_ICON_PX))
