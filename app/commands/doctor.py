@@ -31,6 +31,7 @@ _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
 _FIRST_EVENT_S = 10.0
 _PACKAGES = ("PySide6_Essentials", "pyqtgraph", "qasync", "websockets", "psycopg", "numpy")
+_TESTED_PYTHONS = "3.11, and storing trades on 3.13"  # what README.md says, too
 
 _MARKS = {"ok": ("✓", "bold green"), "warning": ("!", "bold yellow"), "failed": ("✗", "bold red")}
 
@@ -65,7 +66,8 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _versions() -> Finding:
     found = ", ".join(f"{package.replace('_', '-')} {version(package)}" for package in _PACKAGES)
-    return Finding("versions", "ok", f"Python {platform.python_version()} on {platform.system()}, {found}.")
+    python = f"Python {platform.python_version()} (tested: {_TESTED_PYTHONS}) on {platform.system()}"
+    return Finding("versions", "ok", f"{python}, {found}.")
 
 
 def _variables(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:

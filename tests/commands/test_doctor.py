@@ -75,6 +75,7 @@ def test_where_all_is_well_every_check_is_ok_and_nothing_is_left_running(
     findings = found(settings_for(server))
     assert set(levels(findings).values()) == {"ok"}
     assert "0 trades of your symbols" in findings["database"].sentence
+    assert "(tested: 3.11, " in findings["versions"].sentence
     assert "within" in findings["clock"].sentence
     assert servers_in(data_dir) == []
     assert has_cluster(data_dir / "database")
