@@ -305,6 +305,9 @@ class ChartView(QWidget):
 
     def _refresh_texts(self) -> None:
         self._readout.refresh(self.series)
+        # With the legend, and no frame later: the two show the same values.
+        self._axis_labels.refresh(self.series)
+        self._dirty.mark_axis_labels()
 
     # Layout and Qt's events
 

@@ -1,8 +1,9 @@
 """
 Labels of the indicators' last values on the axes of their panes, each in its line's colour close to its value's height.
 
-Texts depend on the series, positions on the view. `label_placement` decides which labels are shown and where; a value
-in view without a label has a tick in the axis's gutter, and all have their names beside the axis the pointer is on.
+Texts depend on the series and change when the legend's do, positions depend on the view. `label_placement` decides
+which labels are shown and where; a value in view without a label has a tick in the axis's gutter, and all have their
+names beside the axis the pointer is on.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class AxisLabels:
         scene = self._scene
         if series is None or not len(series) or not scene.shows_axis_labels:
             return _NO_TEXTS
-        basis = (series, series.revision, scene.palette, scene.symbol, *_precision(pane))
+        basis = (series, scene.shown_revision, scene.palette, scene.symbol, *_precision(pane))
         before = self._texts.get(pane.key)
         if before is not None and before[0] == basis:
             return before[1]

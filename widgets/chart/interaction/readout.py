@@ -83,6 +83,7 @@ class Readout:
 
     def refresh(self, series: CandleSeries | None) -> None:
         """Set the titles, and the measure's lines, for `bar`."""
+        self._scene.shown_revision = series.revision if series is not None and len(series) else None
         changed = self._show_last_price() + self.measure_tool.refresh(series)
         if self._hovered is not None and series is not None:
             self._hovered = bar_at(series, self._hovered.slot)

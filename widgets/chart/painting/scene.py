@@ -75,8 +75,8 @@ class Scene:
     One frame of the chart.
 
     ``panes`` always include the price pane; ``exposed`` is the region being painted. ``shown_close`` is the last price
-    as texts say it: it follows ``last`` at the pace of texts, so that all of them say one price. ``is_live``: whether
-    new trades reach the chart.
+    as texts say it, and ``shown_revision`` the series' revision that they tell of: both follow at the pace of texts, so
+    that all of them say the same. ``is_live``: whether new trades reach the chart.
     """
 
     styles: TextStyles
@@ -96,6 +96,7 @@ class Scene:
     price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None
     shown_close: float | None = None
+    shown_revision: int | None = None
     last_text: str = ""
     is_live: bool = True
     countdown: str = ""

@@ -41,7 +41,8 @@ def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) 
     time_scale = scene.time_scale
     scene.guard.begin(series, series.shape_revision if series is not None else 0, len(series) if series else 0)
     if series is None or not len(series):
-        scene.bars, scene.last, scene.shown_close, scene.last_text = NO_BARS, None, None, ""
+        scene.bars, scene.last, scene.last_text = NO_BARS, None, ""
+        scene.shown_close = scene.shown_revision = None
         return
     time_scale.first, time_scale.last = int(series.slots[0]), int(series.slots[-1])
     first, last = math.floor(time_scale.left), math.ceil(time_scale.right)

@@ -71,6 +71,12 @@ class DirtyRegions:
         self._live, self._marks = live, marks
         return moved, changed
 
+    def mark_axis_labels(self) -> None:
+        """Mark the labels on the axes that changed since the last frame."""
+        marks = [mark for pane in self._scene.panes for mark in pane.axis_marks]
+        self._canvas.repaint_rects(self._changed(marks))
+        self._marks = marks
+
     def _changed(self, marks: list[AxisMark]) -> list[QRectF]:
         """Return the rectangles to repaint when these marks replace the last frame's."""
         before = self._marks

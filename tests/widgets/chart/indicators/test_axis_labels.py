@@ -62,6 +62,22 @@ def test_every_known_value_has_a_label_with_the_titles_text_or_a_tick(qtbot: QtB
         assert pane.labels
 
 
+def test_labels_and_legend_say_the_same_in_every_frame_of_a_flood(qtbot: QtBot, shown: ChartWidget) -> None:
+    series, latest, seen = series_of(drifting(300)), drifting(300)[-1], set()
+    shown.set_series(series, BTC)
+    settle(qtbot, shown)
+    for at in range(60):
+        series.upsert(latest._replace(close_e8=latest.close_e8 + at * 1_000_000))
+        shown.series_changed()
+        qtbot.wait(15)  # now and then the legend's turn comes between two frames
+        told = {text for entry in shown.indicators.entries for text, _ in entry.runs[1:]}
+        # But volume, whose axis has decimals of its own.
+        texts = {label.text for pane in shown._scene.panes if pane.key != VOLUME for label in pane.labels}
+        assert texts <= told
+        seen.add(frozenset(texts))
+    assert len(seen) > 2
+
+
 def test_labels_are_in_order_apart_and_near_their_values_on_a_crowded_axis(qtbot: QtBot, shown: ChartWidget) -> None:
     count_down(qtbot, shown)
     before, axis, pane = last_price_rect(shown._scene), shown._scene.layout.value_axis, shown._scene.price
