@@ -130,7 +130,7 @@ def test_incomplete_candles_are_faded_under_a_band_with_the_count_of_missing_tra
     point = place(chart, holed, 105)
     chart.reading_tools.point_at(point)
     settle(qtbot, chart)
-    assert chart.legend_text.endswith("incomplete, 204 trades missing")
+    assert chart.legend_text.endswith("204 trades missing")
 
 
 def test_no_old_candle_is_left_once_the_series_is_gone(qtbot: QtBot, chart: ChartWidget) -> None:
