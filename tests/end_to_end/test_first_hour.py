@@ -1,0 +1,243 @@
+"""
+The first hour, walked by keys and clicks on the real program: what was set up is there again at the next start.
+
+Off screen in the suite. On an X server with a window manager (Xvfb and openbox, say) the same walk runs as
+``DISPLAY=:77 QT_QPA_PLATFORM=xcb python -m pytest tests/end_to_end/test_first_hour.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QDateTime, Qt, QTimeZone
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolButton, QWidget
+
+from app import main as program
+from app.market.interval import Interval
+from app.window.window_controller import WindowController
+from tests.end_to_end.helpers import sandbox_process, until
+from tests.program import set_surroundings, unchanged_process
+from widgets.dialogs.export_dialog import ExportDialog, ExportState
+from widgets.dialogs.export_form import Range
+from widgets.theme.style import prepare_application
+
+DAY_S = 86_400
+ShownWindow = program._ShownWindow
+ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
+
+
+class Walker:
+    """Whoever sits in front of the window: presses keys, clicks, and waits for what that brings."""
+
+    def __init__(self, shown: program._ShownWindow) -> None:
+        self.window, self.chart = shown.window, shown.chart
+
+    @property
+    def controller(self) -> WindowController:
+        return self.window.findChild(WindowController)
+
+    async def wait_for_candles(self) -> None:
+        await until(lambda: self.window.findChild(WindowController) is not None)
+        await until(lambda: self.controller.session is not None and self.chart.navigator.has_candles, seconds=60)
+        await until(lambda: self.controller.session.joined, seconds=60)
+
+    def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """Press a key where the focus is."""
+        QTest.keyClick(self._focused(), key, modifiers)
+
+    def type(self, text: str) -> None:
+        """Type a text where the focus is; the first letter may move it."""
+        for letter in text:
+            QTest.keyClick(self._focused(), letter)
+
+    def _focused(self) -> QWidget:
+        # Off screen, no window is active again once a dialog has closed.
+        return QApplication.focusWidget() or self.window.focusWidget() or self.chart.focusProxy()
+
+    async def pick(self, letters: str, name: str) -> None:
+        self.chart.setFocus()
+        self.type(letters)
+        await until(lambda: self.window.symbol_picker.isVisible() and self.window.symbol_picker.model.rowCount())
+        self.press(Qt.Key.Key_Return)
+        await until(lambda: self.controller.session.symbol == name)
+        await self.wait_for_candles()
+
+    async def click_interval(self, name: str) -> None:
+        buttons = self.window.top_bar.intervals.findChildren(QToolButton)
+        shown = [each for each in buttons if each.text() == name and each.isVisible()]
+        if not shown:  # on a small screen only its menu has it
+            await self.type_interval(name)
+            return
+        QTest.mouseClick(shown[0], Qt.MouseButton.LeftButton)
+        await self.wait_for_interval(name)
+
+    async def type_interval(self, name: str) -> None:
+        self.chart.setFocus()
+        self.type(name)
+        assert self.window.interval_entry.isVisible()
+        self.press(Qt.Key.Key_Return)
+        await self.wait_for_interval(name)
+
+    async def wait_for_interval(self, name: str) -> None:
+        await until(lambda: self.controller.session.interval == Interval.parse(name))
+        await self.wait_for_candles()
+
+    async def add_indicator(self, letters: str) -> None:
+        number = len(self.chart.appearance_values()["indicators"])
+        self.window.top_bar.ask_for_indicators()
+        await until(lambda: QApplication.focusWidget() not in (None, self.chart))
+        self.type(letters)
+        self.press(Qt.Key.Key_Return)
+        await until(lambda: len(self.chart.appearance_values()["indicators"]) == number + 1)
+        self.press(Qt.Key.Key_Escape)
+        self.chart.setFocus()
+
+    async def export_three_days_ago(self, path: Path) -> None:
+        """Export an hour that the program has never recorded nor loaded."""
+        self.window.export_requested.emit()
+        (dialog,) = self.window.findChildren(ExportDialog)
+        hour_s = QDateTime.currentSecsSinceEpoch() // 3600 * 3600
+        end = QDateTime.fromSecsSinceEpoch(hour_s - 3 * DAY_S, QTimeZone.utc())
+        dialog.form.ranges[Range.CHOSEN].click()
+        dialog.form.start.setDateTime(end.addSecs(-3600))
+        dialog.form.end.setDateTime(end)
+        dialog.form.interval.setCurrentText("1m")
+        dialog.form.path.setText(str(path))
+        dialog.form.path.textEdited.emit(str(path))
+        QTest.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)
+        await until(lambda: dialog.state is ExportState.DONE)
+        dialog.reject()
+        self.window.activateWindow()  # a desktop does it by itself
+        await until(self.window.isActiveWindow)
+
+    def setup(self) -> dict[str, Any]:
+        """What a next start should bring back."""
+        state, geometry = self.controller._state, self.window.geometry()
+        return {
+            "symbol": (state.symbol, self.window.top_bar.symbol.name.text()),
+            "interval": state.interval.name,
+            "intervals": self.window.top_bar.intervals.to_values(),
+            "appearance": json.loads(json.dumps(self.chart.appearance_values())),
+            "panel open": self.window.side_panel.is_open,
+            "size": (geometry.width(), geometry.height()),
+            "place": (geometry.x(), geometry.y()),
+        }
+
+
+@pytest.fixture
+def walk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path, qapp: QApplication) -> Iterator[Any]:
+    """A function that runs the program until it ends, with someone in front of its window."""
+    prepare_application(qapp)
+    qapp.setQuitOnLastWindowClosed(False)
+
+    def run(steps: Callable[[Walker], Coroutine[Any, Any, None]]) -> None:
+        tasks: list[asyncio.Task[None]] = []
+
+        class Watched(ShownWindow):
+            def __init__(self, *arguments: Any, **named: Any) -> None:
+                super().__init__(*arguments, **named)
+                tasks.append(self.closing.get_loop().create_task(steps(Walker(self))))
+                # Whatever goes wrong in front of the window, the program ends.
+                tasks[0].add_done_callback(lambda task: task.exception() and self.close())
+
+        monkeypatch.setattr(program, "_ShownWindow", Watched)
+        with unchanged_process(), quiet():
+            assert program.main([]) == 0
+        tasks[0].result()
+
+    with sandbox_process() as environment:
+        set_surroundings(monkeypatch, tmp_path, data_dir)
+        for kind in ("WS", "REST"):
+            name = f"CRYPTOPIPE_BINANCE_{kind}_URL"
+            monkeypatch.setenv(name, environment[name])
+        monkeypatch.setenv("QT_QPA_PLATFORM", qapp.platformName())
+        yield run
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Fail on what the program logs as an error."""
+    errors: list[str] = []
+
+    class Collecting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            errors.append(record.getMessage())
+
+    handler = Collecting(logging.ERROR)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert errors == []
+
+
+@pytest.mark.timeout(240)
+def test_what_was_set_up_in_the_first_hour_is_there_at_the_next_start(walk: Any, tmp_path: Path) -> None:
+    left: dict[str, Any] = {}
+    file = tmp_path / "candles.csv"
+
+    async def first_hour(walker: Walker) -> None:
+        window, chart = walker.window, walker.chart
+        await walker.wait_for_candles()
+        await walker.pick("eth", "ETHUSDT")
+        for name in ("5m", "15m", "1h", "1d"):
+            await walker.click_interval(name)
+        await walker.type_interval("13m")
+        await walker.add_indicator("rsi")
+        await walker.add_indicator("exponential")
+        chart.templates.open_save()
+        walker.type("mine")
+        walker.press(Qt.Key.Key_Return)
+        assert list(chart.templates.templates.names) == ["mine"]
+        assert window.side_panel.is_open
+        QTest.keyClick(window, Qt.Key.Key_B, CONTROL)
+        assert not window.side_panel.is_open
+        await walker.export_three_days_ago(file)
+        window.resize(760, 640)
+        window.move(20, 40)
+        await asyncio.sleep(0.3)  # until a window manager has done it
+        chart.setFocus()
+        for _ in range(3):
+            walker.press(Qt.Key.Key_Plus)
+        walker.press(Qt.Key.Key_PageUp)
+        walker.press(Qt.Key.Key_PageUp)
+        await until(lambda: not chart.is_following)
+        await asyncio.sleep(0.5)  # for a window manager, and for candles of the place
+        left.update(walker.setup(), view=chart.view_values())
+        assert left["view"]["candle px"] > 7
+        QTest.keyClick(window, Qt.Key.Key_Q, CONTROL)
+
+    async def next_start(walker: Walker) -> None:
+        assert walker.window.geometry().size().toTuple() == left["size"]  # in its first frame already
+        assert not walker.window.side_panel.is_open
+        await walker.wait_for_candles()
+        await asyncio.sleep(0.3)
+        view = left.pop("view")
+        assert walker.chart.view_values() == pytest.approx(view)
+        assert not walker.chart.is_following
+        now, before = walker.setup(), dict(left)
+        panes, panes_before = (each["appearance"].pop("panes") for each in (now, before))
+        assert [pane["pane"] for pane in panes] == [pane["pane"] for pane in panes_before]
+        for pane, pane_before in zip(panes, panes_before, strict=True):
+            assert pane["share"] == pytest.approx(pane_before["share"], abs=1e-5)  # rounded in the file
+        assert now == before
+        QTest.keyClick(walker.window, Qt.Key.Key_B, CONTROL)
+        assert walker.window.side_panel.is_open
+        walker.chart.setFocus()
+        walker.press(Qt.Key.Key_End)
+        await until(lambda: walker.chart.is_following)
+        walker.window.close()
+
+    walk(first_hour)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 61  # a head, and a candle per minute
+    walk(next_start)
