@@ -180,12 +180,13 @@ def recorded_trades(files: list[Path]) -> list[Trade]:
     return trades
 
 
+@pytest.mark.timeout(240)
 def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, full_minutes, archived_5m, data_dir):
     async def scenario() -> None:
         async with serving(replay(recording)) as server:
             settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
             async with open_window(settings) as running:
-                await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+                await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=90)
                 for interval in [*INTERVALS, Interval.parse("5m"), Interval.parse("1m")]:
                     running.window.interval_requested.emit(interval)
                     await until(lambda: running.session.joined)

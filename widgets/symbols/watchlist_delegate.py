@@ -122,11 +122,11 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.drawText(line, _RIGHT, change)
         room = line.width() - self._change_width - self._change_gap
         last = price(row.last, row.symbol)
-        self._use_fitting_font(painter, last, room)
+        name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
+        self._use_fitting_font(painter, last, room - name_width - _TIGHT_GAP)
         last_width = painter.fontMetrics().horizontalAdvance(last)
         painter.setPen(QColor(self._palette.text if row.last is not None and row.live else self._palette.faint))
         painter.drawText(line.adjusted(0, 0, room - line.width(), 0), _RIGHT, last)
-        name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
         gap = _GAP if name_width + _GAP + last_width <= room else _TIGHT_GAP
         painter.setFont(self._strong)
         painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
@@ -134,7 +134,7 @@ class WatchlistDelegate(QStyledItemDelegate):
         _draw_elided(painter, name, _LEFT, row.symbol.display_name)
 
     def _use_fitting_font(self, painter: QPainter, figure: str, room: int) -> None:
-        """Draw a figure smaller rather than cut: a part of it would be another figure."""
+        """Draw a figure smaller rather than cut, it or the name beside it: a part of it would be another figure."""
         font = QFont(self._font)
         while font.pixelSize() > _SMALLEST_PX and QFontMetrics(font).horizontalAdvance(figure) > room:
             font.setPixelSize(font.pixelSize() - 1)

@@ -30,6 +30,7 @@ _SPACING = 4
 _MARGIN_PX = 8
 _TEXT_PX = 12
 _WITH_TEXT = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
+_MOST_FITS = 3  # in a row, should each change the bar's width
 _BEFORE_PARTS = 2  # steps of leaving: the hint, and the text of “Go to…”
 _HINT = "Type a symbol or an interval: BTC, 13m"
 _SCALES = {
@@ -92,6 +93,7 @@ class ViewBar(QFrame):
         self._range_shown: TimeRange | None = None
         self._scale_mode, self._is_automatic = ScaleMode.LINEAR, True
         self._gone = 0  # of the steps in the order of leaving
+        self._is_fitting = self._must_fit = False
         self._date_px = 0, 0  # the width of its button with text, and without
         self._arrange()
         self._tick_scale()
@@ -199,6 +201,21 @@ class ViewBar(QFrame):
 
     def _fit(self) -> None:
         """Keep in the bar what has room: the hint leaves first, then the text of “Go to…”, then whole parts."""
+        # To show a part, Qt lays out the window first, which may resize the bar in the middle of this: a part hidden
+        # then would be shown after all.
+        self._must_fit = True
+        if self._is_fitting:
+            return
+        self._is_fitting = True
+        try:
+            for _ in range(_MOST_FITS):
+                if self._must_fit:
+                    self._must_fit = False
+                    self._fit_parts()
+        finally:
+            self._is_fitting = False
+
+    def _fit_parts(self) -> None:
         self._scale_group.setFixedWidth(max(self._scale_group.sizeHint().width(), self._axis_px))
         order = self._leaving()
         steps = range(0 if self._can_hint else 1, len(order) + _BEFORE_PARTS)
