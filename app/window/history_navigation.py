@@ -98,7 +98,9 @@ class HistoryNavigation:
 
     async def _check_place(self, session: ChartSession, time_us: int, can_retry: bool) -> None:
         jump = await session.jump_to(time_us, 2 * int(self._chart.slots_in_view))
-        if session is not self._session or self._chart.center_time_us() != time_us:
+        centre_us = self._chart.center_time_us()
+        # A layout in between, as of a wider price axis, moves the centre by a part of a candle.
+        if session is not self._session or centre_us is None or abs(centre_us - time_us) > session.interval.length_us:
             return  # the user has moved on
         if jump.begins and jump.time_us is not None and jump.time_us > time_us:
             self._chart.show_time(jump.time_us)  # the symbol was listed later

@@ -95,7 +95,9 @@ async def assert_shows_what_it_would_paint(running: Running) -> None:
     """Compare what is on the screen with a paint of everything: neither may be an older picture."""
     window, chart = running.window, running.chart
     await until(lambda: chart.is_up_to_date)
-    QCoreApplication.sendPostedEvents(window, QEvent.Type.UpdateRequest.value)  # what Qt was asked to paint is due, too
+    # What Qt was asked to lay out and to paint is due, too.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+    QCoreApplication.sendPostedEvents(window, QEvent.Type.UpdateRequest.value)
     area = chart.geometry()
     area.moveTopLeft(chart.mapTo(window, chart.rect().topLeft()))
     seen = window.screen().grabWindow(window.winId()).copy(area).toImage()
