@@ -97,7 +97,7 @@ def live_rects(scene: Scene) -> list[QRectF]:
     first = int(scene.bars.slot[-2:][0]) if len(scene.bars.slot) else scene.last.slot
     left = scene.time_scale.x_of(first - 0.5) - _REACH_PX
     right = scene.time_scale.x_of(scene.last.slot + 0.5) + _REACH_PX
-    room = scene.styles.small.height
+    room = 2 * scene.styles.small.height  # grid labels that the block cuts come and go with it
     return [
         QRectF(left, panes.top(), right - left, panes.height()) & panes,
         QRectF(panes.left(), y - _REACH_PX, panes.width(), 2 * _REACH_PX) & price.rect,
