@@ -43,7 +43,7 @@ def _use_memory_for_temporary_files() -> None:
         found = os.statvfs(memory)
         if found.f_bavail * found.f_frsize >= _MEMORY_NEEDED and not found.f_flag & os.ST_NOEXEC:
             os.environ["TMPDIR"] = str(memory)
-            tempfile.tempdir = None  # asked for anew
+            tempfile.tempdir = None  # drop the cached folder, so that TMPDIR is read again
 
 
 _MEMORY_NEEDED = 8 * 2**30

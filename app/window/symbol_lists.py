@@ -46,7 +46,8 @@ class SymbolLists:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SymbolLists) and (self.lists, self.shown) == (other.lists, other.shown)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    # Mutable, so unhashable; mypy takes object's __hash__ for a method that must stay one.
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"SymbolLists({self.lists!r}, {self.shown})"

@@ -12,7 +12,7 @@ from storage.postgres.connection import Connection
 from storage.rollups.trade_times import hours_of, time_of
 from storage.schema import id_ranges
 
-MOST_RUNS = 200  # each costs two look-ups; of a badly damaged symbol only the longest are told
+MOST_RUNS = 200  # each costs two look-ups, so a symbol with more gaps is reported by its longest runs
 
 
 def read(connection: Connection, symbol_id: int | None, interval: Interval) -> StoredTimes:
