@@ -107,6 +107,7 @@ def test_a_signal_ends_the_window_with_everything_stored_and_nothing_left(number
     with started("--symbols", "BTCUSDT", "--log-level", "debug") as process:
         wait_for(lambda: has_begun(data_dir), process)
         assert servers_in(data_dir)
+        wait_for(lambda: " trades stored in " in log_of(data_dir), process)
         process.send_signal(number)
         assert process.communicate(timeout=40) == ("", "")
         assert process.returncode == 0

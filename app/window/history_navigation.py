@@ -104,8 +104,13 @@ class HistoryNavigation:
             return  # the user has moved on
         if jump.begins and jump.time_us is not None and jump.time_us > time_us:
             self._chart.show_time(jump.time_us)  # the symbol was listed later
-        elif jump.time_us is None and not can_retry:
-            self._chart.navigator.give_up_place()
+        elif not can_retry and not self._is_in_view(session.interval, jump.time_us, centre_us):
+            self._chart.navigator.give_up_place()  # stored candles of another time, or none at all
+
+    def _is_in_view(self, interval: Interval, time_us: int | None, centre_us: int) -> bool:
+        if time_us is None:
+            return False
+        return abs(interval.slot(time_us) - interval.slot(centre_us)) <= self._chart.slots_in_view / 2
 
     async def _jump_to(self, session: ChartSession, time_us: int) -> None:
         jump = await session.jump_to(time_us, 2 * int(self._chart.slots_in_view))

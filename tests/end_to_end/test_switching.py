@@ -18,9 +18,6 @@ TURNS, COMPARED_EVERY = 30, 5
 DAY_US = 86_400_000_000
 
 
-@pytest.mark.xfail(
-    strict=False, reason="labels beside the last price left slivers on a busy machine; mended, unproven by a whole run"
-)
 @pytest.mark.parametrize("seed", [1])
 def test_every_switch_is_painted_however_quickly_they_follow_each_other(
     qtbot: QtBot, data_dir: Path, seed: int
