@@ -96,7 +96,10 @@ class StoreSchemaMismatch(StoreError):
 
 
 class FileError(CryptopipeError):
-    """A file could not be written: the disk is full, or the folder is gone. An older file is as it was."""
+    """
+    A file could not be written: the disk is full, or the folder is gone; an older file is as it was. Or a file could
+    not be read: it is damaged, ends early, or is not what it says.
+    """
 
 
 class SettingsError(CryptopipeError):

@@ -1,0 +1,134 @@
+"""
+What an import needs of a file it reads; `storage.files` implements it, one reader for each format.
+
+A file is read in batches, each of one symbol, in the order of the file. Amounts are integers from the start: a price
+that 1e-8 units cannot hold to the digit is a refused row, never a rounded one. Reading blocks: call it from a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.candle import Candle
+from app.market.interval import Interval
+
+Ints = NDArray[np.int64]
+
+
+class RowKind(StrEnum):
+    """What the rows of a file are."""
+
+    TRADES = "trades"
+    AGGTRADES = "aggtrades"  # trades of one time, price and side added up: never the trades with those ids
+    KLINES = "klines"  # candles that the exchange published
+    CANDLES = "candles"  # candles of any other origin
+
+
+class RefusedRow(NamedTuple):
+    """A row that cannot be used: its number in the file, from 1 without the header, why, and the row as it stands."""
+
+    number: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeBatch:
+    """
+    Trades of one symbol as equally long columns, in the file's order; see `app.market.trade.Trade` for the units.
+
+    ``rows``: how many rows of the file were read for it, refused ones included.
+    """
+
+    symbol: str
+    rows: int
+    trade_id: Ints
+    time_us: Ints
+    price_e8: Ints
+    quantity_e8: Ints
+    is_buyer_maker: NDArray[np.bool_]
+    refused: tuple[RefusedRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AggTradeBatch:
+    """
+    Aggregated trades of one symbol as columns: each stands for the trades ``first_trade_id`` to ``last_trade_id``.
+
+    Source: Binance spot "Aggregate Trade Streams", GET /api/v3/aggTrades.
+    """
+
+    symbol: str
+    rows: int
+    agg_id: Ints
+    time_us: Ints
+    price_e8: Ints
+    quantity_e8: Ints
+    first_trade_id: Ints
+    last_trade_id: Ints
+    is_buyer_maker: NDArray[np.bool_]
+    refused: tuple[RefusedRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CandleBatch:
+    """Candles of one symbol and interval, in the file's order."""
+
+    symbol: str
+    rows: int
+    interval: Interval
+    candles: tuple[Candle, ...]
+    refused: tuple[RefusedRow, ...] = ()
+
+
+RowBatch = TradeBatch | AggTradeBatch | CandleBatch
+
+
+class ReadingOptions(NamedTuple):
+    """
+    What the user says of the files, where name and content do not.
+
+    ``columns``: from our name of a column (``time``, ``price``, ``open``, …) to the file's; it counts before what is
+    recognised.
+    """
+
+    symbol: str | None = None
+    kind: RowKind | None = None
+    interval: Interval | None = None
+    columns: Mapping[str, str] | None = None
+
+
+class RowFile(Protocol):
+    """
+    A file whose kind is known, opened for one reading.
+
+    ``path`` is what the user named, or a file in the folder that the user named.
+    ``symbol`` is None where rows name their own.
+    """
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def kind(self) -> RowKind: ...
+
+    @property
+    def symbol(self) -> str | None: ...
+
+    def batches(self) -> Iterator[RowBatch]:
+        """
+        Yield the rows; memory is that of a batch, whatever the size of the file.
+
+        Raises:
+            FileError: If the file ends early, is damaged, or is not what it says; what was yielded before stays good.
+        """
+
+    def progress(self) -> float:
+        """Return how much of the file has been read, 0 to 1."""
