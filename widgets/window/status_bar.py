@@ -7,12 +7,12 @@ fit, and in full in the tool tip.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QStatusBar, QToolButton, QWidget
 
 from app.market.durations import in_words, length, with_retry
 from app.market.ports.exchange import FeedState
+from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
 from widgets.controls.link_label import LinkLabel
@@ -82,6 +82,7 @@ class StatusBar(QStatusBar):
         self._was_clock_wrong = False
         self._is_due: dict[QWidget, bool] = {}  # of the entries that are not always there
         self._inside = self._arrange()
+        self._fitting = BarFitting(self, self._place)
         self.addWidget(self._inside, 1)
         self._name_parts()
         self.set_status(StatusView())
@@ -104,7 +105,7 @@ class StatusBar(QStatusBar):
         self._is_due[self.contradictions] = status.contradictions > 0
         self._is_due[self.badge] = status.simulated
         self._show_time(status)
-        self._fit()
+        self._fitting.fit()
 
     def as_text(self) -> str:
         """Return the entries that are due, those that do not fit into the bar included, in one line."""
@@ -115,25 +116,13 @@ class StatusBar(QStatusBar):
     def set_simulated(self, is_simulated: bool) -> None:
         """Show the badge of the simulated market, or not."""
         self._is_due[self.badge] = is_simulated
-        self._fit()
+        self._fitting.fit()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())  # entries leave; the bar never widens the window
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._fit()  # before it is shown, its parts do not know their width
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
+    def _place(self) -> None:
+        """Keep in the bar what has room: the least important entries leave first."""
         order: list[QWidget] = [self.queue, self.rate, self.time, self.malformed, self.contradictions, self.spool]
         # A figure of the database leaves early; what is wrong with it stays to the last.
         order.insert(len(order) if self.database.is_sentence else 1, self.database)

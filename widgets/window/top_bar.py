@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QIcon, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
+from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
 from widgets.controls.figure_label import FigureLabel
 from widgets.controls.number_format import direction, percent, price
@@ -98,6 +99,7 @@ class TopBar(QFrame):
         self._labelled_px: dict[QToolButton, tuple[int, int]] = {}  # with text, without
         self._palette = DARK
         self._fit_now = BarFit(len(self.intervals.favourites))
+        self._fitting = BarFitting(self, self._place, self._fit_text)
         self._arrange()
         self.set_panel_open(True)
         self.set_palette(DARK)
@@ -134,7 +136,7 @@ class TopBar(QFrame):
     def set_market(self, name: str) -> None:
         """Name the market beside the symbol."""
         self.symbol.set_market(name)
-        self._fit()
+        self._fitting.fit()
 
     def set_quote(self, quote: QuoteView) -> None:
         """Show the last price and the 24 h change, both in the change's colour; dimmed while they are not live."""
@@ -169,7 +171,7 @@ class TopBar(QFrame):
         self.chart_button.setText(f" {title} ▾")
         self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
         self._measure()
-        self._fit()
+        self._fitting.fit()
 
     def set_panel_open(self, is_open: bool) -> None:
         """Show whether the side panel is open."""
@@ -201,19 +203,6 @@ class TopBar(QFrame):
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())  # parts leave; the bar never widens the window
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._fit_text)  # after Qt has given every part its new font
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._fit_text()  # before it is shown, its parts do not know their width
-
     # Room
 
     def _note_figures(self, rows: Iterable[WatchRow]) -> bool:
@@ -232,7 +221,7 @@ class TopBar(QFrame):
     def _reserve(self) -> None:
         has_changed = self.price.reserve(_USUAL_PRICE, *self._prices.values())
         has_changed |= self.change.reserve(_USUAL_CHANGE, *self._changes.values())
-        self._fit()
+        self._fitting.fit()
 
     def _fit_text(self) -> None:
         self.set_palette(self._palette)  # icons are drawn in the text's size
@@ -253,7 +242,7 @@ class TopBar(QFrame):
             button.setToolButtonStyle(before)
             self._labelled_px[button] = (px[0], px[1])
 
-    def _fit(self) -> None:
+    def _place(self) -> None:
         """Keep in the bar what has room; the order of leaving is that of `top_bar_fit`."""
         fit = self._fit_now = widest_fit(len(self.intervals.favourites), self._width_of, self.width())
         self.symbol.set_compact(not fit.market)
@@ -330,7 +319,7 @@ class TopBar(QFrame):
         self.indicators_button.clicked.connect(lambda: self.ask_for_indicators())
         self.theme.clicked.connect(lambda: self._ask_for_theme())
         self.panel_button.clicked.connect(self.panel_requested)
-        self.intervals.favourites_changed.connect(self._fit)
+        self.intervals.favourites_changed.connect(self._fitting.fit)
 
     def _arrange(self) -> None:
         layout = QHBoxLayout(self)

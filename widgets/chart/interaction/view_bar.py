@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from widgets.chart.interaction.zone_picker import ZoneButton
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import Zone
+from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
 from widgets.controls.labels import label
 from widgets.keys import key_text
@@ -30,7 +31,6 @@ _SPACING = 4
 _MARGIN_PX = 8
 _TEXT_PX = 12
 _WITH_TEXT = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
-_MOST_FITS = 3  # in a row, should each change the bar's width
 _BEFORE_PARTS = 2  # steps of leaving: the hint, and the text of “Go to…”
 _HINT = "Type a symbol or an interval: BTC, 13m"
 _SCALES = {
@@ -93,8 +93,8 @@ class ViewBar(QFrame):
         self._range_shown: TimeRange | None = None
         self._scale_mode, self._is_automatic = ScaleMode.LINEAR, True
         self._gone = 0  # of the steps in the order of leaving
-        self._is_fitting = self._must_fit = False
         self._date_px = 0, 0  # the width of its button with text, and without
+        self._fitting = BarFitting(self, self._place, self._measure)
         self._arrange()
         self._tick_scale()
         self.set_palette(DARK)
@@ -126,19 +126,19 @@ class ViewBar(QFrame):
         before = self.zone.text()
         self.zone.show_zone(zone, now_us)
         if self.zone.text() != before:
-            self._fit()
+            self._fitting.fit()
 
     def set_axis_width(self, pixels: float) -> None:
         """Stand the price axis's buttons under the axis, where they are no wider than that; logical pixels."""
         if round(pixels) != self._axis_px:
             self._axis_px = round(pixels)
-            self._fit()
+            self._fitting.fit()
 
     def show_hint(self, can_hint: bool) -> None:
         """Say that one may just type a symbol or an interval, or no longer."""
         if can_hint != self._can_hint:
             self._can_hint = can_hint
-            self._fit()
+            self._fitting.fit()
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
@@ -158,19 +158,6 @@ class ViewBar(QFrame):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())  # parts leave; the bar never widens the window
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            QTimer.singleShot(0, self, self._measure)  # after Qt has given every part its new font
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._measure()  # before it is shown, its parts do not know their width
 
     def _leaving(self) -> list[tuple[QWidget, ...]]:
         """Return the parts that stand in the » menu once they have left, in the order of leaving."""
@@ -197,25 +184,10 @@ class ViewBar(QFrame):
             self.date.setToolButtonStyle(with_or_without)
             widths.append(self.date.sizeHint().width())
         self._date_px = widths[0], widths[1]
-        self._fit()
+        self._fitting.fit()
 
-    def _fit(self) -> None:
+    def _place(self) -> None:
         """Keep in the bar what has room: the hint leaves first, then the text of “Go to…”, then whole parts."""
-        # To show a part, Qt lays out the window first, which may resize the bar in the middle of this: a part hidden
-        # then would be shown after all.
-        self._must_fit = True
-        if self._is_fitting:
-            return
-        self._is_fitting = True
-        try:
-            for _ in range(_MOST_FITS):
-                if self._must_fit:
-                    self._must_fit = False
-                    self._fit_parts()
-        finally:
-            self._is_fitting = False
-
-    def _fit_parts(self) -> None:
         self._scale_group.setFixedWidth(max(self._scale_group.sizeHint().width(), self._axis_px))
         order = self._leaving()
         steps = range(0 if self._can_hint else 1, len(order) + _BEFORE_PARTS)
