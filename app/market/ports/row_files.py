@@ -7,7 +7,7 @@ that 1e-8 units cannot hold to the digit is a refused row, never a rounded one. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +44,8 @@ class TradeBatch:
     """
     Trades of one symbol as equally long columns, in the file's order; see `app.market.trade.Trade` for the units.
 
-    ``rows``: how many rows of the file were read for it, refused ones included.
+    ``rows``: how many rows of the file were read for it, refused ones included. ``numbers``: each trade's number in the
+    file; None: the rows of this batch follow those of the batches before, without a break.
     """
 
     symbol: str
@@ -55,12 +56,14 @@ class TradeBatch:
     quantity_e8: Ints
     is_buyer_maker: NDArray[np.bool_]
     refused: tuple[RefusedRow, ...] = ()
+    numbers: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AggTradeBatch:
     """
     Aggregated trades of one symbol as columns: each stands for the trades ``first_trade_id`` to ``last_trade_id``.
+    ``rows`` and ``numbers``: see `TradeBatch`.
 
     Source: Binance spot "Aggregate Trade Streams", GET /api/v3/aggTrades.
     """
@@ -75,17 +78,19 @@ class AggTradeBatch:
     last_trade_id: Ints
     is_buyer_maker: NDArray[np.bool_]
     refused: tuple[RefusedRow, ...] = ()
+    numbers: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CandleBatch:
-    """Candles of one symbol and interval, in the file's order."""
+    """Candles of one symbol and interval, in the file's order. ``rows`` and ``numbers``: see `TradeBatch`."""
 
     symbol: str
     rows: int
     interval: Interval
     candles: tuple[Candle, ...]
     refused: tuple[RefusedRow, ...] = ()
+    numbers: Ints | None = None
 
 
 RowBatch = TradeBatch | AggTradeBatch | CandleBatch
@@ -132,3 +137,18 @@ class RowFile(Protocol):
 
     def progress(self) -> float:
         """Return how much of the file has been read, 0 to 1."""
+
+
+class RefusedFile(NamedTuple):
+    """A file of which nothing can be used, and why, in one sentence."""
+
+    path: Path
+    reason: str
+
+
+OpenRows = Callable[[Path, ReadingOptions], Iterator[RowFile | RefusedFile]]
+"""
+Finds what can be read at a path, which the user named: the file, or the files in the folder, by name.
+
+Each `RowFile` is opened by its ``batches``, so that many wait without a file descriptor.
+"""
