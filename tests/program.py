@@ -38,6 +38,7 @@ def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Pa
     monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", str(data_dir))
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://{NOWHERE}")
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{NOWHERE}")
+    monkeypatch.setenv("CRYPTOPIPE_ARCHIVE_URL", f"http://{NOWHERE}")
 
 
 @contextmanager
@@ -83,6 +84,7 @@ def point_to(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the program find that exchange."""
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", server.ws_url)
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", server.rest_url)
+    monkeypatch.setenv("CRYPTOPIPE_ARCHIVE_URL", server.rest_url)
 
 
 class Silent:

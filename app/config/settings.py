@@ -114,6 +114,12 @@ class Settings:
     binance_rest_url: str = _setting(
         "https://api.binance.com", "Base of the exchange's REST interface.", metavar="ADDRESS"
     )
+    archive_url: str = _setting(
+        "https://data.binance.vision", "Base of the exchange's archive of past trades and candles.", metavar="ADDRESS"
+    )
+    archive_keep: bool = _setting(
+        False, "Keep downloaded files of the archive in the data directory once they are stored.", metavar="true|false"
+    )
     proxy: str = _setting(
         "system",
         "Proxy to the exchange: system, none, or an address (http, https, socks5h, socks5 or socks4, ://user:password@…).",

@@ -66,4 +66,5 @@ async def at_sandbox(settings: Settings, process: subprocess.Popen[bytes], closi
     addresses = [word.rstrip(".") for word in line.split() if "://" in word]
     if len(addresses) != 2:
         raise FeedDisconnected("The simulated market did not start: run “cryptopipe sandbox” to see why.")
-    return dataclasses.replace(settings, binance_ws_url=addresses[0], binance_rest_url=addresses[1])
+    ws_url, rest_url = addresses
+    return dataclasses.replace(settings, binance_ws_url=ws_url, binance_rest_url=rest_url, archive_url=rest_url)

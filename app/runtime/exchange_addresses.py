@@ -20,3 +20,4 @@ def check_addresses(settings: Settings) -> None:
     """
     check_ws_base(settings.binance_ws_url)
     check_rest_base(settings.binance_rest_url)
+    check_rest_base(settings.archive_url)

@@ -1,10 +1,10 @@
 """
 Faults to inject while the server runs.
 
-`Faults` belongs to a server: its ``handshakes`` and ``rest`` act on the next requests, and ``streams`` is copied for
-each new connection. Rules on frames act on whole events and are deterministic for their seed. Faults of the connection
-itself (cut, close, shutdown) are methods of `Connection`. ``counts`` holds how often each fault has happened, so that a
-test can check that it did.
+`Faults` belongs to a server: its ``handshakes``, ``rest`` and ``archive`` act on the next requests, and ``streams`` is
+copied for each new connection. Rules on frames act on whole events and are deterministic for their seed. Faults of the
+connection itself (cut, close, shutdown) are methods of `Connection`. ``counts`` holds how often each fault has
+happened, so that a test can check that it did.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from app.sandbox.server.archive_faults import ArchiveFaults
 from app.sandbox.server.garbage import Alteration, Garbage, OutgoingMessage, altered, garbage_for
 
 
@@ -250,13 +251,15 @@ class Faults:
     streams: StreamFaults = field(default_factory=StreamFaults)
     handshakes: HandshakeFaults = field(default_factory=HandshakeFaults)
     rest: RestFaults = field(default_factory=RestFaults)
+    archive: ArchiveFaults = field(default_factory=ArchiveFaults)
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.streams.counts = self.handshakes.counts = self.rest.counts = self.counts
+        self.streams.counts = self.handshakes.counts = self.rest.counts = self.archive.counts = self.counts
 
     def clear(self) -> None:
         """Remove all faults of future requests and connections; open connections keep their own."""
         self.streams.clear()
         self.handshakes.clear()
         self.rest.clear()
+        self.archive.clear()

@@ -1,5 +1,5 @@
 """
-The sandbox exchange: a loopback server for Binance spot's protocol, WebSocket and REST, on one port.
+The sandbox exchange: a loopback server for Binance spot's protocol, WebSocket, REST and archive, on one port.
 
 It serves a `MarketSource` (a recording or a simulated market) with the limits and errors that a client would meet at
 the exchange, and with `Faults` that can be injected while it runs.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections import deque
+from collections import Counter, deque
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from app.concurrency.system_clock import SystemClock
 from app.market.errors import UsageError
 from app.market.ports.clock import Clock
 from app.sandbox import wire
+from app.sandbox.server.archive import Archive
 from app.sandbox.server.connection import Connection, Limits
 from app.sandbox.server.faults import Faults, RestFault, RestFaults
 from app.sandbox.server.request_weights import RequestWeights
@@ -37,6 +38,7 @@ class SandboxServer:
 
     `start` binds the port (0: any free one) and returns; `stop` ends every connection. ``faults``, ``limits`` and each
     of ``connections`` may be changed at any time on the server's loop; ``limits`` apply to later connections.
+    ``requests`` counts what was asked for, by path: ``/api/v3/klines``, or a file of the archive.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class SandboxServer:
     ) -> None:
         self.faults = faults if faults is not None else Faults()
         self.connections: list[Connection] = []
+        self.requests: Counter[str] = Counter()
         self._source = source
         self._host = host
         self._port = port
         self.limits = limits if limits is not None else Limits()
         self._clock = clock if clock is not None else SystemClock()
         self._rest = RestApi(source, weight_per_minute=self.limits.weight_per_minute)
+        self._archive = Archive(source, self.faults.archive)
         self._weights = RequestWeights(self.limits.weight_per_minute)
         self._attempts: deque[float] = deque()
         self._runner: web.AppRunner | None = None
@@ -79,7 +83,7 @@ class SandboxServer:
 
     @property
     def rest_url(self) -> str:
-        """The base address of the REST endpoints, without a path."""
+        """The base address of the REST endpoints, and of the archive, without a path."""
         return f"http://{self._host}:{self._port}"
 
     @property
@@ -99,6 +103,7 @@ class SandboxServer:
         application.router.add_get("/ws/{streams:.*}", self._on_raw)
         application.router.add_get("/stream", self._on_combined)
         application.router.add_get("/api/{path:.*}", self._on_rest)
+        application.router.add_get("/data/{path:.*}", self._on_archive)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
         await runner.setup()
         try:
@@ -117,6 +122,7 @@ class SandboxServer:
         for connection in list(self.connections):
             connection.cut()
         await self._runner.cleanup()
+        await self._archive.close()
         self._runner = None
 
     async def _on_raw(self, request: web.Request) -> web.StreamResponse:
@@ -171,7 +177,12 @@ class SandboxServer:
         """
         return self._kline_slots if request.path.lower().endswith("klines") else contextlib.nullcontext()
 
+    async def _on_archive(self, request: web.Request) -> web.StreamResponse:
+        self.requests[request.path] += 1
+        return await self._archive.answer(request)
+
     async def _on_rest(self, request: web.Request) -> web.StreamResponse:
+        self.requests[request.path] += 1
         fault = self.faults.rest.take(request.path)
         if fault is not None:
             await asyncio.sleep(fault.hang_s)
