@@ -7,7 +7,7 @@ before a window or a database opens: nothing here may import more than the excha
 
 from __future__ import annotations
 
-from app.brokers.binance.endpoints import check_rest_base, check_ws_base
+from app.brokers.binance.endpoints import check_archive_base, check_rest_base, check_ws_base
 from app.config.settings import Settings
 
 
@@ -20,4 +20,4 @@ def check_addresses(settings: Settings) -> None:
     """
     check_ws_base(settings.binance_ws_url)
     check_rest_base(settings.binance_rest_url)
-    check_rest_base(settings.archive_url)
+    check_archive_base(settings.archive_url)

@@ -1,7 +1,8 @@
 """
 Every address, path, weight and limit that Binance defines, in one place.
 
-Source: binance-spot-api-docs, web-socket-streams.md, rest-api.md and faqs/market_data_only.md.
+Source: binance-spot-api-docs, web-socket-streams.md, rest-api.md and faqs/market_data_only.md; binance-public-data,
+README.md.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from urllib.parse import urlsplit
 
 from app.brokers.addresses import address_problem
 from app.market.errors import SettingsError
+from app.market.interval import Interval
+from app.market.ports.archive import ArchiveFile
 
 WS_BASE = "wss://stream.binance.com:9443"
 REST_BASE = "https://api.binance.com"
+ARCHIVE_BASE = "https://data.binance.vision"
 MARKET_DATA_ONLY_REST_HOST = "data-api.binance.vision"  # has no historicalTrades
 
 STREAM_PATH = "/stream?timeUnit=MICROSECOND"
@@ -48,6 +52,10 @@ class Endpoint:
     weight: int
 
 
+ARCHIVE_CHECKSUM = ".CHECKSUM"
+ARCHIVE_INTERVALS = tuple(Interval.parse(name) for name in "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d".split())
+"""The intervals of which the archive has klines for each day."""
+
 TIME = Endpoint("/api/v3/time", 1)
 EXCHANGE_INFO = Endpoint("/api/v3/exchangeInfo", 20)
 KLINES = Endpoint("/api/v3/klines", 2)
@@ -76,6 +84,14 @@ def streams_of(symbol: str) -> tuple[str, ...]:
     return tuple(f"{name}@{kind}" for kind in STREAM_KINDS)
 
 
+def archive_path(file: ArchiveFile) -> str:
+    """Return the path of a file of the archive; that of its checksum is the same with `ARCHIVE_CHECKSUM`."""
+    span = "monthly" if file.is_month else "daily"
+    kind = "trades" if file.interval is None else "klines"
+    folders = [file.symbol] if file.interval is None else [file.symbol, file.interval.name]
+    return "/".join(["/data/spot", span, kind, *folders, file.name])
+
+
 def check_ws_base(url: str) -> str:
     """
     Return the base address of the streams without a trailing slash, and without the path of a stream (``/ws``).
@@ -94,6 +110,16 @@ def check_rest_base(url: str) -> str:
         SettingsError: If it is not ``http://`` or ``https://``, a host and perhaps a port.
     """
     return _check_base(url, ("https", "http"), REST_BASE)
+
+
+def check_archive_base(url: str) -> str:
+    """
+    Return the base address of the archive without a trailing slash.
+
+    Raises:
+        SettingsError: If it is not ``http://`` or ``https://``, a host and perhaps a port.
+    """
+    return _check_base(url, ("https", "http"), ARCHIVE_BASE)
 
 
 def exchange_of(url: str) -> str:

@@ -163,7 +163,7 @@ class HttpClient:
         if self._session is None:
             self._proxy = proxy_for(self._proxy_setting, self._base)
             self._session = aiohttp.ClientSession(
-                connector=_connector(self._proxy), timeout=aiohttp.ClientTimeout(total=self._timeout_s)
+                connector=connector_for(self._proxy), timeout=aiohttp.ClientTimeout(total=self._timeout_s)
             )
         return self._session
 
@@ -192,8 +192,8 @@ def _with_wait(reason: str, left_s: float) -> str:
     return f"{reason.rstrip('.')}; it answers again {in_words(left_s)}."
 
 
-def _connector(proxy: str | None) -> aiohttp.BaseConnector:
-    """Return the connector for a direct connection or the proxy."""
+def connector_for(proxy: str | None) -> aiohttp.BaseConnector:
+    """Return the connector for a direct connection, or for a proxy's address; of its own session alone."""
     if proxy is None or not is_socks(proxy):
         return aiohttp.TCPConnector(limit=_CONNECTIONS)
     # Imported here, because nothing but a SOCKS proxy needs it.
