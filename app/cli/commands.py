@@ -136,6 +136,24 @@ def verify(settings: Settings, options: Options) -> Run:
     return _db(settings, options)
 
 
+@db.command("compare")
+@click.argument("symbol", metavar="SYMBOL", shell_complete=symbols)
+@click.argument("interval", metavar="[INTERVAL]", required=False, default="1m", shell_complete=intervals)
+@click.option("--from", "start", metavar="TIME", help="First open time, UTC: 2024-08-08 or …T23:55.")
+@click.option("--to", "end", metavar="TIME", help="Open times before this, UTC.")
+@_JSON
+def compare(settings: Settings, options: Options) -> Run:
+    """
+    Compare candles counted from the trades with the exchange's, field by field.
+
+    The exchange's candles are those that are stored, else they are fetched. INTERVAL is 1m unless it is named. Exit
+    code 0 only where all were compared and nothing differs; 3: nothing differs, but some could not be compared.
+    """
+    from app.commands import compare
+
+    return compare.prepare(settings, options)
+
+
 @db.command("rebuild")
 @_SYMBOLS
 def rebuild(settings: Settings, options: Options) -> Run:

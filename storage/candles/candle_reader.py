@@ -32,27 +32,32 @@ _WINDOW_GROWTH = 4  # few windows across a long stretch that has fewer candles t
 
 class SymbolCandleReader:
     """
-    Reads the candles of one symbol and interval.
+    Reads the candles of one symbol and interval; with ``from_trades`` all of them from the trades, none from rollups.
 
     All calls belong to one transaction: the coverage and the stored klines are read once and kept. Every method may
     raise psycopg.Error. All times are UTC microseconds.
     """
 
-    def __init__(self, connection: Connection, symbol_id: int, interval: Interval) -> None:
+    def __init__(
+        self, connection: Connection, symbol_id: int, interval: Interval, *, from_trades: bool = False
+    ) -> None:
         self._connection = connection
         self._symbol_id = symbol_id
         self._interval = interval
-        self._source = candle_sql.sources_for(interval)[0]
+        self._source = candle_sql.TRADES if from_trades else candle_sql.sources_for(interval)[0]
+        self._fold = candle_sql.fold_trades(interval) if from_trades else candle_sql.fold(interval)
         # Before this time retention may have dropped trades whose ids are still in the coverage: candles made of those
         # left over would look complete. Candles made of rollups, which stay, have no such limit.
         kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
 
     @classmethod
-    def open(cls, connection: Connection, symbol: str, interval: Interval) -> SymbolCandleReader | None:
+    def open(
+        cls, connection: Connection, symbol: str, interval: Interval, *, from_trades: bool = False
+    ) -> SymbolCandleReader | None:
         """Return a reader; None if nothing of the symbol was ever stored."""
         symbol_id = symbol_id_of(connection, symbol)
-        return None if symbol_id is None else cls(connection, symbol_id, interval)
+        return None if symbol_id is None else cls(connection, symbol_id, interval, from_trades=from_trades)
 
     @cached_property
     def _held(self) -> IdRanges:
@@ -79,6 +84,11 @@ class SymbolCandleReader:
             return []
         before, after = self._nearest_candle(start_us, before=True), self._nearest_candle(end_us, before=False)
         return [candle for candle in (before, *self._folded(start_us, end_us), after) if candle is not None]
+
+    def klines(self, start_us: int, end_us: int) -> list[Candle]:
+        """Return the candles of ``[start_us, end_us)`` that stored klines make up in full, oldest first."""
+        found = klines.read(self._connection, self._symbol_id, self._interval, self._kline_intervals, start_us, end_us)
+        return [found[open_us] for open_us in sorted(found)]
 
     def newest(self, start_us: int | None, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
         """Return the candles that open in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them."""
@@ -158,7 +168,7 @@ class SymbolCandleReader:
         if start_us >= end_us:
             return []
         rows = self._connection.execute(
-            candle_sql.fold(self._interval),
+            self._fold,
             {"symbol_id": self._symbol_id, "start_us": start_us, "end_us": end_us},
             # See `storage.rollups.trade_times`: a prepared query of trades is planned over all partitions.
             prepare=False if self._source.is_trades else None,

@@ -132,6 +132,18 @@ class PostgresStore:
                 reader = SymbolCandleReader.open(connection, symbol, _FINEST_ROLLUP)
             return [] if reader is None else reader.traded_candles(start_us, end_us)
 
+    def recounted_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """See `app.market.ports.storage.TruthReader`."""
+        with self._snapshot("read trades") as connection:
+            reader = SymbolCandleReader.open(connection, symbol, interval, from_trades=True)
+            return [] if reader is None else reader.traded_candles(start_us, end_us)
+
+    def klines(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """See `app.market.ports.storage.TruthReader`."""
+        with self._snapshot("read klines") as connection:
+            reader = SymbolCandleReader.open(connection, symbol, interval)
+            return [] if reader is None else reader.klines(start_us, end_us)
+
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
     ) -> None:

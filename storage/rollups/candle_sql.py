@@ -91,7 +91,16 @@ def fold(interval: Interval) -> sql.Composed:
     Parameters: symbol_id, start_us, end_us; both times are open times of candles. Columns: the fields of `Candle` up to
     the ids; prices and volumes in 1e-8, quote volumes in 1e-16 units.
     """
-    sources = sources_for(interval)
+    return _fold(interval, sources_for(interval))
+
+
+@lru_cache(maxsize=256)
+def fold_trades(interval: Interval) -> sql.Composed:
+    """Return the same query over the trades themselves, whatever rollups there are."""
+    return _fold(interval, (TRADES,))
+
+
+def _fold(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
     if len(sources) > 1:
         rows = sql.SQL("({}) AS rows").format(_pieces(interval, sources))
         folded = sql.SQL("SELECT candle, {figures} FROM {rows} GROUP BY 1").format(

@@ -121,6 +121,13 @@ class FakeStore:
         self._answer()
         return [candle for candle in folded(self.stored.values(), interval) if candle.trades]
 
+    def recounted_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        return self.traded_candles(symbol, interval, start_us, end_us)
+
+    def klines(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        self._answer()
+        return [one for at, one in sorted(self._klines(interval).items()) if start_us <= at < end_us]
+
     def _folded(self, interval: Interval, end_us: int | None, limit: int | None, now_us: int | None) -> list[Candle]:
         trades = [self.stored[number] for number in sorted(self.stored)]
         if limit is None or end_us is None or now_us is not None or not trades:

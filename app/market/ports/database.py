@@ -12,10 +12,11 @@ from app.market.ports.storage import (
     SymbolStore,
     TradeReader,
     TradeWriter,
+    TruthReader,
 )
 
 
-class MarketStore(CandleStore, TradeReader, CoverageStore, SymbolStore, RepairAnnouncements, Protocol):
+class MarketStore(CandleStore, TruthReader, TradeReader, CoverageStore, SymbolStore, RepairAnnouncements, Protocol):
     """Every reading role of one database."""
 
 

@@ -196,6 +196,24 @@ class KlineStore(Protocol):
         """Remember that the exchange has no kline, of any interval, that ends before ``listed_us``."""
 
 
+class TruthReader(Protocol):
+    """Reads both sides of a comparison: candles of the stored trades alone, and the exchange's as they are stored."""
+
+    def recounted_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """
+        Return what `CandleReader.traded_candles` does, counted from the trades themselves, not from rollups.
+
+        The cost is that of reading all trades of that time. Those that retention dropped are in no candle.
+        """
+
+    def klines(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """
+        Return the stored klines that open in ``[start_us, end_us)``, oldest first.
+
+        Klines of a shorter interval that add up to one in full count as it.
+        """
+
+
 class CandleStore(CandleReader, KlineStore, Protocol):
     """What the history of a chart reads and keeps."""
 
@@ -228,6 +246,10 @@ class CoverageStore(Protocol):
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """Record absent ids, as inclusive ranges; ids that are held stay held."""
+
+
+class ComparedStore(CandleStore, TruthReader, CoverageStore, Protocol):
+    """What a comparison of stored trades with the exchange's candles reads and keeps."""
 
 
 class SymbolStore(Protocol):
