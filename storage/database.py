@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.market.errors import StoreUnavailable
+from app.market.errors import StoreError, StoreUnavailable
 from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
+from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, TradeLoader
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
@@ -132,6 +133,17 @@ class Database:
         """The server in words, as ``"Embedded PostgreSQL 18.4"``."""
         return self.facts.label
 
+    def bulk_loader(self) -> TradeLoader:
+        """
+        Return what files are loaded with, on a connection of its own; close it before the database.
+
+        Raises:
+            StoreError: If this user may only read.
+        """
+        if self.read_only_reason:
+            raise StoreError(self.read_only_reason)
+        return TradeLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
+
     def close(self, timeout_s: float = 20.0) -> bool:
         """
         Commit what is queued, close the connections, and leave the embedded server, which nothing here starts again.
@@ -166,18 +178,20 @@ class _PasswordPrompt:
         return self.password
 
 
-def _reconnector(url: str, server: EmbeddedServer | None, name: str) -> Callable[[], Connection]:
+def _reconnector(
+    url: str, server: EmbeddedServer | None, name: str, statement_timeout_s: float | None = None
+) -> Callable[[], Connection]:
     """Return a function that connects under an application name, after starting an embedded server that has died."""
 
     def reconnect() -> Connection:
         try:
-            return connect(url, application_name=name)
+            return connect(url, application_name=name, statement_timeout_s=statement_timeout_s)
         except StoreUnavailable:
             if server is None:
                 raise
             address = server.start()
         try:
-            return connect(address, application_name=name)
+            return connect(address, application_name=name, statement_timeout_s=statement_timeout_s)
         except StoreUnavailable as error:
             # The original names the server's own address, which means nothing to the user.
             raise StoreUnavailable("The embedded database is being started again; wait a moment.") from error

@@ -22,7 +22,7 @@ from app.market.trade import Trade
 Ints = NDArray[np.int64]
 
 _DAY_US = 86_400_000_000
-_PG_EPOCH_US = 946_684_800_000_000  # PostgreSQL counts timestamps from 2000-01-01
+PG_EPOCH_US = 946_684_800_000_000  # PostgreSQL counts timestamps from 2000-01-01
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
 
@@ -133,14 +133,25 @@ def trade_columns(trades: Sequence[Trade], symbol_ids: Mapping[str, int]) -> tup
         column("quantity_e8", np.int64),
         column("is_buyer_maker", np.bool_),
     )
+    firsts, contradictions = distinct_rows(unsorted)
+    return unsorted.take(firsts), unsorted.take(contradictions)
+
+
+def distinct_rows(unsorted: TradeColumns) -> tuple[Ints, Ints]:
+    """
+    Return the rows of the first trade of each id, by rising symbol id and trade id, and the rows that contradict them.
+
+    ``unsorted``: trades in any order. Plain repeats are in neither.
+    """
     # lexsort is stable: of the trades of one id, the one given first stays first.
-    ordered = unsorted.take(np.lexsort((unsorted.trade_id, unsorted.symbol_id)))
+    order = np.lexsort((unsorted.trade_id, unsorted.symbol_id))
+    ordered = unsorted.take(order)
     repeat = (ordered.symbol_id[1:] == ordered.symbol_id[:-1]) & (ordered.trade_id[1:] == ordered.trade_id[:-1])
     if not repeat.any():
-        return ordered, ordered.take(slice(0, 0))
+        return order, order[:0]
     first = np.concatenate(([True], ~repeat))
     chosen = np.flatnonzero(first)[np.cumsum(first) - 1]
-    return ordered.take(first), ordered.take(~same_trade(ordered, ordered.take(chosen)))
+    return order[first], order[~same_trade(ordered, ordered.take(chosen))]
 
 
 def same_trade(one: TradeColumns, other: TradeColumns) -> NDArray[np.bool_]:
@@ -190,7 +201,7 @@ def copy_rows(trades: TradeColumns) -> bytes:
     rows = np.zeros(len(trades), dtype=_ROW)
     rows["fields"] = 6
     rows["symbol_size"], rows["symbol_id"] = 4, trades.symbol_id
-    rows["time_size"], rows["time"] = 8, trades.time_us - _PG_EPOCH_US
+    rows["time_size"], rows["time"] = 8, trades.time_us - PG_EPOCH_US
     rows["id_size"], rows["trade_id"] = 8, trades.trade_id
     for name, amounts in (("price", trades.price), ("quantity", trades.quantity)):
         field = rows[name]

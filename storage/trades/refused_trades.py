@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from app.market.trade import Trade
 from storage.postgres.connection import Connection, translated
 
-_EARLIEST_US, _LATEST_US = 1_230_768_000_000_000, 4_102_444_800_000_000  # 2009, before any exchange, to 2100
+EARLIEST_US, LATEST_US = 1_230_768_000_000_000, 4_102_444_800_000_000  # 2009, before any exchange, to 2100
 _LONGEST_SYMBOL = 100  # the exchange's longest has some twenty characters; PostgreSQL indexes at most some 2,700 bytes
 _SHOWN_CHARACTERS = 200
 _CONTRADICTION = "it contradicts the stored trade of the same id"
@@ -36,7 +36,7 @@ def refusal_reason(trade: Trade) -> str:
     # The id after the last must fit 64 bits too: ranges of ids are compared with it.
     if not 0 <= trade.trade_id < 2**63 - 1:
         return "its id is out of range"
-    if not _EARLIEST_US <= trade.time_us < _LATEST_US:
+    if not EARLIEST_US <= trade.time_us < LATEST_US:
         return "its time is out of range"
     # The exchange itself counts amounts in 64 bits of 1e-8 units.
     if not 0 < trade.price_e8 < 2**63 or not 0 < trade.quantity_e8 < 2**63:

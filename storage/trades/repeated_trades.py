@@ -2,7 +2,8 @@
 Compares trades that came again with the stored trades of their ids, inside the batch's transaction.
 
 Few of them, or ids far apart, are looked up one by one. Many with ids close together are compared with all that is
-stored between them, read once: lookups would decompress the same batch of a compressed chunk once for each trade.
+stored between them, read once: lookups would decompress the same batch of a compressed chunk once for each trade. Of
+thousands, as a file brings them that was imported before, the stored ones are read as columns and compared here.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 
-from storage.postgres.batch_columns import TradeColumns
+from storage.postgres.batch_columns import TradeColumns, same_trade
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array_literal
+from storage.rollups.trade_times import hours_of
+from storage.trades.stored_columns import read_columns
 
 _NEAR_IDS = 20_000  # trades of one symbol whose ids are closer than this form a cluster: two of the largest batches
 _FEWEST_READ_AT_ONCE = 100
 _MOST_IDS_PER_TRADE = 8
 _LONGEST_US = 3_600_000_000  # by the times that the trades came with, which may be wrong
+_FEWEST_AS_COLUMNS, _MOST_AS_COLUMNS = 2_000, 50_000  # trades compared at a time: bounds the memory
 
 _AGAIN = sql.SQL("""
     unnest(%(rows)s::int[], %(symbols)s::int[], %(ids)s::bigint[], %(times_us)s::bigint[], %(prices)s::numeric[],
@@ -70,7 +75,11 @@ def unconfirmed(connection: Connection, repeated: TradeColumns) -> TradeColumns:
     singles: list[int] = []
     for rows in clusters(repeated):
         numbers = range(len(repeated))[rows]
-        if _is_read_at_once(repeated.take(rows)):
+        if _is_dense(repeated.take(rows), _FEWEST_AS_COLUMNS):
+            for start in range(rows.start, rows.stop, _MOST_AS_COLUMNS):
+                part = repeated.take(slice(start, min(start + _MOST_AS_COLUMNS, rows.stop)))
+                different += (start + np.flatnonzero(~_are_stored(connection, part))).tolist()
+        elif _is_read_at_once(repeated.take(rows)):
             different += _different(connection, _AT_ONCE, repeated, numbers)
         else:
             singles += numbers
@@ -88,10 +97,28 @@ def clusters(trades: TradeColumns) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(starts)]
 
 
-def _is_read_at_once(cluster: TradeColumns) -> bool:
+def _is_dense(cluster: TradeColumns, fewest: int) -> bool:
     ids = int(cluster.trade_id[-1]) - int(cluster.trade_id[0]) + 1
-    is_dense = len(cluster) >= _FEWEST_READ_AT_ONCE and ids <= _MOST_IDS_PER_TRADE * len(cluster)
-    return is_dense and int(cluster.time_us.max() - cluster.time_us.min()) <= _LONGEST_US
+    return len(cluster) >= fewest and ids <= _MOST_IDS_PER_TRADE * len(cluster)
+
+
+def _is_read_at_once(cluster: TradeColumns) -> bool:
+    is_short = int(cluster.time_us.max() - cluster.time_us.min()) <= _LONGEST_US
+    return is_short and _is_dense(cluster, _FEWEST_READ_AT_ONCE)
+
+
+def _are_stored(connection: Connection, part: TradeColumns) -> NDArray[np.bool_]:
+    """Return, row by row, whether trades of one symbol are stored exactly as they are, wherever in time."""
+    symbol_id, first, last = int(part.symbol_id[0]), int(part.trade_id[0]), int(part.trade_id[-1])
+    hours = hours_of(connection, symbol_id, first, last)
+    if hours is None:
+        return np.zeros(len(part), dtype=np.bool_)
+    stored = read_columns(connection, symbol_id, first, last, *hours)
+    if not len(stored):
+        return np.zeros(len(part), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(stored.trade_id, part.trade_id), len(stored) - 1)
+    found: NDArray[np.bool_] = (stored.trade_id[at] == part.trade_id) & same_trade(stored.take(at), part)
+    return found
 
 
 def _different(connection: Connection, query: sql.Composed, repeated: TradeColumns, rows: Iterable[int]) -> list[int]:

@@ -16,7 +16,7 @@ The usual small batch, whose ids go on where the stored ones end, takes the sing
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -81,16 +81,33 @@ class BatchResult(NamedTuple):
     dropped: int = 0
 
 
+class PackedBatch(NamedTuple):
+    """What a batch puts into the tables: parts of a binary COPY, and `storage.rollups.upsert.rollup_arrays`."""
+
+    copy_parts: Sequence[bytes]
+    rollups: Sequence[str]
+
+
+def pack(batch: TradeColumns) -> PackedBatch:
+    """Pack a batch of which nothing may be held, in whichever thread, for `TradeLedger.store_columns`."""
+    return PackedBatch(list(_copy_parts(batch)), rollup_arrays(batch))
+
+
 class TradeLedger:
     """
     Writes batches over one connection of its own; one thread at a time.
 
     Every method may raise ``psycopg.Error``, and StoreSchemaMismatch if a newer program has changed the tables. Nothing
-    of the batch is stored then.
+    of the batch is stored then. ``keep_contradictions`` is called with those of a batch in its transaction.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        keep_contradictions: Callable[[Connection, Sequence[tuple[Trade, Trade]]], None] = save_contradictions,
+    ) -> None:
         self.connection = connection
+        self._keep_contradictions = keep_contradictions
         self._symbol_ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self._partitions = Partitions(connection)
@@ -117,24 +134,28 @@ class TradeLedger:
             self._names = {number: name for name, number in self._symbol_ids.items()}
         return self._symbol_ids
 
-    def store_columns(self, batch: TradeColumns, contradictions: TradeColumns | None = None) -> BatchResult:
+    def store_columns(
+        self, batch: TradeColumns, contradictions: TradeColumns | None = None, packed: PackedBatch | None = None
+    ) -> BatchResult:
         """
         Store the trades of ``batch`` that are not held yet, in one transaction; the quickest way for large batches.
 
         ``batch``: at least one trade, numbered by `symbol_ids`. ``contradictions``: see
-        `storage.postgres.batch_columns.trade_columns`.
+        `storage.postgres.batch_columns.trade_columns`. ``packed``: the batch as `pack` returned it.
         """
         self._partitions.make(batch)
         try:
-            return self._store(batch, contradictions)
+            return self._store(batch, contradictions, packed)
         except psycopg.errors.CheckViolation:
             # Retention may have dropped a partition since we made or found it: make it again, once.
             if not self._partitions.forget():
                 raise
             self._partitions.make(batch)
-            return self._store(batch, contradictions)
+            return self._store(batch, contradictions, packed)
 
-    def _store(self, batch: TradeColumns, contradictions: TradeColumns | None) -> BatchResult:
+    def _store(
+        self, batch: TradeColumns, contradictions: TradeColumns | None, packed: PackedBatch | None
+    ) -> BatchResult:
         try:
             if not contradictions and self._append(batch):
                 return BatchResult(len(batch), 0)
@@ -144,8 +165,10 @@ class TradeLedger:
             if absent:
                 fresh, repeated = _split(batch, {one: _without(held[one], absent.get(one, [])) for one in held})
             refused, dropped = self._refuse(unconfirmed(self.connection, repeated)) if repeated else (0, 0)
+            if fresh is not batch:
+                packed = None
             if fresh:
-                self._copy(fresh)
+                self._copy(fresh, packed)
             if contradictions:
                 refused += self._refuse(contradictions, batch)[0]
             # A pipeline, so that all of this costs one round trip: with small batches the waiting is most of the cost.
@@ -153,7 +176,8 @@ class TradeLedger:
                 if fresh:
                     self._extend_coverage(fresh, held)
                     self._correct_absent(fresh, absent)
-                    self._add_to_rollups(fresh)
+                    rollups = packed.rollups if packed else rollup_arrays(fresh)
+                    self.connection.execute(ADD_TO_ROLLUPS, rollups, prepare=True)
                 self.connection.execute("COMMIT", prepare=True)
         except BaseException:
             with contextlib.suppress(psycopg.Error):
@@ -194,11 +218,12 @@ class TradeLedger:
             held[symbol_id].append((first, last))
         return held
 
-    def _copy(self, fresh: TradeColumns) -> None:
+    def _copy(self, fresh: TradeColumns, packed: PackedBatch | None = None) -> None:
+        parts = packed.copy_parts if packed else _copy_parts(fresh)
         with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.write(batch_columns.COPY_HEADER)
-            for start in range(0, len(fresh), _ROWS_PER_WRITE):
-                copy.write(batch_columns.copy_rows(fresh.take(slice(start, start + _ROWS_PER_WRITE))))
+            for part in parts:
+                copy.write(part)
             copy.write(batch_columns.COPY_TRAILER)
 
     def _extend_coverage(self, fresh: TradeColumns, held: RangesBySymbol) -> None:
@@ -223,9 +248,6 @@ class TradeLedger:
             if before := absent.get(symbol_id):
                 after = IdRanges(_without(before, batch_columns.id_runs(ids)))
                 id_ranges.write(self.connection, id_ranges.ABSENT, symbol_id, before, after)
-
-    def _add_to_rollups(self, fresh: TradeColumns) -> None:
-        self.connection.execute(ADD_TO_ROLLUPS, rollup_arrays(fresh), prepare=True)
 
     # Trades whose ids are held
 
@@ -258,7 +280,7 @@ class TradeLedger:
                 elif not _is_same(stored, trade):
                     contradictions.append((trade, stored))
         if contradictions:
-            save_contradictions(self.connection, contradictions)
+            self._keep_contradictions(self.connection, contradictions)
         return len(contradictions), dropped
 
     def _stored(self, group: TradeColumns) -> dict[int, Trade]:
@@ -285,6 +307,11 @@ class TradeLedger:
             int(columns.quantity[row]),
             bool(columns.maker[row]),
         )
+
+
+def _copy_parts(trades: TradeColumns) -> Iterator[bytes]:
+    for start in range(0, len(trades), _ROWS_PER_WRITE):
+        yield batch_columns.copy_rows(trades.take(slice(start, start + _ROWS_PER_WRITE)))
 
 
 def _is_same(stored: Trade, trade: Trade) -> bool:

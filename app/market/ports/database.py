@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from app.market.ports.loading import BulkLoader
 from app.market.ports.storage import (
     CandleStore,
     CoverageStore,
@@ -36,6 +37,9 @@ class OpenedDatabase(Protocol):
     @property
     def read_only_reason(self) -> str:
         """One sentence if nothing can be recorded, else empty; the writer then discards all trades."""
+
+    def bulk_loader(self) -> BulkLoader:
+        """Return what files are loaded with; close it before the database. Raises StoreError if it may only be read."""
 
     def close(self, timeout_s: float = ...) -> bool:
         """

@@ -1,0 +1,262 @@
+"""
+Brings files of trades and candles into the database.
+
+One thread reads, parses and packs; the thread of `FileImport.run` stores. At most `_WAITING` batches lie between the
+two, so the memory does not grow with the files, whichever of the two is slower. A batch is stored whole or not at all
+and each row once, so an import that was cancelled or killed is simply begun again: what is stored counts as held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from app.live.transfers.import_report import FileReport, ImportReport
+from app.live.transfers.refused_rows import SUFFIX, RefusedRows
+from app.live.transfers.row_batches import NumberedTrades, collected
+from app.market.errors import FileError, StoreError
+from app.market.ports.loading import BulkLoader, LoadResult, PreparedLoad
+from app.market.ports.row_files import OpenRows, ReadingOptions, RefusedFile, RefusedRow, RowFile, RowKind, TradeBatch
+
+_WAITING = 2
+_POLL_S = 0.1
+
+
+class ImportProgress(NamedTuple):
+    """``rows`` read and stored by now, about ``share`` of all (0 to 1), and the file in hand."""
+
+    rows: int
+    share: float
+    path: Path
+
+
+@dataclass(slots=True)
+class _ImportedFile:
+    """A file under way: its report, its refused rows, and the ids it brought by symbol as (lowest, highest)."""
+
+    report: FileReport
+    refused: RefusedRows
+    ids: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, symbol: str, rows: int, result: LoadResult, refused: Sequence[RefusedRow]) -> None:
+        report = self.report
+        if symbol not in report.symbols:
+            report.symbols.append(symbol)
+        report.read += rows
+        report.stored += result.stored
+        report.refused += len(refused)
+        report.held += rows - result.stored - len(refused)
+        if refused and report.refused == len(refused):
+            report.reasons.append(f"Row {refused[0].number} is the first refused: {refused[0].reason}.")
+        self.refused.add(refused)
+
+    def note_ids(self, symbol: str, first_id: int | None, last_id: int | None) -> None:
+        if first_id is not None and last_id is not None:
+            low, high = self.ids.get(symbol, (first_id, last_id))
+            self.ids[symbol] = min(low, first_id), max(high, last_id)
+
+
+class _Trades(NamedTuple):
+    """A batch of trades to store; ``share`` of all files has been read with it."""
+
+    file: _ImportedFile
+    trades: NumberedTrades
+    prepared: PreparedLoad
+    share: float
+
+
+class _End(NamedTuple):
+    """The end of a file; ``failure``: why it could not be read any further, else empty."""
+
+    file: _ImportedFile
+    failure: str
+
+
+_Step = _ImportedFile | _Trades | _End | BaseException | None
+"""What the reading thread hands over: a file's beginning, rows, and end; an error to raise; None after all."""
+
+
+class FileImport:
+    """
+    One import; call `run` once, in a worker thread, and `cancel` from any.
+
+    ``is_dry``: ``loader`` stores nothing, and neither is a file of refused rows made. ``on_progress`` is called in the
+    thread of `run`, after each batch.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        options: ReadingOptions,
+        open_rows: OpenRows,
+        loader: BulkLoader,
+        *,
+        is_dry: bool = False,
+        on_progress: Callable[[ImportProgress], None] = lambda _: None,
+    ) -> None:
+        self._paths = paths
+        self._options = options
+        self._open_rows = open_rows
+        self._loader = loader
+        self._is_dry = is_dry
+        self._on_progress = on_progress
+        self._stop = threading.Event()
+        self._is_cancelled = False
+        self._steps: queue.Queue[_Step] = queue.Queue(_WAITING)
+        self._rows = 0
+
+    def cancel(self) -> None:
+        """Stop after the batch in hand; `run` then returns what was stored."""
+        self._is_cancelled = True
+        self._stop.set()
+
+    def run(self) -> ImportReport:
+        """Read and store all files, and return what became of them. Blocks. Raises nothing for a file or a database."""
+        reading = threading.Thread(target=self._read, name="read-files")
+        reading.start()
+        files: list[_ImportedFile] = []
+        stopped_because = ""
+        try:
+            while (step := self._next()) is not None:
+                self._take(step, files)
+            self._loader.finish()
+        except StoreError as error:
+            stopped_because = str(error)
+        finally:
+            self._stop.set()
+            reading.join()
+            for file in files:
+                file.refused.discard()
+        if self._is_cancelled and not stopped_because:
+            stopped_because = "The import was cancelled; run it again to go on."
+        return ImportReport([file.report for file in files], self._is_dry, stopped_because)
+
+    # In the thread of `run`
+
+    def _next(self) -> _Step:
+        """Return the next step; None after the last, and once the import is cancelled."""
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self._steps.get(timeout=_POLL_S)
+        return None
+
+    def _take(self, step: _Step, files: list[_ImportedFile]) -> None:
+        if isinstance(step, _Trades):
+            self._store_trades(step)
+        elif isinstance(step, _End):
+            self._end(step)
+        elif isinstance(step, _ImportedFile):
+            files.append(step)
+        elif step is not None:
+            raise step
+
+    def _store_trades(self, step: _Trades) -> None:
+        file, trades = step.file, step.trades
+        result = self._loader.load(step.prepared)
+        refused = [trades.refused_row(place, reason) for place, reason in result.refused]
+        file.note(trades.batch.symbol, trades.rows, result, sorted([*trades.unread, *refused]))
+        file.note_ids(trades.batch.symbol, step.prepared.first_id, step.prepared.last_id)
+        self._note_progress(file, trades.rows, step.share)
+
+    def _end(self, step: _End) -> None:
+        file, report = step.file, step.file.report
+        if step.failure:
+            report.is_broken = True
+            report.reasons.append(step.failure)
+        elif not report.read:
+            report.reasons.append(f"{report.path} has no rows.")
+        for symbol, (first_id, last_id) in file.ids.items():
+            gaps = self._loader.held(symbol, first_id, last_id).missing(first_id, last_id)
+            missing = sum(last - first + 1 for first, last in gaps)
+            if missing:
+                report.missing += missing
+                report.reasons.append(f"{missing:,} ids of {symbol} are missing inside, the first is {gaps[0][0]}.")
+        if self._is_dry:
+            file.refused.discard()
+        else:
+            file.refused.finish()
+        if file.refused.failure:
+            report.reasons.append(file.refused.failure)
+
+    def _note_progress(self, file: _ImportedFile, rows: int, share: float) -> None:
+        self._rows += rows
+        self._on_progress(ImportProgress(self._rows, share, file.report.path))
+
+    # In the reading thread
+
+    def _read(self) -> None:
+        try:
+            share = _Share(sum(map(_size, self._paths)))
+            for opened in (one for path in self._paths for one in self._open_rows(path, self._options)):
+                if self._stop.is_set():
+                    break
+                if not opened.path.name.endswith(SUFFIX):
+                    share.begin(opened.path)
+                    self._read_file(opened, share)
+            self._put(None)
+        except Exception as error:  # noqa: BLE001  # because `run` raises it
+            self._put(error)
+
+    def _read_file(self, opened: RowFile | RefusedFile, share: _Share) -> None:
+        file = _ImportedFile(FileReport(opened.path), RefusedRows(opened.path))
+        self._put(file)
+        if isinstance(opened, RefusedFile):
+            self._put(_End(file, opened.reason))
+            return
+        file.report.kind = opened.kind
+        if opened.symbol is not None:
+            file.report.symbols.append(opened.symbol)
+        failure = ""
+        try:
+            for step in self._rows_of(file, opened, share):
+                self._put(step)
+                if self._stop.is_set():
+                    return
+        except FileError as error:
+            failure = str(error)
+        self._put(_End(file, failure))
+
+    def _rows_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:
+        if opened.kind is not RowKind.TRADES:
+            raise FileError(f"{opened.path} holds {opened.kind}, which cannot be imported yet.")
+        for trades in collected(cast("Iterator[TradeBatch]", opened.batches())):
+            yield _Trades(file, trades, self._loader.prepare(trades.batch), share.of(opened))
+
+    def _put(self, step: _Step) -> None:
+        """Hand a step over once there is room; drop it if the import has stopped."""
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._steps.put(step, timeout=_POLL_S)
+                return
+
+
+class _Share:
+    """How much of all bytes has been read; ``total``: of all files."""
+
+    def __init__(self, total: int) -> None:
+        self._total = max(1, total)
+        self._before = 0
+        self._path: Path | None = None
+
+    def begin(self, path: Path) -> None:
+        """Count the file before as read; ``path`` may come again, for another table in it."""
+        if self._path is not None and path != self._path:
+            self._before += _size(self._path)
+        self._path = path
+
+    def of(self, opened: RowFile) -> float:
+        """Return how much of all has been read, 0 to 1."""
+        return min(1.0, (self._before + _size(opened.path) * opened.progress()) / self._total)
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of the files in a folder; 0 if that cannot be read."""
+    try:
+        return sum(map(_size, path.iterdir())) if path.is_dir() else path.stat().st_size
+    except OSError:
+        return 0

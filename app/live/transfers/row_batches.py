@@ -1,0 +1,104 @@
+"""
+The batches of a file as the database takes them best: large, and each row with its number in the file. Pure.
+
+Readers give what a block of the file holds, a few thousand rows. Stored like that, a transaction would cost more than
+its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from app.market.errors import FileError
+from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, RefusedRow, TradeBatch
+
+LARGEST = 150_000  # rows; larger batches gain nothing and take memory
+_COLUMNS = ("trade_id", "time_us", "price_e8", "quantity_e8", "is_buyer_maker")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedTrades:
+    """Trades of one symbol, and the number in the file of each. ``rows``: read for them, ``unread`` included."""
+
+    batch: TradeBatch
+    numbers: Ints
+    rows: int
+    unread: tuple[RefusedRow, ...]
+
+    def refused_row(self, place: int, reason: str) -> RefusedRow:
+        """Return the trade at that place in the batch, refused."""
+        batch = self.batch
+        side = "true" if batch.is_buyer_maker[place] else "false"
+        fields = [
+            str(batch.trade_id[place]),
+            _decimal(int(batch.price_e8[place])),
+            _decimal(int(batch.quantity_e8[place])),
+            str(batch.time_us[place]),
+            side,
+        ]
+        return RefusedRow(int(self.numbers[place]), reason, ",".join(fields))
+
+
+class RowNumbers:
+    """Counts the rows of one file, batch by batch, to know the number of each."""
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def of(self, batch: TradeBatch | AggTradeBatch | CandleBatch, count: int) -> Ints:
+        """Return the numbers of the batch's ``count`` usable rows; call it once for each batch, in their order."""
+        first = self._read + 1
+        self._read += batch.rows
+        if batch.numbers is not None:
+            return batch.numbers
+        numbers = np.arange(first, first + batch.rows)
+        if batch.refused:
+            numbers = np.setdiff1d(numbers, [row.number for row in batch.refused], assume_unique=True)
+        # One more than there are lines where a quoted field holds a line break: near enough for a person to find it.
+        return numbers[:count] if len(numbers) >= count else np.arange(first, first + count)
+
+
+def collected(batches: Iterable[TradeBatch], largest: int = LARGEST) -> Iterator[NumberedTrades]:
+    """
+    Yield the trades of the batches, in their order, in batches of one symbol of ``largest`` rows or a little more.
+
+    A FileError is raised once what was read before it has been yielded.
+    """
+    numbers = RowNumbers()
+    waiting: list[tuple[TradeBatch, Ints]] = []
+    try:
+        for batch in batches:
+            if waiting and waiting[0][0].symbol != batch.symbol:
+                yield _joined(waiting)
+                waiting = []
+            waiting.append((batch, numbers.of(batch, len(batch.trade_id))))
+            if sum(len(one.trade_id) for one, _ in waiting) >= largest:
+                yield _joined(waiting)
+                waiting = []
+    except FileError:
+        if waiting:
+            yield _joined(waiting)
+        raise
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[TradeBatch, Ints]]) -> NumberedTrades:
+    first, numbers = parts[0]
+    unread = tuple(row for batch, _ in parts for row in batch.refused)
+    rows = sum(batch.rows for batch, _ in parts)
+    if len(parts) == 1:
+        return NumberedTrades(first, numbers, rows, unread)
+    columns: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one, _ in parts]) for name in _COLUMNS}
+    batch = replace(first, rows=rows, refused=(), numbers=None, **columns)
+    return NumberedTrades(batch, np.concatenate([some for _, some in parts]), rows, unread)
+
+
+def _decimal(amount_e8: int) -> str:
+    sign = "-" if amount_e8 < 0 else ""
+    whole, rest = divmod(abs(amount_e8), 10**8)
+    return f"{sign}{whole}.{rest:08d}"

@@ -1,0 +1,1 @@
+"""Rows of files into the tables, in large batches."""

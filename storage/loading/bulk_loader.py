@@ -1,0 +1,126 @@
+"""
+Stores the rows of files: trades by way of the ledger, candles beside the klines.
+
+Trades go through `storage.trades.trade_ledger` like those that arrive live, only in larger batches: each is stored
+exactly once, in one transaction with its coverage and rollups, and its symbol is locked for no longer than the batch
+takes. So an import may be killed at any moment and begun again, and recording goes on meanwhile. A trade that
+contradicts the stored one is not put into `refused_trades`: it stays in its file, and the import says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import psycopg
+
+from app.market.coverage import IdRanges
+from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
+from app.market.ports.row_files import TradeBatch
+from app.market.trade import Trade
+from storage.loading.statistics import refresh_statistics
+from storage.loading.trade_batches import PreparedTrades, prepared
+from storage.postgres.connection import Connection, hang_up, translated
+from storage.postgres.symbol_ids import add_symbols, symbol_id_of, symbol_ids_of
+from storage.schema import id_ranges
+from storage.trades.trade_ledger import TradeLedger
+
+STATEMENT_TIMEOUT_S = 600.0  # a batch over a slow line
+_CONTRADICTION = "it contradicts the stored trade of the same id"
+_FEWEST_ANALYZED = 10_000  # autovacuum notices more than that late
+
+
+class TradeLoader:
+    """
+    The trades of a `app.market.ports.loading.BulkLoader`.
+
+    ``connect`` makes a connection and may raise StoreError; after a failure the next call makes a new one.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._symbol_ids: dict[str, int] = {}
+        self._ledger: TradeLedger | None = None
+        self._lock = threading.Lock()  # held where the ledger is replaced, or its connection hung up on
+        self._is_aborted = False
+        self._contradictions: list[Trade] = []
+        self._stored = 0
+        self._times_us: list[int] = []  # of the trades stored: their earliest and latest
+
+    def prepare(self, batch: TradeBatch) -> PreparedTrades:
+        """See `app.market.ports.loading.BulkLoader`. Asks the database once per symbol, on a connection of its own."""
+        symbol_id = self._symbol_ids.get(batch.symbol, 0)
+        if not symbol_id and len(batch.trade_id):
+            with translated("add a symbol"), self._connect() as connection:
+                add_symbols(connection, [batch.symbol])
+                self._symbol_ids.update(symbol_ids_of(connection, [batch.symbol]))
+            symbol_id = self._symbol_ids[batch.symbol]
+        return prepared(batch, symbol_id)
+
+    def load(self, batch: PreparedLoad) -> LoadResult:
+        """See `app.market.ports.loading.BulkLoader`."""
+        assert isinstance(batch, PreparedTrades)
+        if not batch.columns:
+            return LoadResult(0, batch.rows - len(batch.refused), batch.refused)
+        self._contradictions.clear()
+        with self._session("store trades") as ledger:
+            ledger.symbol_ids([batch.symbol])
+            result = ledger.store_columns(batch.columns, packed=batch.packed)
+        refused = [RefusedPlace(batch.place_of(trade.trade_id), _CONTRADICTION) for trade in self._contradictions]
+        refused = sorted([*batch.refused, *refused])
+        if result.fresh:
+            self._stored += result.fresh
+            times_us = [*self._times_us, int(batch.columns.time_us.min()), int(batch.columns.time_us.max())]
+            self._times_us = [min(times_us), max(times_us)]
+        return LoadResult(result.fresh, batch.rows - result.fresh - len(refused), tuple(refused))
+
+    def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
+        """See `app.market.ports.loading.BulkLoader`."""
+        with self._session("read the coverage") as ledger:
+            symbol_id = symbol_id_of(ledger.connection, symbol)
+            held = id_ranges.read(ledger.connection, id_ranges.COVERAGE, symbol_id)
+        return IdRanges(held.within(first_id, last_id))
+
+    def finish(self) -> None:
+        """See `app.market.ports.loading.BulkLoader`."""
+        if self._stored < _FEWEST_ANALYZED:
+            return
+        with self._session("refresh the statistics") as ledger:
+            refresh_statistics(ledger.connection, *self._times_us)
+        self._stored, self._times_us = 0, []
+
+    def abort(self) -> None:
+        """See `app.market.ports.loading.BulkLoader`."""
+        self._is_aborted = True
+        with self._lock:
+            if self._ledger is not None:
+                hang_up(self._ledger.connection)
+
+    def close(self) -> None:
+        """See `app.market.ports.loading.BulkLoader`."""
+        self._disconnect()
+
+    @contextlib.contextmanager
+    def _session(self, doing: str) -> Iterator[TradeLedger]:
+        with translated(doing):
+            if self._ledger is None:
+                ledger = TradeLedger(self._connect(), self._note_contradictions)
+                with self._lock:
+                    self._ledger = ledger
+                if self._is_aborted:
+                    hang_up(ledger.connection)
+            try:
+                yield self._ledger
+            except psycopg.Error:
+                self._disconnect()
+                raise
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            ledger, self._ledger = self._ledger, None
+        if ledger is not None:
+            ledger.connection.close()
+
+    def _note_contradictions(self, connection: Connection, contradictions: Sequence[tuple[Trade, Trade]]) -> None:
+        self._contradictions += [trade for trade, _ in contradictions]

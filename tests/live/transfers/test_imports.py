@@ -1,0 +1,201 @@
+"""An import stores what it can of each file, says what it could not, and can be stopped and begun again."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.live.transfers.import_report import ImportReport
+from app.live.transfers.imports import FileImport, ImportProgress
+from app.live.transfers.row_batches import RowNumbers, collected
+from app.market.errors import FileError, StoreUnavailable
+from app.market.ports.loading import BulkLoader, LoadResult, PreparedLoad
+from app.market.ports.row_files import ReadingOptions, RefusedFile, RefusedRow, RowBatch, TradeBatch
+from storage.loading.dry_run import DryRunLoader
+from tests.row_files import MemoryFile, opening, trade_batch
+from tests.storage.helpers import some_trades
+
+TRADES = some_trades(1_000)
+
+
+def imported(loader: BulkLoader, *files: MemoryFile | RefusedFile, **options: object) -> ImportReport:
+    return FileImport([Path("given")], ReadingOptions(), opening(*files), loader, **options).run()
+
+
+def figures(report: ImportReport) -> tuple[int, ...]:
+    return tuple(report.total(name) for name in ("read", "stored", "held", "refused", "missing"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "BTCUSDT-trades.csv"
+
+
+def test_a_whole_file_is_stored_and_the_second_time_it_is_held(path: Path) -> None:
+    loader = DryRunLoader()
+    parts = [trade_batch(TRADES[:400]), trade_batch(TRADES[400:])]
+    first = imported(loader, MemoryFile(path, parts))
+    assert figures(first) == (1_000, 1_000, 0, 0, 0)
+    assert first.is_whole
+    assert figures(imported(loader, MemoryFile(path, parts))) == (1_000, 0, 1_000, 0, 0)
+
+
+def test_refused_rows_are_in_a_file_beside_it_with_their_numbers_and_reasons(path: Path) -> None:
+    unread = [RefusedRow(3, "its price is no number", '3,"a,b"')]
+    other = TRADES[2]._replace(price_e8=150_000_000)
+    report = imported(DryRunLoader(), MemoryFile(path, [trade_batch([*TRADES[:4], other], unread)]))
+    assert figures(report) == (6, 4, 0, 2, 0)
+    assert not report.is_whole
+    assert report.files[0].reason == "Row 3 is the first refused: its price is no number."
+    with path.with_name("BTCUSDT-trades.csv.refused.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[:2] == [["number", "reason", "row"], ["3", "its price is no number", '3,"a,b"']]
+    assert rows[2][:2] == ["6", "another trade of the same id came first"]
+    assert rows[2][2].startswith(f"{other.trade_id},1.50000000,")
+
+
+def test_a_folder_that_takes_no_file_of_refused_rows_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "trades.csv"
+    report = imported(DryRunLoader(), MemoryFile(path, [trade_batch(TRADES, [RefusedRow(1, "bad", "x")])]))
+    assert figures(report) == (1_001, 1_000, 0, 1, 0)
+    assert "could not be written: No such file or directory." in report.files[0].reason
+
+
+def test_a_dry_run_leaves_no_file(path: Path) -> None:
+    imported(DryRunLoader(), MemoryFile(path, [trade_batch(TRADES, [RefusedRow(1, "bad", "x")])]), is_dry=True)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_ids_that_nothing_has_are_missing(path: Path) -> None:
+    report = imported(DryRunLoader(), MemoryFile(path, [trade_batch([*TRADES[:10], *TRADES[15:20]])]))
+    assert figures(report) == (15, 15, 0, 0, 5)
+    assert report.files[0].reason == "5 ids of BTCUSDT are missing inside, the first is 110."
+
+
+def test_a_file_that_breaks_off_keeps_what_was_read_before(path: Path) -> None:
+    broken = MemoryFile(path, [trade_batch(TRADES[:10]), trade_batch(TRADES[10:20])], failure="It ends early.")
+    whole = MemoryFile(path.with_name("next.csv"), [trade_batch(TRADES[20:])])
+    report = imported(DryRunLoader(), broken, whole)
+    assert figures(report) == (1_000, 1_000, 0, 0, 0)
+    assert [file.is_whole for file in report.files] == [False, True]
+    assert report.unusable == []
+    assert report.files[0].facts()["reason"] == "It ends early."
+
+
+def test_files_of_which_nothing_can_be_used_are_named(path: Path) -> None:
+    report = imported(
+        DryRunLoader(),
+        RefusedFile(path, "It is no file of trades."),
+        MemoryFile(path, []),
+        MemoryFile(path, [trade_batch(TRADES)]),
+    )
+    assert [file.reason for file in report.unusable] == ["It is no file of trades.", f"{path} has no rows."]
+    assert report.facts()["files"][0] == {
+        "path": str(path),
+        "symbol": None,
+        "kind": None,
+        "read": 0,
+        "stored": 0,
+        "held": 0,
+        "refused": 0,
+        "missing": 0,
+        "reason": "It is no file of trades.",
+    }
+
+
+class Stopping(DryRunLoader):
+    """A loader that stores two batches, and then does what it is given to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded = 0
+
+    def load(self, batch: PreparedLoad) -> LoadResult:
+        self.loaded += 1
+        if self.loaded == 3:
+            self.at_the_third()
+        return super().load(batch)
+
+    def at_the_third(self) -> None:
+        raise StoreUnavailable("The disk is full.")
+
+
+def many_files(path: Path) -> list[MemoryFile]:
+    return [
+        MemoryFile(path.with_name(f"{at}.csv"), [trade_batch(TRADES[at : at + 100])]) for at in range(0, 1_000, 100)
+    ]
+
+
+def test_a_database_that_stops_ends_the_import_with_its_sentence(path: Path) -> None:
+    report = imported(Stopping(), *many_files(path))
+    assert report.stopped_because == "The disk is full."
+    assert figures(report)[:2] == (200, 200)
+    assert not report.is_whole
+
+
+def test_a_cancelled_import_stores_the_batch_in_hand_and_goes_on_when_it_is_begun_again(path: Path) -> None:
+    loader = Stopping()
+    work = FileImport([path], ReadingOptions(), opening(*many_files(path)), loader)
+    loader.at_the_third = work.cancel
+    report = work.run()
+    assert report.stopped_because == "The import was cancelled; run it again to go on."
+    assert figures(report)[:2] == (300, 300)
+    assert figures(imported(loader, *many_files(path))) == (1_000, 700, 300, 0, 0)
+    assert [one for one in threading.enumerate() if one.name == "read-files"] == []
+
+
+def test_progress_rises_to_the_end(path: Path) -> None:
+    path.write_bytes(b"x" * 500)
+    seen: list[ImportProgress] = []
+    parts = [trade_batch(TRADES[at : at + 100]) for at in range(0, 1_000, 100)]
+    FileImport(
+        [path], ReadingOptions(), opening(MemoryFile(path, parts)), DryRunLoader(), on_progress=seen.append
+    ).run()
+    assert seen[-1] == ImportProgress(1_000, 1.0, path)
+    assert [one.share for one in seen] == sorted(one.share for one in seen)
+
+
+def test_a_fault_in_a_reader_is_raised(path: Path) -> None:
+    class Faulty(MemoryFile):
+        def batches(self) -> Iterator[RowBatch]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        imported(DryRunLoader(), Faulty(path, []))
+
+
+def test_small_batches_are_joined_and_each_row_keeps_its_number() -> None:
+    parts = [
+        trade_batch(TRADES[:3], [RefusedRow(2, "bad", "x")]),
+        trade_batch(TRADES[3:5]),
+        trade_batch([trade._replace(symbol="ETHUSDT") for trade in TRADES[5:7]]),
+        trade_batch(TRADES[7:9]),
+    ]
+    joined = list(collected(parts, largest=5))
+    assert [one.batch.symbol for one in joined] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
+    assert [one.numbers.tolist() for one in joined] == [[1, 3, 4, 5, 6], [7, 8], [9, 10]]
+    assert [one.rows for one in joined] == [6, 2, 2]
+    assert joined[0].refused_row(2, "why").number == 4
+
+
+def test_numbers_that_a_reader_gives_are_taken() -> None:
+    batch = trade_batch(TRADES[:2])
+    given = TradeBatch(*(getattr(batch, name) for name in TradeBatch.__slots__[:-1]), numbers=[7, 9])
+    numbers = RowNumbers()
+    assert list(numbers.of(given, 2)) == [7, 9]
+    assert list(numbers.of(batch, 2)) == [3, 4]
+
+
+def test_what_was_read_before_a_failure_comes_before_it() -> None:
+    def failing() -> Iterator[TradeBatch]:
+        yield trade_batch(TRADES[:2])
+        raise FileError("It ends early.")
+
+    trades = collected(failing())
+    assert next(trades).batch.trade_id.tolist() == [100, 101]
+    with pytest.raises(FileError):
+        next(trades)
