@@ -114,8 +114,9 @@ class RowFile(Protocol):
     """
     A file whose kind is known, opened for one reading.
 
-    ``path`` is what the user named, or a file in the folder that the user named.
-    ``symbol`` is None where rows name their own.
+    ``path`` is what the user named, or a file in the folder that the user named. A file that holds rows of several
+    kinds, or an archive of several tables, is several RowFiles with one path. ``symbol`` is None where rows name their
+    own.
     """
 
     @property
@@ -138,9 +139,16 @@ class RowFile(Protocol):
     def progress(self) -> float:
         """Return how much of the file has been read, 0 to 1."""
 
+    def shortfall(self) -> str | None:
+        """
+        Return what the file lacks of what its name promises, as one sentence; None if nothing seems to be missing.
+
+        Call it after the last batch. It is a doubt, not a proof: the exchange may have been closed.
+        """
+
 
 class RefusedFile(NamedTuple):
-    """A file of which nothing can be used, and why, in one sentence."""
+    """A file of which nothing can be used, and why, in one sentence that names the file."""
 
     path: Path
     reason: str

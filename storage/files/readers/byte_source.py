@@ -1,0 +1,133 @@
+"""
+The bytes of a file, unpacked: a plain file, one of gzip, zstd, bzip2 or xz, or a member of a zip.
+
+A source is read from its start each time `ByteSource.blocks` is called, in constant memory. What cannot be read is a
+FileError that names the file.
+"""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from isal import igzip, isal_zlib
+
+from app.market.errors import FileError
+
+BLOCK_BYTES = 1 << 20
+_GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
+_PACKED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
+_INFLATE_ERROR: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]
+_DAMAGE = (zlib.error, _INFLATE_ERROR, lzma.LZMAError, zipfile.BadZipFile)
+
+
+class ByteSource(Protocol):
+    """
+    Bytes that can be read again and again.
+
+    ``path`` is the file; ``name`` is the name of what is in it, without the suffix of the compression.
+    """
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def blocks(self) -> Iterator[bytes]:
+        """
+        Yield the bytes from the start, at most `BLOCK_BYTES` at once and never none.
+
+        Raises:
+            FileError: If the file cannot be read, is damaged or ends early.
+        """
+
+    def progress(self) -> float:
+        """Return how much of the file the latest reading has read, 0 to 1."""
+
+
+class PlainOrPacked:
+    """A file that is one stream of bytes, compressed or not; its first bytes say which. See `ByteSource`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.stem if path.suffix.lower() in _PACKED_SUFFIXES else path.name
+        self._progress = 0.0
+
+    def blocks(self) -> Iterator[bytes]:
+        """See `ByteSource`."""
+        with readable(self.path), self.path.open("rb") as raw:
+            size = raw.seek(0, 2)
+            raw.seek(0)
+            with _unpacked(raw) as stream:
+                while block := stream.read(BLOCK_BYTES):
+                    self._progress = raw.tell() / size
+                    yield block
+        self._progress = 1.0
+
+    def progress(self) -> float:
+        """See `ByteSource`."""
+        return self._progress
+
+
+def first_bytes(source: ByteSource, size: int = BLOCK_BYTES) -> bytes:
+    """
+    Return the first ``size`` bytes, fewer if there are no more.
+
+    Raises:
+        FileError: If they cannot be read.
+    """
+    found = bytearray()
+    with contextlib.closing(_generator(source)) as blocks:
+        for block in blocks:
+            found += block
+            if len(found) >= size:
+                break
+    return bytes(found[:size])
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what reading a file raises into a FileError of one sentence."""
+    try:
+        yield
+    except EOFError as error:
+        raise FileError(f"{path} ends early: it was cut off. Get it again.") from error
+    except _DAMAGE as error:
+        raise FileError(f"{path} is damaged and cannot be unpacked. Get it again.") from error
+    except OSError as error:
+        if error.errno is None:  # gzip's complaints about content are OSErrors, too
+            raise FileError(f"{path} is damaged and cannot be unpacked. Get it again.") from error
+        raise FileError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _unpacked(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
+    head = raw.read(6)
+    raw.seek(0)
+    if head.startswith(_GZIP):
+        return igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call, return-value]
+    if head.startswith(_BZIP2):
+        return bz2.BZ2File(raw)
+    if head.startswith(_XZ):
+        return lzma.LZMAFile(raw)
+    if head.startswith(_ZSTD):
+        import pyarrow as pa  # a start need not wait for it
+
+        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[no-any-return]
+    return contextlib.nullcontext(raw)
+
+
+def _generator(source: ByteSource) -> _Closable:
+    return source.blocks()  # type: ignore[return-value]
+
+
+class _Closable(Protocol):
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...

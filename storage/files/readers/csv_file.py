@@ -1,0 +1,256 @@
+"""
+Tables as text: CSV and its kin.
+
+The first lines say the delimiter, the decimal mark and the columns. Then blocks of about two megabytes go through
+pyarrow's parser into typed columns, without an object for a row. A block that it refuses is halved until the piece
+with the bad row is small; that piece is read row by row, so what is wrong with a row is said of that row, and the
+others keep their speed. A row is a line: a quoted cell with a line break in it is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from app.market.errors import FileError
+from app.market.ports.row_files import ReadingOptions, RowBatch
+from storage.files.readers.arrow_columns import arrow_batches
+from storage.files.readers.batches import NumberedRow, RowConverter, joined
+from storage.files.readers.byte_source import ByteSource, first_bytes
+from storage.files.readers.cells import Cell
+from storage.files.readers.identity import Identity, identify
+from storage.files.readers.layout import Layout, is_header, recognise
+from storage.files.readers.names import NameFacts
+from storage.files.readers.text_blocks import line_blocks, utf8_blocks
+
+BLOCK_BYTES = 2 << 20
+_SMALLEST_PIECE = 64 << 10
+_HEAD_BYTES = 64 << 10
+_HEAD_ROWS = 200
+_DELIMITERS = ",\t;|"
+_DECIMAL_COMMA = re.compile(r"\d+,\d+")
+_TRUE_WORDS = ["true", "True", "TRUE", "1", "t", "sell", "SELL", "Sell"]
+_FALSE_WORDS = ["false", "False", "FALSE", "0", "f", "buy", "BUY", "Buy"]
+_INT64, _TEXT, _TRUTH = pa.int64(), pa.string(), pa.bool_()
+_AMOUNT, _SUM = pa.decimal128(20, 8), pa.decimal128(38, 16)
+_TYPES = {
+    "quote_volume": _SUM,
+    "taker_buy_quote_volume": _SUM,
+    "is_buyer_maker": _TRUTH,
+    "side": _TRUTH,
+    "closed": _TRUTH,
+    "complete": _TRUTH,
+    "symbol": _TEXT,
+    "interval": _TEXT,
+    "source": _TEXT,
+} | dict.fromkeys(("trade_id", "agg_id", "first_trade_id", "last_trade_id", "trades"), _INT64)
+_TIMES = ("time", "open_time", "close_time")
+
+
+class Dialect(NamedTuple):
+    """How a table is written: its delimiter, its decimal mark, and how many lines precede the rows."""
+
+    delimiter: str
+    decimal: str
+    lines_before: int
+
+
+class CsvHead(NamedTuple):
+    """What the first lines of a table say: ``names`` is its header, None if it has none; ``rows`` are its first."""
+
+    dialect: Dialect
+    names: tuple[str, ...] | None
+    rows: list[list[str]]
+
+
+def csv_head(source: ByteSource) -> CsvHead:
+    """
+    Return what the first lines of a table say.
+
+    Raises:
+        FileError: If it is no text, or empty.
+    """
+    found = first_bytes(source, _HEAD_BYTES)
+    head = b"".join(utf8_blocks(source.path, [found] if found else []))
+    lines = [_text(line) for line in head.split(b"\n")]
+    if len(found) == _HEAD_BYTES and len(lines) > 1:
+        lines.pop()  # it may be cut off
+    before = 0
+    delimiter = None
+    while before < len(lines) and not lines[before].strip():
+        before += 1
+    if before < len(lines) and (match := re.fullmatch(r"(?i)sep=(.)", lines[before].strip("\r\n"))):
+        delimiter = match[1]
+        before += 1
+    lines = [line for line in lines[before : before + _HEAD_ROWS] if line.strip()]
+    if not lines:
+        raise FileError(f"{source.path} is empty: it has no rows.")
+    delimiter = delimiter or _delimiter(lines)
+    rows = [_cells(line, delimiter) for line in lines]
+    names = None
+    if is_header(rows[0]):
+        names = tuple(cell.strip() for cell in rows.pop(0))
+        before += 1
+    decimal = "," if delimiter != "," and _has_decimal_comma(rows) else "."
+    rows = [_with_point(row, decimal) for row in rows]
+    return CsvHead(Dialect(delimiter, decimal, before), names, rows)
+
+
+class CsvFile:
+    """A table of text whose columns are known; see `app.market.ports.row_files.RowFile`."""
+
+    def __init__(self, source: ByteSource, dialect: Dialect, layout: Layout, identity: Identity) -> None:
+        self.path: Path = source.path
+        self.kind = layout.kind
+        self.symbol = None if "symbol" in layout.columns and not identity.symbol_asked else identity.symbol
+        self._source = source
+        self._dialect = dialect
+        self._layout = layout
+        self._identity = identity
+        self._converter = RowConverter(layout, identity)
+        self._convert_options = self._arrow_options(_INT64)
+
+    def batches(self) -> Iterator[RowBatch]:
+        """See `app.market.ports.row_files.RowFile`."""
+        row = 1
+        for number, block in enumerate(
+            line_blocks(self.path, utf8_blocks(self.path, self._source.blocks()), BLOCK_BYTES)
+        ):
+            if number == 0:
+                block = self._without_head(block)
+            found: list[RowBatch] = []
+            for piece, rows in self._pieces(block, row):
+                found += piece
+                row += rows
+            yield from joined(found)
+
+    def progress(self) -> float:
+        """See `app.market.ports.row_files.RowFile`."""
+        return self._source.progress()
+
+    def shortfall(self) -> str | None:
+        """See `app.market.ports.row_files.RowFile`."""
+        return None
+
+    def _without_head(self, block: bytes) -> bytes:
+        position = 0
+        for _ in range(self._dialect.lines_before):
+            position = block.find(b"\n", position) + 1
+            if not position:
+                return b""
+        return block[position:]
+
+    def _pieces(self, block: bytes, row: int) -> Iterator[tuple[list[RowBatch], int]]:
+        """Yield the batches of each piece and how many rows it has; ``row`` is the number of the block's first."""
+        pending = [block]
+        while pending:
+            piece = pending.pop()
+            if not piece:
+                continue
+            fast = self._fast(piece)
+            if fast is not None:
+                rows = _line_count(piece)
+                yield fast, rows
+            elif len(piece) > _SMALLEST_PIECE and (middle := piece.find(b"\n", len(piece) // 2) + 1) < len(piece):
+                pending += [piece[middle:], piece[:middle]]
+                continue
+            else:
+                numbered = self._numbered(piece, row)
+                rows = len(numbered)
+                yield list(self._converter.batches(numbered)), rows
+            row += rows
+
+    def _fast(self, piece: bytes) -> list[RowBatch] | None:
+        if b"x" in piece or (b"X" in piece and not self._layout.columns.keys() & {"symbol"}):
+            return None  # pyarrow reads 0x1F as a number
+        read = arrow_csv.ReadOptions(
+            column_names=[str(position) for position in range(self._layout.width)],
+            use_threads=False,
+            block_size=len(piece) + 1,
+        )
+        parse = arrow_csv.ParseOptions(delimiter=self._dialect.delimiter)
+        try:
+            table = arrow_csv.read_csv(pa.BufferReader(piece), read, parse, self._convert_options)
+        except pa.ArrowInvalid:
+            return None
+        if table.num_rows != _line_count(piece):
+            return None
+        columns = {name: table.column(str(position)) for name, position in self._layout.columns.items()}
+        return arrow_batches(self._layout, self._identity, columns)
+
+    def _arrow_options(self, time_type: Any) -> arrow_csv.ConvertOptions:
+        types = {
+            str(position): time_type if name in _TIMES else _TYPES.get(name, _AMOUNT)
+            for name, position in self._layout.columns.items()
+        }
+        return arrow_csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=[""],
+            true_values=_TRUE_WORDS,
+            false_values=_FALSE_WORDS,
+            decimal_point=self._dialect.decimal,
+        )
+
+    def _numbered(self, piece: bytes, row: int) -> list[NumberedRow]:
+        lines = piece.split(b"\n")
+        texts = [text for line in lines if (text := _text(line)).strip()]
+        return [
+            NumberedRow(row + offset, _with_point(_cells(text, self._dialect.delimiter), self._dialect.decimal), text)
+            for offset, text in enumerate(texts)
+        ]
+
+
+def open_csv(source: ByteSource, facts: NameFacts, options: ReadingOptions) -> CsvFile:
+    """
+    Open a table of text.
+
+    Raises:
+        FileError: If it cannot be read, or is neither trades nor candles.
+    """
+    head = csv_head(source)
+    layout = recognise(head.names, head.rows, options, facts.kind)
+    return CsvFile(source, head.dialect, layout, identify(layout, facts, options, head.rows))
+
+
+def _line_count(piece: bytes) -> int:
+    return piece.count(b"\n") + (not piece.endswith(b"\n"))
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:
+        return [text]
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """Return the delimiter that cuts most lines into the same number of cells, the most cells of those."""
+    sample = lines[:20]
+
+    def quality(delimiter: str) -> tuple[int, int]:
+        widths = [len(_cells(line, delimiter)) for line in sample]
+        usual = max(set(widths), key=lambda width: (widths.count(width), width))
+        return (widths.count(usual) if usual > 1 else 0, usual)
+
+    return max(_DELIMITERS, key=quality)
+
+
+def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
+    return any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row)
+
+
+def _with_point(cells: list[str], decimal: str) -> list[Cell]:
+    if decimal == ".":
+        return list(cells)
+    return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]

@@ -1,0 +1,130 @@
+"""
+What the name and the folders of a file say of its rows.
+
+Binance's archive names its files exactly: ``BTCUSDT-trades-2024-08-08.zip``, ``BTCUSDT-1m-2024-08.zip``. Other
+programs put a symbol and an interval somewhere into the name: ``ETH_USDT-1m.feather``, ``nautilus_btcusdt-trades``.
+That is a guess, so it counts only where the name holds one such symbol, and after what the rows and the user say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from app.market.errors import UsageError
+from app.market.interval import SECOND_US, Interval
+from app.market.ports.row_files import RowKind
+from app.market.symbol import read_symbol
+
+META_SUFFIX = ".meta.json"
+
+_ARCHIVE = re.compile(
+    r"([^\W_]{2,30})-(trades|aggTrades|\d{1,3}[smhdw]|\d{1,2}mo|1M)-(\d{4})-(\d{2})(?:-(\d{2}))?(?=\.|$)"
+)
+_KINDS = {"trades": RowKind.TRADES, "aggtrades": RowKind.AGGTRADES}
+_WORDS = re.compile(r"[^\W_]+")
+_INTERVAL = re.compile(r"\d{1,3}(?:[smhdw]|M)")
+_QUOTES = (
+    "USDT USDC FDUSD TUSD BUSD DAI USD EUR GBP TRY BRL JPY ARS AUD UAH RUB ZAR PLN MXN COP IDR NGN RON BTC ETH BNB"
+).split()
+_SHORTEST_BASE, _LONGEST_SYMBOL = 2, 20
+
+
+class NameFacts(NamedTuple):
+    """
+    What a name says; None where it does not.
+
+    ``exact``: the name is one of the archive, so it holds these rows and no others. ``begin_us`` and ``end_us`` are
+    the day or month in such a name (UTC microseconds, the end exclusive).
+    """
+
+    symbol: str | None = None
+    kind: RowKind | None = None
+    interval: Interval | None = None
+    exact: bool = False
+    begin_us: int | None = None
+    end_us: int | None = None
+
+
+def name_facts(path: Path, name: str | None = None) -> NameFacts:
+    """Return what a file is by its name, or by ``name`` inside it, by its folders, and by FILE.meta.json."""
+    for text in (name, path.name):
+        if text and (match := _ARCHIVE.match(text)):
+            return _archive_facts(match)
+    stem = (name or path.name).split(".")[0]
+    words = _WORDS.findall(stem)
+    symbol, kind, interval = _symbol_among(words), _kind_among(words), _interval_among(words)
+    folders = path.absolute().parts[:-1]
+    if len(folders) >= 3 and folders[-3] == "klines" and _INTERVAL.fullmatch(folders[-1]):
+        symbol, interval, kind = folders[-2], Interval.parse(folders[-1]), RowKind.KLINES
+    elif len(folders) >= 2 and folders[-2].lower() in _KINDS:
+        symbol, kind = folders[-1], _KINDS[folders[-2].lower()]
+    return _meta_facts(path, NameFacts(symbol, kind, interval))
+
+
+def _archive_facts(match: re.Match[str]) -> NameFacts:
+    symbol, what, year, month, day = match.groups()
+    kind = _KINDS.get(what.lower(), RowKind.KLINES)
+    interval = Interval.parse(what.replace("mo", "M")) if kind is RowKind.KLINES else None
+    begin_us = end_us = None
+    try:
+        begin = datetime(int(year), int(month), int(day or 1), tzinfo=UTC)
+    except ValueError:
+        pass
+    else:
+        begin_us = int(begin.timestamp()) * SECOND_US
+        end_us = Interval.parse("1d" if day else "1M").next_open_us(begin_us)
+    return NameFacts(symbol.upper(), kind, interval, True, begin_us, end_us)
+
+
+def _meta_facts(path: Path, facts: NameFacts) -> NameFacts:
+    """Return ``facts`` with what our own export wrote beside the file."""
+    try:
+        meta = json.loads(path.with_name(path.name + META_SUFFIX).read_text("utf-8"))
+        symbol, interval = read_symbol(meta["symbol"]), meta["interval"]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError):
+        return facts
+    try:
+        return facts._replace(symbol=symbol, interval=Interval.parse(interval))
+    except (UsageError, TypeError):
+        return facts._replace(symbol=symbol)
+
+
+def _symbol_among(words: list[str]) -> str | None:
+    pairs = [
+        first + second
+        for first, second in pairwise(words)
+        if second.upper() in _QUOTES and not first.isdigit() and first.isupper() == second.isupper()
+    ]
+    if pairs:  # BTC_USDT, though BTC alone may end in a quote asset, too
+        return pairs[-1].upper()
+    names = {name for word in words if (name := _joined_pair(word))}
+    return names.pop() if len(names) == 1 else None
+
+
+def _joined_pair(word: str) -> str | None:
+    upper = word.upper()
+    if len(upper) > _LONGEST_SYMBOL:
+        return None
+    for quote in _QUOTES:
+        if upper.endswith(quote) and len(upper) - len(quote) >= _SHORTEST_BASE:
+            return upper
+    return None
+
+
+def _kind_among(words: list[str]) -> RowKind | None:
+    return next((_KINDS[word.lower()] for word in words if word.lower() in _KINDS), None)
+
+
+def _interval_among(words: list[str]) -> Interval | None:
+    found = {word for word in words if _INTERVAL.fullmatch(word)}
+    if len(found) != 1:
+        return None
+    try:
+        return Interval.parse(found.pop())
+    except UsageError:
+        return None
