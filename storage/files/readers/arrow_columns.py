@@ -19,8 +19,7 @@ from app.market.candle import Candle, CandleSource
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.ports.row_files import CandleBatch, Ints, RowBatch, RowKind
-from app.market.symbol import read_symbol
-from storage.files.readers.batches import candle_fault, column_batch, to_source
+from storage.files.readers.batches import candle_fault, column_batch, symbol_name, to_source
 from storage.files.readers.cells import FIRST_S, LAST_S
 from storage.files.readers.identity import Identity
 from storage.files.readers.layout import Layout
@@ -35,23 +34,26 @@ class Unclear(Exception):
     """A column holds something that has to be looked at row by row."""
 
 
-def arrow_batches(layout: Layout, identity: Identity, columns: Mapping[str, Any]) -> list[RowBatch] | None:
+def arrow_batches(
+    layout: Layout, identity: Identity, columns: Mapping[str, Any], first_number: int
+) -> list[RowBatch] | None:
     """
     Return the batches of a block, one for each symbol in it; None if it has to be read row by row.
 
-    ``columns``: from our names to arrow arrays of one length.
+    ``columns``: from our names to arrow arrays of one length. ``first_number``: that of the block's first row in the
+    file; the others follow.
     """
     try:
         groups = _symbol_groups(identity, columns)
         if layout.kind in (RowKind.KLINES, RowKind.CANDLES):
-            return _candle_batches(identity, columns, groups)
-        return _trade_batches(layout, columns, groups)
+            return _candle_batches(identity, columns, groups, first_number)
+        return _trade_batches(layout, columns, groups, first_number)
     except Unclear:
         return None
 
 
 def _trade_batches(
-    layout: Layout, columns: Mapping[str, Any], groups: list[tuple[str, Bools | None]]
+    layout: Layout, columns: Mapping[str, Any], groups: list[tuple[str, Bools | None]], first_number: int
 ) -> list[RowBatch]:
     names = {RowKind.TRADES: ("trade_id",), RowKind.AGGTRADES: ("agg_id", "first_trade_id", "last_trade_id")}
     identifier, *ends = [_whole(columns[name]) for name in names[layout.kind]]
@@ -60,17 +62,19 @@ def _trade_batches(
     price, quantity = _amounts(columns["price"], above_zero=True), _amounts(columns["quantity"])
     integers = [identifier, _times(columns["time"]), price, quantity, *ends]
     maker = _maker(layout, columns)
+    numbers = np.arange(first_number, first_number + len(maker))
     batches: list[RowBatch] = []
     for symbol, mask in groups:
         if mask is None:
-            batches.append(column_batch(layout.kind, symbol, integers, maker))
+            batches.append(column_batch(layout.kind, symbol, integers, maker, numbers))
         else:
-            batches.append(column_batch(layout.kind, symbol, [column[mask] for column in integers], maker[mask]))
+            chosen = [column[mask] for column in integers]
+            batches.append(column_batch(layout.kind, symbol, chosen, maker[mask], numbers[mask]))
     return batches
 
 
 def _candle_batches(
-    identity: Identity, columns: Mapping[str, Any], groups: list[tuple[str, Bools | None]]
+    identity: Identity, columns: Mapping[str, Any], groups: list[tuple[str, Bools | None]], first_number: int
 ) -> list[RowBatch]:
     interval = identity.interval
     if interval is None or len(groups) != 1 or groups[0][1] is not None or "interval" in columns:
@@ -100,7 +104,8 @@ def _candle_batches(
     )
     candles = tuple(map(Candle._make, rows))
     _check_candles(candles, interval, opens, prices, volume, taker)
-    return [CandleBatch(groups[0][0], size, interval, candles)]
+    numbers = np.arange(first_number, first_number + size)
+    return [CandleBatch(groups[0][0], size, interval, candles, (), numbers)]
 
 
 def _check_candles(
@@ -134,7 +139,7 @@ def _symbol_groups(identity: Identity, columns: Mapping[str, Any]) -> list[tuple
         if not mask.any():
             continue
         try:
-            symbol = read_symbol(str(name))
+            symbol = symbol_name(str(name))
         except UsageError:
             raise Unclear from None
         if not identity.symbol_asked or symbol == identity.symbol:

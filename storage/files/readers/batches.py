@@ -32,15 +32,16 @@ from storage.files.readers.cells import (
 from storage.files.readers.identity import Identity
 from storage.files.readers.layout import Layout
 
+_OTHER_BROKERS = {"coinbase"}
 _SOURCES = {source.value: source for source in CandleSource} | {"klines": CandleSource.KLINE}
 
 
 class NumberedRow(NamedTuple):
-    """A row of a file: its number from 1, its cells, and the row as it stands."""
+    """A row of a file: its number from 1, its cells, and the row as it stands; None: its cells are that."""
 
     number: int
     cells: Sequence[Cell]
-    text: str
+    text: str | None = None
 
 
 class RowConverter:
@@ -61,7 +62,7 @@ class RowConverter:
 
     def batches(self, rows: Iterable[NumberedRow]) -> Iterator[RowBatch]:
         """Yield a batch for each symbol, and interval, among the rows, in the order in which they appear."""
-        groups: dict[tuple[str, Interval | None], tuple[list[Any], list[RefusedRow]]] = {}
+        groups: dict[tuple[str, Interval | None], tuple[list[Any], list[int], list[RefusedRow]]] = {}
         latest = (self._identity.symbol or "", self._identity.interval)
         for row in rows:
             try:
@@ -70,12 +71,14 @@ class RowConverter:
                     continue
                 value = self._convert_for(key, row.cells)
             except ValueError as error:
-                groups.setdefault(latest, ([], []))[1].append(RefusedRow(row.number, str(error), row.text))
+                groups.setdefault(latest, ([], [], []))[2].append(RefusedRow(row.number, str(error), _text(row)))
             else:
-                groups.setdefault(key, ([], []))[0].append(value)
+                values, numbers, _ = groups.setdefault(key, ([], [], []))
+                values.append(value)
+                numbers.append(row.number)
                 latest = key
-        for (symbol, interval), (values, refused) in groups.items():
-            yield make_batch(self._layout.kind, symbol, interval, values, tuple(refused))
+        for (symbol, interval), (values, numbers, refused) in groups.items():
+            yield _row_batch(self._layout.kind, symbol, interval, values, np.array(numbers, np.int64), tuple(refused))
 
     def _key(self, cells: Sequence[Cell]) -> tuple[str, Interval | None] | None:
         """Return whose row it is; None if the user asked for another symbol."""
@@ -102,7 +105,7 @@ class RowConverter:
         found = self._symbols.get(text)
         if found is None:
             try:
-                found = self._symbols[text] = read_symbol(text)
+                found = self._symbols[text] = symbol_name(text)
             except UsageError as error:
                 raise ValueError(f"symbol: {error}") from None
         return found
@@ -206,33 +209,57 @@ def candle_fault(candle: Candle, interval: Interval) -> str:
     return ""
 
 
-def make_batch(
+def symbol_name(text: str) -> str:
+    """
+    Return the name under which rows of a symbol are stored; see `app.market.symbol.read_symbol`.
+
+    A trade of another exchange keeps its name before it, ``coinbase:SKLUSD``, so it never passes for one of Binance.
+
+    Raises:
+        UsageError: If the text is no symbol.
+    """
+    broker, separator, pair = text.strip().rpartition(":")
+    if separator and broker.lower() in _OTHER_BROKERS:
+        return f"{broker.lower()}:{read_symbol(pair)}"
+    return read_symbol(text)
+
+
+def _text(row: NumberedRow) -> str:
+    return row.text if row.text is not None else ",".join("" if cell is None else str(cell) for cell in row.cells)
+
+
+def _row_batch(
     kind: RowKind,
     symbol: str,
     interval: Interval | None,
     values: Sequence[Any],
+    numbers: Ints,
     refused: tuple[RefusedRow, ...],
 ) -> RowBatch:
-    """Return the batch of converted rows of one symbol and interval."""
     if kind in (RowKind.KLINES, RowKind.CANDLES):
         # Rows of which none could be used have no interval; it says nothing then.
-        candles = tuple(values)
-        return CandleBatch(symbol, len(values) + len(refused), interval or _ANY_INTERVAL, candles, refused)
+        rows = len(values) + len(refused)
+        return CandleBatch(symbol, rows, interval or _ANY_INTERVAL, tuple(values), refused, numbers)
     *integers, makers = zip(*values, strict=True) if values else [()] * (5 if kind is RowKind.TRADES else 7)
     arrays = [np.array(column, dtype=np.int64) for column in integers]
-    return column_batch(kind, symbol, arrays, np.array(makers, dtype=np.bool_), refused)
+    return column_batch(kind, symbol, arrays, np.array(makers, dtype=np.bool_), numbers, refused)
 
 
 def column_batch(
-    kind: RowKind, symbol: str, integers: Sequence[Ints], maker: NDArray[np.bool_], refused: tuple[RefusedRow, ...] = ()
+    kind: RowKind,
+    symbol: str,
+    integers: Sequence[Ints],
+    maker: NDArray[np.bool_],
+    numbers: Ints,
+    refused: tuple[RefusedRow, ...] = (),
 ) -> RowBatch:
     """Return the batch of ``integers``: id, time, price, quantity and, for aggTrades, the first and last trade's id."""
     rows = len(maker) + len(refused)
     identifier, time_us, price_e8, quantity_e8, *ends = integers
     if kind is RowKind.TRADES:
-        return TradeBatch(symbol, rows, identifier, time_us, price_e8, quantity_e8, maker, refused)
+        return TradeBatch(symbol, rows, identifier, time_us, price_e8, quantity_e8, maker, refused, numbers)
     first, last = ends
-    return AggTradeBatch(symbol, rows, identifier, time_us, price_e8, quantity_e8, first, last, maker, refused)
+    return AggTradeBatch(symbol, rows, identifier, time_us, price_e8, quantity_e8, first, last, maker, refused, numbers)
 
 
 def joined(batches: Sequence[RowBatch]) -> list[RowBatch]:
@@ -257,9 +284,10 @@ def _is_alike(first: RowBatch, second: RowBatch) -> bool:
 def _concatenated(group: Sequence[Any]) -> RowBatch:
     first = group[0]
     refused = tuple(row for batch in group for row in batch.refused)
+    numbers = np.concatenate([batch.numbers for batch in group])
     if isinstance(first, CandleBatch):
         candles = tuple(candle for batch in group for candle in batch.candles)
-        return CandleBatch(first.symbol, len(candles) + len(refused), first.interval, candles, refused)
+        return CandleBatch(first.symbol, len(candles) + len(refused), first.interval, candles, refused, numbers)
     kind = RowKind.TRADES if isinstance(first, TradeBatch) else RowKind.AGGTRADES
     names = ["trade_id"] if kind is RowKind.TRADES else ["agg_id"]
     names += ["time_us", "price_e8", "quantity_e8"]
@@ -267,7 +295,7 @@ def _concatenated(group: Sequence[Any]) -> RowBatch:
         names += ["first_trade_id", "last_trade_id"]
     columns = [np.concatenate([getattr(batch, name) for batch in group]) for name in names]
     maker = np.concatenate([batch.is_buyer_maker for batch in group])
-    return column_batch(kind, first.symbol, columns, maker, refused)
+    return column_batch(kind, first.symbol, columns, maker, numbers, refused)
 
 
 def _to_e16(cell: Cell) -> int:

@@ -51,13 +51,22 @@ class ByteSource(Protocol):
     def progress(self) -> float:
         """Return how much of the file the latest reading has read, 0 to 1."""
 
+    def verify(self) -> None:
+        """
+        Unpack all of it once, unless its checksum has been seen to be right, so that no row of a damaged file is used.
+
+        Raises:
+            FileError: If it is damaged or ends early.
+        """
+
 
 class PlainOrPacked:
     """A file that is one stream of bytes, compressed or not; its first bytes say which. See `ByteSource`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_verified: bool = False) -> None:
         self.path = path
         self.name = path.stem if path.suffix.lower() in _PACKED_SUFFIXES else path.name
+        self._is_verified = is_verified
         self._progress = 0.0
 
     def blocks(self) -> Iterator[bytes]:
@@ -74,6 +83,28 @@ class PlainOrPacked:
     def progress(self) -> float:
         """See `ByteSource`."""
         return self._progress
+
+    def verify(self) -> None:
+        """See `ByteSource`."""
+        if not self._is_verified and self._is_packed():
+            for _ in self.blocks():
+                pass
+        self._is_verified = True
+
+    def _is_packed(self) -> bool:
+        with readable(self.path), self.path.open("rb") as raw:
+            return raw.read(6).startswith((_GZIP, _ZSTD, _BZIP2, _XZ))
+
+
+def verified_blocks(source: ByteSource) -> Iterator[bytes]:
+    """
+    Yield the bytes of a source of which all can be unpacked.
+
+    Raises:
+        FileError: If it cannot be read, is damaged or ends early.
+    """
+    source.verify()
+    yield from source.blocks()
 
 
 def first_bytes(source: ByteSource, size: int = BLOCK_BYTES) -> bytes:

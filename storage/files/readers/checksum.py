@@ -13,16 +13,16 @@ CHECKSUM_SUFFIX = ".CHECKSUM"
 _SHA256 = re.compile(rb"\s*([0-9a-fA-F]{64})\b")
 
 
-def check_checksum(path: Path) -> None:
+def check_checksum(path: Path) -> bool:
     """
-    Check a file against the checksum beside it, if there is one.
+    Check a file against the checksum beside it; return whether there is one.
 
     Raises:
         FileError: If it has another checksum, or what lies beside it is none.
     """
     beside = path.with_name(path.name + CHECKSUM_SUFFIX)
     if not beside.is_file():
-        return
+        return False
     with readable(beside), beside.open("rb") as file:
         match = _SHA256.match(file.read(1024))
     if match is None:
@@ -31,3 +31,4 @@ def check_checksum(path: Path) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != match[1].decode().lower():
         raise FileError(f"{path} does not have the checksum in {beside.name}: it is damaged. Get both again.")
+    return True

@@ -22,10 +22,10 @@ from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RowBatch
 from storage.files.readers.arrow_columns import arrow_batches
 from storage.files.readers.batches import NumberedRow, RowConverter, joined
-from storage.files.readers.byte_source import ByteSource, first_bytes
+from storage.files.readers.byte_source import ByteSource, first_bytes, verified_blocks
 from storage.files.readers.cells import Cell
-from storage.files.readers.identity import Identity, identify
-from storage.files.readers.layout import Layout, is_header, recognise
+from storage.files.readers.head import Head, Understanding, understand
+from storage.files.readers.layout import is_header
 from storage.files.readers.names import NameFacts
 from storage.files.readers.text_blocks import line_blocks, utf8_blocks
 
@@ -61,17 +61,9 @@ class Dialect(NamedTuple):
     lines_before: int
 
 
-class CsvHead(NamedTuple):
-    """What the first lines of a table say: ``names`` is its header, None if it has none; ``rows`` are its first."""
-
-    dialect: Dialect
-    names: tuple[str, ...] | None
-    rows: list[list[str]]
-
-
-def csv_head(source: ByteSource) -> CsvHead:
+def csv_head(source: ByteSource) -> tuple[Head, Dialect]:
     """
-    Return what the first lines of a table say.
+    Return the first rows of a table, and how it is written.
 
     Raises:
         FileError: If it is no text, or empty.
@@ -98,29 +90,29 @@ def csv_head(source: ByteSource) -> CsvHead:
         names = tuple(cell.strip() for cell in rows.pop(0))
         before += 1
     decimal = "," if delimiter != "," and _has_decimal_comma(rows) else "."
-    rows = [_with_point(row, decimal) for row in rows]
-    return CsvHead(Dialect(delimiter, decimal, before), names, rows)
+    return Head(names, [_with_point(row, decimal) for row in rows]), Dialect(delimiter, decimal, before)
 
 
 class CsvFile:
     """A table of text whose columns are known; see `app.market.ports.row_files.RowFile`."""
 
-    def __init__(self, source: ByteSource, dialect: Dialect, layout: Layout, identity: Identity) -> None:
+    def __init__(self, source: ByteSource, dialect: Dialect, understanding: Understanding) -> None:
         self.path: Path = source.path
-        self.kind = layout.kind
-        self.symbol = None if "symbol" in layout.columns and not identity.symbol_asked else identity.symbol
+        self.kind = understanding.layout.kind
+        self.symbol = understanding.symbol
+        self.understanding = understanding
         self._source = source
         self._dialect = dialect
-        self._layout = layout
-        self._identity = identity
-        self._converter = RowConverter(layout, identity)
+        self._layout = understanding.layout
+        self._identity = understanding.identity
+        self._converter = RowConverter(self._layout, self._identity)
         self._convert_options = self._arrow_options(_INT64)
 
     def batches(self) -> Iterator[RowBatch]:
         """See `app.market.ports.row_files.RowFile`."""
         row = 1
         for number, block in enumerate(
-            line_blocks(self.path, utf8_blocks(self.path, self._source.blocks()), BLOCK_BYTES)
+            line_blocks(self.path, utf8_blocks(self.path, verified_blocks(self._source)), BLOCK_BYTES)
         ):
             if number == 0:
                 block = self._without_head(block)
@@ -153,7 +145,7 @@ class CsvFile:
             piece = pending.pop()
             if not piece:
                 continue
-            fast = self._fast(piece)
+            fast = self._fast(piece, row)
             if fast is not None:
                 rows = _line_count(piece)
                 yield fast, rows
@@ -166,7 +158,7 @@ class CsvFile:
                 yield list(self._converter.batches(numbered)), rows
             row += rows
 
-    def _fast(self, piece: bytes) -> list[RowBatch] | None:
+    def _fast(self, piece: bytes, row: int) -> list[RowBatch] | None:
         if b"x" in piece or (b"X" in piece and not self._layout.columns.keys() & {"symbol"}):
             return None  # pyarrow reads 0x1F as a number
         read = arrow_csv.ReadOptions(
@@ -182,7 +174,7 @@ class CsvFile:
         if table.num_rows != _line_count(piece):
             return None
         columns = {name: table.column(str(position)) for name, position in self._layout.columns.items()}
-        return arrow_batches(self._layout, self._identity, columns)
+        return arrow_batches(self._layout, self._identity, columns, row)
 
     def _arrow_options(self, time_type: Any) -> arrow_csv.ConvertOptions:
         types = {
@@ -214,9 +206,8 @@ def open_csv(source: ByteSource, facts: NameFacts, options: ReadingOptions) -> C
     Raises:
         FileError: If it cannot be read, or is neither trades nor candles.
     """
-    head = csv_head(source)
-    layout = recognise(head.names, head.rows, options, facts.kind)
-    return CsvFile(source, head.dialect, layout, identify(layout, facts, options, head.rows))
+    head, dialect = csv_head(source)
+    return CsvFile(source, dialect, understand(head, facts, options))
 
 
 def _line_count(piece: bytes) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.market.errors import FileError, UsageError
 from app.market.ports.row_files import ReadingOptions, RowKind
@@ -51,6 +51,11 @@ class Layout:
     @property
     def width(self) -> int:
         return len(self.names)
+
+    def narrowed(self) -> Layout:
+        """Return the layout of a table that has the used columns alone, in the order of `columns`."""
+        names = tuple(self.names[position] for position in self.columns.values())
+        return replace(self, columns={name: place for place, name in enumerate(self.columns)}, names=names)
 
 
 def is_header(cells: Sequence[Cell]) -> bool:
@@ -160,11 +165,13 @@ def _known_columns(header: Sequence[str], kind: RowKind) -> dict[str, int]:
 
 
 def _add_index(columns: dict[str, int], header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Take the first column as time where it has no name of its own and holds times: the index of a pandas frame."""
-    if header and _normal(header[0]) in ("", "index", "indexlevel0", "unnamed0") and 0 not in columns.values():
-        cells = [row[0] for row in rows if row]
-        if cells and all(_passes(to_time_us, cell) for cell in cells):
-            columns["open_time"] = 0
+    """Take a column without a name of its own as time where it holds times: the index of a pandas frame."""
+    for position, name in enumerate(header):
+        if _normal(name) in ("", "index", "indexlevel0", "unnamed0") and position not in columns.values():
+            cells = [row[position] for row in rows if len(row) > position]
+            if cells and all(_passes(to_time_us, cell) for cell in cells):
+                columns["open_time"] = position
+                return
 
 
 def _check(layout: Layout) -> None:

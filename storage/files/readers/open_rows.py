@@ -7,17 +7,27 @@ others of a folder go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile
-from storage.files.readers.byte_source import ByteSource, PlainOrPacked, readable
+from storage.files.readers.arrow_file import ARROW_FILE, ARROW_STREAM, FEATHER_V1, PARQUET, ArrowFile, open_arrow
+from storage.files.readers.byte_source import ByteSource, PlainOrPacked, first_bytes, readable
 from storage.files.readers.checksum import CHECKSUM_SUFFIX, check_checksum
-from storage.files.readers.csv_file import open_csv
-from storage.files.readers.names import META_SUFFIX, name_facts
+from storage.files.readers.csv_file import CsvFile, open_csv
+from storage.files.readers.head import UnknownTable
+from storage.files.readers.json_file import is_json, open_json
+from storage.files.readers.names import META_SUFFIX, NameFacts, name_facts
+from storage.files.readers.octobot_file import SQLITE, open_octobot
+from storage.files.readers.recording_file import is_recording, open_recording
+from storage.files.readers.sheet_file import OLD_EXCEL, is_spreadsheet, open_sheets
+from storage.files.readers.table_file import TableFile
+from storage.files.readers.text_blocks import utf8_blocks
 from storage.files.readers.zip_members import zip_members
 
+Table = CsvFile | ArrowFile | TableFile
+_HEAD_BYTES = 4096
 _NO_DATA = (CHECKSUM_SUFFIX.lower(), META_SUFFIX, ".refused.csv", ".part", ".tmp")
 _DATA_SUFFIXES = {
     *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow", ".ipc", ".xlsx", ".xls"),
@@ -37,13 +47,18 @@ def open_rows(path: Path, options: ReadingOptions | None = None) -> Iterator[Row
     """
     options = options or ReadingOptions()
     if not path.is_dir():
-        yield from _opened(path, options)
+        yield from _row_files(path, options)
         return
     files = [file for file in _files_below(path) if _is_data(file)]
     if not files:
         yield RefusedFile(path, f"{path} holds no file of trades or candles.")
     for file in files:
-        yield from _opened(file, options)
+        yield from _row_files(file, options)
+
+
+def _row_files(path: Path, options: ReadingOptions) -> Iterator[RowFile | RefusedFile]:
+    for table in open_tables(path, options):
+        yield RefusedFile(path, str(table)) if isinstance(table, FileError) else table
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -56,37 +71,72 @@ def _files_below(folder: Path) -> list[Path]:
 
 def _is_data(path: Path) -> bool:
     name = path.name.lower()
-    return not name.endswith(_NO_DATA) and path.suffix.lower() in _DATA_SUFFIXES
+    if name.endswith(_NO_DATA):
+        return False
+    if path.suffix.removeprefix(".").isdigit():  # cryptofeed numbers its recordings: BINANCE.ws.1.0
+        try:
+            return is_recording(first_bytes(PlainOrPacked(path), _HEAD_BYTES))
+        except FileError:
+            return False
+    return path.suffix.lower() in _DATA_SUFFIXES
 
 
-def _opened(path: Path, options: ReadingOptions) -> Iterator[RowFile | RefusedFile]:
+def open_tables(path: Path, options: ReadingOptions) -> list[Table | FileError]:
+    """
+    Open the tables of one file, at least one; instead of one that cannot be used, return why, as a sentence.
+
+    Raises:
+        UsageError: If the user's columns are none of ours.
+    """
     try:
-        files = _row_files(path, options)
+        with readable(path), path.open("rb") as file:
+            head = file.read(16)
+        if not head:
+            raise FileError(f"{path} is empty.")
+        is_verified = check_checksum(path)
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not is_spreadsheet(path):
+            return [
+                table
+                for member in zip_members(path, is_verified=is_verified)
+                for table in _opened(path, member.name, options, member)
+            ]
     except FileError as error:
-        yield RefusedFile(path, str(error))
-        return
-    yield from files
+        return [error]
+    if head.startswith((b"PK", OLD_EXCEL, PARQUET, ARROW_FILE, FEATHER_V1, ARROW_STREAM)):
+        return _opened(path, path.name, options, None)
+    source = PlainOrPacked(path, is_verified=is_verified)
+    return _opened(path, source.name, options, source)
 
 
-def _row_files(path: Path, options: ReadingOptions) -> list[RowFile | RefusedFile]:
-    with readable(path), path.open("rb") as file:
-        head = file.read(16)
-    if not head:
-        raise FileError(f"{path} is empty.")
-    check_checksum(path)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return [_one(member, options) for member in zip_members(path)]
-    return [_one(PlainOrPacked(path), options)]
-
-
-def _one(source: ByteSource, options: ReadingOptions) -> RowFile | RefusedFile:
-    facts = name_facts(source.path, source.name)
-    if facts.exact and options.symbol is not None and options.symbol != facts.symbol:
-        return RefusedFile(
-            source.path, f"{source.path} holds {facts.symbol} by its name, not {options.symbol}: leave out --symbol."
-        )
+def _opened(path: Path, name: str, options: ReadingOptions, source: ByteSource | None) -> list[Table | FileError]:
+    facts = name_facts(path, name)
     try:
-        return open_csv(source, facts, options)
+        if facts.exact and options.symbol is not None and options.symbol != facts.symbol:
+            raise FileError(f"{path} holds {facts.symbol} by its name, not {options.symbol}: leave out --symbol.")
+        return list(_stream_tables(source, facts, options) if source else _whole_tables(path, facts, options))
+    except UnknownTable as error:
+        return [UnknownTable(f"{path}: {error}", error.head)]
     except FileError as error:
-        text = str(error)
-        return RefusedFile(source.path, f"{source.path}: {text}" if text.startswith("it ") else text)
+        return [error]
+
+
+def _whole_tables(path: Path, facts: NameFacts, options: ReadingOptions) -> Sequence[Table]:
+    """Open a file of a format that has to be read from several places of it."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith((b"PK", OLD_EXCEL)):
+        return open_sheets(path, facts, options)
+    return [open_arrow(path, facts, options)]
+
+
+def _stream_tables(source: ByteSource, facts: NameFacts, options: ReadingOptions) -> Sequence[Table]:
+    """Open a stream of bytes: what it is, they say themselves."""
+    head = first_bytes(source, _HEAD_BYTES)
+    if head.startswith(SQLITE):
+        return [open_octobot(source, options)]
+    text = b"".join(utf8_blocks(source.path, [head] if head else []))
+    if is_recording(text):
+        return open_recording(source, options)
+    if is_json(text):
+        return [open_json(source, facts, options)]
+    return [open_csv(source, facts, options)]

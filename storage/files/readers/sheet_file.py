@@ -1,0 +1,123 @@
+"""Spreadsheets: XLSX, XLS and ODS. Each sheet that holds trades or candles is a table of its own."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import python_calamine
+
+from app.market.errors import FileError
+from app.market.ports.row_files import ReadingOptions
+from storage.files.readers.batches import NumberedRow
+from storage.files.readers.byte_source import readable
+from storage.files.readers.cells import Cell
+from storage.files.readers.head import Head, understand
+from storage.files.readers.layout import is_header
+from storage.files.readers.names import NameFacts
+from storage.files.readers.table_file import TableFile
+
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_HEAD_ROWS = 200
+_PARTS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+
+
+def is_spreadsheet(path: Path) -> bool:
+    """Whether a zip is a spreadsheet."""
+    with readable(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(part in archive.namelist() for part in _PARTS)
+        except zipfile.BadZipFile:
+            return False
+
+
+def open_sheets(path: Path, facts: NameFacts, options: ReadingOptions) -> list[TableFile]:
+    """
+    Open the sheets of a spreadsheet that hold rows.
+
+    Raises:
+        FileError: If it cannot be read, or none of its sheets holds trades or candles.
+    """
+    files: list[TableFile] = []
+    first_error: FileError | None = None
+    for name in sheet_names(path):
+        try:
+            files.append(_open_sheet(path, name, facts, options))
+        except FileError as error:
+            first_error = first_error or error
+    if files:
+        return files
+    raise first_error or FileError(f"{path} is empty: it has no rows.")
+
+
+def sheet_names(path: Path) -> list[str]:
+    """
+    Return the names of the sheets.
+
+    Raises:
+        FileError: If it is no spreadsheet, or is damaged.
+    """
+    return list(_workbook(path).sheet_names)
+
+
+def sheet_head(path: Path, name: str) -> Head:
+    """
+    Return a sheet's header, None if it has none, and its first rows.
+
+    Raises:
+        FileError: If it has no rows.
+    """
+    rows = [row for _, row in islice(_rows(path, name, [0, 1]), _HEAD_ROWS)]
+    if not rows:
+        raise FileError(f"{path} is empty: it has no rows.")
+    if is_header(rows[0]):
+        return Head(tuple("" if cell is None else str(cell).strip() for cell in rows[0]), rows[1:])
+    return Head(None, rows)
+
+
+def _open_sheet(path: Path, name: str, facts: NameFacts, options: ReadingOptions) -> TableFile:
+    understanding = understand(sheet_head(path, name), facts, options)
+    names = understanding.head.names
+    seen = [0, 1]
+
+    def numbered() -> Iterator[NumberedRow]:
+        for number, cells in islice(_rows(path, name, seen), 1 if names is not None else 0, None):
+            yield NumberedRow(number - (names is not None), cells)
+
+    def progress() -> float:
+        return seen[0] / max(seen[1], 1)
+
+    return TableFile(path, understanding, numbered, progress)
+
+
+def _rows(path: Path, name: str, seen: list[int]) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield the rows that hold something, counted from 1; ``seen`` follows: how many of how many."""
+    sheet = _workbook(path).get_sheet_by_name(name)
+    seen[:] = 0, sheet.total_height
+    number = 0
+    for row in sheet.iter_rows():
+        seen[0] += 1
+        if any(cell not in ("", None) for cell in row):
+            number += 1
+            yield number, [_cell(cell) for cell in row]
+    seen[0] = seen[1]
+
+
+def _workbook(path: Path) -> Any:
+    with readable(path):
+        try:
+            return python_calamine.CalamineWorkbook.from_path(str(path))
+        except python_calamine.CalamineError as error:
+            raise FileError(f"{path} is damaged and cannot be read as a spreadsheet. Get it again.") from error
+
+
+def _cell(cell: Cell) -> Cell:
+    if isinstance(cell, datetime):  # a sheet's times are fractions of a day, which milliseconds survive
+        millis = round(cell.microsecond / 1000)
+        return cell.replace(microsecond=0) + timedelta(milliseconds=millis)
+    return None if cell == "" else cell
