@@ -13,12 +13,23 @@ from typing import TypeVar
 
 import rich_click as click
 
-from app.cli.completion import SHELLS, intervals, keep_periods, setting_names, setting_values, symbol_lists, symbols
+from app.cli.completion import (
+    SHELLS,
+    file_formats,
+    intervals,
+    keep_periods,
+    presets,
+    setting_names,
+    setting_values,
+    symbol_lists,
+    symbols,
+)
 from app.cli.parsing import FurtherFiles, Group, SettingOption, options_of
 from app.commands.options import Options, Run
 from app.config.settings import Settings
 from app.config.version import VERSION
 from app.market.errors import UsageError
+from app.market.file_format import FileFormat, Preset
 
 Declared = TypeVar("Declared", bound=Callable[..., object])
 
@@ -79,8 +90,8 @@ def gaps(settings: Settings, options: Options) -> Run:
 
 
 @cryptopipe.command("export", panel=DATA)
-@click.argument("symbol", metavar="SYMBOL", shell_complete=symbols)
-@click.argument("interval", metavar="INTERVAL", shell_complete=intervals)
+@click.argument("symbol", metavar="SYMBOL,…", shell_complete=symbol_lists)
+@click.argument("interval", metavar="INTERVAL,…", shell_complete=intervals)
 @click.option("--from", "start", metavar="TIME", panel="Range", help="First open time, UTC: 2024-08-08 or …T23:55.")
 @click.option("--to", "end", metavar="TIME", panel="Range", help="Open times before this, UTC; without it, until now.")
 @click.option("--stored", is_flag=True, panel="Range", help="Only what is stored: fetch nothing.")
@@ -91,15 +102,32 @@ def gaps(settings: Settings, options: Options) -> Run:
     metavar="FILE",
     type=click.Path(path_type=Path),
     panel="File",
-    help="A file that ends in .csv, a folder, or - for standard output; without it, a file here.",
+    help="A file, a folder, or - for standard output; without it, a file here.",
 )
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    shell_complete=file_formats,
+    panel="File",
+    help=f"{', '.join(FileFormat)}; without it, by the file's ending.",
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    shell_complete=presets,
+    panel="File",
+    help=f"Whose names, order and numbers: {', '.join(Preset)}.",
+)
+@click.option("--zone", metavar="ZONE", panel="File", help="Time zone of times in text: Europe/Berlin (UTC).")
+@click.option("--columns", metavar="NAME,…", panel="File", help="Only these columns, in this order.")
 @click.option("--json", "as_json", is_flag=True, panel="File", help="Print JSON: what was written and what is missing.")
 def export(settings: Settings, options: Options) -> Run:
     """
-    Write candles to a CSV file: those stored, and the exchange's where they are not.
+    Write candles to a file: those stored, and the exchange's where they are not.
 
-    SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. Exit code 3: the file
-    lacks some of the candles asked for; the line on standard error says which, and why.
+    SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. Several of either go to a
+    folder, a file each. Exit code 3: a file lacks some of the candles asked for; the line on standard error says which,
+    and why.
     """
     from app.commands import export
 

@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem, get_completion_class, shell_c
 from app.commands.options import Run
 from app.config.settings import choices_of, declarations, load
 from app.market.errors import CryptopipeError
+from app.market.file_format import FileFormat, Preset
 from app.market.interval import MENU_INTERVALS
 
 SHELLS = ("bash", "zsh", "fish")
@@ -60,6 +61,18 @@ def intervals(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     """Return the intervals of the menu; any other can be typed."""
     del ctx, param
     return _items((interval.name for interval in MENU_INTERVALS), incomplete)
+
+
+def file_formats(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+    """Return the formats of exported files."""
+    del ctx, param
+    return _items(FileFormat, incomplete)
+
+
+def presets(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+    """Return the presets of exported files."""
+    del ctx, param
+    return _items(Preset, incomplete)
 
 
 def keep_periods(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:

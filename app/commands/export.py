@@ -1,8 +1,8 @@
 """
-``cryptopipe export``: writes candles to a file, stored ones and the exchange's.
+``cryptopipe export``: writes candles to files, stored ones and the exchange's.
 
-`app.live.transfers` brings the candles, `storage.files` writes them. This module checks the request, opens the database
-and the exchange, hears signals, and says what the file has and what it lacks.
+`app.live.transfers` brings the candles, `storage.files` writes them, `app.commands.export_options` reads the request.
+This module opens the database and the exchange, hears signals, and says what the files have and what they lack.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
+from app.commands.export_options import STREAM, Wanted, wanted_of
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
@@ -32,8 +32,10 @@ from app.live.transfers.candle_transfer import CandleTransfer, TransferOutcome, 
 from app.live.transfers.range_ends import whole_request
 from app.market.candle_request import CandleRequest
 from app.market.errors import CryptopipeError, FeedError, UsageError
+from app.market.file_format import Preset, check_rows, freqtrade_name, name_in_folder
 from app.market.interval import Interval
 from app.market.ports.exchange import SymbolSource, TimeSource
+from app.market.ports.files import ExportFile
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database, open_database
@@ -41,34 +43,12 @@ from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless
 from app.runtime.wiring import exchange_rest
 from storage.candles.store import PostgresStore
 from storage.database import Database
-from storage.files.candle_csv import CandleCsv, parse_time
-from storage.files.target import NewFile, OpenStream, check_target
+from storage.files.target import NewFile, OpenStream
 
-_STREAM = Path("-")
 _OPEN_AFTER_CANCEL_S = 5.0
 _CLOSE_S = 10.0
 _CLOCK_S = 5.0
 _CANCELLED, _DONE_IN_PART = 1, 3
-
-
-class _Wanted(NamedTuple):
-    """What to export, checked as far as possible without database and exchange; None: not given."""
-
-    symbol: str
-    interval: Interval
-    start_us: int | None
-    end_us: int | None
-    fetch: bool
-    include_open: bool
-    path: Path | None
-
-    @property
-    def is_stream(self) -> bool:
-        return self.path == _STREAM
-
-    @property
-    def has_range(self) -> bool:
-        return self.start_us is not None or self.end_us is not None
 
 
 def prepare(settings: Settings, options: Options) -> Callable[[], int]:
@@ -79,87 +59,136 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         UsageError: If an option is wrong, or --stored finds no database. No file was made.
         SettingsError: If an address of the exchange has a wrong form.
     """
-    interval = Interval.parse(options.interval)
-    start_us = parse_time(options.start) if options.start else None
-    end_us = parse_time(options.end) if options.end else None
-    if start_us is not None and end_us is not None and end_us <= start_us:
-        raise UsageError("--to must be later than --from: nothing was written.")
-    read_symbol(options.symbol)
-    wanted = _Wanted(options.symbol, interval, start_us, end_us, not options.stored, options.include_open, options.path)
-    if start_us is not None and end_us is not None:
-        CandleRequest(wanted.symbol, interval, start_us, end_us, wanted.fetch, wanted.include_open).check()
-    if wanted.is_stream and options.as_json:
-        raise UsageError("--json and --out - would both print on standard output: leave one of them out.")
-    if wanted.path is not None and not wanted.is_stream and not os.path.isdir(wanted.path):
-        check_target(wanted.path)
+    wanted = wanted_of(options)
     if wanted.fetch:
         check_addresses(settings)
-    if (not wanted.fetch or start_us is None) and not has_database(settings):
+    if (not wanted.fetch or wanted.start_us is None) and not has_database(settings):
         instead = "say with --from which candles to fetch" if wanted.fetch else "leave out --stored to fetch candles"
         raise UsageError(f"Nothing is recorded in {settings.data_dir} yet: {instead}, or name another --data-dir.")
     return partial(_run_export, settings, wanted, as_json=options.as_json)
 
 
-def _run_export(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
+def _run_export(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
     stop = StopEvent()
+    done = list[TransferOutcome]()
+    named = f"{','.join(wanted.symbols)} {','.join(map(str, wanted.intervals))}"
     with (
         on_signals(stop.set),
         bounded_shutdown() as begin_shutdown,
-        progress(f"Exporting {wanted.symbol} {wanted.interval}", None, "candles") as shown,
+        progress(f"Exporting {named}", None, "candles") as shown,
     ):
-        outcome = asyncio.run(_outcome(settings, wanted, stop, begin_shutdown, shown))
-    if outcome is None:
-        left = "and what was printed is not whole" if wanted.is_stream else "and left no file"
-        _say(f"the export was cancelled {left}.")
+        is_whole = asyncio.run(_export(settings, wanted, stop, begin_shutdown, shown, done.append))
+    if not as_json:
+        for one in done:
+            _tell(one)
+    if not is_whole:
+        _say(f"the export was cancelled {_left(wanted, len(done))}.")
         return _CANCELLED
-    report, path = outcome
-    request = report.request
     if as_json:
-        about = {"path": None if path is None else str(path), **report.facts(VERSION)}
-        print(json.dumps({**about, "missing_candles": report.missing_candles, "reasons": report.reasons}, indent=2))
-    elif path is not None:
-        candles = "1 candle" if report.rows == 1 else f"{report.rows} candles"
-        print(f"{candles} of {request.symbol} {request.interval} written to {path}.")
-    if report.lack:
-        _say(report.lack)
+        documents = [_document(one, wanted) for one in done]
+        complete = all(one.report.complete for one in done)
+        print(json.dumps({"complete": complete, "files": documents} if wanted.is_several else documents[0], indent=2))
+    for one in done:
+        if one.report.lack:
+            request = one.report.request
+            _say(f"{request.symbol} {request.interval}: {one.report.lack}" if wanted.is_several else one.report.lack)
     # Who names no range and wants what is stored has got it.
     asked = wanted.has_range or wanted.fetch
-    return _DONE_IN_PART if asked and not report.complete else 0
+    return _DONE_IN_PART if asked and not all(one.report.complete for one in done) else 0
 
 
-async def _outcome(
-    settings: Settings, wanted: _Wanted, stop: StopEvent, begin_shutdown: Callable[[], None], shown: Progress
-) -> TransferOutcome | None:
-    """Return the outcome; None if ``stop`` was set first."""
+def _left(wanted: Wanted, done: int) -> str:
+    if wanted.is_stream:
+        return "and what was printed is not whole"
+    return "and left no file" if not done else f"after {done} whole file{'' if done == 1 else 's'}"
+
+
+def _tell(outcome: TransferOutcome) -> None:
+    """Print what was written into which file; nothing of a stream."""
+    report = outcome.report
+    if outcome.path is not None:
+        candles = "1 candle" if report.rows == 1 else f"{report.rows} candles"
+        print(f"{candles} of {report.request.symbol} {report.request.interval} written to {outcome.path}.")
+
+
+def _document(outcome: TransferOutcome, wanted: Wanted) -> dict[str, object]:
+    report = outcome.report
+    about = {"path": None if outcome.path is None else str(outcome.path), **report.facts(VERSION)}
+    about["zone"] = wanted.layout.zone
+    return {**about, "missing_candles": report.missing_candles, "reasons": report.reasons}
+
+
+async def _export(
+    settings: Settings,
+    wanted: Wanted,
+    stop: StopEvent,
+    begin_shutdown: Callable[[], None],
+    shown: Progress,
+    on_file: Callable[[TransferOutcome], None],
+) -> bool:
+    """Write the files, one after another; return False if ``stop`` was set first."""
     async with _opened(settings, stop, begin_shutdown) as database:
         if database is None:
-            return None
+            return False
         clock = SystemClock()
         exchange_clock = ExchangeClock(clock)
         async with exchange_rest(settings, exchange_clock) as rest:
             history = CandleHistory(rest, database.store)
 
-            async def work() -> TransferOutcome:
+            async def work() -> bool:
                 if wanted.fetch:
                     await _measure(exchange_clock, clock, rest)
-                symbol = await _symbol(database.store, rest if wanted.fetch else None, wanted.symbol)
-                ends = partial(
-                    whole_request,
-                    database.store,
-                    symbol,
-                    wanted.interval,
-                    wanted.start_us,
-                    wanted.end_us,
-                    now_us=exchange_clock.now_us(),
-                    fetch=wanted.fetch,
-                    include_open=wanted.include_open,
-                )
-                request = await in_background(ends, "read-candles")
-                show = partial(_show_progress, shown, f"Exporting {symbol} {wanted.interval}")
-                transfer = CandleTransfer(request, history, database.store, exchange_clock, show)
-                return await transfer.run(CandleCsv(_target(wanted.path)), VERSION)
+                exchange = rest if wanted.fetch else None
+                symbols = [await _symbol(database.store, exchange, one) for one in wanted.symbols]
+                for symbol in dict.fromkeys(symbols):
+                    for interval in wanted.intervals:
+                        request = await _request(database.store, wanted, symbol, interval, exchange_clock.now_us())
+                        show = partial(_show_progress, shown, f"Exporting {symbol} {interval}")
+                        transfer = CandleTransfer(request, history, database.store, exchange_clock, show)
+                        on_file(await _into_file(transfer, request, wanted, database.store))
+                return True
 
-            return await unless_stopped(work(), stop)
+            return bool(await unless_stopped(work(), stop))
+
+
+async def _request(store: PostgresStore, wanted: Wanted, symbol: str, interval: Interval, now_us: int) -> CandleRequest:
+    """Return the candles asked for, with both ends of their range. Raises UsageError."""
+    ends = partial(
+        whole_request,
+        store,
+        symbol,
+        interval,
+        wanted.start_us,
+        wanted.end_us,
+        now_us=now_us,
+        fetch=wanted.fetch,
+        include_open=wanted.include_open,
+    )
+    request = await in_background(ends, "read-candles")
+    check_rows(len(request.slots), wanted.file_format)
+    return request
+
+
+async def _into_file(
+    transfer: CandleTransfer, request: CandleRequest, wanted: Wanted, store: PostgresStore
+) -> TransferOutcome:
+    def opened() -> ExportFile:
+        from storage.files.export_file import candle_file  # here, because Arrow takes a quarter of a second
+
+        name = _name(request, wanted, store)
+        target = _target(wanted, name)
+        return candle_file(target, wanted.file_format, wanted.layout, request.interval, name or request.symbol)
+
+    return await transfer.run(await in_background(opened, "open-file"), VERSION, wanted.file_format)
+
+
+def _name(request: CandleRequest, wanted: Wanted, store: PostgresStore) -> str | None:
+    """Return the file's name where the preset or the number of files decides it; None: that of what is in it."""
+    if wanted.layout.preset is Preset.FREQTRADE:
+        known = next((one for one in store.symbols() if one.name == request.symbol), None)
+        pair = (known.base, known.quote) if known is not None and known.base and known.quote else None
+        return freqtrade_name(request.symbol, request.interval, wanted.file_format, pair)
+    return name_in_folder(request.symbol, request.interval.name, wanted.file_format) if wanted.is_several else None
 
 
 @asynccontextmanager
@@ -208,12 +237,22 @@ async def _symbol(store: PostgresStore, exchange: SymbolSource | None, text: str
     return name
 
 
-def _target(path: Path | None) -> NewFile | OpenStream:
-    if path == _STREAM:
+def _target(wanted: Wanted, name: str | None) -> NewFile | OpenStream:
+    path = wanted.path
+    if path == STREAM:
         return OpenStream(sys.stdout.buffer)
-    if path is None or os.path.isdir(path):
-        return NewFile(path or Path())
-    return NewFile(path.parent, path.name)
+    if path is None:
+        return NewFile(Path(), name)
+    if wanted.is_several:
+        _make_folder(path)
+    return NewFile(path, name) if os.path.isdir(path) else NewFile(path.parent, path.name)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {path} cannot be made: {error.strerror}. Choose another.") from error
 
 
 def _show_progress(shown: Progress, work: str, now: TransferProgress) -> None:

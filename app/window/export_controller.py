@@ -26,11 +26,12 @@ from app.live.transfers.candle_transfer import CandleTransfer, TransferOutcome, 
 from app.market.availability import StoredTimes
 from app.market.durations import length
 from app.market.errors import CryptopipeError, StoreError
+from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
+from app.market.ports.files import ExportFile
 from app.market.symbol import Symbol
-from storage.files.candle_csv import CandleCsv
 from storage.files.target import NewFile, check_target
 from widgets.controls.save_folder import SaveFolder
 from widgets.dialogs.export_dialog import ExportDialog, ExportRequest
@@ -116,8 +117,8 @@ class ExportController:
         transfer = CandleTransfer(
             request.candles, self._engine.history, database.store, self._engine.exchange_clock, show
         )
-        name = request.path.name if request.is_named else None
-        return await transfer.run(CandleCsv(NewFile(request.path.parent, name, keeps_others=True)), VERSION)
+        file = await in_background(partial(_opened, request), "open-file")
+        return await transfer.run(file, VERSION)
 
     async def _tell_stored(self, dialog: ExportDialog, symbol: Symbol, interval: Interval) -> None:
         """Tell the dialog what is stored; without a database nothing is."""
@@ -131,6 +132,14 @@ class ExportController:
                 logger.info("what is stored of %s is not known: %s", symbol.name, error, extra={"symbol": symbol.name})
         if isValid(dialog):  # it may have been closed meanwhile
             dialog.set_stored(symbol, interval, stored)
+
+
+def _opened(request: ExportRequest) -> ExportFile:
+    from storage.files.export_file import candle_file  # here, because Arrow takes a quarter of a second
+
+    name = request.path.name if request.is_named else None
+    target = NewFile(request.path.parent, name, keeps_others=True)
+    return candle_file(target, FileFormat.CSV, FileLayout(), request.candles.interval)
 
 
 class _Pace:

@@ -4,22 +4,22 @@ Where a file is written: under no name until it is whole.
 `NewFile` writes a file that only its process can see, where the system has such files: then not even a kill leaves
 anything behind. Elsewhere it has a hidden name beside the target. `finish` gives it its own name in one step, so an
 older file is replaced by a whole one or stays as it was. `OpenStream` writes to a stream, such as standard output.
-Both hand out ``text``, for a format to write to, and may raise FileError.
+Both hand out ``stream``, for a format to write bytes to, and may raise FileError.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from app.market.errors import FileError, UsageError
+from app.market.file_format import format_of_name
 
 META_SUFFIX = ".meta.json"
 # What a file system says that has no files without a name, or of a system that has none at all.
@@ -30,16 +30,30 @@ class Target(Protocol):
     """What a format writes to."""
 
     @property
-    def text(self) -> io.TextIOWrapper: ...
+    def stream(self) -> BinaryIO: ...
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether what is written can be gone back to."""
 
     def finish(self, name: str, facts: Mapping[str, object]) -> Path | None:
-        """See `app.market.ports.files.CandleFile`."""
+        """See `app.market.ports.files.ExportFile`."""
 
     def discard(self) -> None:
-        """See `app.market.ports.files.CandleFile`."""
+        """See `app.market.ports.files.ExportFile`."""
 
     def refusing(self) -> contextlib.AbstractContextManager[None]:
-        """Return the context in which to write to ``text``: it discards all and raises FileError if that fails."""
+        """Return the context in which to write to ``stream``: it discards all and raises FileError if that fails."""
+
+
+@contextlib.contextmanager
+def _refusing(discard: Callable[[], None], sentence: Callable[[str], str]) -> Iterator[None]:
+    """Call ``discard`` and raise FileError with ``sentence`` of the reason if the system refuses what is written."""
+    try:
+        yield
+    except OSError as error:
+        discard()
+        raise FileError(sentence(error.strerror or str(error))) from error
 
 
 class NewFile:
@@ -69,10 +83,15 @@ class NewFile:
             handle = self._open()
         except OSError as error:
             raise UsageError(f"{shown} cannot be written: {error.strerror}. Choose another folder.") from error
-        self.text = io.TextIOWrapper(os.fdopen(handle, "wb"), encoding="utf-8", newline="")
+        self.stream: BinaryIO = os.fdopen(handle, "r+b")  # read, too: some formats go back to what they wrote
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether what is written can be gone back to."""
+        return True
 
     def finish(self, name: str, facts: Mapping[str, object]) -> Path | None:
-        """Name the file and write ``facts`` into ``FILE.meta.json``; see `app.market.ports.files.CandleFile`."""
+        """Name the file and write ``facts`` into ``FILE.meta.json``; see `app.market.ports.files.ExportFile`."""
         path = self._folder / (self._name or name)
         if self._name is None and self._keeps_others:
             path = _unused(path)
@@ -84,13 +103,13 @@ class NewFile:
                 file.write(json.dumps(facts, indent=2) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            self.text.flush()
+            self.stream.flush()
             # Before the rename, or a power failure could leave an empty file under the target's name.
-            os.fsync(self.text.fileno())
+            os.fsync(self.stream.fileno())
             if self._hidden is None:
                 self._hidden = self._link()
             undo.callback(self._hidden.unlink, missing_ok=True)
-            self.text.close()
+            self.stream.close()
             meta.unlink(missing_ok=True)  # so that it never describes another file
             self._hidden.replace(path)
             hidden_meta.replace(meta)
@@ -99,34 +118,29 @@ class NewFile:
     def discard(self) -> None:
         """Leave no file."""
         with contextlib.suppress(OSError):  # a full disk refuses what is still to be written
-            self.text.close()
+            self.stream.close()
         if self._hidden is not None:
             self._hidden.unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def refusing(self) -> Iterator[None]:
-        """Discard the file and raise FileError if it cannot be written."""
-        try:
-            yield
-        except OSError as error:
-            self.discard()
-            shown = self._folder if self._name is None else self._folder / self._name
-            raise FileError(f"{shown} cannot be written: {error.strerror}. Nothing was left behind.") from error
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context that discards the file and raises FileError if it cannot be written."""
+        shown = self._folder if self._name is None else self._folder / self._name
+        return _refusing(self.discard, lambda why: f"{shown} cannot be written: {why}. Nothing was left behind.")
 
     def _open(self) -> int:
         if hasattr(os, "O_TMPFILE"):
             try:
-                return os.open(self._folder, os.O_TMPFILE | os.O_WRONLY, 0o666)
+                return os.open(self._folder, os.O_TMPFILE | os.O_RDWR, 0o666)
             except OSError as error:
                 if error.errno not in _NO_NAMELESS:
                     raise
         self._hidden = self._folder / f".{secrets.token_hex(8)}.part"
-        return os.open(self._hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        return os.open(self._hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
     def _link(self) -> Path:
         """Return a hidden name for the file that has none: a link cannot replace an older file, a rename can."""
         hidden = self._folder / f".{secrets.token_hex(8)}.part"
-        handle = self.text.fileno()
+        handle = self.stream.fileno()
         # With src_dir_fd, Python calls linkat, which follows the link to the open file.
         os.link(f"/proc/self/fd/{handle}", hidden, src_dir_fd=handle, follow_symlinks=True)
         return hidden
@@ -136,41 +150,37 @@ class OpenStream:
     """A stream that somebody else opened and closes. Nothing can be taken back from it, and no facts go with it."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        self.stream = stream
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether what is written can be gone back to."""
+        return False
 
     def finish(self, name: str, facts: Mapping[str, object]) -> Path | None:
         """Write what is left."""
         del name, facts
         with self.refusing():
-            self.text.flush()
+            self.stream.flush()
         return None
 
     def discard(self) -> None:
         """Write no more; what is written stays."""
         with contextlib.suppress(OSError, ValueError):
-            self.text.flush()
-            self.text.detach()  # or collecting it closes the stream
+            self.stream.flush()
 
-    @contextlib.contextmanager
-    def refusing(self) -> Iterator[None]:
-        """Raise FileError if the stream takes no more."""
-        try:
-            yield
-        except OSError as error:
-            self.discard()
-            raise FileError(f"Not everything could be written: {error.strerror}.") from error
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context that raises FileError if the stream takes no more."""
+        return _refusing(self.discard, lambda why: f"Not everything could be written: {why}.")
 
 
 def check_target(path: Path) -> None:
     """
-    Check that a CSV file of that path can be written, before anything is read for it.
+    Check that a file of that path can be written, before anything is read for it.
 
     Raises:
-        UsageError: If the name does not end in .csv, the folder does not exist, or the path is a folder.
+        UsageError: If the folder does not exist, or the path is a folder.
     """
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"“{path.name}” is not a CSV file name: let it end in .csv.")
     # os.path.isdir, because Path.is_dir raises an error for a name that is too long.
     if not os.path.isdir(path.parent):
         raise UsageError(f"The folder {path.parent} does not exist: make it first, or choose another.")
@@ -181,7 +191,10 @@ def check_target(path: Path) -> None:
 def _unused(path: Path) -> Path:
     number = 2
     unused = path
+    known = format_of_name(path.name)
+    suffix = f".{known}" if known else path.suffix  # ".csv.gz" is one
+    stem = path.name[: len(path.name) - len(suffix)]
     while unused.exists():
-        unused = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        unused = path.with_name(f"{stem}-{number}{suffix}")
         number += 1
     return unused

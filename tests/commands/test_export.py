@@ -7,8 +7,12 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
 import pytest
 
 from app.live.environment.ban_file import FILE_NAME as BAN_FILE
@@ -103,6 +107,67 @@ def test_a_range_not_stored_is_fetched_and_what_is_not_to_be_had_is_named(
     printed = capsys.readouterr()
     assert printed.out == path.read_text()
     assert printed.err == ""
+
+
+def test_several_symbols_and_intervals_go_to_a_folder_in_the_format_and_the_form_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with exchange() as server:
+        point_to(server, monkeypatch)
+        now_us = time.time_ns() // 1_000
+        start_us = now_us - now_us % MINUTE_US - 60 * MINUTE_US
+        span = ["--from", format_time(start_us), "--to", format_time(start_us + 30 * MINUTE_US)]
+        several = ["export", "BTC,btc-usdt", "1m,5m", *span, "--out", "new/folder", "--format", "parquet", "--json"]
+        assert main(several) == 0
+        said = json.loads(capsys.readouterr().out)
+        names = ["BTCUSDT-1m.parquet", "BTCUSDT-5m.parquet"]
+        assert [Path(one["path"]).name for one in said["files"]] == names
+        assert said["complete"]
+        tables = [pq.read_table(tmp_path / "new" / "folder" / name) for name in names]
+        assert [table.num_rows for table in tables] == [one["rows"] for one in said["files"]]
+        assert tables[0].num_rows == 30
+        # One file: the preset's own name and format; names, order and zone as asked for.
+        assert main(["export", "BTC", "1m", *span, "--preset", "freqtrade", "--stored"]) == 0
+        frame = pa.feather.read_table(tmp_path / "BTC_USDT-1m.feather")
+        assert frame.schema.names == ["date", "open", "high", "low", "close", "volume"]
+        assert frame.column("close").to_pylist() == [float(one) for one in tables[0].column("close").to_pylist()]
+        capsys.readouterr()
+        options = ["--columns", "close,open_time", "--zone", "Asia/Tokyo", "--format", "jsonl", "--out", "-"]
+        assert main(["export", "BTC", "1m", *span, "--stored", *options]) == 0
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert list(rows[0]) == ["close", "open_time"]
+        assert rows[0]["close"] == str(tables[0].column("close")[0])
+        assert datetime.fromisoformat(rows[0]["open_time"]) == tables[0].column("open_time")[0].as_py()
+        assert rows[0]["open_time"].endswith("+09:00")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--format", "doc"], "“doc” is not a format: choose one of csv, csv.gz"),
+        (["--out", "a.txt"], "“a.txt” names no format: let it end in one of .csv"),
+        (["--out", "a.csv", "--format", "json"], "“a.csv” is not the name of a json file"),
+        (["--preset", "excel"], "“excel” is not a preset: choose one of default"),
+        (["--zone", "Berlin"], "“Berlin” is not a time zone: write it like Europe/Berlin"),
+        (["--columns", "open,price"], "“price” is not a column here: choose from open_time"),
+        (["--format", "xlsx", "--out", "-"], "An Excel workbook cannot go to standard output"),
+        (["--json", "--out", "-"], "would both print on standard output"),
+        (["--format", "xlsx", "--to", "2024-08-08"], "1,048,575 rows and these are 3,857,760"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    assert main(["export", "BTCUSDT", "1m", "--from", "2017-04-08", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_files_into_one_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (str(tmp_path / "a.csv"), "-"):
+        assert main(["export", "BTCUSDT,ETHUSDT", "1m", "--from", "2024-08-08", "--out", path]) == 2
+        assert "name a folder with --out" in capsys.readouterr().err
 
 
 def compact(time_us: int) -> str:

@@ -23,7 +23,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.candle_csv import COLUMNS
+from storage.files.row_layout import CANDLE_COLUMNS
 from tests.candle_files import write_csv
 from tests.live.charts.helpers import shown
 from tests.live.helpers import SYMBOL, folded
@@ -129,7 +129,7 @@ def test_of_the_database_and_of_a_file(database, tmp_path, world: World) -> None
         assert_true(unwatched, interval, candles)
         path = tmp_path / "candles.csv"
         write_csv(iter([candles]), path)
-        if "complete" in COLUMNS:
+        if "complete" in CANDLE_COLUMNS:
             with path.open(newline="") as file:
                 rows = list(csv.DictReader(file))
             assert [row["complete"] == "true" for row in rows] == [candle.complete for candle in candles]

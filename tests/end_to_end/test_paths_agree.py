@@ -15,10 +15,9 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.candle_csv import candle_row
 from storage.integrity.gap_report import read_gaps
 from storage.postgres.connection import connect
-from tests.candle_files import write_csv
+from tests.candle_files import candle_row, write_candles
 from tests.servers import EMBEDDED, editions, empty_schema, shared_server
 
 INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]
@@ -115,7 +114,7 @@ def assert_paths_agree(database, tmp_path, market, intervals) -> None:
         assert live or not trades
         assert database.store.candles(symbol, interval) == live
         path = tmp_path / "candles.csv"
-        write_csv(database.store.iter_candles(symbol, interval), path)
+        write_candles(database.store.iter_candles(symbol, interval), path, interval)
         with path.open(newline="") as file:
             header, *written = csv.reader(file)
         assert [tuple(row) for row in written] == [candle_row(candle) for candle in live]

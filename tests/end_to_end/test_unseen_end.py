@@ -11,7 +11,7 @@ from app.market.interval import SECOND_US, Interval
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
-from storage.files.candle_csv import COLUMNS
+from storage.files.row_layout import CANDLE_COLUMNS
 from tests.candle_files import write_csv
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from widgets.chart.model.legend import legend_pieces
@@ -39,7 +39,7 @@ def test_the_minute_in_which_recording_stopped_is_incomplete_until_the_exchange_
     write_csv(database.store.iter_candles("BTCUSDT", MINUTE), path)
     database.close()
     assert [candle.complete for candle in stored] == [False, *[True] * (len(stored) - 2), False]
-    if "complete" in COLUMNS:
+    if "complete" in CANDLE_COLUMNS:
         with path.open(newline="") as file:
             assert [row["complete"] == "true" for row in csv.DictReader(file)] == [one.complete for one in stored]
 

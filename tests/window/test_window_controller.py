@@ -7,7 +7,7 @@ import gc
 import json
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from math import isfinite
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
-from app.market.candle import Candle, CandleSource
+from app.market.candle import CandleSource
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.exchange import FeedState, FeedStatus
@@ -33,7 +33,7 @@ from app.window.appearance import show_state
 from app.window.missing_trades import in_turn
 from app.window.symbol_lists import SymbolLists
 from app.window.window_state import WindowState
-from storage.files.candle_csv import CandleCsv
+from storage.files.export_file import RowsFile
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
 from widgets.dialogs.export_dialog import ExportDialog, ExportState
@@ -224,14 +224,14 @@ def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writing, leave = threading.Event(), threading.Event()
-    write = CandleCsv.write
+    write = RowsFile.write
 
-    def slow(file: CandleCsv, candles: Sequence[Candle]) -> None:
+    def slow(file: RowsFile, rows: object) -> None:
         writing.set()
         assert leave.wait(30)
-        write(file, candles)
+        write(file, rows)
 
-    monkeypatch.setattr(CandleCsv, "write", slow)
+    monkeypatch.setattr(RowsFile, "write", slow)
 
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.engine.database)

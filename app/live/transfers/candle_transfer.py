@@ -15,7 +15,9 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from app.concurrency.background import in_background
 from app.live.charts.candle_history import CandleHistory, saved_interval
@@ -23,10 +25,11 @@ from app.live.charts.page_loader import missing_slots, plan
 from app.live.transfers.exchange_patience import ExchangePatience
 from app.live.transfers.report import Delivery, Lack, TransferReport
 from app.market.candle import Candle
+from app.market.candle_columns import columns_of, flags, open_times, slots_of
 from app.market.candle_request import CandleRequest, candle_file_name
 from app.market.interval import SECOND_US, kline_interval_for
 from app.market.ports.clock import Clock
-from app.market.ports.files import CandleFile
+from app.market.ports.files import ExportFile
 from app.market.ports.storage import CandleStore
 from app.market.precedence import add_better
 
@@ -52,11 +55,13 @@ class TransferOutcome(NamedTuple):
 
 
 class _Window(NamedTuple):
-    """The candles of the slots ``first`` to ``last``, oldest first, and why those not among them are missing."""
+    """
+    The candles of the slots ``first`` to ``last``, as columns, oldest first, and why those not among them are missing.
+    """
 
     first: int
     last: int
-    candles: list[Candle]
+    candles: Any
     lack: Lack
 
 
@@ -87,9 +92,11 @@ class CandleTransfer:
         self._first_listed_slot: int | None = None  # None: not known
         self._done = 0
 
-    async def run(self, file: CandleFile, version: str) -> TransferOutcome:
+    async def run(self, file: ExportFile, version: str, suffix: str = "csv") -> TransferOutcome:
         """
         Write the candles into ``file`` and finish it. Cancelled or failed, it leaves no file.
+
+        ``suffix`` ends the name of a file that has none yet.
 
         Raises:
             UsageError: If no candle lies in the range.
@@ -104,7 +111,7 @@ class CandleTransfer:
                     await self._deliver(window, file)
             report = self._delivery.report(self._patience.gave_up, self._listed_us)
             start_us, end_us = report.given or (self._request.start_us, self._request.end_us)
-            name = candle_file_name(self._request.symbol, self._interval, start_us, end_us)
+            name = candle_file_name(self._request.symbol, self._interval, start_us, end_us, suffix)
             path = await _to_its_end(partial(file.finish, name, report.facts(version)))
         finally:
             file.discard()
@@ -134,7 +141,9 @@ class CandleTransfer:
         symbol, interval, store = self._request.symbol, self._interval, self._store
         open_us = interval.slot_open_us
         if self._first_listed_slot is not None and first < self._first_listed_slot:
-            return _Window(first, min(self._first_listed_slot - 1, self._request.slots[-1]), [], Lack.NOT_LISTED)
+            return _Window(
+                first, min(self._first_listed_slot - 1, self._request.slots[-1]), columns_of([]), Lack.NOT_LISTED
+            )
         # Ranges first: klines saved between the two reads are then requested twice at worst, never taken for absent.
         fetched = await in_background(
             partial(store.fetched_klines, symbol, saved_interval(interval)), "read-kline-ranges"
@@ -149,7 +158,12 @@ class CandleTransfer:
         if lacking and open_us(lacking[0]) not in known and not self._patience.gave_up:
             await self._find_listing()
         lack = Lack.NOT_FETCHED if self._patience.gave_up else Lack.ABSENT
-        return _Window(first, last, [known[at] for at in sorted(known)], lack)
+        return _Window(
+            first,
+            last,
+            await in_background(partial(columns_of, [known[at] for at in sorted(known)]), "write-candles"),
+            lack,
+        )
 
     async def _find_listing(self) -> None:
         if self._first_listed_slot is None:
@@ -170,33 +184,29 @@ class CandleTransfer:
         stream = _CandleStream(batches)
         try:
             while (batch := await in_background(stream.read, "read-candles")) is not None:
-                if not batch:
+                if not batch.num_rows:
                     continue
-                reached = self._interval.slot(batch[-1].open_time_us)
+                reached = self._interval.slot(int(open_times(batch)[-1]))
                 yield _Window(slot, reached, batch, lack)
                 slot = reached + 1
         finally:
             await in_background(stream.close, "read-candles")
         if slot <= last:
-            yield _Window(slot, last, [], lack)
+            yield _Window(slot, last, columns_of([]), lack)
 
-    async def _deliver(self, window: _Window, file: CandleFile) -> None:
+    async def _deliver(self, window: _Window, file: ExportFile) -> None:
         """Write the window's candles, and note those that are missing."""
-        slot_of, now_us = self._interval.slot, self._clock.now_us()
-        delivered = list[Candle]()
-        slot = window.first
-        for candle in window.candles:
-            at = slot_of(candle.open_time_us)
-            if at > slot:
-                self._note_missing(slot, at - 1, window.lack)
-            is_wanted = candle.closed or self._request.include_open
-            if is_wanted:
-                delivered.append(candle)
-            if not candle.complete and not (is_wanted and self._interval.slot_open_us(at + 1) > now_us):
-                self._note_missing(at, at, window.lack)
-            slot = at + 1
-        if slot <= window.last:
-            self._note_missing(slot, window.last, window.lack)
+        rows, interval = window.candles, self._interval
+        opens_us = open_times(rows)
+        slots, closed, complete = slots_of(interval, opens_us), flags(rows, "closed"), flags(rows, "complete")
+        is_wanted = closed | self._request.include_open
+        delivered = rows if is_wanted.all() else rows.filter(is_wanted)
+        # An open candle that was asked for is not missing while its time runs.
+        running = slots >= interval.slot(self._clock.now_us())
+        having = slots[complete | (is_wanted & running)]
+        edges = np.concatenate(([window.first - 1], having, [window.last + 1]))
+        for at in np.flatnonzero(np.diff(edges) > 1).tolist():
+            self._note_missing(int(edges[at]) + 1, int(edges[at + 1]) - 1, window.lack)
         self._delivery.note(delivered)
         await _to_its_end(partial(file.write, delivered))
         self._done = window.last - self._request.slots[0] + 1
@@ -229,16 +239,17 @@ async def _to_its_end(work: Callable[[], Result]) -> Result:
 
 
 class _CandleStream:
-    """Reads batches of candles, in whichever thread; closing it waits for a read under way."""
+    """Reads batches of candles as columns, in whichever thread; closing it waits for a read under way."""
 
     def __init__(self, batches: Generator[list[Candle], None, None]) -> None:
         self._batches = batches
         self._lock = threading.Lock()
 
-    def read(self) -> list[Candle] | None:
+    def read(self) -> Any:
         """Return the next batch, None after the last. Blocks."""
         with self._lock:
-            return next(self._batches, None)
+            batch = next(self._batches, None)
+        return None if batch is None else columns_of(batch)
 
     def close(self) -> None:
         """Give back the connection. Blocks."""

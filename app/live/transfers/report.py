@@ -8,12 +8,12 @@ some of its trades. Only the open candle is not, where it was asked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from app.market.candle import Candle, CandleSource
+from app.market.candle import CandleSource
+from app.market.candle_columns import open_times
 from app.market.candle_request import CandleRequest
 
 
@@ -86,14 +86,15 @@ class Delivery:
         self._missing: list[tuple[int, int]] = []
         self._lacks: Counter[Lack] = Counter()
 
-    def note(self, candles: Sequence[Candle]) -> None:
-        """Count candles that are in the file."""
-        if not candles:
+    def note(self, candles: Any) -> None:
+        """Count candles that are in the file; they are columns."""
+        if not candles.num_rows:
             return
-        self._rows += len(candles)
-        start_us = candles[0].open_time_us if self._given is None else self._given[0]
-        self._given = start_us, self._request.interval.next_open_us(candles[-1].open_time_us)
-        self._sources.update(candle.source for candle in candles)
+        opens_us = open_times(candles)
+        self._rows += candles.num_rows
+        start_us = int(opens_us[0]) if self._given is None else self._given[0]
+        self._given = start_us, self._request.interval.next_open_us(int(opens_us[-1]))
+        self._sources.update(CandleSource(one) for one in candles.column("source").unique().to_pylist())
 
     def note_missing(self, first_slot: int, last_slot: int, lack: Lack) -> None:
         """Count the candles of these slots, inclusive, as missing."""

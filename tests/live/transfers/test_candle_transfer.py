@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from app.live.transfers import exchange_patience
 from app.live.transfers.candle_transfer import CandleTransfer, TransferProgress
 from app.live.transfers.report import TransferReport
 from app.market.candle import Candle, CandleSource
+from app.market.candle_columns import candles_of
 from app.market.candle_request import CandleRequest
 from app.market.errors import FeedBanned, FeedError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.interval import SECOND_US, Interval
@@ -37,7 +39,8 @@ class Kept:
         self.facts: Mapping[str, object] = {}
         self.is_discarded = False
 
-    def write(self, candles: Sequence[Candle]) -> None:
+    def write(self, rows: Any) -> None:
+        candles = candles_of(rows)
         assert not self.candles or not candles or self.candles[-1].open_time_us < candles[0].open_time_us
         self.candles += candles
 

@@ -1,0 +1,85 @@
+"""CSV and TSV, plain or compressed: one line for the names, then one for each row; nothing ever needs quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import pyarrow.compute as pc
+from isal import igzip
+
+from storage.files.column_text import text_of
+
+_LEVEL = 2
+
+
+class DelimitedWriter:
+    """
+    Writes rows as lines of fields between ``delimiter``, UTF-8.
+
+    ``zone``: the time zone of times. ``trimmed``: the names of columns whose decimals lose zeros at their end.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, names: Sequence[str], delimiter: str, zone: str, trimmed: frozenset[str]
+    ) -> None:
+        self._stream = stream
+        self._delimiter = delimiter
+        self._zone = zone
+        self._trimmed = trimmed
+        stream.write((delimiter.join(names) + "\n").encode())
+
+    def write(self, rows: Any) -> None:
+        """See `storage.files.writers.row_writer.RowWriter`."""
+        self._stream.write(delimited(rows, self._delimiter, self._zone, self._trimmed))
+
+    def finish(self, facts: Mapping[str, object]) -> None:
+        """Write nothing: the format has no place for facts."""
+
+    def discard(self) -> None:
+        """Do nothing."""
+
+
+class CompressedWriter:
+    """A `DelimitedWriter` behind gzip."""
+
+    def __init__(
+        self, stream: BinaryIO, names: Sequence[str], delimiter: str, zone: str, trimmed: frozenset[str]
+    ) -> None:
+        # No time of writing in it: the same rows are the same file.
+        packed: Any = igzip.IGzipFile(  # type: ignore[no-untyped-call]
+            fileobj=stream, mode="wb", compresslevel=_LEVEL, mtime=0
+        )
+        self._packed = packed
+        self._lines = DelimitedWriter(packed, names, delimiter, zone, trimmed)
+
+    def write(self, rows: Any) -> None:
+        """See `storage.files.writers.row_writer.RowWriter`."""
+        self._lines.write(rows)
+
+    def finish(self, facts: Mapping[str, object]) -> None:
+        """Write the end of the compressed data."""
+        del facts
+        self._packed.close()
+
+    def discard(self) -> None:
+        """Do nothing: what is compressed and not written is lost with the file."""
+
+
+def delimited(rows: Any, delimiter: str, zone: str, trimmed: frozenset[str]) -> bytes:
+    """Return rows as lines; null is an empty field."""
+    if not rows.num_rows:
+        return b""
+    fields = [
+        text_of(column, zone, trims=name in trimmed)
+        for name, column in zip(rows.schema.names, rows.columns, strict=True)
+    ]
+    lines = pc.binary_join_element_wise(*fields, delimiter, null_handling="replace", null_replacement="")
+    return text_bytes(pc.binary_join_element_wise(lines, "", "\n"))
+
+
+def text_bytes(texts: Any) -> bytes:
+    """Return the texts of an array, one after another, without nulls."""
+    ends = memoryview(texts.buffers()[1]).cast("i")
+    data: bytes = memoryview(texts.buffers()[2])[ends[texts.offset] : ends[texts.offset + len(texts)]].tobytes()
+    return data
