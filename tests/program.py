@@ -59,13 +59,13 @@ def unchanged_process() -> Iterator[None]:
 
 
 @contextmanager
-def exchange(port: int = 0) -> Iterator[SandboxServer]:
-    """A sandbox exchange in a thread of its own, so that commands can run their own loop."""
+def exchange(port: int = 0, rate: float = 40.0) -> Iterator[SandboxServer]:
+    """A sandbox exchange in a thread of its own, so that commands can run their own loop; ``rate``: trades a second."""
     listings = [
         Listing("BTC", "60000", "0.01", "0.00001", 1.0),
         Listing("LUNA", "80", "0.01", "0.01", 0.0, status="BREAK"),
     ]
-    server = SandboxServer(SimulatedMarket(3, listings, rate=40.0), port=port)
+    server = SandboxServer(SimulatedMarket(3, listings, rate=rate), port=port)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="exchange")
     thread.start()

@@ -134,6 +134,34 @@ def export(settings: Settings, options: Options) -> Run:
     return export.prepare(settings, options)
 
 
+@cryptopipe.command("history", panel=DATA)
+@click.argument("symbols", metavar="SYMBOL,…", shell_complete=symbol_lists)
+@click.argument("what", metavar="INTERVAL|trades", shell_complete=intervals)
+@click.option("--from", "start", metavar="TIME", panel="Range", help="Begin, UTC: 2024-08-08 or 2024-08-08T23:55.")
+@click.option("--to", "end", metavar="TIME", panel="Range", help="End, UTC; without it, now.")
+@click.option("--days", type=int, metavar="N", panel="Range", help="Instead of --from: that many days before the end.")
+@click.option(
+    "--source",
+    type=click.Choice(["archive", "rest"]),
+    panel="Source",
+    help="Ask only the archive of whole days and months, or only the REST interface.",
+)
+@click.option("--parallel", type=int, default=6, metavar="N", panel="Source", help="Files or ranges at once (6).")
+@click.option("--keep-files", is_flag=True, panel="Source", help="Keep the archive's files in the data directory.")
+@_JSON
+def history(settings: Settings, options: Options) -> Run:
+    """
+    Bring past trades or candles into the database, from the exchange's archive and what that lacks by REST.
+
+    SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. What is stored is not
+    fetched again, so a command that was interrupted goes on when it is given again. Exit code 3: some of it could not
+    be had; standard error says what, and why.
+    """
+    from app.commands import history
+
+    return history.prepare(settings, options)
+
+
 @cryptopipe.group("db", panel=DATA)
 def db(**_: object) -> None:
     """Look after the database: its state, its truth, other programs on it."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from app.brokers.binance.archive import BinanceArchive
 from app.brokers.binance.endpoints import exchange_of
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
@@ -56,6 +57,16 @@ async def exchange_rest(
         yield rest
     finally:
         await rest.close()
+
+
+@asynccontextmanager
+async def exchange_archive(settings: Settings) -> AsyncIterator[BinanceArchive]:
+    """Yield the exchange's archive for the running loop, its files in the data directory; close it afterwards."""
+    archive = BinanceArchive(settings.archive_url, settings.data_dir / "archive", proxy=settings.proxy)
+    try:
+        yield archive
+    finally:
+        await archive.close()
 
 
 def exchange_feed(

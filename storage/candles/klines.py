@@ -60,6 +60,9 @@ _STORED = """
 EVERY_INTERVAL = Interval(0)
 """Stands in `kline_ranges` for all intervals at once: a symbol's listing concerns each of them."""
 
+EVERY_TRADE = Interval(-1)
+"""Stands in `kline_ranges` for trades: the times of which all trades that the exchange has were fetched."""
+
 _FETCHED = sql.SQL(
     """
     SELECT {first_us}, {end_us} - 1 FROM kline_ranges

@@ -28,6 +28,9 @@ class ReadOnlyStore(PostgresStore):
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """Discard the time of the listing."""
 
+    def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
+        """Discard the times."""
+
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """Discard the absent ids."""
 

@@ -168,6 +168,15 @@ class PostgresStore:
         with self._pool.borrowed("store when a symbol was listed") as connection:
             klines.save(connection, symbol, klines.EVERY_INTERVAL, [], (0, listed_us))
 
+    def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
+        """See `app.market.ports.storage.FetchedTrades`."""
+        with self._pool.borrowed("store which trades were fetched") as connection:
+            klines.save(connection, symbol, klines.EVERY_TRADE, [], (start_us, end_us))
+
+    def fetched_trades(self, symbol: str) -> IdRanges:
+        """See `app.market.ports.storage.FetchedTrades`."""
+        return self.fetched_klines(symbol, klines.EVERY_TRADE)
+
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """See `app.market.ports.storage.TradeReader`."""
         with self._snapshot("read trades") as connection:

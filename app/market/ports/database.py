@@ -9,6 +9,7 @@ from app.market.ports.loading import BulkLoader
 from app.market.ports.storage import (
     CandleStore,
     CoverageStore,
+    FetchedTrades,
     RepairAnnouncements,
     SymbolStore,
     TradeReader,
@@ -17,7 +18,16 @@ from app.market.ports.storage import (
 )
 
 
-class MarketStore(CandleStore, TruthReader, TradeReader, CoverageStore, SymbolStore, RepairAnnouncements, Protocol):
+class MarketStore(
+    CandleStore,
+    TruthReader,
+    FetchedTrades,
+    TradeReader,
+    CoverageStore,
+    SymbolStore,
+    RepairAnnouncements,
+    Protocol,
+):
     """Every reading role of one database."""
 
 

@@ -218,6 +218,16 @@ class CandleStore(CandleReader, KlineStore, Protocol):
     """What the history of a chart reads and keeps."""
 
 
+class FetchedTrades(Protocol):
+    """Remembers of which times the trades were fetched to the last one, which their ids alone do not tell."""
+
+    def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
+        """Remember that every trade of ``[start_us, end_us)``, UTC microseconds, is stored that the exchange has."""
+
+    def fetched_trades(self, symbol: str) -> IdRanges:
+        """Return these times as ranges of UTC microseconds; the time before the symbol was listed is in them."""
+
+
 class TradeReader(Protocol):
     """Reads stored trades."""
 

@@ -1,0 +1,267 @@
+"""
+``cryptopipe history``: brings past trades or candles into the database, from the exchange's archive and by REST.
+
+`app.live.transfers.downloads` fetches and stores. This module checks what was typed, opens the database, the archive
+and the exchange, hears signals, and says what was stored and what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import NamedTuple
+
+from app.commands.options import Options
+from app.commands.progress import Progress, progress
+from app.commands.styling import print_styled
+from app.commands.symbol_names import listed_symbol, stored_symbol
+from app.concurrency.background import Background, in_background
+from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings
+from app.live.charts.candle_history import CandleHistory
+from app.live.environment.clocks import ExchangeClock
+from app.live.transfers.downloads.download import Download, DownloadProgress, DownloadRequest, Source
+from app.live.transfers.downloads.plan import moment
+from app.live.transfers.downloads.report import DownloadReport
+from app.live.transfers.downloads.resources import Resources
+from app.market.errors import CryptopipeError, FeedError, StoreError, UsageError
+from app.market.interval import SECOND_US, Interval
+from app.market.ports.archive import DAY_US
+from app.market.ports.exchange import SymbolSource, TimeSource
+from app.market.symbol import read_symbol
+from app.runtime.exchange_addresses import check_addresses
+from app.runtime.open_database import open_database
+from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
+from app.runtime.wiring import exchange_archive, exchange_rest
+from storage.candles.store import PostgresStore
+from storage.database import Database
+from storage.files.candle_csv import parse_time
+from storage.files.readers.open_rows import open_rows
+
+_TRADES = "trades"
+_MOST_PARALLEL = 32
+_OPEN_AFTER_CANCEL_S = 5.0
+_CLOSE_S = 10.0
+_CLOCK_S = 5.0
+_LISTING_S = 20.0
+_SETTLED_US = 61 * SECOND_US  # after its end, a candle is final; no download waits for one
+_CANCELLED, _DONE_IN_PART = 1, 3
+
+
+class _Wanted(NamedTuple):
+    """What to fetch, checked as far as possible without database and exchange; ``end_us`` is None for now."""
+
+    symbols: tuple[str, ...]
+    interval: Interval | None
+    start_us: int | None
+    end_us: int | None
+    days: int | None
+    source: Source
+    parallel: int
+    keep_files: bool
+
+    @property
+    def what(self) -> str:
+        return _TRADES if self.interval is None else f"{self.interval} candles"
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that fetches; after Ctrl-C what is stored stays, and the next run goes on from there.
+
+    Raises:
+        UsageError: If an option is wrong.
+        SettingsError: If an address of the exchange has a wrong form.
+    """
+    symbols = tuple(dict.fromkeys(text for text in options.symbols.split(",") if text.strip()))
+    if not symbols:
+        raise UsageError("Name at least one symbol, such as BTCUSDT.")
+    for text in symbols:
+        read_symbol(text)
+    interval = None if options.what.strip().lower() == _TRADES else Interval.parse(options.what)
+    start_us = parse_time(options.start) if options.start else None
+    end_us = parse_time(options.end) if options.end else None
+    if (start_us is None) == (options.days is None):
+        raise UsageError("Say from when on: either --from 2024-08-08 or --days 30.")
+    if options.days is not None and not 1 <= options.days <= LONGEST_DAYS:
+        raise UsageError(f"--days must be a number from 1 to {LONGEST_DAYS}.")
+    if start_us is not None and end_us is not None and end_us <= start_us:
+        raise UsageError("--to must be later than --from: nothing was fetched.")
+    if not 1 <= options.parallel <= _MOST_PARALLEL:
+        raise UsageError(f"--parallel must be a number from 1 to {_MOST_PARALLEL}.")
+    check_addresses(settings)
+    wanted = _Wanted(
+        symbols,
+        interval,
+        start_us,
+        end_us,
+        options.days,
+        Source(options.source or Source.ANY),
+        options.parallel,
+        options.keep_files or settings.archive_keep,
+    )
+    return partial(_run_history, settings, wanted, as_json=options.as_json)
+
+
+def _run_history(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
+    stop = StopEvent()
+    with (
+        on_signals(stop.set),
+        bounded_shutdown() as begin_shutdown,
+        progress("Downloading", None, "hours") as shown,
+    ):
+        report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, shown))
+    if report is None:
+        _say("the download was cancelled; what is stored stays, and the same command goes on from there.")
+        return _CANCELLED
+    if as_json:
+        print(json.dumps(report.facts(), indent=2))
+    else:
+        print(_summary(report, wanted))
+    for sentence in report.lacks:
+        _say(sentence)
+    return 0 if report.is_whole else _DONE_IN_PART
+
+
+async def _downloaded(
+    settings: Settings, wanted: _Wanted, stop: StopEvent, begin_shutdown: Callable[[], None], shown: Progress
+) -> DownloadReport | None:
+    """Return the report; None if ``stop`` was set first."""
+    async with _opened(settings, stop, begin_shutdown) as database:
+        if database is None:
+            return None
+        if database.read_only_reason:
+            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
+        exchange_clock = ExchangeClock(SystemClock())
+        async with (
+            exchange_rest(settings, exchange_clock) as rest,
+            exchange_archive(settings) as archive,
+        ):
+            resources = Resources(
+                archive,
+                rest,
+                CandleHistory(rest, database.store),
+                database,
+                exchange_clock,
+                open_rows,
+                wanted.keep_files,
+            )
+
+            async def work() -> DownloadReport:
+                may_ask = wanted.source is not Source.ARCHIVE
+                if may_ask and _is_recent(wanted):
+                    await _measure(exchange_clock, rest)
+                symbols = await _symbols(database.store, rest if may_ask else None, wanted.symbols)
+                request = _request(wanted, symbols, exchange_clock.now_us())
+                return await Download(request, resources, partial(_show_progress, shown)).run()
+
+            return await unless_stopped(work(), stop)
+
+
+def _request(wanted: _Wanted, symbols: Sequence[str], now_us: int) -> DownloadRequest:
+    """Return the request with both ends; without --to it ends with what is final by now."""
+    end_us = wanted.end_us
+    if end_us is None:
+        end_us = now_us - _SETTLED_US
+        end_us = end_us - end_us % SECOND_US if wanted.interval is None else wanted.interval.open_time_us(end_us)
+    start_us = end_us - (wanted.days or 0) * DAY_US if wanted.start_us is None else wanted.start_us
+    if end_us <= start_us:
+        raise UsageError("No whole candle lies in that range yet: begin earlier.")
+    return DownloadRequest(symbols, wanted.interval, start_us, end_us, wanted.source, wanted.parallel)
+
+
+def _is_recent(wanted: _Wanted) -> bool:
+    """Whether it matters that our clock may differ from the exchange's."""
+    return wanted.end_us is None or wanted.end_us > SystemClock().now_us() - DAY_US
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, stop: StopEvent, begin_shutdown: Callable[[], None]
+) -> AsyncIterator[Database | None]:
+    """Yield the open database, closed afterwards; None if ``stop`` was set first."""
+    opening = Background(partial(open_database, settings), lambda one: one.close(_CLOSE_S), "open-database")
+    database = await unless_stopped(opening.result(), stop)
+    is_stopped = database is None
+    if database is None:
+        # A server that is being started for us must be stopped again, so wait for it; but not for one that hangs.
+        with contextlib.suppress(TimeoutError, CryptopipeError):
+            async with asyncio.timeout(_OPEN_AFTER_CANCEL_S):
+                database = await opening.result()
+    try:
+        yield None if is_stopped else database
+    finally:
+        begin_shutdown()
+        if database is not None:
+            await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
+
+
+async def _measure(exchange_clock: ExchangeClock, exchange: TimeSource) -> None:
+    """Take over the exchange's time; without an answer this computer's stays in force."""
+    clock = SystemClock()
+    asked_us = clock.now_us()
+    with contextlib.suppress(FeedError, TimeoutError):
+        async with asyncio.timeout(_CLOCK_S):
+            exchange_clock.note_measurement(await exchange.server_time_us(), asked_us, clock.now_us())
+
+
+async def _symbols(store: PostgresStore, exchange: SymbolSource | None, texts: Sequence[str]) -> list[str]:
+    """
+    Return the symbols' names: those in the database, else those that the exchange lists; it is asked once.
+
+    Raises:
+        UsageError: If the exchange answers and has no such symbol; the sentence names the nearest that it has.
+    """
+    names: list[str] = []
+    listed: set[str] | None = None
+    for text in texts:
+        try:
+            names.append(await in_background(partial(stored_symbol, store, text), "read-symbols"))
+            continue
+        except UsageError:
+            if exchange is None:  # the archive tells whether there is such a symbol
+                names.append(read_symbol(text))
+                continue
+        if listed is None:
+            listed = await _listed(store, exchange)
+        names.append(listed_symbol(text, listed) if listed else read_symbol(text))
+    return list(dict.fromkeys(names))
+
+
+async def _listed(store: PostgresStore, exchange: SymbolSource) -> set[str]:
+    """Return the names of all symbols, which are saved, too; empty if the exchange does not answer."""
+    try:
+        async with asyncio.timeout(_LISTING_S):
+            symbols = await exchange.symbols()
+    except (FeedError, TimeoutError):
+        return set()  # the download will say that the exchange does not answer
+    await in_background(partial(store.save_symbols, symbols), "save-symbols")
+    return {one.name for one in symbols}
+
+
+def _show_progress(shown: Progress, now: DownloadProgress) -> None:
+    waits = f"Waiting ({now.waits_because.rstrip('.')})"
+    work = waits if now.waits_because else f"Downloading {now.work}"
+    shown.update(int(now.done), total=int(now.total), description=work)
+
+
+def _summary(report: DownloadReport, wanted: _Wanted) -> str:
+    rows, what = report.rows, wanted.what
+    if not report.done and not report.skipped:
+        sentences = ["All of it is stored already: nothing was fetched."]
+    else:
+        files = len({one.path for one in report.done if one.path is not None})
+        parts = [f"{rows.read:,} {what} read", f"{rows.stored:,} stored", f"{rows.held:,} held already"]
+        counted = "1 file" if files == 1 else f"{files:,} files"
+        sentences = [f"{', '.join(parts)}; {counted} from the archive."]
+    sentences += [f"{symbol} is traded since {moment(at_us)}." for symbol, at_us in report.listed_us.items()]
+    return " ".join(sentences)
+
+
+def _say(sentence: str) -> None:
+    print_styled(("cryptopipe:", "bold yellow"), f" {sentence}", to=sys.stderr)

@@ -1,0 +1,245 @@
+"""
+Brings past trades or klines of a range into the database: from the archive, and from the exchange what that lacks.
+
+The range is cut into pieces (`plan`), of which several are fetched at once, newest first. What is stored is not fetched
+again, by this run or the next one, so a download that was cancelled or killed is simply begun again. A piece that
+cannot be had is listed with its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from app.concurrency.background import in_background
+from app.concurrency.tasks import first_of
+from app.live.transfers.downloads.klines import KlineDownload
+from app.live.transfers.downloads.plan import Piece, plan
+from app.live.transfers.downloads.report import DownloadReport, StoredRows
+from app.live.transfers.downloads.resources import Resources
+from app.live.transfers.downloads.retries import Retries
+from app.live.transfers.downloads.trade_files import TradeFiles
+from app.live.transfers.downloads.trades import TradeDownload
+from app.market.coverage import IdRanges
+from app.market.errors import FeedError
+from app.market.interval import SECOND_US, Interval, kline_interval_for
+
+logger = logging.getLogger(__name__)
+
+_HOUR_US = 3_600 * SECOND_US
+
+
+class Source(StrEnum):
+    """Where a download may come from."""
+
+    ANY = "any"  # the archive first, then the exchange
+    ARCHIVE = "archive"
+    REST = "rest"
+
+
+class DownloadRequest(NamedTuple):
+    """
+    The trades, or the candles of ``interval``, in ``[start_us, end_us)``, UTC microseconds; None stands for trades.
+
+    ``parallel``: how many files or ranges are fetched at once.
+    """
+
+    symbols: Sequence[str]
+    interval: Interval | None
+    start_us: int
+    end_us: int
+    source: Source = Source.ANY
+    parallel: int = 6
+
+
+class DownloadProgress(NamedTuple):
+    """
+    ``done`` of ``total`` hours of the market, all symbols together; ``rows`` read by now.
+
+    ``work``: what was begun last. ``waits_because``: one sentence while a host does not answer.
+    """
+
+    done: float
+    total: float
+    rows: int
+    work: str
+    waits_because: str = ""
+
+
+class Download:
+    """
+    One download; call `run` once, on the loop; cancel its task to stop it. ``on_progress`` is called on the loop.
+    """
+
+    def __init__(
+        self,
+        request: DownloadRequest,
+        resources: Resources,
+        on_progress: Callable[[DownloadProgress], None] = lambda _: None,
+    ) -> None:
+        self._request = request
+        self._resources = resources
+        self._on_progress = on_progress
+        self._report = DownloadReport()
+        self._archive = Retries(resources.clock, self._note_wait)
+        self._exchange = Retries(resources.clock, self._note_wait)
+        self._queue: asyncio.PriorityQueue[tuple[int, int, Piece]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
+        self._files = TradeFiles(resources.database.bulk_loader, resources.open_rows)
+        self._interval = None if request.interval is None else kline_interval_for(request.interval)
+        self._may_ask = request.source is not Source.ARCHIVE
+        self._downloads: dict[str, TradeDownload | KlineDownload] = {
+            symbol: TradeDownload(symbol, resources, self._exchange, self._files)
+            if self._interval is None
+            else KlineDownload(symbol, self._interval, resources, self._exchange)
+            for symbol in request.symbols
+        }
+        self._total_us = self._done_us = 0
+        self._parts: dict[Piece, float] = {}
+        self._work = self._waits = ""
+
+    async def run(self) -> DownloadReport:
+        """
+        Fetch and store what is missing, and return what became of it.
+
+        Raises:
+            StoreError: If the database cannot be used; what was stored before stays.
+            FileError: If the archive's files cannot be kept.
+        """
+        pieces = [piece for symbol in self._request.symbols for piece in await self._plan(symbol)]
+        self._enqueue(pieces)
+        self._total_us = sum(piece.end_us - piece.start_us for piece in pieces)
+        self._note_progress()
+        workers = [self._work_off() for _ in range(min(self._request.parallel, len(pieces)))]
+        try:
+            if workers:
+                await first_of(self._queue.join(), *workers)
+        finally:
+            await self._files.close()
+        for symbol, download in self._downloads.items():
+            if isinstance(download, TradeDownload):
+                self._report.missing[symbol] = await download.gaps(self._request.start_us, self._request.end_us)
+        return self._report
+
+    async def _plan(self, symbol: str) -> list[Piece]:
+        request = self._request
+        download = self._downloads[symbol]
+        known = await download.known(request.start_us, request.end_us)
+        if self._may_ask and known.missing(request.start_us, request.end_us - 1):
+            known = await self._with_listing(symbol, known)
+        use_archive = request.source is not Source.REST
+        if use_archive and self._interval is not None:
+            use_archive = self._resources.archive.has_klines_of(self._interval)
+        pieces = plan(
+            symbol,
+            self._interval,
+            request.start_us,
+            request.end_us,
+            known,
+            now_us=self._resources.clock.now_us(),
+            from_archive=use_archive,
+            whole_days=self._interval is not None and self._may_ask,
+        )
+        files = [piece for piece in pieces if piece.file is not None]
+        if files and isinstance(download, TradeDownload) and self._may_ask:
+            try:
+                await download.load_days(files[-1].start_us, files[0].end_us)
+            except FeedError as error:
+                logger.info("%s: days are not proved by their candles: %s", symbol, error, extra={"symbol": symbol})
+        return pieces
+
+    def _enqueue(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            self._queue.put_nowait((-piece.start_us, next(self._numbers), piece))
+
+    async def _with_listing(self, symbol: str, known: IdRanges) -> IdRanges:
+        """Return the same with the time before the symbol was listed, as far as the exchange tells."""
+        try:
+            listed_us = await self._resources.history.find_listing(symbol)
+        except FeedError as error:
+            logger.info("%s: its listing is not known: %s", symbol, error, extra={"symbol": symbol})
+            return known
+        if listed_us is not None and listed_us > self._request.start_us:
+            self._report.listed_us[symbol] = listed_us
+            known.add_range(0, listed_us - 1)
+        return known
+
+    async def _work_off(self) -> None:
+        while True:
+            _, _, piece = await self._queue.get()
+            self._work = piece.file.name if piece.file else f"{piece.symbol} {piece.what}"
+            self._note_part(piece, 0.0)
+            further: list[Piece] = []
+            try:
+                further = await self._fetch(piece)
+            except FeedError as error:
+                self._report.skip(piece, str(error))
+            del self._parts[piece]
+            self._done_us += (piece.end_us - piece.start_us) - sum(one.end_us - one.start_us for one in further)
+            self._enqueue(further)
+            self._queue.task_done()
+            self._note_progress()
+
+    async def _fetch(self, piece: Piece) -> list[Piece]:
+        """Fetch and store one piece; return what is to be fetched in its place, or to be added."""
+        if piece.file is None:
+            await self._fetch_from_exchange(piece)
+            return []
+        download = partial(self._resources.archive.download, piece.file, partial(self._note_part, piece))
+        path = await self._archive.answer(download)
+        if path is None:
+            return piece.days or [piece._replace(file=None)]
+        if not await in_background(partial(_is_sound, path), "read-archive"):
+            self._resources.archive.discard(path)
+            reason = f"{piece.file.name} is damaged, although its checksum fits."
+            self._report.note(piece, StoredRows(is_broken=True, reason=reason), path)
+            return piece.days or [piece._replace(file=None)]
+        rows, lacking = await self._downloads[piece.symbol].store_file(path, piece)
+        self._report.note(piece, rows, path)
+        if lacking or not self._resources.keep_files:
+            self._resources.archive.discard(path)
+        if lacking:
+            logger.info("%s lacks rows: %s", piece.file.name, rows.reason, extra={"symbol": piece.symbol})
+        return lacking
+
+    async def _fetch_from_exchange(self, piece: Piece) -> None:
+        if not self._may_ask:
+            self._report.skip(piece, "The archive does not have it, or not all of it.")
+            return
+        rows, left = await self._downloads[piece.symbol].fetch(piece, partial(self._note_part, piece))
+        self._report.note(piece, rows)
+        if left is not None:
+            self._report.skip(left, "It is not over yet.")
+
+    def _note_part(self, piece: Piece, share: float) -> None:
+        self._parts[piece] = share * (piece.end_us - piece.start_us)
+        self._note_progress()
+
+    def _note_wait(self, sentence: str) -> None:
+        if sentence != self._waits:
+            self._waits = sentence
+            self._note_progress()
+
+    def _note_progress(self) -> None:
+        done_us = self._done_us + sum(self._parts.values())
+        rows = sum(one.rows.read for one in self._report.done)
+        self._on_progress(
+            DownloadProgress(done_us / _HOUR_US, self._total_us / _HOUR_US, rows, self._work, self._waits)
+        )
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether every byte within a zip is as it was packed. A number that was changed may still look like one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return False

@@ -1,0 +1,217 @@
+"""
+The trades of one symbol: which are held, how those of a file or of the exchange are stored, and what proves a day.
+
+A day is whole if its ids are consecutive, if they join those of the days beside it that are known, and if there are as
+many, with the same volume, as the exchange's candle of that day counts. What a file lacks is asked of the exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from app.concurrency.background import in_background
+from app.live.transfers.downloads.plan import Piece
+from app.live.transfers.downloads.report import StoredRows
+from app.live.transfers.downloads.resources import Resources
+from app.live.transfers.downloads.retries import Retries
+from app.live.transfers.downloads.trade_files import TradeFiles
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.errors import StoreUnavailable
+from app.market.interval import Interval
+from app.market.ports.archive import DAY_US
+
+_ROWS = 1000
+_DAY, _HOUR = Interval.parse("1d"), Interval.parse("1h")
+_MOST_RANGES = 1_000  # of a badly damaged database, whose times are looked up one by one
+_FLUSH_S = 60.0
+_ROOM_S = 60.0
+_SETTLED_US = 60_000_000  # after a moment, no trade before it will appear any more
+
+
+class TradeDownload:
+    """The trades of ``symbol``. On the loop; every method may raise StoreError."""
+
+    def __init__(self, symbol: str, resources: Resources, retries: Retries, files: TradeFiles) -> None:
+        self._symbol = symbol
+        self._resources = resources
+        self._store = resources.database.store
+        self._retries = retries
+        self._files = files
+        self._fetched = IdRanges()
+        self._published: dict[int, Candle] = {}  # the exchange's candles of days
+
+    async def known(self, start_us: int, end_us: int) -> IdRanges:
+        """Return the times, UTC microseconds, of which all trades are stored that exist."""
+        self._fetched = await in_background(partial(self._store.fetched_trades, self._symbol), "read-trade-ranges")
+        return self._fetched | await in_background(partial(self._times_between, start_us, end_us), "read-coverage")
+
+    async def load_days(self, start_us: int, end_us: int) -> None:
+        """
+        Ask for the exchange's candles of the days, against which files are proved.
+
+        Raises:
+            FeedError: If the exchange cannot be reached, or refuses.
+        """
+
+        def keep(candles: list[Candle]) -> None:
+            self._published |= {one.open_time_us: one for one in candles if one.closed}
+
+        start_us, end_us = _DAY.open_time_us(start_us), _DAY.next_open_us(end_us - 1)
+        await self._resources.history.published(self._symbol, _DAY, start_us, end_us, keep)
+
+    async def store_file(self, path: Path, piece: Piece) -> tuple[StoredRows, list[Piece]]:
+        """Store a file's trades; return what became of the rows, and the days that lack trades even so."""
+        assert piece.file is not None
+        rows = await self._files.store(path, self._symbol)
+        lacking = []
+        for day_us in range(piece.file.end_us - DAY_US, piece.file.start_us - 1, -DAY_US):
+            day = Piece(self._symbol, None, day_us, day_us + DAY_US)
+            published = self._published.get(day_us)
+            proof = partial(self._is_whole, day, published, is_doubtful=rows.is_broken or bool(rows.refused))
+            if await in_background(proof, "read-coverage"):
+                await self._save(day)
+            else:
+                lacking.append(day)
+        return rows, lacking
+
+    async def fetch(self, piece: Piece, on_part: Callable[[float], None]) -> tuple[StoredRows, Piece | None]:
+        """
+        Fetch the trades of a piece that are not held, newest first; return what became of them, and what is not over.
+
+        Raises:
+            FeedError: If the exchange cannot be reached, or refuses; what was fetched before is stored.
+        """
+        now_us = await self._retries.answer(self._resources.exchange.exchange_time_us)
+        end_us = min(piece.end_us, now_us)
+        first = await self._first_id(piece.start_us, now_us)
+        end = await self._first_id(end_us, now_us)
+        rows = StoredRows()
+        if first < end:
+            rows = await self._fetch_ids(first, end - 1, on_part)
+        settled_us = min(end_us, now_us - _SETTLED_US)
+        if not rows.missing and settled_us > piece.start_us:
+            await self._save(piece._replace(end_us=settled_us))
+        return rows, piece._replace(start_us=max(end_us, piece.start_us)) if end_us < piece.end_us else None
+
+    async def gaps(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
+        """Return the ids that are missing between two trades of that time, as inclusive ranges."""
+        return await in_background(partial(self._gaps, start_us, end_us), "read-coverage")
+
+    async def _save(self, piece: Piece) -> None:
+        save = partial(self._store.save_fetched_trades, self._symbol, piece.start_us, piece.end_us)
+        await in_background(save, "save-trade-ranges")
+        self._fetched.add_range(piece.start_us, piece.end_us - 1)
+
+    # Proof
+
+    def _is_whole(self, day: Piece, published: Candle | None, *, is_doubtful: bool) -> bool:
+        """
+        Whether all trades of the day are stored, as far as that can be known.
+
+        ``published``: the exchange's candle of the day; without it ids are the only proof, and not enough in doubt.
+        """
+        found = self._store.traded_candles(self._symbol, _DAY, day.start_us, day.end_us)
+        stored = next((one for one in found if one.open_time_us == day.start_us), None)
+        if stored is None or stored.first_trade_id is None or stored.last_trade_id is None:
+            return published is not None and not published.trades
+        first, last = stored.first_trade_id, stored.last_trade_id
+        for one in found:  # the days beside it, where all of their trades are known
+            if one.first_trade_id is None or one.last_trade_id is None:
+                continue
+            if _DAY.next_open_us(one.open_time_us) == day.start_us and day.start_us - 1 in self._fetched:
+                first = one.last_trade_id
+            elif one.open_time_us == day.end_us and day.end_us in self._fetched:
+                last = one.first_trade_id
+        if self._store.coverage(self._symbol).missing(first, last):
+            return False
+        if published is None:
+            return not is_doubtful
+        return (stored.trades, stored.volume_e8) == (published.trades, published.volume_e8)
+
+    def _times_between(self, start_us: int, end_us: int) -> IdRanges:
+        """Return the times between the first and the last trade of each range of ids that is held without a hole."""
+        window = self._id_window(start_us, end_us)
+        times = IdRanges()
+        if window is None:
+            return times
+        coverage = self._store.coverage(self._symbol)
+        for one, _ in coverage.within(*window)[:_MOST_RANGES]:
+            held = coverage.range_of(one)
+            assert held is not None
+            first_us, last_us = (self._time_of(trade_id) for trade_id in held)
+            if first_us is not None and last_us is not None and last_us - first_us > 1:
+                times.add_range(first_us + 1, last_us - 1)
+        return times
+
+    def _gaps(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
+        window = self._id_window(start_us, end_us)
+        if window is None:
+            return []
+        gaps = []
+        for first, last in self._store.coverage(self._symbol).missing(*window)[:_MOST_RANGES]:
+            before_us, after_us = self._time_of(first - 1), self._time_of(last + 1)
+            if before_us is not None and after_us is not None and start_us <= before_us and after_us < end_us:
+                gaps.append((first, last))
+        return gaps
+
+    def _id_window(self, start_us: int, end_us: int) -> tuple[int, int] | None:
+        """Return the lowest and the highest id stored of the days that the times lie in, and of those beside them."""
+        found = self._store.traded_candles(self._symbol, _DAY, start_us, end_us)
+        firsts = [one.first_trade_id for one in found if one.first_trade_id is not None]
+        lasts = [one.last_trade_id for one in found if one.last_trade_id is not None]
+        return (min(firsts), max(lasts)) if firsts and lasts else None
+
+    def _time_of(self, trade_id: int) -> int | None:
+        """Return the time of a stored trade; None if it was dropped, or never stored."""
+        trades = self._store.trades(self._symbol, trade_id, trade_id)
+        return trades[0].time_us if trades else None
+
+    # From the exchange
+
+    async def _first_id(self, time_us: int, now_us: int) -> int:
+        """Return the id of the exchange's first trade at or after that time; one past the newest if there is none."""
+        exchange, symbol = self._resources.exchange, self._symbol
+        found = None
+        if time_us < now_us:
+            found = await self._retries.answer(partial(exchange.first_trade_id_since, symbol, time_us))
+        hour_us = time_us
+        while found is None and hour_us < now_us:
+            # Nothing within an hour: hours with trades are found in klines, a thousand of them in one answer.
+            ask = partial(exchange.klines, symbol, _HOUR, start_us=_HOUR.open_time_us(hour_us), limit=_ROWS)
+            klines = await self._retries.answer(ask)
+            traded = next((k.open_time_us for k in klines if k.trades and k.open_time_us > time_us), None)
+            if traded is not None:
+                return await self._retries.answer(partial(exchange.first_trade_id_since, symbol, traded)) or 0
+            hour_us = _HOUR.next_open_us(klines[-1].open_time_us) if klines else now_us
+        if found is None:
+            newest = await self._retries.answer(partial(exchange.recent_trades, symbol, limit=1))
+            found = newest[-1].trade_id + 1 if newest else 0
+        return found
+
+    async def _fetch_ids(self, first: int, last: int, on_part: Callable[[float], None]) -> StoredRows:
+        """Fetch the trades of these ids, inclusive, that are not held; ``missing``: those that did not come."""
+        writer = self._resources.database.writer
+        coverage = await in_background(partial(self._store.coverage, self._symbol), "read-coverage")
+        wanted = coverage.missing(first, last)
+        total, done = sum(high - low + 1 for low, high in wanted), 0
+        rows = StoredRows()
+        for low, high in reversed(wanted):
+            while high >= low:
+                begin = max(low, high - _ROWS + 1)
+                ask = partial(self._resources.exchange.trades_from, self._symbol, begin, limit=high - begin + 1)
+                trades = [trade for trade in await self._retries.answer(ask) if trade.trade_id <= high]
+                while not writer.put(trades):
+                    if not await writer.wait_for_room(_ROOM_S):
+                        raise StoreUnavailable(writer.status.reason or "The database takes too long to store trades.")
+                rows += StoredRows(len(trades), len(trades))
+                done += high - begin + 1
+                high = begin - 1
+                on_part(done / total)
+        if not await writer.flush(_FLUSH_S):
+            raise StoreUnavailable(writer.status.reason or "The database takes too long to store trades.")
+        coverage = await in_background(partial(self._store.coverage, self._symbol), "read-coverage")
+        missing = sum(high - low + 1 for low, high in coverage.missing(first, last))
+        return rows._replace(missing=missing, reason=f"{missing:,} ids did not come." if missing else "")

@@ -1,0 +1,131 @@
+"""Klines of any range come once and all, and what a file lacks is not taken for what the exchange does not have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.live.transfers.downloads.download import Source
+from app.market.candle import Candle
+from app.market.interval import Interval
+from app.market.ports.archive import DAY_US
+from app.sandbox.server.archive_faults import Flaw
+from tests.live.helpers import figures
+from tests.live.transfers.downloads.helpers import TODAY_US, World, world
+
+MINUTE, FIVE, SECOND = (Interval.parse(name) for name in ("1m", "5m", "1s"))
+HOUR_US = DAY_US // 24
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as made:
+        yield made
+
+
+async def published(here: World, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+    found: list[Candle] = []
+    while start_us < end_us:
+        found += await here.market.klines("BTCUSDT", interval, start_us=start_us, end_us=end_us - 1, limit=1000)
+        start_us = interval.next_open_us(found[-1].open_time_us)
+    return found
+
+
+def stored(here: World, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+    return here.database.store.candles("BTCUSDT", interval, start_us=start_us, end_us=end_us)
+
+
+async def same(here: World, interval: Interval, start_us: int, end_us: int) -> bool:
+    expected = [figures(one) for one in await published(here, interval, start_us, end_us)]
+    found = [figures(one) for one in stored(here, interval, start_us, end_us)]
+    # The exchange cuts quote volumes to eight places.
+    return [(*one[:6], one[6] // 10**8, *one[7:9]) for one in found] == [
+        (*one[:6], one[6] // 10**8, *one[7:9]) for one in expected
+    ]
+
+
+def archive_files(here: World) -> list[str]:
+    return sorted(path.rpartition("/")[2] for path in here.server.requests if path.endswith(".zip"))
+
+
+@pytest.mark.parametrize("interval", [FIVE, SECOND, Interval.parse("90s")], ids=str)
+async def test_days_come_from_the_archive_the_rest_from_the_exchange_and_nothing_twice(
+    here: World, interval: Interval
+) -> None:
+    start_us, end_us = TODAY_US - DAY_US - HOUR_US, TODAY_US + HOUR_US
+    report = await here.download(start_us, end_us, interval)
+    assert report.is_whole
+    offered = "5m" if interval == FIVE else "1s"
+    if interval != Interval.parse("90s"):
+        assert await same(here, interval, start_us, end_us)
+    assert len(stored(here, interval, start_us, end_us)) == 26 * 3600 // interval.seconds
+    assert archive_files(here) == [f"BTCUSDT-{offered}-2026-08-13.zip"]
+    assert report.rows.read == report.rows.stored == 26 * 3600 // Interval.parse(offered).seconds
+    here.server.requests.clear()
+    assert (await here.download(start_us, end_us, interval)).rows.read == 0
+    assert dict(here.server.requests) == {}
+
+
+async def test_without_the_archive_all_come_from_the_exchange(here: World) -> None:
+    start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US
+    report = await here.download(start_us, end_us, MINUTE, source=Source.REST)
+    assert report.is_whole
+    assert archive_files(here) == []
+    assert here.server.requests["/api/v3/klines"] == 4  # one of them for the listing
+    assert await same(here, MINUTE, start_us, end_us)
+
+
+@pytest.mark.parametrize("flaw", list(Flaw))
+async def test_a_file_that_ends_early_or_is_damaged_is_completed_by_the_exchange(here: World, flaw: Flaw) -> None:
+    here.server.faults.archive.spoil(flaw, path="2026-08-13")
+    start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US
+    assert (await here.download(start_us, end_us, MINUTE)).is_whole
+    assert await same(here, MINUTE, start_us, end_us)
+    here.server.requests.clear()
+    assert (await here.download(start_us, end_us, MINUTE)).is_whole
+    assert dict(here.server.requests) == {}
+
+
+async def test_without_the_exchange_what_a_file_lacks_is_named_and_fetched_later(here: World) -> None:
+    here.server.faults.archive.spoil(Flaw.ROWS_CUT, path="2026-08-13")
+    start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US
+    report = await here.download(start_us, end_us, MINUTE, source=Source.ARCHIVE)
+    (skipped,) = report.skipped
+    assert (skipped.piece.start_us, skipped.piece.end_us) == (TODAY_US - 144 * MINUTE.length_us, TODAY_US)
+    here.server.faults.clear()
+    report = await here.download(start_us, end_us, MINUTE, source=Source.ARCHIVE)
+    assert report.is_whole
+    assert (report.rows.read, report.rows.stored) == (1440, 144)
+    assert await same(here, MINUTE, start_us, end_us)
+
+
+async def test_a_range_before_the_listing_is_whole_and_says_since_when_there_is_anything(here: World) -> None:
+    report = await here.download(TODAY_US - 90 * DAY_US, TODAY_US - 3 * DAY_US, FIVE)
+    assert report.is_whole
+    assert TODAY_US - 4 * DAY_US <= report.listed_us["BTCUSDT"] < TODAY_US - 3 * DAY_US
+    here.server.requests.clear()
+    assert (await here.download(TODAY_US - 90 * DAY_US, TODAY_US - 3 * DAY_US, FIVE)).is_whole
+    assert dict(here.server.requests) == {}
+
+
+async def test_intervals_longer_than_a_day_come_from_the_exchange_and_an_open_candle_is_named(here: World) -> None:
+    report = await here.download(TODAY_US - 4 * DAY_US, TODAY_US + DAY_US, Interval.parse("1d"))
+    (skipped,) = report.skipped
+    assert (skipped.piece.start_us, skipped.reason) == (TODAY_US, "It is not over yet.")
+    assert (await here.download(TODAY_US - 4 * DAY_US, TODAY_US, Interval.parse("3d"))).is_whole
+    assert not any("-3d-" in name for name in archive_files(here))
+
+
+async def test_an_exchange_that_is_away_leaves_what_the_archive_has(here: World) -> None:
+    here.server.faults.rest.fail_next(500, times=None)
+    start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US + HOUR_US
+    report = await here.download(start_us, end_us, MINUTE)
+    (skipped,) = report.skipped
+    assert (skipped.piece.start_us, skipped.piece.end_us) == (TODAY_US, end_us)
+    assert "HTTP 500" in skipped.reason
+    assert await same(here, MINUTE, start_us, TODAY_US)
+    assert report.lacks == [
+        f"missing: BTCUSDT 1m from 2026-08-14 to 2026-08-14T01:00: {skipped.reason}",
+    ]
