@@ -10,6 +10,9 @@ SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build
 .PHONY: help setup setup-dev run demo test crash soak fuzz lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
+# What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A clone that was moved holds scripts with the old address: .venv/ready-* remember where they were made.
 ifneq ($(strip $(shell cat $(RUN_READY) 2>/dev/null)),$(CURDIR))
 $(RUN_READY): moved

@@ -15,8 +15,7 @@ Prices are in ticks here and quantities in steps; the caller multiplies.
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +59,8 @@ _COPRIME = np.array([step for step in range(1, _WINDOWS) if math.gcd(step, _WIND
 _NODE_LOG2 = 6
 _FINEST, _COARSEST = 1, 25  # octaves: swings of 2 s up to 2**25 s, about a year
 _DAYS_KEPT = 24
+# Streams and tickers ask for one second after another, and to compute 64 of them costs hardly more than one.
+_BLOCKS_KEPT, _BLOCKS_AT_ONCE = 16, 4
 
 
 class TapeColumns(NamedTuple):
@@ -70,6 +71,10 @@ class TapeColumns(NamedTuple):
     price: Ints
     quantity: Ints
     taker_sells: NDArray[np.bool_]
+
+
+# Of consecutive seconds: the price in ticks, whether it falls, and the factor of the quantities.
+Levels = tuple[Ints, NDArray[np.bool_], Ints]
 
 
 class SimulatedPair:
@@ -107,8 +112,8 @@ class SimulatedPair:
         self._windows = np.concatenate([self._folded_windows(starts) for starts in self._starts], axis=1)
         self._window_starts = np.concatenate(self._starts)
         self._profiles = [self._profile(number) for number in range(_PROFILES)]
-        self._days: OrderedDict[int, tuple[Ints, Ints]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._day_index = lru_cache(_DAYS_KEPT)(self._compute_day_index)
+        self._block_levels = lru_cache(_BLOCKS_KEPT)(self._compute_block_levels)
 
     def first_id_from(self, time_us: int) -> int:
         """Return the id of the first trade at or after that time."""
@@ -147,7 +152,7 @@ class SimulatedPair:
         """
         seconds = np.arange(first, end, dtype=np.int64)
         codes, first_ids = self._index(seconds)
-        base, falling, factor = self._second_levels(first, end)
+        base, falling, factor = self._levels(first, end)
         busy = np.flatnonzero(self._counts[codes])
         codes, base, factor = codes[busy] + len(self._counts) * falling[busy], base[busy], factor[busy]
         rows = self._windows[:, codes]
@@ -164,9 +169,7 @@ class SimulatedPair:
     def _expand(self, seconds: Ints) -> TapeColumns:
         """Return every trade of these consecutive seconds, in order."""
         codes, first_ids = self._index(seconds)
-        base, falling, factor = (
-            of[seconds - seconds[0]] for of in self._second_levels(int(seconds[0]), int(seconds[-1]) + 1)
-        )
+        base, falling, factor = (of[seconds - seconds[0]] for of in self._levels(int(seconds[0]), int(seconds[-1]) + 1))
         counts = self._counts[codes]
         starts = self._window_starts[codes + len(self._counts) * falling]
         row = np.repeat(np.arange(len(seconds)), counts)
@@ -227,8 +230,21 @@ class SimulatedPair:
         sums[COUNT] = counts
         return sums
 
-    def _second_levels(self, first: int, end: int) -> tuple[Ints, NDArray[np.bool_], Ints]:
-        """Return the price in ticks, whether it falls, and the quantities' factor of the seconds ``[first, end)``."""
+    def _levels(self, first: int, end: int) -> Levels:
+        """Return the levels of the seconds ``[first, end)``; of a few from blocks that are kept."""
+        blocks = range(first >> _NODE_LOG2, ((end - 1) >> _NODE_LOG2) + 1)
+        if len(blocks) > _BLOCKS_AT_ONCE:
+            return self._compute_levels(first, end)
+        kept = [self._block_levels(block) for block in blocks]
+        base, falling, factor = kept[0] if len(kept) == 1 else map(np.concatenate, zip(*kept, strict=True))
+        begin = first - (blocks[0] << _NODE_LOG2)
+        part = slice(begin, begin + end - first)
+        return base[part], falling[part], factor[part]
+
+    def _compute_block_levels(self, block: int) -> Levels:
+        return self._compute_levels(block << _NODE_LOG2, (block + 1) << _NODE_LOG2)
+
+    def _compute_levels(self, first: int, end: int) -> Levels:
         seconds = np.arange(first - 1, end, dtype=np.int64)
         nodes = np.arange(int(seconds[0]) >> _NODE_LOG2, (end >> _NODE_LOG2) + 2, dtype=np.int64)
         at, part = (seconds >> _NODE_LOG2) - nodes[0], seconds & ((1 << _NODE_LOG2) - 1)
@@ -273,21 +289,22 @@ class SimulatedPair:
 
     def _index(self, seconds: Ints) -> tuple[Ints, Ints]:
         """Return the window that each of these consecutive seconds shows, and the id of its first trade."""
+        first_day = int(seconds[0]) // DAY_S
+        if int(seconds[-1]) // DAY_S == first_day:
+            within = seconds - first_day * DAY_S
+            day_codes, day_ids = self._day_index(first_day)
+            return day_codes[within], day_ids[within]
         days = seconds // DAY_S
         codes, ids = np.empty_like(seconds), np.empty_like(seconds)
-        for day in range(int(days[0]), int(days[-1]) + 1):
+        for day in range(first_day, int(days[-1]) + 1):
             part = slice(*np.searchsorted(days, (day, day + 1)))
             day_codes, day_ids = self._day_index(day)
             within = seconds[part] - day * DAY_S
             codes[part], ids[part] = day_codes[within], day_ids[within]
         return codes, ids
 
-    def _day_index(self, day: int) -> tuple[Ints, Ints]:
+    def _compute_day_index(self, day: int) -> tuple[Ints, Ints]:
         """Return the window that each second of the day shows, and the id of its first trade."""
-        with self._lock:
-            if day in self._days:
-                self._days.move_to_end(day)
-                return self._days[day]
         groups = np.arange(day * _GROUPS_A_DAY, (day + 1) * _GROUPS_A_DAY, dtype=np.int64)
         profile = int(uniform(self._subkey("profile"), np.array([day], np.int64), _PROFILES)[0])
         steps = _COPRIME[uniform(self._subkey("step"), groups, len(_COPRIME))]
@@ -295,12 +312,7 @@ class SimulatedPair:
         places = (steps[:, None] * np.arange(_WINDOWS) + offsets[:, None]) % _WINDOWS
         codes = (self._profiles[profile][:, None] * _WINDOWS + places).ravel()
         counts = self._counts[codes]
-        index = codes, day * self.day_trades + np.cumsum(counts) - counts
-        with self._lock:
-            self._days[day] = index
-            while len(self._days) > _DAYS_KEPT:
-                self._days.popitem(last=False)
-        return index
+        return codes, day * self.day_trades + np.cumsum(counts) - counts
 
     def _profile(self, number: int) -> Ints:
         """Return the level of each group of a day; all profiles have the same levels in different orders."""
@@ -319,6 +331,7 @@ class SimulatedPair:
         return key
 
 
+@cache
 def _amplitude(octave: int) -> int:
     """
     Return how far the price swings within ``2**octave`` seconds, in 2**-24 of itself.
