@@ -30,7 +30,7 @@ from storage.files.readers.names import NameFacts
 from storage.files.readers.text_blocks import line_blocks, utf8_blocks
 
 BLOCK_BYTES = 2 << 20
-_SMALLEST_PIECE = 64 << 10
+SMALLEST_PIECE = 64 << 10
 _HEAD_BYTES = 64 << 10
 _HEAD_ROWS = 200
 _DELIMITERS = ",\t;|"
@@ -94,13 +94,28 @@ def csv_head(source: ByteSource) -> tuple[Head, Dialect]:
 
 
 class CsvFile:
-    """A table of text whose columns are known; see `app.market.ports.row_files.RowFile`."""
+    """
+    A table of text whose columns are known; see `app.market.ports.row_files.RowFile`.
 
-    def __init__(self, source: ByteSource, dialect: Dialect, understanding: Understanding) -> None:
+    ``block_bytes``: how much is parsed at once. ``smallest_piece``: less of a block with a bad row is read row by row.
+    Neither changes what is read.
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        dialect: Dialect,
+        understanding: Understanding,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        smallest_piece: int = SMALLEST_PIECE,
+    ) -> None:
         self.path: Path = source.path
         self.kind = understanding.layout.kind
         self.symbol = understanding.symbol
         self.understanding = understanding
+        self._block_bytes = block_bytes
+        self._smallest_piece = smallest_piece
         self._source = source
         self._dialect = dialect
         self._layout = understanding.layout
@@ -112,7 +127,7 @@ class CsvFile:
         """See `app.market.ports.row_files.RowFile`."""
         row = 1
         for number, block in enumerate(
-            line_blocks(self.path, utf8_blocks(self.path, verified_blocks(self._source)), BLOCK_BYTES)
+            line_blocks(self.path, utf8_blocks(self.path, verified_blocks(self._source)), self._block_bytes)
         ):
             if number == 0:
                 block = self._without_head(block)
@@ -149,7 +164,7 @@ class CsvFile:
             if fast is not None:
                 rows = _line_count(piece)
                 yield fast, rows
-            elif len(piece) > _SMALLEST_PIECE and (middle := piece.find(b"\n", len(piece) // 2) + 1) < len(piece):
+            elif len(piece) > self._smallest_piece and 0 < (middle := _middle(piece)) < len(piece):
                 pending += [piece[middle:], piece[:middle]]
                 continue
             else:
@@ -208,6 +223,11 @@ def open_csv(source: ByteSource, facts: NameFacts, options: ReadingOptions) -> C
     """
     head, dialect = csv_head(source)
     return CsvFile(source, dialect, understand(head, facts, options))
+
+
+def _middle(piece: bytes) -> int:
+    """Return where the line that is in the middle begins."""
+    return piece.rfind(b"\n", 0, len(piece) // 2) + 1 or piece.find(b"\n") + 1
 
 
 def _line_count(piece: bytes) -> int:
