@@ -260,7 +260,7 @@ class FeedConnection:
             await first_of(self._retry.wait(), self._clock.sleep(delay_s))
         else:
             await self._clock.sleep(delay_s)
-        self._change_state(ConnectionEvent.RETRIED)
+        self._change_state(ConnectionEvent.RETRIED, str(error))  # as long as none succeeds, that is why
 
     def _raise_if_ended(self, socket: StreamSocket) -> None:
         closed = socket.ended()
@@ -287,8 +287,9 @@ class FeedConnection:
         state = next_state(before, event)
         retry_at_s = None if retry_in_s is None else self._clock.monotonic_s() + retry_in_s
         self.status = FeedStatus(state, reason, self._failures, retry_in_s, retry_at_s)
-        level = logging.WARNING if reason else logging.INFO
-        sentence = self.status.sentence(self._clock.monotonic_s())
+        is_news = reason and event is not ConnectionEvent.RETRIED
+        level = logging.WARNING if is_news else logging.INFO
+        sentence = self.status.sentence(self._clock.monotonic_s()) if is_news else ""
         fields = {"connection": self.number, "state": state.value, "attempt": self._failures, "retry_in_s": retry_in_s}
         template = "Connection %d %s: %s → %s. %s"
         log.log(level, template, self.number, event.value, before, state, sentence, extra=fields)

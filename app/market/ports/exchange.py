@@ -34,9 +34,10 @@ class FeedState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
     """
-    The feed's current state. ``reason`` is one sentence for the user, empty while all is well; ``attempt`` counts
-    failed attempts in a row. ``retry_in_s`` counts from when the state began, ``retry_at_s`` is the same as a time of
-    the feed's clock (monotonic); both None unless a connection waits for its next attempt.
+    The feed's current state. ``reason`` is one sentence for the user, empty while all is well; that of a failed attempt
+    stands until one succeeds. ``attempt`` counts failed attempts in a row. ``retry_in_s`` counts from when the state
+    began, ``retry_at_s`` is the same as a time of the feed's clock (monotonic); both None unless a connection waits for
+    its next attempt.
 
     A feed of several ``connections`` is LIVE while one of them is. ``down``: how many deliver nothing now; ``reason``,
     ``attempt`` and the retry times are about these. ``refused``: the symbols of connections that are not retried.

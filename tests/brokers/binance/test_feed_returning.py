@@ -26,6 +26,22 @@ async def test_events_received_before_a_cut_are_delivered_and_the_feed_reconnect
         assert feed.status.state is FeedState.LIVE
 
 
+async def test_why_an_attempt_failed_stands_until_one_succeeds(server: StreamServer) -> None:
+    feed = make_feed(server.url, FastClock(), recorder := Recorder())
+    async with running(feed, recorder):
+        await server.until_subscribed(BTC)
+        await server.sockets[0].close(1012)
+        await server.until_subscribed(BTC, connections=2)
+        await until(lambda: feed.status.state is FeedState.LIVE)
+    first_live = next(place for place, status in enumerate(recorder.statuses) if status.state is FeedState.LIVE)
+    backing_off, connecting, live = recorder.statuses[first_live + 1 : first_live + 4]
+    assert (backing_off.state, connecting.state) == (FeedState.BACKING_OFF, FeedState.CONNECTING)
+    assert connecting.reason == backing_off.reason != ""
+    assert connecting.attempt == backing_off.attempt == 1
+    assert connecting.retry_at_s is None
+    assert (live.state, live.reason) == (FeedState.LIVE, "")
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 4000])
 async def test_every_close_code_is_followed_by_a_new_connection(server: StreamServer, code: int) -> None:
     feed = make_feed(server.url, FastClock(), recorder := Recorder())
