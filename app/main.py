@@ -133,7 +133,7 @@ async def _show_window(
     launch: _Launch, opening: OpenDatabase, shown: _ShownWindow, begin_shutdown: Callable[[], None]
 ) -> None:
     with _python_wake_ups():
-        async with _close_on(launch.stop, shown):
+        async with _close_on(launch.stop, shown), _about_dialog(shown.window):
             if launch.simulated is not None:
                 shown.chart.set_state("loading", "Starting the simulated market…")
                 settings = await at_sandbox(launch.settings, launch.simulated, shown.closing)
@@ -233,7 +233,6 @@ class _ShownWindow:
         self.window.diagnostics.restore_layout(self.state.diagnostics)
         self.window.set_simulated(simulated)
         self.window.close_requested.connect(self.close)
-        self.window.about_requested.connect(self._open_about)
         self.closing = closing
         show_painted(self.window)
 
@@ -249,11 +248,6 @@ class _ShownWindow:
         """Ask the window to close; the first outcome counts."""
         if not self.closing.done():
             self.closing.set_result(outcome)
-
-    def _open_about(self) -> None:
-        from app.window.about import open_about
-
-        open_about(self.window)
 
     def destroy(self) -> None:
         """Take the window off the screen and delete it."""
@@ -273,6 +267,27 @@ def _application(text_percent: int) -> QApplication:
         application.setQuitOnLastWindowClosed(False)
         prepare_application(application, text_percent)
     return application
+
+
+@contextlib.asynccontextmanager
+async def _about_dialog(window: MainWindow) -> AsyncIterator[None]:
+    """Open the About dialog on request, and load its packages only then."""
+    controllers = []
+
+    def open_first() -> None:
+        from app.window.about import AboutController
+
+        window.about_requested.disconnect(open_first)
+        controllers.append(AboutController(window))
+        window.about_requested.connect(controllers[0].open)
+        controllers[0].open()
+
+    window.about_requested.connect(open_first)
+    try:
+        yield
+    finally:
+        for one in controllers:
+            await one.stop()
 
 
 @contextlib.asynccontextmanager

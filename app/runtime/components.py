@@ -36,13 +36,25 @@ class Component(NamedTuple):
 
 
 def components() -> list[Component]:
-    """Return the program first, then Python, then the installed packages that it needs, by name. Reads files."""
+    """
+    Return the program first, then Python, then the installed packages that it needs, by name.
+
+    Reads thousands of file names and some hundred files: call it in a thread.
+    """
     found: dict[str, metadata.Distribution] = {}
     _collect(PROGRAM, (), found)
-    own = found.pop(PROGRAM, None)
+    found.pop(PROGRAM, None)
     python = Component("Python", platform.python_version(), "PSF-2.0", "https://docs.python.org/3/license.html")
-    first = [] if own is None else [_component(own)]
-    return [*first, python, *sorted(map(_component, found.values()), key=lambda each: each.name.lower())]
+    packages = sorted(map(_component, found.values()), key=lambda each: each.name.lower())
+    return [own_component(), python, *packages]
+
+
+def own_component() -> Component:
+    """Return the program itself; without version, licence and text if it was never installed."""
+    try:
+        return _component(metadata.distribution(PROGRAM))
+    except metadata.PackageNotFoundError:
+        return Component(PROGRAM, "", "", "")
 
 
 def program_version() -> str:

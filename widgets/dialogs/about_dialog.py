@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QListWidget,
-    QListWidgetItem,
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
@@ -31,17 +30,15 @@ _SIZE_PX = (720, 520)
 
 
 class AboutDialog(QDialog):
-    """Shows ``components``, of which the first is the program itself."""
+    """Shows the program, ``own``, and the packages it is made of as soon as `add_packages` names them."""
 
-    def __init__(self, components: Sequence[ComponentView], parent: QWidget | None = None) -> None:
+    def __init__(self, own: ComponentView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFont(style.font())
         self.setWindowTitle("About cryptopipe")
-        self._components = tuple(components)
+        self._components: list[ComponentView] = []
         self.list = QListWidget()
         self.list.setAccessibleName("Packages")
-        for each in components:
-            self.list.addItem(QListWidgetItem(f"{each.name} {each.version}"))
         self.licence = label("", "dim")
         self.licence.setWordWrap(True)
         self.text = QPlainTextEdit()
@@ -52,18 +49,23 @@ class AboutDialog(QDialog):
         self.close_button = QPushButton("Close")
         self.close_button.setDefault(True)
         self.close_button.clicked.connect(self.accept)
-        self._arrange()
+        self._arrange(own)
         self.list.currentRowChanged.connect(self._show_component)
+        self.add_packages([own])
         self.list.setCurrentRow(0)
         size_first(self, *_SIZE_PX)
+
+    def add_packages(self, packages: Sequence[ComponentView]) -> None:
+        """List these below what is listed; the chosen one stays."""
+        self._components += packages
+        self.list.addItems([f"{each.name} {each.version}".rstrip() for each in packages])
 
     def _show_component(self, row: int) -> None:
         component = self._components[row]
         self.licence.setText(f"{component.name} {component.version} · {component.licence}")
         self.text.setPlainText(component.text or "The package brings no text of its licence along.")
 
-    def _arrange(self) -> None:
-        own = self._components[0]
+    def _arrange(self, own: ComponentView) -> None:
         head = QHBoxLayout()
         head.setSpacing(16)
         icon = QLabel()

@@ -19,8 +19,9 @@ QT = ComponentView("PySide6_Essentials", "6.11.3", "LGPL-3.0-only OR GPL-2.0-onl
 def test_each_package_is_named_with_its_version_and_shows_its_licence_when_chosen(
     window: MainWindow, qtbot: QtBot
 ) -> None:
-    dialog = AboutDialog([OWN, QT], window)
+    dialog = AboutDialog(OWN, window)
     dialog.open()
+    dialog.add_packages([QT])
     assert [dialog.list.item(row).text() for row in range(2)] == ["cryptopipe 1.2.3", "PySide6_Essentials 6.11.3"]
     assert dialog.licence.text() == "cryptopipe 1.2.3 · MIT"
     assert dialog.text.toPlainText() == OWN.text
@@ -35,7 +36,8 @@ def test_each_package_is_named_with_its_version_and_shows_its_licence_when_chose
 def test_the_dialog_has_room_on_a_small_screen_with_text_twice_as_large(
     window: MainWindow, prepared: QApplication
 ) -> None:
-    dialog = AboutDialog([OWN, QT] * 40, window)
+    dialog = AboutDialog(OWN, window)
+    dialog.add_packages([QT, OWN] * 40)
     dialog.open()
     try:
         text_size.set_percent(200)

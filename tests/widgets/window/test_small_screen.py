@@ -124,7 +124,7 @@ def dialogs(window: MainWindow) -> Iterator[QDialog]:
     database.tested([Fact(f"Fact {number}", "It is so. " * 12) for number in range(4)], "It can be used.", "rising")
     yield database
     yield SymbolsDialog(["BTCUSDT"], [BTCUSDT, ETHUSDT], window)
-    yield AboutDialog([ComponentView("cryptopipe", "1.2.3", "MIT", "Permission is granted. " * 200)], window)
+    yield AboutDialog(ComponentView("cryptopipe", "1.2.3", "MIT", "Permission is granted. " * 200), window)
 
 
 def test_no_dialog_is_larger_than_the_screen_and_its_buttons_stay_in_view(
