@@ -354,7 +354,7 @@ def test_the_whole_watchlist_is_edited_at_once_and_unknown_symbols_are_refused(p
         dialog.list_requested.emit(["BTCUSDT", "NOSUCHUSDT"])
         assert dialog.message.text().startswith("“NOSUCHUSDT” is not a symbol of the exchange")
         dialog.edit.setPlainText("LTC/USDT, btcusdt")
-        dialog.buttons.accepted.emit()
+        dialog.save_button.click()
         assert dialog.isHidden()
         assert running.window.watchlist.model.names() == ["LTCUSDT", "BTCUSDT"]
         assert set(running.engine.recorder.symbols) == {"LTCUSDT", "BTCUSDT"}

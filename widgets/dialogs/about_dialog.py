@@ -38,6 +38,7 @@ class AboutDialog(QDialog):
         self.setWindowTitle("About cryptopipe")
         self._components: list[ComponentView] = []
         self.list = QListWidget()
+        self.list.setObjectName("packages")
         self.list.setAccessibleName("Packages")
         self.licence = label("", "dim")
         self.licence.setWordWrap(True)

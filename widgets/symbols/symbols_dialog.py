@@ -15,7 +15,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QHBoxLayout,
     QPlainTextEdit,
     QPushButton,
@@ -97,18 +96,19 @@ class SymbolsDialog(QDialog):
         self.sort_button = QPushButton("Sort")
         self.message = label("", "dim")
         self.message.setWordWrap(True)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
-        for helper in (self.fill_button, self.sort_button):
-            helper.setAutoDefault(False)  # Enter saves
+        # Not Qt's box of buttons: made before it is in the window, it has the desktop's icons whatever the stylesheet.
+        self.cancel_button, self.save_button = QPushButton("Cancel"), QPushButton("Save")
+        for other in (self.fill_button, self.sort_button, self.cancel_button):
+            other.setAutoDefault(False)  # Enter saves
         self._arrange()
-        self.buttons.button(QDialogButtonBox.StandardButton.Save).setDefault(True)
+        self.save_button.setDefault(True)
         size_first(self, *_SIZE_PX)
         self.set_symbols(symbols)
         self.edit.textChanged.connect(self._check)
         self.fill_button.clicked.connect(self._fill)
         self.sort_button.clicked.connect(lambda: self._set_names(sorted(self.names())))
-        self.buttons.accepted.connect(lambda: self.list_requested.emit(self.names()))
-        self.buttons.rejected.connect(self.reject)
+        self.save_button.clicked.connect(lambda: self.list_requested.emit(self.names()))
+        self.cancel_button.clicked.connect(self.reject)
         self.edit.setFocus()
 
     def names(self) -> list[str]:
@@ -140,6 +140,11 @@ class SymbolsDialog(QDialog):
         helpers.addWidget(self.fill_button)
         helpers.addStretch(1)
         helpers.addWidget(self.sort_button)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        foot.addStretch(1)
+        foot.addWidget(self.cancel_button)
+        foot.addWidget(self.save_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(PADDING_PX, PADDING_PX, PADDING_PX, 12)
         layout.setSpacing(10)
@@ -152,7 +157,7 @@ class SymbolsDialog(QDialog):
         layout.addWidget(self.edit, 1)
         layout.addLayout(helpers)
         layout.addWidget(self.message)
-        layout.addWidget(self.buttons)
+        layout.addLayout(foot)
 
     def _check(self) -> None:
         names = self.names()
@@ -166,7 +171,7 @@ class SymbolsDialog(QDialog):
             halted = sum(1 for name in names if name in self._symbols and not self._symbols[name].is_trading)
             waiting = f" · {count(halted)} not trading now" if halted else ""
             self.message.setText(f"{count(len(names))} {'symbol' if len(names) == 1 else 'symbols'}{waiting}")
-        self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(bool(names) and not unknown)
+        self.save_button.setEnabled(bool(names) and not unknown)
 
     def _fill(self) -> None:
         quote = self.quote.currentData()

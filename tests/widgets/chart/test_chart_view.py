@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -18,6 +22,13 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.painting.axes import countdown_rect, last_price_rect
+
+
+def pixels(image: QImage) -> np.ndarray:
+    """Return the image as rows of pixels of four bytes."""
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return rows[:, : image.width()].copy()
 
 
 def test_a_tick_and_older_bars_show_when_all_bars_are_in_view(qtbot: QtBot, chart: ChartWidget) -> None:
@@ -69,3 +80,26 @@ def test_the_countdown_repaints_only_when_its_text_changes(
         settle(qtbot, chart)
         paints.append(chart.paint_count - before)
     assert paints == [1, 0, 1]
+
+
+@pytest.mark.parametrize("text_px", [13, 17, 26])
+def test_the_part_repainted_for_the_countdown_holds_all_of_its_digits(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, text_px: int
+) -> None:
+    font = chart.font()
+    font.setPixelSize(text_px)
+    chart.setFont(font)
+    series.upsert(candle(FIRST_SLOT + 1000, 100, 105, closed=False))
+    chart.series_changed()
+    opened = MINUTE.slot_open_us(FIRST_SLOT + 1000)
+    images = []
+    for second in (11, 22):
+        chart.set_now(opened + second * 1_000_000)
+        settle(qtbot, chart)
+        images.append(pixels(picture(chart)))
+    changed = np.argwhere((images[0] != images[1]).any(axis=2))
+    assert len(changed) > 10
+    repainted, label = countdown_rect(chart._scene), last_price_rect(chart._scene)
+    assert all(repainted.contains(QPointF(x + 0.5, y + 0.5)) for y, x in changed)
+    assert repainted.bottom() == label.bottom()
+    assert repainted.top() - label.top() > label.height() / 3  # the price keeps its pixels

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.market.symbol import Symbol
@@ -24,7 +24,7 @@ def dialog(qtbot: QtBot, prepared: QApplication) -> Iterator[SymbolsDialog]:
 
 
 def save(dialog: SymbolsDialog) -> QPushButton:
-    return dialog.buttons.button(QDialogButtonBox.StandardButton.Save)
+    return dialog.save_button
 
 
 @pytest.mark.parametrize("text", ["btcusdt,ETH/USDT", "BTCUSDT\nethusdt\n\nbtcusdt", '["BTCUSDT", "ETHUSDT"]'])

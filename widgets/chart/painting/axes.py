@@ -61,9 +61,16 @@ def value_label_height(scene: Scene) -> float:
 
 
 def countdown_rect(scene: Scene) -> QRectF:
-    """Return the countdown's part of the last price's label; empty if there is no label."""
-    label, height = last_price_rect(scene), scene.styles.tiny.height
-    return QRectF(label.left(), label.bottom() - height - _LABEL_MARGIN_PX, label.width(), height + _LABEL_MARGIN_PX)
+    """Return the countdown's part of the last price's label: all of it below the price; empty if there is no label."""
+    label = last_price_rect(scene)
+    return label if label.isEmpty() else label.adjusted(0, _price_line(scene, label).bottom() - label.top(), 0, 0)
+
+
+def _price_line(scene: Scene, label: QRectF) -> QRectF:
+    """Return the line of the price in the last price's label, whose two lines stand in its middle."""
+    price_height = scene.styles.small_bold.height
+    lines = price_height + (scene.styles.tiny.height if scene.countdown else 0.0)
+    return QRectF(label.left(), label.center().y() - lines / 2, label.width(), price_height)
 
 
 def auto_button_rect(scene: Scene, pane: Pane) -> QRectF:
@@ -236,10 +243,10 @@ class ValueAxis(_Axis):
         if not scene.is_live:
             ground, ink = colours.label, colours.dim
         _fill(painter, pixels, rect, ground)
-        y = rect.top() + _LABEL_MARGIN_PX + styles.small_bold.height / 2
-        self._draw_right(painter, pixels, scene.last_text, y, ink, bold=True)
+        price_line = _price_line(scene, rect)
+        self._draw_right(painter, pixels, scene.last_text, price_line.center().y(), ink, bold=True)
         if scene.countdown:
-            y += (styles.small_bold.height + styles.tiny.height) / 2
+            y = price_line.bottom() + styles.tiny.height / 2
             x = self._rect.right() - LABEL_PADDING_PX - styles.tiny.width(scene.countdown)
             styles.tiny.draw(painter, pixels, scene.countdown, x, y, ink)
 
