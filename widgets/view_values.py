@@ -143,6 +143,14 @@ class GapBand:
 
 
 @dataclass(frozen=True, slots=True)
+class DifferenceView:
+    """A candle that differs from the exchange's; ``fields`` names what differs: ``"volume, trades"``."""
+
+    open_time_us: int
+    fields: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricView:
     """
     One plot of the diagnostics: one value per second of the last ten minutes or less, oldest first.

@@ -162,6 +162,21 @@ def history(settings: Settings, options: Options) -> Run:
     return history.prepare(settings, options)
 
 
+@cryptopipe.command("symbols", panel=DATA)
+@_SYMBOLS
+@click.option("--days", is_flag=True, help="Also each day: trades held and missing, and whether it has klines.")
+@_JSON
+def list_symbols(settings: Settings, options: Options) -> Run:
+    """
+    List what is stored of each symbol: trades, candles, what is missing, sizes.
+
+    Of the symbols named, or of all that the database knows.
+    """
+    from app.commands import symbols as command
+
+    return command.prepare(settings, options)
+
+
 @cryptopipe.group("db", panel=DATA)
 def db(**_: object) -> None:
     """Look after the database: its state, its truth, other programs on it."""

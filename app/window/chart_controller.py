@@ -25,6 +25,7 @@ from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
+from app.window.comparison_overlay import ComparisonOverlay
 from app.window.gap_overlay import GapOverlay
 from app.window.history_navigation import HistoryNavigation
 from app.window.panel_values import ChartPrice
@@ -86,6 +87,7 @@ class ChartController(QObject):
         self._failure_actions = (RETRY,) if simulated else (RETRY, SIMULATED_MARKET)
         self._tasks = Tasks("a chart")
         self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
+        self._comparison = ComparisonOverlay(engine, chart, self._tasks.begin)
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._ranges = RangeNavigation(
             chart,
@@ -125,6 +127,11 @@ class ChartController(QObject):
     def session(self) -> ChartSession | None:
         """The session behind the chart; None before `show`."""
         return self._session
+
+    @property
+    def comparison(self) -> str:
+        """The outcome of the last comparison in words, until it is dismissed."""
+        return self._comparison.sentence
 
     @property
     def is_live(self) -> bool:
@@ -174,6 +181,7 @@ class ChartController(QObject):
         self._navigation.set_session(session)
         self._ranges.set_session(session)
         self._gap_overlay.set_session(session)
+        self._comparison.set_session(session)
         self._on_session_state()
         self._replace_session_work(self._run_session(session, view_us))
         self._check_place()

@@ -33,13 +33,15 @@ def notice_of(
     *,
     refusal: str = "",
     chart_trouble: str = "",
+    comparison: str = "",
     simulated: bool = False,
 ) -> Notice | None:
     """
     Return the notice to show; None if there is no trouble.
 
     ``symbol`` and ``session`` are the chart's. ``refusal`` says why the watchlist is not recorded, ``chart_trouble``
-    which part the chart leaves out; empty if there is none. ``simulated``: the market is a simulation, so offer none.
+    which part the chart leaves out, ``comparison`` how the candles in view compare with the exchange's; empty if there
+    is none. ``simulated``: the market is a simulation, so offer none.
     """
     status = feed_status(engine)
     if engine.database is None and engine.database_failed:
@@ -57,6 +59,8 @@ def notice_of(
         return Notice(f"Not all symbols are recorded. {refusal}")
     if chart_trouble:
         return Notice(chart_trouble)
+    if comparison:
+        return Notice(comparison)
     return Notice(_trouble_sentence(symbol, symbol.trouble)) if symbol.trouble else None
 
 

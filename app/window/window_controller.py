@@ -23,6 +23,7 @@ from app.window.export_controller import ExportController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
 from app.window.panel_values import PanelValues
+from app.window.symbols_controller import SymbolsController
 from app.window.watchlist_controller import WatchlistController
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
@@ -81,6 +82,7 @@ class WindowController(QObject):
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window, chart.pictures.folder)
+        self._stored_symbols = SymbolsController(engine, window, self.chart_controller)
         self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
         self._renewals = 0
@@ -112,6 +114,7 @@ class WindowController(QObject):
         await self.chart_controller.stop()
         await self._export.stop()
         await self._missing.stop()
+        await self._stored_symbols.stop()
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
@@ -131,6 +134,7 @@ class WindowController(QObject):
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
+        window.stored_symbols_requested.connect(lambda: self._stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
@@ -259,6 +263,7 @@ class WindowController(QObject):
             self.session,
             refusal=self._watchlist.refusal,
             chart_trouble=self._chart.trouble,
+            comparison=self.chart_controller.comparison,
             simulated=self._simulated,
         )
         if notice is None:

@@ -17,9 +17,10 @@ from app.market.availability import StoredTimes
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from app.market.stored_symbol import DayHeld, StoredSymbol
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from storage.candles import klines, stored_times
+from storage.candles import klines, stored_symbols, stored_times
 from storage.candles.candle_reader import SymbolCandleReader
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
@@ -212,6 +213,16 @@ class PostgresStore:
         """See `app.market.ports.storage.CoverageStore`."""
         with self._pool.borrowed("read the absent trades") as connection:
             return id_ranges.read_all(connection, id_ranges.ABSENT, symbols)
+
+    def stored_symbols(self) -> list[StoredSymbol]:
+        """See `app.market.ports.storage.InventoryReader`."""
+        with self._snapshot("read what is stored") as connection:
+            return stored_symbols.read(connection)
+
+    def stored_days(self, symbol: str) -> list[DayHeld]:
+        """See `app.market.ports.storage.InventoryReader`."""
+        with self._snapshot("read what is stored") as connection:
+            return stored_symbols.read_days(connection, symbol_id_of(connection, symbol))
 
     def announce_repairs(self, small: Collection[str], whole: Collection[str], largest: int) -> set[str]:
         """See `app.market.ports.storage.RepairAnnouncements`."""

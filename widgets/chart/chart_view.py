@@ -36,12 +36,12 @@ from widgets.chart.painting.axes import LABEL_PADDING_PX, countdown_rect, last_p
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.frame_timer import FrameTimer, single_shot
 from widgets.chart.painting.scene import Scene, SceneLayout
-from widgets.chart.painting.scene_builder import gap_marks, update_scene, value_text
+from widgets.chart.painting.scene_builder import difference_marks, gap_marks, update_scene, value_text
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.panes.dirty_regions import DirtyRegions
 from widgets.chart.panes.pane_set import PaneSet, make_pane
 from widgets.theme.palettes import Palette
-from widgets.view_values import GapBand
+from widgets.view_values import DifferenceView, GapBand
 
 _TEXT_MS = 200  # numbers that change more often cannot be read
 _TIME_AXIS_PX = 28.0
@@ -86,6 +86,7 @@ class ChartView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._axis_px = 0.0  # 0: not known yet
+        self._differences: list[DifferenceView] = []
         self._countdown = CloseCountdown()
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
         self._canvas = ChartCanvas(self._scene, self)
@@ -155,6 +156,7 @@ class ChartView(QWidget):
         """
         if symbol != self._scene.symbol:
             self._readout.gaps = []
+            self._differences = []
             self._axis_px = 0.0
         self._mark_gaps(series)
         if series is not self.series:
@@ -180,6 +182,13 @@ class ChartView(QWidget):
             self._readout.gaps = list(gaps)
             self._mark_gaps(self.series)
             self._refresh_texts()  # the legend counts what is missing
+            self._repaint_all()
+
+    def set_differences(self, differing: Sequence[DifferenceView]) -> None:
+        """Mark these candles as differing from the exchange's, until another symbol is shown; none: no longer."""
+        if list(differing) != self._differences:
+            self._differences = list(differing)
+            self._mark_gaps(self.series)
             self._repaint_all()
 
     def set_now(self, exchange_time_us: int) -> None:
@@ -213,6 +222,8 @@ class ChartView(QWidget):
 
     def _mark_gaps(self, series: CandleSeries | None) -> None:
         self._scene.gaps = gap_marks(self._readout.gaps, series.interval) if series is not None else []
+        differing = [] if series is None else difference_marks(self._differences, series.interval)
+        self._scene.differences = differing
 
     # What it shows
 

@@ -37,6 +37,7 @@ from widgets.chart.scales.zones import offset_text, zone_named
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
+from widgets.view_values import DifferenceView
 
 _DATE_ENTRY_TOP_PX = 48
 _LOADING_SHOWN_AFTER_MS = 150
@@ -52,7 +53,9 @@ class ChartWidget(ChartView):
         range_requested(object): show a `TimeRange`; `ranges` does once its interval is known;
         date_requested(object, str): the user asks for a time; carries it in UTC microseconds and as text;
         undo_offered(str, object): a sentence on what was just done, and the call that undoes it; None: nothing does;
-        jump_cancelled(): the user gives up the jump that is loading.
+        jump_cancelled(): the user gives up the jump that is loading, or the comparison under way;
+        comparison_requested(): compare the candles in view with the exchange's, and mark those that differ;
+        comparison_dismissed(): the user no longer wants to see its outcome.
     """
 
     retry_requested = Signal()
@@ -61,6 +64,8 @@ class ChartWidget(ChartView):
     date_requested = Signal(object, str)
     undo_offered = Signal(str, object)
     jump_cancelled = Signal()
+    comparison_requested = Signal()
+    comparison_dismissed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +77,7 @@ class ChartWidget(ChartView):
         self._chip = ProgressChip(self)
         self._chip.cancelled.connect(self.jump_cancelled)
         self.noted.connect(self._say)
+        self._has_comparison = False
         self._date_entry: DateEntry | None = None
         self._zone_picker: ZonePicker | None = None
         self.bar = ViewBar()
@@ -91,6 +97,8 @@ class ChartWidget(ChartView):
         )
         self.indicators.open_templates = self.templates.open_menu
         self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
+        self._keyboard.commands["compare"] = self.comparison_requested.emit
+        self._keyboard.add_cancel(self._dismiss_comparison)
         self._keyboard.add_cancel(self._cancel_jump)
         self._canvas.menu_requested.connect(self._open_context_menu)
         self.frame_ran.connect(self._show_view)
@@ -230,6 +238,17 @@ class ChartWidget(ChartView):
             self.jump_cancelled.emit()
         return is_loading
 
+    def show_comparison(self, differing: Sequence[DifferenceView] | None) -> None:
+        """Mark the candles that differ, and let Esc dismiss that; None: there is no comparison to dismiss."""
+        self._has_comparison = differing is not None
+        self.set_differences(differing or ())
+
+    def _dismiss_comparison(self) -> bool:
+        had_comparison = self._has_comparison
+        if had_comparison:
+            self.comparison_dismissed.emit()
+        return had_comparison
+
     def _on_action(self, action: str) -> None:
         if action == SIMULATED_MARKET:
             self.simulated_market_requested.emit()
@@ -293,6 +312,7 @@ class ChartWidget(ChartView):
     def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:
         self.reading_tools.fill_menu(menu, position, self.pictures)
         menus.fill_snap_menu(menu, self.appearance)
+        menus.fill_comparison_menu(menu, self.comparison_requested.emit, can_compare=self.series is not None)
         menu.addSeparator()
         self.indicators.fill_menu(menu, pane)
         self.templates.fill_menu(menu.addMenu("Indicator templates"))

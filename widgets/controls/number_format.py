@@ -80,6 +80,16 @@ def percent(value: float | None) -> str:
     return f"{sign}{text}{_THIN}%"
 
 
+def data_size(size_bytes: int) -> str:
+    """Return a number of bytes as ``"3.4 MB"``."""
+    amount = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{fixed(amount, 0 if unit in ('B', 'kB') or amount >= 99.95 else 1)}{SPACE}{unit}"
+        amount /= 1000
+    return f"{fixed(amount, 1)}{SPACE}TB"
+
+
 def direction(change: float | None) -> str:
     """Return the tone of a change (see `style.set_tone`): ``"rising"``, ``"falling"``, or ``""`` for no change."""
     if not change:

@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
         interval_requested: Show this interval, chosen or typed; carries the `Interval`.
         export_requested, database_requested: Open the export dialog, or the database dialog.
         symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
+        stored_symbols_requested: Open the dialog of what is stored of each symbol.
         watch_add_requested, watch_remove_requested: Add a symbol to the watchlist, or remove it; carry its name.
         watch_many_requested: Add several symbols to the watchlist; carries their names.
         watch_names_requested: Use this list of symbols in this order as the watchlist; carries their names.
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
     export_requested = Signal()
     database_requested = Signal()
     symbols_requested = Signal()
+    stored_symbols_requested = Signal()
     watch_add_requested = Signal(str)
     watch_many_requested = Signal(list)
     watch_names_requested = Signal(list)
@@ -328,6 +330,7 @@ class MainWindow(QMainWindow):
         menu.candle_colours_requested.connect(self.candle_colours_requested)
         menu.text_percent_requested.connect(self.text_percent_requested)
         menu.symbols_requested.connect(self.symbols_requested)
+        menu.stored_symbols_requested.connect(self.stored_symbols_requested)
         menu.keys_requested.connect(self.keys_overview.toggle)
         menu.about_requested.connect(self.about_requested)
         menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
@@ -387,6 +390,7 @@ class MainWindow(QMainWindow):
                 "export": self.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,
                 "database": self.database_requested.emit,
+                "stored_symbols": self.stored_symbols_requested.emit,
                 "diagnostics": self.toggle_diagnostics,
                 "side_panel": self.side_panel.toggle,
                 "full_screen": self.toggle_full_screen,

@@ -35,7 +35,7 @@ from app.market.ports.clock import Clock
 from app.market.ports.storage import ComparedStore
 
 _WINDOW_KLINES = 4_000
-_SETTLED_US = 60 * SECOND_US  # after its end a kline is final
+SETTLED_US = 60 * SECOND_US  # after its end a kline is final
 _PIECE_S = 0.3
 _FIRST_PIECE_US, _LONGEST_PIECE_US = 600 * SECOND_US, 7 * 86_400 * SECOND_US
 _GROWTH = 4
@@ -204,7 +204,7 @@ class CandleComparison:
         return {at: one for at, one in known.items() if self._is_final(at)}
 
     def _is_final(self, open_us: int) -> bool:
-        return self._interval.next_open_us(open_us) + _SETTLED_US <= self._clock.now_us()
+        return self._interval.next_open_us(open_us) + SETTLED_US <= self._clock.now_us()
 
     def _why(self, slot: int, mine: Candle | None) -> Uncompared:
         if not self._is_final(self._interval.slot_open_us(slot)):
@@ -222,7 +222,7 @@ class CandleComparison:
 
     def _sentences(self) -> list[str]:
         sentences = {
-            Uncompared.TRADES_MISSING: "Trades are missing there: cryptopipe gaps lists them",
+            Uncompared.TRADES_MISSING: "Trades are missing there",
             Uncompared.NOT_FETCHED: f"The exchange's candles were not fetched: {self._patience.gave_up.rstrip('.')}",
             Uncompared.ABSENT: "The exchange has no candles there",
             Uncompared.NOT_OVER: "Not over yet",

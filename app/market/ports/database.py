@@ -10,6 +10,7 @@ from app.market.ports.storage import (
     CandleStore,
     CoverageStore,
     FetchedTrades,
+    InventoryReader,
     RepairAnnouncements,
     SymbolStore,
     TradeReader,
@@ -25,6 +26,7 @@ class MarketStore(
     TradeReader,
     CoverageStore,
     SymbolStore,
+    InventoryReader,
     RepairAnnouncements,
     Protocol,
 ):

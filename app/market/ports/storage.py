@@ -17,6 +17,7 @@ from app.market.availability import StoredTimes
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from app.market.stored_symbol import DayHeld, StoredSymbol
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 
@@ -270,6 +271,20 @@ class SymbolStore(Protocol):
 
     def symbols(self) -> list[Symbol]:
         """Return the remembered symbols, by name."""
+
+
+class InventoryReader(Protocol):
+    """Knows what is stored of each symbol."""
+
+    def stored_symbols(self) -> list[StoredSymbol]:
+        """
+        Return every symbol that the database knows, by name, also those of which nothing is stored.
+
+        Quick on a large database: nothing is read but ranges of ids, ends of indexes, and the candles of days.
+        """
+
+    def stored_days(self, symbol: str) -> list[DayHeld]:
+        """Return the UTC days of which something of the symbol is stored or missing, rising."""
 
 
 class RepairAnnouncements(Protocol):

@@ -24,6 +24,12 @@ def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
     _add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
+def fill_comparison_menu(menu: QMenu, compare: Callable[[], None], *, can_compare: bool) -> None:
+    """Add comparing the range in view with the exchange's candles."""
+    entry = menu.addAction(f"Compare with the exchange's candles{_key_hint('compare')}", lambda: compare())
+    entry.setEnabled(can_compare)
+
+
 def fill_time_menu(
     menu: QMenu, appearance: Appearance, open_date_entry: Callable[[], None], open_zone_picker: Callable[[], None]
 ) -> None:

@@ -1,4 +1,7 @@
-"""The overlay above the bars: bands of missing trades, the last price's line, crosshair, measure, legend and titles."""
+"""
+The overlay above the bars: bands of missing trades and of differing candles, the last price's line, crosshair, measure,
+legend and titles.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ LEGEND_ROW_PX = 20.0
 _TITLE_LEAST_PX = 40.0  # a pane less high than this has no title
 _HATCH_PX = 7
 _NARROWEST_GAP_PX = 3.0
+_DIFFERENCE_ALPHA, _DIFFERENCE_BAR_PX = 0.14, 3.0
 
 
 def title_rect(scene: Scene, pane: Pane) -> QRectF:
@@ -54,6 +58,8 @@ class ChartOverlay(SceneItem):
         painter.setClipRect(area)
         for gap in self._scene.gaps:
             self._paint_gap(painter, pixels, area, gap)
+        for mark in self._scene.differences:
+            self._paint_difference(painter, pixels, area, mark)
         self._paint_last_line(painter, pixels, area)
         self._paint_crosshair(painter, pixels, area)
         paint_measure(painter, pixels, self._scene)
@@ -73,6 +79,21 @@ class ChartOverlay(SceneItem):
         first = max(round(left), area.left())
         last = min(round(right), area.left() + area.width())
         painter.drawTiledPixmap(QRect(first, area.top(), last - first, area.height()), hatch, QPoint(shift, 0))
+
+    def _paint_difference(self, painter: QPainter, pixels: DevicePixels, area: QRect, mark: GapMark) -> None:
+        left, right = (area.left() + x * pixels.scale for x in self._gap_span(mark))
+        if right <= area.left() or left >= area.left() + area.width():
+            return
+        first = max(round(left), area.left())
+        width = max(1, min(round(right), area.left() + area.width()) - first)
+        colour = self._scene.colours.warning
+        faint = QColor(colour)
+        faint.setAlphaF(_DIFFERENCE_ALPHA)
+        painter.fillRect(QRect(first, area.top(), width, area.height()), faint)
+        # A bar at both ends tells it from a gap, whatever the eye sees of colours.
+        bar = round(_DIFFERENCE_BAR_PX * pixels.scale)
+        for top in (area.top(), area.top() + area.height() - bar):
+            painter.fillRect(QRect(first, top, width, bar), colour)
 
     def _gap_span(self, gap: GapMark) -> tuple[float, float]:
         left, right = self._scene.time_scale.x_of(gap.left), self._scene.time_scale.x_of(gap.right)
@@ -110,7 +131,7 @@ class ChartOverlay(SceneItem):
         scene, style = self._scene, self._scene.styles.small
         pane, free_from = scene.price.rect, 0.0
         middle = pane.top() + (_GAP_TEXT_MIDDLE_PX + scene.legend_rows * LEGEND_ROW_PX) * scene.styles.scale
-        for gap in scene.gaps:
+        for gap in sorted([*scene.gaps, *scene.differences], key=lambda mark: mark.left):
             left, right = self._gap_span(gap)
             width = style.width(gap.text)
             if right < 0 or left > pane.width() or width + 2 * PADDING_PX > pane.width():

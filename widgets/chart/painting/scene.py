@@ -52,7 +52,7 @@ class SceneLayout:
 
 @dataclass(frozen=True, slots=True)
 class GapMark:
-    """A band of missing trades, between two slot positions, and its text."""
+    """A band of missing trades, or of differing candles, between two slot positions, and its text."""
 
     left: float
     right: float
@@ -92,6 +92,7 @@ class Scene:
     tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # of the ticks, in logical pixels
     day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, as slot positions
     gaps: list[GapMark] = field(default_factory=list)
+    differences: list[GapMark] = field(default_factory=list)  # candles that differ from the exchange's
     crosshair: Crosshair | None = None
     price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None

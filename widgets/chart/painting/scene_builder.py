@@ -27,7 +27,7 @@ from widgets.chart.scales.value_marks import (
     price_text,
     round_values,
 )
-from widgets.view_values import GapBand
+from widgets.view_values import DifferenceView, GapBand
 
 _TIME_TICK_PX = 96.0
 _LEVEL_TICK_PX = 18.0  # the least distance of marks at an indicator's levels
@@ -165,6 +165,19 @@ def gap_marks(gaps: Iterable[GapBand], interval: Interval) -> list[GapMark]:
         GapMark(first - 0.5, last + 0.5, _missing(missing, repairing=repairing))
         for first, last, missing, repairing in bands
     ]
+
+
+def difference_marks(differing: Iterable[DifferenceView], interval: Interval) -> list[GapMark]:
+    """Return the bands of differing candles; neighbours become one, and its text counts them."""
+    bands: list[tuple[int, int, str]] = []
+    for one in sorted(differing, key=lambda each: each.open_time_us):
+        slot = interval.slot(one.open_time_us)
+        if bands and slot <= bands[-1][1] + 1:
+            first, _, _ = bands.pop()
+            bands.append((first, slot, f"{slot - first + 1:,} candles differ"))
+        else:
+            bands.append((slot, slot, f"differs: {one.fields}"))
+    return [GapMark(first - 0.5, last + 0.5, text) for first, last, text in bands]
 
 
 def _missing(count: int, *, repairing: bool) -> str:

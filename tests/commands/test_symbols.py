@@ -1,0 +1,107 @@
+"""``cryptopipe symbols``: what is stored of each symbol, as a table and as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.main import main
+from app.market.symbol import Symbol
+from storage.database import Database
+from storage.files.candle_csv import format_time
+from tests.program import set_surroundings, unchanged_process
+from tests.servers import forget
+from tests.storage.helpers import some_trades
+
+TRADES = [one for one in some_trades(1_000) if not 500 <= one.trade_id < 520]
+
+
+@pytest.fixture(scope="module")
+def recorded(reachable_folder: Path) -> Iterator[Database]:
+    data_dir = reachable_folder / "symbols" / "data"
+    data_dir.parent.mkdir(mode=0o711)
+    database = Database.open(None, data_dir)
+    try:
+        database.store.save_symbols(
+            [Symbol("BTCUSDT", "BTC", "USDT", 10**6, 10**3), Symbol("ADABTC", "ADA", "BTC", 1, 10**7, "BREAK")]
+        )
+        assert database.writer.put(TRADES)
+        assert asyncio.run(database.writer.flush(30.0))
+        yield database
+    finally:
+        database.close()
+        forget(data_dir)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
+    with unchanged_process():
+        yield
+
+
+def test_every_symbol_is_listed_with_what_is_stored(
+    recorded: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", recorded.url)
+    assert main(["symbols", "--days", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    ada, btc = json.loads(printed.out)
+    assert (ada["symbol"], ada["status"], ada["trades"], ada["first_trade"], ada["days"]) == (
+        "ADABTC",
+        "BREAK",
+        0,
+        None,
+        [],
+    )
+    assert {name: btc[name] for name in ("symbol", "base", "quote", "status", "tick_size", "lot_size", "active")} == {
+        "symbol": "BTCUSDT",
+        "base": "BTC",
+        "quote": "USDT",
+        "status": "TRADING",
+        "tick_size": "0.01000000",
+        "lot_size": "0.00001000",
+        "active": False,
+    }
+    assert (btc["trades"], btc["missing"], btc["share"]) == (980, 20, 0.98)
+    assert btc["first_trade"] == {"id": 100, "time": format_time(TRADES[0].time_us)}
+    assert btc["last_trade"] == {"id": 1_099, "time": format_time(TRADES[-1].time_us)}
+    assert [(one["interval"], one["source"]) for one in btc["candles"]] == [
+        (interval, "trades") for interval in ("5s", "1m", "15m", "1h", "1d")
+    ]
+    (day,) = btc["days"]
+    assert (day["day"], day["trades"], day["missing"], day["klines"]) == ("2024-08-08", 980, 20, False)
+    assert main(["symbols", "btc"]) == 0
+    said = capsys.readouterr().out
+    assert "98.000 %" in said
+    assert "ADABTC" not in said
+    assert main(["symbols"]) == 0
+    assert capsys.readouterr().out.endswith("1 more symbol is known, of which nothing is stored.\n")
+
+
+def test_a_symbol_is_active_while_a_program_records_it(
+    recorded: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", recorded.url)
+    newest = TRADES[0]._replace(symbol="SOLUSDT", time_us=time.time_ns() // 1_000)
+    assert recorded.writer.put([newest])
+    assert asyncio.run(recorded.writer.flush(30.0))
+    assert main(["symbols", "--json"]) == 0
+    active = {one["symbol"]: one["active"] for one in json.loads(capsys.readouterr().out)}
+    assert active == {"ADABTC": False, "BTCUSDT": False, "SOLUSDT": True}
+
+
+def test_what_is_not_there_gets_one_sentence(
+    recorded: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["symbols"]) == 1
+    assert "Nothing is recorded in" in capsys.readouterr().err
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", recorded.url)
+    assert main(["symbols", "ETHUSDT"]) == 2
+    assert "“ETHUSDT” is not in the database" in capsys.readouterr().err
