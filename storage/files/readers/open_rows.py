@@ -12,19 +12,27 @@ from pathlib import Path
 
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile
-from storage.files.readers.arrow_file import ARROW_FILE, ARROW_STREAM, FEATHER_V1, PARQUET, ArrowFile, open_arrow
-from storage.files.readers.byte_source import ByteSource, PlainOrPacked, first_bytes, readable
-from storage.files.readers.checksum import CHECKSUM_SUFFIX, check_checksum
-from storage.files.readers.csv_file import CsvFile, open_csv
+from storage.files.readers.formats.arrow_file import (
+    ARROW_FILE,
+    ARROW_STREAM,
+    FEATHER_V1,
+    PARQUET,
+    ArrowFile,
+    open_arrow,
+)
+from storage.files.readers.formats.csv_file import CsvFile, open_csv
+from storage.files.readers.formats.json_file import is_json, open_json
+from storage.files.readers.formats.octobot_file import SQLITE, open_octobot
+from storage.files.readers.formats.recording_file import is_recording, open_recording
+from storage.files.readers.formats.rest_answers_file import is_rest_answers, open_rest_answers
+from storage.files.readers.formats.sheet_file import OLD_EXCEL, is_spreadsheet, open_sheets
+from storage.files.readers.formats.table_file import TableFile
 from storage.files.readers.head import UnknownTable
-from storage.files.readers.json_file import is_json, open_json
 from storage.files.readers.names import META_SUFFIX, NameFacts, name_facts
-from storage.files.readers.octobot_file import SQLITE, open_octobot
-from storage.files.readers.recording_file import is_recording, open_recording
-from storage.files.readers.sheet_file import OLD_EXCEL, is_spreadsheet, open_sheets
-from storage.files.readers.table_file import TableFile
-from storage.files.readers.text_blocks import utf8_blocks
-from storage.files.readers.zip_members import zip_members
+from storage.files.readers.sources.byte_source import ByteSource, PlainOrPacked, first_bytes, readable
+from storage.files.readers.sources.checksum import CHECKSUM_SUFFIX, check_checksum
+from storage.files.readers.sources.text_blocks import utf8_blocks
+from storage.files.readers.sources.zip_members import zip_members
 
 Table = CsvFile | ArrowFile | TableFile
 _HEAD_BYTES = 4096
@@ -137,6 +145,8 @@ def _stream_tables(source: ByteSource, facts: NameFacts, options: ReadingOptions
     text = b"".join(utf8_blocks(source.path, [head] if head else []))
     if is_recording(text):
         return open_recording(source, options)
+    if is_rest_answers(text):
+        return open_rest_answers(source, options)
     if is_json(text):
         return [open_json(source, facts, options)]
     return [open_csv(source, facts, options)]

@@ -195,3 +195,25 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
     seen = [file.progress() for _ in file.batches()]
     assert seen == sorted(seen)
     assert (seen[0] < 1.0, file.progress()) == (True, 1.0)
+
+
+def test_a_day_of_klines_that_lacks_some_says_how_many(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1h-2020-01-01.csv"
+    cells = KLINE_ROW.split(",")
+    rows = [",".join([str(1577836800000 + 3_600_000 * hour), *cells[1:]]) for hour in range(24)]
+    path.write_text("\n".join(rows))
+    assert read(path).shortfall is None
+    path.write_text("\n".join(rows[:20]))
+    assert read(path).shortfall == "It holds 20 of the 24 candles that its name promises."
+
+
+def test_a_day_of_trades_that_ends_early_is_doubted(tmp_path: Path) -> None:
+    day_us = 86_400_000_000
+    rows = archive_rows(1, first_us=1_735_689_600_000_000) * 2000
+    for number in range(2000):
+        cells = rows[number].split(",")
+        cells[0], cells[4] = str(number), str(1_735_689_600_000_000 + number * (day_us // 2000))
+        rows[number] = ",".join(cells)
+    assert read(archive(tmp_path, rows)).shortfall is None
+    shortfall = read(archive(tmp_path, rows[:1000])).shortfall
+    assert shortfall == "Its last trade is of 2025-01-01 11:59:16, long before its time ends: it may be cut off."

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.ports.row_files import CandleBatch, ReadingOptions, TradeBatch
-from storage.files.readers.csv_file import CsvFile, csv_head
+from storage.files.readers.formats.csv_file import CsvFile, csv_head
 from storage.files.readers.head import understand
 from storage.files.readers.names import NameFacts
 

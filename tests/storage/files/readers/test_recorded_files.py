@@ -114,3 +114,14 @@ def test_a_list_of_trades_without_a_symbol_needs_one(shared_data: Callable[[str]
 def test_a_folder_of_recordings_opens_whole(shared_data: Callable[[str], Path]) -> None:
     assert len(opened(shared_data("ws_raw"))) == 3
     assert sum(drained(file).rows for file in opened(shared_data("klines"))) == 43_209 * 2 + 12 + 6451 + 4140
+
+
+def test_recorded_rest_answers_are_three_files(shared_data: Callable[[str], Path]) -> None:
+    trades, agg_trades, klines = map(drained, opened(shared_data("rest/gocryptotrader_public_rest_subset.json.gz")))
+    assert (trades.refused, klines.refused) == ([], [])
+    # The recording itself lacks the name of that field in some of its trimmed answers.
+    assert {row.reason for row in agg_trades.refused} == {"is_buyer_maker is empty"}
+    assert (trades.kind, len(trades.trades), symbols_of(trades)) == (TRADES, 1017, {"BTCUSDT", "ETHBTC"})
+    assert trades.trades[0] == ("BTCUSDT", 870281750, 1621933655947000, 3817211000000, 15000000, True)
+    assert agg_trades.agg_trades[0][:4] == ("BTCUSDT", 284861205, 1588749117459000, 903974000000)
+    assert {interval for _, interval, _ in klines.candles} >= {"1m", "5m", "1h", "1d"}

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from app.market.errors import FileError
-from storage.files.readers.byte_source import readable
+from storage.files.readers.sources.byte_source import readable
 
 CHECKSUM_SUFFIX = ".CHECKSUM"
 _SHA256 = re.compile(rb"\s*([0-9a-fA-F]{64})\b")

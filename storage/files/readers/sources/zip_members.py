@@ -18,7 +18,7 @@ from typing import IO
 from isal import isal_zlib
 
 from app.market.errors import FileError
-from storage.files.readers.byte_source import BLOCK_BYTES, readable
+from storage.files.readers.sources.byte_source import BLOCK_BYTES, readable
 
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"}
 _ARCHIVE_SUFFIXES = {".zip", ".gz", ".7z", ".rar", ".tar", ".tgz"}
@@ -31,7 +31,7 @@ _ENCRYPTED = 0x1
 
 
 class ZipMember:
-    """One table in a zip; see `storage.files.readers.byte_source.ByteSource`."""
+    """One table in a zip; see `storage.files.readers.sources.byte_source.ByteSource`."""
 
     def __init__(self, path: Path, info: zipfile.ZipInfo, *, is_verified: bool = False) -> None:
         self.path = path

@@ -14,10 +14,10 @@ from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RowBatch
 from storage.files.readers.arrow_columns import arrow_batches
 from storage.files.readers.batches import NumberedRow, RowConverter
-from storage.files.readers.byte_source import readable
 from storage.files.readers.cells import Cell
 from storage.files.readers.head import Head, Understanding, understand
 from storage.files.readers.names import NameFacts
+from storage.files.readers.sources.byte_source import readable
 
 PARQUET, ARROW_FILE, FEATHER_V1, ARROW_STREAM = b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"
 _BLOCK_ROWS = 32_768

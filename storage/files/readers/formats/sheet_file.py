@@ -14,12 +14,12 @@ import python_calamine
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions
 from storage.files.readers.batches import NumberedRow
-from storage.files.readers.byte_source import readable
 from storage.files.readers.cells import Cell
+from storage.files.readers.formats.table_file import TableFile
 from storage.files.readers.head import Head, understand
 from storage.files.readers.layout import is_header
 from storage.files.readers.names import NameFacts
-from storage.files.readers.table_file import TableFile
+from storage.files.readers.sources.byte_source import readable
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _HEAD_ROWS = 200

@@ -12,12 +12,12 @@ from pathlib import Path
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RowKind
 from storage.files.readers.batches import NumberedRow
-from storage.files.readers.byte_source import ByteSource
 from storage.files.readers.cells import Cell
+from storage.files.readers.formats.table_file import TableFile
 from storage.files.readers.head import Head, Understanding
 from storage.files.readers.identity import Identity
 from storage.files.readers.layout import Layout
-from storage.files.readers.table_file import TableFile
+from storage.files.readers.sources.byte_source import ByteSource
 
 SQLITE = b"SQLite format 3\0"
 _COLUMNS = ("symbol", "interval", "open_time", "open", "high", "low", "close", "volume")

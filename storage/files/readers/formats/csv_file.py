@@ -22,12 +22,13 @@ from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RowBatch
 from storage.files.readers.arrow_columns import arrow_batches
 from storage.files.readers.batches import NumberedRow, RowConverter, joined
-from storage.files.readers.byte_source import ByteSource, first_bytes, verified_blocks
 from storage.files.readers.cells import Cell
 from storage.files.readers.head import Head, Understanding, understand
 from storage.files.readers.layout import is_header
 from storage.files.readers.names import NameFacts
-from storage.files.readers.text_blocks import line_blocks, utf8_blocks
+from storage.files.readers.shortfall import Shortfall
+from storage.files.readers.sources.byte_source import ByteSource, first_bytes, verified_blocks
+from storage.files.readers.sources.text_blocks import line_blocks, utf8_blocks
 
 BLOCK_BYTES = 2 << 20
 SMALLEST_PIECE = 64 << 10
@@ -106,6 +107,7 @@ class CsvFile:
         source: ByteSource,
         dialect: Dialect,
         understanding: Understanding,
+        facts: NameFacts | None = None,
         *,
         block_bytes: int = BLOCK_BYTES,
         smallest_piece: int = SMALLEST_PIECE,
@@ -114,6 +116,8 @@ class CsvFile:
         self.kind = understanding.layout.kind
         self.symbol = understanding.symbol
         self.understanding = understanding
+        self._facts = facts or NameFacts()
+        self._shortfall = Shortfall(self._facts)
         self._block_bytes = block_bytes
         self._smallest_piece = smallest_piece
         self._source = source
@@ -126,6 +130,7 @@ class CsvFile:
     def batches(self) -> Iterator[RowBatch]:
         """See `app.market.ports.row_files.RowFile`."""
         row = 1
+        self._shortfall = Shortfall(self._facts)
         for number, block in enumerate(
             line_blocks(self.path, utf8_blocks(self.path, verified_blocks(self._source)), self._block_bytes)
         ):
@@ -135,7 +140,9 @@ class CsvFile:
             for piece, rows in self._pieces(block, row):
                 found += piece
                 row += rows
-            yield from joined(found)
+            for batch in joined(found):
+                self._shortfall.see(batch)
+                yield batch
 
     def progress(self) -> float:
         """See `app.market.ports.row_files.RowFile`."""
@@ -143,7 +150,7 @@ class CsvFile:
 
     def shortfall(self) -> str | None:
         """See `app.market.ports.row_files.RowFile`."""
-        return None
+        return self._shortfall.sentence()
 
     def _without_head(self, block: bytes) -> bytes:
         position = 0
@@ -222,7 +229,7 @@ def open_csv(source: ByteSource, facts: NameFacts, options: ReadingOptions) -> C
         FileError: If it cannot be read, or is neither trades nor candles.
     """
     head, dialect = csv_head(source)
-    return CsvFile(source, dialect, understand(head, facts, options))
+    return CsvFile(source, dialect, understand(head, facts, options), facts)
 
 
 def _middle(piece: bytes) -> int:
@@ -246,13 +253,16 @@ def _cells(text: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """Return the delimiter that cuts most lines into the same number of cells, the most cells of those."""
+    """
+    Return the delimiter that cuts the first line into most cells, and then most lines into as many.
+
+    Where that is even, each comma may be a decimal mark.
+    """
     sample = lines[:20]
 
-    def quality(delimiter: str) -> tuple[int, int]:
+    def quality(delimiter: str) -> tuple[int, int, bool]:
         widths = [len(_cells(line, delimiter)) for line in sample]
-        usual = max(set(widths), key=lambda width: (widths.count(width), width))
-        return (widths.count(usual) if usual > 1 else 0, usual)
+        return (widths[0], widths.count(widths[0]), delimiter != ",") if widths[0] > 1 else (0, 0, False)
 
     return max(_DELIMITERS, key=quality)
 

@@ -19,13 +19,13 @@ import msgspec
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RowKind
 from storage.files.readers.batches import NumberedRow
-from storage.files.readers.byte_source import ByteSource, verified_blocks
 from storage.files.readers.cells import Cell
+from storage.files.readers.formats.table_file import TableFile
 from storage.files.readers.head import Head, Understanding
 from storage.files.readers.identity import Identity
 from storage.files.readers.layout import Layout
-from storage.files.readers.table_file import TableFile
-from storage.files.readers.text_blocks import line_blocks, utf8_blocks
+from storage.files.readers.sources.byte_source import ByteSource, verified_blocks
+from storage.files.readers.sources.text_blocks import line_blocks, utf8_blocks
 
 _LINE_BLOCK = 256 << 10
 _HEAD_ROWS = 20

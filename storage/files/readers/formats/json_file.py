@@ -17,12 +17,12 @@ from typing import Any
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions
 from storage.files.readers.batches import NumberedRow
-from storage.files.readers.byte_source import ByteSource, first_bytes, verified_blocks
+from storage.files.readers.formats.table_file import TableFile
 from storage.files.readers.head import Head, understand
 from storage.files.readers.names import NameFacts
 from storage.files.readers.presets import EXACT_PRESETS
-from storage.files.readers.table_file import TableFile
-from storage.files.readers.text_blocks import LONGEST_LINE, line_blocks, utf8_blocks
+from storage.files.readers.sources.byte_source import ByteSource, first_bytes, verified_blocks
+from storage.files.readers.sources.text_blocks import LONGEST_LINE, line_blocks, utf8_blocks
 
 _HEAD_ROWS = 200
 _LINE_BLOCK = 256 << 10

@@ -1,0 +1,1 @@
+"""The bytes of files: unpacked, checked, and cut into lines."""
