@@ -56,6 +56,10 @@ _EXTEND_COVERAGE = """
     ON CONFLICT (symbol_id, first_trade_id) DO UPDATE SET last_trade_id = excluded.last_trade_id
 """
 
+# TimescaleDB looks up the table of a COPY before it waits for the table's lock. If a conversion ends during that wait,
+# it takes the new hypertable for a plain table, and from 2.23 on stores the rows where no query finds them.
+_LOCK_TRADES = "LOCK TABLE ONLY trades IN ROW EXCLUSIVE MODE"
+
 # The stored trades of some ids, within the hours that the rollups give for them.
 _STORED = """
     SELECT trade_id, (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
@@ -212,6 +216,7 @@ class TradeLedger:
             )
             # After the coverage, which a migration under way locks: only then is the version the one we write to.
             version = self.connection.execute("SELECT max(version) FROM schema_version", prepare=True)
+            self.connection.execute(_LOCK_TRADES, prepare=True)
         if version.fetchone() != (newest_version(),):
             raise StoreSchemaMismatch(id_ranges.NEWER_TABLES)
         for symbol_id, first, last in touching.fetchall():

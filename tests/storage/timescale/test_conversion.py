@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from storage.retention.policy import confirm, enforce
 from storage.schema.editions import is_being_converted, is_hypertable, switch_on_timescale
 from storage.schema.migrate import migrations
 from storage.schema.retention_period import RetentionPeriod
-from storage.timescale import conversion
+from storage.timescale import conversion, table_swap
 from storage.timescale.conversion import Conversion, conversion_due, convert_if_small, due_sentence
 from tests.servers import drop_roles, empty_database
 from tests.storage.helpers import PATIENCE_S, START_US, World, folded, held_of, some_trades, stored
@@ -258,6 +259,30 @@ def test_two_writers_and_a_reader_go_on_while_it_converts(used: World, monkeypat
         world.close()
     assert set(seen) == {2_000}
     assert sorted(stored(used.store)) == sorted([*months_of_trades(), *fresh])
+
+
+@pytest.mark.timescale_only
+def test_a_batch_that_waits_while_the_tables_are_swapped_is_stored_where_readers_find_it(
+    used: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enable_timescaledb(used)
+    late = some_trades(300, first_id=50_000)
+    writer = threading.Thread(target=used.record, args=(late,))
+    swap = table_swap._swap_locked_tables
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'trades'::regclass"
+
+    def swap_once_the_writer_waits(connection: Connection) -> None:
+        writer.start()
+        deadline = time.monotonic() + PATIENCE_S
+        while used.rows(waiting) == [(0,)]:
+            assert time.monotonic() < deadline
+        swap(connection)
+
+    monkeypatch.setattr(table_swap, "_swap_locked_tables", swap_once_the_writer_waits)
+    with used.connect() as connection:
+        assert conversion.convert(connection)
+    writer.join()
+    assert sorted(stored(used.store)) == sorted([*months_of_trades(), *late])
 
 
 @pytest.mark.timescale_only
