@@ -17,7 +17,7 @@ from pathlib import Path
 from app.market.errors import StoreError, StoreUnavailable
 from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
-from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, TradeLoader
+from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, BulkLoader
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
@@ -133,7 +133,7 @@ class Database:
         """The server in words, as ``"Embedded PostgreSQL 18.4"``."""
         return self.facts.label
 
-    def bulk_loader(self) -> TradeLoader:
+    def bulk_loader(self) -> BulkLoader:
         """
         Return what files are loaded with, on a connection of its own; close it before the database.
 
@@ -142,7 +142,7 @@ class Database:
         """
         if self.read_only_reason:
             raise StoreError(self.read_only_reason)
-        return TradeLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
+        return BulkLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
 
     def close(self, timeout_s: float = 20.0) -> bool:
         """

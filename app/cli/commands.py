@@ -177,6 +177,29 @@ def list_symbols(settings: Settings, options: Options) -> Run:
     return command.prepare(settings, options)
 
 
+@cryptopipe.command("import", panel=DATA)
+@click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--symbol", metavar="SYMBOL", panel="Rows", shell_complete=symbols, help="Their symbol, where they have none."
+)
+@click.option("--kind", metavar="KIND", panel="Rows", help="What they are: trades, aggtrades, klines or candles.")
+@click.option("--interval", metavar="INTERVAL", panel="Rows", shell_complete=intervals, help="The candles' interval.")
+@click.option("--map", "columns", multiple=True, metavar="NAME=COLUMN", panel="Rows", help="Which column is our NAME.")
+@click.option("--dry-run", is_flag=True, help="Read everything, store nothing.")
+@_JSON
+def import_files(settings: Settings, options: Options) -> Run:
+    """
+    Bring files of trades and candles into the database.
+
+    FILE is a file or a folder: archives of the exchange, CSV, Parquet and others. What is stored already is not stored
+    again, so an import that was stopped is simply repeated. Exit code 3: rows were refused, or ids are missing; refused
+    rows are in FILE.refused.csv. Exit code 1: nothing of a file could be used.
+    """
+    from app.commands import import_files as command
+
+    return command.prepare(settings, options)
+
+
 @cryptopipe.group("db", panel=DATA)
 def db(**_: object) -> None:
     """Look after the database: its state, its truth, other programs on it."""

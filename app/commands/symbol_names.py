@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Protocol
 
 from app.market.errors import UsageError
-from app.market.ports.storage import CoverageStore, SymbolStore
+from app.market.ports.storage import SymbolStore
 from app.market.suggestions import did_you_mean, nearest
-from app.market.symbol import USUAL_QUOTE, read_symbol
+from app.market.symbol import read_symbol
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import known_symbols
-
-
-class SymbolsInStore(SymbolStore, CoverageStore, Protocol):
-    """The roles of a store that `stored_symbol` asks."""
 
 
 def named_symbols(connection: Connection, texts: Iterable[str]) -> list[str]:
@@ -29,7 +24,7 @@ def named_symbols(connection: Connection, texts: Iterable[str]) -> list[str]:
     return names_among(texts, known_symbols(connection)) if texts else []
 
 
-def stored_symbol(store: SymbolsInStore, text: str) -> str:
+def stored_symbol(store: SymbolStore, text: str) -> str:
     """
     Return the name of the symbol written as ``text``, in an open store. Blocks.
 
@@ -37,12 +32,7 @@ def stored_symbol(store: SymbolsInStore, text: str) -> str:
         UsageError: If it is not in the database; the sentence names the nearest that is.
         StoreError: If the database cannot be read.
     """
-    known = {one.name for one in store.symbols()}
-    name = read_symbol(text)
-    # The store lists what the exchange described; of others it has the trades alone.
-    covered = store.coverage_of([name, f"{name}{USUAL_QUOTE}"])
-    known |= {one for one, ids in covered.items() if ids}
-    return names_among([text], known)[0]
+    return names_among([text], store.symbol_names())[0]
 
 
 def listed_symbol(text: str, listed: Collection[str]) -> str:

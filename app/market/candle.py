@@ -12,6 +12,7 @@ class CandleSource(StrEnum):
 
     TRADES = "trades"  # every figure was folded from trades
     KLINE = "kline"  # published by the exchange
+    AGGTRADES = "aggtrades"  # added up from the exchange's aggregated trades, which an import brought
     MIXED = "mixed"  # klines for its first part, trades from there on: an open candle joined at start
 
 
@@ -21,8 +22,8 @@ class Candle(NamedTuple):
 
     Prices are in the quote asset (1e-8 units); ``volume_e8`` and ``taker_buy_volume_e8`` in the base asset (1e-8);
     ``quote_volume_e16`` and ``taker_buy_quote_volume_e16`` in the quote asset (1e-16). ``trades`` counts them.
-    ``first_trade_id`` and ``last_trade_id`` are None in a kline, and in an empty candle. That has no ``trades``, and
-    all four prices are the close before it.
+    ``first_trade_id`` and ``last_trade_id`` are None in a candle not made from trades, and in an empty one. That has no
+    ``trades``, and all four prices are the close before it.
 
     ``closed``: no further trade can fall into it. ``complete``: no trade is missing between the last of the candle
     before and the first of the candle after. A candle whose end nobody has seen, as an open one, is not complete.
@@ -55,7 +56,8 @@ def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     """
     Return the candle that ``parts`` add up to.
 
-    ``parts``: candles of disjoint times inside it, oldest first, at least one. Empty parts count only if all are empty.
+    ``parts``: candles of disjoint times inside it, oldest first, at least one. Empty parts count only if all are empty;
+    a part is not empty if it has a volume, though nobody counted its trades.
     ``closed`` is that of the last part; ``complete`` is set if it is set for all parts.
 
     Raises:
@@ -64,7 +66,7 @@ def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     parts = list(parts)
     if not parts:
         raise ValueError("a candle is made of at least one part")
-    traded = [part for part in parts if part.trades] or parts[:1]
+    traded = [part for part in parts if part.trades or part.volume_e8] or parts[:1]
     first, last = traded[0], traded[-1]
     sources = {part.source for part in traded}
     return Candle(

@@ -13,12 +13,16 @@ from app.market.candle import Candle, CandleSource
 from app.market.series.series import Bar
 
 # Looking a member up in its enum costs as much as a whole comparison, and these are looked up per stored candle.
-_TRADES, _KLINE = CandleSource.TRADES, CandleSource.KLINE
+_TRADES, _KLINE, _AGGTRADES = CandleSource.TRADES, CandleSource.KLINE, CandleSource.AGGTRADES
 
-Rank = tuple[int, bool, int, bool]
+Rank = tuple[int, int, int, bool]
 """
-Whole (2: complete, 1: open, 0: neither), proven, number of trades, closed: of two candles of one slot the one with the
-greater rank counts.
+Whole (2: complete, 1: open, 0: neither), authority, number of trades, closed: of two candles of one slot the one with
+the greater rank counts.
+
+Authority orders the complete ones: proven by trades (2), as published (1), added up from aggregated trades (0), which
+the exchange may have joined or left out otherwise than in its own candle. It says nothing of two incomplete ones: of
+those the one that knows of more trades counts.
 """
 
 
@@ -30,15 +34,16 @@ def rank(candle: Candle | Bar, *, empty_is_proven: bool = False) -> Rank:
     ids and proves nothing by itself; give ``empty_is_proven`` if it was made between trades whose ids adjoin.
     """
     whole = (2 if candle.complete else 0) if candle.closed else 1
-    return whole, _is_proven(candle, empty_is_proven), candle.trades, candle.closed
+    authority = 0 if whole != 2 or candle.source is _AGGTRADES else 1 + _is_proven(candle, empty_is_proven)
+    return whole, authority, candle.trades, candle.closed
 
 
 def better(candle: Candle, other: Candle, *, empty_is_proven: bool = False) -> Candle:
     """
     Return the candle a reader should get of two for the same open time; ``other`` if they rank equally.
 
-    First comes the proven candle (see `rank`), then a complete kline, then an incomplete candle. Of two that still grow
-    the one with more trades counts, so a candle never goes back.
+    First comes the proven candle (see `rank`), then a complete kline, then a complete candle of aggregated trades, then
+    an incomplete one. Of two that still grow the one with more trades counts, so a candle never goes back.
     """
     # The usual case of a stored page, and three times faster than comparing ranks.
     if other.source is _KLINE and _is_proven(candle, empty_is_proven):

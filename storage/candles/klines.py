@@ -1,8 +1,9 @@
 """
 The exchange's klines: stored by their own interval, read as candles of any interval that they add up to.
 
-The table `klines` holds them; `kline_ranges` holds the times for which the exchange has been asked. Where a kline is
-missing in such a range, the exchange has none: an outage, or the time before the symbol was listed.
+The table `klines` holds them, and with them the minutes that an import added up from aggregated trades. The table
+`kline_ranges` holds the times for which the exchange has been asked. Where a kline is missing in such a range, the
+exchange has none: an outage, or the time before the symbol was listed.
 
 Every function takes a connection and may raise psycopg.Error. Times are UTC microseconds.
 """
@@ -10,6 +11,8 @@ Every function takes a connection and may raise psycopg.Error. Times are UTC mic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import starmap
+from typing import Any
 
 from psycopg import sql
 
@@ -23,24 +26,28 @@ from storage.rollups import candle_sql
 
 _SAVE = """
     INSERT INTO klines AS known (symbol_id, seconds, months, open_time, open, high, low, close, volume, quote_volume,
-        trades, taker_buy_volume, taker_buy_quote_volume)
+        trades, taker_buy_volume, taker_buy_quote_volume, source, complete, first_trade_id, last_trade_id)
     SELECT (SELECT id FROM symbols WHERE name = %s), %s, %s, timestamptz 'epoch' + open_us * interval '1 microsecond',
-        open, high, low, close, volume, quote_volume, trades, taker, taker_quote
+        open, high, low, close, volume, quote_volume, trades, taker, taker_quote, source, complete, first_id, last_id
     FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-        %s::bigint[], %s::numeric[], %s::numeric[]) AS given (open_us, open, high, low, close, volume, quote_volume,
-        trades, taker, taker_quote)
+        %s::bigint[], %s::numeric[], %s::numeric[], %s::text[], %s::boolean[], %s::bigint[], %s::bigint[])
+        AS given (open_us, open, high, low, close, volume, quote_volume, trades, taker, taker_quote, source, complete,
+        first_id, last_id)
     ORDER BY open_us
     ON CONFLICT (symbol_id, seconds, months, open_time) DO UPDATE SET open = excluded.open, high = excluded.high,
         low = excluded.low, close = excluded.close, volume = excluded.volume, quote_volume = excluded.quote_volume,
         trades = excluded.trades, taker_buy_volume = excluded.taker_buy_volume,
-        taker_buy_quote_volume = excluded.taker_buy_quote_volume
+        taker_buy_quote_volume = excluded.taker_buy_quote_volume, source = excluded.source,
+        complete = excluded.complete, first_trade_id = excluded.first_trade_id, last_trade_id = excluded.last_trade_id
+    WHERE (excluded.complete, excluded.source = 'kline') >= (known.complete, known.source = 'kline')
 """
 
 _READ = sql.SQL(
     """
     SELECT {open_us}, trunc(open * 100000000), trunc(high * 100000000), trunc(low * 100000000),
         trunc(close * 100000000), trunc(volume * 100000000), trunc(quote_volume * 10000000000000000), trades,
-        trunc(taker_buy_volume * 100000000), trunc(taker_buy_quote_volume * 10000000000000000)
+        trunc(taker_buy_volume * 100000000), trunc(taker_buy_quote_volume * 10000000000000000),
+        first_trade_id, last_trade_id, true, complete, source
     FROM klines
     WHERE symbol_id = %s AND seconds = %s AND months = %s
         AND open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
@@ -56,6 +63,8 @@ _STORED = """
     WHERE (SELECT true FROM klines k WHERE k.symbol_id = %s AND k.seconds = wanted.seconds
         AND k.months = wanted.months ORDER BY k.open_time LIMIT 1)
 """
+
+_SOURCES = {source.value: source for source in (CandleSource.KLINE, CandleSource.AGGTRADES)}
 
 EVERY_INTERVAL = Interval(0)
 """Stands in `kline_ranges` for all intervals at once: a symbol's listing concerns each of them."""
@@ -101,6 +110,9 @@ def save(
     """
     Store closed klines; one that is stored already is replaced, because the exchange may correct a kline later.
 
+    A candle whose source is aggtrades is stored as that and its trades' ids with it; everything else is the exchange's.
+    None replaces a complete one without being complete, nor the exchange's without being that.
+
     ``fetched``: if given, these are all the klines that the exchange has from the first time until before the second.
     """
     latest = {candle.open_time_us: candle for candle in candles}
@@ -141,14 +153,26 @@ def read(
     found: dict[int, Candle] = {}
     for part in stored:
         rows = connection.execute(_READ, (symbol_id, part.seconds, part.months, start_us, end_us))
-        parts = [Candle(*row)._replace(source=CandleSource.KLINE) for row in rows]
+        # Without the ids of aggregated trades: they prove nothing, because the trades themselves are not stored.
+        parts = [candle._replace(first_trade_id=None, last_trade_id=None) for candle in starmap(_candle, rows)]
         if part == interval:
             whole = parts
         else:
             whole = _combined(parts, part, interval, fetched_ranges(connection, symbol_id, part))
-        # Those found before win: they come from longer intervals.
-        found = {candle.open_time_us: candle for candle in whole} | found
+        for candle in whole:
+            known = found.get(candle.open_time_us)
+            # Those found before win, because they come from longer intervals, unless they were cut off.
+            if known is None or (candle.complete and not known.complete):
+                found[candle.open_time_us] = candle
     return found
+
+
+def read_stored(
+    connection: Connection, symbol_id: int, interval: Interval, start_us: int, end_us: int
+) -> dict[int, Candle]:
+    """Return the stored candles of exactly this interval in ``[start_us, end_us)`` as they are, by open time."""
+    rows = connection.execute(_READ, (symbol_id, interval.seconds, interval.months, start_us, end_us))
+    return {candle.open_time_us: candle for candle in starmap(_candle, rows)}
 
 
 def nearest(
@@ -194,7 +218,13 @@ def _combined(parts: Sequence[Candle], part: Interval, whole: Interval, fetched:
     ]
 
 
+def _candle(*row: Any) -> Candle:
+    *figures, source = row
+    return Candle(*figures)._replace(source=_SOURCES[source])
+
+
 def _row(candle: Candle) -> tuple[object, ...]:
+    is_aggregated = candle.source is CandleSource.AGGTRADES
     return (
         candle.open_time_us,
         format_e8(candle.open_e8),
@@ -206,4 +236,8 @@ def _row(candle: Candle) -> tuple[object, ...]:
         candle.trades,
         format_e8(candle.taker_buy_volume_e8),
         format_e16(candle.taker_buy_quote_volume_e16),
+        (CandleSource.AGGTRADES if is_aggregated else CandleSource.KLINE).value,
+        candle.complete,
+        candle.first_trade_id if is_aggregated else None,
+        candle.last_trade_id if is_aggregated else None,
     )

@@ -25,7 +25,7 @@ from storage.candles.candle_reader import SymbolCandleReader
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
-from storage.postgres.symbol_ids import symbol_id_of
+from storage.postgres.symbol_ids import known_symbols, symbol_id_of
 from storage.rollups import candle_sql
 from storage.rollups.trade_times import hours_of
 from storage.schema import id_ranges
@@ -240,6 +240,11 @@ class PostgresStore:
         """See `app.market.ports.storage.SymbolStore`."""
         with self._pool.borrowed("read the symbols") as connection:
             return [Symbol(*row) for row in connection.execute(_SYMBOLS)]
+
+    def symbol_names(self) -> set[str]:
+        """See `app.market.ports.storage.SymbolStore`."""
+        with self._pool.borrowed("read the symbols") as connection:
+            return known_symbols(connection)
 
     @contextlib.contextmanager
     def _snapshot(self, doing: str) -> Iterator[Connection]:

@@ -15,14 +15,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 
+from app.market.candle import Candle
+from app.market.comparison import FieldDifference
 from app.market.coverage import IdRanges
+from app.market.interval import Interval
 from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
 from app.market.ports.row_files import TradeBatch
 from app.market.trade import Trade
+from storage.loading.candle_batches import store_aggregated, store_candles
+from storage.loading.kline_check import kline_differences
 from storage.loading.statistics import refresh_statistics
 from storage.loading.trade_batches import PreparedTrades, prepared
 from storage.postgres.connection import Connection, hang_up, translated
 from storage.postgres.symbol_ids import add_symbols, symbol_id_of, symbol_ids_of
+from storage.rollups import candle_sql
 from storage.schema import id_ranges
 from storage.trades.trade_ledger import TradeLedger
 
@@ -31,9 +37,9 @@ _CONTRADICTION = "it contradicts the stored trade of the same id"
 _FEWEST_ANALYZED = 10_000  # autovacuum notices more than that late
 
 
-class TradeLoader:
+class BulkLoader:
     """
-    The trades of a `app.market.ports.loading.BulkLoader`.
+    A `app.market.ports.loading.BulkLoader`.
 
     ``connect`` makes a connection and may raise StoreError; after a failure the next call makes a new one.
     """
@@ -75,12 +81,29 @@ class TradeLoader:
             self._times_us = [min(times_us), max(times_us)]
         return LoadResult(result.fresh, batch.rows - result.fresh - len(refused), tuple(refused))
 
+    def load_candles(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], *, published: bool
+    ) -> LoadResult:
+        """See `app.market.ports.loading.BulkLoader`."""
+        with self._session("store candles") as ledger:
+            return store_candles(ledger.connection, symbol, interval, candles, published=published)
+
+    def load_aggregated(self, symbol: str, minutes: Sequence[Candle]) -> set[int]:
+        """See `app.market.ports.loading.BulkLoader`."""
+        with self._session("store candles") as ledger:
+            return store_aggregated(ledger.connection, symbol, minutes)
+
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """See `app.market.ports.loading.BulkLoader`."""
         with self._session("read the coverage") as ledger:
             symbol_id = symbol_id_of(ledger.connection, symbol)
             held = id_ranges.read(ledger.connection, id_ranges.COVERAGE, symbol_id)
         return IdRanges(held.within(first_id, last_id))
+
+    def kline_differences(self, symbol: str, start_us: int, end_us: int) -> list[FieldDifference]:
+        """See `app.market.ports.loading.BulkLoader`."""
+        with self._session("compare with the klines") as ledger:
+            return kline_differences(ledger.connection, symbol, start_us, end_us)
 
     def finish(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
@@ -105,7 +128,9 @@ class TradeLoader:
     def _session(self, doing: str) -> Iterator[TradeLedger]:
         with translated(doing):
             if self._ledger is None:
-                ledger = TradeLedger(self._connect(), self._note_contradictions)
+                connection = self._connect()
+                candle_sql.load_numerics_as_int(connection)
+                ledger = TradeLedger(connection, self._note_contradictions)
                 with self._lock:
                     self._ledger = ledger
                 if self._is_aborted:

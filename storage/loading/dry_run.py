@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from app.market.aggregated_trades import MINUTE
+from app.market.candle import Candle
+from app.market.comparison import FieldDifference
 from app.market.coverage import IdRanges
-from app.market.ports.loading import LoadResult, PreparedLoad
+from app.market.interval import Interval
+from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
 from app.market.ports.row_files import TradeBatch
+from storage.loading.candle_batches import fault
 from storage.loading.trade_batches import PreparedTrades, prepared
 from storage.postgres import batch_columns
 
@@ -14,6 +21,7 @@ class DryRunLoader:
 
     def __init__(self) -> None:
         self._seen: dict[str, IdRanges] = {}
+        self._open_times: dict[tuple[str, Interval], set[int]] = {}
 
     def prepare(self, batch: TradeBatch) -> PreparedTrades:
         """See `app.market.ports.loading.BulkLoader`."""
@@ -29,9 +37,34 @@ class DryRunLoader:
         stored = self._seen[batch.symbol].count() - known
         return LoadResult(stored, batch.rows - stored - len(batch.refused), batch.refused)
 
+    def load_candles(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], *, published: bool
+    ) -> LoadResult:
+        """Note the open times; those that came before count as held."""
+        del published
+        faults = [RefusedPlace(at, reason) for at, one in enumerate(candles) if (reason := fault(one, interval))]
+        faulty = {one.place for one in faults}
+        before = self._open_times.setdefault((symbol, interval), set())
+        known = len(before)
+        before.update(one.open_time_us for at, one in enumerate(candles) if at not in faulty)
+        stored = len(before) - known
+        return LoadResult(stored, len(candles) - stored - len(faults), tuple(faults))
+
+    def load_aggregated(self, symbol: str, minutes: Sequence[Candle]) -> set[int]:
+        """Return the open times that did not come before."""
+        before = self._open_times.setdefault((symbol, MINUTE), set())
+        fresh = {one.open_time_us for one in minutes} - before
+        before |= fresh
+        return fresh
+
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """Return the ids that came, from the first to the last."""
         return IdRanges(self._seen.get(symbol, IdRanges()).within(first_id, last_id))
+
+    def kline_differences(self, symbol: str, start_us: int, end_us: int) -> list[FieldDifference]:
+        """Return none: it has no klines."""
+        del symbol, start_us, end_us
+        return []
 
     def finish(self) -> None:
         """Do nothing."""

@@ -220,7 +220,11 @@ class CandleHistory:
             logger.info("%s: stored candles could not be read: %s", symbol, error, extra={"symbol": symbol})
             return {}
         return {
-            candle.open_time_us: candle._replace(first_trade_id=None, last_trade_id=None, source=CandleSource.KLINE)
+            candle.open_time_us: candle._replace(
+                first_trade_id=None,
+                last_trade_id=None,
+                source=candle.source if candle.source is CandleSource.AGGTRADES else CandleSource.KLINE,
+            )
             for candle in stored.candles
             if candle.closed and candle.complete and candle.open_time_us >= start_us
         }

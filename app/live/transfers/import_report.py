@@ -20,7 +20,8 @@ _FIGURES = ("read", "stored", "held", "refused", "missing")
 class FileReport:
     """
     One file. ``symbols`` are those of its rows. ``missing``: ids between its lowest and highest that nothing has.
-    ``reason``: sentences about what was not used of it, empty where all was.
+    ``reason``: sentences about what was not used of it, empty where all was. ``differing``: minutes of its trades that
+    differ from the stored klines.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class FileReport:
     held: int = 0
     refused: int = 0
     missing: int = 0
+    differing: int = 0
     is_broken: bool = False  # it could not be read to its end
     reasons: list[str] = field(default_factory=list)
 
@@ -45,8 +47,8 @@ class FileReport:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it could be used, and no id inside is missing."""
-        return not (self.is_unusable or self.is_broken or self.refused or self.missing)
+        """Whether all of it could be used, no id inside is missing, and no kline contradicts it."""
+        return not (self.is_unusable or self.is_broken or self.refused or self.missing or self.differing)
 
     def facts(self) -> dict[str, object]:
         """Return it for JSON."""

@@ -18,12 +18,26 @@ from typing import NamedTuple, cast
 
 from app.live.transfers.import_report import FileReport, ImportReport
 from app.live.transfers.refused_rows import SUFFIX, RefusedRows
-from app.live.transfers.row_batches import NumberedTrades, collected
+from app.live.transfers.report import minute
+from app.live.transfers.row_batches import NumberedTrades, RowNumbers, agg_trade_text, candle_text, collected
+from app.market.aggregated_trades import AggregatedMinutes
+from app.market.coverage import IdRanges
 from app.market.errors import FileError, StoreError
-from app.market.ports.loading import BulkLoader, LoadResult, PreparedLoad
-from app.market.ports.row_files import OpenRows, ReadingOptions, RefusedFile, RefusedRow, RowFile, RowKind, TradeBatch
+from app.market.ports.loading import BulkLoader, PreparedLoad
+from app.market.ports.row_files import (
+    AggTradeBatch,
+    CandleBatch,
+    Ints,
+    OpenRows,
+    ReadingOptions,
+    RefusedFile,
+    RefusedRow,
+    RowFile,
+    RowKind,
+    TradeBatch,
+)
 
-_WAITING = 2
+_WAITING = 1
 _POLL_S = 0.1
 
 
@@ -37,23 +51,33 @@ class ImportProgress(NamedTuple):
 
 @dataclass(slots=True)
 class _ImportedFile:
-    """A file under way: its report, its refused rows, and the ids it brought by symbol as (lowest, highest)."""
+    """
+    A file under way: its report, its refused rows, and by symbol the lowest and highest of the ids it brought, the ids
+    of its aggregated trades, and the times of its trades.
+    """
 
     report: FileReport
     refused: RefusedRows
     ids: dict[str, tuple[int, int]] = field(default_factory=dict)
+    aggregated: dict[str, IdRanges] = field(default_factory=dict)
+    times: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def note(self, symbol: str, rows: int, result: LoadResult, refused: Sequence[RefusedRow]) -> None:
+    def note(self, symbol: str, rows: int, stored: int, refused: Sequence[RefusedRow]) -> None:
         report = self.report
         if symbol not in report.symbols:
             report.symbols.append(symbol)
         report.read += rows
-        report.stored += result.stored
+        report.stored += stored
         report.refused += len(refused)
-        report.held += rows - result.stored - len(refused)
+        report.held += rows - stored - len(refused)
         if refused and report.refused == len(refused):
             report.reasons.append(f"Row {refused[0].number} is the first refused: {refused[0].reason}.")
         self.refused.add(refused)
+
+    def note_times(self, symbol: str, times_us: Ints) -> None:
+        if len(times_us):
+            known = [*self.times.get(symbol, ()), int(times_us.min()), int(times_us.max())]
+            self.times[symbol] = min(known), max(known)
 
     def note_ids(self, symbol: str, first_id: int | None, last_id: int | None) -> None:
         if first_id is not None and last_id is not None:
@@ -70,6 +94,26 @@ class _Trades(NamedTuple):
     share: float
 
 
+class _Candles(NamedTuple):
+    """A batch of candles to store, with the number in the file of each."""
+
+    file: _ImportedFile
+    batch: CandleBatch
+    numbers: Ints
+    share: float
+
+
+class _Aggregated(NamedTuple):
+    """All minutes of the aggregated trades of one symbol."""
+
+    file: _ImportedFile
+    symbol: str
+    minutes: AggregatedMinutes
+    rows: int
+    refused: list[RefusedRow]
+    share: float
+
+
 class _End(NamedTuple):
     """The end of a file; ``failure``: why it could not be read any further, else empty."""
 
@@ -77,7 +121,7 @@ class _End(NamedTuple):
     failure: str
 
 
-_Step = _ImportedFile | _Trades | _End | BaseException | None
+_Step = _ImportedFile | _Trades | _Candles | _Aggregated | _End | BaseException | None
 """What the reading thread hands over: a file's beginning, rows, and end; an error to raise; None after all."""
 
 
@@ -148,6 +192,10 @@ class FileImport:
     def _take(self, step: _Step, files: list[_ImportedFile]) -> None:
         if isinstance(step, _Trades):
             self._store_trades(step)
+        elif isinstance(step, _Candles):
+            self._store_candles(step)
+        elif isinstance(step, _Aggregated):
+            self._store_aggregated(step)
         elif isinstance(step, _End):
             self._end(step)
         elif isinstance(step, _ImportedFile):
@@ -159,9 +207,32 @@ class FileImport:
         file, trades = step.file, step.trades
         result = self._loader.load(step.prepared)
         refused = [trades.refused_row(place, reason) for place, reason in result.refused]
-        file.note(trades.batch.symbol, trades.rows, result, sorted([*trades.unread, *refused]))
+        file.note(trades.batch.symbol, trades.rows, result.stored, sorted([*trades.unread, *refused]))
         file.note_ids(trades.batch.symbol, step.prepared.first_id, step.prepared.last_id)
+        file.note_times(trades.batch.symbol, trades.batch.time_us)
         self._note_progress(file, trades.rows, step.share)
+
+    def _store_candles(self, step: _Candles) -> None:
+        file, batch = step.file, step.batch
+        is_published = file.report.kind is RowKind.KLINES
+        result = self._loader.load_candles(batch.symbol, batch.interval, batch.candles, published=is_published)
+        refused = [
+            RefusedRow(int(step.numbers[place]), reason, candle_text(batch.candles[place]))
+            for place, reason in result.refused
+        ]
+        file.note(batch.symbol, batch.rows, result.stored, sorted([*batch.refused, *refused]))
+        self._note_progress(file, batch.rows, step.share)
+
+    def _store_aggregated(self, step: _Aggregated) -> None:
+        minutes = step.minutes.candles()
+        changed = self._loader.load_aggregated(step.symbol, minutes) if minutes else set()
+        stored = sum(rows for open_us, rows in step.minutes.rows.items() if open_us in changed)
+        step.file.note(step.symbol, step.rows, stored, step.refused)
+        if minutes:
+            ids = step.minutes.ids
+            step.file.note_ids(step.symbol, ids.first, ids.last)
+            step.file.aggregated[step.symbol] = ids
+        self._note_progress(step.file, step.rows, step.share)
 
     def _end(self, step: _End) -> None:
         file, report = step.file, step.file.report
@@ -171,17 +242,32 @@ class FileImport:
         elif not report.read:
             report.reasons.append(f"{report.path} has no rows.")
         for symbol, (first_id, last_id) in file.ids.items():
-            gaps = self._loader.held(symbol, first_id, last_id).missing(first_id, last_id)
+            held = self._loader.held(symbol, first_id, last_id) | file.aggregated.get(symbol, IdRanges())
+            gaps = held.missing(first_id, last_id)
             missing = sum(last - first + 1 for first, last in gaps)
             if missing:
                 report.missing += missing
                 report.reasons.append(f"{missing:,} ids of {symbol} are missing inside, the first is {gaps[0][0]}.")
+        for symbol, (start_us, end_us) in file.times.items():
+            self._compare_with_klines(report, symbol, start_us, end_us)
         if self._is_dry:
             file.refused.discard()
         else:
             file.refused.finish()
         if file.refused.failure:
             report.reasons.append(file.refused.failure)
+
+    def _compare_with_klines(self, report: FileReport, symbol: str, start_us: int, end_us: int) -> None:
+        differences = self._loader.kline_differences(symbol, start_us, end_us + 1)
+        minutes = len({one.open_time_us for one in differences})
+        if minutes:
+            report.differing += minutes
+            first = differences[0]
+            values = f"{first.field} {first.stored} instead of {first.exchange}"
+            report.reasons.append(
+                f"{minutes:,} minutes of {symbol} differ from the exchange's klines, the first is "
+                f"{minute(first.open_time_us)} ({values}): cryptopipe db compare lists them."
+            )
 
     def _note_progress(self, file: _ImportedFile, rows: int, share: float) -> None:
         self._rows += rows
@@ -222,10 +308,43 @@ class FileImport:
         self._put(_End(file, failure))
 
     def _rows_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:
-        if opened.kind is not RowKind.TRADES:
-            raise FileError(f"{opened.path} holds {opened.kind}, which cannot be imported yet.")
-        for trades in collected(cast("Iterator[TradeBatch]", opened.batches())):
-            yield _Trades(file, trades, self._loader.prepare(trades.batch), share.of(opened))
+        if opened.kind is RowKind.TRADES:
+            for trades in collected(cast("Iterator[TradeBatch]", opened.batches())):
+                yield _Trades(file, trades, self._loader.prepare(trades.batch), share.of(opened))
+        elif opened.kind is RowKind.AGGTRADES:
+            yield from self._aggregated_of(file, opened, share)
+        else:
+            numbers = RowNumbers()
+            for batch in cast("Iterator[CandleBatch]", opened.batches()):
+                yield _Candles(file, batch, numbers.of(batch, len(batch.candles)), share.of(opened))
+
+    def _aggregated_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:
+        """Yield the minutes of each symbol once all of the file is read: a minute may go on in any later row."""
+        by_symbol: dict[str, _Aggregated] = {}
+        numbers = RowNumbers()
+        failure: FileError | None = None
+        try:
+            for batch in cast("Iterator[AggTradeBatch]", opened.batches()):
+                known = by_symbol.get(batch.symbol) or _Aggregated(
+                    file, batch.symbol, AggregatedMinutes(), 0, [], share.of(opened)
+                )
+                named = numbers.of(batch, len(batch.agg_id))
+                added = known.minutes.add(batch)
+                refused = [
+                    RefusedRow(int(named[at]), reason, agg_trade_text(batch, at)) for at, reason in added.refused
+                ]
+                by_symbol[batch.symbol] = known._replace(
+                    rows=known.rows + batch.rows,
+                    refused=sorted([*known.refused, *batch.refused, *refused]),
+                    share=share.of(opened),
+                )
+                if self._stop.is_set():
+                    return
+        except FileError as error:
+            failure = error
+        yield from by_symbol.values()
+        if failure is not None:
+            raise failure
 
     def _put(self, step: _Step) -> None:
         """Hand a step over once there is room; drop it if the import has stopped."""

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from app.market.candle import Candle
 from app.market.errors import FileError
 from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, RefusedRow, TradeBatch
+from app.market.units import format_e8
 
-LARGEST = 150_000  # rows; larger batches gain nothing and take memory
+LARGEST = 100_000  # rows; larger batches gain nothing and take memory
 _COLUMNS = ("trade_id", "time_us", "price_e8", "quantity_e8", "is_buyer_maker")
 
 
@@ -31,16 +33,7 @@ class NumberedTrades:
 
     def refused_row(self, place: int, reason: str) -> RefusedRow:
         """Return the trade at that place in the batch, refused."""
-        batch = self.batch
-        side = "true" if batch.is_buyer_maker[place] else "false"
-        fields = [
-            str(batch.trade_id[place]),
-            _decimal(int(batch.price_e8[place])),
-            _decimal(int(batch.quantity_e8[place])),
-            str(batch.time_us[place]),
-            side,
-        ]
-        return RefusedRow(int(self.numbers[place]), reason, ",".join(fields))
+        return RefusedRow(int(self.numbers[place]), reason, trade_text(self.batch, place))
 
 
 class RowNumbers:
@@ -98,7 +91,23 @@ def _joined(parts: list[tuple[TradeBatch, Ints]]) -> NumberedTrades:
     return NumberedTrades(batch, np.concatenate([some for _, some in parts]), rows, unread)
 
 
-def _decimal(amount_e8: int) -> str:
-    sign = "-" if amount_e8 < 0 else ""
-    whole, rest = divmod(abs(amount_e8), 10**8)
-    return f"{sign}{whole}.{rest:08d}"
+def trade_text(batch: TradeBatch, place: int) -> str:
+    """Return a trade as a row of text: id, price, quantity, time (µs), whether the buyer was the maker."""
+    amounts = [format_e8(int(batch.price_e8[place])), format_e8(int(batch.quantity_e8[place]))]
+    return ",".join([str(batch.trade_id[place]), *amounts, *_end(batch, place)])
+
+
+def agg_trade_text(batch: AggTradeBatch, place: int) -> str:
+    """Return an aggregated trade as a row of text, in the order of the exchange's archive."""
+    amounts = [format_e8(int(batch.price_e8[place])), format_e8(int(batch.quantity_e8[place]))]
+    ids = [str(batch.first_trade_id[place]), str(batch.last_trade_id[place])]
+    return ",".join([str(batch.agg_id[place]), *amounts, *ids, *_end(batch, place)])
+
+
+def candle_text(candle: Candle) -> str:
+    """Return a candle as a row of text: open time (µs), open, high, low, close, volume."""
+    return ",".join([str(candle.open_time_us), *map(format_e8, candle[1:6])])
+
+
+def _end(batch: TradeBatch | AggTradeBatch, place: int) -> list[str]:
+    return [str(batch.time_us[place]), "true" if batch.is_buyer_maker[place] else "false"]

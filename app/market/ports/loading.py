@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from app.market.candle import Candle
+from app.market.comparison import FieldDifference
 from app.market.coverage import IdRanges
+from app.market.interval import Interval
 from app.market.ports.row_files import TradeBatch
 
 
@@ -49,8 +53,33 @@ class BulkLoader(Protocol):
     def load(self, prepared: PreparedLoad) -> LoadResult:
         """Store the trades of a prepared batch that are not held yet."""
 
+    def load_candles(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], *, published: bool
+    ) -> LoadResult:
+        """
+        Store closed candles beside the trades, and beside the klines by their own source if that is aggtrades.
+
+        A complete one replaces one that is not, the exchange's one of aggregated trades. ``published``: they are the
+        exchange's own, so what lies between two that adjoin need not be asked for.
+        """
+
+    def load_aggregated(self, symbol: str, minutes: Sequence[Candle]) -> set[int]:
+        """
+        Store minutes of aggregated trades, oldest first; return the open times of those stored or made better.
+
+        ``minutes``: as `app.market.aggregated_trades` makes them. Where a kline is stored, none is. A minute that two
+        files share is added up, and complete once both are stored.
+        """
+
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """Return which ids from the first to the last, inclusive, nobody needs to fetch: held, or known as absent."""
+
+    def kline_differences(self, symbol: str, start_us: int, end_us: int) -> list[FieldDifference]:
+        """
+        Return where minutes of the stored trades that open in ``[start_us, end_us)`` differ from the stored klines.
+
+        Oldest first. A minute in which or beside which a trade is missing is not compared.
+        """
 
     def finish(self) -> None:
         """Refresh the server's statistics of what was filled."""

@@ -272,6 +272,9 @@ class SymbolStore(Protocol):
     def symbols(self) -> list[Symbol]:
         """Return the remembered symbols, by name."""
 
+    def symbol_names(self) -> set[str]:
+        """Return the names of all symbols: those remembered, and those that anything is stored of."""
+
 
 class InventoryReader(Protocol):
     """Knows what is stored of each symbol."""

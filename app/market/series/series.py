@@ -23,9 +23,15 @@ from app.market.series.columns import SeriesColumns
 from app.market.series.detail_levels import DetailLevels
 from app.market.units import E8, E16
 
-CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH = 1, 2, 4, 8
+CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH, FROM_AGGTRADES = 1, 2, 4, 8, 16
+NOT_FROM_TRADES = FROM_KLINE | FROM_BOTH | FROM_AGGTRADES
 
-_SOURCE_FLAGS = {CandleSource.TRADES: 0, CandleSource.KLINE: FROM_KLINE, CandleSource.MIXED: FROM_BOTH}
+_SOURCE_FLAGS = {
+    CandleSource.TRADES: 0,
+    CandleSource.KLINE: FROM_KLINE,
+    CandleSource.MIXED: FROM_BOTH,
+    CandleSource.AGGTRADES: FROM_AGGTRADES,
+}
 
 _COLUMNS: dict[str, type] = {
     "slot": np.int64,
@@ -297,6 +303,8 @@ def _flags(candle: Candle) -> int:
 def _source(flags: int) -> CandleSource:
     if flags & FROM_BOTH:
         return CandleSource.MIXED
+    if flags & FROM_AGGTRADES:
+        return CandleSource.AGGTRADES
     return CandleSource.KLINE if flags & FROM_KLINE else CandleSource.TRADES
 
 

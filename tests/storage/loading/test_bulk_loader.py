@@ -15,7 +15,7 @@ from app.market.errors import StoreUnavailable
 from app.market.ports.loading import LoadResult, RefusedPlace
 from app.market.trade import Trade
 from storage.integrity.verify import verify
-from storage.loading.bulk_loader import TradeLoader
+from storage.loading.bulk_loader import BulkLoader
 from storage.loading.dry_run import DryRunLoader
 from storage.loading.trade_batches import CONTRADICTION
 from storage.postgres.connection import connect
@@ -28,13 +28,13 @@ STORED_OTHERWISE = "it contradicts the stored trade of the same id"
 
 
 @pytest.fixture
-def loader(url: str) -> Iterator[TradeLoader]:
-    made = TradeLoader(lambda: connect(url))
+def loader(url: str) -> Iterator[BulkLoader]:
+    made = BulkLoader(lambda: connect(url))
     yield made
     made.close()
 
 
-def load(loader: TradeLoader | DryRunLoader, trades: Sequence[Trade]) -> LoadResult:
+def load(loader: BulkLoader | DryRunLoader, trades: Sequence[Trade]) -> LoadResult:
     return loader.load(loader.prepare(trade_batch(trades)))
 
 
@@ -44,7 +44,7 @@ def assert_true(world: World) -> None:
         assert not verify(connection).totals
 
 
-def test_large_batches_are_stored_with_their_coverage_and_candles(world: World, loader: TradeLoader) -> None:
+def test_large_batches_are_stored_with_their_coverage_and_candles(world: World, loader: BulkLoader) -> None:
     trades = some_trades(30_000)
     assert load(loader, trades[:20_000]) == LoadResult(20_000, 0)
     assert load(loader, trades[20_000:]) == LoadResult(10_000, 0)
@@ -55,7 +55,7 @@ def test_large_batches_are_stored_with_their_coverage_and_candles(world: World, 
 
 
 def test_trades_that_are_stored_count_as_held_and_those_that_differ_are_refused(
-    world: World, loader: TradeLoader
+    world: World, loader: BulkLoader
 ) -> None:
     trades = some_trades(12_000)
     world.record(trades[2_000:9_000])
@@ -69,7 +69,7 @@ def test_trades_that_are_stored_count_as_held_and_those_that_differ_are_refused(
     assert load(loader, trades) == LoadResult(0, 12_000)
 
 
-def test_repeats_inside_a_batch_are_held_and_the_first_of_two_stays(world: World, loader: TradeLoader) -> None:
+def test_repeats_inside_a_batch_are_held_and_the_first_of_two_stays(world: World, loader: BulkLoader) -> None:
     trades = some_trades(50)
     other = trades[7]._replace(quantity_e8=5)
     rows = [*trades[:30], trades[3], other, *trades[30:]]
@@ -78,7 +78,7 @@ def test_repeats_inside_a_batch_are_held_and_the_first_of_two_stays(world: World
 
 
 def test_rows_out_of_order_are_stored_all_the_same_and_a_refused_one_is_found_at_its_place(
-    world: World, loader: TradeLoader
+    world: World, loader: BulkLoader
 ) -> None:
     trades = some_trades(4_000)
     load(loader, trades[:1])
@@ -89,7 +89,7 @@ def test_rows_out_of_order_are_stored_all_the_same_and_a_refused_one_is_found_at
     assert stored(world.store) == trades
 
 
-def test_what_no_database_can_hold_is_refused_with_its_reason(world: World, loader: TradeLoader) -> None:
+def test_what_no_database_can_hold_is_refused_with_its_reason(world: World, loader: BulkLoader) -> None:
     good, *others = some_trades(4)
     bad = [others[0]._replace(trade_id=-1), others[1]._replace(time_us=5), others[2]._replace(quantity_e8=0)]
     result = load(loader, [*bad, good])
@@ -103,7 +103,7 @@ def test_what_no_database_can_hold_is_refused_with_its_reason(world: World, load
     assert stored(world.store) == [good]
 
 
-def test_a_batch_over_several_months_and_years_makes_their_partitions(world: World, loader: TradeLoader) -> None:
+def test_a_batch_over_several_months_and_years_makes_their_partitions(world: World, loader: BulkLoader) -> None:
     month_us = 31 * 86_400_000_000
     trades = [trade._replace(time_us=trade.time_us - (40 - at) * month_us) for at, trade in enumerate(some_trades(40))]
     assert load(loader, trades) == LoadResult(40, 0)
@@ -111,7 +111,7 @@ def test_a_batch_over_several_months_and_years_makes_their_partitions(world: Wor
     assert_true(world)
 
 
-def test_late_trades_go_into_compressed_days(world: World, loader: TradeLoader) -> None:
+def test_late_trades_go_into_compressed_days(world: World, loader: BulkLoader) -> None:
     trades = some_trades(20_000)
     load(loader, [trade for trade in trades if trade.trade_id % 4])
     with world.connect() as connection:
@@ -122,7 +122,7 @@ def test_late_trades_go_into_compressed_days(world: World, loader: TradeLoader) 
     assert_true(world)
 
 
-def test_recording_goes_on_while_batches_are_loaded(world: World, loader: TradeLoader) -> None:
+def test_recording_goes_on_while_batches_are_loaded(world: World, loader: BulkLoader) -> None:
     trades = some_trades(20_000)
     live = some_trades(2_000, first_id=20_100, seed=2)
     for start in range(0, 20_000, 4_000):
@@ -134,7 +134,7 @@ def test_recording_goes_on_while_batches_are_loaded(world: World, loader: TradeL
 
 
 @pytest.mark.embedded_only
-def test_after_a_failure_the_next_batch_has_a_new_connection(world: World, loader: TradeLoader) -> None:
+def test_after_a_failure_the_next_batch_has_a_new_connection(world: World, loader: BulkLoader) -> None:
     trades = some_trades(100)
     load(loader, trades[:50])
     world.rows(
@@ -157,7 +157,7 @@ def test_stored_columns_are_what_lookups_find(trial_world: World, data: st.DataO
     again = [trade._replace(time_us=trade.time_us + (at in changed) * 1_000) for at, trade in enumerate(trades)][::step]
     with trial_world.connect() as connection:
         number = connection.execute("SELECT id FROM symbols WHERE name = 'BTCUSDT'").fetchone()[0]
-        loader = TradeLoader(trial_world.connect)
+        loader = BulkLoader(trial_world.connect)
         columns = loader.prepare(trade_batch(again)).columns
         found = unconfirmed(connection, columns)
         assert {*found.trade_id.tolist()} == {

@@ -82,6 +82,11 @@ def completeness(bar: Bar, missing: int = 0) -> Completeness:
         )
     if bar.source is CandleSource.KLINE:
         return Completeness("exchange's candle", "The candle as the exchange publishes it. Its trades are not stored.")
+    if bar.source is CandleSource.AGGTRADES:
+        return Completeness(
+            "from aggregated trades",
+            "Added up from the exchange's aggregated trades, which an import brought. Its trades are not stored.",
+        )
     if not bar.closed:
         return Completeness("all trades so far", "Every trade of this candle so far is stored. It is still open.")
     return Completeness("✓ all trades", "Every trade of this candle is stored.")
