@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
@@ -35,6 +36,7 @@ SMALLEST_PIECE = 64 << 10
 _HEAD_BYTES = 64 << 10
 _HEAD_ROWS = 200
 _DELIMITERS = ",\t;|"
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
 _TRUE_WORDS = ["true", "True", "TRUE", "1", "t", "sell", "SELL", "Sell"]
 _FALSE_WORDS = ["false", "False", "FALSE", "0", "f", "buy", "BUY", "Buy"]
@@ -51,6 +53,7 @@ _TYPES = {
     "interval": _TEXT,
     "source": _TEXT,
 } | dict.fromkeys(("trade_id", "agg_id", "first_trade_id", "last_trade_id", "trades"), _INT64)
+_LINE_END = ord("\n")
 _TIMES = ("time", "open_time", "close_time")
 
 
@@ -125,7 +128,7 @@ class CsvFile:
         self._layout = understanding.layout
         self._identity = understanding.identity
         self._converter = RowConverter(self._layout, self._identity)
-        self._convert_options = self._arrow_options(_INT64)
+        self._convert_options = self._arrow_options()
 
     def batches(self) -> Iterator[RowBatch]:
         """See `app.market.ports.row_files.RowFile`."""
@@ -169,8 +172,8 @@ class CsvFile:
                 continue
             fast = self._fast(piece, row)
             if fast is not None:
-                rows = _line_count(piece)
-                yield fast, rows
+                found, rows = fast
+                yield found, rows
             elif len(piece) > self._smallest_piece and 0 < (middle := _middle(piece)) < len(piece):
                 pending += [piece[middle:], piece[:middle]]
                 continue
@@ -180,8 +183,9 @@ class CsvFile:
                 yield list(self._converter.batches(numbered)), rows
             row += rows
 
-    def _fast(self, piece: bytes, row: int) -> list[RowBatch] | None:
-        if b"x" in piece or (b"X" in piece and not self._layout.columns.keys() & {"symbol"}):
+    def _fast(self, piece: bytes, row: int) -> tuple[list[RowBatch], int] | None:
+        """Return the batches of a piece and how many rows it has; None if it has to be read row by row."""
+        if b"0x" in piece or b"0X" in piece:
             return None  # pyarrow reads 0x1F as a number
         read = arrow_csv.ReadOptions(
             column_names=[str(position) for position in range(self._layout.width)],
@@ -196,11 +200,13 @@ class CsvFile:
         if table.num_rows != _line_count(piece):
             return None
         columns = {name: table.column(str(position)) for name, position in self._layout.columns.items()}
-        return arrow_batches(self._layout, self._identity, columns, row)
+        found = arrow_batches(self._layout, self._identity, columns, row)
+        return None if found is None else (found, table.num_rows)
 
-    def _arrow_options(self, time_type: Any) -> arrow_csv.ConvertOptions:
+    def _arrow_options(self) -> arrow_csv.ConvertOptions:
+        rows = self.understanding.head.rows
         types = {
-            str(position): time_type if name in _TIMES else _TYPES.get(name, _AMOUNT)
+            str(position): _time_type(rows, position) if name in _TIMES else _TYPES.get(name, _AMOUNT)
             for name, position in self._layout.columns.items()
         }
         return arrow_csv.ConvertOptions(
@@ -232,13 +238,24 @@ def open_csv(source: ByteSource, facts: NameFacts, options: ReadingOptions) -> C
     return CsvFile(source, dialect, understand(head, facts, options), facts)
 
 
+def _time_type(rows: Sequence[Sequence[Cell]], position: int) -> Any:
+    """Return as what pyarrow reads a column of times: as numbers, or as texts with an offset or without one."""
+    texts = [str(row[position]).strip() for row in rows if len(row) > position]
+    if sum(text.isdigit() for text in texts) * 2 >= len(texts):
+        return _INT64
+    with_offset = sum(_OFFSET.search(text) is not None for text in texts)
+    return pa.timestamp("us", "UTC") if with_offset * 2 >= len(texts) else pa.timestamp("us")
+
+
 def _middle(piece: bytes) -> int:
     """Return where the line that is in the middle begins."""
     return piece.rfind(b"\n", 0, len(piece) // 2) + 1 or piece.find(b"\n") + 1
 
 
 def _line_count(piece: bytes) -> int:
-    return piece.count(b"\n") + (not piece.endswith(b"\n"))
+    # Several times as fast as bytes.count, which looks for each line by itself.
+    ends = np.count_nonzero(np.frombuffer(piece, np.uint8) == _LINE_END)
+    return int(ends) + (not piece.endswith(b"\n"))
 
 
 def _text(line: bytes) -> str:
