@@ -84,17 +84,17 @@ def _candle_batches(
     opens = _times(columns["open_time"])
     size = len(opens)
     prices = [_amounts(columns[name], above_zero=True) for name in ("open", "high", "low", "close")]
-    volume = _amounts(columns["volume"])
-    taker = _amounts(columns["taker_buy_volume"]) if "taker_buy_volume" in columns else np.zeros(size, np.int64)
-    trades = _whole(columns["trades"]) if "trades" in columns else (volume > 0).astype(np.int64)
+    volume = _sums(columns["volume"], size, 8)
+    taker = _sums(columns.get("taker_buy_volume"), size, 8)
+    trades = _whole(columns["trades"]).tolist() if "trades" in columns else [int(amount > 0) for amount in volume]
     rows = zip(
         opens.tolist(),
         *(column.tolist() for column in prices),
-        volume.tolist(),
-        _sums(columns.get("quote_volume"), size),
-        trades.tolist(),
-        taker.tolist(),
-        _sums(columns.get("taker_buy_quote_volume"), size),
+        volume,
+        _sums(columns.get("quote_volume"), size, 16),
+        trades,
+        taker,
+        _sums(columns.get("taker_buy_quote_volume"), size, 16),
         _optional_ids(columns.get("first_trade_id"), size),
         _optional_ids(columns.get("last_trade_id"), size),
         _truths(columns.get("closed"), size),
@@ -109,14 +109,21 @@ def _candle_batches(
 
 
 def _check_candles(
-    candles: tuple[Candle, ...], interval: Interval, opens: Ints, prices: list[Ints], volume: Ints, taker: Ints
+    candles: tuple[Candle, ...],
+    interval: Interval,
+    opens: Ints,
+    prices: list[Ints],
+    volume: list[int],
+    taker: list[int],
 ) -> None:
     open_, high, low, close = prices
     if interval.months:
         if any(candle_fault(candle, interval) for candle in candles):
             raise Unclear
         return
-    sane = (low <= np.minimum(open_, close)) & (high >= np.maximum(open_, close)) & (taker <= volume)
+    sane = (low <= np.minimum(open_, close)) & (high >= np.maximum(open_, close))
+    if any(bought > traded for bought, traded in zip(taker, volume, strict=True)):
+        raise Unclear
     if not sane.all() or ((opens - interval.origin_us) % interval.length_us).any():
         raise Unclear
 
@@ -205,14 +212,15 @@ def _scaled_e8(column: Any) -> Ints:
     raise Unclear
 
 
-def _sums(column: Any | None, size: int) -> list[int]:
-    """Return amounts in 1e-16 units, as Python's integers: they may need more than 64 bits."""
+def _sums(column: Any | None, size: int, places: int) -> list[int]:
+    """Return amounts as counts of 10**-``places``, as Python's integers: they may need more than 64 bits."""
     if column is None:
         return [0] * size
     column = _present(column)
     if not pa.types.is_decimal(column.type):
-        return [amount * _E8 for amount in _amounts(column).tolist()]
-    low, high = _words(_as_decimal(column, pa.decimal128(38, 16)))
+        factor: int = 10 ** (places - 8)
+        return [amount * factor for amount in _amounts(column).tolist()]
+    low, high = _words(_as_decimal(column, pa.decimal128(38, places)))
     if (high < 0).any():
         raise Unclear
     unsigned: list[int] = low.view(np.uint64).tolist()

@@ -172,14 +172,14 @@ class RowConverter:
             open_us = self._value("open_time", to_time_us, cells)
         else:
             open_us = interval.open_time_us(self._value("close_time", to_time_us, cells) - 1)
-        volume = self._value("volume", to_e8, cells)
+        volume = self._value("volume", _to_volume_e8, cells)
         fields = (
             open_us,
             *(self._value(name, to_price_e8, cells) for name in ("open", "high", "low", "close")),
             volume,
             optional("quote_volume", _to_e16, 0),
             optional("trades", to_whole, 1 if volume else 0),
-            optional("taker_buy_volume", to_e8, 0),
+            optional("taker_buy_volume", _to_volume_e8, 0),
             optional("taker_buy_quote_volume", _to_e16, 0),
             optional_id("first_trade_id"),
             optional_id("last_trade_id"),
@@ -296,6 +296,10 @@ def _concatenated(group: Sequence[Any]) -> RowBatch:
     columns = [np.concatenate([getattr(batch, name) for batch in group]) for name in names]
     maker = np.concatenate([batch.is_buyer_maker for batch in group])
     return column_batch(kind, first.symbol, columns, maker, numbers, refused)
+
+
+def _to_volume_e8(cell: Cell) -> int:
+    return to_decimal(cell, 8)  # of a month it may need more than 64 bits
 
 
 def _to_e16(cell: Cell) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +49,7 @@ class NameFacts(NamedTuple):
     exact: bool = False
     begin_us: int | None = None
     end_us: int | None = None
+    zone: str = "UTC"
 
 
 def name_facts(path: Path, name: str | None = None) -> NameFacts:
@@ -81,17 +83,23 @@ def _archive_facts(match: re.Match[str]) -> NameFacts:
     return NameFacts(symbol.upper(), kind, interval, True, begin_us, end_us)
 
 
-def _meta_facts(path: Path, facts: NameFacts) -> NameFacts:
-    """Return ``facts`` with what our own export wrote beside the file."""
-    try:
-        meta = json.loads(path.with_name(path.name + META_SUFFIX).read_text("utf-8"))
-        symbol, interval = read_symbol(meta["symbol"]), meta["interval"]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError):
+def with_export_facts(facts: NameFacts, export: object) -> NameFacts:
+    """Return ``facts`` with what our own export says of a file, in FILE.meta.json or inside it, as decoded JSON."""
+    if not isinstance(export, dict):
         return facts
+    with suppress(LookupError, AttributeError, UsageError):
+        facts = facts._replace(symbol=read_symbol(export["symbol"]))
+    with suppress(LookupError, TypeError, UsageError):  # of trades it is the word trades
+        facts = facts._replace(interval=Interval.parse(export["interval"]))
+    zone = export.get("zone")
+    return facts._replace(zone=zone) if isinstance(zone, str) else facts
+
+
+def _meta_facts(path: Path, facts: NameFacts) -> NameFacts:
     try:
-        return facts._replace(symbol=symbol, interval=Interval.parse(interval))
-    except (UsageError, TypeError):
-        return facts._replace(symbol=symbol)
+        return with_export_facts(facts, json.loads(path.with_name(path.name + META_SUFFIX).read_text("utf-8")))
+    except (OSError, ValueError):
+        return facts
 
 
 def _symbol_among(words: list[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from storage.files.readers.arrow_columns import arrow_batches
 from storage.files.readers.batches import NumberedRow, RowConverter
 from storage.files.readers.cells import Cell
 from storage.files.readers.head import Head, Understanding, understand
-from storage.files.readers.names import NameFacts
+from storage.files.readers.names import NameFacts, with_export_facts
 from storage.files.readers.sources.byte_source import readable
+from storage.files.writers.row_writer import FACTS_KEY
 
 PARQUET, ARROW_FILE, FEATHER_V1, ARROW_STREAM = b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"
 _BLOCK_ROWS = 32_768
@@ -77,7 +79,25 @@ def open_arrow(path: Path, facts: NameFacts, options: ReadingOptions) -> ArrowFi
     Raises:
         FileError: If it cannot be read, or is neither trades nor candles.
     """
-    return ArrowFile(path, understand(arrow_head(path), facts, options))
+    head, facts = arrow_head(path), with_export_facts(facts, _export_facts(path))
+    return ArrowFile(path, understand(head, facts, options))
+
+
+def _export_facts(path: Path) -> object:
+    """Return what our own export wrote into the file; None if another program wrote it."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(PARQUET):
+        metadata = pyarrow.parquet.read_metadata(path).metadata
+    elif head.startswith(ARROW_FILE):
+        with pa.memory_map(str(path)) as raw, pa.ipc.open_file(raw) as opened:
+            metadata = opened.schema.metadata
+    else:
+        return None
+    try:
+        return json.loads((metadata or {})[FACTS_KEY.encode()])
+    except (LookupError, ValueError):
+        return None
 
 
 def _blocks(path: Path, names: Sequence[str] | None) -> Iterator[tuple[Any, float]]:

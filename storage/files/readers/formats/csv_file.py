@@ -41,8 +41,10 @@ _DECIMAL_COMMA = re.compile(r"\d+,\d+")
 _TRUE_WORDS = ["true", "True", "TRUE", "1", "t", "sell", "SELL", "Sell"]
 _FALSE_WORDS = ["false", "False", "FALSE", "0", "f", "buy", "BUY", "Buy"]
 _INT64, _TEXT, _TRUTH = pa.int64(), pa.string(), pa.bool_()
-_AMOUNT, _SUM = pa.decimal128(20, 8), pa.decimal128(38, 16)
+_AMOUNT, _VOLUME, _SUM = pa.decimal128(20, 8), pa.decimal128(28, 8), pa.decimal128(38, 16)
 _TYPES = {
+    "volume": _VOLUME,
+    "taker_buy_volume": _VOLUME,
     "quote_volume": _SUM,
     "taker_buy_quote_volume": _SUM,
     "is_buyer_maker": _TRUTH,
