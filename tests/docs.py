@@ -10,6 +10,7 @@ from pathlib import Path
 from app.brokers.binance.connection_state import diagram
 from app.config.settings import declarations
 from app.observability.metrics import METRICS
+from storage.files.readers.presets import COLUMN_NAMES, COLUMNS_OF_KIND, UNNAMED_PRESETS, UNNAMED_WIDTHS
 from widgets.keys import bindings_by_group, key_texts
 
 ROOT = Path(__file__).parent.parent
@@ -61,12 +62,34 @@ def keys_table() -> str:
     return "\n".join(lines).strip()
 
 
+def readable_columns_table() -> str:
+    """Return docs/files.md's table of the columns that a file to import may have."""
+    rows = ["| ours | in rows of | recognised names |", "|---|---|---|"]
+    for ours, names in COLUMN_NAMES.items():
+        kinds = [kind.value for kind, columns in COLUMNS_OF_KIND.items() if ours in columns]
+        shown = ", ".join(f"`{name}`" for name in names.split())
+        rows.append(f"| `{ours}` | {', '.join(kinds)} | {shown} |")
+    return "\n".join(rows)
+
+
+def unnamed_tables_table() -> str:
+    """Return docs/files.md's table of tables without a header."""
+    rows = ["| table | columns | which is which |", "|---|---|---|"]
+    for preset in UNNAMED_PRESETS:
+        places = sorted((int(place) + 1, ours) for ours, place in preset.columns.items())
+        shown = ", ".join(f"{place} `{ours}`" for place, ours in places)
+        rows.append(f"| {preset.name} | {' or '.join(map(str, UNNAMED_WIDTHS[preset.name]))} | {shown} |")
+    return "\n".join(rows)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings_table,
     ("ARCHITECTURE.md", "map"): folder_map,
     ("docs/topics/connection.md", "connection"): connection_diagram,
     ("docs/metrics.md", "metrics"): metrics_table,
     ("docs/keys.md", "keys"): keys_table,
+    ("docs/files.md", "columns"): readable_columns_table,
+    ("docs/files.md", "unnamed"): unnamed_tables_table,
 }
 
 
