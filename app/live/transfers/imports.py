@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -39,6 +40,7 @@ from app.market.ports.row_files import (
 
 _WAITING = 1
 _POLL_S = 0.1
+_DAY_US = 86_400_000_000
 
 
 class ImportProgress(NamedTuple):
@@ -168,6 +170,8 @@ class FileImport:
         try:
             while (step := self._next()) is not None:
                 self._take(step, files)
+            for earlier, later in pairwise(files):
+                self._find_cut_off(earlier, later)
             self._loader.finish()
         except StoreError as error:
             stopped_because = str(error)
@@ -268,6 +272,20 @@ class FileImport:
                 f"{minutes:,} minutes of {symbol} differ from the exchange's klines, the first is "
                 f"{minute(first.open_time_us)} ({values}): cryptopipe db compare lists them."
             )
+
+    def _find_cut_off(self, earlier: _ImportedFile, later: _ImportedFile) -> None:
+        """Note the ids between two files of one symbol where the later goes on the same day or the day after."""
+        for symbol in earlier.times.keys() & later.times.keys():
+            days = later.times[symbol][0] // _DAY_US - earlier.times[symbol][1] // _DAY_US
+            last_id, next_id = earlier.ids[symbol][1], later.ids[symbol][0]
+            if days in (0, 1) and next_id > last_id + 1:
+                gaps = self._loader.held(symbol, last_id, next_id).missing(last_id, next_id)
+                if missing := sum(last - first + 1 for first, last in gaps):
+                    earlier.report.missing += missing
+                    name = later.report.path.name
+                    earlier.report.reasons.append(
+                        f"It ends {missing:,} ids of {symbol} before {name} begins: it may be cut off."
+                    )
 
     def _note_progress(self, file: _ImportedFile, rows: int, share: float) -> None:
         self._rows += rows

@@ -76,6 +76,18 @@ def test_ids_that_nothing_has_are_missing(path: Path) -> None:
     assert report.files[0].reason == "5 ids of BTCUSDT are missing inside, the first is 110."
 
 
+def test_a_file_cut_off_before_the_next_days_begins_is_found_by_the_ids(path: Path) -> None:
+    day_us = 86_400_000_000
+    next_day = [trade._replace(time_us=trade.time_us + day_us) for trade in TRADES[15:]]
+    files = [MemoryFile(path.with_name("1.csv"), [trade_batch(TRADES[:10])]), MemoryFile(path, [trade_batch(next_day)])]
+    report = imported(DryRunLoader(), *files)
+    assert [file.missing for file in report.files] == [5, 0]
+    assert report.files[0].reason == "It ends 5 ids of BTCUSDT before BTCUSDT-trades.csv begins: it may be cut off."
+    later = [trade._replace(time_us=trade.time_us + 3 * day_us) for trade in next_day]
+    files[1] = MemoryFile(path, [trade_batch(later)])
+    assert imported(DryRunLoader(), *files).total("missing") == 0  # nobody said that they follow each other
+
+
 def test_a_file_that_breaks_off_keeps_what_was_read_before(path: Path) -> None:
     broken = MemoryFile(path, [trade_batch(TRADES[:10]), trade_batch(TRADES[10:20])], failure="It ends early.")
     whole = MemoryFile(path.with_name("next.csv"), [trade_batch(TRADES[20:])])
