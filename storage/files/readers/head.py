@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from app.market.errors import FileError
-from app.market.ports.row_files import ReadingOptions
+from app.market.ports.row_files import ReadingOptions, RowBatch
 from storage.files.readers.cells import Cell
 from storage.files.readers.identity import Identity, identify
 from storage.files.readers.layout import Layout, recognise
@@ -32,6 +33,20 @@ class Understanding(NamedTuple):
         """The symbol of all rows; None where they name their own."""
         own = "symbol" in self.layout.columns and not self.identity.symbol_asked
         return None if own else self.identity.symbol
+
+    def some_of(self, path: Path, batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+        """
+        Yield the batches of the table in the file ``path``.
+
+        Raises:
+            FileError: At the end, if there were none: all rows are of other symbols than the user asked for.
+        """
+        found = False
+        for batch in batches:
+            found = True
+            yield batch
+        if not found and self.identity.symbol_asked:
+            raise FileError(f"{path} holds nothing of {self.identity.symbol}: leave out --symbol, or name another.")
 
 
 class UnknownTable(FileError):

@@ -30,7 +30,7 @@ from storage.files.readers.presets import (
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _PRICES = ("open", "high", "low", "close")
 _KLINE_SIGNS = {"close_time", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume"}
-_SHOWN_COLUMNS = 12
+_SHOWN_COLUMNS, _SHOWN_LETTERS = 12, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,5 +257,6 @@ def _normal(name: str) -> str:
 
 
 def _shown(header: Sequence[str]) -> str:
-    names = [name or "(no name)" for name in header]
+    names = [name if len(name) <= _SHOWN_LETTERS else f"{name[:_SHOWN_LETTERS]}…" for name in header]
+    names = [name or "(no name)" for name in names]
     return ", ".join(names[:_SHOWN_COLUMNS]) + (" …" if len(names) > _SHOWN_COLUMNS else "")

@@ -41,14 +41,7 @@ class ArrowFile:
 
     def batches(self) -> Iterator[RowBatch]:
         """See `app.market.ports.row_files.RowFile`."""
-        number = 1
-        for block, share in _blocks(self.path, self._layout.names):
-            columns = {name: block.column(place) for name, place in self._layout.columns.items()}
-            found = arrow_batches(self._layout, self._identity, columns, number)
-            yield from found if found is not None else self._converter.batches(_numbered(block, number))
-            number += block.num_rows
-            self._progress = share
-        self._progress = 1.0
+        return self.understanding.some_of(self.path, self._batches())
 
     def progress(self) -> float:
         """See `app.market.ports.row_files.RowFile`."""
@@ -57,6 +50,16 @@ class ArrowFile:
     def shortfall(self) -> str | None:
         """See `app.market.ports.row_files.RowFile`."""
         return None
+
+    def _batches(self) -> Iterator[RowBatch]:
+        number = 1
+        for block, share in _blocks(self.path, self._layout.names):
+            columns = {name: block.column(place) for name, place in self._layout.columns.items()}
+            found = arrow_batches(self._layout, self._identity, columns, number)
+            yield from found if found is not None else self._converter.batches(_numbered(block, number))
+            number += block.num_rows
+            self._progress = share
+        self._progress = 1.0
 
 
 def arrow_head(path: Path) -> Head:

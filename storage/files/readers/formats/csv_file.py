@@ -134,6 +134,17 @@ class CsvFile:
 
     def batches(self) -> Iterator[RowBatch]:
         """See `app.market.ports.row_files.RowFile`."""
+        return self.understanding.some_of(self.path, self._batches())
+
+    def progress(self) -> float:
+        """See `app.market.ports.row_files.RowFile`."""
+        return self._source.progress()
+
+    def shortfall(self) -> str | None:
+        """See `app.market.ports.row_files.RowFile`."""
+        return self._shortfall.sentence()
+
+    def _batches(self) -> Iterator[RowBatch]:
         row = 1
         self._shortfall = Shortfall(self._facts)
         for number, block in enumerate(
@@ -148,14 +159,6 @@ class CsvFile:
             for batch in joined(found):
                 self._shortfall.see(batch)
                 yield batch
-
-    def progress(self) -> float:
-        """See `app.market.ports.row_files.RowFile`."""
-        return self._source.progress()
-
-    def shortfall(self) -> str | None:
-        """See `app.market.ports.row_files.RowFile`."""
-        return self._shortfall.sentence()
 
     def _without_head(self, block: bytes) -> bytes:
         position = 0

@@ -34,6 +34,13 @@ class TableFile:
 
     def batches(self) -> Iterator[RowBatch]:
         """See `app.market.ports.row_files.RowFile`."""
+        return self.understanding.some_of(self.path, self._batches())
+
+    def shortfall(self) -> str | None:
+        """See `app.market.ports.row_files.RowFile`."""
+        return None
+
+    def _batches(self) -> Iterator[RowBatch]:
         rows = iter(self._rows())
         damage: FileError | None = None
         while damage is None:
@@ -48,7 +55,3 @@ class TableFile:
             if damage is None and len(block) < _BLOCK_ROWS:
                 return
         raise damage
-
-    def shortfall(self) -> str | None:
-        """See `app.market.ports.row_files.RowFile`."""
-        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -318,3 +319,34 @@ def test_candles_that_cannot_be_are_refused(tmp_path: Path) -> None:
         (3, "volume is not a number: '-5'"),
         (4, "open is 0"),
     ]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_rows_of_several_symbols_are_told_apart(tmp_path: Path, suffix: str) -> None:
+    several = [{**row, "symbol": ("BTCUSDT", "eth_usdt")[number // 3 % 2]} for number, row in enumerate(rows())]
+    path = tmp_path / f"several.{suffix}"
+    if suffix == "csv":
+        lines = [",".join(several[0]), *(",".join(map(str, row.values())) for row in several)]
+        path.write_text("\n".join(lines))
+    elif suffix == "parquet":
+        pyarrow.parquet.write_table(pa.table({name: [row[name] for row in several] for name in several[0]}), path)
+    else:
+        path.write_text("".join(json.dumps(row, default=str) + "\n" for row in several))
+    reading = read(path)
+    assert sorted(trade[1:] for trade in reading.trades) == [row[1:] for row in expected()]
+    assert all((trade.symbol == "BTCUSDT") == ((trade.trade_id - 1000) % 6 < 3) for trade in reading.trades)
+    only = read(path, ReadingOptions(symbol="ETHUSDT"))
+    assert (only.symbol, only.rows, {trade.symbol for trade in only.trades}) == ("ETHUSDT", COUNT // 2, {"ETHUSDT"})
+    (file,) = opened(path, ReadingOptions(symbol="XRPUSDT"))
+    with pytest.raises(FileError, match="holds nothing of XRPUSDT"):
+        list(file.batches())
+    numbers = [number for batch in opened(path)[0].batches() for number in batch.numbers.tolist()]  # type: ignore[union-attr]
+    assert sorted(numbers) == list(range(1, COUNT + 1))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="only a person without the rights is refused")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text(","))
+    path.chmod(0)
+    assert refusal(path) == f"{path} cannot be read: Permission denied."
