@@ -63,6 +63,11 @@ def intervals(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     return _items((interval.name for interval in MENU_INTERVALS), incomplete)
 
 
+def exported_rows(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+    """Return the intervals of the menu, and the other rows that can be exported."""
+    return [*intervals(ctx, param, incomplete), *_items(("trades", "gaps"), incomplete)]
+
+
 def file_formats(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     """Return the formats of exported files."""
     del ctx, param

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from app.market.file_format import (
     named_preset,
     named_zone,
 )
+from app.market.indicators.chosen import ChosenIndicator, read_indicators
 from app.market.interval import Interval
 from app.market.symbol import read_symbol
 from storage.files.candle_csv import parse_time
@@ -27,15 +30,23 @@ from storage.files.target import check_target
 STREAM = Path("-")
 
 
+class RowsOf(StrEnum):
+    """What is exported besides candles."""
+
+    TRADES = "trades"
+    GAPS = "gaps"
+
+
 class Wanted(NamedTuple):
     """
     What to export, and whereto; None: not given.
 
-    ``symbols`` as they were typed, ``intervals`` each once. ``path``: a file, a folder, or `STREAM`.
+    ``symbols`` as they were typed, ``kinds`` each once: candles of an interval, or what else. ``path``: a file, a
+    folder, or `STREAM`.
     """
 
     symbols: tuple[str, ...]
-    intervals: tuple[Interval, ...]
+    kinds: tuple[Interval | RowsOf, ...]
     start_us: int | None
     end_us: int | None
     fetch: bool
@@ -43,6 +54,7 @@ class Wanted(NamedTuple):
     path: Path | None
     file_format: FileFormat
     layout: FileLayout
+    indicators: tuple[ChosenIndicator, ...]
 
     @property
     def is_stream(self) -> bool:
@@ -51,7 +63,12 @@ class Wanted(NamedTuple):
     @property
     def is_several(self) -> bool:
         """Whether it is several files."""
-        return len(self.symbols) * len(self.intervals) > 1
+        return len(self.symbols) * len(self.kinds) > 1
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """The intervals of candles."""
+        return [one for one in self.kinds if isinstance(one, Interval)]
 
     @property
     def has_range(self) -> bool:
@@ -65,7 +82,7 @@ def wanted_of(options: Options) -> Wanted:
     Raises:
         UsageError: If an option is wrong, or two contradict each other.
     """
-    intervals = tuple(dict.fromkeys(Interval.parse(one) for one in _list(options.interval)))
+    kinds = tuple(dict.fromkeys(_kind(one) for one in _list(options.interval)))
     symbols = tuple(dict.fromkeys(_list(options.symbol)))
     for one in symbols:
         read_symbol(one)
@@ -75,22 +92,28 @@ def wanted_of(options: Options) -> Wanted:
         raise UsageError("--to must be later than --from: nothing was written.")
     preset = named_preset(options.preset) if options.preset else Preset.DEFAULT
     is_file = options.path is not None and options.path != STREAM and not os.path.isdir(options.path)
-    several = len(symbols) * len(intervals) > 1
+    several = len(symbols) * len(kinds) > 1
     file_format = chosen_format(options.path if is_file and not several else None, options.format, preset)
+    indicators = read_indicators(options.indicators) if options.indicators else ()
     layout = FileLayout(
         preset,
         named_zone(options.zone) if options.zone else "UTC",
         tuple(_list(options.columns)) if options.columns else (),
+        tuple(name for one in indicators for name in one.columns),
     )
     if start_us is not None and end_us is not None:
-        for interval in intervals:
+        for interval in [one for one in kinds if isinstance(one, Interval)]:
             request = CandleRequest(symbols[0], interval, start_us, end_us, True, options.include_open)
             request.check()
             check_rows(len(request.slots), file_format)
-    _check_columns(layout, file_format)
+    if not all(isinstance(one, Interval) for one in kinds) and preset is not Preset.DEFAULT:
+        raise UsageError(f"--preset {preset} is for candles: leave it out for trades and gaps.")
+    if indicators and not all(isinstance(one, Interval) for one in kinds):
+        raise UsageError("--indicators is for candles: leave it out for trades and gaps.")
+    _check_columns(layout, file_format, kinds)
     wanted = Wanted(
         symbols,
-        intervals,
+        kinds,
         start_us,
         end_us,
         not options.stored,
@@ -98,6 +121,7 @@ def wanted_of(options: Options) -> Wanted:
         options.path,
         file_format,
         layout,
+        indicators,
     )
     _check_path(wanted, as_json=options.as_json, is_file=is_file)
     return wanted
@@ -120,12 +144,22 @@ def _check_path(wanted: Wanted, *, as_json: bool, is_file: bool) -> None:
             check_target(path)
 
 
-def _check_columns(layout: FileLayout, file_format: FileFormat) -> None:
+def _check_columns(layout: FileLayout, file_format: FileFormat, kinds: Sequence[Interval | RowsOf]) -> None:
     if layout.columns:
         # Imported here: Arrow takes a quarter of a second, and most refusals come before.
-        from storage.files.row_layout import candle_layout
+        from storage.files.row_layout import GAPS, TRADES, candle_layout, plain_layout
 
-        candle_layout(layout, file_format)
+        for kind in kinds:
+            if isinstance(kind, Interval):
+                candle_layout(layout, file_format)
+            else:
+                plain_layout(TRADES if kind is RowsOf.TRADES else GAPS, layout.columns)
+
+
+def _kind(text: str) -> Interval | RowsOf:
+    """Return what rows ``text`` names. Raises UsageError."""
+    found = next((one for one in RowsOf if one == text.lower()), None)
+    return found or Interval.parse(text)
 
 
 def _list(text: str) -> list[str]:

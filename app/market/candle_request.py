@@ -53,7 +53,12 @@ class CandleRequest(NamedTuple):
 
 def candle_file_name(symbol: str, interval: Interval, start_us: int, end_us: int, suffix: str = "csv") -> str:
     """Return ``BTCUSDT-1m-20241108-20241109T1200.csv``: the candles and the time they cover, UTC."""
-    return f"{symbol}-{interval}-{_stamp(start_us)}-{_stamp(end_us)}.{suffix}"
+    return file_name(symbol, interval.name, start_us, end_us, suffix)
+
+
+def file_name(symbol: str, rows: str, start_us: int, end_us: int, suffix: str) -> str:
+    """Return the same for any rows: ``BTCUSDT-trades-20241108-20241109.csv``."""
+    return f"{symbol}-{rows}-{_stamp(start_us)}-{_stamp(end_us)}.{suffix}"
 
 
 def _stamp(time_us: int) -> str:

@@ -62,11 +62,15 @@ def counts_of(array: Any) -> list[int]:
 def floats_of(array: Any) -> NDArray[np.float64]:
     """Return the nearest floats to an Arrow decimal array; NaN for null."""
     low, high = halves_of(array)
-    places = array.type.scale
-    units = high.astype(np.float64) * 2.0**64 + low.astype(np.float64)
-    small = high == low.view(np.int64) >> 63
-    # A number of at most 53 bits is exact, and its quotient by a power of ten is the nearest float: nothing is lost.
-    exact: NDArray[np.float64] = np.where(small, low.view(np.int64).astype(np.float64), units) / 10.0**places
+    unit = 10**array.type.scale
+    units = low.view(np.int64)
+    exact: NDArray[np.float64] = units / float(unit)
+    # A quotient of two exact floats is the nearest one. Python divides longer numbers as exactly, one by one.
+    is_long = (high != units >> 63) | (np.abs(units) >> 53 != 0)
+    if is_long.any():
+        rows = np.flatnonzero(is_long)
+        pairs = zip(low[rows].tolist(), high[rows].tolist(), strict=True)
+        exact[rows] = [((upper << 64) + lower) / unit for lower, upper in pairs]
     if array.null_count:
         exact[~np.asarray(array.is_valid())] = np.nan
     return exact

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from typing import Any
 
 from psycopg import sql
 
@@ -22,6 +23,8 @@ from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.candles import klines, stored_symbols, stored_times
 from storage.candles.candle_reader import SymbolCandleReader
+from storage.candles.column_reader import column_parts
+from storage.candles.trade_columns import nearest_trade, trade_pages
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
@@ -124,6 +127,15 @@ class PostgresStore:
             if reader is not None:
                 yield from reader.parts(start_us, end_us, now_us, batch)
 
+    def iter_candle_columns(
+        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+    ) -> Generator[Any, None, None]:
+        """See `app.market.ports.storage.CandleReader`."""
+        with self._snapshot("read candles") as connection:
+            reader = SymbolCandleReader.open(connection, symbol, interval)
+            if reader is not None:
+                yield from column_parts(reader, start_us, end_us)
+
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
         """See `app.market.ports.storage.CandleReader`."""
         with self._snapshot("read candles") as connection:
@@ -187,6 +199,19 @@ class PostgresStore:
                 return []
             values = (symbol_id, first_trade_id, last_trade_id, *hours)
             return [Trade(symbol, *row) for row in connection.execute(_TRADES, values, prepare=False)]
+
+    def iter_trade_columns(self, symbol: str, start_us: int, end_us: int) -> Generator[Any, None, None]:
+        """See `app.market.ports.storage.TradeReader`."""
+        with self._snapshot("read trades") as connection:
+            symbol_id = symbol_id_of(connection, symbol)
+            if symbol_id is not None:
+                yield from trade_pages(connection, symbol, symbol_id, start_us, end_us)
+
+    def nearest_trade(self, symbol: str, at_us: int, *, before: bool) -> Trade | None:
+        """See `app.market.ports.storage.TradeReader`."""
+        with self._pool.borrowed("look for a trade") as connection:
+            symbol_id = symbol_id_of(connection, symbol)
+            return None if symbol_id is None else nearest_trade(connection, symbol, symbol_id, at_us, before=before)
 
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
         """See `app.market.ports.storage.TradeReader`."""

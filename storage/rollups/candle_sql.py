@@ -100,24 +100,24 @@ def fold_trades(interval: Interval) -> sql.Composed:
     return _fold(interval, (TRADES,))
 
 
+@lru_cache(maxsize=256)
+def fold_columns(interval: Interval) -> sql.Composed:
+    """
+    Return the query of `fold` with amounts as decimals, and open times as timestamps.
+
+    Where a rollup has just these candles, its rows are taken as they are.
+    """
+    sources = sources_for(interval)
+    source = sources[0]
+    if len(sources) == 1 and not interval.months and source.length_us == interval.length_us:
+        return sql.SQL(
+            "SELECT open_time, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
+            " AND open_time < {end} ORDER BY 1"
+        ).format(columns=sql.SQL(_ROW_COLUMNS), table=sql.Identifier(source.table), start=_START, end=_END)
+    return sql.SQL("{} ORDER BY 1").format(_folded(interval, sources))
+
+
 def _fold(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
-    if len(sources) > 1:
-        rows = sql.SQL("({}) AS rows").format(_pieces(interval, sources))
-        folded = sql.SQL("SELECT candle, {figures} FROM {rows} GROUP BY 1").format(
-            figures=sql.SQL(_ROW_FIGURES), rows=rows
-        )
-    else:
-        folded = sql.SQL(
-            "SELECT {bucket}, {figures} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
-            " AND {time} < {end} GROUP BY 1"
-        ).format(
-            bucket=_bucket(sql.Identifier(sources[0].time_column), interval),
-            figures=sql.SQL(_TRADE_FIGURES if sources[0].is_trades else _ROW_FIGURES),
-            table=sql.Identifier(sources[0].table),
-            time=sql.Identifier(sources[0].time_column),
-            start=_START,
-            end=_END,
-        )
     return sql.SQL(
         """
         WITH folded (open_time, open, high, low, close, volume, quote, trades, taker, taker_quote, first_id, last_id)
@@ -128,7 +128,32 @@ def _fold(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
         FROM folded
         ORDER BY 1
         """
-    ).format(folded=folded, open_us=microseconds("open_time"), e8=sql.Literal(E8), e16=sql.Literal(E16))
+    ).format(
+        folded=_folded(interval, sources),
+        open_us=microseconds("open_time"),
+        e8=sql.Literal(E8),
+        e16=sql.Literal(E16),
+    )
+
+
+def _folded(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
+    """Return the query for an interval's candles that have a trade: the open time and the figures, in any order."""
+    if len(sources) > 1:
+        rows = sql.SQL("({}) AS rows").format(_pieces(interval, sources))
+        return sql.SQL("SELECT candle, {figures} FROM {rows} GROUP BY 1").format(
+            figures=sql.SQL(_ROW_FIGURES), rows=rows
+        )
+    return sql.SQL(
+        "SELECT {bucket}, {figures} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
+        " AND {time} < {end} GROUP BY 1"
+    ).format(
+        bucket=_bucket(sql.Identifier(sources[0].time_column), interval),
+        figures=sql.SQL(_TRADE_FIGURES if sources[0].is_trades else _ROW_FIGURES),
+        table=sql.Identifier(sources[0].table),
+        time=sql.Identifier(sources[0].time_column),
+        start=_START,
+        end=_END,
+    )
 
 
 def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import signal
 import time
@@ -18,6 +19,8 @@ import pytest
 from app.live.environment.ban_file import FILE_NAME as BAN_FILE
 from app.live.transfers import exchange_patience
 from app.main import main
+from app.market.trade import Trade
+from storage.database import Database
 from storage.files.candle_csv import format_time
 from tests.program import (
     exchange,
@@ -140,6 +143,47 @@ def test_several_symbols_and_intervals_go_to_a_folder_in_the_format_and_the_form
         assert rows[0]["close"] == str(tables[0].column("close")[0])
         assert datetime.fromisoformat(rows[0]["open_time"]) == tables[0].column("open_time")[0].as_py()
         assert rows[0]["open_time"].endswith("+09:00")
+
+
+def test_trades_and_gaps_come_from_the_store_alone_and_what_is_missing_is_named(
+    tmp_path: Path, data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    database = Database.open(None, data_dir)
+    start_us = 1_723_161_600_000_000
+    trades = [
+        Trade(
+            "BTCUSDT", number, start_us + number * 250_000, 6_000_000_000_000 + number, 10**6 * number, number % 2 == 0
+        )
+        for number in range(1, 101)
+    ]
+    assert database.writer.put([one for one in trades if one.trade_id not in (40, 41)])
+    assert database.writer.drain(20.0)
+    database.close()
+    assert main(["export", "btc", "trades,gaps", "--out", "all", "--format", "csv.gz"]) == 0
+    printed = capsys.readouterr()
+    names = [Path("all") / f"BTCUSDT-{rows}.csv.gz" for rows in ("trades", "gaps")]
+    assert printed.out == f"98 trades of BTCUSDT written to {names[0]}.\n1 gap of BTCUSDT written to {names[1]}.\n"
+    assert printed.err == "cryptopipe: BTCUSDT trades: 2 trades are missing; the first is 40, at 2024-08-09T00:00:09.\n"
+    lines = gzip.decompress(names[0].read_bytes()).decode().splitlines()
+    assert lines[0] == "symbol,trade_id,time,price,quantity,is_buyer_maker"
+    assert lines[1] == "BTCUSDT,1,2024-08-09T00:00:00.250000Z,60000.00000001,0.01000000,false"
+    assert gzip.decompress(names[1].read_bytes()).decode().splitlines() == [
+        "symbol,first_trade_id,last_trade_id,missing,status,after,before",
+        "BTCUSDT,40,41,2,open,2024-08-09T00:00:09.750000Z,2024-08-09T00:00:10.500000Z",
+    ]
+    # A range that is asked for and not whole is an exit code of its own; one without a hole is not.
+    whole = ["--from", "2024-08-09T00:00:01", "--to", "2024-08-09T00:00:05"]
+    assert main(["export", "BTC", "trades", *whole, "--json", "--out", "a.parquet"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["interval"], said["rows"], said["complete"], said["missing"]) == ("trades", 16, True, [])
+    later = ["--from", "2024-08-09T00:00:01", "--to", "2024-08-09T00:01"]
+    assert main(["export", "BTC", "trades", *later, "--out", "-"]) == 3
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 96
+    assert printed.err.startswith("cryptopipe: 2 trades are missing; the first is 40")
+    assert main(["export", "BTC", "trades", "--preset", "ccxt"]) == 2
+    assert "--preset ccxt is for candles" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

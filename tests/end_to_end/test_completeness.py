@@ -23,8 +23,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.row_layout import CANDLE_COLUMNS
-from tests.candle_files import write_csv
+from tests.candle_files import write_candles
 from tests.live.charts.helpers import shown
 from tests.live.helpers import SYMBOL, folded
 from tests.live.market import Market
@@ -128,11 +127,10 @@ def test_of_the_database_and_of_a_file(database, tmp_path, world: World) -> None
         candles = [one for part in database.store.iter_candles(symbol, interval) for one in part]
         assert_true(unwatched, interval, candles)
         path = tmp_path / "candles.csv"
-        write_csv(iter([candles]), path)
-        if "complete" in CANDLE_COLUMNS:
-            with path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            assert [row["complete"] == "true" for row in rows] == [candle.complete for candle in candles]
+        write_candles([candles], path, interval)
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["complete"] == "true" for row in rows] == [candle.complete for candle in candles]
 
 
 @settings(max_examples=60)

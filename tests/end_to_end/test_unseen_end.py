@@ -11,8 +11,7 @@ from app.market.interval import SECOND_US, Interval
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
-from storage.files.row_layout import CANDLE_COLUMNS
-from tests.candle_files import write_csv
+from tests.candle_files import write_candles
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from widgets.chart.model.legend import legend_pieces
 
@@ -36,12 +35,11 @@ def test_the_minute_in_which_recording_stopped_is_incomplete_until_the_exchange_
     assert database.writer.drain(20.0)
     stored = database.store.candles("BTCUSDT", MINUTE)
     path = tmp_path / "candles.csv"
-    write_csv(database.store.iter_candles("BTCUSDT", MINUTE), path)
+    write_candles(database.store.iter_candles("BTCUSDT", MINUTE), path, MINUTE)
     database.close()
     assert [candle.complete for candle in stored] == [False, *[True] * (len(stored) - 2), False]
-    if "complete" in CANDLE_COLUMNS:
-        with path.open(newline="") as file:
-            assert [row["complete"] == "true" for row in csv.DictReader(file)] == [one.complete for one in stored]
+    with path.open(newline="") as file:
+        assert [row["complete"] == "true" for row in csv.DictReader(file)] == [one.complete for one in stored]
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

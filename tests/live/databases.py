@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 from app.market.availability import StoredTimes
 from app.market.candle import Candle, combine
+from app.market.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
@@ -111,6 +113,11 @@ class FakeStore:
         self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
     ) -> Generator[list[Candle], None, None]:
         yield self.candles(symbol, interval, start_us=start_us, end_us=end_us)
+
+    def iter_candle_columns(
+        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+    ) -> Generator[Any, None, None]:
+        yield columns_of(self.candles(symbol, interval, start_us=start_us, end_us=end_us))
 
     def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
         self._answer()

@@ -1,39 +1,39 @@
 """
 Brings the candles of a range into a file: from the store, and what is not stored from the exchange.
 
-The range is gone through window by window, of at most four answers of the exchange, so a year of seconds takes no more
-memory than a day of them. A window is read, what it lacks is fetched and stored (`CandleHistory.published`), and it is
-written before the next one is read. Once the exchange is given up, or where nothing is to be fetched, the rest is read
-as one stream.
+The range is gone through window by window, so a year of seconds takes no more memory than a day of them. As long as all
+of it is stored, it is read as one stream of columns, a batch ahead of the writing. Where the first candle lacks, the
+windows are of at most four answers of the exchange: one is read, what it lacks is fetched and stored
+(`CandleHistory.published`), and it is written before the next one is read. Once the exchange is given up, or where
+nothing is to be fetched, the rest is read as one stream.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from app.concurrency.background import in_background
 from app.live.charts.candle_history import CandleHistory, saved_interval
 from app.live.charts.page_loader import missing_slots, plan
+from app.live.transfers.batch_stream import BatchStream
 from app.live.transfers.exchange_patience import ExchangePatience
+from app.live.transfers.file_work import to_its_end
 from app.live.transfers.report import Delivery, Lack, TransferReport
-from app.market.candle import Candle
 from app.market.candle_columns import columns_of, flags, open_times, slots_of
 from app.market.candle_request import CandleRequest, candle_file_name
+from app.market.indicators.chosen import ChosenIndicator
+from app.market.indicators.range_values import RangeValues
 from app.market.interval import SECOND_US, kline_interval_for
 from app.market.ports.clock import Clock
 from app.market.ports.files import ExportFile
 from app.market.ports.storage import CandleStore
 from app.market.precedence import add_better
-
-Result = TypeVar("Result")
 
 _WINDOW_KLINES = 4_000
 _PUBLISHED_WITHIN_US = 60 * SECOND_US  # after its end; a kline missing then is one that the exchange does not have
@@ -70,6 +70,10 @@ class CandleTransfer:
     One export; call `run` once, on the loop.
 
     ``clock`` is the exchange's, as far as that is known. ``on_progress`` is called on the loop, once per window.
+    ``indicators`` are columns besides those of candles.
+
+    Raises:
+        UsageError: If an indicator needs too many candles of that interval.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class CandleTransfer:
         store: CandleStore,
         clock: Clock,
         on_progress: Callable[[TransferProgress], None] = lambda _: None,
+        indicators: Sequence[ChosenIndicator] = (),
     ) -> None:
         self._request = request
         self._interval = request.interval
@@ -91,6 +96,7 @@ class CandleTransfer:
         self._listed_us: int | None = None
         self._first_listed_slot: int | None = None  # None: not known
         self._done = 0
+        self._values = RangeValues(indicators, request.interval, request.slots[0]) if indicators else None
 
     async def run(self, file: ExportFile, version: str, suffix: str = "csv") -> TransferOutcome:
         """
@@ -112,38 +118,69 @@ class CandleTransfer:
             report = self._delivery.report(self._patience.gave_up, self._listed_us)
             start_us, end_us = report.given or (self._request.start_us, self._request.end_us)
             name = candle_file_name(self._request.symbol, self._interval, start_us, end_us, suffix)
-            path = await _to_its_end(partial(file.finish, name, report.facts(version)))
+            path = await to_its_end(partial(file.finish, name, report.facts(version)))
         finally:
             file.discard()
         return TransferOutcome(report, path)
 
     async def _windows(self) -> AsyncGenerator[_Window, None]:
         slots = self._request.slots
-        slot, last = slots[0], slots[-1]
+        # The values of indicators need candles before the range.
+        slot, last = slots[0] if self._values is None else self._values.first_slot, slots[-1]
         if self._request.fetch:
             # Nothing is to be had of what has not begun.
             last_begun = min(last, self._interval.slot(self._clock.now_us()))
-            while slot <= last_begun and not self._patience.gave_up:
-                window = await self._fetched(slot, min(slot + self._slots_at_once - 1, last_begun))
-                yield window
-                slot = window.last + 1
+            async with aclosing(self._fetching(slot, last_begun)) as windows:
+                async for window in windows:
+                    yield window
+                    slot = window.last + 1
         async with aclosing(self._stored(slot, last)) as windows:
             async for window in windows:
                 yield window
+
+    async def _fetching(self, slot: int, last: int) -> AsyncGenerator[_Window, None]:
+        """Yield the slots with what is stored and what the exchange has, until it is given up."""
+        while slot <= last and not self._patience.gave_up:
+            async with aclosing(self._whole(slot, last)) as windows:
+                async for window in windows:
+                    yield window
+                    slot = window.last + 1
+            is_lacking = True
+            while slot <= last and is_lacking and not self._patience.gave_up:
+                window, is_lacking = await self._fetched(slot, min(slot + self._slots_at_once - 1, last))
+                yield window
+                slot = window.last + 1
+
+    async def _whole(self, slot: int, last: int) -> AsyncGenerator[_Window, None]:
+        """Yield the slots from the first on as long as all that is to be had of them is stored."""
+        async with aclosing(self._batches(slot, last)) as batches:
+            async for batch in batches:
+                opens_us = open_times(batch)
+                fitting = slots_of(self._interval, opens_us) == np.arange(slot, slot + len(opens_us))
+                fitting &= flags(batch, "closed") & flags(batch, "complete")
+                whole = int(np.argmin(fitting)) if not fitting.all() else len(fitting)
+                if whole:
+                    yield _Window(slot, slot + whole - 1, batch.slice(0, whole), Lack.ABSENT)
+                if whole < len(fitting):
+                    return
+                slot += whole
 
     @property
     def _slots_at_once(self) -> int:
         klines_each = self._interval.length_us // kline_interval_for(self._interval).length_us
         return max(1, _WINDOW_KLINES // max(1, klines_each))
 
-    async def _fetched(self, first: int, last: int) -> _Window:
-        """Return these slots with what is stored and what the exchange has; more slots, if they were before listing."""
+    async def _fetched(self, first: int, last: int) -> tuple[_Window, bool]:
+        """
+        Return these slots with what is stored and what the exchange has, and whether anything was not stored.
+
+        They are more slots if they were before the listing.
+        """
         symbol, interval, store = self._request.symbol, self._interval, self._store
         open_us = interval.slot_open_us
         if self._first_listed_slot is not None and first < self._first_listed_slot:
-            return _Window(
-                first, min(self._first_listed_slot - 1, self._request.slots[-1]), columns_of([]), Lack.NOT_LISTED
-            )
+            unlisted = min(self._first_listed_slot - 1, self._request.slots[-1])
+            return _Window(first, unlisted, columns_of([]), Lack.NOT_LISTED), True
         # Ranges first: klines saved between the two reads are then requested twice at worst, never taken for absent.
         fetched = await in_background(
             partial(store.fetched_klines, symbol, saved_interval(interval)), "read-kline-ranges"
@@ -158,11 +195,9 @@ class CandleTransfer:
         if lacking and open_us(lacking[0]) not in known and not self._patience.gave_up:
             await self._find_listing()
         lack = Lack.NOT_FETCHED if self._patience.gave_up else Lack.ABSENT
-        return _Window(
-            first,
-            last,
-            await in_background(partial(columns_of, [known[at] for at in sorted(known)]), "write-candles"),
-            lack,
+        candles = [known[at] for at in sorted(known)]
+        return _Window(first, last, await in_background(partial(columns_of, candles), "make-columns"), lack), bool(
+            lacking
         )
 
     async def _find_listing(self) -> None:
@@ -177,40 +212,58 @@ class CandleTransfer:
         if slot > last:
             return
         lack = Lack.NOT_FETCHED if self._request.fetch else Lack.NOT_STORED
-        open_us = self._interval.slot_open_us
-        batches = self._store.iter_candles(
-            self._request.symbol, self._interval, start_us=open_us(slot), end_us=open_us(last + 1)
-        )
-        stream = _CandleStream(batches)
-        try:
-            while (batch := await in_background(stream.read, "read-candles")) is not None:
-                if not batch.num_rows:
-                    continue
+        async with aclosing(self._batches(slot, last)) as batches:
+            async for batch in batches:
                 reached = self._interval.slot(int(open_times(batch)[-1]))
                 yield _Window(slot, reached, batch, lack)
                 slot = reached + 1
-        finally:
-            await in_background(stream.close, "read-candles")
         if slot <= last:
             yield _Window(slot, last, columns_of([]), lack)
 
+    async def _batches(self, first: int, last: int) -> AsyncGenerator[Any, None]:
+        """Yield what is stored of these slots, none of it empty, all in one snapshot."""
+        open_us = self._interval.slot_open_us
+        stream = BatchStream(
+            self._store.iter_candle_columns(
+                self._request.symbol, self._interval, start_us=open_us(first), end_us=open_us(last + 1)
+            )
+        )
+        try:
+            while (batch := await stream.next()) is not None:
+                if batch.num_rows:
+                    yield batch
+        finally:
+            await stream.close()
+
     async def _deliver(self, window: _Window, file: ExportFile) -> None:
         """Write the window's candles, and note those that are missing."""
-        rows, interval = window.candles, self._interval
+        rows, interval, begin = window.candles, self._interval, self._request.slots[0]
+        if self._values is not None:
+            rows = await in_background(partial(self._with_values, window), "calculate-indicators")
         opens_us = open_times(rows)
         slots, closed, complete = slots_of(interval, opens_us), flags(rows, "closed"), flags(rows, "complete")
         is_wanted = closed | self._request.include_open
-        delivered = rows if is_wanted.all() else rows.filter(is_wanted)
+        delivered = rows if is_wanted.all() and window.first >= begin else rows.filter(is_wanted & (slots >= begin))
         # An open candle that was asked for is not missing while its time runs.
         running = slots >= interval.slot(self._clock.now_us())
         having = slots[complete | (is_wanted & running)]
-        edges = np.concatenate(([window.first - 1], having, [window.last + 1]))
+        edges = np.concatenate(([max(window.first, begin) - 1], having[having >= begin], [window.last + 1]))
         for at in np.flatnonzero(np.diff(edges) > 1).tolist():
             self._note_missing(int(edges[at]) + 1, int(edges[at + 1]) - 1, window.lack)
         self._delivery.note(delivered)
-        await _to_its_end(partial(file.write, delivered))
-        self._done = window.last - self._request.slots[0] + 1
+        await to_its_end(partial(file.write, delivered))
+        self._done = max(0, window.last - begin + 1)
         self._note_progress()
+
+    def _with_values(self, window: _Window) -> Any:
+        """Return the window's candles with the values of the indicators. Blocks."""
+        assert self._values is not None
+        rows = window.candles
+        is_listing = rows.num_rows > 0 and (
+            rows.column("first_trade_id")[0].as_py() in (0, 1)
+            or self._interval.slot(int(open_times(rows)[0])) == self._first_listed_slot
+        )
+        return self._values.with_values(rows, is_listing=is_listing)
 
     def _note_missing(self, first: int, last: int, lack: Lack) -> None:
         """Note these slots, with the reason that fits each: what has no candle yet lacks it whatever was asked."""
@@ -227,31 +280,3 @@ class CandleTransfer:
 
     def _note_progress(self, waits_because: str = "") -> None:
         self._on_progress(TransferProgress(self._done, len(self._request.slots), waits_because))
-
-
-async def _to_its_end(work: Callable[[], Result]) -> Result:
-    """Do ``work`` on the file in a thread; if cancelled, wait for its end all the same, so that none uses the file."""
-    working = asyncio.ensure_future(in_background(work, "write-candles"))
-    try:
-        return await asyncio.shield(working)
-    finally:
-        await asyncio.wait({working})
-
-
-class _CandleStream:
-    """Reads batches of candles as columns, in whichever thread; closing it waits for a read under way."""
-
-    def __init__(self, batches: Generator[list[Candle], None, None]) -> None:
-        self._batches = batches
-        self._lock = threading.Lock()
-
-    def read(self) -> Any:
-        """Return the next batch, None after the last. Blocks."""
-        with self._lock:
-            batch = next(self._batches, None)
-        return None if batch is None else columns_of(batch)
-
-    def close(self) -> None:
-        """Give back the connection. Blocks."""
-        with self._lock:
-            self._batches.close()

@@ -68,10 +68,10 @@ class TransferReport(NamedTuple):
             "source": None if self.source is None else self.source.value,
             "version": version,
             "rows": self.rows,
-            "asked": _span((self.request.start_us, self.request.end_us)),
-            "given": _span(self.given),
+            "asked": span((self.request.start_us, self.request.end_us)),
+            "given": span(self.given),
             "complete": self.complete,
-            "missing": [[_iso(start_us), _iso(end_us)] for start_us, end_us in self.missing],
+            "missing": [[iso(start_us), iso(end_us)] for start_us, end_us in self.missing],
         }
 
 
@@ -146,9 +146,11 @@ def minute(time_us: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S" if moment.second else "%Y-%m-%dT%H:%M")
 
 
-def _span(span: tuple[int, int] | None) -> dict[str, str | None]:
-    return {"from": None, "to": None} if span is None else {"from": _iso(span[0]), "to": _iso(span[1])}
+def span(times_us: tuple[int, int] | None) -> dict[str, str | None]:
+    """Return two times as JSON has them; None for each where there are none."""
+    return {"from": None, "to": None} if times_us is None else {"from": iso(times_us[0]), "to": iso(times_us[1])}
 
 
-def _iso(time_us: int) -> str:
+def iso(time_us: int) -> str:
+    """Return ``2026-11-28T22:44:00Z``, UTC."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.market.availability import StoredTimes
 from app.market.candle import Candle
@@ -162,6 +162,15 @@ class CandleReader(Protocol):
         The generator holds a connection: close it, or read it to its end.
         """
 
+    def iter_candle_columns(
+        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+    ) -> Generator[Any, None, None]:
+        """
+        Yield the same as batches of `app.market.candle_columns`, many times as fast.
+
+        The generator holds a connection: close it, or read it to its end.
+        """
+
     def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
         """Return when trades and klines are stored, of which candles of ``interval`` can be made."""
 
@@ -234,6 +243,16 @@ class TradeReader(Protocol):
 
     def trades(self, symbol: str, first_trade_id: int, last_trade_id: int) -> list[Trade]:
         """Return the stored trades with ids in that inclusive range, in rising order."""
+
+    def iter_trade_columns(self, symbol: str, start_us: int, end_us: int) -> Generator[Any, None, None]:
+        """
+        Yield the stored trades of ``[start_us, end_us)`` as batches with the columns of trade_log, by time and id.
+
+        The generator holds a connection: close it, or read it to its end.
+        """
+
+    def nearest_trade(self, symbol: str, at_us: int, *, before: bool) -> Trade | None:
+        """Return the last stored trade before ``at_us``, or the first from then on; None if there is none."""
 
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
         """

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from storage.files.column_text import text_of
 from storage.files.row_layout import RowLayout
-from storage.files.writers.delimited import text_bytes
+from storage.files.writers.delimited import PIECE_ROWS, text_bytes
 
 
 class JsonWriter:
@@ -34,8 +34,19 @@ class JsonWriter:
 
     def write(self, rows: Any) -> None:
         """See `storage.files.writers.row_writer.RowWriter`."""
-        if not rows.num_rows:
-            return
+        for at in range(0, rows.num_rows, PIECE_ROWS):
+            self._write_piece(rows.slice(at, PIECE_ROWS))
+
+    def finish(self, facts: Mapping[str, object]) -> None:
+        """Close the array; the format has no place for facts."""
+        del facts
+        if self._is_array:
+            self._stream.write(b"\n]\n" if self._has_rows else b"]\n")
+
+    def discard(self) -> None:
+        """Do nothing."""
+
+    def _write_piece(self, rows: Any) -> None:
         pieces = list[Any]()
         for at, (name, column) in enumerate(zip(rows.schema.names, rows.columns, strict=True)):
             before = "," if at else "[" if self._layout.rows_are_arrays else "{"
@@ -49,15 +60,6 @@ class JsonWriter:
             data = data[1:]  # the first row needs no comma before it
         self._has_rows = True
         self._stream.write(data)
-
-    def finish(self, facts: Mapping[str, object]) -> None:
-        """Close the array; the format has no place for facts."""
-        del facts
-        if self._is_array:
-            self._stream.write(b"\n]\n" if self._has_rows else b"]\n")
-
-    def discard(self) -> None:
-        """Do nothing."""
 
     def _values(self, name: str, column: Any) -> Any:
         text = text_of(column, self._zone, trims=name in self._trimmed)

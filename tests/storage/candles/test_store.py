@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle, CandleSource
+from app.market.candle_columns import candles_of
 from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol
@@ -102,6 +103,9 @@ def test_sql_candles_equal_those_of_the_builder(
         parts = list(store.iter_candles(symbol, interval, now_us=now, batch=batch))
         assert max(map(len, parts)) <= batch
         assert [candle for part in parts for candle in part] == expected, interval
+        if now is None:
+            batches = store.iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
+            assert [candle for batch in batches for candle in candles_of(batch)] == within, interval
 
 
 def test_the_views_give_the_same_figures_to_other_programs(world: World) -> None:

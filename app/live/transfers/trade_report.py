@@ -1,0 +1,126 @@
+"""
+What an export of trades delivered and what it lacks. Pure.
+
+Trades have consecutive ids, so those missing between two stored ones are known. Before the first and after the last
+stored trade nobody knows how many there were: that time is missing then.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.live.transfers.report import iso, minute, span
+from app.market.coverage import IdRanges
+from app.market.trade import Trade
+
+
+class TradeRequest(NamedTuple):
+    """
+    The trades of ``symbol`` in ``[start_us, end_us)``, UTC microseconds.
+
+    None: from the first one stored, or to the last.
+    """
+
+    symbol: str
+    start_us: int | None
+    end_us: int | None
+
+
+class TradeReport(NamedTuple):
+    """
+    The outcome of one export. ``given``: from the first trade's time to just after the last one's; None without rows.
+
+    ``missing_ids``: inclusive ranges of ids inside; ``missing``: the times in which they, or an unknown number of
+    trades, are missing, ends exclusive; ``dropped``: how many trades retention has dropped there.
+    """
+
+    request: TradeRequest
+    rows: int
+    given: tuple[int, int] | None
+    missing_ids: list[tuple[int, int]]
+    missing: list[tuple[int, int]]
+    dropped: int
+
+    @property
+    def missing_trades(self) -> int:
+        """How many trades are known to be missing."""
+        return IdRanges(self.missing_ids).count() + self.dropped
+
+    @property
+    def complete(self) -> bool:
+        """Whether all trades asked for are in the file."""
+        return not self.missing and not self.missing_ids and not self.dropped
+
+    @property
+    def lack(self) -> str:
+        """Return what is missing, and from which id and minute on; empty where nothing is."""
+        sentences = list[str]()
+        if self.missing_ids:
+            number = IdRanges(self.missing_ids).count()
+            are = "1 trade is" if number == 1 else f"{number:,} trades are"
+            at = f", at {minute(self.missing[0][0])}" if self.missing else ""
+            sentences.append(f"{are} missing; the first is {self.missing_ids[0][0]}{at}.")
+        elif self.missing:
+            sentences.append(
+                f"Not all of the range is stored; the first minute missing is {minute(self.missing[0][0])}."
+            )
+        if self.dropped:
+            sentences.append(f"{self.dropped:,} trades were dropped, as was confirmed with db retention.")
+        return " ".join(sentences)
+
+    def facts(self, version: str) -> dict[str, object]:
+        """Return what stands beside the file, for JSON."""
+        asked = self.request.start_us, self.request.end_us
+        known = {"from": "start_us", "to": "end_us"}
+        return {
+            "symbol": self.request.symbol,
+            "interval": "trades",
+            "zone": "UTC",
+            "source": "trades",
+            "version": version,
+            "rows": self.rows,
+            "asked": {name: None if at is None else iso(at) for name, at in zip(known, asked, strict=True)},
+            "given": span(self.given),
+            "complete": self.complete,
+            "missing": [[iso(start_us), iso(end_us)] for start_us, end_us in self.missing],
+            "missing_ids": [list(one) for one in self.missing_ids],
+        }
+
+
+class Surroundings(NamedTuple):
+    """The stored trades nearest to a range: before it, its first, its last, and after it; None where there is none."""
+
+    before: Trade | None
+    first: Trade | None
+    last: Trade | None
+    after: Trade | None
+
+
+def missing_ids(request: TradeRequest, near: Surroundings, held: IdRanges) -> list[tuple[int, int]]:
+    """Return the ids missing in the range; ``held``: those that are stored, or known to be absent or dropped."""
+    low, high = near.before, near.after
+    first = near.first if request.start_us is None or low is None else low
+    last = near.last if request.end_us is None or high is None else high
+    if first is None or last is None or first.trade_id >= last.trade_id:
+        return []
+    begins = 1 if low is None and first.trade_id <= 1 else first.trade_id
+    return held.missing(begins, last.trade_id)
+
+
+def unknown_times(request: TradeRequest, near: Surroundings) -> list[tuple[int, int]]:
+    """Return the ends of the range of which no stored trade is near enough to tell what is missing."""
+    start_us, end_us = request.start_us, request.end_us
+    known = [one for one in near if one is not None]
+    if not known:
+        return [(start_us or 0, end_us)] if end_us is not None else []
+    unknown = list[tuple[int, int]]()
+    if start_us is not None and near.before is None:
+        first = known[0]
+        until_us = first.time_us if end_us is None else min(first.time_us, end_us)
+        if first.trade_id > 1 and until_us > start_us:
+            unknown.append((start_us, until_us))
+    if end_us is not None and near.after is None:
+        from_us = known[-1].time_us + 1 if start_us is None else max(known[-1].time_us + 1, start_us)
+        if from_us < end_us:
+            unknown.append((from_us, end_us))
+    return unknown
