@@ -246,7 +246,7 @@ async def _listed(store: PostgresStore, exchange: SymbolSource) -> set[str]:
 
 def _show_progress(shown: Progress, now: DownloadProgress) -> None:
     waits = f"Waiting ({now.waits_because.rstrip('.')})"
-    work = waits if now.waits_because else f"Downloading {now.work}"
+    work = waits if now.waits_because else f"Downloading {now.work} · {now.rows:,} rows"
     shown.update(int(now.done), total=int(now.total), description=work)
 
 

@@ -13,11 +13,11 @@ import itertools
 import logging
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from app.concurrency.background import in_background
 from app.concurrency.tasks import first_of
@@ -28,11 +28,12 @@ from app.live.transfers.downloads.resources import Resources
 from app.live.transfers.downloads.retries import Retries
 from app.live.transfers.downloads.trade_files import TradeFiles
 from app.live.transfers.downloads.trades import TradeDownload
-from app.market.coverage import IdRanges
-from app.market.errors import FeedError
+from app.market.errors import FeedDisconnected, FeedError
 from app.market.interval import SECOND_US, Interval, kline_interval_for
 
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 _HOUR_US = 3_600 * SECOND_US
 
@@ -96,6 +97,7 @@ class Download:
         self._files = TradeFiles(resources.database.bulk_loader, resources.open_rows)
         self._interval = None if request.interval is None else kline_interval_for(request.interval)
         self._may_ask = request.source is not Source.ARCHIVE
+        self._is_silent = False
         self._downloads: dict[str, TradeDownload | KlineDownload] = {
             symbol: TradeDownload(symbol, resources, self._exchange, self._files)
             if self._interval is None
@@ -133,8 +135,11 @@ class Download:
         request = self._request
         download = self._downloads[symbol]
         known = await download.known(request.start_us, request.end_us)
-        if self._may_ask and known.missing(request.start_us, request.end_us - 1):
-            known = await self._with_listing(symbol, known)
+        if known.missing(request.start_us, request.end_us - 1):
+            listed_us = await self._asked(partial(self._resources.history.find_listing, symbol))
+            if listed_us is not None and listed_us > request.start_us:
+                self._report.listed_us[symbol] = listed_us
+                known.add_range(0, listed_us - 1)
         use_archive = request.source is not Source.REST
         if use_archive and self._interval is not None:
             use_archive = self._resources.archive.has_klines_of(self._interval)
@@ -149,28 +154,24 @@ class Download:
             whole_days=self._interval is not None and self._may_ask,
         )
         files = [piece for piece in pieces if piece.file is not None]
-        if files and isinstance(download, TradeDownload) and self._may_ask:
-            try:
-                await download.load_days(files[-1].start_us, files[0].end_us)
-            except FeedError as error:
-                logger.info("%s: days are not proved by their candles: %s", symbol, error, extra={"symbol": symbol})
+        if files and isinstance(download, TradeDownload):
+            await self._asked(partial(download.load_days, files[-1].start_us, files[0].end_us))
         return pieces
+
+    async def _asked(self, ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """Return the exchange's answer; None where it may not be asked, or did not answer such a question before."""
+        if not self._may_ask or self._is_silent:
+            return None
+        try:
+            return await ask()
+        except FeedError as error:
+            self._is_silent = isinstance(error, FeedDisconnected)
+            logger.info("The exchange is not asked for listings and days: %s", error)
+            return None
 
     def _enqueue(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             self._queue.put_nowait((-piece.start_us, next(self._numbers), piece))
-
-    async def _with_listing(self, symbol: str, known: IdRanges) -> IdRanges:
-        """Return the same with the time before the symbol was listed, as far as the exchange tells."""
-        try:
-            listed_us = await self._resources.history.find_listing(symbol)
-        except FeedError as error:
-            logger.info("%s: its listing is not known: %s", symbol, error, extra={"symbol": symbol})
-            return known
-        if listed_us is not None and listed_us > self._request.start_us:
-            self._report.listed_us[symbol] = listed_us
-            known.add_range(0, listed_us - 1)
-        return known
 
     async def _work_off(self) -> None:
         while True:

@@ -103,7 +103,11 @@ class DownloadReport:
         for symbol, gaps in self.missing.items():
             if gaps:
                 count = sum(last - first + 1 for first, last in gaps)
-                sentences.append(f"missing: {count:,} ids of {symbol}, the first is {gaps[0][0]}.")
+                ids = "1 trade" if count == 1 else f"{count:,} trades"
+                sentences.append(
+                    f"missing: {ids} of {symbol} inside, the first is {gaps[0][0]}: "
+                    f"cryptopipe gaps {symbol} --repair fetches what there is."
+                )
         if refused := self.rows.refused:
             reasons = " ".join(filter(None, (one.rows.reason for one in self.done if one.rows.refused)))
             sentences.append(f"{refused:,} rows were refused. {reasons}".rstrip())

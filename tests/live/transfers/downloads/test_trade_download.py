@@ -198,4 +198,7 @@ async def test_ids_missing_inside_are_counted(here: World) -> None:
         )
     report = await here.download(TODAY_US - 2 * DAY_US, TODAY_US)
     assert report.missing == {"BTCUSDT": [(lost, lost)]}
-    assert report.lacks == [f"missing: 1 ids of BTCUSDT, the first is {lost}."]
+    assert report.lacks == [
+        f"missing: 1 trade of BTCUSDT inside, the first is {lost}: "
+        "cryptopipe gaps BTCUSDT --repair fetches what there is."
+    ]
