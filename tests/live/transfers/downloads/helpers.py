@@ -29,11 +29,13 @@ TODAY_US = NOW_US - NOW_US % DAY_US  # 2026-08-14
 class World:
     """A sandbox exchange of four days, and a database to fill."""
 
-    def __init__(self, market: SimulatedMarket, server: SandboxServer, database: Database, folder: Path) -> None:
+    def __init__(
+        self, market: SimulatedMarket, server: SandboxServer, database: Database, folder: Path, now_us: int
+    ) -> None:
         self.market = market
         self.server = server
         self.database = database
-        self.clock = ManualClock()
+        self.clock = ManualClock(now_us)
         self.folder = folder
         self.progress: list[DownloadProgress] = []
 
@@ -77,13 +79,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(tmp_path: Path, *, rate: float = 0.05) -> AsyncIterator[World]:
-    """A `World` of its own; everything is closed afterwards."""
-    market = small_market(rate=rate, history=timedelta(days=4))
+async def world(tmp_path: Path, *, rate: float = 0.05, days: int = 4, now_us: int = NOW_US) -> AsyncIterator[World]:
+    """A `World` of its own, whose market begins some days ago; everything is closed afterwards."""
+    market = small_market(rate=rate, history=timedelta(days=days), clock=ManualClock(now_us))
     with empty_schema(shared_server(EMBEDDED)) as url:
         database = Database.open(url, tmp_path)
         try:
             async with serving(market) as server:
-                yield World(market, server, database, tmp_path / "archive")
+                yield World(market, server, database, tmp_path / "archive", now_us)
         finally:
             assert database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.live.transfers.downloads.download import Source
+from app.market.interval import Interval
 from app.market.ports.archive import DAY_US
 from app.sandbox.server.archive_faults import Flaw
 from tests.live.transfers.downloads.helpers import TODAY_US, World, world
@@ -202,3 +203,22 @@ async def test_ids_missing_inside_are_counted(here: World) -> None:
         f"missing: 1 trade of BTCUSDT inside, the first is {lost}: "
         "cryptopipe gaps BTCUSDT --repair fetches what there is."
     ]
+
+
+async def test_months_are_used_where_whole_and_days_where_a_month_is_damaged(tmp_path: Path) -> None:
+    november_us, december_us = (TODAY_US - days * DAY_US for days in (651, 621))  # of 2024: in milliseconds
+    async with world(tmp_path, rate=0.002, days=34, now_us=december_us + DAY_US + HOUR_US) as here:
+        report = await here.download(november_us - DAY_US, december_us)
+        assert report.is_whole
+        assert archive_names(here) == ["2024-10-31", "2024-11"]
+        stored = here.stored()
+        expected = here.wanted("BTCUSDT", november_us - DAY_US, december_us)
+        assert [one._replace(time_us=one.time_us // 1000) for one in stored] == [
+            one._replace(time_us=one.time_us // 1000) for one in expected
+        ]
+        assert here.progress[-1][:2] == (31 * 24, 31 * 24)
+        here.server.faults.archive.spoil(Flaw.CORRUPT, path="monthly")
+        report = await here.download(november_us, december_us, Interval.parse("4h"))
+        assert report.is_whole
+        assert len([one for one in report.done if not one.rows.is_broken]) == 30
+        assert report.rows.stored == 30 * 6
