@@ -126,6 +126,18 @@ def save(
             _save_range(connection, symbol, interval, *fetched)
 
 
+def forget_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
+    """Take ``[start_us, end_us)`` out of the times that are known; klines stay as they are."""
+    lengths = (interval.seconds, interval.months)
+    with connection.transaction():
+        for first_us, after_us in connection.execute(
+            _TAKE_TOUCHING_RANGES, (symbol, *lengths, end_us, start_us)
+        ).fetchall():
+            for begin_us, until_us in ((first_us, min(after_us, start_us)), (max(first_us, end_us), after_us)):
+                if begin_us < until_us:
+                    connection.execute(_SAVE_RANGE, (*lengths, begin_us, until_us, symbol))
+
+
 def fetched_ranges(connection: Connection, symbol_id: int | None, interval: Interval) -> IdRanges:
     """Return the microseconds for which the exchange has been asked for klines of exactly this interval."""
     return IdRanges(connection.execute(_FETCHED, (symbol_id, interval.seconds, interval.months)))

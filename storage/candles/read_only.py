@@ -31,6 +31,9 @@ class ReadOnlyStore(PostgresStore):
     def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
         """Discard the times."""
 
+    def forget_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
+        """Forget nothing."""
+
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """Discard the absent ids."""
 

@@ -186,6 +186,11 @@ class PostgresStore:
         with self._pool.borrowed("store which trades were fetched") as connection:
             klines.save(connection, symbol, klines.EVERY_TRADE, [], (start_us, end_us))
 
+    def forget_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
+        """See `app.market.ports.storage.FetchedTrades`."""
+        with self._pool.borrowed("store which trades were fetched") as connection:
+            klines.forget_range(connection, symbol, klines.EVERY_TRADE, start_us, end_us)
+
     def fetched_trades(self, symbol: str) -> IdRanges:
         """See `app.market.ports.storage.FetchedTrades`."""
         return self.fetched_klines(symbol, klines.EVERY_TRADE)

@@ -234,6 +234,9 @@ class FetchedTrades(Protocol):
     def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
         """Remember that every trade of ``[start_us, end_us)``, UTC microseconds, is stored that the exchange has."""
 
+    def forget_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
+        """Take ``[start_us, end_us)`` back: a trade of that time turned out to be missing."""
+
     def fetched_trades(self, symbol: str) -> IdRanges:
         """Return these times as ranges of UTC microseconds; the time before the symbol was listed is in them."""
 

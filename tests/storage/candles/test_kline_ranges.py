@@ -66,6 +66,20 @@ def test_the_listing_counts_for_every_interval_and_joins_what_follows(world: Wor
     assert world.rows("SELECT count(*) FROM kline_ranges") == [(2,)]
 
 
+def test_the_times_of_fetched_trades_are_no_klines_of_any_interval_and_may_be_taken_back(world: World) -> None:
+    store = world.store
+    store.save_fetched_trades("X", 1_000_000, 5_000_000)
+    store.save_fetched_trades("X", 5_000_000, 9_000_000)
+    assert list(store.fetched_trades("X")) == [(1_000_000, 8_999_999)]
+    assert list(store.fetched_klines("X", MINUTE)) == []
+    store.forget_fetched_trades("X", 3_000_000, 4_000_000)
+    assert list(store.fetched_trades("X")) == [(1_000_000, 2_999_999), (4_000_000, 8_999_999)]
+    store.forget_fetched_trades("X", 0, 4_500_000)
+    store.forget_fetched_trades("X", 9_000_000, 10_000_000)
+    assert list(store.fetched_trades("X")) == [(4_500_000, 8_999_999)]
+    assert list(store.fetched_trades("NEVER")) == []
+
+
 def test_an_unknown_symbol_has_no_fetched_ranges(world: World) -> None:
     assert list(world.store.fetched_klines("NEVER", MINUTE)) == []
 

@@ -7,7 +7,7 @@ many, with the same volume, as the exchange's candle of that day counts. What a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -66,15 +66,17 @@ class TradeDownload:
         """Store a file's trades; return what became of the rows, and the days that lack trades even so."""
         assert piece.file is not None
         rows = await self._files.store(path, self._symbol)
-        lacking = []
+        lacking: list[Piece] = []
         for day_us in range(piece.file.end_us - DAY_US, piece.file.start_us - 1, -DAY_US):
             day = Piece(self._symbol, None, day_us, day_us + DAY_US)
-            published = self._published.get(day_us)
-            proof = partial(self._is_whole, day, published, is_doubtful=rows.is_broken or bool(rows.refused))
-            if await in_background(proof, "read-coverage"):
+            proof = partial(self._short_days, day, is_doubtful=rows.is_broken or bool(rows.refused))
+            short = await in_background(proof, "read-coverage")
+            if day not in short:
                 await self._save(day)
-            else:
-                lacking.append(day)
+            for one in short:
+                if one != day:
+                    await self._forget(one)
+            lacking += short
         return rows, lacking
 
     async def fetch(self, piece: Piece, on_part: Callable[[float], None]) -> tuple[StoredRows, Piece | None]:
@@ -105,31 +107,54 @@ class TradeDownload:
         await in_background(save, "save-trade-ranges")
         self._fetched.add_range(piece.start_us, piece.end_us - 1)
 
+    async def _forget(self, piece: Piece) -> None:
+        forget = partial(self._store.forget_fetched_trades, self._symbol, piece.start_us, piece.end_us)
+        await in_background(forget, "save-trade-ranges")
+        self._fetched.remove_range(piece.start_us, piece.end_us - 1)
+
     # Proof
 
-    def _is_whole(self, day: Piece, published: Candle | None, *, is_doubtful: bool) -> bool:
+    def _short_days(self, day: Piece, *, is_doubtful: bool) -> list[Piece]:
         """
-        Whether all trades of the day are stored, as far as that can be known.
+        Return the day if it lacks trades, as far as that can be known, and the day before it if that does.
 
-        ``published``: the exchange's candle of the day; without it ids are the only proof, and not enough in doubt.
+        The exchange's candle of the day decides. Without it ids do, unless the day is in doubt: those within the day,
+        and those up to the next day's. A file may lack its last rows, never its first ones, so of two days with a hole
+        between them the earlier one is short.
         """
         found = self._store.traded_candles(self._symbol, _DAY, day.start_us, day.end_us)
-        stored = next((one for one in found if one.open_time_us == day.start_us), None)
+        candles = {one.open_time_us: one for one in found if one.open_time_us % DAY_US == 0}
+        coverage = self._store.coverage(self._symbol)
+        short = [] if self._is_whole(day, candles, coverage, is_doubtful=is_doubtful) else [day]
+        before = Piece(self._symbol, None, day.start_us - DAY_US, day.start_us)
+        if before.start_us not in self._fetched or before.start_us not in candles:
+            return short
+        is_whole = self._is_whole(before, candles, coverage, is_next_known=True)
+        return short if is_whole else [*short, before]
+
+    def _is_whole(
+        self,
+        day: Piece,
+        candles: Mapping[int, Candle],
+        coverage: IdRanges,
+        *,
+        is_doubtful: bool = False,
+        is_next_known: bool = False,
+    ) -> bool:
+        """
+        Whether all trades of the day are stored.
+
+        ``candles``: those of stored trades, by open time. ``is_next_known``: the next day has its first trade.
+        """
+        stored, published = candles.get(day.start_us), self._published.get(day.start_us)
         if stored is None or stored.first_trade_id is None or stored.last_trade_id is None:
             return published is not None and not published.trades
-        first, last = stored.first_trade_id, stored.last_trade_id
-        for one in found:  # the days beside it, where all of their trades are known
-            if one.first_trade_id is None or one.last_trade_id is None:
-                continue
-            if _DAY.next_open_us(one.open_time_us) == day.start_us and day.start_us - 1 in self._fetched:
-                first = one.last_trade_id
-            elif one.open_time_us == day.end_us and day.end_us in self._fetched:
-                last = one.first_trade_id
-        if self._store.coverage(self._symbol).missing(first, last):
-            return False
-        if published is None:
-            return not is_doubtful
-        return (stored.trades, stored.volume_e8) == (published.trades, published.volume_e8)
+        if published is not None:
+            return (stored.trades, stored.volume_e8) == (published.trades, published.volume_e8)
+        last, following = stored.last_trade_id, candles.get(day.end_us)
+        if following is not None and (is_next_known or day.end_us in self._fetched):
+            last = following.first_trade_id or last
+        return not is_doubtful and not coverage.missing(stored.first_trade_id, last)
 
     def _times_between(self, start_us: int, end_us: int) -> IdRanges:
         """Return the times between the first and the last trade of each range of ids that is held without a hole."""

@@ -96,9 +96,14 @@ async def test_a_file_that_ends_early_though_its_checksum_fits_is_completed_by_t
     assert here.server.requests["/api/v3/historicalTrades"] == 1
 
 
-async def test_without_the_exchange_a_file_that_ends_early_is_found_by_the_ids_of_the_next_day(here: World) -> None:
+@pytest.mark.parametrize("earlier", [(), (2,), (1,), (3, 2), (2, 1)], ids=str)
+async def test_without_the_exchange_a_file_that_ends_early_is_found_by_the_ids_of_the_next_day(
+    here: World, earlier: tuple[int, ...]
+) -> None:
     here.server.faults.archive.spoil(Flaw.ROWS_CUT, path="2026-08-12")
     start_us, end_us = TODAY_US - 3 * DAY_US, TODAY_US
+    for days in earlier:  # by runs of their own, in any order
+        await here.download(TODAY_US - days * DAY_US, TODAY_US - (days - 1) * DAY_US, source=Source.ARCHIVE)
     report = await here.download(start_us, end_us, source=Source.ARCHIVE)
     assert [one.piece.start_us for one in report.skipped] == [TODAY_US - 2 * DAY_US]
     lost = len(here.wanted("BTCUSDT", start_us, end_us)) - len(here.stored())
