@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from app.market.errors import FileError
-from app.market.ports.row_files import ReadingOptions, RowBatch
+from app.market.ports.row_files import ReadingOptions, RowBatch, RowFile
 from storage.files.readers.cells import Cell
 from storage.files.readers.identity import Identity, identify
 from storage.files.readers.layout import Layout, recognise
@@ -47,6 +47,13 @@ class Understanding(NamedTuple):
             yield batch
         if not found and self.identity.symbol_asked:
             raise FileError(f"{path} holds nothing of {self.identity.symbol}: leave out --symbol, or name another.")
+
+
+class Table(RowFile, Protocol):
+    """A `RowFile` that can say what it was recognised as."""
+
+    @property
+    def understanding(self) -> Understanding: ...
 
 
 class UnknownTable(FileError):

@@ -23,20 +23,8 @@ from storage.files.readers.layout import is_header
 from storage.files.readers.names import NameFacts, with_export_facts
 from storage.files.readers.sources.byte_source import readable
 
-OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _HEAD_ROWS = 200
 _PROPERTY = re.compile(r'name="(symbol|interval|zone)"[^>]*><vt:lpwstr>([^<]*)<')
-_PARTS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
-
-
-def is_spreadsheet(path: Path) -> bool:
-    """Whether a zip is a spreadsheet."""
-    with readable(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return any(part in archive.namelist() for part in _PARTS)
-        except zipfile.BadZipFile:
-            return False
 
 
 def open_sheets(path: Path, facts: NameFacts, options: ReadingOptions) -> list[TableFile]:

@@ -22,6 +22,7 @@ from storage.files.readers.sources.byte_source import BLOCK_BYTES, readable
 
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"}
 _ARCHIVE_SUFFIXES = {".zip", ".gz", ".7z", ".rar", ".tar", ".tgz"}
+_SPREADSHEET_PARTS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _MOST_MEMBERS = 10_000
 # Tables of trades pack to a tenth or a fifth; deflate cannot do more than 1,032.
 _HIGHEST_RATIO = 200
@@ -65,6 +66,16 @@ class ZipMember:
             for _ in self.blocks():
                 pass
         self._is_verified = True
+
+
+def is_spreadsheet(path: Path) -> bool:
+    """Whether a zip is a spreadsheet."""
+    with readable(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(part in archive.namelist() for part in _SPREADSHEET_PARTS)
+        except zipfile.BadZipFile:
+            return False
 
 
 def zip_members(path: Path, *, is_verified: bool = False) -> list[ZipMember]:
