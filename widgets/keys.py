@@ -115,6 +115,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("indicators", "Ctrl+I", "add, set or remove indicators"),
         ("missing", "Ctrl+M", "go to missing trades, and again: to those before", "“trades missing”"),
         ("undo", "Ctrl+Z", "undo what was just done, while the window offers it"),
+        ("import", "Ctrl+O", "import files of trades or candles", "drop files on the window"),
         ("export", "Ctrl+E", "export candles"),
         ("database", "Ctrl+D", "see to the database"),
         ("stored_symbols", "Ctrl+Shift+K", "see what is stored of each symbol, day by day"),

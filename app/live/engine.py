@@ -307,6 +307,10 @@ class Engine:
                 self._tasks.begin(self.directory.save_to(self.database.store))
         self.on_symbols()
 
+    async def read_coverage(self, symbols: Sequence[str]) -> None:
+        """Read again which trades of these symbols are held: an import has stored some. Logs failures."""
+        await self._load_coverage([name for name in symbols if name in self.recorder.symbols])
+
     async def _use_database(self, database: OpenedDatabase) -> None:
         self.history.store = database.store
         self.on_database()

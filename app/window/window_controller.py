@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
@@ -20,6 +21,7 @@ from app.market.symbol import Symbol, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.export_controller import ExportController
+from app.window.import_controller import ImportController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
 from app.window.panel_values import PanelValues
@@ -82,6 +84,7 @@ class WindowController(QObject):
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window, chart.pictures.folder)
+        self._imports = ImportController(engine, window, self._on_imported)
         self._stored_symbols = SymbolsController(engine, window, self.chart_controller)
         self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
@@ -115,6 +118,7 @@ class WindowController(QObject):
         await self._export.stop()
         await self._missing.stop()
         await self._stored_symbols.stop()
+        await self._imports.stop()
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
@@ -134,6 +138,7 @@ class WindowController(QObject):
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
+        window.import_requested.connect(self._imports.open)
         window.stored_symbols_requested.connect(lambda: self._stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
@@ -208,6 +213,11 @@ class WindowController(QObject):
         symbol = self._engine.symbol(self._state.symbol)
         symbols = list(self._engine.symbols.values()) or [symbol]
         self._export.open(symbols, symbol, self._state.interval, self.chart_controller.visible_history_us())
+
+    def _on_imported(self, symbols: Sequence[str]) -> None:
+        if self._state.symbol in symbols:
+            self.chart_controller.show(self._state.symbol, self._state.interval)
+        self._renew_panels()
 
     # Changes of the engine
 

@@ -40,19 +40,22 @@ def test_a_changed_candle_is_marked_and_escape_takes_the_mark_away(qtbot: QtBot,
                 assert database is not None
                 assert database.writer.put(market.trades("BTCUSDT", first, last - first))
                 assert await database.writer.flush(30.0)
-                database.store.save_klines("BTCUSDT", MINUTE, [wrong])
                 chart.setFocus()
-                QTest.keyClick(chart, Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
-                await until(lambda: controller.comparison)
+                for _ in range(5):  # the chart may just be saving the exchange's own candle
+                    database.store.save_klines("BTCUSDT", MINUTE, [wrong])
+                    QTest.keyClick(chart.focusProxy(), Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
+                    await until(lambda: controller.comparison)
+                    if "nothing differs" not in controller.comparison:
+                        break
                 assert "1 differs, marked on the chart." in controller.comparison
                 (mark,) = chart._scene.differences
                 assert mark.left + 0.5 == mark.right - 0.5 == MINUTE.slot(noon_us)
                 assert mark.text == "differs: open, high, low and 6 more"
                 assert not chart.grab().isNull()  # painted
-                QTest.keyClick(chart, Qt.Key.Key_Escape)
+                QTest.keyClick(chart.focusProxy(), Qt.Key.Key_Escape)
                 assert controller.comparison == ""
                 assert chart._scene.differences == []
-                QTest.keyClick(chart, Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
+                QTest.keyClick(chart.focusProxy(), Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
                 await until(lambda: controller.comparison)
                 running.window.interval_requested.emit(Interval.parse("5m"))
                 assert controller.comparison == ""

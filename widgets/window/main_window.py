@@ -27,6 +27,7 @@ from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import QuoteView, StatusView, WatchRow
 from widgets.window import layout_state, window_placement
 from widgets.window.context_menus import ContextMenus, shortened
+from widgets.window.file_drop import FileDrop
 from widgets.window.interval_bar import IntervalEntry
 from widgets.window.keyboard import WindowKeyboard
 from widgets.window.keys_overview import KeysOverview
@@ -46,6 +47,7 @@ class MainWindow(QMainWindow):
         export_requested, database_requested: Open the export dialog, or the database dialog.
         symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
         stored_symbols_requested: Open the dialog of what is stored of each symbol.
+        import_requested: Open the import dialog; carries the paths that were dropped on the window, if any.
         watch_add_requested, watch_remove_requested: Add a symbol to the watchlist, or remove it; carry its name.
         watch_many_requested: Add several symbols to the watchlist; carries their names.
         watch_names_requested: Use this list of symbols in this order as the watchlist; carries their names.
@@ -73,6 +75,7 @@ class MainWindow(QMainWindow):
     database_requested = Signal()
     symbols_requested = Signal()
     stored_symbols_requested = Signal()
+    import_requested = Signal(object)
     watch_add_requested = Signal(str)
     watch_many_requested = Signal(list)
     watch_names_requested = Signal(list)
@@ -331,6 +334,7 @@ class MainWindow(QMainWindow):
         menu.text_percent_requested.connect(self.text_percent_requested)
         menu.symbols_requested.connect(self.symbols_requested)
         menu.stored_symbols_requested.connect(self.stored_symbols_requested)
+        menu.import_requested.connect(lambda: self.import_requested.emit([]))
         menu.keys_requested.connect(self.keys_overview.toggle)
         menu.about_requested.connect(self.about_requested)
         menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
@@ -377,6 +381,7 @@ class MainWindow(QMainWindow):
         self.notice_bar.action_requested.connect(self._run_notice_action)
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
+        FileDrop(self).files_dropped.connect(self.import_requested)
         text_size.application().fontChanged.connect(self._follow_system_text)
 
     def _make_keyboard(self) -> WindowKeyboard:
@@ -391,6 +396,7 @@ class MainWindow(QMainWindow):
                 "indicators": self.top_bar.ask_for_indicators,
                 "database": self.database_requested.emit,
                 "stored_symbols": self.stored_symbols_requested.emit,
+                "import": lambda: self.import_requested.emit([]),
                 "diagnostics": self.toggle_diagnostics,
                 "side_panel": self.side_panel.toggle,
                 "full_screen": self.toggle_full_screen,

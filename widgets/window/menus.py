@@ -24,8 +24,8 @@ class MainMenu(QMenu):
     Its keys are text only: the window makes the shortcuts, which work while the menu is closed too.
 
     Signals:
-        symbols_requested, stored_symbols_requested, database_requested, export_requested, diagnostics_requested,
-        keys_requested, about_requested: Open that dialog or panel.
+        symbols_requested, stored_symbols_requested, database_requested, import_requested, export_requested,
+        diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
         full_screen_requested: Fill the screen, or no longer.
@@ -39,6 +39,7 @@ class MainMenu(QMenu):
     symbols_requested = Signal()
     stored_symbols_requested = Signal()
     database_requested = Signal()
+    import_requested = Signal()
     export_requested = Signal()
     diagnostics_requested = Signal()
     keys_requested = Signal()
@@ -59,6 +60,7 @@ class MainMenu(QMenu):
         self.addAction(_with_key("Stored symbols…", "stored_symbols"), self.stored_symbols_requested.emit)
         self.addAction(_with_key("Database…", "database"), self.database_requested.emit)
         self.addAction("Indicator templates…", self.templates_requested.emit)
+        self.addAction(_with_key("Import…", "import"), self.import_requested.emit)
         self.addAction(_with_key("Export candles…", "export"), self.export_requested.emit)
         self._market = self.addAction("", self.market_requested.emit)
         self.addSeparator()

@@ -69,6 +69,8 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
 
     def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=scene.colours.background)
+        self.setAcceptDrops(False)  # Qt's scene would take every drag, and the window none
+        self.viewport().setAcceptDrops(False)
         self.paint_count = 0
         self._marked: QRegion | None = None  # dirty so far in the running frame; None outside of one
         self._chart_scene = scene
