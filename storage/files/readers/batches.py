@@ -165,8 +165,9 @@ class RowConverter:
             return self._value(name, convert, cells) if name in has else default
 
         def optional_id(name: str) -> Any:
-            empty = name not in has or cells[self._layout.columns[name]] in (None, "", -1, "-1")
-            return None if empty else self._value(name, to_whole, cells)
+            cell = cells[self._layout.columns[name]] if name in has else None
+            is_empty = cell in (None, "", -1, "-1") or cell != cell  # pandas writes NaN where there is none
+            return None if is_empty else self._value(name, to_whole, cells)
 
         if "open_time" in has:
             open_us = self._value("open_time", to_time_us, cells)

@@ -28,6 +28,7 @@ from storage.files.readers.presets import (
 )
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_VOLUME_OF = re.compile(r"(?i)volume [a-z0-9]{2,10}")
 _PRICES = ("open", "high", "low", "close")
 _KLINE_SIGNS = {"close_time", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume"}
 _SHOWN_COLUMNS, _SHOWN_LETTERS = 12, 40
@@ -161,6 +162,10 @@ def _known_columns(header: Sequence[str], kind: RowKind) -> dict[str, int]:
             if position is not None and position not in columns.values():
                 columns[ours] = position
                 break
+    if kind in (RowKind.KLINES, RowKind.CANDLES) and "volume" not in columns:
+        # CryptoDataDownload names the assets: Volume BTC, Volume USDT.
+        volumes = [position for position, name in enumerate(header) if _VOLUME_OF.fullmatch(name.strip())]
+        columns |= dict(zip(("volume", "quote_volume"), volumes, strict=False))
     return columns
 
 

@@ -35,6 +35,7 @@ BLOCK_BYTES = 2 << 20
 SMALLEST_PIECE = 64 << 10
 _HEAD_BYTES = 64 << 10
 _HEAD_ROWS = 200
+_MOST_TITLES, _FEWEST_COLUMNS = 5, 4
 _DELIMITERS = ",\t;|"
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _DECIMAL_COMMA = re.compile(r"\d+,\d+")
@@ -89,7 +90,10 @@ def csv_head(source: ByteSource) -> tuple[Head, Dialect]:
     lines = [line for line in lines[before : before + _HEAD_ROWS] if line.strip()]
     if not lines:
         raise FileError(f"{source.path} is empty: it has no rows.")
-    delimiter = delimiter or _delimiter(lines)
+    if delimiter is None:
+        titles = _title_lines(lines)
+        lines, before = lines[titles:], before + titles
+        delimiter = _delimiter(lines)
     rows = [_cells(line, delimiter) for line in lines]
     names = None
     if is_header(rows[0]):
@@ -272,6 +276,14 @@ def _cells(text: str, delimiter: str) -> list[str]:
         return next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error:
         return [text]
+
+
+def _title_lines(lines: Sequence[str]) -> int:
+    """Return how many lines stand before the table: an address, a title, a remark."""
+    for number, line in enumerate(lines[:_MOST_TITLES]):
+        if max(len(_cells(line, delimiter)) for delimiter in _DELIMITERS) >= _FEWEST_COLUMNS:
+            return number
+    return 0
 
 
 def _delimiter(lines: Sequence[str]) -> str:

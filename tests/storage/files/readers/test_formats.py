@@ -350,3 +350,19 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     path.write_text(text(","))
     path.chmod(0)
     assert refusal(path) == f"{path} cannot be read: Permission denied."
+
+
+def test_a_title_above_the_table_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "Binance_BTCUSDT_1h.csv"
+    path.write_text(
+        "https://www.CryptoDataDownload.com\n"
+        "Unix,Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USDT,tradecount\n"
+        "1723161600000,2024-08-09 00:00:00,BTCUSDT,1,2,1,2,5,7.5,3\n"
+        "1723158000000,2024-08-08 23:00:00,BTCUSDT,1,2,1,2,5,7.5,3\n"
+    )
+    reading = read(path)
+    assert [(interval, candle.open_time_us) for _, interval, candle in reading.candles] == [
+        ("1h", 1_723_161_600_000_000),
+        ("1h", 1_723_158_000_000_000),
+    ]
+    assert reading.candles[0][2][5:8] == (500_000_000, 75 * 10**15, 3)
