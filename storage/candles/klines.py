@@ -19,8 +19,8 @@ from psycopg import sql
 from app.market.candle import Candle, CandleSource, combine
 from app.market.coverage import IdRanges
 from app.market.interval import EXCHANGE_INTERVALS, Interval
-from app.market.units import format_e8, format_e16
 from storage.postgres.connection import Connection
+from storage.postgres.sql_arrays import column_literals
 from storage.postgres.symbol_ids import add_symbols
 from storage.rollups import candle_sql
 
@@ -64,6 +64,8 @@ _STORED = """
         AND k.months = wanted.months ORDER BY k.open_time LIMIT 1)
 """
 
+_PUBLISHED, _AGGREGATED = CandleSource.KLINE.value, CandleSource.AGGTRADES.value
+_UNITS = ("", "e-8", "e-8", "e-8", "e-8", "e-8", "e-16", "", "e-8", "e-16", "", "", "", "")
 _SOURCES = {source.value: source for source in (CandleSource.KLINE, CandleSource.AGGTRADES)}
 
 EVERY_INTERVAL = Interval(0)
@@ -120,7 +122,7 @@ def save(
     with connection.transaction():
         add_symbols(connection, [symbol])
         if rows:
-            columns = [list(column) for column in zip(*rows, strict=True)]
+            columns = column_literals(rows, _UNITS)
             connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns))
         if fetched is not None:
             _save_range(connection, symbol, interval, *fetched)
@@ -237,19 +239,11 @@ def _candle(*row: Any) -> Candle:
 
 def _row(candle: Candle) -> tuple[object, ...]:
     is_aggregated = candle.source is CandleSource.AGGTRADES
+    first, last = (candle.first_trade_id, candle.last_trade_id) if is_aggregated else (None, None)
     return (
-        candle.open_time_us,
-        format_e8(candle.open_e8),
-        format_e8(candle.high_e8),
-        format_e8(candle.low_e8),
-        format_e8(candle.close_e8),
-        format_e8(candle.volume_e8),
-        format_e16(candle.quote_volume_e16),
-        candle.trades,
-        format_e8(candle.taker_buy_volume_e8),
-        format_e16(candle.taker_buy_quote_volume_e16),
-        (CandleSource.AGGTRADES if is_aggregated else CandleSource.KLINE).value,
+        *candle[:10],
+        _AGGREGATED if is_aggregated else _PUBLISHED,
         candle.complete,
-        candle.first_trade_id if is_aggregated else None,
-        candle.last_trade_id if is_aggregated else None,
+        "NULL" if first is None else first,
+        "NULL" if last is None else last,
     )

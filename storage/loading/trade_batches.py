@@ -1,11 +1,12 @@
 """
-A batch of a file's trades, made ready for the ledger: checked, sorted, each id once, and packed.
+A batch of a file's trades, made ready for the ledger: checked, sorted, each id once, and added up to candles.
 
-Pure: numpy in, bytes out. So it can be done in one thread while another sends the batch before.
+Pure. So it can be done in one thread while another sends the batch before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ from app.market.ports.loading import RefusedPlace
 from app.market.ports.row_files import Ints, TradeBatch
 from storage.postgres import batch_columns
 from storage.postgres.batch_columns import TradeColumns
+from storage.rollups.upsert import rollup_arrays
 from storage.trades.refused_trades import EARLIEST_US, LATEST_US
-from storage.trades.trade_ledger import PackedBatch, pack
 
 CONTRADICTION = "another trade of the same id came first"
 _LARGEST_ID = 2**63 - 2
@@ -28,14 +29,15 @@ class PreparedTrades:
     A batch ready to be stored; see `app.market.ports.loading.PreparedLoad`.
 
     ``rows`` of the file were given; ``columns`` has each id once, by rising id, and ``places`` says where in the batch
-    each of them stood. ``refused``: the rows that no database could store, and those that contradict an earlier one.
+    each of them stood. ``rollups`` is what they add to the candles. ``refused``: the rows that no database could store,
+    and those that contradict an earlier one.
     """
 
     symbol: str
     rows: int
     columns: TradeColumns
     places: Ints
-    packed: PackedBatch | None
+    rollups: Sequence[str] | None
     refused: tuple[RefusedPlace, ...]
 
     @property
@@ -51,7 +53,7 @@ class PreparedTrades:
         return int(self.places[np.searchsorted(self.columns.trade_id, trade_id)])
 
 
-def prepared(batch: TradeBatch, symbol_id: int, *, is_packed: bool = True) -> PreparedTrades:
+def prepared(batch: TradeBatch, symbol_id: int, *, is_added_up: bool = True) -> PreparedTrades:
     """Return the batch, ready to be stored under that number of its symbol, or only checked."""
     storable, refused = _storable(batch)
     columns = TradeColumns(
@@ -68,8 +70,8 @@ def prepared(batch: TradeBatch, symbol_id: int, *, is_packed: bool = True) -> Pr
         firsts, contradicting = batch_columns.distinct_rows(columns)
         refused += [RefusedPlace(int(place), CONTRADICTION) for place in places[np.sort(contradicting)]]
         columns, places = columns.take(firsts), places[firsts]
-    packed = pack(columns) if is_packed and len(columns) else None
-    return PreparedTrades(batch.symbol, len(batch.trade_id), columns, places, packed, tuple(refused))
+    rollups = rollup_arrays(columns) if is_added_up and len(columns) else None
+    return PreparedTrades(batch.symbol, len(batch.trade_id), columns, places, rollups, tuple(refused))
 
 
 def _storable(batch: TradeBatch) -> tuple[NDArray[np.bool_], list[RefusedPlace]]:

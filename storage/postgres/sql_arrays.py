@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 
-def column_literals(rows: Iterable[tuple[int, ...]], units: Sequence[str] = ("",) * 3) -> list[str]:
+def column_literals(rows: Iterable[tuple[object, ...]], units: Sequence[str] = ("",) * 3) -> list[str]:
     """Return each column of the rows as an `array_literal` in its unit. Without rows there is no column."""
     return [array_literal(column, unit) for column, unit in zip(zip(*rows, strict=True), units, strict=False)]
 

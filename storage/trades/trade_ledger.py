@@ -16,7 +16,7 @@ The usual small batch, whose ids go on where the stored ones end, takes the sing
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -85,18 +85,6 @@ class BatchResult(NamedTuple):
     dropped: int = 0
 
 
-class PackedBatch(NamedTuple):
-    """What a batch puts into the tables: parts of a binary COPY, and `storage.rollups.upsert.rollup_arrays`."""
-
-    copy_parts: Sequence[bytes]
-    rollups: Sequence[str]
-
-
-def pack(batch: TradeColumns) -> PackedBatch:
-    """Pack a batch of which nothing may be held, in whichever thread, for `TradeLedger.store_columns`."""
-    return PackedBatch(list(_copy_parts(batch)), rollup_arrays(batch))
-
-
 class TradeLedger:
     """
     Writes batches over one connection of its own; one thread at a time.
@@ -139,26 +127,27 @@ class TradeLedger:
         return self._symbol_ids
 
     def store_columns(
-        self, batch: TradeColumns, contradictions: TradeColumns | None = None, packed: PackedBatch | None = None
+        self, batch: TradeColumns, contradictions: TradeColumns | None = None, rollups: Sequence[str] | None = None
     ) -> BatchResult:
         """
         Store the trades of ``batch`` that are not held yet, in one transaction; the quickest way for large batches.
 
         ``batch``: at least one trade, numbered by `symbol_ids`. ``contradictions``: see
-        `storage.postgres.batch_columns.trade_columns`. ``packed``: the batch as `pack` returned it.
+        `storage.postgres.batch_columns.trade_columns`. ``rollups``: `storage.rollups.upsert.rollup_arrays`
+        of the batch, where they are known already.
         """
         self._partitions.make(batch)
         try:
-            return self._store(batch, contradictions, packed)
+            return self._store(batch, contradictions, rollups)
         except psycopg.errors.CheckViolation:
             # Retention may have dropped a partition since we made or found it: make it again, once.
             if not self._partitions.forget():
                 raise
             self._partitions.make(batch)
-            return self._store(batch, contradictions, packed)
+            return self._store(batch, contradictions, rollups)
 
     def _store(
-        self, batch: TradeColumns, contradictions: TradeColumns | None, packed: PackedBatch | None
+        self, batch: TradeColumns, contradictions: TradeColumns | None, rollups: Sequence[str] | None
     ) -> BatchResult:
         try:
             if not contradictions and self._append(batch):
@@ -169,10 +158,8 @@ class TradeLedger:
             if absent:
                 fresh, repeated = _split(batch, {one: _without(held[one], absent.get(one, [])) for one in held})
             refused, dropped = self._refuse(unconfirmed(self.connection, repeated)) if repeated else (0, 0)
-            if fresh is not batch:
-                packed = None
             if fresh:
-                self._copy(fresh, packed)
+                self._copy(fresh)
             if contradictions:
                 refused += self._refuse(contradictions, batch)[0]
             # A pipeline, so that all of this costs one round trip: with small batches the waiting is most of the cost.
@@ -180,8 +167,8 @@ class TradeLedger:
                 if fresh:
                     self._extend_coverage(fresh, held)
                     self._correct_absent(fresh, absent)
-                    rollups = packed.rollups if packed else rollup_arrays(fresh)
-                    self.connection.execute(ADD_TO_ROLLUPS, rollups, prepare=True)
+                    added = rollups if rollups and fresh is batch else rollup_arrays(fresh)
+                    self.connection.execute(ADD_TO_ROLLUPS, added, prepare=True)
                 self.connection.execute("COMMIT", prepare=True)
         except BaseException:
             with contextlib.suppress(psycopg.Error):
@@ -223,12 +210,11 @@ class TradeLedger:
             held[symbol_id].append((first, last))
         return held
 
-    def _copy(self, fresh: TradeColumns, packed: PackedBatch | None = None) -> None:
-        parts = packed.copy_parts if packed else _copy_parts(fresh)
+    def _copy(self, fresh: TradeColumns) -> None:
         with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.write(batch_columns.COPY_HEADER)
-            for part in parts:
-                copy.write(part)
+            for start in range(0, len(fresh), _ROWS_PER_WRITE):
+                copy.write(batch_columns.copy_rows(fresh.take(slice(start, start + _ROWS_PER_WRITE))))
             copy.write(batch_columns.COPY_TRAILER)
 
     def _extend_coverage(self, fresh: TradeColumns, held: RangesBySymbol) -> None:
@@ -312,11 +298,6 @@ class TradeLedger:
             int(columns.quantity[row]),
             bool(columns.maker[row]),
         )
-
-
-def _copy_parts(trades: TradeColumns) -> Iterator[bytes]:
-    for start in range(0, len(trades), _ROWS_PER_WRITE):
-        yield batch_columns.copy_rows(trades.take(slice(start, start + _ROWS_PER_WRITE)))
 
 
 def _is_same(stored: Trade, trade: Trade) -> bool:

@@ -32,7 +32,7 @@ import psutil
 
 from storage.database import Database
 from storage.postgres.batch_columns import TradeColumns
-from storage.postgres.connection import connect
+from storage.postgres.connection import Connection, connect
 from storage.server.installations import wheel_postgres
 from tests.benchmarks._database import benchmark_database
 
@@ -188,18 +188,23 @@ def checked(database: Database, days: int, rows: int) -> str:
     return f"{size[0] / days / rows:.0f} bytes a trade"
 
 
-def kill_often(database: Database, folder: Path, times: int, longest_s: float) -> None:
-    """Import, killed that many times at random moments."""
+def kill_often(database: Database, folder: Path, times: int, count: int) -> None:
+    """Import, killed that many times at random moments between the first trade and the last."""
     dice = random.Random(7)
-    for number in range(times):
-        process = started_import(database, folder)
-        try:
-            process.communicate(timeout=dice.uniform(0.5, 0.5 + longest_s))
-        except subprocess.TimeoutExpired:
+    with connect(database.url) as connection:
+        for reached in sorted(dice.randrange(1, count) for _ in range(times)):
+            process = started_import(database, folder)
+            while process.poll() is None and held(connection) < reached:
+                time.sleep(0.02)
+            time.sleep(dice.uniform(0.0, 0.3))
             process.kill()
             process.communicate()
-        print(f"killed {number + 1} of {times}", end="\r", flush=True)
-    print()
+        print(f"  killed {times} times, {held(connection):,} trades stored by then")
+
+
+def held(connection: Connection) -> int:
+    found = connection.execute("SELECT sum(last_trade_id - first_trade_id + 1) FROM coverage").fetchone()
+    return int(found[0] or 0)
 
 
 def main() -> None:
@@ -220,7 +225,7 @@ def main() -> None:
         text.unlink()
         print(f"   \\copy: {copy_s:7.1f} s, {count / copy_s:>9,.0f} rows/s")
         if options.kills:
-            kill_often(database, folder, options.kills, 3 * copy_s / options.kills)
+            kill_often(database, folder, options.kills, count)
         server = server_of(database)
         began = time.perf_counter()
         process = started_import(database, folder)

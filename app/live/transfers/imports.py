@@ -1,7 +1,7 @@
 """
 Brings files of trades and candles into the database.
 
-One thread reads, parses and packs; the thread of `FileImport.run` stores. At most `_WAITING` batches lie between the
+One thread reads and parses; the thread of `FileImport.run` stores. At most `_WAITING` batches lie between the
 two, so the memory does not grow with the files, whichever of the two is slower. A batch is stored whole or not at all
 and each row once, so an import that was cancelled or killed is simply begun again: what is stored counts as held.
 """

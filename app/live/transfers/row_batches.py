@@ -18,7 +18,7 @@ from app.market.errors import FileError
 from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, RefusedRow, TradeBatch
 from app.market.units import format_e8
 
-LARGEST = 100_000  # rows; larger batches gain nothing and take memory
+LARGEST = 80_000  # rows; larger batches gain nothing and take memory
 _COLUMNS = ("trade_id", "time_us", "price_e8", "quantity_e8", "is_buyer_maker")
 
 

@@ -28,7 +28,7 @@ class LoadResult(NamedTuple):
 
 
 class PreparedLoad(Protocol):
-    """A batch packed for the database. ``first_id``, ``last_id``: the lowest and highest id that can be stored."""
+    """A batch made ready for the database. ``first_id``, ``last_id``: the lowest and highest id that can be stored."""
 
     @property
     def first_id(self) -> int | None: ...
@@ -48,7 +48,7 @@ class BulkLoader(Protocol):
     """
 
     def prepare(self, batch: TradeBatch) -> PreparedLoad:
-        """Sort and pack a batch of trades, without the database."""
+        """Check and sort a batch of trades, without the database as far as its symbol is known."""
 
     def load(self, prepared: PreparedLoad) -> LoadResult:
         """Store the trades of a prepared batch that are not held yet."""
