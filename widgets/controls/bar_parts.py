@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFrame, QMenu, QToolButton, QWidget
 
 from widgets.theme import style
 
+ICON_PX = 16
+
 
 def tool_button(name: str, tip: str) -> QToolButton:
     """Return a button for an icon and a text beside it; a click leaves the focus where it is."""
@@ -18,6 +20,7 @@ def tool_button(name: str, tip: str) -> QToolButton:
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    style.sized(button, icon_size=ICON_PX)
     return button
 
 

@@ -13,6 +13,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QEnterEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
+from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.labels import label
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
@@ -41,6 +42,7 @@ class Toast(QFrame):
         self.close_button.setAccessibleName("Close")
         self.close_button.setToolTip("Close")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        style.sized(self.close_button, icon_size=ICON_PX)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(8)

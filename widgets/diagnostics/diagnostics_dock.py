@@ -34,6 +34,7 @@ from widgets.view_values import MetricView
 _TILE_INTERVAL_MS = 20  # values come every second, and seventeen tiles take a third of one
 _SPLITTER_UNITS = 2000  # QSplitter takes sizes, and scales them to its width
 _MIN_SHARE = 0.05
+_CLOSE_PX = 12
 
 
 class MetricGrid(QScrollArea):
@@ -134,6 +135,7 @@ class DiagnosticsDock(QDockWidget):
         self.close_button.setAccessibleName("Close the diagnostics")
         self.close_button.setToolTip(f"Close the diagnostics ({key_text('diagnostics')})")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        style.sized(self.close_button, icon_size=_CLOSE_PX)
         self.close_button.clicked.connect(lambda: self.close())
         self.setTitleBarWidget(self._make_title())
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -175,7 +177,7 @@ class DiagnosticsDock(QDockWidget):
         style.set_tone(self.note, tone)
 
     def set_palette(self, palette: Palette) -> None:
-        self.close_button.setIcon(icons.icon("close", palette.dim, 12))
+        self.close_button.setIcon(icons.icon("close", palette.dim, _CLOSE_PX))
         self.metrics.set_palette(palette)
         self.log.set_palette(palette)
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QTabBar, QToolButton, QWidget
 
+from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.context_menu import context_menu, give_menu, pop_up
 from widgets.keys import CommandGroup, command_of, key_text
 from widgets.theme import icons, style
@@ -127,6 +128,7 @@ class ListTabs(QWidget):
         button.setAccessibleName(meaning)
         button.setToolTip(meaning)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        style.sized(button, icon_size=ICON_PX)
         return button
 
     def _open_menu(self) -> None:
@@ -178,7 +180,8 @@ class _TabBar(QTabBar):
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(style.px(80), super().minimumSizeHint().height())
+        # Never more than its tabs need: the button for a new list stands right behind them.
+        return QSize(min(style.px(80), self.sizeHint().width()), super().minimumSizeHint().height())
 
     def tabSizeHint(self, index: int) -> QSize:
         hint = super().tabSizeHint(index)

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.symbol import Symbol
+from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.context_menu import context_menu, give_menu, pop_up
 from widgets.controls.labels import label
 from widgets.controls.number_format import price
@@ -82,6 +83,7 @@ class Watchlist(QWidget):
         self.add_button.setToolTip("Add symbols")
         self.add_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.add_button.setObjectName("addSymbols")
+        style.sized(self.add_button, icon_size=ICON_PX)
         self.head.add_beside_symbol(self.add_button)
         self.tabs = ListTabs()
         layout = QVBoxLayout(self)

@@ -24,6 +24,7 @@ ROW_HEIGHT = 44
 PADDING = 16
 
 _GAP = 14
+_SPACE = 4  # between “bid” and its price
 _TIGHT_GAP = 8  # where a long name meets a long price
 _EDGE = 2
 _DOT = 5
@@ -146,19 +147,19 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.setPen(QColor(self._palette.warning))
             painter.drawText(line, _LEFT, row.symbol.trouble)
             return
-        metrics = painter.fontMetrics()
+        metrics, space = painter.fontMetrics(), style.px(_SPACE)
         right = line.right() + 1
         for caption, value in (("ask", row.ask), ("bid", row.bid)):
             text = price(value, row.symbol)
             text_width, caption_width = metrics.horizontalAdvance(text), metrics.horizontalAdvance(caption)
-            if right - text_width - caption_width - 4 < line.left():
+            if right - text_width - caption_width - space < line.left():
                 break  # a pair leaves as a whole: a cut figure would be another one
             painter.setPen(QColor(self._palette.dim if value is not None and row.live else self._palette.faint))
             painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, text)
-            right -= text_width + 4
+            right -= text_width + space
             painter.setPen(QColor(self._palette.faint))
             painter.drawText(QRect(line.left(), line.top(), right - line.left(), line.height()), _RIGHT, caption)
-            right -= caption_width + 8
+            right -= caption_width + 2 * space
         rate = compact(row.trades_per_minute)
         text = rate if rate == UNKNOWN else f"{rate}/min"
         _draw_elided(painter, QRect(line.left(), line.top(), max(right - line.left(), 0), line.height()), _LEFT, text)

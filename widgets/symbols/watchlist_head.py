@@ -16,7 +16,7 @@ from widgets.theme.palettes import DARK, Palette
 
 HEIGHT = 24
 _INSET, _GAP = 4, 3  # beside a head's text, and between its arrow and the text
-_ARROW = 10
+_ARROW_PX = 10
 
 _TITLES = {SortColumn.SYMBOL: "Symbol", SortColumn.LAST: "Last", SortColumn.CHANGE: "24 h"}
 _MEANINGS = {
@@ -143,7 +143,7 @@ class SortHead(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         text = self.fontMetrics().horizontalAdvance(self._shown_text())
-        return QSize(text + 2 * _INSET + (_ARROW + _GAP if self.arrow else 0), style.px(HEIGHT))
+        return QSize(text + 2 * _INSET + (style.px(_ARROW_PX) + _GAP if self.arrow else 0), style.px(HEIGHT))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter, colours = QPainter(self), self._palette
@@ -152,10 +152,10 @@ class SortHead(QAbstractButton):
         text = self.rect().adjusted(_INSET, 0, -_INSET, 0)
         if self.arrow:
             is_behind = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
-            x = text.right() + 1 - _ARROW if is_behind else text.left()
-            picture = icons.pixmap(self.arrow, colours.text, _ARROW, self.devicePixelRatioF())
-            painter.drawPixmap(QPoint(x, (self.height() - _ARROW) // 2), picture)
-            shift = _ARROW + _GAP
+            x = text.right() + 1 - style.px(_ARROW_PX) if is_behind else text.left()
+            picture = icons.pixmap(self.arrow, colours.text, style.px(_ARROW_PX), self.devicePixelRatioF())
+            painter.drawPixmap(QPoint(x, (self.height() - style.px(_ARROW_PX)) // 2), picture)
+            shift = style.px(_ARROW_PX) + _GAP
             text.adjust(0 if is_behind else shift, 0, -shift if is_behind else 0, 0)
         painter.setPen(QColor(colours.text if is_lit else colours.faint))
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute, self.text())

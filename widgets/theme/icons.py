@@ -11,15 +11,21 @@ from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
+from widgets.theme.text_size import px
+
 _RATIOS = (1.0, 1.5, 2.0, 3.0)
 _APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)  # from title bars and task bars up to application menus
 
 
-def icon(name: str, color: str, size: int = 16) -> QIcon:
-    """Return ``resources/icons/<name>.svg`` in that colour, sharp at the usual device pixel ratios."""
+def icon(name: str, color: str, usual_px: int = 16) -> QIcon:
+    """
+    Return ``resources/icons/<name>.svg`` in that colour, sharp at the usual device pixel ratios.
+
+    It is drawn in the present size of text; ``usual_px`` is its side at the usual one.
+    """
     result = QIcon()
     for ratio in _RATIOS:
-        result.addPixmap(pixmap(name, color, size, ratio))
+        result.addPixmap(pixmap(name, color, px(usual_px), ratio))
     return result
 
 

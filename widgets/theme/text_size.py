@@ -12,6 +12,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QFont, QFontDatabase, QFontInfo
 from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
@@ -103,7 +104,7 @@ def sized(widget: QWidget, **lengths: int) -> None:
     """
     Give a widget lengths that grow with its text, now and later.
 
-    Each is named after a setter of Qt: ``fixed_height=48``.
+    Each is named after a setter of Qt: ``fixed_height=48``; ``icon_size`` is the side of a button's icon.
 
     Raises:
         KeyError: If `_SETTERS` lacks a name; no length is set then.
@@ -121,6 +122,7 @@ _SETTERS: dict[str, Any] = {
     "minimum_width": QWidget.setMinimumWidth,
     "minimum_height": QWidget.setMinimumHeight,
     "maximum_width": QWidget.setMaximumWidth,
+    "icon_size": lambda button, side: button.setIconSize(QSize(side, side)),
 }
 
 

@@ -31,6 +31,7 @@ SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "1m 5m 15m 1h 4h 1d".sp
 _MOST_FAVOURITES = 16
 _SPACING = 2
 _SLOT_PX, _ARROW_PX, _NAMED_ARROW_PX = 52, 28, 68  # widths at the usual size of text
+_ARROW_ICON_PX = 12
 _HEIGHT_PX = 30
 _PADDING_PX, _ARROW_ROOM_PX = 10, 18
 _SMALLEST_PX = 6
@@ -58,6 +59,7 @@ class IntervalBar(QWidget):
         self._buttons: dict[Interval, QToolButton] = {}
         self._custom_button = self._make_custom_button()
         self.more_button = _SlotButton(_ARROW_PX)
+        style.sized(self.more_button, icon_size=_ARROW_ICON_PX)
         self.more_button.setObjectName("moreIntervals")
         self.more_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the arrow after the text
         self.more_button.setAccessibleName("More intervals")
@@ -166,7 +168,7 @@ class IntervalBar(QWidget):
         return sum(widths) + _SPACING * (len(widths) - 1)
 
     def set_palette(self, palette: Palette) -> None:
-        self.more_button.setIcon(icons.icon("chevron-down", palette.dim, 12))
+        self.more_button.setIcon(icons.icon("chevron-down", palette.dim, _ARROW_ICON_PX))
         self.menu.set_palette(palette)
 
     def changeEvent(self, event: QEvent) -> None:

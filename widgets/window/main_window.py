@@ -205,6 +205,11 @@ class MainWindow(QMainWindow):
             return  # styling the whole window again takes longer than a frame
         QApplication.setPalette(style.qt_palette(palette))  # for dialogs and message boxes too
         self.setStyleSheet(sheet)
+        self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        """Draw icons and painted parts in the present colours and size of text."""
+        palette = self.colours
         for part in (self.top_bar, self.notice_bar, self.side_panel, self.diagnostics, self.toasts):
             part.set_palette(palette)
         for popup in self.findChildren(Popup):  # the chart's popups are children of the window too
@@ -285,7 +290,11 @@ class MainWindow(QMainWindow):
         elif event.type() == QEvent.Type.WindowStateChange and hasattr(self, "top_bar"):
             self.top_bar.menu.tick_full_screen(self.isFullScreen())
         elif event.type() == QEvent.Type.FontChange and hasattr(self, "status_bar"):
-            QTimer.singleShot(0, self, self.side_panel.fit)  # after Qt has given every part its new font
+            QTimer.singleShot(0, self, self._follow_text_size)  # after Qt has given every part its new font
+
+    def _follow_text_size(self) -> None:
+        self._draw_icons()
+        self.side_panel.fit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._may_close:

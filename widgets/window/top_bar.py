@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QIcon
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -31,7 +31,6 @@ from widgets.window.top_bar_fit import BarFit, widest_fit
 HEIGHT = 48
 _MARGIN_PX = 8
 _SPACING = 8
-_ICON_PX, _ARROW_ICON_PX = 16, 12
 _PRICE_PX, _CHANGE_PX = 96, 68
 _USUAL_PRICE, _USUAL_CHANGE = "000,000.00", "−000.00 %"
 _ON_BUTTON = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
@@ -188,15 +187,15 @@ class TopBar(QFrame):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         self._other_theme = next(name for name in PALETTES if name != palette.name)
-        self.theme.setIcon(_icon("sun" if self._other_theme == "light" else "moon", palette.dim))
+        self.theme.setIcon(icons.icon("sun" if self._other_theme == "light" else "moon", palette.dim))
         self.theme.setToolTip(f"Change to the {self._other_theme} theme")
         self.symbol.set_palette(palette)
-        self.search.setIcon(_icon("search", palette.dim))
-        self.overflow_button.setIcon(_icon("more", palette.dim))
+        self.search.setIcon(icons.icon("search", palette.dim))
+        self.overflow_button.setIcon(icons.icon("more", palette.dim))
         self._show_panel_icon()
-        self.menu_button.setIcon(_icon("menu", palette.dim))
-        self.chart_button.setIcon(_icon("candles", palette.dim))
-        self.indicators_button.setIcon(_icon("indicators", palette.dim))
+        self.menu_button.setIcon(icons.icon("menu", palette.dim))
+        self.chart_button.setIcon(icons.icon("candles", palette.dim))
+        self.indicators_button.setIcon(icons.icon("indicators", palette.dim))
         self.intervals.set_palette(palette)
         self._offer_overflow()
 
@@ -225,9 +224,6 @@ class TopBar(QFrame):
 
     def _fit_text(self) -> None:
         self.set_palette(self._palette)  # icons are drawn in the text's size
-        for button in self.findChildren(QToolButton):
-            side = style.px(_ARROW_ICON_PX if button is self.intervals.more_button else _ICON_PX)
-            button.setIconSize(QSize(side, side))
         self._measure()
         self._reserve()
 
@@ -290,11 +286,11 @@ class TopBar(QFrame):
         )
         for has_left, name, text, key, call in offers:
             if has_left:
-                self.overflow.add(_icon(name, dim), text, key, call)
+                self.overflow.add(icons.icon(name, dim), text, key, call)
 
     def _show_panel_icon(self) -> None:
         palette = self._palette
-        self.panel_button.setIcon(_icon("panel", palette.accent if self.panel_button.isChecked() else palette.dim))
+        self.panel_button.setIcon(icons.icon("panel", palette.accent if self.panel_button.isChecked() else palette.dim))
 
     # Requests
 
@@ -339,7 +335,3 @@ class TopBar(QFrame):
             layout.addWidget(part)
         for button in (self.theme, self.overflow_button, self.panel_button, self.menu_button):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-
-
-def _icon(name: str, color: str) -> QIcon:
-    return icons.icon(name, color, style.px(_ICON_PX))

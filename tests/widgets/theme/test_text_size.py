@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QEvent, QRect, Qt
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QAction, QFont
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -108,6 +108,36 @@ def test_text_changed_while_the_window_is_open_looks_as_if_it_had_always_been_so
     style.prepare_application(usual_text, percent)
     window = shown_window(qtbot)
     assert changed == geometry_and_fonts(window)
+    close(window)
+
+
+def icon_sides(window: MainWindow) -> dict[str, tuple[int, int]]:
+    """Return the room for the icon and the side it is drawn at, of each visible button with one, by its name."""
+    return {
+        f"{button.accessibleName()} {button.objectName()}": (
+            button.iconSize().width(),
+            button.icon().actualSize(QSize(400, 400)).width(),
+        )
+        for button in window.findChildren(QToolButton)
+        if button.isVisible() and not button.icon().isNull()
+    }
+
+
+def test_icons_grow_with_the_text(usual_text: QApplication, qtbot: QtBot) -> None:
+    window = shown_window(qtbot)
+    window.toggle_diagnostics()
+    window.resize(1600, 1000)
+    lay_out(qtbot, window)
+    before = icon_sides(window)
+    assert len(before) > 10
+    text_size.set_percent(200)
+    window.resize(3200, 2000)
+    lay_out(qtbot, window)
+    after = icon_sides(window)
+    assert after.keys() >= before.keys()
+    assert {name: (2 * room, 2 * side) for name, (room, side) in before.items()} == {
+        name: after[name] for name in before
+    }
     close(window)
 
 

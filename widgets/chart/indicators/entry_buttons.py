@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from widgets.chart.indicators.legend_entries import FRAME_RADIUS_PX, LegendEntries, LegendEntry
 from widgets.chart.indicators.study import Study
 from widgets.chart.painting.colours import frame_colour
-from widgets.theme import icons
+from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
 
 _ICON_PX = 14
@@ -41,6 +41,7 @@ class EntryButtons(QFrame):
         self.key = ""
         self._is_hidden_study = False
         self._palette: Palette | None = None
+        self._icon_px = 0
         self.setObjectName("entryButtons")
         self.setCursor(Qt.CursorShape.ArrowCursor)
         box = QHBoxLayout(self)
@@ -49,7 +50,7 @@ class EntryButtons(QFrame):
         self.eye, self.settings, self.more, self.remove = (QToolButton() for _ in range(4))
         self._all = (self.eye, self.settings, self.more, self.remove)
         for button in self._all:
-            button.setIconSize(QSize(_ICON_PX, _ICON_PX))
+            style.sized(button, icon_size=_ICON_PX)
             # The focus stays with the chart; the keyboard reaches all of this in the list of indicators.
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             box.addWidget(button)
@@ -64,8 +65,9 @@ class EntryButtons(QFrame):
         if entry is None or study is None:
             self.leave()
             return
-        if palette is not self._palette:
+        if (palette, style.px(_ICON_PX)) != (self._palette, self._icon_px):
             self._apply_palette(palette)
+            self._update_names(study)
         if entry.key != self.key or study.is_hidden != self._is_hidden_study or self.isHidden():
             self.key, self._is_hidden_study = entry.key, study.is_hidden
             self._update_names(study)
@@ -94,7 +96,7 @@ class EntryButtons(QFrame):
         return self.isVisible() and self.geometry().contains(position.toPoint())
 
     def _apply_palette(self, palette: Palette) -> None:
-        self._palette = palette
+        self._palette, self._icon_px = palette, style.px(_ICON_PX)
         self.setStyleSheet(
             f"#entryButtons {{ background: {palette.raised}; border: 1px solid {frame_colour(palette).name()};"
             f" border-top-right-radius: {FRAME_RADIUS_PX:g}px; border-bottom-right-radius: {FRAME_RADIUS_PX:g}px; }}"
@@ -140,7 +142,7 @@ class FoldButton(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setIconSize(QSize(_ICON_PX, _ICON_PX))
+        style.sized(self, icon_size=_ICON_PX)
         self._shown: tuple[object, ...] = ()
         self._palette: Palette | None = None
         self.hide()

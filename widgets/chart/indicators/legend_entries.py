@@ -147,7 +147,7 @@ class LegendEntries:
             return
         x, row = PADDING_PX, 0
         if pane.key == VOLUME and pane.title:
-            x += legend_width(self._scene.styles, pane.title) + _BETWEEN_PX
+            x += legend_width(self._scene.styles, pane.title) + _BETWEEN_PX * pane.scale
         for at, entry in enumerate(entries):
             if at and self._fits(pane, row + 1):
                 x, row = PADDING_PX, row + 1
@@ -184,9 +184,14 @@ class LegendEntries:
         while len(entry.runs) > 2 and self._width(entry) > room:
             entry.runs[-2:] = [("…", self._scene.colours.dim)]
 
+    @property
+    def _space(self) -> float:
+        """The space between two texts of an entry, in logical pixels."""
+        return _SPACE_PX * self._scene.styles.scale
+
     def _width(self, entry: LegendEntry) -> float:
         style = self._scene.styles.body
-        return sum(style.width(text) for text, _ in entry.runs) + _SPACE_PX * (len(entry.runs) - 1)
+        return sum(style.width(text) for text, _ in entry.runs) + self._space * (len(entry.runs) - 1)
 
     def _place(self, pane: Pane, entry: LegendEntry, x: float, row: int) -> None:
         height = self._scene.styles.body.height + 4
@@ -218,7 +223,7 @@ class LegendEntriesItem(SceneItem):
             x, middle = entry.rect.left() + _REACH_PX, entry.rect.center().y()
             for text, colour in entry.runs:
                 style.draw(painter, pixels, text, x, middle, colour)
-                x += style.width(text) + _SPACE_PX
+                x += style.width(text) + _SPACE_PX * self._scene.styles.scale
         pixels.device()
 
     def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:

@@ -20,10 +20,15 @@ from widgets.controls.labels import label
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, PickerList, RowDelegate, RowModel
 from widgets.theme import icons, style
 
-REMOVE_PX = 40
+_REMOVE_PX, _CROSS_PX = 40, 14
 """The width of the area at the right of a study's row in which a click removes it."""
 _BETWEEN_PX = 12  # between a title and what stands at its right
 _PLACES = {Placement.PRICE: "over prices", Placement.VOLUME: "over volume", Placement.OWN: "own pane"}
+
+
+def remove_px() -> int:
+    """Return how much of a row's right end removes its indicator, in logical pixels."""
+    return style.px(_REMOVE_PX)
 
 
 class IndicatorRow(NamedTuple):
@@ -74,7 +79,7 @@ class IndicatorDelegate(RowDelegate):
         inner = rect.adjusted(12, style.px(5), -12, -style.px(5))
         if row.study is not None:
             self._paint_study(painter, rect, row.study)
-            inner.adjust(16, 0, -REMOVE_PX + 8, 0)
+            inner.adjust(16, 0, 8 - remove_px(), 0)
         self._paint_texts(painter, inner, row)
 
     def _paint_texts(self, painter: QPainter, inner: QRect, row: IndicatorRow) -> None:
@@ -100,8 +105,10 @@ class IndicatorDelegate(RowDelegate):
             top = swatch.top() + swatch.height() * at // len(colours)
             end = swatch.top() + swatch.height() * (at + 1) // len(colours)
             painter.fillRect(QRect(swatch.left(), top, swatch.width(), end - top), colour)
-        cross = icons.icon("close", self.palette.dim, 14)
-        cross.paint(painter, QRect(rect.right() - REMOVE_PX + 8, rect.center().y() - 8, 16, 16))
+        side = style.px(_CROSS_PX)
+        cross = QRect(0, 0, side, side)
+        cross.moveCenter(QPoint(rect.right() - remove_px() // 2, rect.center().y()))
+        icons.icon("close", self.palette.dim, _CROSS_PX).paint(painter, cross)
 
 
 class IndicatorPicker(ListPicker):
@@ -245,7 +252,7 @@ class _List(PickerList):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
         row: IndicatorRow | None = index.data(ROW_ROLE)
-        on_cross = event.position().x() >= self.viewport().width() - REMOVE_PX
+        on_cross = event.position().x() >= self.viewport().width() - remove_px()
         if row is not None and row.study is not None and on_cross:
             self.remove_clicked.emit(index)
         else:

@@ -38,6 +38,7 @@ from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
 _WIDTH_PX, _MARGIN_PX = 400, 8
+_CROSS_PX = 14
 _FIELD_MARGIN_PX = 6  # aligns numbers with choices: a stylesheet's padding does not apply within a spin box
 
 
@@ -217,7 +218,8 @@ class SettingsPanel(Popup):
             row.addWidget(field)
             row.addWidget(self._line(study, output, title.lower()), 1)
             remove = QToolButton()
-            remove.setIcon(icons.icon("close", self._palette.dim, 14))
+            remove.setIcon(icons.icon("close", self._palette.dim, _CROSS_PX))
+            style.sized(remove, icon_size=_CROSS_PX)
             remove.setAccessibleName(f"Remove {title.lower()}")
             remove.setToolTip(remove.accessibleName())
             remove.setVisible(len(several) > 1)

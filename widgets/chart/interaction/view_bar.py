@@ -26,7 +26,7 @@ from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
 HEIGHT = 33
-_BUTTON_PX, _ICON_PX, _DIVIDER_PX = 24, 16, 16
+_BUTTON_PX, _DIVIDER_PX = 24, 16
 _SPACING = 4
 _MARGIN_PX = 8
 _TEXT_PX = 12
@@ -142,10 +142,10 @@ class ViewBar(QFrame):
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
-        self.date.setIcon(_icon("calendar", palette.dim))
-        self.overflow_button.setIcon(_icon("more", palette.dim))
+        self.date.setIcon(icons.icon("calendar", palette.dim))
+        self.overflow_button.setIcon(icons.icon("more", palette.dim))
         for command, (name, _) in _STEPS.items():
-            self.steps[command].setIcon(_icon(name, palette.dim))
+            self.steps[command].setIcon(icons.icon(name, palette.dim))
         self._show_latest_icon()
         self._offer_overflow()
 
@@ -174,11 +174,9 @@ class ViewBar(QFrame):
 
     def _measure(self) -> None:
         """Draw the icons in the size of text, and note the widths that depend on it."""
-        side = style.px(_ICON_PX)
         self.set_palette(self._palette)
         for button in self.findChildren(QToolButton):
             button.ensurePolished()
-            button.setIconSize(QSize(side, side))
         widths = []
         for with_or_without in _WITH_TEXT:
             self.date.setToolButtonStyle(with_or_without)
@@ -223,13 +221,13 @@ class ViewBar(QFrame):
                 call = partial(self._ask_for_range, each)
                 self.overflow.add(QIcon(), f"Show {each.words}", key_text(each.command), call, is_checked=is_on)
         if self.date in gone:
-            self.overflow.add(_icon("calendar", dim), "Go to…", key_text("date"), partial(self._ask, "date"))
+            self.overflow.add(icons.icon("calendar", dim), "Go to…", key_text("date"), partial(self._ask, "date"))
         for command, (icon, name) in _STEPS.items():
             if self.steps[command] in gone:
-                self.overflow.add(_icon(icon, dim), name, key_text(command), partial(self._ask, command))
+                self.overflow.add(icons.icon(icon, dim), name, key_text(command), partial(self._ask, command))
         if self.zone in gone:
             name = f"{self.zone.accessibleName()}…"
-            self.overflow.add(_icon("clock", dim), name, "", self.zone_requested.emit)
+            self.overflow.add(icons.icon("clock", dim), name, "", self.zone_requested.emit)
         if self._scale_group in gone:
             for command, (_, mode, name) in _SCALES.items():
                 is_on = mode is self._scale_mode
@@ -262,7 +260,7 @@ class ViewBar(QFrame):
 
     def _show_latest_icon(self) -> None:
         palette = self._palette
-        self.steps["latest"].setIcon(_icon("latest", palette.accent if self._is_away else palette.dim))
+        self.steps["latest"].setIcon(icons.icon("latest", palette.accent if self._is_away else palette.dim))
 
     def _button(self, name: str, tip: str, press: Callable[[], object] | None) -> QToolButton:
         button = tool_button(name, tip)
@@ -324,7 +322,3 @@ class ViewBar(QFrame):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         style.sized(self.zone, fixed_height=_BUTTON_PX)
         self.zone.setFont(style.font(_TEXT_PX))
-
-
-def _icon(name: str, colour: str) -> QIcon:
-    return icons.icon(name, colour, style.px(_ICON_PX))

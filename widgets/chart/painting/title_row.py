@@ -86,7 +86,7 @@ def _places(styles: TextStyles, pieces: Sequence[Piece]) -> list[tuple[Piece, fl
     for piece in pieces:
         text, tone, field, _ = piece
         space = 0.0 if field_before is None else _VALUE_SPACE_PX if field == field_before else _FIELD_SPACE_PX
-        left = right + space
+        left = right + space * styles.scale
         right, field_before = left + _style_of(styles, tone).width(text), field
         places.append((piece, left, right))
     return places
