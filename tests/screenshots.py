@@ -100,7 +100,7 @@ async def recording(shooting: Shooting) -> None:
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
         async with open_window(settings, clock=RecordersClock()) as running:
-            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=300)
             await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             await shooting.take(running, "recording-5m")
@@ -168,7 +168,7 @@ async def studies(shooting: Shooting) -> None:
         )
         async with open_window(settings, clock=RecordersClock()) as running:
             chart, window = running.chart, running.window
-            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=300)
             await until(lambda: running.session.joined and running.engine.database is not None)
             for key in ("ema", "bollinger", "volume-average", "rsi"):
                 chart.indicators.add(key)
@@ -281,7 +281,7 @@ async def database(shooting: Shooting) -> None:
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
         async with open_window(settings, clock=RecordersClock()) as running:
-            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES)
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=300)
             await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             dialog = await opened(running)
