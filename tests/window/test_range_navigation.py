@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QMenu
 
 from app.sandbox.server.server import SandboxServer
 from tests.end_to_end.helpers import Running, until
-from tests.window.test_window_controller import Play, shown
-from tests.window.test_window_controller import play as play
+from tests.window.playing import Play, shown
 from widgets.chart.model.time_range import TimeRange, fitting_interval
 
 
