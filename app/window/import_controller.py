@@ -177,7 +177,7 @@ def recognised(path: Path, options: ReadingOptions) -> ImportFileView:
     except (FileError, UsageError) as error:
         return ImportFileView(path, _size(path), options, problem=_in_window(path, str(error)))
     except OSError as error:
-        return ImportFileView(path, 0, options, problem=f"{path} cannot be read: {error.strerror}.")
+        return ImportFileView(path, 0, options, problem=f"{path.name} cannot be read: {error.strerror}.")
     kind = found.kind or options.kind
     words = [found.recognised_by or "", "" if kind is None else str(kind), found.interval or "", found.symbol or ""]
     return ImportFileView(
@@ -207,7 +207,7 @@ def _folder(path: Path, options: ReadingOptions) -> ImportFileView:
     try:
         files = [one for one in path.rglob("*") if one.is_file()]
     except OSError as error:
-        return ImportFileView(path, 0, options, problem=f"{path} cannot be read: {error.strerror}.")
+        return ImportFileView(path, 0, options, problem=f"{path.name} cannot be read: {error.strerror}.")
     size_bytes = sum(map(_size, files))
     number = "1 file" if len(files) == 1 else f"{len(files):,} files"
     problem = "" if files else f"{path} holds no file."
