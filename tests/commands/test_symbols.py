@@ -93,7 +93,9 @@ def test_a_symbol_is_active_while_a_program_records_it(
     assert recorded.writer.put([newest])
     assert asyncio.run(recorded.writer.flush(30.0))
     assert main(["symbols", "--json"]) == 0
-    active = {one["symbol"]: one["active"] for one in json.loads(capsys.readouterr().out)}
+    listed = json.loads(capsys.readouterr().out)
+    active = {one["symbol"]: one["active"] for one in listed}
+    assert [listed[-1][name] for name in ("base", "status", "tick_size")] == [None, None, None]  # not described yet
     assert active == {"ADABTC": False, "BTCUSDT": False, "SOLUSDT": True}
 
 

@@ -134,7 +134,8 @@ class StoredSymbolsModel(QAbstractTableModel):
             return QColor(self._palette.dim) if column in (Column.COMPLETE, Column.SIZE) else None
         if role == Qt.ItemDataRole.ToolTipRole and column is Column.SYMBOL:
             recorded = "Recorded now" if self.is_recorded(one) else "Not recorded now"
-            return f"{one.symbol.name} · {one.symbol.trouble or 'Trading'} · {recorded}"
+            status = (one.symbol.trouble or "Trading") if one.symbol.status else ""
+            return " · ".join(filter(None, [one.symbol.name, status, recorded]))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{column.value}: {self._text_of(one, column)}"
         return None

@@ -98,10 +98,13 @@ class SymbolPage(QWidget):
         """Show this symbol; its days follow by `set_days`."""
         symbol, self._symbol = one.symbol, one.symbol
         self.name.setText(symbol.display_name)
-        words = ["Binance spot", (symbol.trouble or "trading").lower(), "recorded now" if is_recorded else ""]
+        status = (symbol.trouble or "trading").lower() if symbol.status else ""
+        words = ["Binance spot", status, "recorded now" if is_recorded else ""]
         self.about.setText(", ".join(filter(None, words)))
-        self._facts["Tick"].setText(f"{_amount(symbol.tick_size_e8)} {symbol.quote}".strip())
-        self._facts["Lot"].setText(f"{_amount(symbol.step_size_e8)} {symbol.base}".strip())
+        is_described = bool(symbol.base)  # by the exchange
+        tick, lot = f"{_amount(symbol.tick_size_e8)} {symbol.quote}", f"{_amount(symbol.step_size_e8)} {symbol.base}"
+        self._facts["Tick"].setText(tick if is_described else UNKNOWN)
+        self._facts["Lot"].setText(lot if is_described else UNKNOWN)
         for name, trade in (("First trade stored", one.first), ("Last trade stored", one.last)):
             time_us = None if trade is None else trade.time_us
             self._facts[name].setText(UNKNOWN if time_us is None else _moment(time_us))
