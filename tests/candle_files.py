@@ -10,9 +10,9 @@ from app.market.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import Interval
 from app.market.units import E8, format_e8, format_e16
-from storage.files.candle_csv import format_time
 from storage.files.export_file import candle_file
 from storage.files.target import NewFile
+from storage.files.times import format_time
 
 
 def write_candles(

@@ -41,7 +41,7 @@ from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_rest
 from storage.database import Database
-from storage.files.candle_csv import format_time, parse_time
+from storage.files.times import format_time, parse_time
 
 _CLOSE_S = 10.0
 _CLOCK_S = 5.0

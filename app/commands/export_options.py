@@ -24,8 +24,8 @@ from app.market.file_format import (
 from app.market.indicators.chosen import ChosenIndicator, read_indicators
 from app.market.interval import Interval
 from app.market.symbol import read_symbol
-from storage.files.candle_csv import parse_time
 from storage.files.target import check_target
+from storage.files.times import parse_time
 
 STREAM = Path("-")
 

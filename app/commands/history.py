@@ -40,8 +40,8 @@ from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_s
 from app.runtime.wiring import exchange_archive, exchange_rest
 from storage.candles.store import PostgresStore
 from storage.database import Database
-from storage.files.candle_csv import parse_time
 from storage.files.readers.open_rows import open_rows
+from storage.files.times import parse_time
 
 _TRADES = "trades"
 _MOST_PARALLEL = 32

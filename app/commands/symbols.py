@@ -23,7 +23,7 @@ from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, Store
 from app.market.units import format_e8
 from app.runtime.open_database import has_database
 from storage.candles import stored_symbols
-from storage.files.candle_csv import format_time
+from storage.files.times import format_time
 from storage.postgres.connection import translated
 from storage.postgres.symbol_ids import symbol_id_of
 from storage.schema.migrate import migrate

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -23,24 +24,29 @@ from app.concurrency.tasks import Tasks
 from app.config.version import VERSION
 from app.live.engine import Engine
 from app.live.transfers.candle_transfer import CandleTransfer, TransferOutcome, TransferProgress
+from app.live.transfers.trade_report import TradeRequest
+from app.live.transfers.trade_transfer import TradeOutcome, TradeTransfer
 from app.market.availability import StoredTimes
+from app.market.candle_request import CandleRequest, file_name
 from app.market.durations import length
 from app.market.errors import CryptopipeError, StoreError
-from app.market.file_format import FileFormat, FileLayout
+from app.market.file_format import FileFormat, FileLayout, Preset, check_rows
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.files import ExportFile
 from app.market.symbol import Symbol
-from storage.files.target import NewFile, check_target
+from storage.files.target import NewFile, OpenStream, check_target
 from widgets.controls.save_folder import SaveFolder
 from widgets.dialogs.export_dialog import ExportDialog, ExportRequest
+from widgets.dialogs.export_file_fields import Rows
 from widgets.dialogs.export_form import FormStart
 from widgets.window.main_window import MainWindow
 
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 5.0  # how long to wait for trades just received to be stored, so that the file has them
+_MOST_COPIED = 100_000  # candles; more text than spreadsheets take from the clipboard
 _PACE_OVER_S = 10.0
 _PACE_KNOWN_S = 0.5
 
@@ -56,10 +62,16 @@ class ExportController:
         self._tasks = Tasks("the export dialog")
 
     def open(
-        self, symbols: Sequence[Symbol], symbol: Symbol, interval: Interval, visible_us: tuple[int, int] | None
+        self,
+        symbols: Sequence[Symbol],
+        symbol: Symbol,
+        interval: Interval,
+        visible_us: tuple[int, int] | None,
+        indicators: str = "",
     ) -> ExportDialog:
-        """Show the dialog and return it; it closes itself."""
-        start = FormStart(symbol, interval, visible_us, self._engine.exchange_clock.now_us(), self._folder.path)
+        """Show the dialog and return it; it closes itself. ``indicators``: those of the chart, as text."""
+        now_us = self._engine.exchange_clock.now_us()
+        start = FormStart(symbol, interval, visible_us, now_us, self._folder.path, indicators)
         dialog = ExportDialog(symbols, start, palette=self._window.colours, parent=self._window)
         dialog.stored_requested.connect(lambda *chosen: self._tasks.begin(self._tell_stored(dialog, *chosen)))
         dialog.export_started.connect(lambda request: self._start(dialog, request))
@@ -103,7 +115,33 @@ class ExportController:
         else:
             dialog.completed(outcome.path or request.path, outcome.report.rows, outcome.report.lack)
 
-    async def _outcome(self, database: OpenedDatabase, dialog: ExportDialog, request: ExportRequest) -> TransferOutcome:
+    def copy(self, symbol: Symbol, interval: Interval, visible_us: tuple[int, int] | None) -> None:
+        """Put the candles in view on the clipboard, as a table of text that spreadsheets take."""
+        if visible_us is not None:
+            self._tasks.begin(self._copy(CandleRequest(symbol.name, interval, *visible_us)))
+
+    async def _copy(self, request: CandleRequest) -> None:
+        database = self._engine.database
+        if database is None:
+            self._window.toasts.show(f"Nothing was copied: {self._engine.database_reason}")
+            return
+        if len(request.slots) > _MOST_COPIED:
+            self._window.toasts.show(f"More than {_MOST_COPIED:,} candles are in view: export them to a file.")
+            return
+        text = io.BytesIO()
+        try:
+            request.check()
+            transfer = CandleTransfer(request, self._engine.history, database.store, self._engine.exchange_clock)
+            file = await in_background(partial(_table, text, request.interval), "open-file")
+            await transfer.run(file, VERSION)
+        except CryptopipeError as error:
+            self._window.toasts.show(str(error))
+        else:
+            self._window.copy_text(text.getvalue().decode())
+
+    async def _outcome(
+        self, database: OpenedDatabase, dialog: ExportDialog, request: ExportRequest
+    ) -> TransferOutcome | TradeOutcome:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_S):
                 await self._engine.drain()
@@ -114,11 +152,24 @@ class ExportController:
         def show(progress: TransferProgress) -> None:
             dialog.set_progress(progress.done, progress.total, pace.words(progress), progress.waits_because)
 
+        if request.rows is Rows.TRADES:
+            candles = request.candles
+            trades = TradeTransfer(TradeRequest(candles.symbol, candles.start_us, candles.end_us), database.store, show)
+            check_rows(await trades.count(), request.file_format)
+            file = await in_background(partial(_opened, request), "open-file")
+            return await trades.run(
+                file, VERSION, partial(file_name, candles.symbol, "trades", suffix=request.file_format)
+            )
         transfer = CandleTransfer(
-            request.candles, self._engine.history, database.store, self._engine.exchange_clock, show
+            request.candles,
+            self._engine.history,
+            database.store,
+            self._engine.exchange_clock,
+            show,
+            request.indicators,
         )
         file = await in_background(partial(_opened, request), "open-file")
-        return await transfer.run(file, VERSION)
+        return await transfer.run(file, VERSION, request.file_format)
 
     async def _tell_stored(self, dialog: ExportDialog, symbol: Symbol, interval: Interval) -> None:
         """Tell the dialog what is stored; without a database nothing is."""
@@ -135,11 +186,20 @@ class ExportController:
 
 
 def _opened(request: ExportRequest) -> ExportFile:
-    from storage.files.export_file import candle_file  # here, because Arrow takes a quarter of a second
+    from storage.files.export_file import candle_file, trade_file  # here: Arrow takes a quarter of a second
 
-    name = request.path.name if request.is_named else None
-    target = NewFile(request.path.parent, name, keeps_others=True)
-    return candle_file(target, FileFormat.CSV, FileLayout(), request.candles.interval)
+    # freqtrade finds a file by its name, whatever is in it.
+    is_named = request.is_named or request.layout.preset is Preset.FREQTRADE
+    target = NewFile(request.path.parent, request.path.name if is_named else None, keeps_others=True)
+    if request.rows is Rows.TRADES:
+        return trade_file(target, request.file_format, request.layout)
+    return candle_file(target, request.file_format, request.layout, request.candles.interval)
+
+
+def _table(text: io.BytesIO, interval: Interval) -> ExportFile:
+    from storage.files.export_file import candle_file
+
+    return candle_file(OpenStream(text), FileFormat.TSV, FileLayout(), interval)
 
 
 class _Pace:

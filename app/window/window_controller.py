@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
+from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
 from app.market.symbol import Symbol, in_usual_quote
@@ -83,6 +84,7 @@ class WindowController(QObject):
         )
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
+        self._chart = chart
         self._export = ExportController(engine, window, chart.pictures.folder)
         self._imports = ImportController(engine, window, self._on_imported)
         self._stored_symbols = SymbolsController(engine, window, self.chart_controller)
@@ -139,6 +141,7 @@ class WindowController(QObject):
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
         window.import_requested.connect(self._imports.open)
+        window.copy_candles_requested.connect(self._on_copy_candles_requested)
         window.stored_symbols_requested.connect(lambda: self._stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
@@ -212,7 +215,13 @@ class WindowController(QObject):
     def _on_export_requested(self) -> None:
         symbol = self._engine.symbol(self._state.symbol)
         symbols = list(self._engine.symbols.values()) or [symbol]
-        self._export.open(symbols, symbol, self._state.interval, self.chart_controller.visible_history_us())
+        studies = ((one.indicator, one.settings) for one in self._chart.indicators.studies)
+        visible_us = self.chart_controller.visible_history_us()
+        self._export.open(symbols, symbol, self._state.interval, visible_us, text_of_indicators(studies))
+
+    def _on_copy_candles_requested(self) -> None:
+        symbol = self._engine.symbol(self._state.symbol)
+        self._export.copy(symbol, self._state.interval, self.chart_controller.visible_history_us())
 
     def _on_imported(self, symbols: Sequence[str]) -> None:
         if self._state.symbol in symbols:

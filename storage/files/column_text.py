@@ -81,6 +81,8 @@ def _decimals(column: Any, fewest_places: int) -> Any:
     characters[:, width] = ord(".")
     for at, part in enumerate(parts):
         _put_digits(characters, width + 1 + 8 * at, part, 8)
+    if fewest_places == places and len(low) and digits.min() == digits.max() and valid.all():
+        return _fixed_width(characters[:, width - digits[0] :])
     is_tail = np.ones(len(low), dtype=np.bool_)
     for at in range(width + places, width + fewest_places, -1):
         is_tail &= characters[:, at] == _ZERO
@@ -124,6 +126,8 @@ def _times(column: Any, zone: str) -> Any:
     _put_digits(characters, 22, micros % 10_000, 4)
     keep[:, 19:26] = (micros != 0)[:, None]
     characters[:, 26:] = ends
+    if len(times_us) and not micros.any() and ends.all() and valid.all():
+        return _fixed_width(np.concatenate((characters[:, :19], characters[:, 26:]), axis=1))
     keep[:, 26:] = ends != 0
     return _strings(characters, keep, valid)
 
@@ -165,6 +169,13 @@ def _put_digits(characters: Characters, at: int, numbers: NDArray[np.int64], wid
 def _put_two_digits(characters: Characters, at: int, numbers: NDArray[np.int64]) -> None:
     characters[:, at] = _ZERO + numbers // 10
     characters[:, at + 1] = _ZERO + numbers % 10
+
+
+def _fixed_width(characters: Characters) -> Any:
+    """Return the rows as strings, none of them null: most prices of a while have the same number of digits."""
+    count, width = characters.shape
+    ends = np.arange(0, count * width + 1, width, dtype=np.int32)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(characters)))
 
 
 def _strings(characters: Characters, keep: Mask, valid: Mask) -> Any:

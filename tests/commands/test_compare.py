@@ -17,7 +17,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.units import format_e8
 from storage.database import Database
-from storage.files.candle_csv import format_time
+from storage.files.times import format_time
 from storage.postgres.connection import connect
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import forget

@@ -21,7 +21,7 @@ from app.live.transfers import exchange_patience
 from app.main import main
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.candle_csv import format_time
+from storage.files.times import format_time
 from tests.program import (
     exchange,
     hanging_url,

@@ -16,7 +16,7 @@ from app.market.ports.archive import DAY_US
 from app.market.trade import Trade
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
-from storage.files.candle_csv import format_time
+from storage.files.times import format_time
 from tests.program import exchange, needs_signals, point_to, set_surroundings, started, unchanged_process, wait_for
 
 HOUR_US = DAY_US // 24

@@ -13,7 +13,7 @@ import pytest
 from app.main import main
 from app.market.symbol import Symbol
 from storage.database import Database
-from storage.files.candle_csv import format_time
+from storage.files.times import format_time
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import forget
 from tests.storage.helpers import some_trades

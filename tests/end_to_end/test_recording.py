@@ -18,7 +18,7 @@ from app.market.series.series import Bar
 from app.market.trade import Trade
 from app.market.units import parse_e8
 from storage.database import Database
-from storage.files.candle_csv import parse_time
+from storage.files.times import parse_time
 from tests.end_to_end.helpers import (
     PROGRAM,
     RECORDED_TRADES,

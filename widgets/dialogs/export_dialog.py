@@ -30,28 +30,49 @@ from PySide6.QtWidgets import (
 from app.market.availability import Origin, StoredTimes, availability
 from app.market.candle_request import CandleRequest
 from app.market.errors import UsageError
+from app.market.file_format import FileFormat, FileLayout, check_rows
+from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
 from widgets.dialogs.availability_bar import AvailabilityCard, candles_by_origin
+from widgets.dialogs.export_file_fields import Rows, format_filter
 from widgets.dialogs.export_form import ExportForm, FormStart, utc_minute
+from widgets.dialogs.form_parts import flow
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
 _WIDTH = 680
-_BYTES_A_ROW = 190
+_BYTES_A_ROW = {
+    FileFormat.CSV: 190,
+    FileFormat.CSV_GZ: 60,
+    FileFormat.TSV: 190,
+    FileFormat.PARQUET: 50,
+    FileFormat.FEATHER: 70,
+    FileFormat.JSON: 420,
+    FileFormat.JSONL: 420,
+    FileFormat.XLSX: 110,
+}
 _PADDING = 20
 _HEAD_PX = 136  # with two lines in the foot, and the times of a chosen range
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """Candles to write into ``path``; unless ``is_named``, a file beside it with the name of what is in it."""
+    """
+    Candles to write into ``path``; unless ``is_named``, a file beside it with the name of what is in it.
+
+    ``rows`` are the candles, or the trades of their symbol and range.
+    """
 
     candles: CandleRequest
     path: Path
     is_named: bool
+    rows: Rows = Rows.CANDLES
+    file_format: FileFormat = FileFormat.CSV
+    layout: FileLayout = FileLayout()  # noqa: RUF009  a tuple
+    indicators: tuple[ChosenIndicator, ...] = ()
 
 
 class ExportState(Enum):
@@ -91,7 +112,7 @@ class ExportDialog(QDialog):
         """Offer ``symbols``, and show ``start`` at first."""
         super().__init__(parent)
         self.setFont(style.font())
-        self.setWindowTitle("Export candles")
+        self.setWindowTitle("Export")
         self.state = ExportState.EDITING
         self._now_us = start.now_us
         self._asked: tuple[Symbol, Interval] | None = None
@@ -139,6 +160,8 @@ class ExportDialog(QDialog):
         if self.state is not ExportState.RUNNING:
             return
         work = f"Waiting: {waits_because}" if waits_because else f"{count(done)} of {count(total)} candles"
+        if not waits_because and self.form.file.chosen_rows is Rows.TRADES:
+            work = f"{count(done)} of {count(total)} trades"
         self._show_progress(work, done / total if total else None, pace)
         self.card.bar.set_done(done)
 
@@ -146,13 +169,18 @@ class ExportDialog(QDialog):
         """Show that the file is written, and in ``lack`` what is missing in it."""
         self._end(ExportState.DONE)
         self._written = path
-        said = f"{_candles(candles)} written to {path}."
+        said = f"{self._counted(candles)} written to {path}."
         self._show_outcome(f"{said} {lack}" if lack else said, "warning" if lack else "rising")
         self.folder_button.show()
         self.cancel_button.setText("Close")
         self.cancel_button.setFocus()
         if self._asked is not None:
             self.stored_requested.emit(*self._asked)  # what was fetched is stored now
+
+    def _counted(self, number: int) -> str:
+        if self.form.file.chosen_rows is Rows.CANDLES:
+            return _candles(number)
+        return f"{count(number)} trade" if number == 1 else f"{count(number)} trades"
 
     def failed(self, sentence: str) -> None:
         """Show why the export failed, and let the user change the form."""
@@ -178,7 +206,18 @@ class ExportDialog(QDialog):
 
     def _start(self) -> None:
         try:
-            request = ExportRequest(self.form.chosen_request(), self.form.chosen_path(), self.form.path_is_typed)
+            file, candles = self.form.file, self.form.chosen_request()
+            request = ExportRequest(
+                candles,
+                self.form.chosen_path(),
+                self.form.path_is_typed,
+                file.chosen_rows,
+                file.chosen_format,
+                file.chosen_layout(),
+                file.chosen_indicators(),
+            )
+            if request.rows is Rows.CANDLES:
+                check_rows(len(candles.slots), request.file_format)
         except UsageError as error:
             self._show_outcome(str(error), "warning")
             return
@@ -219,12 +258,18 @@ class ExportDialog(QDialog):
             self.card.show_stretches("", (), ("", ""))
             self._say_idle(str(error) if self._stored is not None else "", "dim")
             return
+        is_trades = self.form.file.chosen_rows is Rows.TRADES
+        self.card.setVisible(not is_trades)
+        if is_trades:
+            self._say_idle("Trades that are stored; what is missing between them is named.", "dim")
+            return
         stretches = [] if self._stored is None else availability(request, self._stored, self._now_us)
         ends = utc_minute(request.start_us), utc_minute(request.end_us)
         self.card.show_stretches(f"{symbol.display_name} {request.interval}", stretches, ends)
         candles = candles_by_origin(stretches)
         missing, rows = candles[Origin.NOWHERE], sum(candles.values()) - candles[Origin.NOWHERE]
-        said = f"{count(rows)} rows, about {_size(rows * _BYTES_A_ROW)}." if stretches else ""
+        size = _size(rows * _BYTES_A_ROW[self.form.file.chosen_format])
+        said = f"{count(rows)} rows, about {size}." if stretches else ""
         if missing:
             why = "not stored, or not to be had" if not request.fetch else "not to be had"
             first = next(one.first for one in stretches if one.origin is Origin.NOWHERE)
@@ -260,6 +305,7 @@ class ExportDialog(QDialog):
         fields = QVBoxLayout(fields_holder)
         fields.setContentsMargins(_PADDING, 0, _PADDING, 12)
         fields.setSpacing(12)
+        fields.addWidget(flow(*self.form.file.rows.values(), spacing=4))
         fields.addLayout(self.form.layout_above())
         fields.addWidget(self.card)
         fields.addLayout(self.form.layout_below())
@@ -289,7 +335,7 @@ class ExportDialog(QDialog):
         foot.addLayout(buttons)
         head = QHBoxLayout()
         head.setContentsMargins(_PADDING, 14, _PADDING, 0)
-        head.addWidget(label("Export candles", "", style.font(style.TITLE_PX)))
+        head.addWidget(label("Export", "", style.font(style.TITLE_PX)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
@@ -321,7 +367,7 @@ class ExportDialog(QDialog):
             self,
             "Export to",
             self.form.path.text(),
-            "CSV files (*.csv);;All files (*)",
+            format_filter(self.form.file.chosen_format),
             options=QFileDialog.Option.DontConfirmOverwrite,
         )
         if path:

@@ -19,11 +19,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.availability import StoredTimes
-from app.market.candle_request import CandleRequest, candle_file_name
+from app.market.candle_request import CandleRequest, candle_file_name, file_name
 from app.market.errors import UsageError
+from app.market.file_format import Preset, freqtrade_name
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.symbol import Symbol
 from widgets.controls.labels import label
+from widgets.dialogs.export_file_fields import FileFields, Rows, check_same_format
 from widgets.dialogs.form_parts import choice_button, combo, flow, table, time_edit
 from widgets.symbols.symbol_search import search_key
 
@@ -52,7 +54,8 @@ _LENGTHS_US = {
 
 class FormStart(NamedTuple):
     """
-    What the form shows at first. ``visible_us``: the chart's range, if it has one; ``now_us``: the exchange's time.
+    What the form shows at first. ``visible_us``: the chart's range, if it has one; ``now_us``: the exchange's time;
+    ``indicators``: those of the chart, as text.
     """
 
     symbol: Symbol
@@ -60,6 +63,7 @@ class FormStart(NamedTuple):
     visible_us: tuple[int, int] | None
     now_us: int
     folder: Path
+    indicators: str = ""
 
 
 class ExportForm(QObject):
@@ -92,6 +96,7 @@ class ExportForm(QObject):
         until_us = start.visible_us[1] if start.visible_us else start.now_us
         self.start = time_edit(start.visible_us[0] if start.visible_us else until_us - _DAY_US, "From")
         self.end = time_edit(until_us, "To")
+        self.file = FileFields(start.indicators, self)
         self.fetch = QCheckBox("Fetch what is not stored")
         self.fetch.setChecked(True)
         self.include_open = QCheckBox("Include the open candle")
@@ -178,8 +183,10 @@ class ExportForm(QObject):
         """
         text = self.path.text().strip()
         path = Path(text).expanduser()
+        chosen = self.file.chosen_format
         if not text or path.is_dir():
-            raise UsageError("Name the file to write, such as candles.csv.")
+            raise UsageError(f"Name the file to write, such as candles.{chosen}.")
+        check_same_format(path.name, chosen)
         if not path.parent.is_dir():
             raise UsageError(f"The folder “{path.parent}” does not exist: choose another or create it.")
         return path
@@ -201,8 +208,11 @@ class ExportForm(QObject):
 
     def set_editable(self, editable: bool) -> None:
         """Enable or disable the fields; disabled while an export runs."""
-        for field in (self.symbol, self.interval, self.fetch, self.include_open, self.path, self.browse_button):
+        for field in (self.symbol, self.path, self.browse_button):
             field.setEnabled(editable)
+        for of_candles in (self.interval, self.fetch, self.include_open):
+            of_candles.setEnabled(editable and self.file.chosen_rows is Rows.CANDLES)
+        self.file.set_editable(editable)
         for choice, button in self.ranges.items():
             button.setEnabled(editable and (choice is not Range.VIEW or self._start.visible_us is not None))
         for edit in (self.start, self.end):
@@ -229,12 +239,13 @@ class ExportForm(QObject):
         """Return the fields that say how the candles get into which file."""
         rows = table()
         rows.addWidget(flow(self.fetch, self.include_open, spacing=20), 0, 1)
+        rows.addLayout(self.file.layout_fields(), 1, 0, 1, 2)
         file = QHBoxLayout()
         file.setSpacing(8)
         file.addWidget(self.path, 1)
         file.addWidget(self.browse_button)
-        rows.addWidget(label("File", "dim"), 1, 0)
-        rows.addLayout(file, 1, 1)
+        rows.addWidget(label("File", "dim"), 2, 0)
+        rows.addLayout(file, 2, 1)
         return rows
 
     def _until_now(self, start_us: int, now_us: int) -> tuple[int, int]:
@@ -250,10 +261,23 @@ class ExportForm(QObject):
         if self._path_is_typed:
             return
         try:
-            name = candle_file_name(self.chosen_symbol().name, self.chosen_interval(), *self.chosen_range())
+            name = self._file_name()
         except UsageError:
             return  # the error is shown when the user starts the export
         self.path.setText(str(self._start.folder / name))
+
+    def _on_file_edit(self) -> None:
+        self.set_editable(True)
+        self._on_edit()
+
+    def _file_name(self) -> str:
+        symbol, chosen = self.chosen_symbol(), self.file.chosen_format
+        if self.file.chosen_rows is Rows.TRADES:
+            return file_name(symbol.name, "trades", *self.chosen_range(), chosen)
+        interval = self.chosen_interval()
+        if self.file.chosen_layout().preset is Preset.FREQTRADE:
+            return freqtrade_name(symbol.name, interval, chosen, (symbol.base, symbol.quote) if symbol.quote else None)
+        return candle_file_name(symbol.name, interval, *self.chosen_range(), chosen)
 
     def _on_edit(self) -> None:
         self._suggest_path()
@@ -275,6 +299,7 @@ class ExportForm(QObject):
             return self._start.now_us - _DAY_US, self._start.now_us
 
     def _connect(self) -> None:
+        self.file.edited.connect(self._on_file_edit)
         self.symbol.currentTextChanged.connect(self._on_edit)
         self.interval.currentTextChanged.connect(self._on_edit)
         self._group.buttonClicked.connect(self._on_range)

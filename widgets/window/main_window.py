@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
         symbol_requested: Show this symbol; carries its name.
         interval_requested: Show this interval, chosen or typed; carries the `Interval`.
         export_requested, database_requested: Open the export dialog, or the database dialog.
+        copy_candles_requested: Put the candles in view on the clipboard.
         symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
         stored_symbols_requested: Open the dialog of what is stored of each symbol.
         import_requested: Open the import dialog; carries the paths that were dropped on the window, if any.
@@ -72,6 +73,7 @@ class MainWindow(QMainWindow):
     symbol_requested = Signal(str)
     interval_requested = Signal(object)
     export_requested = Signal()
+    copy_candles_requested = Signal()
     database_requested = Signal()
     symbols_requested = Signal()
     stored_symbols_requested = Signal()
@@ -338,6 +340,7 @@ class MainWindow(QMainWindow):
             source.export_requested.connect(self.export_requested)
             source.theme_requested.connect(self.theme_requested)
         menu.database_requested.connect(self.database_requested)
+        menu.copy_candles_requested.connect(self.copy_candles_requested)
         menu.diagnostics_requested.connect(self.toggle_diagnostics)
         menu.candle_colours_requested.connect(self.candle_colours_requested)
         menu.text_percent_requested.connect(self.text_percent_requested)

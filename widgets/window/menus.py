@@ -27,6 +27,7 @@ class MainMenu(QMenu):
         symbols_requested, stored_symbols_requested, database_requested, import_requested, export_requested,
         diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
+        copy_candles_requested: Put the candles in view on the clipboard.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
         full_screen_requested: Fill the screen, or no longer.
         market_requested: Go to the simulated market, or back to the live one.
@@ -41,6 +42,7 @@ class MainMenu(QMenu):
     database_requested = Signal()
     import_requested = Signal()
     export_requested = Signal()
+    copy_candles_requested = Signal()
     diagnostics_requested = Signal()
     keys_requested = Signal()
     about_requested = Signal()
@@ -61,7 +63,8 @@ class MainMenu(QMenu):
         self.addAction(_with_key("Database…", "database"), self.database_requested.emit)
         self.addAction("Indicator templates…", self.templates_requested.emit)
         self.addAction(_with_key("Import…", "import"), self.import_requested.emit)
-        self.addAction(_with_key("Export candles…", "export"), self.export_requested.emit)
+        self.addAction(_with_key("Export…", "export"), self.export_requested.emit)
+        self.addAction("Copy the candles in view", self.copy_candles_requested.emit)
         self._market = self.addAction("", self.market_requested.emit)
         self.addSeparator()
         self._panel = self.addAction(_with_key("Side panel", "side_panel"))

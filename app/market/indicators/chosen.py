@@ -6,11 +6,12 @@ After the indicator's key come values of its parameters, in their order; those l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from app.market.errors import UsageError
 from app.market.indicators.catalogue import indicators
-from app.market.indicators.definition import SOURCE, Indicator, Parameter, Setting, Settings
+from app.market.indicators.definition import SOURCE, EntrySettings, Indicator, Parameter, Setting, Settings
 
 
 class ChosenIndicator(NamedTuple):
@@ -33,6 +34,19 @@ class ChosenIndicator(NamedTuple):
             base if len(outputs) == 1 or output.name == self.indicator.key else f"{base}_{output.name}"
             for output in outputs
         )
+
+
+def text_of_indicators(chosen: Iterable[tuple[Indicator, EntrySettings]]) -> str:
+    """Return the text that `read_indicators` reads as these; several values of a parameter are as many indicators."""
+    said = list[str]()
+    for indicator, settings in chosen:
+        for each in indicator.calculations(settings):
+            values = [(one, each[one.name]) for one in indicator.parameters]
+            while values and values[-1][0] == SOURCE and values[-1][1] == SOURCE.default:
+                values.pop()
+            texts = (f"{value:g}" if isinstance(value, float) else str(value) for _, value in values)
+            said.append(":".join([indicator.key, *texts]))
+    return ", ".join(dict.fromkeys(said))
 
 
 def read_indicators(text: str) -> tuple[ChosenIndicator, ...]:

@@ -28,10 +28,10 @@ from app.market.errors import FileError, UsageError
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from storage.files.candle_csv import format_time
 from storage.files.export_file import candle_file
 from storage.files.row_layout import CANDLE_COLUMNS
 from storage.files.target import NewFile, OpenStream
+from storage.files.times import format_time
 from tests.candle_files import candle_row, write_candles
 from tests.live.helpers import START_US, folded
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.market.errors import UsageError
 from app.market.interval import SECOND_US
-from storage.files.candle_csv import format_time, parse_time
+from storage.files.times import format_time, parse_time
 from tests.live.helpers import START_US
 
 

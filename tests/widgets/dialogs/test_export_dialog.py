@@ -13,9 +13,11 @@ from pytestqt.qtbot import QtBot
 from app.market.availability import StoredTimes
 from app.market.candle_request import CandleRequest
 from app.market.coverage import IdRanges
+from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import Interval
 from tests.widgets.conftest import BTCUSDT, ETHUSDT, SATS
 from widgets.dialogs.export_dialog import ExportDialog, ExportRequest, ExportState
+from widgets.dialogs.export_file_fields import Rows
 from widgets.dialogs.export_form import FormStart, Range
 from widgets.theme import text_size
 
@@ -186,6 +188,55 @@ def test_another_symbol_and_a_typed_interval_change_the_file_name_too(
     request = start(dialog, qtbot)
     assert (request.candles.symbol, request.candles.interval) == ("ETHUSDT", Interval.parse("2m"))
     assert request.path == tmp_path / "ETHUSDT-2m-20240808T2354-20240809T0005.csv"
+
+
+def test_the_format_the_preset_the_zone_and_the_indicators_go_with_the_request(
+    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path
+) -> None:
+    file = dialog.form.file
+    file.preset.setCurrentText("freqtrade")
+    assert file.chosen_format is FileFormat.FEATHER  # what freqtrade reads
+    assert dialog.form.path.text() == str(tmp_path / "BTC_USDT-1m.feather")
+    file.preset.setCurrentText("cryptopipe")
+    file.format.setCurrentText("CSV, compressed")
+    file.zone.setEditText("Asia/Tokyo")
+    file.indicators.setText("sma:20, macd")
+    request = start(dialog, qtbot)
+    assert request.path.name == "BTCUSDT-1m-20240808T2355-20240809T0005.csv.gz"
+    assert request.file_format is FileFormat.CSV_GZ
+    names = ("sma_20", "macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_histogram")
+    assert request.layout == FileLayout(zone="Asia/Tokyo", indicators=names)
+    assert [one.indicator.key for one in request.indicators] == ["sma", "macd"]
+
+
+def test_trades_need_no_interval_and_are_not_fetched(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+    file = dialog.form.file
+    file.rows[Rows.TRADES].click()
+    for field in (dialog.form.interval, dialog.form.fetch, dialog.form.include_open, file.preset, file.indicators):
+        assert not field.isEnabled()
+    assert not dialog.card.isVisible()
+    request = start(dialog, qtbot)
+    assert (request.rows, request.indicators) == (Rows.TRADES, ())
+    assert request.path == tmp_path / "BTCUSDT-trades-20240808T2355-20240809T0005.csv"
+    dialog.completed(request.path, 1_200)
+    assert dialog.outcome.text() == f"1,200 trades written to {request.path}."
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "sentence"),
+    [
+        ("smma:9", "UTC", "“smma” is not an indicator"),
+        ("", "Berlin", "“Berlin” is not a time zone"),
+    ],
+)
+def test_a_wrong_indicator_or_zone_gets_a_sentence(
+    dialog: ExportDialog, qtbot: QtBot, text: str, zone: str, sentence: str
+) -> None:
+    dialog.form.file.indicators.setText(text)
+    dialog.form.file.zone.setEditText(zone)
+    with qtbot.assertNotEmitted(dialog.export_started):
+        qtbot.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)
+    assert sentence in dialog.outcome.text()
 
 
 def test_a_typed_file_name_stays(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
