@@ -83,7 +83,7 @@ def recognise(
         UsageError: If the user's columns are not there.
     """
     if names is None and not options.columns:
-        return _by_values(rows, options.kind or named_kind)
+        return _by_values(rows, options.kind, named_kind)
     header = tuple(names) if names is not None else tuple(str(number + 1) for number in range(_width(rows)))
     own = _own_columns(header, options)
     if not own:
@@ -204,10 +204,10 @@ def _check(layout: Layout) -> None:
         )
 
 
-def _by_values(rows: Sequence[Sequence[Cell]], wanted: RowKind | None) -> Layout:
-    """Return the layout that fits most of the rows; each preset's own row is unlike those of the others."""
+def _by_values(rows: Sequence[Sequence[Cell]], wanted: RowKind | None, named: RowKind | None) -> Layout:
+    """Return the layout that fits most of the rows, ``named`` first: no row fits two of them but by chance."""
     candles = (RowKind.KLINES, RowKind.CANDLES)
-    for preset in UNNAMED_PRESETS:
+    for preset in sorted(UNNAMED_PRESETS, key=lambda preset: preset.kind is not named):
         if wanted is not None and preset.kind is not wanted and not (wanted in candles and preset.kind in candles):
             continue
         columns = {ours: int(position) for ours, position in preset.columns.items()}

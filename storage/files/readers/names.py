@@ -28,7 +28,7 @@ _ARCHIVE = re.compile(
 )
 _KINDS = {"trades": RowKind.TRADES, "aggtrades": RowKind.AGGTRADES}
 _WORDS = re.compile(r"[^\W_]+")
-_INTERVAL = re.compile(r"\d{1,3}(?:[smhdw]|M)")
+_INTERVAL = re.compile(r"\d{1,3}(?:[smhdw]|Mo?)")  # freqtrade's months are 1Mo
 _QUOTES = (
     "USDT USDC FDUSD TUSD BUSD DAI USD EUR GBP TRY BRL JPY ARS AUD UAH RUB ZAR PLN MXN COP IDR NGN RON BTC ETH BNB"
 ).split()
@@ -62,7 +62,7 @@ def name_facts(path: Path, name: str | None = None) -> NameFacts:
     symbol, kind, interval = _symbol_among(words), _kind_among(words), _interval_among(words)
     folders = path.absolute().parts[:-1]
     if len(folders) >= 3 and folders[-3] == "klines" and _INTERVAL.fullmatch(folders[-1]):
-        symbol, interval, kind = folders[-2], Interval.parse(folders[-1]), RowKind.KLINES
+        symbol, interval, kind = folders[-2], _interval(folders[-1]), RowKind.KLINES
     elif len(folders) >= 2 and folders[-2].lower() in _KINDS:
         symbol, kind = folders[-1], _KINDS[folders[-2].lower()]
     return _meta_facts(path, NameFacts(symbol, kind, interval))
@@ -128,11 +128,15 @@ def _kind_among(words: list[str]) -> RowKind | None:
     return next((_KINDS[word.lower()] for word in words if word.lower() in _KINDS), None)
 
 
+def _interval(word: str) -> Interval:
+    return Interval.parse(word.replace("Mo", "M"))
+
+
 def _interval_among(words: list[str]) -> Interval | None:
     found = {word for word in words if _INTERVAL.fullmatch(word)}
     if len(found) != 1:
         return None
     try:
-        return Interval.parse(found.pop())
+        return _interval(found.pop())
     except UsageError:
         return None
