@@ -38,13 +38,14 @@ def trade_batch(trades: Sequence[Trade], refused: Sequence[RefusedRow] = ()) -> 
 
 @dataclass
 class MemoryFile:
-    """A `RowFile`. ``failure``: what its reader raises after the batches."""
+    """A `RowFile`. ``failure``: what its reader raises after the batches. ``lacking``: its shortfall."""
 
     path: Path
     parts: Sequence[RowBatch]
     kind: RowKind = RowKind.TRADES
     symbol: str | None = "BTCUSDT"
     failure: str = ""
+    lacking: str | None = None
     read: int = field(default=0, init=False)
 
     def batches(self) -> Iterator[RowBatch]:
@@ -56,6 +57,9 @@ class MemoryFile:
 
     def progress(self) -> float:
         return self.read / max(1, len(self.parts))
+
+    def shortfall(self) -> str | None:
+        return self.lacking
 
 
 def opening(*files: RowFile | RefusedFile) -> OpenRows:

@@ -33,6 +33,7 @@ class FileReport:
     refused: int = 0
     missing: int = 0
     differing: int = 0
+    is_short: bool = False  # it ends before the day or month in its name
     is_broken: bool = False  # it could not be read to its end
     reasons: list[str] = field(default_factory=list)
 
@@ -48,7 +49,9 @@ class FileReport:
     @property
     def is_whole(self) -> bool:
         """Whether all of it could be used, no id inside is missing, and no kline contradicts it."""
-        return not (self.is_unusable or self.is_broken or self.refused or self.missing or self.differing)
+        return not (
+            self.is_unusable or self.is_broken or self.is_short or self.refused or self.missing or self.differing
+        )
 
     def facts(self) -> dict[str, object]:
         """Return it for JSON."""

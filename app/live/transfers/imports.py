@@ -117,10 +117,13 @@ class _Aggregated(NamedTuple):
 
 
 class _End(NamedTuple):
-    """The end of a file; ``failure``: why it could not be read any further, else empty."""
+    """
+    The end of a file; ``failure``: why it could not be read any further, else empty; ``shortfall``: see `RowFile`.
+    """
 
     file: _ImportedFile
     failure: str
+    shortfall: str | None = None
 
 
 _Step = _ImportedFile | _Trades | _Candles | _Aggregated | _End | BaseException | None
@@ -245,6 +248,9 @@ class FileImport:
             report.reasons.append(step.failure)
         elif not report.read:
             report.reasons.append(f"{report.path} has no rows.")
+        if step.shortfall:
+            report.is_short = True
+            report.reasons.append(step.shortfall)
         for symbol, (first_id, last_id) in file.ids.items():
             held = self._loader.held(symbol, first_id, last_id) | file.aggregated.get(symbol, IdRanges())
             gaps = held.missing(first_id, last_id)
@@ -323,7 +329,9 @@ class FileImport:
                     return
         except FileError as error:
             failure = str(error)
-        self._put(_End(file, failure))
+        # Of trades the ids tell, once the next day's file is read.
+        shortfall = opened.shortfall() if opened.kind is RowKind.KLINES and not failure else None
+        self._put(_End(file, failure, shortfall))
 
     def _rows_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:
         if opened.kind is RowKind.TRADES:

@@ -33,31 +33,30 @@ class Shortfall:
         if self._begin_us is None:
             return
         if isinstance(batch, CandleBatch):
-            self._rows += len(batch.candles)
-            return
-        if len(batch.time_us):
-            self._rows += len(batch.time_us)
-            first_us, last_us = int(batch.time_us.min()), int(batch.time_us.max())
-            self._first_us = first_us if self._first_us is None else min(self._first_us, first_us)
-            self._last_us = max(self._last_us, last_us)
+            times = [candle.open_time_us for candle in batch.candles]
+            ends = (min(times), max(times)) if times else None
+        else:
+            ends = (int(batch.time_us.min()), int(batch.time_us.max())) if len(batch.time_us) else None
+        if ends is not None:
+            self._rows += batch.rows - len(batch.refused)
+            self._first_us = ends[0] if self._first_us is None else min(self._first_us, ends[0])
+            self._last_us = max(self._last_us, ends[1])
 
     def sentence(self) -> str | None:
         """Return what seems to be missing; None if nothing does."""
-        if self._begin_us is None or self._end_us is None or not self._rows:
+        if self._begin_us is None or self._end_us is None or self._first_us is None:
             return None
         if self._interval is not None:
-            expected = _opens(self._interval, self._begin_us, self._end_us)
-            if self._rows >= expected:
-                return None
-            return f"It holds {self._rows:,} of the {expected:,} candles that its name promises."
-        assert self._first_us is not None
+            return self._missing_candles(self._interval, self._begin_us, self._end_us, self._first_us)
         usual_us = (self._last_us - self._first_us) // self._rows
         if self._end_us - self._last_us <= max(_SHORTEST_SILENCE_US, _USUAL_PAUSES * usual_us):
             return None
         last = datetime.fromtimestamp(self._last_us // SECOND_US, UTC)
         return f"Its last trade is of {last:%Y-%m-%d %H:%M:%S}, long before its time ends: it may be cut off."
 
-
-def _opens(interval: Interval, begin_us: int, end_us: int) -> int:
-    """Return how many candles open in a range."""
-    return interval.slot(end_us - 1) - interval.slot(begin_us - 1)
+    def _missing_candles(self, interval: Interval, begin_us: int, end_us: int, first_us: int) -> str | None:
+        # One that begins later may be of a symbol that was listed then, and a hole inside of an exchange at rest.
+        before, last = interval.slot(begin_us - 1), interval.slot(end_us - 1)
+        if interval.slot(first_us) > before + 1 or interval.slot(self._last_us) >= last:
+            return None
+        return f"It ends early: it holds {self._rows:,} of the {last - before:,} candles that its name promises."

@@ -14,7 +14,7 @@ from app.live.transfers.imports import FileImport, ImportProgress
 from app.live.transfers.row_batches import RowNumbers, collected
 from app.market.errors import FileError, StoreUnavailable
 from app.market.ports.loading import BulkLoader, LoadResult, PreparedLoad
-from app.market.ports.row_files import ReadingOptions, RefusedFile, RefusedRow, RowBatch, TradeBatch
+from app.market.ports.row_files import ReadingOptions, RefusedFile, RefusedRow, RowBatch, RowKind, TradeBatch
 from storage.loading.dry_run import DryRunLoader
 from tests.row_files import MemoryFile, opening, trade_batch
 from tests.storage.helpers import some_trades
@@ -211,3 +211,13 @@ def test_what_was_read_before_a_failure_comes_before_it() -> None:
     assert next(trades).batch.trade_id.tolist() == [100, 101]
     with pytest.raises(FileError):
         next(trades)
+
+
+def test_a_day_of_klines_that_ends_early_is_not_whole(path: Path) -> None:
+    lacking = "It ends early: it holds 0 of the 24 candles that its name promises."
+    report = imported(DryRunLoader(), MemoryFile(path, [], kind=RowKind.KLINES, lacking=lacking))
+    assert lacking in report.files[0].reason
+    assert report.files[0].is_short
+    # Of trades the ids tell, so a doubt about their times is none of the report's.
+    report = imported(DryRunLoader(), MemoryFile(path, [trade_batch(TRADES)], lacking="It may be cut off."))
+    assert (report.is_whole, report.files[0].reason) == (True, "")

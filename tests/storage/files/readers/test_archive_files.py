@@ -197,14 +197,18 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
     assert (seen[0] < 1.0, file.progress()) == (True, 1.0)
 
 
-def test_a_day_of_klines_that_lacks_some_says_how_many(tmp_path: Path) -> None:
+def test_a_day_of_klines_that_ends_early_says_how_many_it_has(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2020-01-01.csv"
     cells = KLINE_ROW.split(",")
     rows = [",".join([str(1577836800000 + 3_600_000 * hour), *cells[1:]]) for hour in range(24)]
     path.write_text("\n".join(rows))
     assert read(path).shortfall is None
     path.write_text("\n".join(rows[:20]))
-    assert read(path).shortfall == "It holds 20 of the 24 candles that its name promises."
+    assert read(path).shortfall == "It ends early: it holds 20 of the 24 candles that its name promises."
+    path.write_text("\n".join([*rows[:10], *rows[12:]]))  # an exchange at rest publishes none
+    assert read(path).shortfall is None
+    path.write_text("\n".join(rows[5:]))  # listed at five
+    assert read(path).shortfall is None
 
 
 def test_a_day_of_trades_that_ends_early_is_doubted(tmp_path: Path) -> None:
