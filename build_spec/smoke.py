@@ -18,6 +18,8 @@ from pathlib import Path
 
 SYMBOL = "BTCUSDT"
 STEP_TIMEOUT_S = 60
+# Each is written by another library.
+OTHER_FORMATS = ("csv.gz", "parquet", "feather", "xlsx")
 
 
 class SmokeError(Exception):
@@ -54,7 +56,10 @@ def try_package(program: Path, home: Path) -> None:
         run(program, ["collect", "--symbols", SYMBOL, "--for", "5s"], environment)
         run(program, ["doctor"], environment)
     candles = home / "candles.csv"
-    run(program, ["export", SYMBOL, "1m", "--out", str(candles), "--stored", "--include-open"], environment)
+    for file in (candles, *(candles.with_suffix(f".{ending}") for ending in OTHER_FORMATS)):
+        run(program, ["export", SYMBOL, "1m", "--out", str(file), "--stored", "--include-open"], environment)
+        if not file.is_file():
+            raise SmokeError(f"“{file.name}” was not exported")
     print(f"smoke test: {count_trades(candles)} trades recorded into the package's own database, and exported")
     started = time.monotonic()
     printed = run(program, ["--demo", "--quit-after-first-paint"], environment)

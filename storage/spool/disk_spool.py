@@ -94,11 +94,8 @@ class DiskSpool:
         """See `app.market.ports.storage.TradeSpool`. Jobs that were queued before are done first."""
         if self._thread is None:
             return True
-        closing = self._submit(self._file.close)
         self._jobs.put(None)
-        with contextlib.suppress(TimeoutError, *_FILE_ERRORS):
-            await asyncio.wait_for(asyncio.wrap_future(closing), timeout_s)
-            await asyncio.to_thread(self._thread.join, timeout_s)
+        await asyncio.to_thread(self._thread.join, timeout_s)
         return not self._thread.is_alive()
 
     # In the spool's thread
@@ -106,6 +103,9 @@ class DiskSpool:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+        # Here and not as a job, which whoever waits for it would cancel where the disk takes too long.
+        with contextlib.suppress(*_FILE_ERRORS):
+            self._file.close()
 
     def _append(self, trades: Sequence[Trade]) -> int:
         room = (self._size_limit - self._status.size_bytes) // _TRADE_BYTES

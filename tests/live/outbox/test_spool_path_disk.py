@@ -147,6 +147,7 @@ async def test_a_disk_that_hangs_does_not_keep_the_program_from_ending(
         hangs.set()
         assert run.spool._thread is not None
         run.spool._thread.join(PATIENCE_S)
+    assert run.spool._file._connection is None, "the file stays open once the disk answers again"
 
 
 async def test_when_the_spool_fails_to_open_the_last_trade_of_a_quiet_market_still_goes_out(
