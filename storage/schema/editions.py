@@ -101,7 +101,7 @@ def compression_statements(schema: sql.Identifier, timescale_version: str) -> li
     """Return the statements that make a hypertable compress old chunks, in that TimescaleDB version's syntax."""
     settings = {"segment": sql.Literal(_SEGMENT_BY), "order": sql.Literal(_ORDER_BY)}
     policy = {"schema": schema, "after": sql.Literal(COMPRESS_AFTER)}
-    if _version(timescale_version) >= (2, 18):  # which renamed compression to columnstore
+    if version_numbers(timescale_version) >= (2, 18):  # which renamed compression to columnstore
         return [
             sql.SQL(
                 "ALTER TABLE trades SET (timescaledb.enable_columnstore = true, timescaledb.segmentby = {segment},"
@@ -123,6 +123,6 @@ def compression_statements(schema: sql.Identifier, timescale_version: str) -> li
     ]
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_numbers(text: str) -> tuple[int, ...]:
     """Return ``"2.19.3"`` or ``"2.30.0-dev"`` as (2, 19) or (2, 30)."""
     return tuple(int(number) for number in re.findall(r"\d+", text)[:2])

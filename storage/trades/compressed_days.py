@@ -22,7 +22,7 @@ from psycopg import sql
 
 from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection, Edition, facts_of
-from storage.schema.editions import owns_trades, timescale_schema
+from storage.schema.editions import owns_trades, timescale_schema, version_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,9 @@ NEVER_COMPRESSED_US = 5 * _DAY_US
 """Trades younger than this lie in no compressed chunk: two days less than `storage.schema.editions.COMPRESS_AFTER`."""
 
 _FEWEST = 2_000  # trades; fewer are stored in a second, whatever they lie in
-_ROWS_DECOMPRESSED = 16  # in the time that each late trade takes longer, by tests/benchmarks/bench_late_trades.py
+# Rows that are decompressed in the time that each late trade takes longer, by tests/benchmarks/bench_late_trades.py:
+# TimescaleDB 2.20 made the storing quicker.
+_ROWS_DECOMPRESSED, _ROWS_DECOMPRESSED_BEFORE_2_20 = 16, 160
 _LOCK_WAIT_MS = 5_000  # for the policy, which may be compressing the chunk
 _LONGEST_MS = 600_000
 
@@ -53,6 +55,7 @@ class CompressedDays:
         self._connection = connection
         self._stored: Counter[int] = Counter()  # late trades, by day since 1970
         self._schema: sql.Identifier | None = None
+        self._rows_decompressed = _ROWS_DECOMPRESSED
         self._is_asked = False
 
     def forget(self) -> None:
@@ -81,7 +84,10 @@ class CompressedDays:
 
     def _may_decompress(self) -> bool:
         if not self._is_asked:
-            compresses = facts_of(self._connection).edition is Edition.TIMESCALE_COMMUNITY
+            facts = facts_of(self._connection)
+            compresses = facts.edition is Edition.TIMESCALE_COMMUNITY
+            if compresses and version_numbers(facts.timescale_version) < (2, 20):
+                self._rows_decompressed = _ROWS_DECOMPRESSED_BEFORE_2_20
             self._schema = timescale_schema(self._connection) if compresses and owns_trades(self._connection) else None
             self._is_asked = True
         return self._schema is not None
@@ -89,7 +95,7 @@ class CompressedDays:
     def _open(self, day: int) -> None:
         bounds = ((day + 1) * _DAY_US, day * _DAY_US)
         for chunk, trades in self._connection.execute(_COMPRESSED, bounds).fetchall():
-            if self._stored[day] * _ROWS_DECOMPRESSED >= trades:
+            if self._stored[day] * self._rows_decompressed >= trades:
                 self._decompress(chunk, trades)
                 self._stored[day] = 0
 
