@@ -132,19 +132,21 @@ def _wants_password(error: psycopg.Error) -> bool:
 
 def _set_up(connection: Connection, statement_timeout_s: float | None) -> None:
     waits = {"statement_timeout": statement_timeout_s, "idle_in_transaction_session_timeout": statement_timeout_s}
+    settings = [
+        (name, str(int((STATEMENT_TIMEOUT_S if wait_s is None else wait_s) * 1000)), wait_s is not None)
+        for name, wait_s in waits.items()
+    ]
+    settings.append(("enable_memoize", "off", True))
     # Read committed, whatever this user's default is: a statement after the wait for a lock must see what the lock's
     # last holder committed. A timeout is set only if the caller gives it, or if it has its default: one that the URL,
-    # the role or the database sets is somebody's choice.
+    # the role or the database sets is somebody's choice. Memoize keeps the rows of each of a query's lookups, and ours
+    # never look up the same twice.
     connection.execute(
         "SELECT set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed',"
-        " false), (SELECT count(set_config(name, wanted.ms, false))"
-        " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, ms, given) JOIN pg_settings USING (name)"
-        " WHERE given OR source NOT IN ('client', 'user', 'database', 'database user'))",
-        (
-            list(waits),
-            [str(int((STATEMENT_TIMEOUT_S if wait_s is None else wait_s) * 1000)) for wait_s in waits.values()],
-            [wait_s is not None for wait_s in waits.values()],
-        ),
+        " false), (SELECT count(set_config(name, wanted.value, false))"
+        " FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted (name, value, given)"
+        " JOIN pg_settings USING (name) WHERE given OR source NOT IN ('client', 'user', 'database', 'database user'))",
+        tuple(map(list, zip(*settings, strict=True))),
     )
 
 

@@ -44,10 +44,16 @@ _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level 
 FINEST = _ROLLUPS[0]
 _ONE_SCAN_BELOW_US = 30_000_000  # up to here one scan is quicker than a lookup at each edge, by measurement
 
+# The array and the product of a trade are columns of their own, because each aggregate would compute them again.
+_TRADE_COLUMNS = """
+    trade_id, ARRAY[trade_id, price] AS dated, price, quantity, price * quantity AS quote, is_buyer_maker
+"""
 _TRADE_FIGURES = """
-    (min(ARRAY[trade_id, price]))[2], max(price), min(price), (max(ARRAY[trade_id, price]))[2],
-    sum(quantity), sum(price * quantity), count(*), coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0),
-    coalesce(sum(price * quantity) FILTER (WHERE NOT is_buyer_maker), 0), min(trade_id), max(trade_id)
+    (min(dated))[2] AS open, max(price) AS high, min(price) AS low, (max(dated))[2] AS close, sum(quantity) AS volume,
+    sum(quote) AS quote_volume, count(*) AS trades,
+    coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0) AS taker_buy_volume,
+    coalesce(sum(quote) FILTER (WHERE NOT is_buyer_maker), 0) AS taker_buy_quote_volume,
+    min(trade_id) AS first_trade_id, max(trade_id) AS last_trade_id
 """
 _ROW_FIGURES = """
     (min(ARRAY[first_trade_id, open]))[2], max(high), min(low), (max(ARRAY[last_trade_id, close]))[2],
@@ -57,12 +63,6 @@ _ROW_FIGURES = """
 _ROW_COLUMNS = """
     open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, first_trade_id,
     last_trade_id
-"""
-_TRADE_AS_ROW = """
-    price AS open, price AS high, price AS low, price AS close, quantity AS volume, price * quantity AS quote_volume,
-    1 AS trades, CASE WHEN is_buyer_maker THEN 0 ELSE quantity END AS taker_buy_volume,
-    CASE WHEN is_buyer_maker THEN 0 ELSE price * quantity END AS taker_buy_quote_volume, trade_id AS first_trade_id,
-    trade_id AS last_trade_id
 """
 _START = sql.SQL("timestamptz 'epoch' + %(start_us)s * interval '1 microsecond'")
 _END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
@@ -143,14 +143,15 @@ def _folded(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
         return sql.SQL("SELECT candle, {figures} FROM {rows} GROUP BY 1").format(
             figures=sql.SQL(_ROW_FIGURES), rows=rows
         )
+    if sources[0].is_trades:
+        return _folded_trades(_trades(interval, sql.SQL("true")))
     return sql.SQL(
-        "SELECT {bucket}, {figures} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
-        " AND {time} < {end} GROUP BY 1"
+        "SELECT {bucket}, {figures} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
+        " AND open_time < {end} GROUP BY 1"
     ).format(
-        bucket=_bucket(sql.Identifier(sources[0].time_column), interval),
-        figures=sql.SQL(_TRADE_FIGURES if sources[0].is_trades else _ROW_FIGURES),
+        bucket=_bucket(sql.Identifier("open_time"), interval),
+        figures=sql.SQL(_ROW_FIGURES),
         table=sql.Identifier(sources[0].table),
-        time=sql.Identifier(sources[0].time_column),
         start=_START,
         end=_END,
     )
@@ -160,11 +161,38 @@ def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
     """Return the query for rows of several sources that together hold each trade of the range once."""
     pieces = [_rows_inside(interval, sources[-1])]
     for finer, coarser in pairwise(sources):
-        if finer.is_trades and interval.length_us < _ONE_SCAN_BELOW_US:
-            pieces.append(_trades_at_close_edges(interval, coarser))
-        else:
+        if not finer.is_trades:
             pieces.append(_rows_at_edges(interval, finer, coarser, is_base=finer == sources[0]))
+        elif interval.length_us < _ONE_SCAN_BELOW_US:
+            pieces.append(_folded_trades(_trades_at_close_edges(interval, coarser)))
+        else:
+            pieces.append(_folded_trades(_rows_at_edges(interval, finer, coarser, is_base=True)))
     return sql.SQL(" UNION ALL ").join(pieces)
+
+
+def _folded_trades(trades: sql.Composable) -> sql.Composed:
+    """Return the query for one row per candle, as a rollup has them, made of the trades of a query."""
+    # OFFSET 0 keeps the planner from computing the columns in the aggregates.
+    return sql.SQL("SELECT candle, {figures} FROM ({trades} OFFSET 0) AS trade GROUP BY 1").format(
+        figures=sql.SQL(_TRADE_FIGURES), trades=trades
+    )
+
+
+def _trades(interval: Interval, condition: sql.Composable) -> sql.Composed:
+    """Return the query for the range's trades for which the condition holds, from one scan."""
+    time = sql.Identifier(TRADES.time_column)
+    return sql.SQL(
+        "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
+        " AND {time} < {end} AND {condition}"
+    ).format(
+        bucket=_bucket(time, interval),
+        columns=sql.SQL(_TRADE_COLUMNS),
+        table=sql.Identifier(TRADES.table),
+        time=time,
+        start=_START,
+        end=_END,
+        condition=condition,
+    )
 
 
 def _rows_inside(interval: Interval, source: RowSource) -> sql.Composed:
@@ -188,19 +216,8 @@ def _trades_at_close_edges(interval: Interval, coarser: RowSource) -> sql.Compos
 
     For short candles: their edges are so close that a lookup for each would read compressed batches several times.
     """
-    time = sql.Identifier(TRADES.time_column)
-    return sql.SQL(
-        "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
-        " AND {time} < {end} AND NOT {inside}"
-    ).format(
-        bucket=_bucket(time, interval),
-        columns=sql.SQL(_TRADE_AS_ROW),
-        table=sql.Identifier(TRADES.table),
-        time=time,
-        start=_START,
-        end=_END,
-        inside=_lies_inside(interval, _floor(time, coarser.length_us, ORIGIN_US), coarser.length_us),
-    )
+    row = _floor(sql.Identifier(TRADES.time_column), coarser.length_us, ORIGIN_US)
+    return _trades(interval, sql.SQL("NOT {}").format(_lies_inside(interval, row, coarser.length_us)))
 
 
 def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_base: bool) -> sql.Composed:
@@ -228,7 +245,7 @@ def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, 
         """
     ).format(
         bucket=_bucket(time, interval),
-        columns=sql.SQL(_TRADE_AS_ROW if finer.is_trades else _ROW_COLUMNS),
+        columns=sql.SQL(_TRADE_COLUMNS if finer.is_trades else _ROW_COLUMNS),
         cut=_floor(sql.Identifier("at"), coarser.length_us, ORIGIN_US),
         length=_length(interval.length_us),
         coarse=_length(coarser.length_us),

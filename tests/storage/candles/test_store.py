@@ -66,6 +66,7 @@ def histories(draw: st.DrawFn) -> list[Trade]:
     return trades
 
 
+@pytest.mark.timeout(300)  # thousands of queries
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=histories(),
