@@ -39,7 +39,7 @@ from storage.schema.editions import is_hypertable, timescale_schema
 from storage.schema.retention_record import trades_kept_from
 
 _COUNTED_BYTES = 64_000_000
-_MOST_EDGES = 200  # gaps over midnight whose times are looked up, at some milliseconds each; the newest
+_MOST_EDGES = 60  # gaps over midnight whose times are looked up, at some milliseconds each; the newest
 _ACTIVE_S = 300
 _DAYS = LEVELS[-1].table
 
