@@ -115,17 +115,17 @@ def _blocks(path: Path, names: Sequence[str] | None) -> Iterator[tuple[Any, floa
                 yield from _stream_blocks(path, names)
             elif head.startswith(ARROW_FILE):
                 yield from _ipc_blocks(path, names)
-            else:
+            else:  # Feather as it was before Arrow had a format of files
                 table = pyarrow.feather.read_table(path, columns=None if names is None else list(names))
                 yield from _sliced(table.select(list(names)) if names else table, 0.0, 1.0)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeError, OverflowError) as error:
             raise FileError(f"{path} is damaged or was cut off, and cannot be read. Get it again.") from error
 
 
 def _parquet_blocks(path: Path, names: Sequence[str] | None) -> Iterator[tuple[Any, float]]:
     with pyarrow.parquet.ParquetFile(path, memory_map=True) as file:
         total, seen = max(file.metadata.num_rows, 1), 0
-        for block in file.iter_batches(_BLOCK_ROWS, columns=names, use_threads=False):
+        for block in map(_validated, file.iter_batches(_BLOCK_ROWS, columns=names, use_threads=False)):
             seen += block.num_rows
             yield block if names is None else block.select(list(names)), seen / total
 
@@ -134,17 +134,24 @@ def _ipc_blocks(path: Path, names: Sequence[str] | None) -> Iterator[tuple[Any, 
     with pa.memory_map(str(path)) as raw, pa.ipc.open_file(raw) as file:
         count = file.num_record_batches
         for place in range(count):
-            block = file.get_batch(place)
+            block = _validated(file.get_batch(place))
             chosen = block if names is None else block.select(list(names))
             yield from _sliced(chosen, place / count, (place + 1) / count)
 
 
 def _stream_blocks(path: Path, names: Sequence[str] | None) -> Iterator[tuple[Any, float]]:
     with pa.memory_map(str(path)) as raw, pa.ipc.open_stream(raw) as stream:
-        for block in stream:
+        for block in map(_validated, stream):
             chosen = block if names is None else block.select(list(names))
             share = raw.tell() / max(raw.size(), 1)
             yield from _sliced(chosen, share, share)
+
+
+def _validated(block: Any) -> Any:
+    """Return the block. Arrow trusts what it reads, and a damaged file would end the program."""
+    block.validate(full=True)
+    assert block.schema.names is not None  # reading the names decodes them, which validating does not
+    return block
 
 
 def _sliced(block: Any, begin: float, end: float) -> Iterator[tuple[Any, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zipfile
 from collections.abc import Iterator
@@ -89,23 +90,30 @@ def _open_sheet(path: Path, name: str, facts: NameFacts, options: ReadingOptions
 
 def _rows(path: Path, name: str, zone: str, seen: list[int]) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the rows that hold something, counted from 1; ``seen`` follows: how many of how many."""
-    sheet = _workbook(path).get_sheet_by_name(name)
-    clock = ZoneInfo(zone) if zone in available_timezones() else UTC
-    seen[:] = 0, sheet.total_height
-    number = 0
-    for row in sheet.iter_rows():
-        seen[0] += 1
-        if any(cell not in ("", None) for cell in row):
-            number += 1
-            yield number, [_cell(cell, clock) for cell in row]
-    seen[0] = seen[1]
+    with _damage_named(path):
+        sheet = _workbook(path).get_sheet_by_name(name)
+        clock = ZoneInfo(zone) if zone in available_timezones() else UTC
+        seen[:] = 0, sheet.total_height
+        number = 0
+        for row in sheet.iter_rows():
+            seen[0] += 1
+            if any(cell not in ("", None) for cell in row):
+                number += 1
+                yield number, [_cell(cell, clock) for cell in row]
+        seen[0] = seen[1]
 
 
 def _workbook(path: Path) -> Any:
+    with _damage_named(path):
+        return python_calamine.CalamineWorkbook.from_path(str(path))
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
     with readable(path):
         try:
-            return python_calamine.CalamineWorkbook.from_path(str(path))
-        except python_calamine.CalamineError as error:
+            yield
+        except (python_calamine.CalamineError, python_calamine.XmlError, python_calamine.ZipError) as error:
             raise FileError(f"{path} is damaged and cannot be read as a spreadsheet. Get it again.") from error
 
 

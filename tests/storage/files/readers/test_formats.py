@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -10,17 +11,21 @@ import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
 import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.market.candle import CandleSource
 from app.market.errors import FileError, UsageError
 from app.market.interval import Interval
-from app.market.ports.row_files import ReadingOptions, RowKind
+from app.market.ports.row_files import ReadingOptions, RefusedFile, RowKind
+from storage.files.readers.open_rows import open_rows
 from tests.storage.files.readers.helpers import Reading, opened, read, refusal
 
 FIRST_US = 1_723_161_255_342_000
@@ -366,3 +371,23 @@ def test_a_title_above_the_table_is_passed_over(tmp_path: Path) -> None:
         ("1h", 1_723_158_000_000_000),
     ]
     assert reading.candles[0][2][5:8] == (500_000_000, 75 * 10**15, 3)
+
+
+@pytest.mark.parametrize("name", ["decimal.parquet", "ns.feather", "a.xlsx", "a.jsonl", "a.csv.gz", "utf16.csv"])
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_named_and_nothing_else_happens(tmp_path: Path, name: str, random: Random) -> None:
+    if not (tmp_path / name).exists():
+        WRITERS[name](tmp_path / name)
+    data = bytearray((tmp_path / name).read_bytes())
+    for _ in range(random.choice([1, 3, 30])):
+        data[random.randrange(len(data))] = random.randrange(256)
+    damaged = tmp_path / f"damaged-{name}"
+    damaged.write_bytes(data)
+    for file in open_rows(damaged):
+        if isinstance(file, RefusedFile):
+            assert str(damaged) in file.reason
+            continue
+        with contextlib.suppress(FileError):
+            for batch in file.batches():
+                assert batch.rows <= COUNT + 30
