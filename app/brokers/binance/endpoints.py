@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from app.brokers.addresses import address_problem
 from app.market.errors import SettingsError
@@ -114,12 +114,18 @@ def check_rest_base(url: str) -> str:
 
 def check_archive_base(url: str) -> str:
     """
-    Return the base address of the archive without a trailing slash.
+    Return the base address of the archive without a trailing slash; a mirror's may have a path.
 
     Raises:
-        SettingsError: If it is not ``http://`` or ``https://``, a host and perhaps a port.
+        SettingsError: If it is not ``http://`` or ``https://``, a host, perhaps a port and a path.
     """
-    return _check_base(url, ("https", "http"), ARCHIVE_BASE)
+    try:
+        scheme, host, path, query, fragment = urlsplit(url.strip())
+    except ValueError:
+        return _check_base(url, ("https", "http"), ARCHIVE_BASE)
+    return _check_base(urlunsplit((scheme, host, "", query, fragment)), ("https", "http"), ARCHIVE_BASE) + path.rstrip(
+        "/"
+    )
 
 
 def exchange_of(url: str) -> str:

@@ -37,7 +37,7 @@ class Archive:
         await self._files.close()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one GET request."""
+        """Answer one GET or HEAD request."""
         path = request.path.removesuffix(_CHECKSUM)
         is_checksum = path != request.path
         fault = self._faults.take(path, is_checksum=is_checksum) or ArchiveFault(path, None)
@@ -73,6 +73,8 @@ async def _sent(request: web.Request, found: BuiltFile, fault: ArchiveFault) -> 
         headers["Content-Length"] = str(end - first)
         response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         if fault.is_cut:
             end = first + (end - first) // 2
         at_once = max(1, (end - first) // _SLOW_PARTS) if fault.takes_s else _PART_BYTES

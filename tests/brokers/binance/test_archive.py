@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from app.brokers.binance.archive import BinanceArchive
-from app.brokers.binance.endpoints import archive_path
+from app.brokers.binance.endpoints import archive_path, check_archive_base
 from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, FileError, SettingsError
 from app.market.interval import Interval
 from app.market.ports.archive import DAY_US, ArchiveFile
@@ -50,7 +50,14 @@ def test_names_and_paths_are_those_of_the_archive() -> None:
     assert archive_path(DAY) == "/data/spot/daily/trades/BTCUSDT/BTCUSDT-trades-2026-08-13.zip"
     month = KLINES._replace(start_us=1_783_036_800_000_000 - 2 * DAY_US, end_us=1_783_036_800_000_000 + 29 * DAY_US)
     assert archive_path(month) == "/data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2026-07.zip"
-    for url in ("ftp://data.binance.vision", "https://user:secret@data.binance.vision"):
+    assert check_archive_base(" https://mirror.example/binance/ ") == "https://mirror.example/binance"
+    for url in (
+        "data.binance.vision",
+        "https://host/?a=b",
+        "http://[x",
+        "ftp://data.binance.vision",
+        "https://user:secret@data.binance.vision",
+    ):
         with pytest.raises(SettingsError):
             BinanceArchive(url, Path())
 

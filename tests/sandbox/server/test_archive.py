@@ -131,6 +131,12 @@ async def test_a_download_is_resumed_unless_the_file_was_uploaded_again(server: 
     assert server.requests[TRADES] == 7
 
 
+async def test_the_size_of_a_file_can_be_asked_for(server: SandboxServer):
+    _, whole, _ = await got(server, TRADES)
+    async with aiohttp.ClientSession() as session, session.head(server.rest_url + TRADES) as response:
+        assert (response.status, int(response.headers["Content-Length"])) == (200, len(whole))
+
+
 async def test_a_file_may_end_early_though_its_checksum_fits(server: SandboxServer):
     whole = await rows(server, TRADES)
     server.faults.archive.spoil(Flaw.ROWS_CUT, path="2026-08-13")

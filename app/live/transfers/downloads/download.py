@@ -86,7 +86,8 @@ class Download:
         resources: Resources,
         on_progress: Callable[[DownloadProgress], None] = lambda _: None,
     ) -> None:
-        self._request = request
+        self._interval = None if request.interval is None else kline_interval_for(request.interval)
+        self._request = _of_whole_candles(request, self._interval)
         self._resources = resources
         self._on_progress = on_progress
         self._report = DownloadReport()
@@ -95,7 +96,6 @@ class Download:
         self._queue: asyncio.PriorityQueue[tuple[int, int, Piece]] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._files = TradeFiles(resources.database.bulk_loader, resources.open_rows)
-        self._interval = None if request.interval is None else kline_interval_for(request.interval)
         self._may_ask = request.source is not Source.ARCHIVE
         self._is_silent = False
         self._downloads: dict[str, TradeDownload | KlineDownload] = {
@@ -235,6 +235,14 @@ class Download:
         self._on_progress(
             DownloadProgress(done_us / _HOUR_US, self._total_us / _HOUR_US, rows, self._work, self._waits)
         )
+
+
+def _of_whole_candles(request: DownloadRequest, interval: Interval | None) -> DownloadRequest:
+    """Return the request without the candles of ``interval`` that its ends cut off."""
+    if interval is None:
+        return request
+    start_us = interval.next_open_us(request.start_us - 1)
+    return request._replace(start_us=start_us, end_us=max(start_us, interval.open_time_us(request.end_us)))
 
 
 def _is_sound(path: Path) -> bool:

@@ -50,21 +50,28 @@ def archive_files(here: World) -> list[str]:
     return sorted(path.rpartition("/")[2] for path in here.server.requests if path.endswith(".zip"))
 
 
-@pytest.mark.parametrize("interval", [FIVE, SECOND, Interval.parse("90s")], ids=str)
-async def test_days_come_from_the_archive_the_rest_from_the_exchange_and_nothing_twice(
-    here: World, interval: Interval
-) -> None:
+async def test_days_come_from_the_archive_the_rest_from_the_exchange_and_nothing_twice(here: World) -> None:
     start_us, end_us = TODAY_US - DAY_US - HOUR_US, TODAY_US + HOUR_US
-    report = await here.download(start_us, end_us, interval)
+    report = await here.download(start_us, end_us, FIVE)
     assert report.is_whole
-    offered = "5m" if interval == FIVE else "1s"
-    if interval != Interval.parse("90s"):
-        assert await same(here, interval, start_us, end_us)
-    assert len(stored(here, interval, start_us, end_us)) == 26 * 3600 // interval.seconds
-    assert archive_files(here) == [f"BTCUSDT-{offered}-2026-08-13.zip"]
-    assert report.rows.read == report.rows.stored == 26 * 3600 // Interval.parse(offered).seconds
+    assert await same(here, FIVE, start_us, end_us)
+    assert archive_files(here) == ["BTCUSDT-5m-2026-08-13.zip"]
+    assert report.rows.read == report.rows.stored == 26 * 12
     here.server.requests.clear()
-    assert (await here.download(start_us, end_us, interval)).rows.read == 0
+    # The candles that both ends cut off are not asked for, either.
+    assert (await here.download(start_us - 7, end_us + 7, FIVE)).rows.read == 0
+    assert dict(here.server.requests) == {}
+
+
+async def test_an_interval_that_the_exchange_does_not_offer_comes_as_the_one_that_it_is_made_of(here: World) -> None:
+    start_us, end_us = TODAY_US, TODAY_US + HOUR_US
+    report = await here.download(start_us, end_us, Interval.parse("90s"))
+    assert report.is_whole
+    assert report.rows.stored == 3600
+    assert await same(here, SECOND, start_us, end_us)
+    assert len(stored(here, Interval.parse("90s"), start_us, end_us)) == 40
+    here.server.requests.clear()
+    assert (await here.download(start_us, end_us, SECOND)).rows.read == 0
     assert dict(here.server.requests) == {}
 
 
