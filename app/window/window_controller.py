@@ -84,7 +84,6 @@ class WindowController(QObject):
         )
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
-        self._chart = chart
         self._export = ExportController(engine, window, chart.pictures.folder)
         self._imports = ImportController(engine, window, self._on_imported)
         self._stored_symbols = SymbolsController(engine, window, self.chart_controller)

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from app.sandbox.server.server import SandboxServer
 from storage.files.export_file import RowsFile
@@ -96,3 +96,17 @@ def test_an_export_that_runs_when_the_window_closes_leaves_no_half_file(
 
     play(scene)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_candles_in_view_are_copied_as_a_table(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.engine.database and running.chart.visible_range_us())
+        clipboard = QGuiApplication.clipboard()
+        clipboard.clear()
+        running.window.copy_candles_requested.emit()
+        await until(lambda: clipboard.text())
+        names, *rows = clipboard.text().splitlines()
+        assert names.split("\t")[:5] == ["open_time", "open", "high", "low", "close"]
+        assert rows
+
+    play(scene)
