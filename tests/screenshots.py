@@ -100,7 +100,7 @@ async def recording(shooting: Shooting) -> None:
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
         async with open_window(settings, clock=RecordersClock()) as running:
-            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=300)
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=600)
             await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             await shooting.take(running, "recording-5m")
@@ -168,13 +168,14 @@ async def studies(shooting: Shooting) -> None:
         )
         async with open_window(settings, clock=RecordersClock()) as running:
             chart, window = running.chart, running.window
-            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=300)
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=600)
             await until(lambda: running.session.joined and running.engine.database is not None)
+            window.resize(*shooting.size)  # now, because a wider chart needs older candles for the same indicators
             for key in ("ema", "bollinger", "volume-average", "rsi"):
                 chart.indicators.add(key)
             point(running, 0.62, 0.4)
             await asyncio.sleep(0.5)  # their first values are there, and older candles on their way
-            await until(lambda: not any("—" in text for text in chart.indicators.entry_texts()))
+            await until(lambda: not any("—" in text for text in chart.indicators.entry_texts()), seconds=300)
             await shooting.take(running, "indicators")
             chart.indicators.add("vwap")
             chart.indicators.add("macd")
@@ -281,7 +282,7 @@ async def database(shooting: Shooting) -> None:
             binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, interval="5m", queue_trades=200_000
         )
         async with open_window(settings, clock=RecordersClock()) as running:
-            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=300)
+            await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=600)
             await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             dialog = await opened(running)
@@ -365,7 +366,7 @@ def main() -> int:
                 [*command, scene, theme, str(width), str(height), scale],
                 env={**os.environ, "QT_SCALE_FACTOR": scale},
                 check=True,
-                timeout=120,
+                timeout=900,
             )
     if options.docs:
         for theme in ("dark", "light"):
