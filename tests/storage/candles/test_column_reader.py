@@ -85,7 +85,9 @@ def test_columns_are_the_candles(shared_world: World, seed: int, count: int, spa
         for stored in {"none": [], "own": [interval], "finer too": [interval, dice.choice(finer)]}[has_klines]:
             klines = some_klines(dice, stored, span_us)
             if klines:
-                store.save_klines(symbol, stored, klines, (klines[0].open_time_us, klines[-1].open_time_us))
+                store.save_klines(
+                    symbol, stored, klines, (klines[0].open_time_us, stored.next_open_us(klines[-1].open_time_us))
+                )
         for _ in range(2):
             start_us, end_us = sorted(START_US + dice.randrange(-span_us, 2 * span_us) for _ in range(2))
             expected = store.candles(symbol, interval, start_us=start_us, end_us=end_us)
