@@ -170,7 +170,6 @@ async def studies(shooting: Shooting) -> None:
             chart, window = running.chart, running.window
             await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=600)
             await until(lambda: running.session.joined and running.engine.database is not None)
-            window.resize(*shooting.size)  # now, because a wider chart needs older candles for the same indicators
             for key in ("ema", "bollinger", "volume-average", "rsi"):
                 chart.indicators.add(key)
             point(running, 0.62, 0.4)
