@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.market.candle import Candle
-from app.market.candle_columns import columns_of
+from app.market.columns.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import Interval
 from app.market.units import E8, format_e8, format_e16

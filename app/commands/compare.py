@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
-from app.commands.status_report import aligned
+from app.commands.reports.status_report import aligned
 from app.commands.styling import print_styled
 from app.commands.symbol_names import stored_symbol
 from app.concurrency.background import in_background

@@ -22,10 +22,17 @@ from pathlib import Path
 from app.commands.database_session import database_session
 from app.commands.options import Options
 from app.commands.progress import progress
-from app.commands.retention_report import RetentionReport, held_text, plan_json, plan_text, upkeep_json, upkeep_text
-from app.commands.status_report import spool_json, spool_text, status_json, status_text
+from app.commands.reports.retention_report import (
+    RetentionReport,
+    held_text,
+    plan_json,
+    plan_text,
+    upkeep_json,
+    upkeep_text,
+)
+from app.commands.reports.status_report import spool_json, spool_text, status_json, status_text
+from app.commands.reports.verify_report import advice, mended_text, report_json, report_text
 from app.commands.symbol_names import named_symbols
-from app.commands.verify_report import advice, mended_text, report_json, report_text
 from app.config.settings import Settings
 from app.market.errors import StoreError, StoreUnavailable, UsageError
 from app.runtime.open_database import has_database

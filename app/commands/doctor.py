@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from app.commands.status_report import spool_text
+from app.commands.reports.status_report import spool_text
 from app.commands.styling import print_styled
 from app.concurrency.system_clock import SystemClock
 from app.config.foreign_variables import FOREIGN_VARIABLES, not_understood

@@ -19,7 +19,7 @@ from functools import partial
 from app.commands.database_session import database_session
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
-from app.commands.status_report import aligned
+from app.commands.reports.status_report import aligned
 from app.commands.symbol_names import named_symbols
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock

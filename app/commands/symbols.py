@@ -15,7 +15,7 @@ from typing import Any
 
 from app.commands.database_session import database_session
 from app.commands.options import Options
-from app.commands.status_report import aligned
+from app.commands.reports.status_report import aligned
 from app.commands.symbol_names import named_symbols
 from app.config.settings import Settings
 from app.market.errors import StoreError

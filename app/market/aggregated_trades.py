@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from app.market.builder import finish
 from app.market.candle import Candle, CandleSource
+from app.market.columns.exact_sums import Ints, product_sums, sums
 from app.market.coverage import IdRanges
-from app.market.exact_sums import Ints, product_sums, sums
 from app.market.interval import Interval
 from app.market.ports.row_files import AggTradeBatch
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from psycopg import sql
 
-from app.market.arrow import arrow
 from app.market.candle import CandleSource
-from app.market.candle_columns import schema
+from app.market.columns.arrow import arrow
+from app.market.columns.candle_columns import schema
 from app.market.interval import Interval
 from storage.postgres.connection import Connection
 from storage.rollups import candle_sql
@@ -83,7 +83,7 @@ def text_columns(
     one text of the server, a gigabyte. Raises psycopg.Error.
     """
     pa = arrow()
-    import pyarrow.csv as arrow_csv  # here, as `app.market.arrow` imports the rest of it
+    import pyarrow.csv as arrow_csv  # here, as `app.market.columns.arrow` imports the rest of it
 
     names = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields)
     joined = sql.SQL(

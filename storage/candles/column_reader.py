@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from app.market.arrow import arrow, arrow_compute
 from app.market.candle import Candle, empty_candle
-from app.market.candle_columns import PRICE_COLUMNS, columns_of, open_times, opens_of, schema, slots_of
+from app.market.columns.arrow import arrow, arrow_compute
+from app.market.columns.candle_columns import PRICE_COLUMNS, columns_of, open_times, opens_of, schema, slots_of
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from storage.candles.candle_reader import SymbolCandleReader
@@ -26,7 +26,7 @@ _SLOW_SLOTS = 2_048
 
 
 def column_parts(reader: SymbolCandleReader, start_us: int | None, end_us: int | None) -> Iterator[Any]:
-    """Yield what `SymbolCandleReader.parts` yields for this range, as batches of `app.market.candle_columns`."""
+    """Yield what `SymbolCandleReader.parts` yields here, as batches of `app.market.columns.candle_columns`."""
     bounds = reader.bounds(start_us, end_us, None)
     if bounds is None:
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import sql
 
-from app.market.arrow import arrow
+from app.market.columns.arrow import arrow
 from app.market.trade import Trade
 from storage.candles.column_query import text_columns
 from storage.postgres.connection import Connection

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.market.wide_decimals import Halves, counts_of, divmod_e8, halves_of
+from app.market.columns.wide_decimals import Halves, counts_of, divmod_e8, halves_of
 
 Characters = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.market.candle_columns import open_times, schema, slots_of
+from app.market.columns.candle_columns import open_times, schema, slots_of
+from app.market.columns.wide_decimals import floats_of, mean_prices
 from app.market.errors import UsageError
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import Interval
-from app.market.wide_decimals import floats_of, mean_prices
 
 _VWAP = pa.decimal128(38, 16)
 

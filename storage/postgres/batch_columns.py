@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from app.market.exact_sums import product_sums, sums
+from app.market.columns.exact_sums import product_sums, sums
 from app.market.trade import Trade
 
 Ints = NDArray[np.int64]

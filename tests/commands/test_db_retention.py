@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.retention_report import plan_text
+from app.commands.reports.retention_report import plan_text
 from app.main import main
 from app.market.trade import Trade
 from storage.database import Database

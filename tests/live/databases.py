@@ -9,7 +9,7 @@ from typing import Any
 
 from app.market.availability import StoredTimes
 from app.market.candle import Candle, combine
-from app.market.candle_columns import columns_of
+from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval

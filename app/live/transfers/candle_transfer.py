@@ -25,8 +25,8 @@ from app.live.transfers.batch_stream import BatchStream
 from app.live.transfers.exchange_patience import ExchangePatience
 from app.live.transfers.file_work import to_its_end
 from app.live.transfers.report import Delivery, Lack, TransferReport
-from app.market.candle_columns import columns_of, flags, open_times, slots_of
 from app.market.candle_request import CandleRequest, candle_file_name
+from app.market.columns.candle_columns import columns_of, flags, open_times, slots_of
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.indicators.range_values import RangeValues
 from app.market.interval import SECOND_US, kline_interval_for

@@ -13,8 +13,8 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from app.market.candle import CandleSource
-from app.market.candle_columns import open_times
 from app.market.candle_request import CandleRequest
+from app.market.columns.candle_columns import open_times
 
 
 class Lack(Enum):

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.arrow import arrow
-from app.market.candle_columns import open_times, slots_of
+from app.market.columns.arrow import arrow
+from app.market.columns.candle_columns import open_times, slots_of
+from app.market.columns.wide_decimals import floats_of
 from app.market.errors import UsageError
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.indicators.definition import BAR_COLUMNS
 from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
-from app.market.wide_decimals import floats_of
 
 Figures = dict[str, NDArray[Any]]
 

@@ -16,7 +16,7 @@ class ExportFile(Protocol):
 
     def write(self, rows: Any) -> None:
         """
-        Write an Arrow RecordBatch of `app.market.candle_columns`, or of what else the file is for.
+        Write an Arrow RecordBatch of `app.market.columns.candle_columns`, or of what else the file is for.
 
         Each call's rows come after those of the call before.
         """

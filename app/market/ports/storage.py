@@ -166,7 +166,7 @@ class CandleReader(Protocol):
         self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
     ) -> Generator[Any, None, None]:
         """
-        Yield the same as batches of `app.market.candle_columns`, many times as fast.
+        Yield the same as batches of `app.market.columns.candle_columns`, many times as fast.
 
         The generator holds a connection: close it, or read it to its end.
         """

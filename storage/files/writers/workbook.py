@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import xlsxwriter
 
-from app.market.wide_decimals import floats_of
+from app.market.columns.wide_decimals import floats_of
 
 _Put = Callable[[int, int, Any], object]
 

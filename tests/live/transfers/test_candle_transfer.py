@@ -17,8 +17,8 @@ from app.live.transfers import exchange_patience
 from app.live.transfers.candle_transfer import CandleTransfer, TransferProgress
 from app.live.transfers.report import TransferReport
 from app.market.candle import Candle, CandleSource
-from app.market.candle_columns import candles_of
 from app.market.candle_request import CandleRequest
+from app.market.columns.candle_columns import candles_of
 from app.market.errors import FeedBanned, FeedError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from app.live.transfers.trade_report import TradeReport, TradeRequest
 from app.live.transfers.trade_transfer import TradeTransfer
+from app.market.columns.wide_decimals import counts_of
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import SECOND_US
 from app.market.trade import Trade
-from app.market.wide_decimals import counts_of
 from storage.candles import trade_columns
 from storage.files.export_file import trade_file
 from storage.files.target import NewFile

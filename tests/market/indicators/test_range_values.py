@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle
-from app.market.candle_columns import columns_of
+from app.market.columns.candle_columns import columns_of
 from app.market.errors import UsageError
 from app.market.indicators.chosen import read_indicators
 from app.market.indicators.range_values import RangeValues

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle, CandleSource
-from app.market.candle_columns import candles_of
+from app.market.columns.candle_columns import candles_of
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.candles import column_reader

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle, CandleSource
-from app.market.candle_columns import candles_of
+from app.market.columns.candle_columns import candles_of
 from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.market.candle import Candle, CandleSource, empty_candle
-from app.market.candle_columns import candles_of, columns_of
+from app.market.columns.candle_columns import candles_of, columns_of
 from app.market.errors import FileError, UsageError
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import SECOND_US, Interval

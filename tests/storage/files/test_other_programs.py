@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from app.market.candle_columns import columns_of
+from app.market.columns.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name
 from app.market.interval import Interval
 from storage.files.export_file import candle_file

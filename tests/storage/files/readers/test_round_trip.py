@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from app.market.candle import Candle, CandleSource
-from app.market.candle_columns import columns_of
+from app.market.columns.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import Interval
 from app.market.ports.row_files import ReadingOptions, RowKind

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.commands.status_report import aligned
+from app.commands.reports.status_report import aligned
 from storage.retention.droppable_parts import DroppablePart
 from storage.retention.policy import RetentionPlan, unconfirmed_notice
 from storage.schema.retention_period import RetentionPeriod

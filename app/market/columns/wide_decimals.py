@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.arrow import arrow
+from app.market.columns.arrow import arrow
 
 Ints = NDArray[np.int64]
 Halves = tuple[NDArray[np.uint64], Ints]

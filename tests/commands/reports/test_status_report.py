@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from app.commands.status_report import spool_json, status_json
+from app.commands.reports.status_report import spool_json, status_json
 from app.market.coverage import IdRanges
 from storage.integrity.status import Compression, DatabaseStatus, PartitionSummary, SymbolStatus, TableSize
 from storage.postgres.connection import Edition, ServerFacts

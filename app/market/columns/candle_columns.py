@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.arrow import arrow
 from app.market.candle import Candle, CandleSource
+from app.market.columns.arrow import arrow
+from app.market.columns.wide_decimals import counts_of, decimal_array
 from app.market.interval import Interval
-from app.market.wide_decimals import counts_of, decimal_array
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 

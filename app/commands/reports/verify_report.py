@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.commands.status_report import aligned
+from app.commands.reports.status_report import aligned
 from storage.integrity.differences import REBUILDABLE, Difference, DifferenceKind, DifferenceReport
 
 _MAX_ROWS = 10  # of each symbol and kind

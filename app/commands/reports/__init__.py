@@ -1,0 +1,1 @@
+"""The database's status, differences and retention in words and as JSON."""
