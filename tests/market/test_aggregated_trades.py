@@ -61,7 +61,7 @@ def markets(draw: st.DrawFn) -> list[Trade]:
                 trade_id,
                 time_us,
                 dice.choice([140_000, 2**62]),
-                dice.randrange(1, 2**62),
+                dice.randrange(1, 2**55),  # a run of them is one aggregated trade, of 64 bits
                 dice.random() < 0.5,
             )
         )

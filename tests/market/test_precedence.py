@@ -83,3 +83,12 @@ def test_store_and_chart_choose_the_same_of_a_candle_of_trades_and_a_kline(
             merger.merge_page([page])
         bar = merger.series.bar(0)
         assert (bar.source, bar.trades) == (stored.source, stored.trades)
+
+
+@given(candles(), candles())
+def test_the_chart_ranks_its_columns_as_the_rule_ranks_candles(one: Candle, other: Candle) -> None:
+    one, other = one._replace(closed=True), other._replace(closed=True)
+    merger = CandleMerger(SYMBOL, MINUTE)
+    merger.merge_page([one])
+    merger.merge_page([other])
+    assert rank(merger.series.bar(0)) == max(rank(one), rank(other))

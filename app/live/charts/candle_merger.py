@@ -22,7 +22,7 @@ from app.live.charts.live_candles import LiveCandle
 from app.market.candle import Candle, CandleSource, empty_candle, is_whole_so_far
 from app.market.interval import Interval
 from app.market.precedence import Rank, rank
-from app.market.series.series import CLOSED, COMPLETE, NOT_FROM_TRADES, Bar, CandleSeries
+from app.market.series.series import CLOSED, COMPLETE, FROM_AGGTRADES, NOT_FROM_TRADES, Bar, CandleSeries
 from app.market.units import E8, E16
 
 # Candles; a shorter run is put one by one, because slicing it for numpy costs more than it saves.
@@ -208,7 +208,8 @@ class CandleMerger:
         complete, closed = flags & COMPLETE > 0, flags & CLOSED > 0
         proven = complete & closed & (flags & NOT_FROM_TRADES == 0) & (trades > 0)
         whole = np.where(closed, 2 * complete, 1)
-        return zip(whole.tolist(), proven.tolist(), trades.tolist(), closed.tolist(), strict=True)
+        authority = np.where((whole == 2) & (flags & FROM_AGGTRADES == 0), 1 + proven, 0)
+        return zip(whole.tolist(), authority.tolist(), trades.tolist(), closed.tolist(), strict=True)
 
     def _put_run(self, run: list[Candle]) -> None:
         """Merge adjacent candles; the first of them is in the series already."""
