@@ -140,3 +140,18 @@ def test_a_wrong_argument_gets_one_sentence(
     assert printed.out == ""
     assert sentence in printed.err
     assert printed.err.count("\n") == 1
+
+
+def test_candles_of_aggregated_trades_are_none_of_the_exchanges(
+    recorded: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = "UPDATE klines SET source = %s WHERE open_time = %s"
+    with connect(recorded.url) as connection:
+        try:
+            connection.execute(change, ("aggtrades", format_time(FIRST_US)))
+            assert main(["db", "compare", "BTCUSDT", *RANGE, "--json"]) == 3
+        finally:
+            connection.execute(change, ("kline", format_time(FIRST_US)))
+    document = json.loads(capsys.readouterr().out)
+    assert document["compared"] == 1
+    assert document["missing"] == [[RANGE[1], format_time(FIRST_US + MINUTE.length_us)]]

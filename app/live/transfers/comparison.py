@@ -27,7 +27,7 @@ from app.live.transfers.candle_transfer import TransferProgress
 from app.live.transfers.exchange_patience import ExchangePatience
 from app.live.transfers.report import minute
 from app.market.builder import finish
-from app.market.candle import Candle, combine
+from app.market.candle import Candle, CandleSource, combine
 from app.market.candle_request import CandleRequest
 from app.market.comparison import FieldDifference, differences
 from app.market.interval import SECOND_US, Interval, kline_interval_for
@@ -185,12 +185,15 @@ class CandleComparison:
             partial(store.fetched_klines, symbol, saved_interval(interval)), "read-kline-ranges"
         )
         read = partial(store.klines, symbol, interval, open_us(first), open_us(last + 1))
-        known = {one.open_time_us: one for one in await in_background(read, "read-klines")}
+        known = dict[int, Candle]()
 
         def keep(candles: list[Candle]) -> None:
             for one in candles:
-                if one.closed:
+                # Candles of aggregated trades lie beside the klines, and are none of the exchange's.
+                if one.closed and one.source is CandleSource.KLINE:
                     known.setdefault(one.open_time_us, one)
+
+        keep(await in_background(read, "read-klines"))
 
         lacking = [
             interval.slot(at)
