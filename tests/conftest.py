@@ -8,9 +8,11 @@ one asks for ``shared_data`` and is skipped, saying so, where they are absent.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +65,18 @@ def pytest_configure(config: pytest.Config) -> None:
     # In the process that starts the others, because they share the server.
     if not hasattr(config, "workerinput"):
         config.stash[_HAD_EXTENSION] = note_named_server()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """
+    Collect what the windows of a file of tests left behind.
+
+    Python collects garbage in whichever thread happens to allocate, and Qt's objects die only in the main thread: the
+    threads of an import, in a later file, ended the process by that.
+    """
+    is_last_of_file = nextitem is None or nextitem.path != item.path
+    if is_last_of_file and "PySide6.QtWidgets" in sys.modules:
+        gc.collect()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

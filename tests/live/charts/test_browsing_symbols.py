@@ -43,10 +43,10 @@ class BusyMarket(SimulatedMarket):
 class CountingServer(SandboxServer):
     """Counts the requests of history that reach it."""
 
-    requests = 0
+    asked = 0
 
     def _kline_slot(self, request: web.Request) -> AbstractAsyncContextManager[None]:
-        self.requests += "klines" in request.path
+        self.asked += "klines" in request.path
         return super()._kline_slot(request)
 
 
@@ -76,12 +76,12 @@ async def test_browsing_sixty_symbols_asks_little_and_computes_only_what_is_look
         )
 
     async def asks_more_than(seen: int) -> None:
-        await until(lambda: server.requests > seen, "the first request")
+        await until(lambda: server.asked > seen, "the first request")
 
     symbols = sorted(symbol.name for symbol in await rest.symbols())
     assert len(symbols) == SYMBOLS
     for symbol in symbols[:-1]:
-        seen = server.requests
+        seen = server.asked
         session = open_chart(symbol)
         looking = asyncio.ensure_future(session.run())
         await asks_more_than(seen)
@@ -93,7 +93,7 @@ async def test_browsing_sixty_symbols_asks_little_and_computes_only_what_is_look
     market.may_answer.set()
     await looking
     assert len(last.series) > 100
-    assert server.requests <= AT_ONCE * SYMBOLS + 30
+    assert server.asked <= AT_ONCE * SYMBOLS + 30
     left_behind = [symbol for symbol in market.begun if symbol != symbols[-1]]
     assert len(left_behind) <= AT_ONCE
     last.close()

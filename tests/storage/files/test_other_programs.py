@@ -62,7 +62,7 @@ def test_backtesting_gets_a_frame_with_a_time_index(tmp_path: Path, file_format:
     if file_format is FileFormat.CSV:
         frame = pd.read_csv(path, index_col=0, parse_dates=True)
     elif file_format is FileFormat.XLSX:
-        frame = pd.read_excel(path, index_col=0)
+        frame = pd.read_excel(path, index_col=0, engine="openpyxl")
     else:
         frame = (pd.read_parquet if file_format is FileFormat.PARQUET else pd.read_feather)(path)
     assert list(frame.columns) == ["Open", "High", "Low", "Close", "Volume"]

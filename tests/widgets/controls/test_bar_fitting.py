@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtWidgets import QApplication, QFrame, QLabel
+from PySide6.QtGui import QFontInfo
+from PySide6.QtWidgets import QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
 from widgets.controls.bar_fitting import BarFitting
@@ -40,11 +41,10 @@ def test_it_measures_when_shown_and_once_the_font_has_changed(qtbot: QtBot) -> N
     assert calls[-2:] == ["measure", "place"]
     calls.clear()
     font = bar.font()
-    font.setPointSize(2 * font.pointSize())
+    font.setPixelSize(2 * QFontInfo(font).pixelSize())
     bar.setFont(font)
     assert calls == []  # the parts do not have their new font yet
-    QApplication.processEvents()
-    assert calls == ["measure", "place"]
+    qtbot.waitUntil(lambda: calls == ["measure", "place"])
 
 
 def test_a_bar_resized_by_its_own_fitting_is_fitted_again_afterwards_not_within(qtbot: QtBot) -> None:
