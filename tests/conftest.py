@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,13 +67,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_HAD_EXTENSION] = note_named_server()
 
 
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
     """
     Collect what the windows of a file of tests left behind.
 
     Python collects garbage in whichever thread happens to allocate, and Qt's objects die only in the main thread: the
     threads of an import, in a later file, ended the process by that.
     """
+    yield
     is_last_of_file = nextitem is None or nextitem.path != item.path
     if is_last_of_file and "PySide6.QtWidgets" in sys.modules:
         gc.collect()

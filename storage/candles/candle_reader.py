@@ -140,6 +140,20 @@ class SymbolCandleReader:
             self._nearest_candle(open_us(last + 1), before=False),
         )
 
+    def has_aggregated(self, first: int, last: int) -> bool:
+        """Whether a candle of aggregated trades is stored in these slots."""
+        query = """
+            SELECT EXISTS (
+                SELECT FROM klines WHERE symbol_id = %s AND seconds = %s AND months = %s AND source = 'aggtrades'
+                    AND open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+                    AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
+            )
+        """
+        interval, open_us = self.interval, self.interval.slot_open_us
+        bounds = (interval.seconds, interval.months, open_us(first), open_us(last + 1))
+        row = self._connection.execute(query, (self._symbol_id, *bounds)).fetchone()
+        return row == (True,)
+
     def has_trades(self, first: int, last: int) -> bool:
         """Whether a trade lies in the slots ``first`` to ``last``."""
         traded_us = self._nearest_trade(self.interval.slot_open_us(first), before=False)

@@ -62,7 +62,7 @@ def _fast(reader: SymbolCandleReader, first: int, last: int) -> Any:
         assert after is not None
         rows = reader.traded_columns(first, last)
         return _with_empty(rows, before, reader.interval, first, last) if _lie_between(before, rows, after) else None
-    if reader.has_only_own_klines and not reader.has_trades(first, last):
+    if reader.has_only_own_klines and not reader.has_trades(first, last) and not reader.has_aggregated(first, last):
         return reader.kline_columns(first, last)
     return None
 
