@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.main import main
-from tests.program import set_surroundings, unchanged_process
+from tests.program import PROGRAM, set_surroundings
 from tests.servers import EMBEDDED, empty_schema, shared_server
 
 NINE = (
@@ -33,12 +33,12 @@ class Desk(NamedTuple):
     """The two commands on one database."""
 
     folder: Path
-    capsys: pytest.CaptureFixture[str]
 
     def bring(self, path: Path, *options: str) -> dict[str, Any]:
         """Import the file; return the report, in which nothing is refused."""
-        assert main(["import", str(path), "--json", *options]) == 0, self.capsys.readouterr()
-        report: dict[str, Any] = json.loads(self.capsys.readouterr().out)
+        done = run("import", str(path), "--json", *options)
+        assert done.returncode == 0, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
         assert report["read"] == report["stored"] + report["held"]
         assert report["refused"] == report["missing"] == 0
         return report
@@ -46,19 +46,23 @@ class Desk(NamedTuple):
     def candles(self, symbol: str, interval: str, *options: str) -> dict[str, Row]:
         """Export what is stored; return the rows by their open times."""
         path = self.folder / f"{symbol}-{interval}.csv"
-        code = main(["export", symbol, interval, "--stored", "--out", str(path), *options])
-        assert code in (0, 3), self.capsys.readouterr()
-        self.capsys.readouterr()
+        done = run("export", symbol, interval, "--stored", "--out", str(path), *options)
+        assert done.returncode in (0, 3), done.stderr
         with path.open(newline="") as file:
             return {row["open_time"]: row for row in csv.DictReader(file)}
 
 
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in a process of its own."""
+    return subprocess.run([*PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
-    with empty_schema(shared_server(EMBEDDED)) as url, unchanged_process():
+    with empty_schema(shared_server(EMBEDDED)) as url:
         monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
-        yield Desk(tmp_path, capsys)
+        yield Desk(tmp_path)
 
 
 def figures(row: Row, names: Sequence[str] = NINE) -> list[Decimal]:
