@@ -138,11 +138,14 @@ def joined(one: Candle, other: Candle) -> Candle:
 
 def merged(known: Candle, candle: Candle) -> Candle:
     """Return what two candles of one minute give: their sum, where they have no trade in common; else the fuller."""
-    ids = (known.first_trade_id, known.last_trade_id, candle.first_trade_id, candle.last_trade_id)
-    if None not in ids:
-        first, last, other_first, other_last = ids
-        if last < other_first or other_last < first:  # type: ignore[operator]
-            return joined(known, candle)
+    first, last = known.first_trade_id, known.last_trade_id
+    other_first, other_last = candle.first_trade_id, candle.last_trade_id
+    if first is None or last is None or other_first is None or other_last is None:
+        are_apart = False  # without ids nothing proves that they have no trade in common
+    else:
+        are_apart = last < other_first or other_last < first
+    if are_apart:
+        return joined(known, candle)
     return candle if candle.trades > known.trades else known
 
 

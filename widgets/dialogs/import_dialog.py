@@ -1,9 +1,9 @@
 """
 The import dialog: which files, what they are, what their columns mean; then how the import goes, and its report.
 
-A file is recognised before it is read: each one is shown with what it is, or why it cannot be used. The program reads
-and stores; the dialog asks by signals and is told by `set_file`, `set_progress`, `completed`, `failed`. Recording goes
-on meanwhile, and an import that was cancelled goes on when it is begun again.
+Each file is listed with its detected kind, or with the reason why it cannot be used. The dialog emits requests as
+signals and reads no file itself; its owner reports back through `set_file`, `set_progress`, `completed` and `failed`.
+Recording continues during an import. Importing the same files again resumes a cancelled import.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ The exchange's archive: whole days and months of trades and klines, as files.
 `BinanceArchive` implements `app.market.ports.archive.MarketArchive`. A file is written under a temporary name, which
 stays after an interruption, so that the next attempt asks for the rest alone. It gets its own name once its SHA-256 is
 the one that the archive states. As in `app.brokers.binance.rest` nothing is repeated here, but for one thing: a file
-whose sum does not fit after it was resumed is begun anew, because the archive may have replaced it in between.
+whose checksum does not match after a resumed download is downloaded again from the start, because the archive may have
+replaced it in between.
 
 Source: binance-public-data, README.md.
 """
@@ -122,7 +123,7 @@ class BinanceArchive:
                 await self._on_disk(lambda: os.replace(part, path))
                 return True
             await self._on_disk(lambda: part.unlink(missing_ok=True))
-            log.info("%s does not fit its checksum%s", file.name, ": it is begun anew" if is_resumed else "")
+            log.info("%s does not match its checksum%s", file.name, "; downloading it again" if is_resumed else "")
         self._mismatches[file.name] += 1
         sentence = f"{file.name} does not fit the checksum that {self._host} states of it."
         if self._mismatches[file.name] >= _MISMATCHES:

@@ -303,7 +303,7 @@ class InventoryReader(Protocol):
 
     def stored_symbols(self) -> list[StoredSymbol]:
         """
-        Return every symbol that the database knows, by name, also those of which nothing is stored.
+        Return every symbol in the database, sorted by name, including symbols without stored trades or candles.
 
         Quick on a large database: nothing is read but ranges of ids, ends of indexes, and the candles of days.
         """

@@ -51,7 +51,7 @@ class CompressedWriter:
     def __init__(
         self, stream: BinaryIO, names: Sequence[str], delimiter: str, zone: str, trimmed: frozenset[str]
     ) -> None:
-        # No time of writing in it: the same rows are the same file.
+        # No time of writing in it: the same rows are the same file. isal leaves the class without types.
         packed: Any = igzip.IGzipFile(  # type: ignore[no-untyped-call]
             fileobj=stream, mode="wb", compresslevel=_LEVEL, mtime=0
         )

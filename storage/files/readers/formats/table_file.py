@@ -15,7 +15,7 @@ _BLOCK_ROWS = 20_000
 
 
 class TableFile:
-    """See `app.market.ports.row_files.RowFile`. ``rows`` begins the file anew each time it is called."""
+    """See `app.market.ports.row_files.RowFile`. Each call of ``rows`` reads the file from the start."""
 
     def __init__(
         self,

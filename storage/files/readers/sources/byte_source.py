@@ -23,6 +23,7 @@ from app.market.errors import FileError
 BLOCK_BYTES = 1 << 20
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
 _PACKED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
+# isal declares its error as Any.
 _INFLATE_ERROR: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]
 _DAMAGE = (zlib.error, _INFLATE_ERROR, lzma.LZMAError, zipfile.BadZipFile)
 
@@ -142,6 +143,7 @@ def _unpacked(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
     head = raw.read(6)
     raw.seek(0)
     if head.startswith(_GZIP):
+        # isal leaves this class without types.
         return igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call, return-value]
     if head.startswith(_BZIP2):
         return bz2.BZ2File(raw)
@@ -150,11 +152,13 @@ def _unpacked(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
     if head.startswith(_ZSTD):
         import pyarrow as pa  # a start need not wait for it
 
+        # Arrow has no types: this is Any to mypy.
         return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[no-any-return]
     return contextlib.nullcontext(raw)
 
 
 def _generator(source: ByteSource) -> _Closable:
+    # Every source writes `blocks` as a generator, which can be closed; the Protocol promises an iterator alone.
     return source.blocks()  # type: ignore[return-value]
 
 
