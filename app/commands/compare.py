@@ -9,7 +9,6 @@ so their number is not limited by memory.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO, NamedTuple
 
+from app.commands.cancellable_database import measure_exchange_clock, opened_database
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.reports.status_report import aligned
@@ -32,19 +32,16 @@ from app.live.transfers.candle_transfer import TransferProgress
 from app.live.transfers.comparison import CandleComparison, ComparisonReport
 from app.market.candle_request import CandleRequest
 from app.market.comparison import FieldDifference
-from app.market.errors import FeedError, StoreError, UsageError
+from app.market.errors import StoreError, UsageError
 from app.market.interval import Interval
-from app.market.ports.exchange import TimeSource
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
-from app.runtime.open_database import has_database, open_database
+from app.runtime.open_database import has_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_rest
 from storage.database import Database
 from storage.files.times import format_time, parse_time
 
-_CLOSE_S = 10.0
-_CLOCK_S = 5.0
 _IN_MEMORY_BYTES = 4_000_000
 _MAX_ROWS = 20
 _CANCELLED, _DONE_IN_PART = 1, 3
@@ -156,37 +153,26 @@ async def _report(
     shown: Progress,
 ) -> ComparisonReport | None:
     """Return the outcome; None if ``stop`` was set first."""
-    database = await in_background(partial(open_database, settings), "open-database")
-    try:
+    async with opened_database(settings, stop, begin_shutdown) as database:
+        if database is None:
+            return None
         return await unless_stopped(_compared(settings, wanted, database, found, shown), stop)
-    finally:
-        begin_shutdown()
-        await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
 
 
 async def _compared(
     settings: Settings, wanted: _Wanted, database: Database, found: _Found, shown: Progress
 ) -> ComparisonReport:
-    clock = SystemClock()
-    exchange_clock = ExchangeClock(clock)
+    exchange_clock = ExchangeClock(SystemClock())
     try:
         symbol = await in_background(partial(stored_symbol, database.store, wanted.symbol), "read-symbols")
     except UsageError as error:  # written as a symbol is, but nothing of it is there to be compared
         raise StoreError(f"{error}") from error
     async with exchange_rest(settings, exchange_clock) as rest:
-        await _measure(exchange_clock, clock, rest)
+        await measure_exchange_clock(exchange_clock, rest)
         request = CandleRequest(symbol, wanted.interval, wanted.start_us, wanted.end_us)
         history = CandleHistory(rest, database.store)
         show = partial(_show_progress, shown, f"Comparing {symbol} {wanted.interval}")
         return await CandleComparison(request, history, database.store, exchange_clock, found.note, show).run()
-
-
-async def _measure(exchange_clock: ExchangeClock, clock: SystemClock, exchange: TimeSource) -> None:
-    """Take over the exchange's time; without an answer this computer's stays in force."""
-    asked_us = clock.now_us()
-    with contextlib.suppress(FeedError, TimeoutError):
-        async with asyncio.timeout(_CLOCK_S):
-            exchange_clock.note_measurement(await exchange.server_time_us(), asked_us, clock.now_us())
 
 
 def _show_progress(shown: Progress, work: str, now: TransferProgress) -> None:

@@ -8,37 +8,34 @@ database and the exchange, hears signals, and says what the files have and what 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 
+from app.commands.cancellable_database import measure_exchange_clock, opened_database
 from app.commands.export_jobs import ExportJobs, Written
 from app.commands.export_options import Wanted, wanted_of
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
 from app.commands.symbol_names import listed_symbol, stored_symbol
-from app.concurrency.background import Background, in_background
+from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
-from app.market.errors import CryptopipeError, FeedError, UsageError
-from app.market.ports.exchange import SymbolSource, TimeSource
+from app.market.errors import FeedError, UsageError
+from app.market.ports.exchange import SymbolSource
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
-from app.runtime.open_database import has_database, open_database
+from app.runtime.open_database import has_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_rest
 from storage.candles.store import PostgresStore
-from storage.database import Database
 
-_OPEN_AFTER_CANCEL_S = 5.0
-_CLOSE_S = 10.0
-_CLOCK_S = 5.0
+_LISTING_S = 5.0
 _CANCELLED, _DONE_IN_PART = 1, 3
 
 
@@ -104,18 +101,17 @@ async def _export(
     on_file: Callable[[Written], None],
 ) -> bool:
     """Write the files, one after another; return False if ``stop`` was set first."""
-    async with _opened(settings, stop, begin_shutdown) as database:
+    async with opened_database(settings, stop, begin_shutdown) as database:
         if database is None:
             return False
-        clock = SystemClock()
-        exchange_clock = ExchangeClock(clock)
+        exchange_clock = ExchangeClock(SystemClock())
         async with exchange_rest(settings, exchange_clock) as rest:
             history = CandleHistory(rest, database.store)
 
             async def work() -> bool:
                 fetches = wanted.fetch and bool(wanted.intervals)
                 if fetches:
-                    await _measure(exchange_clock, clock, rest)
+                    await measure_exchange_clock(exchange_clock, rest)
                 exchange = rest if fetches else None
                 symbols = [await _symbol(database.store, exchange, one) for one in wanted.symbols]
                 jobs = ExportJobs(wanted, database, history, exchange_clock, shown)
@@ -127,35 +123,6 @@ async def _export(
             return bool(await unless_stopped(work(), stop))
 
 
-@asynccontextmanager
-async def _opened(
-    settings: Settings, stop: StopEvent, begin_shutdown: Callable[[], None]
-) -> AsyncIterator[Database | None]:
-    """Yield the open database, closed afterwards; None if ``stop`` was set first."""
-    opening = Background(partial(open_database, settings), lambda one: one.close(_CLOSE_S), "open-database")
-    database = await unless_stopped(opening.result(), stop)
-    is_stopped = database is None
-    if database is None:
-        # A server that is being started for us must be stopped again, so wait for it; but not for one that hangs.
-        with contextlib.suppress(TimeoutError, CryptopipeError):
-            async with asyncio.timeout(_OPEN_AFTER_CANCEL_S):
-                database = await opening.result()
-    try:
-        yield None if is_stopped else database
-    finally:
-        begin_shutdown()
-        if database is not None:
-            await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
-
-
-async def _measure(exchange_clock: ExchangeClock, clock: SystemClock, exchange: TimeSource) -> None:
-    """Take over the exchange's time; without an answer this computer's stays in force."""
-    asked_us = clock.now_us()
-    with contextlib.suppress(FeedError, TimeoutError):
-        async with asyncio.timeout(_CLOCK_S):
-            exchange_clock.note_measurement(await exchange.server_time_us(), asked_us, clock.now_us())
-
-
 async def _symbol(store: PostgresStore, exchange: SymbolSource | None, text: str) -> str:
     """Return the name of the symbol written as ``text``: one in the database, else one that the exchange lists."""
     try:
@@ -164,7 +131,7 @@ async def _symbol(store: PostgresStore, exchange: SymbolSource | None, text: str
         if exchange is None:
             raise
     try:
-        async with asyncio.timeout(_CLOCK_S):
+        async with asyncio.timeout(_LISTING_S):
             listed = await exchange.symbols()
     except (FeedError, TimeoutError):
         return read_symbol(text)  # the export will say that the exchange does not answer

@@ -8,19 +8,18 @@ and the exchange, hears signals, and says what was stored and what is missing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from app.commands.cancellable_database import measure_exchange_clock, opened_database
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
 from app.commands.symbol_names import listed_symbol, stored_symbol
-from app.concurrency.background import Background, in_background
+from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.charts.candle_history import CandleHistory
@@ -29,25 +28,20 @@ from app.live.transfers.downloads.download import Download, DownloadProgress, Do
 from app.live.transfers.downloads.plan import moment
 from app.live.transfers.downloads.report import DownloadReport
 from app.live.transfers.downloads.resources import Resources
-from app.market.errors import CryptopipeError, FeedError, StoreError, UsageError
+from app.market.errors import FeedError, StoreError, UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.archive import DAY_US
-from app.market.ports.exchange import SymbolSource, TimeSource
+from app.market.ports.exchange import SymbolSource
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
-from app.runtime.open_database import open_database
 from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_archive, exchange_rest
 from storage.candles.store import PostgresStore
-from storage.database import Database
 from storage.files.readers.open_rows import open_rows
 from storage.files.times import parse_time
 
 _TRADES = "trades"
 _MOST_PARALLEL = 32
-_OPEN_AFTER_CANCEL_S = 5.0
-_CLOSE_S = 10.0
-_CLOCK_S = 5.0
 _LISTING_S = 20.0
 _SETTLED_US = 61 * SECOND_US  # after its end, a candle is final; no download waits for one
 _CANCELLED, _DONE_IN_PART = 1, 3
@@ -132,7 +126,7 @@ async def _downloaded(
     settings: Settings, wanted: _Wanted, stop: StopEvent, begin_shutdown: Callable[[], None], shown: Progress
 ) -> DownloadReport | None:
     """Return the report; None if ``stop`` was set first."""
-    async with _opened(settings, stop, begin_shutdown) as database:
+    async with opened_database(settings, stop, begin_shutdown) as database:
         if database is None:
             return None
         if database.read_only_reason:
@@ -155,7 +149,7 @@ async def _downloaded(
             async def work() -> DownloadReport:
                 may_ask = wanted.source is not Source.ARCHIVE
                 if may_ask and _is_recent(wanted):
-                    await _measure(exchange_clock, rest)
+                    await measure_exchange_clock(exchange_clock, rest)
                 symbols = await _symbols(database.store, rest if may_ask else None, wanted.symbols)
                 request = _request(wanted, symbols, exchange_clock.now_us())
                 return await Download(request, resources, partial(_show_progress, shown)).run()
@@ -178,36 +172,6 @@ def _request(wanted: _Wanted, symbols: Sequence[str], now_us: int) -> DownloadRe
 def _is_recent(wanted: _Wanted) -> bool:
     """Whether it matters that our clock may differ from the exchange's."""
     return wanted.end_us is None or wanted.end_us > SystemClock().now_us() - DAY_US
-
-
-@asynccontextmanager
-async def _opened(
-    settings: Settings, stop: StopEvent, begin_shutdown: Callable[[], None]
-) -> AsyncIterator[Database | None]:
-    """Yield the open database, closed afterwards; None if ``stop`` was set first."""
-    opening = Background(partial(open_database, settings), lambda one: one.close(_CLOSE_S), "open-database")
-    database = await unless_stopped(opening.result(), stop)
-    is_stopped = database is None
-    if database is None:
-        # A server that is being started for us must be stopped again, so wait for it; but not for one that hangs.
-        with contextlib.suppress(TimeoutError, CryptopipeError):
-            async with asyncio.timeout(_OPEN_AFTER_CANCEL_S):
-                database = await opening.result()
-    try:
-        yield None if is_stopped else database
-    finally:
-        begin_shutdown()
-        if database is not None:
-            await in_background(partial(database.close, _CLOSE_S), "close-database", to_its_end=True)
-
-
-async def _measure(exchange_clock: ExchangeClock, exchange: TimeSource) -> None:
-    """Take over the exchange's time; without an answer this computer's stays in force."""
-    clock = SystemClock()
-    asked_us = clock.now_us()
-    with contextlib.suppress(FeedError, TimeoutError):
-        async with asyncio.timeout(_CLOCK_S):
-            exchange_clock.note_measurement(await exchange.server_time_us(), asked_us, clock.now_us())
 
 
 async def _symbols(store: PostgresStore, exchange: SymbolSource | None, texts: Sequence[str]) -> list[str]:
