@@ -26,6 +26,12 @@ NINE = (
     *("open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume"),
 )
 OHLCV = NINE[:5]
+# An interval, the one whose candles it is held against, and how many of those make one of it.
+PARTS_OF_ADA = (
+    *(("3m", "1m", 3), ("5m", "1m", 5), ("15m", "5m", 3), ("30m", "15m", 2), ("1h", "30m", 2), ("2h", "1h", 2)),
+    *(("4h", "2h", 2), ("6h", "2h", 3), ("8h", "4h", 2), ("12h", "6h", 2), ("1d", "12h", 2), ("3d", "1d", 3)),
+    ("1w", "1d", 7),
+)
 Row = dict[str, str]
 
 
@@ -48,8 +54,21 @@ class Desk(NamedTuple):
         path = self.folder / f"{symbol}-{interval}.csv"
         done = run("export", symbol, interval, "--stored", "--out", str(path), *options)
         assert done.returncode in (0, 3), done.stderr
-        with path.open(newline="") as file:
-            return {row["open_time"]: row for row in csv.DictReader(file)}
+        return rows_of(path)
+
+    def candles_of_each(self, symbol: str, *intervals: str) -> dict[str, dict[str, Row]]:
+        """Export what is stored at several intervals by one command; return the rows of each by their open times."""
+        folder = self.folder / "each"
+        done = run("export", symbol, ",".join(intervals), "--stored", "--out", str(folder), "--json")
+        assert done.returncode in (0, 3), done.stderr
+        files = json.loads(done.stdout)["files"]
+        return {one["interval"]: rows_of(Path(one["path"])) for one in files}
+
+
+def rows_of(path: Path) -> dict[str, Row]:
+    """Return a file's candles by their open times."""
+    with path.open(newline="") as file:
+        return {row["open_time"]: row for row in csv.DictReader(file)}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -123,24 +142,10 @@ def test_fifteen_intervals_of_ada_add_up_to_each_other(desk: Desk, shared_data: 
     report = desk.bring(shared_data(name))
     assert report["read"] == 6_451
     assert {one["symbol"] for one in report["files"]} == {"ADABTC"}
-    minutes = desk.candles("ADABTC", "1m")
-    assert sum(1 for row in minutes.values() if not Decimal(row["volume"])) == 17
-    for whole, part, count in (
-        ("3m", "1m", 3),
-        ("5m", "1m", 5),
-        ("15m", "5m", 3),
-        ("30m", "15m", 2),
-        ("1h", "30m", 2),
-        ("2h", "1h", 2),
-        ("4h", "2h", 2),
-        ("6h", "2h", 3),
-        ("8h", "4h", 2),
-        ("12h", "6h", 2),
-        ("1d", "12h", 2),
-        ("3d", "1d", 3),
-        ("1w", "1d", 7),
-    ):
-        assert_adds_up(desk.candles("ADABTC", whole), desk.candles("ADABTC", part), count)
+    candles = desk.candles_of_each("ADABTC", "1m", *(whole for whole, _, _ in PARTS_OF_ADA))
+    assert sum(1 for row in candles["1m"].values() if not Decimal(row["volume"])) == 17
+    for whole, part, count in PARTS_OF_ADA:
+        assert_adds_up(candles[whole], candles[part], count)
 
 
 def assert_adds_up(wholes: dict[str, Row], parts: dict[str, Row], count: int) -> None:
