@@ -71,8 +71,10 @@ def exchange(port: int = 0, rate: float = 40.0) -> Iterator[SandboxServer]:
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
-        yield server
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -82,7 +82,10 @@ async def _sent(request: web.Request, found: BuiltFile, fault: ArchiveFault) -> 
         while first < end:
             block = await asyncio.to_thread(file.read, min(at_once, end - first))
             first += len(block)
-            await response.write(block)
+            try:
+                await response.write(block)
+            except ConnectionError:  # the client is gone
+                break
             if fault.takes_s:
                 await asyncio.sleep(fault.takes_s / _SLOW_PARTS)
         if fault.is_cut and request.transport is not None:
