@@ -24,11 +24,19 @@ def legend_of(running, bar) -> str:
     return " ".join(piece.text for piece in legend_pieces(symbol, MINUTE, bar))
 
 
+def cut_off(market: SimulatedMarket, minute_us: int) -> int:
+    """Return the id of the first trade later than 1.6 s into the minute; 0 if none came before it."""
+    cut = market.first_id_from("BTCUSDT", minute_us + 16 * SECOND_US // 10)
+    return cut if cut > market.first_id_from("BTCUSDT", minute_us) else 0
+
+
 def test_the_minute_in_which_recording_stopped_is_incomplete_until_the_exchange_is_back(data_dir, tmp_path):
     market = SimulatedMarket(3, [Listing("BTC", "60000", "0.01", "0.00001", 1.0)], history=timedelta(hours=1), rate=3.0)
     minute_us = MINUTE.open_time_us(market.now_us()) - 2 * MINUTE.length_us
+    # Of a few minutes one begins without a trade.
+    while not (cut := cut_off(market, minute_us)):
+        minute_us -= MINUTE.length_us
     first = market.first_id_from("BTCUSDT", minute_us - 4 * MINUTE.length_us)
-    cut = market.first_id_from("BTCUSDT", minute_us + 16 * SECOND_US // 10)
     recorded = market.trades("BTCUSDT", first, cut - first)
     database = Database.open(None, data_dir)
     assert database.writer.put(recorded)
